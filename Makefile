@@ -1,0 +1,44 @@
+# Every task of the project; `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SCAN ?=
+DEMO_ARGS ?=
+TEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint docs bench clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## set up .venv with tomarium, the native kernels where a compiler is, and the tools of development
+
+$(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 install")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: install ## simulate a scan (or take SCAN=path), reconstruct it, file it and open the portal (DEMO_ARGS=--no-serve ends after filing)
+	$(BIN)/tomarium demo $(if $(SCAN),"$(SCAN)") $(DEMO_ARGS)
+
+test: install ## run the tests (TEST_ARGS="-k axis" for some)
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: install ## ruff, mypy and the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: install ## write the generated reference pages under docs/reference
+	$(BIN)/python -m tomarium docs docs/reference
+
+bench: install ## compare speed and memory with the peers, as ratios in one run
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+clean: ## remove .venv, builds and the demo's results
+	rm -rf $(VENV) build dist demo

@@ -1,0 +1,28 @@
+"""tomarium, a herbarium for tomograms: from the beamline's raw file to an open, citable, browsable record.
+
+>>> import tomarium as tm                                                   # doctest: +SKIP
+>>> scan = tm.open("scan.h5")                                               # doctest: +SKIP
+>>> axis = tm.find_axis(scan)                                               # doctest: +SKIP
+>>> volume = tm.reconstruct(scan)                                           # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import Any, Final
+
+__version__ = "0.1.0"
+
+_HOMES: Final = {
+    "open": "tomarium.formats",
+    "fbp": "tomarium.kernels.fbp",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public function on first use, so that `import tomarium` stays quick."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'tomarium' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOMES, "__version__"])

@@ -1,0 +1,1 @@
+"""The index of records: tables, queries, ingest."""

@@ -1,0 +1,67 @@
+"""The one tree of errors.
+
+::
+
+    TomariumError                  exit code of the command line
+    ├── InputError                 2   what was given cannot be used as it is
+    │   ├── FormatError            2   a file is not what its reader needs, or is damaged
+    │   ├── MissingData            2   a scan lacks something a step cannot do without
+    │   ├── UnitError              2   a number without a unit, or with the wrong one
+    │   └── ParameterError         2   a step, a parameter or a value that does not exist
+    ├── EngineUnavailable          2   a device or compiled engine was asked for and is not there
+    ├── Interrupted                3   stopped half-way; what is done is kept and the run can resume
+    │   └── StorageFull            3   the disk is full; free some space and resume
+    └── CannotFit                  4   refused before it began: memory or disk would not suffice
+
+A message says what was found, where, what was expected and what to do next.
+"""
+
+
+class TomariumError(Exception):
+    """Any error tomarium raises on purpose; its text is meant for the user."""
+
+    exit_code = 2
+
+
+class InputError(TomariumError):
+    """What was given cannot be used as it is."""
+
+
+class FormatError(InputError):
+    """A file is not what its reader needs, or is damaged."""
+
+
+class MissingData(InputError):
+    """A scan lacks something that a step cannot do without."""
+
+
+class UnitError(InputError):
+    """A number came without a unit, or with one of the wrong kind."""
+
+
+class ParameterError(InputError):
+    """A step, a parameter or a value that does not exist."""
+
+
+class EngineUnavailable(TomariumError):
+    """A device or compiled engine was asked for and is not there."""
+
+
+class Interrupted(TomariumError):
+    """Stopped half-way; what is done is kept and the run can resume."""
+
+    exit_code = 3
+
+
+class StorageFull(Interrupted):
+    """The disk is full; what is done is kept."""
+
+
+class CannotFit(TomariumError):
+    """Refused before it began: memory or disk would not suffice."""
+
+    exit_code = 4
+
+
+class TomariumWarning(UserWarning):
+    """Something the user should know that does not stop the work."""

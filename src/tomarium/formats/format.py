@@ -1,0 +1,57 @@
+"""What a format is: how a file is recognised, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tomarium.model import Image, Scan
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a format says of a file it recognises.
+
+    Attributes
+    ----------
+    score : float
+        From 0 (no) to 1 (certain); the highest of all formats wins.
+    dialect : str
+        Which spelling of the format it is.
+    why : str
+        The evidence, in words: "its root holds /exchange/data and /implements".
+    """
+
+    score: float
+    dialect: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format; a module of `tomarium.formats` makes itself known by holding one.
+
+    Attributes
+    ----------
+    name : str
+        Word users write: "data-exchange".
+    title : str
+        Full name with version.
+    suffixes : tuple of str
+        Usual endings, lower case; detection looks at the bytes, these only order the questions.
+    detect : callable
+        `detect(path) -> Match | None`; opens as little as it can, never raises for a file of another kind.
+    read : callable
+        `read(path, match) -> Scan | Image`; lazy.
+    write : callable or None
+        `write(path, scan_or_image, **what it documents)`; None where the format is only read.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    detect: Callable[[Path], Match | None]
+    read: Callable[[Path, Match], Scan | Image]
+    write: Callable[..., Any] | None = None

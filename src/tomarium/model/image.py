@@ -1,0 +1,125 @@
+"""An n-dimensional array with named axes; a volume is one with three."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+class Sliceable(Protocol):
+    """What an image needs of its data: NumPy, h5py, zarr and memory-mapped arrays all have it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        ...
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of an element."""
+        ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return part of the array."""
+        ...
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of an image: coordinate of element i = offset + scale · i, in `unit`.
+
+    Attributes
+    ----------
+    name : str
+        "z", "y", "x", "energy" …
+    scale : float
+        Distance of two neighbours in `unit`.
+    offset : float
+        Coordinate of the first element in `unit`.
+    unit : str
+        "m", "keV", "px" … ; "px" where the image has no calibration.
+    """
+
+    name: str
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = "px"
+
+
+@dataclass(frozen=True)
+class Image:
+    """Any array with named axes.
+
+    Attributes
+    ----------
+    data : array
+        Lazy or in memory; anything that slices like NumPy.
+    axes : tuple of Axis
+        One for each dimension, in the order of the data.
+    unit : str
+        Unit of the values: "1/cm", "1/px", "counts" …
+    name : str
+        Short name, for titles.
+    path : Path or None
+        Where it was read from.
+    metadata : Mapping
+        What is known besides, JSON-ready.
+    """
+
+    data: Sliceable
+    axes: tuple[Axis, ...]
+    unit: str = ""
+    name: str = ""
+    path: Path | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(int(n) for n in self.data.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of an element."""
+        return np.dtype(self.data.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.axes)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.data[key]
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+        array = np.asarray(self.data[...], dtype=dtype)
+        return array.copy() if copy and array is self.data else array
+
+
+@dataclass(frozen=True)
+class Volume(Image):
+    """An image with the axes (z, y, x): slices like a NumPy array, `volume[40]`, `volume[:, 10, 5:9]`.
+
+    Attributes
+    ----------
+    levels : tuple of arrays
+        The multiscale pyramid, finest first; `levels[0]` is `data`. Empty where there is none.
+    """
+
+    levels: tuple[Sliceable, ...] = ()
+
+    @property
+    def voxel_m(self) -> tuple[float, float, float] | None:
+        """Voxel size (z, y, x) in m, or None where the volume is not calibrated."""
+        if any(axis.unit != "m" for axis in self.axes):
+            return None
+        z, y, x = self.axes
+        return z.scale, y.scale, x.scale

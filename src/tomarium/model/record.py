@@ -1,0 +1,79 @@
+"""A record: what the catalogue, the page and the archive know of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tomarium.model.value import Value
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of a record.
+
+    Attributes
+    ----------
+    path : str
+        Path below the record's folder, with "/" as separator.
+    bytes : int
+        Size.
+    sha256 : str
+        Checksum of the content, lower-case hexadecimal.
+    media_type : str
+        IANA media type.
+    role : str
+        "volume", "preview", "protocol", "provenance", "log" or "other".
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    media_type: str = "application/octet-stream"
+    role: str = "other"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of one dataset.
+
+    Attributes
+    ----------
+    id : str
+        Stable identifier, lower-case letters, digits and hyphens; also the name in its address.
+    title : str
+        One line for people.
+    created : datetime
+        When it was made, with its time zone.
+    description : str
+        A paragraph for people.
+    creators : tuple of str
+        Names.
+    keywords : tuple of str
+        Words to be found by.
+    licence : str
+        SPDX identifier, or "" where none was stated.
+    parameters : Mapping of str to Value
+        Named values, the unit in the name: `pixel_m`, `energy_kev`, `sample_name` …
+    volume : Mapping
+        `path`, `shape` (z, y, x), `dtype`, `voxel_m` (or None), `unit`, `minimum`, `maximum`, `mean`,
+        `histogram` {`edges`, `counts`}.
+    provenance : Mapping
+        What was done, as the run wrote it: plan, protocol, versions, timings, source.
+    files : tuple of FileEntry
+        Every file of the folder but `ro-crate-metadata.json` itself.
+    """
+
+    id: str
+    title: str
+    created: datetime
+    description: str = ""
+    creators: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    licence: str = ""
+    parameters: Mapping[str, Value[Any]] = field(default_factory=dict)
+    volume: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[FileEntry, ...] = ()

@@ -1,0 +1,58 @@
+"""A piece of a scan or of a volume, and where it lies in its parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tomarium.errors import InputError
+
+Domain = Literal["counts", "transmission", "attenuation", "slice"]
+"""counts: detector counts · transmission: I/I0 · attenuation: -ln(I/I0) · slice: attenuation coefficient."""
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A block of detector rows (or of slices) on its way through a pipeline.
+
+    Attributes
+    ----------
+    data : array
+        Shape (angle, row, column) for counts, transmission and attenuation; (z, y, x) for slices. float32,
+        or the detector's own type while the domain is counts.
+    rows : slice
+        Rows of the parent that `data` covers, halo included.
+    halo : tuple of int
+        Rows of `data` above and below that only serve as context; `trim` removes them.
+    domain : Domain
+        What the numbers are; a step refuses a domain it does not know.
+    unit : str
+        Unit of the numbers: "counts", "1" (dimensionless), "1/px" or "1/cm".
+    """
+
+    data: Any
+    rows: slice
+    halo: tuple[int, int] = (0, 0)
+    domain: Domain = "counts"
+    unit: str = "counts"
+
+    def demand(self, *domains: Domain, by: str) -> None:
+        """Refuse a slab whose numbers are of the wrong kind.
+
+        Parameters
+        ----------
+        *domains : Domain
+            Domains that are accepted.
+        by : str
+            Name of the step that asks, for the message.
+
+        Raises
+        ------
+        InputError
+            The slab's domain is another one.
+        """
+        if self.domain not in domains:
+            raise InputError(
+                f"step {by}: the data are {self.domain}, but {' or '.join(domains)} is needed; "
+                f"check the order of the steps in the protocol"
+            )

@@ -1,0 +1,30 @@
+"""A value and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+T = TypeVar("T")
+
+Origin = Literal["read", "derived", "default", "user"]
+"""read: as a file says it · derived: computed · default: assumed · user: given by someone."""
+
+
+@dataclass(frozen=True)
+class Value(Generic[T]):
+    """A value with its origin.
+
+    Attributes
+    ----------
+    value : T
+        The value, in the unit its name carries.
+    origin : Origin
+        Where it comes from.
+    source : str
+        The place, in words: "tooth.h5:/exchange/theta", or how it was derived.
+    """
+
+    value: T
+    origin: Origin
+    source: str

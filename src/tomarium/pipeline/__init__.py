@@ -1,0 +1,1 @@
+"""From protocol to plan to run."""

@@ -1,0 +1,1 @@
+"""A record in the words of metadata standards, and back."""

@@ -1,0 +1,1 @@
+"""Kernels with a name, parameters, a cut, a halo and a peak."""

@@ -1,0 +1,1 @@
+"""Physically honest synthetic scans with their truth."""

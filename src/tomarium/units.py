@@ -1,0 +1,146 @@
+"""The only two doors between text and numbers with a unit: `parse` and `show`.
+
+Inside the program a unit lives in a name (`pixel_m`, `energy_kev`, `angles_deg`); outside, text carries it
+("0.65 um"). The spellings the field's files use are in `SPELLINGS`; whatever is not there goes to pint.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from tomarium.errors import UnitError
+
+if TYPE_CHECKING:
+    import pint
+
+# spelling → (base unit, factor). Base units are the ones names may carry.
+SPELLINGS: Final[dict[str, tuple[str, float]]] = {
+    "m": ("m", 1.0), "meter": ("m", 1.0), "metre": ("m", 1.0),
+    "cm": ("m", 1e-2), "mm": ("m", 1e-3), "millimeter": ("m", 1e-3), "millimetre": ("m", 1e-3),
+    "um": ("m", 1e-6), "µm": ("m", 1e-6), "μm": ("m", 1e-6),
+    "micron": ("m", 1e-6), "microns": ("m", 1e-6), "micrometer": ("m", 1e-6), "micrometre": ("m", 1e-6),
+    "nm": ("m", 1e-9), "nanometer": ("m", 1e-9), "nanometre": ("m", 1e-9),
+    "keV": ("keV", 1.0), "kev": ("keV", 1.0), "KeV": ("keV", 1.0), "eV": ("keV", 1e-3), "MeV": ("keV", 1e3),
+    "GeV": ("keV", 1e6), "J": ("keV", 1.0 / 1.602176634e-16),  # exact since the SI of 2019
+    "deg": ("deg", 1.0), "degree": ("deg", 1.0), "degrees": ("deg", 1.0), "°": ("deg", 1.0),
+    "rad": ("deg", 180.0 / math.pi), "radian": ("deg", 180.0 / math.pi), "radians": ("deg", 180.0 / math.pi),
+    "s": ("s", 1.0), "sec": ("s", 1.0), "second": ("s", 1.0), "seconds": ("s", 1.0), "ms": ("s", 1e-3),
+    "B": ("B", 1.0), "kB": ("B", 1e3), "MB": ("B", 1e6), "GB": ("B", 1e9), "TB": ("B", 1e12),
+    "KiB": ("B", 2.0**10), "MiB": ("B", 2.0**20), "GiB": ("B", 2.0**30), "TiB": ("B", 2.0**40),
+    "1/m": ("1/m", 1.0), "1/cm": ("1/m", 100.0), "cm^-1": ("1/m", 100.0), "1/mm": ("1/m", 1000.0),
+}  # fmt: skip
+
+_PREFIXES: Final[dict[str, tuple[tuple[str, float], ...]]] = {
+    "m": (("m", 1.0), ("mm", 1e-3), ("µm", 1e-6), ("nm", 1e-9)),
+    "B": (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)),
+    "s": (("s", 1.0), ("ms", 1e-3)),
+}
+
+_NUMBER = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+
+
+@cache
+def _pint() -> pint.UnitRegistry:
+    import pint
+
+    return pint.UnitRegistry()
+
+
+def factor(spelling: str, unit: str) -> float:
+    """Return the number that turns a value in `spelling` into one in `unit`.
+
+    Parameters
+    ----------
+    spelling : str
+        Unit as a file or a person writes it: "um", "micron", "keV", "degrees", "1/cm" …
+    unit : str
+        Unit wanted, e.g. "m", "keV", "deg", "s", "B".
+
+    Returns
+    -------
+    float
+        `value_in_unit = value_in_spelling * factor`.
+
+    Raises
+    ------
+    UnitError
+        The spelling is unknown, or of another kind than `unit`.
+    """
+    text = spelling.strip()
+    target = SPELLINGS.get(unit)
+    known = SPELLINGS.get(text)
+    if target and known:
+        if known[0] != target[0]:
+            raise UnitError(f"the unit {text!r} measures {known[0]}, not {unit}; give a unit of {unit}")
+        return known[1] / target[1]
+    try:
+        return float(_pint().Quantity(1.0, text).to(unit).magnitude)
+    except Exception as problem:  # pint raises a dozen unrelated classes for unreadable text
+        raise UnitError(f"the unit {text!r} cannot be read as {unit}: {problem}") from problem
+
+
+def parse(text: str | float, unit: str) -> float:
+    """Read a number with its unit from text.
+
+    Parameters
+    ----------
+    text : str or float
+        "0.65 um", "20 keV", "4GB". A bare number is refused: it has no unit.
+    unit : str
+        Unit of the result, e.g. "m".
+
+    Returns
+    -------
+    float
+        The value in `unit`.
+
+    Raises
+    ------
+    UnitError
+        No number, no unit, an unknown unit or one of another kind.
+
+    Examples
+    --------
+    >>> parse("0.65 um", "m")
+    6.5e-07
+    """
+    match = _NUMBER.match(str(text))
+    if match is None:
+        raise UnitError(f"{text!r} holds no number; write a number and a unit, such as '1 {unit}'")
+    number, spelling = match.groups()
+    if not spelling:
+        raise UnitError(f"{text!r} has no unit; write it with one, such as '{number} {_example(unit)}'")
+    return float(f"{float(number) * factor(spelling, unit):.15g}")
+
+
+def show(value: float, unit: str, digits: int = 4) -> str:
+    """Write a number with the unit a reader finds easiest.
+
+    Parameters
+    ----------
+    value : float
+        Value in `unit`.
+    unit : str
+        "m", "keV", "deg", "s", "B", "1/cm" or any other unit, which is then written as it is.
+    digits : int
+        Significant digits.
+
+    Returns
+    -------
+    str
+        "0.65 µm", "20 keV", "4.29 GB".
+    """
+    if unit in _PREFIXES and value and math.isfinite(value):
+        steps = sorted(_PREFIXES[unit], key=lambda step: -step[1])
+        name, size = next((step for step in steps if abs(value) >= step[1] * 0.9999999), steps[-1])
+        return f"{value / size:.{digits}g} {name}"
+    if unit == "deg":
+        return f"{value:.{max(digits, 6)}g}°"
+    return f"{value:.{digits}g} {unit}".rstrip()
+
+
+def _example(unit: str) -> str:
+    return {"m": "um", "B": "GB"}.get(unit, unit)

@@ -1,0 +1,1 @@
+"""A record as pieces of a page."""

@@ -1,0 +1,18 @@
+"""`import tomarium` is quick, and pulls in nothing heavy."""
+
+import subprocess
+import sys
+
+
+def test_import_is_quick_and_light() -> None:
+    code = (
+        "import sys, time; t = time.perf_counter(); import tomarium; t = time.perf_counter() - t;"
+        "heavy = {'numpy', 'h5py', 'zarr', 'pint', 'fastapi', 'sqlalchemy', 'pydantic', 'cupy'};"
+        "heavy &= set(sys.modules);"
+        "print(t, *heavy)"
+    )
+    seconds, *heavy = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert heavy == []
+    assert float(seconds) < 0.3
