@@ -43,7 +43,7 @@ _NUMBER = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s
 
 
 @cache
-def _pint() -> pint.UnitRegistry:
+def _pint() -> pint.UnitRegistry[float]:
     import pint
 
     return pint.UnitRegistry()

@@ -99,7 +99,7 @@ class Image:
     def __getitem__(self, key: Any) -> Any:
         return self.data[key]
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         array = np.asarray(self.data[...], dtype=dtype)
         return array.copy() if copy and array is self.data else array
 
