@@ -1,18 +1,240 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The Python face of the compiled kernels: checks shapes, owns memory, releases the GIL, picks the level.
+#include "fft_plan.h"
+#include <cmath>
+#include <cstdlib>
+#include <memory>
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 namespace nb = nanobind;
+using namespace tomarium;
+
+namespace {
+
+template <class T, int N> using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+template <class T, int N> using Out = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+// Rows and angles may be strided, so that a slab of a larger array is not copied.
+using Rows = nb::ndarray<const float, nb::ndim<3>, nb::device::cpu>;
+
+void demand(bool truth, const char* what) {
+    if (!truth) throw std::invalid_argument(what);
+}
+
+// Lines of scratch; huge pages, for touching 4 KiB pages one by one costs as much as the kernel itself.
+class Scratch {
+  public:
+    explicit Scratch(std::size_t lines) {
+        constexpr std::size_t PAGE = std::size_t(1) << 21;
+        const std::size_t bytes = (lines * LANES * sizeof(float) + PAGE - 1) / PAGE * PAGE;
+        memory_.reset(static_cast<float*>(std::aligned_alloc(PAGE, bytes)));
+        if (!memory_) throw std::bad_alloc();
+#ifdef __linux__
+        madvise(memory_.get(), bytes, MADV_HUGEPAGE);
+#endif
+    }
+    float* get() const { return memory_.get(); }
+
+  private:
+    struct Free {
+        void operator()(float* p) const { std::free(p); }
+    };
+    std::unique_ptr<float, Free> memory_;
+};
+
+std::vector<std::string> levels() {
+    std::vector<std::string> found;
+#ifdef TOMARIUM_X86_LEVELS
+    __builtin_cpu_init();
+    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+    const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                    __builtin_cpu_supports("avx512vl");
+    if (v4) found.push_back("v4");
+    if (v3) found.push_back("v3");
+#endif
+    found.push_back("plain");
+    return found;
+}
+
+const Kernels& kernels(const std::string& level) {
+    for (const std::string& name : levels())
+        if (name == level) {
+#ifdef TOMARIUM_X86_LEVELS
+            if (level == "v4") return v4_kernels();
+            if (level == "v3") return v3_kernels();
+#endif
+            return plain_kernels();
+        }
+    throw std::invalid_argument("this processor has no level " + level);
+}
+
+std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> directions, In<float, 1> response,
+                      bool extend_edges, double axis, int size, nb::tuple region, int grid, int taps,
+                      In<float, 2> polynomial, In<float, 1> correction, float scale, Out<float, 3> out, int threads,
+                      const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    Gridding g{};
+    g.sinogram = sinogram.data();
+    g.angle_stride = sinogram.stride(0);
+    g.row_stride = sinogram.stride(1);
+    g.angles = int(sinogram.shape(0));
+    g.rows = int(sinogram.shape(1));
+    g.columns = int(sinogram.shape(2));
+    g.padded = 2 * (int(response.shape(0)) - 1);
+    g.y0 = nb::cast<int>(region[0]);
+    g.y1 = nb::cast<int>(region[1]);
+    g.x0 = nb::cast<int>(region[2]);
+    g.x1 = nb::cast<int>(region[3]);
+    demand(sinogram.stride(2) == 1, "columns must be contiguous");
+    demand(int(order.shape(0)) == g.angles, "order must have one index an angle");
+    demand(directions.shape(0) == 4 && int(directions.shape(1)) == g.angles, "directions must be (4, angle)");
+    demand(g.padded >= g.columns, "the padded length must hold the columns");
+    demand(taps == 5 || taps == 6, "the gridding kernel must have 5 or 6 taps");
+    demand(polynomial.shape(1) == MAX_TAPS && polynomial.shape(0) >= 1 && polynomial.shape(0) <= 16,
+           "polynomial must be (degree + 1, 8)");
+    demand(int(correction.shape(0)) == size && size <= grid && grid >= 64, "correction must have one factor a pixel");
+    demand(0 <= g.y0 && g.y0 < g.y1 && g.y1 <= size && 0 <= g.x0 && g.x0 < g.x1 && g.x1 <= size,
+           "the region must lie in the image");
+    demand(int(out.shape(0)) == g.rows && int(out.shape(1)) == g.y1 - g.y0 && int(out.shape(2)) == g.x1 - g.x0,
+           "out must be (row, y, x)");
+    for (int k = 0; k < g.angles; ++k)
+        demand(order.data()[k] >= 0 && order.data()[k] < g.angles, "order must hold indices of angles");
+    g.order = order.data();
+    g.direction = directions.data();
+    g.cosine = g.direction + g.angles;
+    g.sine = g.cosine + g.angles;
+    g.weight = g.sine + g.angles;
+    g.response = response.data();
+    g.extend_edges = extend_edges;
+    g.axis = axis;
+    g.size = size;
+    g.taps = taps;
+    g.degree = int(polynomial.shape(0)) - 1;
+    g.polynomial = polynomial.data();
+    g.correction = correction.data();
+    g.scale = scale;
+    g.out = out.data();
+    g.threads = threads;
+
+    nb::gil_scoped_release released;
+    const FftTables filter(g.padded, kernel.largest_radix), image(grid, kernel.largest_radix);
+    g.filter_plan = filter.plan;
+    g.image_plan = image.plan;
+    g.plane_stride = g.x1 - g.x0 + 1; // a power of two would map every row to the same cache set
+    g.scratch_lines = kernel.gridding_scratch_lines(g);
+    Scratch filtered(std::size_t(g.angles) * (g.padded + 1)), plane(std::size_t(grid) * g.plane_stride);
+    Scratch scratch(std::size_t(threads) * g.scratch_lines);
+    g.filtered = filtered.get();
+    g.plane = plane.get();
+    g.scratch = scratch.get();
+    std::int64_t broken = 0;
+    for (int row = 0; row < g.rows; row += LANES) broken += kernel.reconstruct(g, row);
+    return broken;
+}
+
+void backproject(Rows filtered, In<double, 2> directions, double axis, int size, nb::tuple region, Out<float, 3> out,
+                 bool pack, int threads, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    Backprojection b{};
+    b.filtered = filtered.data();
+    b.angle_stride = filtered.stride(0);
+    b.row_stride = filtered.stride(1);
+    b.angles = int(filtered.shape(0));
+    b.rows = int(filtered.shape(1));
+    b.samples = int(filtered.shape(2));
+    b.y0 = nb::cast<int>(region[0]);
+    b.y1 = nb::cast<int>(region[1]);
+    b.x0 = nb::cast<int>(region[2]);
+    b.x1 = nb::cast<int>(region[3]);
+    demand(filtered.stride(2) == 1, "samples must be contiguous");
+    demand(directions.shape(0) == 2 && int(directions.shape(1)) == b.angles, "directions must be (2, angle)");
+    demand(0 <= b.y0 && b.y0 < b.y1 && b.y1 <= size && 0 <= b.x0 && b.x0 < b.x1 && b.x1 <= size,
+           "the region must lie in the image");
+    demand(int(out.shape(0)) == b.rows && int(out.shape(1)) == b.y1 - b.y0 && int(out.shape(2)) == b.x1 - b.x0,
+           "out must be (row, y, x)");
+    b.cosine = directions.data();
+    b.sine = b.cosine + b.angles;
+    for (int k = 0; k < b.angles; ++k) {
+        const double c = b.cosine[k], s = b.sine[k], reach = 0.5 * size * std::sqrt(c * c + s * s) + 1e-6;
+        demand(axis - reach >= 0 && axis + reach < b.samples - 1, "the samples must cover the disc");
+    }
+    b.axis = axis;
+    b.size = size;
+    b.out = out.data();
+    b.threads = threads;
+
+    nb::gil_scoped_release released;
+    if (pack) {
+        Scratch packed(std::size_t(b.angles) * b.samples);
+        b.packed = packed.get();
+        for (int row = 0; row < b.rows; row += LANES) kernel.backproject(b, row);
+    } else {
+        for (int row = 0; row < b.rows; ++row) kernel.backproject(b, row);
+    }
+}
+
+template <class Count>
+void normalise(In<Count, 2> counts, In<float, 1> dark, In<float, 2> bright, In<std::int32_t, 1> lower,
+               In<float, 1> fraction, float lowest_counts, float lowest_transmission, bool logarithm,
+               Out<float, 2> out, Out<std::int64_t, 2> tally, int threads, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::size_t angles = counts.shape(0), pixels = counts.shape(1);
+    demand(dark.shape(0) == pixels && bright.shape(1) == pixels, "references must have the frames' pixels");
+    demand(lower.shape(0) == angles && fraction.shape(0) == angles, "lower and fraction must be (angle,)");
+    demand(out.shape(0) == angles && out.shape(1) == pixels, "out must have the shape of the counts");
+    demand(tally.shape(0) == 3 && tally.shape(1) == angles, "tally must be (3, angle)");
+    for (std::size_t k = 0; k < angles; ++k) {
+        const std::int64_t last = lower.data()[k] + (fraction.data()[k] > 0);
+        demand(lower.data()[k] >= 0 && last < std::int64_t(bright.shape(0)), "lower must name a reference group");
+    }
+    FlatField f{};
+    f.counts = counts.data();
+    f.is_float = std::is_same_v<Count, float>;
+    f.angles = std::ptrdiff_t(angles);
+    f.pixels = std::ptrdiff_t(pixels);
+    f.dark = dark.data();
+    f.bright = bright.data();
+    f.lower = lower.data();
+    f.fraction = fraction.data();
+    f.lowest_counts = lowest_counts;
+    f.lowest_transmission = lowest_transmission;
+    f.logarithm = logarithm;
+    f.out = out.data();
+    f.clipped = tally.data();
+    f.dead = f.clipped + angles;
+    f.not_finite = f.dead + angles;
+    f.threads = threads;
+    nb::gil_scoped_release released;
+    kernel.normalise(f);
+}
+
+} // namespace
 
 NB_MODULE(_native, m) {
     m.doc() = "Compiled kernels of tomarium.";
-    m.def("max_threads", [] {
+    m.def("levels", levels, "Instruction-set levels this processor runs, best first.");
+    m.def("openmp", [] {
 #ifdef _OPENMP
-        return omp_get_max_threads();
+        return true;
 #else
-        return 1;
+        return false;
 #endif
-    }, "Number of OpenMP threads a kernel uses by default.");
+    }, "Whether the kernels were compiled with OpenMP.");
+    m.def("gridding", gridding);
+    m.def("backproject", backproject);
+    m.def("normalise", normalise<std::uint16_t>);
+    m.def("normalise", normalise<float>);
 }

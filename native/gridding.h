@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Filtered backprojection of 16 detector rows by gridding in Fourier space.
+//
+// The backprojection f(x, y) = sum_theta w_theta integral Q_theta(k) exp(2 pi i k (x cos + y sin)) dk is a sum of
+// plane waves on a polar grid (central slice theorem). Each polar sample is spread over taps x taps cells of a
+// Cartesian grid by a Kaiser-Bessel kernel, the grid is Fourier transformed, and the result is divided by the
+// kernel's own transform (O'Sullivan 1985, doi 10.1109/TMI.1985.4307723; Beatty 2005, doi
+// 10.1109/TMI.2005.848376). Two slices are the real and imaginary part of one complex series; eight such series
+// are one Line.
+//
+// The grid is made in strips of rows. A strip gathers every sample whose footprint touches it in a buffer that
+// stays in the cache, is transformed along its rows at once and leaves only the wanted columns: no atomics, no
+// second pass over the grid, and a sum whose order does not depend on the number of threads.
+#pragma once
+#include "fft.h"
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace tomarium::TOMARIUM_LEVEL {
+
+constexpr int STRIP = 32;  // rows of a strip
+constexpr int TILE = 64;   // columns swept angle by angle; STRIP x TILE lines fit the second-level cache
+constexpr int RUN = 64;    // samples whose weights are computed ahead
+constexpr int GATHER = 4;  // columns transformed together
+constexpr double TWO_PI = 6.28318530717958647692;
+
+static inline int thread_index() {
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+static inline int margin(const Gridding& g) { return g.taps + 1; }
+static inline std::ptrdiff_t strip_stride(const Gridding& g) { return g.image_plan.length + 2 * margin(g) + g.taps; }
+
+static std::ptrdiff_t gridding_scratch_lines(const Gridding& g) {
+    const std::ptrdiff_t filter = 2 * std::ptrdiff_t(g.padded);
+    const std::ptrdiff_t strip = (STRIP + 2 * g.taps) * strip_stride(g) + g.image_plan.length;
+    const std::ptrdiff_t column = (GATHER + 1) * std::ptrdiff_t(g.image_plan.length) + LANES * std::ptrdiff_t(g.y1 - g.y0);
+    return larger(filter, larger(strip, column)) + 4; // thread's areas apart
+}
+
+// Puts rows first_row ... of one projection side by side; returns a line of zeros, or NaN where an input was.
+static Line pack(const float* first, std::ptrdiff_t row_stride, int rows, int columns, Line* to) {
+    Line check{};
+    for (int u = 0; u < columns; u += LANES) {
+        Line block[LANES] = {};
+        const int width = smaller(LANES, columns - u);
+        for (int z = 0; z < rows; ++z) {
+            const float* from = first + z * row_stride + u;
+            if (width == LANES)
+                block[z] = load(from);
+            else
+                __builtin_memcpy(&block[z], from, sizeof(float) * width);
+        }
+        transpose(block);
+        for (int j = 0; j < width; ++j) {
+            to[u + j] = block[j];
+            check += block[j] * 0.0f;
+        }
+    }
+    return check;
+}
+
+// One projection: pad, ramp, move the origin to the axis, weigh; leaves frequencies -padded/2 ... padded/2.
+static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, Line* b, Line* out) {
+    const int n = g.padded, half = n / 2, rows = smaller(LANES, g.rows - first_row);
+    const float* from = g.sinogram + g.order[k] * g.angle_stride + first_row * g.row_stride;
+    const Line check = pack(from, g.row_stride, rows, g.columns, a);
+    const int middle = g.columns + (n - g.columns) / 2;
+    const Line left = g.extend_edges ? a[0] : Line{}, right = g.extend_edges ? a[g.columns - 1] : Line{};
+    for (int u = g.columns; u < n; ++u) a[u] = u < middle ? right : left;
+    const Line* spectrum = fft<-1>(g.filter_plan, a, b);
+
+    // An image of even size has its pixels half-way between the integers of the transform.
+    const double shift = g.axis + (g.size % 2 ? 0.0 : 0.5 * (g.cosine[k] + g.sine[k]));
+    const double step = TWO_PI * shift / n;
+    constexpr int FINE = 64;
+    float fine_re[FINE], fine_im[FINE];
+    double re = 1, im = 0;
+    const double step_re = __builtin_cos(step), step_im = __builtin_sin(step);
+    for (int j = 0; j < FINE; ++j) {
+        fine_re[j] = float(re);
+        fine_im[j] = float(im);
+        const double next = re * step_re - im * step_im;
+        im = re * step_im + im * step_re;
+        re = next;
+    }
+    const float weight = float(g.weight[k] / n) * g.scale;
+    for (int start = -half; start <= half; start += FINE) {
+        const double angle = step * start;
+        const float coarse_re = float(__builtin_cos(angle)), coarse_im = float(__builtin_sin(angle));
+        const int count = smaller(FINE, half + 1 - start);
+        for (int j = 0; j < count; ++j) {
+            const int f = start + j, index = f < 0 ? f + n : f;
+            // Both ends are the one Nyquist frequency: each takes half.
+            const float size = g.response[f < 0 ? -f : f] * (f == half || f == -half ? 0.5f * weight : weight);
+            const float c = size * (coarse_re * fine_re[j] - coarse_im * fine_im[j]);
+            const float s = size * (coarse_re * fine_im[j] + coarse_im * fine_re[j]);
+            out[f + half] = times(spectrum[index], spread(c), alternate(s));
+        }
+    }
+    bool finite = true;
+    for (int z = 0; z < LANES; ++z) finite = finite && check[z] == 0.0f;
+    return finite;
+}
+
+// Frequencies whose coordinate along one axis lies in [from, to): neighbouring intervals share no sample.
+static inline void owned(double from, double to, double step, int half, int& first, int& last) {
+    const double limit = half + 1;
+    double lo, hi;
+    if (step > 0) {
+        lo = __builtin_ceil(from / step);
+        hi = __builtin_ceil(to / step);
+    } else if (step < 0) {
+        lo = __builtin_floor(to / step) + 1;
+        hi = __builtin_floor(from / step) + 1;
+    } else {
+        lo = from <= 0 && 0 < to ? -limit : limit;
+        hi = limit;
+    }
+    first = int(larger(-double(half), smaller(lo, limit)));
+    last = int(larger(-double(half), smaller(hi, limit)));
+}
+
+struct Spreader {
+    Line coefficient[16];
+    int degree;
+};
+
+// Spreads samples first ... last - 1 of one projection; (x, y) is the first one's corner in `corner`.
+template <int W>
+static inline void spread_run(const Spreader& s, const Line* sample, int count, float x, float y, float dx, float dy,
+                              Line* corner, std::ptrdiff_t stride) {
+    alignas(64) float weight[RUN][LANES];
+    std::ptrdiff_t offset[RUN];
+    for (int n = 0; n < count; ++n) {
+        const float xn = x + float(n) * dx, yn = y + float(n) * dy;
+        const int cx = int(xn) + 1, cy = int(yn) + 1;
+        offset[n] = cy * stride + cx;
+        const float zx = 2.0f * (float(cx) - xn) - 1.0f, zy = 2.0f * (float(cy) - yn) - 1.0f;
+        const Line z = {zx, zx, zx, zx, zx, zx, zx, zx, zy, zy, zy, zy, zy, zy, zy, zy};
+        Line p = s.coefficient[0];
+        for (int d = 1; d <= s.degree; ++d) p = p * z + s.coefficient[d];
+        *reinterpret_cast<Line*>(weight[n]) = p;
+    }
+    for (int n = 0; n < count; ++n) {
+        Line* cell = corner + offset[n];
+        const Line value = sample[n];
+        Line across[W];
+        for (int i = 0; i < W; ++i) across[i] = value * weight[n][i];
+        for (int j = 0; j < W; ++j, cell += stride) {
+            const Line down = spread(weight[n][8 + j]);
+            for (int i = 0; i < W; ++i) cell[i] += across[i] * down;
+        }
+    }
+}
+
+template <int W> static void spread_tile(const Gridding& g, const Spreader& s, int tile, double y_from, Line* buffer) {
+    const int half = g.padded / 2, grid = g.image_plan.length;
+    const double cells = double(grid) / g.padded; // grid cells between two frequencies
+    const double x_from = double(tile) * TILE, x_to = x_from + TILE;
+    const double y_low = y_from - 0.5 * W, y_high = y_from + STRIP - 1 + 0.5 * W;
+    const double xc = 0.5 * (x_from + x_to), yc = 0.5 * (y_low + y_high);
+    const double distance = __builtin_sqrt(xc * xc + yc * yc);
+    const double radius = 0.5 * __builtin_sqrt((x_to - x_from) * (x_to - x_from) + (y_high - y_low) * (y_high - y_low)) + 1;
+    if (distance - radius > 0.5 * grid) return;
+
+    // Directions under which the tile is seen from the origin, as up to two pieces of the sorted list.
+    constexpr double PI = 0.5 * TWO_PI;
+    double middle = __builtin_atan2(yc, xc), spread_angle = distance > radius ? __builtin_asin(radius / distance) : PI;
+    if (middle < 0) middle += PI;
+    const bool everything = spread_angle >= 0.5 * PI;
+    Line* corner = buffer + tile * TILE + (tile < 0 ? grid : 0);
+    const std::ptrdiff_t stride = strip_stride(g), samples = g.padded + 1;
+    for (int piece = -1; piece <= 1; ++piece) {
+        if (everything && piece != 0) continue;
+        const double low = everything ? -1 : middle - spread_angle + piece * PI;
+        const double high = everything ? 4 : middle + spread_angle + piece * PI;
+        int begin = 0, end = g.angles;
+        while (begin < end) {
+            const int mid = (begin + end) / 2;
+            if (g.direction[mid] < low) begin = mid + 1;
+            else end = mid;
+        }
+        for (int k = begin; k < g.angles && g.direction[k] <= high; ++k) {
+            const double dx = cells * g.cosine[k], dy = cells * g.sine[k];
+            int first, last, first_y, last_y;
+            owned(x_from, x_to, dx, half, first, last);
+            owned(y_low, y_high + 1e-9, dy, half, first_y, last_y);
+            first = larger(first, first_y);
+            last = smaller(last, last_y);
+            const Line* sample = reinterpret_cast<const Line*>(g.filtered) + k * samples + half;
+            for (int f = first; f < last; f += RUN)
+                spread_run<W>(s, sample + f, smaller(RUN, last - f), float(f * dx - x_from - 0.5 * W + margin(g)),
+                              float(f * dy - y_from + 0.5 * W), float(dx), float(dy), corner, stride);
+        }
+    }
+}
+
+template <int W> static void make_strip(const Gridding& g, const Spreader& s, int y_from, Line* buffer, Line* spare) {
+    const int grid = g.image_plan.length, half_tiles = grid / 2 / TILE + 1, edge = margin(g);
+    const std::ptrdiff_t stride = strip_stride(g);
+    __builtin_memset(buffer, 0, sizeof(Line) * stride * (STRIP + 2 * W));
+    for (int turn = 0; turn <= 1; ++turn) // rows above grid / 2 hold the negative frequencies
+        for (int tile = -half_tiles; tile <= half_tiles; ++tile)
+            spread_tile<W>(g, s, tile, double(y_from) - turn * grid, buffer);
+    for (int r = 0; r < smaller(STRIP, grid - y_from); ++r) {
+        Line* row = buffer + (W + r) * stride + edge;
+        for (int j = 1; j <= edge; ++j) row[grid - j] += row[-j];
+        for (int j = 0; j < edge; ++j) row[j] += row[grid + j];
+        const Line* image = fft<1>(g.image_plan, row, spare);
+        Line* to = reinterpret_cast<Line*>(g.plane) + (y_from + r) * g.plane_stride;
+        for (int i = g.x0; i < g.x1; ++i) {
+            const int m = i - g.size / 2;
+            to[i - g.x0] = image[m < 0 ? m + grid : m];
+        }
+    }
+}
+
+static void write_columns(const Gridding& g, int first_row, int i0, Line* scratch) {
+    const int grid = g.image_plan.length, height = g.y1 - g.y0, width = smaller(LANES, g.x1 - i0);
+    const int rows = smaller(LANES, g.rows - first_row);
+    Line *spare = scratch + GATHER * std::ptrdiff_t(grid), *stage = spare + grid;
+    for (int c = 0; c < width; c += GATHER) {
+        const int n = smaller(GATHER, width - c);
+        const Line* from = reinterpret_cast<const Line*>(g.plane) + (i0 - g.x0 + c);
+        for (int r = 0; r < grid; ++r, from += g.plane_stride)
+            for (int j = 0; j < n; ++j) scratch[j * std::ptrdiff_t(grid) + r] = from[j];
+        for (int j = 0; j < n; ++j) {
+            const Line* image = fft<1>(g.image_plan, scratch + j * std::ptrdiff_t(grid), spare);
+            Line* to = stage + (c + j) * std::ptrdiff_t(height) - g.y0;
+            for (int y = g.y0; y < g.y1; ++y) {
+                const int m = y - g.size / 2;
+                to[y] = image[m < 0 ? m + grid : m];
+            }
+        }
+    }
+    const double middle = 0.5 * (g.size - 1), limit = 0.25 * double(g.size) * g.size;
+    const std::ptrdiff_t row_stride = g.x1 - g.x0, slice_stride = row_stride * height;
+    for (int y = g.y0; y < g.y1; ++y) {
+        Line block[LANES] = {}, factor{};
+        for (int c = 0; c < width; ++c) {
+            const double dx = i0 + c - middle, dy = y - middle;
+            if (dx * dx + dy * dy <= limit) factor[c] = g.correction[i0 + c] * g.correction[y];
+            block[c] = stage[c * std::ptrdiff_t(height) + y - g.y0];
+        }
+        transpose(block);
+        float* to = g.out + first_row * slice_stride + (y - g.y0) * row_stride + (i0 - g.x0);
+        for (int z = 0; z < rows; ++z) {
+            const Line value = block[z] * factor;
+            if (width == LANES)
+                store(to + z * slice_stride, value);
+            else
+                __builtin_memcpy(to + z * slice_stride, &value, sizeof(float) * width);
+        }
+    }
+}
+
+static std::int64_t reconstruct(const Gridding& g, int first_row) {
+    Line* scratch = reinterpret_cast<Line*>(g.scratch);
+    const int grid = g.image_plan.length, strips = (grid + STRIP - 1) / STRIP;
+    const int blocks = (g.x1 - g.x0 + LANES - 1) / LANES;
+    std::int64_t broken = 0;
+    Spreader s;
+    s.degree = g.degree;
+    for (int d = 0; d <= g.degree; ++d)
+        for (int j = 0; j < LANES; ++j) s.coefficient[d][j] = g.polynomial[d * MAX_TAPS + j % MAX_TAPS];
+#pragma omp parallel num_threads(g.threads) reduction(+ : broken)
+    {
+        Line* mine = scratch + thread_index() * g.scratch_lines;
+#pragma omp for schedule(dynamic, 8)
+        for (int k = 0; k < g.angles; ++k)
+            broken += !filter_projection(g, k, first_row, mine, mine + g.padded,
+                                         reinterpret_cast<Line*>(g.filtered) + k * std::ptrdiff_t(g.padded + 1));
+#pragma omp for schedule(dynamic, 1)
+        for (int strip = 0; strip < strips; ++strip) {
+            Line* spare = mine + (STRIP + 2 * g.taps) * strip_stride(g);
+            if (g.taps == 5) make_strip<5>(g, s, strip * STRIP, mine, spare);
+            else make_strip<6>(g, s, strip * STRIP, mine, spare);
+        }
+#pragma omp for schedule(dynamic, 1)
+        for (int block = 0; block < blocks; ++block) write_columns(g, first_row, g.x0 + block * LANES, mine);
+    }
+    return broken;
+}
+
+} // namespace tomarium::TOMARIUM_LEVEL

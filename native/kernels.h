@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the instruction-set levels of one processor family offer to module.cpp: plain data and function
+// pointers, so that the same sources can be compiled several times and chosen at run time.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace tomarium {
+
+constexpr int LANES = 16;   // detector rows that travel together, innermost: one 64-byte cache line
+constexpr int MAX_TAPS = 8; // widest gridding kernel a table of polynomials may hold
+
+// A complex Fourier transform of LANES / 2 interleaved series; built by fft_plan.cpp.
+struct FftPlan {
+    int length;
+    int passes;
+    int radix[32];
+    const float* twiddle[32]; // for each pass (length/stride/radix) x (radix - 1) x (real, imaginary), sign +
+};
+
+// One call of tile gridding; see gridding.h for the meaning in full.
+struct Gridding {
+    const float* sinogram; // (angle, row, column), columns contiguous
+    std::ptrdiff_t angle_stride, row_stride;
+    int angles, rows, columns;
+    const int* order;                          // (angle,) indices sorted by direction
+    const double *direction, *cosine, *sine;   // (angle,) sorted; direction in [0, pi)
+    const double* weight;                      // (angle,) sorted; angular weight in radians
+    const float* response;                     // (padded / 2 + 1,) ramp filter with its window
+    int padded;
+    bool extend_edges;
+    double axis;
+    int size, y0, y1, x0, x1; // full image and the part of it that is asked for
+    FftPlan filter_plan, image_plan;
+    int taps, degree;
+    const float* polynomial; // (degree + 1, 8): tap j of the gridding kernel, highest power first
+    const float* correction; // (size,) one over the kernel's transform
+    float scale;
+    float* out; // (row, y1 - y0, x1 - x0)
+    float* filtered;   // (angle, padded + 2) lines
+    float* plane;      // (grid, plane_stride) lines
+    std::ptrdiff_t plane_stride;
+    float* scratch;    // (thread, scratch_lines) lines
+    std::ptrdiff_t scratch_lines;
+    int threads;
+};
+
+// One block of projections of direct backprojection; see direct.h.
+struct Backprojection {
+    const float* filtered; // (angle, row, sample), samples contiguous, angular weight included
+    std::ptrdiff_t angle_stride, row_stride;
+    int angles, rows, samples;
+    const double *cosine, *sine; // (angle,) times the samples per pixel
+    double axis;                 // in samples
+    int size, y0, y1, x0, x1;
+    float* out;    // (row, y1 - y0, x1 - x0), added to
+    float* packed; // (angle, samples) lines; null to take the rows one by one
+    int threads;
+};
+
+struct FlatField {
+    const void* counts; // (angle, row, column)
+    bool is_float;      // float32, else uint16
+    std::ptrdiff_t angles, pixels;
+    const float* dark;   // (pixel,)
+    const float* bright; // (group, pixel): flat field less dark
+    const int* lower;      // (angle,) reference group before the projection
+    const float* fraction; // (angle,) how far it lies towards the next group
+    float lowest_counts, lowest_transmission;
+    bool logarithm;
+    float* out;                   // (angle, pixel); a value that must be replaced is NaN
+    std::int64_t *clipped, *dead, *not_finite; // (angle,)
+    int threads;
+};
+
+struct Kernels {
+    const char* level;
+    int largest_radix;
+    std::ptrdiff_t (*gridding_scratch_lines)(const Gridding&);
+    std::int64_t (*reconstruct)(const Gridding&, int first_row); // returns how many inputs were not finite
+    void (*backproject)(const Backprojection&, int first_row);
+    void (*normalise)(const FlatField&);
+};
+
+const Kernels& plain_kernels();
+const Kernels& v3_kernels();
+const Kernels& v4_kernels();
+
+} // namespace tomarium

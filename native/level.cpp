@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Compiled once for each instruction-set level, with TOMARIUM_LEVEL = plain, v3 or v4.
+#include "direct.h"
+#include "flat_field.h"
+
+#define TOMARIUM_JOIN(a, b) a##b
+#define TOMARIUM_NAME(level) TOMARIUM_JOIN(level, _kernels)
+#define TOMARIUM_TEXT(a) #a
+#define TOMARIUM_STRING(a) TOMARIUM_TEXT(a)
+
+namespace tomarium {
+
+const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
+    using namespace TOMARIUM_LEVEL;
+    static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
+                                 reconstruct, backproject, normalise};
+    return kernels;
+}
+
+} // namespace tomarium

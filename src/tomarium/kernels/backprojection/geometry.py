@@ -1,0 +1,194 @@
+"""What every engine of filtered backprojection needs to know, worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.kernels.ramp import Padding, Window, filter_response, good_length
+
+
+@dataclass(frozen=True)
+class Task:
+    """One filtered backprojection.
+
+    Pixel (row, column) = (i, j) of the image lies at x = j - (size - 1) / 2 and y = (size - 1) / 2 - i from
+    the axis, in pixels, and is seen at detector column axis_column + x cos(angle) + y sin(angle). Inside the
+    engines the second coordinate runs with the rows, i - (size - 1) / 2, and `sine` carries the sign.
+
+    Attributes
+    ----------
+    cosine, sine : array of float64, shape (angle,)
+        cos(angle), and -sin(angle) for the image's rows run downwards.
+    weight : array of float64, shape (angle,)
+        Angle each projection stands for, in radians; their sum is pi.
+    columns : int
+        Detector columns.
+    axis_column : float
+        Where the rotation axis lies, in pixels from the centre of column 0.
+    size : int
+        Pixels along an edge of the whole image.
+    region : tuple of int
+        (y0, y1, x0, x1): the part of it that is wanted, ends excluded.
+    response : array of float64, shape (padded // 2 + 1,)
+        Windowed ramp of the padded projections.
+    padding : {"zero", "edge"}
+        What is taken beyond the detector.
+    scale : float
+        Factor of the result.
+    threads : int
+        Threads to use.
+    """
+
+    cosine: NDArray[np.float64]
+    sine: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    columns: int
+    axis_column: float
+    size: int
+    region: tuple[int, int, int, int]
+    response: NDArray[np.float64]
+    padding: Padding
+    scale: float
+    threads: int
+
+    @property
+    def padded(self) -> int:
+        """Samples of a padded projection."""
+        return 2 * (len(self.response) - 1)
+
+    @property
+    def left(self) -> int:
+        """Pixels the disc reaches before the detector's first column, and two more for interpolation."""
+        return max(0, ceil(self.size / 2 - self.axis_column)) + 2
+
+
+def make_task(
+    angles_deg: NDArray[np.float64],
+    columns: int,
+    axis_column: float,
+    size: int,
+    region: tuple[int, int, int, int],
+    window: Window,
+    cutoff: float,
+    padding: Padding,
+    scale: float,
+    threads: int,
+) -> Task:
+    """Work out directions, weights and filter of one filtered backprojection.
+
+    Parameters
+    ----------
+    angles_deg : array of float64, shape (angle,)
+        Angles in degrees.
+    columns, axis_column, size, region, padding, scale, threads
+        See `Task`.
+    window, cutoff
+        See `tomarium.kernels.ramp.window_response`.
+
+    Returns
+    -------
+    Task
+        The task.
+
+    Raises
+    ------
+    ParameterError
+        There is no such window, or the cutoff is out of its range.
+    """
+    angles = np.deg2rad(angles_deg)
+    response = filter_response(padded_length(columns, axis_column, size), window, cutoff)
+    return Task(
+        np.cos(angles), -np.sin(angles), angular_weights(angles_deg), columns, axis_column, size,
+        region, response, padding, scale, threads,
+    )  # fmt: skip
+
+
+def padded_length(columns: int, axis_column: float, size: int) -> int:
+    """Return how far projections are padded so that no filtered value wraps around into the image.
+
+    Parameters
+    ----------
+    columns : int
+        Detector columns.
+    axis_column : float
+        Rotation axis in pixels from the centre of column 0.
+    size : int
+        Pixels along an edge of the image.
+
+    Returns
+    -------
+    int
+        Even length with a fast transform: twice the greatest distance between a column that was measured and
+        a column that a pixel of the disc looks at; 2 N for an axis in the middle.
+    """
+    reach = max(columns, axis_column + size / 2, columns - 1 - axis_column + size / 2)
+    return good_length(max(2 * ceil(reach), size + 8, columns + 8))
+
+
+def angular_weights(angles_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the angle each projection stands for: half the gap to its neighbours, modulo 180 degrees.
+
+    Opposite and repeated projections share one weight, so scans over 180 or 360 degrees, with or without the
+    end point, in any order and with gaps, need no special case.
+
+    Parameters
+    ----------
+    angles_deg : array of float64, shape (angle,)
+        Angles in degrees, in any order.
+
+    Returns
+    -------
+    array of float64, shape (angle,)
+        Weights in radians; their sum is pi.
+    """
+    # Rounding keeps 180 - 1e-14, the same direction as 0, from becoming another one a whole turn away.
+    turned = np.round(np.mod(angles_deg, 180.0), 9) % 180.0
+    distinct, index, count = np.unique(turned, return_inverse=True, return_counts=True)
+    gaps = np.diff(distinct, append=distinct[0] + 180.0)
+    shares = 0.5 * (gaps + np.roll(gaps, 1)) / count
+    weights: NDArray[np.float64] = np.deg2rad(shares)[index]
+    return weights
+
+
+def disc(size: int, region: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    """Return which pixels of a region lie in the image's inscribed disc.
+
+    Parameters
+    ----------
+    size : int
+        Pixels along an edge of the whole image.
+    region : tuple of int
+        (y0, y1, x0, x1), ends excluded.
+
+    Returns
+    -------
+    array of bool, shape (y1 - y0, x1 - x0)
+        True where a pixel's centre lies at most size / 2 from the axis.
+    """
+    y, x = offsets(size, region)
+    inside: NDArray[np.bool_] = x**2 + y[:, None] ** 2 <= 0.25 * size**2
+    return inside
+
+
+def offsets(size: int, region: tuple[int, int, int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the rows and columns of a region lie from the axis.
+
+    Parameters
+    ----------
+    size : int
+        Pixels along an edge of the whole image.
+    region : tuple of int
+        (y0, y1, x0, x1), ends excluded.
+
+    Returns
+    -------
+    tuple of array of float64
+        Rows and columns less those of the axis, in pixels.
+    """
+    y0, y1, x0, x1 = region
+    middle = (size - 1) / 2
+    return np.arange(y0, y1, dtype=np.float64) - middle, np.arange(x0, x1, dtype=np.float64) - middle

@@ -1,0 +1,155 @@
+"""Filtered backprojection by gridding in Fourier space, in the compiled extension: the default engine.
+
+Sixteen slices are worked on side by side; `native/gridding.h` tells how.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError
+from tomarium.kernels.backprojection.geometry import Task, padded_length
+from tomarium.kernels.compiled import extension, level
+from tomarium.kernels.ramp import good_length
+
+TAPS = 6
+"""Cells along an edge of a sample's footprint."""
+
+OVERSAMPLING = 1.25
+"""Grid cells per pixel of the image."""
+
+DEGREE = 9
+"""Of the polynomials that stand for the kernel; their error is below that of the kernel itself."""
+
+
+def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float32]) -> None:
+    """Reconstruct by gridding.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, row, column)
+        Attenuation; columns contiguous.
+    task : Task
+        What to reconstruct.
+    out : array of float32, shape (row, y, x)
+        Where the result goes; C-contiguous.
+
+    Raises
+    ------
+    InputError
+        The sinogram holds a value that is not finite.
+
+    References
+    ----------
+    O'Sullivan (1985), doi 10.1109/TMI.1985.4307723; Beatty et al. (2005), doi 10.1109/TMI.2005.848376.
+    """
+    direction = np.mod(np.arctan2(task.sine, task.cosine), np.pi)
+    direction[direction >= np.pi] = 0.0  # the remainder of a tiny negative angle rounds up to pi
+    order = np.argsort(direction, kind="stable").astype(np.int32)
+    directions = np.ascontiguousarray(np.stack([direction, task.cosine, task.sine, task.weight])[:, order])
+    grid = grid_length(task.size)
+    broken = extension().gridding(
+        sinogram, order, directions, task.response.astype(np.float32), task.padding == "edge",
+        task.axis_column, task.size, task.region, grid, TAPS, _polynomials(), _correction(task.size, grid),
+        task.scale, out, task.threads, level(),
+    )  # fmt: skip
+    if broken:
+        raise InputError(not_finite(sinogram))
+
+
+def not_finite(sinogram: NDArray[np.floating]) -> str:
+    """Return the message that names the first value that is not finite.
+
+    Parameters
+    ----------
+    sinogram : array of float, shape (angle, row, column)
+        Attenuation.
+
+    Returns
+    -------
+    str
+        Where it lies, and what to do.
+    """
+    where = [int(i) for i in np.argwhere(~np.isfinite(sinogram))[0]]
+    return (
+        f"fbp: the sinogram is {sinogram[tuple(where)]} at (angle, row, column) = {tuple(where)}; "
+        f"every value must be finite: normalise with flat and dark fields, or remove the projection"
+    )
+
+
+def grid_length(size: int) -> int:
+    """Return the grid cells along an edge for an image.
+
+    Parameters
+    ----------
+    size : int
+        Pixels along an edge of the image.
+
+    Returns
+    -------
+    int
+        Cells.
+    """
+    return good_length(max(ceil(OVERSAMPLING * size), size + 2 * TAPS, 64))
+
+
+def scratch_bytes(angles: int, columns: int, axis_column: float, size: int, threads: int) -> int:
+    """Return the memory a call takes beside its input and output.
+
+    Parameters
+    ----------
+    angles, columns, size, threads : int
+        See `Task`.
+    axis_column : float
+        Rotation axis in pixels from the centre of column 0.
+
+    Returns
+    -------
+    int
+        Upper bound in bytes.
+    """
+    padded, grid = padded_length(columns, axis_column, size), grid_length(size)
+    line, page, strip = 64, 2**21, 32
+    own = max(2 * padded, (strip + 2 * TAPS) * (grid + 3 * TAPS + 2) + grid, 5 * grid + 16 * size) + 4
+    lines = angles * (padded + 1) + grid * (size + 1) + threads * own
+    return lines * line + 3 * page + 16 * (padded + grid) + 40 * angles
+
+
+def _shape_parameter() -> float:
+    """Beatty's equation 5: the best Kaiser-Bessel kernel for the taps and the oversampling."""
+    return float(np.pi * np.sqrt((TAPS / OVERSAMPLING * (OVERSAMPLING - 0.5)) ** 2 - 0.8))
+
+
+@cache
+def _polynomials() -> NDArray[np.float32]:
+    """Tap j of the kernel as a polynomial of z in [-1, 1], shape (DEGREE + 1, 8), highest power first.
+
+    A sample lies (z + 1) / 2 below its footprint's first cell less half the width of the footprint.
+    """
+    beta = _shape_parameter()
+    table = np.zeros((DEGREE + 1, 8), np.float32)
+    for tap in range(TAPS):
+
+        def kernel(z: NDArray[np.float64], tap: int = tap) -> NDArray[np.float64]:
+            distance = (z + 1) / 2 + tap - TAPS / 2
+            root = np.sqrt(np.clip(1 - (2 * distance / TAPS) ** 2, 0, None))
+            values: NDArray[np.float64] = np.i0(beta * root) / np.i0(beta)
+            return values
+
+        fit = np.polynomial.Chebyshev.interpolate(kernel, DEGREE)
+        table[:, tap] = fit.convert(kind=np.polynomial.Polynomial).coef[::-1]
+    return table
+
+
+@cache
+def _correction(size: int, grid: int) -> NDArray[np.float32]:
+    """One over the kernel's Fourier transform at the pixels of an image row, shape (size,)."""
+    beta = _shape_parameter()
+    pixel = np.arange(size) - size // 2
+    root = np.sqrt(beta**2 - (np.pi * TAPS * pixel / grid) ** 2)
+    factors: NDArray[np.float64] = np.i0(beta) * root / (TAPS * np.sinh(root))
+    return factors.astype(np.float32)

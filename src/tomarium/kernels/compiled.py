@@ -1,0 +1,54 @@
+"""The compiled extension: whether it is there, and which instructions it runs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tomarium.errors import EngineUnavailable
+
+VARIABLE = "TOMARIUM_INSTRUCTIONS"
+"""Environment variable that asks for one instruction-set level: v4 (AVX-512), v3 (AVX2) or plain."""
+
+
+def extension() -> Any:
+    """Return the compiled extension `tomarium._native`.
+
+    Returns
+    -------
+    module
+        The extension.
+
+    Raises
+    ------
+    EngineUnavailable
+        It was not built, or does not load here.
+    """
+    try:
+        from tomarium import _native
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"the compiled kernels are not there ({error}); install a C++17 compiler (gcc or clang) and "
+            f"reinstall tomarium, or use engine 'nufft'"
+        ) from error
+    return _native
+
+
+def level() -> str:
+    """Return the instruction-set level the compiled kernels run at.
+
+    Returns
+    -------
+    str
+        The best one of this processor, or what the environment variable TOMARIUM_INSTRUCTIONS asks for.
+
+    Raises
+    ------
+    EngineUnavailable
+        There is no extension, or this processor has no such level.
+    """
+    offered = list(extension().levels())
+    wanted = os.environ.get(VARIABLE) or offered[0]
+    if wanted not in offered:
+        raise EngineUnavailable(f"{VARIABLE} is {wanted!r}, but this processor offers {', '.join(offered)}")
+    return wanted

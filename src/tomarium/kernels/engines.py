@@ -1,0 +1,163 @@
+"""Which engines of filtered backprojection there are, why not, and what memory they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from tomarium.array import processors
+from tomarium.errors import EngineUnavailable, ParameterError
+from tomarium.kernels.backprojection import direct, gridding
+from tomarium.kernels.backprojection.geometry import padded_length
+from tomarium.kernels.compiled import extension, level
+
+Engine = Literal["native", "direct", "nufft", "reference"]
+"""native: compiled gridding · direct: compiled backprojection · nufft: ducc0 · reference: NumPy, float64."""
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """Whether an engine can be used here.
+
+    Attributes
+    ----------
+    name : str
+        What users write.
+    available : bool
+        Whether it can be used.
+    why : str
+        How it runs, or what is missing and how to get it.
+    """
+
+    name: str
+    available: bool
+    why: str
+
+
+def engines() -> dict[str, EngineStatus]:
+    """Return every engine of filtered backprojection and whether it can be used here.
+
+    Returns
+    -------
+    dict of str to EngineStatus
+        Best first.
+    """
+    try:
+        threads = (
+            f"OpenMP, {processors()} processors"
+            if extension().openmp()
+            else "one thread, built without OpenMP"
+        )
+        available, how = True, f"{_INSTRUCTIONS[level()]}; {threads}"
+    except EngineUnavailable as error:
+        available, how = False, str(error)
+    found = (
+        EngineStatus("native", available, f"compiled gridding: {how}" if available else how),
+        EngineStatus("direct", available, f"compiled backprojection: {how}" if available else how),
+        EngineStatus("nufft", True, "non-uniform Fourier transform of ducc0, needs no compiler"),
+        EngineStatus("reference", True, "NumPy in double precision, slow"),
+    )
+    return {status.name: status for status in found}
+
+
+_INSTRUCTIONS = {"v4": "AVX-512 (x86-64-v4)", "v3": "AVX2 (x86-64-v3)", "plain": "plain instructions"}
+
+
+def choose(engine: str, angles: int, rows: int, columns: int, region: tuple[int, int, int, int]) -> Engine:
+    """Return the engine to run.
+
+    Parameters
+    ----------
+    engine : str
+        One of `Engine`, or "auto": native where it is there, else nufft; direct for a region so small that
+        its sum costs less than gridding the whole slice.
+    angles, rows, columns : int
+        Shape of the sinogram.
+    region : tuple of int
+        (y0, y1, x0, x1) of the image.
+
+    Returns
+    -------
+    str
+        One of `Engine`.
+
+    Raises
+    ------
+    EngineUnavailable
+        The engine asked for is not there; says why.
+    ParameterError
+        There is no such engine.
+    """
+    if engine != "auto" and engine not in get_args(Engine):
+        raise ParameterError(
+            f"fbp: there is no engine {engine!r}; choose from auto, {', '.join(get_args(Engine))}"
+        )
+    found = engines()
+    if engine == "auto":
+        if not found["native"].available:
+            return "nufft"
+        return "direct" if _is_small(angles, rows, columns, region) else "native"
+    if not found[engine].available:
+        raise EngineUnavailable(f"engine {engine!r}: {found[engine].why}")
+    name: Engine = engine  # type: ignore[assignment]
+    return name
+
+
+def _is_small(angles: int, rows: int, columns: int, region: tuple[int, int, int, int]) -> bool:
+    """Compare the work of direct backprojection with that of gridding."""
+    pixels = (region[1] - region[0]) * (region[3] - region[2])
+    batches = -(-rows // 16)
+    directly = angles * pixels * (batches if rows >= direct.MINIMUM_ROWS else rows)
+    return directly < batches * SMALL * angles * columns
+
+
+SMALL = 100
+"""Pixels of a region per detector column at which gridding and direct backprojection cost the same."""
+
+
+def peak_bytes(
+    engine: str, angles: int, rows: int, columns: int, size: int, threads: int | None = None
+) -> int:
+    """Return what a reconstruction takes at most beside its sinogram, for planning.
+
+    Parameters
+    ----------
+    engine : str
+        One of `Engine`.
+    angles, rows, columns : int
+        Shape of the sinogram.
+    size : int
+        Pixels along an edge of the image.
+    threads : int or None
+        Threads; by default every processor of this process.
+
+    Returns
+    -------
+    int
+        Upper bound of scratch and output in bytes, for an axis anywhere on the detector.
+
+    Raises
+    ------
+    ParameterError
+        There is no such engine.
+    """
+    threads = threads or processors()
+    worst_axis = 0.0
+    padded = padded_length(columns, worst_axis, size)
+    output = 4 * rows * size**2
+    match engine:
+        case "native":
+            scratch = gridding.scratch_bytes(angles, columns, worst_axis, size, threads)
+        case "direct":
+            scratch = direct.scratch_bytes(angles, rows, columns, worst_axis, size)
+        case "nufft":
+            # coordinates and their sorted order; factors while they are made; spectrum, twice; grid and image
+            scratch = angles * (padded + 1) * (16 + 8 + 40 + 24) + 8 * size**2 * (8 + 1 + 1) + 2**24
+        case "reference":
+            samples = angles * padded * 8 * (2 + 2 * 8)
+            scratch = samples + size**2 * 8 * 10
+        case _:
+            raise ParameterError(
+                f"peak_bytes: there is no engine {engine!r}; choose from {', '.join(get_args(Engine))}"
+            )
+    return output + scratch
