@@ -325,7 +325,7 @@ def _reference(
         if frames.shape[1:] != projections.shape[1:]:
             raise FormatError(
                 f"{source.path}: {node.name} has frames of {frames.shape[1:]} rows and columns, the "
-                f"projections {projections.shape[1:]}; references must be of the same size, so crop or replace them"
+                f"projections {projections.shape[1:]}; both must be equal, so crop or replace them"
             )
         parts.append(frames)
         taken = source.array(f"{theta}{suffix}", exchange)

@@ -218,7 +218,7 @@ class Source:
         if dataset.external:
             raise FormatError(
                 f"{self.path}: {dataset.name} keeps its bytes in the raw file {dataset.external[0][0]}, "
-                f"which is refused because such a file can be any on this machine; repack the scan with `h5repack`"
+                f"which is refused because it could be any file; repack the scan with `h5repack`"
             )
         if not dataset.is_virtual:
             return
@@ -449,7 +449,8 @@ def _is_small(dataset: h5py.Dataset) -> bool:
 def _number(value: Any) -> float | None:
     array = np.asarray(value)
     if array.size and array.dtype.kind in "iuf":
-        return float(array.ravel()[0])
+        # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
+        return float(str(array.ravel()[0]))
     try:
         return float(as_text(value) or "")
     except ValueError:

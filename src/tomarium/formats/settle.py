@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Scan, Value
+
+_SAID: Final = "given when the scan was opened"
 
 
 def with_user_values(
@@ -46,23 +50,23 @@ def with_user_values(
     ParameterError
         A value is not finite, or a pixel size or energy is not above zero.
     """
-    numbers = {
-        "pixel_m": pixel_m,
-        "energy_kev": energy_kev,
-        "distance_m": distance_m,
-        "axis_column": axis_column,
-    }
-    given = {name: float(number) for name, number in numbers.items() if number is not None}
-    for name, number in given.items():
-        if not np.isfinite(number) or (name in ("pixel_m", "energy_kev") and number <= 0):
-            raise ParameterError(f"{name}={number:g} was given; it must be a finite number above zero")
-    said = "given when the scan was opened"
-    for name, number in given.items():
-        scan = replace(scan, **{name: Value(number, "user", said)})
     if angles_deg is not None:
         angles = np.asarray(angles_deg, dtype=np.float64).ravel()
-        scan = replace(scan, angles_deg=Value(angles, "user", said))
-    return scan
+        scan = replace(scan, angles_deg=Value(angles, "user", _SAID))
+    return replace(
+        scan,
+        pixel_m=scan.pixel_m if pixel_m is None else _given("pixel_m", pixel_m, above=0.0),
+        energy_kev=scan.energy_kev if energy_kev is None else _given("energy_kev", energy_kev, above=0.0),
+        distance_m=scan.distance_m if distance_m is None else _given("distance_m", distance_m),
+        axis_column=scan.axis_column if axis_column is None else _given("axis_column", axis_column),
+    )
+
+
+def _given(name: str, number: float, above: float = -math.inf) -> Value[float]:
+    if not math.isfinite(number) or number <= above:
+        more = f" above {above:g}" if above > -math.inf else ""
+        raise ParameterError(f"{name}={number:g} was given; it must be a finite number{more}")
+    return Value(float(number), "user", _SAID)
 
 
 def checked(scan: Scan) -> Scan:
