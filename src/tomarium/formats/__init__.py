@@ -105,10 +105,11 @@ def open(
     place = Path(path)
     form, match = _choose(place, recognise(place), as_format)
     if entry is not None:
-        if entry not in match.entries:
+        found = next((one for one in match.entries if one.strip("/") == entry.strip("/")), None)
+        if found is None:
             held = ", ".join(match.entries) or "only one, without a name"
             raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
-        match = replace(match, entry=entry)
+        match = replace(match, entry=found)
     opened = form.read(place, match)
     if isinstance(opened, Image):
         return opened

@@ -257,7 +257,7 @@ class Source:
             Flattened; None where there is no numeric dataset, or part of it lies in an absent file.
         """
         node = self.find(path, start)
-        if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iuf" or node.size is None:
+        if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iufb" or node.size is None:
             return None
         if node.is_virtual and any(not self._is_there(node, item) for item in node.virtual_sources()):
             return None
@@ -295,7 +295,7 @@ class Source:
             if spelling is not None and spelling.lower() in NO_UNIT:
                 spelling = None
             if number is None or not math.isfinite(number):
-                raise UnitError(f"{as_text(node[()]) or node[()]!r} is no finite number")
+                raise UnitError(f"{as_text(node[()]) or number} is no finite number")
             if spelling is None and default is None:
                 raise UnitError(f"{number:g} has no unit")
             given = spelling or default or unit
@@ -402,7 +402,10 @@ def attribute(node: Node, name: str) -> str | None:
     """
     if name not in node.attrs:
         return None
-    return as_text(node.attrs[name]) or ""
+    value = node.attrs[name]
+    if np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
+        return f"{np.ravel(value)[0]:g}"
+    return as_text(value) or ""
 
 
 def as_text(value: Any) -> str | None:
