@@ -1,1 +1,7 @@
-"""Physically honest synthetic scans with their truth."""
+"""Simulated scans whose truth is known: a specimen, an honest beam and an honest detector."""
+
+from tomarium.synth.config import SimulationConfig, Truth, truth
+from tomarium.synth.frames import frames
+from tomarium.synth.specimen import specimen
+
+__all__ = ["SimulationConfig", "Truth", "frames", "specimen", "truth"]

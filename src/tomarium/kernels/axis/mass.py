@@ -1,0 +1,135 @@
+"""A sample that is wholly in view balances about the axis: the moments of its projections follow sines."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.kernels.axis.estimate import Candidate
+from tomarium.kernels.axis.prepare import Prepared
+
+_EDGE: Final = 0.03  # share of the width taken for air on each side
+_MOST_AT_EDGE: Final = 0.1  # of the largest mean attenuation
+_MOST_VARIATION: Final = 0.05  # of the mass over the angles
+
+
+def find_by_mass(prepared: Prepared) -> Candidate | None:
+    """Find the axis from the centre of mass of the projections.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Attenuation without its static pattern.
+
+    Returns
+    -------
+    Candidate or None
+        None where the sample is not wholly in view: its mass changes with the angle, or it reaches an edge.
+
+    Notes
+    -----
+    Helgason-Ludwig conditions of order 0 and 1 (Natterer 1986, The Mathematics of Computerized Tomography,
+    II.4): Σ_u p(θ, u) = m for all θ, and Σ_u u p(θ, u) = m (c + x cos θ + y sin θ).
+    """
+    sinograms = prepared.sinograms().astype(np.float64)
+    columns = sinograms.shape[2]
+    edge = max(2, round(_EDGE * columns))
+    profile = sinograms.mean(axis=1)
+    left, right = profile[:, :edge].mean(axis=1), profile[:, -edge:].mean(axis=1)
+    peak = np.percentile(profile, 98, axis=1)
+    if np.median(np.maximum(np.abs(left), np.abs(right)) / np.maximum(peak, 1e-12)) > _MOST_AT_EDGE:
+        return None
+    # Air that is not zero would weigh as much as a sample; it is taken for linear between the two edges.
+    slope = np.linspace(0, 1, columns)
+    sinograms -= (left[:, None] + (right - left)[:, None] * slope)[:, None, :]
+    sinograms *= _support(sinograms.mean(axis=(0, 1)), edge)
+
+    place = np.arange(columns) - (columns - 1) / 2
+    mass, moment = sinograms.sum(axis=2), sinograms @ place
+    total = mass.mean(axis=1)
+    if not np.all(total > 0):
+        return None
+    variation = float(np.std(mass.mean(axis=0)) / total.mean())
+    if variation > _MOST_VARIATION:
+        return None
+    theta = np.radians(prepared.angles_deg)
+    design = np.stack([np.ones_like(theta), np.cos(theta), np.sin(theta)], axis=1)
+    fit = np.linalg.lstsq(design, moment.T, rcond=None)[0][0]
+    column = float(fit.sum() / total.sum()) + (columns - 1) / 2
+    if not 0 <= column <= columns - 1:
+        return None
+    error = float("nan")
+    if len(fit) > 1:
+        left_out = (fit.sum() - fit) / (total.sum() - total)
+        error = float(np.sqrt((len(fit) - 1) / len(fit) * np.sum((left_out - left_out.mean()) ** 2)))
+    return Candidate("centre of mass", "mass", column, 1 - variation / _MOST_VARIATION, error)
+
+
+def find_by_joined_mass(prepared: Prepared, column: float) -> Candidate | None:
+    """Find the axis of a half acquisition from the mass of opposite projections joined at it.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Attenuation over a full turn, without its static pattern.
+    column : float
+        About where the axis is: within a few px.
+
+    Returns
+    -------
+    Candidate or None
+        None where the far edge of the detector sees the sample, or where the angles have no opposites.
+
+    Notes
+    -----
+    Let the far side of the axis be that with more columns. The far side of p(θ), joined at the axis to that of
+    p(θ + 180°), is the whole sample, and its mass is m for all θ. Moving the joint by d adds
+    d (p(θ, c) + p(θ + 180°, c)), so that d and m follow from a straight line fitted over θ.
+    """
+    angles = prepared.angles_deg
+    sinograms = prepared.sinograms().astype(np.float64)
+    columns = sinograms.shape[2]
+    if column < (columns - 1) / 2:
+        sinograms, column = sinograms[:, :, ::-1], columns - 1 - column
+        mirrored = True
+    else:
+        mirrored = False
+    profile = sinograms.mean(axis=1)
+    edge = max(2, round(_EDGE * columns))
+    far = profile[:, :edge].mean(axis=1)
+    if np.median(np.abs(far) / np.maximum(profile.max(axis=1), 1e-12)) > _MOST_AT_EDGE:
+        return None
+    sinograms = sinograms - far[:, None, None]
+    first = np.flatnonzero(angles < angles[0] + 180.0 - 1e-6)
+    wanted = angles[first] + 180.0
+    if angles[-1] < wanted[-1] - 2 * float(np.median(np.diff(angles))):
+        return None
+    at = int(column)
+    share = column - at
+    # Mass up to the axis, the pixel that holds it taken in part.
+    inner = sinograms[:, :, :at].sum(axis=2) + (0.5 + share) * sinograms[:, :, at]
+    near = sinograms[:, :, max(at - 1, 0) : at + 3].mean(axis=2)
+    later = np.stack([np.interp(wanted, angles, values) for values in np.concatenate([inner, near])])
+    mass = inner[:, first] + later[: len(inner)]
+    sensitivity = near[:, first] + later[len(inner) :]
+    moved = []
+    for y, x in zip(mass, sensitivity, strict=True):
+        moved.append(-np.polyfit(x, y, 1)[0])
+    found = column + float(np.mean(moved))
+    error = float(np.std(moved) / np.sqrt(len(moved) - 1)) if len(moved) > 1 else float("nan")
+    variation = float(np.std(mass.mean(axis=0)) / max(abs(float(mass.mean())), 1e-12))
+    if variation > _MOST_VARIATION or not 0 < found < columns - 1:
+        return None
+    score = 1 - variation / _MOST_VARIATION
+    return Candidate("joined mass", "mass", columns - 1 - found if mirrored else found, score, error)
+
+
+def _support(profile: NDArray[np.float64], edge: int) -> NDArray[np.float64]:
+    """Return 1 where the sample is seen at any angle and 0 in the air beside it, which only adds noise."""
+    inside = np.flatnonzero(profile > 0.01 * profile.max())
+    support = np.zeros_like(profile)
+    if inside.size:
+        support[max(0, inside[0] - edge) : inside[-1] + 1 + edge] = 1.0
+    return support

@@ -1,0 +1,131 @@
+"""What every method of finding the axis starts from: finite, sorted, and without what does not turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError
+from tomarium.kernels.running_median import running_median
+
+_MEDIAN_COLUMNS: Final = 15
+_FEWEST_VIEWS: Final = 8
+_FEWEST_COLUMNS: Final = 16
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Attenuation ready to be searched.
+
+    Attributes
+    ----------
+    attenuation : array of float32, shape (angle, row, column)
+        Sorted by angle, finite, the static pattern subtracted.
+    angles_deg : array of float64, shape (angle,)
+        Ascending.
+    groups : tuple of slice
+        Rows that lie together.
+    static_ratio : float
+        Standard deviation of the static pattern over that of the turning sample's own fine structure.
+    notes : tuple of str
+        What was mended.
+    """
+
+    attenuation: NDArray[np.float32]
+    angles_deg: NDArray[np.float64]
+    groups: tuple[slice, ...]
+    static_ratio: float
+    notes: tuple[str, ...]
+
+    def sinograms(self) -> NDArray[np.float32]:
+        """Return the mean over each group's rows, shape (group, angle, column)."""
+        return np.stack([self.attenuation[:, rows].mean(axis=1) for rows in self.groups])
+
+
+def prepare(
+    attenuation: NDArray[np.floating], angles_deg: NDArray[np.floating], *, rows_per_group: int
+) -> Prepared:
+    """Sort by angle, mend what is not finite, drop empty rows and subtract the pattern that does not turn.
+
+    Parameters
+    ----------
+    attenuation : array, shape (angle, row, column)
+        -ln(I/I0), dimensionless.
+    angles_deg : array, shape (angle,)
+        Rotation angles in degrees, in any order.
+    rows_per_group : int
+        Consecutive rows that were read together.
+
+    Returns
+    -------
+    Prepared
+        A copy; the input is not changed.
+
+    Raises
+    ------
+    InputError
+        The shapes do not fit together, or there is too little to search in.
+
+    Notes
+    -----
+    The static pattern is mean_θ p - median₁₅(mean_θ p): what is sharp in the mean over all angles cannot have
+    turned, save at the axis itself.
+    """
+    if attenuation.ndim != 3 or len(attenuation) != len(angles_deg):
+        raise InputError(
+            f"find axis: attenuation has the shape {attenuation.shape} and there are {len(angles_deg)} angles; "
+            f"give (angle, row, column) with one angle for each projection"
+        )
+    views, _, columns = attenuation.shape
+    if views < _FEWEST_VIEWS or columns < _FEWEST_COLUMNS:
+        raise InputError(
+            f"find axis: {views} projections of {columns} columns are too few; "
+            f"give at least {_FEWEST_VIEWS} projections and {_FEWEST_COLUMNS} columns"
+        )
+    notes: list[str] = []
+    angles = np.asarray(angles_deg, np.float64)
+    usable = np.isfinite(angles)
+    order = np.argsort(np.where(usable, angles, np.inf), kind="stable")[: np.count_nonzero(usable)]
+    if not usable.all():
+        notes.append(f"{views - len(order)} projections have no angle and were left out")
+    p = np.array(attenuation[order], np.float32)
+    bad = ~np.isfinite(p)
+    if bad.any():
+        p[bad] = 0.0
+        # The mean over angles of the pixel's own finite values; 0 where it has none.
+        mean = p.sum(axis=0) / np.maximum((~bad).sum(axis=0), 1)
+        p[bad] = np.broadcast_to(mean, p.shape)[bad]
+        notes.append(f"{np.count_nonzero(bad)} values were not finite and were replaced")
+
+    mean = p.mean(axis=0, dtype=np.float64)
+    static = (mean - running_median(mean, _MEDIAN_COLUMNS)).astype(np.float32)
+    p -= static
+    spread = np.std(p, axis=(0, 2))
+    alive = spread > 1e-3 * np.median(spread)
+    if not alive.any():
+        raise InputError("find axis: nothing varies in these rows; choose rows that show the sample")
+    if not alive.all():
+        notes.append(f"{np.count_nonzero(~alive)} empty rows were left out")
+    groups, start = [], 0
+    for lower in range(0, len(alive), rows_per_group):
+        count = int(np.count_nonzero(alive[lower : lower + rows_per_group]))
+        if count:
+            groups.append(slice(start, start + count))
+        start += count
+    return Prepared(
+        attenuation=p if alive.all() else np.ascontiguousarray(p[:, alive]),
+        angles_deg=angles[order],
+        groups=tuple(groups),
+        static_ratio=_static_ratio(p, static, alive),
+        notes=tuple(notes),
+    )
+
+
+def _static_ratio(p: NDArray[np.float32], static: NDArray[np.float32], alive: NDArray[np.bool_]) -> float:
+    """Compare the static pattern with the fine structure of a few projections, both over the live rows."""
+    some = p[:: max(1, len(p) // 16), alive].astype(np.float64)
+    fine = some - running_median(some, _MEDIAN_COLUMNS)
+    return float(np.std(static[alive]) / max(float(np.std(fine)), 1e-30))

@@ -1,0 +1,190 @@
+"""What a simulated scan is asked to be, and what is true of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import ParameterError
+from tomarium.kernels.phantom import Ellipsoid
+from tomarium.synth.specimen import specimen
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """A scan to simulate.
+
+    Attributes
+    ----------
+    columns, rows, views : int
+        Detector size in px and number of projections.
+    start_deg, span_deg : float
+        First angle, and the turn over which the views are spread; the end itself is not taken.
+    axis_column : float or None
+        Column of the rotation axis, 0-based, pixel centres at integers; near an edge for half acquisition.
+        None draws it within 3 % of the width about the middle.
+    ellipsoids : tuple of Ellipsoid or None
+        Phantom in px; None draws a specimen that fits in the field of view.
+    seed : int
+        Seed of everything that is drawn.
+    subrays : int
+        Rays along each edge of a pixel, whose transmissions are averaged.
+    photons : float
+        Photons detected in a pixel of the open beam at its brightest.
+    gain : float
+        Counts for one photon.
+    dark_level, read_noise : float
+        Mean and standard deviation of a frame without beam, in counts.
+    flats : int
+        Flat frames before the scan, and again after it.
+    darks : int
+        Dark frames before the scan.
+    beam_drift_rows : float
+        Rows by which the beam moves from the first frame to the last.
+    fixed_pattern : float
+        Relative standard deviation of the pixels' gain; the same in flats, so that flat-fielding removes it.
+    ring_error : float
+        Relative standard deviation of the columns' response to a sample against that to the flats: rings.
+    dead_pixels, hot_pixels : int
+        Pixels that count nothing, or always the most.
+    zingers : float
+        Mean number of hits by stray radiation in a frame.
+    pixel_m, energy_kev, distance_m : float
+        Pixel size at the sample in m, photon energy in keV and distance from sample to detector in m.
+    """
+
+    columns: int = 512
+    rows: int = 512
+    views: int = 900
+    start_deg: float = 0.0
+    span_deg: float = 180.0
+    axis_column: float | None = None
+    ellipsoids: tuple[Ellipsoid, ...] | None = None
+    seed: int = 0
+    subrays: int = 2
+    photons: float = 10_000.0
+    gain: float = 4.0
+    dark_level: float = 100.0
+    read_noise: float = 4.0
+    flats: int = 20
+    darks: int = 20
+    beam_drift_rows: float = 0.0
+    fixed_pattern: float = 0.02
+    ring_error: float = 0.002
+    dead_pixels: int = 8
+    hot_pixels: int = 8
+    zingers: float = 0.5
+    pixel_m: float = 3.25e-6
+    energy_kev: float = 25.0
+    distance_m: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated."""
+        for name in ("columns", "rows", "views", "subrays", "photons", "gain", "pixel_m", "span_deg"):
+            if getattr(self, name) <= 0:
+                raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give a number above 0")
+        for name in ("flats", "darks", "read_noise", "fixed_pattern", "ring_error", "zingers"):
+            if getattr(self, name) < 0:
+                raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give 0 or more")
+        if self.dead_pixels + self.hot_pixels > self.rows * self.columns:
+            raise ParameterError(
+                f"simulation: {self.dead_pixels} dead and {self.hot_pixels} hot pixels were asked for, but the "
+                f"detector has {self.rows * self.columns}; ask for fewer"
+            )
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of a simulated scan.
+
+    Attributes
+    ----------
+    ellipsoids : tuple of Ellipsoid
+        Phantom; lengths in px from the axis and the middle row, attenuation in 1/px.
+    angles_deg : array of float64, shape (view,)
+        Rotation angles in degrees.
+    axis_column : float
+        Column of the rotation axis, 0-based, pixel centres at integers.
+    pixel_gain : array of float32, shape (row, column)
+        Relative gain of each pixel, in flats and projections alike.
+    column_response : array of float32, shape (column,)
+        Response to the sample over response to the flats.
+    dead, hot : array of intp, shape (pixel,)
+        Flat index row · columns + column of the defective pixels.
+    pixel_m : float
+        Pixel size in m.
+    seed : int
+        Seed all of it was drawn from.
+    """
+
+    ellipsoids: tuple[Ellipsoid, ...]
+    angles_deg: NDArray[np.float64]
+    axis_column: float
+    pixel_gain: NDArray[np.float32]
+    column_response: NDArray[np.float32]
+    dead: NDArray[np.intp]
+    hot: NDArray[np.intp]
+    pixel_m: float
+    seed: int
+
+    def entries(self) -> Mapping[str, NDArray[np.generic] | str | float]:
+        """Return it as named arrays and numbers, for a file's own group of truth.
+
+        Returns
+        -------
+        Mapping of str to array, str or float
+            `ellipsoids` has the columns that `ellipsoid_columns` names; the rest as the attributes say.
+        """
+        table = [[*e.centre, *e.half_axes, *e.rotation_deg, e.attenuation] for e in self.ellipsoids]
+        return {
+            "ellipsoids": np.array(table, np.float64).reshape(-1, 10),
+            "ellipsoid_columns": "centre z y x (px), half axes z y x (px), rotation z y x (deg), "
+            "attenuation (1/px)",
+            "attenuation_per_cm": np.array([row[-1] for row in table]) / (100 * self.pixel_m),
+            "angles_deg": self.angles_deg,
+            "axis_column": self.axis_column,
+            "column_response": self.column_response,
+            "dead_pixels": self.dead,
+            "hot_pixels": self.hot,
+            "seed": float(self.seed),
+        }
+
+
+def truth(config: SimulationConfig) -> Truth:
+    """Draw what is true of a scan.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+        The scan.
+
+    Returns
+    -------
+    Truth
+        The same for the same configuration.
+    """
+    draw = np.random.default_rng((config.seed, 0))
+    middle = (config.columns - 1) / 2
+    drawn_axis = middle + float(draw.uniform(-0.03, 0.03)) * config.columns
+    axis_column = drawn_axis if config.axis_column is None else config.axis_column
+    # The dots of a specimen reach 1.02 radii from the axis (3 % of the width are kept for the axis' offset).
+    reach = max(min(axis_column, config.columns - 1 - axis_column), 0.25 * config.columns)
+    drawn = config.ellipsoids is None
+    ellipsoids = specimen(1.9 * reach, config.rows, config.seed) if drawn else config.ellipsoids
+    broken = draw.choice(config.rows * config.columns, config.dead_pixels + config.hot_pixels, replace=False)
+    pattern = draw.standard_normal((config.rows, config.columns), np.float32)
+    columns = draw.standard_normal(config.columns, np.float32)
+    return Truth(
+        ellipsoids=ellipsoids or (),
+        angles_deg=config.start_deg + np.arange(config.views) * (config.span_deg / config.views),
+        axis_column=float(axis_column),
+        pixel_gain=np.maximum(1 + np.float32(config.fixed_pattern) * pattern, np.float32(0.1)),
+        column_response=np.maximum(1 + np.float32(config.ring_error) * columns, np.float32(0.1)),
+        dead=broken[: config.dead_pixels],
+        hot=broken[config.dead_pixels :],
+        pixel_m=config.pixel_m,
+        seed=config.seed,
+    )
