@@ -119,7 +119,10 @@ def read(text: str) -> Record:
         The text is not JSON, not a crate, or lacks what a record cannot do without.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_refuse, parse_int=_integer)
+        text.encode()
+        if "\\ud" in text.lower():  # half a character, which cannot be stored or shown
+            json.dumps(document, ensure_ascii=False).encode()
         graph: dict[str, Entity] = {entity["@id"]: entity for entity in document["@graph"]}
         root = graph[graph[FILENAME]["about"]["@id"]]
         return _record(root, graph)
@@ -180,7 +183,7 @@ def _parameter(key: str, value: Value[Any]) -> Entity:
 def _value(entity: Entity) -> tuple[str, Value[Any]]:
     value = entity["value"]
     if entity.get("encodingFormat") == "application/json":
-        value = json.loads(value)
+        value = _part(value)
     origin = entity["measurementTechnique"]
     if origin not in get_args(Origin):
         raise ValueError(f"the origin {origin!r} of parameter {entity['propertyID']!r} is unknown")
@@ -276,7 +279,7 @@ def _text(address: str, name: str, content: Mapping[str, Any]) -> Entity:
 
 
 def _mapping(entity: Entity | None) -> dict[str, Any]:
-    content = json.loads(entity["text"]) if entity else {}
+    content = _part(entity["text"]) if entity else {}
     if not isinstance(content, dict):
         raise ValueError(f"the text of {entity and entity['@id']} is no JSON object")
     return content
@@ -292,11 +295,26 @@ def _json(content: Any, indent: int | None = None) -> str:
         ) from problem
 
 
+def _part(text: str) -> Any:
+    content = json.loads(text, parse_constant=_refuse, parse_int=_integer)
+    json.dumps(content, ensure_ascii=False).encode()
+    return content
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 300:
+        raise ValueError(f"a number of {len(digits)} digits is beyond all measure")
+    return int(digits)
+
+
 def _string(entity: Entity, key: str) -> str:
     text = entity[key]
     if not isinstance(text, str):
         raise ValueError(f"{key} of {entity['@id']} is {type(text).__name__}, not text")
-    text.encode()  # a lone surrogate cannot be stored or shown
     return text
 
 
