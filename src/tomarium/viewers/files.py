@@ -61,11 +61,13 @@ def render(record: Record, view: View) -> Piece:
     volume = volume_path(record)
     html = fill(
         "files.html",
-        rows=rows,
-        total=units.show(total, "B", digits=3),
-        volume=view.origin + view.file(volume) if volume else None,
-        level=_finest(view.folder / volume) if volume else None,
-        manifest=next((row["address"] for row in rows if row["role"] == "manifest"), None),
+        {
+            "rows": rows,
+            "total": units.show(total, "B", digits=3),
+            "volume": view.origin + view.file(volume) if volume else None,
+            "level": _finest(view.folder / volume) if volume else None,
+            "manifest": next((row["address"] for row in rows if row["role"] == "manifest"), None),
+        },
     )
     return Piece({"files": rows, "bytes": total}, html)
 

@@ -67,18 +67,20 @@ def render(record: Record, view: View) -> Piece:
     statistics = {key: record.volume.get(key) for key in ("minimum", "mean", "maximum")}
     html = fill(
         "histogram.html",
-        scale=scale,
-        linear=view.page({"histogram": "linear"}) + "#histogram",
-        logarithmic=view.page({"histogram": None}) + "#histogram",
-        path=_outline(counts, scale),
-        ticks=[(f"{100 * (tick - low) / (high - low):.3f}", text) for tick, text in _ticks(low, high)],
-        axis=f"{QUANTITIES.get(unit, 'Grey value')}{f' in {unit}' if unit else ''}",
-        window=[f"{100 * part:.3f}" for part in window],
-        window_width=f"{100 * (window[1] - window[0]):.3f}" if len(window) == 2 else "",
-        statistics={
-            key: f"{value:.4g} {unit}".rstrip() for key, value in statistics.items() if value is not None
+        {
+            "scale": scale,
+            "linear": view.page({"histogram": "linear"}) + "#histogram",
+            "logarithmic": view.page({"histogram": None}) + "#histogram",
+            "path": _outline(counts, scale),
+            "ticks": [(f"{100 * (tick - low) / (high - low):.3f}", text) for tick, text in _ticks(low, high)],
+            "axis": f"{QUANTITIES.get(unit, 'Grey value')}{f' in {unit}' if unit else ''}",
+            "window": [f"{100 * part:.3f}" for part in window],
+            "window_width": f"{100 * (window[1] - window[0]):.3f}" if len(window) == 2 else "",
+            "statistics": {
+                key: f"{value:.4g} {unit}".rstrip() for key, value in statistics.items() if value is not None
+            },
+            "most": f"{max(counts):,}".replace(",", "\u202f"),
         },
-        most=f"{max(counts):,}".replace(",", "\u202f"),
     )
     return Piece({"edges": edges, "counts": counts, "unit": unit, **statistics}, html)
 

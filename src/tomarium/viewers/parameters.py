@@ -60,7 +60,7 @@ def render(record: Record, _view: View) -> Piece:
     ]
     used = {str(row["origin"]) for row in rows}
     legend = {origin: words for origin, words in ORIGINS.items() if origin in used}
-    return Piece({"parameters": rows}, fill("parameters.html", rows=rows, legend=legend))
+    return Piece({"parameters": rows}, fill("parameters.html", {"rows": rows, "legend": legend}))
 
 
 PARAMETERS = Viewer(name="parameters", title="Parameters", order=15, suits=suits, render=render)

@@ -48,10 +48,12 @@ def render(record: Record, view: View) -> Piece:
     details = {key: value for key, value in record.provenance.items() if key != "protocol" or not text}
     html = fill(
         "provenance.html",
-        protocol=text,
-        protocol_file=view.file(path) if path else None,
-        protocol_name=path,
-        provenance={key: shorten(value) for key, value in details.items()},
+        {
+            "protocol": text,
+            "protocol_file": view.file(path) if path else None,
+            "protocol_name": path,
+            "provenance": {key: shorten(value) for key, value in details.items()},
+        },
     )
     return Piece({"protocol": text, "provenance": dict(record.provenance)}, html)
 

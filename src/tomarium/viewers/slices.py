@@ -76,14 +76,16 @@ def render(record: Record, view: View) -> Piece:
     others = {key: text for key, text in view.choices.items() if key not in (*PLANES, "low", "high")}
     html = fill(
         "slices.html",
-        title=record.title,
-        planes=planes,
-        window=(f"{low:.4g}", f"{high:.4g}"),
-        chosen=chosen,
-        others=others,
-        unit=record.volume.get("unit", ""),
-        form=view.page(dict.fromkeys(view.choices, None)),
-        whole_window=view.page({"low": None, "high": None}),
+        {
+            "title": record.title,
+            "planes": planes,
+            "window": (f"{low:.4g}", f"{high:.4g}"),
+            "chosen": chosen,
+            "others": others,
+            "unit": record.volume.get("unit", ""),
+            "form": view.page(dict.fromkeys(view.choices, None)),
+            "whole_window": view.page({"low": None, "high": None}),
+        },
     )
     return Piece(data, html)
 

@@ -95,15 +95,15 @@ class Viewer:
     script: Path | None = None
 
 
-def fill(template: str, **content: Any) -> Markup:
+def fill(template: str, content: Mapping[str, Any]) -> Markup:
     """Fill one of the viewers' templates.
 
     Parameters
     ----------
     template : str
         File in `viewers/templates`.
-    **content
-        Names the template uses. Text is escaped.
+    content : Mapping of str to any
+        Names the template uses; text is escaped.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def fill(template: str, **content: Any) -> Markup:
     """
     from markupsafe import Markup
 
-    return Markup(_templates().get_template(template).render(content))
+    return Markup(_templates().get_template(template).render(dict(content)))
 
 
 @cache
