@@ -19,3 +19,57 @@ def shared() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def make_volume() -> Callable[..., Path]:
+    """Write a small volume that looks like a tooth as OME-Zarr 0.5 with two levels."""
+
+    def make(path: Path, size: int = 96, voxel_um: float | None = 0.65, seed: int = 1) -> Path:
+        import numpy as np
+        import zarr
+
+        draw = np.random.default_rng(seed)
+        z, y, x = np.mgrid[-1 : 1 : (size * 3 // 4) * 1j, -1 : 1 : size * 1j, -1 : 1 : size * 1j]
+        radius = np.hypot(x + 0.08 * z, y * 1.15) / (0.82 - 0.18 * z - 0.06 * np.cos(3 * np.arctan2(y, x)))
+        volume = np.select([radius < 0.22, radius < 0.78, radius < 1.0], [0.25, 1.0, 1.75], 0.05)
+        for _ in range(12):  # bright inclusions and dark pores with sharp edges
+            centre, grey = draw.uniform(-0.6, 0.6, 3), draw.choice([0.2, 2.2])
+            volume[(z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 0.006] = grey
+        volume[np.abs(y + 0.3 * x - 0.35) < 0.012] *= 0.5
+        finest = (volume + draw.normal(0, 0.06, volume.shape)).astype(np.float32)
+        coarse = finest.reshape(size * 3 // 8, 2, size // 2, 2, size // 2, 2).mean((1, 3, 5))
+        root = zarr.open_group(path, mode="w", zarr_format=3)
+        datasets = []
+        for number, level in enumerate((finest, coarse)):
+            array = root.create_array(
+                str(number), shape=level.shape, chunks=(16, 32, 32), shards=(48, 96, 96), dtype=level.dtype
+            )
+            array[...] = level
+            scale = [(voxel_um or 1.0) * 2**number] * 3
+            datasets.append(
+                {"path": str(number), "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+            )
+        unit = {"unit": "micrometer"} if voxel_um else {}
+        axes = [{"name": name, "type": "space", **unit} for name in "zyx"]
+        root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_record_folder(make_volume: Callable[..., Path]) -> Callable[..., Path]:
+    """Make what a finished reconstruction leaves behind, before it is filed."""
+
+    def make(folder: Path, **volume: object) -> Path:
+        make_volume(folder / "volume.ome.zarr", **volume)
+        (folder / "protocol.yaml").write_text("steps:\n  - flat_field\n  - fbp: {filter: ramp}\n")
+        (folder / "provenance.json").write_text(
+            '{"versions": {"tomarium": "0.1.0"}, "source": {"path": "tooth.h5"}, "timings": {"read_s": 1.5},'
+            ' "plan": {"stages": [{"steps": ["flat_field", "fbp"], "slab_rows": 16}]},'
+            ' "started": "2026-11-20T21:00:00+00:00", "finished": "2026-11-20T21:04:10+00:00"}'
+        )
+        return folder
+
+    return make

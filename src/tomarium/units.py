@@ -39,6 +39,8 @@ _PREFIXES: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "s": (("s", 1.0), ("ms", 1e-3)),
 }
 
+_LEAST: Final = {"µm": 1e-7}
+
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
 
 
@@ -135,7 +137,10 @@ def show(value: float, unit: str, digits: int = 4) -> str:
     """
     if unit in _PREFIXES and value and math.isfinite(value):
         steps = sorted(_PREFIXES[unit], key=lambda step: -step[1])
-        name, size = next((step for step in steps if abs(value) >= step[1] * 0.9999999), steps[-1])
+        # Pixels below a micrometre are written 0.65 µm, as everybody in the field does; 65 nm below a tenth.
+        name, size = next(
+            (step for step in steps if abs(value) >= _LEAST.get(step[0], step[1]) * 0.9999999), steps[-1]
+        )
         return f"{value / size:.{digits}g} {name}"
     if unit == "deg":
         return f"{value:.{max(digits, 6)}g}°"

@@ -1,1 +1,26 @@
-"""The index of records: tables, queries, ingest."""
+"""The catalogue: records on disk, and the disposable index that finds them."""
+
+from tomarium.catalogue.catalogue import Catalogue, open_catalogue
+from tomarium.catalogue.filing import file_record
+from tomarium.catalogue.home import catalogue_file, home, records_folder
+from tomarium.catalogue.ingest import Rebuilt, ingest, rebuild
+from tomarium.catalogue.record_folder import Mismatch, read_record, verify
+from tomarium.catalogue.search import Hit, Page, search
+
+__all__ = [
+    "Catalogue",
+    "Hit",
+    "Mismatch",
+    "Page",
+    "Rebuilt",
+    "catalogue_file",
+    "file_record",
+    "home",
+    "ingest",
+    "open_catalogue",
+    "read_record",
+    "rebuild",
+    "records_folder",
+    "search",
+    "verify",
+]

@@ -12,20 +12,21 @@ from tomarium.model.value import Value
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One file of a record.
+    r"""One file of a record, or a folder that is one thing, such as an OME-Zarr volume.
 
     Attributes
     ----------
     path : str
-        Path below the record's folder, with "/" as separator.
+        Path below the record's folder, with "/" as separator; a folder's path ends in "/".
     bytes : int
-        Size.
+        Size; of a folder, the sum of its files.
     sha256 : str
-        Checksum of the content, lower-case hexadecimal.
+        Checksum of the content, lower-case hexadecimal. Of a folder: of its lines in `manifest-sha256.txt`
+        ("<checksum>  <path>\n" for each of its files, sorted by path, UTF-8).
     media_type : str
         IANA media type.
     role : str
-        "volume", "preview", "protocol", "provenance", "log" or "other".
+        "volume", "preview", "protocol", "provenance", "manifest", "log" or "other".
     """
 
     path: str
@@ -59,11 +60,17 @@ class Record:
         Named values, the unit in the name: `pixel_m`, `energy_kev`, `sample_name` …
     volume : Mapping
         `path`, `shape` (z, y, x), `dtype`, `voxel_m` (or None), `unit`, `minimum`, `maximum`, `mean`,
-        `histogram` {`edges`, `counts`}.
+        `histogram` {`edges`, `counts`}, `window` (two grey values that show it well).
     provenance : Mapping
         What was done, as the run wrote it: plan, protocol, versions, timings, source.
     files : tuple of FileEntry
-        Every file of the folder but `ro-crate-metadata.json` itself.
+        Every file of the folder but `ro-crate-metadata.json` itself; what lies in a folder that is one thing
+        is not listed singly.
+
+    Notes
+    -----
+    Parameters, volume and provenance hold JSON values: text, finite numbers, truth values, None, lists and
+    mappings of them.
     """
 
     id: str

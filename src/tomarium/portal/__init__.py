@@ -1,1 +1,1 @@
-"""The web pages and their JSON twins."""
+"""The portal: the catalogue as web pages and as JSON."""

@@ -1,0 +1,172 @@
+"""Checksums of a record's files, in the manifest that `sha256sum -c` and BagIt readers understand.
+
+A manifest has one line for each file, "<SHA-256>  <path>", sorted by path (RFC 8493, section 2.1.3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tomarium.errors import FormatError
+
+MANIFEST: Final = "manifest-sha256.txt"
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Size and checksum of a file.
+
+    Attributes
+    ----------
+    bytes : int
+        Size.
+    sha256 : str
+        Lower-case hexadecimal.
+    """
+
+    bytes: int
+    sha256: str
+
+
+def list_files(folder: Path) -> Iterator[str]:
+    """List all files below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder.
+
+    Yields
+    ------
+    str
+        Path below the folder, with "/" as separator; in no particular order.
+
+    Raises
+    ------
+    FormatError
+        There is a link or another thing that is no file, or a name that a manifest cannot hold: a record must
+        be whole wherever it is copied to.
+    """
+    for root, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(root, name)
+            shown = path.relative_to(folder).as_posix()
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                raise FormatError(
+                    f"{folder.name}: {shown} is a link or no regular file, which a record cannot hold; "
+                    f"put the file itself there, or take it away"
+                )
+            if not shown.isprintable() or "\\" in shown:
+                raise FormatError(f"{folder.name}: the name {shown!r} cannot stand in a manifest; rename it")
+        yield from (Path(root, name).relative_to(folder).as_posix() for name in files)
+
+
+def sum_files(folder: Path, paths: Sequence[str]) -> dict[str, Sum]:
+    """Compute the checksums of files, several at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are.
+    paths : sequence of str
+        Paths below the folder.
+
+    Returns
+    -------
+    dict of str to Sum
+        Sorted by path.
+    """
+    ordered = sorted(paths)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return dict(zip(ordered, pool.map(lambda path: sum_file(folder / path), ordered), strict=True))
+
+
+def sum_file(path: Path) -> Sum:
+    """Compute the checksum of one file without holding it in memory.
+
+    Parameters
+    ----------
+    path : Path
+        A file.
+
+    Returns
+    -------
+    Sum
+        Its size and checksum.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Sum(file.tell(), digest)
+
+
+def sum_folder(path: str, sums: Mapping[str, Sum]) -> Sum:
+    """Compute the one checksum of a folder that is one thing.
+
+    Parameters
+    ----------
+    path : str
+        The folder's path, with "/" at its end.
+    sums : Mapping of str to Sum
+        The files of the record, sorted by path.
+
+    Returns
+    -------
+    Sum
+        The sum of the sizes, and the SHA-256 of the folder's lines in the manifest.
+    """
+    inside = {name: known for name, known in sums.items() if name.startswith(path)}
+    lines = write_manifest(inside).encode()
+    return Sum(sum(known.bytes for known in inside.values()), hashlib.sha256(lines).hexdigest())
+
+
+def write_manifest(sums: Mapping[str, Sum]) -> str:
+    """Write the text of a manifest.
+
+    Parameters
+    ----------
+    sums : Mapping of str to Sum
+        Path → size and checksum.
+
+    Returns
+    -------
+    str
+        One line for each file, in the order given.
+    """
+    return "".join(f"{known.sha256}  {path}\n" for path, known in sums.items())
+
+
+def read_manifest(path: Path) -> dict[str, str]:
+    """Read a manifest.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict of str to str
+        Path below the folder → checksum.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read, or a line is not "<checksum>  <path>".
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise FormatError(f"{path.name}: cannot be read ({problem}); file the record again") from problem
+    found = {}
+    for number, line in enumerate(lines, 1):
+        checksum, separator, name = line.partition("  ")
+        if len(checksum) != 64 or not separator or not name:
+            raise FormatError(f"{path.name}, line {number}: {line[:80]!r} is no '<SHA-256>  <path>'")
+        found[name] = checksum
+    return found

@@ -1,0 +1,267 @@
+"""Filing: the folder of a finished reconstruction becomes a record."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import mimetypes
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium import units
+from tomarium.catalogue.atomic import write_atomically
+from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, sum_files, sum_folder, write_manifest
+from tomarium.catalogue.record_folder import ID, read_record
+from tomarium.catalogue.volume_summary import summarise
+from tomarium.errors import FormatError, InputError, StorageFull
+from tomarium.model import FileEntry, Record, Value
+from tomarium.registry import collect
+from tomarium.standards.ro_crate import FILENAME, export
+from tomarium.viewers.viewer import Viewer
+from tomarium.viewers.volume import open_levels, volume_window
+
+VOLUME: Final = "volume.ome.zarr/"
+PROVENANCE: Final = "provenance.json"
+PREVIEWS: Final = "previews"
+ROLES: Final = {"protocol.yaml": "protocol", PROVENANCE: "provenance", MANIFEST: "manifest"}
+MEDIA_TYPES: Final = {".yaml": "application/yaml", ".log": "text/plain", ".nxs": "application/x-hdf5"}
+UNIT_FACTORS: Final = {"micrometer": 1e-6, "millimeter": 1e-3, "nanometer": 1e-9, "meter": 1.0}
+
+
+def file_record(
+    folder: Path,
+    *,
+    title: str,
+    id: str | None = None,
+    created: datetime | None = None,
+    description: str = "",
+    creators: Sequence[str] = (),
+    keywords: Sequence[str] = (),
+    licence: str = "",
+    parameters: Mapping[str, Value[Any]] | None = None,
+    volume: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Record:
+    """Make a folder with a finished volume a record: previews, checksums, and the crate last.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `volume.ome.zarr`; whatever else lies in it belongs to the record too. Filing it again updates
+        the record and keeps its identifier.
+    title : str
+        One line for people.
+    id : str, optional
+        Lower-case letters, digits and hyphens; by default the title's words and the start of the volume's
+        checksum.
+    created : datetime, optional
+        With a time zone; now by default.
+    description : str, optional
+        A paragraph for people; by default one that tells the size of the volume.
+    creators, keywords : sequence of str
+        Names; words to be found by.
+    licence : str, optional
+        SPDX identifier.
+    parameters : Mapping of str to Value, optional
+        Named values, the unit in the name. NumPy's numbers become Python's; NaN and infinity become None.
+    volume : Mapping, optional
+        What the run counted on its way: `voxel_m`, `unit`, `minimum`, `maximum`, `mean`, `histogram`; what is
+        absent is read from the volume, statistics by reading it twice.
+    provenance : Mapping, optional
+        What was done; `provenance.json` of the folder by default.
+
+    Returns
+    -------
+    Record
+        As it was written to `ro-crate-metadata.json`.
+
+    Raises
+    ------
+    FormatError
+        There is no finished volume, or a file that a record cannot hold.
+    InputError
+        The title is empty, the identifier is malformed, or the time has no zone.
+    StorageFull
+        The disk is full; what lies in the folder is kept.
+    """
+    folder = Path(folder)
+    if not (folder / VOLUME).is_dir():
+        raise FormatError(f"{folder}: holds no {VOLUME}; give the folder of a finished reconstruction")
+    created = created or datetime.now(UTC).replace(microsecond=0)
+    if created.tzinfo is None:
+        raise InputError(f"the time {created.isoformat()} has no zone; give one: {created.isoformat()}+00:00")
+    title = " ".join(title.split())
+    if not title:
+        raise InputError(f"{folder}: the title is empty; give one line that tells people what it is")
+    known = id or _known_id(folder)
+    summary = _summary(folder / VOLUME, volume or {})
+    draft = Record(
+        id=known or "",
+        title=title,
+        created=created,
+        description=description or _describe(summary),
+        creators=tuple(creators),
+        keywords=tuple(keywords),
+        licence=licence,
+        parameters={
+            key: replace(value, value=plain(value.value)) for key, value in (parameters or {}).items()
+        },
+        volume=summary,
+        provenance=_provenance(folder) if provenance is None else plain(provenance),
+        files=(FileEntry(VOLUME, 0, "0" * 64, role="volume"),),
+    )
+    draft = replace(draft, volume={**summary, "window": list(volume_window(draft, folder))})
+    with _room(folder):
+        _write_previews(draft, folder)
+        sums = sum_files(folder, [path for path in list_files(folder) if path not in (MANIFEST, FILENAME)])
+        write_atomically(folder / MANIFEST, write_manifest(sums).encode())
+        files = _entries(sums | sum_files(folder, [MANIFEST]))
+        record = replace(draft, files=files, id=known or _new_id(title, files))
+        if not ID.fullmatch(record.id):
+            raise InputError(f"the identifier {record.id[:80]!r} is malformed; use a-z, 0-9 and hyphens")
+        write_atomically(folder / FILENAME, export(record).encode())
+    return record
+
+
+def plain(content: Any) -> Any:
+    """Turn what Python programs hold into what JSON can hold.
+
+    Parameters
+    ----------
+    content : any
+        Numbers of Python and NumPy, arrays, text, paths, times, None, and lists and mappings of them.
+
+    Returns
+    -------
+    any JSON value
+        NaN and infinity become None; anything unknown becomes its text.
+    """
+    if content is None or isinstance(content, (bool, int, str)):
+        return content
+    if isinstance(content, float):
+        return float(content) if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {str(key): plain(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple, set, frozenset)):
+        return [plain(value) for value in content]
+    if isinstance(content, datetime):
+        return content.isoformat()
+    if hasattr(content, "tolist"):  # NumPy's numbers and arrays
+        return plain(content.tolist())
+    return str(content)
+
+
+def _summary(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell the volume in short: what the run told, completed by what the files say."""
+    levels = open_levels(path)
+    summary: dict[str, Any] = {
+        "path": VOLUME.rstrip("/"),
+        "shape": [int(length) for length in levels[0].shape],
+        "dtype": str(levels[0].dtype),
+        "voxel_m": _voxel_m(path),
+        "unit": "",
+    }
+    if "histogram" not in told:
+        summary |= summarise(levels[0])
+    return summary | {
+        key: plain(value) for key, value in told.items() if key not in ("path", "shape", "dtype")
+    }
+
+
+def _voxel_m(path: Path) -> list[float] | None:
+    """Read the voxel size (z, y, x) in m from OME-Zarr's axes and scale; None without a unit of length."""
+    multiscale = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]["multiscales"][0]
+    transforms = multiscale["datasets"][0].get("coordinateTransformations") or []
+    scale = next((item["scale"] for item in transforms if item.get("type") == "scale"), None)
+    factors = [UNIT_FACTORS.get(axis.get("unit") or "") for axis in multiscale["axes"]]
+    if scale is None or None in factors:
+        return None
+    return [float(f"{size * factor:.15g}") for size, factor in zip(scale, factors, strict=True) if factor]
+
+
+def _describe(summary: Mapping[str, Any]) -> str:
+    z, y, x = summary["shape"]
+    text = f"Reconstructed volume of {x} × {y} × {z} voxels"
+    voxel = summary.get("voxel_m")
+    if not voxel:
+        return f"{text}; the voxel size is not known."
+    sizes = [voxel] * 3 if isinstance(voxel, (int, float)) else list(voxel)
+    each = (
+        units.show(sizes[0], "m")
+        if len(set(sizes)) == 1
+        else " × ".join(units.show(s, "m") for s in sizes[::-1])
+    )
+    return f"{text} of {each}."
+
+
+def _provenance(folder: Path) -> dict[str, Any]:
+    path = folder / PROVENANCE
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise FormatError(
+            f"{path}: cannot be read ({problem}); resume the run, which writes it again"
+        ) from problem
+    return dict(plain(content)) if isinstance(content, dict) else {"account": plain(content)}
+
+
+def _write_previews(record: Record, folder: Path) -> None:
+    (folder / PREVIEWS).mkdir(exist_ok=True)
+    for viewer in collect("viewers", Viewer).values():
+        if viewer.previews and viewer.suits(record):
+            for name, content in viewer.previews(record, folder).items():
+                write_atomically(folder / PREVIEWS / name, content)
+
+
+def _entries(sums: Mapping[str, Sum]) -> tuple[FileEntry, ...]:
+    volume = sum_folder(VOLUME, dict(sorted(sums.items())))
+    entries = [FileEntry(VOLUME, volume.bytes, volume.sha256, "application/vnd+zarr", "volume")]
+    for path, known in sorted(sums.items()):
+        if not path.startswith(VOLUME):
+            entries.append(FileEntry(path, known.bytes, known.sha256, _media_type(path), _role(path)))
+    return tuple(entries)
+
+
+def _media_type(path: str) -> str:
+    known = MEDIA_TYPES.get(Path(path).suffix)
+    return known or mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
+
+
+def _role(path: str) -> str:
+    if path in ROLES:
+        return ROLES[path]
+    if path.startswith(f"{PREVIEWS}/"):
+        return "preview"
+    return "log" if path.endswith(".log") else "other"
+
+
+def _known_id(folder: Path) -> str | None:
+    return read_record(folder).id if (folder / FILENAME).exists() else None
+
+
+def _new_id(title: str, files: Sequence[FileEntry]) -> str:
+    letters = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    words = "-".join(re.findall(r"[a-z0-9]+", letters))[:48].strip("-") or "record"
+    checksum = next(entry.sha256 for entry in files if entry.role == "volume")
+    return f"{words}-{checksum[:8]}"
+
+
+@contextmanager
+def _room(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StorageFull(
+            f"{folder}: the disk is full; the volume is kept, free some space and file it"
+        ) from problem

@@ -1,0 +1,167 @@
+"""From record folders to rows: one record, or the whole index again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tomarium.catalogue import queries
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.record_folder import read_record
+from tomarium.errors import FormatError, InputError
+from tomarium.model import Record, Value, parameter
+from tomarium.standards.ro_crate import FILENAME
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild found.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Records that are in the catalogue now, in the order they were found.
+    problems : tuple of str
+        Folders that could not be taken, each with the reason.
+    """
+
+    ids: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def ingest(catalogue: Catalogue, folder: Path) -> Record:
+    """Put a record into the catalogue, or bring its rows up to date.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    folder : Path
+        Folder of a record. Where the record was known at another place that is gone, it has moved here.
+
+    Returns
+    -------
+    Record
+        As its folder says.
+
+    Raises
+    ------
+    FormatError
+        The folder is no record, is unfinished or damaged.
+    InputError
+        Another folder, which is still there, holds a record of the same identifier.
+    """
+    place = Path(folder).resolve()
+    record = read_record(place)
+    with catalogue.writing() as connection:
+        _save(connection, record, place)
+    return record
+
+
+def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
+    """Make every row of the catalogue again from the folders.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open. Readers see the old rows until the last new one is written.
+    roots : sequence of Path
+        Folders below which records lie, at any depth; a record does not lie in another one.
+
+    Returns
+    -------
+    Rebuilt
+        What was taken, and what could not be taken and why.
+
+    Raises
+    ------
+    InputError
+        A root is no folder; nothing is changed then.
+    """
+    for root in roots:
+        if not Path(root).is_dir():
+            raise InputError(f"{root}: is no folder; nothing was changed, give the folders that hold records")
+    ids, problems = [], []
+    with catalogue.writing() as connection:
+        queries.clear(connection)
+        for root in roots:
+            for place in _find(Path(root).resolve()):
+                try:
+                    record = read_record(place)
+                    _save(connection, record, place)
+                    ids.append(record.id)
+                except (FormatError, InputError) as problem:
+                    problems.append(str(problem))
+    return Rebuilt(tuple(dict.fromkeys(ids)), tuple(problems))
+
+
+def _find(root: Path) -> Iterator[Path]:
+    """Find the folders that hold a crate, in the order of their names."""
+    for folder, inner, files in os.walk(root):
+        if FILENAME in files:
+            inner.clear()
+            yield Path(folder)
+        inner[:] = sorted(name for name in inner if not name.endswith(".zarr"))
+
+
+def _save(connection: Connection, record: Record, place: Path) -> None:
+    known = queries.folder_of(connection, record.id)
+    if known is not None and known != place and _still_holds(known, record.id):
+        raise InputError(
+            f"{place}: {known} already holds a record {record.id}; take one of the two away, or give this "
+            f"one another identifier"
+        )
+    queries.save_record(
+        connection, _row(record, place), [_parameter(key, value) for key, value in record.parameters.items()]
+    )
+
+
+def _still_holds(folder: Path, id: str) -> bool:
+    try:
+        return read_record(folder).id == id
+    except FormatError:
+        return False
+
+
+def _row(record: Record, place: Path) -> dict[str, Any]:
+    shown = [
+        f"{parameter.label(key)} {parameter.show(key, value.value)}"
+        for key, value in record.parameters.items()
+    ]
+    return {
+        "id": record.id,
+        "title": record.title,
+        "description": record.description,
+        "created": record.created.isoformat(),
+        "created_utc": record.created.timestamp(),
+        "folder": str(place),
+        "bytes": sum(entry.bytes for entry in record.files),
+        "thumbnail": next((e.path for e in record.files if e.path == "previews/thumbnail.png"), ""),
+        "shape": list(record.volume.get("shape") or ()),
+        "voxel_m": _voxel_m(record.volume),
+        "words": "\n".join([*record.keywords, *record.creators, record.id, record.licence, *shown]),
+    }
+
+
+def _voxel_m(volume: Mapping[str, Any]) -> float | None:
+    voxel = volume.get("voxel_m")
+    if isinstance(voxel, (list, tuple)):
+        voxel = voxel[0] if voxel else None
+    return float(voxel) if isinstance(voxel, (int, float)) else None
+
+
+def _parameter(key: str, value: Value[Any]) -> dict[str, Any]:
+    content = value.value
+    is_number = isinstance(content, (int, float)) and not isinstance(content, bool)
+    return {
+        "key": key,
+        "number": float(content) if is_number else None,
+        "text": parameter.show(key, content),
+        "unit": parameter.unit(key),
+        "origin": value.origin,
+    }

@@ -1,0 +1,152 @@
+"""A record on disk: a folder of open files and one `ro-crate-metadata.json`, which is written last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tomarium import units
+from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, read_manifest, sum_files, sum_folder
+from tomarium.errors import FormatError
+from tomarium.model import Record
+from tomarium.standards.ro_crate import FILENAME, read
+
+ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?")
+LONGEST_CRATE_BYTES: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Something that is not as the record says.
+
+    Attributes
+    ----------
+    path : str
+        Path below the record's folder.
+    problem : str
+        "missing", "changed" or "unlisted".
+    """
+
+    path: str
+    problem: Literal["missing", "changed", "unlisted"]
+
+
+def read_record(folder: Path) -> Record:
+    """Read the record of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with `ro-crate-metadata.json`.
+
+    Returns
+    -------
+    Record
+        As its crate says; the files themselves are not looked at (`verify` does that).
+
+    Raises
+    ------
+    FormatError
+        The folder is no record, is unfinished or its crate is damaged.
+    """
+    crate = Path(folder) / FILENAME
+    try:
+        if crate.stat().st_size > LONGEST_CRATE_BYTES:
+            raise FormatError(f"{crate}: is larger than {units.show(LONGEST_CRATE_BYTES, 'B')}; no crate is")
+        text = crate.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise FormatError(f"{folder}: {_why_no_record(Path(folder))}") from problem
+    except (OSError, UnicodeDecodeError) as problem:
+        raise FormatError(
+            f"{crate}: cannot be read ({problem}); check the disk and the permissions"
+        ) from problem
+    try:
+        record = read(text)
+    except FormatError as problem:
+        raise FormatError(f"{folder}: {problem}") from problem
+    if not ID.fullmatch(record.id):
+        raise FormatError(f"{crate}: the identifier {record.id[:80]!r} is not made of a-z, 0-9 and hyphens")
+    _check_volume(crate, record.volume)
+    return record
+
+
+def verify(folder: Path) -> tuple[Mismatch, ...]:
+    """Compare all files of a record with their checksums.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a record.
+
+    Returns
+    -------
+    tuple of Mismatch
+        Empty where every byte is as it was filed; sorted by path.
+
+    Raises
+    ------
+    FormatError
+        The folder is no record, its manifest cannot be read, or there is a link in it.
+    """
+    folder = Path(folder)
+    record = read_record(folder)
+    manifest = read_manifest(folder / MANIFEST)
+    present = set(list_files(folder)) - {FILENAME, MANIFEST}
+    sums = sum_files(folder, sorted(present & manifest.keys()))
+    problems = {path: Mismatch(path, "missing") for path in manifest.keys() - present}
+    problems |= {path: Mismatch(path, "unlisted") for path in present - manifest.keys()}
+    problems |= {path: Mismatch(path, "changed") for path in sums if sums[path].sha256 != manifest[path]}
+    # A file and its line in the manifest may have been changed together; the crate's own checksums tell.
+    listed = {path: Sum(0, checksum) for path, checksum in sorted(manifest.items())}
+    listed |= sum_files(folder, [MANIFEST])
+    for entry in record.files:
+        known = sum_folder(entry.path, listed) if entry.path.endswith("/") else listed.get(entry.path)
+        if known is None:
+            problems.setdefault(entry.path, Mismatch(entry.path, "missing"))
+        elif known.sha256 != entry.sha256:
+            problems.setdefault(entry.path, Mismatch(entry.path, "changed"))
+    return tuple(problems[path] for path in sorted(problems))
+
+
+def _check_volume(crate: Path, volume: Mapping[str, Any]) -> None:
+    """Refuse a volume's summary that pages and index could not rely on."""
+    shape, voxel, unit = volume.get("shape") or [], volume.get("voxel_m"), volume.get("unit") or ""
+    histogram = volume.get("histogram") or {"edges": [], "counts": []}
+    numbers = [volume.get(key) for key in ("minimum", "mean", "maximum")]
+    window = volume.get("window") or []
+    sizes = voxel if isinstance(voxel, list) else [voxel, voxel, voxel] if voxel is not None else []
+    sound = {
+        "shape": isinstance(shape, list)
+        and len(shape) in (0, 3)
+        and all(_is(n, int) and n > 0 for n in shape),
+        "voxel_m": len(sizes) in (0, 3) and all(_is(size, int, float) and size > 0 for size in sizes),
+        "unit": isinstance(unit, str),
+        "minimum, mean, maximum": all(number is None or _is(number, int, float) for number in numbers),
+        "window": isinstance(window, list)
+        and len(window) in (0, 2)
+        and all(_is(value, int, float) for value in window)
+        and window == sorted(set(window)),
+        "histogram": isinstance(histogram, dict)
+        and all(isinstance(histogram.get(key), list) for key in ("edges", "counts"))
+        and all(_is(value, int, float) for key in ("edges", "counts") for value in histogram[key]),
+    }
+    wrong = [key for key, is_sound in sound.items() if not is_sound]
+    if wrong:
+        raise FormatError(f"{crate}: the volume's {wrong[0]} cannot be so; file the run again")
+
+
+def _is(value: object, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _why_no_record(folder: Path) -> str:
+    if not folder.exists():
+        return "does not exist; give the folder of a record"
+    if not folder.is_dir():
+        return "is a file; give the folder of a record"
+    if any(folder.glob("*.zarr")):
+        return f"holds a volume but no {FILENAME}: its run did not finish; resume the run, then file it"
+    return f"holds no {FILENAME}, so it is no record; give the folder of a finished reconstruction"

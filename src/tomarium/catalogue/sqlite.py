@@ -1,0 +1,81 @@
+"""What is SQLite's own: how a connection is set up, and full text search with FTS5."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+
+from tomarium.catalogue.words import Term
+
+# Weights of bm25 for the columns of record_text.
+TITLE, KEYWORDS, REST = 10.0, 4.0, 1.0
+
+# The table record_text is made by a migration. Its tokenizer, unicode61, only splits at spaces: words are
+# cut and folded before, by `words.fold`, for every database alike.
+MATCH: Final = text(
+    "SELECT rowid AS number, -bm25(record_text, :title, :keywords, :rest) AS score "
+    "FROM record_text WHERE record_text MATCH :expression"
+).bindparams(title=TITLE, keywords=KEYWORDS, rest=REST)
+INSERT_TEXT: Final = text(
+    "INSERT INTO record_text (rowid, title, keywords, rest) VALUES (:number, :title, :keywords, :rest)"
+)
+DELETE_TEXT: Final = text("DELETE FROM record_text WHERE rowid = :number")
+DELETE_ALL_TEXT: Final = text("DELETE FROM record_text")
+
+
+def connect(path: Path | None) -> Engine:
+    """Make an engine on a file, as catalogues need it.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None for one in memory.
+
+    Returns
+    -------
+    Engine
+        Write-ahead log, foreign keys, 5 s patience. A connection with the execution option `write=True`
+        takes the writer's lock when its transaction begins, so that it cannot fail later.
+    """
+    engine = create_engine(f"sqlite:///{path}" if path else "sqlite://")
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def match(terms: Sequence[Term]) -> TextClause:
+    """Return the rows that hold all terms.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        At least one.
+
+    Returns
+    -------
+    TextClause
+        Selects `number` of the record and `score` (bm25, larger is better).
+    """
+    return MATCH.bindparams(expression=" AND ".join(_spell(term) for term in terms))
+
+
+def _spell(term: Term) -> str:
+    """Spell a term in FTS5's language: a quoted phrase, in which nothing has a meaning."""
+    quoted = '"' + " ".join(term.words).replace('"', '""') + '"'
+    return quoted + " *" if term.prefix else quoted
+
+
+def _set_up(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # Python's driver would begin transactions by rules of its own
+    cursor = connection.cursor()
+    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,132 @@
+"""What a parameter's key says: its label for people and its unit. The one table of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tomarium import units
+
+# key → (label, unit). A key that is not here gets its words as label and the unit of its ending.
+PARAMETERS: Final[dict[str, tuple[str, str]]] = {
+    "sample_name": ("Sample", ""),
+    "sample_description": ("Sample description", ""),
+    "technique": ("Technique", ""),
+    "experimenter": ("Experimenter", ""),
+    "proposal": ("Proposal", ""),
+    "facility": ("Facility", ""),
+    "instrument": ("Instrument", ""),
+    "beamline": ("Beamline", ""),
+    "detector": ("Detector", ""),
+    "scintillator": ("Scintillator", ""),
+    "start_time": ("Start of the scan", ""),
+    "end_time": ("End of the scan", ""),
+    "format": ("Raw format", ""),
+    "voxel_m": ("Voxel size", "m"),
+    "pixel_m": ("Pixel size at the sample", "m"),
+    "energy_kev": ("Photon energy", "keV"),
+    "distance_m": ("Distance from sample to detector", "m"),
+    "source_distance_m": ("Distance from source to sample", "m"),
+    "exposure_s": ("Exposure time", "s"),
+    "ring_current_ma": ("Ring current", "mA"),
+    "magnification": ("Magnification", ""),
+    "axis_column": ("Rotation axis", "px"),
+    "angles_deg": ("Rotation angles", "deg"),
+    "first_angle_deg": ("First angle", "deg"),
+    "last_angle_deg": ("Last angle", "deg"),
+    "angle_step_deg": ("Angle step", "deg"),
+    "projections": ("Projections", ""),
+    "flats": ("Flat fields", ""),
+    "darks": ("Dark fields", ""),
+    "rows": ("Detector rows", "px"),
+    "columns": ("Detector columns", "px"),
+    "delta_beta": ("Ratio δ/β", ""),
+    "algorithm": ("Reconstruction algorithm", ""),
+    "temperature_celsius": ("Temperature", "°C"),
+}
+
+# ending of a key → unit
+ENDINGS: Final[dict[str, str]] = {
+    "m": "m",
+    "kev": "keV",
+    "deg": "deg",
+    "s": "s",
+    "ma": "mA",
+    "column": "px",
+    "row": "px",
+    "pixel": "px",
+    "pixels": "px",
+    "bytes": "B",
+    "celsius": "°C",
+    "gy": "Gy",
+}
+
+
+def label(key: str) -> str:
+    """Name a parameter for people.
+
+    Parameters
+    ----------
+    key : str
+        `pixel_m`, `sample_name` …
+
+    Returns
+    -------
+    str
+        "Pixel size at the sample"; for a key that is not in the table its words without the unit.
+    """
+    if key in PARAMETERS:
+        return PARAMETERS[key][0]
+    words = key.split("_")
+    if len(words) > 1 and words[-1] in ENDINGS and words[-1] not in {"column", "row", "pixel", "pixels"}:
+        words.pop()
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
+
+
+def unit(key: str) -> str:
+    """Return the unit that a parameter's key carries.
+
+    Parameters
+    ----------
+    key : str
+        `pixel_m`, `axis_column` …
+
+    Returns
+    -------
+    str
+        "m", "keV", "px" …; "" where the key carries none.
+    """
+    if key in PARAMETERS:
+        return PARAMETERS[key][1]
+    _, separator, ending = key.rpartition("_")
+    return ENDINGS.get(ending, "") if separator else ""
+
+
+def show(key: str, value: Any) -> str:
+    """Write a parameter's value for people, with its unit.
+
+    Parameters
+    ----------
+    key : str
+        Key of the parameter; it carries the unit.
+    value : any JSON value
+        Number, text, truth value, None, or a sequence of them.
+
+    Returns
+    -------
+    str
+        "0.65 µm", "yes", "unknown", "0 – 179.5° (360 values)".
+    """
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and not unit(key):
+        return str(value)
+    if isinstance(value, (int, float)):
+        return units.show(value, unit(key), digits=6 if unit(key) == "px" else 4)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        shown = [show(key, item) for item in value]
+        return ", ".join(shown) if len(shown) <= 4 else f"{shown[0]} … {shown[-1]} ({len(shown)} values)"
+    return str(value)

@@ -1,0 +1,96 @@
+"""The application: every page of `portal.pages`, each as HTML and as JSON."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from tomarium.catalogue import Catalogue
+from tomarium.portal import files
+from tomarium.portal.desk import AtDesk
+from tomarium.portal.page import Page
+from tomarium.portal.problems import explain
+from tomarium.portal.rendering import answer_html, answer_json, wants_json
+from tomarium.portal.security import with_headers
+from tomarium.registry import collect
+
+# Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
+
+
+def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAPI:
+    """Make the web application of a catalogue.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open; it stays the caller's to close.
+    hosts : sequence of str
+        Names under which it answers; "*" for all. Naming them keeps foreign web pages from reading a private
+        catalogue through a name that they point to this machine.
+
+    Returns
+    -------
+    FastAPI
+        An ASGI application.
+    """
+    app = FastAPI(
+        title="tomarium",
+        summary="A herbarium for tomograms: search, look at and take records.",
+        version=version("tomarium"),
+        docs_url=None,  # FastAPI's own pages load scripts from another host; /api is ours
+        redoc_url=None,
+        middleware=[
+            Middleware(with_headers),
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+        ],
+    )
+    app.state.catalogue = catalogue
+    for page in sorted(collect("portal.pages", Page).values(), key=lambda page: page.path):
+        _add(app, page.twin, _machine(page), f"{page.name}.json", JSONResponse)
+    # Longer addresses first, so that one with a free end does not take what is another's.
+    for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
+        _add(app, page.path, _people(page), page.name, HTMLResponse)
+    app.include_router(files.router)
+    _answer_head(app)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    explain(app)
+    return app
+
+
+def _people(page: Page) -> Callable[..., Response]:
+    def show(desk: AtDesk, request: Request, content: Annotated[Any, Depends(page.content)]) -> Response:
+        if wants_json(request):
+            return answer_json(content)
+        path = desk.link(f"{page.name}.json", request.path_params)
+        twin = f"{path}?{request.url.query}" if request.url.query else path
+        return answer_html(desk, page, content, twin)
+
+    show.__doc__ = page.content.__doc__
+    return show
+
+
+def _machine(page: Page) -> Callable[..., Response]:
+    def tell(content: Annotated[Any, Depends(page.content)]) -> Response:
+        return answer_json(content)
+
+    tell.__doc__ = page.content.__doc__
+    return tell
+
+
+def _add(app: FastAPI, path: str, endpoint: Callable[..., Response], name: str, kind: type[Response]) -> None:
+    summary = (endpoint.__doc__ or "").strip().split("\n")[0]
+    app.add_api_route(path, endpoint, name=name, summary=summary, response_class=kind, operation_id=name)
+
+
+def _answer_head(app: FastAPI) -> None:
+    """Let every address that gives something also answer HEAD (RFC 9110, section 9.3.2)."""
+    for route in app.routes:
+        methods = getattr(route, "methods", None)
+        if methods and "GET" in methods:
+            methods.add("HEAD")

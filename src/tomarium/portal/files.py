@@ -1,0 +1,151 @@
+"""What is not a page: files of a record, pictures of its viewers, its metadata in other standards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, Response
+
+from tomarium.model import Record
+from tomarium.portal.desk import AtDesk
+from tomarium.registry import collect
+from tomarium.standards.ro_crate import FILENAME
+from tomarium.standards.standard import Standard
+from tomarium.viewers.viewer import Viewer
+
+# What a browser may show at its own address; all else is saved, for a record may hold anything.
+SHOWN: Final = {"image/png", "image/jpeg", "image/webp", "application/json", "application/ld+json"}
+TEXTS: Final = {"application/yaml", "text/plain"}
+LOCKED: Final = "default-src 'none'; sandbox"
+FOREVER: Final = "private, max-age=31536000, immutable"
+
+router = APIRouter()
+
+
+def find_file(record: Record, folder: Path, path: str) -> Path | None:
+    """Find a file of a record, and nothing else.
+
+    Parameters
+    ----------
+    record : Record
+        Only what it lists is found: its files, what lies in its folders, and its crate.
+    folder : Path
+        Its folder.
+    path : str
+        From the address; any text.
+
+    Returns
+    -------
+    Path or None
+        A regular file or a folder below `folder`, on the way to which there is no link; else None.
+    """
+    parts = path.rstrip("/").split("/")
+    if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
+        return None
+    listed = {entry.path.rstrip("/") for entry in record.files} | {FILENAME}
+    above = ["/".join(parts[:number]) for number in range(1, len(parts) + 1)]
+    folders = {entry.path.rstrip("/") for entry in record.files if entry.path.endswith("/")}
+    if above[-1] not in listed and folders.isdisjoint(above):
+        return None
+    try:
+        if any((folder / step).is_symlink() for step in above):
+            return None
+        found = folder.joinpath(*parts)
+        return found if found.is_file() or found.is_dir() else None
+    except OSError:  # a name that is too long for the file system
+        return None
+
+
+@router.get(
+    "/records/{id}/files/{path:path}", name="file", summary="A file of a record", response_class=FileResponse
+)
+def read_file(desk: AtDesk, request: Request, id: str, path: str) -> Response:
+    """Give a file of a record, or ranges of it (RFC 9110, section 14).
+
+    A file that the record lists has its SHA-256 as ETag; one inside the volume has its size and time.
+    """
+    record, folder = desk.record(id)
+    found = find_file(record, folder, path)
+    if found is None or not found.is_file():
+        raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
+    state = found.stat()
+    entry = next((entry for entry in record.files if entry.path == path), None)
+    # The checksum names the content only as long as the file has the size that was filed.
+    whole = entry is not None and entry.bytes == state.st_size
+    tag = f'"{entry.sha256}"' if entry and whole else f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
+    if _has(request.headers, tag):
+        return Response(status_code=304, headers=headers)
+    media_type = entry.media_type if entry else _media_type(found.name)
+    headers["Content-Disposition"] = _disposition(found.name, media_type)
+    if media_type in TEXTS:
+        media_type = "text/plain; charset=utf-8"
+    return FileResponse(found, headers=headers, media_type=media_type, stat_result=state)
+
+
+@router.get(
+    "/records/{id}/pictures/{viewer}/{name}",
+    name="picture",
+    summary="A picture that a viewer draws",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}},
+)
+def draw_picture(desk: AtDesk, request: Request, id: str, viewer: str, name: str) -> Response:
+    """Draw a picture, such as the slice `z-120.png` of the viewer `slices`, in the greys `low` to `high`."""
+    record, folder = desk.record(id)
+    known = collect("viewers", Viewer).get(viewer)
+    if known is None or known.picture is None or not known.suits(record):
+        raise HTTPException(404, f"The record {id} has no pictures of the kind “{viewer[:80]}”.")
+    content = known.picture(record, folder, name, dict(request.query_params))
+    # An address with the volume's checksum in it ("v") will always give this very picture.
+    caching = FOREVER if request.query_params.get("v") else "private, no-cache"
+    return Response(content, media_type="image/png", headers={"Cache-Control": caching})
+
+
+@router.get(
+    "/records/{id}/metadata/{standard}",
+    name="metadata",
+    summary="A record's metadata in a standard",
+    response_class=Response,
+)
+def export_metadata(desk: AtDesk, id: str, standard: str) -> Response:
+    """Write the metadata of a record in a standard, such as `ro-crate`."""
+    record, _ = desk.record(id)
+    known = collect("standards", Standard).get(standard)
+    if known is None:
+        raise HTTPException(404, f"There is no metadata standard “{standard[:80]}” here.")
+    headers = {
+        "Content-Disposition": f'inline; filename="{known.filename}"',
+        "Content-Security-Policy": LOCKED,
+    }
+    return Response(known.export(record), media_type=known.media_type, headers=headers)
+
+
+@router.get("/assets/{name}", name="asset", include_in_schema=False)
+def read_asset(name: str) -> Response:
+    """Give a script of a viewer."""
+    scripts = {
+        viewer.script.name: viewer.script for viewer in collect("viewers", Viewer).values() if viewer.script
+    }
+    if name not in scripts:
+        raise HTTPException(404, f"There is no script “{name[:80]}”.")
+    return FileResponse(scripts[name], media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+def _has(headers: Mapping[str, str], tag: str) -> bool:
+    held = [held.strip().removeprefix("W/") for held in headers.get("if-none-match", "").split(",")]
+    return tag in held or held == ["*"]
+
+
+def _media_type(name: str) -> str:
+    return "application/json" if name.endswith(".json") else "application/octet-stream"
+
+
+def _disposition(name: str, media_type: str) -> str:
+    """Name a file for saving (RFC 6266), and say whether it may be shown."""
+    kind = "inline" if media_type in SHOWN | TEXTS else "attachment"
+    return f"{kind}; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,65 @@
+"""A record that was found, with its addresses: one card of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tomarium.catalogue import Hit
+from tomarium.portal.desk import Desk
+
+
+@dataclass(frozen=True)
+class FoundRecord:
+    """One card.
+
+    Attributes
+    ----------
+    id, title, created, snippet, score, bytes, shape, voxel_m
+        As in `catalogue.Hit`.
+    page, thumbnail : str
+        Address of its page, and of its small picture ("" where there is none).
+    """
+
+    id: str
+    title: str
+    created: str
+    snippet: str
+    score: float | None
+    bytes: int
+    shape: tuple[int, ...]
+    voxel_m: float | None
+    page: str
+    thumbnail: str
+
+
+def found_records(desk: Desk, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
+    """Give hits their addresses.
+
+    Parameters
+    ----------
+    desk : Desk
+        Of the request.
+    hits : iterable of Hit
+        What was found.
+
+    Returns
+    -------
+    tuple of FoundRecord
+        In the same order.
+    """
+    return tuple(
+        FoundRecord(
+            id=hit.id,
+            title=hit.title,
+            created=hit.created,
+            snippet=hit.snippet,
+            score=hit.score,
+            bytes=hit.bytes,
+            shape=hit.shape,
+            voxel_m=hit.voxel_m,
+            page=desk.link("record", {"id": hit.id}),
+            thumbnail=desk.link("file", {"id": hit.id, "path": hit.thumbnail}) if hit.thumbnail else "",
+        )
+        for hit in hits
+    )

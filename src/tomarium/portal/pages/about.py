@@ -1,0 +1,59 @@
+"""What this is, and how to search, look and take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from tomarium.portal.desk import AtDesk
+from tomarium.portal.page import Page
+from tomarium.registry import collect
+from tomarium.standards.standard import Standard
+from tomarium.viewers.parameters import ORIGINS
+
+
+@dataclass(frozen=True)
+class AboutPage:
+    """Content of the page.
+
+    Attributes
+    ----------
+    title : str
+        Of the page.
+    version : str
+        Of tomarium.
+    standards : tuple of str
+        Metadata standards that records are exported in.
+    origins : dict of str to str
+        What the marks of origin mean.
+    origin : str
+        Scheme, host and port, for examples that are copied.
+    """
+
+    title: str
+    version: str
+    standards: tuple[str, ...]
+    origins: dict[str, str]
+    origin: str
+
+
+def content(desk: AtDesk) -> AboutPage:
+    """Tell what this catalogue is and how it is used."""
+    return AboutPage(
+        title="About and help",
+        version=version("tomarium"),
+        standards=tuple(known.title for known in collect("standards", Standard).values()),
+        origins=dict(ORIGINS),
+        origin=str(desk.request.base_url).rstrip("/"),
+    )
+
+
+ABOUT = Page(
+    name="about",
+    path="/about",
+    twin="/about.json",
+    template="about.html",
+    content=content,
+    menu="About",
+    order=20,
+)

@@ -1,0 +1,100 @@
+"""All addresses, for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tomarium.portal.desk import AtDesk
+from tomarium.portal.page import Page
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A parameter of an address.
+
+    Attributes
+    ----------
+    name, place, description : str
+        Its name, "path" or "query", and what it does.
+    """
+
+    name: str
+    place: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address.
+
+    Attributes
+    ----------
+    path, summary, media_type : str
+        With its parameters in braces; what it gives; as what.
+    settings : tuple of Setting
+        Its parameters.
+    """
+
+    path: str
+    summary: str
+    media_type: str
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True)
+class ApiPage:
+    """Content of the page.
+
+    Attributes
+    ----------
+    title : str
+        Of the page.
+    addresses : tuple of Address
+        All that can be asked for.
+    openapi : str
+        Address of the OpenAPI document.
+    origin : str
+        Scheme, host and port, for examples that are copied.
+    """
+
+    title: str
+    addresses: tuple[Address, ...]
+    openapi: str
+    origin: str
+
+
+def content(desk: AtDesk) -> ApiPage:
+    """List all addresses for programs; the OpenAPI document says the same in full."""
+    document: dict[str, Any] = desk.request.app.openapi()
+    addresses = tuple(
+        _address(path, operation)
+        for path, methods in document["paths"].items()
+        if (operation := methods.get("get"))
+    )
+    return ApiPage(
+        title="For programs",
+        addresses=addresses,
+        openapi=desk.link("openapi"),
+        origin=str(desk.request.base_url).rstrip("/"),
+    )
+
+
+def _address(path: str, operation: dict[str, Any]) -> Address:
+    kinds = list(operation["responses"]["200"].get("content") or ["any"])
+    settings = tuple(
+        Setting(known["name"], known["in"], known.get("description", ""))
+        for known in operation.get("parameters", [])
+    )
+    return Address(path, operation.get("summary", ""), kinds[0], settings)
+
+
+API = Page(
+    name="api",
+    path="/api",
+    twin="/api.json",
+    template="api.html",
+    content=content,
+    menu="For programs",
+    order=30,
+)

@@ -1,0 +1,102 @@
+"""What a reader sees when something does not work: a page or JSON, never a trace."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from tomarium.errors import FormatError, InputError
+from tomarium.portal.desk import Desk
+from tomarium.portal.rendering import answer_json, fill, wants_json
+
+TITLES: Final = {
+    400: "This cannot be shown",
+    404: "There is nothing here",
+    405: "This address only gives",
+    500: "Something broke here",
+    503: "This cannot be read now",
+}
+NOWHERE: Final = (
+    "There is no page at this address. Perhaps a letter is missing; the search finds every record."
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    title, message : str
+        For people.
+    """
+
+    status: int
+    title: str
+    message: str
+
+
+def explain(app: FastAPI) -> None:
+    """Make an application explain what goes wrong.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets its handlers.
+    """
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(InputError, _input)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _http(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HTTPException)
+    told = problem.detail != HTTPStatus(problem.status_code).phrase
+    message = problem.detail if told else NOWHERE if problem.status_code == 404 else f"{problem.detail}."
+    return _answer(request, problem.status_code, message, dict(problem.headers or {}))
+
+
+def _validation(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, RequestValidationError)
+    first = problem.errors()[0]
+    return _answer(request, 400, f"{first['loc'][-1]}: {first['msg']}. Change it in the address.")
+
+
+def _input(request: Request, problem: Exception) -> Response:
+    if isinstance(problem, FormatError):
+        logging.getLogger(__name__).error("%s: %s", request.url.path, problem)
+        return _answer(
+            request, 503, "The files of this record are damaged or incomplete; its keeper was told."
+        )
+    return _answer(request, 400, f"{problem}."[:1].upper() + f"{problem}."[1:])
+
+
+def _unexpected(request: Request, _problem: Exception) -> Response:
+    # Starlette logs the trace itself; the reader gets no detail of the machine.
+    return _answer(
+        request, 500, "An error of tomarium itself; it was written to the server's log. Try again."
+    )
+
+
+def _answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    problem = Problem(status, TITLES.get(status) or HTTPStatus(status).phrase, message)
+    if wants_json(request) or request.url.path.endswith(".json"):
+        response = answer_json({"error": problem}, status)
+    else:
+        desk = Desk(request.app.state.catalogue, request)
+        html = fill(
+            desk, "problem.html", {"here": "", "twin": None, "title": problem.title, "problem": problem}
+        )
+        response = HTMLResponse(html, status)
+    response.headers.update(headers or {})
+    return response

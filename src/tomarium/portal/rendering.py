@@ -1,0 +1,139 @@
+"""How content becomes an answer: HTML through a template, or JSON, as the reader asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from tomarium import units
+from tomarium.catalogue.words import mark, read_terms
+from tomarium.portal.desk import Desk
+from tomarium.portal.page import Page, machine, names
+from tomarium.registry import collect
+
+
+def wants_json(request: Request) -> bool:
+    """Tell whether a reader prefers JSON to HTML.
+
+    Parameters
+    ----------
+    request : Request
+        Its Accept header decides; browsers name text/html, and whoever names neither gets HTML.
+
+    Returns
+    -------
+    bool
+        JSON is named with a higher quality than HTML.
+    """
+    qualities = {"application/json": 0.0, "text/html": 0.0}
+    for part in request.headers.get("accept", "").lower().split(","):
+        kind, *settings = (piece.strip() for piece in part.split(";"))
+        if kind in qualities:
+            quality = next((setting[2:] for setting in settings if setting.startswith("q=")), "1")
+            qualities[kind] = float(quality) if quality.replace(".", "", 1).isdecimal() else 0.0
+    return qualities["application/json"] > qualities["text/html"]
+
+
+def answer_html(desk: Desk, page: Page, content: Any, twin: str) -> Response:
+    """Show a page to people.
+
+    Parameters
+    ----------
+    desk : Desk
+        Of the request.
+    page : Page
+        The page.
+    content : dataclass
+        What it shows.
+    twin : str
+        Address of the same content as JSON.
+
+    Returns
+    -------
+    Response
+        HTML.
+    """
+    html = fill(desk, page.template, {"here": page.name, "twin": twin, **names(content)})
+    links = f'<{twin}>; rel="alternate"; type="application/json"'
+    return HTMLResponse(html, headers={"Link": links, "Vary": "Accept"})
+
+
+def answer_json(content: Any, status: int = 200) -> Response:
+    """Show a page to machines.
+
+    Parameters
+    ----------
+    content : any
+        What it shows.
+    status : int
+        HTTP status.
+
+    Returns
+    -------
+    Response
+        JSON.
+    """
+    return JSONResponse(machine(content), status, headers={"Vary": "Accept"})
+
+
+def fill(desk: Desk, template: str, content: Mapping[str, Any]) -> str:
+    """Fill one of the portal's templates.
+
+    Parameters
+    ----------
+    desk : Desk
+        For the addresses.
+    template : str
+        File in `portal/templates`.
+    content : Mapping of str to any
+        Names the template uses; text is escaped.
+
+    Returns
+    -------
+    str
+        The whole page.
+    """
+    pages = [page for page in collect("portal.pages", Page).values() if page.menu]
+    menu = [(page.name, page.menu) for page in sorted(pages, key=lambda page: page.order)]
+    house = {"link": desk.link, "menu": menu, "version": version("tomarium")}
+    return _templates().get_template(template).render({**house, **content})
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tomarium.portal"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"date": _date, "size": _size, "length": units.show, "marked": _marked}
+    environment.filters["count"] = lambda number: f"{number:,}".replace(",", "\u202f")
+    return environment
+
+
+def _date(moment: str) -> str:
+    when = datetime.fromisoformat(moment)
+    return f"{when.day} {when:%B} {when.year}"
+
+
+def _size(number: int) -> str:
+    return units.show(number, "B", digits=3)
+
+
+def _marked(text: str, question: str) -> Markup:
+    """Mark the words that were asked for; the text itself is escaped."""
+    pieces, last = [], 0
+    for start, end in mark(text, read_terms(question)):
+        pieces += [escape(text[last:start]), Markup("<mark>{}</mark>").format(text[start:end])]
+        last = end
+    return Markup("").join([*pieces, escape(text[last:])])

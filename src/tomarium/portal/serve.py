@@ -1,0 +1,67 @@
+"""Serving the portal from this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from tomarium.catalogue import Catalogue
+from tomarium.errors import InputError
+from tomarium.portal.app import create_app
+
+
+def serve(
+    catalogue: Catalogue,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    announce: Callable[[str], object] = print,
+) -> None:
+    """Serve a catalogue until it is interrupted.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open; it stays the caller's to close.
+    host : str
+        Address to listen at. The default is heard on this machine only, and then only requests that name
+        this machine are answered.
+    port : int
+        0 takes any free one.
+    announce : callable
+        `announce(address)` is called once, when connections are accepted: "http://127.0.0.1:8000/".
+
+    Raises
+    ------
+    InputError
+        The port is taken or may not be used, or the host is none of this machine's.
+    """
+    import uvicorn
+
+    listener = _listen(host, port)
+    with listener:
+        hosts = ["localhost", "127.0.0.1", "::1", "[::1]"] if _is_loopback(host) else ["*"]
+        name = f"[{host}]" if ":" in host else host
+        announce(f"http://{name}:{listener.getsockname()[1]}/")
+        config = uvicorn.Config(
+            create_app(catalogue, hosts=hosts), log_level="warning", access_log=False, server_header=False
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as problem:
+        raise InputError(
+            f"cannot listen at {host}, port {port} ({problem}); give another port, or 0 for any free one"
+        ) from problem
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

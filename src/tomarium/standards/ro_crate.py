@@ -1,0 +1,342 @@
+"""RO-Crate: the spelling in which a record lies in its folder.
+
+Written after RO-Crate Metadata Specification 1.2 (attached crate: the root is "./") and the profile
+Process Run Crate 0.5 (the reconstruction is a CreateAction). Every term is one of the crate's context,
+so that a reader that knows nothing of tomarium still reads titles, people, licence, parameters with
+units, files and checksums:
+
+=====================  ===============================================================================
+record                 crate
+=====================  ===============================================================================
+parameter              PropertyValue: propertyID = key, value, unitText, measurementTechnique = origin,
+                       description = source
+file, folder           File, Dataset: contentSize, sha256, encodingFormat, additionalType = role
+volume, provenance     CreativeWork whose `text` is JSON, for they nest and a crate is flat
+=====================  ===============================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, cast, get_args
+from urllib.parse import quote, unquote
+
+from tomarium.errors import FormatError
+from tomarium.model import FileEntry, Origin, Record, Value, parameter
+from tomarium.standards.standard import Standard
+
+FILENAME: Final = "ro-crate-metadata.json"
+CONTEXT: Final = "https://w3id.org/ro/crate/1.2/context"
+SPECIFICATION: Final = "https://w3id.org/ro/crate/1.2"
+PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
+COMPLETED: Final = "http://schema.org/CompletedActionStatus"
+NO_LICENCE: Final = "#no-licence-stated"
+
+Entity = dict[str, Any]
+
+
+def export(record: Record) -> str:
+    """Write a record as the JSON-LD of an RO-Crate.
+
+    Parameters
+    ----------
+    record : Record
+        Its values must be JSON values; NaN and infinity are not.
+
+    Returns
+    -------
+    str
+        The text of `ro-crate-metadata.json`.
+
+    Raises
+    ------
+    FormatError
+        A value has no spelling in JSON.
+    """
+    people = [
+        {"@id": f"#creator-{number}", "@type": "Person", "name": name}
+        for number, name in enumerate(record.creators, 1)
+    ]
+    parameters = [_parameter(key, value) for key, value in record.parameters.items()]
+    files = [_file(entry) for entry in record.files]
+    licence = _licence(record.licence)
+    details = [
+        _text("#volume-summary", "Shape, voxel size, statistics and histogram of the volume", record.volume),
+        _text("#provenance", "What was done: plan, versions, timings, source", record.provenance),
+    ]
+    action = _action(record, people, details[1])
+    root: Entity = {
+        "@id": "./",
+        "@type": "Dataset",
+        "conformsTo": {"@id": PROFILE},
+        "identifier": record.id,
+        "name": record.title,
+        "description": record.description,
+        "datePublished": record.created.isoformat(),
+        "creator": _references(people),
+        "keywords": list(record.keywords),
+        "license": {"@id": licence["@id"]},
+        "hasPart": _references(files),
+        "variableMeasured": _references(parameters),
+        "mentions": _references([*action, *details]),
+    }
+    descriptor: Entity = {
+        "@id": FILENAME,
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": SPECIFICATION},
+    }
+    profile: Entity = {
+        "@id": PROFILE,
+        "@type": ["CreativeWork", "Profile"],
+        "name": "Process Run Crate",
+        "version": "0.5",
+    }
+    graph = [descriptor, root, profile, licence, *people, *action, *details, *parameters, *files]
+    document = {"@context": CONTEXT, "@graph": graph}
+    return _json(document, indent=1) + "\n"
+
+
+def read(text: str) -> Record:
+    """Read a record back from the JSON-LD of an RO-Crate.
+
+    Parameters
+    ----------
+    text : str
+        Content of `ro-crate-metadata.json`.
+
+    Returns
+    -------
+    Record
+        Equal to the one that was exported.
+
+    Raises
+    ------
+    FormatError
+        The text is not JSON, not a crate, or lacks what a record cannot do without.
+    """
+    try:
+        document = json.loads(text, parse_constant=_refuse, parse_int=_integer)
+        text.encode()
+        if "\\ud" in text.lower():  # half a character, which cannot be stored or shown
+            json.dumps(document, ensure_ascii=False).encode()
+        graph: dict[str, Entity] = {entity["@id"]: entity for entity in document["@graph"]}
+        root = graph[graph[FILENAME]["about"]["@id"]]
+        return _record(root, graph)
+    except json.JSONDecodeError as problem:
+        raise FormatError(
+            f"{FILENAME}: not JSON ({problem}); it is cut short or damaged, so take it from a backup "
+            f"or file the run again"
+        ) from problem
+    except KeyError as problem:
+        raise FormatError(
+            f"{FILENAME}: {problem} is missing; a crate that tomarium wrote was expected, whose root dataset "
+            f"has identifier, name and datePublished"
+        ) from problem
+    except (TypeError, ValueError, AttributeError, RecursionError) as problem:
+        raise FormatError(
+            f"{FILENAME}: {problem}; the flattened JSON-LD of an RO-Crate that tomarium wrote was expected"
+        ) from problem
+
+
+def _record(root: Entity, graph: Mapping[str, Entity]) -> Record:
+    created = datetime.fromisoformat(root["datePublished"])
+    if created.tzinfo is None:
+        raise ValueError(f"datePublished {root['datePublished']!r} has no time zone")
+    licence = _entity(root["license"], graph) if "license" in root else {"@id": NO_LICENCE}
+    return Record(
+        id=_string(root, "identifier"),
+        title=_string(root, "name"),
+        created=created,
+        description=_string(root, "description") if "description" in root else "",
+        creators=tuple(_string(_entity(item, graph), "name") for item in _list(root.get("creator"))),
+        keywords=tuple(str(word) for word in _list(root.get("keywords"))),
+        licence="" if licence["@id"] == NO_LICENCE else _string(licence, "name"),
+        parameters=dict(_value(_entity(item, graph)) for item in _list(root.get("variableMeasured"))),
+        volume=_mapping(graph.get("#volume-summary")),
+        provenance=_mapping(graph.get("#provenance")),
+        files=tuple(_entry(_entity(item, graph)) for item in _list(root.get("hasPart"))),
+    )
+
+
+def _parameter(key: str, value: Value[Any]) -> Entity:
+    entity: Entity = {
+        "@id": f"#parameter-{quote(key, safe='')}",
+        "@type": "PropertyValue",
+        "name": parameter.label(key),
+        "propertyID": key,
+        "value": value.value,
+        "measurementTechnique": value.origin,
+        "description": value.source,
+    }
+    if unit := parameter.unit(key):
+        entity["unitText"] = unit
+    if value.value is None or isinstance(value.value, (list, tuple, dict)):
+        # JSON-LD drops null and flattens lists, so such a value travels as text.
+        entity |= {"value": _json(value.value), "encodingFormat": "application/json"}
+    return entity
+
+
+def _value(entity: Entity) -> tuple[str, Value[Any]]:
+    value = entity["value"]
+    if entity.get("encodingFormat") == "application/json":
+        value = _part(value)
+    origin = entity["measurementTechnique"]
+    if origin not in get_args(Origin):
+        raise ValueError(f"the origin {origin!r} of parameter {entity['propertyID']!r} is unknown")
+    return _string(entity, "propertyID"), Value(value, cast(Origin, origin), _string(entity, "description"))
+
+
+def _file(entry: FileEntry) -> Entity:
+    return {
+        "@id": quote(entry.path, safe="/"),
+        "@type": "Dataset" if entry.path.endswith("/") else "File",
+        "name": entry.path,
+        "contentSize": str(entry.bytes),
+        "sha256": entry.sha256,
+        "encodingFormat": entry.media_type,
+        "additionalType": entry.role,
+    }
+
+
+def _entry(entity: Entity) -> FileEntry:
+    return FileEntry(
+        path=unquote(entity["@id"]),
+        bytes=int(entity["contentSize"]),
+        sha256=_string(entity, "sha256"),
+        media_type=_string(entity, "encodingFormat"),
+        role=_string(entity, "additionalType"),
+    )
+
+
+def _licence(licence: str) -> Entity:
+    if not licence:
+        return {
+            "@id": NO_LICENCE,
+            "@type": "CreativeWork",
+            "name": "No licence stated",
+            "description": "Nobody has said under which terms these data may be used; ask their creators.",
+        }
+    spdx = re.fullmatch(r"[A-Za-z0-9.+-]+", licence) is not None
+    address = f"https://spdx.org/licenses/{licence}" if spdx else f"#licence-{quote(licence, safe='')}"
+    return {
+        "@id": address,
+        "@type": "CreativeWork",
+        "name": licence,
+        "description": f"The licence {licence}, under which these data may be used.",
+    }
+
+
+def _action(record: Record, people: list[Entity], provenance: Entity) -> list[Entity]:
+    """Tell the reconstruction as a CreateAction: software, source and result (Process Run Crate 0.5)."""
+    results = [entry for entry in record.files if entry.role == "volume"]
+    if not results:
+        return []
+    versions = record.provenance.get("versions")
+    version = versions.get("tomarium") if isinstance(versions, Mapping) else None
+    software: Entity = {
+        "@id": "#tomarium",
+        "@type": "SoftwareApplication",
+        "name": "tomarium",
+        "softwareVersion": str(version or "unknown"),
+    }
+    action: Entity = {
+        "@id": "#reconstruction",
+        "@type": "CreateAction",
+        "name": f"Reconstruction of {record.title}",
+        "description": "Tomographic reconstruction; its plan and protocol are in the provenance.",
+        "instrument": {"@id": software["@id"]},
+        "result": _references(_file(entry) for entry in results),
+        "subjectOf": {"@id": provenance["@id"]},
+        "actionStatus": {"@id": COMPLETED},
+        "endTime": record.created.isoformat(),
+    }
+    for term, key in (("startTime", "started"), ("endTime", "finished")):
+        if isinstance(record.provenance.get(key), str):
+            action[term] = record.provenance[key]
+    source = record.provenance.get("source")
+    path = source.get("path") if isinstance(source, Mapping) else source
+    raw: list[Entity] = []
+    if isinstance(path, str) and path:
+        raw = [{"@id": "#source", "@type": "CreativeWork", "name": path, "description": "The raw scan."}]
+        action["object"] = _references(raw)
+    if people:
+        action["agent"] = _references(people)
+    return [action, software, *raw]
+
+
+def _text(address: str, name: str, content: Mapping[str, Any]) -> Entity:
+    return {
+        "@id": address,
+        "@type": "CreativeWork",
+        "name": name,
+        "encodingFormat": "application/json",
+        "text": _json(dict(content)),
+    }
+
+
+def _mapping(entity: Entity | None) -> dict[str, Any]:
+    content = _part(entity["text"]) if entity else {}
+    if not isinstance(content, dict):
+        raise ValueError(f"the text of {entity and entity['@id']} is no JSON object")
+    return content
+
+
+def _json(content: Any, indent: int | None = None) -> str:
+    try:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
+    except (TypeError, ValueError) as problem:
+        raise FormatError(
+            f"the record holds a value that JSON cannot hold ({problem}); give text, finite numbers, "
+            f"truth values, None, or lists and mappings of them"
+        ) from problem
+
+
+def _part(text: str) -> Any:
+    content = json.loads(text, parse_constant=_refuse, parse_int=_integer)
+    json.dumps(content, ensure_ascii=False).encode()
+    return content
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 300:
+        raise ValueError(f"a number of {len(digits)} digits is beyond all measure")
+    return int(digits)
+
+
+def _string(entity: Entity, key: str) -> str:
+    text = entity[key]
+    if not isinstance(text, str):
+        raise ValueError(f"{key} of {entity['@id']} is {type(text).__name__}, not text")
+    return text
+
+
+def _references(entities: Iterable[Entity]) -> list[Entity]:
+    return [{"@id": entity["@id"]} for entity in entities]
+
+
+def _entity(reference: Entity, graph: Mapping[str, Entity]) -> Entity:
+    return graph[reference["@id"]]
+
+
+def _list(item: Any) -> list[Any]:
+    if item is None:
+        return []
+    return item if isinstance(item, list) else [item]
+
+
+RO_CRATE = Standard(
+    name="ro-crate",
+    title="RO-Crate 1.2",
+    filename=FILENAME,
+    media_type="application/ld+json",
+    export=export,
+    read=read,
+)

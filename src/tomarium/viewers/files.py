@@ -1,0 +1,91 @@
+"""The files of a record: what they are, how large, their checksums, and how to take them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from tomarium import units
+from tomarium.model import Record
+from tomarium.viewers.viewer import Piece, View, Viewer, fill
+from tomarium.viewers.volume import open_levels, volume_path
+
+ROLES: Final = ("volume", "protocol", "provenance", "preview", "manifest", "log", "other")
+
+
+def suits(record: Record) -> bool:
+    """Tell whether a record has files.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    bool
+        It has at least one.
+    """
+    return bool(record.files)
+
+
+def render(record: Record, view: View) -> Piece:
+    """List the files, the volume first.
+
+    Parameters
+    ----------
+    record : Record
+        With files.
+    view : View
+        For the addresses.
+
+    Returns
+    -------
+    Piece
+        Its data: `files`, each with path, bytes, sha256, media_type, role and address; `bytes` of them all.
+    """
+    entries = sorted(record.files, key=lambda entry: (_rank(entry.role), entry.path))
+    rows = [
+        {
+            "path": entry.path,
+            "bytes": entry.bytes,
+            "size": units.show(entry.bytes, "B", digits=3),
+            "sha256": entry.sha256,
+            "media_type": entry.media_type,
+            "role": entry.role,
+            "address": view.file(entry.path),
+        }
+        for entry in entries
+    ]
+    total = sum(entry.bytes for entry in entries)
+    volume = volume_path(record)
+    html = fill(
+        "files.html",
+        {
+            "rows": rows,
+            "total": units.show(total, "B", digits=3),
+            "volume": view.origin + view.file(volume) if volume else None,
+            "level": _finest(view.folder / volume) if volume else None,
+            "manifest": next((row["address"] for row in rows if row["role"] == "manifest"), None),
+        },
+    )
+    return Piece({"files": rows, "bytes": total}, html)
+
+
+def _finest(volume: Path) -> str:
+    """Return the name of the finest level in the volume, "0" by custom."""
+    return str(getattr(open_levels(volume)[0], "path", "0"))
+
+
+def _rank(role: str) -> int:
+    return ROLES.index(role) if role in ROLES else len(ROLES)
+
+
+FILES = Viewer(
+    name="files",
+    title="Files",
+    order=40,
+    suits=suits,
+    render=render,
+    script=Path(__file__).parent / "assets" / "copy.js",
+)

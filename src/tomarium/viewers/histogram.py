@@ -1,0 +1,118 @@
+"""The histogram of a volume's grey values, drawn as SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tomarium.errors import ParameterError
+from tomarium.model import Record
+from tomarium.viewers.viewer import Piece, View, Viewer, fill
+
+BARS: Final = 256
+QUANTITIES: Final = {
+    "1/cm": "Attenuation coefficient",
+    "1/m": "Attenuation coefficient",
+    "1/px": "Attenuation",
+}
+
+
+def suits(record: Record) -> bool:
+    """Tell whether a record has a histogram that can be drawn.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    bool
+        `volume["histogram"]` has rising edges and one count less than edges.
+    """
+    histogram = record.volume.get("histogram") or {}
+    edges: Sequence[float] = histogram.get("edges") or ()
+    counts: Sequence[float] = histogram.get("counts") or ()
+    return len(counts) > 0 and len(edges) == len(counts) + 1 and edges[-1] > edges[0] and max(counts) > 0
+
+
+def render(record: Record, view: View) -> Piece:
+    """Draw the histogram.
+
+    Parameters
+    ----------
+    record : Record
+        With a histogram.
+    view : View
+        Choice: `histogram`, "linear" or "log": how the counts are drawn.
+
+    Returns
+    -------
+    Piece
+        Its data: `edges`, `counts`, `unit`, `minimum`, `mean`, `maximum`.
+
+    Raises
+    ------
+    ParameterError
+        The choice is another word.
+    """
+    scale = view.choices.get("histogram") or "log"
+    if scale not in ("linear", "log"):
+        raise ParameterError(f"histogram = {scale[:40]!r} does not exist; choose 'linear' or 'log'")
+    histogram, unit = record.volume["histogram"], record.volume.get("unit", "")
+    edges, counts = histogram["edges"], histogram["counts"]
+    low, high = edges[0], edges[-1]
+    window = [min(1.0, max(0.0, (value - low) / (high - low))) for value in record.volume.get("window") or ()]
+    statistics = {key: record.volume.get(key) for key in ("minimum", "mean", "maximum")}
+    html = fill(
+        "histogram.html",
+        {
+            "scale": scale,
+            "linear": view.page({"histogram": "linear"}) + "#histogram",
+            "logarithmic": view.page({"histogram": None}) + "#histogram",
+            "path": _outline(counts, scale),
+            "ticks": [(f"{100 * (tick - low) / (high - low):.3f}", text) for tick, text in _ticks(low, high)],
+            "axis": f"{QUANTITIES.get(unit, 'Grey value')}{f' in {unit}' if unit else ''}",
+            "window": [f"{100 * part:.3f}" for part in window],
+            "window_width": f"{100 * (window[1] - window[0]):.3f}" if len(window) == 2 else "",
+            "statistics": {
+                key: f"{value:.4g} {unit}".rstrip() for key, value in statistics.items() if value is not None
+            },
+            "most": f"{max(counts):,}".replace(",", "\u202f"),
+        },
+    )
+    return Piece({"edges": edges, "counts": counts, "unit": unit, **statistics}, html)
+
+
+def _outline(counts: Sequence[float], scale: str) -> str:
+    """Write the outline of the bars as an SVG path in a square of side 1, y downwards."""
+    merge = math.ceil(len(counts) / BARS)
+    merged = [sum(counts[start : start + merge]) / merge for start in range(0, len(counts), merge)]
+    # The last bar of a merge may hold fewer bins than the others, so it is divided by its own number.
+    rest = len(counts) % merge
+    if rest:
+        merged[-1] *= merge / rest
+    heights = [math.log1p(count) for count in merged] if scale == "log" else merged
+    top = max(heights)
+    steps = [
+        f"V{1 - height / top:.4f}H{min(1.0, (number + 1) * merge / len(counts)):.5f}"
+        for number, height in enumerate(heights)
+    ]
+    return f"M0 1{''.join(steps)}V1Z"
+
+
+def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """Choose about five round values between two others (a step of 1, 2 or 5 · 10^n)."""
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * next(digit for digit in (1, 2, 5, 10) if digit * power >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    values: list[Any] = [number * step for number in range(first, last + 1)]
+    if max(abs(low), abs(high)) >= 1e5 or decimals > 4:
+        return [(value, f"{value:.3g}") for value in values]
+    return [(value, f"{value:.{decimals}f}") for value in values]
+
+
+HISTOGRAM = Viewer(name="histogram", title="Histogram", order=20, suits=suits, render=render)

@@ -1,0 +1,145 @@
+"""A grey picture of a two-dimensional array as PNG."""
+
+from __future__ import annotations
+
+import unicodedata
+from contextlib import suppress
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import units
+from tomarium.errors import InputError
+from tomarium.viewers.scale_bar import scale_bar
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
+
+PERCENTILES: Final = (0.5, 99.5)
+FONTS: Final = (
+    "DejaVuSans.ttf",
+    "LiberationSans-Regular.ttf",
+    "NotoSans-Regular.ttf",
+    "Arial.ttf",
+    "arial.ttf",
+)
+
+
+def robust_window(values: NDArray[Any]) -> tuple[float, float]:
+    """Choose two grey values between which an image or a volume shows well.
+
+    Parameters
+    ----------
+    values : array, shape (y, x) or (z, y, x)
+        Only what lies in the ellipse inscribed in (y, x) counts: a reconstruction means nothing outside. NaN
+        and infinity do not count.
+
+    Returns
+    -------
+    low, high : float
+        The 0.5th and the 99.5th percentile, in the unit of the values; `low < high` always.
+    """
+    rows, columns = values.shape[-2:]
+    y = (np.arange(rows) - (rows - 1) / 2) / (rows / 2)
+    x = (np.arange(columns) - (columns - 1) / 2) / (columns / 2)
+    inside = values[..., y[:, None] ** 2 + x**2 <= 1.0].ravel()
+    inside = inside[np.isfinite(inside)]
+    if inside.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(inside, PERCENTILES))
+    if high <= low:
+        low, high = float(inside.min()), float(inside.max())
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def png(
+    image: NDArray[Any],
+    *,
+    window: tuple[float, float] | None = None,
+    scale_m: float | None = None,
+    title: str | None = None,
+) -> bytes:
+    """Draw a two-dimensional array as an 8-bit grey PNG.
+
+    Parameters
+    ----------
+    image : array of a real type, shape (y, x)
+        Row 0 is drawn at the top. NaN is drawn black.
+    window : tuple of float, optional
+        Grey values drawn black and white, in the unit of the image; `robust_window(image)` if not given.
+    scale_m : float, optional
+        Size of a pixel in m; where it is given, a scale bar of a round length is drawn into the picture.
+    title : str, optional
+        A line drawn into the upper left corner.
+
+    Returns
+    -------
+    bytes
+        The PNG file, of as many pixels as the image.
+
+    Raises
+    ------
+    InputError
+        The image is not two-dimensional, is empty or complex, or the window is empty.
+    """
+    if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "biuf":
+        raise InputError(
+            f"an image of shape {image.shape} and type {image.dtype} cannot be drawn; "
+            f"give two axes (y, x) of real numbers"
+        )
+    low, high = window or robust_window(image)
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise InputError(f"the grey window {low:g} … {high:g} is empty; give a lower and a higher value")
+    grey = (image.astype(np.float64) - low) * (255.0 / (high - low))
+    grey = np.nan_to_num(grey, nan=0.0, posinf=255.0, neginf=0.0)
+    picture = _picture(np.clip(grey + 0.5, 0, 255).astype(np.uint8))
+    size = max(10.0, image.shape[1] / 32)
+    if scale_m is not None:
+        _draw_scale_bar(picture, scale_m, size)
+    if title:
+        _write(picture, title, (size * 0.8, size * 0.6), size, anchor="la")
+    target = BytesIO()
+    picture.save(target, format="PNG")
+    return target.getvalue()
+
+
+def _picture(grey: NDArray[np.uint8]) -> Pillow.Image:
+    from PIL import Image as Pillow
+
+    return Pillow.fromarray(grey)
+
+
+def _draw_scale_bar(picture: Pillow.Image, scale_m: float, size: float) -> None:
+    from PIL import ImageDraw
+
+    length_m, fraction = scale_bar(picture.width * scale_m)
+    right, bottom = picture.width - size, picture.height - size
+    left, top = right - fraction * picture.width, bottom - max(2.0, size / 5)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=0)
+    draw.rectangle((left, top, right, bottom), fill=255)
+    _write(picture, units.show(length_m, "m"), ((left + right) / 2, top - size / 4), size, anchor="md")
+
+
+def _write(picture: Pillow.Image, text: str, place: tuple[float, float], size: float, anchor: str) -> None:
+    from PIL import ImageDraw
+
+    font, complete = _font(size)
+    if not complete:
+        text = unicodedata.normalize("NFKD", text.replace("µ", "u")).encode("ascii", "ignore").decode()
+    draw = ImageDraw.Draw(picture)
+    draw.text(place, text, fill=255, font=font, anchor=anchor, stroke_width=max(1, size / 10), stroke_fill=0)
+
+
+@lru_cache(maxsize=8)
+def _font(size: float) -> tuple[Any, bool]:
+    """Find a font that has µ and accents; Pillow's own has only ASCII, so its texts are spelled in that."""
+    from PIL import ImageFont
+
+    for name in FONTS:
+        with suppress(OSError):
+            return ImageFont.truetype(name, size), True
+    return ImageFont.load_default(size), False

@@ -1,0 +1,99 @@
+"""What was done to a record: its protocol, to be run again, and the run's own account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium.model import Record
+from tomarium.viewers.viewer import Piece, View, Viewer, fill
+
+LONGEST_BYTES: Final = 200_000
+
+
+def suits(record: Record) -> bool:
+    """Tell whether anything is known of how a record was made.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    bool
+        It has a provenance or a protocol.
+    """
+    return bool(record.provenance) or any(entry.role == "protocol" for entry in record.files)
+
+
+def render(record: Record, view: View) -> Piece:
+    """Show the protocol as text to copy, and the provenance as nested lists.
+
+    Parameters
+    ----------
+    record : Record
+        With a provenance or a protocol.
+    view : View
+        The protocol's text is read from its folder.
+
+    Returns
+    -------
+    Piece
+        Its data: `protocol` (text or None) and `provenance`.
+    """
+    path = next((entry.path for entry in record.files if entry.role == "protocol"), None)
+    text = _text(view.folder / path) if path else None
+    details = {key: value for key, value in record.provenance.items() if key != "protocol" or not text}
+    html = fill(
+        "provenance.html",
+        {
+            "protocol": text,
+            "protocol_file": view.file(path) if path else None,
+            "protocol_name": path,
+            "provenance": {key: shorten(value) for key, value in details.items()},
+        },
+    )
+    return Piece({"protocol": text, "provenance": dict(record.provenance)}, html)
+
+
+def shorten(value: Any) -> Any:
+    """Shorten long lists of plain values, for people.
+
+    Parameters
+    ----------
+    value : any JSON value
+        Part of a provenance.
+
+    Returns
+    -------
+    any JSON value
+        The same, but a list of more than 12 plain values is a text with its ends and its length.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): shorten(part) for key, part in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return value
+    if any(isinstance(part, (Mapping, list, tuple)) for part in value):
+        return [shorten(part) for part in value]
+    if len(value) > 12:
+        return f"{value[0]}, {value[1]}, {value[2]} … {value[-1]} ({len(value)} values)"
+    return ", ".join(str(part) for part in value)
+
+
+def _text(path: Path) -> str | None:
+    """Read a text file of the record; None where it is gone, is a link or is too long to be shown."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LONGEST_BYTES:
+        return None
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+PROVENANCE = Viewer(
+    name="provenance",
+    title="How it was made",
+    order=30,
+    suits=suits,
+    render=render,
+    script=Path(__file__).parent / "assets" / "copy.js",
+)

@@ -1,0 +1,237 @@
+"""Slices along the three axes, with a scale bar and a selector that needs no script."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from tomarium import units
+from tomarium.errors import ParameterError
+from tomarium.model import Record
+from tomarium.viewers.picture import png
+from tomarium.viewers.scale_bar import scale_bar
+from tomarium.viewers.viewer import Piece, View, Viewer, fill
+from tomarium.viewers.volume import PLANES, Plane, open_levels, read_plane, volume_path, volume_window
+
+PIXELS: Final = 1024
+THUMBNAIL_PIXELS: Final = 512
+WORDS: Final[dict[Plane, str]] = {
+    "z": "across the rotation axis",
+    "y": "along the axis, seen from the front",
+    "x": "along the axis, seen from the side",
+}
+NAME = re.compile(r"([zyx])-(\d{1,9})\.png", re.ASCII)
+
+
+def suits(record: Record) -> bool:
+    """Tell whether a record has a volume to slice.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    bool
+        It has an OME-Zarr volume of known shape.
+    """
+    return volume_path(record) is not None and len(record.volume.get("shape") or ()) == 3
+
+
+def render(record: Record, view: View) -> Piece:
+    """Show one slice along each axis and a selector of each.
+
+    Parameters
+    ----------
+    record : Record
+        With a volume.
+    view : View
+        Choices: `z`, `y`, `x` (index, the middle if not given), `low`, `high` (grey values drawn black and
+        white).
+
+    Returns
+    -------
+    Piece
+        Its data: for each axis the index, the count, the position in m (None without a voxel size) and the
+        picture's address; and the window.
+
+    Raises
+    ------
+    ParameterError
+        A choice is no number or out of range.
+    """
+    low, high = _window(record, view.folder, view.choices)
+    chosen = {key: view.choices[key] for key in ("low", "high") if view.choices.get(key)}
+    planes = {plane: _plane(record, view, plane, chosen) for plane in PLANES}
+    data = {
+        "planes": {plane: {key: known[key] for key in ("index", "count", "position_m", "picture")}
+                   for plane, known in planes.items()},
+        "window": [low, high],
+        "unit": record.volume.get("unit", ""),
+    }  # fmt: skip
+    others = {key: text for key, text in view.choices.items() if key not in (*PLANES, "low", "high")}
+    html = fill(
+        "slices.html",
+        {
+            "title": record.title,
+            "planes": planes,
+            "window": (f"{low:.4g}", f"{high:.4g}"),
+            "chosen": chosen,
+            "others": others,
+            "unit": record.volume.get("unit", ""),
+            "form": view.page(dict.fromkeys(view.choices, None)),
+            "whole_window": view.page({"low": None, "high": None}),
+        },
+    )
+    return Piece(data, html)
+
+
+def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str]) -> bytes:
+    """Draw one slice.
+
+    Parameters
+    ----------
+    record : Record
+        With a volume.
+    folder : Path
+        Its folder.
+    name : str
+        "z-120.png": the axis and the index along it.
+    choices : Mapping of str to str
+        `low` and `high`: grey values drawn black and white.
+
+    Returns
+    -------
+    bytes
+        A PNG of at most 1024 x 1024 pixels where the volume has a level that coarse, without a scale bar.
+
+    Raises
+    ------
+    ParameterError
+        There is no such slice, or a choice is no number.
+    FormatError
+        The volume is damaged.
+    """
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise ParameterError(f"there is no picture {name!r}; name an axis and an index, such as z-0.png")
+    plane = next(plane for plane in get_args(Plane) if plane == match[1])
+    index = _index(record, plane, match[2])
+    levels = open_levels(folder / str(volume_path(record)))
+    image = read_plane(levels, plane, index, PIXELS)
+    return png(image, window=_window(record, folder, choices))
+
+
+def previews(record: Record, folder: Path) -> dict[str, bytes]:
+    """Draw the pictures that are kept in the record: the three middle slices and a thumbnail.
+
+    Parameters
+    ----------
+    record : Record
+        With a volume.
+    folder : Path
+        Its folder.
+
+    Returns
+    -------
+    dict of str to bytes
+        `thumbnail.png` (bare) and `slice-z.png`, `slice-y.png`, `slice-x.png` (with a scale bar burnt in
+        where the voxel size is known: they leave the page that would say it).
+    """
+    levels = open_levels(folder / str(volume_path(record)))
+    window = volume_window(record, folder)
+    shape, sizes_m = record.volume["shape"], _voxel_m(record)
+    small = read_plane(levels, "z", shape[0] // 2, THUMBNAIL_PIXELS)
+    step = math.ceil(max(small.shape) / THUMBNAIL_PIXELS)
+    pictures = {"thumbnail.png": png(small[::step, ::step], window=window)}
+    for axis, plane in enumerate(PLANES):
+        image = read_plane(levels, plane, shape[axis] // 2, PIXELS)
+        width = shape[1 if plane == "x" else 2]
+        pixel_m = sizes_m[1 if plane == "x" else 2] * width / image.shape[1] if sizes_m else None
+        pictures[f"slice-{plane}.png"] = png(image, window=window, scale_m=pixel_m)
+    return pictures
+
+
+def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str]) -> dict[str, Any]:
+    axis = PLANES.index(plane)
+    count = record.volume["shape"][axis]
+    index = _index(record, plane, view.choices.get(plane) or str(count // 2))
+    down, across = (number for number in range(3) if number != axis)
+    shape, sizes_m = record.volume["shape"], _voxel_m(record)
+    # A picture's address names its content, so that it may be kept for ever: the volume's checksum is in it.
+    version = next(entry.sha256[:12] for entry in record.files if entry.role == "volume")
+    address = view.picture(f"{plane}-{index}.png", {**chosen, "v": version})
+    known: dict[str, Any] = {
+        "words": WORDS[plane],
+        "index": index,
+        "count": count,
+        "position_m": index * sizes_m[axis] if sizes_m else None,
+        "picture": address,
+        "pattern": view.picture(f"{plane}-INDEX.png", {**chosen, "v": version}),
+        "width": shape[across],
+        "height": shape[down],
+        "previous": view.page({plane: str(index - 1)}) + "#slices" if index > 0 else None,
+        "next": view.page({plane: str(index + 1)}) + "#slices" if index + 1 < count else None,
+        # Where the two other planes cut this one, as parts of its width and height.
+        "across": PLANES[across],
+        "down": PLANES[down],
+        "bar": None,
+        "position": "",
+        "step": None,
+    }
+    if sizes_m:
+        length_m, fraction = scale_bar(shape[across] * sizes_m[across])
+        known["bar"] = {"text": units.show(length_m, "m"), "percent": round(100 * fraction, 3)}
+        extent, unit = units.show(count * sizes_m[axis], "m").rsplit(" ", 1)
+        per_index = float(extent) / count
+        known["step"] = {"size": f"{per_index:.6g}", "unit": unit}
+        known["position"] = f"{index * per_index:.3f} {unit}"
+    return known
+
+
+def _index(record: Record, plane: Plane, text: str) -> int:
+    count = record.volume["shape"][PLANES.index(plane)]
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) >= count:
+        raise ParameterError(
+            f"there is no slice {plane} = {text[:40]!r}; give a whole number from 0 to {count - 1}"
+        )
+    return int(text)
+
+
+def _window(record: Record, folder: Path, choices: Mapping[str, str]) -> tuple[float, float]:
+    low, high = volume_window(record, folder)
+    try:
+        low, high = float(choices.get("low") or low), float(choices.get("high") or high)
+    except ValueError:
+        low, high = math.nan, math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ParameterError(
+            f"low = {choices.get('low', '')[:40]!r} and high = {choices.get('high', '')[:40]!r} are no grey "
+            f"window; give two numbers, the lower one first"
+        )
+    return low, high
+
+
+def _voxel_m(record: Record) -> tuple[float, float, float] | None:
+    """Return the voxel size (z, y, x) in m; a single number means a cube."""
+    voxel = record.volume.get("voxel_m")
+    if not voxel:
+        return None
+    z, y, x = (voxel, voxel, voxel) if isinstance(voxel, (int, float)) else voxel
+    return float(z), float(y), float(x)
+
+
+SLICES = Viewer(
+    name="slices",
+    title="Slices",
+    order=10,
+    suits=suits,
+    render=render,
+    picture=picture,
+    previews=previews,
+    script=Path(__file__).parent / "assets" / "slices.js",
+)

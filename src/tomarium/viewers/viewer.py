@@ -1,0 +1,128 @@
+"""What a viewer is: a record turned into a piece of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tomarium.model import Record
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class View:
+    """Where a viewer finds things, and what the reader asked to see.
+
+    Attributes
+    ----------
+    folder : Path
+        The record's folder.
+    choices : Mapping of str to str
+        What the reader chose, as text from the page's address: {"z": "120"}.
+    page : callable
+        `page(changes) -> str`: address of this page with some choices changed; None drops one.
+    file : callable
+        `file(path) -> str`: address of a file of the record.
+    picture : callable
+        `picture(name, choices) -> str`: address of a picture that this viewer makes.
+    origin : str
+        Scheme, host and port, for addresses that are copied elsewhere: "http://127.0.0.1:8000".
+    """
+
+    folder: Path
+    choices: Mapping[str, str]
+    page: Callable[[Mapping[str, str | None]], str]
+    file: Callable[[str], str]
+    picture: Callable[[str, Mapping[str, str]], str]
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a page.
+
+    Attributes
+    ----------
+    data : Mapping
+        What the piece says, JSON-ready: the machine's side of the page.
+    html : Markup
+        The same for people: flow content without scripts, styles or event attributes of its own, its headings
+        from h3 down.
+    """
+
+    data: Mapping[str, Any]
+    html: Markup
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """One way to show a record; a module of `tomarium.viewers` makes itself known by holding one.
+
+    Attributes
+    ----------
+    name : str
+        Word in addresses: "slices".
+    title : str
+        Heading on the page.
+    order : int
+        Small numbers come first on the page.
+    suits : callable
+        `suits(record) -> bool`.
+    render : callable
+        `render(record, view) -> Piece`. Raises ParameterError for a choice it cannot show.
+    picture : callable or None
+        `picture(record, folder, name, choices) -> bytes`: a PNG by its name. Raises ParameterError for a name
+        or a choice that does not exist.
+    previews : callable or None
+        `previews(record, folder) -> {file name: PNG}`: pictures to keep in the record when it is filed.
+    script : Path or None
+        A script that enriches the piece; without it the piece must work all the same.
+    """
+
+    name: str
+    title: str
+    order: int
+    suits: Callable[[Record], bool]
+    render: Callable[[Record, View], Piece]
+    picture: Callable[[Record, Path, str, Mapping[str, str]], bytes] | None = None
+    previews: Callable[[Record, Path], Mapping[str, bytes]] | None = None
+    script: Path | None = None
+
+
+def fill(template: str, content: Mapping[str, Any]) -> Markup:
+    """Fill one of the viewers' templates.
+
+    Parameters
+    ----------
+    template : str
+        File in `viewers/templates`.
+    content : Mapping of str to any
+        Names the template uses; text is escaped.
+
+    Returns
+    -------
+    Markup
+        The piece of HTML.
+    """
+    from markupsafe import Markup
+
+    return Markup(_templates().get_template(template).render(dict(content)))
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("tomarium.viewers"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

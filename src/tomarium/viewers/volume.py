@@ -1,0 +1,137 @@
+"""The volume of a record, opened to be looked at: planes at the resolution that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.model import Record
+from tomarium.model.image import Sliceable
+from tomarium.viewers.picture import robust_window
+
+Plane = Literal["z", "y", "x"]
+PLANES: Final[tuple[Plane, ...]] = ("z", "y", "x")
+ENOUGH_VOXELS: Final = 2_000_000  # for percentiles: their error is then far below a grey level
+
+
+def volume_path(record: Record) -> str | None:
+    """Return the path of a record's volume below its folder.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str or None
+        "volume.ome.zarr", without a slash at its end; None where there is no OME-Zarr volume.
+    """
+    paths = [entry.path.rstrip("/") for entry in record.files if entry.role == "volume"]
+    return next((path for path in paths if path.endswith(".zarr")), None)
+
+
+def open_levels(path: Path) -> tuple[Sliceable, ...]:
+    """Open the levels of a three-dimensional OME-Zarr 0.5 image.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the image.
+
+    Returns
+    -------
+    tuple of arrays, each of shape (z, y, x)
+        Finest first; nothing is read yet.
+
+    Raises
+    ------
+    FormatError
+        The folder is no such image, or is damaged.
+    """
+    import zarr
+
+    try:
+        group = zarr.open_group(path, mode="r")
+        datasets: Any = group.attrs.asdict()["ome"]["multiscales"][0]["datasets"]  # type: ignore[index,call-overload]
+        levels = [group[dataset["path"]] for dataset in datasets]
+    except (OSError, KeyError, IndexError, TypeError, ValueError) as problem:
+        raise FormatError(
+            f"{path.name}: cannot be opened as OME-Zarr 0.5 ({problem}); `attributes.ome.multiscales` with "
+            f"its datasets was expected; the volume is unfinished or damaged"
+        ) from problem
+    arrays = tuple(level for level in levels if isinstance(level, zarr.Array))
+    if not arrays or any(len(array.shape) != 3 or 0 in array.shape for array in arrays):
+        raise FormatError(f"{path.name}: holds no volume with three axes (z, y, x)")
+    return arrays
+
+
+def read_plane(levels: Sequence[Sliceable], plane: Plane, index: int, pixels: int) -> NDArray[Any]:
+    """Read one plane, no finer than a screen can show it.
+
+    Parameters
+    ----------
+    levels : sequence of arrays, shape (z, y, x)
+        Finest first.
+    plane : {"z", "y", "x"}
+        Axis that is held.
+    index : int
+        Index along that axis in the finest level.
+    pixels : int
+        The finest level whose plane is at most that wide and high is taken, else the coarsest.
+
+    Returns
+    -------
+    array, two axes in the order of the volume
+        Of the type that is stored.
+    """
+    axis = PLANES.index(plane)
+    level = next(
+        (level for level in levels if max(_without(axis, level.shape)) <= pixels),
+        levels[-1],
+    )
+    at = min(index * level.shape[axis] // levels[0].shape[axis], level.shape[axis] - 1)
+    key: list[slice | int] = [slice(None)] * 3
+    key[axis] = at
+    return np.asarray(level[tuple(key)])
+
+
+def volume_window(record: Record, folder: Path) -> tuple[float, float]:
+    """Return the two grey values between which a record's volume shows well.
+
+    Parameters
+    ----------
+    record : Record
+        Its `volume["window"]` is taken where it is there.
+    folder : Path
+        The record's folder; else the coarsest level with enough voxels is read once.
+
+    Returns
+    -------
+    low, high : float
+        In the unit of the volume.
+    """
+    stored = record.volume.get("window")
+    if isinstance(stored, Sequence) and len(stored) == 2:
+        return float(stored[0]), float(stored[1])
+    path = folder / (volume_path(record) or "")
+    return _window(path, (path / "zarr.json").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _window(path: Path, _changed_ns: int) -> tuple[float, float]:
+    levels = open_levels(path)
+    enough = [level for level in levels if np.prod(level.shape) >= ENOUGH_VOXELS]
+    level = enough[-1] if enough else levels[0]
+    step = max(1, int(np.prod(level.shape) // (8 * ENOUGH_VOXELS)))  # a volume without a pyramid
+    return robust_window(np.asarray(level[::step]))
+
+
+def _without(axis: int, shape: Sequence[int]) -> list[int]:
+    return [length for number, length in enumerate(shape) if number != axis]
