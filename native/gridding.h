@@ -251,7 +251,7 @@ static void write_columns(const Gridding& g, int first_row, int i0, Line* scratc
         transpose(block);
         float* to = g.out + first_row * slice_stride + (y - g.y0) * row_stride + (i0 - g.x0);
         for (int z = 0; z < rows; ++z) {
-            const Line value = block[z] * factor;
+            const Line value = block[z] * factor + 0.0f; // no -0 outside the disc
             if (width == LANES)
                 store(to + z * slice_stride, value);
             else

@@ -19,6 +19,7 @@
 #endif
 
 namespace nb = nanobind;
+using namespace nanobind::literals;
 using namespace tomarium;
 
 namespace {
@@ -221,6 +222,12 @@ void normalise(In<Count, 2> counts, In<float, 1> dark, In<float, 2> bright, In<s
     kernel.normalise(f);
 }
 
+template <class Count> void def_normalise(nb::module_& m) {
+    m.def("normalise", normalise<Count>, "counts"_a.noconvert(), "dark"_a.noconvert(), "bright"_a.noconvert(),
+          "lower"_a.noconvert(), "fraction"_a.noconvert(), "lowest_counts"_a, "lowest_transmission"_a,
+          "logarithm"_a, "out"_a.noconvert(), "tally"_a.noconvert(), "threads"_a, "level"_a);
+}
+
 } // namespace
 
 NB_MODULE(_native, m) {
@@ -233,8 +240,13 @@ NB_MODULE(_native, m) {
         return false;
 #endif
     }, "Whether the kernels were compiled with OpenMP.");
-    m.def("gridding", gridding);
-    m.def("backproject", backproject);
-    m.def("normalise", normalise<std::uint16_t>);
-    m.def("normalise", normalise<float>);
+    // Arrays are taken as they are or refused: a converted copy would be a silent cost, and `out` would be lost.
+    m.def("gridding", gridding, "sinogram"_a.noconvert(), "order"_a.noconvert(), "directions"_a.noconvert(),
+          "response"_a.noconvert(), "extend_edges"_a, "axis"_a, "size"_a, "region"_a, "grid"_a, "taps"_a,
+          "polynomial"_a.noconvert(), "correction"_a.noconvert(), "scale"_a, "out"_a.noconvert(), "threads"_a,
+          "level"_a);
+    m.def("backproject", backproject, "filtered"_a.noconvert(), "directions"_a.noconvert(), "axis"_a, "size"_a,
+          "region"_a, "out"_a.noconvert(), "pack"_a, "threads"_a, "level"_a);
+    def_normalise<std::uint16_t>(m);
+    def_normalise<float>(m);
 }

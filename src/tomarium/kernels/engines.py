@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from tomarium.array import processors
 from tomarium.errors import EngineUnavailable, ParameterError
-from tomarium.kernels.backprojection import direct, gridding
+from tomarium.kernels.backprojection import direct, gridding, reference
 from tomarium.kernels.backprojection.geometry import padded_length
 from tomarium.kernels.compiled import extension, level
 
@@ -151,11 +151,10 @@ def peak_bytes(
         case "direct":
             scratch = direct.scratch_bytes(angles, rows, columns, worst_axis, size)
         case "nufft":
-            # coordinates and their sorted order; factors while they are made; spectrum, twice; grid and image
-            scratch = angles * (padded + 1) * (16 + 8 + 40 + 24) + 8 * size**2 * (8 + 1 + 1) + 2**24
+            # coordinates and their sorted order, factors, spectrum twice; the transform's grid and the image
+            scratch = angles * (padded + 1) * (8 + 8 + 8 + 16) + 8 * size**2 * (4 + 1) + 2**24
         case "reference":
-            samples = angles * padded * 8 * (2 + 2 * 8)
-            scratch = samples + size**2 * 8 * 10
+            scratch = padded * 8 * (4 + 3 * reference.OVERSAMPLING) + size**2 * 8 * 10
         case _:
             raise ParameterError(
                 f"peak_bytes: there is no engine {engine!r}; choose from {', '.join(get_args(Engine))}"

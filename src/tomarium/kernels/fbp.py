@@ -167,8 +167,8 @@ def _angles(angles_deg: Any, count: int) -> NDArray[np.float64]:
 def _check_axis(axis_column: float, columns: int) -> None:
     if not (isfinite(axis_column) and -columns <= axis_column <= 2 * columns - 1):
         raise InputError(
-            f"fbp: axis_column is {axis_column} on a detector of {columns} columns; give the rotation axis in "
-            f"pixels from the centre of column 0, at most {columns} beyond either edge"
+            f"fbp: axis_column is {axis_column} on a detector of {columns} columns; give the rotation axis "
+            f"in pixels from the centre of column 0, at most {columns} beyond either edge"
         )
 
 

@@ -240,19 +240,15 @@ def filtered_samples(
         middle = left + columns + (padded - columns) // 2
         rows[..., left + columns : middle] = sinogram[..., -1:]
         rows[..., :left] = rows[..., middle:] = sinogram[..., :1]
-    spectrum = ducc0.fft.r2c(rows, axes=[rows.ndim - 1], nthreads=threads)
+    axes, count = [rows.ndim - 1], len(response)
+    kind = np.result_type(rows.dtype, np.complex64)
+    spectrum = np.zeros((*rows.shape[:-1], padded * oversampling // 2 + 1), kind)
+    ducc0.fft.r2c(rows, axes=axes, nthreads=threads, out=spectrum[..., :count])
     factor = response
     if oversampling > 1:
-        factor = response / np.sinc(np.arange(len(response)) / (padded * oversampling)) ** 2
+        factor = response / np.sinc(np.arange(count) / (padded * oversampling)) ** 2
         factor[-1] /= 2  # the Nyquist frequency is now two, each with half
     factor = factor / padded
-    spectrum *= factor.astype(rows.dtype)
-    if oversampling == 1:
-        return ducc0.fft.c2r(
-            spectrum, axes=[rows.ndim - 1], lastsize=padded, forward=False, nthreads=threads, out=rows
-        )
-    wide = np.zeros((*rows.shape[:-1], padded * oversampling // 2 + 1), spectrum.dtype)
-    wide[..., : len(response)] = spectrum
-    return ducc0.fft.c2r(
-        wide, axes=[rows.ndim - 1], lastsize=padded * oversampling, forward=False, nthreads=threads
-    )
+    spectrum[..., :count] *= factor.astype(rows.dtype)
+    length = padded * oversampling
+    return ducc0.fft.c2r(spectrum, axes=axes, lastsize=length, forward=False, nthreads=threads)

@@ -63,9 +63,11 @@ def _factors(task: Task, frequency: NDArray[np.float64]) -> NDArray[np.complex64
     # An image of even size has its pixels half-way between the integers of the transform.
     half = 0.5 * (1 - task.size % 2)
     shift = task.axis_column + half * (task.cosine + task.sine)
-    phase = np.exp(2j * np.pi * np.multiply.outer(shift, frequency))
-    phase *= np.multiply.outer(task.weight * (task.scale / task.padded), response)
-    return phase.astype(np.complex64)
+    weight = task.weight * (task.scale / task.padded)
+    factors = np.empty((len(shift), len(frequency)), np.complex64)
+    for k, row in enumerate(factors):
+        row[:] = weight[k] * response * np.exp(2j * np.pi * shift[k] * frequency)
+    return factors
 
 
 def _spectrum(pair: NDArray[np.float32], task: Task) -> NDArray[np.complex64]:
