@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.axis import find
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinates
 
 COLUMNS = 256
@@ -102,3 +103,48 @@ def spots(draw: np.random.Generator, rows: int) -> NDArray[np.float64]:
     for axis in (0, 1):
         pattern = np.apply_along_axis(np.convolve, axis, pattern, kernel, "valid")
     return pattern / pattern.std()
+
+
+def study(first_seed: int, seeds: int, names: list[str]) -> None:
+    """Print a table with one line for each class, and what went wrong."""
+    print(
+        f"{'class':22s}{'n':>4s}{'median':>8s}{'95 %':>8s}{'max':>8s}   high (>0.5)  medium (>0.5)  low (>0.5)  CPU s"
+    )
+    verdicts = []
+    for name in names:
+        case = CASES[name]
+        errors, ranks, begun, spent = [], [], 0.0, 0.0
+        for seed in range(first_seed, first_seed + seeds):
+            attenuation, angles, axis = draw_scan(case, 1000 * seed + 17 * list(CASES).index(name))
+            begun = time.process_time()
+            estimate = find(attenuation, angles, rows_per_group=case.rows_per_group)
+            spent += time.process_time() - begun
+            errors.append(abs(estimate.column - axis))
+            ranks.append(estimate.confidence)
+        error, rank = np.array(errors), np.array(ranks)
+        counts = "".join(
+            f"{np.count_nonzero(rank == word):>9d} ({np.count_nonzero(error[rank == word] > 0.5)})"
+            for word in ("high", "medium", "low")
+        )
+        print(
+            f"{name:22s}{len(error):4d}{np.median(error):8.3f}{np.percentile(error, 95):8.3f}{error.max():8.2f}"
+            f"{counts}{spent / seeds:9.2f}",
+            flush=True,
+        )
+        verdicts += list(zip(error, rank, strict=True))
+    sure = [error for error, rank in verdicts if rank == "high"]
+    print(
+        f"{len(verdicts)} phantoms; high for {len(sure)}, of which {sum(e > 0.5 for e in sure)} are off by more "
+        f"than 0.5 px; the worst by {max(sure, default=0):.3f} px"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=20, help="phantoms in each class")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--only", choices=list(CASES), action="append", help="one class; may be repeated")
+    given = parser.parse_args()
+    study(given.first_seed, given.seeds, given.only or list(CASES))

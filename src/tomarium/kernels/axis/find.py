@@ -26,7 +26,7 @@ _FAR_OFF: Final = (
 )
 _UNKNOWN_ERROR_PX: Final = 0.2
 _LEAST_ERROR_PX: Final = 0.02
-_CREDIBLE: Final = {"opposite": 0.15, "fourier": 0.1, "mass": 0.3}
+_STANDS_OUT: Final = {"opposite": 0.15, "fourier": 0.1, "mass": 0.3}
 _CREDIBLE_ERROR_PX: Final = 0.3
 
 
@@ -74,7 +74,7 @@ def find(
         return AxisEstimate((columns - 1) / 2, "low", "180", (), prepared.static_ratio, tuple(notes))
     agreeing, others = _consensus(candidates)
     column = _mean(agreeing)
-    confidence = _confidence(agreeing, others, column)
+    confidence = _confidence(agreeing, others)
     if turn < _HALF_TURN_DEG:
         confidence = "low"
     if prepared.static_ratio > _MUCH_STATIC:
@@ -105,7 +105,7 @@ def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     """Ask one method of each family, the one that suits the data."""
     columns = prepared.attenuation.shape[2]
     much_static = prepared.static_ratio > _MUCH_STATIC
-    pairs = opposite_pairs(prepared.angles_deg, columns)
+    pairs = opposite_pairs(prepared.angles_deg)
     lack_deg = float(np.abs(pairs.lack_deg).min())
     candidates = []
     opposite = None
@@ -153,7 +153,9 @@ def _consensus(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[C
             if all(abs(a.column - b.column) <= _AGREE_PX for a, b in combinations(chosen, 2))
         ]
         if sets:
-            best = max(sets, key=lambda chosen: sum(c.score / _CREDIBLE[c.family] for c in chosen))
+            best = max(
+                sets, key=lambda chosen: (sum(map(_credible, chosen)), sum(1 / _error(c) for c in chosen))
+            )
             break
     return list(best), [c for c in candidates if c not in best]
 
@@ -164,20 +166,22 @@ def _mean(candidates: Sequence[Candidate]) -> float:
     return float(np.average([candidate.column for candidate in candidates], weights=weights))
 
 
+def _stands_out(candidate: Candidate) -> bool:
+    return candidate.score >= _STANDS_OUT[candidate.family]
+
+
 def _credible(candidate: Candidate) -> bool:
-    return candidate.score >= _CREDIBLE[candidate.family] and _error(candidate) <= _CREDIBLE_ERROR_PX
+    return _stands_out(candidate) and _error(candidate) <= _CREDIBLE_ERROR_PX
 
 
-def _confidence(agreeing: Sequence[Candidate], others: Sequence[Candidate], column: float) -> Confidence:
+def _confidence(agreeing: Sequence[Candidate], others: Sequence[Candidate]) -> Confidence:
     """Rate the consensus."""
     credible = [c for c in agreeing if _credible(c)]
-    if len(agreeing) < 2 or not credible:
+    standing = [c for c in agreeing if _stands_out(c)]
+    if any(_credible(c) for c in others) or not credible or len(standing) < 2:
         return "low"
     spread = max(c.column for c in credible) - min(c.column for c in credible)
-    against = [c for c in others if _credible(c)]
-    if len(credible) >= 2 and spread <= _AGREE_WELL_PX and not against:
-        return "high"
-    return "medium" if len(credible) >= 2 and not against else "low"
+    return "high" if len(credible) >= 2 and spread <= _AGREE_WELL_PX else "medium"
 
 
 def _scan_type(prepared: Prepared, turn_deg: float, column: float) -> ScanType:

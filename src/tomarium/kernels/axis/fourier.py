@@ -29,7 +29,7 @@ class HalfTurn:
     sinograms : array of float32, shape (sinogram, angle, column)
         Attenuation of a row group from some angle to just before its opposite.
     groups : array of intp, shape (sinogram,)
-        Row group of each: a full turn gives two to each group.
+        Which of them belong together: a full turn gives two to each row group.
     """
 
     sinograms: NDArray[np.float32]
@@ -65,7 +65,9 @@ def half_turns(prepared: Prepared) -> HalfTurn | None:
         cut.append(_resample(sinograms, angles, wanted))
     if not cut:
         return None
-    groups = np.tile(np.arange(len(sinograms)), len(cut))
+    # With one row group, the two halves of a full turn tell how far the estimate can be trusted.
+    several = len(sinograms) > 1
+    groups = np.tile(np.arange(len(sinograms)), len(cut)) if several else np.arange(len(cut))
     return HalfTurn(np.concatenate(cut), groups)
 
 

@@ -12,6 +12,7 @@ from tomarium.kernels.axis.prepare import Prepared
 
 _EDGE: Final = 0.03  # share of the width taken for air on each side
 _MOST_AT_EDGE: Final = 0.1  # of the largest mean attenuation
+_INDEPENDENT: Final = 12  # what is left of a fit changes slowly with the angle: so many samples of it count
 _MOST_VARIATION: Final = 0.05  # of the mass over the angles
 
 
@@ -56,12 +57,16 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
         return None
     theta = np.radians(prepared.angles_deg)
     design = np.stack([np.ones_like(theta), np.cos(theta), np.sin(theta)], axis=1)
-    fit = np.linalg.lstsq(design, moment.T, rcond=None)[0][0]
+    solution = np.linalg.lstsq(design, moment.T, rcond=None)[0]
+    fit = solution[0]
     column = float(fit.sum() / total.sum()) + (columns - 1) / 2
     if not 0 <= column <= columns - 1:
         return None
-    error = float("nan")
-    if len(fit) > 1:
+    if len(fit) == 1:
+        rest = float(np.std(moment[0] - design @ solution[:, 0])) / float(total[0])
+        spread = np.sqrt(np.linalg.inv(design.T @ design)[0, 0] * len(theta) / _INDEPENDENT)
+        error = rest * float(spread)
+    else:
         left_out = (fit.sum() - fit) / (total.sum() - total)
         error = float(np.sqrt((len(fit) - 1) / len(fit) * np.sum((left_out - left_out.mean()) ** 2)))
     return Candidate("centre of mass", "mass", column, 1 - variation / _MOST_VARIATION, error)

@@ -13,7 +13,9 @@ from tomarium.kernels.axis.estimate import Candidate
 from tomarium.kernels.axis.prepare import Prepared
 from tomarium.kernels.axis.window import overlap, taper, vertex
 
-_MOST_PAIRS: Final = 24
+_MOST_PAIRS: Final = 96
+_NEARLY: Final = 0.05  # of the step between two projections
+_SUBSETS: Final = 4  # of pairs, to learn the error where there is one row group only
 _BANDS: Final = ((1.0, 8.0), (2.0, 20.0))
 _NARROWEST_OVERLAP: Final = 16
 _COMFORTABLE_OVERLAP: Final = 0.1
@@ -28,43 +30,49 @@ class Pairs:
 
     Attributes
     ----------
-    first, second : array of intp, shape (pair,)
+    first : array of intp, shape (pair,)
         Indices into the sorted angles.
+    left, right : array of intp, shape (pair,)
+        Indices of the two projections between which the opposite one lies.
+    share : array of float32, shape (pair,)
+        Weight of the right one: linear interpolation in angle.
     lack_deg : array of float64, shape (pair,)
-        180° less the angle from the first to the second, in degrees.
+        180° less the angle between the pair, in degrees; 0 where the opposite one could be interpolated.
     """
 
     first: NDArray[np.intp]
-    second: NDArray[np.intp]
+    left: NDArray[np.intp]
+    right: NDArray[np.intp]
+    share: NDArray[np.float32]
     lack_deg: NDArray[np.float64]
 
 
-def opposite_pairs(angles_deg: NDArray[np.float64], columns: int) -> Pairs:
+def opposite_pairs(angles_deg: NDArray[np.float64]) -> Pairs:
     """Choose the pairs of projections that are nearest to half a turn apart.
 
     Parameters
     ----------
     angles_deg : array of float64, shape (angle,)
         Ascending.
-    columns : int
-        Width of the detector in px: it sets how much of an angle still matters.
 
     Returns
     -------
     Pairs
-        At most 24, spread over the turn where there are many.
+        At most 96, spread over the turn where there are many; only the nearest where none is half a turn apart.
     """
-    right = np.clip(np.searchsorted(angles_deg, angles_deg + 180.0), 1, len(angles_deg) - 1)
-    nearer = np.abs(angles_deg[right - 1] - angles_deg - 180) < np.abs(angles_deg[right] - angles_deg - 180)
-    second = np.where(nearer, right - 1, right)
-    lack = 180.0 - (angles_deg[second] - angles_deg)
-    step = float(np.median(np.diff(angles_deg)))
-    # An angle matters once it moves the rim by a pixel.
-    allowed = max(np.degrees(2.0 / columns), 0.51 * step)
-    chosen = np.flatnonzero(np.abs(lack) <= max(allowed, float(np.abs(lack).min()) + 1e-9))
+    wanted = angles_deg + 180.0
+    right = np.clip(np.searchsorted(angles_deg, wanted), 1, len(angles_deg) - 1)
+    gap = np.maximum(angles_deg[right] - angles_deg[right - 1], 1e-9)
+    share = np.clip((wanted - angles_deg[right - 1]) / gap, 0.0, 1.0)
+    lack = wanted - (angles_deg[right - 1] + share * gap)
+    # Interpolating blurs, so a projection that is nearly there is taken alone.
+    share = np.where(share < _NEARLY, 0.0, np.where(share > 1 - _NEARLY, 1.0, share))
+    chosen = np.flatnonzero(np.abs(lack) <= np.abs(lack).min() + 0.01 * float(np.median(gap)))
     if len(chosen) > _MOST_PAIRS:
         chosen = chosen[np.linspace(0, len(chosen) - 1, _MOST_PAIRS).round().astype(np.intp)]
-    return Pairs(chosen, second[chosen], lack[chosen])
+    return Pairs(
+        chosen, right[chosen] - 1, right[chosen], share[chosen].astype(np.float32), np.abs(lack[chosen])
+    )
 
 
 def find_by_opposites(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) -> Candidate | None:
@@ -94,9 +102,11 @@ def find_by_opposites(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) 
     10.1109/TASSP.1976.1162830), S and N the power of sample and noise, N raised by 5e-4 S: it tends to phase
     correlation where the counts are many and to plain correlation where they are few.
     """
+    p, share_right = prepared.attenuation, pairs.share[:, None, None]
+    opposite = p[pairs.left] * (1 - share_right) + p[pairs.right] * share_right
     first, second = (
-        np.stack([prepared.attenuation[views, rows].mean(axis=1) for rows in prepared.groups])
-        for views in (pairs.first, pairs.second)
+        np.stack([views[:, rows].mean(axis=1) for rows in prepared.groups])
+        for views in (p[pairs.first], opposite)
     )
     if antisymmetric:
         first = first - second
@@ -107,8 +117,7 @@ def find_by_opposites(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) 
         return None
     column, score = coarse
     column = _refine(first, second, column)
-    each = [_refine(first[g : g + 1], second[g : g + 1], column, rounds=1) for g in range(len(first))]
-    error = float(np.std(each) / np.sqrt(len(each) - 1)) if len(each) > 1 else float("nan")
+    error = _error(first, second, column)
     share = min(1.0, 2 * min(column, columns - 1 - column) / (_COMFORTABLE_OVERLAP * columns))
     method = "antisymmetric difference" if antisymmetric else "opposite projections"
     return Candidate(method, "opposite", column, score * max(share, 0.0) ** 0.5, error)
@@ -206,6 +215,19 @@ def _refine(
         if abs(step) < 0.02:
             break
     return column
+
+
+def _error(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> float:
+    """Return the standard error from how row groups differ, or else sets of pairs; nan for one of one."""
+    parts = [slice(g, g + 1) for g in range(len(first))]
+    if len(first) == 1:
+        first, second = first[0][:, None], second[0][:, None]
+        count = min(_SUBSETS, len(first))
+        parts = [slice(k, None, count) for k in range(count)]
+    if len(parts) < 2:
+        return float("nan")
+    each = [_refine(first[part], second[part], column, rounds=1) for part in parts]
+    return float(np.std(each) / np.sqrt(len(each) - 1))
 
 
 def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> float:
