@@ -144,7 +144,9 @@ def _row(record: Record, place: Path) -> dict[str, Any]:
         "thumbnail": next((e.path for e in record.files if e.path == "previews/thumbnail.png"), ""),
         "shape": list(record.volume.get("shape") or ()),
         "voxel_m": _voxel_m(record.volume),
-        "words": "\n".join([*record.keywords, *record.creators, record.id, record.licence, *shown]),
+        "words": "\n".join(
+            [", ".join(record.keywords), ", ".join(record.creators), record.id, record.licence, *shown]
+        ),
     }
 
 

@@ -35,6 +35,15 @@ PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
 COMPLETED: Final = "http://schema.org/CompletedActionStatus"
 NO_LICENCE: Final = "#no-licence-stated"
 
+DESCRIPTIONS: Final = {
+    "volume": "The reconstructed volume, OME-Zarr 0.5; its checksum is that of its lines in the manifest.",
+    "preview": "A picture of the volume.",
+    "protocol": "The steps of the reconstruction with their parameters; can be run again.",
+    "provenance": "What was done: plan, versions, timings, source.",
+    "manifest": "SHA-256 of each file, for sha256sum -c.",
+    "log": "What the programs said.",
+}
+
 Entity = dict[str, Any]
 
 
@@ -81,7 +90,7 @@ def export(record: Record) -> str:
         "license": {"@id": licence["@id"]},
         "hasPart": _references(files),
         "variableMeasured": _references(parameters),
-        "mentions": _references([*action, *details]),
+        "mentions": _references([*action[:1], *details]),
     }
     descriptor: Entity = {
         "@id": FILENAME,
@@ -195,6 +204,7 @@ def _file(entry: FileEntry) -> Entity:
         "@id": quote(entry.path, safe="/"),
         "@type": "Dataset" if entry.path.endswith("/") else "File",
         "name": entry.path,
+        "description": DESCRIPTIONS.get(entry.role, "A file of the record."),
         "contentSize": str(entry.bytes),
         "sha256": entry.sha256,
         "encodingFormat": entry.media_type,
@@ -237,12 +247,16 @@ def _action(record: Record, people: list[Entity], provenance: Entity) -> list[En
         return []
     versions = record.provenance.get("versions")
     version = versions.get("tomarium") if isinstance(versions, Mapping) else None
+    # A package URL (ECMA-427) is an absolute address that says which software of which version it was.
+    package = f"pkg:pypi/tomarium@{quote(str(version))}" if version else "pkg:pypi/tomarium"
     software: Entity = {
-        "@id": "#tomarium",
+        "@id": package,
         "@type": "SoftwareApplication",
         "name": "tomarium",
-        "softwareVersion": str(version or "unknown"),
+        "url": package,
+        "version": str(version or "unknown"),
     }
+    completed: Entity = {"@id": COMPLETED, "@type": "ActionStatusType", "name": "Completed"}
     action: Entity = {
         "@id": "#reconstruction",
         "@type": "CreateAction",
@@ -265,7 +279,7 @@ def _action(record: Record, people: list[Entity], provenance: Entity) -> list[En
         action["object"] = _references(raw)
     if people:
         action["agent"] = _references(people)
-    return [action, software, *raw]
+    return [action, software, completed, *raw]
 
 
 def _text(address: str, name: str, content: Mapping[str, Any]) -> Entity:
@@ -318,8 +332,10 @@ def _string(entity: Entity, key: str) -> str:
     return text
 
 
-def _references(entities: Iterable[Entity]) -> list[Entity]:
-    return [{"@id": entity["@id"]} for entity in entities]
+def _references(entities: Iterable[Entity]) -> list[Entity] | Entity:
+    """Point to entities; to one without a list around it, as the specification recommends."""
+    references = [{"@id": entity["@id"]} for entity in entities]
+    return references[0] if len(references) == 1 else references
 
 
 def _entity(reference: Entity, graph: Mapping[str, Entity]) -> Entity:

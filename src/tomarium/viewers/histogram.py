@@ -103,8 +103,8 @@ def _outline(counts: Sequence[float], scale: str) -> str:
 
 
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Choose about five round values between two others (a step of 1, 2 or 5 · 10^n)."""
-    rough = (high - low) / 5
+    """Choose about six round values between two others (a step of 1, 2 or 5 · 10^n)."""
+    rough = (high - low) / 8
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * next(digit for digit in (1, 2, 5, 10) if digit * power >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

@@ -188,8 +188,9 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str]) 
         known["bar"] = {"text": units.show(length_m, "m"), "percent": round(100 * fraction, 3)}
         extent, unit = units.show(count * sizes_m[axis], "m").rsplit(" ", 1)
         per_index = float(extent) / count
-        known["step"] = {"size": f"{per_index:.6g}", "unit": unit}
-        known["position"] = f"{index * per_index:.3f} {unit}"
+        decimals = max(0, 1 - math.floor(math.log10(per_index)))  # two digits of the step
+        known["step"] = {"size": f"{per_index:.6g}", "unit": unit, "decimals": decimals}
+        known["position"] = f"{index * per_index:.{decimals}f} {unit}"
     return known
 
 

@@ -51,7 +51,7 @@ class ApiPage:
     title : str
         Of the page.
     addresses : tuple of Address
-        All that can be asked for.
+        All that can be asked for but the HTML pages, whose twins in JSON are here.
     openapi : str
         Address of the OpenAPI document.
     origin : str
@@ -65,15 +65,15 @@ class ApiPage:
 
 
 def content(desk: AtDesk) -> ApiPage:
-    """List all addresses for programs; the OpenAPI document says the same in full."""
+    """List all addresses for programs; the OpenAPI document says more, and names the HTML pages too."""
     document: dict[str, Any] = desk.request.app.openapi()
     addresses = tuple(
-        _address(path, operation)
+        address
         for path, methods in document["paths"].items()
-        if (operation := methods.get("get"))
+        if "get" in methods and (address := _address(path, methods["get"])).media_type != "text/html"
     )
     return ApiPage(
-        title="For programs",
+        title="API",
         addresses=addresses,
         openapi=desk.link("openapi"),
         origin=str(desk.request.base_url).rstrip("/"),
@@ -95,6 +95,6 @@ API = Page(
     twin="/api.json",
     template="api.html",
     content=content,
-    menu="For programs",
+    menu="API",
     order=30,
 )

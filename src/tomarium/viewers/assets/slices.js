@@ -14,7 +14,7 @@ for (const form of document.querySelectorAll("form.slices")) {
     load(picture, figure.dataset.pattern.replace("INDEX", index));
     picture.alt = picture.alt.replace(/^Slice \d+/, `Slice ${index}`);
     const position = figure.dataset.step
-      ? ` · ${(index * Number(figure.dataset.step)).toFixed(3)} ${figure.dataset.unit}`
+      ? ` · ${(index * Number(figure.dataset.step)).toFixed(Number(figure.dataset.decimals))} ${figure.dataset.unit}`
       : "";
     figure.querySelector("output").textContent = `${index} / ${slider.max}${position}`;
     const part = `${((100 * (index + 0.5)) / count).toFixed(3)}%`;
