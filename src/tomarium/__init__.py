@@ -12,8 +12,12 @@ from typing import Any, Final
 __version__ = "0.1.0"
 
 _HOMES: Final = {
-    "open": "tomarium.formats",
+    "Scan": "tomarium.model",
+    "Volume": "tomarium.model",
     "fbp": "tomarium.kernels.fbp",
+    "find_axis": "tomarium.steps.find_axis",
+    "open": "tomarium.formats",
+    "reconstruct": "tomarium.pipeline.reconstruct",
 }
 
 

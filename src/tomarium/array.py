@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,3 +39,35 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def available_memory() -> int:
+    """Return how much memory a process may still take without pushing others out.
+
+    Returns
+    -------
+    int
+        Bytes: what the kernel calls available, or less where a control group (container, batch job) sets
+        a limit; 4 GB where the system does not tell.
+    """
+    limits = [_kernel_available(), _group_available()]
+    return min([limit for limit in limits if limit is not None], default=4_000_000_000)
+
+
+def _kernel_available() -> int | None:
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(fields["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in fields else None
+
+
+def _group_available() -> int | None:
+    """Linux control groups, version 2: memory.max less memory.current."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        used = Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return None if limit == "max" else max(int(limit) - int(used), 0)

@@ -115,7 +115,8 @@ def parse(text: str | float, unit: str) -> float:
     number, spelling = match.groups()
     if not spelling:
         raise UnitError(f"{text!r} has no unit; write it with one, such as '{number} {_example(unit)}'")
-    return float(f"{float(number) * factor(spelling, unit):.15g}")
+    value, size = float(number), factor(spelling, unit)
+    return value if size == 1.0 else float(f"{value * size:.15g}")  # 0.65 µm is 6.5e-07 m, not 6.499…e-07
 
 
 def show(value: float, unit: str, digits: int = 4) -> str:

@@ -1,6 +1,127 @@
-"""The command line: one file a command, no logic."""
+"""The command line: one file a command, no logic.
+
+Exit codes: 0 done; 1 done with warnings (doctor); 2 wrong usage or input; 3 interrupted, resumable;
+4 refused because it cannot fit.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Final
+
+import click
+
+from tomarium import __version__
+from tomarium.errors import TomariumError
+
+INTERRUPTED: Final = 3
+WRONG: Final = 2
 
 
-def main() -> None:
-    """Run the command line."""
-    raise SystemExit("no command yet")
+def commands(only: str | None = None) -> dict[str, click.Command]:
+    """Find the commands: every module of this package that holds one called `command`.
+
+    Parameters
+    ----------
+    only : str, optional
+        Name of the one that is wanted; the others are then not imported, which keeps it quick.
+
+    Returns
+    -------
+    dict of str to click.Command
+        Name → command.
+    """
+    names = [info.name for info in iter_modules(__path__)]
+    wanted = [only] if only in names else names
+    modules = [import_module(f"{__name__}.{name}") for name in wanted]
+    found = [module.command for module in modules if hasattr(module, "command")]
+    return {command.name or "": command for command in sorted(found, key=lambda command: command.name or "")}
+
+
+def group(only: str | None = None) -> click.Group:
+    """Make the command `tomarium`.
+
+    Parameters
+    ----------
+    only : str, optional
+        Name of the one command that is wanted.
+
+    Returns
+    -------
+    click.Group
+        With its commands.
+    """
+    made = click.Group(
+        "tomarium",
+        commands=commands(only),
+        help=(
+            "From the beamline's raw file to an open, citable, browsable record.\n\n"
+            "Start with `tomarium info SCAN`, then `tomarium slice SCAN -o slice.png`, then "
+            "`tomarium run SCAN`; `tomarium demo` shows all of it on a simulated scan."
+        ),
+        epilog="Exit codes: 0 done, 1 done with warnings, 2 wrong usage or input, 3 interrupted and resumable, "
+        "4 refused because it cannot fit.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    return click.version_option(__version__, prog_name="tomarium")(made)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after `tomarium`; those of the process by default.
+    """
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Words after `tomarium`.
+
+    Returns
+    -------
+    int
+        Exit code. Errors are told in one sentence; TOMARIUM_TRACEBACK=1 shows where they arose.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    first = next((word for word in arguments if not word.startswith("-")), None)
+    try:
+        code: Any = group(first).main(arguments, prog_name="tomarium", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as problem:
+        problem.show()
+        return problem.exit_code if isinstance(problem, click.UsageError) else WRONG
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("stopped", INTERRUPTED)
+    except TomariumError as problem:
+        return _fail(problem, problem.exit_code)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python would complain once more at exit
+        return 0
+    except MemoryError:
+        return _fail("memory ran out; give less with --memory, or fewer rows with --rows", 4)
+    except OSError as problem:
+        return _fail(problem, WRONG)
+
+
+def _fail(problem: object, code: int) -> int:
+    if os.environ.get("TOMARIUM_TRACEBACK"):
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"tomarium: {problem}", err=True)
+    return code

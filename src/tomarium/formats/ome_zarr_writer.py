@@ -218,11 +218,15 @@ class VolumeWriter:
             self._say_full(problem)
             raise
 
-    def finish(self, window: tuple[float, float] | None = None) -> Path:
+    def finish(
+        self, attributes: Mapping[str, Any] | None = None, *, window: tuple[float, float] | None = None
+    ) -> Path:
         """Write the group's metadata, which makes the folder an OME-Zarr image.
 
         Parameters
         ----------
+        attributes : Mapping or None
+            What is known now that all is done, JSON-ready; kept beside what `create` was given.
         window : tuple of float or None
             Values viewers show as black and white to begin with.
 
@@ -244,7 +248,8 @@ class VolumeWriter:
                 f"{self.path}: {len(missing)} of {self._progress.count} slabs are not written, "
                 f"the first at slice {missing[0]}; write them, then finish"
             )
-        ours = {"unit": self._plan.unit, "writer": f"tomarium {__version__}", **self._plan.attributes}
+        ours = {"unit": self._plan.unit, "writer": f"tomarium {__version__}"}
+        ours |= {**self._plan.attributes, **(attributes or {})}
         group = {
             "zarr_format": 3,
             "node_type": "group",
@@ -337,6 +342,22 @@ def create(
             raise StorageFull(f"{path}: the disk is full; free some space and run again") from problem
         raise
     return VolumeWriter(Progress(path, plan))
+
+
+def is_finished(path: Path) -> bool:
+    """Tell whether a volume has come to its end.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+
+    Returns
+    -------
+    bool
+        True where the group's metadata is there, which is written last.
+    """
+    return (path / "zarr.json").is_file()
 
 
 def open_writer(path: Path) -> VolumeWriter:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tomarium.errors import InputError
@@ -22,19 +23,25 @@ class Slab:
         or the detector's own type while the domain is counts.
     rows : slice
         Rows of the parent that `data` covers, halo included.
+    frames : slice or None
+        Angles of the parent that `data` covers; None for all.
     halo : tuple of int
         Rows of `data` above and below that only serve as context; `trim` removes them.
     domain : Domain
         What the numbers are; a step refuses a domain it does not know.
     unit : str
         Unit of the numbers: "counts", "1" (dimensionless), "1/px" or "1/cm".
+    report : mapping of str to int
+        What the steps counted on the way, "flat_field.clipped": 12; summed over the slabs of a run.
     """
 
     data: Any
     rows: slice
+    frames: slice | None = None
     halo: tuple[int, int] = (0, 0)
     domain: Domain = "counts"
     unit: str = "counts"
+    report: Mapping[str, int] = field(default_factory=dict)
 
     def demand(self, *domains: Domain, by: str) -> None:
         """Refuse a slab whose numbers are of the wrong kind.

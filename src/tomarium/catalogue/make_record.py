@@ -1,0 +1,209 @@
+"""From a scan to a finished record: run a protocol, then file what it made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tomarium import formats
+from tomarium.catalogue.filing import file_record
+from tomarium.errors import FormatError, InputError
+from tomarium.executors import find_executor
+from tomarium.model import Record, Scan, Value
+from tomarium.pipeline.plan import Resources
+from tomarium.pipeline.protocol import Protocol, from_data
+from tomarium.pipeline.provenance import GEOMETRY, demand_same_source
+from tomarium.pipeline.resources import measure
+from tomarium.pipeline.run import PROVENANCE, Outcome, Progress, run, silent
+from tomarium.steps.statistics import summarise
+
+
+def make_record(
+    scan: Scan,
+    protocol: Protocol,
+    folder: Path | None = None,
+    *,
+    memory: str | None = None,
+    rows: slice | None = None,
+    slab_rows: int | None = None,
+    executor: str = "threads",
+    title: str | None = None,
+    on_progress: Progress = silent,
+) -> Path:
+    """Carry out a protocol on a scan and file the result as a record.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    protocol : Protocol
+        What is to be done.
+    folder : Path, optional
+        Folder to make; by default the scan's name and "_record" in the present folder.
+    memory : str, optional
+        Limit such as "4GB"; by default 60 % of what is available.
+    rows : slice, optional
+        Detector rows wanted; all by default.
+    slab_rows : int, optional
+        Rows of a slab; chosen by memory where absent.
+    executor : str
+        How slabs are shared out.
+    title : str, optional
+        Title of the record; by default the scan's own, or its name.
+    on_progress : callable
+        `on_progress(stage, done, total)`.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    InputError, CannotFit, Interrupted, StorageFull
+        As `tomarium.pipeline.run.run`.
+    """
+    place = folder or Path(f"{scan.name}_record")
+
+    def deliver(outcome: Outcome) -> None:
+        on_progress("file", 0, 1)
+        _file(place, outcome, title)
+        on_progress("file", 1, 1)
+
+    run(
+        scan,
+        protocol,
+        place,
+        _resources(place, memory),
+        rows=rows,
+        slab_rows=slab_rows,
+        mapper=find_executor(executor).map,
+        on_progress=on_progress,
+        deliver=deliver,
+    )
+    return place
+
+
+def _resources(place: Path, memory: str | None) -> Resources:
+    return measure(place, memory)
+
+
+def repeat_record(
+    record: Path,
+    source: Path | None = None,
+    folder: Path | None = None,
+    *,
+    memory: str | None = None,
+    executor: str = "threads",
+    title: str | None = None,
+    on_progress: Progress = silent,
+) -> Path:
+    """Repeat the run a record was made by: the same scan, the same values, the same voxels.
+
+    Parameters
+    ----------
+    record : Path
+        Folder of the record.
+    source : Path, optional
+        Where its scan lies now; by default where it lay then.
+    folder : Path, optional
+        Folder to make; by default the record's name and "_again" beside it.
+    memory : str, optional
+        Limit such as "4GB"; slabs are cut as they were then.
+    executor : str
+        How slabs are shared out.
+    title : str, optional
+        Title of the new record.
+    on_progress : callable
+        `on_progress(stage, done, total)`.
+
+    Returns
+    -------
+    Path
+        The folder of the new record.
+
+    Raises
+    ------
+    FormatError
+        The record has no provenance.
+    InputError
+        Its scan is absent, or is not the one it was made of.
+    """
+    told = _provenance(record)
+    path = source or Path(told["source"]["path"])
+    if not path.exists():
+        raise InputError(f"{record} was made of {path}, which is not there any more; give its place as SCAN")
+    given = {
+        name: value["value"]
+        for name in GEOMETRY
+        if (value := told["source"]["values"].get(name)) and value["origin"] == "user"
+    }
+    scan = formats.open(path, **given)
+    if not isinstance(scan, Scan):
+        raise InputError(f"{path} holds an image, not the scan {record} was made of")
+    demand_same_source(told, scan)
+    return make_record(
+        scan,
+        from_data(told["frozen"], str(record / PROVENANCE)),
+        folder or record.with_name(f"{record.name}_again"),
+        memory=memory,
+        rows=slice(*told["rows"]),
+        slab_rows=told["slab_rows"],
+        executor=executor,
+        title=title,
+        on_progress=on_progress,
+    )
+
+
+def _provenance(record: Path) -> Mapping[str, Any]:
+    path = record / PROVENANCE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise FormatError(
+            f"{path} cannot be read ({problem}), so the run cannot be repeated; give the folder of a record"
+        ) from problem
+    if not isinstance(told, dict) or not {"source", "frozen", "rows", "slab_rows"} <= told.keys():
+        raise FormatError(f"{path} does not tell which scan and which protocol it was made by")
+    return told
+
+
+def _file(place: Path, outcome: Outcome, title: str | None) -> Record:
+    scan, told = outcome.scan, outcome.provenance
+    summary = summarise(told["statistics"])
+    own = scan.metadata.get("sample_name") or scan.metadata.get("title")
+    return file_record(
+        place,
+        title=title or (str(own.value) if own and str(own.value).strip() else scan.name),
+        keywords=("X-ray tomography", scan.format),
+        parameters=_parameters(scan),
+        volume={"unit": outcome.plan.unit, **summary},
+        provenance=told,
+    )
+
+
+def _parameters(scan: Scan) -> dict[str, Value[Any]]:
+    """Name what is known of the scan, each with its origin."""
+    angles = scan.angles_deg
+    known: dict[str, Value[Any] | None] = {
+        "pixel_m": scan.pixel_m,
+        "energy_kev": scan.energy_kev,
+        "distance_m": scan.distance_m,
+        "axis_column": scan.axis_column,
+        "projections": _read(scan.shape[0], scan),
+        "flats": _read(scan.flats.frames.shape[0] if scan.flats else 0, scan),
+        "darks": _read(scan.darks.frames.shape[0] if scan.darks else 0, scan),
+        "rows": _read(scan.shape[1], scan),
+        "columns": _read(scan.shape[2], scan),
+        "first_angle_deg": Value(float(angles.value[0]), angles.origin, angles.source),
+        "last_angle_deg": Value(float(angles.value[-1]), angles.origin, angles.source),
+        "format": Value(f"{scan.format} ({scan.dialect})", "derived", scan.why),
+        **scan.metadata,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _read(value: int, scan: Scan) -> Value[int]:
+    return Value(value, "read", f"{scan.path.name}: number of frames and their size")

@@ -1,0 +1,69 @@
+"""`tomarium demo`: from a scan to a page, in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tomarium.cli import scan_options, show
+
+
+@click.command("demo")
+@click.argument("path", metavar="[SCAN]", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where all goes.",
+)
+@click.option(
+    "--serve/--no-serve", default=True, show_default=True, help="Open the portal, or end after filing."
+)
+@click.option("--port", default=0, show_default=True, help="Port of the portal; 0 takes a free one.")
+@click.option("--size", default=512, show_default=True, help="Detector size of the simulated scan.")
+@click.option("--views", default=900, show_default=True, help="Views of the simulated scan.")
+def command(path: Path | None, folder: Path, serve: bool, port: int, size: int, views: int) -> None:
+    """Simulate a scan or take SCAN, reconstruct it, file its record and serve the portal on this machine."""
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.ingest import ingest
+    from tomarium.catalogue.make_record import make_record
+    from tomarium.pipeline.protocol import default_protocol
+    from tomarium.pipeline.self_check import self_check
+    from tomarium.portal.serve import serve as serve_portal
+    from tomarium.standards.ro_crate import FILENAME
+
+    told = show.progress()
+    show.warnings(f"{found.name}: {found.why}" for found in self_check() if found.state != "there")
+    scan = scan_options.open_scan(path or _simulated(folder, size, views, told))
+    show.warnings(scan.warnings)
+    record = folder / "records" / scan.name
+    if (record / FILENAME).exists():
+        click.echo(f"{record}: there already; remove it to make it anew")
+    else:
+        make_record(scan, default_protocol(), record, on_progress=told)
+    with open_catalogue(folder / "catalogue.sqlite") as catalogue:
+        filed = ingest(catalogue, record)
+        click.echo(f"filed: {filed.title} as {filed.id} in {folder / 'catalogue.sqlite'}")
+        if serve:
+            serve_portal(
+                catalogue,
+                port=port,
+                announce=lambda address: click.echo(
+                    f"portal: {address}records/{filed.id} (stop it with Ctrl-C)"
+                ),
+            )
+
+
+def _simulated(folder: Path, size: int, views: int, told: Any) -> Path:
+    from tomarium.synth.config import SimulationConfig
+    from tomarium.synth.scan import simulate
+
+    path = folder / f"specimen_{size}x{views}.h5"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        config = SimulationConfig(columns=size, rows=size, views=views)
+        simulate(path, config, to="data-exchange", on_progress=lambda done, all: told("simulate", done, all))
+    return path

@@ -1,0 +1,33 @@
+"""`tomarium index`: the index is disposable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tomarium.cli import show
+
+
+@click.group("index")
+def command() -> None:
+    """Look after the catalogue's index of record folders."""
+
+
+@command.command("rebuild")
+@click.argument("roots", metavar="DIR...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.pass_context
+def rebuild_index(context: click.Context, roots: tuple[Path, ...], catalogue: Path | None) -> None:
+    """Make the index anew from all records below the folders DIR.
+
+    Leaves with exit code 1 where a folder could not be taken.
+    """
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.ingest import rebuild
+
+    with open_catalogue(catalogue) as opened:
+        told = rebuild(opened, roots)
+    show.warnings(told.problems)
+    click.echo(f"{len(told.ids)} records are in the catalogue")
+    context.exit(1 if told.problems else 0)

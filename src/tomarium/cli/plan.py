@@ -1,0 +1,83 @@
+"""`tomarium plan`: what a run would do and cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tomarium import units
+from tomarium.cli import scan_options, show
+
+
+@click.command("plan")
+@scan_options.SCAN
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder of the record, for the disk's free space."
+)
+@click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
+@click.option("--rows", metavar="A:B", help="Detector rows wanted.")
+@scan_options.geometry
+@scan_options.steps
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def command(
+    path: Path,
+    output: Path | None,
+    memory: str | None,
+    rows: str | None,
+    axis: float | None,
+    pixel: str | None,
+    energy: str | None,
+    distance: str | None,
+    protocol_path: Path | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say what `run` would do with SCAN: stages, slabs, bytes and memory; nothing is read or written.
+
+    Leaves with exit code 4 where it cannot fit.
+    """
+    from tomarium.pipeline.plan import plan
+    from tomarium.pipeline.report import plan_data
+    from tomarium.pipeline.resources import measure
+
+    scan = scan_options.open_scan(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
+    protocol = scan_options.choose_protocol(protocol_path, assignments)
+    resources = measure(output or Path.cwd(), memory)
+    made = plan(protocol, scan, resources, rows=scan_options.parse_rows(rows))
+    if as_json:
+        show.as_json(plan_data(made))
+        made.demand_fit()
+        return
+    for stage in made.stages:
+        steps = " → ".join(bound.step.name for bound in stage.steps) or "copy uncompressed"
+        click.secho(f"{stage.name}: {steps}", bold=True)
+        show.table(
+            [
+                ("slabs", f"{stage.slabs}, cut by {stage.cut}, halo {stage.halo_rows} rows"),
+                ("reads", _bytes(stage.read_bytes) + f", decompresses {_bytes(stage.decompressed_bytes)}"),
+                ("writes", _bytes(stage.write_bytes)),
+                ("memory", _bytes(stage.peak_bytes)),
+            ]
+        )
+        for bound in stage.steps:
+            show.table(
+                [
+                    (f"{bound.step.name}.{name}", str(v.value), f"{v.origin}: {v.source}")
+                    for name, v in bound.values.items()
+                ],
+                "    ",
+            )
+    click.echo(f"result: {' × '.join(map(str, made.shape))} float32 in {made.unit} (z, y, x)")
+    click.echo(
+        f"memory: {_bytes(made.peak_bytes)} of {_bytes(resources.memory_bytes)}; "
+        f"{made.workers} slabs at a time, {made.threads} threads each"
+    )
+    if resources.disk_bytes is not None:
+        click.echo(f"disk:   {_bytes(made.write_bytes)} of {_bytes(resources.disk_bytes)} free")
+    show.warnings(made.warnings)
+    made.demand_fit()
+
+
+def _bytes(count: int) -> str:
+    return units.show(count, "B", 3)

@@ -1,0 +1,63 @@
+"""The reference pages: what the program says of itself, as Markdown."""
+
+from __future__ import annotations
+
+import click
+
+from tomarium.formats.format import Format
+from tomarium.registry import collect
+from tomarium.steps.spelling import all_steps, default_in_words, describe, type_in_words
+
+_HEAD = "<!-- Written by `make docs`; change the program, not this page. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Write every reference page.
+
+    Returns
+    -------
+    dict of str to str
+        File name → Markdown.
+    """
+    return {"commands.md": _commands(), "steps.md": _steps(), "formats.md": _formats()}
+
+
+def _commands() -> str:
+    from tomarium.cli import commands
+
+    parts = [f"{_HEAD}\n# Commands\n"]
+    for name, command in commands().items():
+        context = click.Context(
+            command, info_name=f"tomarium {name}", max_content_width=96, terminal_width=96
+        )
+        parts.append(f"## tomarium {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def _steps() -> str:
+    parts = [f"{_HEAD}\n# Steps\n\nWhat a protocol is made of; `tomarium steps NAME` shows the same.\n"]
+    for name, step in all_steps().items():
+        told = describe(step)
+        also = f", also {', '.join(step.aliases)}" if step.aliases else ""
+        parts.append(f"## {name}\n\n*{type(step).__name__}{also}.* {told.summary}\n\n{told.text}\n")
+        if step.parameters:
+            rows = [
+                f"| `{p.name}` | {type_in_words(p)} | {default_in_words(p)} | {told.parameters.get(p.name, '')} |"
+                for p in step.parameters
+            ]
+            parts.append(
+                "| parameter | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+            )
+        parts += [f"**{title}**\n\n{text}\n" for title, text in told.sections.items()]
+    return "\n".join(parts)
+
+
+def _formats() -> str:
+    rows = [
+        f"| `{form.name}` | {form.title} | {', '.join(form.suffixes)} | {'read, write' if form.write else 'read'} |"
+        for form in collect("formats", Format).values()
+    ]
+    return (
+        f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions.\n\n"
+        "| name | format | endings | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )

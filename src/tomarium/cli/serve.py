@@ -1,0 +1,22 @@
+"""`tomarium serve`: the portal on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
+)
+@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+def command(host: str, port: int, catalogue: Path | None) -> None:
+    """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C."""
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.portal.serve import serve
+
+    with open_catalogue(catalogue) as opened:
+        serve(opened, host=host, port=port, announce=lambda address: click.echo(f"portal: {address}"))

@@ -1,0 +1,117 @@
+"""How the command line shows values, tables and progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from tomarium import units
+from tomarium.model import Value
+
+
+def as_json(data: Any) -> None:
+    """Print data as JSON.
+
+    Parameters
+    ----------
+    data : object
+        JSON-ready.
+    """
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def table(rows: Iterable[Sequence[str]], indent: str = "  ") -> None:
+    """Print rows as aligned columns; the last column is as wide as it is.
+
+    Parameters
+    ----------
+    rows : iterable of sequence of str
+        The cells.
+    indent : str
+        What each line begins with.
+    """
+    cells = [list(row) for row in rows]
+    if not cells:
+        return
+    widths = [max(len(row[i]) for row in cells if i < len(row)) for i in range(max(map(len, cells)))]
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        click.echo((indent + line).rstrip())
+
+
+def value(told: Value[float] | None, unit: str) -> tuple[str, str]:
+    """Write a value and where it comes from.
+
+    Parameters
+    ----------
+    told : Value or None
+        The value.
+    unit : str
+        Its unit.
+
+    Returns
+    -------
+    tuple of str
+        "0.65 µm" and "read: scan.h5:/…"; a dash where it is not known.
+    """
+    if told is None:
+        return "–", "not known"
+    return units.show(told.value, unit, 6), f"{told.origin}: {told.source}"
+
+
+def warnings(texts: Iterable[str]) -> None:
+    """Print warnings.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        One line each.
+    """
+    for text in texts:
+        click.secho(f"! {text}", fg="yellow", err=True)
+
+
+def progress() -> Callable[[str, int, int], None]:
+    """Return what tells the progress of long work.
+
+    Returns
+    -------
+    callable
+        `tell(stage, done, total)`: one moving line where the output is a terminal, else a line at each tenth.
+    """
+    moving = sys.stderr.isatty()
+    began: dict[str, tuple[float, int]] = {}
+    tenth: dict[str, int] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage not in began:
+            began[stage] = (time.monotonic(), done)
+        start, first = began[stage]
+        passed = time.monotonic() - start
+        left = passed / (done - first) * (total - done) if done > first else None
+        text = f"{stage:12s} {done:>5d} of {total}  {100 * done // max(total, 1):3d} %"
+        if done == total:
+            text += f"  in {_clock(passed)}"
+        elif left is not None:
+            text += f"  {_clock(left)} left"
+        if moving:
+            click.echo(f"\r\x1b[K{text}", nl=done == total, err=True)
+        elif tenth.get(stage) != 10 * done // max(total, 1) and (done or total > 1):
+            tenth[stage] = 10 * done // max(total, 1)
+            click.echo(text, err=True)
+
+    return tell
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,48 @@
+"""`tomarium steps`: what can stand in a protocol."""
+
+from __future__ import annotations
+
+import click
+
+from tomarium.cli import show
+
+
+@click.command("steps")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON schemas for machines.")
+def command(name: str | None, as_json: bool) -> None:
+    """List the steps a protocol is made of, or explain the one called NAME.
+
+    \b
+    tomarium steps
+    tomarium steps fbp
+    """
+    from tomarium.steps.spelling import (
+        all_steps,
+        default_in_words,
+        describe,
+        find_step,
+        schema,
+        type_in_words,
+    )
+
+    chosen = [find_step(name)] if name else list(all_steps().values())
+    if as_json:
+        show.as_json(schema(chosen[0]) if name else {step.name: schema(step) for step in chosen})
+        return
+    for step in chosen:
+        told = describe(step)
+        kind = type(step).__name__.lower()
+        click.secho(step.name, bold=True, nl=False)
+        click.echo(f"  ({kind}{', also ' + ', '.join(step.aliases) if step.aliases else ''})")
+        click.echo(f"  {told.summary}")
+        if name and told.text:
+            click.echo("\n" + "\n".join(f"  {line}".rstrip() for line in told.text.splitlines()) + "\n")
+        for parameter in step.parameters:
+            click.echo(
+                f"    {parameter.name}: {type_in_words(parameter)}; default {default_in_words(parameter)}"
+            )
+            if name:
+                click.echo(f"        {told.parameters.get(parameter.name, '')}")
+        for title, text in told.sections.items() if name else ():
+            click.echo(f"\n  {title}\n" + "\n".join(f"    {line}".rstrip() for line in text.splitlines()))

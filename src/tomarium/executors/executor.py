@@ -1,0 +1,28 @@
+"""What an executor is: a way to map a function over slabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Executor:
+    """One way to map; a module of `tomarium.executors` makes itself known by holding one.
+
+    Attributes
+    ----------
+    name : str
+        Word users write.
+    summary : str
+        What it does, in one line.
+    map : callable
+        `map(function, items, workers)` calls the function once for each item, at most `workers` at a time,
+        and yields its results as they come, in any order. If a call fails, or the caller stops, calls in
+        work are let come to their end, no further one begins, and the failure is raised.
+    """
+
+    name: str
+    summary: str
+    map: Callable[[Callable[[Any], Any], Iterable[Any], int], Iterator[Any]]

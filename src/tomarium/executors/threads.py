@@ -1,0 +1,45 @@
+"""Several slabs at a time in threads: while one waits for the disk, another computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from typing import TypeVar
+
+from tomarium.executors.executor import Executor
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_threads(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Map in threads.
+
+    Parameters
+    ----------
+    function : callable
+        Called once for each item; the kernels it calls release the interpreter's lock.
+    items : iterable
+        Taken as they are needed, so that only `workers` of them are in memory.
+    workers : int
+        Calls at a time.
+
+    Yields
+    ------
+    object
+        Results, as they come.
+    """
+    queue = iter(items)
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="slab") as pool:
+        working: set[Future[Result]] = {
+            pool.submit(function, item) for item in islice(queue, max(1, workers))
+        }
+        while working:
+            done, working = wait(working, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+            working |= {pool.submit(function, item) for item in islice(queue, len(done))}
+
+
+THREADS = Executor("threads", "several slabs at a time in this process, sharing the processors", map_threads)

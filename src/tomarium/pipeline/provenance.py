@@ -1,0 +1,179 @@
+"""What was done to which scan with which program: enough to do it again."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tomarium.errors import InputError
+from tomarium.model import Scan, Value
+from tomarium.units import show
+
+LIBRARIES: Final = ("numpy", "ducc0", "h5py", "hdf5plugin", "zarr", "tifffile")
+
+GEOMETRY: Final = ("pixel_m", "energy_kev", "distance_m", "axis_column")
+"""Fields of a scan that a user may give, and that a repeated run is given again."""
+
+_EDGE = 1 << 20
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Tell a file from others without reading the whole of it.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder.
+
+    Returns
+    -------
+    dict
+        `bytes`, and `sha256` of the first and last MiB; of a folder, its number of files, their bytes
+        together, and the hash of their names and sizes.
+    """
+    digest = hashlib.sha256()
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        for file in files:
+            digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size}\n".encode())
+        return {
+            "files": len(files),
+            "bytes": sum(file.stat().st_size for file in files),
+            "sha256": digest.hexdigest(),
+        }
+    size = path.stat().st_size
+    with path.open("rb") as content:
+        digest.update(content.read(_EDGE))
+        content.seek(max(_EDGE, size - _EDGE))
+        digest.update(content.read(_EDGE))
+    return {"bytes": size, "sha256": digest.hexdigest(), "of": "the first and the last MiB"}
+
+
+def source_data(scan: Scan) -> dict[str, Any]:
+    """Write where a scan came from and what it said, JSON-ready.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+
+    Returns
+    -------
+    dict
+        `path`, `name`, `format`, `dialect`, `why`, `shape`, `fingerprint`, `values` and more.
+    """
+    return {
+        "path": str(scan.path.resolve()),
+        "name": scan.name,
+        "format": scan.format,
+        "dialect": scan.dialect,
+        "why": scan.why,
+        "shape": list(scan.shape),
+        "dtype": str(np.dtype(scan.projections.dtype)),
+        "frames": {kind.value: count for kind, count in scan.counts.items()},
+        "fingerprint": fingerprint(scan.path),
+        "angles_deg": {
+            "first": float(scan.angles_deg.value[0]),
+            "last": float(scan.angles_deg.value[-1]),
+            "count": len(scan.angles_deg.value),
+            "origin": scan.angles_deg.origin,
+            "source": scan.angles_deg.source,
+        },
+        "values": {name: value_data(getattr(scan, name)) for name in GEOMETRY},
+        "metadata": {name: value_data(value) for name, value in scan.metadata.items()},
+        "repaired": list(scan.repaired),
+        "warnings": list(scan.warnings),
+    }
+
+
+def value_data(value: Value[Any] | None) -> dict[str, Any] | None:
+    """Write a value with its origin, JSON-ready.
+
+    Parameters
+    ----------
+    value : Value or None
+        The value.
+
+    Returns
+    -------
+    dict or None
+        `value`, `origin`, `source`.
+    """
+    if value is None:
+        return None
+    return {"value": plain(value.value), "origin": value.origin, "source": value.source}
+
+
+def plain(data: Any) -> Any:
+    """Turn NumPy numbers, arrays and paths into what JSON holds.
+
+    Parameters
+    ----------
+    data : object
+        Numbers, text, arrays, paths, mappings and sequences of these.
+
+    Returns
+    -------
+    object
+        JSON-ready; numbers that are not finite become None.
+    """
+    if isinstance(data, np.ndarray | np.generic):
+        data = data.tolist()
+    if isinstance(data, float) and not np.isfinite(data):
+        return None
+    if isinstance(data, bytes):
+        return data.decode("utf-8", "replace")
+    if isinstance(data, Mapping):
+        return {str(key): plain(item) for key, item in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain(item) for item in data]
+    return data if isinstance(data, str | int | float | bool | None) else str(data)
+
+
+def versions() -> dict[str, str]:
+    """Tell the versions of the program and of the libraries that touch the numbers.
+
+    Returns
+    -------
+    dict of str to str
+        Name → version.
+    """
+    found = {"tomarium": _version("tomarium"), "python": platform.python_version()}
+    return found | {name: _version(name) for name in LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def demand_same_source(provenance: Mapping[str, Any], scan: Scan) -> None:
+    """Refuse to repeat a run on another scan than it was done on.
+
+    Parameters
+    ----------
+    provenance : mapping
+        As the run wrote it.
+    scan : Scan
+        The scan at hand.
+
+    Raises
+    ------
+    InputError
+        It differs from the one the run was done on.
+    """
+    before, now = provenance["source"]["fingerprint"], fingerprint(scan.path)
+    if before != now:
+        raise InputError(
+            f"{scan.path} is not the scan this record was made of: it has {show(now['bytes'], 'B')} "
+            f"({now['sha256'][:12]}…), the record names {show(before['bytes'], 'B')} ({before['sha256'][:12]}…); "
+            f"give the original as SCAN, or run without --again"
+        )

@@ -1,0 +1,66 @@
+"""What works in this installation, and why the rest does not."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Final, Literal
+
+from tomarium import array, units
+from tomarium.kernels.engines import engines
+
+OPTIONAL: Final = {
+    "cupy": "arrays on a GPU",
+    "ome_zarr_models": "checking OME-Zarr metadata in development",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part of the installation.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    state : str
+        "there"; "missing", where its absence makes the work slower; "optional", absent and not needed.
+    why : str
+        What it is for, and why it is absent.
+    """
+
+    name: str
+    state: Literal["there", "missing", "optional"]
+    why: str
+
+
+def self_check() -> tuple[Finding, ...]:
+    """Look at the engines, the devices and the optional parts.
+
+    Returns
+    -------
+    tuple of Finding
+        Engines first.
+    """
+    found = [
+        Finding(f"engine {status.name}", "there" if status.available else "missing", status.why)
+        for status in engines().values()
+    ]
+    found.append(Finding("processors", "there", f"{array.processors()} may be used"))
+    found.append(Finding("memory", "there", f"{units.show(array.available_memory(), 'B', 3)} available"))
+    found.append(_gpu())
+    found += [_part(name, purpose) for name, purpose in OPTIONAL.items()]
+    return tuple(found)
+
+
+def _gpu() -> Finding:
+    if shutil.which("nvidia-smi") is None:
+        return Finding("GPU", "optional", "no NVIDIA driver is installed; the processors do the work")
+    return Finding("GPU", "optional", "there is one, but no GPU engine yet; the processors do the work")
+
+
+def _part(name: str, purpose: str) -> Finding:
+    if find_spec(name) is None:
+        return Finding(name, "optional", f"not installed; it serves {purpose}")
+    return Finding(name, "there", f"serves {purpose}")

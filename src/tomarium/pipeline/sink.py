@@ -1,0 +1,41 @@
+"""Where finished slices go: a volume on disk, or an array in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Sink(Protocol):
+    """Something that takes finished slabs, from several threads, each slab once."""
+
+    def write(self, z0: int, block: NDArray[np.float32]) -> None:
+        """Store slices (z, y, x); the first is slice `z0` of the volume."""
+        ...
+
+    def finish(self, attributes: Mapping[str, Any] | None = None) -> object:
+        """Say that every slab is there, and keep what is known of the whole."""
+        ...
+
+
+class ArraySink:
+    """A volume in memory.
+
+    Attributes
+    ----------
+    array : array, shape (z, y, x), float32
+        The volume; slabs not yet written are zero.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.array: NDArray[np.float32] = np.zeros(shape, np.float32)
+
+    def write(self, z0: int, block: NDArray[np.float32]) -> None:
+        """Store slices (z, y, x); the first is slice `z0` of the volume."""
+        self.array[z0 : z0 + len(block)] = block
+
+    def finish(self, attributes: Mapping[str, Any] | None = None) -> None:
+        """Nothing is left to do: the array is whole."""

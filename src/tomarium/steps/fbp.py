@@ -1,0 +1,108 @@
+"""Filtered backprojection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from tomarium.kernels.engines import choose, peak_bytes
+from tomarium.kernels.fbp import fbp as reconstruct
+from tomarium.kernels.ramp import Padding, Window
+from tomarium.model import Scan, Slab
+from tomarium.steps.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres
+from tomarium.steps.step import Values, slab_bytes, step
+
+Engine = Literal["auto", "native", "direct", "nufft", "reference"]
+
+
+def _peak(values: Values, scan: Scan, rows: int) -> int:
+    angles, _, columns = scan.shape
+    return slab_bytes(scan, rows) + peak_bytes(
+        _engine(values["engine"], scan), angles, rows, columns, columns
+    )
+
+
+def _engine(asked: Engine, scan: Scan) -> str:
+    """Choose by the whole scan, so that a slab, a slice and the volume are made by the same engine."""
+    angles, rows, columns = scan.shape
+    return choose(asked, angles, rows, columns, (0, columns, 0, columns))
+
+
+@step(
+    accepts=("attenuation",),
+    gives="slice",
+    peak=_peak,
+    plane=lambda values, scan: (scan.shape[2], scan.shape[2]),
+    aliases=("filtered_backprojection", "fbp.py"),
+)
+def fbp(
+    slab: Slab,
+    *,
+    scan: Scan,
+    threads: int,
+    axis_column: Column = FROM_SCAN,
+    pixel_m: Metres | None = FROM_SCAN,
+    window: Window = "ramp",
+    cutoff: Fraction = 1.0,
+    padding: Padding = "zero",
+    angle_offset_deg: Degrees = 0.0,
+    engine: Engine = "auto",
+) -> Slab:
+    """Reconstruct slices by filtered backprojection.
+
+    The band-limited ramp is sampled in space, so that the mean of a slice is right; rows are padded to at
+    least twice their length. The rotation axis is the middle of the slice. Voxels that some view does not
+    see are zero.
+
+    Parameters
+    ----------
+    slab : Slab
+        Attenuation, shape (angle, row, column), dimensionless.
+    scan : Scan
+        Tells the angles.
+    threads : int
+        Threads that may be used.
+    axis_column : float
+        Column of the rotation axis, 0-based, pixel centres at integers.
+    pixel_m : float or None
+        Pixel size at the sample. With it the slices are in 1/cm, without it in 1/px.
+    window : str
+        Window on the ramp; "ramp" is none, "hann" and "parzen" smooth most.
+    cutoff : float
+        Frequency at which the window ends, as part of the highest the detector samples.
+    padding : str
+        How rows go on beyond the detector: with zeros, or with their edge values for a sample that is
+        larger than the field of view.
+    angle_offset_deg : float
+        Added to every angle; turns the slices.
+    engine : str
+        "native", gridding in compiled code; "direct", backprojection in compiled code; "nufft", gridding by
+        ducc0 without compiled code of ours; "reference", NumPy in double precision, slow; "auto", the best
+        there is.
+
+    Returns
+    -------
+    Slab
+        Slices (z, y, x), float32, in 1/cm or 1/px.
+
+    Raises
+    ------
+    EngineUnavailable
+        The engine is not there; `tomarium doctor --self` says why.
+
+    References
+    ----------
+    A. C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging (1988), equations 3.30 and 3.36.
+    """
+    data = reconstruct(
+        slab.data,
+        scan.angles_deg.value + angle_offset_deg,
+        axis_column,
+        window=window,
+        cutoff=cutoff,
+        padding=padding,
+        engine=_engine(engine, scan),
+        threads=threads,
+        pixel_m=pixel_m,
+    )
+    return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm")

@@ -1,0 +1,78 @@
+"""The probe that finds the rotation axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import array
+from tomarium.kernels.axis import AxisEstimate, find, sampled_rows
+from tomarium.model import Scan
+from tomarium.steps.flat_field import attenuation_of, average_references
+from tomarium.steps.parameter import Count
+from tomarium.steps.step import Values, probe
+
+
+def _reads(values: Values, scan: Scan) -> tuple[slice, ...]:
+    size = min(values["group_rows"], scan.shape[1])
+    rows = sampled_rows(scan.shape[1], groups=values["groups"], rows_per_group=size).reshape(-1, size)
+    return tuple(slice(int(group[0]), int(group[-1]) + 1) for group in rows)
+
+
+@probe(
+    fills="axis_column",
+    answer=lambda found: found.column,
+    reads=_reads,
+    aliases=("rotation_axis", "rotation_axis.py", "a"),
+)
+def find_axis(scan: Scan, *, groups: Count = 5, group_rows: Count = 8) -> AxisEstimate:
+    """Find the column of the rotation axis by a vote of methods of different families.
+
+    Static patterns are removed first; then opposite projections are correlated, the Fourier transform of
+    the sinogram is looked at, and where the sample stays inside the field of view its centre of mass is
+    followed. The confidence is high only where families that err in different ways agree.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan; a few groups of rows are read at all angles.
+    groups : int
+        Groups of neighbouring rows, spread over the height of the detector.
+    group_rows : int
+        Rows of a group, which are averaged where a method asks for less noise.
+
+    Returns
+    -------
+    AxisEstimate
+        Column (0-based, pixel centres at integers), confidence, type of the scan and the candidates.
+
+    Raises
+    ------
+    InputError
+        The scan has fewer than two views, or nothing in it moves.
+
+    References
+    ----------
+    N. T. Vo et al., Optics Express 22, 19078 (2014); M. Guizar-Sicairos et al., Optics Letters 33, 156 (2008).
+    """
+    parts = []
+    for rows in _reads({"groups": groups, "group_rows": group_rows}, scan):
+        counts = scan.projections.read(slice(0, scan.shape[0]), rows)
+        if scan.flats is None:
+            parts.append(_without_flats(counts))
+        else:
+            references = average_references(scan, rows)
+            parts.append(attenuation_of(counts, references, rows, scan, array.processors()))
+    return find(np.concatenate(parts, axis=1), scan.angles_deg.value, rows_per_group=parts[0].shape[1])
+
+
+def _without_flats(counts: NDArray[Any]) -> NDArray[np.float32]:
+    """Take the brightest pixels for the open beam, where no flat field tells it."""
+    values = np.asarray(counts, np.float32)
+    finite = values[np.isfinite(values)]
+    bright = float(np.percentile(finite, 99)) if finite.size else 1.0
+    bright = bright if bright > 0 else 1.0
+    transmission = np.clip(np.nan_to_num(values, nan=bright) / np.float32(bright), 1e-6, None)
+    return np.asarray(-np.log(transmission), np.float32)

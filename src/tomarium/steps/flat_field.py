@@ -1,0 +1,239 @@
+"""Flat-field correction, with the logarithm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import MissingData
+from tomarium.kernels.flat_field import normalise
+from tomarium.kernels.reference_fields import reduce_references
+from tomarium.model import Domain, Frames, Scan, Slab
+from tomarium.model.scan import Reference
+from tomarium.steps.parameter import NotNegative
+from tomarium.steps.step import Values, slab_bytes, step
+
+
+@dataclass(frozen=True)
+class AveragedReferences:
+    """Reference frames of some rows, averaged.
+
+    Attributes
+    ----------
+    rows : slice
+        Rows of the scan they cover.
+    flats : array of float32, shape (group, row, column)
+        One average for each group of flats taken in a row.
+    position : array of float64, shape (group,)
+        When each group was taken, on the scale of the projections' index.
+    dark : array of float32, shape (row, column)
+        Average dark; zero where the scan has none.
+    """
+
+    rows: slice
+    flats: NDArray[np.float32]
+    position: NDArray[np.float64]
+    dark: NDArray[np.float32]
+
+
+def demand_flats(scan: Scan) -> None:
+    """Refuse a scan without flats.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+
+    Raises
+    ------
+    MissingData
+        It has none.
+    """
+    if scan.flats is None:
+        raise MissingData(
+            f"{scan.path} has no flat frames, which step flat_field needs; if the data are corrected already, put "
+            f"minus_log in its place (-p protocol.yaml with the steps find_axis, minus_log, fbp)"
+        )
+
+
+def average_references(scan: Scan, rows: slice) -> AveragedReferences:
+    """Average the flats, group by group as they were taken, and the darks.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    rows : slice
+        Rows that are needed.
+
+    Returns
+    -------
+    AveragedReferences
+        For these rows.
+
+    Raises
+    ------
+    MissingData
+        The scan has no flats.
+    """
+    demand_flats(scan)
+    assert scan.flats is not None
+    groups = _groups(scan.flats)
+    flats = [_average(scan.flats.frames, group, rows, "flat") for group in groups]
+    height, columns = rows.stop - rows.start, scan.shape[2]
+    dark = np.zeros((height, columns), np.float32)
+    if scan.darks is not None:
+        everything = np.arange(scan.darks.frames.shape[0])
+        dark = _average(scan.darks.frames, everything, rows, "dark")
+    position = np.array([scan.flats.position[group].mean() for group in groups])
+    return AveragedReferences(rows, np.stack(flats), position, dark)
+
+
+def _groups(flats: Reference) -> list[NDArray[np.intp]]:
+    """Part flats where projections were taken between them."""
+    order = np.argsort(flats.position, kind="stable")
+    breaks = np.flatnonzero(np.diff(np.floor(flats.position[order])) >= 1) + 1
+    return list(np.split(order, breaks))
+
+
+def _average(frames: Frames, chosen: NDArray[np.intp], rows: slice, kind: Any) -> NDArray[np.float32]:
+    """Average a few rows of all frames at a time: references of a large detector need not fit in memory."""
+    columns = frames.shape[2]
+    step = max(1, 64_000_000 // (8 * len(chosen) * columns))
+    parts = [
+        reduce_references(frames.read(chosen, slice(start, min(start + step, rows.stop))), kind)
+        for start in range(rows.start, rows.stop, step)
+    ]
+    return np.concatenate(parts)
+
+
+def attenuation_of(
+    counts: NDArray[Any], references: AveragedReferences, rows: slice, scan: Scan, threads: int
+) -> NDArray[np.float32]:
+    """Correct counts by the flat field and take the logarithm.
+
+    Parameters
+    ----------
+    counts : array, shape (angle, row, column)
+        Detector counts at all angles.
+    references : AveragedReferences
+        Cover the rows.
+    rows : slice
+        Rows of the scan the counts are of.
+    scan : Scan
+        The scan.
+    threads : int
+        Threads that may be used.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Attenuation -ln(I/I0).
+    """
+    return _normalise(counts, references, rows, scan, threads, log=True, lowest_counts=0.5)[0]
+
+
+def _normalise(
+    counts: NDArray[Any],
+    references: AveragedReferences,
+    rows: slice,
+    scan: Scan,
+    threads: int,
+    *,
+    log: bool,
+    lowest_counts: float,
+) -> tuple[NDArray[np.float32], Any]:
+    part = slice(rows.start - references.rows.start, rows.stop - references.rows.start)
+    return normalise(
+        counts,
+        references.dark[part],
+        references.flats[:, part],
+        references.position,
+        np.arange(scan.shape[0], dtype=np.float64),
+        log=log,
+        lowest_counts=lowest_counts,
+        threads=threads,
+    )
+
+
+def _peak(values: Values, scan: Scan, rows: int) -> int:
+    counts = slab_bytes(scan, rows) * np.dtype(scan.projections.dtype).itemsize // 4
+    return counts + slab_bytes(scan, rows, 1.25)
+
+
+def _gives(domain: Domain, values: Values) -> Domain:
+    return "attenuation" if values["log"] else "transmission"
+
+
+@step(
+    accepts=("counts",),
+    gives=_gives,
+    peak=_peak,
+    prepare=lambda scan, values, rows: average_references(scan, rows),
+    demand=demand_flats,
+    aliases=("flat_field_correction", "normalise", "normalize"),
+)
+def flat_field(
+    slab: Slab,
+    *,
+    scan: Scan,
+    prepared: AveragedReferences,
+    threads: int,
+    log: bool = True,
+    lowest_counts: NotNegative = 0.5,
+) -> Slab:
+    """Correct counts by dark and flat frames, and take the logarithm.
+
+    T = (P - D) / (F - D), then -ln T. Flats taken before, between and after the projections are averaged
+    group by group without their outliers and interpolated to each projection's place in the scan. Pixels
+    whose flat does not exceed the dark, and values that are not finite, take the median of their valid
+    neighbours; nothing that is not finite leaves this step.
+
+    Parameters
+    ----------
+    slab : Slab
+        Detector counts, shape (angle, row, column).
+    scan : Scan
+        Tells when flats and projections were taken.
+    prepared : AveragedReferences
+        Averaged flats and darks.
+    threads : int
+        Threads that may be used.
+    log : bool
+        Whether to take the logarithm too.
+    lowest_counts : float
+        The least signal above the dark, in counts, that is told from none: half a count. T is clamped to
+        this part of F - D, and to 1e-6 at least, so that the logarithm is safe. Values above 1 are kept.
+
+    Returns
+    -------
+    Slab
+        Attenuation -ln T, or transmission T; dimensionless, float32.
+
+    Raises
+    ------
+    MissingData
+        The scan has no flats.
+
+    References
+    ----------
+    V. Van Nieuwenhove et al., Optics Express 23, 27975 (2015), equation 1.
+    """
+    result, told = _normalise(
+        slab.data, prepared, slab.rows, scan, threads, log=log, lowest_counts=lowest_counts
+    )
+    counted = {
+        "flat_field.clipped": told.clipped,
+        "flat_field.dead": told.dead,
+        "flat_field.not_finite": told.not_finite,
+    }
+    return replace(
+        slab,
+        data=result,
+        domain="attenuation" if log else "transmission",
+        unit="1",
+        report={**slab.report, **counted},
+    )

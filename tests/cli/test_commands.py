@@ -1,0 +1,221 @@
+"""The command line as its users meet it: JSON that others rely on, exit codes, errors without a traceback."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from contracts.test_steps import make_scan
+
+from tomarium.cli import commands, run
+from tomarium.formats import data_exchange
+
+
+@pytest.fixture
+def scan_file(tmp_path: Path) -> Path:
+    path = tmp_path / "disc.h5"
+    data_exchange.FORMAT.write(path, replace(make_scan(angles=90), axis_column=None))  # type: ignore[misc]
+    return path
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_info_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", str(scan_file), "--json"]) == 0
+    info = told(capsys)
+    assert info["format"] == "data-exchange"
+    assert info["frames"] == {"projection": 90, "flat": 10, "dark": 10}
+    assert info["shape"] == [90, 12, 64]
+    assert info["dtype"] == "uint16"
+    angles = info["angles_deg"]
+    assert {k: angles[k] for k in ("first", "last", "count", "origin")} == {
+        "first": 0.0,
+        "last": 178.0,
+        "count": 90,
+        "origin": "read",
+    }
+    assert info["pixel_m"]["value"] == pytest.approx(1e-6)
+    assert info["pixel_m"]["origin"] == "read"
+    assert info["energy_kev"]["value"] == pytest.approx(20)
+    assert info["axis_column"] is None
+    assert {"dialect", "why", "distance_m", "missing", "repaired", "warnings"} <= info.keys()
+
+
+def test_what_the_user_tells_wins(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", str(scan_file), "--json", "--pixel", "0.65 um", "--energy", "30 keV", "--axis", "31"]) == 0
+    info = told(capsys)
+    assert info["pixel_m"] == {"value": 6.5e-7, "origin": "user", "source": info["pixel_m"]["source"]}
+    assert info["energy_kev"]["value"] == 30
+    assert info["axis_column"]["value"] == 31
+
+
+def test_axis_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["axis", str(scan_file), "--json"]) == 0
+    axis = told(capsys)
+    assert axis["column"] == pytest.approx(30.5, abs=0.3)
+    assert axis["confidence"] in {"high", "medium", "low"}
+    assert axis["scan_type"] == "180"
+    assert all({"method", "column", "score"} <= candidate.keys() for candidate in axis["candidates"])
+
+
+def test_plan_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", str(scan_file), "--json", "--rows", "2:6"]) == 0
+    plan = told(capsys)
+    keys = {"stages", "slabs", "halo_rows", "peak_bytes", "read_bytes", "decompressed_bytes", "write_bytes", "fits"}
+    assert keys <= plan.keys()
+    assert plan["shape"] == [4, 64, 64]
+    assert run(["plan", str(scan_file), "--memory", "100MB"]) == 4
+    assert "of memory, but 100 MB may be used" in capsys.readouterr().err
+    assert run(["plan", str(scan_file)]) == 0
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "npy"])
+def test_slice_writes_what_its_name_says(scan_file: Path, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+    target = scan_file.with_name(f"slice.{ending}")
+    assert run(["slice", str(scan_file), "--row", "3", "-o", str(target), "--set", "fbp.window=hann"]) == 0
+    assert "row 3, 64 × 64, pixel 1 µm, axis at column 30." in capsys.readouterr().out
+    if ending == "npy":
+        assert np.load(target).shape == (64, 64)
+    elif ending == "tif":
+        import tifffile
+
+        with tifffile.TiffFile(target) as file:
+            assert file.asarray().dtype == np.float32
+            assert file.pages[0].tags["XResolution"].value == (1, 1)  # type: ignore[union-attr]
+    else:
+        assert target.read_bytes().startswith(b"\x89PNG")
+    assert run(["slice", str(scan_file), "-o", str(scan_file.with_name("slice.bmp"))]) == 2
+
+
+def test_run_files_a_record_that_can_be_found_and_repeated(
+    scan_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record, catalogue = tmp_path / "record", str(tmp_path / "c.sqlite")
+    assert run(["run", str(scan_file), "-o", str(record), "--title", "Disc of discs", "--memory", "2GB"]) == 0
+    assert {"ro-crate-metadata.json", "volume.ome.zarr", "protocol.yaml", "provenance.json"} <= {
+        path.name for path in record.iterdir()
+    }
+    assert run(["run", str(scan_file), "-o", str(record)]) == 2
+    assert "exists and is not empty" in capsys.readouterr().err
+    assert run(["ingest", str(record), "--catalogue", catalogue]) == 0
+    capsys.readouterr()
+    assert run(["search", "disc", "of", "--json", "--catalogue", catalogue]) == 0
+    [hit] = told(capsys)["hits"]
+    assert hit["title"] == "Disc of discs"
+    again = tmp_path / "again"
+    assert run(["run", "--again", str(record), "-o", str(again)]) == 0
+    import tomarium as tm
+
+    first, second = (np.asarray(tm.open(folder / "volume.ome.zarr")) for folder in (record, again))
+    np.testing.assert_array_equal(first, second)
+    assert run(["index", "rebuild", str(tmp_path), "--catalogue", str(tmp_path / "new.sqlite")]) == 0
+    assert "2 records" in capsys.readouterr().out
+
+
+def test_a_repeated_run_demands_the_same_scan(
+    scan_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "record"
+    assert run(["run", str(scan_file), "-o", str(record)]) == 0
+    moved = scan_file.rename(tmp_path / "moved.h5")
+    assert run(["run", "--again", str(record)]) == 2
+    assert "not there any more; give its place as SCAN" in capsys.readouterr().err
+    assert run(["run", str(moved), "--again", str(record), "-o", str(tmp_path / "a")]) == 0
+    with h5py.File(moved, "r+") as file:
+        file["exchange/data"][0, 0, 0] += 1
+    assert run(["run", str(moved), "--again", str(record), "-o", str(tmp_path / "b")]) == 2
+    assert "is not the scan this record was made of" in capsys.readouterr().err
+    assert run(["run", "--again", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["info", "absent.h5"], "absent.h5"),
+        (["info", "empty.h5"], "empty.h5"),
+        (["info", "text.h5"], "text.h5"),
+        (["info", "cut.h5"], "cut.h5"),
+        (["info", "."], "."),
+        (["info", "disc.h5", "--pixel", "0.65"], "has no unit"),
+        (["info", "disc.h5", "--pixel", "3 keV"], "measures keV, not m"),
+        (["slice", "disc.h5", "--row", "99", "-o", "s.png"], "rows 0 to 11"),
+        (["run", "disc.h5", "--rows", "5:3"], "the scan has the rows 0:12"),
+        (["run", "disc.h5", "--rows", "5"], "write A:B"),
+        (["run", "disc.h5", "--executor", "carrier pigeon"], "there are: serial, threads"),
+        (["run", "disc.h5", "-p", "absent.yaml"], "cannot be read"),
+        (["run", "disc.h5", "--memory", "4"], "has no unit"),
+        (["run", "disc.h5", "--set", "fbp.windw=hann"], "did you mean window"),
+        (["run", "noflats.h5"], "no flat frames"),
+        (["run"], "give a SCAN, or --again RECORD"),
+        (["steps", "fpb"], "did you mean fbp"),
+        (["ingest", "."], "ro-crate-metadata.json"),
+        (["simulate", "s.h5", "--views", "0"], "views"),
+        (["simulate", "s.h5", "--span", "180"], "has no unit"),
+        (["dance"], "No such command"),
+    ],
+)
+def test_wrong_input_is_told_in_a_sentence(
+    words: list[str], message: str, scan_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = scan_file.parent
+    monkeypatch.chdir(folder)
+    (folder / "empty.h5").touch()
+    (folder / "text.h5").write_text("this is no scan")
+    (folder / "cut.h5").write_bytes(scan_file.read_bytes()[: scan_file.stat().st_size // 2])
+    data_exchange.FORMAT.write(folder / "noflats.h5", replace(make_scan(), flats=None))  # type: ignore[misc]
+    before = {path.name for path in folder.iterdir()}
+    assert run(words) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert {path.name for path in folder.iterdir()} == before, "something half-made was left"
+
+
+def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
+    path = tmp_path / "disc.h5"
+    data_exchange.FORMAT.write(path, make_scan(angles=200, rows=128, columns=256))  # type: ignore[misc]
+    command = [sys.executable, "-m", "tomarium", "run", "disc.h5", "-o", "record", "--set", "fbp.engine=reference"]
+    command += ["--executor", "serial", "--memory", "400MB", "--axis", "126.5"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    diary = tmp_path / "record" / "unfinished" / "slabs.jsonl"
+    until = time.monotonic() + 60
+    while not diary.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 3, error
+    assert "repeat the same command to resume" in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "record" / "ro-crate-metadata.json").exists()
+    assert run(["ingest", str(tmp_path / "record"), "--catalogue", str(tmp_path / "c.sqlite")]) == 2
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "record" / "ro-crate-metadata.json").exists()
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in commands():
+        assert run([name, "--help"]) == 0
+        assert len(capsys.readouterr().out) > 150, name
+    assert run(["--version"]) == 0
+
+
+def test_doctor_names_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--self", "--json"]) in (0, 1)
+    names = {finding["name"] for finding in told(capsys)}
+    assert {"engine native", "engine direct", "engine nufft", "engine reference", "GPU"} <= names
+
+
+def test_a_pipe_that_closes_early_is_no_error() -> None:
+    command = f"{sys.executable} -m tomarium steps --json | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""

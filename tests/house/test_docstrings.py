@@ -1,0 +1,54 @@
+"""Every public function is typed and documented: arguments, result, errors."""
+
+import ast
+import inspect
+import re
+import textwrap
+from types import FunctionType
+
+import pytest
+
+from house import source
+
+FUNCTIONS = dict(source.functions())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_public_function_is_documented(name: str) -> None:
+    function = FUNCTIONS[name]
+    text = inspect.getdoc(function) or ""
+    assert text, "has no docstring"
+    first = text.splitlines()[0]
+    assert first.endswith("."), f"the first line is not a sentence: {first!r}"
+    parameters = [p for p in inspect.signature(function).parameters if p not in {"self", "cls"}]
+    untyped = [p for p in parameters if p not in function.__annotations__]
+    assert not untyped, f"not typed: {untyped}"
+    assert "return" in function.__annotations__, "the result is not typed"
+    method_of_protocol_or_resource = "." in name.removeprefix(f"{function.__module__}.")
+    if method_of_protocol_or_resource or _is_command(function):
+        return
+    missing = [p for p in parameters if not re.search(rf"^\*{{0,2}}[\w, *]*\b{p}\b[\w, *]* :", text, re.M)]
+    assert not missing, f"not documented: {missing}"
+    if function.__annotations__["return"] not in ("None", None):
+        assert re.search(r"^(Returns|Yields)\n-+$", text, re.M), "its result is not documented"
+    raised = _raised(function) - {"AssertionError", "AttributeError", "SystemExit", "KeyboardInterrupt"}
+    assert not raised or "Raises\n------" in text, f"raises {raised}, which is not documented"
+
+
+def _is_command(function: FunctionType) -> bool:
+    return function.__module__.startswith("tomarium.cli.") and function.__name__ == "command"
+
+
+def _raised(function: FunctionType) -> set[str]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    return {
+        node.exc.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and isinstance(node.exc.func, ast.Name)
+    }
+
+
+def test_there_are_functions_to_look_at() -> None:
+    assert len(FUNCTIONS) > 50

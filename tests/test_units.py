@@ -1,0 +1,72 @@
+"""Text and numbers with a unit."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tomarium import units
+from tomarium.errors import UnitError
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("0.65 um", "m", 0.65e-6),
+        ("0.65um", "m", 0.65e-6),
+        ("3.25 µm", "m", 3.25e-6),
+        ("3.25 μm", "m", 3.25e-6),
+        ("10 cm", "m", 0.1),
+        ("20 keV", "keV", 20.0),
+        ("20000 eV", "keV", 20.0),
+        ("4GB", "B", 4e9),
+        ("4 GiB", "B", 4 * 2**30),
+        ("1.5e3 mm", "m", 1.5),
+        ("-90 deg", "deg", -90.0),
+        ("90°", "deg", 90.0),
+        (f"{math.pi} rad", "deg", 180.0),
+        ("2 inch", "m", 0.0508),
+    ],
+)
+def test_parse_reads_what_people_write(text: str, unit: str, value: float) -> None:
+    assert units.parse(text, unit) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "told"),
+    [
+        ("0.65", "m", "has no unit"),
+        ("um", "m", "holds no number"),
+        ("", "m", "holds no number"),
+        ("3 keV", "m", "measures keV, not m"),
+        ("3 parsnips", "m", "cannot be read"),
+        ("nan um", "m", "holds no number"),
+    ],
+)
+def test_parse_refuses_and_says_what_to_write(text: str, unit: str, told: str) -> None:
+    with pytest.raises(UnitError, match=told):
+        units.parse(text, unit)
+
+
+@pytest.mark.parametrize("spelling", sorted(set(units.SPELLINGS) - {"kev", "KeV", "sec", "°", "um", "μm"}))
+def test_the_table_agrees_with_pint(spelling: str) -> None:
+    base, size = units.SPELLINGS[spelling]
+    names = {"B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte"}
+    names |= {"KiB": "kibibyte", "MiB": "mebibyte", "GiB": "gibibyte", "TiB": "tebibyte"}
+    quantity = units._pint().Quantity(1.0, names.get(spelling, spelling))
+    assert quantity.to(names.get(base, base)).magnitude == pytest.approx(size, rel=1e-9)
+
+
+@given(st.floats(1e-9, 1e3))
+def test_a_length_survives_showing_and_parsing(value: float) -> None:
+    assert units.parse(units.show(value, "m", 17), "m") == pytest.approx(value, rel=1e-12)
+
+
+def test_show_chooses_a_readable_unit() -> None:
+    assert units.show(0.65e-6, "m") == "0.65 µm"
+    assert units.show(1e-6, "m") == "1 µm"
+    assert units.show(4.29e9, "B") == "4.29 GB"
+    assert units.show(20, "keV") == "20 keV"
+    assert units.show(0.0, "m") == "0 m"
+    assert units.show(179.006, "deg") == "179.006°"
