@@ -12,8 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from contracts.test_steps import make_scan
 
+from contracts.test_steps import make_scan
 from tomarium.cli import commands, run
 from tomarium.formats import data_exchange
 
@@ -51,7 +51,10 @@ def test_info_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFi
 
 
 def test_what_the_user_tells_wins(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["info", str(scan_file), "--json", "--pixel", "0.65 um", "--energy", "30 keV", "--axis", "31"]) == 0
+    assert (
+        run(["info", str(scan_file), "--json", "--pixel", "0.65 um", "--energy", "30 keV", "--axis", "31"])
+        == 0
+    )
     info = told(capsys)
     assert info["pixel_m"] == {"value": 6.5e-7, "origin": "user", "source": info["pixel_m"]["source"]}
     assert info["energy_kev"]["value"] == 30
@@ -70,7 +73,16 @@ def test_axis_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFi
 def test_plan_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", str(scan_file), "--json", "--rows", "2:6"]) == 0
     plan = told(capsys)
-    keys = {"stages", "slabs", "halo_rows", "peak_bytes", "read_bytes", "decompressed_bytes", "write_bytes", "fits"}
+    keys = {
+        "stages",
+        "slabs",
+        "halo_rows",
+        "peak_bytes",
+        "read_bytes",
+        "decompressed_bytes",
+        "write_bytes",
+        "fits",
+    }
     assert keys <= plan.keys()
     assert plan["shape"] == [4, 64, 64]
     assert run(["plan", str(scan_file), "--memory", "100MB"]) == 4
@@ -79,7 +91,9 @@ def test_plan_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "npy"])
-def test_slice_writes_what_its_name_says(scan_file: Path, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_slice_writes_what_its_name_says(
+    scan_file: Path, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = scan_file.with_name(f"slice.{ending}")
     assert run(["slice", str(scan_file), "--row", "3", "-o", str(target), "--set", "fbp.window=hann"]) == 0
     assert "row 3, 64 × 64, pixel 1 µm, axis at column 30." in capsys.readouterr().out
@@ -164,7 +178,11 @@ def test_a_repeated_run_demands_the_same_scan(
     ],
 )
 def test_wrong_input_is_told_in_a_sentence(
-    words: list[str], message: str, scan_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    message: str,
+    scan_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = scan_file.parent
     monkeypatch.chdir(folder)
@@ -183,9 +201,21 @@ def test_wrong_input_is_told_in_a_sentence(
 def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
     path = tmp_path / "disc.h5"
     data_exchange.FORMAT.write(path, make_scan(angles=200, rows=128, columns=256))  # type: ignore[misc]
-    command = [sys.executable, "-m", "tomarium", "run", "disc.h5", "-o", "record", "--set", "fbp.engine=reference"]
+    command = [
+        sys.executable,
+        "-m",
+        "tomarium",
+        "run",
+        "disc.h5",
+        "-o",
+        "record",
+        "--set",
+        "fbp.engine=reference",
+    ]
     command += ["--executor", "serial", "--memory", "400MB", "--axis", "126.5"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     diary = tmp_path / "record" / "unfinished" / "slabs.jsonl"
     until = time.monotonic() + 60
     while not diary.exists() and process.poll() is None and time.monotonic() < until:

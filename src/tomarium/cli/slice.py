@@ -16,7 +16,11 @@ from tomarium.cli import scan_options, show
     "--row", type=int, help="Detector row, from 0; negative from the end; the middle one by default."
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write: .png, .tif or .npy."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File to write: .png, .tif or .npy.",
 )
 @scan_options.geometry
 @scan_options.steps

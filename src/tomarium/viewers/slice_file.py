@@ -42,14 +42,18 @@ def save_slice(path: Path, image: NDArray[Any], *, pixel_m: float | None, unit: 
             with draft.open("wb") as file:
                 np.save(file, image)
         case other:
-            raise InputError(f"{path}: a slice cannot be written as {other or 'a file without ending'}; give .png, .tif or .npy")
+            raise InputError(
+                f"{path}: a slice cannot be written as {other or 'a file without ending'}; give .png, .tif or .npy"
+            )
     draft.replace(path)
 
 
 def _write_tiff(path: Path, image: NDArray[Any], pixel_m: float | None, unit: str) -> None:
     import tifffile
 
-    resolution = None if pixel_m is None else (1e-6 / pixel_m, 1e-6 / pixel_m)  # ImageJ: pixels per micrometre
+    resolution = (
+        None if pixel_m is None else (1e-6 / pixel_m, 1e-6 / pixel_m)
+    )  # ImageJ: pixels per micrometre
     tifffile.imwrite(
         path,
         image.astype(np.float32),
