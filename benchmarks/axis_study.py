@@ -2,8 +2,8 @@
 
     python benchmarks/axis_study.py --seeds 20
 
-Classes are those of the methods page: clean, noisy, weak, with spots that do not turn, wider than the detector,
-far off centre, few rows, few views, full turns and half acquisition.
+Classes are those of the methods page: clean, noisy, weak, with spots that do not turn, wider than the
+detector, far off centre, few rows, few views, full turns and half acquisition.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Case:
 
     photons: float = 1e4
     absorption: float = 1.0  # largest line integral
-    spots: float = 0.0  # relative standard deviation of a pattern that flat-fielding left
+    spots: float = 0.0  # standard deviation of a pattern that flat-fielding left
+    rings: float = 0.0  # standard deviation of the error of twelve columns
+    slope: float = 0.0  # standard deviation of what a drifting beam leaves at the edges
     radius: float = 0.6  # of the specimen, over half the width
     axis_spread: float = 30.0
     axis_offset: float = 0.0
@@ -41,6 +43,9 @@ class Case:
 
 
 CLEAN = Case()
+HALF = replace(
+    CLEAN, span_deg=360.0, views=500, endpoint=False, radius=1.5, axis_spread=6.0, axis_offset=95.0
+)
 CASES = {
     "clean": CLEAN,
     "I0=200": replace(CLEAN, photons=200),
@@ -56,11 +61,17 @@ CASES = {
     "181 views, no end": replace(CLEAN, views=181, endpoint=False),
     "91 views, no end": replace(CLEAN, views=91, endpoint=False),
     "91 views, local": replace(CLEAN, views=91, endpoint=False, radius=1.6),
+    "1 row, local, I0=1000": replace(CLEAN, groups=1, rows_per_group=1, radius=1.6, photons=1000),
+    "60 px off, local": replace(CLEAN, radius=1.6, axis_offset=60.0, axis_spread=3.0),
+    "rings": replace(CLEAN, rings=0.3),
+    "rings, local": replace(CLEAN, rings=0.3, radius=1.6),
+    "slope, local": replace(CLEAN, slope=0.05, radius=1.6),
     "360": replace(CLEAN, span_deg=360.0, views=500, endpoint=False),
     "360, I0=200": replace(CLEAN, span_deg=360.0, views=500, endpoint=False, photons=200),
-    "half acquisition": replace(
-        CLEAN, span_deg=360.0, views=500, endpoint=False, radius=1.5, axis_spread=6.0, axis_offset=95.0
-    ),
+    "half": HALF,
+    "half, I0=200": replace(HALF, photons=200),
+    "half, local": replace(HALF, radius=2.2),
+    "half, overlap 30 px": replace(HALF, axis_offset=112.0, axis_spread=1.0, radius=1.6),
 }
 
 
@@ -93,6 +104,11 @@ def draw_scan(case: Case, seed: int) -> tuple[NDArray[np.float32], NDArray[np.fl
     attenuation = -np.log(counts / case.photons)
     if case.spots:
         attenuation += case.spots * spots(draw, rows.size)
+    if case.rings:
+        attenuation[:, :, draw.integers(0, COLUMNS, 12)] += draw.normal(0, case.rings, 12)
+    if case.slope:
+        edge = np.linspace(-1, 1, COLUMNS)
+        attenuation += draw.normal(0, case.slope) * edge + draw.normal(0, case.slope) * edge**2
     return attenuation.astype(np.float32), angles, float(axis)
 
 
@@ -108,7 +124,8 @@ def spots(draw: np.random.Generator, rows: int) -> NDArray[np.float64]:
 def study(first_seed: int, seeds: int, names: list[str]) -> None:
     """Print a table with one line for each class, and what went wrong."""
     print(
-        f"{'class':22s}{'n':>4s}{'median':>8s}{'95 %':>8s}{'max':>8s}   high (>0.5)  medium (>0.5)  low (>0.5)  CPU s"
+        f"{'class':22s}{'n':>4s}{'median':>8s}{'95 %':>8s}{'max':>8s}"
+        "   high (>0.5)  medium (>0.5)  low (>0.5)  CPU s"
     )
     verdicts = []
     for name in names:
@@ -127,15 +144,16 @@ def study(first_seed: int, seeds: int, names: list[str]) -> None:
             for word in ("high", "medium", "low")
         )
         print(
-            f"{name:22s}{len(error):4d}{np.median(error):8.3f}{np.percentile(error, 95):8.3f}{error.max():8.2f}"
+            f"{name:22s}{len(error):4d}{np.median(error):8.3f}{np.percentile(error, 95):8.3f}"
+            f"{error.max():8.2f}"
             f"{counts}{spent / seeds:9.2f}",
             flush=True,
         )
         verdicts += list(zip(error, rank, strict=True))
     sure = [error for error, rank in verdicts if rank == "high"]
     print(
-        f"{len(verdicts)} phantoms; high for {len(sure)}, of which {sum(e > 0.5 for e in sure)} are off by more "
-        f"than 0.5 px; the worst by {max(sure, default=0):.3f} px"
+        f"{len(verdicts)} phantoms; high for {len(sure)}, of which {sum(e > 0.5 for e in sure)} are off by "
+        f"more than 0.5 px; the worst by {max(sure, default=0):.3f} px"
     )
 
 

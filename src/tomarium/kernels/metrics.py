@@ -252,7 +252,7 @@ def ring_index(image: NDArray[np.floating], centre: tuple[float, float] | None =
 
 
 def stripe_index(sinogram: NDArray[np.floating]) -> float:
-    """Measure the stripes of a sinogram: std over columns of the high-passed mean over angles, over its noise.
+    """Measure stripes: std over columns of the high-passed mean over angles, over its noise.
 
     Parameters
     ----------
@@ -262,8 +262,8 @@ def stripe_index(sinogram: NDArray[np.floating]) -> float:
     Returns
     -------
     float
-        std(m - median₁₅ m) / (σ / √K), m the mean over K angles and σ of `noise`: near 1 without stripes
-        (0.96 for white noise, as the median takes part of it), above with them; nan without noise.
+        std(m - median₁₅ m) / (σ / √K), m the mean over K angles and σ of `noise`: near 1 without stripes,
+        above with them; nan without noise.
 
     Raises
     ------
@@ -273,5 +273,5 @@ def stripe_index(sinogram: NDArray[np.floating]) -> float:
     sigma = noise(sinogram)
     if sigma == 0:
         return float("nan")
-    mean = np.mean(sinogram, axis=0, dtype=np.float64)
+    mean = np.asarray(np.mean(sinogram, axis=0, dtype=np.float64))
     return float(np.std(mean - running_median(mean, _HIGHPASS)) * np.sqrt(len(sinogram)) / sigma)

@@ -91,8 +91,8 @@ class SimulationConfig:
                 raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give 0 or more")
         if self.dead_pixels + self.hot_pixels > self.rows * self.columns:
             raise ParameterError(
-                f"simulation: {self.dead_pixels} dead and {self.hot_pixels} hot pixels were asked for, but the "
-                f"detector has {self.rows * self.columns}; ask for fewer"
+                f"simulation: {self.dead_pixels} dead and {self.hot_pixels} hot pixels were asked for, but "
+                f"the detector has {self.rows * self.columns}; ask for fewer"
             )
 
 
@@ -179,7 +179,7 @@ def truth(config: SimulationConfig) -> Truth:
     columns = draw.standard_normal(config.columns, np.float32)
     return Truth(
         ellipsoids=ellipsoids or (),
-        angles_deg=config.start_deg + np.arange(config.views) * (config.span_deg / config.views),
+        angles_deg=np.float64(config.start_deg) + np.arange(config.views) * (config.span_deg / config.views),
         axis_column=float(axis_column),
         pixel_gain=np.maximum(1 + np.float32(config.fixed_pattern) * pattern, np.float32(0.1)),
         column_response=np.maximum(1 + np.float32(config.ring_error) * columns, np.float32(0.1)),

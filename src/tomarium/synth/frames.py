@@ -1,11 +1,11 @@
-"""Frames of a simulated scan, block by block: the beam, the sample, the detector."""
+"""Frames of a simulated scan: the beam, the sample, the detector."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,104 @@ _FULL: Final = 65535
 _MANY_PHOTONS: Final = 64.0
 # (periods over the height, relative amplitude, phase): the stripes a multilayer monochromator leaves.
 _STRIPES: Final = ((7.3, 0.03, 0.4), (13.1, 0.02, 2.1), (23.7, 0.015, 4.0))
-_ROUND: Final = {FrameKind.DARK: 1, FrameKind.FLAT: 2, FrameKind.PROJECTION: 3}
+_STREAM: Final = {FrameKind.DARK: 1, FrameKind.FLAT: 2, FrameKind.PROJECTION: 3}
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedFrames:
+    """The frames of one kind of a simulated scan, each made when it is read.
+
+    Attributes
+    ----------
+    config : SimulationConfig
+        The scan.
+    known : Truth
+        Its truth.
+    kind : FrameKind
+        DARK, FLAT (those before the scan first, then those after it) or PROJECTION.
+    on_read : callable or None
+        Called with the number of frames after each was made, in whatever thread made it.
+    """
+
+    config: SimulationConfig
+    known: Truth
+    kind: FrameKind
+    on_read: Callable[[int], None] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        frames = {
+            FrameKind.DARK: self.config.darks,
+            FrameKind.FLAT: 2 * self.config.flats,
+            FrameKind.PROJECTION: self.config.views,
+        }[self.kind]
+        return frames, self.config.rows, self.config.columns
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel: uint16."""
+        return np.dtype(np.uint16)
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[np.uint16]:
+        """Simulate some frames; a frame is the same however it is asked for.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames.
+        rows : slice
+            Detector rows kept of them.
+
+        Returns
+        -------
+        array of uint16, shape (frame, row, column)
+            Detector counts.
+
+        Notes
+        -----
+        counts = min(65535, dark + gain · N + read noise), N Poisson of photons · beam(row, time) · pixel gain
+        · mean of exp(-p) over the sub-rays of the pixel. The mean is of the transmission, not of p: an edge
+        across a pixel is then as non-linear as in a real one.
+        """
+        numbers = np.arange(self.shape[0])[frames]
+        with ThreadPoolExecutor(processors()) as pool:
+            made = list(pool.map(lambda number: self._make(int(number))[rows], numbers))
+        empty = np.empty((0, *self.shape[1:]), np.uint16)[:, rows]
+        return np.stack(made) if made else empty
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return the bytes read from disk and decompressed: none of either.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            (0, 0).
+        """
+        return 0, 0
+
+    def position(self) -> NDArray[np.float64]:
+        """Return when each frame is taken, on the scale of the projections' own index; shape (frame,)."""
+        views, flats, darks = self.config.views, self.config.flats, self.config.darks
+        if self.kind is FrameKind.PROJECTION:
+            return np.arange(views, dtype=np.float64)
+        if self.kind is FrameKind.DARK:
+            return np.arange(-darks - flats, -flats, dtype=np.float64)
+        return np.concatenate([np.arange(-flats, 0.0), np.arange(views, views + flats, dtype=np.float64)])
+
+    def _make(self, number: int) -> NDArray[np.uint16]:
+        time = float(self.position()[number]) / max(self.config.views - 1, 1)
+        counts = _expose(self.config, self.known, self.kind, number, time)
+        if self.on_read is not None:
+            self.on_read(1)
+        return counts
 
 
 def frames(
@@ -44,60 +141,25 @@ def frames(
     kind : FrameKind
         Darks first, then flats, projections, and flats again.
     counts : array of uint16, shape (frame, row, column)
-        Detector counts. Each frame is drawn from the seed and its own number: blocks do not change it.
-
-    Notes
-    -----
-    counts = min(65535, dark + gain · N + read noise), N Poisson of photons · beam(row, time) · pixel gain ·
-    mean of exp(-p) over the sub-rays of the pixel. The mean is of the transmission, not of p: an edge across a
-    pixel is then as non-linear as in a real one.
+        Detector counts, as `SimulatedFrames.read` makes them.
     """
     known = truth(config)
-    total = config.darks + 2 * config.flats + config.views
-    done = 0
-    with ThreadPoolExecutor(processors()) as pool:
-        for kind, first, count, start in _sequence(config):
-            for lower in range(first, first + count, block):
-                numbers = range(lower, min(lower + block, first + count))
-                expose = partial(_expose, config, known, kind)
-                times = [(start + number - first) / max(total - 1, 1) for number in numbers]
-                counts = np.stack(list(pool.map(expose, numbers, times)))
-                done += len(numbers)
-                if on_progress is not None:
-                    on_progress(done, total)
-                yield kind, counts
-
-
-def _sequence(config: SimulationConfig) -> list[tuple[FrameKind, int, int, int]]:
-    """List the runs of a scan: kind, number of the first frame within its kind, count, place in the scan."""
-    after_flats = config.darks + config.flats
-    return [
-        (FrameKind.DARK, 0, config.darks, 0),
-        (FrameKind.FLAT, 0, config.flats, config.darks),
-        (FrameKind.PROJECTION, 0, config.views, after_flats),
-        (FrameKind.FLAT, config.flats, config.flats, after_flats + config.views),
+    sequence = [
+        (FrameKind.DARK, 0, config.darks),
+        (FrameKind.FLAT, 0, config.flats),
+        (FrameKind.PROJECTION, 0, config.views),
+        (FrameKind.FLAT, config.flats, 2 * config.flats),
     ]
-
-
-def _expose(
-    config: SimulationConfig, known: Truth, kind: FrameKind, number: int, time: float
-) -> NDArray[np.uint16]:
-    """Take one frame: shape (row, column)."""
-    draw = np.random.Generator(np.random.SFC64((config.seed, _ROUND[kind], number)))
-    counts = draw.standard_normal((config.rows, config.columns), np.float32)
-    counts *= config.read_noise
-    counts += config.dark_level
-    if kind is not FrameKind.DARK:
-        expected = config.photons * beam(config, time)[:, None] * known.pixel_gain
-        if kind is FrameKind.PROJECTION:
-            expected *= transmission(config, known, number)
-            expected *= known.column_response
-        counts += config.gain * photon_counts(draw, expected)
-    _add_zingers(draw, counts, config.zingers)
-    counts.ravel()[known.dead] = 0
-    counts.ravel()[known.hot] = _FULL
-    np.rint(counts, out=counts)
-    return np.clip(counts, 0, _FULL, out=counts).astype(np.uint16)
+    total = sum(stop - start for _, start, stop in sequence)
+    done = 0
+    for kind, start, stop in sequence:
+        stack = SimulatedFrames(config, known, kind)
+        for first in range(start, stop, block):
+            counts = stack.read(slice(first, min(first + block, stop)), slice(None))
+            done += len(counts)
+            if on_progress is not None:
+                on_progress(done, total)
+            yield kind, counts
 
 
 def beam(config: SimulationConfig, time: float) -> NDArray[np.float32]:
@@ -108,7 +170,7 @@ def beam(config: SimulationConfig, time: float) -> NDArray[np.float32]:
     config : SimulationConfig
         The scan.
     time : float
-        0 at the first frame, 1 at the last.
+        0 at the first projection, 1 at the last; flats lie beyond.
 
     Returns
     -------
@@ -144,8 +206,9 @@ def transmission(config: SimulationConfig, known: Truth, view: int) -> NDArray[n
     through = line_integrals(known.ellipsoids, known.angles_deg[view : view + 1], z, u)[0]
     np.negative(through, out=through)
     np.exp(through, out=through)
-    by_row = sum(through[i::s] for i in range(s))
-    return np.asarray(sum(by_row[:, i::s] for i in range(s)) / np.float32(s * s))
+    by_row = sum(through[i::s] for i in range(1, s)) + through[::s]
+    by_pixel = sum(by_row[:, i::s] for i in range(1, s)) + by_row[:, ::s]
+    return np.asarray(by_pixel / np.float32(s * s))
 
 
 def photon_counts(draw: np.random.Generator, expected: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -162,8 +225,9 @@ def photon_counts(draw: np.random.Generator, expected: NDArray[np.float32]) -> N
     -------
     array of float32
         Counts. Below 64 they are drawn from the Poisson law; above it from its Cornish-Fisher expansion
-        λ + √λ z + (z² - 1) / 6 with z normal, which has its mean, variance and (to 1/λ) skewness (Abramowitz &
-        Stegun 1964, 26.2.49), at a tenth of the time.
+        λ + √λ z + (z² - 1) / 6 with z normal, which has its mean, its variance to 1 / (18 λ) and its skewness
+        to 1/λ (Cornish & Fisher 1938, Revue de l'Institut International de Statistique 5, 307-320), at a
+        tenth of the time.
     """
     z = draw.standard_normal(expected.shape, np.float32)
     counts = z * np.sqrt(expected)
@@ -176,6 +240,27 @@ def photon_counts(draw: np.random.Generator, expected: NDArray[np.float32]) -> N
     if few.any():
         counts[few] = draw.poisson(expected[few])
     return np.asarray(np.rint(np.maximum(counts, 0, out=counts), out=counts))
+
+
+def _expose(
+    config: SimulationConfig, known: Truth, kind: FrameKind, number: int, time: float
+) -> NDArray[np.uint16]:
+    """Take one frame: shape (row, column)."""
+    draw = np.random.Generator(np.random.SFC64((config.seed, _STREAM[kind], number)))
+    counts = draw.standard_normal((config.rows, config.columns), np.float32)
+    counts *= config.read_noise
+    counts += config.dark_level
+    if kind is not FrameKind.DARK:
+        expected = config.photons * beam(config, time)[:, None] * known.pixel_gain
+        if kind is FrameKind.PROJECTION:
+            expected *= transmission(config, known, number)
+            expected *= known.column_response
+        counts += config.gain * photon_counts(draw, expected)
+    _add_zingers(draw, counts, config.zingers)
+    counts.ravel()[known.dead] = 0
+    counts.ravel()[known.hot] = _FULL
+    np.rint(counts, out=counts)
+    return np.clip(counts, 0, _FULL, out=counts).astype(np.uint16)
 
 
 def _add_zingers(draw: np.random.Generator, counts: NDArray[np.float32], mean: float) -> None:

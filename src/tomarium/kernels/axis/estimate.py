@@ -13,7 +13,7 @@ ScanType = Literal["180", "360", "half"]
 """180: half a turn · 360: a full turn · half: a full turn about an axis near an edge of the detector."""
 
 Family = Literal["opposite", "fourier", "mass"]
-"""opposite: projections half a turn apart · fourier: the spectrum of the sinogram · mass: where it balances."""
+"""opposite: projections half a turn apart · fourier: spectrum of the sinogram · mass: where it balances."""
 
 
 @dataclass(frozen=True)

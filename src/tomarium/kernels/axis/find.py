@@ -57,10 +57,10 @@ def find(
 
     Notes
     -----
-    Three families are asked: opposite projections (normalised correlation, and an antisymmetric difference that
-    no static pattern can disturb), the Fourier bow tie of Vo et al. 2014 (10.1364/OE.22.019078), and the moments
-    of Helgason and Ludwig. Agreement is not proof: a sample that drifts between 0° and 180° moves all of them
-    alike, and what is found then is the axis of the middle of the scan.
+    Three families are asked: opposite projections (normalised correlation, or an antisymmetric difference
+    that no static pattern can disturb), the Fourier bow tie of Vo et al. 2014 (10.1364/OE.22.019078), and
+    the moments of Helgason and Ludwig. Agreement is not proof: a sample that drifts between 0° and 180° moves
+    all of them alike, and what is found then is the axis of the middle of the scan.
     """
     prepared = prepare(attenuation, angles_deg, rows_per_group=rows_per_group)
     columns = prepared.attenuation.shape[2]
@@ -79,7 +79,8 @@ def find(
         confidence = "low"
     if prepared.static_ratio > _MUCH_STATIC:
         notes.append(
-            f"a pattern that does not turn is {prepared.static_ratio:.2f} times as strong as the sample's detail"
+            f"a pattern that does not turn is {prepared.static_ratio:.2f} times as strong as the "
+            f"sample's own detail"
         )
     if confidence == "low":
         said = ", ".join(f"{c.method} {c.column:.2f}" for c in candidates)
@@ -118,7 +119,8 @@ def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
         opposite = _with_error(opposite, systematic)
         candidates.append(opposite)
     turns = half_turns(prepared)
-    fourier = find_by_fourier(turns, free_of_static=much_static) if turns is not None else None
+    edge = _near_edge(opposite, columns, turn_deg)
+    fourier = find_by_fourier(turns, free_of_static=much_static, near=edge) if turns is not None else None
     if fourier is not None:
         candidates.append(fourier)
     mass = find_by_mass(prepared)
@@ -127,6 +129,14 @@ def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     if mass is not None:
         candidates.append(mass)
     return candidates
+
+
+def _near_edge(opposite: Candidate | None, columns: int, turn_deg: float) -> float | None:
+    """Return the column of an axis that a full turn's opposite projections show far off the middle."""
+    full = opposite is not None and turn_deg > _FULL_TURN_DEG and _stands_out(opposite)
+    if opposite is None or not full or abs(opposite.column - (columns - 1) / 2) < _FAR_OFF * columns:
+        return None
+    return opposite.column
 
 
 def _with_error(candidate: Candidate, systematic: float) -> Candidate:

@@ -1,4 +1,4 @@
-"""A sinogram and its mirror image make a full turn only about the true axis; else energy leaves the bow tie."""
+"""A sinogram and its mirror image make a full turn about the true axis only; else energy leaves a bow tie."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _FINE_COLUMNS: Final = 1024
 _HIGHEST_FREQUENCY: Final = 0.35  # cycles per px: beyond lies noise
 _MARGIN: Final = 4  # angular frequencies left free beside the bow tie
 _NARROWEST: Final = 0.06  # of the width: overlap below which a coarse search is blind
+_NEAR_PX: Final = 24.0
+_NEAR_SHARE: Final = 0.3  # of the half overlap
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ def _resample(
     right = np.clip(np.searchsorted(angles, wanted), 1, len(angles) - 1)
     span = np.maximum(angles[right] - angles[right - 1], 1e-9)
     share = np.clip((wanted - angles[right - 1]) / span, 0.0, 1.0)
-    share = np.where(share < 0.02, 0.0, np.where(share > 0.98, 1.0, share)).astype(np.float32)[:, None]
-    return np.asarray(sinograms[:, right - 1] * (1 - share) + sinograms[:, right] * share)
+    share = np.where(share < 0.02, 0.0, np.where(share > 0.98, 1.0, share))
+    weight = share.astype(np.float32)[:, None]
+    return np.asarray(sinograms[:, right - 1] * (1 - weight) + sinograms[:, right] * weight)
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,13 @@ def spectrum(
     Notes
     -----
     Let A(n, f) be the transform of the half turn followed by half a turn of zeros, columns counted from c₀.
-    Its mirror image about c₀ + d, half a turn later, has the transform (-1)ⁿ conj A(-n, f) exp(-4πi f d). Their
-    sum at the true axis vanishes where |n| > 2π f r, with r the largest radius in view (Vo et al. 2014,
+    Its mirror image about c₀ + d, half a turn later, has the transform (-1)ⁿ conj A(-n, f) exp(-4πi f d).
+    Their sum at the true axis vanishes where |n| > 2π f r, with r the largest radius in view (Vo et al. 2014,
     10.1364/OE.22.019078, who shift the image anew for each axis). A pattern s(u) that stays with the detector
     appears in the sum as a(f) h(n), with h the transform of one half turn of ones: odd n only, and of known
     shape, so that its least-squares fit can be taken out of both terms beforehand.
     """
-    count, views, columns = sinograms.shape
+    views, columns = sinograms.shape[1:]
     level = np.einsum("gku,u->g", sinograms, weights) / (views * max(float(weights.sum()), 1e-12))
     windowed = (sinograms - level[:, None, None].astype(np.float32)) * weights
     length = ducc0.fft.good_size(2 * columns, True)
@@ -197,7 +200,7 @@ def scatter(spectra: Spectrum, shifts: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray(curve / np.maximum(reference, 1e-30)[:, None])
 
 
-def find_by_fourier(turns: HalfTurn, *, free_of_static: bool) -> Candidate | None:
+def find_by_fourier(turns: HalfTurn, *, free_of_static: bool, near: float | None = None) -> Candidate | None:
     """Find the axis that leaves the least energy outside the bow tie.
 
     Parameters
@@ -206,32 +209,32 @@ def find_by_fourier(turns: HalfTurn, *, free_of_static: bool) -> Candidate | Non
         Evenly sampled half turns.
     free_of_static : bool
         Remove whatever does not turn, at the price of half of the signal.
+    near : float, optional
+        Column within 24 px of which to search, for an axis so close to an edge that a window over the whole
+        detector hardly sees it.
 
     Returns
     -------
     Candidate or None
         None where nothing but noise lies outside the bow tie.
     """
-    coarse = binned(turns, _COARSE_COLUMNS)
-    found = _search(coarse)
+    coarse, factor = binned(turns, _COARSE_COLUMNS if near is None else _FINE_COLUMNS)
+    fine, fine_factor = binned(turns, _FINE_COLUMNS)
+    found = _search(coarse, None if near is None else (near + 0.5) / factor - 0.5)
     if found is None:
         return None
     position, score = found
-    factor = turns.sinograms.shape[2] // coarse.sinograms.shape[2]
-    fine = binned(turns, _FINE_COLUMNS)
-    fine_factor = turns.sinograms.shape[2] // fine.sinograms.shape[2]
-    position = ((position + 0.5) * factor - 0.5 + 0.5) / fine_factor - 0.5
-    reach = max(2.0, 1.5 * factor / fine_factor)
-    refined = _refine(fine, position, reach, free_of_static)
+    position = (position + 0.5) * factor / fine_factor - 0.5
+    refined = _refine(fine, position, max(2.0, 1.5 * factor / fine_factor), free_of_static)
     if refined is None:
         return None
     position, error = refined
-    column = (position + 0.5) * fine_factor - 0.5
-    method = "fourier, free of static" if free_of_static else "fourier"
-    return Candidate(method, "fourier", column, score, error * fine_factor)
+    method = "fourier, near the edge" if near is not None else "fourier"
+    method += ", free of static" if free_of_static else ""
+    return Candidate(method, "fourier", (position + 0.5) * fine_factor - 0.5, score, error * fine_factor)
 
 
-def binned(turns: HalfTurn, columns: int) -> HalfTurn:
+def binned(turns: HalfTurn, columns: int) -> tuple[HalfTurn, int]:
     """Average neighbouring columns until no more than so many are left.
 
     Parameters
@@ -239,34 +242,39 @@ def binned(turns: HalfTurn, columns: int) -> HalfTurn:
     turns : HalfTurn
         Half turns.
     columns : int
-        Most columns wanted, up to less than a factor of two.
+        Most columns wanted.
 
     Returns
     -------
-    HalfTurn
+    turns : HalfTurn
         The same turns; columns that do not fill a bin are left out on the right.
+    factor : int
+        Columns in a bin.
     """
     count, views, width = turns.sinograms.shape
     factor = max(1, -(-width // columns))
     kept = width // factor * factor
     cells = turns.sinograms[:, :, :kept].reshape(count, views, kept // factor, factor)
-    return replace(turns, sinograms=cells.mean(axis=-1))
+    return replace(turns, sinograms=cells.mean(axis=-1)), factor
 
 
-def _search(turns: HalfTurn) -> tuple[float, float] | None:
-    """Return column and score of the deepest place over the whole detector.
+def _search(turns: HalfTurn, near: float | None) -> tuple[float, float] | None:
+    """Return column and score of the deepest place, over the whole detector or near a column.
 
     The static pattern and the mean over the turn, which the window cuts off unevenly, would both look like
     an axis in the middle: the search is always free of static.
     """
     columns = turns.sinograms.shape[2]
-    middle = (columns - 1) / 2
+    middle = (columns - 1) / 2 if near is None else near
+    half = min(middle, columns - 1 - middle)
+    if half < 8:
+        return None
+    reach = (1 - _NARROWEST) * half if near is None else min(_NEAR_PX, _NEAR_SHARE * half)
     weights = taper(columns, middle, edge=0.1)
     spectra = spectrum(turns.sinograms, middle, weights, free_of_static=True)
     if not spectra.weight.size:
         return None
-    first, last = _NARROWEST * columns / 2, columns - 1 - _NARROWEST * columns / 2
-    shifts = np.arange(first, last, 0.5) - middle
+    shifts = np.arange(-reach, reach, 0.5)
     curve = scatter(spectra, shifts).mean(axis=0)
     best = int(np.argmin(curve))
     depth = float(np.median(curve) - curve[best])
@@ -305,18 +313,19 @@ def _jackknife(curve: NDArray[np.float64], groups: NDArray[np.intp], shifts: NDA
     names = np.unique(groups)
     if len(names) < 2:
         return float("nan")
-    minima = []
-    for name in names:
+    minima = np.empty(len(names))
+    for i, name in enumerate(names):
         left = curve[groups != name].mean(axis=0)
-        minima.append(float(shifts[1] - shifts[0]) * vertex(left, int(np.argmin(left))))
-    return float(np.sqrt((len(names) - 1) / len(names) * np.sum((minima - np.mean(minima)) ** 2)))
+        minima[i] = (shifts[1] - shifts[0]) * vertex(left, int(np.argmin(left)))
+    return float(np.sqrt((len(names) - 1) * np.var(minima)))
 
 
 def _weight(
     own: NDArray[np.complex64], mirrored: NDArray[np.complex64], n: NDArray[np.intp], f: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return 1 - 3 · noise / power, at least 0: the noise is that of the farthest corner of the plane."""
-    power = np.mean(np.abs(own) ** 2 + np.abs(mirrored) ** 2, axis=0, dtype=np.float64)
+    squares = np.abs(own) ** 2 + np.abs(mirrored) ** 2
+    power = np.asarray(squares.mean(axis=0, dtype=np.float64))
     corner = power[n > 0.6 * n[-1]][:, f > 0.6 * f[-1]]
     noise = float(corner.mean()) if corner.size else 0.0
     smooth = _running_mean(_running_mean(power, 5, 0), 3, 1)

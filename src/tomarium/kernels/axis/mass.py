@@ -89,8 +89,8 @@ def find_by_joined_mass(prepared: Prepared, column: float) -> Candidate | None:
 
     Notes
     -----
-    Let the far side of the axis be that with more columns. The far side of p(θ), joined at the axis to that of
-    p(θ + 180°), is the whole sample, and its mass is m for all θ. Moving the joint by d adds
+    Let the far side of the axis be that with more columns. The far side of p(θ), joined at the axis to that
+    of p(θ + 180°), is the whole sample, and its mass is m for all θ. Moving the joint by d adds
     d (p(θ, c) + p(θ + 180°, c)), so that d and m follow from a straight line fitted over θ.
     """
     angles = prepared.angles_deg

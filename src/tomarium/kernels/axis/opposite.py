@@ -58,7 +58,7 @@ def opposite_pairs(angles_deg: NDArray[np.float64]) -> Pairs:
     Returns
     -------
     Pairs
-        At most 96, spread over the turn where there are many; only the nearest where none is half a turn apart.
+        At most 96, spread over the turn; only the nearest where none is half a turn apart.
     """
     wanted = angles_deg + 180.0
     right = np.clip(np.searchsorted(angles_deg, wanted), 1, len(angles_deg) - 1)
@@ -264,4 +264,5 @@ def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
 
 
 def _mean(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.sum(values * weights, axis=-1, keepdims=True) / max(float(weights.sum()), 1e-12)
+    total = max(float(weights.sum()), 1e-12)
+    return np.asarray(np.sum(values * weights, axis=-1, keepdims=True) / total)

@@ -76,8 +76,8 @@ def prepare(
     """
     if attenuation.ndim != 3 or len(attenuation) != len(angles_deg):
         raise InputError(
-            f"find axis: attenuation has the shape {attenuation.shape} and there are {len(angles_deg)} angles; "
-            f"give (angle, row, column) with one angle for each projection"
+            f"find axis: attenuation has the shape {attenuation.shape} and there are {len(angles_deg)} "
+            f"angles; give (angle, row, column) with one angle for each projection"
         )
     views, _, columns = attenuation.shape
     if views < _FEWEST_VIEWS or columns < _FEWEST_COLUMNS:

@@ -33,4 +33,4 @@ def sampled_rows(
     if last - first < (count - 1) * size:
         first, last = 0, rows - size
     starts = np.linspace(first, last, count) if count > 1 else np.array([(rows - size) / 2])
-    return (np.floor(starts).astype(np.intp)[:, None] + np.arange(size)).ravel()
+    return np.asarray(np.floor(starts)[:, None] + np.arange(size), np.intp).ravel()

@@ -46,7 +46,7 @@ def taper(columns: int, axis_column: float, *, edge: float = 0.2) -> NDArray[np.
     """
     half = min(axis_column, columns - 1 - axis_column) + 0.5
     inside = np.clip((half - np.abs(np.arange(columns) - axis_column)) / (edge * half), 0, 1)
-    return (0.5 - 0.5 * np.cos(np.pi * inside)).astype(np.float32)
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * inside), np.float32)
 
 
 def vertex(values: NDArray[np.floating], index: int) -> float:
