@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from contracts.test_steps import make_scan
 
 import tomarium as tm
+from contracts.test_steps import make_scan
 from tomarium.formats import data_exchange
 
 HIDDEN = (

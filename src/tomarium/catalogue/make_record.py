@@ -12,7 +12,6 @@ from tomarium.catalogue.filing import file_record
 from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
-from tomarium.pipeline.plan import Resources
 from tomarium.pipeline.protocol import Protocol, from_data
 from tomarium.pipeline.provenance import GEOMETRY, demand_same_source
 from tomarium.pipeline.resources import measure
@@ -31,7 +30,7 @@ def make_record(
     executor: str = "threads",
     title: str | None = None,
     on_progress: Progress = silent,
-) -> Path:
+) -> Outcome:
     """Carry out a protocol on a scan and file the result as a record.
 
     Parameters
@@ -57,8 +56,8 @@ def make_record(
 
     Returns
     -------
-    Path
-        The folder.
+    Outcome
+        What was made, and in which folder.
 
     Raises
     ------
@@ -72,22 +71,17 @@ def make_record(
         _file(place, outcome, title)
         on_progress("file", 1, 1)
 
-    run(
+    return run(
         scan,
         protocol,
         place,
-        _resources(place, memory),
+        measure(place, memory),
         rows=rows,
         slab_rows=slab_rows,
         mapper=find_executor(executor).map,
         on_progress=on_progress,
         deliver=deliver,
     )
-    return place
-
-
-def _resources(place: Path, memory: str | None) -> Resources:
-    return measure(place, memory)
 
 
 def repeat_record(
@@ -99,7 +93,7 @@ def repeat_record(
     executor: str = "threads",
     title: str | None = None,
     on_progress: Progress = silent,
-) -> Path:
+) -> Outcome:
     """Repeat the run a record was made by: the same scan, the same values, the same voxels.
 
     Parameters
@@ -121,8 +115,8 @@ def repeat_record(
 
     Returns
     -------
-    Path
-        The folder of the new record.
+    Outcome
+        What was made, and in which folder.
 
     Raises
     ------
@@ -200,7 +194,7 @@ def _parameters(scan: Scan) -> dict[str, Value[Any]]:
         "first_angle_deg": Value(float(angles.value[0]), angles.origin, angles.source),
         "last_angle_deg": Value(float(angles.value[-1]), angles.origin, angles.source),
         "format": Value(f"{scan.format} ({scan.dialect})", "derived", scan.why),
-        **scan.metadata,
+        **{name: value for name, value in scan.metadata.items() if not name.startswith("/")},
     }
     return {name: value for name, value in known.items() if value is not None}
 

@@ -38,12 +38,11 @@ def command(path: Path | None, folder: Path, serve: bool, port: int, size: int, 
     told = show.progress()
     show.warnings(f"{found.name}: {found.why}" for found in self_check() if found.state != "there")
     scan = scan_options.open_scan(path or _simulated(folder, size, views, told))
-    show.warnings(scan.warnings)
     record = folder / "records" / scan.name
     if (record / FILENAME).exists():
         click.echo(f"{record}: there already; remove it to make it anew")
     else:
-        make_record(scan, default_protocol(), record, on_progress=told)
+        show.warnings(make_record(scan, default_protocol(), record, on_progress=told).provenance["warnings"])
     with open_catalogue(folder / "catalogue.sqlite") as catalogue:
         filed = ingest(catalogue, record)
         click.echo(f"filed: {filed.title} as {filed.id} in {folder / 'catalogue.sqlite'}")

@@ -57,15 +57,14 @@ def command(
 
     told = show.progress()
     if again is not None:
-        folder = repeat_record(
+        outcome = repeat_record(
             again, path, output, memory=memory, executor=executor, title=title, on_progress=told
         )
     elif path is None:
         raise click.UsageError("give a SCAN, or --again RECORD")
     else:
         scan = scan_options.open_scan(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
-        show.warnings(scan.warnings)
-        folder = make_record(
+        outcome = make_record(
             scan,
             scan_options.choose_protocol(protocol_path, assignments),
             output,
@@ -75,4 +74,5 @@ def command(
             title=title,
             on_progress=told,
         )
-    click.echo(f"{folder}: finished; file it with: tomarium ingest {folder}")
+    show.warnings(outcome.provenance["warnings"])
+    click.echo(f"{outcome.folder}: finished; file it with: tomarium ingest {outcome.folder}")

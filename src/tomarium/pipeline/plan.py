@@ -10,6 +10,7 @@ import numpy as np
 from tomarium import units
 from tomarium.errors import CannotFit, InputError
 from tomarium.model import Scan
+from tomarium.pipeline.cautions import cautions
 from tomarium.pipeline.flow import follow, output_plane, output_unit, split
 from tomarium.pipeline.price import (
     PROGRAM_BYTES,
@@ -366,11 +367,4 @@ def _judge(made: Plan, scan: Scan) -> Plan:
             f"the result needs up to {units.show(made.write_bytes, 'B')} on disk, but "
             f"{units.show(disk, 'B')} are free; choose another folder with -o, or fewer rows with --rows"
         )
-    warnings = [*scan.warnings]
-    if scan.pixel_m is None:
-        warnings.append(
-            "the pixel size is not known: the result is in 1/px; give --pixel, such as --pixel '0.65 um'"
-        )
-    if scan.darks is None:
-        warnings.append("the scan has no dark frames: darks are taken as 0")
-    return replace(made, refusals=tuple(refusals), warnings=tuple(warnings))
+    return replace(made, refusals=tuple(refusals), warnings=cautions(scan, {}, {}, 0))

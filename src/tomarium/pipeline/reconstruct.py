@@ -106,7 +106,7 @@ def reconstruct(
         mapper=mapper,
         on_progress=on_progress,
     )
-    return as_volume(outcome, folder)
+    return as_volume(outcome)
 
 
 def with_axis(scan: Scan, axis_column: float | None) -> Scan:
@@ -129,23 +129,21 @@ def with_axis(scan: Scan, axis_column: float | None) -> Scan:
     return replace(scan, axis_column=Value(float(axis_column), "user", "given by the user"))
 
 
-def as_volume(outcome: Outcome, folder: Path | None) -> Volume:
+def as_volume(outcome: Outcome) -> Volume:
     """Return what a run has made as a volume.
 
     Parameters
     ----------
     outcome : Outcome
         As `run` returns it.
-    folder : Path or None
-        Folder of the record; None where the volume is in memory.
 
     Returns
     -------
     Volume
         Lazy from the folder, or in memory.
     """
-    if folder is not None:
-        volume = ome_zarr.FORMAT.read(folder / VOLUME, Match(1.0, "", "just written"))
+    if outcome.folder is not None:
+        volume = ome_zarr.FORMAT.read(outcome.folder / VOLUME, Match(1.0, "", "just written"))
         assert isinstance(volume, Volume)
         return volume
     assert isinstance(outcome.sink, ArraySink)

@@ -17,6 +17,7 @@ from tomarium.errors import Interrupted, StorageFull
 from tomarium.formats import ome_zarr_writer
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan, Value
+from tomarium.pipeline.cautions import cautions
 from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json, write_json
 from tomarium.pipeline.plan import Plan, Resources, Stage, plan
 from tomarium.pipeline.protocol import Protocol, bind, freeze, to_data, to_yaml
@@ -52,6 +53,8 @@ class Outcome:
         As it was carried out.
     provenance : mapping
         JSON-ready; also in the record's folder.
+    folder : Path or None
+        Folder of the record; None where the volume is in memory.
     sink : Sink or None
         Where the slices went; None where an earlier call wrote them all.
     """
@@ -59,6 +62,7 @@ class Outcome:
     scan: Scan
     plan: Plan
     provenance: Mapping[str, Any]
+    folder: Path | None
     sink: Sink | None
 
 
@@ -203,10 +207,13 @@ def _carry_out(
     cut = journal.notes["slab_rows"]  # as the interrupted run did, whatever the memory is now
     chosen = plan(steps, probed, first.resources, rows=first.rows, slab_rows=cut)
     if journal.folder is not None and ome_zarr_writer.is_finished(journal.folder / VOLUME):
-        return Outcome(probed, chosen, read_json(journal.folder / PROVENANCE), None)
+        return Outcome(probed, chosen, read_json(journal.folder / PROVENANCE), journal.folder, None)
     sink = _open_sink(journal, chosen, probed)
     _map(chosen, probed, sink, journal, mapper, on_progress)
     told = list(journal.slabs.values())
+    quality, counted = _sum(slab["report"] for slab in told), [slab["statistics"] for slab in told]
+    total = reduce(statistics.merge, counted)
+    probes = journal.notes.get("probes", {})
     provenance = {
         "source": source_data(scan),
         "protocol": to_data(protocol),
@@ -214,9 +221,10 @@ def _carry_out(
         "rows": [chosen.rows.start, chosen.rows.stop],
         "slab_rows": chosen.slab_rows,
         "plan": plan_data(replace(chosen, stages=(*_probe_stages(first), *chosen.stages))),
-        "probes": journal.notes.get("probes", {}),
-        "quality": _sum(slab["report"] for slab in told),
-        "statistics": reduce(statistics.merge, (slab["statistics"] for slab in told)),
+        "probes": probes,
+        "warnings": cautions(probed, probes, quality, total["not_finite"]),
+        "quality": quality,
+        "statistics": total,
         "versions": versions(),
         "engines": {status.name: status.why for status in engines().values() if status.available},
         "started": began.isoformat(),
@@ -225,7 +233,7 @@ def _carry_out(
         "timings_s": {"all": time.perf_counter() - clock, **_sum(slab["seconds"] for slab in told)},
     }
     _finish(journal, protocol, plain(provenance), sink)
-    return Outcome(probed, chosen, plain(provenance), sink)
+    return Outcome(probed, chosen, plain(provenance), journal.folder, sink)
 
 
 def _probe_stages(first: Plan) -> tuple[Stage, ...]:
