@@ -77,8 +77,10 @@ static void sixteen(const Backprojection& b, int first_row) {
                     }
                     Line* to = patch + (y - top) * PATCH + (first - left);
                     for (int n = 0; n < last - first; ++n) {
-                        const Line* here = q + index[n];
-                        to[n] += here[0] + fraction[n] * (here[1] - here[0]);
+                        const Part* here = reinterpret_cast<const Part*>(q + index[n]);
+                        Part* sum = reinterpret_cast<Part*>(to + n);
+                        for (int p = 0; p < PARTS; ++p)
+                            sum[p] += here[p] + fraction[n] * (here[PARTS + p] - here[p]);
                     }
                 }
             }

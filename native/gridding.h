@@ -20,7 +20,7 @@
 namespace tomarium::TOMARIUM_LEVEL {
 
 constexpr int STRIP = 32;  // rows of a strip
-constexpr int TILE = 64;   // columns swept angle by angle; STRIP x TILE lines fit the second-level cache
+constexpr int TILE = 128;  // columns swept angle by angle; STRIP x TILE lines fit the second-level cache
 constexpr int RUN = 64;    // samples whose weights are computed ahead
 constexpr int GATHER = 4;  // columns transformed together
 constexpr double TWO_PI = 6.28318530717958647692;
@@ -100,7 +100,10 @@ static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, 
             const float size = g.response[f < 0 ? -f : f] * (f == half || f == -half ? 0.5f * weight : weight);
             const float c = size * (coarse_re * fine_re[j] - coarse_im * fine_im[j]);
             const float s = size * (coarse_re * fine_im[j] + coarse_im * fine_re[j]);
-            out[f + half] = times(spectrum[index], spread(c), alternate(s));
+            const Part *from_parts = reinterpret_cast<const Part*>(spectrum + index), re_part = part(c);
+            const Part im_part = alternate(s);
+            Part* to = reinterpret_cast<Part*>(out + f + half);
+            for (int p = 0; p < PARTS; ++p) to[p] = times(from_parts[p], re_part, im_part);
         }
     }
     bool finite = true;
@@ -138,6 +141,7 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
     alignas(64) float weight[RUN][LANES];
     std::ptrdiff_t offset[RUN];
     for (int n = 0; n < count; ++n) {
+        __builtin_prefetch(sample + n);
         const float xn = x + float(n) * dx, yn = y + float(n) * dy;
         const int cx = int(xn) + 1, cy = int(yn) + 1;
         offset[n] = cy * stride + cx;
@@ -148,13 +152,15 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
         *reinterpret_cast<Line*>(weight[n]) = p;
     }
     for (int n = 0; n < count; ++n) {
-        Line* cell = corner + offset[n];
-        const Line value = sample[n];
-        Line across[W];
-        for (int i = 0; i < W; ++i) across[i] = value * weight[n][i];
-        for (int j = 0; j < W; ++j, cell += stride) {
-            const Line down = spread(weight[n][8 + j]);
-            for (int i = 0; i < W; ++i) cell[i] += across[i] * down;
+        const Part* value = reinterpret_cast<const Part*>(sample + n);
+        for (int p = 0; p < PARTS; ++p) {
+            Part* cell = reinterpret_cast<Part*>(corner + offset[n]) + p;
+            Part across[W];
+            for (int i = 0; i < W; ++i) across[i] = value[p] * weight[n][i];
+            for (int j = 0; j < W; ++j, cell += PARTS * stride) {
+                const Part down = part(weight[n][MAX_TAPS + j]);
+                for (int i = 0; i < W; ++i) cell[PARTS * i] += across[i] * down;
+            }
         }
     }
 }
@@ -213,10 +219,11 @@ template <int W> static void make_strip(const Gridding& g, const Spreader& s, in
         for (int j = 1; j <= edge; ++j) row[grid - j] += row[-j];
         for (int j = 0; j < edge; ++j) row[j] += row[grid + j];
         const Line* image = fft<1>(g.image_plan, row, spare);
-        Line* to = reinterpret_cast<Line*>(g.plane) + (y_from + r) * g.plane_stride;
+        // Sixteen columns together, so that the next stage reads a stretch of memory from end to end.
+        Line* to = reinterpret_cast<Line*>(g.plane) + (y_from + r) * std::ptrdiff_t(LANES);
         for (int i = g.x0; i < g.x1; ++i) {
-            const int m = i - g.size / 2;
-            to[i - g.x0] = image[m < 0 ? m + grid : m];
+            const int m = i - g.size / 2, c = i - g.x0;
+            to[c / LANES * std::ptrdiff_t(grid) * LANES + c % LANES] = image[m < 0 ? m + grid : m];
         }
     }
 }
@@ -227,8 +234,8 @@ static void write_columns(const Gridding& g, int first_row, int i0, Line* scratc
     Line *spare = scratch + GATHER * std::ptrdiff_t(grid), *stage = spare + grid;
     for (int c = 0; c < width; c += GATHER) {
         const int n = smaller(GATHER, width - c);
-        const Line* from = reinterpret_cast<const Line*>(g.plane) + (i0 - g.x0 + c);
-        for (int r = 0; r < grid; ++r, from += g.plane_stride)
+        const Line* from = reinterpret_cast<const Line*>(g.plane) + (i0 - g.x0) * std::ptrdiff_t(grid) + c;
+        for (int r = 0; r < grid; ++r, from += LANES)
             for (int j = 0; j < n; ++j) scratch[j * std::ptrdiff_t(grid) + r] = from[j];
         for (int j = 0; j < n; ++j) {
             const Line* image = fft<1>(g.image_plan, scratch + j * std::ptrdiff_t(grid), spare);

@@ -38,8 +38,7 @@ struct Gridding {
     float scale;
     float* out; // (row, y1 - y0, x1 - x0)
     float* filtered;   // (angle, padded + 2) lines
-    float* plane;      // (grid, plane_stride) lines
-    std::ptrdiff_t plane_stride;
+    float* plane;      // (block of 16 columns, grid row, column of the block) lines
     float* scratch;    // (thread, scratch_lines) lines
     std::ptrdiff_t scratch_lines;
     int threads;

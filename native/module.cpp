@@ -134,9 +134,9 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     const FftTables filter(g.padded, kernel.largest_radix), image(grid, kernel.largest_radix);
     g.filter_plan = filter.plan;
     g.image_plan = image.plan;
-    g.plane_stride = g.x1 - g.x0 + 1; // a power of two would map every row to the same cache set
     g.scratch_lines = kernel.gridding_scratch_lines(g);
-    Scratch filtered(std::size_t(g.angles) * (g.padded + 1)), plane(std::size_t(grid) * g.plane_stride);
+    const std::size_t blocks = (g.x1 - g.x0 + LANES - 1) / LANES;
+    Scratch filtered(std::size_t(g.angles) * (g.padded + 1)), plane(blocks * LANES * grid);
     Scratch scratch(std::size_t(threads) * g.scratch_lines);
     g.filtered = filtered.get();
     g.plane = plane.get();

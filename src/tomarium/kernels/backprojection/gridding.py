@@ -115,7 +115,7 @@ def scratch_bytes(angles: int, columns: int, axis_column: float, size: int, thre
     padded, grid = padded_length(columns, axis_column, size), grid_length(size)
     line, page, strip = 64, 2**21, 32
     own = max(2 * padded, (strip + 2 * TAPS) * (grid + 3 * TAPS + 2) + grid, 5 * grid + 16 * size) + 4
-    lines = angles * (padded + 1) + grid * (size + 1) + threads * own
+    lines = angles * (padded + 1) + grid * (size + 16) + threads * own
     return lines * line + 3 * page + 16 * (padded + grid) + 40 * angles
 
 
