@@ -258,6 +258,8 @@ def _order(source: Source, data: h5py.Dataset) -> tuple[int, int, int]:
 
 
 def _scale_name(data: h5py.Dataset, axis: int) -> str | None:
+    if "DIMENSION_LIST" not in data.attrs:
+        return None
     try:
         scales = data.dims[axis].keys() or [
             str(one.name).rsplit("/", 1)[-1] for one in data.dims[axis].values()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, TomariumError, UnitError
+from tomarium.formats.hdf5_heaps import check_heaps
 from tomarium.model import Value
 
 Node: TypeAlias = h5py.Group | h5py.Dataset
@@ -36,6 +37,8 @@ NO_UNIT: Final = frozenset({"", "undefined", "none", "text", "unknown", "n/a", "
 NO_VALUE: Final = "Error: Unknown Attribute"
 _MOST_HOPS: Final = 32
 _LONGEST_TEXT: Final = 1 << 20
+_MOST_NUMBERS: Final = 1 << 24
+_MOST_IN_ATTRIBUTE: Final = 1 << 12
 
 
 def is_hdf5(path: Path) -> bool:
@@ -174,6 +177,7 @@ class Source:
         if place is None:
             return None
         if place not in self.opened:
+            check_heaps(place)
             self.opened[place] = self.stack.enter_context(h5py.File(place, "r", locking=False))
         return self.opened[place]
 
@@ -259,6 +263,11 @@ class Source:
         node = self.find(path, start)
         if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iufb" or node.size is None:
             return None
+        if node.size > _MOST_NUMBERS:
+            raise FormatError(
+                f"{self.path}: {node.name} claims {node.size} numbers, which is no list of angles or keys; "
+                f"the file is damaged, so copy it again from its origin"
+            )
         if node.is_virtual and any(not self._is_there(node, item) for item in node.virtual_sources()):
             return None
         return np.asarray(node[()], dtype=np.float64).ravel()
@@ -360,6 +369,7 @@ def reading(path: Path) -> Iterator[Source]:
         The file is no HDF5, is damaged, or is still being written.
     """
     with guarded(path), ExitStack() as stack:
+        check_heaps(path)
         file = stack.enter_context(h5py.File(path, "r", locking=False))
         yield Source(path, file, stack)
 
@@ -400,12 +410,35 @@ def attribute(node: Node, name: str) -> str | None:
     str or None
         None where it is absent; "" where it is empty.
     """
-    if name not in node.attrs:
+    value = raw_attribute(node, name)
+    if value is None:
         return None
-    value = node.attrs[name]
     if np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
         return f"{np.ravel(value)[0]:g}"
     return as_text(value) or ""
+
+
+def raw_attribute(node: Node, name: str) -> Any:
+    """Read an attribute as h5py returns it, unless it is of a type or a size that none has here.
+
+    Parameters
+    ----------
+    node : h5py.Group or h5py.Dataset
+        Its owner.
+    name : str
+        Its name.
+
+    Returns
+    -------
+    object or None
+        None where it is absent, no number or text, or too large: damaged bytes can claim any length.
+    """
+    if name not in node.attrs:
+        return None
+    held = node.attrs.get_id(name)
+    if math.prod(held.shape or ()) > _MOST_IN_ATTRIBUTE or not _is_plain(held.dtype):
+        return None
+    return node.attrs[name]
 
 
 def as_text(value: Any) -> str | None:
@@ -446,7 +479,15 @@ def _split(path: str) -> list[str]:
 
 
 def _is_small(dataset: h5py.Dataset) -> bool:
-    return dataset.size is not None and dataset.size * max(dataset.dtype.itemsize, 1) <= _LONGEST_TEXT
+    size = dataset.size
+    fits = size is not None and size * max(dataset.dtype.itemsize, 1) <= _LONGEST_TEXT
+    return fits and _is_plain(dataset.dtype)
+
+
+def _is_plain(dtype: np.dtype[Any]) -> bool:
+    # HDF5 2.0.0 crashes on a variable-length type whose damaged kind is neither a text nor a sequence; of
+    # these only texts are read here.
+    return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
 
 
 def _number(value: Any) -> float | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.angles import in_degrees
 from tomarium.formats.format import Format, Match
-from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5 import Source, attribute, is_hdf5, raw_attribute, reading
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.nxtomo_writer import write
 from tomarium.formats.stacks import AbsentFrames
@@ -439,9 +439,9 @@ def _is_turned(source: Source, place: Place, vector: tuple[float, float, float])
         node = source.find(name, group)
         if not isinstance(node, h5py.Dataset) or attribute(node, "transformation_type") != "rotation":
             continue
-        about = np.ravel(node.attrs.get("vector", np.zeros(3)))
+        about = np.ravel(raw_attribute(node, "vector"))
         turn = source.quantity(name, "deg", "deg", group)
-        if turn is not None and abs(abs(turn.value) - 180) < 1 and np.allclose(np.abs(about), vector):
+        if turn is not None and abs(abs(turn.value) - 180) < 1 and np.array_equal(np.abs(about), vector):
             return True
     return False
 
