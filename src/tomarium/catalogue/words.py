@@ -45,7 +45,8 @@ def fold(text: str) -> tuple[str, ...]:
     tuple of str
         "Énamel_No. 3" gives ("enamel", "no", "3").
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Both ways around (Unicode 16, D146), for a decomposition may bring capitals and a casefold accents.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return tuple(WORD.findall(bare.translate(STROKES)))
 

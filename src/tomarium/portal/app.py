@@ -17,6 +17,7 @@ from tomarium.portal.desk import AtDesk
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
+from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
 from tomarium.registry import collect
 
@@ -52,12 +53,11 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAP
     )
     app.state.catalogue = catalogue
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: page.path):
-        _add(app, page.twin, _machine(page), f"{page.name}.json", JSONResponse)
+        give(app, page.twin, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
     # Longer addresses first, so that one with a free end does not take what is another's.
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
-        _add(app, page.path, _people(page), page.name, HTMLResponse)
-    app.include_router(files.router)
-    _answer_head(app)
+        give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
+    files.give_all(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
     return app
@@ -81,16 +81,3 @@ def _machine(page: Page) -> Callable[..., Response]:
 
     tell.__doc__ = page.content.__doc__
     return tell
-
-
-def _add(app: FastAPI, path: str, endpoint: Callable[..., Response], name: str, kind: type[Response]) -> None:
-    summary = (endpoint.__doc__ or "").strip().split("\n")[0]
-    app.add_api_route(path, endpoint, name=name, summary=summary, response_class=kind, operation_id=name)
-
-
-def _answer_head(app: FastAPI) -> None:
-    """Let every address that gives something also answer HEAD (RFC 9110, section 9.3.2)."""
-    for route in app.routes:
-        methods = getattr(route, "methods", None)
-        if methods and "GET" in methods:
-            methods.add("HEAD")

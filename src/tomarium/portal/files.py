@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from tomarium.model import Record
 from tomarium.portal.desk import AtDesk
+from tomarium.portal.routes import give
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.standards.standard import Standard
@@ -20,10 +21,30 @@ from tomarium.viewers.viewer import Viewer
 # What a browser may show at its own address; all else is saved, for a record may hold anything.
 SHOWN: Final = {"image/png", "image/jpeg", "image/webp", "application/json", "application/ld+json"}
 TEXTS: Final = {"application/yaml", "text/plain"}
+
+
 LOCKED: Final = "default-src 'none'; sandbox"
 FOREVER: Final = "private, max-age=31536000, immutable"
 
-router = APIRouter()
+
+class Picture(Response):
+    """A PNG."""
+
+    media_type = "image/png"
+
+
+def give_all(app: FastAPI) -> None:
+    """Let an application give all of these.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    give(app, "/records/{id}/files/{path:path}", read_file, name="file", kind=FileResponse)
+    give(app, "/records/{id}/pictures/{viewer}/{name}", draw_picture, name="picture", kind=Picture)
+    give(app, "/records/{id}/metadata/{standard}", export_metadata, name="metadata", kind=Response)
+    give(app, "/assets/{name}", read_asset, name="asset", kind=Response, told=False)
 
 
 def find_file(record: Record, folder: Path, path: str) -> Path | None:
@@ -60,9 +81,6 @@ def find_file(record: Record, folder: Path, path: str) -> Path | None:
         return None
 
 
-@router.get(
-    "/records/{id}/files/{path:path}", name="file", summary="A file of a record", response_class=FileResponse
-)
 def read_file(desk: AtDesk, request: Request, id: str, path: str) -> Response:
     """Give a file of a record, or ranges of it (RFC 9110, section 14).
 
@@ -70,7 +88,7 @@ def read_file(desk: AtDesk, request: Request, id: str, path: str) -> Response:
     """
     record, folder = desk.record(id)
     found = find_file(record, folder, path)
-    if found is None or not found.is_file():
+    if found is None or not found.is_file() or path.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
     state = found.stat()
     entry = next((entry for entry in record.files if entry.path == path), None)
@@ -87,13 +105,6 @@ def read_file(desk: AtDesk, request: Request, id: str, path: str) -> Response:
     return FileResponse(found, headers=headers, media_type=media_type, stat_result=state)
 
 
-@router.get(
-    "/records/{id}/pictures/{viewer}/{name}",
-    name="picture",
-    summary="A picture that a viewer draws",
-    response_class=Response,
-    responses={200: {"content": {"image/png": {}}}},
-)
 def draw_picture(desk: AtDesk, request: Request, id: str, viewer: str, name: str) -> Response:
     """Draw a picture, such as the slice `z-120.png` of the viewer `slices`, in the greys `low` to `high`."""
     record, folder = desk.record(id)
@@ -103,15 +114,9 @@ def draw_picture(desk: AtDesk, request: Request, id: str, viewer: str, name: str
     content = known.picture(record, folder, name, dict(request.query_params))
     # An address with the volume's checksum in it ("v") will always give this very picture.
     caching = FOREVER if request.query_params.get("v") else "private, no-cache"
-    return Response(content, media_type="image/png", headers={"Cache-Control": caching})
+    return Picture(content, headers={"Cache-Control": caching})
 
 
-@router.get(
-    "/records/{id}/metadata/{standard}",
-    name="metadata",
-    summary="A record's metadata in a standard",
-    response_class=Response,
-)
 def export_metadata(desk: AtDesk, id: str, standard: str) -> Response:
     """Write the metadata of a record in a standard, such as `ro-crate`."""
     record, _ = desk.record(id)
@@ -125,7 +130,6 @@ def export_metadata(desk: AtDesk, id: str, standard: str) -> Response:
     return Response(known.export(record), media_type=known.media_type, headers=headers)
 
 
-@router.get("/assets/{name}", name="asset", include_in_schema=False)
 def read_asset(name: str) -> Response:
     """Give a script of a viewer."""
     scripts = {

@@ -51,10 +51,12 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise InputError(f"cannot listen at port {port}; give one from 1 to 65535, or 0 for any free one")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as problem:
+    except OSError as problem:
         raise InputError(
             f"cannot listen at {host}, port {port} ({problem}); give another port, or 0 for any free one"
         ) from problem

@@ -46,13 +46,14 @@ def robust_window(values: NDArray[Any]) -> tuple[float, float]:
     y = (np.arange(rows) - (rows - 1) / 2) / (rows / 2)
     x = (np.arange(columns) - (columns - 1) / 2) / (columns / 2)
     inside = values[..., y[:, None] ** 2 + x**2 <= 1.0].ravel()
-    inside = inside[np.isfinite(inside)]
+    inside = inside[np.isfinite(inside)] if values.dtype.kind == "f" else inside.astype(np.float64)
     if inside.size == 0:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(inside, PERCENTILES))
     if high <= low:
         low, high = float(inside.min()), float(inside.max())
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    margin = max(0.5, 1e-6 * abs(low))
+    return (low, high) if high > low else (low - margin, low + margin)
 
 
 def png(

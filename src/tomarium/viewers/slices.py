@@ -20,8 +20,8 @@ PIXELS: Final = 1024
 THUMBNAIL_PIXELS: Final = 512
 WORDS: Final[dict[Plane, str]] = {
     "z": "across the rotation axis",
-    "y": "along the axis, seen from the front",
-    "x": "along the axis, seen from the side",
+    "y": "seen from the front",
+    "x": "seen from the side",
 }
 NAME = re.compile(r"([zyx])-(\d{1,9})\.png", re.ASCII)
 

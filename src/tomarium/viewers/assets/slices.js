@@ -45,6 +45,13 @@ for (const form of document.querySelectorAll("form.slices")) {
     const address = new URL(location.href);
     for (const [plane, figure] of figures) address.searchParams.set(plane, figure.querySelector("input").value);
     history.replaceState(null, "", address);
+    // Other links of this page keep what is shown now.
+    for (const link of document.querySelectorAll("a[href*='?']:not(.step)")) {
+      if (link.pathname !== location.pathname) continue;
+      const target = new URL(link.href);
+      for (const plane of figures.keys()) target.searchParams.set(plane, address.searchParams.get(plane));
+      link.href = target;
+    }
   };
 
   for (const [plane, figure] of figures) {

@@ -1,0 +1,160 @@
+"""What contract suites share: a filed record, a catalogue of some, a strict reader of HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tomarium.catalogue import Catalogue, file_record, ingest, open_catalogue
+from tomarium.model import Record, Value
+
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+HOSTILE = "Zahn <script>alert('1')</script> \"&amp;' {{ 7*7 }}"
+PARAMETERS = {
+    "sample_name": Value(HOSTILE, "user", "typed <b>by</b> hand"),
+    "pixel_m": Value(0.65e-6, "read", "tooth.h5:/measurement/instrument/detector"),
+    "energy_kev": Value(20.0, "read", "tooth.h5"),
+    "axis_column": Value(295.84, "derived", "correlation of 0° and 180°"),
+    "delta_beta": Value(100.0, "default", "the step's default"),
+    "angles_deg": Value([0.0, 0.5, 1.0, 1.5, 2.0], "read", "tooth.h5:/exchange/theta"),
+    "operator_note": Value(None, "user", ""),
+}
+
+
+@dataclass
+class Html(HTMLParser):
+    """A strict reader: what a page says, what it points to, and what is wrong with it."""
+
+    problems: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    points: list[str] = field(default_factory=list)
+    headings: list[int] = field(default_factory=list)
+    labelled: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        known = dict(attributes)
+        if len(known) != len(attributes):
+            self.problems.append(f"<{tag}> says an attribute twice: {attributes}")
+        if "style" in known or any(name.startswith("on") for name in known):
+            self.problems.append(f"<{tag}> has a style or a script of its own: {known}")
+        if tag == "style" or (tag == "script" and not known.get("src")):
+            self.problems.append(f"<{tag}> inside the page")
+        if tag == "img" and "alt" not in known:
+            self.problems.append(f"an image without alt: {known}")
+        if tag == "a" and "a" in self.open:
+            self.problems.append("a link in a link")
+        named = known.get("aria-label") or known.get("id") in self.labelled or "label" in self.open
+        if tag == "input" and known.get("type") != "hidden" and not named:
+            self.problems.append(f"a field without a label: {known}")
+        if tag in {"h1", "h2", "h3", "h4"}:
+            self.headings.append(int(tag[1]))
+        if known.get("id"):
+            self.ids.append(str(known["id"]))
+        if tag == "label" and known.get("for"):
+            self.labelled.add(str(known["for"]))
+        self.points += [str(known[key]) for key in ("for", "aria-labelledby") if known.get(key)]
+        self.links += [str(known[key]) for key in ("href", "action") if known.get(key)]
+        self.sources += [str(known[key]) for key in ("src", "data-pattern") if known.get(key)]
+        self.words += [str(known[key]) for key in ("value", "alt", "content") if known.get(key)]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.problems.append(f"<{tag}/> is not closed in HTML")
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open[-1] != tag:
+            self.problems.append(f"</{tag}> closes {self.open[-3:]}")
+        else:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All words for people, with single spaces."""
+        return " ".join(" ".join(self.words).split())
+
+    def judge(self) -> list[str]:
+        """All that is wrong."""
+        if self.open:
+            self.problems.append(f"never closed: {self.open}")
+        if len(set(self.ids)) != len(self.ids):
+            self.problems.append(f"an id twice: {sorted(self.ids)}")
+        self.problems += [f"{point} points to nothing" for point in self.points if point not in self.ids]
+        jumps = zip(self.headings, self.headings[1:], strict=False)
+        self.problems += [
+            f"h{before} is followed by h{after}" for before, after in jumps if after > before + 1
+        ]
+        return self.problems
+
+
+@pytest.fixture(scope="session")
+def read_html() -> Callable[[str], Html]:
+    """Read HTML strictly; the answer's `judge()` must be empty."""
+
+    def read(text: str) -> Html:
+        reader = Html()
+        reader.feed(text)
+        reader.close()
+        return reader
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def records(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_volume: Callable[..., Path],
+) -> dict[str, tuple[Record, Path]]:
+    """File three records: a full one with hostile names, one without a voxel size, one with nothing said."""
+    home = tmp_path_factory.mktemp("records")
+    filed = {}
+    for name, voxel_um in (("full", 0.65), ("uncalibrated", None), ("bare", 20.0)):
+        folder = home / name
+        make_volume(folder / "volume.ome.zarr", size=32, voxel_um=voxel_um)
+        if name != "bare":
+            (folder / "protocol.yaml").write_text("steps:\n  - fbp: {filter: ramp}  # <script>\n")
+            (folder / "provenance.json").write_text(
+                '{"versions": {"tomarium": "0.1.0"}, "source": {"path": "<b>tooth.h5"},'
+                ' "timings": {"read_s": 1.5}, "angles": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],'
+                ' "plan": {"stages": [{"steps": ["fbp"]}, {"steps": []}], "empty": null, "fits": true}}'
+            )
+        record = file_record(
+            folder,
+            title=HOSTILE if name == "full" else name,
+            id=name,
+            description="A tooth & <i>its</i> roots." if name == "full" else "",
+            creators=("Ada <Lovelace>", "Wilhelm Röntgen") if name == "full" else (),
+            keywords=('"quoted" words', "enamel") if name == "full" else (),
+            licence="CC-BY-4.0" if name == "full" else "",
+            parameters=PARAMETERS if name == "full" else {},
+            volume={"unit": "1/cm"} if name == "full" else None,
+        )
+        filed[name] = (record, folder)
+    return filed
+
+
+@pytest.fixture(scope="session")
+def catalogue(
+    tmp_path_factory: pytest.TempPathFactory, records: dict[str, tuple[Record, Path]]
+) -> Iterator[Catalogue]:
+    """Open a catalogue of the three records."""
+    with open_catalogue(tmp_path_factory.mktemp("catalogue") / "catalogue.sqlite") as catalogue:
+        for _, folder in records.values():
+            ingest(catalogue, folder)
+        yield catalogue

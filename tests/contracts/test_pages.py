@@ -1,0 +1,112 @@
+"""Every page: sound HTML, links that lead somewhere, JSON with the same facts, and no other host."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tomarium.catalogue import Catalogue
+from tomarium.portal.app import create_app
+from tomarium.portal.page import Page
+from tomarium.registry import collect
+
+PAGES = collect("portal.pages", Page)
+HOME = "http://testserver"
+# Where each page is looked at; a page that is not here is looked at without parameters.
+EXAMPLES = {
+    "record": [
+        "/records/full",
+        "/records/uncalibrated",
+        "/records/bare",
+        "/records/full?z=3&y=1&histogram=linear&low=0.1&high=1.5",
+    ],
+    "records": ["/records", "/records?q=enamel", "/records?q=%22%3Cscript%3E", "/records?limit=1&offset=1"],
+    "folder": ["/records/full/folders/volume.ome.zarr", "/records/full/folders/volume.ome.zarr/0/c"],
+}
+ADDRESSES = [address for name, page in PAGES.items() for address in EXAMPLES.get(name, [page.path])]
+every_address = pytest.mark.parametrize("address", ADDRESSES)
+
+
+@pytest.fixture(scope="module")
+def client(catalogue: Catalogue) -> Iterator[TestClient]:
+    with TestClient(create_app(catalogue), base_url=HOME) as client:
+        yield client
+
+
+def test_every_page_with_parameters_has_an_example() -> None:
+    assert {name for name, page in PAGES.items() if "{" in page.path} <= EXAMPLES.keys()
+
+
+@every_address
+def test_html_is_sound(client: TestClient, address: str, read_html: Callable[[str], Any]) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    html = read_html(answer.text)
+    assert html.judge() == []
+    assert html.headings[0] == 1
+    assert html.headings.count(1) == 1
+    assert answer.text.startswith("<!doctype html>")
+    for landmark in ("<header", "<main id=", "<footer", 'href="#main"', '<html lang="en">', "<nav"):
+        assert landmark in answer.text
+
+
+@every_address
+def test_nothing_is_asked_of_another_host(
+    client: TestClient, address: str, read_html: Callable[[str], Any]
+) -> None:
+    answer = client.get(address)
+    html = read_html(answer.text)
+    for link in html.links + html.sources:
+        assert urljoin(HOME + address, link).startswith(HOME), link
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy[0] == "default-src 'self'"
+    assert not any("unsafe" in part or "http" in part for part in policy)
+
+
+@every_address
+def test_links_lead_somewhere(client: TestClient, address: str, read_html: Callable[[str], Any]) -> None:
+    html = read_html(client.get(address).text)
+    for link in dict.fromkeys(html.links + html.sources):
+        parts = urlsplit(urljoin(HOME + address, link.replace("INDEX", "0")))
+        answer = client.get(parts._replace(fragment="").geturl(), follow_redirects=False)
+        assert answer.status_code == 200, link
+        if parts.fragment:
+            assert parts.fragment in read_html(answer.text).ids, link
+
+
+@every_address
+def test_json_has_the_same_facts(client: TestClient, address: str, read_html: Callable[[str], Any]) -> None:
+    page = client.get(address)
+    twin = page.headers["link"].split(">")[0].removeprefix("<")
+    assert twin in read_html(page.text).links
+    facts = client.get(twin).json()
+    assert client.get(address, headers={"Accept": "application/json"}).json() == facts
+    shown = "".join(read_html(page.text).text.split())  # marks and line ends do not matter
+    for text in texts_for_people(facts):
+        assert "".join(text.split()) in shown, text
+
+
+def texts_for_people(facts: Any, name: str = "") -> Iterator[str]:
+    """Find what a page must say: titles, names, labels, values with their units, paths, checksums."""
+    said = {
+        "title", "description", "snippet", "licence", "label", "shown", "source", "path", "sha256",
+        "creators", "keywords", "summary", "name", "protocol", "message", "version",
+    }  # fmt: skip
+    if isinstance(facts, dict):
+        for key, value in facts.items():
+            if key not in ("parameters", "provenance") or isinstance(value, list):
+                yield from texts_for_people(value, key)
+    elif isinstance(facts, list):
+        for value in facts:
+            yield from texts_for_people(value, name)
+    elif isinstance(facts, str) and name in said and facts:
+        yield facts
+
+
+@every_address
+def test_answers_head(client: TestClient, address: str) -> None:
+    assert client.head(address).status_code == 200
+    assert client.head(address).content == b""

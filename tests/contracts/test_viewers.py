@@ -1,0 +1,113 @@
+"""Every viewer: sound HTML that works without scripts, facts for machines, no crash on odd wishes."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tomarium.errors import ParameterError
+from tomarium.model import Record
+from tomarium.registry import collect
+from tomarium.viewers.viewer import View, Viewer
+
+VIEWERS = collect("viewers", Viewer)
+every_viewer = pytest.mark.parametrize("viewer", VIEWERS.values(), ids=VIEWERS)
+every_record = pytest.mark.parametrize("name", ["full", "uncalibrated", "bare"])
+
+
+def view_of(folder: Path, choices: Mapping[str, str] | None = None) -> View:
+    chosen = dict(choices or {})
+
+    def page(changes: Mapping[str, str | None]) -> str:
+        return "/page?" + urlencode({key: text for key, text in {**chosen, **changes}.items() if text})
+
+    return View(
+        folder=folder,
+        choices=chosen,
+        page=page,
+        file=lambda path: f"/files/{path}",
+        picture=lambda name, query: f"/pictures/{name}?{urlencode(query)}",
+        origin="http://127.0.0.1:8000",
+    )
+
+
+@every_viewer
+@every_record
+def test_html_is_sound_and_needs_no_script(
+    viewer: Viewer, name: str, records: dict[str, tuple[Record, Path]], read_html: Callable[[str], Any]
+) -> None:
+    record, folder = records[name]
+    if not viewer.suits(record):
+        pytest.skip(f"{viewer.name} does not suit {name}")
+    piece = viewer.render(record, view_of(folder))
+    html = read_html(str(piece.html))
+    assert html.judge() == []
+    assert html.headings == [] or min(html.headings) >= 3
+    assert html.text
+    assert "<script" not in piece.html
+    # What a script would do, a link, a form or text does too.
+    assert piece.html.count("<button") == piece.html.count('<button class="slice-show" type="submit"') + (
+        piece.html.count('<button type="submit"')
+    )
+
+
+@every_viewer
+@every_record
+def test_data_are_json(viewer: Viewer, name: str, records: dict[str, tuple[Record, Path]]) -> None:
+    record, folder = records[name]
+    if not viewer.suits(record):
+        pytest.skip(f"{viewer.name} does not suit {name}")
+    data = viewer.render(record, view_of(folder)).data
+    assert data
+    assert json.loads(json.dumps(data, allow_nan=False)) is not None
+
+
+@every_viewer
+def test_suits_no_record_that_has_nothing(viewer: Viewer, records: dict[str, tuple[Record, Path]]) -> None:
+    record = replace(records["bare"][0], parameters={}, volume={}, provenance={}, files=())
+    assert viewer.suits(record) is False
+
+
+@every_viewer
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    choices=st.dictionaries(
+        st.sampled_from(["z", "y", "x", "low", "high", "histogram", "other"]),
+        st.text(max_size=8) | st.integers(-3, 99).map(str) | st.floats().map(str),
+    )
+)
+def test_any_wish_is_shown_or_refused(
+    viewer: Viewer,
+    records: dict[str, tuple[Record, Path]],
+    read_html: Callable[[str], Any],
+    choices: dict[str, str],
+) -> None:
+    record, folder = records["full"]
+    try:
+        piece = viewer.render(record, view_of(folder, choices))
+    except ParameterError:
+        return
+    assert read_html(str(piece.html)).judge() == []
+
+
+@every_viewer
+@every_record
+def test_pictures_are_png(viewer: Viewer, name: str, records: dict[str, tuple[Record, Path]]) -> None:
+    record, folder = records[name]
+    drawn = dict(viewer.previews(record, folder)) if viewer.previews and viewer.suits(record) else {}
+    if viewer.picture:
+        with pytest.raises(ParameterError):
+            viewer.picture(record, folder, "../../etc/passwd", {})
+    for content in drawn.values():
+        assert content.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+@every_viewer
+def test_script_is_a_file(viewer: Viewer) -> None:
+    assert viewer.script is None or viewer.script.is_file()

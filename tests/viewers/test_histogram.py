@@ -1,0 +1,38 @@
+"""The histogram's outline and its axis."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tomarium.viewers.histogram import _outline, _ticks
+
+
+@given(
+    st.lists(st.integers(0, 10**9), min_size=1, max_size=600).filter(any), st.sampled_from(["linear", "log"])
+)
+def test_outline_stays_in_its_square_and_touches_the_top(counts: list[int], scale: str) -> None:
+    path = _outline(counts, scale)
+    heights = [float(number) for number in re.findall(r"V([\d.]+)", path)]
+    places = [float(number) for number in re.findall(r"H([\d.]+)", path)]
+    assert min(heights) == 0
+    assert max(heights) <= 1
+    assert places == sorted(places)
+    assert places[-1] == 1
+    assert len(places) <= 256
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+def test_ticks_are_a_few_in_range_and_distinct(low: float, width: float) -> None:
+    ticks = _ticks(low, low + width)
+    values = [value for value, _ in ticks]
+    assert 3 <= len(ticks) <= 9
+    slack = 1e-6 * width
+    assert all(low - slack <= value <= low + width + slack for value in values)
+    if width > 1e-2 * abs(low):
+        assert len({text for _, text in ticks}) == len(ticks)
+
+
+def test_ticks_read_well() -> None:
+    assert [text for _, text in _ticks(-0.24, 2.46)] == ["0.0", "0.5", "1.0", "1.5", "2.0"]
+    assert [text for _, text in _ticks(0, 255)] == ["0", "50", "100", "150", "200", "250"]
