@@ -94,6 +94,8 @@ def _advice(problem: str) -> str:
     short = re.sub(r"^\[Errno \d+\] ", "", problem).strip("'\"")
     if "already open for write" in short:
         return f"is still being written ({short}); open it once its writer has closed it"
+    if "locking flag values don't match" in short:
+        return f"is open elsewhere in this program, with locks ({short}); close it there"
     if "truncated file" in short:
         return f"is truncated ({short}); copy it again, or let its writer finish"
     return f"cannot be read as HDF5 ({short}); the file is damaged, so copy it again from its origin"

@@ -7,6 +7,7 @@ volume is written slab by slab is in `ome_zarr_writer`.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,22 +36,39 @@ class ZarrArray:
     ----------
     path : Path
         Folder of the array.
+    complete : bool
+        Whether every shard must be there: Zarr reads an absent one as zeros; tomarium writes all of them.
     """
 
     path: Path
+    complete: bool = False
 
     @cached_property
     def _array(self) -> Any:
         import zarr
 
         try:
-            return zarr.open_array(store=self.path, mode="r")
+            array = zarr.open_array(store=self.path, mode="r")
         except (
             Exception
         ) as problem:  # zarr raises what parsing runs into: KeyError, ValueError, JSONDecodeError …
             raise FormatError(
                 f"{self.path}: cannot be read as a Zarr array ({problem}); copy it again"
             ) from problem
+
+        if self.complete:
+            self._refuse_gaps(array.shape, array.shards or array.chunks)
+        return array
+
+    def _refuse_gaps(self, shape: tuple[int, ...], shards: tuple[int, ...]) -> None:
+        count = math.prod(-(-length // shard) for length, shard in zip(shape, shards, strict=True))
+        files = (file for file in (self.path / "c").rglob("*") if file.name.isdigit() and file.is_file())
+        whole = sum(file.stat().st_size > 0 for file in files)
+        if whole != count:
+            raise FormatError(
+                f"{self.path}: holds {whole} of {count} shards; copy the volume again from its origin, or "
+                f"reconstruct it again"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -159,7 +177,9 @@ def read(path: Path, match: Match) -> Image:
     attributes = _attributes(path) or {}
     try:
         multiscale = attributes.get("ome", attributes)["multiscales"][0]
-        levels = tuple(ZarrArray(_inside(path, str(one["path"]))) for one in multiscale["datasets"])
+        ours = attributes.get("tomarium")
+        complete = isinstance(ours, Mapping)
+        levels = tuple(ZarrArray(_inside(path, str(one["path"])), complete) for one in multiscale["datasets"])
         axes = _axes(multiscale["axes"], multiscale["datasets"][0].get("coordinateTransformations", []))
         shapes = [level.shape for level in levels]
         name = str(multiscale.get("name") or path.name)
@@ -171,12 +191,11 @@ def read(path: Path, match: Match) -> Image:
         raise FormatError(
             f"{path}: has {len(axes)} axes in its metadata and arrays of shape {shapes[0]}; copy it again"
         )
-    ours = attributes.get("tomarium")
-    ours = dict(ours) if isinstance(ours, Mapping) else {}
-    unit = str(ours.pop("unit", ""))
+    kept = dict(ours) if isinstance(ours, Mapping) else {}
+    unit = str(kept.pop("unit", ""))
     if [axis.name for axis in axes] == ["z", "y", "x"]:
-        return Volume(levels[0], axes, unit, name, path, ours, levels=levels)
-    return Image(levels[0], axes, unit, name, path, ours)
+        return Volume(levels[0], axes, unit, name, path, kept, levels=levels)
+    return Image(levels[0], axes, unit, name, path, kept)
 
 
 def _inside(path: Path, name: str) -> Path:

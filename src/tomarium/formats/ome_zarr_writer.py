@@ -425,7 +425,7 @@ def _height(slices: int, slab_rows: int) -> int:
 
 def _create_level(path: Path, plan: Plan, level: int) -> None:
     import zarr
-    from zarr.codecs import BloscCodec
+    from zarr.codecs import BloscCodec, Crc32cCodec
 
     shape = plan.level_shape(level)
     height = plan.slab_rows >> level
@@ -440,7 +440,8 @@ def _create_level(path: Path, plan: Plan, level: int) -> None:
         dtype=np.dtype(plan.dtype),
         chunks=chunks,
         shards=(height, *wide),
-        compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
+        # Blosc notices few flipped bits; the checksum makes a damaged chunk an error and not wrong numbers.
+        compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
         fill_value=0,
         dimension_names=("z", "y", "x"),
         # Every shard is written, also one of zeros, so that what is absent is known to be missing.

@@ -141,7 +141,9 @@ class TiffFrames:
             return whole[rows]
         count = rows.stop - rows.start
         start = (place.offset or 0) + rows.start * self.size[1] * place.dtype.itemsize
-        return np.fromfile(page.file, place.dtype, count * self.size[1], offset=start).reshape(count, -1)
+        return np.fromfile(page.file, place.dtype, count * self.size[1], offset=start).reshape(
+            count, self.size[1]
+        )
 
     def _check(self, page: Page, place: _Place) -> None:
         if place.shape != self.size or place.dtype.newbyteorder("=") != self.dtype:

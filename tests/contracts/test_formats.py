@@ -1,0 +1,298 @@
+"""What every format promises; a new one joins by existing."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+import tomarium as tm
+from tomarium.errors import FormatError, TomariumError
+from tomarium.formats import formats, recognise
+from tomarium.formats.memory import ArrayFrames
+from tomarium.model import Axis, FrameKind, Scan, Value, Volume
+from tomarium.model.scan import Reference
+
+FORMATS = formats()
+WRITERS = [name for name, form in FORMATS.items() if form.write is not None]
+
+
+def read_value(value: float) -> Value[float]:
+    return Value(value, "read", "the example")
+
+
+def example_scan() -> Scan:
+    """12 projections of 4 x 8 pixels, flats before, amid and after, darks before."""
+    rng = np.random.default_rng(7)
+
+    def frames(count: int) -> ArrayFrames:
+        return ArrayFrames(rng.integers(0, 60000, (count, 4, 8), np.uint16))
+
+    return Scan(
+        path=Path("example"),
+        name="example",
+        format="memory",
+        dialect="",
+        why="made here",
+        projections=frames(12),
+        angles_deg=Value(np.linspace(0, 165, 12), "read", "the example"),
+        flats=Reference(frames(4), np.array([-1.0, -1.0, 5.5, 12.0])),
+        darks=Reference(frames(3), np.array([-1.0, -1.0, -1.0])),
+        pixel_m=read_value(0.65e-6),
+        energy_kev=read_value(20.0),
+        distance_m=read_value(0.1),
+        axis_column=read_value(3.7),
+        metadata={"title": Value("a title", "read", ""), "sample_name": Value("a bone", "read", "")},
+    )
+
+
+def example_volume() -> Volume:
+    data = np.random.default_rng(8).normal(size=(10, 12, 14)).astype(np.float32)
+    axes = tuple(Axis(name, 0.65e-6, 0.0, "m") for name in "zyx")
+    return Volume(data, axes, "1/cm", "example")
+
+
+def write_tiff_folder(path: Path) -> None:
+    scan = example_scan()
+    path.mkdir()
+    for kind, stack in (("raw", scan.projections), ("flat", scan.flats.frames), ("dark", scan.darks.frames)):
+        for number, frame in enumerate(stack.read(slice(None), slice(None))):
+            tifffile.imwrite(path / f"{kind}_{number:05d}.tif", frame)
+    (path / "angles.txt").write_text("\n".join(map(str, scan.angles_deg.value)))
+
+
+def write_tiff_stack(path: Path) -> None:
+    tifffile.imwrite(
+        path, example_scan().projections.read(slice(None), slice(None)), photometric="minisblack"
+    )
+
+
+# One maker for each format; those that write make their own.
+MAKERS: dict[str, Callable[[Path], None]] = {
+    "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
+    "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
+    "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
+    "tiff": write_tiff_folder,
+}
+# Single files that are damaged byte by byte below.
+FILES: dict[str, Callable[[Path], None]] = {
+    "data-exchange": MAKERS["data-exchange"],
+    "nxtomo": MAKERS["nxtomo"],
+    "tiff": write_tiff_stack,
+}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> dict[str, Path]:
+    paths = {name: tmp_path / f"{name}{(FORMATS[name].suffixes or ('',))[0]}" for name in FORMATS}
+    for name, path in paths.items():
+        MAKERS[name](path)
+    return paths
+
+
+def same(one: Scan | Volume, other: Scan | Volume) -> None:
+    if isinstance(one, Volume):
+        assert isinstance(other, Volume)
+        np.testing.assert_array_equal(one[:], other[:])
+        assert (one.unit, one.voxel_m) == (other.unit, other.voxel_m)
+        return
+    assert isinstance(other, Scan)
+    everything = (slice(None), slice(None))
+    np.testing.assert_array_equal(one.projections.read(*everything), other.projections.read(*everything))
+    np.testing.assert_allclose(one.angles_deg.value, other.angles_deg.value, rtol=1e-12)
+    for a, b in ((one.flats, other.flats), (one.darks, other.darks)):
+        assert a is not None
+        assert b is not None
+        np.testing.assert_array_equal(a.frames.read(*everything), b.frames.read(*everything))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+class TestFormat:
+    def test_has_a_maker_here(self, name: str) -> None:
+        assert name in MAKERS, "give the new format a maker, so that all below is tested for it"
+
+    def test_describes_itself(self, name: str) -> None:
+        form = FORMATS[name]
+        assert name == form.name == name.lower()
+        assert form.title
+        assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in form.suffixes)
+
+    def test_is_recognised_first_and_says_why(self, name: str, made: dict[str, Path]) -> None:
+        form, match = recognise(made[name])[0]
+        assert form.name == name
+        assert 0 < match.score <= 1
+        assert match.why
+        assert match.dialect
+
+    def test_is_recognised_whatever_it_is_called(self, name: str, made: dict[str, Path]) -> None:
+        renamed = made[name].rename(made[name].with_name("scan.of.unknown.kind"))
+        assert recognise(renamed)[0][0].name == name
+
+    def test_refuses_other_formats(self, name: str, made: dict[str, Path]) -> None:
+        for other, path in made.items():
+            match = FORMATS[name].detect(path)
+            if other != name:
+                assert match is None or (match.score == 0 and match.why)
+                with pytest.raises(FormatError, match="tomarium can read"):
+                    tm.open(path, as_format=name)
+
+    def test_never_raises_for_what_is_no_scan(self, name: str, tmp_path: Path) -> None:
+        for content in (b"", b"\0", b"hello\n", b"\x89HDF\r\n\x1a\n", b"II*\0", b"II*\0\x08\0\0\0", b"{}"):
+            path = tmp_path / "thing"
+            path.write_bytes(content)
+            match = FORMATS[name].detect(path)
+            assert match is None or match.score == 0
+        assert FORMATS[name].detect(tmp_path / "absent") is None
+        (tmp_path / "empty").mkdir()
+        assert FORMATS[name].detect(tmp_path / "empty") is None
+
+    def test_reads_what_was_made(self, name: str, made: dict[str, Path]) -> None:
+        same(tm.open(made[name]), example_volume() if name == "ome-zarr" else example_scan())
+
+    def test_reads_any_part_as_the_whole_has_it(self, name: str, made: dict[str, Path]) -> None:
+        opened = tm.open(made[name])
+        if not isinstance(opened, Scan):
+            np.testing.assert_array_equal(opened[3:7, ::2, 5], opened[:][3:7, ::2, 5])
+            return
+        assert opened.flats is not None
+        for frames in (opened.projections, opened.flats.frames):
+            whole = frames.read(slice(None), slice(None))
+            assert whole.shape == frames.shape
+            assert whole.dtype == np.dtype(frames.dtype)
+            for some in (
+                slice(1, 3),
+                slice(None, None, 2),
+                np.array([2, 0]),
+                np.array([3, 3, 1]),
+                np.array([], int),
+            ):
+                for rows in (slice(1, 3), slice(0, 1), slice(2, 2), slice(None)):
+                    np.testing.assert_array_equal(frames.read(some, rows), whole[some][:, rows])
+            read, decoded = frames.cost(frames.shape[0], slice(None))
+            assert read > 0
+            assert decoded >= 0
+
+    def test_is_lazy(self, name: str, made: dict[str, Path]) -> None:
+        """Opening keeps no file open, and a file that has gone is missed only on reading."""
+        opened = tm.open(made[name])
+        if isinstance(opened, Scan):
+            made[name].rename(made[name].with_name("gone"))
+            with pytest.raises(FormatError):
+                opened.projections.read(slice(None), slice(None))
+
+
+@pytest.mark.parametrize("name", WRITERS)
+class TestWriter:
+    def test_round_trip_keeps_everything(self, name: str, made: dict[str, Path], tmp_path: Path) -> None:
+        first = tm.open(made[name])
+        FORMATS[name].write(tmp_path / "again", first)
+        second = tm.open(tmp_path / "again")
+        same(first, second)
+        if isinstance(first, Scan):
+            assert isinstance(second, Scan)
+            for value in ("pixel_m", "energy_kev", "distance_m", "axis_column"):
+                expected = getattr(example_scan(), value).value
+                assert getattr(second, value).value == pytest.approx(expected, rel=1e-12), value
+            assert second.warnings == second.repaired == second.missing == ()
+            assert second.counts[FrameKind.FLAT] == 4
+            assert second.flats is not None
+            assert second.darks is not None
+            assert second.flats.position.tolist() == [-1.0, -1.0, 5.5, 12.0]
+            assert second.darks.position.tolist() == [-1.0, -1.0, -1.0]
+            assert second.metadata["title"].value == "a title"
+            assert second.metadata["sample_name"].value == "a bone"
+
+    def test_leaves_nothing_beside_the_file(self, name: str, tmp_path: Path) -> None:
+        MAKERS[name](tmp_path / "only")
+        assert [path.name for path in tmp_path.iterdir()] == ["only"]
+
+
+# Damage is met in a process of its own, so that a crash or an endless loop there is one failure here.
+DAMAGE = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+import tomarium as tm
+from tomarium.errors import TomariumError
+from tomarium.model import Scan
+
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+path, whole, how = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes(), sys.argv[3]
+count, seed = map(int, sys.argv[4:])
+rng = np.random.default_rng(seed)
+opened = refused = 0
+for trial in range(count):
+    damaged = bytearray(whole)
+    if how == "cut":
+        del damaged[trial * len(whole) // count :]
+    else:
+        for place in rng.integers(0, len(whole), rng.integers(1, 12)):
+            damaged[place] = rng.integers(0, 256)
+    path.write_bytes(damaged)
+    try:
+        scan = tm.open(path)
+        assert isinstance(scan, Scan)
+        scan.projections.cost(2, slice(0, 2))
+        scan.projections.read(slice(0, 2), slice(0, 2))
+        opened += 1
+    except TomariumError as problem:
+        assert str(path) in str(problem) and len(str(problem)) > len(str(path)) + 20, problem
+        refused += 1
+print(opened, refused)
+"""
+
+
+@pytest.mark.parametrize("how", ["cut", "flip"])
+@pytest.mark.parametrize("name", FILES)
+def test_damage_is_always_refused_in_words(name: str, how: str, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    FILES[name](whole)
+    count = 120
+    seed = zlib.crc32(name.encode())
+    arguments = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        DAMAGE,
+        tmp_path / "damaged",
+        whole,
+        how,
+        str(count),
+        str(seed),
+    ]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    opened, refused = map(int, done.stdout.split())
+    assert opened + refused == count
+    assert refused > count // 10  # the damage was felt
+    if how == "cut" and name != "tiff":  # a stack cut between two pages is a shorter stack
+        assert opened == 0
+
+
+def test_damaged_zarr_is_refused_in_words(made: dict[str, Path]) -> None:
+    for file in sorted(made["ome-zarr"].rglob("*")):
+        if not file.is_file():
+            continue
+        whole = file.read_bytes()
+        for content in (b"", whole[: len(whole) // 2], bytes(reversed(whole))):
+            file.write_bytes(content)
+            if file.name == "zarr.json" or file.relative_to(made["ome-zarr"]).parts[0] == "0":
+                with pytest.raises(TomariumError, match=re.escape(str(made["ome-zarr"]))):
+                    tm.open(made["ome-zarr"])[:]
+        file.write_bytes(whole)
+    assert isinstance(tm.open(made["ome-zarr"]), Volume)
+
+
+def test_an_unknown_format_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(io.BytesIO(b"abc").getvalue())
+    with pytest.raises(TomariumError, match="no format 'dicom'; there are data-exchange, nxtomo"):
+        tm.open(tmp_path / "x", as_format="dicom")
