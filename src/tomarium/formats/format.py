@@ -17,16 +17,22 @@ class Match:
     Attributes
     ----------
     score : float
-        From 0 (no) to 1 (certain); the highest of all formats wins.
+        From 0 (no, and `why` says what is lacking) to 1 (certain); the highest of all formats wins.
     dialect : str
         Which spelling of the format it is.
     why : str
         The evidence, in words: "its root holds /exchange/data and /implements".
+    entry : str
+        Which scan of the file is meant, as the file calls it; "" where a file holds only one.
+    entries : tuple of str
+        Every scan the file holds.
     """
 
     score: float
     dialect: str
     why: str
+    entry: str = ""
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+"""Rotation angles as files give them: without units, for too many frames, or not at all."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import units
+from tomarium.errors import UnitError
+from tomarium.formats.hdf5 import NO_UNIT
+from tomarium.model import Value
+
+# A span this close to half a turn or a turn of radians is read as one.
+_TURN_TOLERANCE: Final = 0.02
+# The stage stands still where it moves by less than this part of its usual step.
+_STILL: Final = 0.01
+
+
+def default_angles(count: int) -> Value[NDArray[np.float64]]:
+    """Assume half a turn in equal steps, its end left out.
+
+    Parameters
+    ----------
+    count : int
+        Number of projections.
+
+    Returns
+    -------
+    Value of array of float64, shape (count,)
+        Degrees. The Data Exchange guide 0.9.1, 3.4, says "equally spaced between 0 and 180 degree" and not
+        whether 180 belongs to it; its own listings leave it out, and so does this.
+    """
+    return Value(
+        np.arange(count, dtype=np.float64) * (180.0 / max(1, count)),
+        "default",
+        f"assumed: {count} equal steps from 0° to 180°, 180° left out",
+    )
+
+
+def in_degrees(
+    angles: NDArray[np.float64], unit: str | None, place: str, *, guess: bool
+) -> tuple[Value[NDArray[np.float64]], str]:
+    """Turn angles into degrees.
+
+    Parameters
+    ----------
+    angles : array of float64, shape (n,)
+        As the file gives them.
+    unit : str or None
+        Unit as the file writes it; None or an empty one where it gives none.
+    place : str
+        Where they were read, for the message.
+    guess : bool
+        Whether angles without a unit may be radians; where False they are degrees.
+
+    Returns
+    -------
+    Value of array of float64, shape (n,)
+        Degrees.
+    str
+        What was mended, in words, or "".
+    """
+    known = unit if unit is not None and unit.lower() not in NO_UNIT else None
+    if known is not None:
+        try:
+            return Value(angles * units.factor(known, "deg"), "read", place), ""
+        except UnitError:
+            said = f"{place} has the unit {known!r}, which is none of an angle"
+    else:
+        said = f"{place} has no unit"
+    if guess and _look_like_radians(angles):
+        return Value(np.rad2deg(angles), "derived", place), f"{said}; its size says radians"
+    return Value(angles, "read", place), f"{said}; degrees were taken" if guess or known else ""
+
+
+def _look_like_radians(angles: NDArray[np.float64]) -> bool:
+    known = angles[np.isfinite(angles)]
+    if len(known) < 2 or not np.ptp(known):
+        return False
+    span = float(np.ptp(known)) * len(known) / (len(known) - 1)
+    near = any(abs(span / turn - 1) < _TURN_TOLERANCE for turn in (math.pi, 2 * math.pi))
+    return near or float(np.abs(known).max()) <= 2 * math.pi
+
+
+def without_references(angles: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], str]:
+    """Leave out angles that belong to reference frames taken while the stage stood still.
+
+    Parameters
+    ----------
+    angles : array of float64, shape (n,)
+        Angles of projections and of flats and darks taken before and after, degrees.
+    count : int
+        Number of projections.
+
+    Returns
+    -------
+    array of float64, shape (count,) or (n,)
+        The projections' angles; all n where the surplus is not just what was taken at rest.
+    str
+        What was left out, in words, or "".
+
+    Notes
+    -----
+    1. The usual step is the median of the steps that move.
+    2. Before the first of them and after the last one lie one projection each and the references.
+    3. If these references are exactly the surplus, drop them.
+    """
+    surplus = len(angles) - count
+    steps = np.abs(np.diff(angles))
+    if surplus <= 0 or not np.any(steps > 0):
+        return angles, ""
+    moving = np.flatnonzero(steps > _STILL * np.median(steps[steps > 0]))
+    before, after = int(moving[0]), len(steps) - 1 - int(moving[-1])
+    if before + after != surplus:
+        return angles, ""
+    return angles[before : before + count], (
+        f"{len(angles)} angles for {count} projections: the first {before} and the last {after}, where the "
+        f"rotation stands still, are those of the reference frames and were left out"
+    )

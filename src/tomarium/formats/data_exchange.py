@@ -1,0 +1,485 @@
+"""Data Exchange, the HDF5 layout of the Advanced Photon Source.
+
+Sources: "The Scientific Data Exchange Reference Guide" 0.9.1 (21 April 2013), cited below by table; the
+areaDetector layouts the APS beamlines use, which write no `implements`, add `theta` only after the scan and
+come in two spellings of `/process/acquisition`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.angles import default_angles, in_degrees
+from tomarium.formats.data_exchange_writer import write
+from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, numbered, reading
+from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
+from tomarium.formats.stacks import JoinedFrames
+from tomarium.model import FrameKind, Scan, Value
+from tomarium.model.scan import Reference
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One spelling of what an acquisition program writes.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    evidence : tuple of str
+        It is this dialect where all of these exist.
+    """
+
+    name: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Where one thing is written.
+
+    Attributes
+    ----------
+    name : str
+        Its name here.
+    paths : tuple of str
+        Where to look, best first, below the measurement group, or from the root with a leading "/".
+    misspelt : tuple of str
+        Spellings the guide's own listings disagree on; finding one is reported.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    misspelt: tuple[str, ...] = ()
+
+
+DIALECTS: Final = (
+    Dialect("0.9.1", ("implements",)),
+    Dialect("APS areaDetector, rotation_start", ("process/acquisition/rotation/rotation_start",)),
+    Dialect("APS areaDetector, start", ("process/acquisition/rotation/start",)),
+    Dialect("without implements", ()),
+)
+
+# (start, step, number of angles), 13-BM and 6-BM first, then 2-BM, 7-BM and 32-ID.
+ROTATION: Final = tuple(
+    tuple(f"/process/acquisition/rotation/{name}" for name in names)
+    for names in (("rotation_start", "rotation_step", "num_angles"), ("start", "step", "num_angles"))
+)
+FLAT_MODE: Final = tuple(f"/process/acquisition/flat_fields/{name}" for name in ("flat_field_mode", "mode"))
+DARK_MODE: Final = tuple(f"/process/acquisition/dark_fields/{name}" for name in ("dark_field_mode", "mode"))
+# image_type of /process/acquisition (dxfile 1.6): unlike NXtomo, 0 is white and 1 is a projection.
+PROJECTION_TYPE: Final = 1
+
+ENERGY: Final = ("instrument/monochromator/energy", "instrument/source/energy")
+# Table 12 calls source/energy the photon energy and its listing stores 7 GeV: above this it is the ring's.
+HIGHEST_PHOTON_KEV: Final = 1000.0
+# Pixel size at the sample, then of the detector's own pixels, which a magnification divides.
+PIXEL: Final = (
+    "instrument/detection_system/objective*/resolution",
+    "instrument/detector*/actual_pixel_size_x",
+    "instrument/detector*/actual_pixel_size",
+)
+DETECTOR_PIXEL: Final = (
+    "instrument/detector*/x_pixel_size",
+    "instrument/detector*/pixel_size_x",
+    "instrument/detector*/pixel_size",
+)
+MAGNIFICATION: Final = (
+    "instrument/detector*/objective*/magnification",
+    "instrument/detection_system/objective*/magnification",
+)
+DISTANCE: Final = (
+    "instrument/sample_motor_stack/detector_distance",
+    "instrument/sample_motor_stack/setup/detector_distance",
+    "instrument/sample/detector_distance",
+    "instrument/sample/setup/detector_distance",
+    "instrument/camera/setup/camera_distance",
+)
+TRANSLATION: Final = "instrument/detector*/geometry/translation/distances"
+AXIS: Final = "instrument/setup/rotation_axis_column"
+
+TEXTS: Final = (
+    Named("title", ("/exchange/title", "/exchange/name", "sample/experiment/title")),
+    Named("sample_name", ("sample/name",)),
+    Named("sample_description", ("sample/description", "sample/description_1")),
+    Named("sample_environment", ("sample/environment",), ("sample/enviroment",)),
+    Named("chemical_formula", ("sample/chemical_formula",)),
+    Named("experimenter_name", ("sample/experimenter*/name",)),
+    Named("experimenter_email", ("sample/experimenter*/email",), ("sample/experimenter*/e-mail",)),
+    Named("experimenter_affiliation",
+          ("sample/experimenter*/affiliation", "sample/experimenter*/institution")),
+    Named("proposal", ("sample/experiment/proposal",)),
+    Named("instrument", ("instrument/name",)),
+    Named("source", ("instrument/source/name",)),
+    Named("beamline", ("instrument/source/beamline",)),
+    Named("start_time", ("/process/acquisition/start_date", "instrument/source/datetime"),
+          ("instrument/source/date_time",)),
+    Named("detector_manufacturer", ("instrument/detector*/manufacturer",)),
+    Named("detector_model", ("instrument/detector*/model",)),
+)  # fmt: skip
+EXPOSURE: Final = ("instrument/detector*/exposure_time", "instrument/detector*/exposure_period")
+
+
+def detect(path: Path) -> Match | None:
+    """Look for /exchange/data.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where the file is no readable HDF5; a score of 0 says what is lacking.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            groups = numbered(source.file, "exchange")
+            if not groups:
+                return Match(0.0, "", "its root holds no group /exchange")
+            held = {group: source.find(f"/{group}/data") for group in groups}
+            entries = tuple(
+                group for group, node in held.items() if isinstance(node, h5py.Dataset) and node.ndim == 3
+            )
+            dialect = next(one for one in DIALECTS if all(source.find(f"/{p}") for p in one.evidence))
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if not entries:
+        return Match(0.0, "", f"its group /{groups[0]} holds no three-dimensional dataset `data`")
+    said = " and /implements" if dialect.name == "0.9.1" else ", but no /implements"
+    return Match(
+        1.0 if dialect.name == "0.9.1" else 0.9,
+        dialect.name,
+        f"its root holds /{entries[0]}/data{said}",
+        entry=entries[0],
+        entries=entries,
+    )
+
+
+def read(path: Path, match: Match) -> Scan:
+    """Read the header of a Data Exchange file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` names the exchange group.
+
+    Returns
+    -------
+    Scan
+        Frames are read when asked for.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or its flats or darks do not fit its projections.
+    """
+    with reading(path) as source:
+        exchange = source.find(f"/{match.entry}")
+        data = source.find(f"/{match.entry}/data")
+        if not isinstance(exchange, h5py.Group) or not isinstance(data, h5py.Dataset):
+            raise FormatError(
+                f"{path}: there is no /{match.entry}/data; "
+                f"choose one of {', '.join(match.entries) or '(the file holds no scan)'}"
+            )
+        order = _order(source, data)
+        projections = frames_of(source, data, order)
+        angles = _angles(source, exchange, data, order, projections.shape[0])
+        flats = _reference(
+            source, exchange, "data_white", "theta_white", FLAT_MODE, projections, angles.value
+        )
+        darks = _reference(source, exchange, "data_dark", "theta_dark", DARK_MODE, projections, angles.value)
+        if len(match.entries) > 1:
+            others = ", ".join(entry for entry in match.entries if entry != match.entry)
+            source.warnings.append(f"/{match.entry} was opened; the file also holds {others}")
+        measurement = _measurement(source, match.entry)
+        metadata = _metadata(source, measurement)
+        return Scan(
+            path=path,
+            name=path.stem,
+            format=FORMAT.name,
+            dialect=match.dialect,
+            why=match.why,
+            projections=projections,
+            angles_deg=angles,
+            flats=flats,
+            darks=darks,
+            pixel_m=_pixel(source, measurement),
+            energy_kev=_energy(source, measurement, metadata),
+            distance_m=_distance(source, measurement),
+            axis_column=_first(source, measurement, (AXIS,), "pixel", "pixel"),
+            counts={
+                FrameKind.PROJECTION: projections.shape[0],
+                FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
+                FrameKind.DARK: darks.frames.shape[0] if darks else 0,
+            },
+            metadata=metadata,
+            missing=tuple(source.missing),
+            repaired=tuple(source.repaired),
+            warnings=tuple(source.warnings),
+        )
+
+
+def _order(source: Source, data: h5py.Dataset) -> tuple[int, int, int]:
+    """Find frame, row and column among a dataset's axes: dimension scales first, then `axes` (guide 3.3)."""
+    scales = [_scale_name(data, axis) for axis in range(data.ndim)]
+    written = (attribute(data, "axes") or "").replace(",", ":").split(":")
+    names = scales if all(scales) else [name.strip() for name in written]
+    if all(scales) and len(written) == data.ndim and [n.strip() for n in written] != scales:
+        source.warnings.append(
+            f"{data.name}: its dimension scales say {':'.join(map(str, scales))}, its attribute axes "
+            f"{':'.join(written)}; the scales were followed"
+        )
+    if len(names) != 3:
+        return STACK
+    kinds = ["frame" if str(n).startswith(("theta", "angle")) else str(n) for n in names]
+    if sorted(kinds) == ["frame", "x", "y"]:
+        return kinds.index("frame"), kinds.index("y"), kinds.index("x")
+    if "z" in kinds:
+        raise FormatError(
+            f"{source.path}: {data.name} has the axes {':'.join(map(str, names))}: it is a reconstructed "
+            f"volume, not projections; choose the exchange group that holds theta:y:x"
+        )
+    source.warnings.append(f"{data.name}: its axes {':'.join(map(str, names))} were read as theta:y:x")
+    return STACK
+
+
+def _scale_name(data: h5py.Dataset, axis: int) -> str | None:
+    if "DIMENSION_LIST" not in data.attrs:
+        return None
+    try:
+        scales = data.dims[axis].keys() or [
+            str(one.name).rsplit("/", 1)[-1] for one in data.dims[axis].values()
+        ]
+    except (RuntimeError, KeyError, ValueError):  # a scale that was deleted leaves a reference to nothing
+        return None
+    return scales[0] if scales and scales[0] else None
+
+
+def _angles(
+    source: Source, exchange: h5py.Group, data: h5py.Dataset, order: tuple[int, int, int], count: int
+) -> Value[NDArray[np.float64]]:
+    name = _scale_name(data, order[0])
+    for path in ("theta", *([name] if name else [])):
+        angles = source.array(path, exchange)
+        if angles is not None:
+            node = source.find(path, exchange)
+            unit = attribute(node, "units") if node is not None else None
+            value, mended = in_degrees(
+                angles, unit, f"{source.path.name}:{exchange.name}/{path}", guess=False
+            )
+            if mended:
+                source.warnings.append(mended)
+            return value
+    for start_path, step_path, number_path in ROTATION:
+        start = source.quantity(start_path, "deg", "deg")
+        step = source.quantity(step_path, "deg", "deg")
+        if start is None or step is None:
+            continue
+        number = source.array(number_path)
+        if number is not None and len(number) and int(number[0]) != count:
+            source.warnings.append(
+                f"{number_path} says {int(number[0])} angles, but there are {count} projections"
+            )
+        place = f"{source.path.name}:{start_path} and {step_path}: there is no theta"
+        return Value(start.value + step.value * np.arange(count, dtype=np.float64), "derived", place)
+    angles, types = (source.array(f"/process/acquisition/{name}") for name in ("image_theta", "image_type"))
+    if angles is not None:
+        if types is not None and len(types) == len(angles):
+            angles = angles[types == PROJECTION_TYPE]
+        return Value(angles, "read", f"{source.path.name}:/process/acquisition/image_theta")
+    source.warnings.append("the file gives no angles: 0° to 180° in equal steps, 180° left out, were assumed")
+    return default_angles(count)
+
+
+def _reference(
+    source: Source,
+    exchange: h5py.Group,
+    name: str,
+    theta: str,
+    modes: tuple[str, ...],
+    projections: Hdf5Frames,
+    angles: NDArray[np.float64],
+) -> Reference | None:
+    """Gather data_white or data_dark, and their later spellings with _pre and _post."""
+    parts, positions = [], []
+    for suffix, place in (("_pre", -1.0), ("", None), ("_post", float(projections.shape[0]))):
+        node = source.find(f"{name}{suffix}", exchange)
+        if not isinstance(node, h5py.Dataset) or not node.size:
+            continue
+        order = _order(source, node) if node.ndim == 3 else STACK
+        frames = frames_of(source, node, order)
+        if frames.shape[1:] != projections.shape[1:] and node.ndim == 3:
+            frames = frames_of(source, node, projections.order)
+        if frames.shape[1:] != projections.shape[1:]:
+            raise FormatError(
+                f"{source.path}: {node.name} has frames of {frames.shape[1:]} rows and columns, the "
+                f"projections {projections.shape[1:]}; both must be equal, so crop or replace them"
+            )
+        parts.append(frames)
+        taken = source.array(f"{theta}{suffix}", exchange)
+        if place is not None:
+            positions.append(np.full(frames.shape[0], place))
+        elif taken is not None and len(taken) == frames.shape[0]:
+            positions.append(_positions(taken, angles))
+        else:
+            positions.append(_by_mode(source, modes, frames.shape[0], projections.shape[0]))
+    if not parts:
+        word = "flat" if name == "data_white" else "dark"
+        source.warnings.append(f"the file holds no {word} fields ({exchange.name}/{name})")
+        return None
+    return Reference(parts[0] if len(parts) == 1 else JoinedFrames(tuple(parts)), np.concatenate(positions))
+
+
+def _positions(taken: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn the stage's angle when a reference was taken into a place among the projections (guide 3.4)."""
+    steps = np.diff(angles)
+    if len(angles) < 2 or not (np.all(steps > 0) or np.all(steps < 0)):
+        return np.full(len(taken), -1.0)
+    sign = np.sign(steps[0])
+    place = np.searchsorted(sign * angles, sign * taken) - 0.5
+    place[sign * taken <= sign * angles[0]] = -1.0
+    place[sign * taken >= sign * angles[-1]] = len(angles)
+    return np.asarray(place, dtype=np.float64)
+
+
+def _by_mode(source: Source, modes: tuple[str, ...], count: int, projections: int) -> NDArray[np.float64]:
+    mode = next((text for path in modes if (text := source.text(path))), "Start").lower()
+    late = {"end": count, "both": count // 2}.get(mode, 0)
+    return np.concatenate([np.full(count - late, -1.0), np.full(late, float(projections))])
+
+
+def _measurement(source: Source, entry: str) -> h5py.Group | None:
+    """Choose the measurement whose detector names the exchange group (fig. 7), else that of its number."""
+    names = numbered(source.file, "measurement")
+    for name in names:
+        if source.text(f"/{name}/instrument/detector*/output_data") == f"/{entry}" and entry != "exchange":
+            node = source.find(f"/{name}")
+            return node if isinstance(node, h5py.Group) else None
+    same = entry.replace("exchange", "measurement")
+    node = source.find(f"/{same if same in names else (names or ['measurement'])[0]}")
+    return node if isinstance(node, h5py.Group) else None
+
+
+def _first(
+    source: Source, start: h5py.Group | None, paths: tuple[str, ...], unit: str, default: str | None
+) -> Value[float] | None:
+    if start is None:
+        return None
+    return next((value for path in paths if (value := source.quantity(path, unit, default, start))), None)
+
+
+def _pixel(source: Source, measurement: h5py.Group | None) -> Value[float] | None:
+    pixel = _first(source, measurement, PIXEL, "m", "m")
+    if pixel is None:
+        pixel = _first(source, measurement, DETECTOR_PIXEL, "m", "m")
+        scale = _first(source, measurement, MAGNIFICATION, "1", "1")
+        if pixel is not None and scale is not None and scale.value > 0:
+            pixel = Value(
+                pixel.value / scale.value,
+                "derived",
+                f"{pixel.source} divided by the magnification {scale.value:g}",
+            )
+    return _positive(source, pixel, "pixel size")
+
+
+def _positive(source: Source, value: Value[float] | None, what: str) -> Value[float] | None:
+    if value is not None and value.value <= 0:
+        source.warnings.append(f"{value.source} was left out: a {what} of {value.value:g} cannot be")
+        return None
+    return value
+
+
+def _energy(
+    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
+) -> Value[float] | None:
+    if measurement is None:
+        return None
+    for path in ENERGY:
+        energy = source.quantity(path, "keV", "J", measurement)
+        if energy is not None and energy.value > HIGHEST_PHOTON_KEV:
+            if "/source/" in path:
+                metadata["ring_energy_gev"] = Value(energy.value / 1e6, energy.origin, energy.source)
+            else:
+                source.warnings.append(
+                    f"{energy.source} was left out: {energy.value:g} keV is no photon energy"
+                )
+        elif (energy := _positive(source, energy, "photon energy")) is not None:
+            return energy
+    return None
+
+
+def _distance(source: Source, measurement: h5py.Group | None) -> Value[float] | None:
+    distance = _first(source, measurement, DISTANCE, "m", "m")
+    if distance is None and measurement is not None:
+        node = source.find(TRANSLATION, measurement)
+        if isinstance(node, h5py.Dataset) and node.size == 3 and node.dtype.kind in "iuf":
+            names = (attribute(node, "axes") or "x:y:z").split(":")
+            along = float(np.ravel(node[()])[names.index("z") if "z" in names else 2])
+            if along:
+                distance = Value(along, "read", f"{source.path.name}:{node.name}")
+    if distance is not None and distance.value < 0:
+        source.warnings.append(
+            f"{distance.source} was left out: a distance of {distance.value:g} m cannot be"
+        )
+        return None
+    return distance
+
+
+def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:
+    found = source.walk(source.file)
+    known: dict[str, Value[Any]] = {}
+    for field in TEXTS:
+        for path in (*field.paths, *field.misspelt):
+            if measurement is None and not path.startswith("/"):
+                continue
+            text = source.text(path, measurement)
+            if text is None:
+                continue
+            node = source.find(path, measurement)
+            place = node.name if node is not None else path
+            known[field.name] = Value(text, "read", f"{source.path.name}:{place}")
+            if path in field.misspelt:
+                source.repaired.append(f"{place} was read as {field.paths[-1].rsplit('/', 1)[-1]}")
+            break
+    exposure = _first(source, measurement, EXPOSURE, "s", "s")
+    if exposure is not None:
+        known["exposure_s"] = exposure
+    _check_implements(source)
+    return known | found
+
+
+def _check_implements(source: Source) -> None:
+    node = source.find("/implements")
+    if not isinstance(node, h5py.Dataset):
+        source.warnings.append(
+            "there is no /implements, which Data Exchange demands; the groups speak for themselves"
+        )
+        return
+    named = [part.strip() for part in (as_text(node[()]) or "").split(":") if part.strip()]
+    absent = [name for name in named if name not in source.file]
+    if absent:
+        source.warnings.append(f"/implements names {', '.join(absent)}, which the file does not hold")
+
+
+FORMAT = Format(
+    name="data-exchange",
+    title="Data Exchange 0.9.1 (HDF5)",
+    suffixes=(".h5", ".hdf5", ".hdf"),
+    detect=detect,
+    read=read,
+    write=write,
+)

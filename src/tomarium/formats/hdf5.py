@@ -1,0 +1,509 @@
+"""HDF5 for reading: never locked, links followed by hand so that none leaves the scan's own folder.
+
+Formats that live in HDF5 keep tables of paths; this module turns a path into a node, a text or a number
+with its unit, and notes what it could not use.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import units
+from tomarium.errors import FormatError, TomariumError, UnitError
+from tomarium.formats.hdf5_heaps import check_heaps
+from tomarium.model import Value
+
+Node: TypeAlias = h5py.Group | h5py.Dataset
+
+SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+# What h5py raises for damaged bytes; there is no common parent below Exception.
+DAMAGE: Final = (
+    OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, MemoryError, OverflowError,
+    SystemError,
+)  # fmt: skip
+# What files write where a unit is unknown.
+NO_UNIT: Final = frozenset({"", "undefined", "none", "text", "unknown", "n/a", "na", "any", "-"})
+# areaDetector writes this where an attribute could not be had.
+NO_VALUE: Final = "Error: Unknown Attribute"
+_MOST_HOPS: Final = 32
+_LONGEST_TEXT: Final = 1 << 20
+_MOST_NUMBERS: Final = 1 << 24
+_MOST_IN_ATTRIBUTE: Final = 1 << 12
+
+
+def is_hdf5(path: Path) -> bool:
+    """Tell whether a file begins as HDF5, whether or not the rest is whole.
+
+    Parameters
+    ----------
+    path : Path
+        Any path; a folder or an unreadable file gives False.
+
+    Returns
+    -------
+    bool
+        The signature stands at byte 0, 512, 1024, 2048 … (HDF5 File Format Specification 3.0, II.A).
+    """
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            offset = 0
+            while offset < size and offset <= 1 << 20:
+                stream.seek(offset)
+                if stream.read(8) == SIGNATURE:
+                    return True
+                offset = offset * 2 or 512
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what h5py raises for a damaged file into a FormatError that names the file.
+
+    Parameters
+    ----------
+    path : Path
+        The file being read.
+
+    Raises
+    ------
+    FormatError
+        Anything went wrong below.
+    """
+    try:
+        yield
+    except TomariumError:
+        raise
+    except DAMAGE as problem:
+        raise FormatError(f"{path}: {_advice(str(problem))}") from problem
+
+
+def _advice(problem: str) -> str:
+    short = re.sub(r"^\[Errno \d+\] ", "", problem).strip("'\"")
+    if "already open for write" in short:
+        return f"is still being written ({short}); open it once its writer has closed it"
+    if "truncated file" in short:
+        return f"is truncated ({short}); copy it again, or let its writer finish"
+    return f"cannot be read as HDF5 ({short}); the file is damaged, so copy it again from its origin"
+
+
+@dataclass
+class Source:
+    """An HDF5 scan file, open for reading, and the files beside it that it points to.
+
+    Attributes
+    ----------
+    path : Path
+        The file that was asked for.
+    file : h5py.File
+        It, open.
+    missing : list of str
+        Files that are pointed to and absent, as they are written.
+    repaired, warnings : list of str
+        What was mended, and what the user should know, in words.
+    """
+
+    path: Path
+    file: h5py.File
+    stack: ExitStack
+    missing: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    opened: dict[Path, h5py.File] = field(default_factory=dict)
+
+    def find(self, path: str, start: h5py.Group | None = None) -> Node | None:
+        """Follow a path to a group or dataset, through links that stay in the scan's folder.
+
+        Parameters
+        ----------
+        path : str
+            "/exchange/data"; a component that ends with "*" also matches the numbered spellings of its
+            name, the unnumbered one first: "detector*" is detector, detector_1, detector1, detector_2 …
+        start : h5py.Group or None
+            Where a relative path begins; the root of the file by default.
+
+        Returns
+        -------
+        h5py.Group, h5py.Dataset or None
+            None where there is nothing; a link to an absent file is noted in `missing`.
+
+        Raises
+        ------
+        FormatError
+            The dataset keeps its bytes outside HDF5, or in a file outside the scan's folder.
+        """
+        here = self.file if start is None or path.startswith("/") else start
+        return self._walk(here, [part for part in path.split("/") if part], 0)
+
+    def _walk(self, here: Node, parts: list[str], hops: int) -> Node | None:
+        if hops > _MOST_HOPS:
+            raise FormatError(f"{self.path}: the links to {'/'.join(parts)} go round in a circle")
+        if not parts:
+            if isinstance(here, h5py.Dataset):
+                self._admit(here, hops)
+            return here
+        if not isinstance(here, h5py.Group):
+            return None
+        name, rest = parts[0], parts[1:]
+        if name.endswith("*"):
+            branches = (self._walk(here, [one, *rest], hops) for one in numbered(here, name[:-1]))
+            return next((node for node in branches if node is not None), None)
+        link = here.get(name, getlink=True)
+        if link is None:
+            return None
+        if isinstance(link, h5py.ExternalLink):
+            file = self._beside(here.file, link.filename)
+            return None if file is None else self._walk(file, [*_split(link.path), *rest], hops + 1)
+        if isinstance(link, h5py.SoftLink):
+            begin = here.file if link.path.startswith("/") else here
+            return self._walk(begin, [*_split(link.path), *rest], hops + 1)
+        below = here[name]
+        return None if isinstance(below, h5py.Datatype) else self._walk(below, rest, hops)
+
+    def _beside(self, parent: h5py.File, name: str) -> h5py.File | None:
+        place = self.locate(Path(parent.filename), name)
+        if place is None:
+            return None
+        if place not in self.opened:
+            check_heaps(place)
+            self.opened[place] = self.stack.enter_context(h5py.File(place, "r", locking=False))
+        return self.opened[place]
+
+    def locate(self, parent: Path, name: str) -> Path | None:
+        """Find a file that another one points to.
+
+        Parameters
+        ----------
+        parent : Path
+            The file that points.
+        name : str
+            The name as written there, relative to the parent's folder or absolute.
+
+        Returns
+        -------
+        Path or None
+            The file; None where it is absent, which is noted in `missing`. As HDF5 does, an absolute name
+            that does not exist is looked for by its last part beside the parent.
+
+        Raises
+        ------
+        FormatError
+            The file exists, but outside the scan's folder: a scan from elsewhere must not be able to make
+            its reader open other people's files.
+        """
+        beside = parent.resolve().parent
+        homes = {self.path.resolve().parent, self.path.absolute().parent.resolve()}
+        for place in (beside / name, beside / Path(name).name):
+            if not place.is_file():
+                continue
+            if not any(place.resolve().is_relative_to(home) for home in homes):
+                raise FormatError(
+                    f"{self.path}: points to {name}, which lies outside the scan's own folder; "
+                    f"copy or hard-link that file beside the scan, or open the scan that lies beside it"
+                )
+            return place.resolve()
+        if name not in self.missing:
+            self.missing.append(name)
+        return None
+
+    def _admit(self, dataset: h5py.Dataset, hops: int) -> None:
+        if dataset.external:
+            raise FormatError(
+                f"{self.path}: {dataset.name} keeps its bytes in the raw file {dataset.external[0][0]}, "
+                f"which is refused because it could be any file; repack the scan with `h5repack`"
+            )
+        if not dataset.is_virtual:
+            return
+        for file_name, name in {(item.file_name, item.dset_name) for item in dataset.virtual_sources()}:
+            file = dataset.file if file_name == "." else self._beside(dataset.file, file_name)
+            if file is not None:
+                self._walk(file, _split(name), hops + 1)
+
+    def text(self, path: str, start: h5py.Group | None = None) -> str | None:
+        """Read a text, however it is spelt.
+
+        Parameters
+        ----------
+        path, start
+            As in `find`.
+
+        Returns
+        -------
+        str or None
+            None where there is no text or it is empty.
+        """
+        node = self.find(path, start)
+        return as_text(node[()]) if isinstance(node, h5py.Dataset) and _is_small(node) else None
+
+    def array(self, path: str, start: h5py.Group | None = None) -> NDArray[np.float64] | None:
+        """Read a list of numbers as float64.
+
+        Parameters
+        ----------
+        path, start
+            As in `find`.
+
+        Returns
+        -------
+        array of float64, shape (n,), or None
+            Flattened; None where there is no numeric dataset, or part of it lies in an absent file.
+        """
+        node = self.find(path, start)
+        if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iufb" or node.size is None:
+            return None
+        if node.size > _MOST_NUMBERS:
+            raise FormatError(
+                f"{self.path}: {node.name} claims {node.size} numbers, which is no list of angles or keys; "
+                f"the file is damaged, so copy it again from its origin"
+            )
+        if node.is_virtual and any(not self._is_there(node, item) for item in node.virtual_sources()):
+            return None
+        return np.asarray(node[()], dtype=np.float64).ravel()
+
+    def _is_there(self, dataset: h5py.Dataset, item: Any) -> bool:
+        return item.file_name == "." or self.locate(Path(dataset.file.filename), item.file_name) is not None
+
+    def quantity(
+        self, path: str, unit: str, default: str | None, start: h5py.Group | None = None
+    ) -> Value[float] | None:
+        """Read a number with its unit.
+
+        Parameters
+        ----------
+        path, start
+            As in `find`.
+        unit : str
+            Unit of the result: "m", "keV", "deg", "s".
+        default : str or None
+            Unit to take where the file gives none; None demands one.
+
+        Returns
+        -------
+        Value of float or None
+            None where there is nothing; also where it is no finite number or its unit cannot be read, which
+            is then said in `warnings`.
+        """
+        node = self.find(path, start)
+        if not isinstance(node, h5py.Dataset) or not _is_small(node):
+            return None
+        place = f"{self.path.name}:{node.name}"
+        try:
+            number, spelling = _number(node[()]), attribute(node, "units") or attribute(node, "unit")
+            if spelling is not None and spelling.lower() in NO_UNIT:
+                spelling = None
+            if number is None or not math.isfinite(number):
+                raise UnitError(f"{as_text(node[()]) or number} is no finite number")
+            if spelling is None and default is None:
+                raise UnitError(f"{number:g} has no unit")
+            given = spelling or default or unit
+            value = float(f"{number * (1.0 if given == unit else units.factor(given, unit)):.15g}")
+        except UnitError as problem:
+            self.warnings.append(f"{place} was left out: {problem}")
+            return None
+        if spelling is None and default != unit:
+            self.warnings.append(f"{place} has no unit; {default} was taken, the format's default")
+        return Value(value, "read", place)
+
+    def walk(self, start: h5py.Group) -> dict[str, Value[Any]]:
+        """Collect every text and single number below a group, and every file that is pointed to and absent.
+
+        Parameters
+        ----------
+        start : h5py.Group
+            Where to begin; links to other files are checked, not followed.
+
+        Returns
+        -------
+        dict of str to Value
+            Full HDF5 path → value, a unit kept as "12.3 mm".
+        """
+        found: dict[str, Value[Any]] = {}
+
+        def visit(name: str, link: Any) -> None:
+            if isinstance(link, h5py.ExternalLink):
+                try:
+                    self.locate(Path(start.file.filename), link.filename)
+                except FormatError as problem:
+                    self.warnings.append(str(problem))
+            elif isinstance(link, h5py.HardLink):
+                node = start[name]
+                if isinstance(node, h5py.Dataset) and _is_small(node) and node.size == 1:
+                    value = _plain(node)
+                    if value is not None and not node.external and not node.is_virtual:
+                        found[str(node.name)] = Value(value, "read", f"{self.path.name}:{node.name}")
+
+        start.visititems_links(visit)
+        return found
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Source]:
+    """Open an HDF5 scan for reading, without locks.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It is opened with locking=False: a lock of ours would stop its writer, and files it links to
+        inherit the setting.
+
+    Yields
+    ------
+    Source
+        The open file; closed with the files it pointed to when the block ends.
+
+    Raises
+    ------
+    FormatError
+        The file is no HDF5, is damaged, or is still being written.
+    """
+    with guarded(path), ExitStack() as stack:
+        check_heaps(path)
+        file = stack.enter_context(h5py.File(path, "r", locking=False))
+        yield Source(path, file, stack)
+
+
+def numbered(group: h5py.Group, name: str) -> list[str]:
+    """List the members of a group that carry a name or its numbered spellings.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where to look.
+    name : str
+        "exchange" finds exchange, exchange_2, exchange3 (Data Exchange 0.9.1 writes the first without a
+        number, its Table 3 and its listings disagree on the rest).
+
+    Returns
+    -------
+    list of str
+        Names, the unnumbered first, then by number.
+    """
+    pattern = re.compile(re.escape(name) + r"(?:_?(\d+))?")
+    hits = [(int(match[1] or -1), key) for key in group if (match := pattern.fullmatch(key))]
+    return [key for _, key in sorted(hits)]
+
+
+def attribute(node: Node, name: str) -> str | None:
+    """Read an attribute as text.
+
+    Parameters
+    ----------
+    node : h5py.Group or h5py.Dataset
+        Its owner.
+    name : str
+        Its name.
+
+    Returns
+    -------
+    str or None
+        None where it is absent; "" where it is empty.
+    """
+    value = raw_attribute(node, name)
+    if value is None:
+        return None
+    if np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
+        return f"{np.ravel(value)[0]:g}"
+    return as_text(value) or ""
+
+
+def raw_attribute(node: Node, name: str) -> Any:
+    """Read an attribute as h5py returns it, unless it is of a type or a size that none has here.
+
+    Parameters
+    ----------
+    node : h5py.Group or h5py.Dataset
+        Its owner.
+    name : str
+        Its name.
+
+    Returns
+    -------
+    object or None
+        None where it is absent, no number or text, or too large: damaged bytes can claim any length.
+    """
+    if name not in node.attrs:
+        return None
+    held = node.attrs.get_id(name)
+    if math.prod(held.shape or ()) > _MOST_IN_ATTRIBUTE or not _is_plain(held.dtype):
+        return None
+    return node.attrs[name]
+
+
+def as_text(value: Any) -> str | None:
+    r"""Read text from what h5py returns: str, bytes, arrays of one of them, or int8 codes padded with NUL.
+
+    Parameters
+    ----------
+    value : object
+        A value as h5py returns it.
+
+    Returns
+    -------
+    str or None
+        UTF-8, or latin-1 where it is not that (`\xb5m`); up to the first NUL, stripped. None where it is no
+        text, or empty, or the literal areaDetector writes for "none".
+    """
+    array = np.asarray(value)
+    if array.size == 0:
+        return None
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 1 and array.ndim:
+        raw: Any = array.astype(np.uint8).tobytes()
+    else:
+        raw = array.ravel()[0]
+    if isinstance(raw, bytes):
+        raw = raw.split(b"\0")[0]
+        try:
+            raw = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raw = raw.decode("latin-1")
+    if not isinstance(raw, str):
+        return None
+    plain = raw.split("\0")[0].strip()
+    return None if plain in ("", NO_VALUE) else plain
+
+
+def _split(path: str) -> list[str]:
+    return [part for part in path.split("/") if part and part != "."]
+
+
+def _is_small(dataset: h5py.Dataset) -> bool:
+    size = dataset.size
+    fits = size is not None and size * max(dataset.dtype.itemsize, 1) <= _LONGEST_TEXT
+    return fits and _is_plain(dataset.dtype)
+
+
+def _is_plain(dtype: np.dtype[Any]) -> bool:
+    # HDF5 2.0.0 crashes on a variable-length type whose damaged kind is neither a text nor a sequence; of
+    # these only texts are read here.
+    return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
+
+
+def _number(value: Any) -> float | None:
+    array = np.asarray(value)
+    if array.size and array.dtype.kind in "iuf":
+        # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
+        return float(str(array.ravel()[0]))
+    try:
+        return float(as_text(value) or "")
+    except ValueError:
+        return None
+
+
+def _plain(dataset: h5py.Dataset) -> Any:
+    if dataset.dtype.kind in "iufb":
+        value = np.asarray(dataset[()]).ravel()[0].item()
+        unit = attribute(dataset, "units")
+        return f"{value:g} {unit}" if unit and dataset.dtype.kind != "b" else value
+    return as_text(dataset[()]) if dataset.dtype.kind in "SO" else None

@@ -1,0 +1,64 @@
+"""Global heaps of HDF5, checked before the library meets them: a damaged one makes it loop for ever.
+
+HDF5 2.0.0 walks the objects of a heap by their sizes and does not notice a step of zero bytes, so that
+reading one text of a damaged file never returns. This walks the same way and refuses such a file.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from pathlib import Path
+from typing import Final
+
+from tomarium.errors import FormatError
+
+# HDF5 File Format Specification 3.0, III.E: signature, version 1, three zero bytes, size of the collection.
+_HEAP: Final = b"GCOL\x01\0\0\0"
+_HEADER: Final = 16
+# Index, references, reserved, size; then the object, padded to 8 bytes. Index 0 is free space.
+_OBJECT: Final = struct.Struct("<HHIQ")
+# Texts are written with the header or at the end; the pixels between are not searched in a large file.
+_SEARCHED: Final = 32 << 20
+
+
+def check_heaps(path: Path) -> None:
+    """Refuse a file with a global heap that has no end.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 file. The first and the last 32 MiB are searched.
+
+    Raises
+    ------
+    FormatError
+        A heap is damaged in the way HDF5 cannot bear.
+    """
+    with path.open("rb") as stream:
+        size = stream.seek(0, 2)
+        if not size:
+            return
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            for start, stop in ((0, min(size, _SEARCHED)), (max(_SEARCHED, size - _SEARCHED), size)):
+                place = content.find(_HEAP, start, stop)
+                while place >= 0:
+                    _walk(path, content, place, size)
+                    place = content.find(_HEAP, place + 8, stop)
+
+
+def _walk(path: Path, content: mmap.mmap, heap: int, size: int) -> None:
+    if heap + _HEADER > size:
+        return
+    end = min(size, heap + int.from_bytes(content[heap + 8 : heap + _HEADER], "little"))
+    place = heap + _HEADER
+    while place + _OBJECT.size <= end:
+        index, _, _, length = _OBJECT.unpack_from(content, place)
+        # The library reckons modulo 2^64, so that a length close to it also makes a step of zero.
+        step = (length if index == 0 else _OBJECT.size + ((length + 7) & ~7)) % 2**64
+        if step == 0:
+            raise FormatError(
+                f"{path}: the heap of texts at byte {heap} is damaged (its object at byte {place} has no "
+                f"size); copy the file again from its origin"
+            )
+        place += step

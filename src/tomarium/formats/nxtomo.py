@@ -1,0 +1,456 @@
+"""NXtomo, the NeXus application definition of tomography, as its three families of facilities write it.
+
+Sources: NXtomo of the NeXus definitions v2026.01 (NIAC); the ESRF's path versions 1.0 to 2.1 as the package
+nxtomo reads them; Diamond's scans, some of which carry an image_key and no definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.angles import in_degrees
+from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5 import Source, attribute, is_hdf5, raw_attribute, reading
+from tomarium.formats.hdf5_frames import frames_of
+from tomarium.formats.nxtomo_writer import write
+from tomarium.formats.stacks import AbsentFrames
+from tomarium.model import FrameKind, Frames, Scan, Value
+from tomarium.model.scan import Reference
+
+# NXdetector: 0 … 4; -1 is the ESRF's image_key_control.
+KINDS: Final = {
+    0: FrameKind.PROJECTION, 1: FrameKind.FLAT, 2: FrameKind.DARK, 3: FrameKind.INVALID,
+    4: FrameKind.BACKGROUND, -1: FrameKind.ALIGNMENT,
+}  # fmt: skip
+
+# Below, {entry} is the group of the scan, {parent} the group it lies in, {detector} the detector's.
+DATA: Final = ("{detector}/data", "{entry}/data/data")
+IMAGE_KEY: Final = (
+    "{detector}/image_key_control",
+    "{detector}/image_key",
+    "{entry}/data/image_key",
+    "{entry}/instrument/image_key/image_key",
+    "{parent}/instrument/image_key/image_key",
+)
+ANGLES: Final = (
+    "{entry}/sample/rotation_angle",
+    "{entry}/data/rotation_angle",
+    "{entry}/sample/transformations/rotation_angle",
+    "{detector}/rotation_angle",
+    "{entry}/{name}/gts_theta_value",  # Diamond K11
+    "{entry}/{name}_sum/gts_theta_value",
+)
+PIXEL: Final = (
+    "{entry}/sample/x_pixel_size",  # ESRF 1.5 on: at the sample
+    "{detector}/x_magnified_pixel_size",  # ESRF before 1.5
+    "{detector}/x_pixel_size",
+)
+ENERGY: Final = (
+    "{entry}/instrument/beam/incident_energy",
+    "{entry}/beam/incident_energy",  # ESRF 1.0
+    "{entry}/instrument/monochromator/energy",
+)
+DISTANCE: Final = ("{entry}/sample/propagation_distance", "{detector}/distance")
+AXIS: Final = "{detector}/x_rotation_axis_pixel_position"
+OLD_AXIS: Final = "{detector}/estimated_cor_from_motor"  # ESRF before 1.4
+TEXTS: Final = {
+    "title": ("{entry}/title", "{parent}/title"),
+    "sample_name": ("{entry}/sample/name", "{entry}/sample/sample_name"),
+    "start_time": ("{entry}/start_time", "{parent}/start_time"),
+    "end_time": ("{entry}/end_time", "{parent}/end_time"),
+    "instrument": ("{entry}/instrument/name", "{parent}/instrument/name", "{entry}/instrument/beamline"),
+    "source": ("{entry}/instrument/source/name",),
+    "source_type": ("{entry}/instrument/source/type",),
+    "probe": ("{entry}/instrument/source/probe",),
+    "proposal": ("{entry}/experiment_identifier", "{parent}/experiment_identifier"),
+    "experimenter_name": ("{entry}/user01/username", "{parent}/user01/username"),
+    "field_of_view": ("{detector}/field_of_view",),
+}
+EXPOSURE: Final = "{detector}/count_time"
+FLIPS: Final = {"flip_left_right": "{detector}/x_flipped", "flip_up_down": "{detector}/y_flipped"}
+# Which axis a detector of the ESRF's path versions 1.3 on is turned about: McStas axes, x across and y up.
+FLIP_VECTORS: Final = {"flip_left_right": (0.0, 1.0, 0.0), "flip_up_down": (1.0, 0.0, 0.0)}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a scan lies in its file.
+
+    Attributes
+    ----------
+    entry, parent, detector : str
+        HDF5 paths of the scan's group, the group it lies in and its detector.
+    why : str
+        What says that it is a scan.
+    dialect : str
+        Whose spelling it is.
+    score : float
+        How sure that is.
+    """
+
+    entry: str
+    parent: str
+    detector: str
+    why: str
+    dialect: str
+    score: float
+
+    def paths(self, *templates: str) -> tuple[str, ...]:
+        """Fill the templates of the tables above in."""
+        name = self.detector.rsplit("/", 1)[-1]
+        return tuple(
+            one.format(entry=self.entry, parent=self.parent, detector=self.detector, name=name)
+            for one in templates
+        )
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a group with the definition NXtomo, else for a detector with frames and an image_key.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where the file is no readable HDF5; a score of 0 says what is lacking.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            places = _places(source)
+            if not places:
+                return Match(0.0, "", _lacking(source))
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    best = places[0]
+    return Match(
+        best.score, best.dialect, best.why, entry=best.entry, entries=tuple(one.entry for one in places)
+    )
+
+
+def _groups(source: Source) -> Iterator[tuple[str, str, h5py.Group]]:
+    """Yield (path, parent's path, group) of the root's groups and of theirs."""
+    for name in source.file:
+        group = source.find(f"/{name}")
+        if not isinstance(group, h5py.Group):
+            continue
+        yield f"/{name}", "", group
+        for below in group:
+            child = source.find(f"/{name}/{below}")
+            if isinstance(child, h5py.Group):
+                yield f"/{name}/{below}", f"/{name}", child
+
+
+def _definition(source: Source, group: h5py.Group) -> str | None:
+    written = source.text("definition", group) or attribute(group, "definition")
+    # A misspelling that files carry, and what NeXus of before 2006 wrote instead.
+    return written or attribute(group, "defination") or source.text("analysis", group)
+
+
+def _places(source: Source) -> list[Place]:
+    groups = list(_groups(source))
+    found = [
+        place
+        for entry, parent, group in groups
+        if _definition(source, group) == "NXtomo" and (place := _place(source, entry, parent, group, True))
+    ]
+    if not found:
+        undefined = (_place(source, entry, parent, group, False) for entry, parent, group in groups)
+        found = [place for place in undefined if place]
+    return sorted(found, key=lambda place: -place.score)
+
+
+def _place(source: Source, entry: str, parent: str, group: h5py.Group, defined: bool) -> Place | None:
+    """Find the detector of a group that may be a scan: frames and keys of one length are the surest."""
+    instrument = source.find("instrument", group)
+    if not isinstance(instrument, h5py.Group):
+        return None
+    best: Place | None = None
+    for name in instrument:
+        detector = source.find(name, instrument)
+        if not isinstance(detector, h5py.Group) or (not defined and "image_key" not in detector):
+            continue
+        place = Place(entry, parent, f"{entry}/instrument/{name}", "", "", 0.0)
+        key, data = _key(source, place), _node(source, place, DATA)
+        linked = data is not None or "data" in detector or f"{entry}/data/data" in source.file
+        is_detector = attribute(detector, "NX_class") == "NXdetector" or name.startswith("detector")
+        if key is None or not linked or not is_detector:
+            continue
+        fits = data is not None and data.ndim == 3 and data.shape[0] == len(key)
+        if not defined and not fits:
+            continue
+        score = (1.0 if fits else 0.7) if defined else 0.8
+        if best is None or score > best.score:
+            why = "its definition is NXtomo" if defined else f"instrument/{name} has frames and an image_key"
+            best = Place(
+                entry, parent, place.detector, f"{entry}: {why}", _dialect(group, entry, defined), score
+            )
+    return best
+
+
+def _dialect(group: h5py.Group, entry: str, defined: bool) -> str:
+    if not defined:
+        return "Diamond, without a definition"
+    version = attribute(group, "version")
+    if version is not None:
+        return f"ESRF {version}"
+    return "Diamond tomo_entry" if entry.endswith("/tomo_entry") else "NIAC"
+
+
+def _lacking(source: Source) -> str:
+    groups = list(_groups(source))
+    named = [f"{path} is {text}" for path, _, group in groups if (text := _definition(source, group))]
+    if any(text.endswith(" is NXtomo") for text in named):
+        return "it has the definition NXtomo, but no detector with frames and an image_key"
+    said = f" ({', '.join(named)})" if named else ""
+    return f"no group has the definition NXtomo{said}, and no detector has stacked frames and an image_key"
+
+
+def _node(source: Source, place: Place, templates: tuple[str, ...]) -> h5py.Dataset | None:
+    nodes = (source.find(path) for path in place.paths(*templates))
+    return next((node for node in nodes if isinstance(node, h5py.Dataset)), None)
+
+
+def _key(source: Source, place: Place) -> NDArray[np.float64] | None:
+    arrays = (source.array(path) for path in place.paths(*IMAGE_KEY))
+    return next((array for array in arrays if array is not None and len(array)), None)
+
+
+def read(path: Path, match: Match) -> Scan:
+    """Read the header of an NXtomo scan.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` is the path of the scan's group.
+
+    Returns
+    -------
+    Scan
+        Frames are read when asked for. Detector flips are noted in the metadata, not applied.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged or has no scan of that name.
+    """
+    with reading(path) as source:
+        places = {place.entry: place for place in _places(source)}
+        key = _key(source, places[match.entry]) if match.entry in places else None
+        if key is None:
+            raise FormatError(
+                f"{path}: holds no scan {match.entry!r}; choose one of {', '.join(places) or 'none'}"
+            )
+        place = places[match.entry]
+        if len(places) > 1:
+            source.warnings.append(
+                f"{place.entry} was opened; the file holds {len(places)} scans: {', '.join(places)}"
+            )
+        data = _node(source, place, DATA)
+        kinds = _kinds(source, place, key, data)
+        known = source.walk(source.file)
+        absent = _absent(source, place)
+        stacks = {
+            kind: _frames(source, data, absent, np.flatnonzero(kinds == kind)) for kind in KINDS.values()
+        }
+        projections = stacks[FrameKind.PROJECTION]
+        angles = _angles(source, place, kinds)
+        metadata = _metadata(source, place)
+        return Scan(
+            path=path,
+            name=path.stem,
+            format=FORMAT.name,
+            dialect=place.dialect,
+            why=place.why,
+            projections=projections,
+            angles_deg=angles,
+            flats=_reference(source, stacks, kinds, FrameKind.FLAT),
+            darks=_reference(source, stacks, kinds, FrameKind.DARK),
+            pixel_m=_pixel(source, place),
+            energy_kev=_positive(source, _first(source, place, ENERGY, "keV")),
+            distance_m=_positive(source, _first(source, place, DISTANCE, "m")),
+            axis_column=_axis(source, place, projections.shape[2]),
+            counts={kind: int(np.sum(kinds == kind)) for kind in KINDS.values() if np.any(kinds == kind)},
+            metadata=metadata | known,
+            missing=tuple(source.missing),
+            repaired=tuple(source.repaired),
+            warnings=tuple(source.warnings),
+        )
+
+
+def _kinds(
+    source: Source, place: Place, key: NDArray[np.float64], data: h5py.Dataset | None
+) -> NDArray[np.object_]:
+    """Name what each frame shows; frames and keys that have no partner are left out aloud."""
+    kinds = np.array([KINDS.get(round(code)) if np.isfinite(code) else None for code in key], dtype=object)
+    unknown = np.flatnonzero(kinds == None)  # noqa: E711 - element-wise
+    if len(unknown):
+        source.warnings.append(
+            f"{len(unknown)} frames have an unknown image_key, such as {key[unknown[0]]:g}: left out"
+        )
+        kinds[unknown] = FrameKind.INVALID
+    if data is None or data.ndim != 3 or data.shape[0] == len(kinds):
+        return kinds
+    frames = data.shape[0]
+    source.warnings.append(
+        f"{data.name} holds {frames} frames, its image_key {len(kinds)}: "
+        f"only the first {min(frames, len(kinds))} are used"
+    )
+    return np.append(kinds, [FrameKind.INVALID] * max(0, frames - len(kinds)))[:frames]
+
+
+def _absent(source: Source, place: Place) -> tuple[str, ...]:
+    """Name the files the frames would lie in."""
+    known = source.missing[:]
+    source.missing.clear()
+    _node(source, place, DATA)
+    absent = tuple(source.missing)
+    source.missing[:] = dict.fromkeys([*known, *absent])
+    return absent
+
+
+def _frames(
+    source: Source, data: h5py.Dataset | None, absent: tuple[str, ...], index: NDArray[np.intp]
+) -> Frames:
+    if data is None:
+        return AbsentFrames(source.path, len(index), absent or ("a dataset that is absent",))
+    return frames_of(source, data, index=index)
+
+
+def _reference(
+    source: Source, stacks: dict[FrameKind, Frames], kinds: NDArray[np.object_], kind: FrameKind
+) -> Reference | None:
+    index = np.flatnonzero(kinds == kind)
+    if not len(index):
+        source.warnings.append(f"the scan holds no {kind} fields")
+        return None
+    is_projection = kinds == FrameKind.PROJECTION
+    before = np.cumsum(is_projection)[index]
+    total = int(is_projection.sum())
+    position = np.where(before == 0, -1.0, np.where(before == total, float(total), before - 0.5))
+    return Reference(stacks[kind], position)
+
+
+def _angles(source: Source, place: Place, kinds: NDArray[np.object_]) -> Value[NDArray[np.float64]]:
+    chosen = kinds == FrameKind.PROJECTION
+    other: Value[NDArray[np.float64]] | None = None
+    for path in place.paths(*ANGLES):
+        angles = source.array(path)
+        if angles is None:
+            continue
+        node = source.find(path)
+        unit = attribute(node, "units") if node is not None else None
+        if len(angles) >= len(kinds) > chosen.sum():
+            angles = angles[: len(kinds)][chosen]
+        value, said = in_degrees(angles, unit, f"{source.path.name}:{path}", guess=True)
+        if len(angles) == chosen.sum() and np.any(angles):
+            (source.repaired if value.origin == "derived" else source.warnings).extend([said] if said else [])
+            return value
+        other = other or value
+    return other or Value(np.empty(0), "read", "there is no rotation_angle in sample, data or detector")
+
+
+def _first(source: Source, place: Place, templates: tuple[str, ...], unit: str) -> Value[float] | None:
+    values = (source.quantity(path, unit, None) for path in place.paths(*templates))
+    return next((value for value in values if value), None)
+
+
+def _positive(source: Source, value: Value[float] | None) -> Value[float] | None:
+    if value is not None and value.value <= 0:
+        source.warnings.append(f"{value.source} was left out: {value.value:g} cannot be")
+        return None
+    return value
+
+
+def _pixel(source: Source, place: Place) -> Value[float] | None:
+    for template in PIXEL:
+        across = _positive(source, _first(source, place, (template,), "m"))
+        if across is None:
+            continue
+        upright = _first(source, place, (template.replace("/x_", "/y_"),), "m")
+        if upright is not None and abs(upright.value / across.value - 1) > 0.01:
+            source.warnings.append(
+                f"pixels are not square: {across.value:g} m across, {upright.value:g} m upright"
+            )
+        return across
+    return None
+
+
+def _axis(source: Source, place: Place, columns: int) -> Value[float] | None:
+    axis = source.quantity(place.paths(AXIS)[0], "pixel", "pixel")
+    if axis is not None:
+        return axis
+    old = source.quantity(place.paths(OLD_AXIS)[0], "pixel", "pixel")
+    if old is None or not columns:
+        return None
+    if 0.25 * columns <= old.value < columns:
+        return Value(old.value, "derived", f"{old.source}, by its size a column")
+    middle = (columns - 1) / 2
+    return Value(
+        middle + old.value,
+        "derived",
+        f"{old.source}, by its size an offset from the middle column {middle:g}",
+    )
+
+
+def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
+    found: dict[str, Value[Any]] = {}
+    for name, templates in TEXTS.items():
+        for path in place.paths(*templates):
+            text = source.text(path)
+            if text is not None:
+                found[name] = Value(text, "read", f"{source.path.name}:{path}")
+                break
+    exposure = source.quantity(place.paths(EXPOSURE)[0], "s", "s")
+    if exposure is not None:
+        found["exposure_s"] = exposure
+    half = source.array(f"{place.detector}/half_acquisition")
+    if half is not None and len(half):
+        found["half_acquisition"] = Value(bool(half[0]), "read", f"{source.path.name}:{place.detector}")
+    for name, template in FLIPS.items():
+        path = place.paths(template)[0]
+        node = source.find(path)
+        flipped = isinstance(node, h5py.Dataset) and node.size == 1 and bool(np.ravel(node[()])[0])
+        if flipped or _is_turned(source, place, FLIP_VECTORS[name]):
+            found[name] = Value(True, "read", f"{source.path.name}:{path if flipped else place.detector}")
+            source.warnings.append(f"the detector is noted as {name.replace('_', ' ')}: noted, not applied")
+    return found
+
+
+def _is_turned(source: Source, place: Place, vector: tuple[float, float, float]) -> bool:
+    group = source.find(f"{place.detector}/transformations")
+    if not isinstance(group, h5py.Group):
+        return False
+    for name in group:
+        node = source.find(name, group)
+        if not isinstance(node, h5py.Dataset) or attribute(node, "transformation_type") != "rotation":
+            continue
+        about = np.ravel(raw_attribute(node, "vector"))
+        turn = source.quantity(name, "deg", "deg", group)
+        if turn is not None and abs(abs(turn.value) - 180) < 1 and np.array_equal(np.abs(about), vector):
+            return True
+    return False
+
+
+FORMAT = Format(
+    name="nxtomo",
+    title="NXtomo (NeXus, HDF5)",
+    suffixes=(".nx", ".nxs", ".nexus"),
+    detect=detect,
+    read=read,
+    write=write,
+)

@@ -1,0 +1,261 @@
+"""OME-Zarr 0.5: read a multiscale image, refuse an unfinished one, and write a whole volume at once.
+
+Source: the OME-NGFF specification 0.5 (https://ngff.openmicroscopy.org/0.5/); its 0.4 is read too. How a
+volume is written slab by slab is in `ome_zarr_writer`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tomarium import units
+from tomarium.errors import FormatError, InputError, TomariumError, UnitError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.ome_zarr_writer import Progress, VolumeWriter, create, open_writer
+from tomarium.model import Axis, Image, Volume
+
+__all__ = ["FORMAT", "VolumeWriter", "create", "detect", "open_writer", "read", "write"]
+
+# Metadata of a group is small; a larger file is none.
+_LONGEST_METADATA: Final = 16 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class ZarrArray:
+    """One level of a pyramid; its chunks are read when it is sliced.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the array.
+    """
+
+    path: Path
+
+    @cached_property
+    def _array(self) -> Any:
+        import zarr
+
+        try:
+            return zarr.open_array(store=self.path, mode="r")
+        except (
+            Exception
+        ) as problem:  # zarr raises what parsing runs into: KeyError, ValueError, JSONDecodeError …
+            raise FormatError(
+                f"{self.path}: cannot be read as a Zarr array ({problem}); copy it again"
+            ) from problem
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(int(length) for length in self._array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of an element."""
+        dtype: np.dtype[Any] = np.dtype(self._array.dtype)
+        return dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Length of a chunk along each axis: what one read fetches and decodes."""
+        return tuple(int(length) for length in self._array.chunks)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self._array[key]
+        except (TomariumError, IndexError):
+            raise
+        except Exception as problem:  # codecs raise classes of their own for damaged bytes
+            raise FormatError(
+                f"{self.path}: some of its chunks are damaged ({type(problem).__name__}: {problem}); "
+                f"copy it again or reconstruct it again"
+            ) from problem
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a Zarr group with multiscales, or for a volume that is still being written.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is no Zarr group.
+    """
+    if not path.is_dir():
+        return None
+    if Progress.is_there(path):
+        return Match(0.9, "unfinished", "a volume tomarium began to write")
+    try:
+        attributes = _attributes(path)
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if attributes is None:
+        return None
+    ome = attributes.get("ome", attributes)
+    if not isinstance(ome, Mapping) or not ome.get("multiscales"):
+        return Match(0.0, "", "it is a Zarr group without multiscales; choose the image in it")
+    version = str(ome.get("version") or "0.4")
+    return Match(1.0, version, f"a Zarr group with OME multiscales, version {version}")
+
+
+def _attributes(path: Path) -> Mapping[str, Any] | None:
+    """Read a group's attributes: zarr.json (Zarr v3) or .zattrs (v2)."""
+    for name in ("zarr.json", ".zattrs"):
+        file = path / name
+        if not file.is_file():
+            continue
+        try:
+            if file.stat().st_size > _LONGEST_METADATA:
+                raise ValueError(f"{file.stat().st_size} bytes of metadata")
+            content = json.loads(file.read_text("utf-8"))
+            found = content.get("attributes", {}) if name == "zarr.json" else content
+            if not isinstance(found, Mapping):
+                raise ValueError("its attributes are no mapping")
+        except (OSError, ValueError, AttributeError, RecursionError) as problem:
+            raise FormatError(f"{file}: cannot be read ({problem}); copy it again") from problem
+        return found
+    return None
+
+
+def read(path: Path, match: Match) -> Image:
+    """Read the header of an OME-Zarr image.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the group.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Volume or Image
+        A `Volume` with all its levels where the axes are z, y, x; lengths in m. Chunks are read
+        when asked for.
+
+    Raises
+    ------
+    FormatError
+        The volume is unfinished, or its metadata are damaged.
+    """
+    if Progress.is_there(path):
+        progress = Progress.load(path)
+        raise FormatError(
+            f"{path}: is unfinished, {len(progress.done())} of {progress.count} slabs are written; "
+            f"resume the run"
+        )
+    attributes = _attributes(path) or {}
+    try:
+        multiscale = attributes.get("ome", attributes)["multiscales"][0]
+        levels = tuple(ZarrArray(_inside(path, str(one["path"]))) for one in multiscale["datasets"])
+        axes = _axes(multiscale["axes"], multiscale["datasets"][0].get("coordinateTransformations", []))
+        shapes = [level.shape for level in levels]
+        name = str(multiscale.get("name") or path.name)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
+        raise FormatError(
+            f"{path}: its OME metadata are incomplete ({type(problem).__name__}: {problem}); copy it again"
+        ) from problem
+    if any(len(shape) != len(axes) for shape in shapes):
+        raise FormatError(
+            f"{path}: has {len(axes)} axes in its metadata and arrays of shape {shapes[0]}; copy it again"
+        )
+    ours = attributes.get("tomarium")
+    ours = dict(ours) if isinstance(ours, Mapping) else {}
+    unit = str(ours.pop("unit", ""))
+    if [axis.name for axis in axes] == ["z", "y", "x"]:
+        return Volume(levels[0], axes, unit, name, path, ours, levels=levels)
+    return Image(levels[0], axes, unit, name, path, ours)
+
+
+def _inside(path: Path, name: str) -> Path:
+    place = (path / name).resolve()
+    if not place.is_relative_to(path.resolve()):
+        raise FormatError(
+            f"{path}: its metadata point to {name}, outside the volume's own folder, which is refused"
+        )
+    return path / name
+
+
+def _axes(written: list[Any], transformations: list[Any]) -> tuple[Axis, ...]:
+    scale, offset = [1.0] * len(written), [0.0] * len(written)
+    for one in transformations:
+        if one["type"] == "scale":
+            scale = [a * float(b) for a, b in zip(scale, one["scale"], strict=True)]
+        elif one["type"] == "translation":
+            offset = [a + float(b) for a, b in zip(offset, one["translation"], strict=True)]
+    axes = []
+    for one, size, start in zip(written, scale, offset, strict=True):
+        unit = str(one.get("unit") or "px")
+        if one.get("type") == "space" and unit != "px":
+            try:
+                metres = units.factor(unit, "m")
+            except UnitError:
+                metres = 0.0  # an unknown unit stays as it is written, and the volume is not calibrated
+            if metres:
+                size, start, unit = float(f"{size * metres:.15g}"), float(f"{start * metres:.15g}"), "m"
+        axes.append(Axis(str(one["name"]), size, start, unit))
+    return tuple(axes)
+
+
+def write(path: Path, volume: Volume, *, slab_rows: int = 64) -> None:
+    """Write a whole volume.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to make.
+    volume : Volume
+        What to write; it is read slab by slab.
+    slab_rows : int
+        Slices written at once; a power of two keeps the whole pyramid.
+
+    Raises
+    ------
+    InputError
+        The axes are not z, y, x, or the voxels are no cubes.
+    FormatError
+        There is something at the path already.
+    StorageFull
+        The disk is full.
+    """
+    voxel = volume.voxel_m
+    if volume.ndim != 3 or (voxel is not None and not np.allclose(voxel, voxel[0], rtol=1e-6)):
+        raise InputError(f"{path}: a volume of {volume.ndim} axes with voxels {voxel} cannot be written; "
+                         f"it needs three axes and cubic voxels")  # fmt: skip
+    z, y, x = (axis.offset for axis in volume.axes)
+    writer = create(
+        path,
+        (volume.shape[0], volume.shape[1], volume.shape[2]),
+        volume.dtype,
+        voxel_m=None if voxel is None else voxel[0],
+        slab_rows=slab_rows,
+        unit=volume.unit,
+        name=volume.name or path.name,
+        origin_m=(0.0, 0.0, 0.0) if voxel is None else (z, y, x),
+        attributes=volume.metadata,
+    )
+    for start in range(0, volume.shape[0], slab_rows):
+        writer.write(start, np.asarray(volume[start : start + slab_rows]))
+    writer.finish()
+
+
+FORMAT = Format(
+    name="ome-zarr",
+    title="OME-Zarr 0.5",
+    suffixes=(".zarr",),
+    detect=detect,
+    read=read,
+    write=write,
+)

@@ -1,0 +1,479 @@
+"""Write an OME-Zarr 0.5 volume slab by slab with its pyramid; a killed run redoes only what lacks.
+
+On disk: level k is the array `<path>/<k>` whose shards are slab_rows / 2^k slices high, so no shard is shared
+by two slabs. While the volume is written, `<path>/.partial` holds the plan and one empty file for each slab
+that is complete; the group's own `zarr.json` comes last, so nothing takes it for a finished one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tomarium import __version__
+from tomarium.errors import FormatError, InputError, StorageFull
+from tomarium.formats.hdf5_writer import is_full
+
+PARTIAL: Final = ".partial"
+# A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
+CHUNK: Final = 64
+# Shards of 1024^2 columns keep what is encoded at once below 256 MiB for a slab of 64 float32 slices.
+SHARD: Final = 1024
+# The pyramid ends where its longest axis fits a screen's thumbnail.
+SMALLEST: Final = 256
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an unfinished volume will be.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        z, y, x.
+    dtype : str
+        NumPy's name of the type.
+    voxel_m : float or None
+        Edge of a voxel, m; None where it is not known.
+    slab_rows : int
+        Slices written at once.
+    unit : str
+        Unit of the values.
+    name : str
+        Short name.
+    origin_m : tuple of float
+        Where the centre of the first voxel lies, z, y, x, m.
+    attributes : Mapping
+        What else is kept with the volume, JSON-ready.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: str
+    voxel_m: float | None
+    slab_rows: int
+    unit: str
+    name: str
+    origin_m: tuple[float, float, float]
+    attributes: Mapping[str, Any]
+
+    @property
+    def levels(self) -> int:
+        """Number of levels: halved until the longest axis is at most 256 or a slab cannot be halved."""
+        count = 1
+        while max(self.level_shape(count - 1)) > SMALLEST and self.slab_rows % 2**count == 0:
+            count += 1
+        return count
+
+    def level_shape(self, level: int) -> tuple[int, int, int]:
+        """Return the shape of a level: each axis halved and rounded up, `level` times."""
+        z, y, x = (-(-length // 2**level) for length in self.shape)
+        return z, y, x
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The plan of an unfinished volume and which slabs are complete.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the volume.
+    plan : Plan
+        What it will be.
+    """
+
+    path: Path
+    plan: Plan
+
+    @staticmethod
+    def is_there(path: Path) -> bool:
+        """Tell whether a folder holds an unfinished volume."""
+        return (path / PARTIAL / "plan.json").is_file()
+
+    @staticmethod
+    def load(path: Path) -> Progress:
+        """Read the plan of an unfinished volume; raises FormatError where it is damaged."""
+        file = path / PARTIAL / "plan.json"
+        try:
+            found = json.loads(file.read_text("utf-8"))
+            found["shape"], found["origin_m"] = tuple(found["shape"]), tuple(found["origin_m"])
+            plan = Plan(**found)
+            np.dtype(plan.dtype)
+            if len(plan.shape) != 3 or plan.slab_rows < 1:
+                raise ValueError(f"shape {plan.shape}, slabs of {plan.slab_rows}")
+        except (OSError, ValueError, TypeError, KeyError) as problem:
+            raise FormatError(
+                f"{file}: the plan of this unfinished volume is damaged ({problem}); "
+                f"delete {path} and run again"
+            ) from problem
+        return Progress(path, plan)
+
+    @property
+    def count(self) -> int:
+        """Number of slabs."""
+        return -(-self.plan.shape[0] // self.plan.slab_rows)
+
+    def done(self) -> tuple[int, ...]:
+        """List the first slices of the slabs that are complete."""
+        names = (file.name.removeprefix("slab-") for file in (self.path / PARTIAL).glob("slab-*"))
+        return tuple(sorted(int(name) for name in names if name.isdigit()))
+
+    def mark(self, z0: int) -> None:
+        """Note that a slab is complete."""
+        (self.path / PARTIAL / f"slab-{z0:06d}").touch()
+
+
+class VolumeWriter:
+    """A volume that is being written; different slabs may be written by different threads or processes.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the volume.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        import zarr
+
+        self.path = progress.path
+        self._progress = progress
+        self._plan = progress.plan
+        levels = range(self._plan.levels)
+        self._arrays = [zarr.open_array(store=self.path / str(level), mode="r+") for level in levels]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows and columns: z, y, x."""
+        return self._plan.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a voxel."""
+        return np.dtype(self._plan.dtype)
+
+    @property
+    def slab_rows(self) -> int:
+        """Slices of a slab; the last one may have fewer."""
+        return self._plan.slab_rows
+
+    @property
+    def levels(self) -> int:
+        """Number of levels of the pyramid."""
+        return len(self._arrays)
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What `create` was given to keep with the volume."""
+        return self._plan.attributes
+
+    def done(self) -> tuple[int, ...]:
+        """List the slabs that are complete, by their first slice.
+
+        Returns
+        -------
+        tuple of int
+            Multiples of `slab_rows`, sorted.
+        """
+        return self._progress.done()
+
+    def write(self, z0: int, block: NDArray[Any]) -> None:
+        """Write one slab at all levels; it counts as done when all of it is on disk.
+
+        Parameters
+        ----------
+        z0 : int
+            Its first slice, a multiple of `slab_rows`.
+        block : array, shape (z, y, x)
+            The slab, whole: `slab_rows` slices, or what is left at the end. Cast to the volume's type.
+
+        Raises
+        ------
+        InputError
+            The slab does not lie where one can be.
+        StorageFull
+            The disk is full; the slab is not done and can be written again.
+        """
+        depth = min(self.slab_rows, self.shape[0] - z0)
+        if z0 % self.slab_rows or z0 < 0 or block.shape != (depth, *self.shape[1:]):
+            raise InputError(
+                f"{self.path}: a block {block.shape} at slice {z0} is no slab of this volume; slabs begin "
+                f"at multiples of {self.slab_rows} and are {(depth, *self.shape[1:])} there"
+            )
+        level_block = np.asarray(block, dtype=self.dtype)
+        try:
+            for level, array in enumerate(self._arrays):
+                if level:
+                    level_block = halved(level_block)
+                first = z0 >> level
+                array[first : first + level_block.shape[0]] = level_block
+            self._progress.mark(z0)
+        except OSError as problem:
+            self._say_full(problem)
+            raise
+
+    def finish(self, window: tuple[float, float] | None = None) -> Path:
+        """Write the group's metadata, which makes the folder an OME-Zarr image.
+
+        Parameters
+        ----------
+        window : tuple of float or None
+            Values viewers show as black and white to begin with.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            Some slabs have not been written.
+        StorageFull
+            The disk is full.
+        """
+        missing = sorted(set(range(0, self.shape[0], self.slab_rows)) - set(self.done()))
+        if missing:
+            raise InputError(
+                f"{self.path}: {len(missing)} of {self._progress.count} slabs are not written, "
+                f"the first at slice {missing[0]}; write them, then finish"
+            )
+        ours = {"unit": self._plan.unit, "writer": f"tomarium {__version__}", **self._plan.attributes}
+        group = {
+            "zarr_format": 3,
+            "node_type": "group",
+            "attributes": {"ome": _ome(self._plan, window), "tomarium": ours},
+        }
+        try:
+            _write_json(self.path / "zarr.json", group)
+        except OSError as problem:
+            self._say_full(problem)
+            raise
+        shutil.rmtree(self.path / PARTIAL)
+        return self.path
+
+    def _say_full(self, problem: OSError) -> None:
+        if is_full(problem):
+            raise StorageFull(
+                f"{self.path}: the disk is full, {len(self.done())} of {self._progress.count} slabs are "
+                f"kept; free some space and resume the run"
+            ) from problem
+
+
+def create(
+    path: Path,
+    shape: tuple[int, int, int],
+    dtype: DTypeLike,
+    *,
+    voxel_m: float | None,
+    slab_rows: int,
+    unit: str,
+    name: str,
+    origin_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    attributes: Mapping[str, Any] | None = None,
+) -> VolumeWriter:
+    """Begin a volume.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to make; it must not exist, or be empty.
+    shape : tuple of int
+        Slices, rows, columns: z, y, x.
+    dtype : numpy type
+        Type of a voxel: integers, float16, float32 or float64.
+    voxel_m : float or None
+        Edge of a voxel, m. None writes a scale of 1 and no unit.
+    slab_rows : int
+        Slices written at once, and the height of a shard. The pyramid has one level more for each time it can
+        be halved, so a power of two is best.
+    unit : str
+        Unit of the values, "1/cm" …
+    name : str
+        Short name.
+    origin_m : tuple of float
+        Where the centre of the first voxel lies, z, y, x, m.
+    attributes : Mapping or None
+        What else to keep with the volume, JSON-ready; it lies under `tomarium` in the group's attributes.
+
+    Returns
+    -------
+    VolumeWriter
+        Ready for its slabs.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    InputError
+        The shape, the type or the slab's height cannot be.
+    StorageFull
+        The disk is full.
+    """
+    kind = np.dtype(dtype)
+    if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1 or slab_rows < 1:
+        raise InputError(
+            f"{path}: a volume of shape {shape}, type {kind} and slabs of {slab_rows} cannot be written; "
+            f"all lengths must be above zero and the type an integer or a float of at most 64 bits"
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        remedy = "resume it" if Progress.is_there(path) else "remove it or choose another path"
+        raise FormatError(f"{path}: exists already; {remedy}")
+    plan = Plan(shape, kind.name, voxel_m, min(slab_rows, _height(shape[0], slab_rows)), unit, name, origin_m,
+                dict(attributes or {}))  # fmt: skip
+    try:
+        for level in range(plan.levels):
+            _create_level(path, plan, level)
+        (path / PARTIAL).mkdir(parents=True, exist_ok=True)
+        _write_json(path / PARTIAL / "plan.json", asdict(plan))
+    except OSError as problem:
+        if is_full(problem):
+            raise StorageFull(f"{path}: the disk is full; free some space and run again") from problem
+        raise
+    return VolumeWriter(Progress(path, plan))
+
+
+def open_writer(path: Path) -> VolumeWriter:
+    """Go on with a volume that is unfinished.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+
+    Returns
+    -------
+    VolumeWriter
+        Its `done()` lists what need not be written again.
+
+    Raises
+    ------
+    FormatError
+        There is no unfinished volume at the path.
+    """
+    if not Progress.is_there(path):
+        what = (
+            "is finished already"
+            if (path / "zarr.json").is_file()
+            else "holds no volume tomarium began to write"
+        )
+        raise FormatError(f"{path}: {what}; there is nothing to resume")
+    return VolumeWriter(Progress.load(path))
+
+
+def halved(block: NDArray[Any]) -> NDArray[Any]:
+    """Halve a block along each axis by the mean of 2 x 2 x 2 voxels.
+
+    Parameters
+    ----------
+    block : array, shape (z, y, x)
+        Integers or floats.
+
+    Returns
+    -------
+    array, shape (ceil(z/2), ceil(y/2), ceil(x/2))
+        Of the same type; integers are rounded to the nearest. Where an axis is odd, its last voxel stands for
+        its missing neighbour. A NaN makes the voxels it belongs to NaN.
+    """
+    # 8 · 65535 is exact in float32; wider integers need float64.
+    work = np.promote_types(block.dtype, np.float32 if block.dtype.itemsize <= 2 else block.dtype)
+    mean: NDArray[Any] = block.astype(work if work.kind == "f" else np.float64, copy=False)
+    for axis in range(3):
+        even = [slice(None)] * 3
+        odd = [slice(None)] * 3
+        even[axis], odd[axis] = slice(0, None, 2), slice(1, None, 2)
+        first, second = mean[tuple(even)], mean[tuple(odd)]
+        if second.shape[axis] < first.shape[axis]:
+            last = [slice(None)] * 3
+            last[axis] = slice(-1, None)
+            second = np.concatenate([second, mean[tuple(last)]], axis=axis)
+        mean = (first + second) * mean.dtype.type(0.5)
+    return mean.astype(block.dtype) if block.dtype.kind == "f" else np.rint(mean).astype(block.dtype)
+
+
+def _height(slices: int, slab_rows: int) -> int:
+    """Return the height of slabs for a volume lower than one: the next power of two keeps its pyramid."""
+    return slab_rows if slices >= slab_rows else 1 << (slices - 1).bit_length()
+
+
+def _create_level(path: Path, plan: Plan, level: int) -> None:
+    import zarr
+    from zarr.codecs import BloscCodec
+
+    shape = plan.level_shape(level)
+    height = plan.slab_rows >> level
+    chunks = (_divisor(height), *(min(CHUNK, length) for length in shape[1:]))
+    wide = [
+        min(SHARD // chunk, -(-length // chunk)) * chunk
+        for chunk, length in zip(chunks[1:], shape[1:], strict=True)
+    ]
+    zarr.create_array(
+        store=path / str(level),
+        shape=shape,
+        dtype=np.dtype(plan.dtype),
+        chunks=chunks,
+        shards=(height, *wide),
+        compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
+        fill_value=0,
+        dimension_names=("z", "y", "x"),
+        # Every shard is written, also one of zeros, so that what is absent is known to be missing.
+        config={"write_empty_chunks": True},
+        overwrite=True,
+    )
+
+
+def _divisor(height: int) -> int:
+    return next(chunk for chunk in range(min(CHUNK, height), 0, -1) if height % chunk == 0)
+
+
+def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
+    """Say what the arrays are (OME-NGFF 0.5, multiscales and omero)."""
+    voxel = 1.0 if plan.voxel_m is None else plan.voxel_m * 1e6
+    origin = [0.0] * 3 if plan.voxel_m is None else [1e6 * start for start in plan.origin_m]
+    datasets = []
+    for level in range(plan.levels):
+        # A voxel of level k covers 2^k of level 0; its centre lies (2^k - 1) / 2 of these further in.
+        shift = (2**level - 1) / 2 * voxel
+        datasets.append({
+            "path": str(level),
+            "coordinateTransformations": [
+                {"type": "scale", "scale": [_tidy(voxel * 2**level)] * 3},
+                {"type": "translation", "translation": [_tidy(start + shift) for start in origin]},
+            ],
+        })  # fmt: skip
+    unit = {} if plan.voxel_m is None else {"unit": "micrometer"}
+    axes = [{"name": name, "type": "space", **unit} for name in "zyx"]
+    multiscale = {
+        "name": plan.name,
+        "axes": axes,
+        "datasets": datasets,
+        "type": "mean",
+        "metadata": {"description": "each level is the mean of 2 x 2 x 2 voxels of the one before"},
+    }
+    ome: dict[str, Any] = {"version": "0.5", "multiscales": [multiscale]}
+    if window is not None:
+        start, end = (float(value) for value in window)
+        shown = {"min": start, "max": end, "start": start, "end": end}
+        ome["omero"] = {
+            "channels": [{"color": "FFFFFF", "active": True, "label": plan.name, "window": shown}]
+        }
+    return ome
+
+
+def _tidy(value: float) -> float:
+    return float(f"{value:.15g}")
+
+
+def _write_json(file: Path, content: Mapping[str, Any]) -> None:
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        partial.write_text(json.dumps(content, indent=2), "utf-8")
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

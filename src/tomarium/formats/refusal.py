@@ -1,0 +1,128 @@
+"""Why something is not a scan, in words: what was found, what was looked for, what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+# First bytes of files people take for scans, at their offset.
+SIGNATURES: Final = (
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (0, b"II*\0", "a TIFF file"),
+    (0, b"MM\0*", "a TIFF file"),
+    (0, b"II+\0", "a BigTIFF file"),
+    (0, b"MM\0+", "a BigTIFF file"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE2 file, as Zeiss .txrm and .txm are"),
+    (0, b"PK\x03\x04", "a zip archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"%PDF", "a PDF document"),
+    (208, b"MAP ", "an MRC file"),
+    (0, b"MATLAB", "a MATLAB file"),
+)
+_HEAD: Final = 4096
+
+
+def unusable(path: Path) -> str | None:
+    """Say why nothing can be read at a path, before any format is asked.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder.
+
+    Returns
+    -------
+    str or None
+        The whole message; None where there is something to read.
+    """
+    try:
+        if not path.exists():
+            return f"{path}: there is no such file or folder; {_nearest(path)}"
+        if path.is_dir():
+            if not os.access(path, os.R_OK | os.X_OK):
+                return f"{path}: this folder may not be read; ask its owner for permission"
+            return (
+                None
+                if any(path.iterdir())
+                else f"{path}: this folder is empty; give the one that holds the scan"
+            )
+        if not path.is_file():
+            return f"{path}: this is neither a file nor a folder; give a scan"
+        if not os.access(path, os.R_OK):
+            return f"{path}: this file may not be read; ask its owner for permission"
+        if path.stat().st_size == 0:
+            return f"{path}: this file is empty (0 bytes); copy it again from its origin"
+    except OSError as problem:
+        return f"{path}: cannot be read ({problem.strerror}); check the path and its permissions"
+    except ValueError:
+        return f"{str(path)!r}: is no path a file can have; check its spelling"
+    return None
+
+
+def explain(path: Path, looked_for: Sequence[str], reasons: Mapping[str, str]) -> str:
+    """Say why a file is no scan.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder that can be read.
+    looked_for : sequence of str
+        Titles of the formats that were asked.
+    reasons : Mapping of str to str
+        Title → what that format found lacking, for those that looked inside.
+
+    Returns
+    -------
+    str
+        What was found, why each format refuses, what to do next.
+    """
+    found = _folder(path) if path.is_dir() else _file(path)
+    # Formats of one container fail on the same damage with the same words; once is enough.
+    said = list(dict.fromkeys(reason.removeprefix(f"{path}: ") for reason in reasons.values() if reason))
+    why = (
+        "; ".join(said)
+        if len(said) == 1
+        else "; ".join(f"as {title}: {reason.removeprefix(f'{path}: ')}" for title, reason in reasons.items())
+    )
+    return (
+        f"{path}: is not a scan or volume tomarium can read. Found: {found}. "
+        f"Looked for: {', '.join(looked_for)}. {f'Why not: {why}. ' if why else ''}"
+        f"Give the scan's own file or folder, or convert it to one of these formats."
+    )
+
+
+def _nearest(path: Path) -> str:
+    parent = path.parent
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    return f"the nearest folder that exists is {parent}, so check the spelling from there"
+
+
+def _folder(path: Path) -> str:
+    counts: dict[str, int] = {}
+    for item in path.iterdir():
+        kind = "folder" if item.is_dir() else item.suffix.lower() or "file without suffix"
+        counts[kind] = counts.get(kind, 0) + 1
+    most = sorted(counts.items(), key=lambda item: -item[1])[:5]
+    return f"a folder with {', '.join(f'{count} {kind}' for kind, count in most)}"
+
+
+def _file(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    size = path.stat().st_size
+    for offset, signature, words in SIGNATURES:
+        if head[offset : offset + len(signature)] == signature:
+            return f"{words} of {size} bytes"
+    try:
+        first = head.decode("utf-8").strip().splitlines()[:1]
+    except UnicodeDecodeError:
+        first = []
+    if first and first[0].isprintable():
+        return f"a text file of {size} bytes that begins {first[0][:60]!r}"
+    return f"{size} bytes of no kind it knows, beginning {head[:8].hex(' ')}"

@@ -1,0 +1,147 @@
+"""Stacks made of others, joined end to end, and stacks whose file is absent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.model import Frames
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedFrames:
+    """Several stacks one after the other.
+
+    Attributes
+    ----------
+    parts : tuple of Frames
+        Stacks with the same rows and columns, in order.
+    """
+
+    parts: tuple[Frames, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return (sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type all pixels fit in."""
+        return np.result_type(*(np.dtype(part.dtype) for part in self.parts))
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames, from whichever parts they lie in.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In `dtype`.
+        """
+        wanted = np.arange(self.shape[0])[frames]
+        count = len(range(*rows.indices(self.shape[1])))
+        result = np.empty((len(wanted), count, self.shape[2]), self.dtype)
+        first = 0
+        for part in self.parts:
+            inside = (wanted >= first) & (wanted < first + part.shape[0])
+            if inside.any():
+                result[inside] = part.read(wanted[inside] - first, rows)
+            first += part.shape[0]
+        return result
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return bytes read from disk and decompressed, the parts' mean.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read, bytes decompressed.
+        """
+        whole = [part.cost(part.shape[0], rows) for part in self.parts]
+        share = frames / max(1, self.shape[0])
+        return round(share * sum(cost[0] for cost in whole)), round(share * sum(cost[1] for cost in whole))
+
+
+@dataclass(frozen=True, eq=False)
+class AbsentFrames:
+    """Frames whose file is absent: how many there are is known, what they show is not.
+
+    Attributes
+    ----------
+    path : Path
+        The scan that points to them.
+    count : int
+        How many.
+    files : tuple of str
+        The absent files, as the scan names them.
+    """
+
+    path: Path
+    count: int
+    files: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, and 0 rows and 0 columns, since these are not known."""
+        return self.count, 0, 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy's void type, since the type of a pixel is not known."""
+        return np.dtype("V")
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Refuse to read.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Not used.
+        rows : slice
+            Not used.
+
+        Raises
+        ------
+        FormatError
+            Always; it names the absent files.
+        """
+        raise FormatError(
+            f"{self.path}: its {self.count} frames lie in {', '.join(self.files)}, which is absent; "
+            f"copy that file to where the scan points and open the scan again"
+        )
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return no cost, since nothing can be read.
+
+        Parameters
+        ----------
+        frames : int
+            Not used.
+        rows : slice
+            Not used.
+
+        Returns
+        -------
+        tuple of int
+            (0, 0).
+        """
+        return 0, 0
