@@ -1,0 +1,31 @@
+"""The reference pages are what the program says now, and every page's links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tomarium.cli.reference import pages
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_reference_page_is_up_to_date(name: str) -> None:
+    written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+    assert written == pages()[name], "write it anew with: make docs"
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    broken = [t for t in targets if not t.startswith("http") and not (page.parent / t).exists()]
+    assert broken == []
+
+
+def test_the_readme_names_every_command() -> None:
+    from tomarium.cli import commands
+
+    told = "\n".join(page.read_text(encoding="utf-8") for page in DOCUMENTS)
+    assert [name for name in commands() if f"tomarium {name}" not in told and f"`{name}`" not in told] == []
