@@ -23,13 +23,14 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    from tomarium.cli import commands
+    from tomarium.cli import group
+
+    tomarium = group()
+    parent = click.Context(tomarium, info_name="tomarium", **tomarium.context_settings)
 
     parts = [f"{_HEAD}\n# Commands\n"]
-    for name, command in commands().items():
-        context = click.Context(
-            command, info_name=f"tomarium {name}", max_content_width=96, terminal_width=96
-        )
+    for name, command in tomarium.commands.items():
+        context = click.Context(command, parent, name, terminal_width=96, max_content_width=96)
         parts.append(f"## tomarium {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
