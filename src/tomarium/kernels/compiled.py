@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 from tomarium.errors import EngineUnavailable
@@ -27,9 +28,12 @@ def extension() -> Any:
     try:
         from tomarium import _native
     except ImportError as error:
+        cause = "were not built when tomarium was installed"
+        if find_spec("tomarium._native") is not None:
+            cause = f"do not load here: {error}"
         raise EngineUnavailable(
-            f"the compiled kernels are not there ({error}); install a C++17 compiler (gcc or clang) and "
-            f"reinstall tomarium, or use engine 'nufft'"
+            f"the compiled kernels {cause}; reinstall tomarium where there is a C++17 compiler (gcc or "
+            f"clang), or use engine 'nufft'"
         ) from error
     return _native
 

@@ -117,7 +117,7 @@ def fbp(
     )
     shape = (rows.shape[1], region[1] - region[0], region[3] - region[2])
     result = _output(out, shape if np.ndim(sinogram) == 3 else shape[1:]).reshape(shape)
-    match choose(engine, len(angles), shape[0], columns, region):
+    match choose(engine, shape[0], columns, region):
         case "native":
             gridding.backproject(rows, task, result)
         case "direct":

@@ -1,0 +1,150 @@
+"""Filtered backprojection: our engines, the portable one and the peers that are installed."""
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+
+import numpy as np
+from contest import Row, in_turns, middle
+from numpy.typing import NDArray
+from scene import Scene, make_scene
+
+from tomarium.kernels.backprojection import reference
+from tomarium.kernels.backprojection.geometry import make_task
+from tomarium.kernels.engines import engines
+from tomarium.kernels.fbp import fbp
+
+Image = NDArray[np.floating]
+SLICES = {"native": 32, "direct": 16, "nufft": 4}
+BAND = 64
+"""Rows of the picture on which the slow double-precision references are scored, and with them the engines."""
+
+
+def measure(size: int, count: int, rounds: int, threads: int) -> list[Row]:
+    """Time and score everything on one object; the first line, our default, is what ratios refer to."""
+    scene = make_scene(size, count)
+    topic = f"reconstruction of {size} columns x {count} projections, {threads} thread, per slice"
+    status = engines()
+    runs: dict[str, Callable[[], object]] = {}
+    images: dict[str, Image] = {}
+    for name, slices in SLICES.items():
+        if status[name].available:
+            stack = np.repeat(scene.sinogram[:, None].astype(np.float32), slices, axis=1)
+            out = np.zeros((slices, size, size), np.float32)
+            run = partial(fbp, stack, scene.angles_deg, (size - 1) / 2, engine=name, threads=threads, out=out)
+            images[name], runs[name] = run()[0].copy(), run
+    taken = in_turns(runs, rounds)
+    rows = []
+    for name in runs:
+        cpu_ms, spread = middle(taken[name], SLICES[name])
+        first = rows[0].cpu_ms if rows and rows[0].cpu_ms else cpu_ms
+        scores = score(images[name], scene)
+        note = f"{SLICES[name]} slices a call"
+        rows.append(Row(topic, name, cpu_ms, spread, cpu_ms / first, "slice", scores, note))
+    rows += [
+        Row(topic, name, None, None, None, "slice", {}, state.why)
+        for name, state in status.items()
+        if not state.available
+    ]
+    return rows + _references(topic, scene, size) + _peers(topic, scene, size, rows[0].cpu_ms or 1.0)
+
+
+def score(image: Image, scene: Scene) -> dict[str, float]:
+    """Errors against the exact picture, whose body is 1: inside, over the whole body, their mean, in the band."""
+    error = image - scene.picture
+    band = _band(len(image))
+    inside = error[band][scene.inside[band]]
+    return {
+        "rmse_inside": float(np.sqrt(np.mean(error[scene.inside] ** 2))),
+        "rmse_body": float(np.sqrt(np.mean(error[scene.body] ** 2))),
+        "bias": float(error[scene.inside].mean()),
+        "rmse_band": float(np.sqrt(np.mean(inside**2))),
+        "bias_band": float(inside.mean()),
+    }
+
+
+def _band(size: int) -> slice:
+    return slice(size // 2 - BAND // 2, size // 2 + BAND // 2)
+
+
+def _references(topic: str, scene: Scene, size: int) -> list[Row]:
+    """Direct backprojection in double precision, both ways to read between the samples; scored on the band."""
+    band = _band(size)
+    rows = []
+    for name, oversampling in (("band-limited", reference.OVERSAMPLING), ("linear", 1)):
+        task = make_task(
+            scene.angles_deg, size, (size - 1) / 2, size, (band.start, band.stop, 0, size), "ramp", 1.0, "zero",
+            1.0, 1,
+        )  # fmt: skip
+        out = np.zeros((1, BAND, size))
+        reference.backproject(scene.sinogram[:, None], task, out, oversampling)
+        inside = (out[0] - scene.picture[band])[scene.inside[band]]
+        scores = {"rmse_band": float(np.sqrt(np.mean(inside**2))), "bias_band": float(inside.mean())}
+        rows.append(Row(topic, f"float64 direct, {name}", None, None, None, "slice", scores, "accuracy only"))
+    return rows
+
+
+def _peers(topic: str, scene: Scene, size: int, ours_ms: float) -> list[Row]:
+    """Whichever peers can be imported, one slice and one run each, for they take seconds."""
+    rows = []
+    for name, module, run in (
+        ("ASTRA FBP, CPU, linear", "astra", _astra),
+        ("algotom FBP, CPU", "algotom.rec.reconstruction", _algotom),
+        ("tomopy gridrec", "tomopy", _tomopy),
+    ):
+        try:
+            import_module(module)
+        except ImportError as error:
+            rows.append(Row(topic, name, None, None, None, "slice", {}, f"not installed here: {error}"))
+            continue
+        taken = in_turns({name: partial(run, scene, size)}, 1)[name]
+        cpu_ms, spread = middle(taken, 1)
+        image = run(scene, size)
+        rows.append(
+            Row(
+                topic,
+                name,
+                cpu_ms,
+                spread,
+                cpu_ms / ours_ms,
+                "slice",
+                score(image, scene),
+                "one slice, one run",
+            )
+        )
+    return rows
+
+
+def _astra(scene: Scene, size: int) -> Image:
+    import astra
+
+    volume = astra.create_vol_geom(size, size)
+    projections = astra.create_proj_geom("parallel", 1.0, size, np.deg2rad(scene.angles_deg))
+    projector = astra.create_projector("linear", projections, volume)
+    sinogram = astra.data2d.create("-sino", projections, scene.sinogram.astype(np.float32))
+    image = astra.data2d.create("-vol", volume)
+    settings = astra.astra_dict("FBP")
+    settings |= {"ProjectorId": projector, "ProjectionDataId": sinogram, "ReconstructionDataId": image}
+    algorithm = astra.algorithm.create(settings)
+    astra.algorithm.run(algorithm)
+    result = astra.data2d.get(image)
+    astra.clear()
+    return result
+
+
+def _algotom(scene: Scene, size: int) -> Image:
+    from algotom.rec.reconstruction import fbp_reconstruction
+
+    return fbp_reconstruction(
+        scene.sinogram.astype(np.float32), (size - 1) / 2, angles=np.deg2rad(scene.angles_deg), ratio=None,
+        filter_name=None, apply_log=False, gpu=False, ncore=1,
+    )  # fmt: skip
+
+
+def _tomopy(scene: Scene, size: int) -> Image:
+    import tomopy
+
+    stack = scene.sinogram.astype(np.float32)[:, None]
+    return tomopy.recon(
+        stack, np.deg2rad(scene.angles_deg), center=(size - 1) / 2, algorithm="gridrec", ncore=1
+    )[0]
