@@ -17,7 +17,7 @@ from tomarium.catalogue.filing import plain
 from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.model import Value
-from tomarium.viewers.volume import open_levels
+from tomarium.viewers.volume import open_volume
 
 NOON = datetime.fromisoformat("2026-11-20T12:00:00+01:00")
 MakeFolder = Callable[..., Path]
@@ -65,7 +65,7 @@ def test_record_is_what_was_filed(tmp_path: Path, make_record_folder: MakeFolder
 def test_statistics_are_those_of_the_volume(tmp_path: Path, make_record_folder: MakeFolder) -> None:
     folder = make_record_folder(tmp_path / "a")
     summary = file_record(folder, title="A").volume
-    volume = np.asarray(open_levels(folder / "volume.ome.zarr")[0][...])
+    volume = np.asarray(open_volume(folder / "volume.ome.zarr").levels[0][...])
     assert (summary["minimum"], summary["maximum"]) == (volume.min(), volume.max())
     assert summary["mean"] == pytest.approx(volume.mean(dtype=np.float64), rel=1e-12)
     assert sum(summary["histogram"]["counts"]) == volume.size

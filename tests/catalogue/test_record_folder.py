@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -88,6 +89,16 @@ def test_unsound_volume_is_refused(folder: Path, key: str, content: Any) -> None
     summary["text"] = json.dumps({**json.loads(summary["text"]), key: content})
     crate.write_text(json.dumps(document))
     with pytest.raises(FormatError, match=key):
+        read_record(folder)
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a/../../b", "a//b", "a\\b", "a\nb", "", "/"])
+def test_file_outside_is_refused(folder: Path, path: str) -> None:
+    crate = folder / "ro-crate-metadata.json"
+    document = json.loads(crate.read_text().replace("protocol.yaml", "PROTOCOL"))
+    text = json.dumps(document).replace("PROTOCOL", json.dumps(quote(path, safe="/"))[1:-1])
+    crate.write_text(text)
+    with pytest.raises(FormatError, match="cannot be a file of this folder"):
         read_record(folder)
 
 

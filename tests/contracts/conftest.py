@@ -37,6 +37,8 @@ class Html(HTMLParser):
     words: list[str] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
     headings: list[int] = field(default_factory=list)
+    buttons: int = 0
+    submits: int = 0
     labelled: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -57,6 +59,9 @@ class Html(HTMLParser):
         named = known.get("aria-label") or known.get("id") in self.labelled or "label" in self.open
         if tag == "input" and known.get("type") != "hidden" and not named:
             self.problems.append(f"a field without a label: {known}")
+        if tag == "button":
+            self.buttons += 1
+            self.submits += known.get("type") == "submit" and "form" in self.open
         if tag in {"h1", "h2", "h3", "h4"}:
             self.headings.append(int(tag[1]))
         if known.get("id"):

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 
 from tomarium.catalogue import read_record
 from tomarium.portal.files import find_file
-from tomarium.viewers.volume import open_levels
+from tomarium.viewers.volume import open_volume
 
 BASE = "/records/tooth/files/"
 
@@ -82,7 +82,9 @@ def test_volume_can_be_read_where_it_lies(client: TestClient, folder: Path, tmp_
         assert answer.status_code == 200
         (copy / part).parent.mkdir(parents=True, exist_ok=True)
         (copy / part).write_bytes(answer.content)
-    assert np.array_equal(zarr.open_array(copy / "0")[...], open_levels(folder / "volume.ome.zarr")[0][...])
+    assert np.array_equal(
+        zarr.open_array(copy / "0")[...], open_volume(folder / "volume.ome.zarr").levels[0][...]
+    )
 
 
 def test_foreign_content_cannot_act(client: TestClient) -> None:
@@ -132,7 +134,7 @@ def test_what_is_found_lies_below_the_folder(folder: Path, path: str) -> None:
 
 
 def test_pictures_are_the_slices(client: TestClient, folder: Path) -> None:
-    volume = open_levels(folder / "volume.ome.zarr")[0]
+    volume = open_volume(folder / "volume.ome.zarr").levels[0]
     for plane, image in (("z", volume[3]), ("y", volume[:, 3]), ("x", volume[:, :, 3])):
         answer = client.get(f"/records/tooth/pictures/slices/{plane}-3.png?low=0&high=2.55")
         assert answer.headers["content-type"] == "image/png"

@@ -25,14 +25,13 @@ from tomarium.model import FileEntry, Record, Value
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.viewer import Viewer
-from tomarium.viewers.volume import open_levels, volume_window
+from tomarium.viewers.volume import open_volume, volume_window
 
 VOLUME: Final = "volume.ome.zarr/"
 PROVENANCE: Final = "provenance.json"
 PREVIEWS: Final = "previews"
 ROLES: Final = {"protocol.yaml": "protocol", PROVENANCE: "provenance", MANIFEST: "manifest"}
 MEDIA_TYPES: Final = {".yaml": "application/yaml", ".log": "text/plain", ".nxs": "application/x-hdf5"}
-UNIT_FACTORS: Final = {"micrometer": 1e-6, "millimeter": 1e-3, "nanometer": 1e-9, "meter": 1.0}
 
 
 def file_record(
@@ -160,30 +159,19 @@ def plain(content: Any) -> Any:
 
 def _summary(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
     """Tell the volume in short: what the run told, completed by what the files say."""
-    levels = open_levels(path)
+    stored = open_volume(path)
     summary: dict[str, Any] = {
         "path": VOLUME.rstrip("/"),
-        "shape": [int(length) for length in levels[0].shape],
-        "dtype": str(levels[0].dtype),
-        "voxel_m": _voxel_m(path),
-        "unit": "",
+        "shape": list(stored.shape),
+        "dtype": str(stored.dtype),
+        "voxel_m": list(stored.voxel_m) if stored.voxel_m else None,
+        "unit": stored.unit,
     }
     if "histogram" not in told:
-        summary |= summarise(levels[0])
+        summary |= summarise(stored.data)
     return summary | {
         key: plain(value) for key, value in told.items() if key not in ("path", "shape", "dtype")
     }
-
-
-def _voxel_m(path: Path) -> list[float] | None:
-    """Read the voxel size (z, y, x) in m from OME-Zarr's axes and scale; None without a unit of length."""
-    multiscale = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]["multiscales"][0]
-    transforms = multiscale["datasets"][0].get("coordinateTransformations") or []
-    scale = next((item["scale"] for item in transforms if item.get("type") == "scale"), None)
-    factors = [UNIT_FACTORS.get(axis.get("unit") or "") for axis in multiscale["axes"]]
-    if scale is None or None in factors:
-        return None
-    return [float(f"{size * factor:.15g}") for size, factor in zip(scale, factors, strict=True) if factor]
 
 
 def _describe(summary: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, read_manifes
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME, read
+from tomarium.viewers.place import is_inside
 
 ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?")
 LONGEST_CRATE_BYTES: Final = 64 * 1024 * 1024
@@ -69,6 +70,9 @@ def read_record(folder: Path) -> Record:
         raise FormatError(f"{folder}: {problem}") from problem
     if not ID.fullmatch(record.id):
         raise FormatError(f"{crate}: the identifier {record.id[:80]!r} is not made of a-z, 0-9 and hyphens")
+    for entry in record.files:
+        if not is_inside(entry.path) or entry.bytes < 0:
+            raise FormatError(f"{crate}: lists {entry.path[:80]!r}, which cannot be a file of this folder")
     _check_volume(crate, record.volume)
     return record
 

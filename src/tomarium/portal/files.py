@@ -16,6 +16,7 @@ from tomarium.portal.routes import give
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.standards.standard import Standard
+from tomarium.viewers.place import place_of
 from tomarium.viewers.viewer import Viewer
 
 # What a browser may show at its own address; all else is saved, for a record may hold anything.
@@ -64,21 +65,10 @@ def find_file(record: Record, folder: Path, path: str) -> Path | None:
     Path or None
         A regular file or a folder below `folder`, on the way to which there is no link; else None.
     """
-    parts = path.rstrip("/").split("/")
-    if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
-        return None
-    listed = {entry.path.rstrip("/") for entry in record.files} | {FILENAME}
-    above = ["/".join(parts[:number]) for number in range(1, len(parts) + 1)]
-    folders = {entry.path.rstrip("/") for entry in record.files if entry.path.endswith("/")}
-    if above[-1] not in listed and folders.isdisjoint(above):
-        return None
-    try:
-        if any((folder / step).is_symlink() for step in above):
-            return None
-        found = folder.joinpath(*parts)
-        return found if found.is_file() or found.is_dir() else None
-    except OSError:  # a name that is too long for the file system
-        return None
+    path = path.removesuffix("/")
+    whole = any(path == entry.path.removesuffix("/") for entry in record.files) or path == FILENAME
+    part = any(path.startswith(entry.path) for entry in record.files if entry.path.endswith("/"))
+    return place_of(folder, path) if whole or part else None
 
 
 def read_file(desk: AtDesk, request: Request, id: str, path: str) -> Response:

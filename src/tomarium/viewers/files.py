@@ -8,7 +8,7 @@ from typing import Final
 from tomarium import units
 from tomarium.model import Record
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
-from tomarium.viewers.volume import open_levels, volume_path
+from tomarium.viewers.volume import open_volume, volume_path
 
 ROLES: Final = ("volume", "protocol", "provenance", "preview", "manifest", "log", "other")
 
@@ -74,7 +74,7 @@ def render(record: Record, view: View) -> Piece:
 
 def _finest(volume: Path) -> str:
     """Return the name of the finest level in the volume, "0" by custom."""
-    return str(getattr(open_levels(volume)[0], "path", "0"))
+    return Path(str(getattr(open_volume(volume).levels[0], "path", "0"))).name
 
 
 def _rank(role: str) -> int:

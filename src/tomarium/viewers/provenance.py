@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.model import Record
+from tomarium.viewers.place import place_of
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 LONGEST_BYTES: Final = 200_000
@@ -44,7 +45,7 @@ def render(record: Record, view: View) -> Piece:
         Its data: `protocol` (text or None) and `provenance`.
     """
     path = next((entry.path for entry in record.files if entry.role == "protocol"), None)
-    text = _text(view.folder / path) if path else None
+    text = _text(place_of(view.folder, path)) if path else None
     details = {key: value for key, value in record.provenance.items() if key != "protocol" or not text}
     html = fill(
         "provenance.html",
@@ -82,9 +83,9 @@ def shorten(value: Any) -> Any:
     return ", ".join(str(part) for part in value)
 
 
-def _text(path: Path) -> str | None:
-    """Read a text file of the record; None where it is gone, is a link or is too long to be shown."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > LONGEST_BYTES:
+def _text(path: Path | None) -> str | None:
+    """Read a text file; None where there is none, or where it is too long to be shown."""
+    if path is None or not path.is_file() or path.stat().st_size > LONGEST_BYTES:
         return None
     return path.read_text(encoding="utf-8", errors="replace")
 

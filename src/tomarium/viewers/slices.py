@@ -14,7 +14,7 @@ from tomarium.model import Record
 from tomarium.viewers.picture import png
 from tomarium.viewers.scale_bar import scale_bar
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
-from tomarium.viewers.volume import PLANES, Plane, open_levels, read_plane, volume_path, volume_window
+from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane, volume_path, volume_window
 
 PIXELS: Final = 1024
 THUMBNAIL_PIXELS: Final = 512
@@ -121,7 +121,7 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
         raise ParameterError(f"there is no picture {name!r}; name an axis and an index, such as z-0.png")
     plane = next(plane for plane in get_args(Plane) if plane == match[1])
     index = _index(record, plane, match[2])
-    levels = open_levels(folder / str(volume_path(record)))
+    levels = open_volume(folder / str(volume_path(record))).levels
     image = read_plane(levels, plane, index, PIXELS)
     return png(image, window=_window(record, folder, choices))
 
@@ -142,7 +142,7 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
         `thumbnail.png` (bare) and `slice-z.png`, `slice-y.png`, `slice-x.png` (with a scale bar burnt in
         where the voxel size is known: they leave the page that would say it).
     """
-    levels = open_levels(folder / str(volume_path(record)))
+    levels = open_volume(folder / str(volume_path(record))).levels
     window = volume_window(record, folder)
     shape, sizes_m = record.volume["shape"], _voxel_m(record)
     small = read_plane(levels, "z", shape[0] // 2, THUMBNAIL_PIXELS)

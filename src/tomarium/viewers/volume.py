@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.model import Record
+from tomarium.formats import ome_zarr
+from tomarium.model import Record, Volume
 from tomarium.model.image import Sliceable
 from tomarium.viewers.picture import robust_window
 
@@ -37,39 +39,36 @@ def volume_path(record: Record) -> str | None:
     return next((path for path in paths if path.endswith(".zarr")), None)
 
 
-def open_levels(path: Path) -> tuple[Sliceable, ...]:
-    """Open the levels of a three-dimensional OME-Zarr 0.5 image.
+def open_volume(path: Path) -> Volume:
+    """Open the volume of a record.
 
     Parameters
     ----------
     path : Path
-        Folder of the image.
+        Folder of an OME-Zarr image.
 
     Returns
     -------
-    tuple of arrays, each of shape (z, y, x)
-        Finest first; nothing is read yet.
+    Volume
+        With the axes z, y, x and at least one level; only its header is read.
 
     Raises
     ------
     FormatError
-        The folder is no such image, or is damaged.
+        The folder is no such image, is unfinished or damaged.
     """
-    import zarr
-
-    try:
-        group = zarr.open_group(path, mode="r")
-        datasets: Any = group.attrs.asdict()["ome"]["multiscales"][0]["datasets"]  # type: ignore[index,call-overload]
-        levels = [group[dataset["path"]] for dataset in datasets]
-    except (OSError, KeyError, IndexError, TypeError, ValueError) as problem:
+    if path.is_symlink():
+        raise FormatError(f"{path.name}: is a link, which could lead out of the record; put the volume there")
+    match = ome_zarr.detect(path)
+    if match is None or not match.score:
         raise FormatError(
-            f"{path.name}: cannot be opened as OME-Zarr 0.5 ({problem}); `attributes.ome.multiscales` with "
-            f"its datasets was expected; the volume is unfinished or damaged"
-        ) from problem
-    arrays = tuple(level for level in levels if isinstance(level, zarr.Array))
-    if not arrays or any(len(array.shape) != 3 or 0 in array.shape for array in arrays):
+            f"{path.name}: {match.why if match else 'is no Zarr group'}; the volume of a record is an "
+            f"OME-Zarr image, so take it from a backup or resume the run"
+        )
+    volume = ome_zarr.read(path, match)
+    if not isinstance(volume, Volume) or not volume.levels or 0 in volume.shape:
         raise FormatError(f"{path.name}: holds no volume with three axes (z, y, x)")
-    return arrays
+    return volume
 
 
 def read_plane(levels: Sequence[Sliceable], plane: Plane, index: int, pixels: int) -> NDArray[Any]:
@@ -84,7 +83,8 @@ def read_plane(levels: Sequence[Sliceable], plane: Plane, index: int, pixels: in
     index : int
         Index along that axis in the finest level.
     pixels : int
-        The finest level whose plane is at most that wide and high is taken, else the coarsest.
+        The finest level whose plane is at most that wide and high is taken, else the coarsest; of one that is
+        still more than twice as wide or high only every n-th value is kept.
 
     Returns
     -------
@@ -97,7 +97,8 @@ def read_plane(levels: Sequence[Sliceable], plane: Plane, index: int, pixels: in
         levels[-1],
     )
     at = min(index * level.shape[axis] // levels[0].shape[axis], level.shape[axis] - 1)
-    key: list[slice | int] = [slice(None)] * 3
+    step = math.ceil(max(_without(axis, level.shape)) / (2 * pixels))
+    key: list[slice | int] = [slice(None, None, step)] * 3
     key[axis] = at
     return np.asarray(level[tuple(key)])
 
@@ -126,7 +127,7 @@ def volume_window(record: Record, folder: Path) -> tuple[float, float]:
 
 @lru_cache(maxsize=256)
 def _window(path: Path, _changed_ns: int) -> tuple[float, float]:
-    levels = open_levels(path)
+    levels = open_volume(path).levels
     enough = [level for level in levels if np.prod(level.shape) >= ENOUGH_VOXELS]
     level = enough[-1] if enough else levels[0]
     step = max(1, int(np.prod(level.shape) // (8 * ENOUGH_VOXELS)))  # a volume without a pyramid
