@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from contracts.test_steps import make_scan
+from contracts.test_steps import SAME, make_scan
 from tomarium.errors import CannotFit, InputError, Interrupted, MissingData, StorageFull
 from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
@@ -53,7 +53,7 @@ def test_every_executor_and_every_cut_gives_the_same_voxels(name: str, tmp_path:
             slab_rows=size,
             mapper=find_executor(name).map,
         )
-        np.testing.assert_allclose(volume_of(tmp_path / f"{name}{size}"), whole, atol=2e-5 * np.ptp(whole))
+        np.testing.assert_allclose(volume_of(tmp_path / f"{name}{size}"), whole, atol=SAME * np.ptp(whole))
 
 
 def test_a_slice_is_the_slice_of_the_volume(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_slice_is_the_slice_of_the_volume(tmp_path: Path) -> None:
     for row in (0, 5, -1):
         slab, _ = slice_at(scan, row)
         difference = np.abs(slab.data[0] - volume[row])
-        assert difference.max() <= 1e-4 * np.ptp(volume[row])
+        assert difference.max() <= SAME * np.ptp(volume[row])
     assert volume.unit == "1/cm"
     assert volume.voxel_m == (1e-6, 1e-6, 1e-6)
     with pytest.raises(InputError, match="rows 0 to 11"):
@@ -73,7 +73,7 @@ def test_only_the_rows_asked_for_are_made(tmp_path: Path) -> None:
     scan = scan_on_disk(tmp_path)
     whole, part = tm.reconstruct(scan), tm.reconstruct(scan, rows=slice(3, 7))
     assert part.shape == (4, 64, 64)
-    np.testing.assert_allclose(part[0], whole[3], atol=2e-5 * np.ptp(whole[3]))
+    np.testing.assert_allclose(part[0], whole[3], atol=SAME * np.ptp(whole[3]))
     assert part.axes[0].offset == pytest.approx(3e-6)
 
 

@@ -24,8 +24,8 @@ def _peak(values: Values, scan: Scan, rows: int) -> int:
 
 def _engine(asked: Engine, scan: Scan) -> str:
     """Choose by the whole scan, so that a slab, a slice and the volume are made by the same engine."""
-    angles, rows, columns = scan.shape
-    return choose(asked, angles, rows, columns, (0, columns, 0, columns))
+    _, rows, columns = scan.shape
+    return choose(asked, rows, columns, (0, columns, 0, columns))
 
 
 @step(
