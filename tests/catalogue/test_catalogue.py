@@ -237,6 +237,18 @@ def test_moved_record_is_followed_and_a_copy_is_refused(
     assert len(rebuilt.problems) == 1
 
 
+def test_record_filed_under_another_identifier_leaves_no_trace(
+    catalogue: Catalogue, roots: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(roots / "2026" / "molar", tmp_path / "a")
+    ingest(catalogue, tmp_path / "a")
+    file_record(tmp_path / "a", title="Renamed", id="renamed")
+    ingest(catalogue, tmp_path / "a")
+    assert found(catalogue, "") == ["renamed"]
+    assert found(catalogue, "enamel") == []
+    assert rows(catalogue) == 0
+
+
 def test_rebuild_tells_what_it_could_not_take(catalogue: Catalogue, roots: Path, tmp_path: Path) -> None:
     shutil.copytree(roots / "2026" / "molar", tmp_path / "r" / "good")
     (tmp_path / "r" / "bad").mkdir()

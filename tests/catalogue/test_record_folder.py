@@ -77,9 +77,9 @@ def test_truncated_crate_is_refused(folder: Path, kept: float) -> None:
     ("key", "content"),
     [
         ("shape", 5), ("shape", [1, 2]), ("shape", [0, 1, 1]), ("shape", [1, 1, "<b>"]), ("voxel_m", "1"),
-        ("voxel_m", [1e-6]), ("voxel_m", -1), ("unit", ["1/cm"]), ("window", [2, 1]), ("window", [1, 1]),
-        ("minimum", "low"), ("histogram", 7), ("histogram", {"edges": [0, 1], "counts": ["x"]}),
-        ("histogram", {"edges": 7, "counts": []}),
+        ("voxel_m", [1e-6]), ("voxel_m", -1), ("voxel_m", 1e-300), ("unit", ["1/cm"]), ("window", [2, 1]),
+        ("window", [1, 1]), ("minimum", "low"), ("histogram", 7),
+        ("histogram", {"edges": [0, 1], "counts": ["x"]}), ("histogram", {"edges": 7, "counts": []}),
     ],
 )  # fmt: skip
 def test_unsound_volume_is_refused(folder: Path, key: str, content: Any) -> None:

@@ -86,6 +86,11 @@ def test_refuses_or_reads_a_damaged_document(standard: Standard, record: Record,
 @pytest.mark.parametrize("standard", STANDARDS.values(), ids=STANDARDS)
 def test_refuses_what_json_cannot_hold(standard: Standard) -> None:
     moment = datetime.fromisoformat("2026-11-20T12:00:00+01:00")
-    record = Record("a", "A", moment, parameters={"energy_kev": Value(float("nan"), "read", "")})
-    with pytest.raises(FormatError, match="JSON"):
-        standard.export(record)
+    wrong = [
+        Record("a", "A", moment, parameters={"energy_kev": Value(float("nan"), "read", "")}),
+        Record("a", "A", moment, provenance={"deep": {"thing": object()}}),
+        Record("a", "half a character \udcff", moment),
+    ]
+    for record in wrong:
+        with pytest.raises(FormatError, match="JSON"):
+            standard.export(record)

@@ -102,6 +102,7 @@ def test_pictures_are_png(viewer: Viewer, records: dict[str, tuple[Record, Path]
             assert content.startswith(b"\x89PNG\r\n\x1a\n")
 
 
-@every_viewer
-def test_script_is_a_file(viewer: Viewer) -> None:
-    assert viewer.script is None or viewer.script.is_file()
+def test_scripts_are_files_with_names_of_their_own() -> None:
+    scripts = {viewer.script for viewer in VIEWERS.values() if viewer.script}
+    assert all(script.is_file() and script.suffix == ".js" for script in scripts)
+    assert len({script.name for script in scripts}) == len(scripts)

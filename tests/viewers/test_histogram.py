@@ -1,11 +1,14 @@
 """The histogram's outline and its axis."""
 
 import re
+from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tomarium.viewers.histogram import _outline, _ticks
+from tomarium.model import Record
+from tomarium.viewers.histogram import _outline, _ticks, suits
 
 
 @given(
@@ -29,10 +32,29 @@ def test_ticks_are_a_few_in_range_and_distinct(low: float, width: float) -> None
     assert 3 <= len(ticks) <= 9
     slack = 1e-6 * width
     assert all(low - slack <= value <= low + width + slack for value in values)
-    if width > 1e-2 * abs(low):
-        assert len({text for _, text in ticks}) == len(ticks)
+    assert len({text for _, text in ticks}) == len(ticks)
 
 
 def test_ticks_read_well() -> None:
     assert [text for _, text in _ticks(-0.24, 2.46)] == ["0.0", "0.5", "1.0", "1.5", "2.0"]
     assert [text for _, text in _ticks(0, 255)] == ["0", "50", "100", "150", "200", "250"]
+
+
+@pytest.mark.parametrize(
+    ("edges", "counts", "drawn"),
+    [
+        ([0, 1, 2], [3, 4], True),
+        ([0, 1], [3, 4], False),
+        ([0, 1, 2], [0, 0], False),
+        ([0, 1, 2], [-1, 4], False),
+        ([2, 1, 0], [3, 4], False),
+        ([0, 0, 0], [3, 4], False),
+        ([-1e308, 0, 1e308], [3, 4], False),
+        ([0, 1e-310, 2e-310], [3, 4], False),
+        ([1e9, 1e9, 1e9 + 1e-5], [3, 4], False),
+        ([], [], False),
+    ],
+)
+def test_only_what_can_be_drawn_suits(edges: list[float], counts: list[float], drawn: bool) -> None:
+    volume = {"histogram": {"edges": edges, "counts": counts}}
+    assert suits(Record("a", "A", datetime.now(UTC), volume=volume)) is drawn

@@ -86,11 +86,12 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
     for root in roots:
         if not Path(root).is_dir():
             raise InputError(f"{root}: is no folder; nothing was changed, give the folders that hold records")
-    ids, problems = [], []
+    ids: list[str] = []
+    problems: list[str] = []
     with catalogue.writing() as connection:
         queries.clear(connection)
         for root in roots:
-            for place in _find(Path(root).resolve()):
+            for place in _find(Path(root).resolve(), problems):
                 try:
                     record = read_record(place)
                     _save(connection, record, place)
@@ -100,9 +101,9 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
     return Rebuilt(tuple(dict.fromkeys(ids)), tuple(problems))
 
 
-def _find(root: Path) -> Iterator[Path]:
-    """Find the folders that hold a crate, in the order of their names."""
-    for folder, inner, files in os.walk(root):
+def _find(root: Path, problems: list[str]) -> Iterator[Path]:
+    """Find the folders that hold a crate, by name; what cannot be looked into is noted."""
+    for folder, inner, files in os.walk(root, onerror=lambda problem: problems.append(str(problem))):
         if FILENAME in files:
             inner.clear()
             yield Path(folder)
@@ -116,6 +117,7 @@ def _save(connection: Connection, record: Record, place: Path) -> None:
             f"{place}: {known} already holds a record {record.id}; take one of the two away, or give this "
             f"one another identifier"
         )
+    queries.forget_folder(connection, place, but=record.id)
     queries.save_record(
         connection, _row(record, place), [_parameter(key, value) for key, value in record.parameters.items()]
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Float, Integer, Row, delete, func, insert, select, update
 
 from tomarium.catalogue import sqlite
 from tomarium.catalogue.tables import parameters, records
@@ -66,7 +66,7 @@ def count_matches(connection: Connection, terms: Sequence[Term]) -> int:
     int
         At most 20 001, which means "more than 20 000".
     """
-    found = sqlite.match(terms).columns(number=records.c.number.type).subquery()
+    found = sqlite.match(terms).columns(number=Integer).subquery()
     some = select(found.c.number).limit(RANKED_AT_MOST + 1).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
@@ -92,9 +92,7 @@ def matching_records(
     sequence of Row
         Rows of `record` and `score`.
     """
-    found = (
-        sqlite.match(terms).columns(number=records.c.number.type, score=records.c.created_utc.type).subquery()
-    )
+    found = sqlite.match(terms).columns(number=Integer, score=Float).subquery()
     newest = (records.c.created_utc.desc(), records.c.id)
     # Rounded, for bm25 of equal texts may differ in its last bits; then the date decides.
     order = (func.round(found.c.score, 9).desc(), *newest) if ranked else newest
@@ -160,6 +158,25 @@ def save_record(connection: Connection, row: dict[str, Any], values: Iterable[di
             "rest": " ".join(fold(row["description"])),
         },
     )
+
+
+def forget_folder(connection: Connection, folder: Path, but: str) -> None:
+    """Forget what a folder held before: records of other identifiers.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    folder : Path
+        The folder.
+    but : str
+        Identifier of the record that it holds now.
+    """
+    here = (records.c.folder == str(folder)) & (records.c.id != but)
+    for number in connection.execute(select(records.c.number).where(here)).scalars().all():
+        connection.execute(sqlite.DELETE_TEXT, {"number": number})
+        connection.execute(delete(parameters).where(parameters.c.record == number))
+        connection.execute(delete(records).where(records.c.number == number))
 
 
 def clear(connection: Connection) -> None:

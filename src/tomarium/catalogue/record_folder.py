@@ -126,7 +126,8 @@ def _check_volume(crate: Path, volume: Mapping[str, Any]) -> None:
         "shape": isinstance(shape, list)
         and len(shape) in (0, 3)
         and all(_is(n, int) and n > 0 for n in shape),
-        "voxel_m": len(sizes) in (0, 3) and all(_is(size, int, float) and size > 0 for size in sizes),
+        "voxel_m": len(sizes) in (0, 3)
+        and all(_is(size, int, float) and 1e-12 < size < 10 for size in sizes),
         "unit": isinstance(unit, str),
         "minimum, mean, maximum": all(number is None or _is(number, int, float) for number in numbers),
         "window": isinstance(window, list)

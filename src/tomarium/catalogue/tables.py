@@ -24,6 +24,7 @@ records: Final = Table(
     Column("voxel_m", Float),
     Column("words", Text, nullable=False),  # all that is searched besides title and description
 )
+by_folder: Final = Index("record_folder", records.c.folder)
 newest: Final = Index("record_newest", records.c.created_utc.desc(), records.c.id)
 
 parameters: Final = Table(

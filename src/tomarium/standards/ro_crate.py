@@ -301,12 +301,14 @@ def _mapping(entity: Entity | None) -> dict[str, Any]:
 
 def _json(content: Any, indent: int | None = None) -> str:
     try:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
+        text.encode()  # half a character (a lone surrogate, as undecodable arguments have) has no spelling
     except (TypeError, ValueError) as problem:
         raise FormatError(
             f"the record holds a value that JSON cannot hold ({problem}); give text, finite numbers, "
             f"truth values, None, or lists and mappings of them"
         ) from problem
+    return text
 
 
 def _part(text: str) -> Any:

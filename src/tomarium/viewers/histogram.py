@@ -29,12 +29,16 @@ def suits(record: Record) -> bool:
     Returns
     -------
     bool
-        `volume["histogram"]` has rising edges and one count less than edges.
+        `volume["histogram"]` has one count less than edges, the edges span a range that numbers can resolve,
+        and no count is negative.
     """
     histogram = record.volume.get("histogram") or {}
     edges: Sequence[float] = histogram.get("edges") or ()
     counts: Sequence[float] = histogram.get("counts") or ()
-    return len(counts) > 0 and len(edges) == len(counts) + 1 and edges[-1] > edges[0] and max(counts) > 0
+    if len(counts) == 0 or len(edges) != len(counts) + 1 or min(counts) < 0 or max(counts) == 0:
+        return False
+    width, largest = float(edges[-1]) - float(edges[0]), max(abs(edges[0]), abs(edges[-1]))
+    return math.isfinite(width) and width > max(1e-12 * largest, 1e-200)
 
 
 def render(record: Record, view: View) -> Piece:
@@ -110,8 +114,12 @@ def _ticks(low: float, high: float) -> list[tuple[float, str]]:
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     values: list[Any] = [number * step for number in range(first, last + 1)]
-    if max(abs(low), abs(high)) >= 1e5 or decimals > 4:
-        return [(value, f"{value:.3g}") for value in values]
+    largest = max(abs(low), abs(high))
+    if largest >= 1e5 or decimals > 4:
+        digits = (
+            math.floor(math.log10(largest)) - math.floor(math.log10(step)) + 1
+        )  # so that none is like another
+        return [(value, f"{value:.{digits}g}") for value in values]
     return [(value, f"{value:.{decimals}f}") for value in values]
 
 

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("voxel_m", sa.Float),
         sa.Column("words", sa.Text, nullable=False),
     )
+    op.create_index("record_folder", "record", ["folder"])
     op.create_index("record_newest", "record", [sa.text("created_utc DESC"), "id"])
     op.create_table(
         "parameter",
