@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from ome_zarr_models.v05.image import Image as ModelImage
@@ -89,6 +89,7 @@ def test_the_pyramid_is_the_mean_of_two_by_two_by_two(tmp_path: Path) -> None:
 
 
 @given(arrays(np.float64, array_shapes(min_dims=3, max_dims=3, max_side=7), elements=st.floats(-1e6, 1e6)))
+@settings(deadline=None)
 def test_halving_keeps_bounds_and_handles_odd_lengths(block: np.ndarray) -> None:
     small = halved(block)
     assert small.shape == tuple(-(-length // 2) for length in block.shape)
