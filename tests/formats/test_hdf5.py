@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tomarium.errors import FormatError
@@ -142,6 +142,8 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     st.integers(0, 7),
     st.booleans(),
 )
+@example("one chunk, gzip", [4, 2, 2], 0, 1, True)  # a frame twice and a gap make a run's length, not a run
+@settings(deadline=None)
 def test_any_choice_of_frames_and_rows(
     layouts: Path, name: str, frames: list[int], first: int, last: int, chosen: bool
 ) -> None:

@@ -207,7 +207,7 @@ class _Piece:
     @property
     def run(self) -> slice | None:
         start = int(self.places[0])
-        whole = len(self.frames) == self.last - self.first
+        whole = np.array_equal(self.frames, np.arange(self.first, self.last))
         if whole and np.array_equal(self.places, np.arange(start, start + len(self.places))):
             return slice(start, start + len(self.places))
         return None

@@ -6,8 +6,8 @@ reading one text of a damaged file never returns. This walks the same way and re
 
 from __future__ import annotations
 
-import mmap
 import struct
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ _HEADER: Final = 16
 # Index, references, reserved, size; then the object, padded to 8 bytes. Index 0 is free space.
 _OBJECT: Final = struct.Struct("<HHIQ")
 # Texts are written with the header or at the end; the pixels between are not searched in a large file.
-_SEARCHED: Final = 32 << 20
+_SEARCHED: Final = 8 << 20
 
 
 def check_heaps(path: Path) -> None:
@@ -28,29 +28,33 @@ def check_heaps(path: Path) -> None:
     Parameters
     ----------
     path : Path
-        HDF5 file. The first and the last 32 MiB are searched.
+        HDF5 file. The first and the last 8 MiB are searched.
 
     Raises
     ------
     FormatError
         A heap is damaged in the way HDF5 cannot bear.
     """
+    now = path.stat()
+    _check(path, now.st_size, now.st_mtime_ns)
+
+
+# Each format asks about the same file in turn; the answer changes only with the file.
+@lru_cache(maxsize=64)
+def _check(path: Path, size: int, changed_ns: int) -> None:
+    # Read, not mapped: a mapped file that its writer shortens would kill the program.
     with path.open("rb") as stream:
-        size = stream.seek(0, 2)
-        if not size:
-            return
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            for start, stop in ((0, min(size, _SEARCHED)), (max(_SEARCHED, size - _SEARCHED), size)):
-                place = content.find(_HEAP, start, stop)
-                while place >= 0:
-                    _walk(path, content, place, size)
-                    place = content.find(_HEAP, place + 8, stop)
+        for start in sorted({0, max(_SEARCHED, size - _SEARCHED)}):
+            stream.seek(start)
+            content = stream.read(_SEARCHED)
+            place = content.find(_HEAP)
+            while place >= 0:
+                _walk(path, content, place, start)
+                place = content.find(_HEAP, place + 8)
 
 
-def _walk(path: Path, content: mmap.mmap, heap: int, size: int) -> None:
-    if heap + _HEADER > size:
-        return
-    end = min(size, heap + int.from_bytes(content[heap + 8 : heap + _HEADER], "little"))
+def _walk(path: Path, content: bytes, heap: int, start: int) -> None:
+    end = min(len(content), heap + int.from_bytes(content[heap + 8 : heap + _HEADER], "little"))
     place = heap + _HEADER
     while place + _OBJECT.size <= end:
         index, _, _, length = _OBJECT.unpack_from(content, place)
@@ -58,7 +62,7 @@ def _walk(path: Path, content: mmap.mmap, heap: int, size: int) -> None:
         step = (length if index == 0 else _OBJECT.size + ((length + 7) & ~7)) % 2**64
         if step == 0:
             raise FormatError(
-                f"{path}: the heap of texts at byte {heap} is damaged (its object at byte {place} has no "
-                f"size); copy the file again from its origin"
+                f"{path}: the heap of texts at byte {start + heap} is damaged (its object at byte "
+                f"{start + place} has no size); copy the file again from its origin"
             )
         place += step

@@ -7,7 +7,6 @@ volume is written slab by slab is in `ome_zarr_writer`.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ import numpy as np
 from tomarium import units
 from tomarium.errors import FormatError, InputError, TomariumError, UnitError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.ome_zarr_writer import Progress, VolumeWriter, create, open_writer
+from tomarium.formats.ome_zarr_writer import Progress, VolumeWriter, count_shards, create, open_writer
 from tomarium.model import Axis, Image, Volume
 
 __all__ = ["FORMAT", "VolumeWriter", "create", "detect", "open_writer", "read", "write"]
@@ -36,12 +35,12 @@ class ZarrArray:
     ----------
     path : Path
         Folder of the array.
-    complete : bool
-        Whether every shard must be there: Zarr reads an absent one as zeros; tomarium writes all of them.
+    shards : int or None
+        How many shards were written, where that is known: Zarr reads one that is absent as zeros.
     """
 
     path: Path
-    complete: bool = False
+    shards: int | None = None
 
     @cached_property
     def _array(self) -> Any:
@@ -56,19 +55,13 @@ class ZarrArray:
                 f"{self.path}: cannot be read as a Zarr array ({problem}); copy it again"
             ) from problem
 
-        if self.complete:
-            self._refuse_gaps(array.shape, array.shards or array.chunks)
-        return array
-
-    def _refuse_gaps(self, shape: tuple[int, ...], shards: tuple[int, ...]) -> None:
-        count = math.prod(-(-length // shard) for length, shard in zip(shape, shards, strict=True))
-        files = (file for file in (self.path / "c").rglob("*") if file.name.isdigit() and file.is_file())
-        whole = sum(file.stat().st_size > 0 for file in files)
-        if whole != count:
+        found = None if self.shards is None else count_shards(self.path)
+        if found != self.shards:
             raise FormatError(
-                f"{self.path}: holds {whole} of {count} shards; copy the volume again from its origin, or "
-                f"reconstruct it again"
+                f"{self.path}: holds {found} of {self.shards} shards; copy the volume again from its "
+                f"origin, or reconstruct it again"
             )
+        return array
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -177,9 +170,12 @@ def read(path: Path, match: Match) -> Image:
     attributes = _attributes(path) or {}
     try:
         multiscale = attributes.get("ome", attributes)["multiscales"][0]
-        ours = attributes.get("tomarium")
-        complete = isinstance(ours, Mapping)
-        levels = tuple(ZarrArray(_inside(path, str(one["path"])), complete) for one in multiscale["datasets"])
+        kept = _ours(attributes)
+        counts = kept.pop("shards", None) or [None] * len(multiscale["datasets"])
+        levels = tuple(
+            ZarrArray(_inside(path, str(one["path"])), count)
+            for one, count in zip(multiscale["datasets"], counts, strict=True)
+        )
         axes = _axes(multiscale["axes"], multiscale["datasets"][0].get("coordinateTransformations", []))
         shapes = [level.shape for level in levels]
         name = str(multiscale.get("name") or path.name)
@@ -191,11 +187,15 @@ def read(path: Path, match: Match) -> Image:
         raise FormatError(
             f"{path}: has {len(axes)} axes in its metadata and arrays of shape {shapes[0]}; copy it again"
         )
-    kept = dict(ours) if isinstance(ours, Mapping) else {}
     unit = str(kept.pop("unit", ""))
     if [axis.name for axis in axes] == ["z", "y", "x"]:
         return Volume(levels[0], axes, unit, name, path, kept, levels=levels)
     return Image(levels[0], axes, unit, name, path, kept)
+
+
+def _ours(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    found = attributes.get("tomarium")
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def _inside(path: Path, name: str) -> Path:

@@ -248,8 +248,14 @@ class VolumeWriter:
                 f"{self.path}: {len(missing)} of {self._progress.count} slabs are not written, "
                 f"the first at slice {missing[0]}; write them, then finish"
             )
-        ours = {"unit": self._plan.unit, "writer": f"tomarium {__version__}"}
-        ours |= {**self._plan.attributes, **(attributes or {})}
+        ours = {
+            "unit": self._plan.unit,
+            "writer": f"tomarium {__version__}",
+            # Zarr stores no shard of zeros and reads an absent one as zeros: the count tells them apart.
+            "shards": [count_shards(self.path / str(level)) for level in range(self.levels)],
+            **self._plan.attributes,
+            **(attributes or {}),
+        }
         group = {
             "zarr_format": 3,
             "node_type": "group",
@@ -388,6 +394,23 @@ def open_writer(path: Path) -> VolumeWriter:
     return VolumeWriter(Progress.load(path))
 
 
+def count_shards(array: Path) -> int:
+    """Count the shards of an array that hold something.
+
+    Parameters
+    ----------
+    array : Path
+        Folder of a Zarr v3 array.
+
+    Returns
+    -------
+    int
+        Files below its folder `c` that are not empty and not left over from an interrupted write.
+    """
+    files = (file for file in (array / "c").rglob("*") if file.name.isdigit() and file.is_file())
+    return sum(file.stat().st_size > 0 for file in files)
+
+
 def halved(block: NDArray[Any]) -> NDArray[Any]:
     """Halve a block along each axis by the mean of 2 x 2 x 2 voxels.
 
@@ -444,8 +467,6 @@ def _create_level(path: Path, plan: Plan, level: int) -> None:
         compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
         fill_value=0,
         dimension_names=("z", "y", "x"),
-        # Every shard is written, also one of zeros, so that what is absent is known to be missing.
-        config={"write_empty_chunks": True},
         overwrite=True,
     )
 

@@ -220,9 +220,8 @@ def _opened(path: Path) -> Iterator[TiffFile]:
 def _place(tif: TiffFile, number: int) -> _Place:
     """Find the pixels of a page, and refuse one that claims more of them than its file can hold."""
     offset: int | None
-    series = tif.series[0] if len(tif.pages) == 1 else None
-    if series is not None and series.ndim == 3 and series.dataoffset is not None:
-        # ImageJ writes one directory for a stack of more than 4 GB; its pages follow each other.
+    if _is_one_directory(tif):
+        series: Any = tif.series[0]
         rows, columns = series.shape[1:]
         dtype = np.dtype(series.dtype)
         offset = int(series.dataoffset) + number * rows * columns * dtype.itemsize
@@ -302,14 +301,15 @@ def _pages(file: Path) -> dict[Page, _Place]:
 
 
 def _count(tif: TiffFile) -> int:
-    if (
-        len(tif.pages) == 1
-        and tif.series
-        and tif.series[0].ndim == 3
-        and tif.series[0].dataoffset is not None
-    ):
-        return int(tif.series[0].shape[0])
-    return len(tif.pages)
+    return int(tif.series[0].shape[0]) if _is_one_directory(tif) else len(tif.pages)
+
+
+def _is_one_directory(tif: TiffFile) -> bool:
+    """Tell whether one directory stands for a whole stack, as ImageJ writes those of more than 4 GB."""
+    if len(tif.pages) != 1 or not tif.series:
+        return False
+    series, page = tif.series[0], tif.pages[0]
+    return len(page.shape) == 2 and series.ndim == 3 and series.dataoffset is not None
 
 
 def detect(path: Path) -> Match | None:

@@ -1,0 +1,177 @@
+"""What people hand to `tomarium.open` that is no scan, and what the answer says."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import tomarium as tm
+from tomarium.errors import FormatError, StorageFull
+from tomarium.formats import recognise
+from tomarium.formats.data_exchange_writer import write
+from tomarium.formats.describe import describe
+from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.refusal import unusable
+from tomarium.formats.stacks import AbsentFrames, JoinedFrames
+from tomarium.model import FrameKind, Scan, Value
+
+
+def a_scan(**more: Any) -> Scan:
+    frames = ArrayFrames(np.arange(40 * 30 * 20, dtype=np.uint16).reshape(40, 30, 20))
+    everything: dict[str, Any] = {
+        "path": Path("raw"),
+        "name": "raw",
+        "format": "memory",
+        "dialect": "",
+        "why": "",
+        "projections": frames,
+        "angles_deg": Value(np.arange(40.0), "read", "made"),
+    }
+    return Scan(**(everything | more))
+
+
+def refusal(path: Path | str, **given: Any) -> str:
+    with pytest.raises(FormatError) as caught:
+        tm.open(path, **given)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    said = refusal(tmp_path / "beam" / "line" / "x.h5")
+    assert f"no such file or folder; the nearest folder that exists is {tmp_path}," in said
+    assert "no such file" in refusal("x\n.h5")
+
+
+def test_empty_file_and_folder(tmp_path: Path) -> None:
+    (tmp_path / "x.h5").touch()
+    assert "is empty (0 bytes); copy it again" in refusal(tmp_path / "x.h5")
+    (tmp_path / "folder").mkdir()
+    assert "folder is empty" in refusal(tmp_path / "folder")
+
+
+def test_folder_without_a_scan_says_what_it_holds(tmp_path: Path) -> None:
+    for name in ("a.log", "b.log", "c.png", "README"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "sub").mkdir()
+    said = refusal(tmp_path)
+    assert "Found: a folder with 2 .log, 1 " in said
+    assert (
+        "Looked for: Data Exchange 0.9.1 (HDF5), NXtomo (NeXus, HDF5), OME-Zarr 0.5, TIFF series or stack"
+        in said
+    )
+
+
+def test_text_and_bytes(tmp_path: Path) -> None:
+    (tmp_path / "x.h5").write_text("sample: bone\nenergy: 20 keV\n")
+    assert "a text file of 28 bytes that begins 'sample: bone'" in refusal(tmp_path / "x.h5")
+    (tmp_path / "x.h5").write_bytes(bytes(range(200, 256)))
+    assert "56 bytes of no kind it knows, beginning c8 c9" in refusal(tmp_path / "x.h5")
+
+
+def test_truncated_hdf5_is_said_once(tmp_path: Path) -> None:
+    write(tmp_path / "x.h5", a_scan())
+    with (tmp_path / "x.h5").open("r+b") as stream:
+        stream.truncate(30000)
+    said = refusal(tmp_path / "x.h5")
+    assert said.count("is truncated") == 1
+    assert "copy it again, or let its writer finish" in said
+
+
+def test_hdf5_of_something_else(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["spectrum"] = np.zeros(10)
+    said = refusal(tmp_path / "x.h5")
+    assert "as Data Exchange 0.9.1 (HDF5): its root holds no group /exchange" in said
+    assert "as NXtomo (NeXus, HDF5): no group has the definition NXtomo" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_without_permission(tmp_path: Path) -> None:
+    (tmp_path / "x.h5").write_bytes(b"abc")
+    (tmp_path / "x.h5").chmod(0)
+    assert "may not be read" in refusal(tmp_path / "x.h5")
+
+
+def test_without_permission_as_the_system_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.h5").write_bytes(b"abc")
+    monkeypatch.setattr("tomarium.formats.refusal.os.access", lambda *_: False)
+    assert "this file may not be read; ask its owner" in (unusable(tmp_path / "x.h5") or "")
+    assert "this folder may not be read; ask its owner" in (unusable(tmp_path) or "")
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "neither a file nor a folder" in refusal(tmp_path / "pipe")
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(
+            f"Can't synchronously write data (errno = {errno.ENOSPC}, error message = 'No space left')"
+        )
+
+    monkeypatch.setattr("tomarium.formats.data_exchange_writer.write_frames", full)
+    with pytest.raises(StorageFull, match="the disk is full; free some space"):
+        write(tmp_path / "x.h5", a_scan())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_opening_hdf5_loads_nothing_heavy(tmp_path: Path) -> None:
+    write(tmp_path / "x.h5", a_scan(pixel_m=Value(1e-6, "user", "")))
+    code = (
+        "import sys, tomarium as tm; s = tm.open(sys.argv[1]); s.projections.read(slice(0, 2), slice(0, 3));"
+        "print(sorted({'zarr', 'tifffile', 'hdf5plugin', 'pint', 'numcodecs', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "x.h5"], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_recognise_sorts_by_score(tmp_path: Path) -> None:
+    write(tmp_path / "x.h5", a_scan())
+    matches = recognise(tmp_path / "x.h5")
+    assert [form.name for form, _ in matches] == ["data-exchange", "nxtomo"]
+    assert [match.score for _, match in matches] == [1.0, 0.0]
+
+
+def test_describe_names_what_is_not_known(tmp_path: Path) -> None:
+    absent = AbsentFrames(tmp_path, 40, ("raw.h5",))
+    found = describe(
+        a_scan(
+            projections=absent,
+            counts={FrameKind.INVALID: 2},
+            metadata={"x": Value(np.float64("nan"), "read", "")},
+        )
+    )
+    assert found["dtype"] is None
+    assert found["shape"] == [40, 0, 0]
+    assert found["frames"] == {"projection": 0, "flat": 0, "dark": 0, "invalid": 2}
+    assert found["metadata"]["x"]["value"] is None
+    assert found["angles_deg"] == {
+        "first": 0.0,
+        "last": 39.0,
+        "count": 40,
+        "origin": "read",
+        "source": "made",
+    }
+
+
+def test_joined_stacks_read_across_their_seams() -> None:
+    whole = np.arange(10 * 3 * 4, dtype=np.uint16).reshape(10, 3, 4)
+    joined = JoinedFrames(
+        (ArrayFrames(whole[:4]), ArrayFrames(whole[4:5].astype(np.float32)), ArrayFrames(whole[5:]))
+    )
+    assert joined.shape == (10, 3, 4)
+    assert joined.dtype == np.float32
+    for some in (slice(2, 7), slice(None, None, 3), np.array([9, 0, 4, 4])):
+        np.testing.assert_array_equal(joined.read(some, slice(1, 3)), whole[some][:, 1:3])
