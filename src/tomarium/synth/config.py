@@ -43,7 +43,7 @@ class SimulationConfig:
     darks : int
         Dark frames before the scan.
     beam_drift_rows : float
-        Rows by which the beam moves from the first frame to the last.
+        Rows by which the beam moves from the first projection to the last; it drifts through the flats too.
     fixed_pattern : float
         Relative standard deviation of the pixels' gain; the same in flats, so that flat-fielding removes it.
     ring_error : float
