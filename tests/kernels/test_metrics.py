@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tomarium.errors import InputError
 from tomarium.kernels import metrics
 
 
+@settings(deadline=None)
 @given(gain=st.floats(-3, 3), offset=st.floats(-5, 5))
 def test_gain_and_offset_are_recovered(gain: float, offset: float) -> None:
     truth = np.random.default_rng(0).normal(size=(20, 30))

@@ -14,6 +14,7 @@ places = st.floats(-15.0, 15.0)
 turns = st.floats(0.0, 360.0)
 
 
+@settings(deadline=None)
 @given(radius=lengths, offset=st.floats(0.0, 1.2), height=st.floats(0.0, 1.0), theta=turns)
 def test_chord_of_a_ball(radius: float, offset: float, height: float, theta: float) -> None:
     ball = Ellipsoid((0, 0, 0), (radius,) * 3, 0.3)

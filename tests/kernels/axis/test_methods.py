@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tomarium.kernels.axis import sampled_rows
@@ -13,6 +13,7 @@ from tomarium.kernels.axis.window import overlap, taper, vertex
 from tomarium.kernels.running_median import running_median
 
 
+@settings(deadline=None)
 @given(columns=st.integers(16, 200), share=st.floats(0.1, 0.9))
 def test_overlap_mirrors_onto_itself(columns: int, share: float) -> None:
     axis = share * (columns - 1)
@@ -24,6 +25,7 @@ def test_overlap_mirrors_onto_itself(columns: int, share: float) -> None:
         assert beyond in (-1, columns) or not -1e-7 <= 2 * axis - beyond <= columns - 1 + 1e-7
 
 
+@settings(deadline=None)
 @given(half=st.integers(8, 60), twice=st.integers(0, 1))
 def test_taper_mirrors_about_the_axis(half: int, twice: int) -> None:
     columns = 2 * half + 1 - twice
@@ -32,6 +34,7 @@ def test_taper_mirrors_about_the_axis(half: int, twice: int) -> None:
     assert weights.max() == pytest.approx(1)
 
 
+@settings(deadline=None)
 @given(place=st.floats(3.0, 6.0), bend=st.floats(0.1, 10))
 def test_vertex_of_a_parabola(place: float, bend: float) -> None:
     values = bend * (np.arange(10.0) - place) ** 2
@@ -59,6 +62,7 @@ def test_half_a_turn_without_its_end_gives_the_nearest_pair() -> None:
     assert pairs.lack_deg[0] == pytest.approx(1)
 
 
+@settings(deadline=None)
 @given(axis=st.integers(40, 80), seed=st.integers(0, 50))
 def test_mirror_correlation_is_one_at_the_axis(axis: int, seed: int) -> None:
     signal = np.random.default_rng(seed).normal(size=120).astype(np.float32)
@@ -138,6 +142,7 @@ def test_prepare_takes_static_columns_out() -> None:
     assert ready.sinograms().shape == (1, 90, 64)
 
 
+@settings(deadline=None)
 @given(rows=st.integers(1, 3000), groups=st.integers(1, 7), size=st.integers(1, 12))
 def test_sampled_rows_are_distinct_groups_of_neighbours(rows: int, groups: int, size: int) -> None:
     chosen = sampled_rows(rows, groups=groups, rows_per_group=size)
