@@ -27,7 +27,8 @@ class SimulationConfig:
         Column of the rotation axis, 0-based, pixel centres at integers; near an edge for half acquisition.
         None draws it within 3 % of the width about the middle.
     ellipsoids : tuple of Ellipsoid or None
-        Phantom in px; None draws a specimen that fits in the field of view.
+        Phantom in px; None draws a specimen that fits in the field of view, which for a full turn about an
+        axis near an edge is that of a half acquisition.
     seed : int
         Seed of everything that is drawn.
     subrays : int
@@ -43,7 +44,7 @@ class SimulationConfig:
     darks : int
         Dark frames before the scan.
     beam_drift_rows : float
-        Rows by which the beam moves from the first frame to the last.
+        Rows by which the beam moves from the first projection to the last; it drifts through the flats too.
     fixed_pattern : float
         Relative standard deviation of the pixels' gain; the same in flats, so that flat-fielding removes it.
     ring_error : float
@@ -170,10 +171,10 @@ def truth(config: SimulationConfig) -> Truth:
     middle = (config.columns - 1) / 2
     drawn_axis = middle + float(draw.uniform(-0.03, 0.03)) * config.columns
     axis_column = drawn_axis if config.axis_column is None else config.axis_column
-    # The dots of a specimen reach 1.02 radii from the axis (3 % of the width are kept for the axis' offset).
-    reach = max(min(axis_column, config.columns - 1 - axis_column), 0.25 * config.columns)
     drawn = config.ellipsoids is None
-    ellipsoids = specimen(1.9 * reach, config.rows, config.seed) if drawn else config.ellipsoids
+    ellipsoids = (
+        specimen(_diameter(config, axis_column), config.rows, config.seed) if drawn else config.ellipsoids
+    )
     broken = draw.choice(config.rows * config.columns, config.dead_pixels + config.hot_pixels, replace=False)
     pattern = draw.standard_normal((config.rows, config.columns), np.float32)
     columns = draw.standard_normal(config.columns, np.float32)
@@ -188,3 +189,10 @@ def truth(config: SimulationConfig) -> Truth:
         pixel_m=config.pixel_m,
         seed=config.seed,
     )
+
+
+def _diameter(config: SimulationConfig, axis_column: float) -> float:
+    """Return the diameter in px that the detector sees about the axis, less 5 %."""
+    near, far = sorted((axis_column, config.columns - 1 - axis_column))
+    half_acquisition = config.span_deg >= 360 and near < 0.35 * config.columns
+    return 1.9 * max(far if half_acquisition else near, 0.25 * config.columns)

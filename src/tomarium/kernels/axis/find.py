@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from math import hypot, isnan, radians
 from typing import Final
@@ -13,21 +14,21 @@ from numpy.typing import NDArray
 from tomarium.kernels.axis.estimate import AxisEstimate, Candidate, Confidence, ScanType
 from tomarium.kernels.axis.fourier import find_by_fourier, half_turns
 from tomarium.kernels.axis.mass import find_by_joined_mass, find_by_mass
-from tomarium.kernels.axis.opposite import find_by_opposites, opposite_pairs
+from tomarium.kernels.axis.opposite import axis_over_scan, find_by_opposites, opposite_pairs
 from tomarium.kernels.axis.prepare import Prepared, prepare
 
+# Settled on simulated scans; benchmarks/axis_study.py prints on others how often they mislead.
 _AGREE_PX: Final = 0.5
 _AGREE_WELL_PX: Final = 0.3
+_STANDS_OUT: Final = {"opposite": 0.15, "fourier": 0.1, "mass": 0.3}  # scores below are chance
+_CREDIBLE_ERROR_PX: Final = 0.3
+_UNKNOWN_ERROR_PX: Final = 0.2
+_LEAST_ERROR_PX: Final = 0.02
+_MOVES_PX: Final = 1.0
 _MUCH_STATIC: Final = 0.3
 _FULL_TURN_DEG: Final = 340.0
 _HALF_TURN_DEG: Final = 170.0
-_FAR_OFF: Final = (
-    0.15  # of the width from its middle: an axis beyond it makes a half acquisition of a full turn
-)
-_UNKNOWN_ERROR_PX: Final = 0.2
-_LEAST_ERROR_PX: Final = 0.02
-_STANDS_OUT: Final = {"opposite": 0.15, "fourier": 0.1, "mass": 0.3}
-_CREDIBLE_ERROR_PX: Final = 0.3
+_FAR_OFF: Final = 0.15  # of the width, from its middle: where half acquisitions begin
 
 
 def find(
@@ -67,22 +68,25 @@ def find(
     turn = _turn_deg(prepared.angles_deg)
     candidates = _ask(prepared, turn)
     notes = list(prepared.notes)
-    if turn < _HALF_TURN_DEG:
-        notes.append(f"the angles cover {turn:.1f}°, less than half a turn")
     if not candidates:
         notes.append("no method found anything; the middle of the detector is returned")
         return AxisEstimate((columns - 1) / 2, "low", "180", (), prepared.static_ratio, tuple(notes))
     agreeing, others = _consensus(candidates)
     column = _mean(agreeing)
     confidence = _confidence(agreeing, others)
-    if turn < _HALF_TURN_DEG:
-        confidence = "low"
+    movement = _movement(prepared, turn, column)
+    if movement and confidence == "high":
+        confidence = "medium"
     if prepared.static_ratio > _MUCH_STATIC:
         notes.append(
             f"a pattern that does not turn is {prepared.static_ratio:.2f} times as strong as the "
             f"sample's own detail"
         )
-    if confidence == "low":
+    notes += movement
+    if turn < _HALF_TURN_DEG:
+        confidence = "low"
+        notes.append(f"the angles cover {turn:.1f}°, less than half a turn")
+    elif confidence == "low":
         said = ", ".join(f"{c.method} {c.column:.2f}" for c in candidates)
         notes.append(f"no two families of methods agree and are sure: {said}")
     return AxisEstimate(
@@ -116,7 +120,7 @@ def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
         # What the two projections lack of half a turn moves a place at the rim by this many px; a fiftieth of
         # it is what was seen of that in simulated scans.
         systematic = 0.02 * radians(lack_deg) * columns
-        opposite = _with_error(opposite, systematic)
+        opposite = replace(opposite, error=hypot(opposite.error, systematic))
         candidates.append(opposite)
     turns = half_turns(prepared)
     edge = _near_edge(opposite, columns, turn_deg)
@@ -137,16 +141,6 @@ def _near_edge(opposite: Candidate | None, columns: int, turn_deg: float) -> flo
     if opposite is None or not full or abs(opposite.column - (columns - 1) / 2) < _FAR_OFF * columns:
         return None
     return opposite.column
-
-
-def _with_error(candidate: Candidate, systematic: float) -> Candidate:
-    return Candidate(
-        candidate.method,
-        candidate.family,
-        candidate.column,
-        candidate.score,
-        hypot(candidate.error, systematic),
-    )
 
 
 def _error(candidate: Candidate) -> float:
@@ -192,6 +186,19 @@ def _confidence(agreeing: Sequence[Candidate], others: Sequence[Candidate]) -> C
         return "low"
     spread = max(c.column for c in credible) - min(c.column for c in credible)
     return "high" if len(credible) >= 2 and spread <= _AGREE_WELL_PX else "medium"
+
+
+def _movement(prepared: Prepared, turn_deg: float, column: float) -> list[str]:
+    """Say so where a full turn shows that the axis does not stay in its column."""
+    if turn_deg < _FULL_TURN_DEG:
+        return []
+    places = axis_over_scan(prepared, opposite_pairs(prepared.angles_deg), column)
+    if not len(places) or np.ptp(places) <= _MOVES_PX:
+        return []
+    return [
+        f"opposite projections place the axis between {places.min():.2f} and {places.max():.2f} in the "
+        f"course of the turn: the sample or the stage moves"
+    ]
 
 
 def _scan_type(prepared: Prepared, turn_deg: float, column: float) -> ScanType:

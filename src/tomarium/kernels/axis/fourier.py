@@ -93,6 +93,8 @@ class Spectrum:
     ----------
     own, mirrored : array of complex64, shape (sinogram, point)
         A(n, f) and (-1)ⁿ conj A(-n, f) at the points outside the bow tie, n > 0.
+    order : array of intp, shape (point,)
+        n in cycles per turn.
     frequency : array of float32, shape (point,)
         f in cycles per px.
     weight : array of float32, shape (point,)
@@ -101,6 +103,7 @@ class Spectrum:
 
     own: NDArray[np.complex64]
     mirrored: NDArray[np.complex64]
+    order: NDArray[np.intp]
     frequency: NDArray[np.float32]
     weight: NDArray[np.float32]
 
@@ -160,13 +163,14 @@ def spectrum(
             (M - h * (np.einsum("nf,gnf->gf", np.conj(h), M) / norm)[:, None]).astype(np.complex64)
             for M in (own, mirrored)
         )
-    weight = _weight(own, mirrored, n, f)[outside]
+    weight = _weight(own, mirrored, outside)[outside]
     kept = weight > 0.02
-    point_f = np.broadcast_to(f, outside.shape)[outside][kept]
+    point_n, point_f = np.nonzero(outside)
     return Spectrum(
         own=own[:, outside][:, kept],
         mirrored=mirrored[:, outside][:, kept],
-        frequency=point_f.astype(np.float32),
+        order=n[point_n[kept]],
+        frequency=f[point_f[kept]].astype(np.float32),
         weight=weight[kept].astype(np.float32),
     )
 
@@ -321,14 +325,19 @@ def _jackknife(curve: NDArray[np.float64], groups: NDArray[np.intp], shifts: NDA
 
 
 def _weight(
-    own: NDArray[np.complex64], mirrored: NDArray[np.complex64], n: NDArray[np.intp], f: NDArray[np.float64]
+    own: NDArray[np.complex64], mirrored: NDArray[np.complex64], outside: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return 1 - 3 · noise / power, at least 0: the noise is that of the farthest corner of the plane."""
+    """Return 1 - 3 · noise / power, at least 0, with the noise of the corner farthest from the bow tie.
+
+    Only what lies outside the bow tie counts: inside there is the sample, and what does not turn.
+    """
     squares = np.abs(own) ** 2 + np.abs(mirrored) ** 2
-    power = np.asarray(squares.mean(axis=0, dtype=np.float64))
-    corner = power[n > 0.6 * n[-1]][:, f > 0.6 * f[-1]]
-    noise = float(corner.mean()) if corner.size else 0.0
-    smooth = _running_mean(_running_mean(power, 5, 0), 3, 1)
+    power = np.asarray(squares.mean(axis=0, dtype=np.float64)) * outside
+    orders, bins = outside.shape
+    corner = np.s_[int(0.7 * orders) :, int(0.3 * bins) :]
+    noise = float(power[corner].sum() / max(np.count_nonzero(outside[corner]), 1))
+    share = _running_mean(_running_mean(outside.astype(np.float64), 5, 0), 3, 1)
+    smooth = _running_mean(_running_mean(power, 5, 0), 3, 1) / np.maximum(share, 1e-12)
     return np.clip(1 - 3 * noise / np.maximum(smooth, 1e-300), 0, 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import ducc0.fft
@@ -19,6 +20,7 @@ _SUBSETS: Final = 4  # of pairs, to learn the error where there is one row group
 _BANDS: Final = ((1.0, 8.0), (2.0, 20.0))
 _NARROWEST_OVERLAP: Final = 16
 _COMFORTABLE_OVERLAP: Final = 0.1
+_LEAST_ENERGY: Final = 1e-3  # of the mean: an overlap with less of it counts as this much
 _MISMATCH: Final = (
     0.0005  # share of a projection's own spectrum that differs in its opposite for other reasons
 )
@@ -102,12 +104,7 @@ def find_by_opposites(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) 
     10.1109/TASSP.1976.1162830), S and N the power of sample and noise, N raised by 5e-4 S: it tends to phase
     correlation where the counts are many and to plain correlation where they are few.
     """
-    p, share_right = prepared.attenuation, pairs.share[:, None, None]
-    opposite = p[pairs.left] * (1 - share_right) + p[pairs.right] * share_right
-    first, second = (
-        np.stack([views[:, rows].mean(axis=1) for rows in prepared.groups])
-        for views in (p[pairs.first], opposite)
-    )
+    first, second = _profiles(prepared, pairs)
     if antisymmetric:
         first = first - second
         second = -first
@@ -121,6 +118,48 @@ def find_by_opposites(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) 
     share = min(1.0, 2 * min(column, columns - 1 - column) / (_COMFORTABLE_OVERLAP * columns))
     method = "antisymmetric difference" if antisymmetric else "opposite projections"
     return Candidate(method, "opposite", column, score * max(share, 0.0) ** 0.5, error)
+
+
+def axis_over_scan(
+    prepared: Prepared, pairs: Pairs, column: float, *, blocks: int = 4
+) -> NDArray[np.float64]:
+    """Follow the axis through a full turn: it stays where it is unless the sample or the stage moves.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Attenuation without its static pattern.
+    pairs : Pairs
+        Which projections are opposite, in the order of their angles.
+    column : float
+        Where the axis is on the whole.
+    blocks : int
+        Parts into which the pairs are cut.
+
+    Returns
+    -------
+    array of float64, shape (block,)
+        Column of the axis in each part; empty where there are too few pairs.
+    """
+    count = len(pairs.first)
+    if count < 3 * blocks:
+        return np.empty(0)
+    first, second = _profiles(prepared, pairs)
+    edges = np.linspace(0, count, blocks + 1).astype(np.intp)
+    return np.array(
+        [_refine(first[:, start:stop], second[:, start:stop], column) for start, stop in pairwise(edges)]
+    )
+
+
+def _profiles(prepared: Prepared, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return projections and their opposites, averaged over each row group: shape (group, pair, column)."""
+    p, share = prepared.attenuation, pairs.share[:, None, None]
+    opposite = p[pairs.left] * (1 - share) + p[pairs.right] * share
+    first, second = (
+        np.stack([views[:, rows].mean(axis=1) for rows in prepared.groups])
+        for views in (p[pairs.first], opposite)
+    )
+    return first, second
 
 
 def band(values: NDArray[np.floating], finest: float, coarsest: float) -> NDArray[np.float32]:
@@ -161,7 +200,8 @@ def mirror_correlation(first: NDArray[np.floating], second: NDArray[np.floating]
     Returns
     -------
     array of float64, shape (2 · column - 1,)
-        Element s is the correlation for an axis in column s / 2, between -1 and 1, over all profiles.
+        Element s is the correlation for an axis in column s / 2, between -1 and 1, over all profiles; towards
+        0 where next to nothing is seen.
     """
     columns = first.shape[-1]
     length = ducc0.fft.good_size(2 * columns, True)
@@ -177,7 +217,9 @@ def mirror_correlation(first: NDArray[np.floating], second: NDArray[np.floating]
     for x in (first, second):
         energy = np.sum(np.square(x.reshape(-1, columns), dtype=np.float64), axis=0)
         running = np.concatenate([[0.0], np.cumsum(energy)])
-        energies.append(running[upper] - running[lower])
+        # Where nothing is seen, rounding must not be divided by rounding.
+        least = _LEAST_ENERGY * running[-1] * (upper - lower) / columns
+        energies.append(np.maximum(running[upper] - running[lower], least))
     return np.asarray(total / np.sqrt(np.maximum(energies[0] * energies[1], 1e-300)))
 
 

@@ -1,0 +1,162 @@
+"""The axis of random phantoms: right where it is sure, and not sure where it may be wrong."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from tomarium.errors import InputError
+from tomarium.kernels.axis import AxisEstimate, find
+
+CLEAN = [
+    "clean",
+    "44 px off",
+    "start -88.2",
+    "2 rows",
+    "181 views, no end",
+    "91 views, no end",
+    "360",
+    "half",
+]
+HARD = [
+    "I0=200",
+    "3 % contrast",
+    "10 % + spots 2 %",
+    "3 % + spots 2 %",
+    "local",
+    "local, I0=200",
+    "rings, local",
+    "slope, local",
+    "half, I0=200",
+    "half, overlap 30 px",
+]
+
+
+def found(study: ModuleType, name: str, seed: int) -> tuple[AxisEstimate, float]:
+    case = study.CASES[name]
+    attenuation, angles, axis = study.draw_scan(case, seed)
+    return find(attenuation, angles, rows_per_group=case.rows_per_group), axis
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_clean_scans(study: ModuleType, name: str) -> None:
+    for seed in (3, 4):
+        estimate, axis = found(study, name, seed)
+        assert estimate.column == pytest.approx(axis, abs=0.1)
+        assert estimate.confidence == "high"
+        span = study.CASES[name].span_deg
+        assert estimate.scan_type == ("half" if name == "half" else f"{span:.0f}")
+
+
+def test_hard_scans_are_right_where_they_are_sure(study: ModuleType) -> None:
+    errors, confidences = [], []
+    for name in HARD:
+        for seed in (11, 12):
+            estimate, axis = found(study, name, seed)
+            errors.append(abs(estimate.column - axis))
+            confidences.append(estimate.confidence)
+            if estimate.confidence == "low":
+                assert any("agree" in note for note in estimate.notes)
+    error, confidence = np.array(errors), np.array(confidences)
+    assert error[confidence == "high"].max() <= 0.5
+    assert np.count_nonzero(confidence == "high") >= len(errors) / 3
+    assert np.median(error) < 0.15
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_has_no_axis(seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(0, 0.05, (181, 40, 128)).astype(np.float32)
+    assert find(noise, np.arange(181.0)).confidence == "low"
+
+
+@pytest.mark.parametrize("name", ["local", "360", "half"])
+def test_order_of_angles_does_not_matter(study: ModuleType, name: str) -> None:
+    attenuation, angles, _ = study.draw_scan(study.CASES[name], 5)
+    order = np.random.default_rng(0).permutation(len(angles))
+    assert find(attenuation[order], angles[order]) == find(attenuation, angles)
+
+
+def test_a_mirrored_detector_mirrors_the_axis(study: ModuleType) -> None:
+    attenuation, angles, _ = study.draw_scan(study.CASES["local"], 6)
+    width = attenuation.shape[2]
+    there, back = find(attenuation, angles), find(attenuation[:, :, ::-1], angles)
+    assert back.column == pytest.approx(width - 1 - there.column, abs=0.02)
+
+
+@pytest.mark.parametrize("cut", [1, 9, 30])
+def test_a_cropped_detector_moves_the_axis(study: ModuleType, cut: int) -> None:
+    attenuation, angles, axis = study.draw_scan(study.CASES["clean"], 7)
+    assert find(attenuation[:, :, cut:], angles).column == pytest.approx(axis - cut, abs=0.1)
+
+
+@pytest.mark.parametrize("factor", [-1.0, 0.01, 40.0])
+def test_scale_and_sign_do_not_matter(study: ModuleType, factor: float) -> None:
+    attenuation, angles, axis = study.draw_scan(study.CASES["clean"], 8)
+    assert find(attenuation * factor, angles).column == pytest.approx(axis, abs=0.1)
+
+
+def test_defects_are_mended_and_said(study: ModuleType) -> None:
+    attenuation, angles, axis = study.draw_scan(study.CASES["clean"], 9)
+    draw = np.random.default_rng(0)
+    attenuation[draw.random(attenuation.shape) < 2e-3] = np.nan
+    attenuation[:, :, 50] = np.inf
+    attenuation[:, 3] = 0.0
+    angles[17] = np.nan
+    before = attenuation.copy()
+    estimate = find(attenuation, angles)
+    assert estimate.column == pytest.approx(axis, abs=0.15)
+    said = " ".join(estimate.notes)
+    assert all(word in said for word in ("not finite", "1 empty rows", "1 projections have no angle"))
+    np.testing.assert_array_equal(attenuation, before)
+
+
+def test_a_missing_wedge_does_not_hurt(study: ModuleType) -> None:
+    attenuation, angles, axis = study.draw_scan(study.CASES["clean"], 10)
+    kept = (angles < 70) | (angles > 85)
+    estimate = find(attenuation[kept], angles[kept])
+    assert estimate.column == pytest.approx(axis, abs=0.1)
+
+
+def test_less_than_half_a_turn_is_never_trusted(study: ModuleType) -> None:
+    attenuation, angles, _ = study.draw_scan(study.CASES["clean"], 10)
+    estimate = find(attenuation[angles < 150], angles[angles < 150])
+    assert estimate.confidence == "low"
+    assert "less than half a turn" in " ".join(estimate.notes)
+
+
+def test_a_moving_sample_is_seen_in_a_full_turn(study: ModuleType) -> None:
+    attenuation, angles, _ = study.draw_scan(study.CASES["360"], 11)
+    columns = np.arange(attenuation.shape[2])
+    for view, angle in enumerate(angles):
+        aside = 6.0 * (angle / 360) ** 2
+        for row in attenuation[view]:
+            row[:] = np.interp(columns - aside, columns, row)
+    estimate = find(attenuation, angles)
+    assert estimate.confidence != "high"
+    assert "moves" in " ".join(estimate.notes)
+
+
+def test_a_wrong_turn_is_not_trusted(study: ModuleType) -> None:
+    for seed in (12, 13, 14):
+        attenuation, angles, axis = study.draw_scan(study.CASES["local"], seed)
+        estimate = find(attenuation, angles / 2)
+        assert estimate.confidence == "low" or abs(estimate.column - axis) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("shape", "angles", "word"),
+    [
+        ((20, 32), 20, "shape"),
+        ((20, 4, 32), 19, "one angle"),
+        ((4, 4, 32), 4, "too few"),
+        ((20, 4, 8), 20, "too few"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(shape: tuple[int, ...], angles: int, word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        find(np.ones(shape), np.arange(float(angles)))
+
+
+def test_rows_without_a_sample_are_refused() -> None:
+    with pytest.raises(InputError, match="nothing varies"):
+        find(np.zeros((20, 4, 32)), np.linspace(0, 180, 20))
