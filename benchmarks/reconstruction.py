@@ -50,7 +50,7 @@ def measure(size: int, count: int, rounds: int, threads: int) -> list[Row]:
 
 
 def score(image: Image, scene: Scene) -> dict[str, float]:
-    """Errors against the exact picture, whose body is 1: inside, over the whole body, their mean, in the band."""
+    """Errors against the exact picture, whose body is 1: inside, over the body, their mean, in the band."""
     error = image - scene.picture
     band = _band(len(image))
     inside = error[band][scene.inside[band]]
@@ -68,13 +68,13 @@ def _band(size: int) -> slice:
 
 
 def _references(topic: str, scene: Scene, size: int) -> list[Row]:
-    """Direct backprojection in double precision, both ways to read between the samples; scored on the band."""
+    """Direct backprojection in double precision, read both ways between samples; scored on the band."""
     band = _band(size)
     rows = []
     for name, oversampling in (("band-limited", reference.OVERSAMPLING), ("linear", 1)):
         task = make_task(
-            scene.angles_deg, size, (size - 1) / 2, size, (band.start, band.stop, 0, size), "ramp", 1.0, "zero",
-            1.0, 1,
+            scene.angles_deg, size, (size - 1) / 2, size, (band.start, band.stop, 0, size), "ramp", 1.0,
+            "zero", 1.0, 1,
         )  # fmt: skip
         out = np.zeros((1, BAND, size))
         reference.backproject(scene.sinogram[:, None], task, out, oversampling)
