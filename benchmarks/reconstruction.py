@@ -51,7 +51,7 @@ def measure(size: int, count: int, rounds: int, threads: int) -> list[Row]:
 
 
 def score(strip: Image, scene: Scene) -> dict[str, float]:
-    """Errors in the band against the exact picture, whose body is 1: far from edges, near them, their mean."""
+    """Errors in the band against the exact picture, whose body is 1: far from edges, near them, mean."""
     band = _band(len(scene.picture))
     error, inside = strip - scene.picture[band], scene.inside[band]
     near = scene.body[band] & ~inside

@@ -50,6 +50,6 @@ def test_padding_doubles_a_detector_with_its_axis_in_the_middle() -> None:
 
 def test_disc_touches_the_edges() -> None:
     inside = disc(6, (0, 6, 0, 6))
-    assert inside[0].tolist() == [False, False, True, True, False, False]
+    assert inside[0].tolist() == [False, True, True, True, True, False]
     np.testing.assert_array_equal(inside, inside.T)
     np.testing.assert_array_equal(disc(6, (1, 4, 2, 6)), inside[1:4, 2:6])
