@@ -16,7 +16,7 @@ from tomarium.kernels.engines import engines
 from tomarium.kernels.fbp import fbp
 
 Image = NDArray[np.floating]
-SLICES = {"native": 32, "direct": 16, "nufft": 4}
+SLICES = {"native": 64, "direct": 16, "nufft": 4}
 BAND = 64
 """Rows of the picture that are scored, for the references in double precision are slow."""
 

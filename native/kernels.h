@@ -38,7 +38,7 @@ struct Gridding {
     const float* correction; // (size,) one over the kernel's transform
     float scale;
     float* out; // (row, y1 - y0, x1 - x0)
-    float* filtered;   // (angle, padded + 2) lines
+    float* filtered;   // (angle, padded + 1) lines
     float* plane;      // (block of 16 columns, grid row, column of the block) lines
     float* scratch;    // (thread, scratch_lines) lines
     std::ptrdiff_t scratch_lines;
