@@ -20,9 +20,10 @@
 namespace tomarium::TOMARIUM_LEVEL {
 
 constexpr int STRIP = 32;  // rows of a strip
-constexpr int TILE = 128;  // columns swept angle by angle; STRIP x TILE lines fit the second-level cache
+constexpr int TILE = 128;  // columns swept angle by angle; a tile fits the second-level cache
 constexpr int RUN = 64;    // samples whose weights are computed ahead
 constexpr int GATHER = 4;  // columns transformed together
+constexpr int MARGIN = TAPS + 1;  // columns on either side of a strip
 constexpr double TWO_PI = 6.28318530717958647692;
 
 static inline int thread_index() {
@@ -33,13 +34,13 @@ static inline int thread_index() {
 #endif
 }
 
-static inline int margin(const Gridding& g) { return g.taps + 1; }
-static inline std::ptrdiff_t strip_stride(const Gridding& g) { return g.image_plan.length + 2 * margin(g) + g.taps; }
+static inline std::ptrdiff_t strip_stride(const Gridding& g) { return g.image_plan.length + 2 * MARGIN + TAPS; }
 
 static std::ptrdiff_t gridding_scratch_lines(const Gridding& g) {
     const std::ptrdiff_t filter = 2 * std::ptrdiff_t(g.padded);
-    const std::ptrdiff_t strip = (STRIP + 2 * g.taps) * strip_stride(g) + g.image_plan.length;
-    const std::ptrdiff_t column = (GATHER + 1) * std::ptrdiff_t(g.image_plan.length) + LANES * std::ptrdiff_t(g.y1 - g.y0);
+    const std::ptrdiff_t strip = (STRIP + 2 * TAPS) * strip_stride(g) + g.image_plan.length;
+    const std::ptrdiff_t stage = LANES * std::ptrdiff_t(g.y1 - g.y0);
+    const std::ptrdiff_t column = (GATHER + 1) * std::ptrdiff_t(g.image_plan.length) + stage;
     return larger(filter, larger(strip, column)) + 4; // thread's areas apart
 }
 
@@ -135,7 +136,6 @@ struct Spreader {
 };
 
 // Spreads samples first ... last - 1 of one projection; (x, y) is the first one's corner in `corner`.
-template <int W>
 static inline void spread_run(const Spreader& s, const Line* sample, int count, float x, float y, float dx, float dy,
                               Line* corner, std::ptrdiff_t stride) {
     alignas(64) float weight[RUN][LANES];
@@ -155,37 +155,39 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
         const Part* value = reinterpret_cast<const Part*>(sample + n);
         for (int p = 0; p < PARTS; ++p) {
             Part* cell = reinterpret_cast<Part*>(corner + offset[n]) + p;
-            Part across[W];
-            for (int i = 0; i < W; ++i) across[i] = value[p] * weight[n][i];
-            for (int j = 0; j < W; ++j, cell += PARTS * stride) {
-                const Part down = part(weight[n][MAX_TAPS + j]);
-                for (int i = 0; i < W; ++i) cell[PARTS * i] += across[i] * down;
+            Part across[TAPS];
+            for (int i = 0; i < TAPS; ++i) across[i] = value[p] * weight[n][i];
+            for (int j = 0; j < TAPS; ++j, cell += PARTS * stride) {
+                const Part down = part(weight[n][TAP_SLOTS + j]);
+                for (int i = 0; i < TAPS; ++i) cell[PARTS * i] += across[i] * down;
             }
         }
     }
 }
 
-template <int W> static void spread_tile(const Gridding& g, const Spreader& s, int tile, double y_from, Line* buffer) {
+static void spread_tile(const Gridding& g, const Spreader& s, int tile, double y_from, Line* buffer) {
     const int half = g.padded / 2, grid = g.image_plan.length;
     const double cells = double(grid) / g.padded; // grid cells between two frequencies
     const double x_from = double(tile) * TILE, x_to = x_from + TILE;
-    const double y_low = y_from - 0.5 * W, y_high = y_from + STRIP - 1 + 0.5 * W;
+    const double y_low = y_from - 0.5 * TAPS, y_high = y_from + STRIP - 1 + 0.5 * TAPS;
     const double xc = 0.5 * (x_from + x_to), yc = 0.5 * (y_low + y_high);
     const double distance = __builtin_sqrt(xc * xc + yc * yc);
-    const double radius = 0.5 * __builtin_sqrt((x_to - x_from) * (x_to - x_from) + (y_high - y_low) * (y_high - y_low)) + 1;
+    const double width = x_to - x_from, height = y_high - y_low;
+    const double radius = 0.5 * __builtin_sqrt(width * width + height * height) + 1;
     if (distance - radius > 0.5 * grid) return;
 
     // Directions under which the tile is seen from the origin, as up to two pieces of the sorted list.
     constexpr double PI = 0.5 * TWO_PI;
-    double middle = __builtin_atan2(yc, xc), spread_angle = distance > radius ? __builtin_asin(radius / distance) : PI;
+    double middle = __builtin_atan2(yc, xc);
+    const double half_angle = distance > radius ? __builtin_asin(radius / distance) : PI;
     if (middle < 0) middle += PI;
-    const bool everything = spread_angle >= 0.5 * PI;
+    const bool everything = half_angle >= 0.5 * PI;
     Line* corner = buffer + tile * TILE + (tile < 0 ? grid : 0);
     const std::ptrdiff_t stride = strip_stride(g), samples = g.padded + 1;
     for (int piece = -1; piece <= 1; ++piece) {
         if (everything && piece != 0) continue;
-        const double low = everything ? -1 : middle - spread_angle + piece * PI;
-        const double high = everything ? 4 : middle + spread_angle + piece * PI;
+        const double low = everything ? -1 : middle - half_angle + piece * PI;
+        const double high = everything ? 4 : middle + half_angle + piece * PI;
         int begin = 0, end = g.angles;
         while (begin < end) {
             const int mid = (begin + end) / 2;
@@ -201,23 +203,23 @@ template <int W> static void spread_tile(const Gridding& g, const Spreader& s, i
             last = smaller(last, last_y);
             const Line* sample = reinterpret_cast<const Line*>(g.filtered) + k * samples + half;
             for (int f = first; f < last; f += RUN)
-                spread_run<W>(s, sample + f, smaller(RUN, last - f), float(f * dx - x_from - 0.5 * W + margin(g)),
-                              float(f * dy - y_from + 0.5 * W), float(dx), float(dy), corner, stride);
+                spread_run(s, sample + f, smaller(RUN, last - f), float(f * dx - x_from - 0.5 * TAPS + MARGIN),
+                              float(f * dy - y_from + 0.5 * TAPS), float(dx), float(dy), corner, stride);
         }
     }
 }
 
-template <int W> static void make_strip(const Gridding& g, const Spreader& s, int y_from, Line* buffer, Line* spare) {
-    const int grid = g.image_plan.length, half_tiles = grid / 2 / TILE + 1, edge = margin(g);
+static void make_strip(const Gridding& g, const Spreader& s, int y_from, Line* buffer, Line* spare) {
+    const int grid = g.image_plan.length, half_tiles = grid / 2 / TILE + 1;
     const std::ptrdiff_t stride = strip_stride(g);
-    __builtin_memset(buffer, 0, sizeof(Line) * stride * (STRIP + 2 * W));
+    __builtin_memset(buffer, 0, sizeof(Line) * stride * (STRIP + 2 * TAPS));
     for (int turn = 0; turn <= 1; ++turn) // rows above grid / 2 hold the negative frequencies
         for (int tile = -half_tiles; tile <= half_tiles; ++tile)
-            spread_tile<W>(g, s, tile, double(y_from) - turn * grid, buffer);
+            spread_tile(g, s, tile, double(y_from) - turn * grid, buffer);
     for (int r = 0; r < smaller(STRIP, grid - y_from); ++r) {
-        Line* row = buffer + (W + r) * stride + edge;
-        for (int j = 1; j <= edge; ++j) row[grid - j] += row[-j];
-        for (int j = 0; j < edge; ++j) row[j] += row[grid + j];
+        Line* row = buffer + (TAPS + r) * stride + MARGIN;
+        for (int j = 1; j <= MARGIN; ++j) row[grid - j] += row[-j];
+        for (int j = 0; j < MARGIN; ++j) row[j] += row[grid + j];
         const Line* image = fft<1>(g.image_plan, row, spare);
         // Sixteen columns together, so that the next stage reads a stretch of memory from end to end.
         Line* to = reinterpret_cast<Line*>(g.plane) + (y_from + r) * std::ptrdiff_t(LANES);
@@ -275,7 +277,7 @@ static std::int64_t reconstruct(const Gridding& g, int first_row) {
     Spreader s;
     s.degree = g.degree;
     for (int d = 0; d <= g.degree; ++d)
-        for (int j = 0; j < LANES; ++j) s.coefficient[d][j] = g.polynomial[d * MAX_TAPS + j % MAX_TAPS];
+        for (int j = 0; j < LANES; ++j) s.coefficient[d][j] = g.polynomial[d * TAP_SLOTS + j % TAP_SLOTS];
 #pragma omp parallel num_threads(g.threads) reduction(+ : broken)
     {
         Line* mine = scratch + thread_index() * g.scratch_lines;
@@ -285,9 +287,8 @@ static std::int64_t reconstruct(const Gridding& g, int first_row) {
                                          reinterpret_cast<Line*>(g.filtered) + k * std::ptrdiff_t(g.padded + 1));
 #pragma omp for schedule(dynamic, 1)
         for (int strip = 0; strip < strips; ++strip) {
-            Line* spare = mine + (STRIP + 2 * g.taps) * strip_stride(g);
-            if (g.taps == 5) make_strip<5>(g, s, strip * STRIP, mine, spare);
-            else make_strip<6>(g, s, strip * STRIP, mine, spare);
+            Line* spare = mine + (STRIP + 2 * TAPS) * strip_stride(g);
+            make_strip(g, s, strip * STRIP, mine, spare);
         }
 #pragma omp for schedule(dynamic, 1)
         for (int block = 0; block < blocks; ++block) write_columns(g, first_row, g.x0 + block * LANES, mine);

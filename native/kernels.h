@@ -8,7 +8,8 @@
 namespace tomarium {
 
 constexpr int LANES = 16;   // detector rows that travel together, innermost: one 64-byte cache line
-constexpr int MAX_TAPS = 8; // widest gridding kernel a table of polynomials may hold
+constexpr int TAPS = 6;     // grid cells along an edge of a sample's footprint
+constexpr int TAP_SLOTS = 8; // floats that hold the weights of one footprint edge
 
 // A complex Fourier transform of LANES / 2 interleaved series; built by fft_plan.cpp.
 struct FftPlan {
@@ -32,12 +33,12 @@ struct Gridding {
     double axis;
     int size, y0, y1, x0, x1; // full image and the part of it that is asked for
     FftPlan filter_plan, image_plan;
-    int taps, degree;
+    int degree;
     const float* polynomial; // (degree + 1, 8): tap j of the gridding kernel, highest power first
     const float* correction; // (size,) one over the kernel's transform
     float scale;
     float* out; // (row, y1 - y0, x1 - x0)
-    float* filtered;   // (angle, padded + 2) lines
+    float* filtered;   // (angle, padded + 1) lines
     float* plane;      // (block of 16 columns, grid row, column of the block) lines
     float* scratch;    // (thread, scratch_lines) lines
     std::ptrdiff_t scratch_lines;

@@ -83,7 +83,7 @@ const Kernels& kernels(const std::string& level) {
 }
 
 std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> directions, In<float, 1> response,
-                      bool extend_edges, double axis, int size, nb::tuple region, int grid, int taps,
+                      bool extend_edges, double axis, int size, nb::tuple region, int grid,
                       In<float, 2> polynomial, In<float, 1> correction, float scale, Out<float, 3> out, int threads,
                       const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -103,8 +103,7 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     demand(int(order.shape(0)) == g.angles, "order must have one index an angle");
     demand(directions.shape(0) == 4 && int(directions.shape(1)) == g.angles, "directions must be (4, angle)");
     demand(g.padded >= g.columns, "the padded length must hold the columns");
-    demand(taps == 5 || taps == 6, "the gridding kernel must have 5 or 6 taps");
-    demand(polynomial.shape(1) == MAX_TAPS && polynomial.shape(0) >= 1 && polynomial.shape(0) <= 16,
+    demand(polynomial.shape(1) == TAP_SLOTS && polynomial.shape(0) >= 1 && polynomial.shape(0) <= 16,
            "polynomial must be (degree + 1, 8)");
     demand(int(correction.shape(0)) == size && size <= grid && grid >= 64, "correction must have one factor a pixel");
     demand(0 <= g.y0 && g.y0 < g.y1 && g.y1 <= size && 0 <= g.x0 && g.x0 < g.x1 && g.x1 <= size,
@@ -122,7 +121,6 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     g.extend_edges = extend_edges;
     g.axis = axis;
     g.size = size;
-    g.taps = taps;
     g.degree = int(polynomial.shape(0)) - 1;
     g.polynomial = polynomial.data();
     g.correction = correction.data();
@@ -233,6 +231,7 @@ template <class Count> void def_normalise(nb::module_& m) {
 NB_MODULE(_native, m) {
     m.doc() = "Compiled kernels of tomarium.";
     m.def("levels", levels, "Instruction-set levels this processor runs, best first.");
+    m.attr("TAPS") = TAPS;
     m.def("openmp", [] {
 #ifdef _OPENMP
         return true;
@@ -242,7 +241,7 @@ NB_MODULE(_native, m) {
     }, "Whether the kernels were compiled with OpenMP.");
     // Arrays are taken as they are or refused: a converted copy would be a silent cost, and `out` would be lost.
     m.def("gridding", gridding, "sinogram"_a.noconvert(), "order"_a.noconvert(), "directions"_a.noconvert(),
-          "response"_a.noconvert(), "extend_edges"_a, "axis"_a, "size"_a, "region"_a, "grid"_a, "taps"_a,
+          "response"_a.noconvert(), "extend_edges"_a, "axis"_a, "size"_a, "region"_a, "grid"_a,
           "polynomial"_a.noconvert(), "correction"_a.noconvert(), "scale"_a, "out"_a.noconvert(), "threads"_a,
           "level"_a);
     m.def("backproject", backproject, "filtered"_a.noconvert(), "directions"_a.noconvert(), "axis"_a, "size"_a,

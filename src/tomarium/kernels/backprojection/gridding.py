@@ -17,7 +17,7 @@ from tomarium.kernels.compiled import extension, level
 from tomarium.kernels.ramp import good_length
 
 TAPS = 6
-"""Cells along an edge of a sample's footprint."""
+"""Cells along an edge of a sample's footprint, as in native/kernels.h."""
 
 OVERSAMPLING = 1.25
 """Grid cells per pixel of the image."""
@@ -54,7 +54,7 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
     grid = grid_length(task.size)
     broken = extension().gridding(
         sinogram, order, directions, task.response.astype(np.float32), task.padding == "edge",
-        task.axis_column, task.size, task.region, grid, TAPS, _polynomials(), _correction(task.size, grid),
+        task.axis_column, task.size, task.region, grid, _polynomials(), _correction(task.size, grid),
         task.scale, out, task.threads, level(),
     )  # fmt: skip
     if broken:
