@@ -93,42 +93,50 @@ def find_by_joined_mass(prepared: Prepared, column: float) -> Candidate | None:
     of p(θ + 180°), is the whole sample, and its mass is m for all θ. Moving the joint by d adds
     d (p(θ, c) + p(θ + 180°, c)), so that d and m follow from a straight line fitted over θ.
     """
-    angles = prepared.angles_deg
     sinograms = prepared.sinograms().astype(np.float64)
     columns = sinograms.shape[2]
-    if column < (columns - 1) / 2:
+    mirrored = column < (columns - 1) / 2
+    if mirrored:
         sinograms, column = sinograms[:, :, ::-1], columns - 1 - column
-        mirrored = True
-    else:
-        mirrored = False
     profile = sinograms.mean(axis=1)
-    edge = max(2, round(_EDGE * columns))
-    far = profile[:, :edge].mean(axis=1)
-    if np.median(np.abs(far) / np.maximum(profile.max(axis=1), 1e-12)) > _MOST_AT_EDGE:
+    air = profile[:, : max(2, round(_EDGE * columns))].mean(axis=1)
+    if np.median(np.abs(air) / np.maximum(profile.max(axis=1), 1e-12)) > _MOST_AT_EDGE:
         return None
-    sinograms = sinograms - far[:, None, None]
-    first = np.flatnonzero(angles < angles[0] + 180.0 - 1e-6)
-    wanted = angles[first] + 180.0
-    if angles[-1] < wanted[-1] - 2 * float(np.median(np.diff(angles))):
+    joined = _joined(sinograms - air[:, None, None], prepared.angles_deg, column)
+    if joined is None:
+        return None
+    mass, at_joint = joined
+    variation = float(np.std(mass.mean(axis=0)) / max(abs(float(mass.mean())), 1e-12))
+    lever = at_joint.var(axis=1)
+    if variation > _MOST_VARIATION or not np.all(lever > 0):
+        return None
+    aside = at_joint - at_joint.mean(axis=1, keepdims=True)
+    moved = -np.mean(aside * mass, axis=1) / lever
+    found = column + float(moved.mean())
+    if not 0 < found < columns - 1:
+        return None
+    error = float(np.std(moved) / np.sqrt(len(moved) - 1)) if len(moved) > 1 else float("nan")
+    column = columns - 1 - found if mirrored else found
+    return Candidate("joined mass", "mass", column, 1 - variation / _MOST_VARIATION, error)
+
+
+def _joined(
+    sinograms: NDArray[np.float64], angles_deg: NDArray[np.float64], column: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the mass left of the axis and p at the axis, summed over opposites: shape (group, angle)."""
+    first = np.flatnonzero(angles_deg < angles_deg[0] + 180.0 - 1e-6)
+    wanted = angles_deg[first] + 180.0
+    if angles_deg[-1] < wanted[-1] - 2 * float(np.median(np.diff(angles_deg))):
         return None
     at = int(column)
-    share = column - at
-    # Mass up to the axis, the pixel that holds it taken in part.
-    inner = sinograms[:, :, :at].sum(axis=2) + (0.5 + share) * sinograms[:, :, at]
-    near = sinograms[:, :, max(at - 1, 0) : at + 3].mean(axis=2)
-    later = np.stack([np.interp(wanted, angles, values) for values in np.concatenate([inner, near])])
-    mass = inner[:, first] + later[: len(inner)]
-    sensitivity = near[:, first] + later[len(inner) :]
-    moved = []
-    for y, x in zip(mass, sensitivity, strict=True):
-        moved.append(-np.polyfit(x, y, 1)[0])
-    found = column + float(np.mean(moved))
-    error = float(np.std(moved) / np.sqrt(len(moved) - 1)) if len(moved) > 1 else float("nan")
-    variation = float(np.std(mass.mean(axis=0)) / max(abs(float(mass.mean())), 1e-12))
-    if variation > _MOST_VARIATION or not 0 < found < columns - 1:
-        return None
-    score = 1 - variation / _MOST_VARIATION
-    return Candidate("joined mass", "mass", columns - 1 - found if mirrored else found, score, error)
+    # The pixel that holds the axis counts in part.
+    left = sinograms[:, :, :at].sum(axis=2) + (0.5 + column - at) * sinograms[:, :, at]
+    here = sinograms[:, :, max(at - 1, 0) : at + 3].mean(axis=2)
+    mass, at_joint = (
+        values[:, first] + np.stack([np.interp(wanted, angles_deg, row) for row in values])
+        for values in (left, here)
+    )
+    return mass, at_joint
 
 
 def _support(profile: NDArray[np.float64], edge: int) -> NDArray[np.float64]:
