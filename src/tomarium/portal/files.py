@@ -121,7 +121,23 @@ def export_metadata(desk: AtDesk, id: str, standard: str) -> Response:
 
 
 def read_asset(name: str) -> Response:
-    """Give a script of a viewer."""
+    """Give a script of a viewer.
+
+    Parameters
+    ----------
+    name : str
+        File name of the script.
+
+    Returns
+    -------
+    Response
+        The script.
+
+    Raises
+    ------
+    HTTPException
+        404: no viewer has a script of that name.
+    """
     scripts = {
         viewer.script.name: viewer.script for viewer in collect("viewers", Viewer).values() if viewer.script
     }
