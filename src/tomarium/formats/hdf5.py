@@ -87,7 +87,10 @@ def guarded(path: Path) -> Iterator[None]:
     except TomariumError:
         raise
     except DAMAGE as problem:
-        raise FormatError(f"{path}: {_advice(str(problem))}") from problem
+        # Cython wraps what happens while a lock is released into a SystemError that says nothing.
+        reason = problem.__cause__ if isinstance(problem, SystemError) and problem.__cause__ else problem
+        said = "it claims more memory than there is" if isinstance(reason, MemoryError) else str(reason)
+        raise FormatError(f"{path}: {_advice(said)}") from problem
 
 
 def _advice(problem: str) -> str:

@@ -18,7 +18,8 @@ import numpy as np
 from tomarium import units
 from tomarium.errors import FormatError, InputError, TomariumError, UnitError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.ome_zarr_writer import Progress, VolumeWriter, count_shards, create, open_writer
+from tomarium.formats.ome_zarr_plan import Progress
+from tomarium.formats.ome_zarr_writer import VolumeWriter, count_shards, create, open_writer
 from tomarium.model import Axis, Image, Volume
 
 __all__ = ["FORMAT", "VolumeWriter", "create", "detect", "open_writer", "read", "write"]

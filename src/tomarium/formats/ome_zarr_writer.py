@@ -7,10 +7,9 @@ that is complete; the group's own `zarr.json` comes last, so nothing takes it fo
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,114 +19,12 @@ from numpy.typing import DTypeLike, NDArray
 from tomarium import __version__
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
+from tomarium.formats.ome_zarr_plan import PARTIAL, Plan, Progress, write_json
 
-PARTIAL: Final = ".partial"
 # A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
 CHUNK: Final = 64
 # Shards of 1024^2 columns keep what is encoded at once below 256 MiB for a slab of 64 float32 slices.
 SHARD: Final = 1024
-# The pyramid ends where its longest axis fits a screen's thumbnail.
-SMALLEST: Final = 256
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an unfinished volume will be.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        NumPy's name of the type.
-    voxel_m : float or None
-        Edge of a voxel, m; None where it is not known.
-    slab_rows : int
-        Slices written at once.
-    unit : str
-        Unit of the values.
-    name : str
-        Short name.
-    origin_m : tuple of float
-        Where the centre of the first voxel lies, z, y, x, m.
-    attributes : Mapping
-        What else is kept with the volume, JSON-ready.
-    """
-
-    shape: tuple[int, int, int]
-    dtype: str
-    voxel_m: float | None
-    slab_rows: int
-    unit: str
-    name: str
-    origin_m: tuple[float, float, float]
-    attributes: Mapping[str, Any]
-
-    @property
-    def levels(self) -> int:
-        """Number of levels: halved until the longest axis is at most 256 or a slab cannot be halved."""
-        count = 1
-        while max(self.level_shape(count - 1)) > SMALLEST and self.slab_rows % 2**count == 0:
-            count += 1
-        return count
-
-    def level_shape(self, level: int) -> tuple[int, int, int]:
-        """Return the shape of a level: each axis halved and rounded up, `level` times."""
-        z, y, x = (-(-length // 2**level) for length in self.shape)
-        return z, y, x
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The plan of an unfinished volume and which slabs are complete.
-
-    Attributes
-    ----------
-    path : Path
-        Folder of the volume.
-    plan : Plan
-        What it will be.
-    """
-
-    path: Path
-    plan: Plan
-
-    @staticmethod
-    def is_there(path: Path) -> bool:
-        """Tell whether a folder holds an unfinished volume."""
-        return (path / PARTIAL / "plan.json").is_file()
-
-    @staticmethod
-    def load(path: Path) -> Progress:
-        """Read the plan of an unfinished volume; raises FormatError where it is damaged."""
-        file = path / PARTIAL / "plan.json"
-        try:
-            found = json.loads(file.read_text("utf-8"))
-            found["shape"], found["origin_m"] = tuple(found["shape"]), tuple(found["origin_m"])
-            plan = Plan(**found)
-            np.dtype(plan.dtype)
-            if len(plan.shape) != 3 or plan.slab_rows < 1:
-                raise ValueError(f"shape {plan.shape}, slabs of {plan.slab_rows}")
-        except (OSError, ValueError, TypeError, KeyError) as problem:
-            raise FormatError(
-                f"{file}: the plan of this unfinished volume is damaged ({problem}); "
-                f"delete {path} and run again"
-            ) from problem
-        return Progress(path, plan)
-
-    @property
-    def count(self) -> int:
-        """Number of slabs."""
-        return -(-self.plan.shape[0] // self.plan.slab_rows)
-
-    def done(self) -> tuple[int, ...]:
-        """List the first slices of the slabs that are complete."""
-        names = (file.name.removeprefix("slab-") for file in (self.path / PARTIAL).glob("slab-*"))
-        return tuple(sorted(int(name) for name in names if name.isdigit()))
-
-    def mark(self, z0: int) -> None:
-        """Note that a slab is complete."""
-        (self.path / PARTIAL / f"slab-{z0:06d}").touch()
 
 
 class VolumeWriter:
@@ -262,7 +159,7 @@ class VolumeWriter:
             "attributes": {"ome": _ome(self._plan, window), "tomarium": ours},
         }
         try:
-            _write_json(self.path / "zarr.json", group)
+            write_json(self.path / "zarr.json", group)
         except OSError as problem:
             self._say_full(problem)
             raise
@@ -303,7 +200,7 @@ def create(
         Edge of a voxel, m. None writes a scale of 1 and no unit.
     slab_rows : int
         Slices written at once, and the height of a shard. The pyramid has one level more for each time it can
-        be halved, so a power of two is best.
+        be halved, so a power of two is best. A volume lower than this becomes one slab.
     unit : str
         Unit of the values, "1/cm" …
     name : str
@@ -342,7 +239,7 @@ def create(
         for level in range(plan.levels):
             _create_level(path, plan, level)
         (path / PARTIAL).mkdir(parents=True, exist_ok=True)
-        _write_json(path / PARTIAL / "plan.json", asdict(plan))
+        write_json(path / PARTIAL / "plan.json", asdict(plan))
     except OSError as problem:
         if is_full(problem):
             raise StorageFull(f"{path}: the disk is full; free some space and run again") from problem
@@ -511,12 +408,3 @@ def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
 
 def _tidy(value: float) -> float:
     return float(f"{value:.15g}")
-
-
-def _write_json(file: Path, content: Mapping[str, Any]) -> None:
-    partial = file.with_name(f"{file.name}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=2), "utf-8")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
