@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from contracts.test_steps import make_scan
-from tomarium.cli import commands, run
+from tomarium.cli import commands, execute
 from tomarium.formats import data_exchange
 
 
@@ -30,7 +30,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_info_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["info", str(scan_file), "--json"]) == 0
+    assert execute(["info", str(scan_file), "--json"]) == 0
     info = told(capsys)
     assert info["format"] == "data-exchange"
     assert info["frames"] == {"projection": 90, "flat": 10, "dark": 10}
@@ -52,7 +52,9 @@ def test_info_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFi
 
 def test_what_the_user_tells_wins(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
-        run(["info", str(scan_file), "--json", "--pixel", "0.65 um", "--energy", "30 keV", "--axis", "31"])
+        execute(
+            ["info", str(scan_file), "--json", "--pixel", "0.65 um", "--energy", "30 keV", "--axis", "31"]
+        )
         == 0
     )
     info = told(capsys)
@@ -62,7 +64,7 @@ def test_what_the_user_tells_wins(scan_file: Path, capsys: pytest.CaptureFixture
 
 
 def test_axis_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["axis", str(scan_file), "--json"]) == 0
+    assert execute(["axis", str(scan_file), "--json"]) == 0
     axis = told(capsys)
     assert axis["column"] == pytest.approx(30.5, abs=0.3)
     assert axis["confidence"] in {"high", "medium", "low"}
@@ -71,7 +73,7 @@ def test_axis_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFi
 
 
 def test_plan_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["plan", str(scan_file), "--json", "--rows", "2:6"]) == 0
+    assert execute(["plan", str(scan_file), "--json", "--rows", "2:6"]) == 0
     plan = told(capsys)
     keys = {
         "stages",
@@ -85,9 +87,9 @@ def test_plan_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFi
     }
     assert keys <= plan.keys()
     assert plan["shape"] == [4, 64, 64]
-    assert run(["plan", str(scan_file), "--memory", "100MB"]) == 4
+    assert execute(["plan", str(scan_file), "--memory", "100MB"]) == 4
     assert "of memory, but 100 MB may be used" in capsys.readouterr().err
-    assert run(["plan", str(scan_file)]) == 0
+    assert execute(["plan", str(scan_file)]) == 0
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "npy"])
@@ -95,7 +97,9 @@ def test_slice_writes_what_its_name_says(
     scan_file: Path, ending: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = scan_file.with_name(f"slice.{ending}")
-    assert run(["slice", str(scan_file), "--row", "3", "-o", str(target), "--set", "fbp.window=hann"]) == 0
+    assert (
+        execute(["slice", str(scan_file), "--row", "3", "-o", str(target), "--set", "fbp.window=hann"]) == 0
+    )
     assert "row 3, 64 × 64, pixel 1 µm, axis at column 30." in capsys.readouterr().out
     if ending == "npy":
         assert np.load(target).shape == (64, 64)
@@ -107,31 +111,34 @@ def test_slice_writes_what_its_name_says(
             assert file.pages[0].tags["XResolution"].value == (1, 1)  # type: ignore[union-attr]
     else:
         assert target.read_bytes().startswith(b"\x89PNG")
-    assert run(["slice", str(scan_file), "-o", str(scan_file.with_name("slice.bmp"))]) == 2
+    assert execute(["slice", str(scan_file), "-o", str(scan_file.with_name("slice.bmp"))]) == 2
 
 
 def test_run_files_a_record_that_can_be_found_and_repeated(
     scan_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record, catalogue = tmp_path / "record", str(tmp_path / "c.sqlite")
-    assert run(["run", str(scan_file), "-o", str(record), "--title", "Disc of discs", "--memory", "2GB"]) == 0
+    assert (
+        execute(["run", str(scan_file), "-o", str(record), "--title", "Disc of discs", "--memory", "2GB"])
+        == 0
+    )
     assert {"ro-crate-metadata.json", "volume.ome.zarr", "protocol.yaml", "provenance.json"} <= {
         path.name for path in record.iterdir()
     }
-    assert run(["run", str(scan_file), "-o", str(record)]) == 2
+    assert execute(["run", str(scan_file), "-o", str(record)]) == 2
     assert "exists and is not empty" in capsys.readouterr().err
-    assert run(["ingest", str(record), "--catalogue", catalogue]) == 0
+    assert execute(["ingest", str(record), "--catalogue", catalogue]) == 0
     capsys.readouterr()
-    assert run(["search", "disc", "of", "--json", "--catalogue", catalogue]) == 0
+    assert execute(["search", "disc", "of", "--json", "--catalogue", catalogue]) == 0
     [hit] = told(capsys)["hits"]
     assert hit["title"] == "Disc of discs"
     again = tmp_path / "again"
-    assert run(["run", "--again", str(record), "-o", str(again)]) == 0
+    assert execute(["run", "--again", str(record), "-o", str(again)]) == 0
     import tomarium as tm
 
     first, second = (np.asarray(tm.open(folder / "volume.ome.zarr")) for folder in (record, again))
     np.testing.assert_array_equal(first, second)
-    assert run(["index", "rebuild", str(tmp_path), "--catalogue", str(tmp_path / "new.sqlite")]) == 0
+    assert execute(["index", "rebuild", str(tmp_path), "--catalogue", str(tmp_path / "new.sqlite")]) == 0
     assert "2 records" in capsys.readouterr().out
 
 
@@ -139,16 +146,16 @@ def test_a_repeated_run_demands_the_same_scan(
     scan_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = tmp_path / "record"
-    assert run(["run", str(scan_file), "-o", str(record)]) == 0
+    assert execute(["run", str(scan_file), "-o", str(record)]) == 0
     moved = scan_file.rename(tmp_path / "moved.h5")
-    assert run(["run", "--again", str(record)]) == 2
+    assert execute(["run", "--again", str(record)]) == 2
     assert "not there any more; give its place as SCAN" in capsys.readouterr().err
-    assert run(["run", str(moved), "--again", str(record), "-o", str(tmp_path / "a")]) == 0
+    assert execute(["run", str(moved), "--again", str(record), "-o", str(tmp_path / "a")]) == 0
     with h5py.File(moved, "r+") as file:
         file["exchange/data"][0, 0, 0] += 1
-    assert run(["run", str(moved), "--again", str(record), "-o", str(tmp_path / "b")]) == 2
+    assert execute(["run", str(moved), "--again", str(record), "-o", str(tmp_path / "b")]) == 2
     assert "is not the scan this record was made of" in capsys.readouterr().err
-    assert run(["run", "--again", str(tmp_path)]) == 2
+    assert execute(["run", "--again", str(tmp_path)]) == 2
 
 
 @pytest.mark.parametrize(
@@ -191,7 +198,7 @@ def test_wrong_input_is_told_in_a_sentence(
     (folder / "cut.h5").write_bytes(scan_file.read_bytes()[: scan_file.stat().st_size // 2])
     data_exchange.FORMAT.write(folder / "noflats.h5", replace(make_scan(), flats=None))  # type: ignore[misc]
     before = {path.name for path in folder.iterdir()}
-    assert run(words) == 2
+    assert execute(words) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
@@ -226,7 +233,7 @@ def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
     assert "repeat the same command to resume" in error
     assert "Traceback" not in error
     assert not (tmp_path / "record" / "ro-crate-metadata.json").exists()
-    assert run(["ingest", str(tmp_path / "record"), "--catalogue", str(tmp_path / "c.sqlite")]) == 2
+    assert execute(["ingest", str(tmp_path / "record"), "--catalogue", str(tmp_path / "c.sqlite")]) == 2
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "record" / "ro-crate-metadata.json").exists()
@@ -234,13 +241,13 @@ def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     for name in commands():
-        assert run([name, "--help"]) == 0
+        assert execute([name, "--help"]) == 0
         assert len(capsys.readouterr().out) > 150, name
-    assert run(["--version"]) == 0
+    assert execute(["--version"]) == 0
 
 
 def test_doctor_names_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["doctor", "--self", "--json"]) in (0, 1)
+    assert execute(["doctor", "--self", "--json"]) in (0, 1)
     names = {finding["name"] for finding in told(capsys)}
     assert {"engine native", "engine direct", "engine nufft", "engine reference", "GPU"} <= names
 

@@ -27,7 +27,9 @@ def test_public_function_is_documented(name: str) -> None:
     method_of_protocol_or_resource = "." in name.removeprefix(f"{function.__module__}.")
     if method_of_protocol_or_resource or _is_command(function) or _is_endpoint(function):
         return
-    missing = [p for p in parameters if not re.search(rf"^\*{{0,2}}[\w, *]*\b{p}\b[\w, *]*(?: :|$)", text, re.M)]
+    missing = [
+        p for p in parameters if not re.search(rf"^\*{{0,2}}[\w, *]*\b{p}\b[\w, *]*(?: :|$)", text, re.M)
+    ]
     assert not missing, f"not documented: {missing}"
     if function.__annotations__["return"] not in ("None", None, "Iterator[None]"):
         assert re.search(r"^(Returns|Yields)\n-+$", text, re.M), "its result is not documented"
