@@ -369,3 +369,11 @@ def test_real_tooth_comes_out_the_same_by_every_engine(shared: Callable[[str], P
     found = fbp(sinogram, angles, 295.8, engine=engine, region=region)
     assert np.percentile(expected, 99) > 0.008  # enamel, per pixel
     assert np.sqrt(np.mean((found - expected) ** 2)) < 0.005 * expected.std()
+
+
+@pytest.mark.parametrize("wrong", [{"padding": "mirror"}, {"window": "boxcar"}, {"cutoff": 2.0}], ids=str)
+def test_filter_that_does_not_exist_is_refused_by_every_engine(
+    one_engine: str, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(ParameterError):
+        fbp(GOOD, half_turn(10), 7.5, engine=one_engine, **wrong)  # type: ignore[arg-type]
