@@ -146,6 +146,24 @@ def filter_response(length: int, window: Window = "ramp", cutoff: float = 1.0) -
     return ramp_response(length) * window_response(window, np.arange(length // 2 + 1) / length, cutoff)
 
 
+def check_padding(padding: str) -> None:
+    """Refuse a padding that does not exist.
+
+    Parameters
+    ----------
+    padding : str
+        One of `Padding`, it is hoped.
+
+    Raises
+    ------
+    ParameterError
+        It is none.
+    """
+    if padding not in get_args(Padding):
+        known = ", ".join(get_args(Padding))
+        raise ParameterError(f"ramp: there is no padding {padding!r}; choose from {known}")
+
+
 def filter_rows(
     sinogram: Any,
     *,
@@ -229,10 +247,7 @@ def filtered_samples(
     """
     import ducc0
 
-    if padding not in get_args(Padding):
-        raise ParameterError(
-            f"ramp: there is no padding {padding!r}; choose from {', '.join(get_args(Padding))}"
-        )
+    check_padding(padding)
     columns, padded = sinogram.shape[-1], 2 * (len(response) - 1)
     rows = np.zeros((*sinogram.shape[:-1], padded), sinogram.dtype)
     rows[..., left : left + columns] = sinogram

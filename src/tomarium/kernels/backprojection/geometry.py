@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.ramp import Padding, Window, filter_response, good_length
+from tomarium.kernels.ramp import Padding, Window, check_padding, filter_response, good_length
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,9 @@ def make_task(
     Raises
     ------
     ParameterError
-        There is no such window, or the cutoff is out of its range.
+        There is no such window or padding, or the cutoff is out of its range.
     """
+    check_padding(padding)
     angles = np.deg2rad(angles_deg)
     response = filter_response(padded_length(columns, axis_column, size), window, cutoff)
     return Task(
