@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from contracts.test_steps import make_scan
+from tomarium.catalogue import verify
 from tomarium.cli import commands, execute
 from tomarium.formats import data_exchange
 
@@ -125,6 +126,7 @@ def test_run_files_a_record_that_can_be_found_and_repeated(
     assert {"ro-crate-metadata.json", "volume.ome.zarr", "protocol.yaml", "provenance.json"} <= {
         path.name for path in record.iterdir()
     }
+    assert verify(record) == ()
     assert execute(["run", str(scan_file), "-o", str(record)]) == 2
     assert "exists and is not empty" in capsys.readouterr().err
     assert execute(["ingest", str(record), "--catalogue", catalogue]) == 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.errors import FormatError
+from tomarium.pipeline.journal import FOLDER as JOURNAL
 
 MANIFEST: Final = "manifest-sha256.txt"
 
@@ -45,7 +46,8 @@ def list_files(folder: Path) -> Iterator[str]:
     Yields
     ------
     str
-        Path below the folder, with "/" as separator; in no particular order.
+        Path below the folder, with "/" as separator; in no particular order. The journal of a run that is
+        being filed is left out: it goes when the record is there.
 
     Raises
     ------
@@ -54,6 +56,8 @@ def list_files(folder: Path) -> Iterator[str]:
         be whole wherever it is copied to.
     """
     for root, folders, files in os.walk(folder):
+        if Path(root) == folder and JOURNAL in folders:
+            folders.remove(JOURNAL)
         for name in [*folders, *files]:
             path = Path(root, name)
             shown = path.relative_to(folder).as_posix()

@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.errors import InputError
+
 _VOXEL_RADIUS: Final = 0.8660254037844386  # half the diagonal of a unit cube
 
 
@@ -163,9 +165,19 @@ def voxelise(
     -------
     array of float32, shape (z, y, x)
         Attenuation coefficient in 1/px.
+
+    Raises
+    ------
+    InputError
+        Coordinates do not ascend.
     """
     volume = np.zeros((len(z), len(y), len(x)), np.float32)
     axes = [np.asarray(axis, np.float64) for axis in (z, y, x)]
+    for name, axis in zip("zyx", axes, strict=True):
+        if np.any(np.diff(axis) <= 0):
+            raise InputError(
+                f"voxelise: the coordinates along {name} do not ascend; give them so and flip the result"
+            )
     fine = (np.arange(supersampling) + 0.5) / supersampling - 0.5
     offsets = np.stack(np.meshgrid(fine, fine, fine, indexing="ij"), -1).reshape(-1, 3)
     for ellipsoid in ellipsoids:
