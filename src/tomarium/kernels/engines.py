@@ -158,10 +158,10 @@ def peak_bytes(
         case "direct":
             scratch = direct.scratch_bytes(angles, rows, columns, worst_axis, size)
         case "nufft":
-            # coordinates, their sorted order, factors; and for each pair of rows in work its spectrum twice, the
-            # transform's grid and the image
+            # coordinates and factors; and for each pair of rows in work the coordinates sorted, its spectrum
+            # twice, the transform's grid and the image
             pairs = min(threads, -(-rows // 2))
-            scratch = angles * (padded + 1) * (8 + 8 + 8 + 16 * pairs) + 8 * size**2 * (4 + 1) * pairs + 2**24
+            scratch = angles * (padded + 1) * (16 + (8 + 16) * pairs) + 8 * size**2 * (4 + 2) * pairs + 2**24
         case "reference":
             scratch = padded * 8 * (4 + 3 * reference.OVERSAMPLING) + size**2 * 8 * 10
         case _:

@@ -42,24 +42,28 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
     coordinates = np.empty((len(task.weight), len(frequency), 2), np.float32)
     coordinates[..., 0] = np.multiply.outer(task.sine, frequency)
     coordinates[..., 1] = np.multiply.outer(task.cosine, frequency)
-    plan = ducc0.nufft.plan(
-        nu2u=True, coord=coordinates.reshape(-1, 2), grid_shape=(task.size, task.size), epsilon=ACCURACY,
-        nthreads=1, periodicity=1.0,
-    )  # fmt: skip
     factors = _factors(task, frequency)
 
-    def two_slices(row: int) -> None:
-        points = _spectrum(sinogram[:, row : row + 2], task)
-        points *= factors
-        image = plan.nu2u(forward=False, points=points.reshape(-1))
-        part = image[y0:y1, x0:x1]
-        out[row] = np.where(inside, part.real, 0)
-        if row + 1 < sinogram.shape[1]:
-            out[row + 1] = np.where(inside, part.imag, 0)
+    def some_pairs(rows: range) -> None:
+        plan = ducc0.nufft.plan(
+            nu2u=True, coord=coordinates.reshape(-1, 2), grid_shape=(task.size, task.size), epsilon=ACCURACY,
+            nthreads=1, periodicity=1.0,
+        )  # fmt: skip
+        for row in rows:
+            points = _spectrum(sinogram[:, row : row + 2], task)
+            points *= factors
+            image = plan.nu2u(forward=False, points=points.reshape(-1))
+            part = image[y0:y1, x0:x1]
+            out[row] = np.where(inside, part.real, 0)
+            if row + 1 < sinogram.shape[1]:
+                out[row + 1] = np.where(inside, part.imag, 0)
 
-    # A transform in several threads adds in an order that changes from run to run; pairs of rows do not.
-    with ThreadPoolExecutor(task.threads) as pool:
-        list(pool.map(two_slices, range(0, sinogram.shape[1], 2)))
+    # One transform in several threads adds in an order that changes from run to run, and a plan must not be used
+    # by two threads at once (it crashes): so each thread has a plan and pairs of rows of its own.
+    pairs = range(0, sinogram.shape[1], 2)
+    workers = min(task.threads, len(pairs))
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(some_pairs, [pairs[k::workers] for k in range(workers)]))
 
 
 def _factors(task: Task, frequency: NDArray[np.float64]) -> NDArray[np.complex64]:
