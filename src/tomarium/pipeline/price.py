@@ -12,7 +12,7 @@ from tomarium.pipeline.protocol import Bound
 from tomarium.pipeline.slabs import LARGEST
 from tomarium.steps.step import Step
 
-PROGRAM_BYTES: Final = 220_000_000
+PROGRAM_BYTES: Final = 260_000_000
 """What the interpreter and its libraries take before the first slab, measured with some room."""
 
 PYRAMID: Final = 8.0 / 7.0
@@ -90,7 +90,7 @@ def slab_peak(scan: Scan, steps: tuple[Bound, ...], rows: int, halo: int, spoole
         raw += 2 * unpacked
     peaks = [b.step.peak(b.plain, scan, taken) for b in steps if isinstance(b.step, Step)]
     y, x = output_plane(steps, scan)
-    written = int(4 * rows * y * x * (1 + PYRAMID))  # the block, its pyramid and its compressed shards
+    written = int(4 * rows * y * x * (2 + PYRAMID))  # the block, its chunks packed, and the shard made of them
     return max(raw + peaks[0], *peaks, written)
 
 
