@@ -1,6 +1,6 @@
 """How well a run keeps to its memory limit: the peak resident size of `tomarium run --memory` on a large volume.
 
-    python benchmarks/memory.py --memory 2GB --gigabytes 8
+python benchmarks/memory.py --memory 2GB --gigabytes 8
 """
 
 import argparse
@@ -62,7 +62,9 @@ def write_scan(path: Path, columns: int, rows: int, views: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--memory", default="2GB", help="limit given to the run")
     parser.add_argument("--gigabytes", type=float, default=8.0, help="size of the volume")
     parser.add_argument("--views", type=int, default=400, help="projections")

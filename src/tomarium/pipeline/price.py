@@ -90,7 +90,9 @@ def slab_peak(scan: Scan, steps: tuple[Bound, ...], rows: int, halo: int, spoole
         raw += 2 * unpacked
     peaks = [b.step.peak(b.plain, scan, taken) for b in steps if isinstance(b.step, Step)]
     y, x = output_plane(steps, scan)
-    written = int(4 * rows * y * x * (2 + PYRAMID))  # the block, its chunks packed, and the shard made of them
+    written = int(
+        4 * rows * y * x * (2 + PYRAMID)
+    )  # the block, its chunks packed, and the shard made of them
     return max(raw + peaks[0], *peaks, written)
 
 
