@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@$(BIN)/tomarium doctor --self | grep '^!' || true
 	@touch $@
 
 demo: install ## simulate a scan (or take SCAN=path), reconstruct it, file it and open the portal (DEMO_ARGS=--no-serve ends after filing)

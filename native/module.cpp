@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Python face of the compiled kernels: checks shapes, owns memory, releases the GIL, picks the level.
 #include "fft_plan.h"
+#include "statistics.h"
 #include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 #include <stdexcept>
 #include <string>
@@ -226,6 +228,32 @@ template <class Count> void def_normalise(nb::module_& m) {
           "logarithm"_a, "out"_a.noconvert(), "tally"_a.noconvert(), "threads"_a, "level"_a);
 }
 
+void demand_columns(const In<float, 2>& image, const In<std::int32_t, 1>& first, const In<std::int32_t, 1>& last) {
+    const std::size_t rows = image.shape(0);
+    demand(first.shape(0) == rows && last.shape(0) == rows, "first and last must be (row,)");
+    for (std::size_t row = 0; row < rows; ++row)
+        demand(0 <= first.data()[row] && last.data()[row] <= std::int64_t(image.shape(1)), "columns must lie in the image");
+}
+
+auto image_moments(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last) {
+    demand_columns(image, first, last);
+    Moments m;
+    {
+        nb::gil_scoped_release released;
+        m = moments(image.data(), std::ptrdiff_t(image.shape(0)), std::ptrdiff_t(image.shape(1)), first.data(),
+                    last.data());
+    }
+    return std::make_tuple(m.count, m.not_finite, m.minimum, m.maximum, m.sum, m.sum_squares);
+}
+
+void image_histogram(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, double scale,
+                     std::int64_t origin, Out<std::int64_t, 1> counts) {
+    demand_columns(image, first, last);
+    nb::gil_scoped_release released;
+    histogram(image.data(), std::ptrdiff_t(image.shape(0)), std::ptrdiff_t(image.shape(1)), first.data(), last.data(),
+              scale, origin, std::int64_t(counts.shape(0)), counts.data());
+}
+
 } // namespace
 
 NB_MODULE(_native, m) {
@@ -248,4 +276,7 @@ NB_MODULE(_native, m) {
           "region"_a, "out"_a.noconvert(), "pack"_a, "threads"_a, "level"_a);
     def_normalise<std::uint16_t>(m);
     def_normalise<float>(m);
+    m.def("moments", image_moments, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert());
+    m.def("histogram", image_histogram, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
+          "scale"_a, "origin"_a, "counts"_a.noconvert());
 }

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import Final, Literal
+from typing import Literal
 
 from tomarium import array, units
 from tomarium.kernels.engines import engines
-
-OPTIONAL: Final = {
-    "cupy": "arrays on a GPU",
-    "ome_zarr_models": "checking OME-Zarr metadata in development",
-}
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -50,7 +43,6 @@ def self_check() -> tuple[Finding, ...]:
     found.append(Finding("processors", "there", f"{array.processors()} may be used"))
     found.append(Finding("memory", "there", f"{units.show(array.available_memory(), 'B', 3)} available"))
     found.append(_gpu())
-    found += [_part(name, purpose) for name, purpose in OPTIONAL.items()]
     return tuple(found)
 
 
@@ -58,9 +50,3 @@ def _gpu() -> Finding:
     if shutil.which("nvidia-smi") is None:
         return Finding("GPU", "optional", "no NVIDIA driver is installed; the processors do the work")
     return Finding("GPU", "optional", "there is one, but no GPU engine yet; the processors do the work")
-
-
-def _part(name: str, purpose: str) -> Finding:
-    if find_spec(name) is None:
-        return Finding(name, "optional", f"not installed; it serves {purpose}")
-    return Finding(name, "there", f"serves {purpose}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tomarium.kernels.image_statistics import disc_columns, histogram, moments
 from tomarium.model import Slab
 from tomarium.steps.step import tally
 
@@ -66,39 +69,28 @@ def statistics(slab: Slab) -> dict[str, Any]:
         `count`, `not_finite`, `sum`, `sum_squares`, `minimum`, `maximum`, and `histogram` {`exponent`,
         `first`, `counts`}: bin i covers [(first + i) · 2^exponent, (first + i + 1) · 2^exponent).
     """
-    parts = [_plane(plane, inside) for inside in [_disc(slab.data.shape[1:])] for plane in slab.data]
-    total = parts[0]
-    for part in parts[1:]:
-        total = merge(total, part)
-    return total
+    first, last = disc_columns(*slab.data.shape[1:])
+    parts = [_plane(np.ascontiguousarray(plane, np.float32), first, last) for plane in slab.data]
+    return reduce(merge, parts)
 
 
-def _disc(plane: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    y, x = (np.arange(n) - (n - 1) / 2 for n in plane)
-    return np.asarray(y[:, None] ** 2 + x[None, :] ** 2 <= (min(plane) / 2) ** 2)
-
-
-def _plane(plane: Any, inside: Any) -> dict[str, Any]:
-    values = plane[inside]
-    finite = np.isfinite(values)
-    lost = int(values.size - np.count_nonzero(finite))
-    values = values if lost == 0 else values[finite]
-    empty = {"count": 0, "not_finite": lost, "sum": 0.0, "sum_squares": 0.0, "minimum": None, "maximum": None}
-    if not values.size:
-        return empty | {"histogram": {"exponent": 0, "first": 0, "counts": []}}
-    low, high = float(values.min()), float(values.max())
-    exponent = _exponent(low, high)
-    bins = np.floor(np.ldexp(values.astype(np.float64), -exponent)).astype(np.int64)
-    first = int(bins.min())
-    return {
-        "count": int(values.size),
-        "not_finite": lost,
-        "sum": float(values.sum(dtype=np.float64)),
-        "sum_squares": float(np.square(values, dtype=np.float64).sum()),
-        "minimum": low,
-        "maximum": high,
-        "histogram": {"exponent": exponent, "first": first, "counts": np.bincount(bins - first).tolist()},
+def _plane(plane: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]) -> dict[str, Any]:
+    told = moments(plane, first, last)
+    found = {
+        "count": told.count,
+        "not_finite": told.not_finite,
+        "sum": told.sum,
+        "sum_squares": told.sum_squares,
+        "minimum": told.minimum if told.count else None,
+        "maximum": told.maximum if told.count else None,
     }
+    if not told.count:
+        return found | {"histogram": {"exponent": 0, "first": 0, "counts": []}}
+    exponent = _exponent(told.minimum, told.maximum)
+    origin = math.floor(told.minimum / 2.0**exponent)
+    bins = math.floor(told.maximum / 2.0**exponent) - origin + 1
+    counts = histogram(plane, first, last, exponent, origin, bins)
+    return found | {"histogram": {"exponent": exponent, "first": origin, "counts": counts.tolist()}}
 
 
 def _exponent(low: float, high: float) -> int:

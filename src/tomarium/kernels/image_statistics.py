@@ -1,0 +1,160 @@
+"""Moments and histogram of the disc in an image, compiled where it can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import EngineUnavailable
+from tomarium.kernels.compiled import extension
+
+Engine = Literal["auto", "native", "reference"]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over the finite values of part of an image.
+
+    Attributes
+    ----------
+    count, not_finite : int
+        Values that are finite, and that are not.
+    minimum, maximum : float
+        Of the finite values; infinity and minus infinity where there is none.
+    sum, sum_squares : float
+        Of the finite values, in double precision.
+    """
+
+    count: int
+    not_finite: int
+    minimum: float
+    maximum: float
+    sum: float
+    sum_squares: float
+
+
+def disc_columns(rows: int, columns: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the columns of the inscribed disc, row by row.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Shape of the image.
+
+    Returns
+    -------
+    first, last : array of int32, shape (row,)
+        The columns first to last - 1 of a row lie in the disc.
+    """
+    radius, centre = min(rows, columns) / 2, (columns - 1) / 2
+    y = np.arange(rows) - (rows - 1) / 2
+    half = np.sqrt(np.clip(radius**2 - y**2, 0, None))
+    first = np.ceil(centre - half).astype(np.int32)
+    last = (np.floor(centre + half) + 1).astype(np.int32)
+    return np.maximum(first, 0), np.minimum(last, columns)
+
+
+def moments(
+    image: NDArray[np.float32],
+    first: NDArray[np.int32],
+    last: NDArray[np.int32],
+    *,
+    engine: Engine = "auto",
+) -> Moments:
+    """Count and sum the values of part of an image.
+
+    Parameters
+    ----------
+    image : array of float32, shape (y, x)
+        C-contiguous.
+    first, last : array of int32, shape (y,)
+        Columns first to last - 1 of each row count.
+    engine : {"auto", "native", "reference"}
+        Compiled kernel, or NumPy; "auto" takes the compiled one where it is there.
+
+    Returns
+    -------
+    Moments
+        Count, range and sums.
+
+    Raises
+    ------
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
+    """
+    if _compiled(engine):
+        return Moments(*extension().moments(image, first, last))
+    values = _values(image, first, last)
+    finite = values[np.isfinite(values)].astype(np.float64)
+    low, high = (finite.min(), finite.max()) if finite.size else (np.inf, -np.inf)
+    lost = values.size - finite.size
+    return Moments(
+        finite.size, lost, float(low), float(high), float(finite.sum()), float(np.square(finite).sum())
+    )
+
+
+def histogram(
+    image: NDArray[np.float32],
+    first: NDArray[np.int32],
+    last: NDArray[np.int32],
+    exponent: int,
+    origin: int,
+    bins: int,
+    *,
+    engine: Engine = "auto",
+) -> NDArray[np.int64]:
+    """Count the values of part of an image in bins as wide as a power of two.
+
+    Parameters
+    ----------
+    image : array of float32, shape (y, x)
+        C-contiguous.
+    first, last : array of int32, shape (y,)
+        Columns first to last - 1 of each row count.
+    exponent, origin, bins : int
+        Bin i holds [(origin + i) · 2^exponent, (origin + i + 1) · 2^exponent), for i from 0 to bins - 1.
+    engine : {"auto", "native", "reference"}
+        Compiled kernel, or NumPy; "auto" takes the compiled one where it is there.
+
+    Returns
+    -------
+    array of int64, shape (bins,)
+        Counts; values outside of the bins, NaN and infinity are in none.
+
+    Raises
+    ------
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
+    """
+    counts = np.zeros(bins, np.int64)
+    if _compiled(engine):
+        extension().histogram(image, first, last, 2.0**-exponent, origin, counts)
+        return counts
+    values = _values(image, first, last)
+    places = (
+        np.floor(values[np.isfinite(values)].astype(np.float64) * 2.0**-exponent).astype(np.int64) - origin
+    )
+    counts += np.bincount(places[(places >= 0) & (places < bins)], minlength=bins)
+    return counts
+
+
+def _values(
+    image: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    column = np.arange(image.shape[1])
+    return image[(column >= first[:, None]) & (column < last[:, None])]
+
+
+def _compiled(engine: Engine) -> bool:
+    if engine == "reference":
+        return False
+    try:
+        extension()
+    except EngineUnavailable:
+        if engine == "native":
+            raise
+        return False
+    return True
