@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tomarium.cli import scan_options, show
+from tomarium.errors import InputError
 
 
 @click.command("demo")
@@ -25,7 +27,7 @@ from tomarium.cli import scan_options, show
 @click.option("--port", default=0, show_default=True, help="Port of the portal; 0 takes a free one.")
 @click.option("--size", default=512, show_default=True, help="Detector size of the simulated scan.")
 @click.option("--views", default=900, show_default=True, help="Views of the simulated scan.")
-def command(path: Path | None, folder: Path, serve: bool, port: int, size: int, views: int) -> None:
+def command(path: Path | None, folder: Path, serve: bool, port: int | None, size: int, views: int) -> None:
     """Simulate a scan or take SCAN, reconstruct it, file its record and serve the portal on this machine."""
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ingest import ingest
@@ -47,13 +49,17 @@ def command(path: Path | None, folder: Path, serve: bool, port: int, size: int, 
         filed = ingest(catalogue, record)
         click.echo(f"filed: {filed.title} as {filed.id} in {folder / 'catalogue.sqlite'}")
         if serve:
-            serve_portal(
-                catalogue,
-                port=port,
-                announce=lambda address: click.echo(
-                    f"portal: {address}records/{filed.id} (stop it with Ctrl-C)"
-                ),
-            )
+            tell = _announcer(filed.id)
+            try:
+                serve_portal(catalogue, port=8000 if port is None else port, announce=tell)
+            except InputError:
+                if port is not None:
+                    raise
+                serve_portal(catalogue, port=0, announce=tell)
+
+
+def _announcer(id: str) -> Callable[[str], None]:
+    return lambda address: click.echo(f"portal: {address}records/{id} (stop it with Ctrl-C)")
 
 
 def _simulated(folder: Path, size: int, views: int, told: Any) -> Path:

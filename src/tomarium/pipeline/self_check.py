@@ -9,6 +9,7 @@ from typing import Literal
 from tomarium import array, units
 from tomarium.kernels.engines import engines
 
+
 @dataclass(frozen=True)
 class Finding:
     """One part of the installation.
