@@ -17,10 +17,8 @@ import sys
 from tomarium.catalogue import open_catalogue
 from tomarium.portal.serve import serve
 with open_catalogue(sys.argv[1]) as catalogue:
-    try:
-        serve(catalogue, port=0, announce=lambda address: print(address, flush=True))
-    except KeyboardInterrupt:
-        print("ended")
+    serve(catalogue, port=0, announce=lambda address: print(address, flush=True))
+print("ended")
 """
 
 

@@ -325,10 +325,11 @@ def _map(chosen: Plan, scan: Scan, sink: Sink, journal: Journal, mapper: Map, on
 
 def _frames(chosen: Plan, scan: Scan, journal: Journal, on_progress: Progress) -> Frames:
     spools = [stage for stage in chosen.stages if stage.name == "spool"]
-    if not spools or journal.home is None:
-        return scan.projections
+    if not spools or (journal.home is None and not spools[0].steps):
+        return scan.projections  # in memory a spool only serves steps that work on whole frames
     ready = make_ready(spools[0].steps, scan, chosen.resources.processors)
-    return write_spool(journal.home / "projections.raw", scan, ready, on_progress)
+    path = None if journal.home is None else journal.home / "projections.raw"
+    return write_spool(path, scan, ready, on_progress)
 
 
 def _work(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tomarium.formats.memory import ArrayFrames
 from tomarium.model import Frames, Scan, Slab
 from tomarium.pipeline.price import spool_block
 from tomarium.pipeline.stage import Ready, process
@@ -44,14 +45,14 @@ class SpoolFrames:
 
 
 def write_spool(
-    path: Path, scan: Scan, steps: tuple[Ready, ...], on_progress: Callable[[str, int, int], None]
+    path: Path | None, scan: Scan, steps: tuple[Ready, ...], on_progress: Callable[[str, int, int], None]
 ) -> Frames:
     """Read every frame once, take it through the steps that work on whole frames and keep it.
 
     Parameters
     ----------
-    path : Path
-        Raw file to write; a finished one is taken as it is.
+    path : Path or None
+        Raw file to write; a finished one is taken as it is. None keeps the frames in memory.
     scan : Scan
         The scan.
     steps : tuple of Ready
@@ -64,20 +65,30 @@ def write_spool(
     Frames
         The projections, from the spool.
     """
-    angles, rows, _ = scan.shape
     dtype = np.dtype(np.float32 if steps else scan.projections.dtype)
-    spool = SpoolFrames(path, scan.shape, dtype)
-    if path.exists():
-        return spool
-    draft = path.with_name(path.name + ".draft")
-    block = spool_block(scan)
-    with draft.open("wb") as file:
-        for done, start in enumerate(range(0, angles, block)):
-            on_progress("spool", done, -(-angles // block))
-            taken = slice(start, min(start + block, angles))
-            part = scan.projections.read(taken, slice(0, rows))
-            result = process(Slab(part, rows=slice(0, rows), frames=taken), steps)
-            file.write(np.ascontiguousarray(result.data, dtype).data)
-    draft.replace(path)
-    on_progress("spool", -(-angles // block), -(-angles // block))
-    return spool
+    if path is None:
+        spool = np.empty(scan.shape, dtype)
+        for taken, block in _blocks(scan, steps, on_progress):
+            spool[taken] = block
+        return ArrayFrames(spool)
+    if not path.exists():
+        draft = path.with_name(path.name + ".draft")
+        with draft.open("wb") as file:
+            for _, block in _blocks(scan, steps, on_progress):
+                file.write(np.ascontiguousarray(block, dtype).data)
+        draft.replace(path)
+    return SpoolFrames(path, scan.shape, dtype)
+
+
+def _blocks(
+    scan: Scan, steps: tuple[Ready, ...], on_progress: Callable[[str, int, int], None]
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    angles, rows, _ = scan.shape
+    size = spool_block(scan)
+    total = -(-angles // size)
+    for done, start in enumerate(range(0, angles, size)):
+        on_progress("spool", done, total)
+        taken = slice(start, min(start + size, angles))
+        part = scan.projections.read(taken, slice(0, rows))
+        yield taken, process(Slab(part, rows=slice(0, rows), frames=taken), steps).data
+    on_progress("spool", total, total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 from tomarium.catalogue import Catalogue
 from tomarium.errors import InputError
@@ -47,7 +48,8 @@ def serve(
         config = uvicorn.Config(
             create_app(catalogue, hosts=hosts), log_level="warning", access_log=False, server_header=False
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # uvicorn closes in order, then raises the signal once more
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
