@@ -241,6 +241,34 @@ def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
     assert (tmp_path / "record" / "ro-crate-metadata.json").exists()
 
 
+@pytest.mark.parametrize("words", [["axis"], ["plan"], ["slice", "-o", "s.png"], ["run"]])
+def test_a_scan_whose_frames_are_elsewhere_says_so(
+    words: list[str],
+    shared: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = shared("nexus/savu_24888.nxs")
+    monkeypatch.chdir(tmp_path)
+    assert execute([words[0], str(path), *words[1:]]) == 2
+    assert "no frames to work on" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_of_ours_is_told_in_a_sentence_too(
+    scan_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tomarium.formats.describe.describe", lambda scan: 1 / 0)
+    assert execute(["info", str(scan_file)]) == 2
+    error = capsys.readouterr().err
+    assert "a mistake in tomarium" in error
+    assert "Traceback" not in error
+    monkeypatch.setenv("TOMARIUM_TRACEBACK", "1")
+    assert execute(["info", str(scan_file)]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     for name in commands():
         assert execute([name, "--help"]) == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
@@ -116,12 +117,17 @@ def execute(arguments: list[str]) -> int:
         return _fail("memory ran out; give less with --memory, or fewer rows with --rows", 4)
     except OSError as problem:
         return _fail(problem, WRONG)
+    except Exception as problem:  # a bug of ours: the user gets a sentence, and the way to tell us
+        place = traceback.extract_tb(problem.__traceback__)[-1]
+        return _fail(
+            f"this is a mistake in tomarium, not yours: {type(problem).__name__}: {problem} ({place.name}, line "
+            f"{place.lineno}); run it again with TOMARIUM_TRACEBACK=1 and report what it says",
+            WRONG,
+        )
 
 
 def _fail(problem: object, code: int) -> int:
     if os.environ.get("TOMARIUM_TRACEBACK"):
-        import traceback
-
         traceback.print_exc()
     click.echo(f"tomarium: {problem}", err=True)
     return code

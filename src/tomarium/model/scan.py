@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tomarium.errors import MissingData
 from tomarium.model.value import Value
 
 
@@ -125,3 +126,18 @@ class Scan:
     def shape(self) -> tuple[int, int, int]:
         """Projections, rows, columns."""
         return self.projections.shape
+
+    def demand_frames(self) -> None:
+        """Refuse a scan whose frames are not there.
+
+        Raises
+        ------
+        MissingData
+            The files its frames lie in are absent; names them.
+        """
+        if 0 in self.shape:
+            absent = ", ".join(self.missing) or "nothing"
+            raise MissingData(
+                f"{self.path} has no frames to work on (frames, rows, columns: {self.shape}): it points to {absent}, "
+                f"which is not there; copy what is missing to where it points"
+            )

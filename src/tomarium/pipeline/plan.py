@@ -190,6 +190,7 @@ def plan(
     MissingData
         A parameter has no value.
     """
+    scan.demand_frames()
     bound = bind(protocol, scan)
     wanted = demand_rows(rows, scan)
     angle_steps, row_steps = split(bound)

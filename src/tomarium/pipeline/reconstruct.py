@@ -187,6 +187,7 @@ def slice_at(
     MissingData, ParameterError
         As `plan`.
     """
+    scan.demand_frames()
     height = scan.shape[1]
     chosen = (height // 2) if row is None else row + height * (row < 0)
     if not 0 <= chosen < height:

@@ -57,6 +57,7 @@ def find_axis(scan: Scan, *, groups: Count = 5, group_rows: Count = 8) -> AxisEs
     ----------
     N. T. Vo et al., Optics Express 22, 19078 (2014); M. Guizar-Sicairos et al., Optics Letters 33, 156 (2008).
     """
+    scan.demand_frames()
     parts = []
     for rows in _reads({"groups": groups, "group_rows": group_rows}, scan):
         counts = scan.projections.read(slice(0, scan.shape[0]), rows)
