@@ -92,7 +92,7 @@ def fbp(
 
     References
     ----------
-    A. C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging (1988), equations 3.30 and 3.36.
+    A. C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging (1988), chapter 3, equations 34 and 61.
     """
     data = reconstruct(
         slab.data,

@@ -55,7 +55,8 @@ def find_axis(scan: Scan, *, groups: Count = 5, group_rows: Count = 8) -> AxisEs
 
     References
     ----------
-    N. T. Vo et al., Optics Express 22, 19078 (2014); M. Guizar-Sicairos et al., Optics Letters 33, 156 (2008).
+    N. T. Vo et al., Optics Express 22, 19078 (2014), doi 10.1364/OE.22.019078; C. H. Knapp and G. C. Carter, IEEE
+    Transactions on Acoustics, Speech, and Signal Processing 24, 320 (1976), doi 10.1109/TASSP.1976.1162830.
     """
     scan.demand_frames()
     parts = []
