@@ -71,3 +71,42 @@ def test_the_volume_is_the_specimen(scan_file: Path) -> None:
     assert got[matrix].mean() == pytest.approx(truth[matrix].mean(), rel=1e-3)
     air = inside & (truth == 0) & ~ndimage.binary_dilation(edges, iterations=2)
     assert abs(got[air].mean()) < 1e-3 * truth[matrix].mean()
+
+
+@pytest.mark.parametrize("axis_column", [22.4, 108.9])
+def test_a_half_acquisition_shows_the_whole_field(axis_column: float, tmp_path: Path) -> None:
+    config = SimulationConfig(
+        columns=COLUMNS,
+        rows=8,
+        views=720,
+        span_deg=360,
+        axis_column=axis_column,
+        seed=2,
+        photons=1e5,
+        gain=0.5,
+        zingers=0.0,
+    )
+    scan = tm.open(simulate(tmp_path / "half.h5", config))
+    axis = tm.find_axis(scan)
+    assert axis.scan_type == "half"
+    assert axis.column == pytest.approx(axis_column, abs=0.1)
+    volume = tm.reconstruct(scan, output=tmp_path / "record")
+    wide = 2 * int(np.ceil(max(axis.column, COLUMNS - 1 - axis.column))) + 1
+    assert volume.shape == (8, wide, wide)
+    with h5py.File(tmp_path / "half.h5") as file:
+        table, per_cm = file["truth/ellipsoids"][()], file["truth/attenuation_per_cm"][()]
+    ellipsoids = [
+        Ellipsoid(tuple(row[:3]), tuple(row[3:6]), attenuation=mu, rotation_deg=tuple(row[6:9]))
+        for row, mu in zip(table, per_cm, strict=True)
+    ]
+    middle = pixel_coordinates(wide, (wide - 1) / 2)
+    truth = voxelise(ellipsoids, pixel_coordinates(8, 3.5), middle, middle)[:, ::-1]
+    assert np.abs(truth[:, :, [0, -1]]).max() == 0, "the specimen should fit into the field"
+    assert np.ptp(np.flatnonzero(truth.any(axis=(0, 1)))) > COLUMNS, (
+        "the specimen should be wider than the detector"
+    )
+    values, counts = np.unique(truth[truth > 0], return_counts=True)
+    matrix = np.isclose(truth, values[np.argmax(counts)])
+    matrix &= ~ndimage.binary_dilation(np.abs(np.gradient(truth, axis=2)) > 0, iterations=2)
+    assert volume[:][matrix].mean() == pytest.approx(truth[matrix].mean(), rel=0.01)
+    assert np.corrcoef(volume[:].ravel(), truth.ravel())[0, 1] > 0.93

@@ -106,7 +106,7 @@ def test_every_value_says_where_it_comes_from() -> None:
 
 def test_a_probe_fills_what_nobody_gave() -> None:
     scan = replace(make_scan(), axis_column=Value(12.0, "read", "a motor"))
-    probe, _, fbp = bind(default_protocol(), scan)
+    probe, _, _, fbp = bind(default_protocol(), scan)
     assert probe.step.name == "find_axis"
     assert fbp.awaits == ("axis_column",)
 

@@ -73,7 +73,7 @@ def steps(function: F) -> F:
             "--protocol",
             "protocol_path",
             type=click.Path(path_type=Path),
-            help="Protocol file (.yaml, .json or .txt); find_axis, flat_field, fbp by default.",
+            help="Protocol file (.yaml, .json or .txt); find_axis, flat_field, half_acquisition, fbp by default.",
         ),
     ):
         function = option(function)

@@ -65,6 +65,7 @@ def command(
         start_deg=units.parse(start, "deg"),
         axis_column=axis,
         photons=photons,
+        gain=min(4.0, 50_000 / photons) if photons > 0 else 4.0,
         pixel_m=units.parse(pixel, "m"),
         energy_kev=units.parse(energy, "keV"),
     )

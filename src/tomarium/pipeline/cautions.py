@@ -65,9 +65,4 @@ def _of_axis(told: Mapping[str, Any] | None) -> list[str]:
             f"the rotation axis was found with {told['confidence']} confidence at column {told['answer']:.2f}: look at "
             f"slices, and give --axis if they show arcs or doubled edges"
         )
-    if told.get("scan_type") == "half":
-        found.append(
-            "this is a half acquisition, a full turn about an axis near the edge of the detector: only the disc that "
-            "every view sees is right; joining opposite views to the extended field is not done yet"
-        )
     return found

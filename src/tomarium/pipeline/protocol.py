@@ -77,9 +77,11 @@ def default_protocol() -> Protocol:
     Returns
     -------
     Protocol
-        Find the rotation axis, correct by the flat field, filtered backprojection.
+        Find the rotation axis, correct by the flat field, weight half acquisitions, filtered backprojection.
     """
-    return from_data({"steps": ["find_axis", "flat_field", "fbp"]}, "the default protocol")
+    return from_data(
+        {"steps": ["find_axis", "flat_field", "half_acquisition", "fbp"]}, "the default protocol"
+    )
 
 
 def from_data(data: Any, where: str) -> Protocol:

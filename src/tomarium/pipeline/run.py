@@ -154,7 +154,7 @@ def run(
         first.demand_fit()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
     try:
-        outcome = _carry_out(scan, protocol, first, journal, mapper, on_progress)
+        outcome = _carry_out(scan, protocol, first, slab_rows, journal, mapper, on_progress)
         if deliver is not None:
             deliver(outcome)
         journal.close()
@@ -197,15 +197,24 @@ def _how_far(journal: Journal, first: Plan) -> str:
 
 
 def _carry_out(
-    scan: Scan, protocol: Protocol, first: Plan, journal: Journal, mapper: Map, on_progress: Progress
+    scan: Scan,
+    protocol: Protocol,
+    first: Plan,
+    slab_rows: int | None,
+    journal: Journal,
+    mapper: Map,
+    on_progress: Progress,
 ) -> Outcome:
     began, clock = datetime.now(UTC), time.perf_counter()
     resumed = len(journal.slabs)
     probed, steps = probe_scan(scan, protocol, journal, on_progress)
+    # An interrupted run is cut as it was, whatever the memory is now.
+    chosen = plan(
+        steps, probed, first.resources, rows=first.rows, slab_rows=journal.notes.get("slab_rows", slab_rows)
+    )
     if "slab_rows" not in journal.notes:
-        journal.note("slab_rows", first.slab_rows)
-    cut = journal.notes["slab_rows"]  # as the interrupted run did, whatever the memory is now
-    chosen = plan(steps, probed, first.resources, rows=first.rows, slab_rows=cut)
+        chosen.demand_fit()  # what the probes found may ask for more than was planned without it
+        journal.note("slab_rows", chosen.slab_rows)
     if journal.folder is not None and ome_zarr_writer.is_finished(journal.folder / VOLUME):
         return Outcome(probed, chosen, read_json(journal.folder / PROVENANCE), journal.folder, None)
     sink = _open_sink(journal, chosen, probed)

@@ -16,6 +16,7 @@ from tomarium.kernels.axis.fourier import find_by_fourier, half_turns
 from tomarium.kernels.axis.mass import find_by_joined_mass, find_by_mass
 from tomarium.kernels.axis.opposite import axis_over_scan, find_by_opposites, opposite_pairs
 from tomarium.kernels.axis.prepare import Prepared, prepare
+from tomarium.kernels.half_acquisition import FAR_OFF, FULL_TURN_DEG, turn_deg
 
 # Settled on simulated scans; benchmarks/axis_study.py prints on others how often they mislead.
 _AGREE_PX: Final = 0.5
@@ -26,9 +27,7 @@ _UNKNOWN_ERROR_PX: Final = 0.2
 _LEAST_ERROR_PX: Final = 0.02
 _MOVES_PX: Final = 1.0
 _MUCH_STATIC: Final = 0.3
-_FULL_TURN_DEG: Final = 340.0
 _HALF_TURN_DEG: Final = 170.0
-_FAR_OFF: Final = 0.15  # of the width, from its middle: where half acquisitions begin
 
 
 def find(
@@ -65,7 +64,7 @@ def find(
     """
     prepared = prepare(attenuation, angles_deg, rows_per_group=rows_per_group)
     columns = prepared.attenuation.shape[2]
-    turn = _turn_deg(prepared.angles_deg)
+    turn = turn_deg(prepared.angles_deg)
     candidates = _ask(prepared, turn)
     notes = list(prepared.notes)
     if not candidates:
@@ -99,13 +98,6 @@ def find(
     )
 
 
-def _turn_deg(angles_deg: NDArray[np.float64]) -> float:
-    """Return the turn the angles sample, the step after the last included."""
-    steps = np.diff(angles_deg)
-    steps = steps[steps > 1e-6]
-    return float(angles_deg[-1] - angles_deg[0] + (np.median(steps) if steps.size else 0.0))
-
-
 def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     """Ask one method of each family, the one that suits the data."""
     columns = prepared.attenuation.shape[2]
@@ -128,7 +120,7 @@ def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     if fourier is not None:
         candidates.append(fourier)
     mass = find_by_mass(prepared)
-    if mass is None and opposite is not None and turn_deg > _FULL_TURN_DEG:
+    if mass is None and opposite is not None and turn_deg > FULL_TURN_DEG:
         mass = find_by_joined_mass(prepared, opposite.column)
     if mass is not None:
         candidates.append(mass)
@@ -137,8 +129,8 @@ def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
 
 def _near_edge(opposite: Candidate | None, columns: int, turn_deg: float) -> float | None:
     """Return the column of an axis that a full turn's opposite projections show far off the middle."""
-    full = opposite is not None and turn_deg > _FULL_TURN_DEG and _stands_out(opposite)
-    if opposite is None or not full or abs(opposite.column - (columns - 1) / 2) < _FAR_OFF * columns:
+    full = opposite is not None and turn_deg > FULL_TURN_DEG and _stands_out(opposite)
+    if opposite is None or not full or abs(opposite.column - (columns - 1) / 2) < FAR_OFF * columns:
         return None
     return opposite.column
 
@@ -190,7 +182,7 @@ def _confidence(agreeing: Sequence[Candidate], others: Sequence[Candidate]) -> C
 
 def _movement(prepared: Prepared, turn_deg: float, column: float) -> list[str]:
     """Say so where a full turn shows that the axis does not stay in its column."""
-    if turn_deg < _FULL_TURN_DEG:
+    if turn_deg < FULL_TURN_DEG:
         return []
     places = axis_over_scan(prepared, opposite_pairs(prepared.angles_deg), column)
     if not len(places) or np.ptp(places) <= _MOVES_PX:
@@ -203,11 +195,11 @@ def _movement(prepared: Prepared, turn_deg: float, column: float) -> list[str]:
 
 def _scan_type(prepared: Prepared, turn_deg: float, column: float) -> ScanType:
     """Tell half a turn from a full one, and a full one about an axis near an edge that cuts the sample."""
-    if turn_deg < _FULL_TURN_DEG:
+    if turn_deg < FULL_TURN_DEG:
         return "180"
     columns = prepared.attenuation.shape[2]
     middle = (columns - 1) / 2
-    if abs(column - middle) < _FAR_OFF * columns:
+    if abs(column - middle) < FAR_OFF * columns:
         return "360"
     profile = prepared.sinograms().mean(axis=(0, 1))
     edge = max(2, round(0.03 * columns))

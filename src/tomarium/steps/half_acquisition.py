@@ -1,0 +1,61 @@
+"""Half acquisition, a full turn about an axis near an edge of the detector."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from tomarium.kernels.half_acquisition import is_half_acquisition, overlap_weights
+from tomarium.model import Scan, Slab
+from tomarium.steps.parameter import FROM_SCAN, Column
+from tomarium.steps.step import step
+
+
+@step(accepts=("attenuation",), peak=2.0, aliases=("half_acq", "extended_field", "pentezone.py"))
+def half_acquisition(
+    slab: Slab,
+    *,
+    scan: Scan,
+    axis_column: Column = FROM_SCAN,
+    mode: Literal["auto", "on", "off"] = "auto",
+) -> Slab:
+    """Weight the views of a half acquisition, so that opposite ones join to a field almost twice as wide.
+
+    In a full turn every ray is seen twice. Columns that both opposite views see are weighted linearly, so that
+    the two add up to one ray; those only one view sees count whole. What follows reconstructs the whole field
+    from all views, without joining rows and without interpolating between angles.
+
+    Parameters
+    ----------
+    slab : Slab
+        Attenuation, shape (angle, row, column), dimensionless.
+    scan : Scan
+        Tells the angles.
+    axis_column : float
+        Column of the rotation axis, 0-based, pixel centres at integers.
+    mode : str
+        "auto", only where the scan is a full turn about an axis at least 15 % of the width off the middle; "on",
+        in any case; "off", never.
+
+    Returns
+    -------
+    Slab
+        Attenuation; as it was where the scan is no half acquisition.
+
+    Raises
+    ------
+    InputError
+        Fewer than 8 columns overlap.
+
+    References
+    ----------
+    G. Wang, Medical Physics 29, 1634 (2002); N. T. Vo et al., Optics Express 29, 17849 (2021), on the data.
+    """
+    columns = slab.data.shape[2]
+    if mode == "off" or (
+        mode == "auto" and not is_half_acquisition(scan.angles_deg.value, axis_column, columns)
+    ):
+        return slab
+    return replace(slab, data=np.multiply(slab.data, overlap_weights(columns, axis_column), dtype=np.float32))
