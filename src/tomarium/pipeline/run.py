@@ -143,15 +143,17 @@ def run(
     Raises
     ------
     InputError
-        The scan or the protocol cannot be used, or the folder holds something else.
+        The scan or the protocol cannot be used, or the folder holds something else, or another run is at work
+        in it.
     CannotFit
         Memory or disk would not suffice; nothing was begun.
     Interrupted, StorageFull
         Stopped half-way; the same call resumes.
     """
+    if folder is not None and is_unfinished(folder):  # a resumed run has much of its disk space already
+        resources = replace(resources, disk_bytes=None)
     first = plan(protocol, scan, resources, rows=rows, slab_rows=slab_rows)
-    if folder is None or not is_unfinished(folder):  # a resumed run has much of its disk space already
-        first.demand_fit()
+    first.demand_fit()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
     try:
         outcome = _carry_out(scan, protocol, first, journal, mapper, on_progress)
@@ -169,9 +171,11 @@ def run(
     except StorageFull as problem:
         raise StorageFull(f"{problem}; {_how_far(journal, first)}") from problem
     except Exception:
-        if not journal.slabs:
-            journal.discard()
+        if not journal.slabs and not (folder and ome_zarr_writer.is_finished(folder / VOLUME)):
+            journal.discard((VOLUME, PROTOCOL, PROVENANCE))
         raise
+    finally:
+        journal.release()
     return outcome
 
 
@@ -206,6 +210,8 @@ def _carry_out(
         journal.note("slab_rows", first.slab_rows)
     cut = journal.notes["slab_rows"]  # as the interrupted run did, whatever the memory is now
     chosen = plan(steps, probed, first.resources, rows=first.rows, slab_rows=cut)
+    if resumed:
+        chosen.demand_fit()
     if journal.folder is not None and ome_zarr_writer.is_finished(journal.folder / VOLUME):
         return Outcome(probed, chosen, read_json(journal.folder / PROVENANCE), journal.folder, None)
     sink = _open_sink(journal, chosen, probed)
