@@ -21,7 +21,7 @@ from tomarium.pipeline.cautions import cautions
 from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json, write_json
 from tomarium.pipeline.plan import Plan, Resources, Stage, plan
 from tomarium.pipeline.protocol import Protocol, bind, freeze, to_data, to_yaml
-from tomarium.pipeline.provenance import GEOMETRY, fingerprint, plain, source_data, value_data, versions
+from tomarium.pipeline.provenance import fingerprint, given_by_user, plain, source_data, versions
 from tomarium.pipeline.report import plan_data
 from tomarium.pipeline.sink import ArraySink, Sink
 from tomarium.pipeline.slabs import Cut
@@ -181,13 +181,12 @@ def run(
 
 def _request(scan: Scan, protocol: Protocol, rows: slice) -> dict[str, Any]:
     """Write what makes a run the same run; a folder with another one in it is not continued."""
-    given = {name: value_data(getattr(scan, name)) for name in GEOMETRY}
     return {
         "scan": str(scan.path.resolve()),
         "content": fingerprint(scan.path),
         "protocol": to_data(protocol),
         "rows": [rows.start, rows.stop],
-        "given": {name: value for name, value in given.items() if value and value["origin"] == "user"},
+        "given": given_by_user(scan),
     }
 
 
