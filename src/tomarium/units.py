@@ -111,11 +111,13 @@ def parse(text: str | float, unit: str) -> float:
     """
     match = _NUMBER.match(str(text))
     if match is None:
-        raise UnitError(f"{text!r} holds no number; write a number and a unit, such as '1 {unit}'")
+        raise UnitError(f"{text!r} holds no number; write a number and a unit, such as '1 {_example(unit)}'")
     number, spelling = match.groups()
     if not spelling:
         raise UnitError(f"{text!r} has no unit; write it with one, such as '{number} {_example(unit)}'")
     value, size = float(number), factor(spelling, unit)
+    if not math.isfinite(value * size):
+        raise UnitError(f"{text!r} is too large to be a number; write one such as '1 {_example(unit)}'")
     return value if size == 1.0 else float(f"{value * size:.15g}")  # 0.65 µm is 6.5e-07 m, not 6.499…e-07
 
 

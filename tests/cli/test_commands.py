@@ -13,10 +13,14 @@ import h5py
 import numpy as np
 import pytest
 
+import tomarium as tm
 from contracts.test_steps import make_scan
 from tomarium.catalogue import verify
+from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.cli import commands, execute
 from tomarium.formats import data_exchange
+from tomarium.model import Scan
+from tomarium.pipeline.protocol import default_protocol
 
 
 @pytest.fixture
@@ -183,6 +187,19 @@ def test_a_repeated_run_demands_the_same_scan(
         (["ingest", "."], "ro-crate-metadata.json"),
         (["simulate", "s.h5", "--views", "0"], "views"),
         (["simulate", "s.h5", "--span", "180"], "has no unit"),
+        (["simulate", "s.h5", "--seed", "-1"], "seed is -1; give 0 or more"),
+        (["simulate", "s.h5", "--photons", "nan"], "photons is nan"),
+        (["simulate", "s.h5", "--energy", "0 keV"], "energy_kev is 0"),
+        (["simulate", "s.h5", "--axis", "nan"], "axis_column is nan"),
+        (["simulate", "s.h5", "--to", "ome-zarr"], "data-exchange, nxtomo"),
+        (["simulate", "disc.h5", "--size", "16", "--views", "8"], "disc.h5 is there already"),
+        (["run", "disc.h5", "--memory", "1e400GB"], "too large"),
+        (["run", "disc.h5", "-o", "disc.h5"], "disc.h5 is a file; choose another folder"),
+        (["run", "disc.h5", "-o", "disc.h5/record"], "Not a directory; a folder was expected"),
+        (["slice", "disc.h5", "--set", "fbp.=", "-o", "s.png"], "write STEP.PARAMETER=VALUE"),
+        (["slice", "disc.h5", "-o", "nowhere/s.png"], "No such file or directory; check the spelling"),
+        (["slice", "disc.h5", "-o", "./disc.h5"], "lies in the scan itself"),
+        (["slice", "nowhere", "-o", "nowhere/s.png"], "lies in the scan itself"),
         (["dance"], "No such command"),
     ],
 )
@@ -205,6 +222,20 @@ def test_wrong_input_is_told_in_a_sentence(
     assert message in error
     assert "Traceback" not in error
     assert {path.name for path in folder.iterdir()} == before, "something half-made was left"
+
+
+def test_angles_a_user_gave_are_given_again(scan_file: Path, tmp_path: Path) -> None:
+    turned = np.asarray(make_scan(angles=90).angles_deg.value) + 30
+    scan = tm.open(scan_file, angles_deg=turned)
+    assert isinstance(scan, Scan)
+    first = make_record(scan, default_protocol(), tmp_path / "first")
+    again = repeat_record(tmp_path / "first", folder=tmp_path / "again")
+    np.testing.assert_array_equal(again.scan.angles_deg.value, turned)
+    assert first.folder is not None
+    np.testing.assert_array_equal(
+        np.asarray(tm.open(tmp_path / "again" / "volume.ome.zarr")),
+        np.asarray(tm.open(tmp_path / "first" / "volume.ome.zarr")),
+    )
 
 
 def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:

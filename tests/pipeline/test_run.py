@@ -166,6 +166,9 @@ def test_an_unfinished_run_is_not_mixed_with_another(tmp_path: Path) -> None:
         run(scan, other, folder, PLENTY)
     with pytest.raises(InputError, match=r"something else \(given\)"):
         run(replace(scan, axis_column=Value(30.0, "user", "test")), default_protocol(), folder, PLENTY)
+    turned = Value(scan.angles_deg.value + 1, "user", "test")
+    with pytest.raises(InputError, match=r"something else \(given\)"):
+        run(replace(scan, angles_deg=turned), default_protocol(), folder, PLENTY)
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
 from tomarium.pipeline.protocol import Protocol, from_data
-from tomarium.pipeline.provenance import GEOMETRY, demand_same_source
+from tomarium.pipeline.provenance import demand_same_source
 from tomarium.pipeline.resources import measure
 from tomarium.pipeline.run import PROVENANCE, Outcome, Progress, run, silent
 from tomarium.steps.statistics import summarise
@@ -129,12 +129,7 @@ def repeat_record(
     path = source or Path(told["source"]["path"])
     if not path.exists():
         raise InputError(f"{record} was made of {path}, which is not there any more; give its place as SCAN")
-    given = {
-        name: value["value"]
-        for name in GEOMETRY
-        if (value := told["source"]["values"].get(name)) and value["origin"] == "user"
-    }
-    scan = formats.open(path, **given)
+    scan = formats.open(path, **told["source"]["given"])
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
     demand_same_source(told, scan)
@@ -159,9 +154,11 @@ def _provenance(record: Path) -> Mapping[str, Any]:
         raise FormatError(
             f"{path} cannot be read ({problem}), so the run cannot be repeated; give the folder of a record"
         ) from problem
-    if not isinstance(told, dict) or not {"source", "frozen", "rows", "slab_rows"} <= told.keys():
+    whole = isinstance(told, dict) and {"source", "frozen", "rows", "slab_rows"} <= told.keys()
+    if not whole or not {"path", "given", "fingerprint"} <= dict(told["source"]).keys():
         raise FormatError(f"{path} does not tell which scan and which protocol it was made by")
-    return told
+    known: Mapping[str, Any] = told
+    return known
 
 
 def _file(place: Path, outcome: Outcome, title: str | None) -> Record:

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 done with warnings (doctor); 2 wrong usage or input; 3 int
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -116,7 +117,9 @@ def execute(arguments: list[str]) -> int:
     except MemoryError:
         return _fail("memory ran out; give less with --memory, or fewer rows with --rows", 4)
     except OSError as problem:
-        return _fail(problem, WRONG)
+        from tomarium.cli.system_errors import explain
+
+        return _fail(explain(problem), WRONG)
     except Exception as problem:  # a bug of ours: the user gets a sentence, and the way to tell us
         place = traceback.extract_tb(problem.__traceback__)[-1]
         return _fail(
@@ -129,5 +132,7 @@ def execute(arguments: list[str]) -> int:
 def _fail(problem: object, code: int) -> int:
     if os.environ.get("TOMARIUM_TRACEBACK"):
         traceback.print_exc()
+    elif code == INTERRUPTED:  # else zarr's tasks that were cut off tell of themselves on the way out
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     click.echo(f"tomarium: {problem}", err=True)
     return code

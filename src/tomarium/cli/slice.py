@@ -8,6 +8,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
+from tomarium.errors import InputError
 
 
 @click.command("slice")
@@ -44,6 +45,11 @@ def command(
     from tomarium.pipeline.reconstruct import slice_at
     from tomarium.viewers.slice_file import save_slice
 
+    if path.resolve() in (
+        output.resolve(),
+        output.resolve().parent,
+    ):  # beside frames it would be taken for one
+        raise InputError(f"{output} lies in the scan itself; choose another place for the slice with -o")
     scan = scan_options.open_scan(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
     protocol = scan_options.choose_protocol(protocol_path, assignments)
     slab, probed = slice_at(scan, row, protocol)

@@ -47,10 +47,10 @@ def cautions(
     clipped, dead = (quality.get(f"flat_field.{name}", 0.0) / values for name in ("clipped", "dead"))
     if clipped > STARVED:
         found.append(
-            f"{100 * clipped:.2g} % of the counts do not exceed the dark: too few photons behind the sample"
+            f"{100 * clipped:.3g} % of the counts do not exceed the dark: too few photons behind the sample"
         )
     if dead > DEAD:
-        found.append(f"{100 * dead:.2g} % of the pixels are dead and were filled from their neighbours")
+        found.append(f"{100 * dead:.3g} % of the pixels are dead and were filled from their neighbours")
     if not_finite:
         found.append(f"{not_finite} voxels are not finite numbers")
     return tuple(found)

@@ -6,15 +6,20 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from tomarium.errors import InputError
+from tomarium.pipeline.lock import take_lock
 
 FOLDER: Final = "unfinished"
 """Below the record's folder; its presence says that the run has not come to its end."""
+
+REQUEST: Final = "request.json"
+LOCK: Final = "lock"
 
 
 @dataclass
@@ -31,12 +36,16 @@ class Journal:
         What must be the same when the run goes on, JSON-ready: "slab_rows", and "probes" with their answers.
     slabs : dict
         Number of a finished slab → its tallies and counts, JSON-ready.
+    made_folder : bool
+        Whether the folder was not there before this run.
     """
 
     folder: Path | None
     request: Mapping[str, Any]
     notes: dict[str, Any] = field(default_factory=dict)
     slabs: dict[int, Any] = field(default_factory=dict)
+    made_folder: bool = False
+    _held: IO[str] | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -76,15 +85,41 @@ class Journal:
                     os.fsync(diary.fileno())
             self.slabs[index] = told
 
-    def discard(self) -> None:
-        """Remove the whole folder: the run failed before anything worth keeping was done."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder)
+    def discard(self, made: Sequence[str]) -> None:
+        """Remove what the run has made, for it failed before anything worth keeping was done.
+
+        Parameters
+        ----------
+        made : sequence of str
+            Names below the record's folder; whatever else lies there is not touched.
+        """
+        if self.folder is None:
+            return
+        for name in made:
+            path = self.folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        self.close()
+        if self.made_folder and not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     def close(self) -> None:
         """Remove the journal: the run has come to its end."""
-        if self.home is not None:
-            shutil.rmtree(self.home)
+        if self.home is None:
+            return
+        # The request goes last: as long as it is there, a run killed in here is known for what it is.
+        for path in sorted(self.home.iterdir(), key=lambda path: path.name == REQUEST):
+            if path.name != LOCK:
+                path.unlink()
+        self.release()
+        _remove_empty(self.home)
+
+    def release(self) -> None:
+        """Let another run work in the folder."""
+        if self._held is not None:
+            self._held.close()
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -121,30 +156,76 @@ def open_journal(folder: Path | None, request: Mapping[str, Any]) -> Journal:
     Raises
     ------
     InputError
-        The folder holds an unfinished run that asked for something else, or files that are not of a run.
+        The folder holds an unfinished run that asked for something else, or files that are not of a run, or
+        another run is at work in it.
     """
     if folder is None:
         return Journal(None, request)
+    while True:
+        made_folder = not folder.exists()
+        _demand_own(folder)
+        home = folder / FOLDER
+        home.mkdir(parents=True, exist_ok=True)
+        try:
+            held = take_lock(home / LOCK)
+        except FileNotFoundError:  # a run that had it came to its end meanwhile
+            continue
+        if held is not None:
+            break
+    try:
+        _demand_own(folder)  # once more: before the lock was ours, another run may have come to its end
+        before = _demand_same(folder, request)
+    except InputError:
+        held.close()
+        raise
+    if not before:
+        write_json(home / REQUEST, request)
+        return Journal(folder, request, made_folder=made_folder, _held=held)
+    notes = read_json(home / "notes.json") or {}
+    return Journal(folder, request, notes, _read_slabs(home / "slabs.jsonl"), made_folder, held)
+
+
+def _demand_own(folder: Path) -> None:
+    """Refuse a folder that holds anything but a run that was stopped, whatever its name is."""
     home = folder / FOLDER
-    if not home.exists():
-        if folder.exists() and any(folder.iterdir()):
-            raise InputError(
-                f"{folder} exists and is not empty; choose another folder with -o, or empty this one"
-            )
-        home.mkdir(parents=True)
-        write_json(home / "request.json", request)
-        return Journal(folder, request)
-    before = read_json(home / "request.json")
-    if before is None:  # killed before its first word
-        write_json(home / "request.json", request)
-        return Journal(folder, request)
+    if (home / REQUEST).is_file() or not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; choose another folder with -o")
+    ours = {LOCK, _draft(home / REQUEST).name}  # all there is where a run was killed before its first word
+    if home.is_dir() and {path.name for path in home.iterdir()} <= ours:
+        if {path.name for path in folder.iterdir()} == {FOLDER}:
+            return
+        _draft(home / REQUEST).unlink(missing_ok=True)
+        _remove_empty(home)  # killed after its last word
+    if any(folder.iterdir()):
+        raise InputError(
+            f"{folder} exists and is not empty; choose another folder with -o, or empty this one"
+        )
+
+
+def _demand_same(folder: Path, request: Mapping[str, Any]) -> bool:
+    """Tell whether a run was begun in a folder; refuse where it is another one."""
+    before = read_json(folder / FOLDER / REQUEST)
+    if before is None:
+        return False
     if before != json.loads(json.dumps(request)):
         changed = ", ".join(sorted(k for k in {*before, *request} if before.get(k) != request.get(k)))
         raise InputError(
             f"{folder} holds an unfinished run that asked for something else ({changed}); "
             f"repeat that command to resume it, or remove the folder, or choose another with -o"
         )
-    return Journal(folder, request, read_json(home / "notes.json") or {}, _read_slabs(home / "slabs.jsonl"))
+    return True
+
+
+def _remove_empty(home: Path) -> None:
+    with suppress(OSError):  # another run looks into it just now; it removes the folder itself
+        (home / LOCK).unlink(missing_ok=True)
+        home.rmdir()
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.draft")
 
 
 def read_json(path: Path) -> Any:
@@ -191,7 +272,7 @@ def write_json(path: Path, data: Any) -> None:
     data : object
         JSON-ready.
     """
-    draft = path.with_name(f".{path.name}.draft")
+    draft = _draft(path)
     with draft.open("w", encoding="utf-8") as file:
         json.dump(data, file, indent=1, ensure_ascii=False)
         file.write("\n")

@@ -321,7 +321,7 @@ def with_parameter(protocol: Protocol, assignment: str) -> Protocol:
     """
     target, equals, text = assignment.partition("=")
     name, dot, parameter = target.partition(".")
-    if not (equals and dot):
+    if not (equals and dot and parameter.strip()):
         raise ParameterError(f"{assignment!r}: write STEP.PARAMETER=VALUE, such as fbp.window=hann")
     step = find_step(name)
     given = from_form(step, {parameter.strip(): text.strip()})

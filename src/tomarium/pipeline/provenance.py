@@ -66,7 +66,7 @@ def source_data(scan: Scan) -> dict[str, Any]:
     Returns
     -------
     dict
-        `path`, `name`, `format`, `dialect`, `why`, `shape`, `fingerprint`, `values` and more.
+        `path`, `name`, `format`, `dialect`, `why`, `shape`, `fingerprint`, `values`, `given` and more.
     """
     return {
         "path": str(scan.path.resolve()),
@@ -86,10 +86,28 @@ def source_data(scan: Scan) -> dict[str, Any]:
             "source": scan.angles_deg.source,
         },
         "values": {name: value_data(getattr(scan, name)) for name in GEOMETRY},
+        "given": given_by_user(scan),
         "metadata": {name: value_data(value) for name, value in scan.metadata.items()},
         "repaired": list(scan.repaired),
         "warnings": list(scan.warnings),
     }
+
+
+def given_by_user(scan: Scan) -> dict[str, Any]:
+    """Collect what a user told of a scan: with it, the scan's file opens as the same scan again.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+
+    Returns
+    -------
+    dict of str to object
+        Argument of `tomarium.open` → its value, JSON-ready.
+    """
+    told = {name: getattr(scan, name) for name in (*GEOMETRY, "angles_deg")}
+    return {name: plain(value.value) for name, value in told.items() if value and value.origin == "user"}
 
 
 def value_data(value: Value[Any] | None) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from tomarium.pipeline.cautions import cautions
 from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json, write_json
 from tomarium.pipeline.plan import Plan, Resources, Stage, plan
 from tomarium.pipeline.protocol import Protocol, bind, freeze, to_data, to_yaml
-from tomarium.pipeline.provenance import GEOMETRY, fingerprint, plain, source_data, value_data, versions
+from tomarium.pipeline.provenance import fingerprint, given_by_user, plain, source_data, versions
 from tomarium.pipeline.report import plan_data
 from tomarium.pipeline.sink import ArraySink, Sink
 from tomarium.pipeline.slabs import Cut
@@ -143,15 +143,17 @@ def run(
     Raises
     ------
     InputError
-        The scan or the protocol cannot be used, or the folder holds something else.
+        The scan or the protocol cannot be used, or the folder holds something else, or another run is at work
+        in it.
     CannotFit
         Memory or disk would not suffice; nothing was begun.
     Interrupted, StorageFull
         Stopped half-way; the same call resumes.
     """
+    if folder is not None and is_unfinished(folder):  # a resumed run has much of its disk space already
+        resources = replace(resources, disk_bytes=None)
     first = plan(protocol, scan, resources, rows=rows, slab_rows=slab_rows)
-    if folder is None or not is_unfinished(folder):  # a resumed run has much of its disk space already
-        first.demand_fit()
+    first.demand_fit()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
     try:
         outcome = _carry_out(scan, protocol, first, slab_rows, journal, mapper, on_progress)
@@ -169,21 +171,22 @@ def run(
     except StorageFull as problem:
         raise StorageFull(f"{problem}; {_how_far(journal, first)}") from problem
     except Exception:
-        if not journal.slabs:
-            journal.discard()
+        if not journal.slabs and not (folder and ome_zarr_writer.is_finished(folder / VOLUME)):
+            journal.discard((VOLUME, PROTOCOL, PROVENANCE))
         raise
+    finally:
+        journal.release()
     return outcome
 
 
 def _request(scan: Scan, protocol: Protocol, rows: slice) -> dict[str, Any]:
     """Write what makes a run the same run; a folder with another one in it is not continued."""
-    given = {name: value_data(getattr(scan, name)) for name in GEOMETRY}
     return {
         "scan": str(scan.path.resolve()),
         "content": fingerprint(scan.path),
         "protocol": to_data(protocol),
         "rows": [rows.start, rows.stop],
-        "given": {name: value for name, value in given.items() if value and value["origin"] == "user"},
+        "given": given_by_user(scan),
     }
 
 
@@ -213,8 +216,8 @@ def _carry_out(
         steps, probed, first.resources, rows=first.rows, slab_rows=journal.notes.get("slab_rows", slab_rows)
     )
     if "slab_rows" not in journal.notes:
-        chosen.demand_fit()  # what the probes found may ask for more than was planned without it
         journal.note("slab_rows", chosen.slab_rows)
+    chosen.demand_fit()  # what the probes found may ask for more than was planned without it
     if journal.folder is not None and ome_zarr_writer.is_finished(journal.folder / VOLUME):
         return Outcome(probed, chosen, read_json(journal.folder / PROVENANCE), journal.folder, None)
     sink = _open_sink(journal, chosen, probed)

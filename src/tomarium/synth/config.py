@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,12 +85,27 @@ class SimulationConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
-        for name in ("columns", "rows", "views", "subrays", "photons", "gain", "pixel_m", "span_deg"):
-            if getattr(self, name) <= 0:
+        for name in (
+            "columns",
+            "rows",
+            "views",
+            "subrays",
+            "photons",
+            "gain",
+            "pixel_m",
+            "energy_kev",
+            "span_deg",
+        ):
+            if not 0 < getattr(self, name) < inf:
                 raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give a number above 0")
-        for name in ("flats", "darks", "read_noise", "fixed_pattern", "ring_error", "zingers"):
-            if getattr(self, name) < 0:
+        for name in ("flats", "darks", "read_noise", "fixed_pattern", "ring_error", "zingers", "seed"):
+            if not 0 <= getattr(self, name) < inf:
                 raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give 0 or more")
+        if self.axis_column is not None and not -self.columns <= self.axis_column <= 2 * self.columns - 1:
+            raise ParameterError(
+                f"simulation: axis_column is {self.axis_column} on a detector of {self.columns} columns; "
+                f"give the rotation axis in pixels, at most {self.columns} beyond either edge"
+            )
         if self.dead_pixels + self.hot_pixels > self.rows * self.columns:
             raise ParameterError(
                 f"simulation: {self.dead_pixels} dead and {self.hot_pixels} hot pixels were asked for, but "

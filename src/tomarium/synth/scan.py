@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from threading import Lock
 
 from tomarium import registry
-from tomarium.errors import ParameterError
+from tomarium.errors import InputError, ParameterError
 from tomarium.formats.format import Format
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
@@ -87,14 +88,22 @@ def simulate(
     Raises
     ------
     ParameterError
-        There is no such format, or it only reads.
+        There is no such format, or it writes no scans.
+    InputError
+        There is something at the place already.
     """
+    if out.exists():
+        raise InputError(f"{out} is there already; remove it, or give another name")
     formats = registry.collect("formats", Format)
-    writers = {name: one.write for name, one in formats.items() if one.write is not None}
+    writers = {
+        name: one.write
+        for name, one in formats.items()
+        if one.write is not None and "extra" in signature(one.write).parameters  # what truth is kept by
+    }
     if to not in writers:
         raise ParameterError(
             f"a simulated scan cannot be written as {to!r}; "
-            f"formats that write are {', '.join(writers) or 'none'}"
+            f"formats that write scans with their truth are {', '.join(writers) or 'none'}"
         )
     total = config.darks + 2 * config.flats + config.views
     scan = simulated(config, on_read=_counter(total, on_progress))

@@ -33,19 +33,22 @@ def save_slice(path: Path, image: NDArray[Any], *, pixel_m: float | None, unit: 
         Another ending.
     """
     draft = path.with_name(f".{path.name}.part")
-    match path.suffix.lower():
-        case ".png":
-            draft.write_bytes(png(image, scale_m=pixel_m))
-        case ".tif" | ".tiff":
-            _write_tiff(draft, image, pixel_m, unit)
-        case ".npy":
-            with draft.open("wb") as file:
-                np.save(file, image)
-        case other:
-            raise InputError(
-                f"{path}: a slice cannot be written as {other or 'a file without ending'}; give .png, .tif or .npy"
-            )
-    draft.replace(path)
+    try:
+        match path.suffix.lower():
+            case ".png":
+                draft.write_bytes(png(image, scale_m=pixel_m))
+            case ".tif" | ".tiff":
+                _write_tiff(draft, image, pixel_m, unit)
+            case ".npy":
+                with draft.open("wb") as file:
+                    np.save(file, image)
+            case other:
+                raise InputError(
+                    f"{path}: a slice cannot be written as {other or 'a file without ending'}; give .png, .tif or .npy"
+                )
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _write_tiff(path: Path, image: NDArray[Any], pixel_m: float | None, unit: str) -> None:
