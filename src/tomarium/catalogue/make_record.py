@@ -134,6 +134,11 @@ def repeat_record(
         for name in GEOMETRY
         if (value := told["source"]["values"].get(name)) and value["origin"] == "user"
     }
+    given |= {
+        name: value["value"]
+        for name in formats.PLACES
+        if (value := told["source"]["metadata"].get(f"opened_{name}")) and value["origin"] == "user"
+    }
     scan = formats.open(path, **given)
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")

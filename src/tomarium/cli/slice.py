@@ -22,6 +22,7 @@ from tomarium.cli import scan_options, show
     required=True,
     help="File to write: .png, .tif or .npy.",
 )
+@scan_options.places
 @scan_options.geometry
 @scan_options.steps
 def command(
@@ -32,6 +33,7 @@ def command(
     pixel: str | None,
     energy: str | None,
     distance: str | None,
+    places: scan_options.Places,
     protocol_path: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
@@ -44,7 +46,9 @@ def command(
     from tomarium.pipeline.reconstruct import slice_at
     from tomarium.viewers.slice_file import save_slice
 
-    scan = scan_options.open_scan(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
+    scan = scan_options.open_scan(
+        path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
+    )
     protocol = scan_options.choose_protocol(protocol_path, assignments)
     slab, probed = slice_at(scan, row, protocol)
     pixel_m = None if probed.pixel_m is None else probed.pixel_m.value
