@@ -112,6 +112,11 @@ def detect(path: Path) -> Match | None:
                     0.9, "BLISS tomography", _why(steps), entry=entries[0], entries=entries
                 )  # fmt: skip
             images = tuple(_image_entries(steps))
+            absent = ", ".join(source.missing[:3])
+            if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
+                return Match(
+                    0.0, "", f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it"
+                )
             titles = "; ".join(dict.fromkeys(f"{step.title!r}" for step in steps[:5]))
     except FormatError as problem:
         return Match(0.0, "", str(problem))

@@ -225,7 +225,7 @@ def with_paths(
         if text is None:
             continue
         held = _named(scan, place_of(text, scan.path), kind)
-        warnings = [said for said in warnings if said != f"the scan holds no {kind} fields"]
+        warnings = [said for said in warnings if not re.search(rf"\bno {kind} fields\b", said)]
         counts = {**scan.counts, kind: held.frames.shape[0]}
         scan = (
             replace(scan, flats=held, counts=counts)
