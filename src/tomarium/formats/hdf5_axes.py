@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import h5py
@@ -96,11 +97,12 @@ def in_si(spelling: str) -> tuple[float, str]:
         return (units.factor(text, base), base) if base in ("m", "keV", "deg", "s") else (1.0, text)
     if text in _ANGLES:
         return _ANGLES[text] * units.factor("rad", "deg"), "deg"
+    # "Angstrom" is written with a capital by many and known without; short units differ by their case.
+    spellings = (text, text.lower()) if len(text) > 4 else (text,)
     for base in ("m", "keV", "s") if text else ():
-        try:
-            return units.factor(text, base), base
-        except UnitError:
-            continue
+        for one in spellings:
+            with suppress(UnitError):
+                return units.factor(one, base), base
     return 1.0, text
 
 

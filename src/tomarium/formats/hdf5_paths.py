@@ -278,6 +278,7 @@ def _kinds(where: Place, count: int) -> NDArray[np.object_]:
             ]
         else:
             kinds = [_word(as_text(text) or "") for text in np.ravel(node[()])]
+    kinds = kinds[where.frames]
     if len(kinds) != count:
         raise FormatError(
             f"{where.file}: {where.path} holds {len(kinds)} keys for {count} frames; each frame needs one"
