@@ -15,10 +15,11 @@ import pytest
 import tifffile
 
 import tomarium as tm
+from formats.beamline_makers import example_map, write_als, write_bliss, write_flyscan, write_map
 from tomarium.errors import FormatError, TomariumError
 from tomarium.formats import formats, recognise
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Axis, FrameKind, Scan, Value, Volume
+from tomarium.model import Axis, FrameKind, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
 
 FORMATS = formats()
@@ -76,18 +77,28 @@ def write_tiff_stack(path: Path) -> None:
 
 
 # One maker for each format; those that write make their own.
-MAKERS: dict[str, Callable[[Path], None]] = {
+MAKERS: dict[str, Callable[[Path], object]] = {
+    "als": lambda path: write_als(path, example_scan()),
+    "bliss": lambda path: write_bliss(path, example_scan()),
+    "flyscan": lambda path: write_flyscan(path, example_scan()),
+    "nexus-maps": write_map,
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
     "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
     "tiff": write_tiff_folder,
 }
 # Single files that are damaged byte by byte below.
-FILES: dict[str, Callable[[Path], None]] = {
+FILES: dict[str, Callable[[Path], object]] = {
+    "als": MAKERS["als"],
+    "bliss": MAKERS["bliss"],
     "data-exchange": MAKERS["data-exchange"],
     "nxtomo": MAKERS["nxtomo"],
     "tiff": write_tiff_stack,
 }
+
+
+# What a format holds that is no scan.
+HOLDS: dict[str, Callable[[], Image]] = {"ome-zarr": example_volume, "nexus-maps": example_map}
 
 
 @pytest.fixture
@@ -98,11 +109,14 @@ def made(tmp_path: Path) -> dict[str, Path]:
     return paths
 
 
-def same(one: Scan | Volume, other: Scan | Volume) -> None:
-    if isinstance(one, Volume):
-        assert isinstance(other, Volume)
+def same(one: Scan | Image, other: Scan | Image) -> None:
+    if isinstance(one, Image):
+        assert isinstance(other, Image)
         np.testing.assert_array_equal(one[:], other[:])
-        assert (one.unit, one.voxel_m) == (other.unit, other.voxel_m)
+        assert one.unit == other.unit
+        if isinstance(other, Volume):
+            assert isinstance(one, Volume)
+            assert one.voxel_m == other.voxel_m
         return
     assert isinstance(other, Scan)
     everything = (slice(None), slice(None))
@@ -155,7 +169,7 @@ class TestFormat:
         assert FORMATS[name].detect(tmp_path / "empty") is None
 
     def test_reads_what_was_made(self, name: str, made: dict[str, Path]) -> None:
-        same(tm.open(made[name]), example_volume() if name == "ome-zarr" else example_scan())
+        same(tm.open(made[name]), HOLDS.get(name, example_scan)())
 
     def test_reads_any_part_as_the_whole_has_it(self, name: str, made: dict[str, Path]) -> None:
         opened = tm.open(made[name])
@@ -294,5 +308,5 @@ def test_damaged_zarr_is_refused_in_words(made: dict[str, Path]) -> None:
 
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(io.BytesIO(b"abc").getvalue())
-    with pytest.raises(TomariumError, match="no format 'dicom'; there are data-exchange, nxtomo"):
+    with pytest.raises(TomariumError, match="no format 'dicom'; there are als, bliss, data-exchange, "):
         tm.open(tmp_path / "x", as_format="dicom")

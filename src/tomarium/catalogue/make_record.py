@@ -129,7 +129,13 @@ def repeat_record(
     path = source or Path(told["source"]["path"])
     if not path.exists():
         raise InputError(f"{record} was made of {path}, which is not there any more; give its place as SCAN")
-    scan = formats.open(path, **told["source"]["given"])
+    given = dict(told["source"]["given"])
+    given |= {
+        name: value["value"]
+        for name in formats.PLACES
+        if (value := told["source"]["metadata"].get(f"opened_{name}")) and value["origin"] == "user"
+    }
+    scan = formats.open(path, **given)
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
     demand_same_source(told, scan)

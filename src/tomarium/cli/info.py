@@ -3,36 +3,83 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from tomarium import units
 from tomarium.cli import scan_options, show
+from tomarium.model import Image, Scan
 
 
 @click.command("info")
 @scan_options.SCAN
+@scan_options.places
 @scan_options.geometry
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def command(
-    path: Path, axis: float | None, pixel: str | None, energy: str | None, distance: str | None, as_json: bool
+    path: Path,
+    axis: float | None,
+    pixel: str | None,
+    energy: str | None,
+    distance: str | None,
+    places: scan_options.Places,
+    as_json: bool,
 ) -> None:
     """Say what SCAN is, why it is thought so, and every value with its unit and origin.
 
-    Only headers are read, so it is quick for a file of any size.
+    Only headers are read, so it is quick for a file of any size. Images are told by their axes.
 
     \b
     tomarium info scan.h5
     tomarium info tiffs/ --pixel '0.65 um'
+    tomarium info maps.nxs --entry /entry1/xrd_entry/data
+    tomarium info any.h5 --data /a/frames --flats flats.h5:/b --angles /a/theta
     """
+    from tomarium.formats import recognise
     from tomarium.formats.describe import describe
 
-    scan = scan_options.open_scan(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
-    told = describe(scan)
+    opened = scan_options.open_any(
+        path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
+    )
+    told = describe(opened, recognise(path)[0] if isinstance(opened, Image) else None)
     if as_json:
         show.as_json(told)
         return
+    click.secho(opened.name, bold=True)
+    if isinstance(opened, Image):
+        _show_image(told)
+    else:
+        _show_scan(opened, told)
+
+
+def _show_image(told: dict[str, Any]) -> None:
+    unit = f", values in {told['unit']}" if told["unit"] else ""
+    entries = told["entries"] if len(told["entries"]) > 1 else []
+    show.table(
+        [
+            ("format", f"{told['format']} ({told['dialect']})", told["why"]),
+            (told["kind"], " × ".join(map(str, told["shape"])), f"{told['dtype']}{unit}"),
+            *[(f"axis {axis['name']}", *_axis(axis)) for axis in told["axes"]],
+            *[(f"entry {number}", entry, "") for number, entry in enumerate(entries, 1)],
+            *[(name, str(value), "") for name, value in told["metadata"].items()],
+        ]
+    )
+    for text in told["missing"]:
+        click.echo(f"  missing: {text}")
+    show.warnings(told["warnings"])
+
+
+def _axis(axis: dict[str, Any]) -> tuple[str, str]:
+    if axis["unit"] == "px":
+        return f"{axis['length']} px", "not calibrated"
+    first, last, step = (units.show(axis[name], axis["unit"]) for name in ("first", "last", "scale"))
+    spacing = f"steps of {step}" if axis["even"] else "uneven steps"
+    return f"{first} … {last}, {axis['length']}", spacing if axis["unit"] else f"{spacing}, unit not given"
+
+
+def _show_scan(scan: Scan, told: dict[str, Any]) -> None:
     angles = told["angles_deg"]
-    click.secho(scan.name, bold=True)
     show.table(
         [
             ("format", f"{told['format']} ({told['dialect']})", told["why"]),

@@ -17,6 +17,7 @@ from tomarium.cli import scan_options, show
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
+@scan_options.places
 @scan_options.geometry
 @scan_options.steps
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
@@ -29,6 +30,7 @@ def command(
     pixel: str | None,
     energy: str | None,
     distance: str | None,
+    places: scan_options.Places,
     protocol_path: Path | None,
     assignments: tuple[str, ...],
     as_json: bool,
@@ -41,7 +43,9 @@ def command(
     from tomarium.pipeline.report import plan_data
     from tomarium.pipeline.resources import measure
 
-    scan = scan_options.open_scan(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
+    scan = scan_options.open_scan(
+        path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
+    )
     protocol = scan_options.choose_protocol(protocol_path, assignments)
     resources = measure(output or Path.cwd(), memory)
     made = plan(protocol, scan, resources, rows=scan_options.parse_rows(rows))

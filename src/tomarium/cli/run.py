@@ -27,6 +27,7 @@ from tomarium.cli import scan_options, show
     metavar="RECORD",
     help="Repeat the run this record was made by: the same voxels.",
 )
+@scan_options.places
 @scan_options.geometry
 @scan_options.steps
 def command(
@@ -41,6 +42,7 @@ def command(
     pixel: str | None,
     energy: str | None,
     distance: str | None,
+    places: scan_options.Places,
     protocol_path: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
@@ -63,7 +65,9 @@ def command(
     elif path is None:
         raise click.UsageError("give a SCAN, or --again RECORD")
     else:
-        scan = scan_options.open_scan(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
+        scan = scan_options.open_scan(
+            path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
+        )
         outcome = make_record(
             scan,
             scan_options.choose_protocol(protocol_path, assignments),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +17,60 @@ from tomarium.model import Image, Scan
 F = TypeVar("F", bound=Callable[..., Any])
 
 SCAN = click.argument("path", metavar="SCAN", type=click.Path(path_type=Path))
+
+
+@dataclass(frozen=True)
+class Places:
+    """What of a file is meant, where it holds several scans or its datasets must be named.
+
+    Attributes
+    ----------
+    entry : str or None
+        Which scan or image of the file.
+    data, flats, darks, angles, image_key : str or None
+        Places of datasets, as `tomarium.open` takes them.
+    """
+
+    entry: str | None = None
+    data: str | None = None
+    flats: str | None = None
+    darks: str | None = None
+    angles: str | None = None
+    image_key: str | None = None
+
+
+def places(function: F) -> F:
+    """Add the options by which a user names datasets of an HDF5 file.
+
+    Parameters
+    ----------
+    function : callable
+        Takes `places`, a `Places`.
+
+    Returns
+    -------
+    callable
+        The same with options.
+    """
+
+    @wraps(function)
+    def packed(**given: Any) -> Any:
+        named = {one.name: given.pop(one.name) for one in fields(Places)}
+        return function(places=Places(**named), **given)
+
+    command: Any = packed
+    for name, told in (
+        ("image-key", "With --data: place of what each frame shows, numbers as in NXtomo or words."),
+        ("angles", "Place of the rotation angles to take in place of the file's."),
+        ("darks", "Place of the dark fields to take in place of the file's."),
+        ("flats", "Place of the flat fields to take in place of the file's."),
+        ("data", "Place of the frames in HDF5 of no known format: /a/b, file.h5:/a/b or /a/b[50:3051]."),
+    ):
+        command = click.option(f"--{name}", metavar="PLACE", help=told)(command)
+    named: F = click.option(
+        "--entry", metavar="NAME", help="Which scan or image, of a file that holds several."
+    )(command)
+    return named
 
 
 def geometry(function: F) -> F:
@@ -87,6 +143,7 @@ def open_scan(
     pixel: str | None = None,
     energy: str | None = None,
     distance: str | None = None,
+    places: Places | None = None,
 ) -> Scan:
     """Open a scan with what the user tells of it.
 
@@ -98,6 +155,8 @@ def open_scan(
         Column of the rotation axis.
     pixel, energy, distance : str, optional
         Text with units.
+    places : Places, optional
+        Which of its entries, or where its datasets are.
 
     Returns
     -------
@@ -113,20 +172,52 @@ def open_scan(
     UnitError
         A text lacks its unit.
     """
-    import tomarium.formats as formats
-
-    opened: Scan | Image = formats.open(
-        path,
-        axis_column=axis,
-        pixel_m=None if pixel is None else units.parse(pixel, "m"),
-        energy_kev=None if energy is None else units.parse(energy, "keV"),
-        distance_m=None if distance is None else units.parse(distance, "m"),
-    )
+    opened = open_any(path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places)
     if not isinstance(opened, Scan):
         raise InputError(
             f"{path} holds an image of shape {opened.shape}, not a tomography scan with projections"
         )
     return opened
+
+
+def open_any(
+    path: Path,
+    *,
+    axis: float | None = None,
+    pixel: str | None = None,
+    energy: str | None = None,
+    distance: str | None = None,
+    places: Places | None = None,
+) -> Scan | Image:
+    """Open a scan or an image with what the user tells of it.
+
+    Parameters
+    ----------
+    path, axis, pixel, energy, distance, places
+        As in `open_scan`.
+
+    Returns
+    -------
+    Scan or Image
+        What the file holds.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read.
+    UnitError
+        A text lacks its unit.
+    """
+    import tomarium.formats as formats
+
+    return formats.open(
+        path,
+        axis_column=axis,
+        pixel_m=None if pixel is None else units.parse(pixel, "m"),
+        energy_kev=None if energy is None else units.parse(energy, "keV"),
+        distance_m=None if distance is None else units.parse(distance, "m"),
+        **asdict(places or Places()),
+    )
 
 
 def choose_protocol(protocol_path: Path | None, assignments: tuple[str, ...]) -> Any:

@@ -23,6 +23,7 @@ from tomarium.errors import InputError
     required=True,
     help="File to write: .png, .tif or .npy.",
 )
+@scan_options.places
 @scan_options.geometry
 @scan_options.steps
 def command(
@@ -33,6 +34,7 @@ def command(
     pixel: str | None,
     energy: str | None,
     distance: str | None,
+    places: scan_options.Places,
     protocol_path: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
@@ -50,7 +52,9 @@ def command(
         output.resolve().parent,
     ):  # beside frames it would be taken for one
         raise InputError(f"{output} lies in the scan itself; choose another place for the slice with -o")
-    scan = scan_options.open_scan(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
+    scan = scan_options.open_scan(
+        path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
+    )
     protocol = scan_options.choose_protocol(protocol_path, assignments)
     slab, probed = slice_at(scan, row, protocol)
     pixel_m = None if probed.pixel_m is None else probed.pixel_m.value

@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.settle import checked, with_user_values
-from tomarium.model import Image, Scan
+from tomarium.model import Image, Scan, Value
+
+PLACES = ("entry", "data", "flats", "darks", "angles", "image_key")
+"""What a user may name of a file when opening it; each that was named is kept in the scan's metadata as `opened_…`,
+so that the scan can be opened again."""
 
 __all__ = ["Format", "Match", "formats", "open", "recognise"]
 
@@ -63,6 +68,11 @@ def open(
     *,
     as_format: str | None = None,
     entry: str | None = None,
+    data: str | None = None,
+    flats: str | None = None,
+    darks: str | None = None,
+    angles: str | None = None,
+    image_key: str | None = None,
     angles_deg: Sequence[float] | NDArray[np.float64] | None = None,
     pixel_m: float | None = None,
     energy_kev: float | None = None,
@@ -78,7 +88,16 @@ def open(
     as_format : str or None
         Name of the format to read it as; None lets the file decide.
     entry : str or None
-        Which scan, for a file that holds several, as `recognise` lists them; None takes the first.
+        Which scan or image, for a file that holds several, as `recognise` lists them; None takes the first.
+    data : str or None
+        Place of the frames, for an HDF5 file of no known format: "/entry/data", "other.h5:/entry/data", or one of
+        them and "[50:3051]" for some of the frames. None lets the format find them.
+    flats, darks : str or None
+        Places of reference frames to take in place of the file's, for a scan of any format. None keeps the file's.
+    angles : str or None
+        Place of the angles to take in place of the file's; degrees where it gives no unit.
+    image_key : str or None
+        With `data`: place of what each frame shows, numbers as in NXtomo or words.
     angles_deg : array of float, shape (angle,), or None
         Rotation angles in degrees to take in place of the file's. None keeps the file's, here and below.
     pixel_m : float or None
@@ -103,19 +122,29 @@ def open(
         There is no format or entry of that name, or a value given cannot be.
     """
     place = Path(path)
-    form, match = _choose(place, recognise(place), as_format)
-    if entry is not None:
-        found = next((one for one in match.entries if one.strip("/") == entry.strip("/")), None)
-        if found is None:
-            held = ", ".join(match.entries) or "only one, without a name"
-            raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
-        match = replace(match, entry=found)
-    opened = form.read(place, match)
+    if angles is not None and angles_deg is not None:
+        raise ParameterError(f"{place}: angles (a place) and angles_deg (numbers) were both given; give one")
+    opened: Scan | Image | None = _by_paths(place, as_format, entry, data, flats, darks, angles, image_key)
+    if opened is None:
+        opened = _by_format(place, as_format, entry)
+        if isinstance(opened, Scan):
+            opened = with_paths(opened, flats=flats, darks=darks, angles=angles)
     if isinstance(opened, Image):
+        if flats or darks or angles:
+            raise ParameterError(
+                f"{place}: is an image, which has no flats, darks or angles; name its frames too, as data=…, to "
+                f"open them as a scan"
+            )
         return opened
+    named = (entry, data, flats, darks, angles, image_key)
+    told = {
+        f"opened_{name}": Value(text, "user", "given when the scan was opened")
+        for name, text in zip(PLACES, named, strict=True)
+        if text is not None
+    }
     return checked(
         with_user_values(
-            opened,
+            replace(opened, metadata={**opened.metadata, **told}) if told else opened,
             angles_deg=angles_deg,
             pixel_m=pixel_m,
             energy_kev=energy_kev,
@@ -123,6 +152,41 @@ def open(
             axis_column=axis_column,
         )
     )
+
+
+def _by_paths(
+    place: Path,
+    as_format: str | None,
+    entry: str | None,
+    data: str | None,
+    flats: str | None,
+    darks: str | None,
+    angles: str | None,
+    image_key: str | None,
+) -> Scan | None:
+    if data is None:
+        if image_key is not None:
+            raise ParameterError(f"{place}: image_key was given without data; name the frames it belongs to")
+        return None
+    if as_format or entry:
+        raise ParameterError(
+            f"{place}: data was given, which leaves no choice of format or entry; give either"
+        )
+    problem = unusable(place)
+    if problem:
+        raise FormatError(problem)
+    return open_paths(place, data=data, flats=flats, darks=darks, angles=angles, image_key=image_key)
+
+
+def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
+    form, match = _choose(place, recognise(place), as_format)
+    if entry is not None:
+        found = next((one for one in match.entries if one.strip("/") == entry.strip("/")), None)
+        if found is None:
+            held = ", ".join(match.entries) or "only one, without a name"
+            raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
+        match = replace(match, entry=found)
+    return form.read(place, match)
 
 
 def _choose(
@@ -136,5 +200,6 @@ def _choose(
     if not chosen:
         reasons = {form.title: match.why for form, match in matches}
         asked = [formats()[as_format]] if as_format else list(formats().values())
-        raise FormatError(explain(place, [form.title for form in asked], reasons))
+        stacks = [] if as_format else stacks_in(place)
+        raise FormatError(explain(place, [form.title for form in asked], reasons, stacks))
     return chosen[0]

@@ -1,4 +1,4 @@
-"""A scan in plain words and numbers: exactly what `tomarium info --json` prints."""
+"""A scan or an image in plain words and numbers: exactly what `tomarium info --json` prints."""
 
 from __future__ import annotations
 
@@ -7,31 +7,79 @@ from typing import Any
 
 import numpy as np
 
-from tomarium.model import FrameKind, Scan, Value
+from tomarium.formats.format import Format, Match
+from tomarium.model import Axis, FrameKind, Image, Scan, Value, Volume
 
 
-def describe(scan: Scan) -> dict[str, Any]:
-    """Describe a scan without reading a frame of it.
+def describe(opened: Scan | Image, recognised: tuple[Format, Match] | None = None) -> dict[str, Any]:
+    """Describe a scan or an image without reading a frame of it.
 
     Parameters
     ----------
-    scan : Scan
-        The scan.
+    opened : Scan or Image
+        As `tomarium.formats.open` returns it.
+    recognised : tuple of Format and Match, or None
+        What was said of an image's file, which, unlike a scan, it does not keep itself.
 
     Returns
     -------
     dict
-        JSON-ready: `path`, `name`, `format`, `dialect`, `why`; `frames` {kind: count}; `shape` [frames,
-        rows, columns] of the projections; `dtype` (null where the frames are absent); `angles_deg` {`first`,
-        `last`, `count`, `origin`, `source`}; `pixel_m`, `energy_kev`, `distance_m`, `axis_column`, each
+        JSON-ready. Of a scan: `kind` "scan", `path`, `name`, `format`, `dialect`, `why`; `frames` {kind: count};
+        `shape` [frames, rows, columns] of the projections; `dtype` (null where the frames are absent); `angles_deg`
+        {`first`, `last`, `count`, `origin`, `source`}; `pixel_m`, `energy_kev`, `distance_m`, `axis_column`, each
         {`value`, `origin`, `source`} or null; `missing`, `repaired`, `warnings`; `metadata`,
         in which each name holds {`value`, `origin`, `source`}, without the file's other values.
+
+        Of an image: `kind` "image" or "volume", `path`, `name`, `format`, `dialect`, `why`, `entries`; `shape`,
+        `dtype`, `unit` of the values; `axes` [{`name`, `length`, `unit`, `scale`, `offset`, `first`, `last`,
+        `even`}]; `uncalibrated`; `missing`, `warnings`; `metadata` {name: value}, without the file's other values.
     """
+    return _image(opened, recognised) if isinstance(opened, Image) else _scan(opened)
+
+
+def _image(image: Image, recognised: tuple[Format, Match] | None) -> dict[str, Any]:
+    form, match = recognised or (None, None)
+    told = dict(image.metadata)
+    notes = {name: [str(one) for one in told.pop(name, ())] for name in ("missing", "warnings")}
+    return {
+        "kind": "volume" if isinstance(image, Volume) else "image",
+        "path": str(image.path or ""),
+        "name": image.name,
+        "format": form.name if form else None,
+        "dialect": match.dialect if match else None,
+        "why": match.why if match else None,
+        "entries": list(match.entries) if match else [],
+        "shape": list(image.shape),
+        "dtype": image.dtype.name,
+        "unit": image.unit,
+        "axes": [_axis(axis, length) for axis, length in zip(image.axes, image.shape, strict=True)],
+        "uncalibrated": bool(told.pop("uncalibrated", any(axis.unit in ("px", "") for axis in image.axes))),
+        **notes,
+        "metadata": {name: _plain(value) for name, value in told.items() if not name.startswith("/")},
+    }
+
+
+def _axis(axis: Axis, length: int) -> dict[str, Any]:
+    last = axis.coordinates[-1] if axis.coordinates else axis.offset + axis.scale * (length - 1)
+    return {
+        "name": axis.name,
+        "length": length,
+        "unit": axis.unit,
+        "scale": _plain(axis.scale),
+        "offset": _plain(axis.offset),
+        "first": _plain(axis.coordinates[0] if axis.coordinates else axis.offset),
+        "last": _plain(last),
+        "even": not axis.coordinates,
+    }
+
+
+def _scan(scan: Scan) -> dict[str, Any]:
     dtype = np.dtype(scan.projections.dtype)
     angles = scan.angles_deg
     kinds = (FrameKind.PROJECTION, FrameKind.FLAT, FrameKind.DARK)
     counts = {kind: scan.counts.get(kind, 0) for kind in kinds} | dict(scan.counts)
     return {
+        "kind": "scan",
         "path": str(scan.path),
         "name": scan.name,
         "format": scan.format,
@@ -70,6 +118,8 @@ def _plain(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, str | int | float | bool | None) else str(value)

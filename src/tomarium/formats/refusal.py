@@ -64,7 +64,9 @@ def unusable(path: Path) -> str | None:
     return None
 
 
-def explain(path: Path, looked_for: Sequence[str], reasons: Mapping[str, str]) -> str:
+def explain(
+    path: Path, looked_for: Sequence[str], reasons: Mapping[str, str], stacks: Sequence[str] = ()
+) -> str:
     """Say why a file is no scan.
 
     Parameters
@@ -75,6 +77,8 @@ def explain(path: Path, looked_for: Sequence[str], reasons: Mapping[str, str]) -
         Titles of the formats that were asked.
     reasons : Mapping of str to str
         Title → what that format found lacking, for those that looked inside.
+    stacks : sequence of str
+        Datasets that could be frames, as "/path (shape)"; the answer then tells how to name one.
 
     Returns
     -------
@@ -92,7 +96,17 @@ def explain(path: Path, looked_for: Sequence[str], reasons: Mapping[str, str]) -
     return (
         f"{path}: is not a scan or volume tomarium can read. Found: {found}. "
         f"Looked for: {', '.join(looked_for)}. {f'Why not: {why}. ' if why else ''}"
-        f"Give the scan's own file or folder, or convert it to one of these formats."
+        f"Give the scan's own file or folder, or convert it to one of these formats.{_named(stacks)}"
+    )
+
+
+def _named(stacks: Sequence[str]) -> str:
+    if not stacks:
+        return ""
+    first = stacks[0].split(" (")[0]
+    return (
+        f" It holds stacks of frames: {', '.join(stacks)}; to open one as a scan, name it: data={first}, and its "
+        f"flats, darks and angles likewise."
     )
 
 
