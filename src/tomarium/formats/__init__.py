@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.image_values import scan_of, settled
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.settle import checked, with_user_values
 from tomarium.model import Image, Scan
@@ -80,9 +81,10 @@ def open(
     entry : str or None
         Which scan, for a file that holds several, as `recognise` lists them; None takes the first.
     angles_deg : array of float, shape (angle,), or None
-        Rotation angles in degrees to take in place of the file's. None keeps the file's, here and below.
+        Rotation angles in degrees to take in place of the file's; with them an image of the axes (angle, row,
+        column), or one sinogram (angle, column), is a scan. None keeps the file's, here and below.
     pixel_m : float or None
-        Pixel size at the sample, m.
+        Pixel size at the sample, m; of an image, that of each of its axes of length.
     energy_kev : float or None
         Photon energy, keV.
     distance_m : float or None
@@ -93,7 +95,8 @@ def open(
     Returns
     -------
     Scan or Image
-        A scan where the file holds projections, an image (a `Volume` where it has three axes) otherwise.
+        A scan where the file holds projections or its angles are given, an image (a `Volume` where it has
+        the axes z, y, x) otherwise.
 
     Raises
     ------
@@ -112,7 +115,15 @@ def open(
         match = replace(match, entry=found)
     opened = form.read(place, match)
     if isinstance(opened, Image):
-        return opened
+        if angles_deg is None:
+            return settled(
+                opened,
+                pixel_m=pixel_m,
+                energy_kev=energy_kev,
+                distance_m=distance_m,
+                axis_column=axis_column,
+            )
+        opened = scan_of(place, opened, form.name, match, angles_deg)
     return checked(
         with_user_values(
             opened,
