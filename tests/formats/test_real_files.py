@@ -171,7 +171,6 @@ def test_savu_tiffs_and_their_111_angles(shared: Find) -> None:
         ("tiff", "holds only 2 TIFF files"),
         ("tiff/savu_image_test/flat_00001.tiff", "one page; open the folder"),
         ("sinograms/neutron_360.tif", "one page; open the folder"),
-        ("lab/test_chip_tomo.txrm", "Found: an OLE2 file"),
         ("tiff/savu_image_test/angles.txt", "a text file of 644 bytes that begins '-88.2'"),
         ("bliss/id03_energy_scan_layer_0.h5", "no group has the definition NXtomo"),
     ],
