@@ -31,7 +31,7 @@ class Sliceable(Protocol):
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of an image: coordinate of element i = offset + scale · i, in `unit`.
+    """One axis of an image: coordinate of element i = offset + scale · i, or `coordinates[i]`, in `unit`.
 
     Attributes
     ----------
@@ -42,13 +42,17 @@ class Axis:
     offset : float
         Coordinate of the first element in `unit`.
     unit : str
-        "m", "keV", "px" … ; "px" where the image has no calibration.
+        "m", "keV", "px" … ; "px" where the image has no calibration, "" where it has one without a unit.
+    coordinates : tuple of float
+        Coordinate of each element in `unit`, where they are not equally spaced; `scale` is then their mean
+        distance and `offset` the first. Empty otherwise.
     """
 
     name: str
     scale: float = 1.0
     offset: float = 0.0
     unit: str = "px"
+    coordinates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
