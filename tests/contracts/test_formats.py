@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import tifffile
 
 import tomarium as tm
@@ -78,6 +79,18 @@ def write_tiff_stack(path: Path) -> None:
     )
 
 
+def example_sinogram() -> np.ndarray:
+    return example_scan().projections.read(slice(None), slice(0, 1))[:, 0]
+
+
+def write_sinogram(path: Path, beside: Path | None = None) -> None:
+    """A MATLAB array, and its angles in a text beside it (or beside a file of another name)."""
+    with path.open("wb") as stream:
+        scipy.io.savemat(stream, {"sinogram": example_sinogram()})
+    place = (beside or path).with_name((beside or path).stem + ".angles.txt")
+    place.write_text("\n".join(map(str, example_scan().angles_deg.value)))
+
+
 def write_txrm(path: Path) -> None:
     scan = example_scan()
     frames = scan.projections.read(slice(None), slice(None))
@@ -103,6 +116,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "mrc": lambda path: FORMATS["mrc"].write(path, example_volume()),
     "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
+    "sinogram": write_sinogram,
     "tiff": write_tiff_folder,
     "txrm": write_txrm,
 }
@@ -110,6 +124,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "mrc": example_volume,
     "ome-zarr": example_volume,
+    "sinogram": lambda: replace(
+        example_scan(), projections=ArrayFrames(example_sinogram()[:, None]), flats=None, darks=None
+    ),
     "txrm": lambda: replace(example_scan(), flats=None, darks=None),
 }
 # Single files that are damaged byte by byte below.
@@ -117,6 +134,7 @@ FILES: dict[str, Callable[[Path], None]] = {
     "data-exchange": MAKERS["data-exchange"],
     "mrc": write_mrc_series,
     "nxtomo": MAKERS["nxtomo"],
+    "sinogram": lambda path: write_sinogram(path, path.with_name("damaged.mat")),
     "tiff": write_tiff_stack,
     "txrm": write_large_txrm,
 }

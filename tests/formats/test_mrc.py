@@ -211,7 +211,7 @@ def test_the_extended_header_is_kept_whole(tmp_path: Path) -> None:
     import base64
 
     path = with_extended(independent(tmp_path / "v.mrc", STACK), b"CCP4", b"X,Y,Z" * 7)
-    assert base64.b64decode(tm.open(path).metadata["extended_header_base64"]) == b"X,Y,Z" * 7
+    assert base64.b64decode(tm.open(path).metadata["/extended_header_base64"]) == b"X,Y,Z" * 7
 
 
 def test_a_scan_is_written_with_its_angles_beside(tmp_path: Path) -> None:

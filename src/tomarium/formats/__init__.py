@@ -123,7 +123,7 @@ def open(
                 distance_m=distance_m,
                 axis_column=axis_column,
             )
-        opened = scan_of(place, opened, form.name, match, angles_deg)
+        opened = scan_of(place, opened, angles_deg)
     return checked(
         with_user_values(
             opened,

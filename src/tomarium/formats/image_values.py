@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.format import Match
 from tomarium.model import Axis, FrameKind, Image, Scan, Value
 from tomarium.model.image import Sliceable
 
@@ -185,9 +184,7 @@ def settled(
     return image if pixel_m is None else with_user_scale(image, pixel_m)
 
 
-def scan_of(
-    path: Path, image: Image, form: str, match: Match, angles_deg: Sequence[float] | NDArray[np.float64]
-) -> Scan:
+def scan_of(path: Path, image: Image, angles_deg: Sequence[float] | NDArray[np.float64]) -> Scan:
     """Take an image for projections, since its user gave their angles.
 
     Parameters
@@ -196,10 +193,6 @@ def scan_of(
         The file.
     image : Image
         Axes (frame, row, column), or (angle, column) for one sinogram.
-    form : str
-        Name of its format.
-    match : Match
-        What detection said of the file.
     angles_deg : array of float, shape (angle,)
         Degrees.
 
@@ -227,14 +220,16 @@ def scan_of(
     return Scan(
         path=path,
         name=image.name,
-        format=form,
-        dialect=match.dialect,
-        why=f"{match.why}; taken for {'projections' if image.ndim == 3 else 'a sinogram'} by its user",
+        format="image",
+        dialect="projections" if image.ndim == 3 else "sinogram",
+        why=f"an image of the axes ({', '.join(axis.name for axis in image.axes)}) whose user gave angles",
         projections=frames,
         angles_deg=Value(np.asarray(angles_deg, dtype=np.float64).ravel(), "user", _SAID),
         pixel_m=_pixel(column, path),
         counts={FrameKind.PROJECTION: frames.shape[0]},
-        metadata={f"/{key}": Value(value, "read", str(path)) for key, value in image.metadata.items()},
+        metadata={
+            f"/{key.lstrip('/')}": Value(value, "read", str(path)) for key, value in image.metadata.items()
+        },
         warnings=tuple(warnings),
     )
 

@@ -335,10 +335,10 @@ def _axes(header: Header) -> tuple[Axis, ...]:
 
 
 def _metadata(path: Path, header: Header) -> dict[str, Any]:
-    kept: dict[str, Any] = {"labels": list(header.labels), "space_group": header.space_group}
+    kept: dict[str, Any] = {"/labels": list(header.labels), "/space_group": header.space_group}
     if header.extended:
-        kept["extended_header_type"] = header.kind.decode("latin-1").strip("\0 ")
-        kept["extended_header_base64"] = base64.b64encode(_extended(path, header)).decode("ascii")
+        kept["/extended_header_type"] = header.kind.decode("latin-1").strip("\0 ")
+        kept["/extended_header_base64"] = base64.b64encode(_extended(path, header)).decode("ascii")
     if header.repaired:
         kept["repaired"] = [header.repaired]
     if not all(header.cell_m if header.space_group else header.cell_m[1:]):
@@ -360,7 +360,7 @@ def _scan(
         angles_deg=angles,
         pixel_m=Value(pixel, "read", f"{path.name}: CELLA / MX") if pixel else None,
         counts={FrameKind.PROJECTION: header.size[0]},
-        metadata={f"/{key}": Value(value, "read", path.name) for key, value in metadata.items()},
+        metadata={f"/{key.lstrip('/')}": Value(value, "read", path.name) for key, value in metadata.items()},
         repaired=(header.repaired,) if header.repaired else (),
         warnings=(
             "MRC has no flat and dark fields; say in the protocol what its values are",
