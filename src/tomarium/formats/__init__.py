@@ -14,6 +14,7 @@ from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
+from tomarium.formats.image_values import scan_of, settled
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.settle import checked, with_user_values
 from tomarium.model import Image, Scan, Value
@@ -99,9 +100,10 @@ def open(
     image_key : str or None
         With `data`: place of what each frame shows, numbers as in NXtomo or words.
     angles_deg : array of float, shape (angle,), or None
-        Rotation angles in degrees to take in place of the file's. None keeps the file's, here and below.
+        Rotation angles in degrees to take in place of the file's; with them an image of the axes (angle, row,
+        column), or one sinogram (angle, column), is a scan. None keeps the file's, here and below.
     pixel_m : float or None
-        Pixel size at the sample, m.
+        Pixel size at the sample, m; of an image, that of each of its axes of length.
     energy_kev : float or None
         Photon energy, keV.
     distance_m : float or None
@@ -112,7 +114,8 @@ def open(
     Returns
     -------
     Scan or Image
-        A scan where the file holds projections, an image (a `Volume` where it has three axes) otherwise.
+        A scan where the file holds projections or its angles are given, an image (a `Volume` where it has
+        the axes z, y, x) otherwise.
 
     Raises
     ------
@@ -135,7 +138,15 @@ def open(
                 f"{place}: is an image, which has no flats, darks or angles; name its frames too, as data=…, to "
                 f"open them as a scan"
             )
-        return opened
+        if angles_deg is None:
+            return settled(
+                opened,
+                pixel_m=pixel_m,
+                energy_kev=energy_kev,
+                distance_m=distance_m,
+                axis_column=axis_column,
+            )
+        opened = scan_of(place, opened, angles_deg)
     named = (entry, data, flats, darks, angles, image_key)
     told = {
         f"opened_{name}": Value(text, "user", "given when the scan was opened")

@@ -1,0 +1,57 @@
+"""Rotation angles in text files: one number after the other, `#` begins a comment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+
+# A text of angles is small; a larger file is none.
+_LONGEST: Final = 16 << 20
+
+
+def numbers(file: Path) -> NDArray[np.float64]:
+    """Read the angles of a text file.
+
+    Parameters
+    ----------
+    file : Path
+        UTF-8 text; numbers in degrees, separated by lines, blanks, commas or semicolons.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        Degrees, in the order of the file.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read, is no text or holds something else than numbers.
+    """
+    try:
+        if file.stat().st_size > _LONGEST:
+            raise FormatError(f"{file}: has {file.stat().st_size} bytes, too many for a file of angles; "
+                              f"write one angle in degrees a line")  # fmt: skip
+        lines = file.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as problem:
+        raise FormatError(f"{file}: is no text; a file of angles has one number a line") from problem
+    except OSError as problem:
+        raise FormatError(f"{file}: cannot be read ({problem.strerror}); check its permissions") from problem
+    found: list[float] = []
+    for line_number, line in enumerate(lines, 1):
+        words = re.split(r"[\s,;]+", line.split("#")[0].strip())
+        if words == [""]:
+            continue
+        try:
+            found.extend(float(word) for word in words if word)
+        except ValueError as problem:
+            raise FormatError(
+                f"{file}: line {line_number} is {line.strip()[:40]!r}, no number; "
+                f"write one angle in degrees a line"
+            ) from problem
+    return np.asarray(found, dtype=np.float64)

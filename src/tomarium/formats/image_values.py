@@ -1,0 +1,240 @@
+"""What a user tells of an image: its scale, or that it is a scan whose angles are these."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tomarium.errors import FormatError, ParameterError
+from tomarium.model import Axis, FrameKind, Image, Scan, Value
+from tomarium.model.image import Sliceable
+
+# Axes that a pixel size measures, as files name them.
+SPATIAL: Final = frozenset({"x", "y", "z", "row", "column", "height", "width", "depth"})
+_SAID: Final = "given when the image was opened"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFrames:
+    """The frames of an image of three axes, (frame, row, column), or the one row of a sinogram.
+
+    Attributes
+    ----------
+    data : Sliceable
+        Shape (frame, row, column), or (angle, column) of a sinogram: frames of one row.
+    """
+
+    data: Sliceable
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        lengths = [int(length) for length in self.data.shape]
+        return lengths[0], lengths[1] if len(lengths) == 3 else 1, lengths[-1]
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of a pixel."""
+        return self.data.dtype
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In the stored type.
+
+        Raises
+        ------
+        FormatError
+            The file is gone or damaged.
+        """
+        wanted = np.arange(self.shape[0])[frames]
+        result = np.empty((len(wanted), len(range(*rows.indices(self.shape[1]))), self.shape[2]), self.dtype)
+        for out, frame in enumerate(wanted):
+            one = (
+                self.data[int(frame), rows]
+                if len(self.data.shape) == 3
+                else self.data[int(frame)][None][rows]
+            )
+            result[out] = one
+        return result
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return what `read` costs where pixels lie plainly, as they do in the images that can be scans.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read from disk, bytes decompressed (none).
+        """
+        count = len(range(*rows.indices(self.shape[1])))
+        return frames * count * self.shape[2] * np.dtype(self.dtype).itemsize, 0
+
+
+def with_user_scale(image: Image, pixel_m: float) -> Image:
+    """Put the user's pixel size in place of the image's.
+
+    Parameters
+    ----------
+    image : Image
+        As it was read.
+    pixel_m : float
+        Distance of two neighbours along each axis of length, m.
+
+    Returns
+    -------
+    Image
+        The image; its metadata say in `calibration` that the scale is the user's, and what it was before.
+
+    Raises
+    ------
+    ParameterError
+        The pixel size is not above zero, or the image has no axis of length.
+    """
+    if not math.isfinite(pixel_m) or pixel_m <= 0:
+        raise ParameterError(f"pixel_m={pixel_m:g} was given; it must be a finite number above 0")
+    measured = [_is_length(axis) for axis in image.axes]
+    if not any(measured):
+        held = ", ".join(f"{axis.name} in {axis.unit or 'no unit'}" for axis in image.axes)
+        raise ParameterError(
+            f"{image.path}: pixel_m was given, but none of its axes is a length ({held}); leave it out"
+        )
+    axes = tuple(
+        replace(
+            axis,
+            # A negative step says that the axis runs backwards, which a new size does not change.
+            scale=math.copysign(pixel_m, axis.scale or 1.0),
+            offset=axis.offset * pixel_m / abs(axis.scale or 1.0),
+            unit="m",
+        )
+        if mine
+        else axis
+        for axis, mine in zip(image.axes, measured, strict=True)
+    )
+    before = {
+        axis.name: [axis.scale, axis.unit] for axis, mine in zip(image.axes, measured, strict=True) if mine
+    }
+    metadata = {key: value for key, value in image.metadata.items() if key != "uncalibrated"}
+    metadata["calibration"] = {"pixel_m": pixel_m, "origin": "user", "source": _SAID, "before": before}
+    return replace(image, axes=axes, metadata=metadata)
+
+
+def _is_length(axis: Axis) -> bool:
+    return axis.unit == "m" or (axis.unit == "px" and axis.name.lower() in SPATIAL)
+
+
+def settled(
+    image: Image,
+    *,
+    pixel_m: float | None,
+    energy_kev: float | None,
+    distance_m: float | None,
+    axis_column: float | None,
+) -> Image:
+    """Give an image the scale its user tells, and refuse what only a scan has.
+
+    Parameters
+    ----------
+    image : Image
+        As it was read.
+    pixel_m : float or None
+        Pixel size, m; None keeps the file's.
+    energy_kev, distance_m, axis_column : float or None
+        Values of a scan; None is the only one an image takes.
+
+    Returns
+    -------
+    Image
+        The image.
+
+    Raises
+    ------
+    ParameterError
+        A value was given that the image cannot take.
+    """
+    told = {"energy_kev": energy_kev, "distance_m": distance_m, "axis_column": axis_column}
+    useless = [name for name, value in told.items() if value is not None]
+    if useless:
+        raise ParameterError(
+            f"{image.path}: {', '.join(useless)} was given, but this is an image, not a scan; leave it out, or "
+            f"give angles_deg too where it holds projections"
+        )
+    return image if pixel_m is None else with_user_scale(image, pixel_m)
+
+
+def scan_of(path: Path, image: Image, angles_deg: Sequence[float] | NDArray[np.float64]) -> Scan:
+    """Take an image for projections, since its user gave their angles.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    image : Image
+        Axes (frame, row, column), or (angle, column) for one sinogram.
+    angles_deg : array of float, shape (angle,)
+        Degrees.
+
+    Returns
+    -------
+    Scan
+        Without references, since an image says nothing of them.
+
+    Raises
+    ------
+    FormatError
+        The image has not two or three axes, or no real numbers.
+    """
+    if image.ndim not in (2, 3) or image.dtype.kind not in "iuf":
+        raise FormatError(
+            f"{path}: angles were given, but an array of shape {image.shape} and type {image.dtype} is no stack "
+            f"of projections; those have the axes (angle, row, column), or (angle, column) for one sinogram"
+        )
+    frames = ImageFrames(image.data)
+    column = image.axes[-1]
+    warnings = [
+        "its file does not call it a scan: it was taken for projections since angles were given",
+        "no flat and dark fields are known of it; say in the protocol what its values are",
+    ]
+    return Scan(
+        path=path,
+        name=image.name,
+        format="image",
+        dialect="projections" if image.ndim == 3 else "sinogram",
+        why=f"an image of the axes ({', '.join(axis.name for axis in image.axes)}) whose user gave angles",
+        projections=frames,
+        angles_deg=Value(np.asarray(angles_deg, dtype=np.float64).ravel(), "user", _SAID),
+        pixel_m=_pixel(column, path),
+        counts={FrameKind.PROJECTION: frames.shape[0]},
+        metadata={
+            f"/{key.lstrip('/')}": Value(value, "read", str(path)) for key, value in image.metadata.items()
+        },
+        warnings=tuple(warnings),
+    )
+
+
+def _pixel(column: Axis, path: Path) -> Value[float] | None:
+    if column.unit != "m" or not column.scale:
+        return None
+    return Value(abs(column.scale), "read", f"{path}: axis {column.name}")
