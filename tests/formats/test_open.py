@@ -119,7 +119,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
             f"Can't synchronously write data (errno = {errno.ENOSPC}, error message = 'No space left')"
         )
 
-    monkeypatch.setattr("tomarium.formats.data_exchange_writer.write_frames", full)
+    monkeypatch.setattr("tomarium.formats.hdf5_draft._put_block", full)
     with pytest.raises(StorageFull, match="the disk is full; free some space"):
         write(tmp_path / "x.h5", a_scan())
     assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,7 @@ from tomarium.formats.data_exchange_writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, numbered, reading
 from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
+from tomarium.formats.side_car import meaning
 from tomarium.formats.stacks import JoinedFrames
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
@@ -206,7 +207,7 @@ def read(path: Path, match: Match) -> Scan:
             others = ", ".join(entry for entry in match.entries if entry != match.entry)
             source.warnings.append(f"/{match.entry} was opened; the file also holds {others}")
         measurement = _measurement(source, match.entry)
-        metadata = _metadata(source, measurement)
+        metadata = meaning(source) | _metadata(source, measurement)
         return Scan(
             path=path,
             name=path.stem,

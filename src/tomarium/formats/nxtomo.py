@@ -21,6 +21,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, attribute, is_hdf5, raw_attribute, reading
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.nxtomo_writer import write
+from tomarium.formats.side_car import meaning
 from tomarium.formats.stacks import AbsentFrames
 from tomarium.model import FrameKind, Frames, Scan, Value
 from tomarium.model.scan import Reference
@@ -269,7 +270,7 @@ def read(path: Path, match: Match) -> Scan:
         }
         projections = stacks[FrameKind.PROJECTION]
         angles = _angles(source, place, kinds)
-        metadata = _metadata(source, place)
+        metadata = meaning(source) | _metadata(source, place)
         return Scan(
             path=path,
             name=path.stem,
