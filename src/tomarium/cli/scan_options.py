@@ -15,6 +15,12 @@ from tomarium.model import Image, Scan
 F = TypeVar("F", bound=Callable[..., Any])
 
 SCAN = click.argument("path", metavar="SCAN", type=click.Path(path_type=Path))
+FLATS, DARKS = "tomarium.flats", "tomarium.darks"
+
+
+def _remember(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Keep the value for `open_any`; no command needs an argument for it."""
+    context.meta[FLATS if option.name == "flats" else DARKS] = value
 
 
 def geometry(function: F) -> F:
@@ -31,6 +37,16 @@ def geometry(function: F) -> F:
         The same with options.
     """
     for option in (
+        *(
+            click.option(
+                f"--{name}",
+                metavar="FILE[:PATH]",
+                expose_value=False,
+                callback=_remember,
+                help=f"File with the {name}, where the scan's own lacks them; PATH is the dataset in it.",
+            )
+            for name in ("darks", "flats")
+        ),
         click.option(
             "--distance", metavar="LENGTH", help="Distance from sample to detector, such as '10 cm'."
         ),
@@ -113,20 +129,64 @@ def open_scan(
     UnitError
         A text lacks its unit.
     """
-    import tomarium.formats as formats
-
-    opened: Scan | Image = formats.open(
-        path,
-        axis_column=axis,
-        pixel_m=None if pixel is None else units.parse(pixel, "m"),
-        energy_kev=None if energy is None else units.parse(energy, "keV"),
-        distance_m=None if distance is None else units.parse(distance, "m"),
-    )
+    opened = open_any(path, axis=axis, pixel=pixel, energy=energy, distance=distance)
     if not isinstance(opened, Scan):
         raise InputError(
             f"{path} holds an image of shape {opened.shape}, not a tomography scan with projections"
         )
     return opened
+
+
+def open_any(
+    path: Path,
+    *,
+    axis: float | None = None,
+    pixel: str | None = None,
+    energy: str | None = None,
+    distance: str | None = None,
+    entry: str | None = None,
+) -> Scan | Image:
+    """Open a scan or an image with what the user tells of it, the files of `--flats` and `--darks` among it.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder.
+    axis : float, optional
+        Column of the rotation axis.
+    pixel, energy, distance : str, optional
+        Text with units.
+    entry : str, optional
+        Which scan, for a file that holds several.
+
+    Returns
+    -------
+    Scan or Image
+        What the file holds.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read.
+    ParameterError
+        There is no such entry.
+    UnitError
+        A text lacks its unit.
+    """
+    import tomarium.formats as formats
+
+    context = click.get_current_context(silent=True)
+    told = {} if context is None else context.meta
+    return formats.open(
+        path,
+        entry=entry,
+        flats=told.get(FLATS),
+        darks=told.get(DARKS),
+        axis_column=axis,
+        pixel_m=None if pixel is None else units.parse(pixel, "m"),
+        energy_kev=None if energy is None else units.parse(energy, "keV"),
+        distance_m=None if distance is None else units.parse(distance, "m"),
+    )
 
 
 def choose_protocol(protocol_path: Path | None, assignments: tuple[str, ...]) -> Any:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.references import with_references
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.settle import checked, with_user_values
 from tomarium.model import Image, Scan
@@ -68,6 +69,8 @@ def open(
     energy_kev: float | None = None,
     distance_m: float | None = None,
     axis_column: float | None = None,
+    flats: str | PathLike[str] | None = None,
+    darks: str | PathLike[str] | None = None,
 ) -> Scan | Image:
     """Open a scan or a volume; only its header is read now, its frames when they are asked for.
 
@@ -89,6 +92,9 @@ def open(
         Distance from sample to detector, m.
     axis_column : float or None
         Column of the rotation axis, 0-based, pixel centres at integers.
+    flats, darks : path or None
+        File of their own that the flat or dark frames lie in, "flats.h5" or "flats.h5:/path/of/the/dataset";
+        they take the place of the scan's.
 
     Returns
     -------
@@ -113,6 +119,8 @@ def open(
     opened = form.read(place, match)
     if isinstance(opened, Image):
         return opened
+    if flats is not None or darks is not None:
+        opened = with_references(opened, flats=flats, darks=darks)
     return checked(
         with_user_values(
             opened,

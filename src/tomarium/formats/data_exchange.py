@@ -483,4 +483,7 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"scan"}),
+    resumes=True,
+    carries=True,
 )

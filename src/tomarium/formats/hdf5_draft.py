@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -330,7 +331,7 @@ def _put_block(file: int, one: Fill, start: int, stop: int) -> None:
     pixels = np.ascontiguousarray(one.frames.read(slice(start, stop), slice(None)), dtype=one.dtype)
     where = one.where[start:stop]
     for run in _runs(where):
-        piece = memoryview(pixels[run]).cast("B")
+        piece = memoryview(pixels[run].view(np.uint8).ravel())  # type: ignore[arg-type]
         place = one.offset + int(where[run.start]) * one.frame_bytes
         while piece:
             count = os.pwrite(file, piece, place)
@@ -340,7 +341,7 @@ def _put_block(file: int, one: Fill, start: int, stop: int) -> None:
 def _runs(where: NDArray[np.intp]) -> Iterator[slice]:
     """Cut places into runs of neighbours, each of which goes out in one piece."""
     cuts = [0, *(np.flatnonzero(np.diff(where) != 1) + 1).tolist(), len(where)]
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         if first < last:
             yield slice(first, last)
 

@@ -454,4 +454,7 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"scan"}),
+    resumes=True,
+    carries=True,
 )

@@ -107,9 +107,9 @@ def _write_instrument(
     if "instrument" in scan.metadata:
         instrument["name"] = str(scan.metadata["instrument"].value)
     source = _group(instrument, "source", "NXsource")
-    source["probe"] = "x-ray"
-    if "source" in scan.metadata:
-        source["name"] = str(scan.metadata["source"].value)
+    for name, place in (("source", "name"), ("source_type", "type"), ("probe", "probe")):
+        if name in scan.metadata:
+            source[place] = str(scan.metadata[name].value)
     if scan.energy_kev is not None:
         put(_group(instrument, "beam", "NXbeam"), "incident_energy", scan.energy_kev.value, units="keV")
     detector = _group(instrument, "detector", "NXdetector")

@@ -18,6 +18,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -179,7 +180,7 @@ def _keep_tree(draft: Draft, source: Source, homes: dict[tuple[Path, str], _Home
 
 
 def _is_virtually_possible(draft: Draft, node: h5py.Dataset, home: _Home) -> bool:
-    """A virtual dataset cannot swap rows and columns; and a type that rounds would not give back what was."""
+    """Tell whether a virtual dataset can show the frames as they were: upright, and in a type that rounds none."""
     turned = home.order[2] < home.order[1]
     return not turned and all(_holds(draft.file[one].dtype, node.dtype) for one in home.datasets)
 
@@ -226,7 +227,7 @@ def _runs(home: _Home, *, by_one: bool) -> Iterator[tuple[int, int]]:
     if by_one:
         together[:] = False
     cuts = [0, *(np.flatnonzero(~together) + 1).tolist(), len(home.which)]
-    yield from zip(cuts, cuts[1:], strict=False)
+    yield from pairwise(cuts)
 
 
 def _layout(node: h5py.Dataset) -> dict[str, Any]:
@@ -335,6 +336,46 @@ def look(path: Path) -> Kept | None:
         names = frozenset(json.loads(source.text(f"/{GROUP}/frames") or "[]"))
         changed = fingerprint(source.file, names) != home.attrs["digest"]
         return Kept(str(home.attrs["format"]), "source" in home, changed)
+
+
+def leave_beside(scan: Scan, target: Path) -> None:
+    """Write the tree of a scan's file beside a target that cannot hold one; its frames are left empty.
+
+    Parameters
+    ----------
+    scan : Scan
+        A scan that was read from HDF5, or from another format, of which the meaning alone is kept.
+    target : Path
+        File to write, HDF5.
+
+    Raises
+    ------
+    FormatError
+        The source is damaged.
+    StorageFull
+        The disk is full.
+    """
+    stacks = [scan.projections, *(one.frames for one in (scan.flats, scan.darks) if one is not None)]
+    homes = _homes([Placed(frames, "", np.arange(frames.shape[0])) for frames in stacks])
+    with drafting(target) as draft:
+        home = draft.file.create_group(GROUP)
+        home.attrs["format"] = scan.format
+        home.attrs["program"] = f"tomarium {__version__}"
+        home["meaning"] = json.dumps(_meaning(scan.metadata), ensure_ascii=False)
+        if not is_hdf5(scan.path):
+            return
+        with reading(scan.path) as source:
+
+            def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
+                node = source.find(name, old)
+                if not isinstance(node, h5py.Dataset):
+                    return None
+                if (Path(node.file.filename).resolve(), str(node.name)) not in homes:
+                    return None
+                new.create_dataset(name, data=h5py.Empty(node.dtype))
+                return node
+
+            copy_tree(source.file, home.create_group("source"), skip=frozenset({GROUP}), replace=replace)
 
 
 def restore(path: Path, target: Path, *, resume: bool = False, tell: Tell | None = None) -> None:
