@@ -37,15 +37,12 @@ def command(one: Path, other: Path, headers: bool, as_json: bool) -> int:
             (
                 "  " if finding.same else "≠ ",
                 finding.what,
-                _short(finding.one) if finding.same else f"{_short(finding.one)} | {_short(finding.other)}",
+                show.short(finding.one)
+                if finding.same
+                else f"{show.short(finding.one)} | {show.short(finding.other)}",
                 finding.detail,
             )
             for finding in found.findings
         )
         click.echo("the same" if found.same else "they differ")
     return 0 if found.same else 1
-
-
-def _short(value: object) -> str:
-    text = "–" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
