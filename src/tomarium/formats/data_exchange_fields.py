@@ -183,7 +183,20 @@ def instances(
 
 
 def named(name: str, numbers: tuple[tuple[str, int], ...]) -> str:
-    """Put the numbers of groups into a name: detector_model → detector_2_model."""
+    """Put the numbers of groups into a name.
+
+    Parameters
+    ----------
+    name : str
+        "detector_model".
+    numbers : tuple of (str, int)
+        What `instances` yields: (("detector", 2),).
+
+    Returns
+    -------
+    str
+        "detector_2_model".
+    """
     for word, number in numbers:
         name = name.replace(word, f"{word}_{number}", 1) if word in name else f"{word}_{number}_{name}"
     return name
