@@ -34,6 +34,8 @@ SPELLINGS: Final[dict[str, tuple[str, float]]] = {
     "A": ("A", 1.0), "mA": ("A", 1e-3), "Pa": ("Pa", 1.0), "kPa": ("Pa", 1e3),
     "kg/m^3": ("kg/m^3", 1.0), "kgm^-3": ("kg/m^3", 1.0),
     "1/s": ("1/s", 1.0), "Hz": ("1/s", 1.0), "fps": ("1/s", 1.0), "phs^-1": ("1/s", 1.0),
+    # Pint takes px for the typographer's, a 96th of an inch.
+    "px": ("pixel", 1.0), "pixel": ("pixel", 1.0), "pixels": ("pixel", 1.0),
     "1/m": ("1/m", 1.0), "1/cm": ("1/m", 100.0), "cm^-1": ("1/m", 100.0), "1/mm": ("1/m", 1000.0),
 }  # fmt: skip
 
