@@ -1,6 +1,7 @@
 # Every task of the project; `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
+PEERS ?= .venv-peers
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SCAN ?=
@@ -8,7 +9,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs bench clean
+.PHONY: help install demo test test-peers lint docs bench clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +30,15 @@ demo: install ## simulate a scan (or take SCAN=path), reconstruct it, file it an
 test: install ## run the tests (TEST_ARGS="-k axis" for some)
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
+test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
+	$(PEERS)/bin/python -m pytest tests/peers $(TEST_ARGS)
+
+$(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(PEERS)/bin/python -m pip install --quiet --editable . --group peers
+	@touch $@
+
 lint: install ## ruff, mypy and the floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,5 +51,5 @@ docs: install ## write the generated reference pages under docs/reference
 bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
-clean: ## remove .venv, builds and the demo's results
-	rm -rf $(VENV) build dist demo
+clean: ## remove .venv, .venv-peers, builds and the demo's results
+	rm -rf $(VENV) $(PEERS) build dist demo

@@ -54,6 +54,7 @@ def test_the_table_agrees_with_pint(spelling: str) -> None:
     base, size = units.SPELLINGS[spelling]
     names = {"B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte"}
     names |= {"KiB": "kibibyte", "MiB": "mebibyte", "GiB": "gibibyte", "TiB": "tebibyte"}
+    names |= {"fps": "1/s", "phs^-1": "1/s", "kgm^-3": "kg/m^3", "px": "pixel"}  # dxfile's own spellings
     quantity = units._pint().Quantity(1.0, names.get(spelling, spelling))
     assert quantity.to(names.get(base, base)).magnitude == pytest.approx(size, rel=1e-9)
 

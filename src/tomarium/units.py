@@ -30,6 +30,12 @@ SPELLINGS: Final[dict[str, tuple[str, float]]] = {
     "s": ("s", 1.0), "sec": ("s", 1.0), "second": ("s", 1.0), "seconds": ("s", 1.0), "ms": ("s", 1e-3),
     "B": ("B", 1.0), "kB": ("B", 1e3), "MB": ("B", 1e6), "GB": ("B", 1e9), "TB": ("B", 1e12),
     "KiB": ("B", 2.0**10), "MiB": ("B", 2.0**20), "GiB": ("B", 2.0**30), "TiB": ("B", 2.0**40),
+    "kg": ("kg", 1.0), "g": ("kg", 1e-3), "mg": ("kg", 1e-6),
+    "A": ("A", 1.0), "mA": ("A", 1e-3), "Pa": ("Pa", 1.0), "kPa": ("Pa", 1e3),
+    "kg/m^3": ("kg/m^3", 1.0), "kgm^-3": ("kg/m^3", 1.0),
+    "1/s": ("1/s", 1.0), "Hz": ("1/s", 1.0), "fps": ("1/s", 1.0), "phs^-1": ("1/s", 1.0),
+    # Pint takes px for the typographer's, a 96th of an inch.
+    "px": ("pixel", 1.0), "pixel": ("pixel", 1.0), "pixels": ("pixel", 1.0),
     "1/m": ("1/m", 1.0), "1/cm": ("1/m", 100.0), "cm^-1": ("1/m", 100.0), "1/mm": ("1/m", 1000.0),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -111,6 +112,35 @@ def write_mrc_series(path: Path) -> None:
 PIXELS = (Axis("y", 1e-9, 0.0, "m"), Axis("x", 1e-9, 0.0, "m"))
 
 
+def write_nxtomophase(path: Path) -> None:
+    """One phase step, its frames numbered in the order of the example's positions."""
+    scan = example_scan()
+    order = np.argsort(
+        np.concatenate([scan.darks.position, scan.flats.position, np.arange(12.0)]), kind="stable"
+    )
+    number = np.argsort(order, kind="stable")
+    with h5py.File(path, "w") as file:
+        file["entry/definition"] = "NXtomophase"
+        stacks = (
+            ("dark_field", scan.darks.frames),
+            ("bright_field", scan.flats.frames),
+            ("sample", scan.projections),
+        )
+        first = 0
+        for name, frames in stacks:
+            pixels = frames.read(slice(None), slice(None))
+            one = np.s_[:, np.newaxis] if name == "sample" else np.s_[:]
+            file[f"entry/instrument/{name}/data"] = pixels[one]
+            file[f"entry/instrument/{name}/sequence_number"] = number[first : first + len(pixels)][one]
+            first += len(pixels)
+        file["entry/sample/rotation_angle"] = scan.angles_deg.value
+        file["entry/sample/rotation_angle"].attrs["units"] = "degree"
+
+
+def is_volume(name: str) -> bool:
+    return "volume" in FORMATS[name].writes
+
+
 # One maker for each format; those that write make their own.
 MAKERS: dict[str, Callable[[Path], object]] = {
     "als": lambda path: write_als(path, example_scan()),
@@ -120,6 +150,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
     "mrc": lambda path: FORMATS["mrc"].write(path, example_volume()),
     "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
+    "nxtomophase": write_nxtomophase,
+    "nxtomoproc": lambda path: FORMATS["nxtomoproc"].write(path, example_volume()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
     "sinogram": write_sinogram,
     "tiff": write_tiff_folder,
@@ -143,6 +175,8 @@ FILES: dict[str, Callable[[Path], object]] = {
     "mrc": write_mrc_series,
     "nxtomo": MAKERS["nxtomo"],
     "sinogram": lambda path: write_sinogram(path, path.with_name("damaged.mat")),
+    "nxtomophase": MAKERS["nxtomophase"],
+    "nxtomoproc": MAKERS["nxtomoproc"],
     "tiff": write_tiff_stack,
     "txrm": write_large_txrm,
 }
@@ -220,7 +254,8 @@ class TestFormat:
         assert FORMATS[name].detect(tmp_path / "empty") is None
 
     def test_reads_what_was_made(self, name: str, made: dict[str, Path]) -> None:
-        same(tm.open(made[name]), EXAMPLES.get(name, example_scan)())
+        expected = EXAMPLES.get(name, example_volume if is_volume(name) else example_scan)()
+        same(tm.open(made[name]), expected)
 
     def test_reads_any_part_as_the_whole_has_it(self, name: str, made: dict[str, Path]) -> None:
         opened = tm.open(made[name])

@@ -95,7 +95,7 @@ def _show_scan(scan: Scan, told: dict[str, Any]) -> None:
             ("distance", *show.value(scan.distance_m, "m")),
             ("axis column", *show.value(scan.axis_column, "")),
             *[
-                (name, str(told.value), f"{told.origin}: {told.source}")
+                (name, show.short(told.value), f"{told.origin}: {told.source}")
                 for name, told in scan.metadata.items()
             ],
         ]

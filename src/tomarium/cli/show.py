@@ -64,6 +64,25 @@ def value(told: Value[float] | None, unit: str) -> tuple[str, str]:
     return units.show(told.value, unit, 6), f"{told.origin}: {told.source}"
 
 
+def short(value: object, most: int = 60) -> str:
+    """Write a value on part of a line.
+
+    Parameters
+    ----------
+    value : object
+        Anything; a dash where it is None.
+    most : int
+        Characters at most.
+
+    Returns
+    -------
+    str
+        Its text, cut where it is longer.
+    """
+    text = "–" if value is None else str(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def warnings(texts: Iterable[str]) -> None:
     """Print warnings.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.image_values import scan_of, settled
+from tomarium.formats.references import with_references
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.settle import checked, with_user_values
 from tomarium.model import Image, Scan, Value
@@ -70,8 +71,8 @@ def open(
     as_format: str | None = None,
     entry: str | None = None,
     data: str | None = None,
-    flats: str | None = None,
-    darks: str | None = None,
+    flats: str | PathLike[str] | None = None,
+    darks: str | PathLike[str] | None = None,
     angles: str | None = None,
     image_key: str | None = None,
     angles_deg: Sequence[float] | NDArray[np.float64] | None = None,
@@ -93,8 +94,9 @@ def open(
     data : str or None
         Place of the frames, for an HDF5 file of no known format: "/entry/data", "other.h5:/entry/data", or one of
         them and "[50:3051]" for some of the frames. None lets the format find them.
-    flats, darks : str or None
-        Places of reference frames to take in place of the file's, for a scan of any format. None keeps the file's.
+    flats, darks : path or None
+        Reference frames to take in place of the file's, for a scan of any format: a place in it, "/b", one in
+        another file, "flats.h5:/b", or that file alone, where one dataset fits. None keeps the file's.
     angles : str or None
         Place of the angles to take in place of the file's; degrees where it gives no unit.
     image_key : str or None
@@ -125,13 +127,22 @@ def open(
         There is no format or entry of that name, or a value given cannot be.
     """
     place = Path(path)
+    flats = None if flats is None else fspath(flats)
+    darks = None if darks is None else fspath(darks)
     if angles is not None and angles_deg is not None:
         raise ParameterError(f"{place}: angles (a place) and angles_deg (numbers) were both given; give one")
     opened: Scan | Image | None = _by_paths(place, as_format, entry, data, flats, darks, angles, image_key)
     if opened is None:
         opened = _by_format(place, as_format, entry)
         if isinstance(opened, Scan):
-            opened = with_paths(opened, flats=flats, darks=darks, angles=angles)
+            own = {name: text for name, text in (("flats", flats), ("darks", darks)) if _is_file(text)}
+            opened = with_references(opened, flats=own.get("flats"), darks=own.get("darks"))
+            opened = with_paths(
+                opened,
+                flats=None if "flats" in own else flats,
+                darks=None if "darks" in own else darks,
+                angles=angles,
+            )
     if isinstance(opened, Image):
         if flats or darks or angles:
             raise ParameterError(
@@ -198,6 +209,11 @@ def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | 
             raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
         match = replace(match, entry=found)
     return form.read(place, match)
+
+
+def _is_file(text: str | None) -> bool:
+    """Tell whether a place names a whole file, in which the dataset is to be found."""
+    return text is not None and ":/" not in text and Path(text).is_file()
 
 
 def _choose(

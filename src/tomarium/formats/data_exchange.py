@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.angles import default_angles, in_degrees
+from tomarium.formats.data_exchange_fields import read_fields
+from tomarium.formats.data_exchange_processes import read_processes
+from tomarium.formats.data_exchange_repairs import Place, report
 from tomarium.formats.data_exchange_writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, numbered, reading
 from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
+from tomarium.formats.side_car import meaning
 from tomarium.formats.stacks import JoinedFrames
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
@@ -52,13 +56,10 @@ class Named:
         Its name here.
     paths : tuple of str
         Where to look, best first, below the measurement group, or from the root with a leading "/".
-    misspelt : tuple of str
-        Spellings the guide's own listings disagree on; finding one is reported.
     """
 
     name: str
     paths: tuple[str, ...]
-    misspelt: tuple[str, ...] = ()
 
 
 DIALECTS: Final = (
@@ -69,8 +70,10 @@ DIALECTS: Final = (
 )
 
 # (start, step, number of angles), 13-BM and 6-BM first, then 2-BM, 7-BM and 32-ID.
+# Table 21 has the acquisition below the instrument, later files below /process.
 ROTATION: Final = tuple(
-    tuple(f"/process/acquisition/rotation/{name}" for name in names)
+    tuple(f"{place}/rotation/{name}" for name in names)
+    for place in ("/process/acquisition", "/measurement*/instrument/acquisition")
     for names in (("rotation_start", "rotation_step", "num_angles"), ("start", "step", "num_angles"))
 )
 FLAT_MODE: Final = tuple(f"/process/acquisition/flat_fields/{name}" for name in ("flat_field_mode", "mode"))
@@ -103,27 +106,23 @@ DISTANCE: Final = (
     "instrument/sample/setup/detector_distance",
     "instrument/camera/setup/camera_distance",
 )
-TRANSLATION: Final = "instrument/detector*/geometry/translation/distances"
+# Table 28, of the detector: x, y and z, the way of the beam.
+TRANSLATION: Final = "detector_translation_m"
 AXIS: Final = "instrument/setup/rotation_axis_column"
 
 TEXTS: Final = (
     Named("title", ("/exchange/title", "/exchange/name", "sample/experiment/title")),
     Named("sample_name", ("sample/name",)),
     Named("sample_description", ("sample/description", "sample/description_1")),
-    Named("sample_environment", ("sample/environment",), ("sample/enviroment",)),
+    Named("sample_environment", ("sample/environment", "sample/enviroment")),
     Named("chemical_formula", ("sample/chemical_formula",)),
-    Named("experimenter_name", ("sample/experimenter*/name",)),
-    Named("experimenter_email", ("sample/experimenter*/email",), ("sample/experimenter*/e-mail",)),
-    Named("experimenter_affiliation",
-          ("sample/experimenter*/affiliation", "sample/experimenter*/institution")),
     Named("proposal", ("sample/experiment/proposal",)),
     Named("instrument", ("instrument/name",)),
     Named("source", ("instrument/source/name",)),
     Named("beamline", ("instrument/source/beamline",)),
-    Named("start_time", ("/process/acquisition/start_date", "instrument/source/datetime"),
-          ("instrument/source/date_time",)),
-    Named("detector_manufacturer", ("instrument/detector*/manufacturer",)),
-    Named("detector_model", ("instrument/detector*/model",)),
+    Named("start_time", ("/process/acquisition/start_date", "instrument/source/datetime",
+                         "instrument/source/date_time")),
+    Named("description", ("/exchange/description",)),
 )  # fmt: skip
 EXPOSURE: Final = ("instrument/detector*/exposure_time", "instrument/detector*/exposure_period")
 
@@ -206,7 +205,10 @@ def read(path: Path, match: Match) -> Scan:
             others = ", ".join(entry for entry in match.entries if entry != match.entry)
             source.warnings.append(f"/{match.entry} was opened; the file also holds {others}")
         measurement = _measurement(source, match.entry)
-        metadata = _metadata(source, measurement)
+        metadata = meaning(source) | _metadata(source, measurement)
+        metadata |= _shifts(source, exchange, projections.shape[0])
+        rows, columns = projections.shape[1:]
+        report(Place(source, exchange, measurement, columns, rows))
         return Scan(
             path=path,
             name=path.stem,
@@ -219,7 +221,7 @@ def read(path: Path, match: Match) -> Scan:
             darks=darks,
             pixel_m=_pixel(source, measurement),
             energy_kev=_energy(source, measurement, metadata),
-            distance_m=_distance(source, measurement),
+            distance_m=_distance(source, measurement, metadata),
             axis_column=_first(source, measurement, (AXIS,), "pixel", "pixel"),
             counts={
                 FrameKind.PROJECTION: projections.shape[0],
@@ -422,15 +424,13 @@ def _energy(
     return None
 
 
-def _distance(source: Source, measurement: h5py.Group | None) -> Value[float] | None:
+def _distance(
+    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
+) -> Value[float] | None:
     distance = _first(source, measurement, DISTANCE, "m", "m")
-    if distance is None and measurement is not None:
-        node = source.find(TRANSLATION, measurement)
-        if isinstance(node, h5py.Dataset) and node.size == 3 and node.dtype.kind in "iuf":
-            names = (attribute(node, "axes") or "x:y:z").split(":")
-            along = float(np.ravel(node[()])[names.index("z") if "z" in names else 2])
-            if along:
-                distance = Value(along, "read", f"{source.path.name}:{node.name}")
+    place = metadata.get(TRANSLATION)
+    if distance is None and place is not None and place.value[2]:
+        distance = Value(place.value[2], place.origin, place.source)
     if distance is not None and distance.value < 0:
         source.warnings.append(
             f"{distance.source} was left out: a distance of {distance.value:g} m cannot be"
@@ -443,7 +443,7 @@ def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value
     found = source.walk(source.file)
     known: dict[str, Value[Any]] = {}
     for field in TEXTS:
-        for path in (*field.paths, *field.misspelt):
+        for path in field.paths:
             if measurement is None and not path.startswith("/"):
                 continue
             text = source.text(path, measurement)
@@ -452,14 +452,23 @@ def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value
             node = source.find(path, measurement)
             place = node.name if node is not None else path
             known[field.name] = Value(text, "read", f"{source.path.name}:{place}")
-            if path in field.misspelt:
-                source.repaired.append(f"{place} was read as {field.paths[-1].rsplit('/', 1)[-1]}")
             break
     exposure = _first(source, measurement, EXPOSURE, "s", "s")
     if exposure is not None:
         known["exposure_s"] = exposure
     _check_implements(source)
-    return known | found
+    fields = read_fields(source, measurement)
+    return fields | known | read_processes(source) | found
+
+
+def _shifts(source: Source, exchange: h5py.Group, count: int) -> dict[str, Value[Any]]:
+    """Read by how many pixels each projection is displaced (dxfile 1.6)."""
+    found = {name: source.array(f"data_{name}", exchange) for name in ("shift_x", "shift_y")}
+    return {
+        f"{name}_pixel": Value(shift.tolist(), "read", f"{source.path.name}:{exchange.name}/data_{name}")
+        for name, shift in found.items()
+        if shift is not None and len(shift) == count
+    }
 
 
 def _check_implements(source: Source) -> None:
@@ -482,4 +491,7 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"scan"}),
+    resumes=True,
+    carries=True,
 )

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import __version__
-from tomarium.formats.hdf5_writer import Compression, creating, put, write_frames, write_tree
+from tomarium.formats import side_car as car
+from tomarium.formats.hdf5_draft import Draft, Tell, drafting
+from tomarium.formats.hdf5_writer import Compression, put, write_tree
 from tomarium.model import Scan
 from tomarium.model.scan import Reference
 
@@ -35,7 +37,14 @@ PLACES: Final = {
 
 
 def write(
-    path: Path, scan: Scan, *, extra: Mapping[str, Any] | None = None, compression: Compression = None
+    path: Path,
+    scan: Scan,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    compression: Compression = None,
+    side_car: bool = False,
+    resume: bool = False,
+    tell: Tell | None = None,
 ) -> None:
     """Write a scan as Data Exchange 0.9.1.
 
@@ -50,6 +59,12 @@ def write(
         `{"truth": {"axis_column": 101.3}}`. Data Exchange allows groups of one's own.
     compression : "gzip", "lzf" or None
         None (default) stores frames in one piece, which reads rows fastest.
+    side_car : bool
+        Whether the tree of the file the scan was read from goes along, as `tomarium.formats.side_car` tells.
+    resume : bool
+        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
+    tell : callable or None
+        Told of progress: bytes of frames written, bytes in all.
 
     Raises
     ------
@@ -58,19 +73,23 @@ def write(
     InputError
         A value of `extra` is of no type HDF5 holds.
     """
-    with creating(path) as file:
+    with drafting(path, resume=resume, tell=tell) as draft:
+        file = draft.file
         file["implements"] = "exchange:measurement:provenance"
-        _write_exchange(file, scan, compression)
+        placed = _write_exchange(draft, scan, compression)
         _write_measurement(file, scan)
         _write_provenance(file, scan)
         write_tree(file, extra or {})
+        if side_car:
+            car.keep(draft, scan, placed)
 
 
-def _write_exchange(file: h5py.File, scan: Scan, compression: Compression) -> None:
-    exchange = file.create_group("exchange")
+def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[car.Placed]:
+    exchange = draft.file.create_group("exchange")
     title = scan.metadata.get("title")
     exchange["title"] = str(title.value) if title else "tomography_raw_projections"
-    data = write_frames(exchange, "data", scan.projections, None, compression)
+    data = draft.frames(exchange, "data", scan.projections, compression)
+    placed = [car.Placed(scan.projections, str(data.name), np.arange(scan.shape[0]))]
     data.attrs["axes"] = "theta:y:x"
     data.attrs["units"] = "counts"
     data.attrs["description"] = "projections"
@@ -79,10 +98,12 @@ def _write_exchange(file: h5py.File, scan: Scan, compression: Compression) -> No
     for reference, word in ((scan.flats, "white"), (scan.darks, "dark")):
         if reference is None:
             continue
-        frames = write_frames(exchange, f"data_{word}", reference.frames, None, compression)
+        frames = draft.frames(exchange, f"data_{word}", reference.frames, compression)
+        placed.append(car.Placed(reference.frames, str(frames.name), np.arange(frames.shape[0])))
         frames.attrs["axes"] = f"theta_{word}:y:x"
         frames.attrs["units"] = "counts"
         put(exchange, f"theta_{word}", taken_at(reference, scan.angles_deg.value), units="degree")
+    return placed
 
 
 def taken_at(reference: Reference, angles_deg: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -53,6 +53,14 @@ class Format:
         `read(path, match) -> Scan | Image`; lazy.
     write : callable or None
         `write(path, scan_or_image, **what it documents)`; None where the format is only read.
+    writes : frozenset of str
+        What `write` takes: "scan", "volume" (an image with the axes z, y, x), "image" (any other). Empty where
+        the format does not say; then its `write` refuses what it cannot.
+    resumes : bool
+        Whether `write` also takes `resume` (a run that stops leaves what it has, and goes on from there when it
+        is repeated) and `tell` (told of bytes written and bytes in all).
+    carries : bool
+        Whether `write` also takes `side_car`, as `tomarium.formats.side_car` tells.
     """
 
     name: str
@@ -61,3 +69,6 @@ class Format:
     detect: Callable[[Path], Match | None]
     read: Callable[[Path, Match], Scan | Image]
     write: Callable[..., Any] | None = None
+    writes: frozenset[str] = frozenset()
+    resumes: bool = False
+    carries: bool = False

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError, TomariumError, UnitError
 from tomarium.formats.hdf5_heaps import check_heaps
+from tomarium.formats.hdf5_writer import is_full
 from tomarium.model import Value
 
 Node: TypeAlias = h5py.Group | h5py.Dataset
@@ -35,6 +36,8 @@ DAMAGE: Final = (
 NO_UNIT: Final = frozenset({"", "undefined", "none", "text", "unknown", "n/a", "na", "any", "-"})
 # areaDetector writes this where an attribute could not be had.
 NO_VALUE: Final = "Error: Unknown Attribute"
+# The group in which a converted file keeps the one it was made from: another file's tree, not this one's.
+SIDE_CAR: Final = "tomarium"
 _MOST_HOPS: Final = 32
 _LONGEST_TEXT: Final = 1 << 20
 _MOST_NUMBERS: Final = 1 << 24
@@ -87,6 +90,8 @@ def guarded(path: Path) -> Iterator[None]:
     except TomariumError:
         raise
     except DAMAGE as problem:
+        if is_full(problem):  # of what is written meanwhile, not of what is read
+            raise
         # Cython wraps what happens while a lock is released into a SystemError that says nothing.
         reason = problem.__cause__ if isinstance(problem, SystemError) and problem.__cause__ else problem
         said = "it claims more memory than there is" if isinstance(reason, MemoryError) else str(reason)
@@ -337,6 +342,8 @@ class Source:
         found: dict[str, Value[Any]] = {}
 
         def visit(name: str, link: Any) -> None:
+            if f"{start.name.rstrip('/')}/{name}/".startswith(f"/{SIDE_CAR}/"):
+                return
             if isinstance(link, h5py.ExternalLink):
                 try:
                     self.locate(Path(start.file.filename), link.filename)

@@ -15,12 +15,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.errors import FormatError
+from tomarium import units
+from tomarium.errors import FormatError, UnitError
 from tomarium.formats.angles import in_degrees
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, attribute, is_hdf5, raw_attribute, reading
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.nxtomo_writer import write
+from tomarium.formats.side_car import meaning
 from tomarium.formats.stacks import AbsentFrames
 from tomarium.model import FrameKind, Frames, Scan, Value
 from tomarium.model.scan import Reference
@@ -75,6 +77,20 @@ TEXTS: Final = {
     "field_of_view": ("{detector}/field_of_view",),
 }
 EXPOSURE: Final = "{detector}/count_time"
+# name → (unit that ends it, places); a number that should have a unit and has none says nothing.
+NUMBERS: Final = {
+    "source_current_a": ("A", ("{entry}/instrument/source/current", "{parent}/instrument/source/current")),
+    "source_distance_m": ("m", ("{entry}/instrument/source/distance",)),
+    "sample_temperature_k": ("K", ("{entry}/sample/temperature",)),
+    "detector_pixel_x_m": ("m", ("{detector}/x_pixel_size",)),
+    "detector_pixel_y_m": ("m", ("{detector}/y_pixel_size",)),
+    "detector_binning_x": ("", ("{detector}/x_binning",)),
+    "detector_binning_y": ("", ("{detector}/y_binning",)),
+    "tomo_n": ("", ("{detector}/tomo_n",)),
+    "group_size": ("", ("{entry}/group_size",)),
+}
+# Where the sample stood at each projection, in m: lists as long as the frames or the projections.
+TRANSLATIONS: Final = {f"translation_{axis}_m": f"{{entry}}/sample/{axis}_translation" for axis in "xyz"}
 FLIPS: Final = {"flip_left_right": "{detector}/x_flipped", "flip_up_down": "{detector}/y_flipped"}
 # Which axis a detector of the ESRF's path versions 1.3 on is turned about: McStas axes, x across and y up.
 FLIP_VECTORS: Final = {"flip_left_right": (0.0, 1.0, 0.0), "flip_up_down": (1.0, 0.0, 0.0)}
@@ -269,7 +285,7 @@ def read(path: Path, match: Match) -> Scan:
         }
         projections = stacks[FrameKind.PROJECTION]
         angles = _angles(source, place, kinds)
-        metadata = _metadata(source, place)
+        metadata = meaning(source) | _metadata(source, place) | _translations(source, place, kinds)
         return Scan(
             path=path,
             name=path.stem,
@@ -418,6 +434,15 @@ def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
     exposure = source.quantity(place.paths(EXPOSURE)[0], "s", "s")
     if exposure is not None:
         found["exposure_s"] = exposure
+    for name, (unit, templates) in NUMBERS.items():
+        nodes = ((path, source.find(path)) for path in place.paths(*templates))
+        said = [path for path, node in nodes if node is not None and (not unit or attribute(node, "units"))]
+        told = len(source.warnings)
+        number = source.quantity(said[0], unit, unit) if said else None
+        # What reconstruction needs has been warned of where it is read; these are only worth a mention.
+        del source.warnings[told:]
+        if number is not None:
+            found[name] = number
     half = source.array(f"{place.detector}/half_acquisition")
     if half is not None and len(half):
         found["half_acquisition"] = Value(bool(half[0]), "read", f"{source.path.name}:{place.detector}")
@@ -428,6 +453,25 @@ def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
         if flipped or _is_turned(source, place, FLIP_VECTORS[name]):
             found[name] = Value(True, "read", f"{source.path.name}:{path if flipped else place.detector}")
             source.warnings.append(f"the detector is noted as {name.replace('_', ' ')}: noted, not applied")
+    return found
+
+
+def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> dict[str, Value[Any]]:
+    found: dict[str, Value[Any]] = {}
+    chosen = kinds == FrameKind.PROJECTION
+    for name, template in TRANSLATIONS.items():
+        path = place.paths(template)[0]
+        moved, node = source.array(path), source.find(path)
+        unit = attribute(node, "units") if node is not None else None
+        if moved is None or not unit or len(moved) not in (len(kinds), int(chosen.sum())):
+            continue
+        try:
+            size = units.factor(unit, "m")
+        except UnitError as problem:
+            source.warnings.append(f"{path} was left out: {problem}")
+            continue
+        steps = moved[chosen] if len(moved) == len(kinds) else moved
+        found[name] = Value((steps * size).tolist(), "read", f"{source.path.name}:{path}")
     return found
 
 
@@ -453,4 +497,7 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"scan"}),
+    resumes=True,
+    carries=True,
 )

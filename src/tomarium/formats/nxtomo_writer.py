@@ -11,7 +11,9 @@ import h5py
 import numpy as np
 
 from tomarium import __version__
-from tomarium.formats.hdf5_writer import Compression, blocks, creating, put, write_tree
+from tomarium.formats import side_car as car
+from tomarium.formats.hdf5_draft import Draft, Tell, drafting
+from tomarium.formats.hdf5_writer import Compression, put, write_tree
 from tomarium.model import FrameKind, Frames, Scan
 from tomarium.model.scan import Reference
 
@@ -20,7 +22,14 @@ CODES: Final = {FrameKind.PROJECTION: 0, FrameKind.FLAT: 1, FrameKind.DARK: 2}
 
 
 def write(
-    path: Path, scan: Scan, *, extra: Mapping[str, Any] | None = None, compression: Compression = None
+    path: Path,
+    scan: Scan,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    compression: Compression = None,
+    side_car: bool = False,
+    resume: bool = False,
+    tell: Tell | None = None,
 ) -> None:
     """Write a scan as NXtomo.
 
@@ -35,6 +44,12 @@ def write(
         Further groups of the root, as in `data_exchange_writer.write`.
     compression : "gzip", "lzf" or None
         None (default) stores frames in one piece, which reads rows fastest.
+    side_car : bool
+        Whether the tree of the file the scan was read from goes along, as `tomarium.formats.side_car` tells.
+    resume : bool
+        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
+    tell : callable or None
+        Told of progress: bytes of frames written, bytes in all.
 
     Raises
     ------
@@ -43,7 +58,8 @@ def write(
     InputError
         A value of `extra` is of no type HDF5 holds.
     """
-    with creating(path) as file:
+    with drafting(path, resume=resume, tell=tell) as draft:
+        file = draft.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"
         entry = _group(file, "entry", "NXentry")
@@ -52,7 +68,7 @@ def write(
         for name in ("title", "start_time", "end_time"):
             if name in scan.metadata and (name == "title" or _is_time(str(scan.metadata[name].value))):
                 entry[name] = str(scan.metadata[name].value)
-        _write_instrument(entry, scan, compression)
+        placed = _write_instrument(draft, entry, scan, compression)
         _write_sample(entry, scan)
         data = _group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
@@ -66,6 +82,8 @@ def write(
             data[name] = entry[place]
             entry[place].attrs["target"] = f"/entry/{place}"
         write_tree(file, extra or {})
+        if side_car:
+            car.keep(draft, scan, placed)
 
 
 def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
@@ -82,18 +100,20 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _write_instrument(entry: h5py.Group, scan: Scan, compression: Compression) -> None:
+def _write_instrument(
+    draft: Draft, entry: h5py.Group, scan: Scan, compression: Compression
+) -> list[car.Placed]:
     instrument = _group(entry, "instrument", "NXinstrument")
     if "instrument" in scan.metadata:
         instrument["name"] = str(scan.metadata["instrument"].value)
     source = _group(instrument, "source", "NXsource")
-    source["probe"] = "x-ray"
-    if "source" in scan.metadata:
-        source["name"] = str(scan.metadata["source"].value)
+    for name, place in (("source", "name"), ("source_type", "type"), ("probe", "probe")):
+        if name in scan.metadata:
+            source[place] = str(scan.metadata[name].value)
     if scan.energy_kev is not None:
         put(_group(instrument, "beam", "NXbeam"), "incident_energy", scan.energy_kev.value, units="keV")
     detector = _group(instrument, "detector", "NXdetector")
-    _write_frames(detector, scan, compression)
+    placed = _write_frames(draft, detector, scan, compression)
     if scan.pixel_m is not None:
         put(detector, "x_pixel_size", scan.pixel_m.value, units="m")
         put(detector, "y_pixel_size", scan.pixel_m.value, units="m")
@@ -103,6 +123,7 @@ def _write_instrument(entry: h5py.Group, scan: Scan, compression: Compression) -
         put(detector, "x_rotation_axis_pixel_position", scan.axis_column.value, units="pixel")
     if "exposure_s" in scan.metadata:
         put(detector, "count_time", float(scan.metadata["exposure_s"].value), units="s")
+    return placed
 
 
 def _write_sample(entry: h5py.Group, scan: Scan) -> None:
@@ -125,27 +146,20 @@ def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.fl
     return [*stacks, (FrameKind.PROJECTION, np.arange(scan.shape[0], dtype=np.float64), scan.projections)]
 
 
-def _write_frames(detector: h5py.Group, scan: Scan, compression: Compression) -> None:
+def _write_frames(
+    draft: Draft, detector: h5py.Group, scan: Scan, compression: Compression
+) -> list[car.Placed]:
     stacks = _in_time(scan)
     codes = np.concatenate([np.full(len(place), CODES[kind], np.int32) for kind, place, _ in stacks])
     order = np.argsort(np.concatenate([place for _, place, _ in stacks]), kind="stable")
     rank = np.argsort(order, kind="stable")  # frame of the stacks, one after another → frame of the file
-    total, (_, rows, columns) = len(codes), scan.shape
-    dataset = detector.create_dataset(
-        "data",
-        shape=(total, rows, columns),
-        dtype=np.result_type(*(np.dtype(frames.dtype) for *_, frames in stacks)),
-        chunks=(1, rows, columns) if compression else None,
-        compression=compression,
-        shuffle=compression is not None,
-    )
-    first = 0
+    dtype = np.result_type(*(np.dtype(frames.dtype) for *_, frames in stacks))
+    dataset = draft.stack(detector, "data", (len(codes), *scan.shape[1:]), dtype, compression)
+    placed, first = [], 0
     for _, _, frames in stacks:
-        for start, stop in blocks(frames):
-            pixels = frames.read(slice(start, stop), slice(None))
-            where = rank[first + start : first + stop]
-            # Stacks are in order themselves, so each run between references goes out in one piece.
-            for run in np.split(np.arange(len(where)), np.flatnonzero(np.diff(where) != 1) + 1):
-                dataset[where[run[0]] : where[run[-1]] + 1] = pixels[run[0] : run[-1] + 1]
+        where = rank[first : first + frames.shape[0]]
+        draft.fill(dataset, frames, where)
+        placed.append(car.Placed(frames, str(dataset.name), where))
         first += frames.shape[0]
     detector["image_key"] = codes[order]
+    return placed

@@ -7,7 +7,7 @@ volume is written slab by slab is in `ome_zarr_writer`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -229,7 +229,14 @@ def _axes(written: list[Any], transformations: list[Any]) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def write(path: Path, volume: Volume, *, slab_rows: int = 64) -> None:
+def write(
+    path: Path,
+    volume: Volume,
+    *,
+    slab_rows: int = 64,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> None:
     """Write a whole volume.
 
     Parameters
@@ -240,6 +247,10 @@ def write(path: Path, volume: Volume, *, slab_rows: int = 64) -> None:
         What to write; it is read slab by slab.
     slab_rows : int
         Slices written at once; a power of two keeps the whole pyramid.
+    resume : bool
+        Whether to go on with a volume an earlier run left unfinished, if it is of this shape and type.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
 
     Raises
     ------
@@ -254,8 +265,23 @@ def write(path: Path, volume: Volume, *, slab_rows: int = 64) -> None:
     if volume.ndim != 3 or (voxel is not None and not np.allclose(voxel, voxel[0], rtol=1e-6)):
         raise InputError(f"{path}: a volume of {volume.ndim} axes with voxels {voxel} cannot be written; "
                          f"it needs three axes and cubic voxels")  # fmt: skip
+    writer = (
+        _resumed(path, volume) if resume and Progress.is_there(path) else _create(path, volume, slab_rows)
+    )
+    done, frame = set(writer.done()), volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
+    for start in range(0, volume.shape[0], writer.slab_rows):
+        stop = min(start + writer.slab_rows, volume.shape[0])
+        if start not in done:
+            writer.write(start, np.asarray(volume[start:stop]))
+        if tell is not None:
+            tell(stop * frame, volume.shape[0] * frame)
+    writer.finish()
+
+
+def _create(path: Path, volume: Volume, slab_rows: int) -> VolumeWriter:
+    voxel = volume.voxel_m
     z, y, x = (axis.offset for axis in volume.axes)
-    writer = create(
+    return create(
         path,
         (volume.shape[0], volume.shape[1], volume.shape[2]),
         volume.dtype,
@@ -266,9 +292,16 @@ def write(path: Path, volume: Volume, *, slab_rows: int = 64) -> None:
         origin_m=(0.0, 0.0, 0.0) if voxel is None else (z, y, x),
         attributes=volume.metadata,
     )
-    for start in range(0, volume.shape[0], slab_rows):
-        writer.write(start, np.asarray(volume[start : start + slab_rows]))
-    writer.finish()
+
+
+def _resumed(path: Path, volume: Volume) -> VolumeWriter:
+    writer = open_writer(path)
+    if (writer.shape, writer.dtype) != (volume.shape, volume.dtype):
+        raise FormatError(
+            f"{path}: holds an unfinished volume of shape {writer.shape} and type {writer.dtype}, not of "
+            f"{volume.shape} and {volume.dtype}; remove it, or choose another path"
+        )
+    return writer
 
 
 FORMAT = Format(
@@ -278,4 +311,6 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"volume"}),
+    resumes=True,
 )

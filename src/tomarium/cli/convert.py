@@ -1,0 +1,72 @@
+"""`tomarium convert`: into another format, with an account of every part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tomarium import units
+from tomarium.cli import scan_options, show
+
+
+@click.command("convert")
+@scan_options.SCAN
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--to", metavar="FORMAT", help="Format to write; by default the ending of OUT decides.")
+@scan_options.places
+@click.option("--overwrite", is_flag=True, help="Replace OUT where it is there already.")
+@scan_options.geometry
+@click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
+def command(
+    path: Path,
+    target: Path,
+    to: str | None,
+    places: scan_options.Places,
+    overwrite: bool,
+    axis: float | None,
+    pixel: str | None,
+    energy: str | None,
+    distance: str | None,
+    as_json: bool,
+) -> None:
+    """Convert SCAN, or a volume, to OUT and report what became of every part of it.
+
+    Frames go block by block, so any size fits. OUT appears when it is complete; where the command was stopped,
+    repeat it and it goes on. What the new format cannot express is kept in a side-car, and put back when the file
+    is converted home again.
+
+    \b
+    tomarium convert scan.h5 scan.nx
+    tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'
+    """
+    from tomarium.pipeline.convert import as_data, convert
+
+    opened = scan_options.open_any(
+        path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
+    )
+    tell = show.progress()
+    done = convert(
+        opened,
+        target,
+        to=to,
+        overwrite=overwrite,
+        tell=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
+    )
+    told = as_data(done)
+    if as_json:
+        show.as_json(told)
+        return
+    click.secho(f"{done.target}: {done.format}", bold=True)
+    show.table(
+        (one.fate, one.what, f"{one.source} → {one.target}" if one.source else one.target, one.detail)
+        for one in done.changes
+        if one.fate not in ("restored", "side-car")
+    )
+    for fate, words in (("side-car", "kept in the side-car"), ("restored", "put back as it was")):
+        if fate in told["counts"]:
+            click.echo(f"  {told['counts'][fate]} more {words}; --json names each")
+    size = done.target.stat().st_size if done.target.is_file() else None
+    if size is not None:
+        click.echo(f"  {units.show(size, 'B')}")
+    show.warnings(done.warnings)

@@ -1,0 +1,176 @@
+"""Copy a tree of HDF5 as it is: names, links, types, layouts, attributes and references; some datasets are replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import h5py
+import numpy as np
+
+from tomarium.formats.hdf5 import Node
+
+Replace: TypeAlias = Callable[[h5py.Group, str, h5py.Group], h5py.Dataset | None]
+"""Asked for each dataset and external link: (old parent, name, new parent). Where it made one of its own of that
+name, it returns the dataset whose attributes belong to it."""
+
+# Attributes that HDF5 writes itself when a dimension scale is attached (H5DS specification).
+_SCALES: Final = frozenset({"DIMENSION_LIST", "REFERENCE_LIST"})
+
+
+@dataclass
+class Copied:
+    """What became of a tree.
+
+    Attributes
+    ----------
+    nodes : dict of str to str
+        Path of each group and dataset in the source → its path in the copy.
+    attributes : list of str
+        "path@name" of each attribute, as the source calls it.
+    links : list of str
+        Soft and external links, kept as links.
+    """
+
+    nodes: dict[str, str] = field(default_factory=dict)
+    attributes: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
+
+def copy_tree(
+    source: h5py.Group,
+    target: h5py.Group,
+    *,
+    skip: frozenset[str] = frozenset(),
+    replace: Replace | None = None,
+) -> Copied:
+    """Copy all that lies below a group, with the group's own attributes.
+
+    Parameters
+    ----------
+    source : h5py.Group
+        Root of the tree.
+    target : h5py.Group
+        Where it goes; another file or another place of the same one.
+    skip : frozenset of str
+        Names right below the root to leave out.
+    replace : callable or None
+        Makes some datasets in its own way; their attributes are copied here all the same.
+
+    Returns
+    -------
+    Copied
+        What was copied. A dataset keeps its type, layout and filters, its chunks are not decoded; an object
+        with several names keeps them all; references point to the copies.
+    """
+    work = _Work(source, target, Copied(), replace)
+    work.groups(source, target, skip)
+    work.finish()
+    return work.copied
+
+
+@dataclass
+class _Work:
+    source: h5py.Group
+    target: h5py.Group
+    copied: Copied
+    replace: Replace | None
+    seen: dict[Any, str] = field(default_factory=dict)
+    pairs: list[tuple[Node, Node]] = field(default_factory=list)
+
+    def groups(self, old: h5py.Group, new: h5py.Group, skip: frozenset[str] = frozenset()) -> None:
+        self.note(old, new)
+        for name in old:
+            if name in skip:
+                continue
+            link = old.get(name, getlink=True)
+            if isinstance(link, h5py.SoftLink):
+                new[name] = h5py.SoftLink(self._moved(link.path))
+                self.copied.links.append(f"{old.name.rstrip('/')}/{name}")
+            elif isinstance(link, h5py.ExternalLink):
+                if not self.replaced(old, name, new):
+                    new[name] = h5py.ExternalLink(link.filename, link.path)
+                    self.copied.links.append(f"{old.name.rstrip('/')}/{name}")
+            else:
+                self.hard(old, new, name)
+
+    def replaced(self, old: h5py.Group, name: str, new: h5py.Group) -> bool:
+        dataset = None if self.replace is None else self.replace(old, name, new)
+        if dataset is None:
+            return False
+        self.note(dataset, new[name])
+        return True
+
+    def _moved(self, path: str) -> str:
+        """Keep an absolute soft link inside the tree when the tree moves to another root."""
+        if not path.startswith("/"):
+            return path
+        old, new = self.source.name.rstrip("/"), self.target.name.rstrip("/")
+        return f"{new}{path.removeprefix(old)}" if path.startswith(f"{old}/") else path
+
+    def hard(self, old: h5py.Group, new: h5py.Group, name: str) -> None:
+        info = h5py.h5o.get_info(old.id, name.encode())
+        key = (info.fileno, info.addr)
+        if key in self.seen:
+            new[name] = self.target.file[self.seen[key]]
+            return
+        node = old[name]
+        if isinstance(node, h5py.Group):
+            made = new.create_group(name)
+            self.seen[key] = str(made.name)
+            self.groups(node, made)
+            return
+        if not isinstance(node, h5py.Dataset):
+            h5py.h5o.copy(old.id, name.encode(), new.id, name.encode())
+        elif not self.replaced(old, name, new):
+            plist = h5py.h5p.create(h5py.h5p.OBJECT_COPY)
+            plist.set_copy_object(h5py.h5o.COPY_WITHOUT_ATTR_FLAG)
+            h5py.h5o.copy(old.id, name.encode(), new.id, name.encode(), copypl=plist)
+            self.note(node, new[name])
+        self.seen[key] = f"{new.name.rstrip('/')}/{name}"
+
+    def note(self, old: Node, new: Node) -> None:
+        self.copied.nodes[str(old.name)] = str(new.name)
+        self.pairs.append((old, new))
+
+    def finish(self) -> None:
+        """Copy attributes once every object is there, since some refer to others."""
+        for old, new in self.pairs:
+            for name in old.attrs:
+                if name not in _SCALES:
+                    self.attribute(old, new, name)
+                self.copied.attributes.append(f"{old.name}@{name}")
+            if isinstance(old, h5py.Dataset) and h5py.check_ref_dtype(old.dtype) is h5py.Reference:
+                new[()] = self.references(old.file, old[()])
+        for old, new in self.pairs:
+            if isinstance(old, h5py.Dataset) and "DIMENSION_LIST" in old.attrs:
+                for axis in range(old.ndim):
+                    for scale in old.dims[axis].values():
+                        there = self.copied.nodes.get(str(scale.name))
+                        if there is not None:
+                            h5py.h5ds.attach_scale(new.id, self.target.file[there].id, axis)
+
+    def attribute(self, old: Node, new: Node, name: str) -> None:
+        held = h5py.h5a.open(old.id, name.encode())
+        made = h5py.h5a.create(new.id, name.encode(), held.get_type(), held.get_space())
+        if held.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+            return
+        value = np.empty(held.shape, held.dtype)
+        held.read(value, mtype=h5py.h5t.py_create(held.dtype))
+        if h5py.check_ref_dtype(held.dtype) is h5py.Reference:
+            value = np.asarray(self.references(old.file, value), dtype=held.dtype)
+        made.write(value, mtype=h5py.h5t.py_create(held.dtype))
+
+    def references(self, file: h5py.File, value: Any) -> Any:
+        """Point object references to the copies; what lies outside the tree refers to nothing."""
+
+        def moved(one: Any) -> Any:
+            there = self.copied.nodes.get(str(file[one].name)) if one else None
+            return self.target.file[there].ref if there is not None else h5py.Reference()
+
+        array = np.asarray(value, dtype=h5py.ref_dtype)
+        result = np.empty(array.shape, dtype=h5py.ref_dtype)
+        for place in np.ndindex(array.shape):
+            result[place] = moved(array[place])
+        return result

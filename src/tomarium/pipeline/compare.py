@@ -1,0 +1,254 @@
+"""Compare two scans or two images: by meaning, in SI units, and by the numbers of their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError
+from tomarium.formats.json_values import as_json
+from tomarium.model import FrameKind, Frames, Image, Scan, Value
+from tomarium.model.scan import Reference
+
+# A number that went through another unit and back may differ in its last digits.
+_RELATIVE: Final = 1e-9
+_ANGLE_DEG: Final = 1e-9
+_BLOCK_BYTES: Final = 32 << 20
+# What a writer says of itself is no difference of what it wrote.
+_NOT_CONTENT: Final = frozenset({"writer", "shards"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was compared.
+
+    Attributes
+    ----------
+    what : str
+        "angles_deg", "projections", "sample_name" …
+    same : bool
+        Whether both say the same.
+    one, other : object
+        What each says, JSON-ready; None where it says nothing.
+    detail : str
+        How far they differ, or how exactly they agree, in words.
+    """
+
+    what: str
+    same: bool
+    one: Any
+    other: Any
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What became of comparing two scans or images.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        In a fixed order.
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return all(one.same for one in self.findings)
+
+
+def compare(
+    one: Scan | Image,
+    other: Scan | Image,
+    *,
+    pixels: bool = True,
+    tell: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Compare two scans, or two images.
+
+    Parameters
+    ----------
+    one, other : Scan or Image
+        What to compare, of any formats.
+    pixels : bool
+        Whether frames or voxels are compared too, block by block; otherwise headers alone.
+    tell : callable or None
+        Told of progress: bytes compared, bytes in all.
+
+    Returns
+    -------
+    Comparison
+        Values agree where they differ by less than 1e-9 of themselves (angles: 1e-9°), pixels where their
+        numbers are equal, whatever type they are stored in; no number equals no number.
+
+    Raises
+    ------
+    InputError
+        One is a scan and the other an image.
+    FormatError
+        One is damaged.
+    """
+    if isinstance(one, Scan) and isinstance(other, Scan):
+        return Comparison((*_meaning(one, other), *(_stacks(one, other, tell) if pixels else [])))
+    if isinstance(one, Image) and isinstance(other, Image):
+        return Comparison((*_image(one, other), *(_voxels(one, other, tell) if pixels else [])))
+    kinds = " and ".join("a scan" if isinstance(item, Scan) else "an image" for item in (one, other))
+    raise InputError(f"{one.path} and {other.path} are {kinds}; compare two scans or two images")
+
+
+def _meaning(one: Scan, other: Scan) -> Iterator[Finding]:
+    yield Finding("shape", one.shape == other.shape, list(one.shape), list(other.shape))
+    yield _types("dtype", one.projections.dtype, other.projections.dtype)
+    yield _angles(one.angles_deg.value, other.angles_deg.value)
+    for kind in FrameKind:
+        counts = one.counts.get(kind, 0), other.counts.get(kind, 0)
+        if any(counts):
+            yield Finding(f"frames.{kind}", counts[0] == counts[1], *counts)
+    for name, a, b in (("flats", one.flats, other.flats), ("darks", one.darks, other.darks)):
+        if a is not None and b is not None:
+            same = np.array_equal(a.position, b.position)
+            yield Finding(f"{name}.position", same, a.position.tolist(), b.position.tolist())
+    for name in ("pixel_m", "energy_kev", "distance_m", "axis_column"):
+        yield _value(name, getattr(one, name), getattr(other, name))
+    names = [name for name in {**one.metadata, **other.metadata} if not name.startswith("/")]
+    for name in names:
+        yield _value(name, one.metadata.get(name), other.metadata.get(name))
+
+
+def _types(what: str, one: Any, other: Any) -> Finding:
+    a, b = np.dtype(one), np.dtype(other)
+    return Finding(what, True, a.name, b.name, "" if a == b else "stored in another type")
+
+
+def _angles(one: NDArray[np.float64], other: NDArray[np.float64]) -> Finding:
+    first, second = ([float(angles[0]), float(angles[-1])] if len(angles) else [] for angles in (one, other))
+    if len(one) != len(other):
+        return Finding("angles_deg", False, first, second, f"{len(one)} angles and {len(other)}")
+    if np.array_equal(one, other):
+        return Finding("angles_deg", True, first, second, "to the bit")
+    apart = float(np.abs(one - other).max())
+    return Finding("angles_deg", apart <= _ANGLE_DEG, first, second, f"up to {apart:.3g}° apart")
+
+
+def _value(what: str, one: Value[Any] | None, other: Value[Any] | None) -> Finding:
+    a, b = (None if item is None else as_json(item.value) for item in (one, other))
+    if a is None or b is None:
+        said = "" if a is b else f"only the {'first' if b is None else 'second'} says it"
+        return Finding(what, a is b, a, b, said)
+    if _is_number(a) and _is_number(b):
+        apart = abs(a - b)
+        same = apart <= _RELATIVE * max(abs(a), abs(b))
+        return Finding(what, same, a, b, f"{apart:.3g} apart" if apart else "")
+    return Finding(what, a == b, a, b)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _stacks(one: Scan, other: Scan, tell: Callable[[int, int], None] | None) -> Iterator[Finding]:
+    pairs: list[tuple[str, Frames | None, Frames | None]] = [
+        ("projections", one.projections, other.projections),
+        ("flats", _frames(one.flats), _frames(other.flats)),
+        ("darks", _frames(one.darks), _frames(other.darks)),
+    ]
+    total = sum(_bytes(a) for _, a, b in pairs if a is not None and b is not None and a.shape == b.shape)
+    begun = 0
+    for what, a, b in pairs:
+        if a is None and b is None:
+            continue
+        if a is None or b is None or a.shape != b.shape:
+            first, second = (None if item is None else list(item.shape) for item in (a, b))
+            yield Finding(what, False, first, second, "not the same frames")
+            continue
+        yield _pixels(what, a.shape, _reader(a), _reader(b), a.dtype, begun, total, tell)
+        begun += _bytes(a)
+
+
+def _frames(reference: Reference | None) -> Frames | None:
+    return None if reference is None else reference.frames
+
+
+def _bytes(frames: Frames) -> int:
+    count, rows, columns = frames.shape
+    return count * rows * columns * np.dtype(frames.dtype).itemsize
+
+
+def _reader(frames: Frames) -> Callable[[int, int], NDArray[Any]]:
+    return lambda start, stop: frames.read(slice(start, stop), slice(None))
+
+
+def _pixels(
+    what: str,
+    shape: tuple[int, ...],
+    one: Callable[[int, int], NDArray[Any]],
+    other: Callable[[int, int], NDArray[Any]],
+    dtype: Any,
+    begun: int,
+    total: int,
+    tell: Callable[[int, int], None] | None,
+) -> Finding:
+    """Compare block by block; `one` and `other` read from a first to a last element of the first axis."""
+    each = max(1, int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize)
+    step, count, first, most = max(1, _BLOCK_BYTES // each), 0, None, 0.0
+    for start in range(0, shape[0], step):
+        stop = min(start + step, shape[0])
+        a, b = one(start, stop), other(start, stop)
+        unequal = (a != b) & ~((a != a) & (b != b))
+        if unequal.any():
+            count += int(unequal.sum())
+            if first is None:
+                first = start + int(np.flatnonzero(unequal.reshape(stop - start, -1).any(axis=1))[0])
+            apart = np.abs(a[unequal].astype(np.float64) - b[unequal].astype(np.float64))
+            most = max(most, float(np.nanmax(apart, initial=0.0)))
+        if tell is not None:
+            tell(begun + stop * each, total)
+    if first is None:
+        return Finding(what, True, list(shape), list(shape), "every pixel equal")
+    said = f"{count} pixels differ, by up to {most:.6g}, first in number {first}"
+    return Finding(what, False, list(shape), list(shape), said)
+
+
+def _image(one: Image, other: Image) -> Iterator[Finding]:
+    yield Finding("shape", one.shape == other.shape, list(one.shape), list(other.shape))
+    yield _types("dtype", one.dtype, other.dtype)
+    yield Finding("unit", one.unit == other.unit, one.unit, other.unit)
+    for number in range(max(one.ndim, other.ndim)):
+        a, b = (image.axes[number] if number < image.ndim else None for image in (one, other))
+        same = a is not None and b is not None and (a.name, a.unit) == (b.name, b.unit)
+        if a is not None and b is not None and same:
+            same = all(
+                abs(x - y) <= _RELATIVE * max(abs(x), abs(y), abs(a.scale))
+                for x, y in ((a.scale, b.scale), (a.offset, b.offset))
+            )
+        yield Finding(f"axis.{number}", same, _axis(a), _axis(b))
+    for name in {**one.metadata, **other.metadata}:
+        if name not in _NOT_CONTENT:
+            a, b = as_json(one.metadata.get(name)), as_json(other.metadata.get(name))
+            yield Finding(name, a == b, a, b)
+
+
+def _axis(axis: Any) -> Any:
+    return None if axis is None else f"{axis.name}: {axis.offset:g} + {axis.scale:g} i, {axis.unit}"
+
+
+def _voxels(one: Image, other: Image, tell: Callable[[int, int], None] | None) -> Iterator[Finding]:
+    if one.shape != other.shape:
+        return
+    total = int(np.prod(one.shape, dtype=np.int64)) * one.dtype.itemsize
+    yield _pixels(
+        "values",
+        one.shape,
+        lambda start, stop: np.asarray(one[start:stop]),
+        lambda start, stop: np.asarray(other[start:stop]),
+        one.dtype,
+        0,
+        total,
+        tell,
+    )

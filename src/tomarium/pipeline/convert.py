@@ -1,0 +1,395 @@
+"""Convert a scan or an image into another format, and tell what became of every part of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import h5py
+import numpy as np
+
+from tomarium import formats, units
+from tomarium.errors import FormatError, InputError, ParameterError, UnitError
+from tomarium.formats import side_car
+from tomarium.formats.format import Format
+from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
+from tomarium.formats.hdf5_frames import Hdf5Frames
+from tomarium.formats.json_values import as_json
+from tomarium.model import Frames, Image, Scan, Value, Volume
+from tomarium.pipeline.compare import compare
+from tomarium.pipeline.journal import write_json
+
+Fate: TypeAlias = Literal[
+    "kept", "renamed", "unit-converted", "derived", "defaulted", "given", "restored", "side-car", "left out"
+]
+"""What became of a part: under its own name, under another, in another unit, computed, assumed, told by the user;
+put back as it was before an earlier conversion; kept beside what the target expresses; not kept at all."""
+
+VALUES: Final = ("angles_deg", "pixel_m", "energy_kev", "distance_m", "axis_column")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one part of the source.
+
+    Attributes
+    ----------
+    fate : Fate
+        In a word.
+    what : str
+        What it means, "angles_deg" or "projections", or its place in the source where nothing is known of it.
+    source, target : str
+        Where it lay, where it lies; "" where it does not.
+    detail : str
+        More, in words.
+    """
+
+    fate: Fate
+    what: str
+    source: str
+    target: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of a conversion.
+
+    Attributes
+    ----------
+    source, target : Path
+        From where to where.
+    format : str
+        Name of the format that was written.
+    changes : tuple of Change
+        What became of every part.
+    warnings : tuple of str
+        What the user should know.
+    """
+
+    source: Path
+    target: Path
+    format: str
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...]
+
+
+def convert(
+    opened: Scan | Image,
+    target: Path,
+    *,
+    to: str | None = None,
+    overwrite: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> Converted:
+    """Convert what was opened, block by block, into a file of another format.
+
+    Parameters
+    ----------
+    opened : Scan or Image
+        What to convert, with the values its user gave.
+    target : Path
+        File or folder to write. It appears when it is complete; a conversion that was stopped goes on where it
+        was when it is repeated, if the format can.
+    to : str or None
+        Name of the format; None goes by the ending of `target`.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+    tell : callable or None
+        Told of progress: bytes written, bytes in all.
+
+    Returns
+    -------
+    Converted
+        What became of every part. Where the source was itself converted from a file of the target's format,
+        and nobody changed it since or gave it other values, that file is put back as it was.
+
+    Raises
+    ------
+    ParameterError
+        No format, or more than one, fits the target; or the format does not write such data.
+    InputError
+        The target is there already, or is the source.
+    FormatError
+        The source is damaged, or what was written does not read back with the same meaning.
+    StorageFull
+        The disk is full; repeat the conversion to go on.
+    """
+    form = choose(target, kind_of(opened), to)
+    source = opened.path
+    if source is not None and target.exists() and source.resolve() == target.resolve():
+        raise InputError(f"{target}: is the source itself; give another name")
+    unfinished = form.name == "ome-zarr" and (target / ".partial").is_dir()
+    if target.exists() and not overwrite and not unfinished:
+        raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
+    if isinstance(opened, Scan):
+        return _convert_scan(opened, target, form, tell)
+    return _convert_image(opened, target, form, tell)
+
+
+def kind_of(opened: Scan | Image) -> str:
+    """Name what was opened as `Format.writes` does.
+
+    Parameters
+    ----------
+    opened : Scan or Image
+        A scan or an image.
+
+    Returns
+    -------
+    str
+        "scan", "volume" or "image".
+    """
+    if isinstance(opened, Scan):
+        return "scan"
+    return "volume" if isinstance(opened, Volume) else "image"
+
+
+def choose(target: Path, kind: str, to: str | None) -> Format:
+    """Choose the format to write.
+
+    Parameters
+    ----------
+    target : Path
+        Where it goes; its ending decides where `to` is None.
+    kind : str
+        "scan", "volume" or "image".
+    to : str or None
+        Name of the format.
+
+    Returns
+    -------
+    Format
+        One that writes such data.
+
+    Raises
+    ------
+    ParameterError
+        None or several fit.
+    """
+    able = {
+        name: form
+        for name, form in formats.formats().items()
+        if form.write is not None and (not form.writes or kind in form.writes)
+    }
+    listed = ", ".join(able) or "none"
+    if to is not None:
+        if to not in able:
+            raise ParameterError(f"there is no format {to!r} that writes a {kind}; there are {listed}")
+        return able[to]
+    fits = [form for form in able.values() if target.suffix.lower() in form.suffixes]
+    said = [form for form in fits if form.writes] or fits
+    if len(said) == 1:
+        return said[0]
+    names = ", ".join(form.name for form in said)
+    why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
+    raise ParameterError(f"{target}: {why}; name one with --to: {listed}")
+
+
+def _convert_scan(
+    scan: Scan, target: Path, form: Format, tell: Callable[[int, int], None] | None
+) -> Converted:
+    kept = side_car.look(scan.path) if scan.path.is_file() else None
+    given = [name for name in VALUES if (value := getattr(scan, name)) and value.origin == "user"]
+    warnings = []
+    if kept is not None and kept.format == form.name and kept.whole:
+        if not kept.changed and not given:
+            side_car.restore(scan.path, target, resume=True, tell=tell)
+            changes = [Change("restored", *row) for row in _restored(target)]
+            return Converted(scan.path, target, form.name, tuple(changes), ())
+        why = f"{', '.join(given)} were given" if given else "it was changed since"
+        warnings.append(f"the {form.title} this file was made from is not put back, because {why}")
+    _write(form, target, scan, tell)
+    again = formats.open(target, as_format=form.name)
+    if not isinstance(again, Scan):
+        raise FormatError(f"{target}: was written as a scan and reads back as an image; report this file")
+    beside = target.with_name(f"{target.name}.side-car.h5")
+    changes = list(_scan_changes(scan, again, str(beside.name) if not form.carries else f"/{SIDE_CAR}"))
+    if not form.carries and any(change.fate == "side-car" for change in changes):
+        side_car.leave_beside(scan, beside)
+    wrong = [
+        one for one in compare(scan, again, pixels=False).findings if one.what in VALUES and not one.same
+    ]
+    warnings += [f"{one.what} reads back differently: {one.one} → {one.other} {one.detail}" for one in wrong]
+    return Converted(scan.path, target, form.name, tuple(changes), tuple(warnings))
+
+
+def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None) -> None:
+    assert form.write is not None
+    write = form.write
+    if form.resumes and form.carries:
+        write(target, opened, resume=True, tell=tell, side_car=True)
+    elif form.resumes:
+        write(target, opened, resume=True, tell=tell)
+    else:
+        write(target, opened)
+
+
+def _convert_image(
+    image: Image, target: Path, form: Format, tell: Callable[[int, int], None] | None
+) -> Converted:
+    _write(form, target, image, tell)
+    again = formats.open(target, as_format=form.name)
+    if not isinstance(again, Image):
+        raise FormatError(f"{target}: was written as an image and reads back as a scan; report this file")
+    place, beside = str(image.path or ""), target.with_name(f"{target.name}.side-car.json")
+    changes, left = [], {}
+    for finding in compare(image, again, pixels=False).findings:
+        if finding.same:
+            changes.append(Change("kept", finding.what, place, str(target), finding.detail))
+        elif finding.one is None:
+            changes.append(Change("derived", finding.what, "", str(target), str(finding.other)[:80]))
+        else:
+            left[finding.what] = finding.one
+            changes.append(
+                Change("side-car", finding.what, place, beside.name, str(finding.other or "")[:80])
+            )
+    if left:
+        write_json(beside, left)
+    return Converted(image.path or Path(), target, form.name, tuple(changes), ())
+
+
+def _restored(target: Path) -> Iterator[tuple[str, str, str]]:
+    with reading(target) as source:
+        names: list[str] = []
+        source.file.visit(names.append)
+        for name in names:
+            yield f"/{name}", f"/{SIDE_CAR}/source/{name}", f"/{name}"
+
+
+def _scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
+    """Follow every value by its meaning, then name all that has none."""
+    used: set[str] = set()
+    written = _Units(scan.path, again.path)
+    for what, one, other in _stacks(scan, again):
+        place, there = _place(one), _place(other)
+        used.add(place)
+        a, b = np.dtype(one.dtype), np.dtype(other.dtype)
+        detail = "" if a == b else f"{a.name} stored as {b.name}, every number exact"
+        yield Change("kept" if place == there else "renamed", what, place, there, detail)
+    for name, value in _values(scan):
+        held = dict(_values(again)).get(name)
+        yield _value_change(name, value, held, written, used, beside)
+    known = dict(_values(scan))
+    for name, value in _values(again):
+        if name not in known:
+            yield Change("defaulted", name, "", written.of(value)[0], str(as_json(value.value))[:80])
+    yield from _rest(scan, used, beside)
+
+
+def _stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
+    yield "projections", scan.projections, again.projections
+    for what, one, other in (("flats", scan.flats, again.flats), ("darks", scan.darks, again.darks)):
+        if one is not None and other is not None:
+            yield what, one.frames, other.frames
+
+
+def _place(frames: Frames) -> str:
+    part = getattr(frames, "parts", (frames,))[0]
+    return part.name if isinstance(part, Hdf5Frames) else str(getattr(part, "path", ""))
+
+
+def _values(scan: Scan) -> Iterator[tuple[str, Value[Any]]]:
+    for name in VALUES:
+        value = getattr(scan, name)
+        if value is not None:
+            yield name, value
+    for name, value in scan.metadata.items():
+        if not name.startswith("/"):
+            yield name, value
+
+
+class _Units:
+    """The units two files write beside their values."""
+
+    def __init__(self, *paths: Path) -> None:
+        self._paths = {path.name: path for path in paths if is_hdf5(path)}
+
+    def of(self, value: Value[Any]) -> tuple[str, str | None]:
+        """Return (place in the file, unit written there or None)."""
+        name, _, place = value.source.partition(":")
+        if name not in self._paths or not place.startswith("/"):
+            return value.source, None
+        with reading(self._paths[name]) as source:
+            node = source.find(place)
+            return place, None if node is None else attribute(node, "units")
+
+
+def _value_change(
+    name: str, value: Value[Any], held: Value[Any] | None, written: _Units, used: set[str], beside: str
+) -> Change:
+    place, unit = written.of(value)
+    used.update(part for part in place.replace(",", " ").split() if part.startswith("/"))
+    if held is None or held.source == value.source:
+        # The reader of the target knows it only because the side-car says it.
+        return Change("side-car", name, place, beside, str(as_json(value.value))[:80])
+    there, new_unit = written.of(held)
+    if value.origin == "user":
+        return Change("given", name, "", there, value.source)
+    if value.origin == "default":
+        return Change("defaulted", name, "", there, value.source)
+    if value.origin == "derived":
+        return Change("derived", name, place, there, value.source)
+    if unit and new_unit and not _are_alike(unit, new_unit):
+        return Change("unit-converted", name, place, there, f"{unit} → {new_unit}")
+    return Change("kept" if place == there else "renamed", name, place, there)
+
+
+def _are_alike(unit: str, other: str) -> bool:
+    try:
+        return math.isclose(units.factor(unit, other), 1.0, rel_tol=1e-15)
+    except UnitError:
+        return unit == other
+
+
+def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
+    if not is_hdf5(scan.path):
+        return
+    with reading(scan.path) as source:
+        found: list[tuple[str, str]] = []
+
+        def visit(name: str, link: Any) -> None:
+            if name == SIDE_CAR or name.startswith(f"{SIDE_CAR}/") or f"/{name}" in used:
+                return
+            if isinstance(link, h5py.ExternalLink):
+                found.append((f"/{name}", f"a link to {link.filename}"))
+            elif isinstance(link, h5py.HardLink) and isinstance(node := source.file[name], h5py.Dataset):
+                found.append((f"/{name}", f"{node.shape} {node.dtype}"))
+
+        source.file.visititems_links(visit)
+        if SIDE_CAR in source.file:
+            yield Change(
+                "left out", f"/{SIDE_CAR}", f"/{SIDE_CAR}", "", "the side-car of an earlier conversion"
+            )
+    for place, detail in found:
+        yield Change("side-car", place, place, beside, detail)
+
+
+def as_data(converted: Converted) -> dict[str, Any]:
+    """Turn what became of a conversion into plain data.
+
+    Parameters
+    ----------
+    converted : Converted
+        What `convert` returned.
+
+    Returns
+    -------
+    dict
+        JSON-ready: `source`, `target`, `format`, `changes` [{`fate`, `what`, `source`, `target`, `detail`}],
+        `counts` {fate: number}, `warnings`.
+    """
+    counts: dict[str, int] = {}
+    for one in converted.changes:
+        counts[one.fate] = counts.get(one.fate, 0) + 1
+    return {
+        "source": str(converted.source),
+        "target": str(converted.target),
+        "format": converted.format,
+        "counts": counts,
+        "changes": [vars(replace(one)) for one in converted.changes],
+        "warnings": list(converted.warnings),
+    }

@@ -1,0 +1,459 @@
+"""Converting loses nothing: there and back gives the same bytes, whatever stops it on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import tomarium as tm
+from tomarium.cli import execute
+from tomarium.errors import InputError, ParameterError, StorageFull
+from tomarium.formats import formats, hdf5_draft
+from tomarium.formats.memory import ArrayFrames
+from tomarium.model import Axis, Scan, Value, Volume
+from tomarium.pipeline.compare import compare
+from tomarium.pipeline.convert import as_data, convert
+
+ALL = slice(None)
+RNG = np.random.default_rng(3)
+# Sizes differ so that no axis can be taken for another.
+FRAMES = RNG.integers(0, 60000, (12, 4, 5), np.uint16)
+
+
+def open_scan(path: Path, **given: Any) -> Scan:
+    scan = tm.open(path, **given)
+    assert isinstance(scan, Scan)
+    return scan
+
+
+def data_exchange(path: Path) -> Path:
+    """A file that does all a Data Exchange file may: chunks, scales, links, odd types, groups of its own."""
+    with h5py.File(path, "w") as file:
+        file["implements"] = "measurement:exchange"
+        file.attrs["made by"] = np.bytes_(b"a beamline")
+        data = file.create_dataset(
+            "exchange/data", data=FRAMES[:8], dtype=">u2", chunks=(2, 4, 5), compression="gzip", shuffle=True,
+            maxshape=(None, 4, 5),
+        )  # fmt: skip
+        data.attrs.update({"axes": "theta:y:x", "units": "counts", "valid": np.array([0, 60000], np.int32)})
+        # Angles no formula gives back, in a unit of their own.
+        file["exchange/theta"] = np.deg2rad(np.sort(RNG.uniform(0, 324, 8)))
+        file["exchange/theta"].attrs["units"] = "rad"
+        for axis, name in enumerate(("theta", "y", "x")):
+            if name not in file["exchange"]:
+                file[f"exchange/{name}"] = np.arange(data.shape[axis])
+            file[f"exchange/{name}"].make_scale(name)
+            data.dims[axis].attach_scale(file[f"exchange/{name}"])
+        file["exchange/data_white"] = RNG.uniform(0, 1, (2, 4, 5)).astype(np.float32)
+        file["exchange/data_dark"] = FRAMES[8].astype(np.uint16)  # averaged: one frame without an axis
+        file["exchange_2/data"] = RNG.uniform(0, 1, (3, 3, 3))
+        file["measurement/instrument/detector/x_pixel_size"] = np.float32(1.3)
+        file["measurement/instrument/detector/x_pixel_size"].attrs["units"] = "um"
+        file["measurement/instrument/oddity"] = np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")])
+        file["measurement/sample/name"] = np.array(b"b\xf6ne", "S8")
+        file["measurement/sample/again"] = file["measurement/sample/name"]
+        file["measurement/sample/alias"] = h5py.SoftLink("/exchange/data")
+        file["measurement/sample/raw"] = h5py.ExternalLink("absent.h5", "/x")
+        file["measurement/sample/nothing"] = h5py.Empty("f4")
+        file["measurement/sample/points_to"] = file["exchange/data"].ref
+        file.create_dataset("measurement/notes", data=["eins", "zwei"], dtype=h5py.string_dtype())
+        file["measurement/notes"].attrs["refers"] = file["exchange"].ref
+        file["measurement/notes"].attrs["empty"] = h5py.Empty("S1")
+    return path
+
+
+def sinograms(path: Path) -> Path:
+    with h5py.File(path, "w") as file:
+        file["exchange/data"] = FRAMES[:6].transpose(1, 0, 2)
+        file["exchange/data"].attrs["axes"] = "y:theta:x"
+        file["exchange/theta"] = np.linspace(0, 150, 6)
+    return path
+
+
+def nxtomo(path: Path) -> Path:
+    """A file as the ESRF writes it: flats amid, alignment and invalid frames, flips, links, two entries."""
+    with h5py.File(path, "w") as file:
+        file.attrs["default"] = "entry0000"
+        for number in range(2):
+            entry = file.create_group(f"entry000{number}")
+            entry.attrs.update({"NX_class": "NXentry", "version": 2.1, "default": "data"})
+            entry["definition"] = "NXtomo"
+            detector = entry.create_group("instrument/detector")
+            detector.attrs["NX_class"] = "NXdetector"
+            detector.create_dataset("data", data=FRAMES + number, chunks=(3, 4, 5), compression="lzf")
+            detector["image_key"] = np.array([2, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3])
+            detector["image_key_control"] = np.array([2, 1, 0, 0, 0, 1, 0, 0, 0, -1, 1, 3])
+            detector["transformations/rz"] = 180.0
+            detector["transformations/rz"].attrs.update(
+                {"transformation_type": "rotation", "vector": [0, 1.0, 0]}
+            )
+            detector["x_rotation_axis_pixel_position"] = 2.25
+            entry["sample/rotation_angle"] = np.sort(RNG.uniform(-3, 190, 12))
+            entry["sample/rotation_angle"].attrs["units"] = "degree"
+            entry["sample/name"] = "bone"
+            entry["data/data"] = detector["data"]
+            entry["data"].attrs.update({"NX_class": "NXdata", "signal": "data"})
+            entry["data"].attrs["SILX_style/axis_scale_types"] = np.array(["linear", "log"], dtype=object)
+    return path
+
+
+def tree(path: Path) -> dict[str, Any]:
+    """All a file says, as plain comparable things: types, layouts, bytes, attributes, links, names shared."""
+    found: dict[str, Any] = {}
+    with h5py.File(path, "r") as file:
+
+        def told(node: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+            attributes = {}
+            for name in node.attrs:
+                held = node.attrs.get_id(name)
+                if name in ("DIMENSION_LIST", "REFERENCE_LIST"):
+                    continue
+                value = node.attrs[name]
+                if isinstance(value, h5py.Reference):
+                    value = file[value].name
+                kind = held.get_type()
+                size = None if isinstance(value, h5py.Empty) else np.asarray(value).tolist()
+                attributes[name] = (str(held.dtype), held.shape, kind.get_class(), kind.get_size(), size)
+            return attributes
+
+        def visit(group: h5py.Group, home: str) -> None:
+            for name in group:
+                path, link = f"{home}/{name}", group.get(name, getlink=True)
+                if not isinstance(link, h5py.HardLink):
+                    found[path] = (type(link).__name__, link.path, getattr(link, "filename", ""))
+                    continue
+                node = group[name]
+                if isinstance(node, h5py.Group):
+                    found[path] = ("group", told(node))
+                    visit(node, path)
+                    continue
+                value: Any = node[()]
+                if isinstance(value, h5py.Reference):
+                    value = file[value].name
+                elif isinstance(value, h5py.Empty):
+                    value = "empty"
+                else:
+                    value = np.asarray(value)
+                    value = value.tolist() if value.dtype.hasobject else value.tobytes()
+                plist = node.id.get_create_plist()
+                filters = [plist.get_filter(i)[:3] for i in range(plist.get_nfilters())]
+                scales = [[str(one.name) for one in axis.values()] for axis in node.dims] if node.ndim else []
+                found[path] = (str(node.dtype), node.shape, node.maxshape, node.chunks, filters, value, told(node),
+                               scales, h5py.h5o.get_info(node.id).rc)  # fmt: skip
+
+        found["/"] = told(file)
+        visit(file, "")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "between"),
+    [(data_exchange, "a.h5", "b.nx"), (nxtomo, "a.nx", "b.h5"), (sinograms, "a.h5", "b.nx")],
+)
+def test_there_and_back_is_the_same_file(
+    tmp_path: Path, make: Callable[[Path], Path], name: str, between: str
+) -> None:
+    first = make(tmp_path / name)
+    scan = open_scan(first)
+    convert(scan, tmp_path / between)
+    middle = open_scan(tmp_path / between)
+    np.testing.assert_allclose(middle.angles_deg.value, scan.angles_deg.value, rtol=0, atol=0)
+    found = compare(scan, middle)
+    pixels = {one.what: one.same for one in found.findings}
+    assert pixels["projections"]
+    assert pixels.get("flats", True)
+    assert pixels["angles_deg"]
+    back = convert(middle, tmp_path / f"again{first.suffix}")
+    assert {one.fate for one in back.changes} == {"restored"}
+    assert tree(first) == tree(tmp_path / f"again{first.suffix}")
+    # The frames lie once in the file between: it is not larger than the sum of frames and what is small.
+    assert (tmp_path / between).stat().st_size < 64 * FRAMES.nbytes + 200_000
+
+
+def test_frames_are_stored_once(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/data"] = RNG.integers(0, 60000, (50, 100, 100), np.uint16)
+        file["exchange/theta"] = np.arange(50.0)
+    convert(open_scan(tmp_path / "a.h5"), tmp_path / "b.nx")
+    assert (tmp_path / "b.nx").stat().st_size < 1.05 * (tmp_path / "a.h5").stat().st_size
+    with h5py.File(tmp_path / "b.nx") as b, h5py.File(tmp_path / "a.h5") as a:
+        np.testing.assert_array_equal(b["tomarium/source/exchange/data"], a["exchange/data"])
+
+
+def test_types_that_would_round_are_kept_whole(tmp_path: Path) -> None:
+    """Integers of 64 bits beside floats become floats that cannot hold them: then they are stored as they were."""
+    big = np.full((3, 4, 5), 2**62 + 1, np.int64)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/data"] = big
+        file["exchange/theta"] = np.arange(3.0)
+        file["exchange/data_white"] = np.ones((1, 4, 5), np.float32)
+    convert(open_scan(tmp_path / "a.h5"), tmp_path / "b.nx")
+    convert(open_scan(tmp_path / "b.nx"), tmp_path / "c.h5")
+    assert tree(tmp_path / "a.h5") == tree(tmp_path / "c.h5")
+
+
+def test_frames_of_other_files_come_along(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file["data"] = FRAMES[:6]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/theta"] = np.arange(6.0)
+        file["exchange/data"] = h5py.ExternalLink("raw.h5", "/data")
+        layout = h5py.VirtualLayout((2, 4, 5), np.uint16)
+        layout[:] = h5py.VirtualSource("raw.h5", "data", (6, 4, 5), np.uint16)[1:3]
+        file.create_virtual_dataset("exchange/data_white", layout)
+    convert(open_scan(tmp_path / "a.h5"), tmp_path / "b.nx")
+    convert(open_scan(tmp_path / "b.nx"), tmp_path / "elsewhere" / "c.h5")
+    with h5py.File(tmp_path / "elsewhere" / "c.h5") as file:
+        np.testing.assert_array_equal(file["exchange/data"], FRAMES[:6])
+        np.testing.assert_array_equal(file["exchange/data_white"], FRAMES[1:3])
+        assert not file["exchange/data"].is_virtual
+
+
+def test_a_file_that_was_changed_is_not_put_back(tmp_path: Path) -> None:
+    convert(open_scan(data_exchange(tmp_path / "a.h5")), tmp_path / "b.nx")
+    with h5py.File(tmp_path / "b.nx", "a") as file:
+        file["entry/sample/name"][()] = "mended"
+    done = convert(open_scan(tmp_path / "b.nx"), tmp_path / "c.h5")
+    assert "it was changed since" in done.warnings[0]
+    assert open_scan(tmp_path / "c.h5").metadata["sample_name"].value == "mended"
+
+
+def test_what_the_user_gives_is_not_put_back_over(tmp_path: Path) -> None:
+    convert(open_scan(data_exchange(tmp_path / "a.h5")), tmp_path / "b.nx")
+    done = convert(open_scan(tmp_path / "b.nx", pixel_m=2e-6), tmp_path / "c.h5")
+    assert "pixel_m were given" in done.warnings[0]
+    assert [one.fate for one in done.changes if one.what == "pixel_m"] == ["given"]
+    pixel = open_scan(tmp_path / "c.h5").pixel_m
+    assert pixel is not None
+    assert pixel.value == 2e-6
+
+
+def test_the_report_names_what_became_of_each_part(tmp_path: Path) -> None:
+    done = convert(open_scan(data_exchange(tmp_path / "a.h5")), tmp_path / "b.nx")
+    fates = {one.what: one for one in done.changes}
+    assert fates["projections"].fate == "renamed"
+    assert fates["angles_deg"].fate == "unit-converted"
+    assert fates["angles_deg"].detail == "rad → degree"
+    assert fates["pixel_m"].detail == "um → m"
+    assert fates["/exchange_2/data"].fate == "side-car"
+    assert fates["/measurement/sample/raw"].detail == "a link to absent.h5"
+    json.dumps(as_data(done), allow_nan=False)
+    with h5py.File(tmp_path / "a.h5") as file:
+        names: list[str] = []
+        file.visit(names.append)
+        datasets = {f"/{name}" for name in names if isinstance(file.get(name), h5py.Dataset)}
+    accounted = {one.source for one in done.changes}
+    # Scales, texts and numbers: each dataset is named, by its meaning or by its place.
+    assert datasets - accounted == set()
+
+
+def test_assumed_angles_are_told(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/data"] = FRAMES[:6]
+    done = convert(open_scan(tmp_path / "a.h5"), tmp_path / "b.nx")
+    assert [one.fate for one in done.changes if one.what == "angles_deg"] == ["defaulted"]
+
+
+def test_a_scan_from_memory_has_a_side_car_of_meaning(tmp_path: Path) -> None:
+    scan = Scan(Path("m"), "m", "memory", "", "", ArrayFrames(FRAMES), Value(np.arange(12.0), "read", "here"),
+                metadata={"odd": Value({"x": [1, float("nan")]}, "read", "here")})  # fmt: skip
+    formats()["nxtomo"].write(tmp_path / "b.nx", scan, side_car=True)  # type: ignore[misc]
+    found = open_scan(tmp_path / "b.nx").metadata["odd"].value
+    assert found["x"][0] == 1
+    assert np.isnan(found["x"][1])
+
+
+def volume() -> Volume:
+    data = np.random.default_rng(8).normal(size=(10, 12, 14)).astype(np.float32)
+    axes = tuple(Axis(name, 0.65e-6, 3e-6, "m") for name in "zyx")
+    return Volume(data, axes, "1/cm", "tooth", None, {"note": "kept", "nested": {"a": [1, 2]}})
+
+
+@pytest.mark.parametrize(("one", "other"), [("v.ome.zarr", "v.nxs"), ("v.nxs", "v.ome.zarr")])
+def test_volumes_convert_with_their_metadata(tmp_path: Path, one: str, other: str) -> None:
+    form = formats()["nxtomoproc" if one.endswith("nxs") else "ome-zarr"]
+    assert form.write is not None
+    form.write(tmp_path / one, volume())
+    first = tm.open(tmp_path / one)
+    done = convert(first, tmp_path / other)
+    again = tm.open(tmp_path / other)
+    assert isinstance(again, Volume)
+    np.testing.assert_array_equal(again[:], volume()[:])
+    assert (again.unit, again.voxel_m, again.axes[0].offset) == ("1/cm", (0.65e-6,) * 3, pytest.approx(3e-6))
+    assert again.metadata["note"] == "kept"
+    assert again.metadata["nested"] == {"a": [1, 2]}
+    assert not [change for change in done.changes if change.fate == "left out"]
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    scan = open_scan(sinograms(tmp_path / "a.h5"))
+    with pytest.raises(
+        ParameterError, match="no format that writes a scan has its ending; name one with --to"
+    ):
+        convert(scan, tmp_path / "b.zarr")
+    with pytest.raises(ParameterError, match="no format 'ome-zarr' that writes a scan"):
+        convert(scan, tmp_path / "b.zarr", to="ome-zarr")
+    with pytest.raises(InputError, match="is the source itself"):
+        convert(scan, tmp_path / "a.h5")
+    (tmp_path / "b.nx").write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        convert(scan, tmp_path / "b.nx")
+    assert (tmp_path / "b.nx").read_text() == "mine"
+    convert(scan, tmp_path / "b.nx", overwrite=True)
+    open_scan(tmp_path / "b.nx")
+
+
+def big(path: Path) -> Path:
+    """40 MB: two blocks of 20 frames, if a block is 20 MB."""
+    with h5py.File(path, "w") as file:
+        file["exchange/data"] = np.random.default_rng(1).integers(0, 60000, (40, 700, 700), np.uint16)
+        file["exchange/theta"] = np.arange(40) * 4.0
+    return path
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+import tomarium as tm
+from tomarium.formats import hdf5_draft, hdf5_writer
+from tomarium.pipeline.convert import convert
+hdf5_writer._BLOCK_BYTES = 1 << 20
+def tell(done, total):
+    print(done, flush=True)
+    time.sleep(0.05)
+convert(tm.open(sys.argv[1]), Path(sys.argv[2]), tell=tell)
+"""
+
+
+def test_a_killed_conversion_goes_on(tmp_path: Path) -> None:
+    source, target = big(tmp_path / "a.h5"), tmp_path / "b.nx"
+    command = [sys.executable, "-c", SLOW, str(source), str(target)]
+    counts = []
+    for _ in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout is not None
+            for _ in range(4):
+                running.stdout.readline()
+            os.kill(running.pid, signal.SIGKILL)
+        assert not target.exists()
+        counts.append(len((tmp_path / ".b.nx.partial.done").read_text().splitlines()))
+    assert 4 <= counts[0] < counts[1]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    assert compare(open_scan(source), open_scan(target)).findings[-1].detail == "every pixel equal"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.nx"]
+
+
+def test_going_on_writes_only_what_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = big(tmp_path / "a.h5"), tmp_path / "b.nx"
+    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 22)
+    put, written = hdf5_draft._put_block, []
+
+    def full_after_five(file: int, one: hdf5_draft.Fill, start: int, stop: int) -> None:
+        if len(written) == 5:
+            raise OSError(28, "No space left on device")
+        put(file, one, start, stop)
+        written.append(start)
+
+    monkeypatch.setattr(hdf5_draft, "_put_block", full_after_five)
+    with pytest.raises(StorageFull, match="what is written is kept; free some space and repeat the command"):
+        convert(open_scan(source), target)
+    assert not target.exists()
+    first = list(written)
+    monkeypatch.setattr(hdf5_draft, "_put_block", lambda *a: (written.append(a[2]), put(*a))[1])
+    convert(open_scan(source), target)
+    assert len(first) == 5
+    assert not set(first) & set(written[5:])
+    assert compare(open_scan(source), open_scan(target)).findings[-1].same
+
+
+def test_a_source_that_changed_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = big(tmp_path / "a.h5"), tmp_path / "b.nx"
+    put = hdf5_draft._put_block
+    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 22)
+
+    def stop_after_first(file: int, one: hdf5_draft.Fill, start: int, stop: int) -> None:
+        if start:
+            raise KeyboardInterrupt
+        put(file, one, start, stop)
+
+    monkeypatch.setattr(hdf5_draft, "_put_block", stop_after_first)
+    with pytest.raises(KeyboardInterrupt):
+        convert(open_scan(source), target)
+    time.sleep(0.01)
+    with h5py.File(source, "a") as file:
+        file["exchange/data"][0] = 7
+    monkeypatch.setattr(hdf5_draft, "_put_block", put)
+    convert(open_scan(source), target)
+    assert compare(open_scan(source), open_scan(target)).findings[-1].same
+
+
+def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
+    with (
+        hdf5_draft.drafting(tmp_path / "x.h5", resume=True),
+        pytest.raises(InputError, match="another process is writing this file"),
+        hdf5_draft.drafting(tmp_path / "x.h5", resume=True),
+    ):
+        pass
+
+
+def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames are asked for in blocks, never all at once."""
+    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 22)
+    most = []
+    put = hdf5_draft._put_block
+    monkeypatch.setattr(
+        hdf5_draft, "_put_block", lambda *a: (most.append((a[3] - a[2]) * a[1].frame_bytes), put(*a))[1]
+    )
+    convert(open_scan(big(tmp_path / "a.h5")), tmp_path / "b.nx")
+    assert max(most) <= 1 << 22
+
+
+def test_compare_sees_one_pixel_and_one_angle(tmp_path: Path) -> None:
+    a = Scan(Path("a"), "a", "memory", "", "", ArrayFrames(FRAMES), Value(np.arange(12.0), "read", ""))
+    pixels = FRAMES.copy()
+    pixels[7, 2, 3] += 5
+    b = Scan(Path("b"), "b", "memory", "", "", ArrayFrames(pixels), Value(np.arange(12.0) + 1e-6, "read", ""),
+             pixel_m=Value(1e-6, "read", ""))  # fmt: skip
+    found = {one.what: one for one in compare(a, b).findings}
+    assert not compare(a, b).same
+    assert "1 pixels differ, by up to 5, first in number 7" in found["projections"].detail
+    assert not found["angles_deg"].same
+    assert found["pixel_m"].detail == "only the second says it"
+    assert compare(a, a).same
+    floats = np.where(FRAMES > 30000, np.nan, FRAMES.astype(np.float32))
+    c = Scan(Path("c"), "c", "memory", "", "", ArrayFrames(floats), Value(np.arange(12.0), "read", ""))
+    assert compare(c, c).same
+    with pytest.raises(InputError, match="compare two scans or two images"):
+        compare(a, volume())
+
+
+def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = str(data_exchange(tmp_path / "a.h5"))
+    b, c = str(tmp_path / "b.nx"), str(tmp_path / "c.h5")
+    assert execute(["convert", a, b, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["format"] == "nxtomo"
+    assert told["counts"]["side-car"] > 5
+    assert execute(["convert", b, c]) == 0
+    assert "put back as it was" in capsys.readouterr().out
+    assert execute(["diff", a, c]) == 0
+    assert capsys.readouterr().out.endswith("the same\n")
+    with h5py.File(c, "a") as file:
+        file["exchange/data"][3, 1, 1] += 1
+    assert execute(["diff", a, c, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["verdict"] == "differs"
+    assert execute(["diff", a, c, "--headers"]) == 0
+    assert execute(["diff", a, str(tmp_path / "absent")]) == 2
+    assert execute(["convert", a, b]) == 2
+    capsys.readouterr()
