@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.isolated import rehearse
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.settle import checked, with_user_values
 from tomarium.model import Image, Scan
@@ -68,6 +69,7 @@ def open(
     energy_kev: float | None = None,
     distance_m: float | None = None,
     axis_column: float | None = None,
+    isolated: bool = False,
 ) -> Scan | Image:
     """Open a scan or a volume; only its header is read now, its frames when they are asked for.
 
@@ -89,6 +91,9 @@ def open(
         Distance from sample to detector, m.
     axis_column : float or None
         Column of the rotation axis, 0-based, pixel centres at integers.
+    isolated : bool
+        Whether to open it first in a process of its own, which costs about a second: damaged bytes can crash
+        the library that reads them, or keep it for ever. For files of strangers.
 
     Returns
     -------
@@ -103,6 +108,8 @@ def open(
         There is no format or entry of that name, or a value given cannot be.
     """
     place = Path(path)
+    if isolated:
+        rehearse(place, as_format)
     form, match = _choose(place, recognise(place), as_format)
     if entry is not None:
         found = next((one for one in match.entries if one.strip("/") == entry.strip("/")), None)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Source, guarded
+from tomarium.formats.hdf5_walk import open_checked
 
 # Filters HDF5 brings itself (deflate, shuffle, fletcher32, szip, nbit, scale-offset), and h5py's lzf.
 _BUILT_IN: Final = frozenset({1, 2, 3, 4, 5, 6, 32000})
@@ -130,7 +131,7 @@ class Hdf5Frames:
             result = np.empty((len(wanted), max(0, last - first), self.size[2]), self.dtype)
             if self.layout.plugin:
                 _load_plugins()
-            with h5py.File(self.file, "r", locking=False) as file:
+            with open_checked(self.file, scan=self.path) as file:
                 dataset = file[self.name]
                 for piece in _pieces(wanted, self.layout.chunks[0] if self.layout.chunks else 1):
                     self._fill(result, dataset, piece, slice(first, last))
