@@ -118,6 +118,14 @@ class Source:
         Files that are pointed to and absent, as they are written.
     repaired, warnings : list of str
         What was mended, and what the user should know, in words.
+    opened : dict of Path to h5py.File
+        The files it points to, as far as they were needed.
+    admitted : dict of (str, str) to bool
+        File and name of each virtual dataset that was met; False while its sources are looked at.
+    growing : bool
+        Whether it is being written, so that datasets may still be empty.
+    trusted : set of (str, str)
+        File and name of virtual sources that are known to be plain data in the scan's folder.
     """
 
     path: Path
@@ -128,6 +136,8 @@ class Source:
     warnings: list[str] = field(default_factory=list)
     opened: dict[Path, h5py.File] = field(default_factory=dict)
     admitted: dict[tuple[str, str], bool] = field(default_factory=dict)
+    growing: bool = False
+    trusted: set[tuple[str, str]] = field(default_factory=set)
 
     def find(self, path: str, start: h5py.Group | None = None) -> Node | None:
         """Follow a path to a group or dataset, through links that stay in the scan's folder.
@@ -183,7 +193,9 @@ class Source:
         if place is None:
             return None
         if place not in self.opened:
-            self.opened[place] = self.stack.enter_context(open_checked(place, scan=self.path))
+            self.opened[place] = self.stack.enter_context(
+                open_checked(place, scan=self.path, growing=self.growing)
+            )
         return self.opened[place]
 
     def locate(self, parent: Path, name: str) -> Path | None:
@@ -233,10 +245,15 @@ class Source:
                 )
             return
         self.admitted[key] = False
+        folder = Path(dataset.file.filename).parent
         for file_name, name in {(item.file_name, item.dset_name) for item in dataset.virtual_sources()}:
+            part = (str(folder / file_name), name)
+            if part in self.trusted:
+                continue
             file = dataset.file if file_name == "." else self._beside(dataset.file, file_name)
-            if file is not None:
-                self._walk(file, _split(name), hops + 1)
+            found = None if file is None else self._walk(file, _split(name), hops + 1)
+            if file_name != "." and isinstance(found, h5py.Dataset) and not found.is_virtual:
+                self.trusted.add(part)
         self.admitted[key] = True
 
     def text(self, path: str, start: h5py.Group | None = None) -> str | None:

@@ -60,7 +60,7 @@ class ZarrArray:
                 f"{self.path}: cannot be read as a Zarr array ({problem}); copy it again"
             ) from problem
 
-        _check_chunks(self.path, array)
+        check_chunks(self.path, array)
         found = None if self.shards is None else count_shards(self.path)
         if found != self.shards:
             raise FormatError(
@@ -97,8 +97,21 @@ class ZarrArray:
             ) from problem
 
 
-def _check_chunks(path: Path, array: Any) -> None:
-    """Refuse an array that claims what no disk holds: Zarr fills what is absent, chunk by chunk."""
+def check_chunks(path: Path, array: Any) -> None:
+    """Refuse an array that claims what no disk holds: Zarr fills what is absent, chunk by chunk.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder, for the message.
+    array : zarr.Array
+        It.
+
+    Raises
+    ------
+    FormatError
+        It has more than 2^40 elements, or chunks of more than 4 GiB.
+    """
     chunk = math.prod(array.chunks) * array.dtype.itemsize
     if math.prod(array.shape) > MOST_ELEMENTS or chunk > _LARGEST_CHUNK:
         raise FormatError(
