@@ -107,6 +107,7 @@ def mirror_once(source: Path, folder: Path, *, patience_s: float = 60.0) -> Gene
         raise FormatError(f"{folder}: would write over its own source {source}; give another folder")
     began, attempts, problem = time.monotonic(), 0, "it never rested"
     number = max(_numbers(folder), default=0) + 1
+    _sweep(folder)
     candidate = folder / f".gen-{number:06d}.{os.getpid()}.part"
     try:
         while attempts == 0 or time.monotonic() - began < patience_s:
@@ -181,6 +182,17 @@ def mirror(
                 complain(str(problem))
         took = time.monotonic() - began
         following = began + max(every_s, _SHARE * took)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what mirrors that were killed have left behind."""
+    for left in folder.glob(".gen-*.part"):
+        try:
+            os.kill(int(left.name.split(".")[-2]), 0)
+        except (ProcessLookupError, ValueError):
+            left.unlink(missing_ok=True)
+        except PermissionError:  # another user's, alive
+            continue
 
 
 def _numbers(folder: Path) -> list[int]:
