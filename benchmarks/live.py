@@ -80,7 +80,7 @@ def read(path: Path, seconds: float, seed: int) -> None:
             told["right" if good else "wrong"] += 1
         except (TomariumError, KeyError) as problem:
             told["refused"] += 1
-            seen = (seen + [str(problem)])[-3:]
+            seen = ([*seen, str(problem)])[-3:]
         longest = max(longest, time.monotonic() - began)
         time.sleep(float(draw.uniform(0.0, 0.05)))
     print(json.dumps(told | {"longest_s": longest, "said": seen}))
@@ -135,7 +135,7 @@ def kill_a_live_writer(home: Path, after_s: float) -> dict[str, Any]:
     if not path.exists():
         return {"published": published, "readable": 0, "wrong": 0}
     data = tm.open_h5(path)["data"]
-    wrong = sum(not np.array_equal(one, frame(number)) for number, one in enumerate(data))
+    wrong = sum(not np.array_equal(one, frame(number)) for number, one in enumerate(data[:]))
     return {"published": published, "readable": data.valid_frames, "wrong": wrong}
 
 

@@ -23,6 +23,8 @@ from tomarium.formats.hdf5 import DAMAGE
 # A clock of 100 Hz stamps the time of change: a write within the same tick would not be seen.
 REST_S: Final = 0.012
 _PAUSE_S: Final = 0.004
+# A writer that is stopped by the system in the midst of a flush goes on within this time, if the machine works.
+_SURE_S: Final = 0.1
 _Result = TypeVar("_Result")
 
 
@@ -79,8 +81,10 @@ def patiently(path: Path, read: Callable[[], _Result], patience_s: float) -> _Re
     """
     end = time.monotonic() + patience_s
     said: int | None = None
+    refused: tuple[str, float] | None = None
     while True:
         problem: Exception | None = None
+        rested = False
         try:
             before = Stamp.of(path)
             wait = REST_S - before.age_s()
@@ -97,7 +101,14 @@ def patiently(path: Path, read: Callable[[], _Result], patience_s: float) -> _Re
             said = print_
         except (*DAMAGE, FormatError, MissingData) as found:
             problem, said = found, None
-        if time.monotonic() >= end:
+        now = time.monotonic()
+        if isinstance(problem, FormatError | MissingData):
+            # Said of a file at rest, and said again: waiting would not change it.
+            if not rested or refused is None or refused[0] != str(problem):
+                refused = (str(problem), now)
+            elif now - refused[1] >= _SURE_S:
+                raise problem
+        if now >= end:
             if isinstance(problem, FormatError | MissingData):
                 raise problem
             raise FormatError(

@@ -44,9 +44,10 @@ class LiveWriter:
     attributes : Mapping of str to Mapping
         Path → attributes, such as `{"exchange/theta": {"units": "degree"}}`.
     frames_per_file : int
-        Entries after which a part is closed and the master replaced.
+        Entries after which a part is closed and the master replaced; the master waits where writing it takes
+        more than a tenth of the time.
     publish_s : float
-        Seconds after which they are all the same.
+        Seconds after which they are, with fewer entries.
     compression : str or None
         "gzip", "lzf" or None; one entry is then one chunk.
 
@@ -85,6 +86,7 @@ class LiveWriter:
         self._frames_per_file, self._publish_s, self._compression = frames_per_file, publish_s, compression
         self._waiting: dict[str, list[NDArray[Any]]] = {name: [] for name in self._entries}
         self._lengths: list[int] = []
+        self._named = 0
         self._published = time.monotonic()
         self._cost_s = 0.0
         self._open = True
@@ -98,7 +100,7 @@ class LiveWriter:
     @property
     def published(self) -> int:
         """Entries a reader can see."""
-        return sum(self._lengths)
+        return self._named
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Give one entry of every growing dataset.
@@ -131,8 +133,11 @@ class LiveWriter:
         for name, array in arrays.items():
             self._waiting[name].append(array)
         waiting = len(next(iter(self._waiting.values())))
-        due = max(self._publish_s, _SHARE * self._cost_s)
-        if waiting >= self._frames_per_file or time.monotonic() - self._published >= due:
+        age_s = time.monotonic() - self._published
+        if waiting >= self._frames_per_file:
+            self._close_part()
+        due = sum(self._lengths) > self._named or age_s >= self._publish_s
+        if due and age_s >= _SHARE * self._cost_s:
             self.publish()
 
     def publish(self) -> None:
@@ -143,17 +148,21 @@ class LiveWriter:
         StorageFull
             The disk is full; what was published before stays readable.
         """
-        count = len(next(iter(self._waiting.values())))
-        if not count:
+        self._close_part()
+        if self._named == sum(self._lengths):
             return
-        self._guard(lambda: self._write_part(count))
-        self._lengths.append(count)
-        for values in self._waiting.values():
-            values.clear()
         began = time.monotonic()
         self._replace_master("running")
         self._published = time.monotonic()
         self._cost_s = self._published - began
+
+    def _close_part(self) -> None:
+        count = len(next(iter(self._waiting.values())))
+        if count:
+            self._guard(self._write_part)
+            self._lengths.append(count)
+            for values in self._waiting.values():
+                values.clear()
 
     def close(self) -> None:
         """Publish what is left, and say in the file that it is finished."""
@@ -180,7 +189,7 @@ class LiveWriter:
     def _part(self, number: int) -> Path:
         return self._parts / f"part-{number:06d}.h5"
 
-    def _write_part(self, count: int) -> None:
+    def _write_part(self) -> None:
         target = self._part(len(self._lengths) + 1)
         draft = target.with_name(f".{target.name}.part")
         try:
@@ -196,6 +205,7 @@ class LiveWriter:
 
     def _replace_master(self, status: str) -> None:
         self._guard(lambda: self._write_master(status))
+        self._named = sum(self._lengths)
 
     def _write_master(self, status: str) -> None:
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
