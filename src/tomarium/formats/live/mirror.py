@@ -170,18 +170,23 @@ def mirror(
             continue
         began = time.monotonic()
         try:
-            if not source.exists():
-                raise FormatError(f"{source}: is not there (yet); it is looked for again")
-            if Stamp.of(source) != made:
-                generation = mirror_once(source, folder, patience_s=max(10 * every_s, 10.0))
-                made = generation.source
-                if tell is not None:
-                    tell(generation)
-        except FormatError as problem:
+            generation = _renew(source, folder, made, max(10 * every_s, 10.0))
+            made = made if generation is None else generation.source
+            if generation is not None and tell is not None:
+                tell(generation)
+        except (FormatError, StorageFull) as problem:
             if complain is not None:
                 complain(str(problem))
         took = time.monotonic() - began
         following = began + max(every_s, _SHARE * took)
+
+
+def _renew(source: Path, folder: Path, made: Stamp | None, patience_s: float) -> Generation | None:
+    try:
+        now = Stamp.of(source)
+    except OSError as problem:
+        raise FormatError(f"{source}: is not there (yet); it is looked for again") from problem
+    return None if now == made else mirror_once(source, folder, patience_s=patience_s)
 
 
 def _sweep(folder: Path) -> None:
