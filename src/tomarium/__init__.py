@@ -12,11 +12,13 @@ from typing import Any, Final
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "LiveWriter": "tomarium.formats.live.writer",
     "Scan": "tomarium.model",
     "Volume": "tomarium.model",
     "fbp": "tomarium.kernels.fbp",
     "find_axis": "tomarium.steps.find_axis",
     "open": "tomarium.formats",
+    "open_h5": "tomarium.formats.live.nodes",
     "reconstruct": "tomarium.pipeline.reconstruct",
 }
 

@@ -305,10 +305,10 @@ def test_external_raw_storage_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         file.create_dataset("data", (4, 3, 5), np.uint16, external=[(str(tmp_path / "secret"), 0, 120)])
     with (
-        reading(tmp_path / "scan.h5") as source,
         pytest.raises(FormatError, match=r"raw file .*secret, which is refused"),
+        reading(tmp_path / "scan.h5"),
     ):
-        source.find("/data")
+        pass
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.image_values import scan_of, settled
+from tomarium.formats.isolated import rehearse
 from tomarium.formats.references import with_references
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.settle import checked, with_user_values
@@ -80,6 +81,7 @@ def open(
     energy_kev: float | None = None,
     distance_m: float | None = None,
     axis_column: float | None = None,
+    isolated: bool = False,
 ) -> Scan | Image:
     """Open a scan or a volume; only its header is read now, its frames when they are asked for.
 
@@ -112,6 +114,9 @@ def open(
         Distance from sample to detector, m.
     axis_column : float or None
         Column of the rotation axis, 0-based, pixel centres at integers.
+    isolated : bool
+        Whether to open it first in a process of its own, which costs about a second: damaged bytes can crash
+        the library that reads them, or keep it for ever. For files of strangers.
 
     Returns
     -------
@@ -131,6 +136,8 @@ def open(
     darks = None if darks is None else fspath(darks)
     if angles is not None and angles_deg is not None:
         raise ParameterError(f"{place}: angles (a place) and angles_deg (numbers) were both given; give one")
+    if isolated:
+        rehearse(place, as_format)
     opened: Scan | Image | None = _by_paths(place, as_format, entry, data, flats, darks, angles, image_key)
     if opened is None:
         opened = _by_format(place, as_format, entry)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, TomariumError, UnitError
-from tomarium.formats.hdf5_heaps import check_heaps
+from tomarium.formats.hdf5_walk import beside, open_checked
 from tomarium.formats.hdf5_writer import is_full
 from tomarium.model import Value
 
@@ -123,6 +123,14 @@ class Source:
         Files that are pointed to and absent, as they are written.
     repaired, warnings : list of str
         What was mended, and what the user should know, in words.
+    opened : dict of Path to h5py.File
+        The files it points to, as far as they were needed.
+    admitted : dict of (str, str) to bool
+        File and name of each virtual dataset that was met; False while its sources are looked at.
+    growing : bool
+        Whether it is being written, so that datasets may still be empty.
+    trusted : set of (str, str)
+        File and name of virtual sources that are known to be plain data in the scan's folder.
     """
 
     path: Path
@@ -132,6 +140,9 @@ class Source:
     repaired: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     opened: dict[Path, h5py.File] = field(default_factory=dict)
+    admitted: dict[tuple[str, str], bool] = field(default_factory=dict)
+    growing: bool = False
+    trusted: set[tuple[str, str]] = field(default_factory=set)
 
     def find(self, path: str, start: h5py.Group | None = None) -> Node | None:
         """Follow a path to a group or dataset, through links that stay in the scan's folder.
@@ -187,8 +198,9 @@ class Source:
         if place is None:
             return None
         if place not in self.opened:
-            check_heaps(place)
-            self.opened[place] = self.stack.enter_context(h5py.File(place, "r", locking=False))
+            self.opened[place] = self.stack.enter_context(
+                open_checked(place, scan=self.path, growing=self.growing)
+            )
         return self.opened[place]
 
     def locate(self, parent: Path, name: str) -> Path | None:
@@ -213,17 +225,9 @@ class Source:
             The file exists, but outside the scan's folder: a scan from elsewhere must not be able to make
             its reader open other people's files.
         """
-        beside = parent.resolve().parent
-        homes = {self.path.resolve().parent, self.path.absolute().parent.resolve()}
-        for place in (beside / name, beside / Path(name).name):
-            if not place.is_file():
-                continue
-            if not any(place.resolve().is_relative_to(home) for home in homes):
-                raise FormatError(
-                    f"{self.path}: points to {name}, which lies outside the scan's own folder; "
-                    f"copy or hard-link that file beside the scan, or open the scan that lies beside it"
-                )
-            return place.resolve()
+        place = beside(self.path, parent, name)
+        if place is not None:
+            return place
         if name not in self.missing:
             self.missing.append(name)
         return None
@@ -236,10 +240,26 @@ class Source:
             )
         if not dataset.is_virtual:
             return
+        # Each once: sources of sources may be many, and virtual datasets made of each other never end.
+        key = (dataset.file.filename, str(dataset.name))
+        if key in self.admitted:
+            if not self.admitted[key]:
+                raise FormatError(
+                    f"{self.path}: the virtual dataset {dataset.name} is made of itself; "
+                    f"take the file from its origin"
+                )
+            return
+        self.admitted[key] = False
+        folder = Path(dataset.file.filename).parent
         for file_name, name in {(item.file_name, item.dset_name) for item in dataset.virtual_sources()}:
+            part = (str(folder / file_name), name)
+            if part in self.trusted:
+                continue
             file = dataset.file if file_name == "." else self._beside(dataset.file, file_name)
-            if file is not None:
-                self._walk(file, _split(name), hops + 1)
+            found = None if file is None else self._walk(file, _split(name), hops + 1)
+            if file_name != "." and isinstance(found, h5py.Dataset) and not found.is_virtual:
+                self.trusted.add(part)
+        self.admitted[key] = True
 
     def text(self, path: str, start: h5py.Group | None = None) -> str | None:
         """Read a text, however it is spelt.
@@ -381,9 +401,7 @@ def reading(path: Path) -> Iterator[Source]:
         The file is no HDF5, is damaged, or is still being written.
     """
     with guarded(path), ExitStack() as stack:
-        check_heaps(path)
-        file = stack.enter_context(h5py.File(path, "r", locking=False))
-        yield Source(path, file, stack)
+        yield Source(path, stack.enter_context(open_checked(path)), stack)
 
 
 def numbered(group: h5py.Group, name: str) -> list[str]:

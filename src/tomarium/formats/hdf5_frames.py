@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Source, guarded
+from tomarium.formats.hdf5_walk import open_checked
 
 # Filters HDF5 brings itself (deflate, shuffle, fletcher32, szip, nbit, scale-offset), and h5py's lzf.
 _BUILT_IN: Final = frozenset({1, 2, 3, 4, 5, 6, 32000})
@@ -129,8 +130,8 @@ class Hdf5Frames:
         with guarded(self.file):
             result = np.empty((len(wanted), max(0, last - first), self.size[2]), self.dtype)
             if self.layout.plugin:
-                _load_plugins()
-            with h5py.File(self.file, "r", locking=False) as file:
+                load_plugins()
+            with open_checked(self.file, scan=self.path) as file:
                 dataset = file[self.name]
                 for piece in _pieces(wanted, self.layout.chunks[0] if self.layout.chunks else 1):
                     self._fill(result, dataset, piece, slice(first, last))
@@ -293,7 +294,7 @@ def _layout(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int], 
     filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
     plugin = any(code not in _BUILT_IN for code in filters)
     if plugin:
-        _load_plugins()
+        load_plugins()
     for code in filters:
         if not h5py.h5z.filter_avail(code):
             raise FormatError(
@@ -310,7 +311,25 @@ def _layout(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int], 
     )
 
 
-def _load_plugins() -> None:
+def needs_plugin(dataset: h5py.Dataset) -> bool:
+    """Tell whether a dataset is packed with a filter that neither HDF5 nor h5py brings.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Any dataset.
+
+    Returns
+    -------
+    bool
+        Whether `load_plugins` must be called before it is read.
+    """
+    plist = dataset.id.get_create_plist()
+    return any(plist.get_filter(number)[0] not in _BUILT_IN for number in range(plist.get_nfilters()))
+
+
+def load_plugins() -> None:
+    """Let HDF5 know the filters of the package hdf5plugin."""
     # Imported only here: it registers some twenty filters, which costs a fifth of a second.
     import hdf5plugin  # noqa: F401
 

@@ -7,6 +7,7 @@ volume is written slab by slab is in `ome_zarr_writer`.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ import numpy as np
 from tomarium import units
 from tomarium.errors import FormatError, InputError, TomariumError, UnitError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.limits import MOST_ELEMENTS
 from tomarium.formats.ome_zarr_plan import Progress
 from tomarium.formats.ome_zarr_writer import VolumeWriter, count_shards, create, open_writer
 from tomarium.model import Axis, Image, Volume
@@ -26,6 +28,8 @@ __all__ = ["FORMAT", "VolumeWriter", "create", "detect", "open_writer", "read", 
 
 # Metadata of a group is small; a larger file is none.
 _LONGEST_METADATA: Final = 16 << 20
+# HDF5 allows chunks of 4 GiB, and viewers want some MiB.
+_LARGEST_CHUNK: Final = 4 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +60,7 @@ class ZarrArray:
                 f"{self.path}: cannot be read as a Zarr array ({problem}); copy it again"
             ) from problem
 
+        check_chunks(self.path, array)
         found = None if self.shards is None else count_shards(self.path)
         if found != self.shards:
             raise FormatError(
@@ -90,6 +95,29 @@ class ZarrArray:
                 f"{self.path}: some of its chunks are damaged ({type(problem).__name__}: {problem}); "
                 f"copy it again or reconstruct it again"
             ) from problem
+
+
+def check_chunks(path: Path, array: Any) -> None:
+    """Refuse an array that claims what no disk holds: Zarr fills what is absent, chunk by chunk.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder, for the message.
+    array : zarr.Array
+        It.
+
+    Raises
+    ------
+    FormatError
+        It has more than 2^40 elements, or chunks of more than 4 GiB.
+    """
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    if math.prod(array.shape) > MOST_ELEMENTS or chunk > _LARGEST_CHUNK:
+        raise FormatError(
+            f"{path}: claims {' × '.join(map(str, array.shape))} elements in chunks of {chunk} bytes, which is "
+            f"absurd; it is damaged or made to mislead, so take it from its origin"
+        )
 
 
 def detect(path: Path) -> Match | None:

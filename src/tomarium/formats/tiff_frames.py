@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.limits import check_claim
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -230,6 +231,10 @@ def _place(tif: TiffFile, number: int) -> _Place:
         )
     dtype = dtype.newbyteorder(tif.byteorder)
     size = tif.filehandle.size
+    if offset is None:
+        stored = min(size, sum(page.databytecounts))
+        where = f"{tif.filehandle.path}: page {number}"
+        check_claim(where, (rows, columns), dtype.itemsize, stored, block=(rows, columns), blocks=1)
     if offset is not None and offset + rows * columns * dtype.itemsize > size:
         raise FormatError(
             f"{tif.filehandle.path}: is truncated: page {number} ends at byte "

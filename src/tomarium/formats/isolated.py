@@ -1,0 +1,92 @@
+"""Open a file first in a process of its own, so that one that crashes or stops its reader harms nobody.
+
+The walk through HDF5 finds what a file claims; what damaged bytes make the library do, only trying shows.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from tomarium.errors import FormatError
+
+LONGEST_S: Final = 60.0
+_MOST_BYTES: Final = 8 << 30
+
+
+def rehearse(path: Path, as_format: str | None = None, *, longest_s: float = LONGEST_S) -> None:
+    """Open a file and read a little of it in another process.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder.
+    as_format : str or None
+        Name of the format to read it as; None lets the file decide.
+    longest_s : float
+        Seconds after which it is given up.
+
+    Raises
+    ------
+    FormatError
+        The file cannot be opened, or it crashed its reader, took more than 8 GiB of memory, or never came to
+        an end.
+    """
+    command = [sys.executable, "-c", f"from {__name__} import main; main()", str(path), as_format or ""]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=longest_s, check=False)
+    except subprocess.TimeoutExpired as problem:
+        raise FormatError(
+            f"{path}: reading it had not ended after {longest_s:g} s in a process of its own; "
+            f"it is damaged or made to mislead, so take it from its origin"
+        ) from problem
+    if done.returncode < 0:
+        raise FormatError(
+            f"{path}: it crashed the process that tried to read it ({signal.Signals(-done.returncode).name}); "
+            f"it is damaged or made to mislead, so take it from its origin"
+        )
+    try:
+        refused = json.loads(done.stdout.splitlines()[-1])["refused"]
+    except (IndexError, ValueError, KeyError) as problem:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise FormatError(
+            f"{path}: the process that tried to read it failed ({last[0]}); take it from its origin"
+        ) from problem
+    if refused:
+        raise FormatError(refused)
+
+
+def _try(path: Path, as_format: str | None) -> str | None:
+    from tomarium.errors import TomariumError
+    from tomarium.formats import open as open_scan
+    from tomarium.model import Scan
+
+    try:
+        opened = open_scan(path, as_format=as_format)
+        if isinstance(opened, Scan):
+            for frames in (opened.projections, *(one.frames for one in (opened.flats, opened.darks) if one)):
+                frames.read(slice(0, 1), slice(0, 2))
+        else:
+            _ = opened[tuple(slice(0, 1) for _ in opened.shape)]
+    except TomariumError as problem:
+        return str(problem)
+    return None
+
+
+def _limit() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits; the time limit of the parent remains
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Try the file that is named on the command line, and print what refused it as JSON."""
+    _limit()
+    print(json.dumps({"refused": _try(Path(sys.argv[1]), sys.argv[2] or None)}))

@@ -1,0 +1,305 @@
+"""HDF5 behind `nodes`: opened anew for each question, never locked; patient where it is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import h5py
+import numpy as np
+
+from tomarium.errors import FormatError, MissingData
+from tomarium.formats.hdf5 import Source, guarded, raw_attribute
+from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
+from tomarium.formats.hdf5_walk import open_checked
+from tomarium.formats.live.patience import Stamp, patiently
+from tomarium.formats.live.reader import Look, Shape, Status
+from tomarium.formats.live.superblock import MendedFile, read_superblock
+
+# A writer of a scan does something at least this often.
+QUIET_S: Final = 10.0
+# What writers put down when they are done: BLISS and Flyscan a time, LiveWriter a word.
+_END_MARKS: Final = ("end_time",)
+STATUS_ATTRIBUTE: Final = "writer_status"
+_Result = TypeVar("_Result")
+
+
+@dataclass(eq=False)
+class Hdf5Reader:
+    """An HDF5 file, closed or growing.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    growing : bool
+        Whether a program may be writing it; then each question is asked until its answer can be trusted.
+    patience_s : float
+        How long.
+    """
+
+    path: Path
+    growing: bool = False
+    patience_s: float = 10.0
+    # Virtual sources that were found to be plain data in the scan's folder.
+    _trusted: set[tuple[str, str]] = field(default_factory=set)
+    # The most entries each dataset was seen to hold: a scan never shrinks.
+    _held: dict[str, int] = field(default_factory=dict)
+    # Virtual datasets that were found whole, and when: looking at a thousand sources takes 30 ms.
+    _whole: dict[str, Stamp] = field(default_factory=dict)
+    _walked: bool = False
+
+    @property
+    def generation(self) -> int:
+        """Time of the last change, in ns since 1970."""
+        return Stamp.of(self.path).changed_ns
+
+    @property
+    def status(self) -> Status:
+        """What its writer says of it, else what its age does."""
+        finished = self._ask(_is_finished)
+        if finished:
+            return "finished"
+        if finished is None and not self.growing:
+            return "closed"
+        return "quiet" if Stamp.of(self.path).age_s() > QUIET_S else "growing"
+
+    def look(self, path: str) -> Look | None:
+        """Say what stands at a path."""
+
+        def act(source: Source) -> Look | None:
+            node = source.find(path)
+            if node is None or isinstance(node, h5py.Group):
+                return None if node is None else Look("group", tuple(node))
+            return Look("dataset", shape=_shape(source, node))
+
+        seen = self._ask(act)
+        if seen is not None and seen.shape is not None and self.growing:
+            return Look("dataset", shape=self._remember(path, seen.shape))
+        return seen
+
+    def _remember(self, path: str, told: Shape) -> Shape:
+        held = min(max(told.valid, self._held.get(path, 0)), told.shape[0] if told.shape else 1)
+        self._held[path] = held
+        return Shape(told.shape, told.dtype, told.chunks, held)
+
+    def values(self, path: str, key: Any) -> Any:
+        """Read part of a dataset; entries that are not written are never made up while it grows."""
+
+        def act(source: Source) -> Any:
+            stamp = Stamp.of(self.path)
+            whole = self._whole.get(path) == stamp
+            node = source.file[path] if whole else source.find(path)
+            if not isinstance(node, h5py.Dataset):
+                raise MissingData(f"{self.path}: there is no dataset {path}; look at what its group holds")
+            wrong = _wrong_index(key, node.shape or ())
+            if wrong:
+                return IndexError(f"{self.path}: {path} has shape {node.shape}; {wrong}")
+            if (
+                not whole
+                and node.is_virtual
+                and node.file == source.file
+                and not any(_virtual_gaps(source, node))
+            ):
+                self._whole[path] = stamp
+            elif not whole:
+                _check_written(source, node, key, self.growing)
+            return _read(node, key)
+
+        told = self._ask(act)
+        if isinstance(told, IndexError):  # not raised below, where it would pass for damage
+            raise told
+        return told
+
+    def attributes(self, path: str) -> dict[str, Any]:
+        """Read the attributes of a node; those of a kind that no scan has are left out."""
+
+        def act(source: Source) -> dict[str, Any]:
+            node = source.find(path)
+            if node is None:
+                raise MissingData(f"{self.path}: there is nothing at {path}; look at what its group holds")
+            told = {str(name): raw_attribute(node, name) for name in node.attrs}
+            return {name: _plain(value) for name, value in told.items() if value is not None}
+
+        return self._ask(act)
+
+    def _ask(self, act: Callable[[Source], _Result]) -> _Result:
+        def once() -> _Result:
+            with self._opened() as source:
+                return act(source)
+
+        if self.growing:
+            return patiently(self.path, once, self.patience_s)
+        with guarded(self.path):
+            return once()
+
+    @contextmanager
+    def _opened(self) -> Iterator[Source]:
+        with ExitStack() as stack:
+            if (self.growing and self._walked) or (self.growing and _flagged(self.path)):
+                file = stack.enter_context(_open_growing(self.path, stack))
+            else:
+                file = stack.enter_context(open_checked(self.path, growing=self.growing))
+                self._walked = True
+            yield Source(self.path, file, stack, growing=self.growing, trusted=self._trusted)
+
+
+def _flagged(path: Path) -> bool:
+    try:
+        return read_superblock(path).is_written
+    except FormatError:
+        return False
+
+
+def _open_growing(path: Path, stack: ExitStack) -> h5py.File:
+    """Open a file in whichever of the library's ways its writer has left open."""
+    if not _flagged(path):
+        return h5py.File(path, "r", locking=False)
+    if read_superblock(path).is_swmr:
+        return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+    return h5py.File(stack.enter_context(MendedFile(path)), "r")
+
+
+def _is_finished(source: Source) -> bool | None:
+    """Look for what a writer says of itself; None where it says nothing."""
+    root = source.file["/"]
+    told = raw_attribute(root, STATUS_ATTRIBUTE)
+    if told is not None:
+        return bool(_plain(told) == "finished")
+    # Of many scans in a file the last decides; a link is not followed to find it.
+    below = [name for name in list(root)[-8:] if isinstance(root.get(name, getlink=True), h5py.HardLink)]
+    groups = [root, *(node for name in below if isinstance(node := root[name], h5py.Group))]
+    return True if any(mark in group for group in groups[-1:] for mark in _END_MARKS) else None
+
+
+def _shape(source: Source, node: h5py.Dataset) -> Shape:
+    shape = tuple(int(length) for length in node.shape or ())
+    text = h5py.check_string_dtype(node.dtype) is not None
+    dtype = np.dtype(object) if text else node.dtype
+    return Shape(shape, dtype, node.chunks, _count_written(source, node, shape))
+
+
+def _count_written(source: Source, node: h5py.Dataset, shape: tuple[int, ...]) -> int:
+    """Count the leading entries whose bytes are all there."""
+    if not shape or not shape[0]:
+        return 1 if not shape else 0
+    if node.is_virtual:
+        return min([first for first, _, _ in _virtual_gaps(source, node)], default=shape[0])
+    if node.chunks is None:
+        return shape[0] if node.id.get_storage_size() or not node.size else 0
+    if not source.growing:
+        return shape[0]
+    # Scans are written in order, so that a bisection over rows of chunks finds the end.
+    step, low, high = node.chunks[0], 0, -(-shape[0] // node.chunks[0])
+    while low < high:
+        middle = (low + high) // 2
+        if _is_stored(node, shape, middle * step):
+            low = middle + 1
+        else:
+            high = middle
+    return int(min(low * step, shape[0]))
+
+
+def _is_stored(node: h5py.Dataset, shape: tuple[int, ...], entry: int) -> bool:
+    """Tell whether the first and the last chunk of a row of chunks are in the file."""
+    first = tuple([entry - entry % node.chunks[0]] + [0] * (len(shape) - 1))
+    last = (
+        first[0],
+        *((length - 1) // chunk * chunk for length, chunk in zip(shape[1:], node.chunks[1:], strict=True)),
+    )
+    for place in {first, last}:
+        try:
+            told = node.id.get_chunk_info_by_coord(place)
+        except (OSError, RuntimeError, ValueError):
+            return False
+        if not told.byte_offset or not told.size:
+            return False
+    return True
+
+
+def _virtual_gaps(source: Source, node: h5py.Dataset) -> Iterator[tuple[int, int, str]]:
+    folder = Path(node.file.filename).parent
+    for item in node.virtual_sources():
+        if (str(folder / item.file_name), item.dset_name) in source.trusted:
+            continue
+        if item.file_name == "." or source.locate(Path(node.file.filename), item.file_name) is not None:
+            continue
+        try:
+            low, high = item.vspace.get_select_bounds()
+            yield int(low[0]), int(high[0]) + 1, item.file_name
+        except (RuntimeError, ValueError):  # an unlimited selection has no bounds
+            yield 0, int(node.shape[0]), item.file_name
+
+
+def _check_written(source: Source, node: h5py.Dataset, key: Any, growing: bool) -> None:
+    """Refuse entries that HDF5 would make up: those of absent virtual sources, and those not written yet."""
+    shape = node.shape or ()
+    if not shape or not (node.is_virtual or growing):
+        return
+    wanted = _first_axis(key, shape)
+    if not len(wanted):
+        return
+    where = f"{source.path}: {node.name}"
+    if node.is_virtual:
+        for first, last, file in _virtual_gaps(source, node):
+            if np.any((wanted >= first) & (wanted < last)):
+                raise MissingData(
+                    f"{where} lacks entries {first} to {last - 1}: they lie in {file}, which is absent; "
+                    f"copy it to where {source.path.name} points"
+                )
+        return
+    if node.chunks is None:
+        if not node.id.get_storage_size():
+            raise MissingData(f"{where} is not written yet; wait for it")
+        return
+    step = node.chunks[0]
+    absent = [row for row in np.unique(wanted // step) if not _is_stored(node, shape, int(row) * step)]
+    if absent:
+        raise MissingData(
+            f"{where} has no entry {max(int(absent[0]) * step, int(wanted.min()))} yet, of {shape[0]}; "
+            f"wait for it (`follow`), or read only the first `valid_frames`"
+        )
+
+
+def _wrong_index(key: Any, shape: tuple[int, ...]) -> str:
+    """Say which number between the brackets lies outside of its axis."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    if any(part is Ellipsis for part in parts):
+        place = next(number for number, part in enumerate(parts) if part is Ellipsis)
+        parts[place : place + 1] = [slice(None)] * max(len(shape) - len(parts) + 1, 0)
+    if len(parts) > len(shape) and parts != [()]:
+        return f"{len(parts)} indices are out of range of its {len(shape)} axes"
+    for axis, (part, length) in enumerate(zip(parts, shape, strict=False)):
+        if isinstance(part, int | np.integer) and not -length <= part < length:
+            return f"{part} is out of range of axis {axis}"
+    return ""
+
+
+def _first_axis(key: Any, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.intp]]:
+    first = key[0] if isinstance(key, tuple) and key else key
+    if first is Ellipsis or (isinstance(first, tuple) and not first):
+        first = slice(None)
+    whole = np.arange(shape[0])
+    return np.atleast_1d(whole[first]) if not isinstance(first, str) else whole[:0]
+
+
+def _read(node: h5py.Dataset, key: Any) -> Any:
+    if node.shape is None:
+        return None
+    if h5py.check_string_dtype(node.dtype) is not None:
+        return _plain(node[key])
+    if needs_plugin(node):
+        load_plugins()
+    return node[key]
+
+
+def _plain(value: Any) -> Any:
+    """Turn texts into str, whatever they were kept as."""
+    if isinstance(value, bytes | np.bytes_):
+        return value.decode("utf-8", "replace").split("\0")[0]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "SOU":
+        return np.array([_plain(one) for one in value.ravel()], object).reshape(value.shape)
+    return value

@@ -1,0 +1,327 @@
+"""A read-only copy of a file that is being written, which can always be opened.
+
+A copy is made while the source rests, mended where its writer had it marked as open, looked through by
+another process, and only then becomes the current one: `current` in the folder is a symbolic link that is
+replaced in one step, `current.h5` leads to it. Two generations are kept, so that a reader which has just
+opened the older one can go on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+
+from tomarium.errors import FormatError, StorageFull
+from tomarium.formats.hdf5 import DAMAGE
+from tomarium.formats.hdf5_walk import beside, open_checked
+from tomarium.formats.live.patience import REST_S, Stamp
+from tomarium.formats.live.superblock import mend
+
+CURRENT: Final = "current"
+KEPT: Final = 2
+_BLOCK: Final = 8 << 20
+_LONGEST_CHECK_S: Final = 300.0
+# Copying takes at most a quarter of the time, whatever interval was asked for.
+_SHARE: Final = 4.0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One copy that was made and found good.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    path : Path
+        The copy.
+    source : Stamp
+        The source when it was copied.
+    seconds : float
+        How long copying and looking through it took.
+    attempts : int
+        How many copies were begun for it.
+    absent : tuple of str
+        Files it points to that are not beside the source.
+    """
+
+    number: int
+    path: Path
+    source: Stamp
+    seconds: float
+    attempts: int
+    absent: tuple[str, ...] = ()
+
+
+def is_mirror(folder: Path) -> bool:
+    """Tell whether a folder is a mirror that has a copy to show.
+
+    Parameters
+    ----------
+    folder : Path
+        Any path.
+
+    Returns
+    -------
+    bool
+        `current` leads to a generation.
+    """
+    return (folder / CURRENT).is_symlink() and (folder / CURRENT).resolve().name.startswith("gen-")
+
+
+def mirror_once(source: Path, folder: Path, *, patience_s: float = 60.0) -> Generation:
+    """Copy a file that may be being written, and make the copy the current one of its mirror.
+
+    Parameters
+    ----------
+    source : Path
+        HDF5 file. It is only read, never locked.
+    folder : Path
+        The mirror; made where it is absent.
+    patience_s : float
+        Seconds for which copies are begun anew, because the source changed meanwhile or the copy was bad.
+
+    Returns
+    -------
+    Generation
+        The copy.
+
+    Raises
+    ------
+    FormatError
+        No good copy could be made; the older ones stay.
+    StorageFull
+        The disk is full; the older copies stay.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.resolve() == source.resolve().parent and (folder / "current.h5").name == source.name:
+        raise FormatError(f"{folder}: would write over its own source {source}; give another folder")
+    began, attempts, problem = time.monotonic(), 0, "it never rested"
+    number = max(_numbers(folder), default=0) + 1
+    _sweep(folder)
+    candidate = folder / f".gen-{number:06d}.{os.getpid()}.part"
+    try:
+        while attempts == 0 or time.monotonic() - began < patience_s:
+            attempts += 1
+            stamp = _wait_for_rest(source, began + patience_s)
+            _copy(source, candidate)
+            if Stamp.of(source) != stamp:
+                problem = "it changed while it was copied"
+                continue
+            absent = _copy_sources(source, candidate, folder)
+            problem = _check(candidate)
+            if not problem:
+                path = _switch(folder, candidate, number)
+                return Generation(number, path, stamp, time.monotonic() - began, attempts, absent)
+    except OSError as trouble:
+        if trouble.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(
+                f"{folder}: the disk is full; free some space, the mirror then goes on"
+            ) from trouble
+        raise FormatError(f"{source}: cannot be mirrored ({trouble}); check that it is there") from trouble
+    finally:
+        candidate.unlink(missing_ok=True)
+    raise FormatError(
+        f"{source}: no good copy could be made in {attempts} attempts and {patience_s:g} s ({problem}); "
+        f"the older copies stay, so try again when its writer pauses or has closed it"
+    )
+
+
+def mirror(
+    source: Path,
+    folder: Path,
+    *,
+    every_s: float = 2.0,
+    tell: Callable[[Generation], None] | None = None,
+    complain: Callable[[str], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> None:
+    """Keep a mirror of a file up to date until told to stop.
+
+    Parameters
+    ----------
+    source : Path
+        HDF5 file that is being written.
+    folder : Path
+        The mirror.
+    every_s : float
+        Seconds between two copies, if the source changed; more where copying takes more than a quarter of it.
+    tell : callable or None
+        Called with each new generation.
+    complain : callable or None
+        Called with the reason where no copy could be made; the older ones stay, and it goes on.
+    stop : callable or None
+        Asked ten times a second; True ends it. None lets it run until it is interrupted.
+    """
+    made: Stamp | None = None
+    following = time.monotonic()
+    while stop is None or not stop():
+        if time.monotonic() < following:
+            time.sleep(min(0.1, every_s))
+            continue
+        began = time.monotonic()
+        try:
+            generation = _renew(source, folder, made, max(10 * every_s, 10.0))
+            made = made if generation is None else generation.source
+            if generation is not None and tell is not None:
+                tell(generation)
+        except (FormatError, StorageFull) as problem:
+            if complain is not None:
+                complain(str(problem))
+        took = time.monotonic() - began
+        following = began + max(every_s, _SHARE * took)
+
+
+def _renew(source: Path, folder: Path, made: Stamp | None, patience_s: float) -> Generation | None:
+    try:
+        now = Stamp.of(source)
+    except OSError as problem:
+        raise FormatError(f"{source}: is not there (yet); it is looked for again") from problem
+    return None if now == made else mirror_once(source, folder, patience_s=patience_s)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what mirrors that were killed have left behind."""
+    for left in folder.glob(".gen-*.part"):
+        try:
+            os.kill(int(left.name.split(".")[-2]), 0)
+        except (ProcessLookupError, ValueError):
+            left.unlink(missing_ok=True)
+        except PermissionError:  # another user's, alive
+            continue
+
+
+def _numbers(folder: Path) -> list[int]:
+    names = (path.stem.removeprefix("gen-") for path in folder.glob("gen-*.h5"))
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def _wait_for_rest(source: Path, end: float) -> Stamp:
+    """Wait until nothing was written for a moment; the caller sees whether the rest was long enough."""
+    while True:
+        stamp = Stamp.of(source)
+        age = stamp.age_s()
+        if age >= REST_S or time.monotonic() > end:
+            return stamp
+        time.sleep(max(REST_S - age, 0.001))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; file systems that can share its blocks do so (copy_file_range), which takes no time."""
+    with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
+        size = os.fstat(read.fileno()).st_size
+        done = 0
+        try:
+            while done < size and hasattr(os, "copy_file_range"):
+                count = os.copy_file_range(read.fileno(), write.fileno(), min(size - done, 1 << 30))
+                if not count:
+                    break
+                done += count
+        except OSError as problem:
+            if problem.errno not in (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+                raise
+        read.seek(done)
+        write.seek(done)
+        while block := read.read(_BLOCK):
+            write.write(block)
+    mend(target)
+
+
+def _copy_sources(source: Path, candidate: Path, folder: Path) -> tuple[str, ...]:
+    """Copy the files a master points to, each once and anew when it has changed; return the absent ones."""
+    absent = []
+    try:
+        names = _files_pointed_to(candidate)
+    except DAMAGE:
+        return ()  # the check says what is wrong with it
+    for name in names:
+        if Path(name).is_absolute():
+            name = Path(name).name
+        place = beside(source, source, name)
+        if place is None:
+            absent.append(name)
+            continue
+        target = folder / name
+        now = place.stat()
+        if target.exists() and target.stat()[6:9:2] == (now.st_size, int(now.st_mtime)):
+            continue
+        if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == place:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            _copy(place, draft)
+            os.utime(draft, ns=(now.st_atime_ns, now.st_mtime_ns))
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    return tuple(absent)
+
+
+def _files_pointed_to(path: Path) -> list[str]:
+    names: set[str] = set()
+
+    def visit(name: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            names.add(link.filename)
+        elif isinstance(link, h5py.HardLink):
+            node = file[name]
+            if isinstance(node, h5py.Dataset) and node.is_virtual:
+                names.update(item.file_name for item in node.virtual_sources())
+
+    with open_checked(path, growing=True) as file:
+        file.visititems_links(visit)
+    return sorted(names - {"."})
+
+
+def _check(candidate: Path) -> str:
+    """Look through a copy in a process of its own; return what is wrong with it, or nothing."""
+    command = [
+        sys.executable,
+        "-c",
+        "from tomarium.formats.live.mirror_check import main; main()",
+        str(candidate),
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_CHECK_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return "looking through the copy did not end"
+    if done.returncode:
+        return done.stdout.strip() or f"looking through the copy ended with {done.returncode}"
+    return ""
+
+
+def _switch(folder: Path, candidate: Path, number: int) -> Path:
+    """Make a copy the current one in one step, and remove those that are too old."""
+    path = folder / f"gen-{number:06d}.h5"
+    candidate.chmod(0o444)
+    candidate.replace(path)
+    _point(folder / CURRENT, path.name)
+    if not (folder / "current.h5").is_symlink():
+        _point(folder / "current.h5", CURRENT)
+    for old in _numbers(folder)[:-KEPT]:
+        (folder / f"gen-{old:06d}.h5").unlink(missing_ok=True)
+    return path
+
+
+def _point(link: Path, target: str) -> None:
+    draft = link.with_name(f".{link.name}.{os.getpid()}.part")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(target)
+    draft.replace(link)

@@ -1,0 +1,138 @@
+"""Reading what another program writes: try again until the file rested, or twice says the same.
+
+HDF5 writes raw data before the metadata that name them, and its end of file last, so that a file between two
+flushes reads as it was after the last one. In the midst of a flush the library raises something, or finds an
+index that lacks its newest entries. Measured over thousands of reads beside a writer that flushes every
+20 ms: the errors are clean, and no pixel was wrong.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from tomarium.errors import FormatError, MissingData
+from tomarium.formats.hdf5 import DAMAGE
+
+# A clock of 100 Hz stamps the time of change: a write within the same tick would not be seen.
+REST_S: Final = 0.012
+_PAUSE_S: Final = 0.004
+# A writer that is stopped by the system in the midst of a flush goes on within this time, if the machine works.
+_SURE_S: Final = 0.1
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What changes when a file is written or replaced.
+
+    Attributes
+    ----------
+    inode, size, changed_ns : int
+        Which file stands there, its bytes, and when it was written last, in ns since 1970.
+    """
+
+    inode: int
+    size: int
+    changed_ns: int
+
+    @staticmethod
+    def of(path: Path) -> Stamp:
+        """Look at a file now."""
+        now = path.stat()
+        return Stamp(now.st_ino, now.st_size, now.st_mtime_ns)
+
+    def age_s(self) -> float:
+        """Seconds since it was written; a large number where its clock is ahead of ours."""
+        age = (time.time_ns() - self.changed_ns) / 1e9
+        return age if age > -1.0 else 1e9
+
+
+def patiently(path: Path, read: Callable[[], _Result], patience_s: float) -> _Result:
+    """Read from a growing file until what was read can be trusted.
+
+    Parameters
+    ----------
+    path : Path
+        The file; `read` opens it anew.
+    read : callable
+        Reads something, and may raise what half-written bytes make the library raise.
+    patience_s : float
+        Seconds after which it is given up.
+
+    Returns
+    -------
+    object
+        What `read` returned while the file rested from before to after; or what it returned twice in a row,
+        REST_S apart, where the writer never rests.
+
+    Raises
+    ------
+    FormatError
+        No attempt ended well.
+    MissingData
+        What was asked for is still not written.
+    """
+    end = time.monotonic() + patience_s
+    said: int | None = None
+    refused: tuple[str, float] | None = None
+    while True:
+        problem: Exception | None = None
+        rested = False
+        try:
+            before = Stamp.of(path)
+            wait = REST_S - before.age_s()
+            if 0 < wait <= REST_S:
+                time.sleep(wait)
+                before = Stamp.of(path)
+            rested = before.age_s() >= REST_S
+            result = read()
+            if rested and Stamp.of(path) == before:
+                return result
+            print_ = fingerprint(result)
+            if print_ == said:
+                return result
+            said = print_
+        except (*DAMAGE, FormatError, MissingData) as found:
+            problem, said = found, None
+        now = time.monotonic()
+        if isinstance(problem, FormatError | MissingData):
+            # Said of a file at rest, and said again: waiting would not change it.
+            if not rested or refused is None or refused[0] != str(problem):
+                refused = (str(problem), now)
+            elif now - refused[1] >= _SURE_S:
+                raise problem
+        if now >= end:
+            if isinstance(problem, FormatError | MissingData):
+                raise problem
+            raise FormatError(
+                f"{path}: could not be read for {patience_s:g} s while it is written "
+                f"({problem or 'it never rests, and no two readings agree'}); "
+                f"wait for its writer to close it, or read a mirror of it (tomarium mirror)"
+            ) from problem
+        time.sleep(REST_S if said is not None else _PAUSE_S)
+
+
+def fingerprint(result: Any) -> int:
+    """Return a number that is the same for equal results.
+
+    Parameters
+    ----------
+    result : object
+        An array, or anything with a repr that tells it apart.
+
+    Returns
+    -------
+    int
+        A checksum.
+    """
+    if isinstance(result, np.ndarray) and result.dtype.kind != "O":
+        return zlib.crc32(result.tobytes(), result.size)
+    told = result.tolist() if isinstance(result, np.ndarray) else result
+    return zlib.crc32(repr(told).encode("utf-8", "replace"))

@@ -1,0 +1,77 @@
+"""What a place of storage must answer, so that `nodes` can show it as groups and datasets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+Status = Literal["closed", "growing", "finished", "quiet"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is known of a dataset without reading it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Length of each axis.
+    dtype : numpy.dtype
+        Type of an element; `object` for texts.
+    chunks : tuple of int or None
+        Length of a chunk along each axis; None where it lies in one piece.
+    valid : int
+        Entries along the first axis that are all written; 1 for a single value.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...] | None
+    valid: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What stands at a path.
+
+    Attributes
+    ----------
+    kind : "group" or "dataset"
+        Which.
+    members : tuple of str
+        Names below a group, in the file's order.
+    shape : Shape or None
+        Of a dataset.
+    """
+
+    kind: Literal["group", "dataset"]
+    members: tuple[str, ...] = ()
+    shape: Shape | None = None
+
+
+class Reader(Protocol):
+    """A file or folder that holds groups, datasets and attributes. It keeps nothing open between two calls."""
+
+    @property
+    def status(self) -> Status:
+        """What its writer does: "closed", "growing", "finished" (it says so) or "quiet" (nothing for ten seconds)."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """A number that grows whenever there may be something new."""
+        ...
+
+    def look(self, path: str) -> Look | None:
+        """Say what stands at a path; None where there is nothing, or only a link to an absent file."""
+        ...
+
+    def values(self, path: str, key: Any) -> Any:
+        """Read part of a dataset; `key` is what stood between the brackets."""
+        ...
+
+    def attributes(self, path: str) -> dict[str, Any]:
+        """Read the attributes of a group or dataset: texts as str, numbers as NumPy has them."""
+        ...
