@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import units
-from tomarium.errors import UnitError
+from tomarium.errors import FormatError, UnitError
 from tomarium.formats.hdf5 import NO_UNIT
 from tomarium.model import Value
 
@@ -17,6 +19,43 @@ from tomarium.model import Value
 _TURN_TOLERANCE: Final = 0.02
 # The stage stands still where it moves by less than this part of its usual step.
 _STILL: Final = 0.01
+
+
+def angles_of_text(file: Path) -> NDArray[np.float64]:
+    """Read angles separated by lines, blanks or commas; `#` begins a comment.
+
+    Parameters
+    ----------
+    file : Path
+        The text.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        The numbers as they stand, usually degrees.
+
+    Raises
+    ------
+    FormatError
+        It is no text, or holds something else than numbers.
+    """
+    numbers: list[float] = []
+    try:
+        lines = file.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as problem:
+        raise FormatError(f"{file}: is no text; a file of angles has one number a line") from problem
+    for line_number, line in enumerate(lines, 1):
+        words = re.split(r"[\s,;]+", line.split("#")[0].strip())
+        if words == [""]:
+            continue
+        try:
+            numbers.extend(float(word) for word in words if word)
+        except ValueError as problem:
+            raise FormatError(
+                f"{file}: line {line_number} is {line.strip()[:40]!r}, no number; "
+                f"write one angle in degrees a line"
+            ) from problem
+    return np.asarray(numbers, dtype=np.float64)
 
 
 def default_angles(count: int) -> Value[NDArray[np.float64]]:

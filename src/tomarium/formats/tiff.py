@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.angles import default_angles, in_degrees, without_references
+from tomarium.formats.angles import angles_of_text, default_angles, in_degrees, without_references
 from tomarium.formats.format import Format, Match
 from tomarium.formats.stacks import JoinedFrames
 from tomarium.formats.tiff_frames import TiffFrames, frames_of, guarded, opened_tiff, page_count, pixel_words
@@ -228,31 +228,10 @@ def _angles(
         return default_angles(count)
     if len(files) > 1:
         warnings.append(f"{files[0].name} was read; {', '.join(file.name for file in files[1:])} was not")
-    value, said = in_degrees(_numbers(files[0]), "degree", files[0].name, guess=False)
+    value, said = in_degrees(angles_of_text(files[0]), "degree", files[0].name, guess=False)
     kept, mended = without_references(value.value, count)
     repaired.extend(text for text in (said, mended and f"{files[0].name}: {mended}") if text)
     return Value(kept, value.origin, value.source)
-
-
-def _numbers(file: Path) -> NDArray[np.float64]:
-    """Read angles in degrees, separated by lines, blanks or commas; `#` begins a comment."""
-    numbers: list[float] = []
-    try:
-        lines = file.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError as problem:
-        raise FormatError(f"{file}: is no text; a file of angles has one number a line") from problem
-    for line_number, line in enumerate(lines, 1):
-        words = re.split(r"[\s,;]+", line.split("#")[0].strip())
-        if words == [""]:
-            continue
-        try:
-            numbers.extend(float(word) for word in words if word)
-        except ValueError as problem:
-            raise FormatError(
-                f"{file}: line {line_number} is {line.strip()[:40]!r}, no number; "
-                f"write one angle in degrees a line"
-            ) from problem
-    return np.asarray(numbers, dtype=np.float64)
 
 
 FORMAT = Format(
