@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import tifffile
 
 import tomarium as tm
+from formats.dimax_maker import save_ring, stamped
 from tomarium.errors import FormatError, TomariumError
 from tomarium.formats import formats, recognise
 from tomarium.formats.memory import ArrayFrames
@@ -60,15 +62,6 @@ def example_volume() -> Volume:
     return Volume(data, axes, "1/cm", "example")
 
 
-def write_tiff_folder(path: Path) -> None:
-    scan = example_scan()
-    path.mkdir()
-    for kind, stack in (("raw", scan.projections), ("flat", scan.flats.frames), ("dark", scan.darks.frames)):
-        for number, frame in enumerate(stack.read(slice(None), slice(None))):
-            tifffile.imwrite(path / f"{kind}_{number:05d}.tif", frame)
-    (path / "angles.txt").write_text("\n".join(map(str, scan.angles_deg.value)))
-
-
 def write_tiff_stack(path: Path) -> None:
     tifffile.imwrite(
         path, example_scan().projections.read(slice(None), slice(None)), photometric="minisblack"
@@ -91,19 +84,32 @@ def write_volume_folder(name: str) -> Callable[[Path], None]:
     return make
 
 
+def write_ring_buffer(path: Path) -> None:
+    scan = example_scan()
+    everything = (slice(None), slice(None))
+    save_ring(path, stamped(scan.projections.read(*everything)), start=5, parts=2)
+    for word, reference in (("flat", scan.flats), ("dark", scan.darks)):
+        save_ring(path, reference.frames.read(*everything), start=0, name=word)
+    (path / "rec.par").write_text(
+        "NUM_FIRST_IMAGE = 0\nNUM_LAST_IMAGE = 11\nANGLE_BETWEEN_PROJECTIONS = 15\n"
+    )
+
+
 # One maker for each format; those that write make their own.
 MAKERS: dict[str, Callable[[Path], None]] = {
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
+    "dimax": write_ring_buffer,
     "edf": lambda path: FORMATS["edf"].write(path, example_scan()),
     "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
     "pyhst-par": write_par_folder,
     "pyhst-volume": write_volume_folder("pyhst-volume"),
     "raw-volume": write_volume_folder("raw-volume"),
-    "tiff": write_tiff_folder,
+    "tiff": lambda path: FORMATS["tiff"].write(path, example_scan()),
+    "tiff-volume": lambda path: FORMATS["tiff-volume"].write(path, example_volume()),
 }
 # Formats that hold a volume and no scan.
-VOLUMES = {"ome-zarr", "pyhst-volume", "raw-volume"}
+VOLUMES = {"ome-zarr", "pyhst-volume", "raw-volume", "tiff-volume"}
 # Single files that are damaged byte by byte below.
 FILES: dict[str, Callable[[Path], None]] = {
     "data-exchange": MAKERS["data-exchange"],
@@ -118,6 +124,16 @@ def made(tmp_path: Path) -> dict[str, Path]:
     for name, path in paths.items():
         MAKERS[name](path)
     return paths
+
+
+def expected(name: str) -> Scan | Volume:
+    """What the maker of a format wrote: a camera's time stamps take the place of pixels."""
+    if name in VOLUMES:
+        return example_volume()
+    scan = example_scan()
+    if name != "dimax":
+        return scan
+    return replace(scan, projections=ArrayFrames(stamped(scan.projections.read(slice(None), slice(None)))))
 
 
 def same(one: Scan | Volume, other: Scan | Volume) -> None:
@@ -177,7 +193,7 @@ class TestFormat:
         assert FORMATS[name].detect(tmp_path / "empty") is None
 
     def test_reads_what_was_made(self, name: str, made: dict[str, Path]) -> None:
-        same(tm.open(made[name]), example_volume() if name in VOLUMES else example_scan())
+        same(tm.open(made[name]), expected(name))
 
     def test_reads_any_part_as_the_whole_has_it(self, name: str, made: dict[str, Path]) -> None:
         opened = tm.open(made[name])

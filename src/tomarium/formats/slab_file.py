@@ -100,6 +100,11 @@ class SlabFile:
         """Slices of a slab; the last one may have fewer."""
         return self._plan.slab_rows
 
+    @property
+    def offset(self) -> int:
+        """Byte where the first slice lies."""
+        return self._plan.offset
+
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice."""
         names = (file.stem.removeprefix("slab-") for file in _progress(self.path).glob("slab-*.npy"))
