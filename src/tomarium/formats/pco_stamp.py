@@ -76,7 +76,7 @@ def _decoded(digits: NDArray[np.int64]) -> Stamps | None:
             when = datetime(int(year[frame]), month, day, hour, minute, second)
         except ValueError:
             return None
-        if when.year < 1990:
+        if not 1990 <= when.year <= 2100:
             return None
         times[frame] = (when - _EPOCH) / timedelta(seconds=1) + micro[frame] * 1e-6
     return Stamps(number.astype(np.int64), times)
