@@ -41,7 +41,7 @@ def views(
         along = np.exp(-((np.arange(rows) - height[bead]) ** 2) / 30)
         beam += along[None, :, None] * across[:, None, :]
     counts = 2000 * np.exp(-beam) + draw.normal(0, 10, beam.shape)
-    return counts.astype(np.uint16)
+    return np.clip(counts, 0, 65535).astype(np.uint16)
 
 
 def opened(path: Path, **how: object) -> Scan:
