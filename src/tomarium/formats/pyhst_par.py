@@ -49,6 +49,8 @@ _TYPES: Final = {
     "int16": "float32",
 }
 _HALF_PIXEL: Final = 0.5
+# A file with a zero byte here is no text, and the rest of it is not read.
+_HEAD: Final = 4096
 _MOST_IMAGES: Final = 1_000_000
 
 
@@ -82,7 +84,9 @@ def _detect_file(path: Path) -> Match | None:
     try:
         if path.stat().st_size > LONGEST:
             return None
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+            content = b"" if b"\0" in head else head + stream.read()
     except OSError:
         return None
     keys = {key.decode() for key in KNOWN.findall(content)}
