@@ -151,7 +151,7 @@ def read(path: Path, match: Match) -> Scan | Image:
         return _read_folder(path, match)
     blocks = all_blocks(path)
     angles = _header_angles(blocks)
-    frames = edf_frames([path]) if len(blocks) > 1 or len(blocks[0].shape) == 2 else None
+    frames = edf_frames([path], blocks) if len(blocks) > 1 or len(blocks[0].shape) == 2 else None
     if angles is None or frames is None:
         return _image(path, match, blocks, frames)
     return Scan(

@@ -120,7 +120,7 @@ class EdfFrames:
         return block
 
 
-def edf_frames(files: Sequence[Path]) -> EdfFrames:
+def edf_frames(files: Sequence[Path], first_file: tuple[EdfBlock, ...] = ()) -> EdfFrames:
     """Make a lazy stack of files, in their order.
 
     Parameters
@@ -128,6 +128,8 @@ def edf_frames(files: Sequence[Path]) -> EdfFrames:
     files : sequence of Path
         One or many. The headers of the first are parsed, and of the others where their size differs from it;
         the rest are parsed when they are read.
+    first_file : tuple of EdfBlock
+        The headers of the first file, where they were parsed already.
 
     Returns
     -------
@@ -141,7 +143,7 @@ def edf_frames(files: Sequence[Path]) -> EdfFrames:
     """
     size = files[0].stat().st_size
     compressed = is_compressed(files[0])
-    known = {files[0]: all_blocks(files[0])}
+    known = {files[0]: first_file or all_blocks(files[0])}
     several = len(known[files[0]]) > 1
     for file in files[1:]:
         if not file.is_file():
