@@ -19,6 +19,7 @@ import tifffile
 
 import tomarium as tm
 from formats.beamline_makers import example_map, write_als, write_bliss, write_flyscan, write_map
+from formats.dimax_maker import save_ring, stamped
 from formats.ole2_writer import ole2
 from formats.txrm_example import zeiss_streams
 from tomarium.errors import FormatError, TomariumError
@@ -64,15 +65,6 @@ def example_volume() -> Volume:
     data = np.random.default_rng(8).normal(size=(10, 12, 14)).astype(np.float32)
     axes = tuple(Axis(name, 0.65e-6, 0.0, "m") for name in "zyx")
     return Volume(data, axes, "1/cm", "example")
-
-
-def write_tiff_folder(path: Path) -> None:
-    scan = example_scan()
-    path.mkdir()
-    for kind, stack in (("raw", scan.projections), ("flat", scan.flats.frames), ("dark", scan.darks.frames)):
-        for number, frame in enumerate(stack.read(slice(None), slice(None))):
-            tifffile.imwrite(path / f"{kind}_{number:05d}.tif", frame)
-    (path / "angles.txt").write_text("\n".join(map(str, scan.angles_deg.value)))
 
 
 def write_tiff_stack(path: Path) -> None:
@@ -141,6 +133,33 @@ def is_volume(name: str) -> bool:
     return "volume" in FORMATS[name].writes
 
 
+def write_par_folder(path: Path) -> None:
+    """Write a scan for PyHST2 into a folder of that name, which may end in .par."""
+    FORMATS["pyhst-par"].write(path.with_name("draft"), example_scan())
+    path.with_name("draft").rename(path)
+
+
+def write_volume_folder(name: str) -> Callable[[Path], None]:
+    """Write a volume with the text beside it into a folder of that name, whatever it ends in."""
+
+    def make(path: Path) -> None:
+        FORMATS[name].write(path.with_name("draft"), example_volume())
+        path.with_name("draft").rename(path)
+
+    return make
+
+
+def write_ring_buffer(path: Path) -> None:
+    scan = example_scan()
+    everything = (slice(None), slice(None))
+    save_ring(path, stamped(scan.projections.read(*everything)), start=5, parts=2)
+    for word, reference in (("flat", scan.flats), ("dark", scan.darks)):
+        save_ring(path, reference.frames.read(*everything), start=0, name=word)
+    (path / "rec.par").write_text(
+        "NUM_FIRST_IMAGE = 0\nNUM_LAST_IMAGE = 11\nANGLE_BETWEEN_PROJECTIONS = 15\n"
+    )
+
+
 # One maker for each format; those that write make their own.
 MAKERS: dict[str, Callable[[Path], object]] = {
     "als": lambda path: write_als(path, example_scan()),
@@ -148,17 +167,24 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "flyscan": lambda path: write_flyscan(path, example_scan()),
     "nexus-maps": write_map,
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
+    "dimax": write_ring_buffer,
+    "edf": lambda path: FORMATS["edf"].write(path, example_scan()),
     "mrc": lambda path: FORMATS["mrc"].write(path, example_volume()),
     "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
     "nxtomophase": write_nxtomophase,
     "nxtomoproc": lambda path: FORMATS["nxtomoproc"].write(path, example_volume()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
     "sinogram": write_sinogram,
-    "tiff": write_tiff_folder,
     "txrm": write_txrm,
+    "pyhst-par": write_par_folder,
+    "pyhst-volume": write_volume_folder("pyhst-volume"),
+    "raw-volume": write_volume_folder("raw-volume"),
+    "tiff": lambda path: FORMATS["tiff"].write(path, example_scan()),
+    "tiff-volume": lambda path: FORMATS["tiff-volume"].write(path, example_volume()),
 }
 # What they hold, where it is not the example scan.
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
+    "dimax": lambda: ring_buffer_scan(),
     "nexus-maps": example_map,
     "mrc": example_volume,
     "ome-zarr": example_volume,
@@ -167,6 +193,8 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     ),
     "txrm": lambda: replace(example_scan(), flats=None, darks=None),
 }
+# Formats that hold a volume and no scan.
+VOLUMES = {"ome-zarr", "pyhst-volume", "raw-volume", "tiff-volume"}
 # Single files that are damaged byte by byte below.
 FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],
@@ -191,6 +219,12 @@ def made(tmp_path: Path) -> dict[str, Path]:
     for name, path in paths.items():
         MAKERS[name](path)
     return paths
+
+
+def ring_buffer_scan() -> Scan:
+    """What the ring buffer's maker wrote: a camera's time stamps take the place of pixels."""
+    scan = example_scan()
+    return replace(scan, projections=ArrayFrames(stamped(scan.projections.read(slice(None), slice(None)))))
 
 
 def same(one: Scan | Image, other: Scan | Image) -> None:
@@ -254,7 +288,9 @@ class TestFormat:
         assert FORMATS[name].detect(tmp_path / "empty") is None
 
     def test_reads_what_was_made(self, name: str, made: dict[str, Path]) -> None:
-        expected = EXAMPLES.get(name, example_volume if is_volume(name) else example_scan)()
+        expected = EXAMPLES.get(
+            name, example_volume if name in VOLUMES or is_volume(name) else example_scan
+        )()
         same(tm.open(made[name]), expected)
 
     def test_reads_any_part_as_the_whole_has_it(self, name: str, made: dict[str, Path]) -> None:

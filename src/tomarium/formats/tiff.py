@@ -16,8 +16,11 @@ from tomarium.errors import FormatError
 from tomarium.formats.angle_file import numbers
 from tomarium.formats.angles import default_angles, in_degrees, without_references
 from tomarium.formats.format import Format, Match
+from tomarium.formats.pco_stamp import stamp_of_file
 from tomarium.formats.stacks import JoinedFrames
+from tomarium.formats.tiff_calibration import is_volume
 from tomarium.formats.tiff_frames import TiffFrames, frames_of, guarded, opened_tiff, page_count, pixel_words
+from tomarium.formats.tiff_series_writer import SIDE_CAR, read_side_car, write
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -55,6 +58,9 @@ def detect(path: Path) -> Match | None:
         if not files:
             return None
         named = ", ".join(sorted({file.parent.name for file in files}))
+        ring = ring_buffer(files, path)
+        if ring:
+            return Match(0.0, "", ring)
         if len(files) < 3:
             return Match(
                 0.0, "", f"it holds only {len(files)} TIFF files; a scan has projections at several angles"
@@ -65,11 +71,46 @@ def detect(path: Path) -> Match | None:
     try:
         with guarded(path), opened_tiff(path) as tif:
             pages = page_count(tif)
+            volume = is_volume(tif) if pages > 1 else None
     except FormatError as problem:
         return Match(0.0, "", str(problem))
     if pages < 2:
         return Match(0.0, "", "it holds one page; open the folder of the series it belongs to")
+    if pages > 1 and stamp_of_file(path) is not None:
+        return Match(0.0, "", "its pages carry PCO time stamps: it is a camera's ring buffer")
+    if volume:
+        return Match(0.0, "", f"it is a volume: {volume}")
     return Match(0.6, "stack", f"a TIFF file of {pages} pages")
+
+
+def ring_buffer(files: list[Path], home: Path) -> str | None:
+    """Say why a folder's files are the ring buffer of a PCO camera and no series.
+
+    Parameters
+    ----------
+    files : list of Path
+        Its TIFF files.
+    home : Path
+        The folder.
+
+    Returns
+    -------
+    str or None
+        The evidence; None where the first file of projections has one page or no time stamp.
+    """
+    first = next(
+        (one for one in sorted(files, key=natural) if kind_of(one, home) == FrameKind.PROJECTION), None
+    )
+    try:
+        if first is None or not _is_tiff(first):
+            return None
+        with guarded(first), opened_tiff(first) as tif:
+            pages = page_count(tif)
+    except FormatError:
+        return None
+    if pages < 2 or stamp_of_file(first) is None:
+        return None
+    return f"the {pages} pages of {first.name} carry PCO time stamps: it is a camera's ring buffer"
 
 
 def _is_tiff(path: Path) -> bool:
@@ -90,8 +131,21 @@ def _files(folder: Path) -> list[Path]:
     ]
 
 
-def _kind(file: Path, home: Path) -> FrameKind:
-    """Tell what a file shows by the words of its name, else by those of its folder below `home`."""
+def kind_of(file: Path, home: Path) -> FrameKind:
+    """Tell what a file shows by the words of its name, else by those of its folder below `home`.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    home : Path
+        Folder of the scan; its own name says nothing.
+
+    Returns
+    -------
+    FrameKind
+        Flat, dark, or projection.
+    """
     for name in (file.stem, file.parent.name if file.parent != home else ""):
         words = set(re.split(r"[\W_\d]+", name.lower()))
         for kind, known in WORDS.items():
@@ -140,7 +194,7 @@ def read(path: Path, match: Match) -> Scan:
     home = path if path.is_dir() else path.parent
     warnings: list[str] = []
     repaired: list[str] = []
-    kinds = {kind: [file for file in files if _kind(file, home) == kind] for kind in FrameKind}
+    kinds = {kind: [file for file in files if kind_of(file, home) == kind] for kind in FrameKind}
     if path.is_file():
         kinds = {kind: [] for kind in FrameKind} | {FrameKind.PROJECTION: files}
     series = _series(path, kinds[FrameKind.PROJECTION], warnings)
@@ -150,7 +204,11 @@ def read(path: Path, match: Match) -> Scan:
         for kind in (FrameKind.FLAT, FrameKind.DARK)
     }
     angles = _angles(home if path.is_dir() else None, projections.shape[0], warnings, repaired)
-    flats, darks = references[FrameKind.FLAT], references[FrameKind.DARK]
+    kept = read_side_car(home) if path.is_dir() else {}
+    flats, darks = (
+        _placed(references[kind], kept.get(f"{kind}_position"), warnings)
+        for kind in (FrameKind.FLAT, FrameKind.DARK)
+    )
     return Scan(
         path=path,
         name=path.stem if path.is_file() else path.name,
@@ -161,6 +219,11 @@ def read(path: Path, match: Match) -> Scan:
         angles_deg=angles,
         flats=flats,
         darks=darks,
+        pixel_m=kept.get("pixel_m"),
+        energy_kev=kept.get("energy_kev"),
+        distance_m=kept.get("distance_m"),
+        axis_column=kept.get("axis_column"),
+        metadata=kept.get("metadata", {}),
         counts={
             FrameKind.PROJECTION: projections.shape[0],
             FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
@@ -220,6 +283,20 @@ def _reference(
     return Reference(stacks[0] if len(stacks) == 1 else JoinedFrames(tuple(stacks)), np.concatenate(position))
 
 
+def _placed(
+    reference: Reference | None, position: NDArray[np.float64] | None, warnings: list[str]
+) -> Reference | None:
+    """Take the time of reference frames from the side-car, where it tells as many as there are."""
+    if reference is None or position is None:
+        return reference
+    if len(position) != reference.frames.shape[0]:
+        warnings.append(
+            f"{SIDE_CAR} tells the time of {len(position)} reference frames, {reference.frames.shape[0]} are there"
+        )
+        return reference
+    return Reference(reference.frames, position)
+
+
 def _angles(
     home: Path | None, count: int, warnings: list[str], repaired: list[str]
 ) -> Value[NDArray[np.float64]]:
@@ -241,4 +318,5 @@ FORMAT = Format(
     suffixes=SUFFIXES,
     detect=detect,
     read=read,
+    write=write,
 )

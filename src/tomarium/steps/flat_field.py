@@ -81,7 +81,7 @@ def average_references(scan: Scan, rows: slice) -> AveragedReferences:
     """
     demand_flats(scan)
     assert scan.flats is not None
-    groups = _groups(scan.flats)
+    groups = _groups(scan.flats, scan.shape[0])
     flats = [_average(scan.flats.frames, group, rows, "flat") for group in groups]
     height, columns = rows.stop - rows.start, scan.shape[2]
     dark = np.zeros((height, columns), np.float32)
@@ -92,10 +92,11 @@ def average_references(scan: Scan, rows: slice) -> AveragedReferences:
     return AveragedReferences(rows, np.stack(flats), position, dark)
 
 
-def _groups(flats: Reference) -> list[NDArray[np.intp]]:
-    """Part flats where projections were taken between them."""
+def _groups(flats: Reference, projections: int) -> list[NDArray[np.intp]]:
+    """Part flats where projections were taken between them; all those before the first are one group."""
     order = np.argsort(flats.position, kind="stable")
-    breaks = np.flatnonzero(np.diff(np.floor(flats.position[order])) >= 1) + 1
+    place = np.clip(flats.position[order], -1, projections)
+    breaks = np.flatnonzero(np.diff(np.floor(place)) >= 1) + 1
     return list(np.split(order, breaks))
 
 

@@ -1,0 +1,173 @@
+"""The text beside an EDF scan: `scan.info` (KEY= value) and `scan.xml` (below `acquisition`).
+
+Keys and units are those of the ESRF's acquisition of the SPEC years: Distance in mm, PixelSize in µm, Energy
+in keV, SrCurrent in mA, Count_time in s, ScanRange in degrees, REF_ON projections between flats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree
+
+from tomarium.errors import FormatError
+from tomarium.model import Value
+
+_LONGEST: Final = 1 << 20
+# key, lower case → (name of the scan's value, power of ten to its unit)
+NUMBERS: Final = {
+    "pixelsize": ("pixel_m", -6),
+    "energy": ("energy_kev", 0),
+    "distance": ("distance_m", -3),
+    "srcurrent": ("ring_current_ma", 0),
+    "count_time": ("exposure_s", 0),
+    "rotationaxiscolumn": ("axis_column", 0),  # tomarium's own
+}
+# key, lower case → name in the scan's metadata
+TEXTS: Final = {
+    "title": "title",  # tomarium's own
+    "sample": "sample_name",  # tomarium's own
+    "date": "start_time",
+    "optic_used": "objective",
+    "scan_type": "scan_type",
+    "scintillator": "scintillator",
+    "ccd": "detector",
+}
+
+
+def read_edf_info(path: Path) -> dict[str, str]:
+    """Read a `.info` or a `.xml` of an EDF scan.
+
+    Parameters
+    ----------
+    path : Path
+        The text.
+
+    Returns
+    -------
+    dict of str to str
+        Key, as it is written, → value. Of the XML, the leaves below `acquisition`; `projectionSize/DIM_1`
+        becomes `DIM_1`.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read.
+    """
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise FormatError(f"{path}: has {path.stat().st_size} bytes; the text beside a scan is shorter")
+        text = path.read_text("utf-8", errors="replace")
+    except OSError as problem:
+        raise FormatError(f"{path}: cannot be read ({problem.strerror}); copy it again") from problem
+    if path.suffix.lower() == ".xml":
+        return _leaves(path, text)
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals and key.strip()}
+
+
+def _leaves(path: Path, text: str) -> dict[str, str]:
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise FormatError(f"{path}: declares entities, which no acquisition writes; it is not read")
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as problem:
+        raise FormatError(f"{path}: is no whole XML ({problem}); copy it again") from problem
+    below = root.find(".//acquisition")
+    leaves = root.iter() if below is None else below.iter()
+    return {node.tag: (node.text or "").strip() for node in leaves if len(node) == 0}
+
+
+def count_of(values: Mapping[str, str], key: str) -> int | None:
+    """Return a whole number of a `.info`.
+
+    Parameters
+    ----------
+    values : Mapping of str to str
+        What `read_edf_info` returned.
+    key : str
+        Key, lower case.
+
+    Returns
+    -------
+    int or None
+        None where it is absent or no number.
+    """
+    number = number_of(values, key)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def number_of(values: Mapping[str, str], key: str, power: int = 0) -> float | None:
+    """Return a number of a `.info` in another unit.
+
+    Parameters
+    ----------
+    values : Mapping of str to str
+        What `read_edf_info` returned.
+    key : str
+        Key, lower case.
+    power : int
+        Power of ten of the file's unit in the one wanted: -6 turns µm into m, without losing a digit.
+
+    Returns
+    -------
+    float or None
+        None where it is absent or no finite number.
+    """
+    text = next((value for name, value in values.items() if name.lower() == key), "")
+    try:
+        number = Decimal(text.split()[0]).scaleb(power) if text.split() else None
+    except (InvalidOperation, ValueError):
+        return None
+    if number is None or not number.is_finite() or not math.isfinite(float(number)):
+        return None
+    return float(number)
+
+
+def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[float]], list[str]]:
+    """Return the numbers a scan knows by name, in its units.
+
+    Parameters
+    ----------
+    values : Mapping of str to str
+        What `read_edf_info` returned.
+    source : str
+        Name of the file, for the values' origin.
+
+    Returns
+    -------
+    dict of str to Value
+        `pixel_m`, `energy_kev`, `distance_m`, `ring_current_ma`, `exposure_s`, `axis_column`.
+    list of str
+        What was left out, in words.
+    """
+    found: dict[str, Value[float]] = {}
+    said: list[str] = []
+    for key, (name, power) in NUMBERS.items():
+        number = number_of(values, key, power)
+        if number is None:
+            continue
+        if number <= 0 and name in ("pixel_m", "energy_kev"):
+            said.append(f"{source}: {key} is {number:g}, which cannot be, and was left out")
+            continue
+        found[name] = Value(number, "read", f"{source}: {key}")
+    return found, said
+
+
+def info_text(values: Mapping[str, str | int | float]) -> str:
+    """Write a `.info`.
+
+    Parameters
+    ----------
+    values : Mapping of str to text or number
+        Key → value.
+
+    Returns
+    -------
+    str
+        One `KEY=  value` a line, as SPEC pads it.
+    """
+    return "".join(f"{key + '=':<24}{' '.join(str(value).split())}\n" for key, value in values.items())

@@ -1,0 +1,356 @@
+"""The text of a PyHST2 parameter file: read as data, never run, and written back to the byte.
+
+PyHST2 runs its `.par` as Python after small replacements (YES becomes 1). Here each line is only looked at:
+constants, lists, dictionaries and the statements that build an array of ones (`ar = numpy.ones(2048,'f')`,
+`ar[0] = 0.0`) are understood; any other text stays the text it is. Every byte is kept, so that an unchanged
+file is written back as it was, and a change touches one value only.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from tomarium.errors import FormatError, ParameterError
+
+ParValue: TypeAlias = Any
+"""Text, number, truth value, None (N.A.), list, tuple, dictionary, or an array of float64."""
+
+# A parameter file has a few hundred lines; one longer than this is none.
+LONGEST: Final = 4 << 20
+_LONGEST_VALUE: Final = 1 << 16
+_MOST_LINES: Final = 1000
+_LONGEST_ARRAY: Final = 1 << 20
+_STATEMENT: Final = re.compile(
+    r"(?P<before>\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<index>[^\]\n]*)\]\s*)?=(?!=)[ \t]*)", re.ASCII
+)
+_WORDS: Final = {"YES": True, "NO": False, "N.A.": None}
+_FILLED: Final = {"ones": 1.0, "zeros": 0.0}
+_ARRAY_MODULES: Final = ("numpy", "Numeric", "numarray", "np")
+
+
+@dataclass(frozen=True)
+class ParStatement:
+    """One statement of the file, or a line that is none.
+
+    Attributes
+    ----------
+    key : str
+        Its name; "" for a comment or an empty line.
+    index : str
+        What stands in brackets after the name, as in `MULTI_PAGANIN_PARS["BONE_Lmicron"] = 30`; else "".
+    before, written, after : str
+        The text up to the value, the value, and what follows it: blanks, comment and line end.
+    value : ParValue
+        What the value says.
+    """
+
+    key: str
+    index: str
+    before: str
+    written: str
+    after: str
+    value: ParValue
+
+    @property
+    def text(self) -> str:
+        """The statement as it stands in the file."""
+        return self.before + self.written + self.after
+
+    @property
+    def comment(self) -> str:
+        """What follows its "#", or all of a line that is a comment."""
+        text = self.after if self.key else self.before
+        return text.partition("#")[2].strip() if "#" in text else text.strip().removeprefix("!").strip()
+
+
+@dataclass(frozen=True)
+class ParFile:
+    """A parameter file.
+
+    Attributes
+    ----------
+    statements : tuple of ParStatement
+        All of it, in order.
+    """
+
+    statements: tuple[ParStatement, ...]
+
+    @property
+    def values(self) -> Mapping[str, ParValue]:
+        """Key → value. Of a key that comes twice the last one wins, as it does when the file is run."""
+        found: dict[str, ParValue] = {}
+        for one in self.statements:
+            if not one.key:
+                continue
+            if not one.index:
+                found[one.key] = one.value
+            elif isinstance(found.get(one.key), dict):
+                found[one.key] = {**found[one.key], _index(one.index): one.value}
+        return found
+
+    def all_values(self, key: str) -> tuple[ParValue, ...]:
+        """List every value a key was given, in order."""
+        return tuple(one.value for one in self.statements if one.key == key and not one.index)
+
+    def twice(self) -> tuple[str, ...]:
+        """List the keys that come more than once with different values."""
+        keys = dict.fromkeys(one.key for one in self.statements if one.key)
+        return tuple(
+            key for key in keys if key.isupper() and len({repr(one) for one in self.all_values(key)}) > 1
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the file; the very bytes that were read where nothing was changed."""
+        return "".join(one.text for one in self.statements).encode("utf-8", "surrogateescape")
+
+
+def parse_par(content: bytes, source: str) -> ParFile:
+    """Read a parameter file.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    source : str
+        Its name, for messages.
+
+    Returns
+    -------
+    ParFile
+        Its statements.
+
+    Raises
+    ------
+    FormatError
+        It is far too long, or holds bytes of zero.
+    """
+    if len(content) > LONGEST or b"\0" in content:
+        raise FormatError(
+            f"{source}: is no parameter file: it has {len(content)} bytes{' and some are zero' * (0 in content)}; "
+            f"give the text PyHST2 reads"
+        )
+    arrays: dict[str, Any] = {}
+    statements: list[ParStatement] = []
+    for chunk in _logical_lines(content.decode("utf-8", "surrogateescape")):
+        one = _statement(chunk, arrays)
+        statements.append(one)
+        if one.key and not one.index and isinstance(one.value, np.ndarray):
+            arrays[one.key] = one.value
+        elif one.key and one.index and one.key in arrays:
+            arrays[one.key] = _with_item(arrays[one.key], one.index, one.value)
+    return ParFile(tuple(statements))
+
+
+def edited(par: ParFile, changes: Mapping[str, ParValue]) -> ParFile:
+    """Change values where they stand; comments, order and everything else are kept.
+
+    Parameters
+    ----------
+    par : ParFile
+        The file.
+    changes : Mapping of str to ParValue
+        Key → value. The last statement of the key is changed, since that one wins; a new key comes at the end.
+
+    Returns
+    -------
+    ParFile
+        The changed file.
+
+    Raises
+    ------
+    ParameterError
+        A key is no name, or a value cannot be written.
+    """
+    statements = list(par.statements)
+    line_end = "\r\n" if any(one.text.endswith("\r\n") for one in statements) else "\n"
+    for key, value in changes.items():
+        if not re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII):
+            raise ParameterError(
+                f"{key!r} is no key of a parameter file; it is a word of letters, digits and _"
+            )
+        written = par_value_text(value)
+        places = [number for number, one in enumerate(statements) if one.key == key and not one.index]
+        if places:
+            statements[places[-1]] = replace(statements[places[-1]], written=written, value=value)
+            continue
+        if statements and not statements[-1].text.endswith("\n"):
+            last = statements[-1]
+            statements[-1] = replace(last, after=last.after + line_end)
+        statements.append(ParStatement(key, "", f"{key} = ", written, line_end, value))
+    return ParFile(tuple(statements))
+
+
+def par_value_text(value: ParValue) -> str:
+    """Write a value as PyHST2 reads it.
+
+    Parameters
+    ----------
+    value : ParValue
+        What.
+
+    Returns
+    -------
+    str
+        YES or NO, N.A., a number, a text without quotes where it is a plain path, else a Python constant.
+
+    Raises
+    ------
+    ParameterError
+        An array, or a text with a line end.
+    """
+    if isinstance(value, bool | np.bool_):
+        return "YES" if value else "NO"
+    if value is None:
+        return "N.A."
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, str):
+        if re.search(r"[\r\n]", value):
+            raise ParameterError(f"{value!r} holds a line end, which no value of a parameter file does")
+        return value if re.fullmatch(r"[\w./~+-]+", value) and _constant(value, {}) == value else repr(value)
+    if isinstance(value, int | float | list | tuple | dict):
+        return repr(value)
+    raise ParameterError(
+        f"{type(value).__name__} cannot be written to a parameter file; give a number or a text"
+    )
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    """Yield lines with their ends; a value in brackets that goes on over lines is one."""
+    held: list[str] = []
+    depth = 0
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+        if held or _STATEMENT.match(line):
+            held.append(line)
+            depth += _depth(line)
+            if depth > 0 and len(held) < _MOST_LINES:
+                continue
+            # Brackets that never close: every line stands for itself.
+            yield from ["".join(held)] if depth <= 0 else held
+            held, depth = [], 0
+        else:
+            yield line
+    yield from held
+
+
+def _depth(text: str) -> int:
+    """Count the brackets a line leaves open; a quoted text ends with its line."""
+    return sum({"open": 1, "close": -1}.get(kind, 0) for _, kind in _parts(text))
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """Yield where brackets open and close and comments begin, outside of quoted texts."""
+    quote, escaped, comment = "", False, False
+    for place, letter in enumerate(text):
+        if comment:
+            comment = letter != "\n"
+        elif quote:
+            if escaped:
+                escaped = False
+            elif letter == "\\":
+                escaped = True
+            elif letter in (quote, "\n"):
+                quote = ""
+        elif letter in "'\"":
+            quote = letter
+        elif letter == "#":
+            comment = True
+            yield place, "comment"
+        elif letter in "([{":
+            yield place, "open"
+        elif letter in ")]}":
+            yield place, "close"
+
+
+def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
+    found = _STATEMENT.match(chunk)
+    # HST1 begins comments with "!" too.
+    if found is None or chunk.lstrip().startswith(("#", "!")):
+        return ParStatement("", "", chunk, "", "", None)
+    rest = chunk[found.end() :]
+    depth = 0
+    end = len(rest)
+    for place, kind in _parts(rest):
+        depth += {"open": 1, "close": -1}.get(kind, 0)
+        if kind == "comment" and depth <= 0:
+            end = place
+            break
+    written = rest[:end].rstrip()
+    value = _value(written, arrays)
+    return ParStatement(
+        found["name"], found["index"] or "", found["before"], written, rest[len(written) :], value
+    )
+
+
+def _value(text: str, arrays: Mapping[str, Any]) -> ParValue:
+    if text in _WORDS:
+        return _WORDS[text]
+    return _constant(text, arrays)
+
+
+def _constant(text: str, arrays: Mapping[str, Any]) -> ParValue:
+    """Return the constant a text spells, or the text."""
+    if not text or len(text) > _LONGEST_VALUE:
+        return text
+    try:
+        return _meaning(ast.parse(text, mode="eval").body, arrays)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return text.strip("'\"") if text[:1] in "'\"" and text[:1] == text[-1:] else text
+
+
+def _meaning(node: ast.expr, arrays: Mapping[str, Any]) -> ParValue:
+    """Interpret what a constant is made of; ValueError for anything that would have to be run."""
+    match node:
+        case ast.Constant(value=str() | int() | float() | None as value):
+            return value
+        case ast.UnaryOp(
+            op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=int() | float() as value)
+        ):
+            return -value if isinstance(sign, ast.USub) else value
+        case ast.List(elts=items):
+            return [_meaning(item, arrays) for item in items]
+        case ast.Tuple(elts=items):
+            return tuple(_meaning(item, arrays) for item in items)
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            pairs = zip(keys, values, strict=True)
+            return {_key(key): _meaning(value, arrays) for key, value in pairs if key is not None}
+        case ast.Name(id=name) if name in arrays:
+            return arrays[name]
+        case ast.Name(id="YES" | "NO" as word):
+            return _WORDS[word]
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id=module), attr=attribute),
+            args=[ast.Constant(value=int() as count), *_],
+        ) if module in _ARRAY_MODULES and attribute in _FILLED and 0 < count <= _LONGEST_ARRAY:
+            return np.full(count, _FILLED[attribute])
+    raise ValueError("not a constant")
+
+
+def _key(node: ast.expr) -> str | int | float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
+        return node.value
+    raise ValueError("not a constant")
+
+
+def _index(text: str) -> ParValue:
+    return _constant(text.strip(), {})
+
+
+def _with_item(array: Any, index: str, value: ParValue) -> Any:
+    """Interpret `ar[3] = 0.0` and `ar[2:18] = 0.0`; anything else leaves the array as it is."""
+    found = re.fullmatch(r"\s*(\d{1,9})?\s*(:)?\s*(\d{1,9})?\s*", index)
+    if found is None or not isinstance(value, int | float) or not any(found.groups()):
+        return array
+    first, colon, last = found.groups()
+    changed = array.copy()
+    if colon:
+        changed[int(first) if first else None : int(last) if last else None] = value
+    elif first and int(first) < len(array):
+        changed[int(first)] = value
+    return changed

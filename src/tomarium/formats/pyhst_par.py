@@ -1,0 +1,598 @@
+"""PyHST2 parameter files: a `.par` opens as the scan it describes, where its frames are there.
+
+Where files lie: a `.par` names them by absolute paths of the beamline. A file outside the `.par`'s own folder is
+never opened; one of the same name inside it is taken instead, as a copied scan has it.
+
+ROTATION_AXIS_POSITION counts from the left edge of the first pixel: its writers give NUM_IMAGE_1 / 2 for a centred
+axis. Columns here count from the centre of the first pixel, where that axis lies at (NUM_IMAGE_1 - 1) / 2; so half
+a pixel is taken off on reading and added on writing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import __version__
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.angle_file import numbers
+from tomarium.formats.angles import default_angles
+from tomarium.formats.edf import SINGLE_FRAMES, reference_position
+from tomarium.formats.edf_frames import edf_frames
+from tomarium.formats.edf_info import TEXTS, read_edf_info, values_of
+from tomarium.formats.edf_writer import creating_folder, scan_range, taken_before, write_series
+from tomarium.formats.format import Format, Match
+from tomarium.formats.par_text import LONGEST, ParFile, parse_par
+from tomarium.formats.slab_file import write_text
+from tomarium.formats.stacks import AbsentFrames
+from tomarium.formats.volume_info import in_micrometres
+from tomarium.model import FrameKind, Frames, Image, Scan, Value
+from tomarium.model.scan import Reference
+
+KNOWN: Final = re.compile(
+    rb"^\s*(FILE_PREFIX|NUM_FIRST_IMAGE|NUM_LAST_IMAGE|NUM_IMAGE_1|ANGLE_BETWEEN_PROJECTIONS|ROTATION_AXIS_POSITION)"
+    rb"\s*=",
+    re.MULTILINE,
+)
+_DELTA_BETA: Final = re.compile(r"delta\s*(?:over|/)\s*beta\D{0,20}?([\d.]+(?:[eE][+-]?\d+)?)", re.IGNORECASE)
+# Types PyHST2 reads, and what else is turned into them without loss.
+_TYPES: Final = {
+    "uint16": "uint16",
+    "float32": "float32",
+    "uint8": "uint16",
+    "int8": "float32",
+    "int16": "float32",
+}
+_HALF_PIXEL: Final = 0.5
+# A file with a zero byte here is no text, and the rest of it is not read.
+_HEAD: Final = 4096
+_MOST_IMAGES: Final = 1_000_000
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a parameter file, or a folder that holds one.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is none; a score of 0 says what is lacking.
+    """
+    if path.is_dir():
+        held = sorted(file for file in path.glob("*.par") if file.is_file())
+        if not held:
+            return None
+        named = [file for file in held if file.stem == path.name] or held
+        if len(named) > 1:
+            names = ", ".join(file.name for file in named[:5])
+            return Match(0.0, "", f"it holds {len(named)} parameter files, {names}; give the one you mean")
+        if any(path.glob("*.nxs")):
+            return Match(0.0, "", f"{named[0].name} lies beside NeXus files, which hold the frames")
+        found = _detect_file(named[0])
+        return found and Match(min(found.score, 0.75), found.dialect, f"{named[0].name} is {found.why}")
+    return _detect_file(path) if path.is_file() else None
+
+
+def _detect_file(path: Path) -> Match | None:
+    try:
+        if path.stat().st_size > LONGEST:
+            return None
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+            content = b"" if b"\0" in head else head + stream.read()
+    except OSError:
+        return None
+    keys = {key.decode() for key in KNOWN.findall(content)}
+    if len(keys) < 2 or b"\0" in content:
+        return None
+    if "FILE_PREFIX" not in keys:
+        return Match(0.0, "", "a PyHST2 parameter file without FILE_PREFIX, so it names no projections")
+    return Match(0.9, "par", f"a PyHST2 parameter file: it has {', '.join(sorted(keys))}")
+
+
+@dataclass(frozen=True)
+class _Par:
+    """A parameter file with typed access to its values."""
+
+    path: Path
+    file: ParFile
+
+    def text(self, key: str, default: str = "") -> str:
+        found = self.file.values.get(key)
+        return default if found is None else str(found)
+
+    def number(self, key: str) -> float | None:
+        found = self.file.values.get(key)
+        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+            return None
+        return float(found)
+
+    def whole(self, key: str, default: int | None = None) -> int:
+        found = self.number(key)
+        if found is None and default is not None and self.file.values.get(key) is None:
+            return default
+        if found is None or found != int(found) or abs(found) > _MOST_IMAGES:
+            said = f"{key} is {self.file.values[key]!r}" if key in self.file.values else f"{key} is absent"
+            raise FormatError(f"{self.path}: {said}; write {key} = and a whole number")
+        return int(found)
+
+    def is_true(self, key: str, default: bool) -> bool:
+        found = self.file.values.get(key)
+        return default if found is None else found in (True, 1)
+
+
+def read_par(path: Path) -> ParFile:
+    """Read a parameter file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    ParFile
+        Its statements; `values` holds what they say.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read, or is no text.
+    """
+    try:
+        if path.stat().st_size > LONGEST:
+            raise FormatError(f"{path}: has {path.stat().st_size} bytes; a parameter file is far shorter")
+        return parse_par(path.read_bytes(), str(path))
+    except OSError as problem:
+        raise FormatError(f"{path}: cannot be read ({problem.strerror}); copy it again") from problem
+
+
+def read(path: Path, match: Match) -> Scan:
+    """Open the scan a parameter file describes.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder that holds it.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Scan
+        What the `.par` does not tell, such as the energy, comes from the `.info` beside the frames. Where no
+        projection is there, the scan opens and says what is missing.
+
+    Raises
+    ------
+    FormatError
+        A value it needs is absent or no number, or some of the projections are absent.
+    """
+    place = path
+    if path.is_dir():
+        held = sorted(path.glob("*.par"))
+        place = next((file for file in held if file.stem == path.name), held[0] if held else path)
+    par = _Par(place, read_par(place))
+    warnings: list[str] = [
+        f"{key} comes more than once; the last value was taken" for key in par.file.twice()
+    ]
+    projections, folder, missing = _projections(par)
+    count = projections.shape[0]
+    flats, darks = (None, None) if missing else (_flats(par, count, warnings), _darks(par, warnings))
+    info, source = _info(par, folder)
+    values, said = values_of(info, source)
+    _check_size(par, projections, warnings)
+    pixel = _pixel(par, warnings) or values.get("pixel_m")
+    _check_paganin(par, values, warnings)
+    metadata: dict[str, Value[Any]] = {
+        TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
+        for key, text in info.items()
+        if key.lower() in TEXTS and text
+    }
+    metadata |= {name: values[name] for name in ("exposure_s", "ring_current_ma") if name in values}
+    metadata |= {
+        f"/{place.name}/{key}": Value(_plain(value), "read", place.name)
+        for key, value in par.file.values.items()
+    }
+    return Scan(
+        path=path,
+        name=place.stem,
+        format=FORMAT.name,
+        dialect=match.dialect,
+        why=match.why,
+        projections=projections,
+        angles_deg=_angles(par, count, warnings),
+        flats=flats,
+        darks=darks,
+        pixel_m=pixel,
+        energy_kev=values.get("energy_kev"),
+        distance_m=values.get("distance_m"),
+        axis_column=_axis(par),
+        counts={
+            FrameKind.PROJECTION: count,
+            FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
+            FrameKind.DARK: darks.frames.shape[0] if darks else 0,
+        },
+        metadata=metadata,
+        missing=missing,
+        warnings=(*warnings, *said),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _inside(par: _Par, named: str) -> Path:
+    """Find where a named file or prefix lies, without leaving the parameter file's folder."""
+    home = par.path.parent.resolve()
+    given = Path(named)
+    folder = (home / given).parent.resolve()
+    if (folder == home or home in folder.parents) and folder.is_dir():
+        return folder / given.name
+    beside = home / given.parent.name
+    return (beside if given.parent.name not in ("", "..") and beside.is_dir() else home) / given.name
+
+
+def _numbered(par: _Par, start: str, numbers: range) -> list[Path]:
+    """List the files of a series: FILE_… or FF_… keys."""
+    prefix = _inside(par, par.text(f"{start}PREFIX"))
+    postfix = par.text(f"{start}POSTFIX", ".edf")
+    if "/" in postfix or "\\" in postfix:
+        raise FormatError(f"{par.path}: {start}POSTFIX is {postfix!r}; an ending holds no folder")
+    width = par.whole("FF_LENGTH_OF_NUMERICAL_PART" if start == "FF_" else "LENGTH_OF_NUMERICAL_PART", 4)
+    if par.is_true("FF_NUMBER_LENGTH_VARIES" if start == "FF_" else "NUMBER_LENGTH_VARIES", False):
+        width = 0
+    return [
+        prefix.with_name(f"{prefix.name}{number:0{min(max(width, 0), 20)}d}{postfix}") for number in numbers
+    ]
+
+
+def _range(par: _Par, first: int, last: int, step: int, key: str) -> range:
+    if step < 1 or last < first or first < 0:
+        raise FormatError(
+            f"{par.path}: {key} goes from {first} to {last} in steps of {step}; it must rise from 0"
+        )
+    return range(first, last + 1, step)
+
+
+def _projections(par: _Par) -> tuple[Frames, Path, tuple[str, ...]]:
+    """Return the projections, their folder and the names of what is missing."""
+    prefix = par.text("FILE_PREFIX")
+    if prefix.lower().endswith((".h5", ".nxs", ".nx", ".hdf5")):
+        raise FormatError(f"{par.path}: its projections are in {Path(prefix).name}; open that file itself")
+    numbers = _range(
+        par,
+        par.whole("NUM_FIRST_IMAGE", 0),
+        par.whole("NUM_LAST_IMAGE"),
+        par.whole("FILE_INTERVAL", 1),
+        "NUM_FIRST_IMAGE to NUM_LAST_IMAGE",
+    )
+    files = _numbered(par, "FILE_", numbers)
+    folder = files[0].parent
+    there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    absent = [file for file in files if file.name not in there]
+    if len(absent) == len(files):
+        return AbsentFrames(par.path, len(files), (f"{prefix}…",)), folder, (f"{prefix}…",)
+    if absent:
+        raise FormatError(
+            f"{par.path}: {len(absent)} of {len(files)} projections are absent, the first is {absent[0].name}; "
+            f"restore them, or set NUM_LAST_IMAGE to the last one that is there"
+        )
+    return _frames(files), folder, ()
+
+
+def _frames(files: list[Path]) -> Frames:
+    if files[0].suffix.lower() in (".tif", ".tiff"):
+        from tomarium.formats.tiff_frames import frames_of
+
+        return frames_of(files)
+    return edf_frames(files)
+
+
+def _info(par: _Par, folder: Path) -> tuple[dict[str, str], str]:
+    """Read the .info beside the frames or beside the .par, where there is just one."""
+    for place in dict.fromkeys((folder, par.path.parent)):
+        found = sorted(place.glob("*.info")) if place.is_dir() else []
+        found = [file for file in found if not file.name.endswith((".vol.info", ".raw.info"))]
+        if len(found) == 1:
+            return read_edf_info(found[0]), found[0].name
+    return {}, ""
+
+
+def _single(kind: FrameKind, folder: Path, count: int) -> list[tuple[float, Path]]:
+    """List the frames a median or mean was made of, where they are kept beside it."""
+    found = [(one, file) for file in folder.iterdir() if (one := SINGLE_FRAMES[kind].fullmatch(file.name))]
+    ranked = sorted((int(one["at"]), int(one["number"]), file) for one, file in found)
+    return [(reference_position(at, count), file) for at, _, file in ranked]
+
+
+def _flats(par: _Par, count: int, warnings: list[str]) -> Reference | None:
+    if not par.is_true("CORRECT_FLATFIELD", False):
+        warnings.append("CORRECT_FLATFIELD is not YES; no flat fields were read")
+        return None
+    if par.is_true("FLATFIELD_CHANGING", False):
+        numbers = _range(
+            par,
+            par.whole("FF_NUM_FIRST_IMAGE", 0),
+            par.whole("FF_NUM_LAST_IMAGE", count),
+            par.whole("FF_FILE_INTERVAL", max(1, count)),
+            "FF_NUM_FIRST_IMAGE to FF_NUM_LAST_IMAGE",
+        )
+        files = _numbered(par, "FF_", numbers)
+        chosen = [(reference_position(at, count), file) for at, file in zip(numbers, files, strict=True)]
+    else:
+        chosen = [(-1.0, _inside(par, par.text("FLATFIELD_FILE")))]
+    return _reference(par, FrameKind.FLAT, chosen, count, warnings)
+
+
+def _darks(par: _Par, warnings: list[str]) -> Reference | None:
+    named = par.text("BACKGROUND_FILE")
+    if not par.is_true("SUBTRACT_BACKGROUND", False) or not named:
+        warnings.append("SUBTRACT_BACKGROUND is not YES; no dark fields were read")
+        return None
+    return _reference(par, FrameKind.DARK, [(-1.0, _inside(par, named))], 0, warnings)
+
+
+def _reference(
+    par: _Par, kind: FrameKind, chosen: list[tuple[float, Path]], count: int, warnings: list[str]
+) -> Reference | None:
+    """Read the files named, or the single frames beside them that they were made of."""
+    folder = chosen[0][1].parent
+    prefix = "refHST" if kind == FrameKind.FLAT else "dark.edf"
+    single = _single(kind, folder, count) if chosen[0][1].name.startswith(prefix) and folder.is_dir() else []
+    there = [(at, file) for at, file in single or chosen if file.is_file()]
+    if len(there) < len(single or chosen):
+        names = ", ".join(file.name for _, file in chosen if not file.is_file())
+        warnings.append(f"of the {kind} fields {names} are absent")
+    if not there:
+        return None
+    return Reference(_frames([file for _, file in there]), np.array([at for at, _ in there]))
+
+
+def _check_size(par: _Par, projections: Frames, warnings: list[str]) -> None:
+    told = (par.number("NUM_IMAGE_2"), par.number("NUM_IMAGE_1"))
+    _, rows, columns = projections.shape
+    if rows and None not in told and told != (rows, columns):
+        warnings.append(
+            f"NUM_IMAGE_2 and NUM_IMAGE_1 are {told[0]:g} and {told[1]:g}, the frames {rows} x {columns}"
+        )
+
+
+def _pixel(par: _Par, warnings: list[str]) -> Value[float] | None:
+    found, other = par.number("IMAGE_PIXEL_SIZE_1"), par.number("IMAGE_PIXEL_SIZE_2")
+    if found is None or found <= 0:
+        return None
+    if other is not None and not math.isclose(found, other, rel_tol=1e-6):
+        warnings.append(f"pixels are {found:g} µm wide and {other:g} µm high; the width was taken")
+    return Value(float(f"{found * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_1, µm")
+
+
+def _axis(par: _Par) -> Value[float] | None:
+    found = par.number("ROTATION_AXIS_POSITION")
+    if found is None:
+        return None
+    source = f"{par.path.name}: ROTATION_AXIS_POSITION {found:g} counts from the first pixel's edge, half a pixel less"
+    return Value(found - _HALF_PIXEL, "derived", source)
+
+
+def _angles(par: _Par, count: int, warnings: list[str]) -> Value[NDArray[np.float64]]:
+    named = par.text("ANGLES_FILE")
+    if named:
+        file = _inside(par, named)
+        if file.is_file():
+            return Value(numbers(file), "read", f"{file.name}, named by ANGLES_FILE")
+        warnings.append(f"ANGLES_FILE {named} is absent; the step between projections was taken")
+    step = par.number("ANGLE_BETWEEN_PROJECTIONS")
+    if step is None:
+        warnings.append("ANGLE_BETWEEN_PROJECTIONS is absent: 0° to 180°, 180° left out, were assumed")
+        return default_angles(count)
+    angles = step * np.arange(count, dtype=np.float64)
+    return Value(angles, "derived", f"{par.path.name}: ANGLE_BETWEEN_PROJECTIONS {step:g}°, beginning at 0°")
+
+
+def paganin_length_m(delta_beta: float, energy_kev: float, distance_m: float) -> float:
+    """Return the length PyHST2's Paganin filter takes.
+
+    Parameters
+    ----------
+    delta_beta : float
+        Ratio δ/β.
+    energy_kev : float
+        Photon energy, keV.
+    distance_m : float
+        Distance from sample to detector, m.
+
+    Returns
+    -------
+    float
+        L in m; L² = π λ R₂ δ/β, the filter is 1 / (1 + L² f²) (PyHST2's documentation of PAGANIN_Lmicron).
+    """
+    wavelength_m = 1.23984198e-9 / energy_kev
+    return math.sqrt(math.pi * wavelength_m * distance_m * delta_beta)
+
+
+def _check_paganin(par: _Par, values: dict[str, Value[float]], warnings: list[str]) -> None:
+    """Find a PAGANIN_Lmicron that is no length: an old writer put δ/β itself there, and said so above it."""
+    length = par.number("PAGANIN_Lmicron")
+    if length is None or not par.is_true("DO_PAGANIN", False):
+        return
+    noted = None
+    for one in par.file.statements:
+        found = _DELTA_BETA.search(one.comment)
+        if found:
+            noted = float(found[1])
+        if one.key == "PAGANIN_Lmicron":
+            break
+    if noted is None:
+        return
+    energy, distance = values.get("energy_kev"), values.get("distance_m")
+    right = paganin_length_m(noted, energy.value, distance.value) * 1e6 if energy and distance else None
+    said = f"; at {energy.value:g} keV and {distance.value:g} m it should be {right:.4g}" if (
+        right and energy and distance
+    ) else ""  # fmt: skip
+    if math.isclose(length, noted, rel_tol=1e-6):
+        warnings.append(
+            f"PAGANIN_Lmicron is {length:g}, which is the ratio δ/β of the comment above it and no length{said}"
+        )
+    elif right and not math.isclose(length, right, rel_tol=0.05):
+        warnings.append(f"PAGANIN_Lmicron is {length:g}, the comment above it says δ/β = {noted:g}{said}")
+
+
+def write(path: Path, scan: Scan | Image, *, as_float32: bool = False) -> None:
+    """Write a scan for PyHST2 as tomodata lays it out: `<name>.par` and the EDF files in `<name>_edfs`.
+
+    Parameters
+    ----------
+    path : Path
+        A name that ends in `.par` makes that file with the folder of frames beside it; any other name makes a
+        folder that holds both. Paths in the `.par` are relative, so start PyHST2 where it lies.
+    scan : Scan
+        What to write; frames become uint16 or float32, what PyHST2 reads.
+    as_float32 : bool
+        Write frames that fit into neither exactly as float32, rounded.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    InputError
+        It is no scan, or its frames would be rounded.
+    StorageFull
+        The disk is full; nothing is left behind.
+    """
+    if not isinstance(scan, Scan):
+        raise InputError(f"{path}: only a scan can be written as a .par; write a volume as .vol")
+    kind = np.dtype(scan.projections.dtype).name
+    if kind not in _TYPES and not as_float32:
+        raise InputError(
+            f"{path}: frames of {kind} fit into neither uint16 nor float32, which PyHST2 reads; pass "
+            f"as_float32=True to round them"
+        )
+    dtype = np.dtype(_TYPES.get(kind, "float32"))
+    if path.suffix.lower() == ".par":
+        if path.exists():
+            raise FormatError(f"{path}: exists already; remove it or choose another path")
+        with creating_folder(path.with_name(f"{path.stem}_edfs")) as folder:
+            write_series(folder, path.stem, scan, dtype, with_angles=True)
+        write_text(path, par_text(path.stem, scan))
+        return
+    with creating_folder(path) as home:
+        frames = home / f"{path.name}_edfs"
+        frames.mkdir()
+        write_series(frames, path.name, scan, dtype, with_angles=True)
+        write_text(home / f"{path.name}.par", par_text(path.name, scan))
+
+
+def par_text(name: str, scan: Scan) -> str:
+    """Write the parameter file of a scan whose frames lie in `<name>_edfs`.
+
+    Parameters
+    ----------
+    name : str
+        Beginning of the frames' names.
+    scan : Scan
+        The scan.
+
+    Returns
+    -------
+    str
+        The text; what the scan does not know is left out and said in a comment.
+    """
+    count, rows, columns = scan.shape
+    lines = ["# pyHST_SLAVE PARAMETER FILE", f"# written by tomarium {__version__} from {scan.path.name}", ""]
+    lines += [
+        f"FILE_PREFIX = {name}_edfs/{name}",
+        "NUM_FIRST_IMAGE = 0",
+        f"NUM_LAST_IMAGE = {count - 1}",
+        "NUMBER_LENGTH_VARIES = NO",
+        "LENGTH_OF_NUMERICAL_PART = 4",
+        "FILE_POSTFIX = .edf",
+        "FILE_INTERVAL = 1",
+        "",
+        f"NUM_IMAGE_1 = {columns} # pixels of a row",
+        f"NUM_IMAGE_2 = {rows} # rows",
+    ]
+    if scan.pixel_m is None:
+        lines.append("# IMAGE_PIXEL_SIZE_1 and _2, µm, are not known; add them")
+    else:
+        lines += [f"IMAGE_PIXEL_SIZE_{axis} = {in_micrometres(scan.pixel_m.value)} # µm" for axis in (1, 2)]
+    lines += ["", *_reference_lines(name, scan), "", "TAKE_LOGARITHM = YES", "", *_angle_lines(name, scan)]
+    lines.append("ROTATION_VERTICAL = YES")
+    if scan.axis_column is None:
+        lines.append("# ROTATION_AXIS_POSITION is not known yet; find the axis and add it")
+    else:
+        edge = scan.axis_column.value + _HALF_PIXEL
+        lines.append(
+            f"ROTATION_AXIS_POSITION = {edge!r} # from the first pixel's edge, {columns / 2:g} is the centre"
+        )
+    lines += ["", *(f"START_VOXEL_{axis} = 1" for axis in (1, 2, 3))]
+    lines += [f"END_VOXEL_{axis} = {length}" for axis, length in ((1, columns), (2, columns), (3, rows))]
+    lines += ["OVERSAMPLING_FACTOR = 4 # 0 is linear, 1 the nearest pixel", f"OUTPUT_FILE = {name}.vol"]
+    return "\n".join(lines) + "\n"
+
+
+def _reference_lines(name: str, scan: Scan) -> list[str]:
+    lines = ["SUBTRACT_BACKGROUND = NO"]
+    if scan.darks is not None:
+        lines = ["SUBTRACT_BACKGROUND = YES", f"BACKGROUND_FILE = {name}_edfs/dark.edf"]
+    if scan.flats is None:
+        return [*lines, "CORRECT_FLATFIELD = NO"]
+    lines.append("CORRECT_FLATFIELD = YES")
+    places = sorted(set(taken_before(scan.flats, scan.shape[0])))
+    if len(places) == 1:
+        return [*lines, "FLATFIELD_CHANGING = NO", f"FLATFIELD_FILE = {name}_edfs/refHST{places[0]:04d}.edf"]
+    steps = np.diff(places)
+    if np.ptp(steps):
+        lines.append(
+            f"# flats were taken before projections {', '.join(map(str, places))}: PyHST2 takes equal steps,"
+        )
+        lines.append("# so it gets the first and the last")
+    step = places[-1] - places[0] if np.ptp(steps) else int(steps[0])
+    return [
+        *lines,
+        "FLATFIELD_CHANGING = YES",
+        f"FF_PREFIX = {name}_edfs/refHST",
+        f"FF_NUM_FIRST_IMAGE = {places[0]}",
+        f"FF_NUM_LAST_IMAGE = {places[-1]}",
+        "FF_NUMBER_LENGTH_VARIES = NO",
+        "FF_LENGTH_OF_NUMERICAL_PART = 4",
+        "FF_POSTFIX = .edf",
+        f"FF_FILE_INTERVAL = {step}",
+    ]
+
+
+def _angle_lines(name: str, scan: Scan) -> list[str]:
+    angles = scan.angles_deg.value
+    turn = scan_range(angles)
+    if turn is None:
+        return [f"ANGLES_FILE = {name}_edfs/angles.txt # degrees, one for each projection"]
+    step = turn / len(angles)
+    lines = [f"ANGLE_BETWEEN_PROJECTIONS = {step!r} # degrees"]
+    if not np.array_equal(step * np.arange(len(angles)), angles):
+        lines.append(f"ANGLES_FILE = {name}_edfs/angles.txt # degrees, one for each projection")
+    return lines
+
+
+FORMAT = Format(
+    name="pyhst-par",
+    title="PyHST2 parameter file with its frames",
+    suffixes=(".par",),
+    detect=detect,
+    read=read,
+    write=write,
+)

@@ -1,0 +1,185 @@
+"""What a multi-page TIFF says of itself: a volume with a voxel size, as ImageJ, OME or tomarium describe it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+from xml.etree import ElementTree
+
+from tomarium import units
+from tomarium.errors import FormatError, UnitError
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile
+
+_LONGEST: Final = 16 << 20
+_NO_UNIT: Final = ("", "pixel", "pixels", "px", "reference frame")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A volume in TIFF pages.
+
+    Attributes
+    ----------
+    dialect : str
+        "ImageJ" or "OME".
+    voxel_m : tuple of float or None
+        z, y, x, m.
+    unit : str
+        Unit of the values.
+    name : str
+        Short name, or "".
+    grey_range : tuple of float or None
+        The values the least and the greatest integer stand for.
+    metadata : Mapping
+        The description as it stands.
+    notes : tuple of str
+        What could not be understood.
+    """
+
+    dialect: str
+    voxel_m: tuple[float, float, float] | None
+    unit: str
+    name: str
+    grey_range: tuple[float, float] | None
+    metadata: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+def calibration_of(tif: TiffFile) -> Calibration | None:
+    """Find out whether a file of many pages is a volume.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+
+    Returns
+    -------
+    Calibration or None
+        None where its description tells neither a voxel size nor that tomarium wrote a volume.
+    """
+    page: Any = tif.pages[0]
+    description = str(page.description or "")
+    if len(description) > _LONGEST:
+        return None
+    if description.startswith("ImageJ="):
+        return _imagej(page, description)
+    return _ome(description) if "<OME" in description[:4096] else None
+
+
+def _imagej(page: Any, description: str) -> Calibration | None:
+    pairs = (line.partition("=") for line in description.splitlines())
+    values = {key: value for key, equals, value in pairs if equals}
+    if "spacing" not in values and "tomarium" not in values:
+        return None
+    if any(
+        int(values.get(axis, "1") or 1) > 1
+        for axis in ("channels", "frames")
+        if values.get(axis, "1").isdigit()
+    ):
+        return None
+    notes: list[str] = []
+    unit = values.get("unit", "").encode("ascii", "replace").decode("unicode_escape") or "pixel"
+    unit = values["unit"] if "unit" in values and not values["unit"].isascii() else unit
+    voxel = None
+    if unit.lower() not in _NO_UNIT:
+        try:
+            factor = Fraction(repr(units.factor(unit, "m")))
+            y, x = (_pixel(page, tag) for tag in (283, 282))
+            voxel = _checked((Fraction(values.get("spacing", "nan")) * factor, y * factor, x * factor), notes)
+        except (ValueError, KeyError, ZeroDivisionError, OverflowError):
+            notes.append("the description's spacing or the resolution tags are no numbers")
+        except UnitError as problem:
+            notes.append(str(problem))
+    return Calibration(
+        "ImageJ", voxel, values.get("value_unit", ""), values.get("value_name", ""), _grey(values), values,
+        tuple(notes),
+    )  # fmt: skip
+
+
+def _pixel(page: Any, tag: int) -> Fraction:
+    numerator, denominator = page.tags[tag].value
+    return Fraction(int(denominator), int(numerator))
+
+
+def _checked(
+    voxel: tuple[Fraction, Fraction, Fraction], notes: list[str]
+) -> tuple[float, float, float] | None:
+    z, y, x = map(float, voxel)
+    if all(math.isfinite(length) and length > 0 for length in (z, y, x)):
+        return z, y, x
+    notes.append(f"a voxel of {z:g} x {y:g} x {x:g} m (z, y, x) cannot be and was left out")
+    return None
+
+
+def _ome(description: str) -> Calibration | None:
+    if "<!DOCTYPE" in description or "<!ENTITY" in description:
+        return None
+    try:
+        root = ElementTree.fromstring(description)
+    except (ElementTree.ParseError, ValueError):
+        return None
+    pixels = root.find(".//{*}Image/{*}Pixels")
+    if pixels is None:
+        return None
+    ours = {
+        str(item.get("K")): item.text or "" for item in root.iterfind(".//{*}MapAnnotation/{*}Value/{*}M")
+    }
+    sizes = {axis: pixels.get(f"Size{axis}", "1") for axis in "ZCT"}
+    if sizes["C"] != "1" or sizes["T"] != "1" or sizes["Z"] in ("0", "1"):
+        return None
+    notes: list[str] = []
+    voxel = None
+    try:
+        lengths = tuple(
+            Fraction(pixels.attrib[f"PhysicalSize{axis}"])
+            * Fraction(repr(units.factor(pixels.get(f"PhysicalSize{axis}Unit", "µm"), "m")))
+            for axis in "ZYX"
+        )
+        voxel = _checked((lengths[0], lengths[1], lengths[2]), notes)
+    except KeyError:
+        if "tomarium" not in ours:
+            return None
+    except (ValueError, ZeroDivisionError, OverflowError, UnitError) as problem:
+        notes.append(f"the physical size of the voxels cannot be read ({problem})")
+    metadata = {**dict(pixels.attrib), **ours}
+    name = ours.get("value_name", "")
+    return Calibration("OME", voxel, ours.get("value_unit", ""), name, _grey(ours), metadata, tuple(notes))
+
+
+def _grey(values: Mapping[str, str]) -> tuple[float, float] | None:
+    try:
+        low, high = float(values["grey_low"]), float(values["grey_high"])
+    except (KeyError, ValueError):
+        return None
+    return (low, high) if math.isfinite(low) and math.isfinite(high) and low < high else None
+
+
+def is_volume(tif: TiffFile) -> str | None:
+    """Say why a file of many pages is a volume and no scan.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+
+    Returns
+    -------
+    str or None
+        The evidence, in words; None where there is none.
+    """
+    try:
+        found = calibration_of(tif)
+    except FormatError:
+        return None
+    if found is None:
+        return None
+    if found.voxel_m is not None:
+        size = " x ".join(units.show(length, "m") for length in found.voxel_m)
+        return f"its {found.dialect} description tells voxels of {size} (z, y, x)"
+    return f"its {found.dialect} description says that it is a volume, without a voxel size"

@@ -1,0 +1,279 @@
+"""PyHST2 .par: read as data and never run, written back to the byte, opened as the scan it describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tomarium as tm
+from formats.test_edf import ALL, a_scan
+from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.formats import formats
+from tomarium.formats.par_text import edited, par_value_text, parse_par
+from tomarium.formats.pyhst_par import paganin_length_m, read_par
+from tomarium.model import Scan, Value
+from tomarium.model.scan import Reference
+
+WRITE = formats()["pyhst-par"].write
+assert WRITE is not None
+OLD = rb"""! HST_SLAVE PARAMETER FILE
+# pyHST_SLAVE PARAMETER FILE
+
+FILE_PREFIX = /data/visitor/ma1234/id19/bone_/bone_ # prefix
+NUM_FIRST_IMAGE = 0 # No. of first projection
+NUM_LAST_IMAGE = 1499   # No. of last projection
+NUMBER_LENGTH_VARIES = NO
+SUBTRACT_BACKGROUND = YES # Subtract background from data
+BACKGROUND_FILE = N.A.
+CORRECT_FLATFIELD=YES
+IMAGE_PIXEL_SIZE_1 = 0.650000 # Pixel size horizontally (microns)
+OPTIONS= { 'padding':'E' , 'axis_to_the_center':'Y' , 'avoidhalftomo':'Y'} # a = b
+ar = Numeric.ones(16,'f')
+ar[0]=0.0
+ar[2:6]=0.0
+SINO_FILTER_PARA = {"FILTER": ar }
+CCD_FILTER_PARA = {"threshold":
+      0.0400 }
+MULTI_PAGANIN_PARS={}
+MULTI_PAGANIN_PARS["BONE_Lmicron"]= 30
+MULTI_PAGANIN_PARS["THRESHOLD"]= 0.3
+#motor position tx = 12.5
+"""
+TWICE = b"ANGLE_OFFSET = -12.5\r\nANGLE_OFFSET = 3 # later\r\nUNKNOWN_THING = some words, \xb5m\t\n"
+HARMFUL = b"""X = __import__('os').system('touch harm')
+Y = [].__class__
+Z = open('/etc/passwd').read()
+W = (lambda: 0)()
+V = [i for i in range(9)]
+U = {'a': exec('1')}
+ar = numpy.ones(10**12,'f')
+br = numpy.ones(99999999999,'f')
+NUM_IMAGE_1 = 2 ** 99999999
+"""
+
+
+class TestText:
+    def test_what_values_say(self) -> None:
+        values = parse_par(OLD + TWICE, "x").values
+        assert values["FILE_PREFIX"] == "/data/visitor/ma1234/id19/bone_/bone_"
+        assert (values["NUM_LAST_IMAGE"], values["IMAGE_PIXEL_SIZE_1"]) == (1499, 0.65)
+        assert (values["SUBTRACT_BACKGROUND"], values["NUMBER_LENGTH_VARIES"]) == (True, False)
+        assert values["BACKGROUND_FILE"] is None
+        assert values["OPTIONS"] == {"padding": "E", "axis_to_the_center": "Y", "avoidhalftomo": "Y"}
+        assert values["SINO_FILTER_PARA"]["FILTER"].tolist() == [0, 1] + [0] * 4 + [1] * 10
+        assert values["CCD_FILTER_PARA"] == {"threshold": 0.04}
+        assert values["MULTI_PAGANIN_PARS"] == {"BONE_Lmicron": 30, "THRESHOLD": 0.3}
+
+    def test_the_last_of_two_wins_and_both_are_kept(self) -> None:
+        par = parse_par(TWICE, "x")
+        assert par.values["ANGLE_OFFSET"] == 3
+        assert par.all_values("ANGLE_OFFSET") == (-12.5, 3)
+        assert par.twice() == ("ANGLE_OFFSET",)
+
+    @given(st.binary(max_size=400).filter(lambda content: b"\0" not in content))
+    def test_any_bytes_come_back(self, content: bytes) -> None:
+        assert parse_par(content, "x").to_bytes() == content
+        assert parse_par(OLD + content + TWICE, "x").to_bytes() == OLD + content + TWICE
+
+    def test_nothing_is_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        values = parse_par(HARMFUL, "x").values
+        assert list(tmp_path.iterdir()) == []
+        for key in "XYZWVU":
+            assert isinstance(values[key], str), key
+        assert isinstance(values["ar"], str)
+        assert isinstance(values["br"], str)
+        assert values["NUM_IMAGE_1"] == "2 ** 99999999"
+
+    def test_a_change_touches_one_value(self) -> None:
+        par = parse_par(OLD + TWICE, "x")
+        changed = edited(par, {"NUM_LAST_IMAGE": 899, "ANGLE_OFFSET": 4.5, "CORRECT_FLATFIELD": False})
+        expected = (OLD + TWICE).replace(b"1499   #", b"899   #").replace(b"= 3 #", b"= 4.5 #")
+        assert changed.to_bytes() == expected.replace(b"FIELD=YES", b"FIELD=NO")
+        assert changed.values["ANGLE_OFFSET"] == 4.5
+
+    def test_a_new_key_comes_last(self) -> None:
+        added = edited(parse_par(b"A = 1", "x"), {"PUS": 2.0, "OUTPUT_FILE": "out/v.vol", "NOTE": "a b # c"})
+        assert added.to_bytes() == b"A = 1\nPUS = 2.0\nOUTPUT_FILE = out/v.vol\nNOTE = 'a b # c'\n"
+        assert parse_par(added.to_bytes(), "x").values == {
+            "A": 1, "PUS": 2.0, "OUTPUT_FILE": "out/v.vol", "NOTE": "a b # c",
+        }  # fmt: skip
+
+    @given(
+        st.one_of(
+            st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.none(),
+            st.text(st.characters(exclude_characters="\r\n\0", codec="utf-8"), min_size=1, max_size=40),
+            st.lists(st.integers(), max_size=4), st.dictionaries(st.text("abc", min_size=1), st.floats(0, 9)),
+        )
+    )  # fmt: skip
+    def test_values_survive(self, value: object) -> None:
+        read = parse_par(b"K = " + par_value_text(value).encode() + b" # why\n", "x").values["K"]
+        assert read == value
+        assert type(read) is type(value)
+
+    def test_what_cannot_be_written(self) -> None:
+        with pytest.raises(ParameterError, match="is no key"):
+            edited(parse_par(b"", "x"), {"a b": 1})
+        with pytest.raises(ParameterError, match="line end"):
+            par_value_text("a\nb")
+        with pytest.raises(ParameterError, match="ndarray cannot be written"):
+            par_value_text(np.ones(3))
+
+    @pytest.mark.parametrize(
+        "content", [b"A={\n" * 40_000, b"A = [" * 10_000, b"A = " + b"(" * 9000 + b"\n" * 9]
+    )
+    def test_brackets_without_end_take_no_time(self, content: bytes) -> None:
+        assert parse_par(content, "x").to_bytes() == content
+
+
+def opened(path: Path) -> Scan:
+    scan = tm.open(path)
+    assert isinstance(scan, Scan)
+    return scan
+
+
+def with_changes(path: Path, **changes: object) -> Path:
+    path.write_bytes(edited(read_par(path), changes).to_bytes())
+    return path
+
+
+@pytest.fixture
+def par(tmp_path: Path) -> Path:
+    WRITE(tmp_path / "bone", a_scan(axis_column=Value(3.1, "read", ""), energy_kev=Value(20.0, "read", "")))
+    return tmp_path / "bone" / "bone.par"
+
+
+class TestScan:
+    def test_layout_is_tomodatas(self, par: Path) -> None:
+        assert {item.name for item in par.parent.iterdir()} == {"bone.par", "bone_edfs"}
+        values = read_par(par).values
+        assert values["FILE_PREFIX"] == "bone_edfs/bone"
+        assert (values["NUM_IMAGE_1"], values["NUM_IMAGE_2"], values["END_VOXEL_3"]) == (7, 5, 5)
+        assert values["FF_FILE_INTERVAL"] == 9
+
+    def test_the_axis_is_half_a_pixel_from_the_edge(self, par: Path) -> None:
+        """A centred axis is NUM_IMAGE_1 / 2 in the file and (columns - 1) / 2 here."""
+        assert read_par(par).values["ROTATION_AXIS_POSITION"] == 3.6
+        scan = opened(with_changes(par, ROTATION_AXIS_POSITION=7 / 2))
+        assert scan.axis_column is not None
+        assert scan.axis_column.value == (7 - 1) / 2
+        assert scan.axis_column.origin == "derived"
+
+    def test_absolute_paths_of_the_beamline_are_found_beside_the_par(self, par: Path) -> None:
+        with_changes(
+            par,
+            FILE_PREFIX="/nfs/ruche/2024/bone/bone_edfs/bone",
+            FF_PREFIX="/nfs/ruche/2024/bone/bone_edfs/refHST",
+            BACKGROUND_FILE="/nfs/ruche/2024/bone/bone_edfs/dark.edf",
+        )
+        assert opened(par).projections.read(*ALL).shape == (9, 5, 7)
+
+    @pytest.mark.parametrize(
+        "prefix", ["{outside}/other", "../outside/other", "bone_edfs/../../outside/other"]
+    )
+    def test_no_file_outside_the_folder_is_opened(self, par: Path, prefix: str) -> None:
+        outside = par.parent.parent / "outside"
+        for number in range(9):
+            outside.mkdir(exist_ok=True)
+            (outside / f"other{number:04d}.edf").write_bytes(
+                (par.parent / "bone_edfs" / f"bone{number:04d}.edf").read_bytes()
+            )
+        scan = opened(with_changes(par, FILE_PREFIX=prefix.format(outside=outside)))
+        assert scan.missing
+        with pytest.raises(FormatError, match="which is absent"):
+            scan.projections.read(*ALL)
+
+    def test_some_projections_absent(self, par: Path) -> None:
+        (par.parent / "bone_edfs" / "bone0004.edf").unlink()
+        with pytest.raises(FormatError, match=r"1 of 9 projections are absent, the first is bone0004.edf"):
+            tm.open(par)
+
+    def test_every_second_projection(self, par: Path) -> None:
+        scan = opened(with_changes(par, FILE_INTERVAL=2, ANGLE_BETWEEN_PROJECTIONS=40.0, ANGLES_FILE=None))
+        assert scan.angles_deg.value.tolist() == [0, 40, 80, 120, 160]
+
+    def test_the_numbers_of_the_names(self, par: Path) -> None:
+        for number in range(9):
+            file = par.parent / "bone_edfs" / f"bone{number:04d}.edf"
+            file.rename(file.with_name(f"bone{number}.edf"))
+        assert opened(with_changes(par, NUMBER_LENGTH_VARIES=True)).shape[0] == 9
+
+    def test_tiff_frames(self, par: Path) -> None:
+        for file in (par.parent / "bone_edfs").glob("bone0*.edf"):
+            tifffile.imwrite(file.with_suffix(".tif"), np.full((5, 7), int(file.stem[-4:]), np.uint16))
+        scan = opened(with_changes(par, FILE_POSTFIX=".tif"))
+        assert scan.projections.read(*ALL)[:, 0, 0].tolist() == list(range(9))
+
+    def test_hdf5_frames_are_pointed_to(self, par: Path) -> None:
+        with pytest.raises(FormatError, match=r"projections are in scan.nxs; open that file itself"):
+            tm.open(with_changes(par, FILE_PREFIX="/data/scan.nxs"))
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"NUM_LAST_IMAGE": None}, "NUM_LAST_IMAGE is None"),
+            ({"NUM_LAST_IMAGE": "many"}, "NUM_LAST_IMAGE is 'many'"),
+            ({"NUM_LAST_IMAGE": 10**12}, "NUM_LAST_IMAGE is 1000000000000"),
+            ({"NUM_FIRST_IMAGE": 50}, "must rise from 0"),
+            ({"FILE_POSTFIX": "/../x.edf"}, "an ending holds no folder"),
+        ],
+    )
+    def test_wrong_values_are_named(self, par: Path, changes: dict[str, object], reason: str) -> None:
+        with pytest.raises(FormatError, match=reason):
+            tm.open(with_changes(par, **changes))
+
+    def test_size_and_twice_and_pixels_are_warned_of(self, par: Path) -> None:
+        with_changes(par, NUM_IMAGE_1=2048, IMAGE_PIXEL_SIZE_2=0.7)
+        par.write_bytes(par.read_bytes() + b"ANGLE_BETWEEN_PROJECTIONS = 10\n")
+        said = " ".join(opened(par).warnings)
+        assert "NUM_IMAGE_1 are 5 and 2048, the frames 5 x 7" in said
+        assert "ANGLE_BETWEEN_PROJECTIONS comes more than once" in said
+        assert "1.3 µm wide and 0.7 µm high" in said
+
+    def test_uneven_angles_and_flats(self, tmp_path: Path) -> None:
+        flats = Reference(a_scan().projections, np.array([-1, 1.5, 4.5, 4.5, 5.5, 9, 9, 9, 9.0]))
+        angles = np.array([0, 1, 2.5, 7, 8, 9, 100, 110, 180.0])
+        scan = a_scan(flats=flats, angles_deg=Value(angles, "read", ""))
+        WRITE(tmp_path / "s", scan)
+        again = opened(tmp_path / "s")
+        np.testing.assert_array_equal(again.angles_deg.value, angles)
+        assert again.flats is not None
+        assert again.flats.position.tolist() == flats.position.tolist()
+        assert "PyHST2 takes equal steps" in (tmp_path / "s" / "s.par").read_text()
+
+    def test_types_pyhst_does_not_read(self, tmp_path: Path) -> None:
+        from tomarium.formats.memory import ArrayFrames
+
+        wide = ArrayFrames(np.full((9, 5, 7), 2**31 + 1, np.uint32))
+        with pytest.raises(InputError, match="fit into neither uint16 nor float32"):
+            WRITE(tmp_path / "s", a_scan(projections=wide))
+        WRITE(tmp_path / "s", a_scan(projections=wide), as_float32=True)
+        assert opened(tmp_path / "s").projections.dtype == np.float32
+
+    def test_unknown_axis_and_pixel_are_left_out(self, tmp_path: Path) -> None:
+        WRITE(tmp_path / "s", a_scan(pixel_m=None, flats=None, darks=None))
+        text = (tmp_path / "s" / "s.par").read_text()
+        assert "# ROTATION_AXIS_POSITION is not known yet" in text
+        scan = opened(tmp_path / "s")
+        assert scan.axis_column is scan.pixel_m is scan.flats is scan.darks is None
+
+
+class TestPaganin:
+    def test_length_of_the_documented_example(self) -> None:
+        """20 keV, 0.1 m and δ/β = 250 make 69.8 µm."""
+        assert paganin_length_m(250, 20, 0.1) == pytest.approx(69.8e-6, rel=1e-3)
+
+    @pytest.mark.parametrize(("length", "warned"), [("250", "no length"), ("500", "should be"), ("69.8", "")])
+    def test_a_wrong_length_is_found(self, tmp_path: Path, length: str, warned: str) -> None:
+        WRITE(tmp_path / "s", a_scan(energy_kev=Value(20.0, "", ""), distance_m=Value(0.1, "", "")))
+        par = tmp_path / "s" / "s.par"
+        lines = f"DO_PAGANIN = 1\n# delta over beta = 250.0\nPAGANIN_Lmicron = {length}\n"
+        par.write_text(par.read_text() + lines)
+        found = [text for text in opened(par).warnings if "PAGANIN_Lmicron" in text]
+        assert len(found) == bool(warned)
+        assert all(warned in text and "at 20 keV and 0.1 m it should be 69.78" in text for text in found)

@@ -1,0 +1,281 @@
+"""TIFF, BigTIFF and OME-TIFF volumes, and TIFF series; tifffile is the judge."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+import tomarium as tm
+from formats.test_edf import ALL, a_scan
+from tomarium.errors import FormatError, InputError
+from tomarium.formats import formats, recognise
+from tomarium.formats.frame_stack import FrameStack
+from tomarium.formats.grey_range import from_grey, to_grey
+from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.tiff_layout import TiffPlan, tiff_head
+from tomarium.formats.tiff_volume import create_tiff_volume
+from tomarium.model import Axis, Scan, Volume
+
+WRITE, WRITE_SERIES = formats()["tiff-volume"].write, formats()["tiff"].write
+assert WRITE is not None
+assert WRITE_SERIES is not None
+RNG = np.random.default_rng(6)
+TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
+
+
+def a_volume(dtype: str = "float32", scale: float = 0.65e-6, **more: Any) -> Volume:
+    data = (RNG.normal(size=(7, 12, 14)) * 30).astype(dtype)
+    axes = tuple(Axis(name, one, 0.0, "m") for name, one in zip("zyx", (2e-6, scale, scale), strict=True))
+    return Volume(data, axes, "1/cm", "Knöchel µ", **more)
+
+
+def opened(path: Path) -> Volume:
+    volume = tm.open(path)
+    assert isinstance(volume, Volume)
+    return volume
+
+
+def one_slice(path: Path) -> Any:
+    found = tm.open(path)
+    return found.projections.read(slice(0, 1), slice(0, 1)) if isinstance(found, Scan) else found[0]
+
+
+class TestJudgedByTifffile:
+    @pytest.mark.parametrize("big", [False, True])
+    @pytest.mark.parametrize("ome", [False, True])
+    @pytest.mark.parametrize("dtype", TYPES)
+    def test_every_page_and_the_whole(
+        self, dtype: str, ome: bool, big: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if big:
+            monkeypatch.setattr("tomarium.formats.tiff_layout.CLASSIC_LIMIT", 1000)
+        volume = a_volume(dtype)
+        WRITE(tmp_path / "v.tif", volume, ome=ome)
+        with tifffile.TiffFile(tmp_path / "v.tif") as judge:
+            assert judge.is_bigtiff == big
+            assert (judge.is_ome, judge.is_imagej) == (ome, not ome)
+            assert len(judge.pages) == 7
+            assert judge.series[0].axes == "ZYX"
+            np.testing.assert_array_equal(judge.asarray(), volume[:])
+            for number in range(7):
+                np.testing.assert_array_equal(judge.pages[number].asarray(), volume[number])
+        again = opened(tmp_path / "v.tif")
+        assert again.dtype == volume.dtype
+        np.testing.assert_array_equal(again[2:5, ::2, 3], volume[2:5, ::2, 3])
+        assert (again.voxel_m, again.unit, again.name) == (volume.voxel_m, "1/cm", "Knöchel µ")
+
+    def test_imagej_finds_voxel_and_range(self, tmp_path: Path) -> None:
+        volume = a_volume()
+        WRITE(tmp_path / "v.tif", volume)
+        with tifffile.TiffFile(tmp_path / "v.tif") as judge:
+            found = judge.imagej_metadata
+            resolution = judge.pages[0].tags["XResolution"].value
+        assert found is not None
+        assert (found["unit"], found["spacing"], found["images"], found["slices"]) == ("micron", 2, 7, 7)
+        assert resolution[0] / resolution[1] == pytest.approx(1 / 0.65, rel=1e-9)
+        assert found["min"] == volume[:].min()
+        assert found["max"] == volume[:].max()
+
+    def test_ome_tells_physical_sizes(self, tmp_path: Path) -> None:
+        WRITE(tmp_path / "v.ome.tif", a_volume())
+        with tifffile.TiffFile(tmp_path / "v.ome.tif") as judge:
+            pixels = tifffile.xml2dict(judge.ome_metadata)["OME"]["Image"]["Pixels"]
+        assert [pixels[f"PhysicalSize{axis}"] for axis in "XYZ"] == [0.65, 0.65, 2]
+        assert pixels["PhysicalSizeXUnit"] == "µm"
+        assert pixels["TiffData"] == {"IFD": 0, "PlaneCount": 7}
+
+    def test_offsets_beyond_four_gigabytes(self, tmp_path: Path) -> None:
+        """The head of a large volume, on a file with a hole in it."""
+        plan = TiffPlan((3000, 1024, 1024), np.dtype("f4"), (1e-6,) * 3, "", "v", False, None)
+        head = tiff_head(plan)
+        assert plan.is_big
+        last = np.full((1024, 1024), 5, np.float32)
+        with (tmp_path / "v.tif").open("wb") as stream:
+            stream.write(head)
+            stream.seek(len(head) + 2999 * last.nbytes)
+            stream.write(last.data)
+        with tifffile.TiffFile(tmp_path / "v.tif") as judge:
+            assert len(judge.pages) == 3000
+            assert judge.pages[2999].dataoffsets[0] == len(head) + 2999 * last.nbytes
+            np.testing.assert_array_equal(judge.pages[2999].asarray(), last)
+        volume = opened(tmp_path / "v.tif")
+        assert volume.shape == (3000, 1024, 1024)
+        assert volume[2999, 7, 7] == 5
+        assert not volume[1500].any()
+
+    @pytest.mark.parametrize("pages", [1, 2, 3])
+    def test_classic_until_it_does_not_fit(self, pages: int) -> None:
+        plan = TiffPlan((pages, 1 << 14, 1 << 14), np.dtype("f4"), None, "", "", False, None)
+        assert plan.is_big == (pages > 3)
+        assert TiffPlan((4, 1 << 14, 1 << 14), np.dtype("f4"), None, "", "", False, None).is_big
+        assert tiff_head(plan)[:4] == b"II*\0"
+
+    @pytest.mark.parametrize("scale", [1 / 3 * 1e-6, 1.23456789012345e-7, 5e-3, 3.7e-10])
+    def test_any_pixel_size_to_nine_digits(self, scale: float, tmp_path: Path) -> None:
+        for name in ("v.tif", "v.ome.tif"):
+            WRITE(tmp_path / name, a_volume(scale=scale))
+            assert opened(tmp_path / name).voxel_m == pytest.approx((2e-6, scale, scale), rel=1e-9)
+
+
+class TestReading:
+    def test_what_tifffile_writes_for_imagej(self, tmp_path: Path) -> None:
+        data = RNG.integers(0, 999, (5, 6, 7)).astype(np.uint16)
+        tifffile.imwrite(
+            tmp_path / "v.tif",
+            data,
+            imagej=True,
+            resolution=(1 / 0.65, 1 / 0.65),
+            metadata={"unit": "um", "spacing": 0.65, "axes": "ZYX"},
+        )
+        volume = opened(tmp_path / "v.tif")
+        assert volume.voxel_m == pytest.approx((0.65e-6,) * 3, rel=1e-6)
+        np.testing.assert_array_equal(volume[1:4, 2], data[1:4, 2])
+
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    def test_what_tifffile_writes_as_ome(self, compression: str | None, tmp_path: Path) -> None:
+        data = RNG.normal(size=(5, 6, 7)).astype(np.float32)
+        sizes = {f"PhysicalSize{axis}": size for axis, size in zip("XYZ", (0.3, 0.3, 1.1), strict=True)}
+        tifffile.imwrite(
+            tmp_path / "v.ome.tif", data, compression=compression, photometric="minisblack",
+            metadata={"axes": "ZYX", **sizes},
+        )  # fmt: skip
+        volume = opened(tmp_path / "v.ome.tif")
+        assert volume.voxel_m == (1.1e-6, 0.3e-6, 0.3e-6)
+        np.testing.assert_array_equal(volume[:], data)
+        np.testing.assert_array_equal(volume[3, 2:5, ::2], data[3, 2:5, ::2])
+
+    def test_a_stack_without_calibration_stays_a_scan(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "v.tif", np.zeros((5, 6, 7), np.uint16), imagej=True)
+        assert isinstance(tm.open(tmp_path / "v.tif"), Scan)
+
+    def test_an_uncalibrated_volume_of_ours_stays_one(self, tmp_path: Path) -> None:
+        data = RNG.normal(size=(5, 6, 7)).astype(np.float32)
+        WRITE(tmp_path / "v.tif", Volume(data, tuple(Axis(name) for name in "zyx")))
+        volume = opened(tmp_path / "v.tif")
+        assert volume.voxel_m is None
+        assert volume.metadata["uncalibrated"] is True
+
+    def test_every_cut_is_refused(self, tmp_path: Path) -> None:
+        WRITE(tmp_path / "v.tif", a_volume())
+        whole = (tmp_path / "v.tif").read_bytes()
+        for length in range(1, len(whole), 211):
+            (tmp_path / "v.tif").write_bytes(whole[:length])
+            with pytest.raises(FormatError, match=str(tmp_path)):
+                one_slice(tmp_path / "v.tif")
+
+    def test_flipped_bytes_of_the_head_crash_nothing(self, tmp_path: Path) -> None:
+        WRITE(tmp_path / "v.tif", a_volume())
+        whole = (tmp_path / "v.tif").read_bytes()
+        told: list[str] = []
+        for _ in range(150):
+            damaged = bytearray(whole)
+            for place in RNG.integers(0, 2500, 3):
+                damaged[place] = RNG.integers(0, 256)
+            (tmp_path / "v.tif").write_bytes(damaged)
+            try:
+                one_slice(tmp_path / "v.tif")
+            except FormatError as problem:
+                told.append(str(problem))
+        assert told
+        assert all(str(tmp_path) in text for text in told)
+
+    def test_xml_with_entities_is_not_read(self, tmp_path: Path) -> None:
+        bomb = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bb">]><OME><Image><Pixels SizeZ="5"/></Image></OME>'
+        tifffile.imwrite(
+            tmp_path / "v.tif", np.zeros((5, 6, 7), np.uint16), description=bomb, metadata=None,
+            photometric="minisblack",
+        )  # fmt: skip
+        assert recognise(tmp_path / "v.tif")[0][0].name == "tiff"
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            np.s_[2], np.s_[-1], np.s_[1:4], np.s_[::2, 1], np.s_[..., 3], np.s_[2, ..., ::-1], np.s_[1, 2, 3],
+            np.s_[:, 1:3, 2], np.s_[[4, 0, 0]], np.s_[:, ::-1], np.s_[np.array([1, 3]), 2:4, :], np.s_[...],
+            np.s_[1:1], np.s_[:, -2, 1:3],
+        ],
+    )  # fmt: skip
+    def test_frames_slice_like_an_array(self, key: Any) -> None:
+        data = RNG.normal(size=(5, 6, 7))
+        np.testing.assert_array_equal(FrameStack(ArrayFrames(data))[key], data[key])
+
+
+class TestGreyRange:
+    @pytest.mark.parametrize("ome", [False, True])
+    @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+    def test_the_range_is_kept_and_undoes_the_scaling(self, dtype: Any, ome: bool, tmp_path: Path) -> None:
+        volume = a_volume()
+        WRITE(tmp_path / "v.tif", volume, dtype=dtype, grey_range=(-50.0, 75.5), ome=ome)
+        stored = opened(tmp_path / "v.tif")
+        assert stored.dtype == np.dtype(dtype)
+        assert stored.metadata["grey_range"] == {"low": -50.0, "high": 75.5, "unit": "1/cm"}
+        assert json.loads((tmp_path / "v.tif.json").read_text())["grey_range"]["high"] == 75.5
+        step = 125.5 / np.iinfo(dtype).max
+        values = from_grey(stored[:], -50.0, 75.5)
+        assert np.abs(values - np.clip(volume[:], -50, 75.5)).max() <= 0.51 * step
+        assert tifffile.imread(tmp_path / "v.tif").dtype == np.dtype(dtype)
+
+    def test_ends_and_not_finite_values(self) -> None:
+        values = np.array([-1, 0, 0.5, 1, 2, np.nan, np.inf, -np.inf], np.float32)
+        assert to_grey(values, 0, 1, np.dtype("uint8")).tolist() == [0, 0, 128, 255, 255, 0, 255, 0]
+
+    @pytest.mark.parametrize("low_high", [(1.0, 1.0), (2.0, 1.0), (0.0, np.inf)])
+    def test_an_empty_range(self, low_high: tuple[float, float], tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="a grey range from"):
+            WRITE(tmp_path / "v.tif", a_volume(), dtype="uint8", grey_range=low_high)
+        with pytest.raises(InputError, match="go together"):
+            WRITE(tmp_path / "v.tif", a_volume(), dtype="uint8")
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    volume = a_volume()
+
+    def begin() -> Any:
+        return create_tiff_volume(
+            tmp_path / "v.tif", (7, 12, 14), "float32", voxel_m=volume.voxel_m, slab_rows=3, unit="1/cm",
+            name="v", resume=True,
+        )  # fmt: skip
+
+    begin().write(3, volume[3:6])
+    writer = begin()
+    assert writer.done() == (3,)
+    writer.write(6, volume[6:])
+    writer.write(0, volume[:3])
+    writer.finish()
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "v.tif"), volume[:])
+
+
+class TestSeries:
+    def test_tifffile_reads_each_frame_with_its_pixel(self, tmp_path: Path) -> None:
+        scan = a_scan()
+        WRITE_SERIES(tmp_path / "s", scan)
+        with tifffile.TiffFile(tmp_path / "s" / "raw_00004.tif") as judge:
+            np.testing.assert_array_equal(judge.asarray(), scan.projections.read(*ALL)[4])
+            resolution = judge.pages[0].tags["XResolution"].value
+        assert resolution[0] / resolution[1] == pytest.approx(1 / 1.3, rel=1e-9)
+        assert len(list((tmp_path / "s").glob("flat_*.tif"))) == 5
+
+    def test_a_damaged_side_car_is_named(self, tmp_path: Path) -> None:
+        WRITE_SERIES(tmp_path / "s", a_scan())
+        (tmp_path / "s" / "scan.json").write_text('{"made_by": "tomarium", "pixel_m": "one"}')
+        with pytest.raises(FormatError, match=r"scan.json: cannot be read \('one' is no finite number\)"):
+            tm.open(tmp_path / "s")
+
+    def test_a_side_car_of_another_program_is_left_alone(self, tmp_path: Path) -> None:
+        WRITE_SERIES(tmp_path / "s", a_scan())
+        (tmp_path / "s" / "scan.json").write_text('{"pixel_m": 3}')
+        scan = tm.open(tmp_path / "s")
+        assert isinstance(scan, Scan)
+        assert scan.pixel_m is None
+
+    def test_flats_removed_since(self, tmp_path: Path) -> None:
+        WRITE_SERIES(tmp_path / "s", a_scan())
+        (tmp_path / "s" / "flat_00004.tif").unlink()
+        scan = tm.open(tmp_path / "s")
+        assert isinstance(scan, Scan)
+        assert any("tells the time of 5 reference frames, 4 are there" in text for text in scan.warnings)
