@@ -21,6 +21,9 @@ DEFECTIVE: Final = 1e-2
 ZINGERS: Final = 1e-4
 """Part of the pixels that stray radiation may hit in one frame."""
 
+FEW_ZINGERS: Final = 10
+"""Pixels of a frame it may hit however few there are."""
+
 
 @check(frames_there)
 def projections_saturated(subject: Subject) -> Iterator[Finding]:
@@ -86,7 +89,7 @@ def _ceiling(values: NDArray[Any]) -> int | None:
 
 @check(flats_there)
 def dead_pixels(subject: Subject) -> Iterator[Finding]:
-    """Count pixels whose flat does not exceed their dark.
+    """Count pixels whose flat less their dark is below a hundredth of the others'.
 
     Parameters
     ----------
@@ -98,7 +101,7 @@ def dead_pixels(subject: Subject) -> Iterator[Finding]:
     Finding
         A warning from 1 % of the pixels on, an error from 10 %.
     """
-    share = float(np.mean(~(subject.frames.open_beam > 0) & ~subject.frames.hot))
+    share = float(np.mean(subject.frames.dead))
     if share < DEFECTIVE:
         return
     say = error if share > 0.1 else warning
@@ -241,8 +244,9 @@ def zingers(subject: Subject) -> Iterator[Finding]:
     spread = 1.4826 * float(np.median(np.abs(excess)))
     if spread <= 0:
         return
-    share = float(np.mean(excess[:, ~sample.hot] > 10 * spread))
-    if share >= ZINGERS:
+    hits = excess[:, ~sample.hot] > 10 * spread
+    share = float(np.mean(hits))
+    if share >= ZINGERS and np.count_nonzero(hits) >= FEW_ZINGERS * len(group):
         yield warning(
             "flats",
             f"stray radiation hits {100 * share:.2g} % of the pixels of a frame",

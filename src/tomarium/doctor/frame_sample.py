@@ -88,9 +88,15 @@ class FrameSample:
         return np.asarray(self.dark > middle + max(10 * max(spread, 1.0), signal / 20))
 
     @cached_property
+    def dead(self) -> NDArray[np.bool_]:
+        """Pixels that see less than a hundredth of the usual beam and are not hot, shape (row, column)."""
+        usual = max(float(np.nanmedian(self.open_beam)), 0.0)
+        return np.asarray(~(self.open_beam > 0.01 * usual) & ~self.hot)
+
+    @cached_property
     def good(self) -> NDArray[np.bool_]:
         """Pixels that see the beam and are not hot, shape (row, column); needs flats."""
-        return np.asarray((self.open_beam > 0) & ~self.hot)
+        return np.asarray(~self.dead & ~self.hot & (self.open_beam > 0))
 
     @cached_property
     def blank(self) -> NDArray[np.bool_]:
@@ -100,7 +106,7 @@ class FrameSample:
 
     @cached_property
     def transmission(self) -> NDArray[np.float32]:
-        """Transmission of the projections that are not blank, in blocks of up to 4 × 4 pixels, shape (frame, row, column)."""
+        """Transmission of projections that are not blank, in blocks of 4 × 4 px, shape (frame, row, column)."""
         good = self.good
         weight = np.where(good, self.open_beam, 0.0)
         beam = blocks(weight[None])
@@ -188,11 +194,12 @@ def _projections(scan: Scan, count: int, pairs: int) -> tuple[NDArray[np.intp], 
     views, angles = scan.shape[0], scan.angles_deg.value
     chosen = _spread(np.arange(views), count).tolist()
     chosen += [min(number + 1, views - 1) for number in chosen[:: max(1, count // pairs)][:pairs]]
+    close = max(1.0, 1.5 * float(np.median(np.abs(np.diff(angles))))) if views > 1 else 1.0
     halves: list[tuple[int, int]] = []
     for number in _spread(np.arange(views), 4 * pairs):
         apart = np.abs(angles - angles[number] - 180.0)
         other = int(np.argmin(apart))
-        if apart[other] < 1.0 and len(halves) < pairs:
+        if apart[other] < close and len(halves) < pairs:
             halves.append((int(number), other))
     numbers = np.unique(np.array([*chosen, *(number for pair in halves for number in pair)], np.intp))
     places = {int(number): place for place, number in enumerate(numbers)}

@@ -23,8 +23,11 @@ MOST_PARALLEL: Final = 1.25
 FAR_OFF: Final = 0.1
 """Part of the width by which the axis may be off the middle."""
 
-SURE: Final = 0.6
+SURE: Final = 0.7
 """Correlation of opposite projections from which their axis is believed."""
+
+STANDS_OUT: Final = 0.15
+"""How far that correlation must exceed the best one elsewhere."""
 
 
 @compares("pixel_m", "sensor_pixel_m", "magnification")
@@ -241,7 +244,7 @@ def fresnel_number(
     Yields
     ------
     Finding
-        An information below 0.3; a warning below 0.003, where pixel, distance or energy must be wrong.
+        An information below 0.3; a warning below 1e-4, where pixel, distance or energy must be wrong.
     """
     if distance_m <= 0 or energy_kev <= 0 or pixel_m <= 0:
         return
@@ -252,9 +255,9 @@ def fresnel_number(
     fringe = units.show(float(np.sqrt(wavelength * distance_m)), "m")
     found = f"{number:.2g} for {units.show(pixel_m, 'm')}, {energy_kev:g} keV, {units.show(distance_m, 'm')}"
     found += f"; fringes of {fringe}"
-    if number < 0.003:
+    if number < 1e-4:
         yield warning(
-            "Fresnel number", found, "above 0.003", "check pixel size, distance and energy and their units"
+            "Fresnel number", found, "above 1e-4", "check pixel size, distance and energy and their units"
         )
     else:
         yield info(
@@ -322,7 +325,11 @@ def _axis(subject: Subject) -> float | None:
     curve = curve[edge:-edge]
     if not len(curve) or curve.max() < SURE:
         return None
-    return float(np.argmax(curve) + edge) / 2
+    best = int(np.argmax(curve))
+    elsewhere = curve[np.abs(np.arange(len(curve)) - best) > max(8, columns // 16)]
+    if len(elsewhere) and curve[best] - float(elsewhere.max()) < STANDS_OUT:
+        return None
+    return float(best + edge) / 2
 
 
 def _row_groups(

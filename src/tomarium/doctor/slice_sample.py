@@ -31,8 +31,8 @@ class SliceSample:
         Smallest and largest value, mean and standard deviation of the finite values; 0 where there are none.
     finite : array of float64, shape (slice,)
         Part of the values that are finite numbers.
-    shift : array of float64, shape (slice - 1,)
-        Median over the voxels of what changes from a slice to the next.
+    change : array of float64, shape (slice - 1, 2)
+        The tenth and the ninetieth percentile over the voxels of what changes from a slice to the next.
     at_limits : float
         Part of the values at an end of an integer type's range.
     """
@@ -45,7 +45,7 @@ class SliceSample:
     mean: NDArray[np.float64]
     spread: NDArray[np.float64]
     finite: NDArray[np.float64]
-    shift: NDArray[np.float64]
+    change: NDArray[np.float64]
     at_limits: float
 
 
@@ -76,7 +76,7 @@ def _measure(level: Sliceable, places: NDArray[np.intp], thickness: int, *, neig
     _, height, width = level.shape
     inside = _disc(height, width)
     limits = np.iinfo(level.dtype) if np.dtype(level.dtype).kind in "iu" else None
-    rows, shift, clipped = [], [], 0
+    rows, changes, clipped = [], [], 0
     before: NDArray[np.float32] | None = None
     for place in places:
         plane = np.asarray(level[int(place)])[inside]
@@ -100,7 +100,7 @@ def _measure(level: Sliceable, places: NDArray[np.intp], thickness: int, *, neig
         if before is not None:
             change = values - before
             change = change[np.isfinite(change)]
-            shift.append(float(np.median(change)) if change.size else 0.0)
+            changes.append(np.percentile(change, (10, 90)) if change.size else np.zeros(2))
         before = values
     low, high, mean, spread, finite_part = np.array(rows, np.float64).reshape(-1, 5).T
     return SliceSample(
@@ -112,7 +112,7 @@ def _measure(level: Sliceable, places: NDArray[np.intp], thickness: int, *, neig
         mean=mean,
         spread=spread,
         finite=finite_part,
-        shift=np.array(shift, np.float64),
+        change=np.array(changes, np.float64).reshape(-1, 2),
         at_limits=clipped / max(1, len(places) * int(np.count_nonzero(inside))),
     )
 

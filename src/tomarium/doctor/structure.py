@@ -14,6 +14,7 @@ from typing import Final
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.doctor.check import check
@@ -49,9 +50,9 @@ class Entry:
 
     name: str
     frames: tuple[int, ...] | None
-    keys: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None
-    control: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None
-    angles: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None
+    keys: NDArray[np.float64] | None
+    control: NDArray[np.float64] | None
+    angles: NDArray[np.float64] | None
     detector: str
 
 
@@ -69,7 +70,7 @@ def nxtomo_lengths(subject: Subject) -> Iterator[Finding]:
     Finding
         An error where two differ, or one is absent.
     """
-    for entry in _entries(subject):
+    for entry in entries_of(subject):
         lengths = {"data": entry.frames[0]} if entry.frames else {}
         for name, values in (("image_key", entry.keys), ("rotation_angle", entry.angles)):
             if values is None:
@@ -104,7 +105,7 @@ def nxtomo_kinds(subject: Subject) -> Iterator[Finding]:
     Finding
         An error for unknown kinds and for no projection, a warning where image_key_control says otherwise.
     """
-    for entry in _entries(subject):
+    for entry in entries_of(subject):
         if entry.keys is None:
             continue
         unknown = sorted({float(key) for key in entry.keys} - {0.0, 1.0, 2.0, 3.0, 4.0})
@@ -220,12 +221,13 @@ def units_wrong(subject: Subject) -> Iterator[Finding]:
         without a unit.
     """
     without = []
-    for name, spelling in _units(subject).items():
-        wanted = KINDS_OF_UNIT[name.rsplit("/", 1)[-1]]
+    warned = subject.scan.warnings if subject.scan is not None else ()
+    for names, spelling in _units(subject):
+        name, wanted = names[0], KINDS_OF_UNIT[names[0].rsplit("/", 1)[-1]]
         if spelling is None or spelling.lower() in NO_UNIT:
-            if subject.scan is not None and any(f":{name} " in warned for warned in subject.scan.warnings):
-                continue  # the reader says it, and what it took instead
-            without.append(name)
+            # What the reader warns of is told there, with what it took instead.
+            if not any(f":{one} " in text for one in names for text in warned):
+                without.append(name)
             continue
         try:
             units.factor(spelling, wanted)
@@ -306,8 +308,8 @@ def _other_order(source: Source, name: str) -> bool:
     return axes is not None and not axes.replace(",", ":").startswith("theta")
 
 
-def _units(subject: Subject) -> dict[str, str | None]:
-    """Map the numbers of known kind that lie in the file itself to their units, None where there is none."""
+def _units(subject: Subject) -> list[tuple[list[str], str | None]]:
+    """List the numbers of known kind that lie in the file itself: all names of each, and its unit if it has one."""
     found: list[str] = []
 
     def visit(name: str, link: object) -> bool | None:
@@ -315,18 +317,35 @@ def _units(subject: Subject) -> dict[str, str | None]:
             found.append(name)
         return True if len(found) > _MOST_NODES else None
 
-    told: dict[str, str | None] = {}
+    told: dict[int, tuple[list[str], str | None]] = {}
     with reading(_path(subject)) as source:
         source.file.visititems_links(visit)
         for name in found:
             node = source.file[name]
             if isinstance(node, h5py.Dataset) and node.dtype.kind in "iuf":
-                told[f"/{name}"] = attribute(node, "units") or attribute(node, "unit")
-    return told
+                spelling = attribute(node, "units") or attribute(node, "unit")
+                told.setdefault(h5py.h5o.get_info(node.id).addr, ([], spelling))[0].append(f"/{name}")
+    return list(told.values())
 
 
-def _entries(subject: Subject) -> list[Entry]:
-    """List the NXtomo entries of a file: groups whose definition says so."""
+def entries_of(subject: Subject) -> list[Entry]:
+    """List the NXtomo entries of a file: groups whose definition says so.
+
+    Parameters
+    ----------
+    subject : Subject
+        An HDF5 file.
+
+    Returns
+    -------
+    list of Entry
+        At the root or one level below it.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged.
+    """
     with reading(_path(subject)) as source:
         groups = _groups(source, source.file)
         inner = [one for group in groups for one in _groups(source, group)]
@@ -336,6 +355,11 @@ def _entries(subject: Subject) -> list[Entry]:
             if definition == "NXtomo":
                 found.append(_entry(source, group))
         return found
+
+
+def _first(source: Source, *paths: str) -> NDArray[np.float64] | None:
+    found = (source.array(path) for path in paths)
+    return next((values for values in found if values is not None), None)
 
 
 def _groups(source: Source, parent: h5py.Group) -> list[h5py.Group]:
@@ -352,8 +376,8 @@ def _entry(source: Source, group: h5py.Group) -> Entry:
     return Entry(
         name=str(group.name),
         frames=data.shape if isinstance(data, h5py.Dataset) and data.ndim == 3 else None,
-        keys=source.array(f"{detector}/image_key"),
+        keys=_first(source, f"{detector}/image_key", f"{group.name}/data/image_key"),
         control=source.array(f"{detector}/image_key_control"),
-        angles=source.array("sample/rotation_angle", group),
+        angles=_first(source, f"{group.name}/sample/rotation_angle", f"{group.name}/data/rotation_angle"),
         detector=detector,
     )

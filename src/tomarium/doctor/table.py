@@ -203,6 +203,8 @@ def _plain(row: Row) -> tuple[str, str]:
     words = re.sub(r"[^0-9a-z]+", " ", name.lower()).split()
     if not unit and len(words) > 1 and "_" in row.name and row.name.lower() not in FACTS:
         ending = row.name.rsplit("_", 1)[-1]
+        # Names are lower case, units are not: "energy_ev".
+        ending = next((one for one in units.SPELLINGS if one.lower() == ending.lower()), ending)
         if _is_unit(ending):
             unit, words = ending, words[:-1]
     if row.name.lower() in FACTS:
@@ -249,7 +251,7 @@ def _of_csv(text: str) -> Iterator[Row]:
         "\t;,",
         key=lambda sign: min((line.count(sign) for line in sample.splitlines() if line.strip()), default=0),
     )
-    lines = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    lines = list(csv.reader(io.StringIO(text, newline=None), delimiter=delimiter))
     columns = {"name": 0, "value": 1, "unit": 2}
     if lines:
         head = [cell.strip().lower() for cell in lines[0]]

@@ -87,8 +87,9 @@ def slices_not_finite(subject: Subject) -> Iterator[Finding]:
 def slices_jump(subject: Subject) -> Iterator[Finding]:
     """Look for slices whose grey values leave those of their neighbours.
 
-    1. From a slice to the next, the median over the voxels of the change is near 0 wherever the sample is
-       continuous, be it as irregular as it may; a slab with another offset shifts all of them.
+    1. From a slice to the next, the tenth and the ninetieth percentile of what changes stay where they are; where
+       the sample begins, one of them moves. In a slab with another offset both move, the same way and about
+       as far: the smaller of their moves counts.
     2. One slice alone that is off deviates from both neighbours in its mean.
     3. Named is what exceeds 8 median absolute deviations, and 2 % of the spread of the grey values.
 
@@ -109,7 +110,7 @@ def slices_jump(subject: Subject) -> Iterator[Finding]:
     alone = np.zeros_like(sample.mean)
     alone[1:-1] = _both(np.diff(sample.mean))
     for what, values, places in (
-        ("all grey values shift", sample.shift, sample.z[1:]),
+        ("all grey values shift", _common(sample.change), sample.z[1:]),
         ("the mean leaves that of both neighbours", alone, sample.z),
     ):
         middle = np.median(values)
@@ -199,6 +200,14 @@ def voxel_size_absent(subject: Subject) -> Iterator[Finding]:
         )
     elif max(size) > 1.1 * min(size):
         yield info("voxel size", " × ".join(f"{1e6 * edge:.4g} µm" for edge in size), "cubes, as a rule")
+
+
+def _common(change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much both percentiles move the same way from a slice to the next; 0 where they do not."""
+    moves = change - np.median(change, axis=0)
+    least, most = np.min(np.abs(moves), axis=1), np.max(np.abs(moves), axis=1)
+    alike = (moves[:, 0] * moves[:, 1] > 0) & (least > 0.5 * most)
+    return np.asarray(np.where(alike, np.sign(moves[:, 0]) * least, 0.0))
 
 
 def _both(steps: NDArray[np.float64]) -> NDArray[np.float64]:
