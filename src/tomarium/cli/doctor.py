@@ -44,13 +44,14 @@ def command(context: click.Context, path: Path | None, of_self: bool, as_json: b
     from tomarium.catalogue.checkup import subject_of_path
     from tomarium.doctor import examine
 
+    subject = subject_of_path(path)
     tell, start = show.progress(), time.monotonic()
 
     def on_progress(done: int, total: int) -> None:
-        if time.monotonic() - start > 1 and not as_json:
+        if time.monotonic() - start > 2 and not as_json:
             tell("examine", done, total)
 
-    report = examine(subject_of_path(path), on_progress=on_progress)
+    report = examine(subject, on_progress=on_progress)
     if as_json:
         show.as_json(report.as_data())
     else:

@@ -21,8 +21,8 @@ DEFECTIVE: Final = 1e-2
 ZINGERS: Final = 1e-4
 """Part of the pixels that stray radiation may hit in one frame."""
 
-FEW_ZINGERS: Final = 10
-"""Pixels of a frame it may hit however few there are."""
+FEW: Final = 10
+"""Pixels that may be hot, or hit in one frame, however small the detector is."""
 
 
 @check(frames_there)
@@ -128,7 +128,7 @@ def hot_pixels(subject: Subject) -> Iterator[Finding]:
         A warning from 1 % of the pixels on.
     """
     share = float(np.mean(subject.frames.hot))
-    if share >= DEFECTIVE:
+    if share >= DEFECTIVE and np.count_nonzero(subject.frames.hot) >= FEW:
         yield warning(
             "darks",
             f"{100 * share:.3g} % of the pixels are hot",
@@ -246,7 +246,7 @@ def zingers(subject: Subject) -> Iterator[Finding]:
         return
     hits = excess[:, ~sample.hot] > 10 * spread
     share = float(np.mean(hits))
-    if share >= ZINGERS and np.count_nonzero(hits) >= FEW_ZINGERS * len(group):
+    if share >= ZINGERS and np.count_nonzero(hits) >= FEW * len(group):
         yield warning(
             "flats",
             f"stray radiation hits {100 * share:.2g} % of the pixels of a frame",

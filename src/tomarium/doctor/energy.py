@@ -91,7 +91,7 @@ def transmission_told(subject: Subject, transmission: float) -> Iterator[Finding
     Yields
     ------
     Finding
-        As `transmission_of_sample`.
+        A warning below 5 %, an information above 90 %.
     """
     energy = f" at {subject.facts['energy_kev'].value:g} keV" if "energy_kev" in subject.facts else ""
     yield from _judge("transmission", transmission, energy)

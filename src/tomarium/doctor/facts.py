@@ -167,6 +167,11 @@ def facts_of_record(record: Record) -> Facts:
         for name, value in record.parameters.items()
         if name in TEXTS or (name in FACTS and isinstance(value.value, (int, float)))
     }
+    ends = [record.parameters.get(f"{name}_angle_deg") for name in ("first", "last")]
+    angles = [float(one.value) for one in ends if one is not None and isinstance(one.value, (int, float))]
+    if len(angles) == 2 and "projections" in found:
+        steps = max(1.0, found["projections"].value - 1)
+        found["span_deg"] = _derived(abs(angles[1] - angles[0]) * (1 + 1 / steps), "first and last angle")
     shape, voxel = record.volume.get("shape") or (), record.volume.get("voxel_m")
     found |= {
         f"volume_{axis}": _derived(n, "the volume's shape") for axis, n in zip("zyx", shape, strict=False)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from tomarium.doctor.check import check
 from tomarium.doctor.finding import Finding, error, info, warning
 from tomarium.doctor.subject import Subject, a_scan, refused
+
+# What references-absent and angles-assumed say too; and what only tells of a choice that was made.
+_SAID_ELSEWHERE: Final = ("holds no flat fields", "holds no dark fields", " were assumed")
+_HARMLESS: Final = ("there is no /implements", " was opened; the file also holds ")
 
 
 @check(refused)
@@ -75,14 +80,12 @@ def reader_warned(subject: Subject) -> Iterator[Finding]:
         A warning for each; an information where it only says that a part is not there, or what it chose.
     """
     assert subject.scan is not None
-    for text in subject.scan.warnings:
-        if "holds no flat fields" in text or "holds no dark fields" in text or "were assumed" in text:
-            continue  # references-absent and angles-assumed say the same
-        say = (
-            info
-            if text.startswith("there is no /implements") or " was opened; the file also holds " in text
-            else warning
-        )
+    texts = [text.removeprefix(f"{subject.name}:") for text in subject.scan.warnings]
+    left_out = [text for text in texts if " was left out: " in text]
+    for text in ["; ".join(left_out)] * bool(left_out) + [text for text in texts if text not in left_out]:
+        if any(words in text for words in _SAID_ELSEWHERE):
+            continue
+        say = info if any(words in text for words in _HARMLESS) else warning
         yield say(
             subject.name,
             text,

@@ -13,7 +13,7 @@ from tomarium.kernels.reference_fields import reduce_references
 from tomarium.model import Frames, Scan
 from tomarium.model.scan import Reference
 
-MOST_PIXELS: Final = 2_000_000
+MOST_PIXELS: Final = 1_000_000
 """Pixels of a frame that are looked at: rows about the middle; the detector's width is always whole."""
 
 MOST_BYTES: Final = 600_000_000

@@ -122,7 +122,7 @@ def placeholders(subject: Subject) -> Iterator[Finding]:
     for path, told in subject.scan.metadata.items():
         if path.startswith("/") and _PHYSICAL.search(path):
             text = str(told.value).split(" ")[0]
-            said = any(f":{path} " in warned for warned in subject.scan.warnings)  # by the reader already
+            said = any(f":{path} " in warned for warned in subject.scan.warnings)
             if not said and (text in {"-1", "-1.0", "nan"} or _UUID.fullmatch(text)):
                 found.append(f"{path} = {told.value}")
     if found:

@@ -68,7 +68,7 @@ def nxtomo_lengths(subject: Subject) -> Iterator[Finding]:
     Yields
     ------
     Finding
-        An error where two differ, or one is absent.
+        An error where two differ, or one is absent; a warning where the reader could make sense of it.
     """
     for entry in entries_of(subject):
         lengths = {"data": entry.frames[0]} if entry.frames else {}
@@ -83,7 +83,8 @@ def nxtomo_lengths(subject: Subject) -> Iterator[Finding]:
             else:
                 lengths[name] = len(values)
         if len(set(lengths.values())) > 1:
-            yield error(
+            say = warning if subject.scan is not None else error
+            yield say(
                 entry.name,
                 ", ".join(f"{name} {n}" for name, n in lengths.items()),
                 "one number for each frame",
@@ -149,7 +150,8 @@ def exchange_lengths(subject: Subject) -> Iterator[Finding]:
     Yields
     ------
     Finding
-        An error where frames differ in size, or theta and data in number.
+        An error where frames differ in size, or theta and data in number; a warning where the reader could make
+        sense of the angles.
     """
     with reading(_path(subject)) as source:
         for name in numbered(source.file, "exchange"):
@@ -170,7 +172,8 @@ def exchange_lengths(subject: Subject) -> Iterator[Finding]:
                         "these references belong to another scan or region of interest: crop, or take the right ones",
                     )
             if "theta" in shapes and np.prod(shapes["theta"]) != shapes["data"][0]:
-                yield error(
+                say = warning if subject.scan is not None else error
+                yield say(
                     f"/{name}/theta",
                     f"{int(np.prod(shapes['theta']))} angles for {shapes['data'][0]} projections",
                     "one each",
@@ -180,7 +183,7 @@ def exchange_lengths(subject: Subject) -> Iterator[Finding]:
 
 @check(an_hdf5_file)
 def exchange_implements(subject: Subject) -> Iterator[Finding]:
-    """Compare what /implements lists with what is there (Data Exchange guide 0.9.1, section 3.1).
+    """Compare what /implements lists with what is there (Data Exchange guide 0.9.1, section 2.3).
 
     Parameters
     ----------

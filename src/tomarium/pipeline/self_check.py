@@ -12,6 +12,7 @@ from tomarium.kernels.engines import engines
 
 OPTIONAL: Final = {
     "cupy": "arrays on a GPU",
+    "nexusformat": "the doctor's second opinion on NXtomo files (nxvalidate)",
     "ome_zarr_models": "checking OME-Zarr metadata in development",
 }
 
