@@ -10,7 +10,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from tomarium.doctor import Subject
@@ -108,9 +107,3 @@ def written(path: Path, to: str, change: Callable[[h5py.File], None] | None = No
         with h5py.File(path, "r+") as file:
             change(file)
     return path
-
-
-def zarr_slice(folder: Path, name: str) -> zarr.Array[Any]:
-    held = zarr.open_array(folder / name, mode="r+")
-    assert isinstance(held, zarr.Array)
-    return held

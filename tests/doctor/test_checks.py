@@ -357,7 +357,8 @@ FAULTS: dict[str, list[tuple[str, Maker]]] = {
     "reader-warned": [("warning", lambda folder: subject(replace(good_scan(), warnings=("theta has no unit",))))],
     "reader-mended": [("info", lambda folder: subject(replace(good_scan(), repaired=("enviroment was read",))))],
     "nxtomo-lengths": [
-        ("error", file("nxtomo", _delete_keys)), ("warning", file("nxtomo", _shorten("entry/sample/rotation_angle", 3))),
+        ("error", file("nxtomo", _delete_keys)),
+        ("warning", file("nxtomo", _shorten("entry/sample/rotation_angle", 3))),
     ],
     "nxtomo-kinds": [("error", file("nxtomo", _unknown_kind)), ("warning", file("nxtomo", _control))],
     "exchange-lengths": [
