@@ -1,22 +1,84 @@
-"""`tomarium doctor`: what works here, and why the rest does not."""
+"""`tomarium doctor`: whether what a scan, a volume, a record or a table says of itself fits together."""
 
 from __future__ import annotations
+
+import time
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from tomarium.cli import show
 
+if TYPE_CHECKING:
+    from tomarium.doctor import Report
+
+MARKS: Final = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "green")}
+
 
 @click.command("doctor")
-@click.option("--self", "of_self", is_flag=True, required=True, help="Look at this installation.")
+@click.argument("path", metavar="[PATH]", type=click.Path(path_type=Path), required=False)
+@click.option("--self", "of_self", is_flag=True, help="Look at this installation instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 @click.pass_context
-def command(context: click.Context, of_self: bool, as_json: bool) -> None:
-    """Say which engines, devices and optional parts are there, and why others are not.
+def command(context: click.Context, path: Path | None, of_self: bool, as_json: bool) -> None:
+    """Examine PATH: a scan, a volume, the folder of a record, or a table of metadata (CSV, JSON).
 
-    Leaves with exit code 1 where something is missing that makes the work slower.
+    Structure, counts, flats, sampling, geometry, exposure, energy, sizes and units are looked at, on a few
+    frames and slices; each finding has the numbers that were compared, and what to do.
+
+    Leaves with exit code 0 where all is well, 1 with warnings, 2 with errors. With --self it says which
+    engines, devices and optional parts of this installation are there, and leaves with 1 where something is
+    missing that makes the work slower.
+
+    \b
+    tomarium doctor scan.h5
+    tomarium doctor record/ --json
+    tomarium doctor metadata.csv
     """
-    del of_self
+    if of_self == (path is not None):
+        raise click.UsageError("give either a PATH or --self, such as `tomarium doctor scan.h5`")
+    if path is None:
+        context.exit(_installation(as_json))
+    from tomarium.catalogue.checkup import subject_of_path
+    from tomarium.doctor import examine
+
+    subject = subject_of_path(path)
+    tell, start = show.progress(), time.monotonic()
+
+    def on_progress(done: int, total: int) -> None:
+        if time.monotonic() - start > 2 and not as_json:
+            tell("examine", done, total)
+
+    report = examine(subject, on_progress=on_progress)
+    if as_json:
+        show.as_json(report.as_data())
+    else:
+        _tell(report)
+    context.exit(report.exit_code)
+
+
+def _tell(report: Report) -> None:
+    """Print a report for people: by theme, the worst first."""
+    verdict = {"clean": "green", "warnings": "yellow", "errors": "red"}[report.verdict]
+    click.secho(f"{report.name}: {report.verdict}", bold=True, fg=verdict, nl=False)
+    click.echo(f" ({len(report.checked)} checks)")
+    ordered = sorted(report.findings, key=lambda one: one.theme)
+    for theme, findings in groupby(ordered, key=lambda one: one.theme):
+        click.secho(theme, bold=True)
+        for one in findings:
+            mark, colour = MARKS[one.severity]
+            click.secho(f"  {mark} {one.code}", fg=colour, nl=False)
+            click.echo(f"  {one.where}")
+            click.echo(f"      found     {one.found}")
+            click.echo(f"      expected  {one.expected}")
+            if one.mend:
+                click.echo(f"      mend      {one.mend}")
+
+
+def _installation(as_json: bool) -> int:
+    """Say which engines, devices and optional parts are there, and why others are not."""
     from tomarium.pipeline.self_check import self_check
 
     findings = self_check()
@@ -29,4 +91,4 @@ def command(context: click.Context, of_self: bool, as_json: bool) -> None:
             mark, colour = marks[finding.state]
             click.secho(f"{mark} ", fg=colour, nl=False)
             click.echo(f"{finding.name.ljust(width)}  {finding.why}")
-    context.exit(1 if any(finding.state == "missing" for finding in findings) else 0)
+    return 1 if any(finding.state == "missing" for finding in findings) else 0

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from inspect import getdoc
+from itertools import groupby
+
 import click
 
+from tomarium.doctor import checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
 from tomarium.steps.spelling import all_steps, default_in_words, describe, type_in_words
@@ -19,7 +24,12 @@ def pages() -> dict[str, str]:
     dict of str to str
         File name → Markdown.
     """
-    return {"commands.md": _commands(), "steps.md": _steps(), "formats.md": _formats()}
+    return {
+        "commands.md": _commands(),
+        "steps.md": _steps(),
+        "formats.md": _formats(),
+        "checks.md": _checks(),
+    }
 
 
 def _commands() -> str:
@@ -62,3 +72,21 @@ def _formats() -> str:
         f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions.\n\n"
         "| name | format | endings | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
+
+
+def _checks() -> str:
+    parts = [
+        f"{_HEAD}\n# Checks\n\nWhat `tomarium doctor PATH` looks at. A check is made where what it compares is known: "
+        "in a scan, a volume, a record or a table of metadata alike.\n"
+    ]
+    for theme, members in groupby(
+        sorted(checks().values(), key=lambda one: one.theme), lambda one: one.theme
+    ):
+        parts.append(f"## {theme}\n\n| finding | what is checked | what is said |\n|---|---|---|")
+        for one in members:
+            text = getdoc(one.function) or ""
+            said = re.search(r"^Yields\n-+\nFinding\n((?: +.*\n?)+)", text, re.M)
+            outcome = " ".join(said[1].split()) if said else ""
+            parts.append(f"| `{one.name}` | {text.splitlines()[0]} | {outcome} |")
+        parts.append("")
+    return "\n".join(parts)

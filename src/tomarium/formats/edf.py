@@ -399,4 +399,5 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"scan"}),
 )

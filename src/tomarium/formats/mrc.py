@@ -376,4 +376,5 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"volume", "image"}),
 )

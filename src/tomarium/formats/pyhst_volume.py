@@ -89,4 +89,5 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"volume"}),
 )

@@ -308,4 +308,5 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"volume"}),
 )

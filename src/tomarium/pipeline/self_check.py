@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from tomarium import array, units
@@ -44,6 +45,7 @@ def self_check() -> tuple[Finding, ...]:
     found.append(Finding("processors", "there", f"{array.processors()} may be used"))
     found.append(Finding("memory", "there", f"{units.show(array.available_memory(), 'B', 3)} available"))
     found.append(_gpu())
+    found.append(_part("nexusformat", "the doctor's second opinion on NXtomo files (nxvalidate)"))
     return tuple(found)
 
 
@@ -51,3 +53,9 @@ def _gpu() -> Finding:
     if shutil.which("nvidia-smi") is None:
         return Finding("GPU", "optional", "no NVIDIA driver is installed; the processors do the work")
     return Finding("GPU", "optional", "there is one, but no GPU engine yet; the processors do the work")
+
+
+def _part(name: str, purpose: str) -> Finding:
+    if find_spec(name) is None:
+        return Finding(name, "optional", f"not installed; it serves {purpose}")
+    return Finding(name, "there", f"serves {purpose}")

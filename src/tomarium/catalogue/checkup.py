@@ -1,0 +1,75 @@
+"""What the doctor is handed of a record: its crate, its volume, and which files are not as they were filed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from tomarium.catalogue.checksums import MANIFEST, list_files, read_manifest
+from tomarium.catalogue.record_folder import read_record, verify
+from tomarium.doctor import Subject, subject_of
+from tomarium.doctor.subject import Problem
+from tomarium.errors import TomariumError
+from tomarium.standards.ro_crate import FILENAME
+from tomarium.viewers.volume import open_volume, volume_path
+
+COMPARED_BYTES: Final = 1_000_000_000
+"""Bytes of files whose checksums are compared: some seconds. Of larger records only the names are."""
+
+
+def subject_of_path(path: Path) -> Subject:
+    """Open what is to be examined, records among it.
+
+    Parameters
+    ----------
+    path : Path
+        The folder of a record, a scan, an image or volume, or a table of metadata.
+
+    Returns
+    -------
+    Subject
+        With what could be opened; a damaged record has its problems, not an exception.
+    """
+    return subject_of_record(path) if (path / FILENAME).is_file() else subject_of(path)
+
+
+def subject_of_record(folder: Path) -> Subject:
+    """Open a record to be examined.
+
+    Parameters
+    ----------
+    folder : Path
+        It has a crate.
+
+    Returns
+    -------
+    Subject
+        With the record and its volume, as far as they can be read, and the problems of its files.
+    """
+    name = folder.name or str(folder)
+    try:
+        record = read_record(folder)
+    except TomariumError as problem:
+        return Subject(name, folder, problems=(Problem(FILENAME, str(problem)),))
+    problems, left = _problems(folder)
+    place = volume_path(record)
+    image = None
+    if place is not None:
+        try:
+            image = open_volume(folder / place)
+        except TomariumError as problem:
+            problems = (*problems, Problem(place, str(problem)))
+    return Subject(name, folder, image=image, record=record, problems=problems, not_compared_bytes=left)
+
+
+def _problems(folder: Path) -> tuple[tuple[Problem, ...], int]:
+    try:
+        present = {path: (folder / path).stat().st_size for path in list_files(folder)}
+        total = sum(present.values())
+        if total <= COMPARED_BYTES:
+            return tuple(Problem(one.path, one.problem) for one in verify(folder)), 0
+        listed, there = read_manifest(folder / MANIFEST).keys(), present.keys() - {FILENAME, MANIFEST}
+    except TomariumError as problem:
+        return (Problem(MANIFEST, str(problem)),), 0
+    missing = [Problem(path, "missing") for path in sorted(listed - there)]
+    return (*missing, *(Problem(path, "unlisted") for path in sorted(there - listed))), total

@@ -1,0 +1,11 @@
+"""The physics doctor: whether what a scan, a volume, a record or a table says of itself fits together.
+
+One check is one small function in the module of its theme; `examine` finds them all by looking.
+"""
+
+from tomarium.doctor.check import Check, checks
+from tomarium.doctor.examine import examine, examine_path
+from tomarium.doctor.finding import Finding, Report
+from tomarium.doctor.subject import Subject, subject_of
+
+__all__ = ["Check", "Finding", "Report", "Subject", "checks", "examine", "examine_path", "subject_of"]

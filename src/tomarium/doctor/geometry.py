@@ -1,0 +1,373 @@
+"""Geometry: whether pixel, sensor, magnification, field of view, steps and distance agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import units
+from tomarium.doctor.check import check, compares
+from tomarium.doctor.finding import Finding, error, info, warning
+from tomarium.doctor.frame_sample import FrameSample
+from tomarium.doctor.sampling import HALF_ACQUISITION
+from tomarium.doctor.subject import Subject, frames_there
+from tomarium.kernels.axis.opposite import band, mirror_correlation
+
+WAVELENGTH_M_KEV: Final = 1.239841984e-9
+"""h c in keV m: the wavelength in m is this over the energy in keV (CODATA 2018, exact)."""
+
+MOST_PARALLEL: Final = 1.25
+"""Geometric magnification a synchrotron's beam has at most: 35 m behind a source 145 m away."""
+
+FAR_OFF: Final = 0.1
+"""Part of the width by which the axis may be off the middle."""
+
+SURE: Final = 0.7
+"""Correlation of opposite projections from which their axis is believed."""
+
+STANDS_OUT: Final = 0.15
+"""How far that correlation must exceed the best one elsewhere."""
+
+
+@compares("pixel_m", "sensor_pixel_m", "magnification")
+def pixel_against_sensor(
+    subject: Subject, pixel_m: float, sensor_pixel_m: float, magnification: float
+) -> Iterator[Finding]:
+    """Compare the pixel size at the sample with that of the sensor over the magnification of the optics.
+
+    What is left is the geometric magnification of the diverging beam, (R1 + R2) / R1 ≥ 1, which tells the
+    distance R1 of the source where R2 is known.
+
+    Parameters
+    ----------
+    subject : Subject
+        Anything that knows these.
+    pixel_m, sensor_pixel_m : float
+        Pixel size at the sample and of the sensor, m.
+    magnification : float
+        Of the optics between scintillator and sensor.
+
+    Yields
+    ------
+    Finding
+        An information where they agree; a warning where the rest is below 0.97, or above what the beam's
+        divergence can be.
+    """
+    expected = sensor_pixel_m / magnification
+    rest = expected / pixel_m
+    source, distance = subject.facts.get("source_distance_m"), subject.facts.get("distance_m")
+    found = f"{units.show(pixel_m, 'm')} at the sample"
+    optics = f"{units.show(sensor_pixel_m, 'm')} / {magnification:g} = {units.show(expected, 'm')}"
+    if source is not None and distance is not None:
+        beam = 1 + distance.value / source.value
+        told = f"{optics}, / {beam:.4g} for the diverging beam = {units.show(expected / beam, 'm')}"
+        good = abs(rest / beam - 1) < 0.05
+    else:
+        told = f"{optics}: a geometric magnification of {rest:.3f}"
+        good = 0.97 <= rest <= MOST_PARALLEL
+        if good and rest > 1.005 and distance is not None and distance.value > 0:
+            told += (
+                f" at {units.show(distance.value, 'm')}, so a source {distance.value / (rest - 1):.0f} m away"
+            )
+    if good:
+        yield info("pixel size", found, told)
+    else:
+        yield warning(
+            "pixel size", found, told, "one of the three is wrong: measure the pixel size with a known object"
+        )
+
+
+@compares("rows", "pixel_m", "step_z_m")
+def field_of_view_against_step(
+    subject: Subject, rows: float, pixel_m: float, step_z_m: float
+) -> Iterator[Finding]:
+    """Compare the height of the field of view with the step between two stages.
+
+    Parameters
+    ----------
+    subject : Subject
+        Anything that knows these.
+    rows : float
+        Detector rows, px.
+    pixel_m, step_z_m : float
+        Pixel size at the sample and vertical step, m.
+
+    Yields
+    ------
+    Finding
+        An information with the overlap; a warning below 5 % of it, an error where a gap is left.
+    """
+    if not step_z_m:
+        return
+    height = rows * pixel_m
+    overlap = 1 - step_z_m / height
+    found = f"{rows:.0f} px × {units.show(pixel_m, 'm')} = {_millimetres(height)} for steps of {_millimetres(step_z_m)}"
+    if overlap < -0.005:
+        yield error(
+            "vertical steps",
+            f"{found}: {100 * -overlap:.0f} % is left out between two stages",
+            "steps below the height of the field of view",
+            "check the step and its unit, or scan the gaps",
+        )
+    elif overlap < 0.05:
+        yield warning(
+            "vertical steps",
+            f"{found}: {100 * overlap:.1f} % overlap",
+            "at least 5 %",
+            "stitch by the motor positions: there is too little in common to correlate",
+        )
+    else:
+        yield info("vertical steps", f"{found}: {height / step_z_m:.2f} times the step", "more than the step")
+
+
+@compares("volume_z", "step_z_m", "stages_z")
+def volume_height_against_steps(
+    subject: Subject, volume_z: float, step_z_m: float, stages_z: float
+) -> Iterator[Finding]:
+    """Compare the height of the volume with what the stages cover: (stages - 1) steps and one field of view.
+
+    Parameters
+    ----------
+    subject : Subject
+        Knows the size of a voxel or pixel too; else nothing is said.
+    volume_z : float
+        Slices of the volume.
+    step_z_m : float
+        Vertical step, m.
+    stages_z : float
+        Vertical stages.
+
+    Yields
+    ------
+    Finding
+        An information where they agree within 3 %, else a warning.
+    """
+    voxel = subject.facts.get("voxel_m") or subject.facts.get("pixel_m")
+    if voxel is None or not step_z_m:
+        return
+    height, stepped = volume_z * voxel.value, stages_z * step_z_m
+    most = stepped
+    if "rows" in subject.facts and "pixel_m" in subject.facts:
+        most = (stages_z - 1) * step_z_m + subject.facts["rows"].value * subject.facts["pixel_m"].value
+    found = f"{volume_z:.0f} × {units.show(voxel.value, 'm')} = {_millimetres(height)}"
+    expected = f"{stages_z:.0f} × {_millimetres(step_z_m)} = {_millimetres(stepped)}"
+    expected += f", at most {_millimetres(max(most, stepped))}"
+    if 0.97 * min(stepped, most) <= height <= 1.03 * max(stepped, most):
+        yield info("height of the volume", found, expected)
+    else:
+        yield warning(
+            "height of the volume",
+            found,
+            expected,
+            "a stage is missing in the volume, or the step, its unit or the number of stages is wrong",
+        )
+
+
+@compares("volume_x", "columns")
+def volume_width_against_detector(subject: Subject, volume_x: float, columns: float) -> Iterator[Finding]:
+    """Compare the width of the volume with what the detector sees in this geometry.
+
+    Parameters
+    ----------
+    subject : Subject
+        Anything that knows these; voxel and pixel size where they differ.
+    volume_x, columns : float
+        Width of the volume in voxels and of the detector in px.
+
+    Yields
+    ------
+    Finding
+        An information where it is wider than the detector and may be; a warning where it may not.
+    """
+    words = str(subject.facts["scan_geometry"].value).lower() if "scan_geometry" in subject.facts else ""
+    times = 4 if "quarter" in words else 2 if HALF_ACQUISITION[0] in words else 1
+    stages = subject.facts["stages_x"].value if "stages_x" in subject.facts else 1
+    ratio = 1.0
+    if "voxel_m" in subject.facts and "pixel_m" in subject.facts:
+        ratio = subject.facts["voxel_m"].value / subject.facts["pixel_m"].value
+    width, most = volume_x * ratio, times * stages * columns
+    found = f"{volume_x:.0f} voxels, {width:.0f} px of the detector"
+    expected = f"at most {times * stages:g} × {columns:.0f} = {most:.0f} px"
+    if width <= columns:
+        return
+    if width <= 1.05 * most:
+        yield info("width of the volume", found, expected)
+    else:
+        yield warning(
+            "width of the volume",
+            found,
+            expected,
+            "the scan geometry is not the one that is told, or the voxel or pixel size is wrong",
+        )
+
+
+@compares("voxel_m", "pixel_m")
+def voxel_against_pixel(subject: Subject, voxel_m: float, pixel_m: float) -> Iterator[Finding]:
+    """Compare the voxel size with the pixel size: it is the same, or a whole multiple where it was binned.
+
+    Parameters
+    ----------
+    subject : Subject
+        Anything that knows these.
+    voxel_m, pixel_m : float
+        Metres.
+
+    Yields
+    ------
+    Finding
+        A warning where it is neither.
+    """
+    ratio = voxel_m / pixel_m
+    if abs(ratio - max(1, round(ratio))) > 0.02 * ratio:
+        yield warning(
+            "voxel size",
+            f"{units.show(voxel_m, 'm')}, {ratio:.4g} pixels",
+            f"{units.show(pixel_m, 'm')} or a multiple",
+            "the volume was interpolated, or one of the two is wrong",
+        )
+
+
+@compares("pixel_m", "energy_kev", "distance_m")
+def fresnel_number(
+    subject: Subject, pixel_m: float, energy_kev: float, distance_m: float
+) -> Iterator[Finding]:
+    """Compute the Fresnel number of a pixel, pixel² / (λ R2): the near field ends about 0.3.
+
+    Parameters
+    ----------
+    subject : Subject
+        Anything that knows these.
+    pixel_m, distance_m : float
+        Metres.
+    energy_kev : float
+        Photon energy, keV.
+
+    Yields
+    ------
+    Finding
+        An information below 0.3; a warning below 1e-4, where pixel, distance or energy must be wrong.
+    """
+    if distance_m <= 0 or energy_kev <= 0 or pixel_m <= 0:
+        return
+    wavelength = WAVELENGTH_M_KEV / energy_kev
+    number = pixel_m**2 / (wavelength * distance_m)
+    if number >= 0.3:
+        return
+    fringe = units.show(float(np.sqrt(wavelength * distance_m)), "m")
+    found = f"{number:.2g} for {units.show(pixel_m, 'm')}, {energy_kev:g} keV, {units.show(distance_m, 'm')}"
+    found += f"; fringes of {fringe}"
+    if number < 1e-4:
+        yield warning(
+            "Fresnel number", found, "above 1e-4", "check pixel size, distance and energy and their units"
+        )
+    else:
+        yield info(
+            "Fresnel number", found, "above 0.3", "Paganin's formula blurs here; several distances allow more"
+        )
+
+
+@check(frames_there)
+def axis_far_off(subject: Subject) -> Iterator[Finding]:
+    """Find the rotation axis by sampled opposite projections, and compare it with the middle and the told one.
+
+    Parameters
+    ----------
+    subject : Subject
+        A scan with flats that turned half a turn; else nothing is said.
+
+    Yields
+    ------
+    Finding
+        A warning where the axis is off by more than a tenth of the width though the scan is no half
+        acquisition, or by more than 1 % of it (5 px at least) from the column the file tells.
+    """
+    column = _axis(subject)
+    if column is None:
+        return
+    assert subject.scan is not None
+    columns, told = subject.scan.shape[2], subject.scan.axis_column
+    middle = (columns - 1) / 2
+    full_turn = "span_deg" in subject.facts and subject.facts["span_deg"].value > 340
+    if abs(column - middle) > FAR_OFF * columns:
+        found, expected = f"about column {column:.0f} of {columns}", f"near the middle, {middle:.0f}"
+        if full_turn:
+            yield info(
+                "rotation axis", found, expected, "reconstruct as half acquisition if the sample is cut off"
+            )
+        else:
+            yield warning(
+                "rotation axis", found, expected, "part of the sample is seen from one side only: centre it"
+            )
+    if told is not None and abs(column - told.value) > max(5.0, 0.01 * columns):
+        yield warning(
+            "rotation axis",
+            f"{told.source} says column {told.value:.1f}",
+            f"about {column:.0f}, where opposite views agree",
+            "leave the axis to `tomarium axis`; the file may count from the middle or from the other side",
+        )
+
+
+def _axis(subject: Subject) -> float | None:
+    """Return the column about which opposite projections mirror each other; None where they do not."""
+    sample = subject.frames
+    if not sample.opposites or not len(sample.flats) or not sample.good.any():
+        return None
+    columns = sample.projections.shape[2]
+    profiles = {
+        place: band(_profiles(sample, place), 1.0, columns / 16)
+        for place in sorted({place for pair in sample.opposites for place in pair})
+    }
+    first = np.concatenate([profiles[one] for one, _ in sample.opposites])
+    second = np.concatenate([profiles[other] for _, other in sample.opposites])
+    joint = _peak(first, second, columns)
+    if joint is None:
+        return None
+    # Chance and defective pixels favour no column twice: where they made the peak, the profiles differ.
+    halves = [_peak(first[part::2], second[part::2], columns, sure=0.0, stands_out=0.0) for part in (0, 1)]
+    agree = all(one is not None and abs(one - joint) <= max(3.0, 0.02 * columns) for one in halves)
+    return joint if agree else None
+
+
+def _profiles(sample: FrameSample, place: int) -> NDArray[np.float32]:
+    """Return the attenuation of a projection in up to eight groups of rows, shape (group, column)."""
+    beam = np.where(sample.good, sample.open_beam, 1.0)
+    through = (sample.projections[place].astype(np.float32) - sample.dark) / beam
+    attenuation = -np.log(np.clip(np.nan_to_num(through, nan=1.0), 1e-3, 10.0))
+    groups = min(8, len(attenuation))
+    profiles = []
+    for values, good in zip(
+        np.array_split(attenuation, groups), np.array_split(sample.good, groups), strict=True
+    ):
+        count = np.count_nonzero(good, axis=0)
+        profile = np.where(good, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+        seen = np.flatnonzero(count)
+        if len(seen):
+            profile = np.interp(np.arange(len(profile)), seen, profile[seen])
+        profiles.append(profile)
+    return np.asarray(profiles, np.float32)
+
+
+def _peak(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    columns: int,
+    sure: float = SURE,
+    stands_out: float = STANDS_OUT,
+) -> float | None:
+    """Return the column about which profiles mirror best; None where others do so nearly as well."""
+    edge = max(16, columns // 8)  # a narrow overlap correlates by chance
+    curve = mirror_correlation(first, second)[edge:-edge]
+    if not len(curve) or curve.max() < sure:
+        return None
+    best = int(np.argmax(curve))
+    elsewhere = curve[np.abs(np.arange(len(curve)) - best) > max(8, columns // 16)]
+    if len(elsewhere) and curve[best] - float(elsewhere.max()) < stands_out:
+        return None
+    return float(best + edge) / 2
+
+
+def _millimetres(length_m: float) -> str:
+    return f"{1e3 * length_m:.4g} mm"

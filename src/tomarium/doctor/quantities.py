@@ -1,0 +1,169 @@
+"""Quantities: numbers without a unit, without a sense, or that only hold a place."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tomarium import units
+from tomarium.doctor.check import check
+from tomarium.doctor.facts import FACTS
+from tomarium.doctor.finding import Finding, error, info, warning
+from tomarium.doctor.subject import Subject, a_scan, a_table
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
+_PHYSICAL: Final = re.compile(
+    r"(energy|current|pixel_size|distance|exposure_time|count_time|magnification|wavelength)$"
+)
+
+
+def _any_fact(subject: Subject) -> bool:
+    return bool(subject.facts)
+
+
+@check(_any_fact)
+def quantity_absurd(subject: Subject) -> Iterator[Finding]:
+    """Compare each number with the range it can be in: a pixel of 1 m, an energy of -1 keV.
+
+    Parameters
+    ----------
+    subject : Subject
+        Anything that knows a number.
+
+    Yields
+    ------
+    Finding
+        An error for each that is out of its range, or no finite number.
+    """
+    for name, told in subject.facts.items():
+        fact = FACTS.get(name)
+        if fact is None or not isinstance(told.value, (int, float)):
+            continue
+        if math.isfinite(told.value) and fact.lowest <= told.value <= fact.highest:
+            continue
+        placeholder = " (-1 often stands for unknown)" if told.value == -1 else ""
+        yield error(
+            told.source or name,
+            f"{name} = {units.show(told.value, fact.unit)}{placeholder}",
+            f"{units.show(fact.lowest, fact.unit)} to {units.show(fact.highest, fact.unit)}",
+            "check the number and its unit, and give the right one when you open the scan",
+        )
+
+
+@check(a_table)
+def unit_absent(subject: Subject) -> Iterator[Finding]:
+    """Look for numbers of a table that lack their unit.
+
+    Parameters
+    ----------
+    subject : Subject
+        A table.
+
+    Yields
+    ------
+    Finding
+        A warning for each; such a number takes part in no other check.
+    """
+    assert subject.table is not None
+    for row in subject.table.without_unit:
+        yield warning(
+            f"{row.place}: {row.name}",
+            f"{row.value} without a unit",
+            "a number with its unit",
+            "ask who wrote it, then put the unit in its column or behind the number; it was left out here",
+        )
+
+
+@check(a_table)
+def value_unreadable(subject: Subject) -> Iterator[Finding]:
+    """Look for cells of a table that hold no number, or a unit of another kind.
+
+    Parameters
+    ----------
+    subject : Subject
+        A table.
+
+    Yields
+    ------
+    Finding
+        An error for each; an information for those that are empty.
+    """
+    assert subject.table is not None
+    for row in subject.table.unreadable:
+        uuid = " (a UUID stands where a number should)" if _UUID.search(row.value) else ""
+        yield error(
+            f"{row.place}: {row.name}",
+            f"{row.value} {row.unit}".strip() + uuid,
+            "a number with a unit of its kind",
+            "correct the cell",
+        )
+    for row in subject.table.empty:
+        yield info(f"{row.place}: {row.name}", "nothing", "a number", "write 'unknown' where nobody knows it")
+
+
+@check(a_scan)
+def placeholders(subject: Subject) -> Iterator[Finding]:
+    """Look for physical quantities of a file that only hold a place: -1, NaN, a UUID.
+
+    Parameters
+    ----------
+    subject : Subject
+        A scan; its other values, by their path in the file, are looked at.
+
+    Yields
+    ------
+    Finding
+        One warning that names them.
+    """
+    assert subject.scan is not None
+    found = []
+    for path, told in subject.scan.metadata.items():
+        if path.startswith("/") and _PHYSICAL.search(path):
+            text = str(told.value).split(" ")[0]
+            said = any(f":{path} " in warned for warned in subject.scan.warnings)
+            if not said and (text in {"-1", "-1.0", "nan"} or _UUID.fullmatch(text)):
+                found.append(f"{path} = {told.value}")
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        yield warning(
+            "metadata",
+            ", ".join(found[:3]) + more,
+            "measured values, or nothing",
+            "these were not recorded: take them from the logbook, and give what the reconstruction needs yourself",
+        )
+
+
+@check(a_scan)
+def calibration_absent(subject: Subject) -> Iterator[Finding]:
+    """Say which of pixel size, energy and distance the scan does not tell.
+
+    Parameters
+    ----------
+    subject : Subject
+        A scan.
+
+    Yields
+    ------
+    Finding
+        A warning without a pixel size; an information without energy or distance.
+    """
+    facts = subject.facts
+    if "pixel_m" not in facts:
+        yield warning(
+            "pixel size",
+            "not known",
+            "a length",
+            "give it: --pixel '0.65 um'; without it results are in 1/px",
+        )
+    absent = [
+        word for name, word in (("energy_kev", "energy"), ("distance_m", "distance")) if name not in facts
+    ]
+    if absent:
+        yield info(
+            " and ".join(absent),
+            "not known",
+            "values with a unit",
+            "phase retrieval needs them: --energy, --distance",
+        )

@@ -1,0 +1,229 @@
+"""Volumes: empty slabs, values that are no numbers, jumps between slices, grey values out of range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.doctor.check import check
+from tomarium.doctor.finding import Finding, error, info, warning
+from tomarium.doctor.slice_sample import SliceSample
+from tomarium.doctor.subject import Subject, a_volume
+from tomarium.model import Volume
+
+JUMP: Final = 8.0
+"""How many median absolute deviations the grey value may jump from a slice to the next."""
+
+LEAST_JUMP: Final = 0.02
+"""Part of the spread of the grey values below which no jump is seen."""
+
+
+@check(a_volume)
+def slices_empty(subject: Subject) -> Iterator[Finding]:
+    """Look for slices that hold one value only: slabs that were never written.
+
+    Parameters
+    ----------
+    subject : Subject
+        A volume.
+
+    Yields
+    ------
+    Finding
+        An error that names the slices; a warning where they lie at an end, as padding does.
+    """
+    sample = subject.slices
+    constant = (sample.high == sample.low) & (sample.finite > 0)
+    for first, last in _runs(constant):
+        all_of_it = first == 0 and last == len(constant) - 1
+        at_an_end = (first == 0 or last == len(constant) - 1) and not all_of_it
+        say = warning if at_an_end else error
+        yield say(
+            _slices(sample, first, last, subject),
+            f"every voxel is {sample.low[first]:g}",
+            "grey values that differ",
+            "cut these slices off, if they are padding; else resume the run, which fills what it has not written"
+            if at_an_end
+            else "resume the run, or reconstruct these rows again",
+        )
+
+
+@check(a_volume)
+def slices_not_finite(subject: Subject) -> Iterator[Finding]:
+    """Look for NaN and infinity.
+
+    Parameters
+    ----------
+    subject : Subject
+        A volume.
+
+    Yields
+    ------
+    Finding
+        An error where slices hold nothing else, a warning where voxels are no finite numbers.
+    """
+    sample = subject.slices
+    for first, last in _runs(sample.finite == 0):
+        yield error(
+            _slices(sample, first, last, subject),
+            "no voxel is a finite number",
+            "grey values",
+            "reconstruct these rows again; look for pixels without beam in the flats",
+        )
+    partly = (sample.finite < 1) & (sample.finite > 0)
+    if partly.any():
+        yield warning(
+            f"{int(partly.sum())} of {len(partly)} slices",
+            f"{100 * (1 - float(sample.finite[partly].mean())):.3g} % of their voxels are NaN or infinite",
+            "finite numbers inside the inscribed circle",
+            "look for pixels without beam in the flats; fill or mask these voxels before you measure",
+        )
+
+
+@check(a_volume)
+def slices_jump(subject: Subject) -> Iterator[Finding]:
+    """Look for slices whose grey values leave those of their neighbours.
+
+    1. From a slice to the next, the tenth and the ninetieth percentile of what changes stay where they are; where
+       the sample begins, one of them moves. In a slab with another offset both move, the same way and about
+       as far: the smaller of their moves counts.
+    2. One slice alone that is off deviates from both neighbours in its mean.
+    3. Named is what exceeds 8 median absolute deviations, and 2 % of the spread of the grey values.
+
+    Parameters
+    ----------
+    subject : Subject
+        A volume of which neighbouring slices were read.
+
+    Yields
+    ------
+    Finding
+        A warning with the place of the largest jump.
+    """
+    sample = subject.slices
+    if not sample.neighbours or len(sample.z) < 8:
+        return
+    least = LEAST_JUMP * float(np.median(sample.spread))
+    alone = np.zeros_like(sample.mean)
+    alone[1:-1] = _both(np.diff(sample.mean))
+    for what, values, places in (
+        ("all grey values shift", _common(sample.change), sample.z[1:]),
+        ("the mean leaves that of both neighbours", alone, sample.z),
+    ):
+        middle = np.median(values)
+        deviation = np.abs(values - middle)
+        bound = max(JUMP * float(np.median(deviation)), least)
+        jumps = np.flatnonzero(deviation > bound)
+        if len(jumps) and bound > 0:
+            worst = int(jumps[np.argmax(deviation[jumps])])
+            yield warning(
+                f"slice {int(places[worst])} of {subject.image.shape[0] if subject.image else 0}",
+                f"{what} by {deviation[worst]:.3g}; {len(jumps)} such places",
+                f"below {bound:.3g} (8 median absolute deviations)",
+                "slabs were treated differently there, or the beam was: compare flats and normalisation of those rows",
+            )
+            return
+
+
+@check(a_volume)
+def grey_range(subject: Subject) -> Iterator[Finding]:
+    """Compare the grey values that were read with the record's own range and histogram.
+
+    Parameters
+    ----------
+    subject : Subject
+        A volume; what the record says of it where it is in one.
+
+    Yields
+    ------
+    Finding
+        A warning where values lie outside the range the record tells, or are cut off at the type's ends.
+    """
+    sample = subject.slices
+    if sample.at_limits > 0.01:
+        yield warning(
+            "grey values",
+            f"{100 * sample.at_limits:.2g} % lie at the ends of their type's range",
+            "below 1 %",
+            "the grey window was too narrow: cast again with a wider one",
+        )
+    told = subject.record.volume if subject.record is not None else {}
+    low, high = told.get("minimum"), told.get("maximum")
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)):
+        slack = 1e-3 * max(high - low, abs(high), abs(low)) + 1e-30
+        found = float(sample.low.min()), float(sample.high.max())
+        if found[0] < low - slack or found[1] > high + slack:
+            yield warning(
+                "grey values",
+                f"{found[0]:.4g} … {found[1]:.4g}",
+                f"{low:.4g} … {high:.4g}, as the record says",
+                "the volume was changed after its statistics were taken: file the record again",
+            )
+    histogram = told.get("histogram") or {}
+    edges = histogram.get("edges") or []
+    if edges and isinstance(low, (int, float)) and isinstance(high, (int, float)):
+        wide = max(edges[1] - edges[0] if len(edges) > 1 else 0.0, 1e-6 * max(abs(low), abs(high)))
+        if edges[0] > low + wide or edges[-1] < high - wide:
+            yield warning(
+                "histogram",
+                f"{edges[0]:.4g} … {edges[-1]:.4g}",
+                f"{low:.4g} … {high:.4g}, the range of the values",
+                "the histogram is of another volume: file the record again",
+            )
+
+
+@check(a_volume)
+def voxel_size_absent(subject: Subject) -> Iterator[Finding]:
+    """Ask for the size of a voxel.
+
+    Parameters
+    ----------
+    subject : Subject
+        A volume.
+
+    Yields
+    ------
+    Finding
+        A warning where it is not known; an information where the voxels are no cubes.
+    """
+    assert isinstance(subject.image, Volume)
+    size = subject.image.voxel_m
+    if size is None:
+        yield warning(
+            "voxel size",
+            "the axes have no length",
+            "a size in m",
+            "give the pixel size when you reconstruct (--pixel '0.65 um'), or as the user's own value",
+        )
+    elif max(size) > 1.1 * min(size):
+        yield info("voxel size", " × ".join(f"{1e6 * edge:.4g} µm" for edge in size), "cubes, as a rule")
+
+
+def _common(change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much both percentiles move the same way from a slice to the next; 0 where they do not."""
+    moves = change - np.median(change, axis=0)
+    least, most = np.min(np.abs(moves), axis=1), np.max(np.abs(moves), axis=1)
+    alike = (moves[:, 0] * moves[:, 1] > 0) & (least > 0.5 * most)
+    return np.asarray(np.where(alike, np.sign(moves[:, 0]) * least, 0.0))
+
+
+def _both(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each slice but the ends how far it leaves both neighbours; 0 where it lies between them."""
+    rise, fall = steps[:-1], -steps[1:]
+    return np.asarray(np.where(rise * fall > 0, np.sign(rise) * np.minimum(np.abs(rise), np.abs(fall)), 0.0))
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the first and last place of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(int(start), int(stop) - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _slices(sample: SliceSample, first: int, last: int, subject: Subject) -> str:
+    depth = subject.image.shape[0] if subject.image is not None else 0
+    end = min(int(sample.z[last]) + sample.thickness - 1, depth - 1)
+    start = int(sample.z[first])
+    return f"slice {start} of {depth}" if start == end else f"slices {start} to {end} of {depth}"

@@ -1,0 +1,463 @@
+"""Every check finds the fault that is put in for it, with the severity it should have; good subjects give none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from doctor import subjects
+from doctor.subjects import (
+    SMALL,
+    changed_volume,
+    good_scan,
+    subject,
+    volume,
+    with_angles,
+    with_facts,
+    with_frames,
+    with_metadata,
+    written,
+)
+from tomarium.catalogue.checkup import subject_of_path
+from tomarium.doctor import Check, Finding, Subject, checks, examine, subject_of
+from tomarium.model import Record, Value
+from tomarium.synth.config import SimulationConfig
+from tomarium.synth.scan import simulated
+
+Maker = Callable[[Path], Subject]
+ANGLES = np.asarray(good_scan().angles_deg.value)
+UUID = "b2017b74-c39d-478d-b4fe-ab0c5347227c"
+
+
+def fault(change: Callable[[dict[str, np.ndarray[Any, Any]]], None], **others: Any) -> Maker:
+    return lambda folder: with_frames(change, **others)
+
+
+def facts(**told: Any) -> Maker:
+    return lambda folder: with_facts(**told)
+
+
+def file(to: str, change: Callable[[h5py.File], None]) -> Maker:
+    return lambda folder: subject_of(
+        written(folder / ("scan.nxs" if to == "nxtomo" else "scan.h5"), to, change)
+    )
+
+
+def table(text: str) -> Maker:
+    def make(folder: Path) -> Subject:
+        path = folder / "table.csv"
+        path.write_text(text)
+        return subject_of(path)
+
+    return make
+
+
+def _saturate(name: str, part: float) -> Callable[[dict[str, np.ndarray[Any, Any]]], None]:
+    def change(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+        columns = max(1, round(part * frames[name].shape[2]))
+        frames[name][:, :, :columns] = 65535
+
+    return change
+
+
+def _dead(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["flats"][:, :, :3] = frames["darks"][:, :, :3].mean()
+
+
+def _hot(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    for stack in frames.values():
+        stack[:, ::4, ::4] = 40000
+
+
+def _bright_darks(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["darks"][:] = frames["flats"][:8]
+
+
+def _zingers(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    draw = np.random.default_rng(0)
+    for frame in frames["flats"]:
+        frame.ravel()[draw.choice(frame.size, 20, replace=False)] = 60000
+
+
+def _weak(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    draw = np.random.default_rng(0)
+    frames["flats"][:] = np.maximum(draw.normal(104, 4, frames["flats"].shape), 0)
+
+
+def _brighter_after(part: float) -> Callable[[dict[str, np.ndarray[Any, Any]]], None]:
+    def change(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+        frames["flats"][8:] = np.minimum(part * frames["flats"][8:], 65000)
+
+    return change
+
+
+def _blank(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["projections"][100:] = 0
+
+
+def _repeat(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["projections"][1::2] = frames["projections"][::2]
+
+
+def _nan(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["projections"] = frames["projections"].astype(np.float32)
+    frames["projections"][:, 0, 0] = np.nan
+
+
+def _no_sample(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    draw = np.random.default_rng(0)
+    flat = frames["flats"].mean(axis=0)
+    frames["projections"][:] = draw.normal(flat, 100, frames["projections"].shape)
+
+
+def _opaque(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["projections"][:, :, 4:92] = frames["darks"].mean() + 200
+
+
+def _flats_of_less(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["flats"][:] = frames["flats"] // 2
+
+
+def _moved(folder: Path) -> Subject:
+    return subject(good_scan(replace(SMALL, rows=96, beam_drift_rows=6.0)))
+
+
+def _axis_off(folder: Path) -> Subject:
+    return subject(good_scan(replace(SMALL, axis_column=30.0)))
+
+
+def _axis_told(folder: Path) -> Subject:
+    return subject(replace(good_scan(), axis_column=Value(20.0, "read", "test")))
+
+
+def _delete_keys(file: h5py.File) -> None:
+    for place in ("instrument/detector", "data"):
+        file["entry"][place].pop("image_key")
+
+
+def _unknown_kind(file: h5py.File) -> None:
+    file["entry/instrument/detector/image_key"][0] = 9
+
+
+def _control(file: h5py.File) -> None:
+    keys = file["entry/instrument/detector/image_key"][()]
+    file["entry/instrument/detector/image_key_control"] = 1 - np.minimum(keys, 1)
+
+
+def _shorten(name: str, by: int) -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        values, attributes = file[name][()], dict(file[name].attrs)
+        del file[name]
+        file[name] = values[:-by]
+        file[name].attrs.update(attributes)
+
+    return change
+
+
+def _angle_unit(file: h5py.File) -> None:
+    file["entry/instrument/detector/x_pixel_size"].attrs["units"] = "degree"
+
+
+def _narrow_white(file: h5py.File) -> None:
+    white = file["exchange/data_white"][()]
+    del file["exchange/data_white"]
+    file["exchange/data_white"] = white[:, :, :-1]
+
+
+def _list_more(file: h5py.File) -> None:
+    del file["implements"]
+    file["implements"] = "exchange:measurement:provenance:absent_group"
+
+
+def _dangle(file: h5py.File) -> None:
+    file["measurement/lost"] = h5py.SoftLink("/measurement/nowhere")
+
+
+def _never_written(file: h5py.File) -> None:
+    data = file["exchange/data"]
+    shape, dtype, attributes = data.shape, data.dtype, dict(data.attrs)
+    values = data[:40]
+    del file["exchange/data"]
+    made = file.create_dataset("exchange/data", shape, dtype, chunks=(1, *shape[1:]))
+    made[:40] = values
+    made.attrs.update(attributes)
+
+
+def _placeholder(folder: Path) -> Subject:
+    held = {
+        "/instrument/source/current": Value("-1 mA", "read", "test"),
+        "/x/distance": Value(UUID, "read", "test"),
+    }
+    return subject(replace(good_scan(), metadata=held))
+
+
+def _zero_slab(array: np.ndarray[Any, Any]) -> None:
+    array[16:24] = 0
+
+
+def _nan_slab(array: np.ndarray[Any, Any]) -> None:
+    array[16:24] = np.nan
+
+
+def _offset_slab(array: np.ndarray[Any, Any]) -> None:
+    array[24:] += 0.3
+
+
+def _clipped(folder: Path) -> Subject:
+    return volume(np.clip(subjects.ball() * 120, 0, 100).astype(np.uint8) * np.uint8(2) + np.uint8(55))
+
+
+def _record(folder: Path, change: Callable[[Path], None]) -> Subject:
+    from tomarium.catalogue import file_record
+
+    folder = folder / "record"
+    from tomarium.formats import formats
+
+    write = formats()["ome-zarr"].write
+    assert write is not None
+    image = volume(subjects.ball()).image
+    write(folder / "volume.ome.zarr", image)
+    file_record(folder, title="a ball", id="a-ball")
+    change(folder)
+    return subject_of_path(folder)
+
+
+def record(change: Callable[[Path], None]) -> Maker:
+    return lambda folder: _record(folder, change)
+
+
+def _flip_a_byte(folder: Path) -> None:
+    path = next(
+        one
+        for one in sorted((folder / "volume.ome.zarr").rglob("*"))
+        if one.is_file() and one.stat().st_size > 500
+    )
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def _large(folder: Path) -> Subject:
+    made = _record(folder, lambda folder: None)
+    return replace(made, not_compared_bytes=2_000_000_000)
+
+
+def _told_range(folder: Path) -> Subject:
+    told = {"minimum": 0.0, "maximum": 0.5}
+    made = volume(subjects.ball())
+    from datetime import UTC, datetime
+
+    return replace(made, record=Record("a", "a", datetime.now(UTC), volume=told))
+
+
+HOA = {"rows": 176.0, "columns": 2048.0, "pixel_m": 25.08e-6, "step_z_m": 2.2e-3, "stages_z": 79.0}
+
+# check → what it must find: severity, and how to make it.
+FAULTS: dict[str, list[tuple[str, Maker]]] = {
+    "projections-saturated": [
+        ("warning", fault(_saturate("projections", 0.02))), ("error", fault(_saturate("projections", 0.2))),
+    ],
+    "flats-saturated": [("warning", fault(_saturate("flats", 0.02))), ("error", fault(_saturate("flats", 1.0)))],
+    "dead-pixels": [("warning", fault(_dead))],
+    "hot-pixels": [("warning", fault(_hot))],
+    "dark-level": [("error", fault(_bright_darks))],
+    "flats-too-weak": [("warning", fault(_weak))],
+    "zingers": [("warning", fault(_zingers))],
+    "references-absent": [("warning", lambda folder: subject(replace(good_scan(), flats=None, darks=None)))],
+    "frames-blank": [("error", fault(_blank))],
+    "frames-not-finite": [("warning", fault(_nan))],
+    "frames-repeated": [("error", fault(_repeat))],
+    "flats-moved": [("warning", _moved)],
+    "flats-intensity": [("info", fault(_brighter_after(0.9))), ("warning", fault(_brighter_after(0.6)))],
+    "projections-against-width": [
+        ("warning", facts(projections=500.0, columns=2048.0)), ("info", facts(projections=2000.0, columns=2048.0)),
+        ("warning", facts(projections=1500.0, columns=2048.0, span_deg=360.0, scan_geometry="half acquisition")),
+    ],
+    "angles-assumed": [("warning", lambda folder: with_angles(ANGLES, "default"))],
+    "angles-range": [
+        ("warning", lambda folder: with_angles(ANGLES * 0.7)), ("info", lambda folder: with_angles(ANGLES * 1.5)),
+    ],
+    "angles-gaps": [("warning", lambda folder: with_angles(np.where(np.arange(152) > 80, ANGLES + 5, ANGLES)))],
+    "angles-repeated": [("warning", lambda folder: with_angles(np.where(np.arange(152) == 80, ANGLES[79], ANGLES)))],
+    "angles-order": [
+        ("warning", lambda folder: with_angles(np.where(np.arange(152) == 80, ANGLES[70] + 0.5, ANGLES))),
+        ("info", lambda folder: with_angles(np.random.default_rng(0).permutation(ANGLES))),
+    ],
+    "rotation-blur": [
+        ("warning", facts(projections=500.0, columns=2048.0, span_deg=180.0, exposure_s=0.1, scan_time_s=50.0)),
+        ("info", facts(projections=2000.0, columns=2048.0, span_deg=180.0, exposure_s=0.1, scan_time_s=200.0)),
+    ],
+    "pixel-against-sensor": [
+        ("warning", facts(pixel_m=6.5e-6, sensor_pixel_m=6.5e-6, magnification=10.0)),
+        ("info", facts(pixel_m=0.65e-6, sensor_pixel_m=6.5e-6, magnification=10.0)),
+        ("info", facts(pixel_m=1e-6, sensor_pixel_m=1e-4, magnification=1.0, distance_m=0.99, source_distance_m=0.01)),
+    ],
+    "field-of-view-against-step": [
+        ("info", facts(**HOA)), ("error", facts(**HOA | {"step_z_m": 5e-3})),
+        ("warning", facts(**HOA | {"step_z_m": 4.35e-3})),
+    ],
+    "volume-height-against-steps": [
+        ("info", facts(volume_z=6990.0, **HOA)), ("warning", facts(volume_z=3000.0, **HOA)),
+    ],
+    "volume-width-against-detector": [
+        ("info", facts(volume_x=5965.0, columns=2048.0, scan_geometry="quarter-acquisition")),
+        ("warning", facts(volume_x=5965.0, columns=2048.0)),
+    ],
+    "voxel-against-pixel": [("warning", facts(voxel_m=1.3e-6, pixel_m=1e-6))],
+    "fresnel-number": [
+        ("info", facts(pixel_m=50e-9, energy_kev=20.0, distance_m=0.02)),
+        ("warning", facts(pixel_m=50e-9, energy_kev=20.0, distance_m=50.0)),
+    ],
+    "axis-far-off": [("warning", _axis_off), ("warning", _axis_told)],
+    "exposures-against-scan-time": [
+        ("info", facts(projections=9990.0, exposure_s=0.036, scan_time_s=472.8)),
+        ("error", facts(projections=9990.0, exposure_s=0.36, scan_time_s=472.8)),
+        ("warning", facts(projections=9990.0, exposure_s=0.036e-3, scan_time_s=472.8)),
+    ],
+    "series-time-against-scans": [
+        ("info", facts(series_time_s=79200.0, scan_time_s=472.8, stages_z=79.0, scans_per_stage=2.0)),
+        ("error", facts(series_time_s=22 * 60.0, scan_time_s=472.8, stages_z=79.0)),
+        ("warning", facts(series_time_s=79200.0, scan_time_s=7.88, stages_z=79.0)),
+    ],
+    "dose-against-rate": [
+        ("info", facts(dose_rate_gy_per_s=10.5, dose_gy=2480.0, scan_time_s=472.8)),
+        ("warning", facts(dose_rate_gy_per_s=10.5, dose_gy=2.48, scan_time_s=472.8)),
+    ],
+    "transmission-of-sample": [("warning", fault(_no_sample)), ("warning", fault(_opaque))],
+    "beam-against-flats": [("warning", fault(_flats_of_less))],
+    "transmission-told": [("warning", facts(transmission=0.01)), ("info", facts(transmission=0.97))],
+    "size-against-volume": [
+        ("info", facts(volume_x=5965.0, volume_y=5965.0, volume_z=6990.0, file_bytes=52.5e9, compression_ratio=10.0)),
+        ("warning", facts(volume_x=5965.0, volume_y=5965.0, volume_z=6990.0, file_bytes=52.5e9)),
+    ],
+    "frames-never-written": [("error", file("data-exchange", _never_written))],
+    "quantity-absurd": [
+        ("error", facts(pixel_m=1.0)), ("error", facts(energy_kev=-1.0)), ("error", facts(distance_m=float("nan"))),
+        ("error", lambda folder: with_metadata(exposure_s=-1.0)),
+    ],
+    "unit-absent": [("warning", table("name,value\nPixel size,0.65\nProjections,2000\n"))],
+    "value-unreadable": [
+        ("error", table(f"name,value\nPixel size (um),{UUID}\n")),
+        ("error", table("Pixel size,0.65,keV\nEnergy,20,keV\n")),
+        ("info", table("name,value\nPixel size (um),\nProjections,2000\n")),
+    ],
+    "placeholders": [("warning", _placeholder)],
+    "calibration-absent": [
+        ("warning", lambda folder: subject(replace(good_scan(), pixel_m=None))),
+        ("info", lambda folder: subject(replace(good_scan(), energy_kev=None))),
+    ],
+    "unreadable": [("error", table("nothing,here\n")), ("error", lambda folder: subject_of(folder / "absent.h5"))],
+    "sources-missing": [("warning", lambda folder: subject(replace(good_scan(), missing=("raw.h5",))))],
+    "reader-warned": [("warning", lambda folder: subject(replace(good_scan(), warnings=("theta has no unit",))))],
+    "reader-mended": [("info", lambda folder: subject(replace(good_scan(), repaired=("enviroment was read",))))],
+    "nxtomo-lengths": [
+        ("error", file("nxtomo", _delete_keys)),
+        ("warning", file("nxtomo", _shorten("entry/sample/rotation_angle", 3))),
+    ],
+    "nxtomo-kinds": [("error", file("nxtomo", _unknown_kind)), ("warning", file("nxtomo", _control))],
+    "exchange-lengths": [
+        ("error", file("data-exchange", _shorten("exchange/theta", 2))),
+        ("error", file("data-exchange", _narrow_white)),
+    ],
+    "exchange-implements": [("warning", file("data-exchange", _list_more))],
+    "units-wrong": [("error", file("nxtomo", _angle_unit))],
+    "links-dangling": [("warning", file("data-exchange", _dangle))],
+    "nxvalidate": [("warning", file("nxtomo", _delete_keys))],
+    "slices-empty": [("error", lambda folder: changed_volume(_zero_slab))],
+    "slices-not-finite": [("error", lambda folder: changed_volume(_nan_slab))],
+    "slices-jump": [("warning", lambda folder: changed_volume(_offset_slab))],
+    "grey-range": [("warning", _clipped), ("warning", _told_range)],
+    "voxel-size-absent": [("warning", lambda folder: volume(subjects.ball(), voxel_m=None))],
+    "files-changed": [
+        ("error", record(_flip_a_byte)), ("error", record(lambda folder: (folder / "previews/thumbnail.png").unlink())),
+        ("warning", record(lambda folder: (folder / "notes.txt").write_text("a note") and None)),
+        ("error", record(lambda folder: (folder / "ro-crate-metadata.json").write_text("{") and None)),
+    ],
+    "checksums-not-compared": [("info", _large)],
+    "statements-absent": [("info", record(lambda folder: None))],
+}  # fmt: skip
+CASES = [(name, severity, make) for name, cases in FAULTS.items() for severity, make in cases]
+
+
+def found(subject: Subject, name: str) -> list[Finding]:
+    return [finding for finding in examine(subject).findings if finding.code == name]
+
+
+@pytest.mark.parametrize(
+    ("name", "severity", "make"), CASES, ids=[f"{name}-{severity}" for name, severity, _ in CASES]
+)
+def test_the_fault_is_found(name: str, severity: str, make: Maker, tmp_path: Path) -> None:
+    if name == "nxvalidate":
+        pytest.importorskip("nexusformat", reason="the extra nexus is not installed")
+    findings = found(make(tmp_path), name)
+    assert severity in {finding.severity for finding in findings}, findings
+    for finding in findings:
+        assert finding.where
+        assert finding.found
+        assert finding.expected
+        assert finding.mend or finding.severity == "info"
+
+
+def test_every_check_has_a_fault() -> None:
+    assert set(checks()) == set(FAULTS)
+
+
+@pytest.mark.parametrize("check", checks().values(), ids=list(checks()))
+def test_a_check_says_what_it_looks_at(check: Check) -> None:
+    assert (check.function.__doc__ or "").strip().splitlines()[0].endswith(".")
+    assert check.theme == check.function.__module__.rsplit(".", 1)[-1]
+
+
+def test_twenty_good_scans_give_no_warning() -> None:
+    draw = np.random.default_rng(5)
+    alarms = {}
+    for seed in range(20):
+        columns, span_deg = int(draw.choice([96, 128, 160, 256])), float(draw.choice([180.0, 360.0]))
+        config = SimulationConfig(
+            columns=columns,
+            rows=int(draw.choice([2, 16, 48, 96])),
+            views=int(np.ceil(np.pi / 2 * columns * span_deg / 180)),
+            span_deg=span_deg,
+            start_deg=float(draw.uniform(-90, 90)),
+            photons=float(draw.choice([2000, 10_000])),
+            flats=int(draw.integers(4, 21)),
+            darks=int(draw.integers(3, 21)),
+            dead_pixels=1,
+            hot_pixels=1,
+            seed=seed,
+        )
+        report = examine(subject(simulated(config)))
+        assert len(report.checked) > 20
+        if report.verdict != "clean":
+            alarms[seed] = report.findings
+    assert alarms == {}
+
+
+def test_a_good_volume_gives_no_warning() -> None:
+    assert examine(volume(subjects.ball())).verdict == "clean"
+
+
+def test_a_cylinder_with_flat_ends_does_not_jump() -> None:
+    draw = np.random.default_rng(2)
+    z, y, x = np.mgrid[-1:1:64j, -1:1:64j, -1:1:64j]
+    inside = (np.abs(z) < 0.6) & (y**2 + x**2 < 0.4)
+    array = np.where(inside, 1.0, 0.0) + draw.normal(0, 0.05, inside.shape)
+    assert found(volume(array.astype(np.float32)), "slices-jump") == []
+
+
+@pytest.mark.parametrize("to", ["nxtomo", "data-exchange"])
+def test_good_files_are_clean(to: str, tmp_path: Path) -> None:
+    report = examine(subject_of(written(tmp_path / ("s.nxs" if to == "nxtomo" else "s.h5"), to)))
+    assert report.verdict == "clean", report.findings
+
+
+def test_a_good_record_is_clean(tmp_path: Path) -> None:
+    report = examine(_record(tmp_path, lambda folder: None))
+    assert report.verdict == "clean", report.findings
+    assert {"files-changed", "slices-jump", "grey-range"} <= set(report.checked)

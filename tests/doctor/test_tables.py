@@ -1,0 +1,134 @@
+"""Tables of metadata: the Human Organ Atlas record's own numbers check each other; units are never guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tomarium.doctor import examine_path
+from tomarium.doctor.table import Row, read_table, understand
+from tomarium.errors import FormatError
+
+# The record ESRF-DG-572252655 as a slide shows it; "2x79", the step and its unit are read from damaged text, and
+# the agreement of the numbers supports that reading.
+HOA = Path(__file__).parent / "hoa.csv"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all examples of a property share."""
+    return tmp_path_factory.mktemp("tables")
+
+
+# What the record's numbers say of each other: check → what must stand in `found`, and in `expected`.
+CROSS_CHECKS = {
+    "volume-height-against-steps": ("6990 × 25.08 µm = 175.3 mm", "79 × 2.2 mm = 173.8 mm"),
+    "field-of-view-against-step": ("176 px × 25.08 µm = 4.414 mm for steps of 2.2 mm: 2.01 times", ""),
+    "series-time-against-scans": ("158 scans × 7.88 min = 20.75 h", "22 h"),
+    "exposures-against-scan-time": ("9990 × 0.036 s = 5.99 min", "7.88 min"),
+    "size-against-volume": ("52.5 GB, +5.5 %", "5965 × 5965 × 6990 × 2 B / 10 = 49.74 GB"),
+    "pixel-against-sensor": (
+        "25.08 µm",
+        "6.5 µm / 0.24 = 27.08 µm: a geometric magnification of 1.080 at 3.475 m",
+    ),
+    "dose-against-rate": ("2.48 kGy", "2 × 10.5 Gy/s × 7.88 min = 9.93 kGy"),
+    "volume-width-against-detector": ("5965 voxels", "4 × 2048"),
+}
+
+
+@pytest.mark.parametrize("name", CROSS_CHECKS)
+def test_the_atlas_record_agrees_with_itself(name: str) -> None:
+    finding = next(one for one in examine_path(HOA).findings if one.code == name)
+    found, expected = CROSS_CHECKS[name]
+    assert finding.severity == "info"
+    assert found in finding.found
+    assert expected in finding.expected
+
+
+def test_only_the_grey_range_of_the_atlas_record_lacks_its_unit() -> None:
+    warned = [one for one in examine_path(HOA).findings if one.severity != "info"]
+    assert [(one.code, one.where.split(": ")[1]) for one in warned] == [
+        ("unit-absent", "32to16bitsmin"),
+        ("unit-absent", "32to16bitsmax"),
+    ]
+
+
+# One wrong number each, as they are mistyped: check → name in the table, wrong value.
+MISTAKES = {
+    "volume-height-against-steps": ("Volume Z", "5990"),
+    "field-of-view-against-step": ('"Step (x,y,z) (mm)"', '",,22"'),
+    "series-time-against-scans": ("Series time (h)", "2.2"),
+    "exposures-against-scan-time": ("Exposure Time (s)", "0.36"),
+    "size-against-volume": ("Download size", "52.5 MB"),
+    "pixel-against-sensor": ("Magnification", "0.42"),
+    "dose-against-rate": ("VOI Integ. Dose (kGy)", "2480"),
+    "quantity-absurd": ("Energy (avg) (keV)", "-1"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistyped_number_is_found(name: str, tmp_path: Path) -> None:
+    key, wrong = MISTAKES[name]
+    lines = [f"{key},{wrong}" if line.startswith(key) else line for line in HOA.read_text().splitlines()]
+    assert lines != HOA.read_text().splitlines()
+    path = tmp_path / "mistyped.csv"
+    path.write_text("\n".join(lines))
+    found = {one.code: one.severity for one in examine_path(path).findings if one.severity != "info"}
+    assert name in found
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        ("csv", "name,value,unit\npixel size,0.65,um\nenergy,20,keV\n"),
+        ("csv", "pixel_um;0.65\nenergy_kev;20\n"),
+        ("tsv", "Pixel size (µm)\t0.65\nEnergy (keV)\t20\n"),
+        ("json", json.dumps({"pixel_m": 0.65e-6, "energy": "20 keV"})),
+        ("json", '[{"name": "pixel size", "value": 650, "unit": "nm"}, {"name": "energy_ev", "value": 20000}]'),
+        ("json", json.dumps({"pixel size": {"value": 0.65, "units": "micron"}, "energy_kev": 20})),
+    ],
+)  # fmt: skip
+def test_every_spelling_gives_the_same_numbers(suffix: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / f"table.{suffix}"
+    path.write_text(text, encoding="utf-8")
+    facts = read_table(path).facts
+    assert facts["pixel_m"].value == pytest.approx(0.65e-6, rel=1e-12)
+    assert facts["energy_kev"].value == pytest.approx(20.0, rel=1e-12)
+
+
+def test_a_name_shared_by_two_is_told_apart_by_its_unit() -> None:
+    table = understand([Row("Size", "6.5", "µm", ""), Row("Size", "52.5", "GB", "")], "t")
+    assert table.facts["sensor_pixel_m"].value == pytest.approx(6.5e-6)
+    assert table.facts["file_bytes"].value == 52.5e9
+
+
+@given(st.floats(1e-9, 1e3), st.sampled_from(["m", "mm", "um", "nm"]))
+def test_a_number_without_unit_is_never_used(number: float, unit: str) -> None:
+    without = understand([Row("pixel size", repr(number), "", "line 1")], "t")
+    assert not without.facts
+    assert len(without.without_unit) == 1
+    known = understand([Row("pixel size", f"{number!r} {unit}", "", "line 1")], "t")
+    assert known.facts["pixel_m"].value > 0
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", '"text"', '{"colour": "red"}'])
+def test_what_is_no_table_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    path.write_text(text)
+    with pytest.raises(FormatError, match=r"table\.json"):
+        read_table(path)
+
+
+@given(st.sampled_from(["csv", "json"]), st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
+def test_no_content_makes_it_crash(folder: Path, suffix: str, content: bytes) -> None:
+    path = folder / f"table.{suffix}"
+    path.write_bytes(content)
+    try:
+        table = read_table(path)
+    except FormatError:
+        return
+    assert table.facts or table.without_unit or table.unreadable
