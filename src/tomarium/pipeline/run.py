@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.array import return_freed_memory
-from tomarium.errors import Interrupted, StorageFull
+from tomarium.errors import InputError, Interrupted, StorageFull
 from tomarium.formats import ome_zarr_writer
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan, Value
@@ -229,7 +229,7 @@ def _carry_out(
         "slab_rows": chosen.slab_rows,
         "plan": plan_data(replace(chosen, stages=(*_probe_stages(first), *chosen.stages))),
         "probes": probes,
-        "warnings": cautions(probed, probes, quality, total["not_finite"]),
+        "warnings": cautions(probed, probes, quality, total["not_finite"], chosen.shape[0]),
         "quality": quality,
         "statistics": total,
         "versions": versions(),
@@ -332,6 +332,11 @@ def _map(chosen: Plan, scan: Scan, sink: Sink, journal: Journal, mapper: Map, on
 
 def _frames(chosen: Plan, scan: Scan, journal: Journal, on_progress: Progress) -> Frames:
     spools = [stage for stage in chosen.stages if stage.name == "spool"]
+    if spools and spools[0].steps and journal.home is None:
+        raise InputError(
+            f"step {spools[0].steps[0].step.name} works on whole frames, which must be kept on disk meanwhile; "
+            f"give a folder for the result (output=…)"
+        )
     if not spools or journal.home is None:
         return scan.projections
     ready = make_ready(spools[0].steps, scan, chosen.resources.processors)
