@@ -19,12 +19,13 @@ from tomarium.errors import CannotFit, InputError, Interrupted, MissingData, Sto
 from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
 from tomarium.formats import ome_zarr
-from tomarium.model import Scan, Value
+from tomarium.model import Scan, Slab, Value
 from tomarium.pipeline.plan import Resources
-from tomarium.pipeline.protocol import default_protocol, from_data
+from tomarium.pipeline.protocol import Item, Protocol, default_protocol, from_data
 from tomarium.pipeline.reconstruct import slice_at
 from tomarium.pipeline.run import run
 from tomarium.registry import collect
+from tomarium.steps.step import step
 
 PLENTY = Resources(10**12, 10**12, 2, 2)
 
@@ -218,3 +219,21 @@ def test_a_full_disk_is_told_when_the_volume_cannot_be_made(
     monkeypatch.setattr(ome_zarr.VolumeWriter, "write", full)
     with pytest.raises(StorageFull, match="0 of 1 slabs are done"):
         run(scan_on_disk(tmp_path), default_protocol(), tmp_path / "record", PLENTY)
+
+
+@step(cut="angle", accepts=("counts",), gives="counts", peak=2.0)
+def doubled(slab: Slab) -> Slab:
+    """Double every frame."""
+    return replace(slab, data=2 * slab.data)
+
+
+def test_a_step_on_whole_frames_goes_through_a_spool(tmp_path: Path) -> None:
+    scan = scan_on_disk(tmp_path)
+    plain = default_protocol()
+    protocol = Protocol((Item(doubled, {}), *plain.items))
+    in_memory = np.asarray(tm.reconstruct(scan, protocol))
+    doubles = run(scan, protocol, tmp_path / "doubled", PLENTY)
+    run(scan, plain, tmp_path / "plain", PLENTY)
+    assert [stage.name for stage in doubles.plan.stages][-2:] == ["spool", "reconstruct"]
+    assert np.ptp(volume_of(tmp_path / "doubled") - volume_of(tmp_path / "plain")) > 0
+    np.testing.assert_allclose(volume_of(tmp_path / "doubled"), in_memory, atol=SAME * np.ptp(in_memory))

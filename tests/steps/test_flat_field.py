@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from contracts.test_steps import make_scan
 
+from contracts.test_steps import make_scan
 from tomarium.model.scan import Reference
 from tomarium.steps.flat_field import average_references
 

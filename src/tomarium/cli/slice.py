@@ -44,6 +44,9 @@ def command(
     tomarium slice scan.h5 -o slice.png
     tomarium slice scan.h5 --row 700 --axis 1023.5 --set fbp.window=hann -o slice.tif
     """
+    import numpy as np
+
+    from tomarium.pipeline.cautions import cautions
     from tomarium.pipeline.reconstruct import slice_at
     from tomarium.viewers.slice_file import save_slice
 
@@ -59,7 +62,8 @@ def command(
     slab, probed = slice_at(scan, row, protocol)
     pixel_m = None if probed.pixel_m is None else probed.pixel_m.value
     save_slice(output, slab.data[0], pixel_m=pixel_m, unit=slab.unit)
-    show.warnings(scan.warnings)
+    lost = int(np.count_nonzero(~np.isfinite(slab.data)))
+    show.warnings(cautions(probed, {}, slab.report, lost, rows=1))
     column = probed.axis_column
     told = "" if column is None else f", axis at column {column.value:.2f} ({column.source})"
     size = "" if pixel_m is None else f", pixel {units.show(pixel_m, 'm')}"

@@ -15,7 +15,11 @@ DEAD: Final = 1e-2
 
 
 def cautions(
-    scan: Scan, probes: Mapping[str, Any], quality: Mapping[str, float], not_finite: int
+    scan: Scan,
+    probes: Mapping[str, Any],
+    quality: Mapping[str, float],
+    not_finite: int,
+    rows: int | None = None,
 ) -> tuple[str, ...]:
     """Say what speaks against trusting a result blindly.
 
@@ -29,6 +33,8 @@ def cautions(
         What the steps counted.
     not_finite : int
         Voxels that are NaN or infinite.
+    rows : int, optional
+        Detector rows the steps counted in; all by default.
 
     Returns
     -------
@@ -43,7 +49,7 @@ def cautions(
     if scan.darks is None:
         found.append("the scan has no dark frames: darks are taken as 0")
     found += _of_axis(probes.get("find_axis"))
-    values = max(1.0, float(scan.shape[0] * scan.shape[1] * scan.shape[2]))
+    values = max(1.0, float(scan.shape[0] * (rows or scan.shape[1]) * scan.shape[2]))
     clipped, dead = (quality.get(f"flat_field.{name}", 0.0) / values for name in ("clipped", "dead"))
     if clipped > STARVED:
         found.append(

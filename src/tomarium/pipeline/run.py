@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from tomarium.array import return_freed_memory
 from tomarium.errors import Interrupted, StorageFull
 from tomarium.formats import ome_zarr_writer
 from tomarium.kernels.engines import engines
@@ -154,6 +155,7 @@ def run(
         resources = replace(resources, disk_bytes=None)
     first = plan(protocol, scan, resources, rows=rows, slab_rows=slab_rows)
     first.demand_fit()
+    return_freed_memory()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
     try:
         outcome = _carry_out(scan, protocol, first, slab_rows, journal, mapper, on_progress)
@@ -234,7 +236,7 @@ def _carry_out(
         "slab_rows": chosen.slab_rows,
         "plan": plan_data(replace(chosen, stages=(*_probe_stages(first), *chosen.stages))),
         "probes": probes,
-        "warnings": cautions(probed, probes, quality, total["not_finite"]),
+        "warnings": cautions(probed, probes, quality, total["not_finite"], chosen.shape[0]),
         "quality": quality,
         "statistics": total,
         "versions": versions(),

@@ -30,7 +30,7 @@ def suits(record: Record) -> bool:
 
 
 def render(record: Record, view: View) -> Piece:
-    """Show the protocol as text to copy, and the provenance as nested lists.
+    """Show what speaks against blind trust, the protocol as text to copy, and the provenance as nested lists.
 
     Parameters
     ----------
@@ -46,10 +46,13 @@ def render(record: Record, view: View) -> Piece:
     """
     path = next((entry.path for entry in record.files if entry.role == "protocol"), None)
     text = _text(place_of(view.folder, path)) if path else None
-    details = {key: value for key, value in record.provenance.items() if key != "protocol" or not text}
+    cautions = _sentences(record.provenance.get("warnings"))
+    hidden = {"protocol": bool(text), "warnings": bool(cautions)}
+    details = {key: value for key, value in record.provenance.items() if not hidden.get(key)}
     html = fill(
         "provenance.html",
         {
+            "cautions": cautions,
             "protocol": text,
             "protocol_file": view.file(path) if path else None,
             "protocol_name": path,
@@ -81,6 +84,10 @@ def shorten(value: Any) -> Any:
     if len(value) > 12:
         return f"{value[0]}, {value[1]}, {value[2]} … {value[-1]} ({len(value)} values)"
     return ", ".join(str(part) for part in value)
+
+
+def _sentences(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _text(path: Path | None) -> str | None:
