@@ -35,6 +35,9 @@ BEGINS: Final = (
     "back_and_forth",
 )  # fmt: skip
 HEIGHTS: Final = ("tomo:zseries",)
+HEIGHT_MOTORS: Final = ("sz", "difftz", "hrz", "pz", "ntz", "samtz", "mrsz", "tz")
+# Heights are the same where they differ by less than this, in the motor's unit, which is the millimetre.
+_SAME_HEIGHT: Final = 1e-4
 TITLES: Final = {
     FrameKind.DARK: ("dark",),
     FrameKind.FLAT: ("reference images", "flat", "ref"),
@@ -74,11 +77,12 @@ class _Step:
 
 @dataclass
 class _Sequence:
-    """The scans of one tomography."""
+    """The scans of one tomography: the first one's name and title, and what tells it from others of its series."""
 
     name: str
     title: str
     steps: list[_Step] = field(default_factory=list)
+    part: str = ""
 
     def detectors(self) -> list[str]:
         return list(
@@ -178,18 +182,37 @@ def _sequences(steps: list[_Step]) -> list[_Sequence]:
     return [sequence for sequence in found if any(s.kind == FrameKind.PROJECTION for s in sequence.steps)]
 
 
+def _heights(source: Source, sequence: _Sequence) -> list[_Sequence]:
+    """Cut a series of heights into its tomographies; it stays whole where a height is not known or lacks one."""
+    if not sequence.title.lower().startswith(HEIGHTS):
+        return [sequence]
+    motors = dict.fromkeys([*_names(source, sequence, "translation_z"), *HEIGHT_MOTORS])
+    found: list[tuple[float, _Sequence]] = []
+    for step in sequence.steps:
+        arrays = (source.array(f"/{step.name}/instrument/positioners/{motor}") for motor in motors)
+        values = next((one for one in arrays if one is not None and len(one)), None)
+        if values is None or np.ptp(values) > _SAME_HEIGHT:
+            return [sequence]
+        height = float(values[0])
+        part = next((one for known, one in found if abs(known - height) <= _SAME_HEIGHT), None)
+        if part is None:
+            part = _Sequence(sequence.name, sequence.title, [], f"/height_{len(found)}")
+            found.append((height, part))
+        part.steps.append(step)
+    parts = [part for _, part in found]
+    return parts if all(part.detectors() for part in parts) else [sequence]
+
+
 def _tomographies(source: Source, steps: list[_Step]) -> dict[str, tuple[_Sequence, str]]:
-    """Name each tomography by its first scan, and by the detector where several took the projections."""
+    """Name each tomography by its first scan, its height in a series, and its detector where there are several."""
     found = {}
-    for sequence in _sequences(steps):
+    for sequence in (part for whole in _sequences(steps) for part in _heights(source, whole)):
         detectors = sequence.detectors()
         named = _names(source, sequence, "detector")
         detectors.sort(key=lambda name: name not in named)
+        label = f"{sequence.name}{sequence.part}"
         for detector in detectors:
-            found[sequence.name if len(detectors) == 1 else f"{sequence.name}/{detector}"] = (
-                sequence,
-                detector,
-            )
+            found[label if len(detectors) == 1 else f"{label}/{detector}"] = (sequence, detector)
     return found
 
 
@@ -221,7 +244,8 @@ def read(path: Path, match: Match) -> Scan | Image:
     Raises
     ------
     FormatError
-        The file is damaged, its parts do not fit together, or a sequence holds several heights.
+        The file is damaged, its parts do not fit together, or a sequence holds heights that
+        cannot be told apart.
     """
     with reading(path) as source:
         steps = list(_steps(source))
@@ -235,9 +259,9 @@ def read(path: Path, match: Match) -> Scan | Image:
 
 
 def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str) -> Scan:
-    if sequence.title.lower().startswith(HEIGHTS):
+    if sequence.title.lower().startswith(HEIGHTS) and not sequence.part:
         raise FormatError(
-            f"{source.path}: {sequence.name} is a series of several heights ({sequence.title}) in one sequence; "
+            f"{source.path}: {sequence.name} is a series of several heights ({sequence.title}) that are not told; "
             f"open one height by its paths, such as data=/3.1/instrument/{detector}/data"
         )
     if len(match.entries) > 1:
