@@ -91,6 +91,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],
     "bliss": MAKERS["bliss"],
+    "nexus-maps": MAKERS["nexus-maps"],
     "data-exchange": MAKERS["data-exchange"],
     "nxtomo": MAKERS["nxtomo"],
     "tiff": write_tiff_stack,
@@ -253,9 +254,11 @@ for trial in range(count):
     path.write_bytes(damaged)
     try:
         scan = tm.open(path)
-        assert isinstance(scan, Scan)
-        scan.projections.cost(2, slice(0, 2))
-        scan.projections.read(slice(0, 2), slice(0, 2))
+        if isinstance(scan, Scan):
+            scan.projections.cost(2, slice(0, 2))
+            scan.projections.read(slice(0, 2), slice(0, 2))
+        else:
+            scan[0]
         opened += 1
     except TomariumError as problem:
         assert str(path) in str(problem) and len(str(problem)) > len(str(path)) + 20, problem

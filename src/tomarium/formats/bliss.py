@@ -62,6 +62,9 @@ TEXTS: Final = {
     "sample_name": "sample/name",
 }
 SERIES: Final = "series"
+# What plays a part stands in the first scans of a sequence; a run of thousands is not searched for it.
+_MOST_SEARCHED: Final = 4
+_MOST_WALKED: Final = 32
 
 
 @dataclass(frozen=True)
@@ -218,7 +221,7 @@ def _tomographies(source: Source, steps: list[_Step]) -> dict[str, tuple[_Sequen
 
 def _names(source: Source, sequence: _Sequence, what: str) -> list[str]:
     """Read which devices played a part: technique/tomoconfig/<part> of the scan that begins the sequence."""
-    for name in (sequence.name, *(step.name for step in sequence.steps)):
+    for name in (sequence.name, *(step.name for step in sequence.steps[:_MOST_SEARCHED])):
         node = source.find(f"/{name}/technique/tomoconfig/{what}")
         if isinstance(node, h5py.Dataset) and node.size and node.size < 16:
             return [text for one in np.ravel(node[()]) if (text := as_text(one))]
@@ -269,6 +272,7 @@ def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str)
     parts: dict[FrameKind, list[Frames]] = {}
     positions: dict[FrameKind, list[float]] = {}
     angles: list[Value[NDArray[np.float64]]] = []
+    rotations = _names(source, sequence, "rotation")
     taken = 0
     for step in sequence.steps:
         data = step.detectors.get(detector)
@@ -279,7 +283,7 @@ def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str)
         parts.setdefault(step.kind, []).append(frames)
         positions.setdefault(step.kind, []).extend([float(taken)] * frames.shape[0])
         if step.kind == FrameKind.PROJECTION:
-            angles.append(_angles(source, sequence, step, frames.shape[0]))
+            angles.append(_angles(source, rotations, step, frames.shape[0]))
             taken += frames.shape[0]
     stacks = {kind: some[0] if len(some) == 1 else JoinedFrames(tuple(some)) for kind, some in parts.items()}
     _demand_alike(source, parts)
@@ -318,12 +322,12 @@ def _demand_alike(source: Source, parts: dict[FrameKind, list[Frames]]) -> None:
         )
 
 
-def _angles(source: Source, sequence: _Sequence, step: _Step, count: int) -> Value[NDArray[np.float64]]:
+def _angles(source: Source, rotations: list[str], step: _Step, count: int) -> Value[NDArray[np.float64]]:
     """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
     motors = source.find(f"/{step.name}/technique/scan/motor")
     told = [as_text(one) for one in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
     named = told[1:] if told[:1] == ["rotation"] else []
-    for name in dict.fromkeys([*_names(source, sequence, "rotation"), *named, *ROTATIONS]):
+    for name in dict.fromkeys([*rotations, *named, *ROTATIONS]):
         for template in POSITIONS:
             path = f"/{step.name}/{template.format(name=name)}"
             values = source.array(path)
@@ -375,7 +379,7 @@ def _reference(
 
 def _quantity(source: Source, sequence: _Sequence, where: tuple[str, str, str]) -> Value[float] | None:
     path, default, unit = where
-    for name in (sequence.name, *(step.name for step in sequence.steps)):
+    for name in (sequence.name, *(step.name for step in sequence.steps[:_MOST_SEARCHED])):
         value = source.quantity(f"/{name}/{path}", unit, default)
         if value is not None and value.value > 0:
             return value
@@ -388,10 +392,15 @@ def _metadata(source: Source, sequence: _Sequence) -> dict[str, Value[Any]]:
         text = source.text(f"/{sequence.name}/{path}")
         if text is not None:
             known[key] = Value(text, "read", f"{source.path.name}:/{sequence.name}/{path}")
-    for name in dict.fromkeys([sequence.name, *(step.name for step in sequence.steps)]):
+    names = list(dict.fromkeys([sequence.name, *(step.name for step in sequence.steps)]))
+    for name in names[:_MOST_WALKED]:
         group = source.find(f"/{name}")
         if isinstance(group, h5py.Group):
             known |= source.walk(group)
+    if len(names) > _MOST_WALKED:
+        source.warnings.append(
+            f"other values were read of the first {_MOST_WALKED} of {len(names)} scans only"
+        )
     return known
 
 
