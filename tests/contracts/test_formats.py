@@ -199,6 +199,7 @@ VOLUMES = {"ome-zarr", "pyhst-volume", "raw-volume", "tiff-volume"}
 FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],
     "bliss": MAKERS["bliss"],
+    "nexus-maps": MAKERS["nexus-maps"],
     "data-exchange": MAKERS["data-exchange"],
     "mrc": write_mrc_series,
     "nxtomo": MAKERS["nxtomo"],

@@ -81,11 +81,38 @@ def test_two_sequences_are_two_scans(tmp_path: Path) -> None:
     assert scan.counts[FrameKind.FLAT] == 4
 
 
-def test_a_series_of_heights_is_not_mixed_up(tmp_path: Path) -> None:
-    path = write_bliss(tmp_path / "x.h5", example_scan())
+def as_heights(path: Path, heights: dict[str, float | None]) -> Path:
+    """Make a series of two heights of a file: all its scans again, after its own."""
     with h5py.File(path, "a") as file:
         del file["1.1/title"]
         file["1.1/title"] = "tomo:zseries"
+        own = [name for name in file if name != "1.1"]
+        for name in own:
+            again = f"{int(name.split('.')[0]) + len(own)}.1"
+            file.copy(name, again)
+            data = file[f"{again}/instrument/pcolinux/data"]
+            data[...] = data[()] + 1
+            for group, height in ((name, heights["low"]), (again, heights["high"])):
+                if height is not None:
+                    count = len(file[f"{group}/instrument/pcolinux/data"])
+                    file[f"{group}/instrument/positioners/sz"] = np.full(count, height)
+    return path
+
+
+def test_a_series_of_heights_is_one_scan_a_height(tmp_path: Path) -> None:
+    made = example_scan()
+    path = as_heights(write_bliss(tmp_path / "x.h5", made), {"low": 1.5, "high": 3.0})
+    assert recognise(path)[0][1].entries == ("1.1/height_0", "1.1/height_1")
+    for number in (0, 1):
+        scan = opened(path, entry=f"1.1/height_{number}")
+        np.testing.assert_array_equal(pixels(scan.projections), pixels(made.projections) + number)
+        np.testing.assert_array_equal(pixels(scan.flats.frames), pixels(made.flats.frames) + number)
+        np.testing.assert_allclose(scan.angles_deg.value, np.linspace(0, 165, 12))
+
+
+@pytest.mark.parametrize("heights", [{"low": None, "high": None}, {"low": 1.0, "high": None}])
+def test_heights_that_are_not_told_are_not_mixed_up(tmp_path: Path, heights: dict[str, float | None]) -> None:
+    path = as_heights(write_bliss(tmp_path / "x.h5", example_scan()), heights)
     with pytest.raises(
         FormatError, match=r"several heights \(tomo:zseries\).*data=/3\.1/instrument/pcolinux/data"
     ):

@@ -35,6 +35,9 @@ BEGINS: Final = (
     "back_and_forth",
 )  # fmt: skip
 HEIGHTS: Final = ("tomo:zseries",)
+HEIGHT_MOTORS: Final = ("sz", "difftz", "hrz", "pz", "ntz", "samtz", "mrsz", "tz")
+# Heights are the same where they differ by less than this, in the motor's unit, which is the millimetre.
+_SAME_HEIGHT: Final = 1e-4
 TITLES: Final = {
     FrameKind.DARK: ("dark",),
     FrameKind.FLAT: ("reference images", "flat", "ref"),
@@ -59,6 +62,9 @@ TEXTS: Final = {
     "sample_name": "sample/name",
 }
 SERIES: Final = "series"
+# What plays a part stands in the first scans of a sequence; a run of thousands is not searched for it.
+_MOST_SEARCHED: Final = 4
+_MOST_WALKED: Final = 32
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,12 @@ class _Step:
 
 @dataclass
 class _Sequence:
-    """The scans of one tomography."""
+    """The scans of one tomography: the first one's name and title, and what tells it from others of its series."""
 
     name: str
     title: str
     steps: list[_Step] = field(default_factory=list)
+    part: str = ""
 
     def detectors(self) -> list[str]:
         return list(
@@ -178,24 +185,43 @@ def _sequences(steps: list[_Step]) -> list[_Sequence]:
     return [sequence for sequence in found if any(s.kind == FrameKind.PROJECTION for s in sequence.steps)]
 
 
+def _heights(source: Source, sequence: _Sequence) -> list[_Sequence]:
+    """Cut a series of heights into its tomographies; it stays whole where a height is not known or lacks one."""
+    if not sequence.title.lower().startswith(HEIGHTS):
+        return [sequence]
+    motors = dict.fromkeys([*_names(source, sequence, "translation_z"), *HEIGHT_MOTORS])
+    found: list[tuple[float, _Sequence]] = []
+    for step in sequence.steps:
+        arrays = (source.array(f"/{step.name}/instrument/positioners/{motor}") for motor in motors)
+        values = next((one for one in arrays if one is not None and len(one)), None)
+        if values is None or np.ptp(values) > _SAME_HEIGHT:
+            return [sequence]
+        height = float(values[0])
+        part = next((one for known, one in found if abs(known - height) <= _SAME_HEIGHT), None)
+        if part is None:
+            part = _Sequence(sequence.name, sequence.title, [], f"/height_{len(found)}")
+            found.append((height, part))
+        part.steps.append(step)
+    parts = [part for _, part in found]
+    return parts if all(part.detectors() for part in parts) else [sequence]
+
+
 def _tomographies(source: Source, steps: list[_Step]) -> dict[str, tuple[_Sequence, str]]:
-    """Name each tomography by its first scan, and by the detector where several took the projections."""
+    """Name each tomography by its first scan, its height in a series, and its detector where there are several."""
     found = {}
-    for sequence in _sequences(steps):
+    for sequence in (part for whole in _sequences(steps) for part in _heights(source, whole)):
         detectors = sequence.detectors()
         named = _names(source, sequence, "detector")
         detectors.sort(key=lambda name: name not in named)
+        label = f"{sequence.name}{sequence.part}"
         for detector in detectors:
-            found[sequence.name if len(detectors) == 1 else f"{sequence.name}/{detector}"] = (
-                sequence,
-                detector,
-            )
+            found[label if len(detectors) == 1 else f"{label}/{detector}"] = (sequence, detector)
     return found
 
 
 def _names(source: Source, sequence: _Sequence, what: str) -> list[str]:
     """Read which devices played a part: technique/tomoconfig/<part> of the scan that begins the sequence."""
-    for name in (sequence.name, *(step.name for step in sequence.steps)):
+    for name in (sequence.name, *(step.name for step in sequence.steps[:_MOST_SEARCHED])):
         node = source.find(f"/{name}/technique/tomoconfig/{what}")
         if isinstance(node, h5py.Dataset) and node.size and node.size < 16:
             return [text for one in np.ravel(node[()]) if (text := as_text(one))]
@@ -221,7 +247,8 @@ def read(path: Path, match: Match) -> Scan | Image:
     Raises
     ------
     FormatError
-        The file is damaged, its parts do not fit together, or a sequence holds several heights.
+        The file is damaged, its parts do not fit together, or a sequence holds heights that
+        cannot be told apart.
     """
     with reading(path) as source:
         steps = list(_steps(source))
@@ -235,9 +262,9 @@ def read(path: Path, match: Match) -> Scan | Image:
 
 
 def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str) -> Scan:
-    if sequence.title.lower().startswith(HEIGHTS):
+    if sequence.title.lower().startswith(HEIGHTS) and not sequence.part:
         raise FormatError(
-            f"{source.path}: {sequence.name} is a series of several heights ({sequence.title}) in one sequence; "
+            f"{source.path}: {sequence.name} is a series of several heights ({sequence.title}) that are not told; "
             f"open one height by its paths, such as data=/3.1/instrument/{detector}/data"
         )
     if len(match.entries) > 1:
@@ -245,6 +272,7 @@ def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str)
     parts: dict[FrameKind, list[Frames]] = {}
     positions: dict[FrameKind, list[float]] = {}
     angles: list[Value[NDArray[np.float64]]] = []
+    rotations = _names(source, sequence, "rotation")
     taken = 0
     for step in sequence.steps:
         data = step.detectors.get(detector)
@@ -255,7 +283,7 @@ def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str)
         parts.setdefault(step.kind, []).append(frames)
         positions.setdefault(step.kind, []).extend([float(taken)] * frames.shape[0])
         if step.kind == FrameKind.PROJECTION:
-            angles.append(_angles(source, sequence, step, frames.shape[0]))
+            angles.append(_angles(source, rotations, step, frames.shape[0]))
             taken += frames.shape[0]
     stacks = {kind: some[0] if len(some) == 1 else JoinedFrames(tuple(some)) for kind, some in parts.items()}
     _demand_alike(source, parts)
@@ -294,12 +322,12 @@ def _demand_alike(source: Source, parts: dict[FrameKind, list[Frames]]) -> None:
         )
 
 
-def _angles(source: Source, sequence: _Sequence, step: _Step, count: int) -> Value[NDArray[np.float64]]:
+def _angles(source: Source, rotations: list[str], step: _Step, count: int) -> Value[NDArray[np.float64]]:
     """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
     motors = source.find(f"/{step.name}/technique/scan/motor")
     told = [as_text(one) for one in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
     named = told[1:] if told[:1] == ["rotation"] else []
-    for name in dict.fromkeys([*_names(source, sequence, "rotation"), *named, *ROTATIONS]):
+    for name in dict.fromkeys([*rotations, *named, *ROTATIONS]):
         for template in POSITIONS:
             path = f"/{step.name}/{template.format(name=name)}"
             values = source.array(path)
@@ -351,7 +379,7 @@ def _reference(
 
 def _quantity(source: Source, sequence: _Sequence, where: tuple[str, str, str]) -> Value[float] | None:
     path, default, unit = where
-    for name in (sequence.name, *(step.name for step in sequence.steps)):
+    for name in (sequence.name, *(step.name for step in sequence.steps[:_MOST_SEARCHED])):
         value = source.quantity(f"/{name}/{path}", unit, default)
         if value is not None and value.value > 0:
             return value
@@ -364,10 +392,15 @@ def _metadata(source: Source, sequence: _Sequence) -> dict[str, Value[Any]]:
         text = source.text(f"/{sequence.name}/{path}")
         if text is not None:
             known[key] = Value(text, "read", f"{source.path.name}:/{sequence.name}/{path}")
-    for name in dict.fromkeys([sequence.name, *(step.name for step in sequence.steps)]):
+    names = list(dict.fromkeys([sequence.name, *(step.name for step in sequence.steps)]))
+    for name in names[:_MOST_WALKED]:
         group = source.find(f"/{name}")
         if isinstance(group, h5py.Group):
             known |= source.walk(group)
+    if len(names) > _MOST_WALKED:
+        source.warnings.append(
+            f"other values were read of the first {_MOST_WALKED} of {len(names)} scans only"
+        )
     return known
 
 

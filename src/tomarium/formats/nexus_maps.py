@@ -30,6 +30,8 @@ from tomarium.model import Axis, Image, Volume
 NOT_MAPS: Final = "NXtomo"
 TEXTS: Final = ("title", "definition", "start_time", "end_time", "run_cycle", "experiment_identifier")
 _DEEPEST: Final = 4
+_HOLDING: Final = (None, "", "NXroot", "NXentry", "NXsubentry", "NXcollection", "NXprocess")
+_MOST_POSITIONS: Final = 1 << 20
 _MOST_GROUPS: Final = 4096
 # Positions of a raster are the same along the other axis where they differ by less than this part of a step.
 _STRAIGHT: Final = 1e-2
@@ -102,7 +104,8 @@ def _groups(source: Source) -> Iterator[tuple[str, h5py.Group, str, str]]:
             said = source.text("definition", node) or attribute(node, "definition") or definition
             item = (below, node, below if is_entry else entry, said)
             yield item
-            if below.count("/") < _DEEPEST and kind != "NXdata":
+            # Plots lie in entries, or in groups that have no class or collect others.
+            if below.count("/") < _DEEPEST and kind in _HOLDING:
                 waiting.append(item)
 
 
@@ -127,8 +130,14 @@ def _maps(source: Source) -> tuple[list[_Map], list[str]]:
             )
             continue
         found.append(_Map(path, signal, axes, entry, "NXdata"))
-    if not found:
-        found = [one for path, group, _, _ in groups for one in _rasters(source, path, group)]
+    # What carries no class at all has lost them, or never was NeXus: such a raster lies below its entry.
+    if not found and not any(attribute(group, "NX_class") for _, group, _, _ in groups):
+        found = [
+            one
+            for path, group, _, _ in groups
+            if path.count("/") == 2
+            for one in _rasters(source, path, group)
+        ]
         found.sort(key=lambda one: -one.signal.ndim)
     default = _default(source)
     found.sort(key=lambda one: not (default and f"{one.group}/".startswith(f"{default}/")))
@@ -190,7 +199,7 @@ def _rasters(source: Source, path: str, group: h5py.Group) -> Iterator[_Map]:
     moving: dict[int, str] = {}
     shape: tuple[int, ...] = ()
     for name, node in numbers.items():
-        values = source.array(f"{path}/{name}") if node.ndim == 2 else None
+        values = source.array(f"{path}/{name}") if node.ndim == 2 and node.size <= _MOST_POSITIONS else None
         along = None if values is None else _along(values.reshape(node.shape))
         if along is not None and along not in moving and shape in ((), node.shape):
             moving[along], shape = name, node.shape
