@@ -64,6 +64,11 @@ def example_volume() -> Volume:
     return Volume(data, axes, "1/cm", "example")
 
 
+def example_grey_volume() -> Volume:
+    data = np.random.default_rng(9).integers(0, 60000, (10, 12, 14), np.uint16)
+    return replace(example_volume(), data=data)
+
+
 def write_tiff_folder(path: Path) -> None:
     scan = example_scan()
     path.mkdir()
@@ -113,6 +118,7 @@ PIXELS = (Axis("y", 1e-9, 0.0, "m"), Axis("x", 1e-9, 0.0, "m"))
 # One maker for each format; those that write make their own.
 MAKERS: dict[str, Callable[[Path], None]] = {
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
+    "jpeg2000": lambda path: FORMATS["jpeg2000"].write(path, example_grey_volume()),
     "mrc": lambda path: FORMATS["mrc"].write(path, example_volume()),
     "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
@@ -122,6 +128,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 }
 # What they hold, where it is not the example scan.
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
+    "jpeg2000": example_grey_volume,
     "mrc": example_volume,
     "ome-zarr": example_volume,
     "sinogram": lambda: replace(
