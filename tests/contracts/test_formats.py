@@ -70,7 +70,9 @@ def example_grey_volume() -> Volume:
 
 
 def example_spectrum() -> Image:
-    return Image(np.array([1.0, 4.0, 9.0, 2.5, 0.5]), (Axis("Energy", 0.01, -0.2, "keV"),), "", "a spectrum")
+    return Image(
+        np.array([1.0, 4.0, 9.0, 2.5, 0.5]), (Axis("Energy", 0.01, -0.2, "keV"),), "counts", "a spectrum"
+    )
 
 
 def write_spectrum(path: Path) -> None:
