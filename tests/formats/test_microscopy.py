@@ -71,6 +71,14 @@ def test_what_no_reader_opens_is_refused_with_its_reason(shared: Find) -> None:
         tm.open(shared("microscopy/edax_h5ebsd_patterns.h5"))
 
 
+def test_a_cut_bruker_file_is_refused_before_it_is_read(shared: Find, tmp_path: Path) -> None:
+    whole = shared("microscopy/Hitachi_TM3030Plus.bcf").read_bytes()
+    for length in (100, 1000, 300_000, len(whole) - 1):
+        (tmp_path / "x.bcf").write_bytes(whole[:length])
+        with pytest.raises(FormatError, match=f"of which {length} are there; copy it again"):
+            tm.open(tmp_path / "x.bcf")
+
+
 EXPECTED: list[tuple[str, str | None, tuple[int, ...], list[Axis]]] = [
     ("EDS_spectrum.dm3", None, (4096,), [Axis("x", 0.005, -0.478, "keV")]),
     (

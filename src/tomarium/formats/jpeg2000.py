@@ -153,7 +153,7 @@ def read(path: Path, match: Match) -> Image:
         return Image(data, (Axis("y"), Axis("x")), "", path.stem, path, {"uncalibrated": True})
     told = _side_car(path)
     try:
-        count = told.get("pages", len(pages))
+        count, size = told.get("pages", len(pages)), tuple(told.get("page_size", header.size))
         grey_range = _grey_range(told.get("grey_range"))
         axes = _axes(told.get("voxel_m"), told.get("origin_m"))
         unit, name = str(told.get("unit", "")), str(told.get("name") or path.name)
@@ -162,6 +162,8 @@ def read(path: Path, match: Match) -> Image:
         raise FormatError(
             f"{path / SIDE_CAR}: is damaged ({problem}); copy it again, or move it away"
         ) from problem
+    if size != header.size:
+        raise FormatError(f"{pages[0]}: claims {header.size} pixels, {SIDE_CAR} says {size}; copy it again")
     if count != len(pages):
         raise FormatError(f"{path}: holds {len(pages)} of {count} pages; copy the missing ones again")
     for key in ("grey_range", "ratio", "psnr_db", "largest_error", "clipped"):

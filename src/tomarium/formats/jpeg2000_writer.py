@@ -165,6 +165,7 @@ def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, to
         "written_by": f"tomarium {__version__}",
         "name": volume.name,
         "pages": len(volume),
+        "page_size": volume.shape[1:],
         "unit": volume.unit,
         "voxel_m": volume.voxel_m,
         "origin_m": None if volume.voxel_m is None else [axis.offset for axis in volume.axes],

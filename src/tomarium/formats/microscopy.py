@@ -104,7 +104,7 @@ def detect(path: Path) -> Match | None:
 
 
 def _no_reader(kind: Kind) -> str:
-    if kind.title.startswith("a zip"):
+    if kind.title.startswith("a "):
         return kind.why
     return f"it is {kind.title} ({kind.why}), which no reader here opens; convert it, or give one of its datasets"
 

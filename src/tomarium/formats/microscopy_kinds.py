@@ -21,6 +21,7 @@ _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Vendor files people keep zipped.
 _ZIPPED: Final = (".emd", ".dm3", ".dm4", ".bcf", ".ser", ".emi", ".msa")
 _MOST_NAMES: Final = 10_000
+_CUT: Final = "a truncated file"
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,15 @@ def kind_of(path: Path) -> Kind | None:
     """
     try:
         with path.open("rb") as stream:
-            head = stream.read(64)
+            head = stream.read(512)
             size = stream.seek(0, 2)
     except OSError:
         return None
     if head.startswith(b"AAMVHFSS"):
+        if needed := _bruker_cut(head, size):
+            return Kind(
+                "", _CUT, f"it is a Bruker file of {needed} bytes of which {size} are there; copy it again"
+            )
         return Kind("bruker", "Bruker composite file", "it begins AAMVHFSS, as Bruker's files do")
     if head.startswith(b"II\x97\x01"):  # byte order, then 0x0197, the identity of a series
         return Kind("tia", "FEI TIA series", "it begins with TIA's byte order and series number 0197")
@@ -78,6 +83,19 @@ def kind_of(path: Path) -> Kind | None:
     if is_hdf5(path):
         return _hdf5(path)
     return _zipped(path) if head.startswith(b"PK\x03\x04") else None
+
+
+def _bruker_cut(head: bytes, size: int) -> int:
+    """Return how many bytes a Bruker container needs, 0 where they are there.
+
+    The length of a chunk stands at 0x128, their number at 0x148, and they begin at 0x118. rosettasciio reads a
+    container that is cut without end.
+    """
+    if len(head) < 0x14C:
+        return 0x14C
+    chunk, count = struct.unpack_from("<I", head, 0x128)[0], struct.unpack_from("<I", head, 0x148)[0]
+    needed = 0x118 + int(chunk) * int(count)
+    return needed if needed > size or not chunk or not count else 0
 
 
 def _gatan(head: bytes, size: int) -> int:
