@@ -67,6 +67,30 @@ def example_volume() -> Volume:
     return Volume(data, axes, "1/cm", "example")
 
 
+def example_grey_volume() -> Volume:
+    data = np.random.default_rng(9).integers(0, 60000, (10, 12, 14), np.uint16)
+    return replace(example_volume(), data=data)
+
+
+def example_spectrum() -> Image:
+    return Image(
+        np.array([1.0, 4.0, 9.0, 2.5, 0.5]), (Axis("Energy", 0.01, -0.2, "keV"),), "counts", "a spectrum"
+    )
+
+
+def write_spectrum(path: Path) -> None:
+    """ISO 22029 by hand, the one vendor format that is text."""
+    lines = ("FORMAT      : EMSA/MAS Spectral Data File", "VERSION     : 1.0", "TITLE       : a spectrum",
+             "NPOINTS     : 5.0", "NCOLUMNS    : 1.0", "XUNITS      : keV", "YUNITS      : counts",
+             "DATATYPE    : Y", "XPERCHAN    : 0.01", "OFFSET      : -0.2", "XLABEL      : Energy",
+             "SPECTRUM    : Spectral Data Starts Here")  # fmt: skip
+    text = (
+        "\n".join(f"#{line}" for line in lines)
+        + "\n1.0\n4.0\n9.0\n2.5\n0.5\n#ENDOFDATA   : End Of Data and File\n"
+    )
+    path.write_text(text)
+
+
 def write_tiff_stack(path: Path) -> None:
     tifffile.imwrite(
         path, example_scan().projections.read(slice(None), slice(None)), photometric="minisblack"
@@ -169,6 +193,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
     "dimax": write_ring_buffer,
     "edf": lambda path: FORMATS["edf"].write(path, example_scan()),
+    "jpeg2000": lambda path: FORMATS["jpeg2000"].write(path, example_grey_volume()),
+    "microscopy": write_spectrum,
     "mrc": lambda path: FORMATS["mrc"].write(path, example_volume()),
     "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
     "nxtomophase": write_nxtomophase,
@@ -186,6 +212,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "dimax": lambda: ring_buffer_scan(),
     "nexus-maps": example_map,
+    "jpeg2000": example_grey_volume,
+    "microscopy": example_spectrum,
     "mrc": example_volume,
     "ome-zarr": example_volume,
     "sinogram": lambda: replace(
@@ -193,8 +221,8 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     ),
     "txrm": lambda: replace(example_scan(), flats=None, darks=None),
 }
-# Formats that hold a volume and no scan.
-VOLUMES = {"ome-zarr", "pyhst-volume", "raw-volume", "tiff-volume"}
+# What reads a format where that is an extra, which the development environment need not have.
+EXTRAS = {"microscopy": "rsciio"}
 # Single files that are damaged byte by byte below.
 FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],
@@ -231,11 +259,9 @@ def ring_buffer_scan() -> Scan:
 def same(one: Scan | Image, other: Scan | Image) -> None:
     if isinstance(one, Image):
         assert isinstance(other, Image)
+        assert isinstance(one, Volume) == isinstance(other, Volume)
         np.testing.assert_array_equal(one[:], other[:])
-        assert one.unit == other.unit
-        if isinstance(other, Volume):
-            assert isinstance(one, Volume)
-            assert one.voxel_m == other.voxel_m
+        assert (one.unit, one.axes) == (other.unit, other.axes)
         return
     assert isinstance(other, Scan)
     everything = (slice(None), slice(None))
@@ -289,15 +315,16 @@ class TestFormat:
         assert FORMATS[name].detect(tmp_path / "empty") is None
 
     def test_reads_what_was_made(self, name: str, made: dict[str, Path]) -> None:
-        expected = EXAMPLES.get(
-            name, example_volume if name in VOLUMES or is_volume(name) else example_scan
-        )()
+        pytest.importorskip(EXTRAS.get(name, "tomarium"))
+        expected = EXAMPLES.get(name, example_volume if is_volume(name) else example_scan)()
         same(tm.open(made[name]), expected)
 
     def test_reads_any_part_as_the_whole_has_it(self, name: str, made: dict[str, Path]) -> None:
+        pytest.importorskip(EXTRAS.get(name, "tomarium"))
         opened = tm.open(made[name])
         if not isinstance(opened, Scan):
-            np.testing.assert_array_equal(opened[3:7, ::2, 5], opened[:][3:7, ::2, 5])
+            key = (slice(3, 7), slice(None, None, 2), 5)[: opened.ndim]
+            np.testing.assert_array_equal(opened[key], opened[:][key])
             return
         for frames in (opened.projections, *([opened.flats.frames] if opened.flats else [])):
             whole = frames.read(slice(None), slice(None))
@@ -318,6 +345,7 @@ class TestFormat:
 
     def test_is_lazy(self, name: str, made: dict[str, Path]) -> None:
         """Opening keeps no file open, and a file that has gone is missed only on reading."""
+        pytest.importorskip(EXTRAS.get(name, "tomarium"))
         opened = tm.open(made[name])
         if isinstance(opened, Scan):
             made[name].rename(made[name].with_name("gone"))

@@ -121,6 +121,17 @@ def test_angles_from_the_user_make_a_scan(tmp_path: Path) -> None:
         tm.open(path, angles_deg=ANGLES[:4])
 
 
+def test_an_image_of_two_axes_with_angles_is_a_sinogram(tmp_path: Path) -> None:
+    scan = tm.open(independent(tmp_path / "v.mrc", STACK[0], voxel=6.5), angles_deg=ANGLES[:4])
+    assert isinstance(scan, Scan)
+    assert scan.shape == (4, 1, 6)
+    assert scan.dialect == "sinogram"
+    np.testing.assert_array_equal(
+        scan.projections.read(np.array([3, 1]), slice(None)), STACK[0, [3, 1], None]
+    )
+    assert scan.projections.read(slice(None), slice(1, 1)).shape == (4, 0, 6)
+
+
 @pytest.mark.parametrize("name", ["s.rawtlt", "s.tlt", "s.mrc.mdoc"])
 def test_angles_from_a_text_beside(tmp_path: Path, name: str) -> None:
     path = independent(tmp_path / "s.mrc", STACK, stack=True)

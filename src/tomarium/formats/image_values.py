@@ -142,7 +142,8 @@ def with_user_scale(image: Image, pixel_m: float) -> Image:
 
 
 def _is_length(axis: Axis) -> bool:
-    return axis.unit == "m" or (axis.unit == "px" and axis.name.lower() in SPATIAL)
+    # Coordinates that are listed one by one, such as wavelengths, are no pixels.
+    return not axis.coordinates and (axis.unit == "m" or (axis.unit == "px" and axis.name.lower() in SPATIAL))
 
 
 def settled(
