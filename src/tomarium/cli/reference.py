@@ -55,10 +55,16 @@ def _steps() -> str:
 
 def _formats() -> str:
     rows = [
-        f"| `{form.name}` | {form.title} | {', '.join(form.suffixes)} | {'read, write' if form.write else 'read'} |"
+        f"| `{form.name}` | {form.title} | {', '.join(form.suffixes)} | {_does(form)} |"
         for form in collect("formats", Format).values()
     ]
     return (
         f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions.\n\n"
         "| name | format | endings | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
+
+
+def _does(form: Format) -> str:
+    if form.write is None:
+        return "read"
+    return f"read, write {' and '.join(f'{kind}s' for kind in sorted(form.writes))}".rstrip()
