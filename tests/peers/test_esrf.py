@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import FrameKind, Scan, Value
+from tomarium.model import Axis, FrameKind, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import convert
@@ -132,6 +135,37 @@ def test_ours_is_read_by_tomoscan(tmp_path: Path) -> None:
     with h5py.File(first.file_path()) as file:
         frame = file[first.data_path()][first.data_slice()]
     np.testing.assert_array_equal(frame, scan.projections.read(slice(0, 1), ALL)[0])
+
+
+def validated(path: Path) -> str:
+    """What nxvalidate says; it always leaves with 0."""
+    pytest.importorskip("nexusformat")
+    done = subprocess.run(
+        [sys.executable, "-c", "from nexusformat.scripts.nxvalidate import main; main()", str(path)],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+
+
+def test_nxvalidate_finds_nothing_in_ours_with_its_side_car(tmp_path: Path) -> None:
+    tm.formats.formats()["data-exchange"].write(tmp_path / "ours.h5", our_scan())
+    convert(opened(tmp_path / "ours.h5"), tmp_path / "ours.nxs", to="nxtomo")
+    said = validated(tmp_path / "ours.nxs")
+    assert "Total number of errors: 0" in said, said
+    assert "Total number of warnings: 0" in said, said
+
+
+def test_nxvalidate_finds_only_the_order_of_axes_in_our_volumes(tmp_path: Path) -> None:
+    """NXtomoproc calls them nX, nY, nZ; all programs store z first, and the axes are named."""
+    axes = tuple(Axis(name, 1e-6, 0.0, "m") for name in "zyx")
+    volume = Volume(np.zeros((3, 4, 5), np.float32), axes, "1/cm", "v")
+    tm.formats.formats()["nxtomoproc"].write(tmp_path / "v.nxs", volume)
+    said = validated(tmp_path / "v.nxs")
+    assert "Total number of errors: 0" in said, said
+    assert set(re.findall(r'Values for "(\w+)" are not unique', said)) <= {"nX", "nZ"}
+    cube = Volume(np.zeros((4, 4, 4), np.float32), axes, "1/cm", "v")
+    tm.formats.formats()["nxtomoproc"].write(tmp_path / "c.nxs", cube)
+    assert "Total number of warnings: 0" in validated(tmp_path / "c.nxs")
 
 
 def test_angles_that_another_converter_replaces_survive_ours(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.cli import execute
-from tomarium.errors import InputError, ParameterError, StorageFull
+from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
 from tomarium.formats import formats, hdf5_draft
 from tomarium.formats.memory import ArrayFrames
 from tomarium.model import Axis, Scan, Value, Volume
@@ -220,6 +220,48 @@ def test_frames_of_other_files_come_along(tmp_path: Path) -> None:
         assert not file["exchange/data"].is_virtual
 
 
+def test_frames_under_two_links_stay_one(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file["data"] = FRAMES[:6]
+        file["data"].attrs["units"] = "counts"
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/theta"] = np.arange(6.0)
+        file["exchange/data"] = file["camera/data"] = h5py.ExternalLink("raw.h5", "/data")
+    convert(open_scan(tmp_path / "a.h5"), tmp_path / "b.nx")
+    convert(open_scan(tmp_path / "b.nx"), tmp_path / "c.h5")
+    with h5py.File(tmp_path / "c.h5") as file:
+        assert file["camera/data"] == file["exchange/data"]
+        assert file["camera/data"].attrs["units"] == "counts"
+        np.testing.assert_array_equal(file["camera/data"], FRAMES[:6])
+
+
+def test_frames_that_are_absent_are_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.nx", "w") as file:
+        file["entry/definition"] = "NXtomo"
+        file["entry/instrument/detector/data"] = h5py.ExternalLink("gone.h5", "/data")
+        file["entry/instrument/detector/image_key"] = np.zeros(6, int)
+        file["entry/sample/rotation_angle"] = np.arange(6.0)
+    with pytest.raises(FormatError, match=r"6 frames lie in gone\.h5, which is absent; copy that file"):
+        convert(open_scan(tmp_path / "a.nx"), tmp_path / "b.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nx"]
+
+
+def test_the_pixel_of_the_detector_and_at_the_sample_both_survive(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/data"] = FRAMES[:6]
+        file["exchange/theta"] = np.arange(6.0)
+        file["measurement/instrument/detector/x_pixel_size"] = 6.7e-6
+        file["measurement/instrument/detector/objective/magnification"] = 20
+    convert(open_scan(tmp_path / "a.h5"), tmp_path / "b.nx")
+    scan = open_scan(tmp_path / "b.nx")
+    again = tmp_path / "c.h5"
+    formats()["data-exchange"].write(again, scan)  # type: ignore[misc]
+    for one in (scan, open_scan(again)):
+        assert one.pixel_m is not None
+        assert one.pixel_m.value == pytest.approx(6.7e-6 / 20, rel=1e-12)
+        assert one.metadata["detector_pixel_x_m"].value == pytest.approx(6.7e-6, rel=1e-12)
+
+
 def test_a_file_that_was_changed_is_not_put_back(tmp_path: Path) -> None:
     convert(open_scan(data_exchange(tmp_path / "a.h5")), tmp_path / "b.nx")
     with h5py.File(tmp_path / "b.nx", "a") as file:
@@ -340,10 +382,10 @@ def test_a_killed_conversion_goes_on(tmp_path: Path) -> None:
     source, target = big(tmp_path / "a.h5"), tmp_path / "b.nx"
     command = [sys.executable, "-c", SLOW, str(source), str(target)]
     counts = []
-    for _ in range(2):
+    for lines in (4, 10):  # blocks that are there already are told of too
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
-            for _ in range(4):
+            for _ in range(lines):
                 running.stdout.readline()
             os.kill(running.pid, signal.SIGKILL)
         assert not target.exists()

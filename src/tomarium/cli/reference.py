@@ -65,7 +65,7 @@ def _steps() -> str:
 
 def _formats() -> str:
     rows = [
-        f"| `{form.name}` | {form.title} | {', '.join(form.suffixes)} | {'read, write' if form.write else 'read'} |"
+        f"| `{form.name}` | {form.title} | {', '.join(form.suffixes)} | {_does(form)} |"
         for form in collect("formats", Format).values()
     ]
     return (
@@ -90,3 +90,9 @@ def _checks() -> str:
             parts.append(f"| `{one.name}` | {text.splitlines()[0]} | {outcome} |")
         parts.append("")
     return "\n".join(parts)
+
+
+def _does(form: Format) -> str:
+    if form.write is None:
+        return "read"
+    return f"read, write {' and '.join(f'{kind}s' for kind in sorted(form.writes))}".rstrip()

@@ -136,9 +136,13 @@ def _write_measurement(file: h5py.File, scan: Scan) -> None:
     detector = instrument.require_group("detector")
     detector["output_data"] = "/exchange"
     if scan.pixel_m is not None:
-        # Table 23 has no pixel size at the sample; without an objective the detector's is the sample's.
-        put(detector, "x_pixel_size", scan.pixel_m.value, units="m")
-        put(detector, "y_pixel_size", scan.pixel_m.value, units="m")
+        # Table 23 has no pixel size at the sample: the detector's is divided by the magnification, Table 25.
+        own = float(scan.metadata.get("detector_pixel_x_m", scan.pixel_m).value)
+        upright = float(scan.metadata.get("detector_pixel_y_m", scan.pixel_m).value)
+        put(detector, "x_pixel_size", own, units="m")
+        put(detector, "y_pixel_size", upright, units="m")
+        if own != scan.pixel_m.value:
+            detector["objective/magnification"] = own / scan.pixel_m.value
     if scan.distance_m is not None:
         # Table 28: the origin is where the beam meets the sample, z points downstream (A.2.1).
         put(detector, "geometry/translation/distances", [0.0, 0.0, scan.distance_m.value], units="m")

@@ -77,6 +77,7 @@ class _Work:
     copied: Copied
     replace: Replace | None
     seen: dict[Any, str] = field(default_factory=dict)
+    made: set[int] = field(default_factory=set)
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
 
     def groups(self, old: h5py.Group, new: h5py.Group, skip: frozenset[str] = frozenset()) -> None:
@@ -99,7 +100,10 @@ class _Work:
         dataset = None if self.replace is None else self.replace(old, name, new)
         if dataset is None:
             return False
-        self.note(dataset, new[name])
+        address = h5py.h5o.get_info(new[name].id).addr
+        if address not in self.made:  # else it is one made before under another name
+            self.made.add(address)
+            self.note(dataset, new[name])
         return True
 
     def _moved(self, path: str) -> str:

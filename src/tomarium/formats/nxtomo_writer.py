@@ -115,8 +115,9 @@ def _write_instrument(
     detector = _group(instrument, "detector", "NXdetector")
     placed = _write_frames(draft, detector, scan, compression)
     if scan.pixel_m is not None:
-        put(detector, "x_pixel_size", scan.pixel_m.value, units="m")
-        put(detector, "y_pixel_size", scan.pixel_m.value, units="m")
+        for axis in "xy":
+            own = scan.metadata.get(f"detector_pixel_{axis}_m", scan.pixel_m)
+            put(detector, f"{axis}_pixel_size", float(own.value), units="m")
     if scan.distance_m is not None:
         put(detector, "distance", scan.distance_m.value, units="m")
     if scan.axis_column is not None:
@@ -130,6 +131,11 @@ def _write_sample(entry: h5py.Group, scan: Scan) -> None:
     sample = _group(entry, "sample", "NXsample")
     named = scan.metadata.get("sample_name")
     sample["name"] = str(named.value) if named else scan.name
+    own = scan.metadata.get("detector_pixel_x_m")
+    if scan.pixel_m is not None and own is not None and own.value != scan.pixel_m.value:
+        # The ESRF's place for the size at the sample (path version 1.5); NXtomo itself has none.
+        for axis in "xy":
+            put(sample, f"{axis}_pixel_size", scan.pixel_m.value, units="m")
     place = np.concatenate([position for _, position, _ in _in_time(scan)])
     order = np.argsort(place, kind="stable")
     angles = scan.angles_deg.value

@@ -118,7 +118,7 @@ def detect(path: Path) -> Match | None:
     Returns
     -------
     Match or None
-        None where the file is no HDF5; its entries are the phase steps.
+        None where the file is no HDF5 or has no such group; its entries are the phase steps.
     """
     if not is_hdf5(path):
         return None
@@ -137,7 +137,7 @@ def detect(path: Path) -> Match | None:
                 return Match(1.0, "NIAC", why, entries[0], entries)
     except FormatError as problem:
         return Match(0.0, "", str(problem))
-    return Match(0.0, "", "no group is an NXtomophase")
+    return None
 
 
 def read(path: Path, match: Match) -> Scan:

@@ -57,7 +57,7 @@ def detect(path: Path) -> Match | None:
     Returns
     -------
     Match or None
-        None where the file is no HDF5; a score of 0 says what is lacking.
+        None where the file is no HDF5 or has no such group; a score of 0 says what is lacking.
     """
     if not is_hdf5(path):
         return None
@@ -69,8 +69,7 @@ def detect(path: Path) -> Match | None:
         return Match(0.0, "", str(problem))
     if entries:
         return Match(1.0, "NIAC", f"{entries[0]}: its definition is NXtomoproc", entries[0], entries)
-    lacking = "it has the definition NXtomoproc, but no volume" if defined else "no group is an NXtomoproc"
-    return Match(0.0, "", lacking)
+    return Match(0.0, "", "it has the definition NXtomoproc, but no volume") if defined else None
 
 
 def _definition(source: Source, name: str) -> str | None:

@@ -162,16 +162,22 @@ def _homes(placed: Sequence[Placed]) -> dict[tuple[Path, str], _Home]:
 def _keep_tree(draft: Draft, source: Source, homes: dict[tuple[Path, str], _Home]) -> dict[str, Any]:
     tree = draft.file.create_group(_TREE)
     layouts: dict[str, Any] = {}
+    made: dict[tuple[Path, str], str] = {}
 
     def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
         node = source.find(name, old)
         if not isinstance(node, h5py.Dataset):
             return None
-        home = homes.get((Path(node.file.filename).resolve(), str(node.name)))
+        key = (Path(node.file.filename).resolve(), str(node.name))
+        if key in made:  # a second link to the same frames
+            new[name] = draft.file[made[key]]
+            return node
+        home = homes.get(key)
         if home is None or not _is_virtually_possible(draft, node, home):
             return None
         _complete(draft, source, node, home)
         _point(draft, node, home, new, name)
+        made[key] = f"{new.name.rstrip('/')}/{name}"
         layouts[f"{new.name.rstrip('/')}/{name}".removeprefix(f"/{_TREE}")] = _layout(node)
         return node
 

@@ -18,8 +18,8 @@ from tomarium.model.scan import Reference
 _RELATIVE: Final = 1e-9
 _ANGLE_DEG: Final = 1e-9
 _BLOCK_BYTES: Final = 32 << 20
-# What a writer says of itself is no difference of what it wrote.
-_NOT_CONTENT: Final = frozenset({"writer", "shards"})
+# What a writer says of itself, and where in the file things lie, is no difference of what was written.
+_NOT_CONTENT: Final = frozenset({"writer", "shards", "processes", "detector_output_data"})
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ def _meaning(one: Scan, other: Scan) -> Iterator[Finding]:
     for name in ("pixel_m", "energy_kev", "distance_m", "axis_column"):
         yield _value(name, getattr(one, name), getattr(other, name))
     names = [name for name in {**one.metadata, **other.metadata} if not name.startswith("/")]
+    names = [name for name in names if name not in _NOT_CONTENT]
     for name in names:
         yield _value(name, one.metadata.get(name), other.metadata.get(name))
 

@@ -192,6 +192,9 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
 def _convert_scan(
     scan: Scan, target: Path, form: Format, tell: Callable[[int, int], None] | None
 ) -> Converted:
+    for _, frames, _ in _stacks(scan, scan):
+        if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
+            frames.read(slice(0, 1), slice(None))
     kept = side_car.look(scan.path) if scan.path.is_file() else None
     given = [name for name in VALUES if (value := getattr(scan, name)) and value.origin == "user"]
     warnings = []
