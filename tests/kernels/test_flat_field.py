@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
 from tomarium.kernels.compiled import VARIABLE, extension
 from tomarium.kernels.flat_field import interpolation, normalise
+from tomarium.kernels.invalid import RINGS
 
 
 @pytest.fixture(params=["reference", "v4", "v3", "plain"])
@@ -93,7 +94,7 @@ def test_dead_pixels_take_the_median_of_their_valid_neighbours(engine: str) -> N
     assert report.dead == 4
 
 
-def test_hole_is_filled_ring_by_ring_and_an_empty_frame_is_transparent(engine: str) -> None:
+def test_hole_is_filled_ring_by_ring_and_an_empty_row_is_transparent(engine: str) -> None:
     counts = np.full((3, 40, 40), 500, np.float32)
     counts[0, 5:10, 5:10] = np.nan
     counts[1, :35] = np.inf
@@ -101,9 +102,23 @@ def test_hole_is_filled_ring_by_ring_and_an_empty_frame_is_transparent(engine: s
     found, report = normalise(
         counts, np.zeros((40, 40)), np.full((1, 40, 40), 1000.0), [0], [0, 1, 2], engine=engine
     )  # type: ignore[arg-type]
-    np.testing.assert_allclose(found[:2], np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(found[0], np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(found[1, 35 - 8 :], np.log(2), rtol=1e-6)
+    assert (found[1, : 35 - 8] == 0).all()
     assert (found[2] == 0).all()
-    assert (report.not_finite, report.empty_frames) == (25 + 35 * 40 + 1600, 1)
+    assert (report.not_finite, report.empty_rows) == (25 + 35 * 40 + 1600, 27 + 40)
+
+
+def test_what_is_filled_depends_on_no_row_further_than_the_halo(engine: str) -> None:
+    counts = np.random.default_rng(4).uniform(400, 600, (2, 60, 40)).astype(np.float32)
+    counts[0, 20:45, 3:30] = np.nan  # a hole larger than its rings
+    counts[1, 26:29] = np.nan
+    plain = np.zeros((60, 40)), np.full((1, 60, 40), 1000.0), [0], [0, 1]
+    whole, _ = normalise(counts, *plain, engine=engine)  # type: ignore[arg-type]
+    for row in range(RINGS, 60 - RINGS):
+        part = slice(row - RINGS, row + RINGS + 1)
+        near, _ = normalise(counts[:, part], plain[0][part], plain[1][:, part], [0], [0, 1], engine=engine)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(near[:, RINGS], whole[:, row])
 
 
 @settings(max_examples=40, deadline=None)

@@ -34,15 +34,15 @@ class Report:
         Values replaced because the flat field is not brighter than the dark field there, or not finite.
     not_finite : int
         Values replaced because the count, or the transmission in single precision, is NaN or infinite.
-    empty_frames : int
-        Frames without a valid pixel; they count as fully transparent.
+    empty_rows : int
+        Rows of a frame without a valid pixel near by; they count as fully transparent.
     """
 
     values: int
     clipped: int
     dead: int
     not_finite: int
-    empty_frames: int
+    empty_rows: int
 
 
 def normalise(

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 RINGS = 8
-"""How often the filled pixels serve as neighbours of the next; beyond that the frame's median is taken."""
+"""How often the filled pixels serve as neighbours of the next; beyond that the row's median is taken.
+
+It is also how many rows away a pixel may lie that has a say in a filled one."""
 
 
 def fill_invalid(frames: NDArray[np.float32], empty: float) -> int:
@@ -15,7 +17,7 @@ def fill_invalid(frames: NDArray[np.float32], empty: float) -> int:
     1. Every NaN with a valid pixel among its eight neighbours in the same frame takes their median; for an
        even number of them the mean of the middle two. Beyond the edge of the frame there is no neighbour.
     2. What is left of larger holes follows, ring by ring, `RINGS` times.
-    3. What is left then takes the median of its frame's valid pixels, or `empty` where there are none.
+    3. What is left then takes the median of its row's valid pixels, or `empty` where there are none.
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ def fill_invalid(frames: NDArray[np.float32], empty: float) -> int:
     Returns
     -------
     int
-        How many frames had no valid pixel.
+        How many rows of frames had no valid pixel.
     """
     # Flat indices first: numpy's search in three dimensions is ten times slower.
     holes = np.stack(np.unravel_index(np.flatnonzero(np.isnan(frames).reshape(-1)), frames.shape), axis=1)
@@ -37,16 +39,16 @@ def fill_invalid(frames: NDArray[np.float32], empty: float) -> int:
         values = _neighbour_median(frames, holes)
         frames[tuple(holes.T)] = values
         holes = holes[np.isnan(values)]
-    empty_frames = 0
-    for angle in np.unique(holes[:, 0]):
-        frame = frames[angle]
-        missing = np.isnan(frame)
+    empty_rows = 0
+    for angle, row in np.unique(holes[:, :2], axis=0):
+        line = frames[angle, row]
+        missing = np.isnan(line)
         if missing.all():
-            empty_frames += 1
-            frame[:] = empty
+            empty_rows += 1
+            line[:] = empty
         else:
-            frame[missing] = np.median(frame[~missing])
-    return empty_frames
+            line[missing] = np.median(line[~missing])
+    return empty_rows
 
 
 def _neighbour_median(frames: NDArray[np.float32], holes: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ def reduce_references(frames: Any, kind: Literal["flat", "dark"]) -> NDArray[np.
     Flat fields: from eight frames on the mean of what lies within 3.5 standard deviations of the median,
     from three on the median, else the mean. Dark fields: from three on the mean of what lies within 5. The
     standard deviation is 1.4826 times the median absolute deviation of the pixel, but at least that of the
-    typical pixel, and one count where counts are integers.
+    typical pixel of its row, and one count where counts are integers.
 
     Parameters
     ----------
@@ -74,8 +74,9 @@ def _reduce(block: NDArray[np.float64], kind: str, floor: float) -> NDArray[np.f
         return middle
     deviation = np.abs(block - middle)
     sigma = 1.4826 * _median(deviation)
-    typical = sigma[np.isfinite(sigma)]
-    sigma = np.maximum(sigma, max(floor, float(np.median(typical)) if typical.size else 0.0))
+    # Row by row: a slice must not depend on which other rows were averaged with it.
+    typical = _median(np.where(np.isfinite(sigma), sigma, np.nan).T)
+    sigma = np.fmax(sigma, np.fmax(typical, floor)[:, None])
     return _mean(block, deviation <= CLIP_SIGMA[kind] * sigma)
 
 

@@ -88,7 +88,11 @@ def slab_peak(scan: Scan, steps: tuple[Bound, ...], rows: int, halo: int, spoole
     if not spooled:
         _, unpacked = scan.projections.cost(1, slice(0, taken))
         raw += 2 * unpacked
-    peaks = [b.step.peak(b.plain, scan, taken) for b in steps if isinstance(b.step, Step)]
+    peaks = []
+    for b in (b for b in steps if isinstance(b.step, Step)):
+        assert isinstance(b.step, Step)
+        peaks.append(b.step.peak(b.plain, scan, min(rows + 2 * halo, scan.shape[1])))
+        halo -= b.step.halo(b.plain, scan)  # trimmed as soon as no step needs it
     y, x = output_plane(steps, scan)
     written = int(
         4 * rows * y * x * (2 + PYRAMID)

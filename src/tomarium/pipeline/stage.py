@@ -24,10 +24,13 @@ class Ready:
         The step.
     keywords : dict
         Its parameters, and what it asks for of `scan`, `prepared` and `threads`.
+    halo : int
+        Rows of context that it and the steps behind it need on each side.
     """
 
     step: Step
     keywords: dict[str, Any]
+    halo: int = 0
 
 
 def make_ready(
@@ -51,15 +54,17 @@ def make_ready(
     tuple of Ready
         In order; probes and tallies are left out.
     """
-    ready = []
-    for b in bound:
+    ready: list[Ready] = []
+    halo = 0
+    for b in reversed(tuple(bound)):
         if not isinstance(b.step, Step):
             continue
+        halo += b.step.halo(b.plain, scan)
         handed: dict[str, Any] = {"scan": scan, "threads": threads}
         if b.step.prepare is not None:
             handed["prepared"] = b.step.prepare(scan, b.plain, rows or slice(0, scan.shape[1]))
-        ready.append(Ready(b.step, b.plain | {name: handed[name] for name in b.step.takes}))
-    return tuple(ready)
+        ready.append(Ready(b.step, b.plain | {name: handed[name] for name in b.step.takes}, halo))
+    return tuple(reversed(ready))
 
 
 def load(frames: Frames, cut: Cut) -> Slab:
@@ -93,29 +98,33 @@ def process(slab: Slab, steps: Iterable[Ready]) -> Slab:
     Returns
     -------
     Slab
-        What the last step gives, halo included.
+        What the last step gives, with what halo it was given.
     """
     for ready in steps:
+        slab = trim(slab, ready.halo)
         slab = ready.step(slab, **ready.keywords)
     return slab
 
 
-def trim(slab: Slab) -> Slab:
+def trim(slab: Slab, keep: int = 0) -> Slab:
     """Cut the halo off.
 
     Parameters
     ----------
     slab : Slab
         Slices or projections.
+    keep : int
+        Rows of it that are kept on each side, where there are so many.
 
     Returns
     -------
     Slab
-        Only the rows it is responsible for.
+        The rows it is responsible for, and those that are kept.
     """
-    above, below = slab.halo
+    left = min(slab.halo[0], keep), min(slab.halo[1], keep)
+    above, below = slab.halo[0] - left[0], slab.halo[1] - left[1]
     if not (above or below):
         return slab
     axis = 0 if slab.domain == "slice" else 1
     kept = np.take(slab.data, range(above, slab.data.shape[axis] - below), axis=axis)
-    return replace(slab, data=kept, rows=slice(slab.rows.start + above, slab.rows.stop - below), halo=(0, 0))
+    return replace(slab, data=kept, rows=slice(slab.rows.start + above, slab.rows.stop - below), halo=left)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import MissingData
 from tomarium.kernels.flat_field import normalise
+from tomarium.kernels.invalid import RINGS
 from tomarium.kernels.reference_fields import reduce_references
 from tomarium.model import Domain, Frames, Scan, Slab
 from tomarium.model.scan import Reference
@@ -172,6 +173,7 @@ def _gives(domain: Domain, values: Values) -> Domain:
 @step(
     accepts=("counts",),
     gives=_gives,
+    halo=RINGS,
     peak=_peak,
     prepare=lambda scan, values, rows: average_references(scan, rows),
     demand=demand_flats,
@@ -226,10 +228,14 @@ def flat_field(
     result, told = _normalise(
         slab.data, prepared, slab.rows, scan, threads, log=log, lowest_counts=lowest_counts
     )
+    rows = slab.data.shape[1]
+    own = (
+        rows - sum(slab.halo)
+    ) / rows  # neighbours count their own rows; ours are taken for as good as these
     counted = {
-        "flat_field.clipped": told.clipped,
-        "flat_field.dead": told.dead,
-        "flat_field.not_finite": told.not_finite,
+        "flat_field.clipped": round(told.clipped * own),
+        "flat_field.dead": round(told.dead * own),
+        "flat_field.not_finite": round(told.not_finite * own),
     }
     return replace(
         slab,
