@@ -19,7 +19,7 @@ from tomarium.catalogue import verify
 from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.cli import commands, execute
 from tomarium.formats import data_exchange
-from tomarium.model import Scan
+from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol import default_protocol
 
 
@@ -317,3 +317,18 @@ def test_a_pipe_that_closes_early_is_no_error() -> None:
     command = f"{sys.executable} -m tomarium steps --json | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_a_record_does_not_tell_how_to_reach_a_person(tmp_path: Path) -> None:
+    scan = make_scan()
+    personal = {
+        name: Value("secret@example.org", "read", "test")
+        for name in ("experimenter_email", "/measurement/sample/experimenter/e-mail")
+    }
+    named = {"experimenter_name": Value("A. Person", "read", "test")}
+    path = tmp_path / "disc.bin"
+    path.write_bytes(b"scan")
+    make_record(replace(scan, path=path, metadata=personal | named), default_protocol(), tmp_path / "record")
+    written = [file.read_bytes() for file in (tmp_path / "record").rglob("*.json")]
+    assert any(b"A. Person" in content for content in written)
+    assert not any(b"secret@example.org" in content for content in written)

@@ -13,7 +13,7 @@ from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
 from tomarium.pipeline.protocol import Protocol, from_data
-from tomarium.pipeline.provenance import demand_same_source
+from tomarium.pipeline.provenance import PERSONAL, demand_same_source
 from tomarium.pipeline.resources import measure
 from tomarium.pipeline.run import PROVENANCE, Outcome, Progress, run, silent
 from tomarium.steps.statistics import summarise
@@ -197,10 +197,15 @@ def _parameters(scan: Scan) -> dict[str, Value[Any]]:
         "first_angle_deg": Value(float(angles.value[0]), angles.origin, angles.source),
         "last_angle_deg": Value(float(angles.value[-1]), angles.origin, angles.source),
         "format": Value(f"{scan.format} ({scan.dialect})", "derived", scan.why),
-        **{name: value for name, value in scan.metadata.items() if not name.startswith("/")},
+        **{name: value for name, value in scan.metadata.items() if _is_public(name)},
     }
     return {name: value for name, value in known.items() if value is not None}
 
 
 def _read(value: int, scan: Scan) -> Value[int]:
     return Value(value, "read", f"{scan.path.name}: number of frames and their size")
+
+
+def _is_public(name: str) -> bool:
+    """Leave out values under the file's own names, and those that tell how to reach a person."""
+    return not name.startswith("/") and not PERSONAL.search(name)

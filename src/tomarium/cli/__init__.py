@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final
 import click
 
 from tomarium import __version__
+from tomarium.cli import interrupts
 from tomarium.errors import TomariumError
 
 INTERRUPTED: Final = 3
@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Words after `tomarium`; those of the process by default.
     """
+    interrupts.install()
     sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -97,7 +98,6 @@ def execute(arguments: list[str]) -> int:
     int
         Exit code. Errors are told in one sentence; TOMARIUM_TRACEBACK=1 shows where they arose.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     first = next((word for word in arguments if not word.startswith("-")), None)
     try:
         code: Any = group(first).main(arguments, prog_name="tomarium", standalone_mode=False)

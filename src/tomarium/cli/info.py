@@ -16,6 +16,7 @@ from tomarium.model import Image, Scan
 @scan_options.SCAN
 @scan_options.places
 @scan_options.geometry
+@click.option("--all", "everything", is_flag=True, help="List the values under the file's own names too.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def command(
     path: Path,
@@ -24,6 +25,7 @@ def command(
     energy: str | None,
     distance: str | None,
     places: scan_options.Places,
+    everything: bool,
     as_json: bool,
 ) -> None:
     """Say what SCAN is, why it is thought so, and every value with its unit and origin.
@@ -50,7 +52,7 @@ def command(
     if isinstance(opened, Image):
         _show_image(told)
     else:
-        _show_scan(opened, told)
+        _show_scan(opened, told, everything)
 
 
 def _show_image(told: dict[str, Any]) -> None:
@@ -78,7 +80,7 @@ def _axis(axis: dict[str, Any]) -> tuple[str, str]:
     return f"{first} … {last}, {axis['length']}", spacing if axis["unit"] else f"{spacing}, unit not given"
 
 
-def _show_scan(scan: Scan, told: dict[str, Any]) -> None:
+def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
     angles = told["angles_deg"]
     show.table(
         [
@@ -97,9 +99,13 @@ def _show_scan(scan: Scan, told: dict[str, Any]) -> None:
             *[
                 (name, show.short(told.value), f"{told.origin}: {told.source}")
                 for name, told in scan.metadata.items()
+                if everything or not name.startswith("/")
             ],
         ]
     )
+    raw = sum(name.startswith("/") for name in scan.metadata)
+    if raw and not everything:
+        click.echo(f"  and {raw} values under the file's own names; --all lists them")
     for title, texts in (("missing", scan.missing), ("repaired", scan.repaired)):
         for text in texts:
             click.echo(f"  {title}: {text}")

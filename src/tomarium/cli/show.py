@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tomarium import units
+from tomarium.cli import interrupts
 from tomarium.model import Value
 
 
@@ -108,6 +109,7 @@ def progress() -> Callable[[str, int, int], None]:
     tenth: dict[str, int] = {}
 
     def tell(stage: str, done: int, total: int) -> None:
+        interrupts.check()
         if stage not in began:
             began[stage] = (time.monotonic(), done)
         start, first = began[stage]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,9 @@ LIBRARIES: Final = ("numpy", "ducc0", "h5py", "hdf5plugin", "zarr", "tifffile")
 
 GEOMETRY: Final = ("pixel_m", "energy_kev", "distance_m", "axis_column")
 """Fields of a scan that a user may give, and that a repeated run is given again."""
+
+PERSONAL: Final = re.compile(r"e[-_]?mail|phone|address|badge|birth", re.IGNORECASE)
+"""Names of values that tell how to reach a person; a record is made to be published and leaves them in the raw file."""
 
 _EDGE = 1 << 20
 
@@ -87,7 +91,9 @@ def source_data(scan: Scan) -> dict[str, Any]:
         },
         "values": {name: value_data(getattr(scan, name)) for name in GEOMETRY},
         "given": given_by_user(scan),
-        "metadata": {name: value_data(value) for name, value in scan.metadata.items()},
+        "metadata": {
+            name: value_data(value) for name, value in scan.metadata.items() if not PERSONAL.search(name)
+        },
         "repaired": list(scan.repaired),
         "warnings": list(scan.warnings),
     }

@@ -1,0 +1,39 @@
+"""Ctrl-C that is never lost.
+
+Python raises KeyboardInterrupt wherever it happens to be. In a destructor or the callback of a weak reference that
+exception is printed and forgotten, and the work goes on; so the wish to stop is also kept, and asked for after each
+slab.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Final
+
+ASKED: Final = threading.Event()
+"""Set once the user, or a batch system, has asked this process to stop."""
+
+
+def install() -> None:
+    """Take Ctrl-C and the termination signal of batch systems as the wish to stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    ASKED.set()
+    raise KeyboardInterrupt
+
+
+def check() -> None:
+    """Stop now if that was asked for.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The process was asked to stop, and the exception that told so was lost.
+    """
+    if ASKED.is_set():
+        raise KeyboardInterrupt
