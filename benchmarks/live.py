@@ -25,7 +25,9 @@ ROWS, COLUMNS = 128, 128
 
 def frame(number: int) -> np.ndarray[Any, Any]:
     """A frame whose every pixel tells its number and its place."""
-    return np.arange(ROWS * COLUMNS, dtype=np.uint32).reshape(ROWS, COLUMNS) + np.uint32(number * 1_000_003)
+    return np.arange(ROWS * COLUMNS, dtype=np.uint32).reshape(ROWS, COLUMNS) + np.uint32(
+        number * 1_000_003 % 2**32
+    )
 
 
 def write(path: Path, seconds: float, period_s: float) -> None:
