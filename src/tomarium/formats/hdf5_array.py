@@ -11,6 +11,7 @@ import numpy as np
 
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Source, guarded
+from tomarium.formats.hdf5_frames import load_plugins
 from tomarium.model.image import Sliceable
 
 
@@ -43,8 +44,7 @@ class Hdf5Array:
 
     def __getitem__(self, key: Any) -> Any:
         if self.plugin:
-            # Imported only here: it registers some twenty filters, which costs a fifth of a second.
-            import hdf5plugin  # noqa: F401
+            load_plugins()
         with guarded(self.path), h5py.File(self.file, "r", locking=False) as file:
             return np.asarray(file[self.name][key])
 
@@ -115,8 +115,7 @@ def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
         for code in (plist.get_filter(i)[0] for i in range(plist.get_nfilters())):
             # Codes of 256 and above are registered filters, which HDF5 does not bring; h5py brings 32000.
             if code >= 256 and code != 32000:
-                import hdf5plugin  # noqa: F401
-
+                load_plugins()
                 plugin = True
             if not h5py.h5z.filter_avail(code):
                 raise FormatError(

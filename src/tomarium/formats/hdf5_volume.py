@@ -11,6 +11,7 @@ import numpy as np
 
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import guarded
+from tomarium.formats.hdf5_frames import load_plugins
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Hdf5Volume:
         for axis, one in zip(self.order, keys, strict=True):
             there[axis] = one
         if self.plugin:
-            import hdf5plugin  # noqa: F401 - it registers the filters that HDF5 does not bring
+            load_plugins()
         with guarded(self.path), h5py.File(self.path, "r", locking=False) as file:
             found = file[self.name][tuple(there)]
         left = [axis for axis in range(3) if not isinstance(there[axis], int | np.integer)]

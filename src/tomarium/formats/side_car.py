@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from tomarium import __version__
 from tomarium.formats.hdf5 import Source, is_hdf5, reading
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
-from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of
+from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of, load_plugins
 from tomarium.formats.hdf5_tree import copy_tree
 from tomarium.formats.json_values import as_json, from_json
 from tomarium.model import Frames, Scan, Value
@@ -432,7 +432,7 @@ def _unfold(
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_chunk(tuple(layout["chunks"]))
     if any(code >= 256 for code, *_ in layout["filters"]):
-        import hdf5plugin  # noqa: F401 - it registers the filters that HDF5 does not bring
+        load_plugins()
     for code, flags, values in layout["filters"]:
         plist.set_filter(code, flags, tuple(values))
     most = tuple(h5py.h5s.UNLIMITED if length is None else length for length in layout["maxshape"])
