@@ -358,6 +358,8 @@ def test_a_reader_does_not_stop_the_writer(tmp_path: Path, writer: Callable[...,
     raw(tmp_path / "x.h5", 1)
     with reading(tmp_path / "x.h5"):
         writer(tmp_path / "x.h5", "a", "earliest,v108")
+    with reading(tmp_path / "x.h5") as source:
+        assert source.find("data") is not None
 
 
 def test_a_file_that_cannot_be_read_yet_is_said_to_be_written(

@@ -123,7 +123,9 @@ def test_a_file_system_without_locks_is_said_aloud(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(lock, "_claim", none)
     with pytest.warns(TomariumWarning, match="knows no locks"):
-        open_journal(tmp_path / "record", REQUEST).close()
+        journal = open_journal(tmp_path / "record", REQUEST)
+    assert journal.slabs == {}
+    journal.close()
 
 
 def test_a_resumed_run_is_refused_where_its_slabs_do_not_fit_in_memory(tmp_path: Path) -> None:

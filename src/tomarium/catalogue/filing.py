@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import math
 import mimetypes
 import re
 import unicodedata
@@ -22,6 +21,7 @@ from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.volume_summary import summarise
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.model import FileEntry, Record, Value
+from tomarium.pipeline.provenance import plain
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.viewer import Viewer
@@ -127,34 +127,6 @@ def file_record(
             raise InputError(f"the identifier {record.id[:80]!r} is malformed; use a-z, 0-9 and hyphens")
         write_atomically(folder / FILENAME, export(record).encode())
     return record
-
-
-def plain(content: Any) -> Any:
-    """Turn what Python programs hold into what JSON can hold.
-
-    Parameters
-    ----------
-    content : any
-        Numbers of Python and NumPy, arrays, text, paths, times, None, and lists and mappings of them.
-
-    Returns
-    -------
-    any JSON value
-        NaN and infinity become None; anything unknown becomes its text.
-    """
-    if content is None or isinstance(content, (bool, int, str)):
-        return content
-    if isinstance(content, float):
-        return float(content) if math.isfinite(content) else None
-    if isinstance(content, Mapping):
-        return {str(key): plain(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple, set, frozenset)):
-        return [plain(value) for value in content]
-    if isinstance(content, datetime):
-        return content.isoformat()
-    if hasattr(content, "tolist"):  # NumPy's numbers and arrays
-        return plain(content.tolist())
-    return str(content)
 
 
 def _summary(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:

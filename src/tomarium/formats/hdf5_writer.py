@@ -5,52 +5,17 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import h5py
 import numpy as np
 
-from tomarium.errors import InputError, StorageFull
+from tomarium.errors import InputError
 from tomarium.model import Frames, Value
 
 Compression = Literal["gzip", "lzf"] | None
 # Frames are copied in blocks of about this many bytes.
 _BLOCK_BYTES: Final = 64 << 20
-
-
-@contextmanager
-def creating(path: Path) -> Iterator[h5py.File]:
-    """Write an HDF5 file beside its final name and rename it when it is complete.
-
-    Parameters
-    ----------
-    path : Path
-        Final name; its folder is made where it is absent, an older file of that name is replaced at the end.
-
-    Yields
-    ------
-    h5py.File
-        Superblock version 2 at most, which readers can follow while it grows.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full; nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with h5py.File(partial, "w", libver=("earliest", "v108"), locking=False) as file:
-            yield file
-        partial.replace(path)
-    except (OSError, RuntimeError) as problem:
-        if is_full(problem):
-            raise StorageFull(f"{path}: the disk is full; free some space and write it again") from problem
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def is_full(problem: BaseException) -> bool:
@@ -70,42 +35,6 @@ def is_full(problem: BaseException) -> bool:
         return True
     words = (f"errno = {errno.ENOSPC}", f"errno = {errno.EDQUOT}", os.strerror(errno.ENOSPC))
     return any(word in str(problem) for word in words)
-
-
-def write_frames(
-    group: h5py.Group, name: str, frames: Frames, dtype: np.dtype[Any] | None, compression: Compression
-) -> h5py.Dataset:
-    """Copy a stack of frames into a new dataset, block by block.
-
-    Parameters
-    ----------
-    group : h5py.Group
-        Where.
-    name : str
-        Name of the dataset.
-    frames : Frames
-        What.
-    dtype : numpy.dtype or None
-        Type to store; None keeps the frames' own.
-    compression : "gzip", "lzf" or None
-        None stores the pixels in one piece, which reads rows fastest; otherwise one chunk is one frame.
-
-    Returns
-    -------
-    h5py.Dataset
-        Shape (frame, row, column).
-    """
-    dataset = group.create_dataset(
-        name,
-        shape=frames.shape,
-        dtype=dtype or np.dtype(frames.dtype),
-        chunks=(1, *frames.shape[1:]) if compression else None,
-        compression=compression,
-        shuffle=compression is not None,
-    )
-    for start, stop in blocks(frames):
-        dataset[start:stop] = frames.read(slice(start, stop), slice(None))
-    return dataset
 
 
 def blocks(frames: Frames) -> Iterator[tuple[int, int]]:

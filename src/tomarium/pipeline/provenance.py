@@ -6,6 +6,7 @@ import hashlib
 import platform
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -140,7 +141,7 @@ def plain(data: Any) -> Any:
     Parameters
     ----------
     data : object
-        Numbers, text, arrays, paths, mappings and sequences of these.
+        Numbers, text, times, arrays, paths, mappings, sequences and sets of these.
 
     Returns
     -------
@@ -155,8 +156,10 @@ def plain(data: Any) -> Any:
         return data.decode("utf-8", "replace")
     if isinstance(data, Mapping):
         return {str(key): plain(item) for key, item in data.items()}
-    if isinstance(data, list | tuple):
+    if isinstance(data, list | tuple | set | frozenset):
         return [plain(item) for item in data]
+    if isinstance(data, datetime):
+        return data.isoformat()
     return data if isinstance(data, str | int | float | bool | None) else str(data)
 
 
