@@ -29,3 +29,4 @@ def test_an_interrupt_lost_in_a_callback_stops_at_the_next_slab() -> None:
             [sys.executable, "-c", LOST.format(name)], capture_output=True, text=True, check=False
         )
         assert done.stdout.split("\n")[:2] == ["went on", "stopped"], done.stderr
+        assert "Traceback" not in done.stderr

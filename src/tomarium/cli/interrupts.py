@@ -8,6 +8,7 @@ slab.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Final
@@ -20,6 +21,13 @@ def install() -> None:
     """Take Ctrl-C and the termination signal of batch systems as the wish to stop."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    sys.unraisablehook = _report
+
+
+def _report(lost: sys.UnraisableHookArgs) -> None:
+    """Say nothing of a lost wish to stop, for it is kept; of anything else, what Python says."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
