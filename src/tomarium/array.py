@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from tomarium import control_groups
+
 M_MMAP_THRESHOLD: Final = -3
 """Number of that setting in malloc.h of the GNU C library."""
 
@@ -41,11 +43,12 @@ def processors() -> int:
     Returns
     -------
     int
-        Count of the scheduler's affinity mask, at least 1.
+        Count of the scheduler's affinity mask, or of the whole processors whose time a control group
+        (container, batch job) gives where that is less; at least 1.
     """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = control_groups.processors()
+    return there if allowed is None else max(1, min(there, int(allowed + 0.5)))
 
 
 def available_memory() -> int:
@@ -57,7 +60,7 @@ def available_memory() -> int:
         Bytes: what the kernel calls available, or less where a control group (container, batch job) sets
         a limit; 4 GB where the system does not tell.
     """
-    limits = [_kernel_available(), _group_available()]
+    limits = [_kernel_available(), control_groups.available_memory()]
     return min([limit for limit in limits if limit is not None], default=4_000_000_000)
 
 
@@ -68,16 +71,6 @@ def _kernel_available() -> int | None:
         return None
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     return int(fields["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in fields else None
-
-
-def _group_available() -> int | None:
-    """Linux control groups, version 2: memory.max less memory.current."""
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-    return None if limit == "max" else max(int(limit) - int(used), 0)
 
 
 def return_freed_memory() -> bool:
