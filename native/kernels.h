@@ -73,6 +73,33 @@ struct FlatField {
     int threads;
 };
 
+// Part of one chunk packed by bitshuffle and LZ4; see bitshuffle.h.
+struct BitshuffledChunk {
+    const std::uint8_t* packed;
+    std::uint64_t packed_bytes, unpacked_bytes;
+    int element;                // bytes of an element: 1, 2, 4 or 8
+    std::uint64_t first, bytes; // the part of the unpacked chunk that is wanted
+    std::uint8_t* out;          // (bytes,)
+    std::uint8_t* scratch;      // (bitshuffle_scratch_bytes,)
+};
+
+constexpr std::uint64_t SLACK = 32; // bytes behind an unpacked block that a copy in wide steps may touch
+
+inline std::uint64_t big_endian(const std::uint8_t* at, int bytes) {
+    std::uint64_t value = 0;
+    for (int k = 0; k < bytes; ++k) value = value << 8 | at[k];
+    return value;
+}
+
+// No block is longer than its chunk, whatever its header claims; three are held.
+inline std::uint64_t bitshuffle_longest_block(const BitshuffledChunk& c) {
+    const std::uint64_t block = c.packed_bytes < 12 ? 0 : big_endian(c.packed + 8, 4);
+    return block < c.unpacked_bytes ? block : c.unpacked_bytes;
+}
+inline std::uint64_t bitshuffle_scratch_bytes(const BitshuffledChunk& c) {
+    return 3 * (bitshuffle_longest_block(c) + SLACK);
+}
+
 struct Kernels {
     const char* level;
     int largest_radix;
@@ -80,6 +107,7 @@ struct Kernels {
     std::int64_t (*reconstruct)(const Gridding&, int first_row); // returns how many inputs were not finite
     void (*backproject)(const Backprojection&, int first_row);
     void (*normalise)(const FlatField&);
+    bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 
 const Kernels& plain_kernels();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Compiled once for each instruction-set level, with TOMARIUM_LEVEL = plain, v3 or v4.
+#include "bitshuffle.h"
 #include "direct.h"
 #include "flat_field.h"
 
@@ -13,7 +14,7 @@ namespace tomarium {
 const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     using namespace TOMARIUM_LEVEL;
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
-                                 reconstruct, backproject, normalise};
+                                 reconstruct, backproject, normalise, bitshuffle_lz4};
     return kernels;
 }
 

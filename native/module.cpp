@@ -254,6 +254,20 @@ void image_histogram(In<float, 2> image, In<std::int32_t, 1> first, In<std::int3
               scale, origin, std::int64_t(counts.shape(0)), counts.data());
 }
 
+void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
+                           std::uint64_t first, Out<std::uint8_t, 1> out, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(element == 1 || element == 2 || element == 4 || element == 8, "an element must have 1, 2, 4 or 8 bytes");
+    demand(first <= unpacked_bytes && out.shape(0) <= unpacked_bytes - first, "the part must lie in the chunk");
+    BitshuffledChunk c{packed.data(), packed.shape(0), unpacked_bytes, element,
+                       first,         out.shape(0),    out.data(),     nullptr};
+    nb::gil_scoped_release released;
+    const std::unique_ptr<std::uint8_t[]> scratch(new std::uint8_t[bitshuffle_scratch_bytes(c)]);
+    c.scratch = scratch.get();
+    if (!kernel.bitshuffle_lz4(c))
+        throw std::invalid_argument("the bytes are not a chunk packed by bitshuffle and LZ4");
+}
+
 } // namespace
 
 NB_MODULE(_native, m) {
@@ -279,4 +293,5 @@ NB_MODULE(_native, m) {
     m.def("moments", image_moments, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert());
     m.def("histogram", image_histogram, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
           "scale"_a, "origin"_a, "counts"_a.noconvert());
+    m.def("bitshuffle_lz4", unpack_bitshuffle_lz4, "packed"_a.noconvert(), "unpacked_bytes"_a, "element"_a, "first"_a, "out"_a.noconvert(), "level"_a);
 }

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from tomarium.compiled import VARIABLE, extension, level
 from tomarium.errors import EngineUnavailable, ParameterError
-from tomarium.kernels.compiled import VARIABLE, extension, level
 from tomarium.kernels.engines import choose, engines, peak_bytes
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.flat_field import normalise

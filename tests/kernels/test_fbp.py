@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tomarium.compiled import VARIABLE, extension
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
 from tomarium.kernels.backprojection import reference
 from tomarium.kernels.backprojection.geometry import make_task
-from tomarium.kernels.compiled import VARIABLE, extension
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.flat_field import normalise
 from tomarium.kernels.reference_fields import reduce_references

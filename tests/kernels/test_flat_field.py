@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tomarium.compiled import VARIABLE, extension
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
-from tomarium.kernels.compiled import VARIABLE, extension
 from tomarium.kernels.flat_field import interpolation, normalise
 from tomarium.kernels.invalid import RINGS
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tomarium.array import processors
+from tomarium.compiled import extension, level
 from tomarium.errors import EngineUnavailable, ParameterError
 from tomarium.kernels.backprojection import direct, gridding, reference
 from tomarium.kernels.backprojection.geometry import padded_length
-from tomarium.kernels.compiled import extension, level
 
 Engine = Literal["native", "direct", "nufft", "reference"]
 """native: compiled gridding · direct: compiled backprojection · nufft: ducc0 · reference: NumPy, float64."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.array import processors
+from tomarium.compiled import extension, level
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
-from tomarium.kernels.compiled import extension, level
 from tomarium.kernels.invalid import fill_invalid
 
 LOWEST_TRANSMISSION = 1e-6

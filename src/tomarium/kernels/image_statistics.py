@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.compiled import extension
 from tomarium.errors import EngineUnavailable
-from tomarium.kernels.compiled import extension
 
 Engine = Literal["auto", "native", "reference"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.compiled import extension, level
 from tomarium.kernels.backprojection.geometry import Task, padded_length
-from tomarium.kernels.compiled import extension, level
 from tomarium.kernels.ramp import filtered_samples
 
 OVERSAMPLING = 4

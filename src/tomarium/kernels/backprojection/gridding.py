@@ -11,9 +11,9 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.compiled import extension, level
 from tomarium.errors import InputError
 from tomarium.kernels.backprojection.geometry import Task, padded_length
-from tomarium.kernels.compiled import extension, level
 from tomarium.kernels.ramp import good_length
 
 TAPS = 6

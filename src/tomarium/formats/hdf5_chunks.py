@@ -1,0 +1,253 @@
+"""Packed chunks read past the HDF5 library: in several threads, and of a bitshuffled chunk only what is wanted.
+
+The library unpacks one chunk after the other, each whole. Bitshuffle cuts a chunk into blocks of 8 KiB that
+stand alone, so that some rows of a frame need some of its blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import local
+from typing import Any, Final, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.array import processors
+from tomarium.compiled import extension, level
+from tomarium.errors import EngineUnavailable, FormatError
+
+Packing = Literal["bitshuffle-lz4", "deflate", "shuffle-deflate"]
+
+_DEFLATE: Final = 1
+_SHUFFLE: Final = 2
+_BITSHUFFLE: Final = 32008
+_WITH_LZ4: Final = 2
+# Less than this is unpacked before a second thread has begun.
+_SMALL_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Where a chunk lies, and which part of it goes where in the result."""
+
+    offset: int
+    size: int
+    frames: slice
+    rows: slice
+    columns: int
+    places: NDArray[np.intp]
+    members: NDArray[np.intp]
+    to_rows: slice
+    to_columns: slice
+
+
+def packing_of(dataset: h5py.Dataset) -> Packing | None:
+    """Tell whether the chunks of a dataset can be unpacked here.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Any dataset.
+
+    Returns
+    -------
+    str or None
+        How they are packed; None where only the HDF5 library can read them.
+    """
+    if dataset.is_virtual or dataset.chunks is None or not dataset.dtype.isnative:
+        return None
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
+    codes = [code for code, *_ in filters]
+    if codes == [_BITSHUFFLE]:
+        settings = filters[0][2]
+        plain = len(settings) > 4 and settings[4] == _WITH_LZ4 and settings[2] == dataset.dtype.itemsize
+        return "bitshuffle-lz4" if plain and dataset.dtype.itemsize in (1, 2, 4, 8) and _compiled() else None
+    if codes == [_DEFLATE]:
+        return "deflate"
+    return "shuffle-deflate" if codes == [_SHUFFLE, _DEFLATE] else None
+
+
+def _compiled() -> bool:
+    try:
+        level()
+    except EngineUnavailable:
+        return False
+    return True
+
+
+def read_chunks(
+    dataset: h5py.Dataset,
+    packing: Packing,
+    frames: NDArray[np.intp],
+    rows: slice,
+    out: NDArray[Any],
+    threads: int | None = None,
+) -> bool:
+    """Read rows of some frames of a packed dataset.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset, shape (frame, row, column)
+        In an open file.
+    packing : str
+        As `packing_of` tells.
+    frames : array of int
+        Which frames, in the order wanted.
+    rows : slice
+        Detector rows, without a step.
+    out : array, shape (frame, row, column)
+        Where they go, in the stored type.
+    threads : int or None
+        How many unpack at a time; None for all processors.
+
+    Returns
+    -------
+    bool
+        False where a chunk is absent, was stored unpacked, or the file is not an ordinary one: the HDF5 library
+        must read it then.
+
+    Raises
+    ------
+    FormatError
+        A chunk does not unpack to what the dataset says it holds.
+    """
+    if dataset.file.driver != "sec2" or dataset.file.userblock_size or not hasattr(os, "preadv"):
+        return False
+    chunks = []
+    for chunk in _chunks(dataset, frames, rows):
+        if chunk is None:
+            return False
+        chunks.append(chunk)
+    if not chunks:
+        return True
+    shape, kind = dataset.chunks, dataset.dtype
+    descriptor = dataset.file.id.get_vfd_handle()
+    where = f"{dataset.file.filename}: {dataset.name}"
+    unpack = _UNPACKERS[packing]
+    # One buffer a thread, for fresh pages cost as much as reading into them.
+    longest, room = max(chunk.size for chunk in chunks), local()
+    end = max(chunk.offset + chunk.size for chunk in chunks)
+    if end > os.fstat(descriptor).st_size:
+        raise FormatError(
+            f"{where} has a chunk that ends at byte {end}, behind the file; copy the file again"
+        )
+
+    def fill(chunk: _Chunk) -> None:
+        if not hasattr(room, "bytes"):
+            room.bytes = bytearray(longest)
+        packed = memoryview(room.bytes)[: chunk.size]
+        os.preadv(descriptor, [packed], chunk.offset)
+        _fill(
+            out, chunk, shape, kind, lambda *part: unpack(packed, *part), f"{where}: at byte {chunk.offset}"
+        )
+
+    threads = min(threads or processors(), len(chunks)) if out.nbytes > _SMALL_BYTES else 1
+    if threads <= 1:
+        for chunk in chunks:
+            fill(chunk)
+        return True
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, chunks))
+    return True
+
+
+def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Iterator[_Chunk | None]:
+    """Find the chunks that hold a part of what is wanted; None for one that only the library can read."""
+    deep, tall, wide = dataset.chunks
+    owners = frames // deep
+    for first in np.unique(owners):
+        places = np.flatnonzero(owners == first)
+        members = frames[places] - first * deep
+        for top in range(rows.start // tall * tall, rows.stop, tall):
+            low, high = max(rows.start, top), min(rows.stop, top + tall)
+            for left in range(0, dataset.shape[2], wide):
+                info = dataset.id.get_chunk_info_by_coord((int(first) * deep, top, left))
+                if not info.size or info.byte_offset is None or info.filter_mask:
+                    yield None
+                    return
+                yield _Chunk(
+                    info.byte_offset,
+                    info.size,
+                    slice(int(members.min()), int(members.max()) + 1),
+                    slice(low - top, high - top),
+                    min(wide, dataset.shape[2] - left),
+                    places,
+                    members,
+                    slice(low - rows.start, high - rows.start),
+                    slice(left, min(left + wide, dataset.shape[2])),
+                )
+
+
+def _fill(
+    out: NDArray[Any],
+    chunk: _Chunk,
+    shape: tuple[int, int, int],
+    kind: np.dtype[Any],
+    unpack: Callable[[int, int, int, NDArray[np.uint8]], None],
+    where: str,
+) -> None:
+    _, tall, wide = shape
+    total = int(np.prod(shape)) * kind.itemsize
+    line, frame = wide * kind.itemsize, tall * wide * kind.itemsize
+    alone = chunk.frames.stop - chunk.frames.start == 1
+    # One frame alone needs its rows and no more; of several, all between is unpacked as well.
+    rows = chunk.rows if alone else slice(0, tall)
+    first = chunk.frames.start * frame + rows.start * line
+    count = (chunk.frames.stop - chunk.frames.start) * (rows.stop - rows.start)
+    target = out[int(chunk.places[0]), chunk.to_rows, chunk.to_columns]
+    direct = alone and len(chunk.places) == 1 and chunk.columns == wide and target.flags.c_contiguous
+    block = target if direct else np.empty((count, wide), kind)
+    try:
+        unpack(total, kind.itemsize, first, block.reshape(-1).view(np.uint8))
+    except (ValueError, zlib.error) as error:
+        raise FormatError(
+            f"{where} lies a chunk that does not unpack ({error}); copy the file again"
+        ) from error
+    if not direct:
+        held = block.reshape(chunk.frames.stop - chunk.frames.start, rows.stop - rows.start, wide)
+        part = held[:, chunk.rows if not alone else slice(None), : chunk.columns]
+        out[chunk.places, chunk.to_rows, chunk.to_columns] = part[chunk.members - chunk.frames.start]
+
+
+def _unpack_bitshuffle(
+    packed: memoryview, total: int, element: int, first: int, out: NDArray[np.uint8]
+) -> None:
+    extension().bitshuffle_lz4(np.frombuffer(packed, np.uint8), total, element, first, out, level())
+
+
+def _unpack_deflate(packed: memoryview, total: int, element: int, first: int, out: NDArray[np.uint8]) -> None:
+    content = np.frombuffer(_inflated(packed, total), np.uint8)
+    out[:] = content[first : first + len(out)]
+
+
+def _unpack_shuffled(
+    packed: memoryview, total: int, element: int, first: int, out: NDArray[np.uint8]
+) -> None:
+    planes = np.frombuffer(_inflated(packed, total), np.uint8).reshape(element, -1)
+    wanted = planes[:, first // element : first // element + len(out) // element]
+    for number, plane in enumerate(wanted):
+        out[number::element] = plane
+
+
+def _inflated(packed: memoryview, total: int) -> bytes:
+    stream = zlib.decompressobj()
+    content = stream.decompress(packed, total)
+    if len(content) != total:
+        raise ValueError(f"it holds {len(content)} bytes, {total} were expected")
+    if stream.decompress(stream.unconsumed_tail, 1):
+        raise ValueError(f"it holds more than the {total} bytes that were expected")
+    return content
+
+
+_UNPACKERS: Final[dict[Packing, Callable[[memoryview, int, int, int, NDArray[np.uint8]], None]]] = {
+    "bitshuffle-lz4": _unpack_bitshuffle,
+    "deflate": _unpack_deflate,
+    "shuffle-deflate": _unpack_shuffled,
+}
