@@ -200,6 +200,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "nxtomophase": write_nxtomophase,
     "nxtomoproc": lambda path: FORMATS["nxtomoproc"].write(path, example_volume()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
+    "ome-zarr-0.4": lambda path: FORMATS["ome-zarr-0.4"].write(path, example_volume(), slab_rows=4),
     "sinogram": write_sinogram,
     "txrm": write_txrm,
     "pyhst-par": write_par_folder,
@@ -216,6 +217,7 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "microscopy": example_spectrum,
     "mrc": example_volume,
     "ome-zarr": example_volume,
+    "ome-zarr-0.4": example_volume,
     "sinogram": lambda: replace(
         example_scan(), projections=ArrayFrames(example_sinogram()[:, None]), flats=None, darks=None
     ),
@@ -446,18 +448,20 @@ def test_damage_is_always_refused_in_words(name: str, how: str, tmp_path: Path) 
         assert opened == 0
 
 
-def test_damaged_zarr_is_refused_in_words(made: dict[str, Path]) -> None:
-    for file in sorted(made["ome-zarr"].rglob("*")):
+@pytest.mark.parametrize("name", ["ome-zarr", "ome-zarr-0.4"])
+def test_damaged_zarr_is_refused_in_words(made: dict[str, Path], name: str) -> None:
+    group = made[name]
+    for file in sorted(group.rglob("*")):
         if not file.is_file():
             continue
         whole = file.read_bytes()
         for content in (b"", whole[: len(whole) // 2], bytes(reversed(whole))):
             file.write_bytes(content)
-            if file.name == "zarr.json" or file.relative_to(made["ome-zarr"]).parts[0] == "0":
-                with pytest.raises(TomariumError, match=re.escape(str(made["ome-zarr"]))):
-                    tm.open(made["ome-zarr"])[:]
+            if file.name in ("zarr.json", ".zattrs") or file.relative_to(group).parts[0] == "0":
+                with pytest.raises(TomariumError, match=re.escape(str(group))):
+                    tm.open(group)[:]
         file.write_bytes(whole)
-    assert isinstance(tm.open(made["ome-zarr"]), Volume)
+    assert isinstance(tm.open(group), Volume)
 
 
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:

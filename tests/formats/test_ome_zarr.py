@@ -14,10 +14,12 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from ome_zarr_models.v04.image import Image as OldModelImage
 from ome_zarr_models.v05.image import Image as ModelImage
 
 import tomarium as tm
 from tomarium.errors import FormatError, InputError, StorageFull
+from tomarium.formats import recognise
 from tomarium.formats.ome_zarr import create, open_writer, write
 from tomarium.formats.ome_zarr_writer import VolumeWriter, halved
 from tomarium.model import Axis, Volume
@@ -60,6 +62,66 @@ def test_writes_what_others_call_valid_and_reads_it_back(tmp_path: Path) -> None
     assert [axis.offset for axis in volume.axes] == pytest.approx([1e-3, 2e-3, 3e-3])
     assert (volume.unit, volume.name, volume.metadata["source"]) == ("1/cm", "bone", "tooth.h5")
     assert not (path / ".partial").exists()
+
+
+def test_version_0_4_is_the_same_volume_for_older_programs(tmp_path: Path) -> None:
+    for version in ("0.4", "0.5"):
+        writer = begin(tmp_path / version, origin_m=(1e-3, 2e-3, 3e-3), version=version)
+        fill(writer)
+        writer.finish(window=(-1.0, 2.0))
+    old, new = opened(tmp_path / "0.4"), opened(tmp_path / "0.5")
+    model = OldModelImage.from_zarr(zarr.open_group(tmp_path / "0.4", mode="r")).attributes
+    assert {axis.unit for axis in model.multiscales[0].axes} == {"micrometer"}
+    assert model.omero is not None
+    assert not list((tmp_path / "0.4").rglob("zarr.json"))
+    assert zarr.open_array(tmp_path / "0.4" / "0").metadata.zarr_format == 2
+    assert (old.axes, old.unit, old.name) == (new.axes, new.unit, new.name)
+    for one, other in zip(old.levels, new.levels, strict=True):
+        np.testing.assert_array_equal(one[:], other[:])
+        assert one.chunks == other.chunks
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_absent_file_of_voxels_is_told(tmp_path: Path, version: str) -> None:
+    writer = begin(tmp_path / "v.zarr", version=version)
+    fill(writer)
+    writer.finish()
+    assert recognise(tmp_path / "v.zarr")[0][1].dialect == version
+    file = next(
+        file for file in (tmp_path / "v.zarr" / "0").rglob("*") if file.name.isdigit() and file.is_file()
+    )
+    file.unlink()
+    with pytest.raises(FormatError, match="copy the volume again"):
+        opened(tmp_path / "v.zarr")[:]
+
+
+@pytest.mark.parametrize("kind", ["u1", "i2", "f2", "f8"])
+def test_zarr_python_reads_and_writes_the_same(tmp_path: Path, kind: str) -> None:
+    """Odd sizes, empty chunks and negative zeros, in both versions."""
+    random = np.random.default_rng(5)
+    data = (random.integers(0, 9, (37, 130, 71)) * (random.random((37, 130, 71)) < 0.5)).astype(kind)
+    data[:16, :64] = 0
+    if data.dtype.kind == "f":
+        data[20, 70, 30] = np.nan
+    for version in ("0.4", "0.5"):
+        writer = create(
+            tmp_path / version,
+            data.shape,
+            kind,
+            voxel_m=1e-6,
+            slab_rows=16,
+            unit="",
+            name="",
+            version=version,
+        )
+        for z0 in (16, 0, 32):
+            writer.write(z0, data[z0 : z0 + 16])
+        writer.write(16, data[16:32])
+        writer.finish()
+        array = zarr.open_array(tmp_path / version / "0", mode="r+")
+        np.testing.assert_array_equal(array[:], data)
+        array[:] = data[::-1]
+        np.testing.assert_array_equal(opened(tmp_path / version)[:], data[::-1])
 
 
 def test_levels_lie_over_each_other(tmp_path: Path) -> None:
@@ -235,7 +297,7 @@ def test_a_full_disk_is_said_and_the_slab_is_not_done(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarr.storage._local._put", full)
+        patch.setattr("tomarium.formats.ome_zarr_chunks._write_file", full)
         with pytest.raises(StorageFull, match="1 of 6 slabs are kept; free some space and resume"):
             writer.write(16, DATA[16:32])
     assert writer.done() == (0,)

@@ -1,7 +1,8 @@
-"""OME-Zarr 0.5: read a multiscale image, refuse an unfinished one, and write a whole volume at once.
+"""OME-Zarr 0.5 and 0.4: read a multiscale image, refuse an unfinished one, and write a whole volume at once.
 
-Source: the OME-NGFF specification 0.5 (https://ngff.openmicroscopy.org/0.5/); its 0.4 is read too. How a
-volume is written slab by slab is in `ome_zarr_writer`.
+Source: the OME-NGFF specifications (https://ngff.openmicroscopy.org/0.5/ and /0.4/). They are two formats here,
+for a user chooses which one to write: 0.5 has few large files, 0.4 is what older programs read. How a volume is
+written slab by slab is in `ome_zarr_writer`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,17 @@ from tomarium.formats.ome_zarr_plan import Progress
 from tomarium.formats.ome_zarr_writer import VolumeWriter, count_shards, create, open_writer
 from tomarium.model import Axis, Image, Volume
 
-__all__ = ["FORMAT", "VolumeWriter", "create", "detect", "open_writer", "read", "write"]
+__all__ = [
+    "FORMAT",
+    "FORMAT_0_4",
+    "VolumeWriter",
+    "create",
+    "detect",
+    "detect_0_4",
+    "open_writer",
+    "read",
+    "write",
+]
 
 # Metadata of a group is small; a larger file is none.
 _LONGEST_METADATA: Final = 16 << 20
@@ -121,7 +132,7 @@ def check_chunks(path: Path, array: Any) -> None:
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a Zarr group with multiscales, or for a volume that is still being written.
+    """Look for a Zarr v3 group with multiscales, or for a volume that is still being written.
 
     Parameters
     ----------
@@ -131,8 +142,40 @@ def detect(path: Path) -> Match | None:
     Returns
     -------
     Match or None
-        None where there is no Zarr group.
+        None where there is no such group, or one of version 0.4.
     """
+    return None if _is_old(path) else _detect(path)
+
+
+def detect_0_4(path: Path) -> Match | None:
+    """Look for a Zarr v2 group with multiscales, or for a volume of that kind that is still being written.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is no such group.
+    """
+    return _detect(path) if _is_old(path) else None
+
+
+def _is_old(path: Path) -> bool:
+    """Tell whether a folder is a group of Zarr v2: the metadata of 0.4 lie in a file of their own."""
+    return not (path / "zarr.json").is_file() and ((path / ".zattrs").is_file() or _begun_as(path) == "0.4")
+
+
+def _begun_as(path: Path) -> str:
+    try:
+        return Progress.load(path).plan.version if Progress.is_there(path) else ""
+    except FormatError:
+        return ""
+
+
+def _detect(path: Path) -> Match | None:
     if not path.is_dir():
         return None
     if Progress.is_there(path):
@@ -264,6 +307,7 @@ def write(
     slab_rows: int = 64,
     resume: bool = False,
     tell: Callable[[int, int], None] | None = None,
+    version: str = "0.5",
 ) -> None:
     """Write a whole volume.
 
@@ -279,6 +323,8 @@ def write(
         Whether to go on with a volume an earlier run left unfinished, if it is of this shape and type.
     tell : callable or None
         Told of progress: bytes of voxels written, bytes in all.
+    version : str
+        Of OME-NGFF: "0.5" or "0.4".
 
     Raises
     ------
@@ -294,7 +340,9 @@ def write(
         raise InputError(f"{path}: a volume of {volume.ndim} axes with voxels {voxel} cannot be written; "
                          f"it needs three axes and cubic voxels")  # fmt: skip
     writer = (
-        _resumed(path, volume) if resume and Progress.is_there(path) else _create(path, volume, slab_rows)
+        _resumed(path, volume)
+        if resume and Progress.is_there(path)
+        else _create(path, volume, slab_rows, version)
     )
     done, frame = set(writer.done()), volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
     for start in range(0, volume.shape[0], writer.slab_rows):
@@ -306,7 +354,7 @@ def write(
     writer.finish()
 
 
-def _create(path: Path, volume: Volume, slab_rows: int) -> VolumeWriter:
+def _create(path: Path, volume: Volume, slab_rows: int, version: str) -> VolumeWriter:
     voxel = volume.voxel_m
     z, y, x = (axis.offset for axis in volume.axes)
     return create(
@@ -319,6 +367,7 @@ def _create(path: Path, volume: Volume, slab_rows: int) -> VolumeWriter:
         name=volume.name or path.name,
         origin_m=(0.0, 0.0, 0.0) if voxel is None else (z, y, x),
         attributes=volume.metadata,
+        version=version,
     )
 
 
@@ -341,4 +390,14 @@ FORMAT = Format(
     write=write,
     writes=frozenset({"volume"}),
     resumes=True,
+)
+
+# Without an ending of its own: it is written only where it is named.
+FORMAT_0_4 = replace(
+    FORMAT,
+    name="ome-zarr-0.4",
+    title="OME-Zarr 0.4",
+    suffixes=(),
+    detect=detect_0_4,
+    write=partial(write, version="0.4"),
 )

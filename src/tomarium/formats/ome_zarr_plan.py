@@ -16,6 +16,7 @@ from tomarium.errors import FormatError
 PARTIAL: Final = ".partial"
 # The pyramid ends where its longest axis fits a screen's thumbnail.
 SMALLEST: Final = 256
+VERSIONS: Final = ("0.5", "0.4")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Plan:
         Where the centre of the first voxel lies, z, y, x, m.
     attributes : Mapping
         What else is kept with the volume, JSON-ready.
+    version : str
+        Of OME-NGFF: "0.5" (Zarr v3, shards) or "0.4" (Zarr v2, a file for each chunk).
     """
 
     shape: tuple[int, int, int]
@@ -50,6 +53,7 @@ class Plan:
     name: str
     origin_m: tuple[float, float, float]
     attributes: Mapping[str, Any]
+    version: str = "0.5"
 
     @property
     def levels(self) -> int:
@@ -94,8 +98,8 @@ class Progress:
             found["shape"], found["origin_m"] = tuple(found["shape"]), tuple(found["origin_m"])
             plan = Plan(**found)
             np.dtype(plan.dtype)
-            if len(plan.shape) != 3 or plan.slab_rows < 1:
-                raise ValueError(f"shape {plan.shape}, slabs of {plan.slab_rows}")
+            if len(plan.shape) != 3 or plan.slab_rows < 1 or plan.version not in VERSIONS:
+                raise ValueError(f"shape {plan.shape}, slabs of {plan.slab_rows}, version {plan.version}")
         except (OSError, ValueError, TypeError, KeyError) as problem:
             raise FormatError(
                 f"{file}: the plan of this unfinished volume is damaged ({problem}); "

@@ -1,8 +1,9 @@
-"""Write an OME-Zarr 0.5 volume slab by slab with its pyramid; a killed run redoes only what lacks.
+"""Write an OME-Zarr volume slab by slab with its pyramid; a killed run redoes only what lacks.
 
 On disk: level k is the array `<path>/<k>` whose shards are slab_rows / 2^k slices high, so no shard is shared
 by two slabs. While the volume is written, `<path>/.partial` holds the plan and one empty file for each slab
-that is complete; the group's own `zarr.json` comes last, so nothing takes it for a finished one.
+that is complete; the group's own `zarr.json` (`.zattrs` of version 0.4) comes last, so nothing takes it for a
+finished one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from numpy.typing import DTypeLike, NDArray
 from tomarium import __version__
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
-from tomarium.formats.ome_zarr_plan import PARTIAL, Plan, Progress, write_json
+from tomarium.formats.ome_zarr_chunks import BLOCK_BYTES, COMPRESSOR, LEVEL, Grid, write_block
+from tomarium.formats.ome_zarr_plan import PARTIAL, VERSIONS, Plan, Progress, write_json
 
 # A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
 CHUNK: Final = 64
@@ -37,13 +39,10 @@ class VolumeWriter:
     """
 
     def __init__(self, progress: Progress) -> None:
-        import zarr
-
         self.path = progress.path
         self._progress = progress
         self._plan = progress.plan
-        levels = range(self._plan.levels)
-        self._arrays = [zarr.open_array(store=self.path / str(level), mode="r+") for level in levels]
+        self._grids = [_grid(self.path, self._plan, level) for level in range(self._plan.levels)]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -63,7 +62,7 @@ class VolumeWriter:
     @property
     def levels(self) -> int:
         """Number of levels of the pyramid."""
-        return len(self._arrays)
+        return len(self._grids)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -105,11 +104,10 @@ class VolumeWriter:
             )
         level_block = np.asarray(block, dtype=self.dtype)
         try:
-            for level, array in enumerate(self._arrays):
+            for level, grid in enumerate(self._grids):
                 if level:
                     level_block = halved(level_block)
-                first = z0 >> level
-                array[first : first + level_block.shape[0]] = level_block
+                write_block(grid, z0 >> level, level_block)
             self._progress.mark(z0)
         except OSError as problem:
             self._say_full(problem)
@@ -153,13 +151,9 @@ class VolumeWriter:
             **self._plan.attributes,
             **(attributes or {}),
         }
-        group = {
-            "zarr_format": 3,
-            "node_type": "group",
-            "attributes": {"ome": _ome(self._plan, window), "tomarium": ours},
-        }
         try:
-            write_json(self.path / "zarr.json", group)
+            for name, content in _group(self._plan, window, ours).items():
+                write_json(self.path / name, content)
         except OSError as problem:
             self._say_full(problem)
             raise
@@ -185,6 +179,7 @@ def create(
     name: str,
     origin_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
     attributes: Mapping[str, Any] | None = None,
+    version: str = "0.5",
 ) -> VolumeWriter:
     """Begin a volume.
 
@@ -209,6 +204,9 @@ def create(
         Where the centre of the first voxel lies, z, y, x, m.
     attributes : Mapping or None
         What else to keep with the volume, JSON-ready; it lies under `tomarium` in the group's attributes.
+    version : str
+        Of OME-NGFF: "0.5", Zarr v3 with shards, or "0.4", Zarr v2 with a file for each chunk, for programs that
+        do not read the other.
 
     Returns
     -------
@@ -220,7 +218,7 @@ def create(
     FormatError
         There is something at the path already.
     InputError
-        The shape, the type or the slab's height cannot be.
+        The shape, the type, the slab's height or the version cannot be.
     StorageFull
         The disk is full.
     """
@@ -230,11 +228,13 @@ def create(
             f"{path}: a volume of shape {shape}, type {kind} and slabs of {slab_rows} cannot be written; "
             f"all lengths must be above zero and the type an integer or a float of at most 64 bits"
         )
+    if version not in VERSIONS:
+        raise InputError(f"{path}: OME-Zarr {version} cannot be written; choose {' or '.join(VERSIONS)}")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         remedy = "resume it" if Progress.is_there(path) else "remove it or choose another path"
         raise FormatError(f"{path}: exists already; {remedy}")
     plan = Plan(shape, kind.name, voxel_m, min(slab_rows, _height(shape[0], slab_rows)), unit, name, origin_m,
-                dict(attributes or {}))  # fmt: skip
+                dict(attributes or {}), version)  # fmt: skip
     try:
         for level in range(plan.levels):
             _create_level(path, plan, level)
@@ -260,7 +260,7 @@ def is_finished(path: Path) -> bool:
     bool
         True where the group's metadata is there, which is written last.
     """
-    return (path / "zarr.json").is_file()
+    return (path / "zarr.json").is_file() or (path / ".zattrs").is_file()
 
 
 def open_writer(path: Path) -> VolumeWriter:
@@ -282,29 +282,26 @@ def open_writer(path: Path) -> VolumeWriter:
         There is no unfinished volume at the path.
     """
     if not Progress.is_there(path):
-        what = (
-            "is finished already"
-            if (path / "zarr.json").is_file()
-            else "holds no volume tomarium began to write"
-        )
+        what = "is finished already" if is_finished(path) else "holds no volume tomarium began to write"
         raise FormatError(f"{path}: {what}; there is nothing to resume")
     return VolumeWriter(Progress.load(path))
 
 
 def count_shards(array: Path) -> int:
-    """Count the shards of an array that hold something.
+    """Count the shards of an array that hold something, or its chunks where it has no shards.
 
     Parameters
     ----------
     array : Path
-        Folder of a Zarr v3 array.
+        Folder of a Zarr array; the chunks of v3 lie below its folder `c`, those of v2 below itself.
 
     Returns
     -------
     int
-        Files below its folder `c` that are not empty and not left over from an interrupted write.
+        Files that are not empty and not left over from an interrupted write.
     """
-    files = (file for file in (array / "c").rglob("*") if file.name.isdigit() and file.is_file())
+    below = array if (array / ".zarray").is_file() else array / "c"
+    files = (file for file in below.rglob("*") if file.name.isdigit() and file.is_file())
     return sum(file.stat().st_size > 0 for file in files)
 
 
@@ -343,25 +340,49 @@ def _height(slices: int, slab_rows: int) -> int:
     return slab_rows if slices >= slab_rows else 1 << (slices - 1).bit_length()
 
 
+def _grid(path: Path, plan: Plan, level: int) -> Grid:
+    """Cut a level so that no file is shared by two slabs."""
+    _, rows, columns = plan.level_shape(level)
+    height = plan.slab_rows >> level
+    chunks = (_divisor(height), min(CHUNK, rows), min(CHUNK, columns))
+    tall, wide = (
+        min(SHARD // chunk, -(-length // chunk)) * chunk
+        for chunk, length in zip(chunks[1:], (rows, columns), strict=True)
+    )
+    return Grid(path / str(level), chunks, (height, tall, wide) if plan.version == "0.5" else None)
+
+
 def _create_level(path: Path, plan: Plan, level: int) -> None:
     import zarr
+    from numcodecs import Blosc
     from zarr.codecs import BloscCodec, Crc32cCodec
 
-    shape = plan.level_shape(level)
-    height = plan.slab_rows >> level
-    chunks = (_divisor(height), *(min(CHUNK, length) for length in shape[1:]))
-    wide = [
-        min(SHARD // chunk, -(-length // chunk)) * chunk
-        for chunk, length in zip(chunks[1:], shape[1:], strict=True)
-    ]
+    grid = _grid(path, plan, level)
+    shape, kind = plan.level_shape(level), np.dtype(plan.dtype)
+    if grid.shards is None:
+        zarr.create_array(
+            store=grid.path,
+            shape=shape,
+            dtype=kind,
+            chunks=grid.chunks,
+            compressors=Blosc(COMPRESSOR, LEVEL, Blosc.SHUFFLE, BLOCK_BYTES),
+            fill_value=0,
+            zarr_format=2,
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+            overwrite=True,
+        )
+        return
     zarr.create_array(
-        store=path / str(level),
+        store=grid.path,
         shape=shape,
-        dtype=np.dtype(plan.dtype),
-        chunks=chunks,
-        shards=(height, *wide),
+        dtype=kind,
+        chunks=grid.chunks,
+        shards=grid.shards,
         # Blosc notices few flipped bits; the checksum makes a damaged chunk an error and not wrong numbers.
-        compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
+        compressors=[
+            BloscCodec(cname=COMPRESSOR, clevel=LEVEL, shuffle="shuffle", blocksize=BLOCK_BYTES),
+            Crc32cCodec(),
+        ],
         fill_value=0,
         dimension_names=("z", "y", "x"),
         overwrite=True,
@@ -372,8 +393,21 @@ def _divisor(height: int) -> int:
     return next(chunk for chunk in range(min(CHUNK, height), 0, -1) if height % chunk == 0)
 
 
+def _group(
+    plan: Plan, window: tuple[float, float] | None, ours: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Write the group's metadata: file name → content, the file that makes it an image last."""
+    ome = _ome(plan, window)
+    if plan.version == "0.5":
+        content = {"ome": {"version": "0.5", **ome}, "tomarium": ours}
+        return {"zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": content}}
+    [multiscale] = ome["multiscales"]
+    attributes = {**ome, "multiscales": [{"version": "0.4", **multiscale}], "tomarium": ours}
+    return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes}
+
+
 def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
-    """Say what the arrays are (OME-NGFF 0.5, multiscales and omero)."""
+    """Say what the arrays are (OME-NGFF 0.4 and 0.5, multiscales and omero)."""
     voxel = 1.0 if plan.voxel_m is None else plan.voxel_m * 1e6
     origin = [0.0] * 3 if plan.voxel_m is None else [1e6 * start for start in plan.origin_m]
     datasets = []
@@ -396,7 +430,7 @@ def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
         "type": "mean",
         "metadata": {"description": "each level is the mean of 2 x 2 x 2 voxels of the one before"},
     }
-    ome: dict[str, Any] = {"version": "0.5", "multiscales": [multiscale]}
+    ome: dict[str, Any] = {"multiscales": [multiscale]}
     if window is not None:
         start, end = (float(value) for value in window)
         shown = {"min": start, "max": end, "start": start, "end": end}

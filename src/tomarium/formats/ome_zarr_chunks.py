@@ -1,0 +1,156 @@
+"""Write the chunks of a Zarr array past zarr-python: packed by several threads, each file written in one go.
+
+Layouts: chunks in shards (Zarr v3, codec `sharding_indexed`: packed chunks, then an index of their offsets and
+sizes as little-endian uint64 in C order, then its CRC-32C; both numbers are 2^64 - 1 for a chunk that is
+absent), or each chunk in a file of its own (Zarr v2). Chunks of zeros are left out, as zarr-python leaves
+them out. Specification: https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import struct
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.array import processors
+
+COMPRESSOR: Final = "zstd"
+LEVEL: Final = 1
+# Blosc would cut a chunk into blocks of 32 KiB; eight times that packs noisy float32 2.5 times as fast, and smaller.
+BLOCK_BYTES: Final = 1 << 18
+_SHUFFLE: Final = 1  # blosc's number for shuffling bytes
+_ABSENT: Final = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How an array is cut into files.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the array.
+    chunks : tuple of int
+        Shape of a chunk, which is packed by itself.
+    shards : tuple of int or None
+        Shape of a shard, whole chunks along each axis; None where each chunk has a file of its own.
+    """
+
+    path: Path
+    chunks: tuple[int, int, int]
+    shards: tuple[int, int, int] | None
+
+    @property
+    def files(self) -> tuple[int, int, int]:
+        """Shape of what one file holds."""
+        return self.shards or self.chunks
+
+    def file(self, place: tuple[int, ...]) -> Path:
+        """Return the file of a shard or chunk by its place among them."""
+        names = [str(number) for number in place]
+        return self.path.joinpath(*(["c", *names] if self.shards else names))
+
+
+def write_block(grid: Grid, first: int, block: NDArray[Any], threads: int | None = None) -> None:
+    """Write a block that begins and ends at files' borders, or at the array's end.
+
+    Parameters
+    ----------
+    grid : Grid
+        How the array is cut.
+    first : int
+        First slice of the block, a multiple of a file's height.
+    block : array, shape (z, y, x)
+        All rows and columns of these slices, in the array's type.
+    threads : int or None
+        How many chunks are packed at a time; None for all processors.
+
+    Raises
+    ------
+    OSError
+        The files cannot be written.
+    """
+    with ThreadPoolExecutor(threads or processors()) as pool:
+        for place in _places(block.shape, grid.files):
+            part = block[
+                tuple(slice(n * size, (n + 1) * size) for n, size in zip(place, grid.files, strict=True))
+            ]
+            target = grid.file((first // grid.files[0] + place[0], *place[1:]))
+            _write_file(target, _shard(part, grid, pool) if grid.shards else _chunk(part, grid.chunks))
+
+
+def _places(shape: tuple[int, ...], size: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """List the places of the tiles of a block in C order."""
+    return itertools.product(*(range(-(-length // edge)) for length, edge in zip(shape, size, strict=True)))
+
+
+def _shard(part: NDArray[Any], grid: Grid, pool: Executor) -> list[bytes]:
+    """Pack a shard: its chunks one after the other, then their index; nothing where all of it is zero."""
+    assert grid.shards is not None
+    counts = [shard // chunk for shard, chunk in zip(grid.shards, grid.chunks, strict=True)]
+
+    def packed(place: tuple[int, ...]) -> bytes:
+        key = tuple(slice(n * size, (n + 1) * size) for n, size in zip(place, grid.chunks, strict=True))
+        return _packed(part[key], grid.chunks, checked=True)
+
+    contents = list(pool.map(packed, itertools.product(*map(range, counts))))
+    if not any(contents):
+        return []
+    sizes = np.array([len(content) for content in contents], np.uint64)
+    index = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1).astype("<u8")
+    index[sizes == 0] = _ABSENT
+    return [*contents, _with_checksum(index.tobytes())]
+
+
+def _chunk(part: NDArray[Any], shape: tuple[int, int, int]) -> list[bytes]:
+    content = _packed(part, shape, checked=False)
+    return [content] if content else []
+
+
+def _packed(part: NDArray[Any], shape: tuple[int, int, int], *, checked: bool) -> bytes:
+    """Pack a chunk, filled up with zeros at the array's end; empty where nothing else is in it."""
+    from numcodecs import blosc
+
+    if not part.any() and not _has_negative_zero(part):
+        return b""
+    whole = np.ascontiguousarray(part)
+    if part.shape != shape:
+        whole = np.zeros(shape, part.dtype)
+        whole[tuple(slice(0, length) for length in part.shape)] = part
+    content: bytes = blosc.compress(whole, COMPRESSOR.encode(), LEVEL, _SHUFFLE, BLOCK_BYTES, whole.itemsize)
+    return _with_checksum(content) if checked else content
+
+
+def _has_negative_zero(part: NDArray[Any]) -> bool:
+    return part.dtype.kind == "f" and bool(np.signbit(part).any())
+
+
+def _with_checksum(content: bytes) -> bytes:
+    import google_crc32c
+
+    return content + struct.pack("<I", google_crc32c.value(content))
+
+
+def _write_file(path: Path, contents: list[bytes]) -> None:
+    """Write a file under another name and rename it; remove it where there is nothing to hold."""
+    if not contents:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            for content in contents:
+                stream.write(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
