@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium import units
-from tomarium.errors import FormatError, InputError, TomariumError, UnitError
+from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.limits import MOST_ELEMENTS
 from tomarium.formats.ome_zarr_plan import Progress
@@ -62,8 +62,10 @@ class ZarrArray:
     def _array(self) -> Any:
         import zarr
 
+        from tomarium.formats.ome_zarr_packing import checked
+
         try:
-            array = zarr.open_array(store=self.path, mode="r")
+            array = checked(zarr.open_array(store=self.path, mode="r"))
         except (
             Exception
         ) as problem:  # zarr raises what parsing runs into: KeyError, ValueError, JSONDecodeError …
@@ -97,9 +99,10 @@ class ZarrArray:
         return tuple(int(length) for length in self._array.chunks)
 
     def __getitem__(self, key: Any) -> Any:
+        array = self._array
         try:
-            return self._array[key]
-        except (TomariumError, IndexError):
+            return array[key]
+        except IndexError:
             raise
         except Exception as problem:  # codecs raise classes of their own for damaged bytes
             raise FormatError(
