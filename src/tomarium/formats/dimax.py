@@ -27,7 +27,7 @@ from tomarium.formats.ring_buffer import (
     seam_is_clear,
     signatures,
 )
-from tomarium.formats.tiff import SIGNATURES, SUFFIXES, kind_of, natural
+from tomarium.formats.tiff import SIGNATURES, SUFFIXES, kind_of, natural, tiffs_in
 from tomarium.formats.tiff_calibration import is_volume
 from tomarium.formats.tiff_frames import TiffFrames, frames_of, guarded, opened_tiff, page_count
 from tomarium.model import FrameKind, Scan, Value
@@ -111,14 +111,14 @@ def _recording(path: Path) -> _Recording | None:
             return _Recording(tuple(sorted(named, key=natural)), (), (), par if par.is_file() else None)
         if not path.is_dir():
             return None
-        files = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
+        files, _ = tiffs_in(path)
         pars = sorted(path.glob("*.par"))
     except OSError:
         return None
-    kinds = {
-        kind: tuple(sorted((file for file in files if kind_of(file, path) == kind), key=natural))
-        for kind in (FrameKind.PROJECTION, FrameKind.FLAT, FrameKind.DARK)
-    }
+    sorted_into: dict[FrameKind, list[Path]] = {kind: [] for kind in FrameKind}
+    for file in sorted(files, key=natural):
+        sorted_into[kind_of(file, path)].append(file)
+    kinds = {kind: tuple(held) for kind, held in sorted_into.items()}
     if not kinds[FrameKind.PROJECTION]:
         return None
     beside = next((file for file in pars if file.stem == path.name), pars[0] if len(pars) == 1 else None)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
+from h5py import h5d, h5o
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
@@ -372,18 +373,18 @@ def stacks_in(path: Path) -> list[str]:
     found: dict[str, tuple[int, ...]] = {}
     visited = 0
 
-    def visit(name: str, link: Any) -> bool | None:
+    def visit(name: bytes, kind: Any) -> bool | None:
         nonlocal visited
         visited += 1
-        if isinstance(link, h5py.HardLink):
-            node = source.file[name]
-            if isinstance(node, h5py.Dataset) and node.ndim == 3 and node.dtype.kind in "iuf" and node.size:
-                found[f"/{name}"] = node.shape
+        if kind.type == h5o.TYPE_DATASET:
+            node = h5d.open(source.file.id, name)
+            if node.rank == 3 and node.dtype.kind in "iuf" and all(node.shape):
+                found[f"/{name.decode('utf-8', 'replace')}"] = node.shape
         return True if visited > _MOST_VISITED else None
 
     try:
         with reading(path) as source:
-            source.file.visititems_links(visit)
+            h5o.visit(source.file.id, visit, info=True)  # it follows no soft and no external link
     except FormatError:
         return []
     ranked = sorted(found.items(), key=lambda item: -int(np.prod(item[1], dtype=np.float64)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 import zipfile
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import h5py
 
@@ -21,6 +22,8 @@ _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Vendor files people keep zipped.
 _ZIPPED: Final = (".emd", ".dm3", ".dm4", ".bcf", ".ser", ".emi", ".msa")
 _MOST_NAMES: Final = 10_000
+# Pages looked at for those tags: a file of Olympus has them on its first.
+_PAGES_LOOKED_AT: Final = 8
 _CUT: Final = "a truncated file"
 
 
@@ -115,7 +118,8 @@ def _gatan(head: bytes, size: int) -> int:
 def _tiff(path: Path) -> Kind | None:
     try:
         with guarded_tiff(path), opened_tiff(path) as tif:
-            marked = any(tag in page.tags for page in tif.pages for tag in _SIS_TAGS)  # type: ignore[union-attr]
+            pages: Any = islice(tif.pages, _PAGES_LOOKED_AT)
+            marked = any(tag in page.tags for page in pages for tag in _SIS_TAGS)
     except FormatError:
         return None
     return Kind("tiff", "Olympus SIS TIFF", "a page has the tags of Olympus SIS") if marked else None

@@ -32,7 +32,7 @@ TEXTS: Final = ("title", "definition", "start_time", "end_time", "run_cycle", "e
 _DEEPEST: Final = 4
 _HOLDING: Final = (None, "", "NXroot", "NXentry", "NXsubentry", "NXcollection", "NXprocess")
 _MOST_POSITIONS: Final = 1 << 20
-_MOST_GROUPS: Final = 4096
+_MOST_GROUPS: Final = 1024
 # Positions of a raster are the same along the other axis where they differ by less than this part of a step.
 _STRAIGHT: Final = 1e-2
 
@@ -95,9 +95,7 @@ def _groups(source: Source) -> Iterator[tuple[str, h5py.Group, str, str]]:
     waiting: list[tuple[str, h5py.Group, str, str]] = [("", source.file, "", "")]
     while waiting and seen < _MOST_GROUPS:
         path, group, entry, definition = waiting.pop(0)
-        for name in group:
-            if not isinstance(node := source.find(f"{path}/{name}"), h5py.Group):
-                continue
+        for name, node in source.groups(group):
             seen += 1
             kind = attribute(node, "NX_class")
             below, is_entry = f"{path}/{name}", kind in ("NXentry", "NXsubentry") or not path

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import h5py
 import numpy as np
@@ -96,6 +96,10 @@ FLIPS: Final = {"flip_left_right": "{detector}/x_flipped", "flip_up_down": "{det
 FLIP_VECTORS: Final = {"flip_left_right": (0.0, 1.0, 0.0), "flip_up_down": (1.0, 0.0, 0.0)}
 
 
+# Path, parent's path, group and its definition.
+_Group: TypeAlias = tuple[str, str, h5py.Group, str | None]
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a scan lies in its file.
@@ -145,9 +149,10 @@ def detect(path: Path) -> Match | None:
         return None
     try:
         with reading(path) as source:
-            places = _places(source)
+            groups = list(_groups(source))
+            places = _places(source, groups)
             if not places:
-                return Match(0.0, "", _lacking(source))
+                return Match(0.0, "", _lacking(groups))
     except FormatError as problem:
         return Match(0.0, "", str(problem))
     best = places[0]
@@ -156,17 +161,12 @@ def detect(path: Path) -> Match | None:
     )
 
 
-def _groups(source: Source) -> Iterator[tuple[str, str, h5py.Group]]:
-    """Yield (path, parent's path, group) of the root's groups and of theirs."""
-    for name in source.file:
-        group = source.find(f"/{name}")
-        if not isinstance(group, h5py.Group):
-            continue
-        yield f"/{name}", "", group
-        for below in group:
-            child = source.find(f"/{name}/{below}")
-            if isinstance(child, h5py.Group):
-                yield f"/{name}/{below}", f"/{name}", child
+def _groups(source: Source) -> Iterator[_Group]:
+    """Yield the root's groups and theirs."""
+    for name, group in source.groups(source.file):
+        yield f"/{name}", "", group, _definition(source, group)
+        for below, child in source.groups(group):
+            yield f"/{name}/{below}", f"/{name}", child, _definition(source, child)
 
 
 def _definition(source: Source, group: h5py.Group) -> str | None:
@@ -175,15 +175,14 @@ def _definition(source: Source, group: h5py.Group) -> str | None:
     return written or attribute(group, "defination") or source.text("analysis", group)
 
 
-def _places(source: Source) -> list[Place]:
-    groups = list(_groups(source))
+def _places(source: Source, groups: list[_Group]) -> list[Place]:
     found = [
         place
-        for entry, parent, group in groups
-        if _definition(source, group) == "NXtomo" and (place := _place(source, entry, parent, group, True))
+        for entry, parent, group, said in groups
+        if said == "NXtomo" and (place := _place(source, entry, parent, group, True))
     ]
     if not found:
-        undefined = (_place(source, entry, parent, group, False) for entry, parent, group in groups)
+        undefined = (_place(source, entry, parent, group, False) for entry, parent, group, _ in groups)
         found = [place for place in undefined if place]
     return sorted(found, key=lambda place: -place.score)
 
@@ -194,9 +193,8 @@ def _place(source: Source, entry: str, parent: str, group: h5py.Group, defined: 
     if not isinstance(instrument, h5py.Group):
         return None
     best: Place | None = None
-    for name in instrument:
-        detector = source.find(name, instrument)
-        if not isinstance(detector, h5py.Group) or (not defined and "image_key" not in detector):
+    for name, detector in source.groups(instrument):
+        if not defined and "image_key" not in detector:
             continue
         place = Place(entry, parent, f"{entry}/instrument/{name}", "", "", 0.0)
         key, data = _key(source, place), _node(source, place, DATA)
@@ -225,9 +223,8 @@ def _dialect(group: h5py.Group, entry: str, defined: bool) -> str:
     return "Diamond tomo_entry" if entry.endswith("/tomo_entry") else "NIAC"
 
 
-def _lacking(source: Source) -> str:
-    groups = list(_groups(source))
-    named = [f"{path} is {text}" for path, _, group in groups if (text := _definition(source, group))]
+def _lacking(groups: list[_Group]) -> str:
+    named = [f"{path} is {text}" for path, _, _, text in groups if text]
     if any(text.endswith(" is NXtomo") for text in named):
         return "it has the definition NXtomo, but no detector with frames and an image_key"
     said = f" ({', '.join(named)})" if named else ""
@@ -265,7 +262,7 @@ def read(path: Path, match: Match) -> Scan:
         The file is damaged or has no scan of that name.
     """
     with reading(path) as source:
-        places = {place.entry: place for place in _places(source)}
+        places = {place.entry: place for place in _places(source, list(_groups(source)))}
         key = _key(source, places[match.entry]) if match.entry in places else None
         if key is None:
             raise FormatError(

@@ -5,7 +5,9 @@ A folder says by its names what a file shows; the tables below hold the words.
 
 from __future__ import annotations
 
+import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -98,9 +100,8 @@ def ring_buffer(files: list[Path], home: Path) -> str | None:
     str or None
         The evidence; None where the first file of projections has one page or no time stamp.
     """
-    first = next(
-        (one for one in sorted(files, key=natural) if kind_of(one, home) == FrameKind.PROJECTION), None
-    )
+    projections = (one for one in files if kind_of(one, home) == FrameKind.PROJECTION)
+    first = min(projections, key=natural, default=None)
     try:
         if first is None or not _is_tiff(first):
             return None
@@ -123,12 +124,36 @@ def _is_tiff(path: Path) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     """List a folder's TIFF files and those one level below, hidden ones left out."""
-    found = [*folder.iterdir(), *(item for sub in folder.iterdir() if sub.is_dir() for item in sub.iterdir())]
-    return [
-        file
-        for file in found
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not file.name.startswith(".")
-    ]
+    found, below = tiffs_in(folder)
+    return [*found, *(file for sub in below for file in tiffs_in(sub)[0])]
+
+
+def tiffs_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """List the TIFF files of a folder, hidden ones left out, and its sub-folders.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder.
+
+    Returns
+    -------
+    files, folders : list of Path
+        In the order the disk gives them.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be listed.
+    """
+    files, folders = [], []
+    with os.scandir(folder) as entries:  # it tells files from folders without a question for each
+        for entry in entries:
+            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file():
+                files.append(folder / entry.name)
+            elif entry.is_dir():
+                folders.append(folder / entry.name)
+    return files, folders
 
 
 def kind_of(file: Path, home: Path) -> FrameKind:
@@ -146,12 +171,17 @@ def kind_of(file: Path, home: Path) -> FrameKind:
     FrameKind
         Flat, dark, or projection.
     """
-    for name in (file.stem, file.parent.name if file.parent != home else ""):
-        words = set(re.split(r"[\W_\d]+", name.lower()))
-        for kind, known in WORDS.items():
-            if words & set(known):
-                return kind
-    return FrameKind.PROJECTION
+    told = _kind_said(re.sub(r"\d+", " ", file.stem))
+    if told is None and file.parent != home:
+        told = _kind_said(re.sub(r"\d+", " ", file.parent.name))
+    return FrameKind.PROJECTION if told is None else told
+
+
+@lru_cache(maxsize=1024)
+def _kind_said(name: str) -> FrameKind | None:
+    """Look for a known word in a name; those of a series are the same but for their numbers."""
+    words = set(re.split(r"[\W_]+", name.lower()))
+    return next((kind for kind, known in WORDS.items() if words & set(known)), None)
 
 
 def natural(file: Path) -> list[int | str]:
@@ -194,9 +224,9 @@ def read(path: Path, match: Match) -> Scan:
     home = path if path.is_dir() else path.parent
     warnings: list[str] = []
     repaired: list[str] = []
-    kinds = {kind: [file for file in files if kind_of(file, home) == kind] for kind in FrameKind}
-    if path.is_file():
-        kinds = {kind: [] for kind in FrameKind} | {FrameKind.PROJECTION: files}
+    kinds: dict[FrameKind, list[Path]] = {kind: [] for kind in FrameKind}
+    for file in files:
+        kinds[FrameKind.PROJECTION if path.is_file() else kind_of(file, home)].append(file)
     series = _series(path, kinds[FrameKind.PROJECTION], warnings)
     projections = frames_of(series)
     references = {
