@@ -51,6 +51,7 @@ docs: install ## write the generated reference pages under docs/reference
 bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/writing.py
 	$(BIN)/python benchmarks/zarr_writing.py

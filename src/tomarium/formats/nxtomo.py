@@ -165,7 +165,7 @@ def _groups(source: Source) -> Iterator[_Group]:
     """Yield the root's groups and theirs."""
     for name, group in source.groups(source.file):
         yield f"/{name}", "", group, _definition(source, group)
-        for below, child in source.groups(group):
+        for below, child in source.groups(group, (b"instrument", b"definition")):
             yield f"/{name}/{below}", f"/{name}", child, _definition(source, child)
 
 
