@@ -12,6 +12,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,8 +28,10 @@ from tomarium.model import Volume
 
 # Values kept of a slab for the quantiles of the whole: 32 slabs give two million.
 _SAMPLE: Final = 1 << 16
-# What is cast and searched for its extremes at once fits the second-level cache.
-_PIECE_BYTES: Final = 1 << 20
+# Of these as many are put in order: a quarter of a million tells a thousandth to a few parts in a hundred.
+_MOST_ORDERED: Final = 1 << 18
+# What is cast at once, and searched for its extremes by one thread while another writes it.
+_PIECE_BYTES: Final = 4 << 20
 # Slabs of a volume that is copied whole are about this large.
 _SLAB_BYTES: Final = 64 << 20
 
@@ -137,11 +140,13 @@ class SlabFile:
         with _saying_full(self.path, f"{len(self.done())} slabs are kept; free some space and resume"):
             descriptor = os.open(_partial(self.path), os.O_WRONLY)
             try:
-                for piece in self._pieces(block):
-                    low, high = _extremes(piece)
-                    least, greatest = min(least, low), max(greatest, high)
-                    _write_at(descriptor, piece, place)
-                    place += piece.nbytes
+                with ThreadPoolExecutor(1) as beside:
+                    for piece in self._pieces(block):
+                        searched = beside.submit(_extremes, piece)
+                        _write_at(descriptor, piece, place)
+                        place += piece.nbytes
+                        low, high = searched.result()
+                        least, greatest = min(least, low), max(greatest, high)
             finally:
                 os.close(descriptor)
             self._mark(z0, np.concatenate([[least, greatest], _sampled(block)]))
@@ -423,4 +428,5 @@ def quantiles(values: ValueRange, shares: tuple[float, ...]) -> Mapping[float, f
     """
     if not values.sample.size:
         return dict.fromkeys(shares, math.nan)
-    return dict(zip(shares, map(float, np.quantile(values.sample, shares)), strict=True))
+    some = values.sample[:: -(-values.sample.size // _MOST_ORDERED)]
+    return dict(zip(shares, map(float, np.quantile(some, shares)), strict=True))
