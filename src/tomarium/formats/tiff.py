@@ -350,4 +350,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"scan"}),
+    resumes=True,
 )

@@ -122,7 +122,7 @@ def convert(
     source = opened.path
     if source is not None and target.exists() and source.resolve() == target.resolve():
         raise InputError(f"{target}: is the source itself; give another name")
-    unfinished = form.name == "ome-zarr" and (target / ".partial").is_dir()
+    unfinished = form.name.startswith("ome-zarr") and (target / ".partial").is_dir()
     if target.exists() and not overwrite and not unfinished:
         raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
     if isinstance(opened, Scan):
