@@ -183,11 +183,11 @@ def test_axis_positions_new_and_old(make: Make) -> None:
     assert axis(estimated_cor_from_motor=-0.4) == pytest.approx(1.6)  # by its sign an offset from the middle
 
 
-def test_flips_are_noted(make: Make) -> None:
+def test_flips_are_told(make: Make) -> None:
     scan = opened(make({"instrument/detector/x_flipped": True, "instrument/detector/y_flipped": False}))
     assert scan.metadata["flip_left_right"].value is True
     assert "flip_up_down" not in scan.metadata
-    assert any("noted, not applied" in text for text in scan.warnings)
+    assert any("left-right: they are shown mirrored back" in text for text in scan.repaired)
 
 
 def test_flips_as_transformations(make: Make) -> None:
