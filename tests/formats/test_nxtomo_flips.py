@@ -71,7 +71,9 @@ def written(path: Path, spelling: tuple[Any, ...], left_right: bool, up_down: bo
                 continue
             turn = detector.create_dataset(f"transformations/{name[0]}", data=180.0 if flag else 0.0)
             turn.attrs.update({"units": "degree", "transformation_type": "rotation", "vector": vector})
-        detector["x_rotation_axis_pixel_position"] = COLUMNS - 1 - AXIS if left_right else AXIS
+        # Of the stored frames; the ESRF's files count from their middle.
+        axis = COLUMNS - 1 - AXIS if left_right else AXIS
+        detector["x_rotation_axis_pixel_position"] = axis - (COLUMNS - 1) / 2 if version else axis
     return path
 
 

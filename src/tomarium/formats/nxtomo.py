@@ -424,7 +424,7 @@ def _axis(source: Source, place: Place, columns: int, mirrored: bool) -> Value[f
 def _stored_axis(source: Source, place: Place, columns: int) -> Value[float] | None:
     axis = source.quantity(place.paths(AXIS)[0], "pixel", "pixel")
     if axis is not None:
-        return axis
+        return _from_middle(axis, columns) if place.dialect.startswith("ESRF") else axis
     old = source.quantity(place.paths(OLD_AXIS)[0], "pixel", "pixel")
     if old is None or not columns:
         return None
@@ -436,6 +436,15 @@ def _stored_axis(source: Source, place: Place, columns: int) -> Value[float] | N
         "derived",
         f"{old.source}, by its size an offset from the middle column {middle:g}",
     )
+
+
+def _from_middle(axis: Value[float], columns: int) -> Value[float]:
+    """Read the ESRF's number: nxtomo calls it absolute, yet nxtomomill writes and nabu reads it from the middle."""
+    middle = (columns - 1) / 2
+    if not columns or abs(axis.value) > middle:
+        return axis
+    why = f"{axis.source}, an offset from the middle column {middle:g}, as nabu reads it"
+    return Value(middle + axis.value, "derived", why)
 
 
 def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
