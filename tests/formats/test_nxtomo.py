@@ -195,6 +195,11 @@ def test_the_esrf_counts_the_axis_from_the_middle(make: Make, said: float, colum
     assert found.origin == ("read" if said == column else "derived")  # beyond the middle it can be no offset
 
 
+def test_a_temperature_in_celsius_has_another_zero(make: Make) -> None:
+    scan = opened(make({"sample/temperature": (25.0, "degC")}))
+    assert scan.metadata["sample_temperature_k"].value == 298.15
+
+
 def test_flips_are_told(make: Make) -> None:
     scan = opened(make({"instrument/detector/x_flipped": True, "instrument/detector/y_flipped": False}))
     assert scan.metadata["flip_left_right"].value is True
