@@ -215,4 +215,6 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"volume"}),
+    resumes=True,
 )

@@ -360,4 +360,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"scan"}),
+    resumes=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,10 +15,11 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.frame_stack import FrameStack
 from tomarium.formats.grey_range import to_grey
 from tomarium.formats.mapped import MappedArray
+from tomarium.formats.origins import origin_of
 from tomarium.formats.slab_file import (
     SlabFile,
     create_slab_file,
-    open_slab_file,
+    resume_slab_file,
     usual_slab_rows,
     write_text,
 )
@@ -196,6 +197,7 @@ def create_tiff_volume(
     ome: bool = False,
     grey_range: tuple[float, float] | None = None,
     resume: bool = False,
+    origin: str = "",
 ) -> TiffVolumeWriter:
     """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
 
@@ -220,7 +222,9 @@ def create_tiff_volume(
     grey_range : tuple of float or None
         The values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16 then.
     resume : bool
-        Go on with an unfinished file where there is one of the same shape and type.
+        Go on with an unfinished file where there is one of the same shape, type and origin.
+    origin : str
+        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
 
     Returns
     -------
@@ -243,16 +247,8 @@ def create_tiff_volume(
         to_grey(np.zeros(1, np.float32), *grey_range, kind)
     plan = TiffPlan(shape, kind, voxel_m, unit, name, ome, grey_range)
     head = tiff_head(plan)
-    if resume and not path.exists() and path.with_name(f".{path.name}.progress").exists():
-        file = open_slab_file(path)
-        if (file.shape, file.dtype, file.offset) != (shape, kind, len(head)):
-            raise InputError(
-                f"{path}: its unfinished volume has shape {file.shape} and type {file.dtype.name}, or another "
-                f"description; remove it or choose another path"
-            )
-    else:
-        file = create_slab_file(path, shape, kind, slab_rows, head)
-    return TiffVolumeWriter(file, plan)
+    begin = resume_slab_file if resume else create_slab_file
+    return TiffVolumeWriter(begin(path, shape, kind, slab_rows, head, origin=origin), plan)
 
 
 def write(
@@ -263,6 +259,7 @@ def write(
     dtype: Literal["uint8", "uint16"] | None = None,
     grey_range: tuple[float, float] | None = None,
     resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write a volume as one TIFF file, slab by slab.
 
@@ -280,6 +277,8 @@ def write(
         The values that become 0 and the greatest integer; kept in the description and in `<name>.json`.
     resume : bool
         Go on with an unfinished file.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
 
     Raises
     ------
@@ -311,11 +310,14 @@ def write(
         ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")) if ome is None else ome,
         grey_range=grey_range,
         resume=resume,
+        origin=origin_of(volume) if resume else "",
     )
-    done = set(writer.done())
+    done, frame = set(writer.done()), y * x * kind.itemsize
     for z0 in range(0, z, writer.slab_rows):
         if z0 not in done:
             writer.write(z0, np.asarray(volume[z0 : z0 + writer.slab_rows]))
+        if tell is not None:
+            tell(min(z0 + writer.slab_rows, z) * frame, z * frame)
     writer.finish()
 
 
@@ -327,4 +329,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"volume"}),
+    resumes=True,
 )
