@@ -97,6 +97,15 @@ def write_tiff_stack(path: Path) -> None:
     )
 
 
+def write_tiff_slices(path: Path) -> None:
+    path.mkdir()
+    for number, one in enumerate(example_volume()[:]):
+        file = path / f"rec_{number:05d}.tif"
+        tifffile.imwrite(
+            file, one, imagej=True, resolution=(1 / 0.65, 1 / 0.65), metadata={"unit": "um", "spacing": 0.65}
+        )
+
+
 def example_sinogram() -> np.ndarray:
     return example_scan().projections.read(slice(None), slice(0, 1))[:, 0]
 
@@ -208,6 +217,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "pyhst-volume": write_volume_folder("pyhst-volume"),
     "raw-volume": write_volume_folder("raw-volume"),
     "tiff": lambda path: FORMATS["tiff"].write(path, example_scan()),
+    "tiff-slices": write_tiff_slices,
     "tiff-volume": lambda path: FORMATS["tiff-volume"].write(path, example_volume()),
 }
 # What they hold, where it is not the example scan.
@@ -223,6 +233,7 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "sinogram": lambda: replace(
         example_scan(), projections=ArrayFrames(example_sinogram()[:, None]), flats=None, darks=None
     ),
+    "tiff-slices": lambda: replace(example_volume(), unit=""),
     "txrm": lambda: replace(example_scan(), flats=None, darks=None),
 }
 # What reads a format where that is an extra, which the development environment need not have.

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from tomarium.errors import FormatError, InputError
+from tomarium.formats.flipped import stored
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_axes import spaced
@@ -200,7 +201,7 @@ def table_of_scan(scan: Scan) -> Table:
         Column("angle", "deg", np.asarray(scan.angles_deg.value, np.float64)),
     ]
     if is_hdf5(scan.path):
-        frames = scan.projections
+        frames = stored(scan.projections)
         index = frames.index if isinstance(frames, Hdf5Frames) else None
         lengths = {count: np.arange(count)}
         if isinstance(frames, Hdf5Frames) and index is not None:

@@ -388,7 +388,7 @@ class Source:
             if spelling is None and default is None:
                 raise UnitError(f"{number:g} has no unit")
             given = spelling or default or unit
-            value = float(f"{number * (1.0 if given == unit else units.factor(given, unit)):.15g}")
+            value = number if given == unit else units.convert(number, given, unit)
         except UnitError as problem:
             self.warnings.append(f"{place} was left out: {problem}")
             return None

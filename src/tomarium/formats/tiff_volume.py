@@ -26,6 +26,7 @@ from tomarium.formats.slab_file import (
 from tomarium.formats.tiff_calibration import calibration_of, is_volume
 from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.formats.tiff_layout import TiffPlan, tiff_head
+from tomarium.formats.tiff_pyramid import levels_of
 from tomarium.model import Axis, Image, Scan, Volume
 from tomarium.model.image import Sliceable
 
@@ -56,11 +57,16 @@ def detect(path: Path) -> Match | None:
             pages = page_count(tif)
             big = "BigTIFF" if tif.is_bigtiff else "TIFF"
             found = calibration_of(tif)
+            levels = len(levels_of(path, tif)) if why else 0
     except (OSError, FormatError):
         return None
     if why is None or found is None or pages < 2:
         return None
-    return Match(0.8, found.dialect, f"a {big} file of {pages} pages; {why}")
+    why = f"a {big} file of {pages} pages; {why}"
+    if not levels:
+        return Match(0.8, found.dialect, why)
+    entries = tuple(f"level {number}" for number in range(levels))
+    return Match(0.8, found.dialect, f"{why}; {levels} levels of resolution", entries[0], entries)
 
 
 def read(path: Path, match: Match) -> Volume:
@@ -71,12 +77,13 @@ def read(path: Path, match: Match) -> Volume:
     path : Path
         The file.
     match : Match
-        What `detect` said of it.
+        What `detect` said of it; its entry names the level of a pyramid, "level 0" the finest.
 
     Returns
     -------
     Volume
-        Axes in m where the description tells the voxel size. Where values were scaled to integers,
+        With the levels from that one on; `metadata["levels"]` lists all. Axes in m where the description tells the
+        voxel size. Where values were scaled to integers,
         `metadata["grey_range"]` holds the values that 0 and the greatest integer stand for and their unit.
 
     Raises
@@ -86,7 +93,8 @@ def read(path: Path, match: Match) -> Volume:
     """
     with guarded(path), opened_tiff(path) as tif:
         found = calibration_of(tif)
-        data = _data(path, tif)
+        levels = levels_of(path, tif)
+        data = levels[0] if levels else _data(path, tif)
     if found is None:
         raise FormatError(f"{path}: its description tells no voxel size any more; open it again")
     voxel = found.voxel_m
@@ -103,11 +111,21 @@ def read(path: Path, match: Match) -> Volume:
         low, high = found.grey_range
         metadata["grey_range"] = {"low": low, "high": high, "unit": unit}
         unit = ""
+    finest, chosen = data.shape, int(match.entry.split()[-1]) if levels and match.entry else 0
+    if levels:
+        metadata["levels"] = [list(level.shape) for level in levels]
+        levels = levels[chosen:]
+        data = levels[0]
     axes = tuple(
-        Axis(name, 1.0 if voxel is None else length, 0.0, "px" if voxel is None else "m")
-        for name, length in zip("zyx", voxel or (1.0, 1.0, 1.0), strict=True)
+        _axis(name, length, "px" if voxel is None else "m", whole / held)
+        for name, length, whole, held in zip("zyx", voxel or (1.0, 1.0, 1.0), finest, data.shape, strict=True)
     )
-    return Volume(data, axes, unit, found.name or path.name.split(".")[0], path, metadata)
+    return Volume(data, axes, unit, found.name or path.name.split(".")[0], path, metadata, levels)
+
+
+def _axis(name: str, length: float, unit: str, ratio: float) -> Axis:
+    """Scale an axis to a level; its first voxel covers several of the finest, whose middles it lies between."""
+    return Axis(name, length * ratio, length * (ratio - 1) / 2, unit)
 
 
 def _data(path: Path, tif: Any) -> Sliceable:

@@ -14,6 +14,7 @@ import numpy as np
 from tomarium import formats, units
 from tomarium.errors import FormatError, InputError, ParameterError, UnitError
 from tomarium.formats import csv_table, side_car
+from tomarium.formats.flipped import flips_of, stored
 from tomarium.formats.format import Format
 from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
@@ -321,6 +322,8 @@ def _scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
         used.add(place)
         a, b = np.dtype(one.dtype), np.dtype(other.dtype)
         detail = "" if a == b else f"{a.name} stored as {b.name}, every number exact"
+        if flips_of(one) != flips_of(other):
+            detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
         yield Change("kept" if place == there else "renamed", what, place, there, detail)
     for name, value in _values(scan):
         held = dict(_values(again)).get(name)
@@ -340,7 +343,7 @@ def _stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
 
 
 def _place(frames: Frames) -> str:
-    part = getattr(frames, "parts", (frames,))[0]
+    part = stored(getattr(frames, "parts", (frames,))[0])
     return part.name if isinstance(part, Hdf5Frames) else str(getattr(part, "path", ""))
 
 
