@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
 
-if TYPE_CHECKING:
-    from tomarium.pipeline.convert import Converted
-
 
 @click.command("convert")
 @scan_options.SCAN
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option(
-    "--to",
-    metavar="FORMAT",
-    help="Format to write, or csv for a table; by default the ending of OUT decides.",
-)
+@click.option("--to", metavar="FORMAT", help="Format to write; by default the ending of OUT decides.")
 @scan_options.places
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it is there already.")
 @scan_options.geometry
@@ -47,15 +39,9 @@ def command(
     \b
     tomarium convert scan.h5 scan.nx
     tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'
-    tomarium convert volume.zarr volume.vol
-    tomarium convert scan.h5 frames.csv                       (angle, current, … of each frame)
-    tomarium convert map.nxs spectrum.csv --data /entry/sum   (any dataset of one axis)
     """
-    from tomarium.pipeline.convert import convert, convert_dataset, is_table
+    from tomarium.pipeline.convert import as_data, convert
 
-    if is_table(target, to) and places.data is not None:
-        report(convert_dataset(path, places.data, target, overwrite=overwrite), as_json)
-        return
     opened = scan_options.open_any(
         path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
     )
@@ -67,21 +53,6 @@ def command(
         overwrite=overwrite,
         tell=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
     )
-    report(done, as_json)
-
-
-def report(done: Converted, as_json: bool) -> None:
-    """Print what became of a conversion.
-
-    Parameters
-    ----------
-    done : Converted
-        It.
-    as_json : bool
-        Whether for machines.
-    """
-    from tomarium.pipeline.convert import as_data
-
     told = as_data(done)
     if as_json:
         show.as_json(told)

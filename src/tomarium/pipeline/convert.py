@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import h5py
 import numpy as np
@@ -19,20 +19,9 @@ from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.json_values import as_json
 from tomarium.formats.lineage import VALUES
-from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Frames, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.journal import write_json
-from tomarium.pipeline.tables import table_of, table_of_dataset
-
-TABLE: Final = "csv"
-
-# What to do where a format holds only data of another kind.
-_HINTS: Final = {
-    "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN OUT",
-    "volume": "a volume becomes a scan only where it is one (axes angle, row, column): tell its angles",
-    "image": "write it as TIFF or MRC, or what has one axis as CSV",
-}
 
 Fate: TypeAlias = Literal[
     "kept", "renamed", "unit-converted", "derived", "defaulted", "given", "restored", "side-car", "left out"
@@ -105,7 +94,7 @@ def convert(
         File or folder to write. It appears when it is complete; a conversion that was stopped goes on where it
         was when it is repeated, if the format can.
     to : str or None
-        Name of the format, or "csv" for a table of what has one axis; None goes by the ending of `target`.
+        Name of the format; None goes by the ending of `target`.
     overwrite : bool
         Whether a file that is there may be replaced.
     tell : callable or None
@@ -122,113 +111,22 @@ def convert(
     ParameterError
         No format, or more than one, fits the target; or the format does not write such data.
     InputError
-        The target is there already, or is the source; or what has several axes is to become a table.
+        The target is there already, or is the source.
     FormatError
         The source is damaged, or what was written does not read back with the same meaning.
     StorageFull
         The disk is full; repeat the conversion to go on.
     """
-    source = opened.path
-    if is_table(target, to):
-        refuse_to_replace(target, overwrite)
-        return _convert_table(table_of(opened), source, target, isinstance(opened, Scan))
     form = choose(target, kind_of(opened), to)
+    source = opened.path
     if source is not None and target.exists() and source.resolve() == target.resolve():
         raise InputError(f"{target}: is the source itself; give another name")
     unfinished = form.name.startswith("ome-zarr") and (target / ".partial").is_dir()
-    refuse_to_replace(target, overwrite or unfinished)
+    if target.exists() and not overwrite and not unfinished:
+        raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
     if isinstance(opened, Scan):
         return _convert_scan(opened, target, form, tell)
     return _convert_image(opened, target, form, tell)
-
-
-def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = False) -> Converted:
-    """Write one dataset of an HDF5 file that has one axis as a table, CSV.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    place : str
-        HDF5 path of the dataset.
-    target : Path
-        File to write.
-    overwrite : bool
-        Whether a file that is there may be replaced.
-
-    Returns
-    -------
-    Converted
-        What became of it.
-
-    Raises
-    ------
-    InputError
-        There is no such dataset, or the target is there already.
-    FormatError
-        The file is damaged.
-    """
-    refuse_to_replace(target, overwrite)
-    return _convert_table(table_of_dataset(path, place), path, target, False)
-
-
-def is_table(target: Path, to: str | None) -> bool:
-    """Tell whether a table is to be written.
-
-    Parameters
-    ----------
-    target : Path
-        Where.
-    to : str or None
-        Format the user named.
-
-    Returns
-    -------
-    bool
-        Whether that is CSV, or the ending is its.
-    """
-    return to == TABLE or (to is None and target.suffix.lower() == f".{TABLE}")
-
-
-def refuse_to_replace(target: Path, overwrite: bool) -> None:
-    """Refuse to write over what is there.
-
-    Parameters
-    ----------
-    target : Path
-        Where.
-    overwrite : bool
-        Whether that is allowed.
-
-    Raises
-    ------
-    InputError
-        It is there, and that is not allowed.
-    """
-    if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
-
-
-def _convert_table(table: Table, source: Path | None, target: Path, frames: bool) -> Converted:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_table(target, table)
-    place = str(source or "")
-    changes = [
-        Change(
-            "kept",
-            one.name,
-            place,
-            str(target),
-            f"{len(one.values)} rows{' in ' + one.unit if one.unit else ''}",
-        )
-        for one in table.columns
-    ]
-    changes += [Change("kept", name, place, str(target)) for name in table.positions]
-    if frames:
-        changes.append(
-            Change("left out", "frames", place, "", "a table holds what was noted of them, no pixels")
-        )
-    return Converted(source or Path(), target, TABLE, tuple(changes), ())
 
 
 def kind_of(opened: Scan | Image) -> str:
@@ -276,11 +174,10 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
         for name, form in formats.formats().items()
         if form.write is not None and (not form.writes or kind in form.writes)
     }
-    listed = ", ".join([*able, TABLE])
+    listed = ", ".join(able) or "none"
     if to is not None:
         if to not in able:
-            hint = f" {_HINTS[kind]};" if to in formats.formats() else ""
-            raise ParameterError(f"there is no format {to!r} that writes a {kind};{hint} there are {listed}")
+            raise ParameterError(f"there is no format {to!r} that writes a {kind}; there are {listed}")
         return able[to]
     fits = [form for form in able.values() if target.suffix.lower() in form.suffixes]
     said = [form for form in fits if form.writes] or fits
@@ -288,11 +185,7 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
         return said[0]
     names = ", ".join(form.name for form in said)
     why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
-    others = [
-        one for one in formats.formats().values() if one.write and target.suffix.lower() in one.suffixes
-    ]
-    hint = "" if said or not others else f" {_HINTS[kind]}; or"
-    raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")
+    raise ParameterError(f"{target}: {why}; name one with --to: {listed}")
 
 
 def _convert_scan(
