@@ -55,6 +55,7 @@ bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/writing.py
 	$(BIN)/python benchmarks/zarr_writing.py
+	$(BIN)/python benchmarks/converting.py
 	$(BIN)/python benchmarks/live.py --seconds 9
 
 clean: ## remove .venv, .venv-peers, builds and the demo's results

@@ -192,6 +192,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "nexus-maps": write_map,
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
     "dimax": write_ring_buffer,
+    "csv": lambda path: FORMATS["csv"].write(path, example_spectrum_row()),
     "edf": lambda path: FORMATS["edf"].write(path, example_scan()),
     "jpeg2000": lambda path: FORMATS["jpeg2000"].write(path, example_grey_volume()),
     "microscopy": write_spectrum,
@@ -211,6 +212,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 }
 # What they hold, where it is not the example scan.
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
+    "csv": lambda: example_spectrum_row(),
     "dimax": lambda: ring_buffer_scan(),
     "nexus-maps": example_map,
     "jpeg2000": example_grey_volume,
@@ -229,6 +231,7 @@ EXTRAS = {"microscopy": "rsciio"}
 FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],
     "bliss": MAKERS["bliss"],
+    "csv": MAKERS["csv"],
     "nexus-maps": MAKERS["nexus-maps"],
     "data-exchange": MAKERS["data-exchange"],
     "mrc": write_mrc_series,
@@ -250,6 +253,12 @@ def made(tmp_path: Path) -> dict[str, Path]:
     for name, path in paths.items():
         MAKERS[name](path)
     return paths
+
+
+def example_spectrum_row() -> Image:
+    """Counts over energy, as a spectrometer gives them."""
+    counts = np.random.default_rng(5).poisson(40, 64)
+    return Image(counts, (Axis("energy", 0.01, 1.5, "keV"),), "counts", "spot 3", None, {"dwell": 0.5})
 
 
 def ring_buffer_scan() -> Scan:
@@ -466,5 +475,5 @@ def test_damaged_zarr_is_refused_in_words(made: dict[str, Path], name: str) -> N
 
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(io.BytesIO(b"abc").getvalue())
-    with pytest.raises(TomariumError, match="no format 'dicom'; there are als, bliss, data-exchange, "):
+    with pytest.raises(TomariumError, match="no format 'dicom'; there are als, bliss, csv, data-exchange, "):
         tm.open(tmp_path / "x", as_format="dicom")

@@ -6,22 +6,30 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import h5py
 import numpy as np
 
 from tomarium import formats, units
 from tomarium.errors import FormatError, InputError, ParameterError, UnitError
-from tomarium.formats import lineage, side_car
+from tomarium.formats import csv_table, lineage, side_car
 from tomarium.formats.format import Format
 from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.json_values import as_json
 from tomarium.formats.lineage import VALUES
+from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Frames, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.journal import write_json
+
+# What to do where a format holds only data of another kind.
+_HINTS: Final = {
+    "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN OUT",
+    "volume": "a volume becomes a scan only where it is one (axes angle, row, column): tell its angles",
+    "image": "write it as MRC, or what has one axis as CSV",
+}
 
 Fate: TypeAlias = Literal[
     "kept", "renamed", "unit-converted", "derived", "defaulted", "given", "restored", "side-car", "left out"
@@ -125,8 +133,56 @@ def convert(
     if target.exists() and not overwrite and not unfinished:
         raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
     if isinstance(opened, Scan):
+        if form.name == csv_table.FORMAT.name:
+            return _written_table(opened.path, target, csv_table.table_of_scan(opened), opened)
         return _convert_scan(opened, target, form, tell)
     return _convert_image(opened, target, form, tell)
+
+
+def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = False) -> Converted:
+    """Write one 1-D dataset of an HDF5 file as a table, with its axis and what was measured once beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    place : str
+        Path of the dataset in it.
+    target : Path
+        CSV file to write.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    Converted
+        What became of it; the rest of the file is left out, and nothing is said of it.
+
+    Raises
+    ------
+    FormatError
+        There is no row of numbers at that place.
+    InputError
+        The target is there already.
+    """
+    if target.exists() and not overwrite:
+        raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
+    return _written_table(path, target, csv_table.table_of_dataset(path, place), None)
+
+
+def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) -> Converted:
+    write_table(target, table)
+    changes = [
+        Change("kept", one.name, one.name if one.name.startswith("/") else "", f"column {one.name}", one.unit)
+        for one in table.columns
+    ]
+    changes += [
+        Change("kept", name, "", f"# {name}", f"{one.value} {one.unit}".strip())
+        for name, one in table.positions.items()
+    ]
+    for what, frames, _ in () if scan is None else _stacks(scan, scan):
+        changes.append(Change("left out", what, _place(frames), "", "a table holds no frames"))
+    return Converted(path, target, csv_table.FORMAT.name, tuple(changes), ())
 
 
 def kind_of(opened: Scan | Image) -> str:
@@ -177,7 +233,8 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
     listed = ", ".join(able) or "none"
     if to is not None:
         if to not in able:
-            raise ParameterError(f"there is no format {to!r} that writes a {kind}; there are {listed}")
+            hint = f" {_HINTS[kind]};" if to in formats.formats() else ""
+            raise ParameterError(f"there is no format {to!r} that writes a {kind};{hint} there are {listed}")
         return able[to]
     fits = [form for form in able.values() if target.suffix.lower() in form.suffixes]
     said = [form for form in fits if form.writes] or fits
@@ -185,7 +242,11 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
         return said[0]
     names = ", ".join(form.name for form in said)
     why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
-    raise ParameterError(f"{target}: {why}; name one with --to: {listed}")
+    others = [
+        one for one in formats.formats().values() if one.write and target.suffix.lower() in one.suffixes
+    ]
+    hint = "" if said or not others else f" {_HINTS[kind]}; or"
+    raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")
 
 
 def _convert_scan(
