@@ -114,3 +114,19 @@ def test_the_side_car_beside_holds_no_frames_twice(tmp_path: Path) -> None:
     end = follow(tmp_path, tmp_path / "a.h5", ("edf",))
     assert beside(end).stat().st_size < 100_000
     assert compare(open_scan(tmp_path / "a.h5"), open_scan(end)).same
+
+
+@pytest.mark.parametrize("between", ["edf", "data-exchange"])
+def test_frames_of_two_names_are_not_kept_twice(tmp_path: Path, between: str) -> None:
+    """NXtomo links its frames into NXdata, which HDF5 lists first."""
+    with h5py.File(tmp_path / "a.nx", "w") as file:
+        file["entry/definition"] = "NXtomo"
+        frames = np.random.default_rng(1).integers(0, 60000, (50, 100, 100), np.uint16)
+        file["entry/instrument/detector/data"] = frames
+        file["entry/data/data"] = file["entry/instrument/detector/data"]
+        file["entry/instrument/detector/image_key"] = np.zeros(50, int)
+        file["entry/sample/rotation_angle"] = np.arange(50.0)
+    end = follow(tmp_path, tmp_path / "a.nx", (between,))
+    kept = beside(end) if between == "edf" else end
+    assert kept.stat().st_size < (0 if between == "edf" else frames.nbytes) + 100_000
+    assert tree(follow(end.parent, end, ("nxtomo",))) == tree(tmp_path / "a.nx")

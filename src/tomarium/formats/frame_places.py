@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -94,6 +94,28 @@ def homes_of(placed: Sequence[Placed]) -> dict[tuple[Path, str], Home]:
             home.which[index] = home.datasets.index(one.dataset)
             home.frame[index] = where
     return homes
+
+
+def key_of(node: h5py.Dataset, homes: Mapping[tuple[Path, str], Home]) -> tuple[Path, str]:
+    """Name a dataset as the frames read from it do, by whichever of its links it was found.
+
+    Parameters
+    ----------
+    node : h5py.Dataset
+        A dataset.
+    homes : Mapping
+        As `homes_of` makes it.
+
+    Returns
+    -------
+    (Path, str)
+        A key of `homes`, or what would be one.
+    """
+    file = Path(node.file.filename).resolve()
+    for there, name in homes:
+        if there == file and node.file.get(name) == node:
+            return there, name
+    return file, str(node.name)
 
 
 def holds(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:

@@ -25,7 +25,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.formats.frame_places import Home, Placed, holds, homes_of, layout_of, runs_of, unfold
+from tomarium.formats.frame_places import Home, Placed, holds, homes_of, key_of, layout_of, runs_of, unfold
 from tomarium.formats.hdf5 import SIDE_CAR, Source, is_hdf5, reading
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_frames import frames_of
@@ -280,7 +280,7 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
         node = source.find(name, old)
         if not isinstance(node, h5py.Dataset):
             return None
-        home = homes.get((Path(node.file.filename).resolve(), str(node.name)))
+        home = homes.get(key_of(node, homes))
         if home is None:
             return None
         layout = layout_of(node)

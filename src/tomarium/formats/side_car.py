@@ -27,7 +27,7 @@ import numpy as np
 
 from tomarium import __version__
 from tomarium.formats import lineage
-from tomarium.formats.frame_places import Home, Placed, holds, homes_of, layout_of, runs_of
+from tomarium.formats.frame_places import Home, Placed, holds, homes_of, key_of, layout_of, runs_of
 from tomarium.formats.hdf5 import Source, is_hdf5, reading
 from tomarium.formats.hdf5_draft import Draft, drafting
 from tomarium.formats.hdf5_frames import frames_of
@@ -155,7 +155,7 @@ def _keep_tree(
         node = source.find(name, old)
         if not isinstance(node, h5py.Dataset):
             return None
-        key = (Path(node.file.filename).resolve(), str(node.name))
+        key = key_of(node, homes)
         if key in made:  # a second link to the same frames
             new[name] = draft.file[made[key]]
             return node
