@@ -31,12 +31,12 @@ test: install ## run the tests (TEST_ARGS="-k axis" for some)
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
-	$(PEERS)/bin/python -m pytest tests/peers $(TEST_ARGS)
+	$(PEERS)/bin/python -m pytest tests/peers tests/formats/test_microscopy.py $(TEST_ARGS)
 
 $(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(PEERS)/bin/python -m pip install --quiet --editable . --group peers
+	$(PEERS)/bin/python -m pip install --quiet --editable ".[microscopy]" --group peers
 	@touch $@
 
 lint: install ## ruff, mypy and the floors
