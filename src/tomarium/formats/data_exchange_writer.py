@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium import __version__
 from tomarium.formats import side_car as car
+from tomarium.formats.frame_places import Placed
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_writer import Compression, put, write_tree
 from tomarium.model import Scan
@@ -84,12 +85,12 @@ def write(
             car.keep(draft, scan, placed)
 
 
-def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[car.Placed]:
+def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[Placed]:
     exchange = draft.file.create_group("exchange")
     title = scan.metadata.get("title")
     exchange["title"] = str(title.value) if title else "tomography_raw_projections"
     data = draft.frames(exchange, "data", scan.projections, compression)
-    placed = [car.Placed(scan.projections, str(data.name), np.arange(scan.shape[0]))]
+    placed = [Placed(scan.projections, str(data.name), np.arange(scan.shape[0]))]
     data.attrs["axes"] = "theta:y:x"
     data.attrs["units"] = "counts"
     data.attrs["description"] = "projections"
@@ -99,7 +100,7 @@ def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[
         if reference is None:
             continue
         frames = draft.frames(exchange, f"data_{word}", reference.frames, compression)
-        placed.append(car.Placed(reference.frames, str(frames.name), np.arange(frames.shape[0])))
+        placed.append(Placed(reference.frames, str(frames.name), np.arange(frames.shape[0])))
         frames.attrs["axes"] = f"theta_{word}:y:x"
         frames.attrs["units"] = "counts"
         put(exchange, f"theta_{word}", taken_at(reference, scan.angles_deg.value), units="degree")

@@ -13,6 +13,7 @@ import numpy as np
 from tomarium import __version__
 from tomarium.formats import side_car as car
 from tomarium.formats.flipped import flipped, flips_of
+from tomarium.formats.frame_places import Placed
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_writer import Compression, put, write_tree
 from tomarium.model import FrameKind, Frames, Scan
@@ -102,9 +103,7 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _write_instrument(
-    draft: Draft, entry: h5py.Group, scan: Scan, compression: Compression
-) -> list[car.Placed]:
+def _write_instrument(draft: Draft, entry: h5py.Group, scan: Scan, compression: Compression) -> list[Placed]:
     instrument = _group(entry, "instrument", "NXinstrument")
     if "instrument" in scan.metadata:
         instrument["name"] = str(scan.metadata["instrument"].value)
@@ -175,9 +174,7 @@ def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.fl
     return [(kind, place, flipped(frames, *back)) for kind, place, frames in found]
 
 
-def _write_frames(
-    draft: Draft, detector: h5py.Group, scan: Scan, compression: Compression
-) -> list[car.Placed]:
+def _write_frames(draft: Draft, detector: h5py.Group, scan: Scan, compression: Compression) -> list[Placed]:
     stacks = _in_time(scan)
     codes = np.concatenate([np.full(len(place), CODES[kind], np.int32) for kind, place, _ in stacks])
     order = np.argsort(np.concatenate([place for _, place, _ in stacks]), kind="stable")
@@ -188,7 +185,7 @@ def _write_frames(
     for _, _, frames in stacks:
         where = rank[first : first + frames.shape[0]]
         draft.fill(dataset, frames, where)
-        placed.append(car.Placed(frames, str(dataset.name), where))
+        placed.append(Placed(frames, str(dataset.name), where))
         first += frames.shape[0]
     detector["image_key"] = codes[order]
     return placed

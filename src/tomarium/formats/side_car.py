@@ -5,9 +5,10 @@ A file tomarium converts holds the group `/tomarium`:
 - `source`: the tree of the file it was made from, every group, dataset and attribute as it was. Frames lie in
   the target already, so there they are virtual datasets that point to them: nothing is stored twice, and any
   HDF5 program shows the file as it was.
-- `layouts`: JSON, how those datasets of frames lay on disk (chunks and filters).
+- `layouts`: JSON, how those datasets of frames lay on disk (chunks and filters), and which frames of the scan they are.
 - `rest`: frames of the source that have no place in the target, such as alignment images.
 - `meaning`: JSON, what the source's reader understood, for readers of the target.
+- `lineage`: what is left of the files the source itself was made from, as `tomarium.formats.lineage` tells.
 - attributes `format`, of the source, and `digest`, of all that the target says besides: where somebody has
   changed it since, the way home is not taken.
 """
@@ -17,59 +18,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from tomarium import __version__
+from tomarium.formats import lineage
+from tomarium.formats.frame_places import Home, Placed, holds, homes_of, key_of, layout_of, runs_of
 from tomarium.formats.hdf5 import Source, is_hdf5, reading
-from tomarium.formats.hdf5_draft import Draft, Tell, drafting
-from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of, load_plugins
+from tomarium.formats.hdf5_draft import Draft, drafting
+from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_tree import copy_tree
 from tomarium.formats.json_values import as_json, from_json
-from tomarium.model import Frames, Scan, Value
+from tomarium.model import Scan, Value
 
 GROUP: Final = "tomarium"
 # Bytes summed up at once.
 _PIECE: Final = 1 << 24
 _TREE: Final = f"{GROUP}/source"
-# Mantissa bits of the floats: an integer of at most so many bits is exact in one of them.
-_MANTISSA: Final = {2: 11, 4: 24, 8: 53}
-
-
-@dataclass(frozen=True, eq=False)
-class Placed:
-    """Frames of the source and where the target holds them.
-
-    Attributes
-    ----------
-    frames : Frames
-        As the source's reader made them.
-    dataset : str
-        HDF5 path in the target.
-    where : array of int, shape (frame,)
-        Which frame of that dataset each became.
-    """
-
-    frames: Frames
-    dataset: str
-    where: NDArray[np.intp]
-
-
-@dataclass
-class _Home:
-    """Where each frame of one dataset of the source now lies: (dataset of the target, frame), or nowhere yet."""
-
-    order: tuple[int, int, int]
-    size: tuple[int, int, int]
-    datasets: list[str] = field(default_factory=list)
-    which: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    frame: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
 
 def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
@@ -96,11 +65,46 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
     home.attrs["digest"] = digest
     home["meaning"] = json.dumps(_meaning(scan.metadata), ensure_ascii=False)
     home["frames"] = json.dumps(draft.names)
+    names = {id(frames): name for name, frames in lineage.stacks_of(scan).items()}
+    types = {
+        names[id(one.frames)]: draft.file[one.dataset].dtype for one in placed if id(one.frames) in names
+    }
+    lineage.hand_on(draft, scan, ancestors(scan), types)
     if not is_hdf5(scan.path):
         return
     with reading(scan.path) as source:
-        layouts = _keep_tree(draft, source, _homes(placed))
+        layouts = _keep_tree(draft, source, homes_of(placed), lineage.runs_by_stack(scan))
     home["layouts"] = json.dumps(layouts)
+
+
+def ancestors(scan: Scan) -> tuple[lineage.Ancestor, ...]:
+    """List the files a scan was before, the last one first.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it was opened, with what its user gave.
+
+    Returns
+    -------
+    tuple of lineage.Ancestor
+        Those not to be put back by themselves say why.
+
+    Raises
+    ------
+    FormatError
+        A side-car is damaged.
+    """
+    if is_hdf5(scan.path):
+        kept = look(scan.path)
+        return () if kept is None else lineage.ancestors_of(scan, kept.changed)
+    file = lineage.beside(scan.path)
+    if not is_hdf5(file):
+        return ()
+    with reading(file) as source:
+        home = source.find(f"/{GROUP}")
+        told = home.attrs.get("digest", "") if home is not None else ""
+    return lineage.ancestors_of(scan, told != lineage.digest_of(scan))
 
 
 def _meaning(metadata: Mapping[str, Value[Any]]) -> dict[str, Any]:
@@ -137,29 +141,12 @@ def meaning(source: Source) -> dict[str, Value[Any]]:
         return {}
 
 
-def _homes(placed: Sequence[Placed]) -> dict[tuple[Path, str], _Home]:
-    homes: dict[tuple[Path, str], _Home] = {}
-    for one in placed:
-        first = 0
-        for part in getattr(one.frames, "parts", (one.frames,)):
-            count = part.shape[0]
-            where = one.where[first : first + count]
-            first += count
-            if not isinstance(part, Hdf5Frames):
-                continue
-            key = (part.file.resolve(), part.name)
-            home = homes.setdefault(key, _Home(part.order, part.size))
-            if not len(home.which):
-                home.which, home.frame = (np.full(part.size[0], -1, np.intp) for _ in range(2))
-            if one.dataset not in home.datasets:
-                home.datasets.append(one.dataset)
-            index = np.arange(part.size[0]) if part.index is None else part.index
-            home.which[index] = home.datasets.index(one.dataset)
-            home.frame[index] = where
-    return homes
-
-
-def _keep_tree(draft: Draft, source: Source, homes: dict[tuple[Path, str], _Home]) -> dict[str, Any]:
+def _keep_tree(
+    draft: Draft,
+    source: Source,
+    homes: dict[tuple[Path, str], Home],
+    stacks: dict[tuple[Path, str], Home],
+) -> dict[str, Any]:
     tree = draft.file.create_group(_TREE)
     layouts: dict[str, Any] = {}
     made: dict[tuple[Path, str], str] = {}
@@ -168,38 +155,35 @@ def _keep_tree(draft: Draft, source: Source, homes: dict[tuple[Path, str], _Home
         node = source.find(name, old)
         if not isinstance(node, h5py.Dataset):
             return None
-        key = (Path(node.file.filename).resolve(), str(node.name))
+        key = key_of(node, homes)
         if key in made:  # a second link to the same frames
             new[name] = draft.file[made[key]]
             return node
         home = homes.get(key)
         if home is None or not _is_virtually_possible(draft, node, home):
             return None
+        left = home.which < 0
         _complete(draft, source, node, home)
         _point(draft, node, home, new, name)
         made[key] = f"{new.name.rstrip('/')}/{name}"
-        layouts[f"{new.name.rstrip('/')}/{name}".removeprefix(f"/{_TREE}")] = _layout(node)
+        layout = layout_of(node)
+        if key in stacks and home.order[0] < 1 and np.array_equal(stacks[key].which < 0, left):
+            rest = home.datasets[-1].removeprefix(f"/{GROUP}/")
+            layout["runs"] = lineage.runs_told(stacks[key], rest)
+        layouts[f"{new.name.rstrip('/')}/{name}".removeprefix(f"/{_TREE}")] = layout
         return node
 
     copy_tree(source.file, tree, skip=frozenset({GROUP}), replace=replace)
     return layouts
 
 
-def _is_virtually_possible(draft: Draft, node: h5py.Dataset, home: _Home) -> bool:
+def _is_virtually_possible(draft: Draft, node: h5py.Dataset, home: Home) -> bool:
     """Tell whether a virtual dataset can show the frames as they were: upright, and in a type that rounds none."""
     turned = home.order[2] < home.order[1]
-    return not turned and all(_holds(draft.file[one].dtype, node.dtype) for one in home.datasets)
+    return not turned and all(holds(draft.file[one].dtype, node.dtype) for one in home.datasets)
 
 
-def _holds(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:
-    if wide == narrow.newbyteorder("="):
-        return True
-    if wide.kind == "f" and narrow.kind in "iu":
-        return 8 * narrow.itemsize - (narrow.kind == "i") <= _MANTISSA.get(wide.itemsize, 0)
-    return bool(np.can_cast(narrow, wide, "safe"))
-
-
-def _complete(draft: Draft, source: Source, node: h5py.Dataset, home: _Home) -> None:
+def _complete(draft: Draft, source: Source, node: h5py.Dataset, home: Home) -> None:
     """Store the frames that went nowhere."""
     rest = np.flatnonzero(home.which < 0)
     if not len(rest):
@@ -211,11 +195,11 @@ def _complete(draft: Draft, source: Source, node: h5py.Dataset, home: _Home) -> 
     home.datasets.append(str(kept.name))
 
 
-def _point(draft: Draft, node: h5py.Dataset, home: _Home, new: h5py.Group, name: str) -> None:
+def _point(draft: Draft, node: h5py.Dataset, home: Home, new: h5py.Group, name: str) -> None:
     """Make the virtual dataset: one mapping for each run of neighbouring frames."""
     layout = h5py.VirtualLayout(node.shape, node.dtype)
     axis = home.order[0]
-    for first, last in _runs(home, by_one=axis > 0):
+    for first, last in runs_of(home, by_one=axis > 0):
         held = draft.file[home.datasets[home.which[first]]]
         source = h5py.VirtualSource(".", held.name, held.shape, held.dtype)
         begin = int(home.frame[first])
@@ -226,24 +210,6 @@ def _point(draft: Draft, node: h5py.Dataset, home: _Home, new: h5py.Group, name:
         there[axis] = slice(first, last) if axis == 0 else first
         layout[tuple(there)] = source[begin : begin + last - first] if axis == 0 else source[begin]
     new.create_virtual_dataset(name, layout)
-
-
-def _runs(home: _Home, *, by_one: bool) -> Iterator[tuple[int, int]]:
-    together = (np.diff(home.which) == 0) & (np.diff(home.frame) == 1)
-    if by_one:
-        together[:] = False
-    cuts = [0, *(np.flatnonzero(~together) + 1).tolist(), len(home.which)]
-    yield from pairwise(cuts)
-
-
-def _layout(node: h5py.Dataset) -> dict[str, Any]:
-    plist = node.id.get_create_plist()
-    filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
-    return {
-        "chunks": None if node.chunks is None else list(node.chunks),
-        "maxshape": list(node.maxshape),
-        "filters": [[int(code), int(flags), [int(v) for v in values]] for code, flags, values, _ in filters],
-    }
 
 
 def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
@@ -344,13 +310,15 @@ def look(path: Path) -> Kept | None:
         return Kept(str(home.attrs["format"]), "source" in home, changed)
 
 
-def leave_beside(scan: Scan, target: Path) -> None:
-    """Write the tree of a scan's file beside a target that cannot hold one; its frames are left empty.
+def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
+    """Write the tree of a scan's file, and what it was before, beside a target that cannot hold them.
 
     Parameters
     ----------
     scan : Scan
-        A scan that was read from HDF5, or from another format, of which the meaning alone is kept.
+        What was converted. Of a scan that was not read from HDF5 the meaning alone is kept.
+    again : Scan
+        What the target reads as. Frames it gives back are left empty.
     target : Path
         File to write, HDF5.
 
@@ -361,81 +329,14 @@ def leave_beside(scan: Scan, target: Path) -> None:
     StorageFull
         The disk is full.
     """
-    stacks = [scan.projections, *(one.frames for one in (scan.flats, scan.darks) if one is not None)]
-    homes = _homes([Placed(frames, "", np.arange(frames.shape[0])) for frames in stacks])
+    types = lineage.types_held(scan, again)
     with drafting(target) as draft:
         home = draft.file.create_group(GROUP)
         home.attrs["format"] = scan.format
         home.attrs["program"] = f"tomarium {__version__}"
+        home.attrs["digest"] = lineage.digest_of(again)
         home["meaning"] = json.dumps(_meaning(scan.metadata), ensure_ascii=False)
-        if not is_hdf5(scan.path):
-            return
-        with reading(scan.path) as source:
-
-            def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
-                node = source.find(name, old)
-                if not isinstance(node, h5py.Dataset):
-                    return None
-                if (Path(node.file.filename).resolve(), str(node.name)) not in homes:
-                    return None
-                new.create_dataset(name, data=h5py.Empty(node.dtype))
-                return node
-
-            copy_tree(source.file, home.create_group("source"), skip=frozenset({GROUP}), replace=replace)
-
-
-def restore(path: Path, target: Path, *, resume: bool = False, tell: Tell | None = None) -> None:
-    """Write the file that another one was made from: each dataset and attribute as it was.
-
-    Parameters
-    ----------
-    path : Path
-        A file with a side-car that holds a tree.
-    target : Path
-        File to write; it appears when it is complete.
-    resume : bool
-        Whether a run that stops can be gone on with, as in `hdf5_draft.drafting`.
-    tell : callable or None
-        Told of progress.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged.
-    StorageFull
-        The disk is full.
-    """
-    with reading(path) as source, drafting(target, resume=resume, tell=tell) as draft:
-        layouts = json.loads(source.text(f"/{GROUP}/layouts") or "{}")
-        tree = source.file[_TREE]
-
-        def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
-            place = f"{old.name.rstrip('/')}/{name}"
-            layout = layouts.get(place.removeprefix(f"/{_TREE}"))
-            node = source.find(place) if layout is not None else None
-            if layout is None or not isinstance(node, h5py.Dataset):
-                return None
-            _unfold(draft, source, node, layout, new, name)
-            return node
-
-        copy_tree(tree, draft.file, replace=replace)
-
-
-def _unfold(
-    draft: Draft, source: Source, node: h5py.Dataset, layout: dict[str, Any], new: h5py.Group, name: str
-) -> None:
-    """Make a dataset of frames as it was, and have it filled in the order it is stored in."""
-    frames = frames_of(source, node)
-    if layout["chunks"] is None:
-        draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames)
-        return
-    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    plist.set_chunk(tuple(layout["chunks"]))
-    if any(code >= 256 for code, *_ in layout["filters"]):
-        load_plugins()
-    for code, flags, values in layout["filters"]:
-        plist.set_filter(code, flags, tuple(values))
-    most = tuple(h5py.h5s.UNLIMITED if length is None else length for length in layout["maxshape"])
-    space = h5py.h5s.create_simple(node.shape, most)
-    made = h5py.h5d.create(new.id, name.encode(), h5py.h5t.py_create(node.dtype), space, dcpl=plist)
-    draft.fill(h5py.Dataset(made), frames)
+        lineage.hand_on(draft, scan, ancestors(scan), types)
+        if is_hdf5(scan.path):
+            with reading(scan.path) as source:
+                lineage.leave(draft, source, scan, types)

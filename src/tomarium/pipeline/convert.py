@@ -13,24 +13,30 @@ import numpy as np
 
 from tomarium import formats, units
 from tomarium.errors import FormatError, InputError, ParameterError, UnitError
-from tomarium.formats import csv_table, side_car
+from tomarium.formats import csv_table, lineage, side_car
 from tomarium.formats.flipped import flips_of, stored
 from tomarium.formats.format import Format
 from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.json_values import as_json
+from tomarium.formats.lineage import VALUES
 from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Frames, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.journal import write_json
+
+# What to do where a format holds only data of another kind.
+_HINTS: Final = {
+    "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN OUT",
+    "volume": "a volume becomes a scan only where it is one (axes angle, row, column): tell its angles",
+    "image": "write it as MRC, or what has one axis as CSV",
+}
 
 Fate: TypeAlias = Literal[
     "kept", "renamed", "unit-converted", "derived", "defaulted", "given", "restored", "side-car", "left out"
 ]
 """What became of a part: under its own name, under another, in another unit, computed, assumed, told by the user;
 put back as it was before an earlier conversion; kept beside what the target expresses; not kept at all."""
-
-VALUES: Final = ("angles_deg", "pixel_m", "energy_kev", "distance_m", "axis_column")
 
 
 @dataclass(frozen=True)
@@ -228,7 +234,8 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
     listed = ", ".join(able) or "none"
     if to is not None:
         if to not in able:
-            raise ParameterError(f"there is no format {to!r} that writes a {kind}; there are {listed}")
+            hint = f" {_HINTS[kind]};" if to in formats.formats() else ""
+            raise ParameterError(f"there is no format {to!r} that writes a {kind};{hint} there are {listed}")
         return able[to]
     fits = [form for form in able.values() if target.suffix.lower() in form.suffixes]
     said = [form for form in fits if form.writes] or fits
@@ -236,7 +243,11 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
         return said[0]
     names = ", ".join(form.name for form in said)
     why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
-    raise ParameterError(f"{target}: {why}; name one with --to: {listed}")
+    others = [
+        one for one in formats.formats().values() if one.write and target.suffix.lower() in one.suffixes
+    ]
+    hint = "" if said or not others else f" {_HINTS[kind]}; or"
+    raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")
 
 
 def _convert_scan(
@@ -245,24 +256,32 @@ def _convert_scan(
     for _, frames, _ in _stacks(scan, scan):
         if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
             frames.read(slice(0, 1), slice(None))
-    kept = side_car.look(scan.path) if scan.path.is_file() else None
-    given = [name for name in VALUES if (value := getattr(scan, name)) and value.origin == "user"]
+    before = side_car.ancestors(scan)
     warnings = []
-    if kept is not None and kept.format == form.name and kept.whole:
-        if not kept.changed and not given:
-            side_car.restore(scan.path, target, resume=True, tell=tell)
-            changes = [Change("restored", *row) for row in _restored(target)]
-            return Converted(scan.path, target, form.name, tuple(changes), ())
-        why = f"{', '.join(given)} were given" if given else "it was changed since"
-        warnings.append(f"the {form.title} this file was made from is not put back, because {why}")
+    place = next((number for number, one in enumerate(before) if one.format == form.name), None)
+    if place is not None:
+        if not before[place].stale:
+            lineage.restore(scan, before[place:], target, resume=True, tell=tell)
+            return Converted(scan.path, target, form.name, tuple(_restored(target, before[place])), ())
+        warnings.append(
+            f"the {form.title} this file was made from is not put back, because {before[place].stale}"
+        )
     _write(form, target, scan, tell)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Scan):
         raise FormatError(f"{target}: was written as a scan and reads back as an image; report this file")
-    beside = target.with_name(f"{target.name}.side-car.h5")
-    changes = list(_scan_changes(scan, again, str(beside.name) if not form.carries else f"/{SIDE_CAR}"))
-    if not form.carries and any(change.fate == "side-car" for change in changes):
-        side_car.leave_beside(scan, beside)
+    beside = lineage.beside(target)
+    changes = list(_scan_changes(scan, again, beside.name if not form.carries else f"/{SIDE_CAR}"))
+    handed = [f"{one.format}{' (' + one.stale + ')' if one.stale else ''}" for one in before]
+    if before:
+        detail = f"what it was before: {', '.join(handed)}"
+        there = beside.name if not form.carries else f"/{SIDE_CAR}/lineage"
+        changes.append(
+            Change("side-car", "lineage", f"{before[0].file.name}:{before[0].group}", there, detail)
+        )
+    # The tree of a file of HDF5 tells more than values: types, layouts, attributes.
+    if not form.carries and (is_hdf5(scan.path) or any(change.fate == "side-car" for change in changes)):
+        side_car.leave_beside(scan, again, beside)
     wrong = [
         one for one in compare(scan, again, pixels=False).findings if one.what in VALUES and not one.same
     ]
@@ -305,12 +324,14 @@ def _convert_image(
     return Converted(image.path or Path(), target, form.name, tuple(changes), ())
 
 
-def _restored(target: Path) -> Iterator[tuple[str, str, str]]:
+def _restored(target: Path, ancestor: lineage.Ancestor) -> Iterator[Change]:
     with reading(target) as source:
         names: list[str] = []
         source.file.visit(names.append)
         for name in names:
-            yield f"/{name}", f"/{SIDE_CAR}/source/{name}", f"/{name}"
+            if name.split("/")[0] != SIDE_CAR:
+                place = f"{ancestor.group}/source/{name}"
+                yield Change("restored", f"/{name}", place, f"/{name}")
 
 
 def _scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
@@ -415,10 +436,6 @@ def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
                 found.append((f"/{name}", f"{node.shape} {node.dtype}"))
 
         source.file.visititems_links(visit)
-        if SIDE_CAR in source.file:
-            yield Change(
-                "left out", f"/{SIDE_CAR}", f"/{SIDE_CAR}", "", "the side-car of an earlier conversion"
-            )
     for place, detail in found:
         yield Change("side-car", place, place, beside, detail)
 
