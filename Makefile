@@ -31,12 +31,12 @@ test: install ## run the tests (TEST_ARGS="-k axis" for some)
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
-	$(PEERS)/bin/python -m pytest tests/peers $(TEST_ARGS)
+	$(PEERS)/bin/python -m pytest tests/peers tests/formats/test_microscopy.py $(TEST_ARGS)
 
 $(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(PEERS)/bin/python -m pip install --quiet --editable . --group peers
+	$(PEERS)/bin/python -m pip install --quiet --editable ".[microscopy]" --group peers
 	@touch $@
 
 lint: install ## ruff, mypy and the floors
@@ -51,9 +51,11 @@ docs: install ## write the generated reference pages under docs/reference
 bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/writing.py
 	$(BIN)/python benchmarks/zarr_writing.py
+	$(BIN)/python benchmarks/converting.py
 	$(BIN)/python benchmarks/live.py --seconds 9
 
 clean: ## remove .venv, .venv-peers, builds and the demo's results

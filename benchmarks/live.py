@@ -1,8 +1,9 @@
 """Readers beside a writer: no wrong frame, and what they cost the writer.
 
 A plain h5py writer appends frames, flushes every 20 ms and keeps its file open; four other processes read it
-all the while with `open_h5`. The writer's time for a frame is compared with that of the same writer alone,
-in turns. Then a `LiveWriter` is killed while it writes, and what it left is read.
+all the while with `open_h5`. The writer's time for a frame is compared, in turns, with that of the same writer
+alone, and beside as many readers of another, finished file: these share its processors and nothing else. Then a
+`LiveWriter` is killed while it writes, and what it left is read.
 
 python benchmarks/live.py --seconds 30 --readers 4
 """
@@ -113,14 +114,13 @@ def answer(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def with_readers(
-    home: Path, seconds: float, period_s: float, readers: int, turn: int
+    path: Path, seconds: float, period_s: float, readers: int, read_path: Path
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Run the writer for a while with so many readers beside it."""
-    path = home / f"{readers}-{turn}.h5"
     writer = start("write", path, seconds, period_s)
     while not path.exists():
         time.sleep(0.01)
-    running = [start("read", path, seconds - 0.5, number) for number in range(readers)]
+    running = [start("read", read_path, seconds - 0.5, number) for number in range(readers)]
     return answer(writer), [answer(one) for one in running]
 
 
@@ -165,28 +165,32 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     arguments = parser.parse_args()
-    alone: list[dict[str, Any]] = []
-    beside: list[dict[str, Any]] = []
+    kinds: dict[str, list[dict[str, Any]]] = {"alone": [], "elsewhere": [], "beside": []}
     reads: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        finished = Path(name) / "finished.h5"
+        answer(start("write", finished, 2, arguments.period_ms / 1e3))
         for turn in range(arguments.turns):
-            piece = (Path(name), arguments.seconds / arguments.turns, arguments.period_ms / 1e3)
-            alone.append(with_readers(*piece, 0, turn)[0])
-            written, told = with_readers(*piece, arguments.readers, turn)
-            beside.append(written)
-            reads += told
+            for kind, writers in kinds.items():
+                path = Path(name) / f"{kind}-{turn}.h5"
+                readers = 0 if kind == "alone" else arguments.readers
+                period = (arguments.seconds / arguments.turns, arguments.period_ms / 1e3)
+                written, told = with_readers(path, *period, readers, path if kind == "beside" else finished)
+                writers.append(written)
+                reads += told if kind == "beside" else []
         killed = [kill_a_live_writer(Path(name), after) for after in (1.2, 1.53, 1.91)]
     figures: dict[str, Any] = {key: sum(one[key] for one in reads) for key in ("right", "wrong", "refused")}
     figures["longest_s"] = max(one["longest_s"] for one in reads)
-    figures["frames"] = sum(one["frames"] for one in beside)
-    for kind in ("wall_ms", "cpu_ms", "wall_ms_p95"):
-        figures[f"alone_{kind}"] = float(np.median([one[kind] for one in alone]))
-        figures[f"beside_{kind}"] = float(np.median([one[kind] for one in beside]))
-        figures[f"ratio_{kind}"] = figures[f"beside_{kind}"] / figures[f"alone_{kind}"]
+    figures["frames"] = sum(one["frames"] for one in kinds["beside"])
+    for figure in ("wall_ms", "cpu_ms", "wall_ms_p95"):
+        taken = {kind: float(np.median([one[figure] for one in told])) for kind, told in kinds.items()}
+        figures |= {f"{kind}_{figure}": value for kind, value in taken.items()}
+        figures[f"to_alone_{figure}"] = taken["beside"] / taken["alone"]
+        figures[f"to_elsewhere_{figure}"] = taken["beside"] / taken["elsewhere"]
     figures["killed"] = killed
     figures["said"] = sorted({said for one in reads for said in one["said"]})[:5]
     for key, value in figures.items():
-        print(f"{key:18s} {value:.4g}" if isinstance(value, float) else f"{key:18s} {value}")
+        print(f"{key:25s} {value:.4g}" if isinstance(value, float) else f"{key:25s} {value}")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 

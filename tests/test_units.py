@@ -49,7 +49,17 @@ def test_parse_refuses_and_says_what_to_write(text: str, unit: str, told: str) -
         units.parse(text, unit)
 
 
-@pytest.mark.parametrize("spelling", sorted(set(units.SPELLINGS) - {"kev", "KeV", "sec", "°", "um", "μm"}))
+# Misspellings of the field, and what pint has another view of.
+NOT_PINTS = {
+    "Micron", "Microns", "microm", "Ang", "ang", "Angstrom", "angstroms", "KEV", "ev", "Deg", "DEG", "Degree",
+    "Degrees", "msec", "cts", "Counts", "arb", "arb.", "a.u.", "arb. units", "arbitrary", "Kelvin", "deg/s", "°/s",
+    "degree/s",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "spelling", sorted(set(units.SPELLINGS) - {"kev", "KeV", "sec", "°", "um", "μm", *NOT_PINTS})
+)
 def test_the_table_agrees_with_pint(spelling: str) -> None:
     base, size = units.SPELLINGS[spelling]
     names = {"B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte"}
@@ -71,3 +81,53 @@ def test_show_chooses_a_readable_unit() -> None:
     assert units.show(20, "keV") == "20 keV"
     assert units.show(0.0, "m") == "0 m"
     assert units.show(179.006, "deg") == "179.006°"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "unit"),
+    [(one, "deg") for one in ("", "1", "count", "counts", "percent", "%", "ppm", "bit", "px", "arb", "sr")]
+    + [(one, "m") for one in ("px", "pixel", "pixels", "counts", "arb", "a.u.", "deg", "A", "1")]
+    + [("deg", one) for one in ("", "count", "percent", "m", "pixel")]
+    + [("m", "pixel"), ("inch", "pixel"), ("furlong", "px"), ("degC", "K"), ("K", "degC"), ("pixel", "1/m")],
+)
+def test_kinds_that_must_not_meet(spelling: str, unit: str) -> None:
+    with pytest.raises(UnitError):
+        units.factor(spelling, unit)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "unit", "factor"),
+    [
+        ("mrad", "deg", 0.18 / math.pi), ("milliradian", "deg", 0.18 / math.pi), ("arcsec", "deg", 1 / 3600),
+        ("deg", "rad", math.pi / 180), ("turn", "deg", 360.0), ("Micron", "m", 1e-6), ("\u212b", "m", 1e-10),
+        ("\u00c5", "m", 1e-10), ("Angstrom", "m", 1e-10), ("mm/s", "m/s", 1e-3), ("KeV", "keV", 1.0),
+        ("deg/min", "deg/s", 1 / 60), ("cts", "count", 1.0), ("percent", "ppm", 1e4), ("msec", "s", 1e-3),
+    ],
+)  # fmt: skip
+def test_spellings_of_the_field(spelling: str, unit: str, factor: float) -> None:
+    assert units.factor(spelling, unit) == pytest.approx(factor, rel=1e-12)
+
+
+@given(st.floats(-200, 3000))
+def test_temperatures_have_their_zero(value: float) -> None:
+    for spelling in ("degC", "°C", "C", "celsius", "Celsius"):
+        assert units.convert(value, spelling, "K") == pytest.approx(value + 273.15, abs=1e-9)
+    assert units.convert(value * 1.8 + 32, "degF", "K") == pytest.approx(value + 273.15, abs=1e-9)
+    assert units.convert(value, "K", "K") == value
+    assert units.parse(f"{value!r} °C", "K") == pytest.approx(value + 273.15, abs=1e-9)
+
+
+@given(st.floats(-1e4, 1e4))
+def test_degrees_and_radians_go_there_and_back(value: float) -> None:
+    there = units.convert(value, "deg", "rad")
+    assert there == pytest.approx(math.radians(value), rel=1e-14, abs=1e-300)
+    assert units.convert(there, "rad", "deg") == pytest.approx(value, rel=1e-13, abs=1e-300)
+
+
+@given(st.sampled_from(sorted(units.SPELLINGS)), st.sampled_from(sorted(units.SPELLINGS)))
+def test_factors_of_the_table_are_each_others_inverse(one: str, other: str) -> None:
+    if units.SPELLINGS[one][0] == units.SPELLINGS[other][0]:
+        assert units.factor(one, other) * units.factor(other, one) == pytest.approx(1.0, rel=1e-14)
+    else:
+        with pytest.raises(UnitError):
+            units.factor(one, other)

@@ -22,12 +22,19 @@ SPELLINGS: Final[dict[str, tuple[str, float]]] = {
     "cm": ("m", 1e-2), "mm": ("m", 1e-3), "millimeter": ("m", 1e-3), "millimetre": ("m", 1e-3),
     "um": ("m", 1e-6), "µm": ("m", 1e-6), "μm": ("m", 1e-6),
     "micron": ("m", 1e-6), "microns": ("m", 1e-6), "micrometer": ("m", 1e-6), "micrometre": ("m", 1e-6),
+    "Micron": ("m", 1e-6), "Microns": ("m", 1e-6), "microm": ("m", 1e-6),
     "nm": ("m", 1e-9), "nanometer": ("m", 1e-9), "nanometre": ("m", 1e-9),
-    "keV": ("keV", 1.0), "kev": ("keV", 1.0), "KeV": ("keV", 1.0), "eV": ("keV", 1e-3), "MeV": ("keV", 1e3),
+    "\u00c5": ("m", 1e-10), "\u212b": ("m", 1e-10), "Ang": ("m", 1e-10), "ang": ("m", 1e-10), "Angstrom": ("m", 1e-10),
+    "angstrom": ("m", 1e-10), "angstroms": ("m", 1e-10), "pm": ("m", 1e-12),
+    "keV": ("keV", 1.0), "kev": ("keV", 1.0), "KeV": ("keV", 1.0), "KEV": ("keV", 1.0),
+    "ev": ("keV", 1e-3), "eV": ("keV", 1e-3), "MeV": ("keV", 1e3),
     "GeV": ("keV", 1e6), "J": ("keV", 1.0 / 1.602176634e-16),  # exact since the SI of 2019
     "deg": ("deg", 1.0), "degree": ("deg", 1.0), "degrees": ("deg", 1.0), "°": ("deg", 1.0),
+    "Deg": ("deg", 1.0), "DEG": ("deg", 1.0), "Degree": ("deg", 1.0), "Degrees": ("deg", 1.0),
+    "mrad": ("deg", 0.18 / math.pi), "urad": ("deg", 1.8e-4 / math.pi), "µrad": ("deg", 1.8e-4 / math.pi),
     "rad": ("deg", 180.0 / math.pi), "radian": ("deg", 180.0 / math.pi), "radians": ("deg", 180.0 / math.pi),
     "s": ("s", 1.0), "sec": ("s", 1.0), "second": ("s", 1.0), "seconds": ("s", 1.0), "ms": ("s", 1e-3),
+    "msec": ("s", 1e-3), "us": ("s", 1e-6), "µs": ("s", 1e-6),
     "B": ("B", 1.0), "kB": ("B", 1e3), "MB": ("B", 1e6), "GB": ("B", 1e9), "TB": ("B", 1e12),
     "KiB": ("B", 2.0**10), "MiB": ("B", 2.0**20), "GiB": ("B", 2.0**30), "TiB": ("B", 2.0**40),
     "kg": ("kg", 1.0), "g": ("kg", 1e-3), "mg": ("kg", 1e-6),
@@ -36,14 +43,30 @@ SPELLINGS: Final[dict[str, tuple[str, float]]] = {
     "1/s": ("1/s", 1.0), "Hz": ("1/s", 1.0), "fps": ("1/s", 1.0), "phs^-1": ("1/s", 1.0),
     # Pint takes px for the typographer's, a 96th of an inch.
     "px": ("pixel", 1.0), "pixel": ("pixel", 1.0), "pixels": ("pixel", 1.0),
+    # Numbers of something, which are no angle, and what has no scale at all.
+    "count": ("count", 1.0), "counts": ("count", 1.0), "cts": ("count", 1.0), "Counts": ("count", 1.0),
+    "arb": ("arb", 1.0), "arb.": ("arb", 1.0), "a.u.": ("arb", 1.0), "arb. units": ("arb", 1.0),
+    "arbitrary": ("arb", 1.0),
+    "K": ("K", 1.0), "kelvin": ("K", 1.0), "Kelvin": ("K", 1.0), "mK": ("K", 1e-3),
+    "m/s": ("m/s", 1.0), "mm/s": ("m/s", 1e-3), "um/s": ("m/s", 1e-6),
+    "deg/s": ("deg/s", 1.0), "degree/s": ("deg/s", 1.0), "°/s": ("deg/s", 1.0),
     "1/m": ("1/m", 1.0), "1/cm": ("1/m", 100.0), "cm^-1": ("1/m", 100.0), "1/mm": ("1/m", 1000.0),
 }  # fmt: skip
+
+# Temperatures whose zero is not that of kelvin: spelling → (kelvin of one, kelvin of its zero).
+_OFFSETS: Final[dict[str, tuple[float, float]]] = {
+    **dict.fromkeys(("degC", "°C", "C", "Celsius", "celsius", "deg C", "degree_Celsius"), (1.0, 273.15)),
+    **dict.fromkeys(("degF", "°F", "Fahrenheit", "fahrenheit"), (5 / 9, 273.15 - 160 / 9)),
+}
 
 _PREFIXES: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "m": (("m", 1.0), ("mm", 1e-3), ("µm", 1e-6), ("nm", 1e-9)),
     "B": (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)),
     "s": (("s", 1.0), ("ms", 1e-3)),
 }
+
+# What is converted into nothing else: the size of a pixel is not known here, nor what a count stands for.
+_ALONE: Final = frozenset({"pixel", "count", "arb"})
 
 _LEAST: Final = {"µm": 1e-7}
 
@@ -75,19 +98,67 @@ def factor(spelling: str, unit: str) -> float:
     Raises
     ------
     UnitError
-        The spelling is unknown, or of another kind than `unit`.
+        The spelling is unknown, of another kind than `unit`, or has another zero (`convert` knows those).
     """
     text = spelling.strip()
+    if text != unit and (text in _OFFSETS or unit in _OFFSETS) and {text, unit} <= {"K", *_OFFSETS}:
+        raise UnitError(f"the unit {text!r} has another zero than {unit}: no factor converts it; give {unit}")
     target = SPELLINGS.get(unit)
     known = SPELLINGS.get(text)
     if target and known:
         if known[0] != target[0]:
             raise UnitError(f"the unit {text!r} measures {known[0]}, not {unit}; give a unit of {unit}")
         return known[1] / target[1]
+    if not text or not unit:
+        raise UnitError(f"a number without a unit cannot be told from one in {text or unit}; write its unit")
+    if known and not target and unit == known[0]:
+        return known[1]
+    if (known and known[0] in _ALONE) or (target and target[0] in _ALONE):
+        raise UnitError(f"the unit {text!r} cannot be read as {unit}; give a unit of {unit}")
     try:
+        # Pint takes angles, counts and bits for bare numbers, each of which it would turn into the others; their
+        # roots differ.
+        given, wanted = (_pint().Quantity(1.0, one).to_root_units().units for one in (text, unit))
+        if given != wanted:
+            raise UnitError(f"it measures {given or 'a bare number'}; give a unit of {unit}")
         return float(_pint().Quantity(1.0, text).to(unit).magnitude)
     except Exception as problem:  # pint raises a dozen unrelated classes for unreadable text
         raise UnitError(f"the unit {text!r} cannot be read as {unit}: {problem}") from problem
+
+
+def convert(value: float, spelling: str, unit: str) -> float:
+    """Turn a value into another unit, also where the two have different zeros.
+
+    Parameters
+    ----------
+    value : float
+        Number in `spelling`.
+    spelling : str
+        Unit as a file or a person writes it: "um", "degC" …
+    unit : str
+        Unit wanted, e.g. "m", "K".
+
+    Returns
+    -------
+    float
+        The value in `unit`, to 15 digits, so that 0.65 µm is 6.5e-07 m.
+
+    Raises
+    ------
+    UnitError
+        As `factor`.
+
+    Examples
+    --------
+    >>> convert(25.0, "degC", "K")
+    298.15
+    """
+    text = spelling.strip()
+    if text in _OFFSETS and unit == "K":
+        size, zero = _OFFSETS[text]
+        return float(f"{value * size + zero:.15g}")
+    size = factor(text, unit)
+    return value if size == 1.0 else float(f"{value * size:.15g}")
 
 
 def parse(text: str | float, unit: str) -> float:
@@ -121,10 +192,10 @@ def parse(text: str | float, unit: str) -> float:
     number, spelling = match.groups()
     if not spelling:
         raise UnitError(f"{text!r} has no unit; write it with one, such as '{number} {_example(unit)}'")
-    value, size = float(number), factor(spelling, unit)
-    if not math.isfinite(value * size):
+    value = convert(float(number), spelling, unit)
+    if not math.isfinite(value):
         raise UnitError(f"{text!r} is too large to be a number; write one such as '1 {_example(unit)}'")
-    return value if size == 1.0 else float(f"{value * size:.15g}")  # 0.65 µm is 6.5e-07 m, not 6.499…e-07
+    return value
 
 
 def show(value: float, unit: str, digits: int = 4) -> str:

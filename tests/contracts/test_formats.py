@@ -97,6 +97,15 @@ def write_tiff_stack(path: Path) -> None:
     )
 
 
+def write_tiff_slices(path: Path) -> None:
+    path.mkdir()
+    for number, one in enumerate(example_volume()[:]):
+        file = path / f"rec_{number:05d}.tif"
+        tifffile.imwrite(
+            file, one, imagej=True, resolution=(1 / 0.65, 1 / 0.65), metadata={"unit": "um", "spacing": 0.65}
+        )
+
+
 def example_sinogram() -> np.ndarray:
     return example_scan().projections.read(slice(None), slice(0, 1))[:, 0]
 
@@ -192,6 +201,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "nexus-maps": write_map,
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
     "dimax": write_ring_buffer,
+    "csv": lambda path: FORMATS["csv"].write(path, example_spectrum_row()),
     "edf": lambda path: FORMATS["edf"].write(path, example_scan()),
     "jpeg2000": lambda path: FORMATS["jpeg2000"].write(path, example_grey_volume()),
     "microscopy": write_spectrum,
@@ -207,10 +217,12 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "pyhst-volume": write_volume_folder("pyhst-volume"),
     "raw-volume": write_volume_folder("raw-volume"),
     "tiff": lambda path: FORMATS["tiff"].write(path, example_scan()),
+    "tiff-slices": write_tiff_slices,
     "tiff-volume": lambda path: FORMATS["tiff-volume"].write(path, example_volume()),
 }
 # What they hold, where it is not the example scan.
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
+    "csv": lambda: example_spectrum_row(),
     "dimax": lambda: ring_buffer_scan(),
     "nexus-maps": example_map,
     "jpeg2000": example_grey_volume,
@@ -221,6 +233,7 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "sinogram": lambda: replace(
         example_scan(), projections=ArrayFrames(example_sinogram()[:, None]), flats=None, darks=None
     ),
+    "tiff-slices": lambda: replace(example_volume(), unit=""),
     "txrm": lambda: replace(example_scan(), flats=None, darks=None),
 }
 # What reads a format where that is an extra, which the development environment need not have.
@@ -229,6 +242,7 @@ EXTRAS = {"microscopy": "rsciio"}
 FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],
     "bliss": MAKERS["bliss"],
+    "csv": MAKERS["csv"],
     "nexus-maps": MAKERS["nexus-maps"],
     "data-exchange": MAKERS["data-exchange"],
     "mrc": write_mrc_series,
@@ -250,6 +264,12 @@ def made(tmp_path: Path) -> dict[str, Path]:
     for name, path in paths.items():
         MAKERS[name](path)
     return paths
+
+
+def example_spectrum_row() -> Image:
+    """Counts over energy, as a spectrometer gives them."""
+    counts = np.random.default_rng(5).poisson(40, 64)
+    return Image(counts, (Axis("energy", 0.01, 1.5, "keV"),), "counts", "spot 3", None, {"dwell": 0.5})
 
 
 def ring_buffer_scan() -> Scan:
@@ -525,5 +545,5 @@ def test_damaged_zarr_is_refused_in_words(made: dict[str, Path], name: str) -> N
 
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(io.BytesIO(b"abc").getvalue())
-    with pytest.raises(TomariumError, match="no format 'dicom'; there are als, bliss, data-exchange, "):
+    with pytest.raises(TomariumError, match="no format 'dicom'; there are als, bliss, csv, data-exchange, "):
         tm.open(tmp_path / "x", as_format="dicom")

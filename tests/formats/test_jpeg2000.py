@@ -126,7 +126,8 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
             write(tmp_path / "v", bad, **how)
     assert not list(tmp_path.iterdir())
     (tmp_path / "v").mkdir()
-    with pytest.raises(FormatError, match="there already"):
+    (tmp_path / "v" / "own").touch()
+    with pytest.raises(FormatError, match="exists already"):
         write(tmp_path / "v", volume(np.zeros((2, 4, 4), np.uint8)))
 
 

@@ -179,15 +179,32 @@ def test_axis_positions_new_and_old(make: Make) -> None:
         return scan.axis_column.value
 
     assert axis(x_rotation_axis_pixel_position=2.2) == 2.2
+    assert axis(x_rotation_axis_pixel_position=0.0) == 0.0
     assert axis(estimated_cor_from_motor=3.1) == 3.1  # by its size a column of five
     assert axis(estimated_cor_from_motor=-0.4) == pytest.approx(1.6)  # by its sign an offset from the middle
 
 
-def test_flips_are_noted(make: Make) -> None:
+@pytest.mark.parametrize(("said", "column"), [(0.0, 2.0), (-0.75, 1.25), (1.5, 3.5), (2.2, 2.2)])
+def test_the_esrf_counts_the_axis_from_the_middle(make: Make, said: float, column: float) -> None:
+    path = make({"instrument/detector/x_rotation_axis_pixel_position": said})
+    with h5py.File(path, "a") as file:
+        file["entry0000"].attrs["version"] = 2.1
+    found = opened(path).axis_column
+    assert found is not None
+    assert found.value == column
+    assert found.origin == ("read" if said == column else "derived")  # beyond the middle it can be no offset
+
+
+def test_a_temperature_in_celsius_has_another_zero(make: Make) -> None:
+    scan = opened(make({"sample/temperature": (25.0, "degC")}))
+    assert scan.metadata["sample_temperature_k"].value == 298.15
+
+
+def test_flips_are_told(make: Make) -> None:
     scan = opened(make({"instrument/detector/x_flipped": True, "instrument/detector/y_flipped": False}))
     assert scan.metadata["flip_left_right"].value is True
     assert "flip_up_down" not in scan.metadata
-    assert any("noted, not applied" in text for text in scan.warnings)
+    assert any("left-right: they are shown mirrored back" in text for text in scan.repaired)
 
 
 def test_flips_as_transformations(make: Make) -> None:

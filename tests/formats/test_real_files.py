@@ -14,7 +14,7 @@ import tomarium as tm
 from tomarium.errors import FormatError
 from tomarium.formats import recognise
 from tomarium.formats.describe import describe
-from tomarium.model import FrameKind, Scan
+from tomarium.model import FrameKind, Scan, Volume
 
 Find = Callable[[str], Path]
 ALL = slice(None)
@@ -85,8 +85,15 @@ def test_guide_listing_with_three_exchanges(shared: Find) -> None:
     assert scan.flats.position.tolist() == [-1.0, 180.0]
     assert (scan.projections.read(ALL, slice(100, 101)) == 1).all()
     assert opened(path, entry="exchange_2").shape == (180, 256, 256)  # type: ignore[arg-type]
-    with pytest.raises(FormatError, match="z:y:x: it is a reconstructed volume"):
-        tm.open(path, entry="exchange_3")
+    volume = tm.open(path, entry="exchange_3")
+    assert isinstance(volume, Volume)
+    assert (volume.shape, volume.unit, volume.name) == (
+        (256, 256, 256),
+        "density",
+        "tomography reconstructions",
+    )
+    assert volume.voxel_m == pytest.approx((3.35e-7,) * 3)
+    assert "the pixel size of the projections was taken" in volume.metadata["warnings"][0]
 
 
 def test_reader_h5_gets_default_angles(shared: Find) -> None:

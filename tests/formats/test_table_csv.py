@@ -22,7 +22,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     )
     write_table(tmp_path / "t.csv", table)
     assert (tmp_path / "t.csv").read_text() == (
-        "# title: Fe edge, pellet 2\n# tx: 12.5 mm\n# scan: XANES fast\nenergy [keV],counts\n7.1,3\n7.2,40\n"
+        "# title: Fe edge, pellet 2\n# rows: 2\n# tx: 12.5 mm\n# scan: XANES fast\nenergy [keV],counts\n7.1,3\n7.2,40\n"
     )
     again = read_table(tmp_path / "t.csv")
     assert again.title == table.title

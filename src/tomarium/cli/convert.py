@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
+
+if TYPE_CHECKING:
+    from tomarium.pipeline.convert import Converted
 
 
 @click.command("convert")
@@ -39,9 +43,14 @@ def command(
     \b
     tomarium convert scan.h5 scan.nx
     tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'
+    tomarium convert scan.nx frames.csv
+    tomarium convert scan.nx current.csv --data /entry/control/data
     """
-    from tomarium.pipeline.convert import as_data, convert
+    from tomarium.pipeline.convert import convert, convert_dataset
 
+    if places.data is not None and (to or target.suffix.lower().lstrip(".")) == "csv":
+        _tell(convert_dataset(path, places.data, target, overwrite=overwrite), as_json)
+        return
     opened = scan_options.open_any(
         path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
     )
@@ -53,6 +62,12 @@ def command(
         overwrite=overwrite,
         tell=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
     )
+    _tell(done, as_json)
+
+
+def _tell(done: Converted, as_json: bool) -> None:
+    from tomarium.pipeline.convert import as_data
+
     told = as_data(done)
     if as_json:
         show.as_json(told)

@@ -12,6 +12,7 @@ from tomarium import units
 from tomarium.doctor.check import check, compares
 from tomarium.doctor.finding import Finding, error, info, warning
 from tomarium.doctor.subject import Subject, frames_there
+from tomarium.formats.flipped import stored
 from tomarium.formats.hdf5 import guarded
 from tomarium.formats.hdf5_frames import Hdf5Frames
 
@@ -73,7 +74,7 @@ def frames_never_written(subject: Subject) -> Iterator[Finding]:
         An error where chunks are absent: reading them gives the fill value, without a word.
     """
     assert subject.scan is not None
-    frames = subject.scan.projections
+    frames = stored(subject.scan.projections)
     if not isinstance(frames, Hdf5Frames):
         return
     present, wanted = _chunks(frames)

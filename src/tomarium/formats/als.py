@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from tomarium.formats.hdf5_frames import frames_of
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
 
+# A group of frames holds nothing else.
+_MOST_LOOKED_AT: Final = 64
 FRAME: Final = re.compile(r"(?P<kind>bak|drk)?_(?P<group>\d+)_(?P<angle>\d+)\.tiff?$")
 KINDS: Final = {None: FrameKind.PROJECTION, "bak": FrameKind.FLAT, "drk": FrameKind.DARK}
 # Attribute → unit the beamline writes it in, unit here.
@@ -168,7 +171,7 @@ def detect(path: Path) -> Match | None:
 def _home(source: Source) -> h5py.Group | None:
     for name in source.file:
         node = source.find(f"/{name}")
-        if isinstance(node, h5py.Group) and any(FRAME.search(member) for member in node):
+        if isinstance(node, h5py.Group) and any(map(FRAME.search, islice(node, _MOST_LOOKED_AT))):
             return node
     return None
 

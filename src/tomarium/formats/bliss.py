@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,6 +93,14 @@ class _Sequence:
         )
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The tomographies of a file by their names, and the absent files it points to."""
+
+    tomographies: dict[str, tuple[_Sequence, str]]
+    missing: tuple[str, ...]
+
+
 def detect(path: Path) -> Match | None:
     """Look for numbered scans, and among them for a sequence of projections.
 
@@ -113,11 +121,16 @@ def detect(path: Path) -> Match | None:
             steps = list(_steps(source))
             if not steps:
                 return None
-            entries = tuple(_tomographies(source, steps))
-            if entries:
+            found = _tomographies(source, steps)
+            if found:
                 return Match(
-                    0.9, "BLISS tomography", _why(steps), entry=entries[0], entries=entries
-                )  # fmt: skip
+                    0.9,
+                    "BLISS tomography",
+                    _why(steps),
+                    entry=next(iter(found)),
+                    entries=tuple(found),
+                    found=_Found(found, tuple(source.missing)),
+                )
             images = tuple(_image_entries(steps))
             absent = ", ".join(source.missing[:3])
             if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
@@ -251,6 +264,10 @@ def read(path: Path, match: Match) -> Scan | Image:
         cannot be told apart.
     """
     with reading(path) as source:
+        if isinstance(match.found, _Found) and match.entry in match.found.tomographies:
+            source.missing.extend(match.found.missing)
+            sequence, detector = match.found.tomographies[match.entry]
+            return _read_scan(source, match, _opened(source, sequence), detector)
         steps = list(_steps(source))
         found = _tomographies(source, steps)
         if match.entry in found:
@@ -259,6 +276,16 @@ def read(path: Path, match: Match) -> Scan | Image:
             return _read_image(source, match, steps)
         held = ", ".join(found or _image_entries(steps)) or "none"
         raise FormatError(f"{path}: holds no scan {match.entry!r}; choose one of {held}")
+
+
+def _opened(source: Source, sequence: _Sequence) -> _Sequence:
+    """Open the datasets of a sequence again."""
+    steps = []
+    for step in sequence.steps:
+        group = source.find(f"/{step.name}")
+        nodes = _detectors(source, group) if isinstance(group, h5py.Group) else {}
+        steps.append(replace(step, detectors=nodes))
+    return replace(sequence, steps=steps)
 
 
 def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str) -> Scan:

@@ -20,13 +20,14 @@ from tomarium.formats.angles import default_angles, in_degrees
 from tomarium.formats.data_exchange_fields import read_fields
 from tomarium.formats.data_exchange_processes import read_processes
 from tomarium.formats.data_exchange_repairs import Place, report
+from tomarium.formats.data_exchange_volume import is_volume, read_volume
 from tomarium.formats.data_exchange_writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, numbered, reading
 from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.side_car import meaning
 from tomarium.formats.stacks import JoinedFrames
-from tomarium.model import FrameKind, Scan, Value
+from tomarium.model import FrameKind, Scan, Value, Volume
 from tomarium.model.scan import Reference
 
 
@@ -166,7 +167,7 @@ def detect(path: Path) -> Match | None:
     )
 
 
-def read(path: Path, match: Match) -> Scan:
+def read(path: Path, match: Match) -> Scan | Volume:
     """Read the header of a Data Exchange file.
 
     Parameters
@@ -178,8 +179,8 @@ def read(path: Path, match: Match) -> Scan:
 
     Returns
     -------
-    Scan
-        Frames are read when asked for.
+    Scan or Volume
+        Frames are read when asked for; a volume where the group's data have the axes z:y:x.
 
     Raises
     ------
@@ -194,7 +195,12 @@ def read(path: Path, match: Match) -> Scan:
                 f"{path}: there is no /{match.entry}/data; "
                 f"choose one of {', '.join(match.entries) or '(the file holds no scan)'}"
             )
-        order = _order(source, data)
+        names = _axis_names(source, data)
+        measurement = _measurement(source, match.entry)
+        if is_volume(names):
+            known = meaning(source) | _metadata(source, measurement)
+            return read_volume(source, match, data, names, _pixel(source, measurement), known)
+        order = _order(source, data, names)
         projections = frames_of(source, data, order)
         angles = _angles(source, exchange, data, order, projections.shape[0])
         flats = _reference(
@@ -204,7 +210,6 @@ def read(path: Path, match: Match) -> Scan:
         if len(match.entries) > 1:
             others = ", ".join(entry for entry in match.entries if entry != match.entry)
             source.warnings.append(f"/{match.entry} was opened; the file also holds {others}")
-        measurement = _measurement(source, match.entry)
         metadata = meaning(source) | _metadata(source, measurement)
         metadata |= _shifts(source, exchange, projections.shape[0])
         rows, columns = projections.shape[1:]
@@ -235,27 +240,27 @@ def read(path: Path, match: Match) -> Scan:
         )
 
 
-def _order(source: Source, data: h5py.Dataset) -> tuple[int, int, int]:
-    """Find frame, row and column among a dataset's axes: dimension scales first, then `axes` (guide 3.3)."""
-    scales = [_scale_name(data, axis) for axis in range(data.ndim)]
-    written = (attribute(data, "axes") or "").replace(",", ":").split(":")
-    names = scales if all(scales) else [name.strip() for name in written]
-    if all(scales) and len(written) == data.ndim and [n.strip() for n in written] != scales:
+def _axis_names(source: Source, data: h5py.Dataset) -> list[str]:
+    """Name a dataset's axes: dimension scales first, then `axes` (guide 3.3); empty where neither tells."""
+    scales = [_scale_name(data, axis) or "" for axis in range(data.ndim)]
+    written = [name.strip() for name in (attribute(data, "axes") or "").replace(",", ":").split(":")]
+    if all(scales) and len(written) == data.ndim and written != scales:
         source.warnings.append(
-            f"{data.name}: its dimension scales say {':'.join(map(str, scales))}, its attribute axes "
+            f"{data.name}: its dimension scales say {':'.join(scales)}, its attribute axes "
             f"{':'.join(written)}; the scales were followed"
         )
-    if len(names) != 3:
+    names = scales if all(scales) else written
+    return names if len(names) == data.ndim else []
+
+
+def _order(source: Source, data: h5py.Dataset, names: list[str]) -> tuple[int, int, int]:
+    """Find frame, row and column among a dataset's axes."""
+    if len(names) != len(STACK):
         return STACK
-    kinds = ["frame" if str(n).startswith(("theta", "angle")) else str(n) for n in names]
+    kinds = ["frame" if name.startswith(("theta", "angle")) else name for name in names]
     if sorted(kinds) == ["frame", "x", "y"]:
         return kinds.index("frame"), kinds.index("y"), kinds.index("x")
-    if "z" in kinds:
-        raise FormatError(
-            f"{source.path}: {data.name} has the axes {':'.join(map(str, names))}: it is a reconstructed "
-            f"volume, not projections; choose the exchange group that holds theta:y:x"
-        )
-    source.warnings.append(f"{data.name}: its axes {':'.join(map(str, names))} were read as theta:y:x")
+    source.warnings.append(f"{data.name}: its axes {':'.join(names)} were read as theta:y:x")
     return STACK
 
 
@@ -322,7 +327,7 @@ def _reference(
         node = source.find(f"{name}{suffix}", exchange)
         if not isinstance(node, h5py.Dataset) or not node.size:
             continue
-        order = _order(source, node) if node.ndim == 3 else STACK
+        order = _order(source, node, _axis_names(source, node)) if node.ndim == 3 else STACK
         frames = frames_of(source, node, order)
         if frames.shape[1:] != projections.shape[1:] and node.ndim == 3:
             frames = frames_of(source, node, projections.order)

@@ -27,9 +27,10 @@ from tomarium.formats.ring_buffer import (
     seam_is_clear,
     signatures,
 )
-from tomarium.formats.tiff import SIGNATURES, SUFFIXES, kind_of, natural, tiffs_in
+from tomarium.formats.tiff import SIGNATURES, SUFFIXES, kind_of, tiffs_in
 from tomarium.formats.tiff_calibration import is_volume
 from tomarium.formats.tiff_frames import TiffFrames, frames_of, guarded, opened_tiff, page_count
+from tomarium.formats.tiff_names import natural
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
 

@@ -400,4 +400,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"scan"}),
+    resumes=True,
 )

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.errors import FormatError, InputError, StorageFull
+from tomarium.errors import InputError
 from tomarium.formats.edf_header import SPELLINGS, edf_bytes
 from tomarium.formats.edf_info import NUMBERS, TEXTS, info_text
-from tomarium.formats.hdf5_writer import blocks, is_full
-from tomarium.model import Frames, Image, Scan
+from tomarium.formats.folder_draft import Tally, Tell, creating_folder, put, tally_of, write_frames
+from tomarium.formats.origins import origin_of
+from tomarium.model import Image, Scan
 from tomarium.model.scan import Reference
 
 # Name of the .info's key as it is written, by its lower case.
@@ -30,45 +27,7 @@ _KEYS = {
 }  # fmt: skip
 
 
-@contextmanager
-def creating_folder(path: Path) -> Iterator[Path]:
-    """Write a folder beside its final name and rename it when it is complete.
-
-    Parameters
-    ----------
-    path : Path
-        Final name; it must not exist, or be an empty folder.
-
-    Yields
-    ------
-    Path
-        Folder to write into.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    StorageFull
-        The disk is full; nothing is left behind.
-    """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FormatError(f"{path}: exists already; remove it or choose another path")
-    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        draft.mkdir(parents=True)
-        yield draft
-        if path.exists():
-            path.rmdir()
-        draft.replace(path)
-    except OSError as problem:
-        if is_full(problem):
-            raise StorageFull(f"{path}: the disk is full; free some space and write it again") from problem
-        raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def write(path: Path, scan: Scan | Image) -> None:
+def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | None = None) -> None:
     """Write a scan as a folder of EDF files.
 
     Parameters
@@ -78,6 +37,10 @@ def write(path: Path, scan: Scan | Image) -> None:
     scan : Scan
         What to write. Frames keep their type; `refHSTMMMM.edf`, the median of the flats taken before
         projection MMMM, and `dark.edf`, the mean of the darks, are added as float32.
+    resume : bool
+        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
+    tell : callable or None
+        Told of progress: bytes of frames written, bytes in all.
 
     Raises
     ------
@@ -90,12 +53,18 @@ def write(path: Path, scan: Scan | Image) -> None:
     """
     if not isinstance(scan, Scan):
         raise InputError(f"{path}: only a scan can be written as an EDF series; write a volume as .vol")
-    with creating_folder(path) as folder:
-        write_series(folder, path.name, scan, None)
+    with creating_folder(path, origin_of(scan) if resume else None) as folder:
+        write_series(folder, path.name, scan, None, tell=tell)
 
 
 def write_series(
-    folder: Path, name: str, scan: Scan, dtype: np.dtype[Any] | None, *, with_angles: bool = False
+    folder: Path,
+    name: str,
+    scan: Scan,
+    dtype: np.dtype[Any] | None,
+    *,
+    with_angles: bool = False,
+    tell: Tell | None = None,
 ) -> None:
     """Write the files of an EDF scan into a folder.
 
@@ -111,6 +80,8 @@ def write_series(
         Type to store; None keeps each stack's own.
     with_angles : bool
         Write `angles.txt` even where the .info tells the angles exactly.
+    tell : callable or None
+        Told of progress: bytes of frames written, bytes in all.
 
     Raises
     ------
@@ -120,12 +91,15 @@ def write_series(
     kind = dtype or np.dtype(scan.projections.dtype)
     if kind.name not in SPELLINGS:
         raise InputError(f"{folder}: EDF holds no {kind.name}; it holds {', '.join(SPELLINGS)}")
-    angles = scan.angles_deg.value
-    for number, frame in _each(scan.projections, dtype):
+    angles, tally = scan.angles_deg.value, tally_of(scan, tell)
+
+    def projection(number: int, frame: NDArray[Any]) -> tuple[bytes]:
         header = {"motor_mne": "srot", "motor_pos": repr(float(angles[number]))}
-        (folder / f"{name}{number:04d}.edf").write_bytes(edf_bytes(header, frame))
-    flats = _write_reference(folder, "ref", scan.flats, scan.shape[0], dtype)
-    _write_reference(folder, "dark", scan.darks, scan.shape[0], dtype)
+        return (edf_bytes(header, frame if dtype is None else frame.astype(dtype)),)
+
+    write_frames(scan.projections, lambda number: folder / f"{name}{number:04d}.edf", projection, tally)
+    flats = _write_reference(folder, "ref", scan.flats, scan.shape[0], dtype, tally)
+    _write_reference(folder, "dark", scan.darks, scan.shape[0], dtype, tally)
     (folder / f"{name}.info").write_text(info_text(_info(name, scan, flats)), "utf-8")
     turn = scan_range(angles)
     if (
@@ -175,31 +149,33 @@ def taken_before(reference: Reference, count: int) -> list[int]:
     return [min(count, max(0, math.ceil(position))) for position in reference.position]
 
 
-def _each(frames: Frames, dtype: np.dtype[Any] | None) -> Iterator[tuple[int, NDArray[Any]]]:
-    for start, stop in blocks(frames):
-        block = frames.read(slice(start, stop), slice(None))
-        for number, frame in enumerate(block, start):
-            yield number, frame if dtype is None else frame.astype(dtype)
-
-
 def _write_reference(
-    folder: Path, word: str, reference: Reference | None, count: int, dtype: np.dtype[Any] | None
+    folder: Path,
+    word: str,
+    reference: Reference | None,
+    count: int,
+    dtype: np.dtype[Any] | None,
+    tally: Tally,
 ) -> list[int]:
     """Write each frame, and the median of each set of flats or the mean of all darks."""
     if reference is None:
         return []
     at = taken_before(reference, count)
-    for number, frame in _each(reference.frames, dtype):
-        rank = at[:number].count(at[number])
-        (folder / f"{word}{rank:04d}_{at[number]:04d}.edf").write_bytes(edf_bytes({}, frame))
+    names = [f"{word}{at[:number].count(place):04d}_{place:04d}.edf" for number, place in enumerate(at)]
+    write_frames(
+        reference.frames,
+        lambda number: folder / names[number],
+        lambda _, frame: (edf_bytes({}, frame if dtype is None else frame.astype(dtype)),),
+        tally,
+    )
     if word == "dark":
         mean = np.asarray(np.mean(reference.frames.read(slice(None), slice(None)), axis=0, dtype=np.float64))
-        (folder / "dark.edf").write_bytes(edf_bytes({}, mean.astype(np.float32)))
+        put(folder / "dark.edf", edf_bytes({}, mean.astype(np.float32)))
         return at
     for place in sorted(set(at)):
         chosen = reference.frames.read(np.flatnonzero(np.array(at) == place), slice(None))
         median: NDArray[Any] = np.asarray(np.median(chosen, axis=0), np.float32)
-        (folder / f"refHST{place:04d}.edf").write_bytes(edf_bytes({}, median))
+        put(folder / f"refHST{place:04d}.edf", edf_bytes({}, median))
     return at
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class Match:
         Which scan of the file is meant, as the file calls it; "" where a file holds only one.
     entries : tuple of str
         Every scan the file holds.
+    found : object
+        What detection learned that reading would look for again; None where that is little.
     """
 
     score: float
@@ -33,6 +35,7 @@ class Match:
     why: str
     entry: str = ""
     entries: tuple[str, ...] = ()
+    found: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

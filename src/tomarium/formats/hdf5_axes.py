@@ -17,8 +17,6 @@ from tomarium.model import Axis
 # Positions are evenly spaced where none is off by more than this part of a step.
 _EVEN: Final = 1e-3
 _PIXELS: Final = frozenset({"px", "pixel", "pixels", "channel", "channels", "bin"})
-# pint knows angles as pure numbers, so that it would turn counts into degrees: these alone are angles.
-_ANGLES: Final = {"mrad": 1e-3, "milliradian": 1e-3, "urad": 1e-6, "µrad": 1e-6}
 
 
 def pixel_axis(name: str) -> Axis:
@@ -95,11 +93,9 @@ def in_si(spelling: str) -> tuple[float, str]:
     if text in units.SPELLINGS:
         base, _ = units.SPELLINGS[text]
         return (units.factor(text, base), base) if base in ("m", "keV", "deg", "s") else (1.0, text)
-    if text in _ANGLES:
-        return _ANGLES[text] * units.factor("rad", "deg"), "deg"
     # "Angstrom" is written with a capital by many and known without; short units differ by their case.
     spellings = (text, text.lower()) if len(text) > 4 else (text,)
-    for base in ("m", "keV", "s") if text else ():
+    for base in ("m", "keV", "s", "deg") if text else ():
         for one in spellings:
             with suppress(UnitError):
                 return units.factor(one, base), base

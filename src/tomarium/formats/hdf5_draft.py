@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import InputError, StorageFull
 from tomarium.formats.hdf5_writer import Compression, blocks, is_full
+from tomarium.formats.origins import files_of
 from tomarium.model import Frames
 
 Tell: TypeAlias = Callable[[int, int], None]
@@ -283,7 +284,7 @@ def _begun(hidden: Path, fresh: Path, diary: Path, fills: list[Fill]) -> set[tup
 def _key(fresh: Path, fills: list[Fill]) -> str:
     """Sum up a structure: every byte that is no pixel, and where the pixels come from."""
     told = [
-        (one.dataset, one.dtype.str, one.offset, one.frames.shape, one.where.tolist(), _origin(one.frames))
+        (one.dataset, one.dtype.str, one.offset, one.frames.shape, one.where.tolist(), files_of(one.frames))
         for one in fills
     ]
     digest = hashlib.sha256(json.dumps(told).encode())
@@ -299,14 +300,6 @@ def _key(fresh: Path, fills: list[Fill]) -> str:
                 here += len(piece)
             here = max(here, offset + length)
     return digest.hexdigest()
-
-
-def _origin(frames: Frames) -> list[Any]:
-    """Name the file frames come from, with its size and time, where they come from one."""
-    parts = getattr(frames, "parts", (frames,))
-    files = [getattr(part, "file", None) or getattr(part, "path", None) for part in parts]
-    known = [Path(file) for file in files if file is not None]
-    return [[str(one), one.stat().st_size, one.stat().st_mtime_ns] for one in known if one.exists()]
 
 
 def _pour(

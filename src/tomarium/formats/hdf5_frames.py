@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Source, guarded
 from tomarium.formats.hdf5_chunks import Packing, packing_of, read_chunks
+from tomarium.formats.hdf5_virtual import Part, parts_of, read_parts
 from tomarium.formats.hdf5_walk import open_checked
 
 # Filters HDF5 brings itself (deflate, shuffle, fletcher32, szip, nbit, scale-offset), and h5py's lzf.
@@ -56,6 +57,8 @@ class Layout:
         Whether decoding needs the package hdf5plugin.
     packing : str or None
         How its chunks are packed, where they are unpacked here and not by the HDF5 library.
+    parts : tuple of Part
+        Of a virtual dataset of whole frames: where these lie, if they are packed so.
     """
 
     chunks: tuple[int, int, int] | None = None
@@ -63,6 +66,7 @@ class Layout:
     compressed: bool = False
     plugin: bool = False
     packing: Packing | None = None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +153,8 @@ class Hdf5Frames:
         """Read past the HDF5 library where that is faster."""
         if self.layout.packing is None or self.order != STACK or not result.size:
             return False
+        if self.layout.parts:
+            return read_parts(self.path, self.layout.parts, wanted, rows, result)
         return read_chunks(dataset, self.layout.packing, wanted, rows, result)
 
     def _fill(self, result: NDArray[Any], dataset: h5py.Dataset, piece: _Piece, rows: slice) -> None:
@@ -300,7 +306,9 @@ def _layout(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int], 
             below = None if file is None else source.opened.get(file, dataset.file if own else None)
             part = None if below is None else below.get(item.dset_name)
             if isinstance(part, h5py.Dataset) and part.ndim == dataset.ndim and part.size:
-                return replace(_layout(source, part, order, place), packing=None)
+                found = _layout(source, part, order, place)
+                parts = parts_of(source, dataset) if found.packing and part.dtype == dataset.dtype else ()
+                return replace(found, packing=found.packing if parts else None, parts=parts)
         return Layout()
     if dataset.chunks is None:
         return Layout()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.angles import default_angles, in_degrees
+from tomarium.formats.flipped import flipped, flips_of, stored
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.nxtomo import KINDS
@@ -36,7 +37,7 @@ WORDS: Final = {
 }
 _MOST_FRAMES: Final = 1 << 24
 _MOST_TOLD: Final = 4
-_MOST_VISITED: Final = 20_000
+_MOST_VISITED: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -309,7 +310,7 @@ def _of_kind(
 
 
 def _named(scan: Scan, where: Place, kind: FrameKind) -> Reference:
-    projections = scan.projections
+    projections = stored(scan.projections)
     with reading(where.file) as source:
         node = _dataset(source, where)
         stack = frames_of(source, node)
@@ -327,7 +328,9 @@ def _named(scan: Scan, where: Place, kind: FrameKind) -> Reference:
     index = np.arange(stack.shape[0])[where.frames]
     frames: Frames = stack if len(index) == stack.shape[0] else replace(stack, index=index)
     late = _is_later(projections, stack, index)
-    return Reference(frames, np.full(len(index), float(projections.shape[0]) if late else -1.0))
+    # They are of the scan's detector, and so mirrored as its frames are.
+    shown = flipped(frames, *flips_of(scan.projections))
+    return Reference(shown, np.full(len(index), float(projections.shape[0]) if late else -1.0))
 
 
 def _is_later(projections: Frames, stack: Hdf5Frames, index: NDArray[np.intp]) -> bool:

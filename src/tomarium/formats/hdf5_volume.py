@@ -12,6 +12,7 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import guarded
 from tomarium.formats.hdf5_frames import load_plugins
+from tomarium.formats.hdf5_walk import open_checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Hdf5Volume:
             there[axis] = one
         if self.plugin:
             load_plugins()
-        with guarded(self.path), h5py.File(self.path, "r", locking=False) as file:
+        with guarded(self.path), open_checked(self.path) as file:
             found = file[self.name][tuple(there)]
         left = [axis for axis in range(3) if not isinstance(there[axis], int | np.integer)]
         wanted = [axis for axis in self.order if axis in left]

@@ -21,7 +21,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.jpeg2000_page import PageHeader, decode, is_jpeg2000, page_header
 from tomarium.formats.jpeg2000_writer import LEVELS, SIDE_CAR, write
-from tomarium.formats.tiff import natural
+from tomarium.formats.tiff_names import natural
 from tomarium.model import Axis, Image, Volume
 
 __all__ = ["FORMAT", "Jpeg2000Array", "detect", "read", "write"]
@@ -215,4 +215,6 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
+    writes=frozenset({"volume"}),
+    resumes=True,
 )

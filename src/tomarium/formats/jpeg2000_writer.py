@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import __version__
-from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.hdf5_writer import is_full
+from tomarium.errors import InputError
+from tomarium.formats.folder_draft import creating_folder, put
 from tomarium.formats.jpeg2000_page import decode, encode, page_header
+from tomarium.formats.origins import origin_of
 from tomarium.model import Volume
 
 SIDE_CAR: Final = "volume.json"
+_DIARY: Final = ".pages"
+# Bytes of the pixels and of the page, voxels clipped, largest error, and PSNR in dB where it was compressed.
+_Page: TypeAlias = tuple[int, int, int, int, float | None]
 # A grey range is stretched over 16 bits.
 LEVELS: Final = 65535
 
@@ -48,7 +51,13 @@ class Fidelity:
 
 
 def write(
-    path: Path, volume: Volume, *, ratio: float | None = None, grey_range: tuple[float, float] | None = None
+    path: Path,
+    volume: Volume,
+    *,
+    ratio: float | None = None,
+    grey_range: tuple[float, float] | None = None,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Fidelity:
     """Write a volume slice by slice; the folder appears when it is complete.
 
@@ -62,6 +71,10 @@ def write(
         Compression wanted, such as 10; None (default) keeps every pixel, whatever that saves.
     grey_range : tuple of float or None
         Values that become 0 and 65535. None takes those the volume was read with, else its least and largest.
+    resume : bool
+        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
 
     Returns
     -------
@@ -87,22 +100,12 @@ def write(
         raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; it needs (z, y, x)")
     if ratio is not None and not ratio >= 1:
         raise InputError(f"{path}: a compression of {ratio:g} was asked for; it must be 1 or more")
-    if path.exists():
-        raise FormatError(f"{path}: is there already; choose another name or move it away")
     plain = volume.dtype in (np.uint8, np.uint16) and grey_range is None
     scale = None if plain else _range(path, volume, grey_range)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.mkdir(parents=True)
-    try:
-        told = _write_pages(partial, volume, scale, ratio)
-        (partial / SIDE_CAR).write_text(_described(path, volume, scale, told), "utf-8")
-        partial.rename(path)
-    except OSError as problem:
-        if is_full(problem):
-            raise StorageFull(f"{path}: the disk is full; free some space and write it again") from problem
-        raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    origin = f"{origin_of(volume)} {scale} {ratio}" if resume else None
+    with creating_folder(path, origin) as folder:
+        told = _write_pages(folder, volume, scale, ratio, tell)
+        (folder / SIDE_CAR).write_text(_described(path, volume, scale, told), "utf-8")
     return told
 
 
@@ -122,23 +125,59 @@ def _range(path: Path, volume: Volume, given: tuple[float, float] | None) -> tup
 
 
 def _write_pages(
-    folder: Path, volume: Volume, scale: tuple[float, float] | None, ratio: float | None
+    folder: Path,
+    volume: Volume,
+    scale: tuple[float, float] | None,
+    ratio: float | None,
+    tell: Callable[[int, int], None] | None,
 ) -> Fidelity:
-    digits = max(4, len(str(len(volume))))
-    raw = written = clipped = largest = 0
-    noise: list[float] = []
-    for z in range(len(volume)):
-        pixels, outside = _grey(np.asarray(volume[z]), scale, folder)
-        file = folder / f"slice_{z:0{digits}d}.jp2"
-        page = encode(pixels, ratio)
-        file.write_bytes(page)
-        raw, written, clipped = raw + pixels.nbytes, written + len(page), clipped + outside
-        if ratio is not None:
-            error = decode(file, page_header(file)).astype(np.int64) - pixels
-            largest = max(largest, int(np.abs(error).max()))
-            peak = np.iinfo(pixels.dtype).max
-            noise.append(10 * math.log10(peak**2 / max(float(np.mean(error**2)), 1e-12)))
-    return Fidelity(raw / written, (float(np.mean(noise)), min(noise)) if noise else None, largest, clipped)
+    digits, diary = max(4, len(str(len(volume)))), folder / _DIARY
+    known, frame = _known(diary), math.prod(volume.shape[1:]) * volume.dtype.itemsize
+    with diary.open("a", encoding="utf-8") as stream:
+        for z in range(len(volume)):
+            file = folder / f"slice_{z:0{digits}d}.jp2"
+            if z not in known or not file.exists():
+                file.unlink(missing_ok=True)
+                known[z] = _write_page(file, np.asarray(volume[z]), scale, ratio, folder)
+                stream.write(json.dumps([z, *known[z]]) + "\n")
+                stream.flush()
+            if tell is not None:
+                tell((z + 1) * frame, len(volume) * frame)
+    diary.unlink()
+    raw, written, clipped, largest, _ = (np.array(part) for part in zip(*known.values(), strict=True))
+    noise = [page[4] for page in known.values() if page[4] is not None]
+    return Fidelity(
+        float(raw.sum() / written.sum()),
+        (float(np.mean(noise)), min(noise)) if noise else None,
+        int(largest.max()),
+        int(clipped.sum()),
+    )
+
+
+def _known(diary: Path) -> dict[int, _Page]:
+    """Read what an earlier run noted of its pages; a last line that was cut is left out."""
+    found: dict[int, _Page] = {}
+    for line in diary.read_text("utf-8").splitlines() if diary.exists() else ():
+        try:
+            z, raw, written, clipped, largest, noise = json.loads(line)
+        except ValueError:
+            continue
+        found[z] = raw, written, clipped, largest, noise
+    return found
+
+
+def _write_page(
+    file: Path, values: NDArray[Any], scale: tuple[float, float] | None, ratio: float | None, folder: Path
+) -> _Page:
+    pixels, outside = _grey(values, scale, folder)
+    page = encode(pixels, ratio)
+    put(file, page)
+    if ratio is None:
+        return pixels.nbytes, len(page), outside, 0, None
+    error = decode(file, page_header(file)).astype(np.int64) - pixels
+    peak = np.iinfo(pixels.dtype).max
+    noise = 10 * math.log10(peak**2 / max(float(np.mean(error**2)), 1e-12))
+    return pixels.nbytes, len(page), outside, int(np.abs(error).max()), noise
 
 
 def _grey(values: NDArray[Any], scale: tuple[float, float] | None, folder: Path) -> tuple[NDArray[Any], int]:

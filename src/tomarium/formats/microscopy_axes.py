@@ -17,16 +17,7 @@ from tomarium.model import Axis
 # What files write where an axis is not calibrated.
 _PIXELS: Final = frozenset({"", "pix", "px", "pixel", "pixels", "<undefined>", "undefined", "none"})
 _NAMES: Final = {"height": "y", "width": "x"}
-_TARGETS: Final = ("m", "keV", "s", "1/m")
-# Angles have no dimension, so that counts would be taken for them too: only these are.
-_ANGLES: Final = {
-    "deg": 1.0,
-    "°": 1.0,
-    "degree": 1.0,
-    "degrees": 1.0,
-    "rad": 180 / math.pi,
-    "mrad": 0.18 / math.pi,
-}
+_TARGETS: Final = ("m", "keV", "s", "1/m", "deg")
 _DEEPEST: Final = 64
 
 
@@ -74,8 +65,6 @@ def in_base_units(spelling: str) -> tuple[str, float]:
     float
         Factor into it.
     """
-    if spelling in _ANGLES:
-        return "deg", _ANGLES[spelling]
     for target in _TARGETS:
         try:
             return target, units.factor(spelling, target)

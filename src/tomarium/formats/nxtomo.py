@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
 from tomarium.formats.angles import in_degrees
+from tomarium.formats.flipped import flipped
 from tomarium.formats.format import Format, Match
-from tomarium.formats.hdf5 import Source, attribute, is_hdf5, raw_attribute, reading
+from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import frames_of
+from tomarium.formats.nxtomo_flips import flips
 from tomarium.formats.nxtomo_writer import write
 from tomarium.formats.side_car import meaning
 from tomarium.formats.stacks import AbsentFrames
@@ -91,9 +93,6 @@ NUMBERS: Final = {
 }
 # Where the sample stood at each projection, in m: lists as long as the frames or the projections.
 TRANSLATIONS: Final = {f"translation_{axis}_m": f"{{entry}}/sample/{axis}_translation" for axis in "xyz"}
-FLIPS: Final = {"flip_left_right": "{detector}/x_flipped", "flip_up_down": "{detector}/y_flipped"}
-# Which axis a detector of the ESRF's path versions 1.3 on is turned about: McStas axes, x across and y up.
-FLIP_VECTORS: Final = {"flip_left_right": (0.0, 1.0, 0.0), "flip_up_down": (1.0, 0.0, 0.0)}
 
 
 # Path, parent's path, group and its definition.
@@ -165,7 +164,7 @@ def _groups(source: Source) -> Iterator[_Group]:
     """Yield the root's groups and theirs."""
     for name, group in source.groups(source.file):
         yield f"/{name}", "", group, _definition(source, group)
-        for below, child in source.groups(group):
+        for below, child in source.groups(group, (b"instrument", b"definition")):
             yield f"/{name}/{below}", f"/{name}", child, _definition(source, child)
 
 
@@ -254,7 +253,7 @@ def read(path: Path, match: Match) -> Scan:
     Returns
     -------
     Scan
-        Frames are read when asked for. Detector flips are noted in the metadata, not applied.
+        Frames are read when asked for, mirrored back where the detector is told to mirror them; the axis too.
 
     Raises
     ------
@@ -277,12 +276,15 @@ def read(path: Path, match: Match) -> Scan:
         kinds = _kinds(source, place, key, data)
         known = source.walk(source.file)
         absent = _absent(source, place)
+        mirrored = flips(source, place.entry, place.detector)
         stacks = {
-            kind: _frames(source, data, absent, np.flatnonzero(kinds == kind)) for kind in KINDS.values()
+            kind: _frames(source, data, absent, np.flatnonzero(kinds == kind), mirrored)
+            for kind in KINDS.values()
         }
         projections = stacks[FrameKind.PROJECTION]
         angles = _angles(source, place, kinds)
         metadata = meaning(source) | _metadata(source, place) | _translations(source, place, kinds)
+        metadata |= _flips(source, place, mirrored)
         return Scan(
             path=path,
             name=path.stem,
@@ -296,7 +298,7 @@ def read(path: Path, match: Match) -> Scan:
             pixel_m=_pixel(source, place),
             energy_kev=_positive(source, _first(source, place, ENERGY, "keV")),
             distance_m=_positive(source, _first(source, place, DISTANCE, "m")),
-            axis_column=_axis(source, place, projections.shape[2]),
+            axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
             counts={kind: int(np.sum(kinds == kind)) for kind in KINDS.values() if np.any(kinds == kind)},
             metadata=metadata | known,
             missing=tuple(source.missing),
@@ -337,11 +339,15 @@ def _absent(source: Source, place: Place) -> tuple[str, ...]:
 
 
 def _frames(
-    source: Source, data: h5py.Dataset | None, absent: tuple[str, ...], index: NDArray[np.intp]
+    source: Source,
+    data: h5py.Dataset | None,
+    absent: tuple[str, ...],
+    index: NDArray[np.intp],
+    mirrored: tuple[bool, bool],
 ) -> Frames:
     if data is None:
         return AbsentFrames(source.path, len(index), absent or ("a dataset that is absent",))
-    return frames_of(source, data, index=index)
+    return flipped(frames_of(source, data, index=index), *mirrored)
 
 
 def _reference(
@@ -403,10 +409,22 @@ def _pixel(source: Source, place: Place) -> Value[float] | None:
     return None
 
 
-def _axis(source: Source, place: Place, columns: int) -> Value[float] | None:
+def _axis(source: Source, place: Place, columns: int, mirrored: bool) -> Value[float] | None:
+    """Read the axis, which is told of the stored frames, as a column of the frames as they are shown."""
+    axis = _stored_axis(source, place, columns)
+    if axis is None or not mirrored or not columns:
+        return axis
+    return Value(
+        columns - 1 - axis.value,
+        "derived",
+        f"{axis.source} ({axis.value:g} of the stored frames, which are shown mirrored)",
+    )
+
+
+def _stored_axis(source: Source, place: Place, columns: int) -> Value[float] | None:
     axis = source.quantity(place.paths(AXIS)[0], "pixel", "pixel")
     if axis is not None:
-        return axis
+        return _from_middle(axis, columns) if place.dialect.startswith("ESRF") else axis
     old = source.quantity(place.paths(OLD_AXIS)[0], "pixel", "pixel")
     if old is None or not columns:
         return None
@@ -418,6 +436,15 @@ def _axis(source: Source, place: Place, columns: int) -> Value[float] | None:
         "derived",
         f"{old.source}, by its size an offset from the middle column {middle:g}",
     )
+
+
+def _from_middle(axis: Value[float], columns: int) -> Value[float]:
+    """Read the ESRF's number: nxtomo calls it absolute, yet nxtomomill writes and nabu reads it from the middle."""
+    middle = (columns - 1) / 2
+    if not columns or abs(axis.value) > middle:
+        return axis
+    why = f"{axis.source}, an offset from the middle column {middle:g}, as nabu reads it"
+    return Value(middle + axis.value, "derived", why)
 
 
 def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
@@ -443,13 +470,6 @@ def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
     half = source.array(f"{place.detector}/half_acquisition")
     if half is not None and len(half):
         found["half_acquisition"] = Value(bool(half[0]), "read", f"{source.path.name}:{place.detector}")
-    for name, template in FLIPS.items():
-        path = place.paths(template)[0]
-        node = source.find(path)
-        flipped = isinstance(node, h5py.Dataset) and node.size == 1 and bool(np.ravel(node[()])[0])
-        if flipped or _is_turned(source, place, FLIP_VECTORS[name]):
-            found[name] = Value(True, "read", f"{source.path.name}:{path if flipped else place.detector}")
-            source.warnings.append(f"the detector is noted as {name.replace('_', ' ')}: noted, not applied")
     return found
 
 
@@ -472,19 +492,16 @@ def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> d
     return found
 
 
-def _is_turned(source: Source, place: Place, vector: tuple[float, float, float]) -> bool:
-    group = source.find(f"{place.detector}/transformations")
-    if not isinstance(group, h5py.Group):
-        return False
-    for name in group:
-        node = source.find(name, group)
-        if not isinstance(node, h5py.Dataset) or attribute(node, "transformation_type") != "rotation":
-            continue
-        about = np.ravel(raw_attribute(node, "vector"))
-        turn = source.quantity(name, "deg", "deg", group)
-        if turn is not None and abs(abs(turn.value) - 180) < 1 and np.array_equal(np.abs(about), vector):
-            return True
-    return False
+def _flips(source: Source, place: Place, mirrored: tuple[bool, bool]) -> dict[str, Value[Any]]:
+    where = f"{source.path.name}:{place.detector}, applied to the frames as they are read"
+    names = ("flip_left_right", "flip_up_down")
+    found: dict[str, Value[Any]] = {
+        name: Value(True, "read", where) for name, one in zip(names, mirrored, strict=True) if one
+    }
+    if found:
+        said = " and ".join(name.removeprefix("flip_").replace("_", "-") for name in found)
+        source.repaired.append(f"the detector mirrors its frames {said}: they are shown mirrored back")
+    return found
 
 
 FORMAT = Format(

@@ -12,6 +12,7 @@ import numpy as np
 
 from tomarium import __version__
 from tomarium.formats import side_car as car
+from tomarium.formats.flipped import flipped, flips_of
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_writer import Compression, put, write_tree
 from tomarium.model import FrameKind, Frames, Scan
@@ -39,7 +40,8 @@ def write(
         File to write; it appears when it is complete.
     scan : Scan
         What to write. All frames go into one dataset in the order they were taken; their type is the smallest
-        that holds projections, flats and darks.
+        that holds projections, flats and darks. Frames shown mirrored are stored as they were, and the detector
+        tells its mirror.
     extra : Mapping or None
         Further groups of the root, as in `data_exchange_writer.write`.
     compression : "gzip", "lzf" or None
@@ -121,10 +123,29 @@ def _write_instrument(
     if scan.distance_m is not None:
         put(detector, "distance", scan.distance_m.value, units="m")
     if scan.axis_column is not None:
-        put(detector, "x_rotation_axis_pixel_position", scan.axis_column.value, units="pixel")
+        column = scan.axis_column.value
+        stored_column = scan.shape[2] - 1 - column if flips_of(scan.projections)[0] else column
+        put(detector, "x_rotation_axis_pixel_position", stored_column, units="pixel")
     if "exposure_s" in scan.metadata:
         put(detector, "count_time", float(scan.metadata["exposure_s"].value), units="s")
+    _write_flips(detector, *flips_of(scan.projections))
     return placed
+
+
+def _write_flips(detector: h5py.Group, left_right: bool, up_down: bool) -> None:
+    """Tell a mirror as the ESRF does since its path version 2.0: a half turn about an axis across the beam."""
+    if not (left_right or up_down):
+        return
+    turns = _group(detector, "transformations", "NXtransformations")
+    before = "."
+    for name, is_so, vector in (("rx", up_down, (1.0, 0.0, 0.0)), ("ry", left_right, (0.0, 1.0, 0.0))):
+        if is_so:
+            put(turns, name, 180.0, units="degree")
+            turns[name].attrs.update(
+                {"transformation_type": "rotation", "vector": np.array(vector), "depends_on": before}
+            )
+            before = str(turns[name].name)
+    detector["depends_on"] = before
 
 
 def _write_sample(entry: h5py.Group, scan: Scan) -> None:
@@ -148,8 +169,10 @@ def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.fl
         (FrameKind.DARK, scan.darks),
         (FrameKind.FLAT, scan.flats),
     ]
-    stacks = [(kind, ref.position, ref.frames) for kind, ref in references if ref is not None]
-    return [*stacks, (FrameKind.PROJECTION, np.arange(scan.shape[0], dtype=np.float64), scan.projections)]
+    found = [(kind, ref.position, ref.frames) for kind, ref in references if ref is not None]
+    found.append((FrameKind.PROJECTION, np.arange(scan.shape[0], dtype=np.float64), scan.projections))
+    back = flips_of(scan.projections)
+    return [(kind, place, flipped(frames, *back)) for kind, place, frames in found]
 
 
 def _write_frames(

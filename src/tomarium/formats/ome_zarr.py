@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,6 +24,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.limits import MOST_ELEMENTS
 from tomarium.formats.ome_zarr_plan import Progress
 from tomarium.formats.ome_zarr_writer import VolumeWriter, count_shards, create, open_writer
+from tomarium.formats.origins import origin_of
 from tomarium.model import Axis, Image, Volume
 
 __all__ = [
@@ -41,6 +43,9 @@ __all__ = [
 _LONGEST_METADATA: Final = 16 << 20
 # HDF5 allows chunks of 4 GiB, and viewers want some MiB.
 _LARGEST_CHUNK: Final = 4 << 30
+# What is in memory at once when a whole volume is written.
+_MOST_ROWS: Final = 64
+_LARGEST_SLAB: Final = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,7 +312,7 @@ def write(
     path: Path,
     volume: Volume,
     *,
-    slab_rows: int = 64,
+    slab_rows: int | None = None,
     resume: bool = False,
     tell: Callable[[int, int], None] | None = None,
     version: str = "0.5",
@@ -320,8 +325,8 @@ def write(
         Folder to make.
     volume : Volume
         What to write; it is read slab by slab.
-    slab_rows : int
-        Slices written at once; a power of two keeps the whole pyramid.
+    slab_rows : int or None
+        Slices written at once; a power of two keeps the whole pyramid. None takes 64, or as many as fit 1 GiB.
     resume : bool
         Whether to go on with a volume an earlier run left unfinished, if it is of this shape and type.
     tell : callable or None
@@ -342,10 +347,14 @@ def write(
     if volume.ndim != 3 or (voxel is not None and not np.allclose(voxel, voxel[0], rtol=1e-6)):
         raise InputError(f"{path}: a volume of {volume.ndim} axes with voxels {voxel} cannot be written; "
                          f"it needs three axes and cubic voxels")  # fmt: skip
+    slab_rows = _slab_rows(volume) if slab_rows is None else slab_rows
+    origin = origin_of(volume) if resume else ""
+    if resume and Progress.is_there(path) and Progress.load(path).plan.origin != origin:
+        shutil.rmtree(path)  # what another volume left unfinished
     writer = (
-        _resumed(path, volume)
+        _resumed(path, volume, version)
         if resume and Progress.is_there(path)
-        else _create(path, volume, slab_rows, version)
+        else _create(path, volume, slab_rows, version, origin)
     )
     done, frame = set(writer.done()), volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
     for start in range(0, volume.shape[0], writer.slab_rows):
@@ -357,7 +366,15 @@ def write(
     writer.finish()
 
 
-def _create(path: Path, volume: Volume, slab_rows: int, version: str) -> VolumeWriter:
+def _slab_rows(volume: Volume) -> int:
+    each = volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
+    rows = _MOST_ROWS
+    while rows > 1 and rows * each > _LARGEST_SLAB:
+        rows //= 2
+    return rows
+
+
+def _create(path: Path, volume: Volume, slab_rows: int, version: str, origin: str) -> VolumeWriter:
     voxel = volume.voxel_m
     z, y, x = (axis.offset for axis in volume.axes)
     return create(
@@ -371,15 +388,16 @@ def _create(path: Path, volume: Volume, slab_rows: int, version: str) -> VolumeW
         origin_m=(0.0, 0.0, 0.0) if voxel is None else (z, y, x),
         attributes=volume.metadata,
         version=version,
+        origin=origin,
     )
 
 
-def _resumed(path: Path, volume: Volume) -> VolumeWriter:
-    writer = open_writer(path)
-    if (writer.shape, writer.dtype) != (volume.shape, volume.dtype):
+def _resumed(path: Path, volume: Volume, version: str) -> VolumeWriter:
+    writer, begun = open_writer(path), Progress.load(path).plan.version
+    if (writer.shape, writer.dtype, begun) != (volume.shape, volume.dtype, version):
         raise FormatError(
-            f"{path}: holds an unfinished volume of shape {writer.shape} and type {writer.dtype}, not of "
-            f"{volume.shape} and {volume.dtype}; remove it, or choose another path"
+            f"{path}: holds an unfinished volume of shape {writer.shape}, type {writer.dtype} and version {begun}, "
+            f"not of {volume.shape}, {volume.dtype} and {version}; remove it, or choose another path"
         )
     return writer
 

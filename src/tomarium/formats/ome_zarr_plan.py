@@ -43,6 +43,8 @@ class Plan:
         What else is kept with the volume, JSON-ready.
     version : str
         Of OME-NGFF: "0.5" (Zarr v3, shards) or "0.4" (Zarr v2, a file for each chunk).
+    origin : str
+        Where the content comes from, as `origins.origin_of` says; "" where that is not told.
     """
 
     shape: tuple[int, int, int]
@@ -54,6 +56,7 @@ class Plan:
     origin_m: tuple[float, float, float]
     attributes: Mapping[str, Any]
     version: str = "0.5"
+    origin: str = ""
 
     @property
     def levels(self) -> int:

@@ -180,6 +180,7 @@ def create(
     origin_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
     attributes: Mapping[str, Any] | None = None,
     version: str = "0.5",
+    origin: str = "",
 ) -> VolumeWriter:
     """Begin a volume.
 
@@ -207,6 +208,8 @@ def create(
     version : str
         Of OME-NGFF: "0.5", Zarr v3 with shards, or "0.4", Zarr v2 with a file for each chunk, for programs that
         do not read the other.
+    origin : str
+        Where the content comes from, as `origins.origin_of` says.
 
     Returns
     -------
@@ -234,7 +237,7 @@ def create(
         remedy = "resume it" if Progress.is_there(path) else "remove it or choose another path"
         raise FormatError(f"{path}: exists already; {remedy}")
     plan = Plan(shape, kind.name, voxel_m, min(slab_rows, _height(shape[0], slab_rows)), unit, name, origin_m,
-                dict(attributes or {}), version)  # fmt: skip
+                dict(attributes or {}), version, origin)  # fmt: skip
     try:
         for level in range(plan.levels):
             _create_level(path, plan, level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,14 @@ def read(path: Path, match: Match) -> Volume:
     return read_volume(path, match, ".vol", "float32")
 
 
-def write(path: Path, volume: Image | Scan, *, resume: bool = False, lossy: bool = False) -> None:
+def write(
+    path: Path,
+    volume: Image | Scan,
+    *,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+    lossy: bool = False,
+) -> None:
     """Write a volume as `.vol` with `.vol.info` and `.vol.xml`.
 
     Parameters
@@ -62,6 +70,8 @@ def write(path: Path, volume: Image | Scan, *, resume: bool = False, lossy: bool
         What to write; one slab of it is in memory at a time. Values become float32, the only type PyHST knows.
     resume : bool
         Go on with an unfinished one.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
     lossy : bool
         Write values that float32 does not hold exactly, rounded.
 
@@ -79,7 +89,7 @@ def write(path: Path, volume: Image | Scan, *, resume: bool = False, lossy: bool
             f"{path}: {volume.dtype.name} does not fit into float32, the only type of a .vol; write it as .raw, "
             f"or pass lossy=True to round its values"
         )
-    write_volume(path, volume, ".vol", dtype="float32", resume=resume)
+    write_volume(path, volume, ".vol", dtype="float32", resume=resume, tell=tell)
 
 
 FORMAT = Format(
@@ -90,4 +100,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"volume"}),
+    resumes=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,12 @@ import numpy as np
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.mapped import MappedArray
+from tomarium.formats.origins import origin_of
 from tomarium.formats.slab_file import (
     SlabFile,
     create_slab_file,
     fill,
-    open_slab_file,
+    resume_slab_file,
     usual_slab_rows,
     write_text,
 )
@@ -321,6 +323,7 @@ def create_raw_volume(
     slab_rows: int,
     unit: str,
     resume: bool = False,
+    origin: str = "",
 ) -> RawVolumeWriter:
     """Begin a volume without a header, or go on with one.
 
@@ -339,7 +342,9 @@ def create_raw_volume(
     unit : str
         Unit of the values.
     resume : bool
-        Go on with an unfinished one of the same shape and type where there is one.
+        Go on with an unfinished one of the same shape, type and origin where there is one.
+    origin : str
+        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
 
     Returns
     -------
@@ -355,19 +360,18 @@ def create_raw_volume(
     StorageFull
         The disk is full.
     """
-    if resume and not path.exists() and path.with_name(f".{path.name}.progress").exists():
-        file = open_slab_file(path)
-        if (file.shape, file.dtype, file.slab_rows) != (shape, np.dtype(dtype), min(slab_rows, shape[0])):
-            raise InputError(
-                f"{path}: its unfinished volume has shape {file.shape}, type {file.dtype.name} and slabs of "
-                f"{file.slab_rows}, not {shape}, {dtype} and {slab_rows}; remove it or choose another path"
-            )
-    else:
-        file = create_slab_file(path, shape, np.dtype(dtype), slab_rows)
+    begin = resume_slab_file if resume else create_slab_file
+    file = begin(path, shape, np.dtype(dtype), slab_rows, origin=origin)
     return RawVolumeWriter(file, voxel_m, unit)
 
 
-def write(path: Path, volume: Volume, *, resume: bool = False) -> None:
+def write(
+    path: Path,
+    volume: Volume,
+    *,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> None:
     """Write a volume as `.raw` with its `.info`, in its own type.
 
     Parameters
@@ -378,6 +382,8 @@ def write(path: Path, volume: Volume, *, resume: bool = False) -> None:
         What to write; one slab of it is in memory at a time.
     resume : bool
         Go on with an unfinished one.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
 
     Raises
     ------
@@ -388,11 +394,17 @@ def write(path: Path, volume: Volume, *, resume: bool = False) -> None:
     StorageFull
         The disk is full; what is written is kept.
     """
-    write_volume(path, volume, ".raw", resume=resume)
+    write_volume(path, volume, ".raw", resume=resume, tell=tell)
 
 
 def write_volume(
-    path: Path, volume: Image | Scan, suffix: str, *, dtype: str = "", resume: bool = False
+    path: Path,
+    volume: Image | Scan,
+    suffix: str,
+    *,
+    dtype: str = "",
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write a volume without a header and the text beside it.
 
@@ -408,6 +420,8 @@ def write_volume(
         Type to store; "" keeps the volume's own.
     resume : bool
         Go on with an unfinished one.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
 
     Raises
     ------
@@ -431,8 +445,9 @@ def write_volume(
         slab_rows=usual_slab_rows((z, y, x), kind),
         unit=volume.unit,
         resume=resume,
+        origin=origin_of(volume) if resume else "",
     )
-    fill(writer._file, volume)
+    fill(writer._file, volume, tell)
     writer.finish()
 
 
@@ -475,4 +490,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"volume"}),
+    resumes=True,
 )

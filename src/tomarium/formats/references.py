@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from tomarium.errors import FormatError
+from tomarium.formats.flipped import flipped, flips_of
 from tomarium.formats.hdf5 import SIDE_CAR, Source, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of
 from tomarium.model import FrameKind, Scan
@@ -48,7 +49,9 @@ def with_references(
             continue
         frames = _frames(scan, fspath(place), kind)
         # Nothing in such a file says when it was taken; before the scan is where nearly all are.
-        found[f"{kind}s"] = Reference(frames, np.full(frames.shape[0], -1.0))
+        # They are of the scan's detector, and so mirrored as its frames are.
+        shown = flipped(frames, *flips_of(scan.projections))
+        found[f"{kind}s"] = Reference(shown, np.full(frames.shape[0], -1.0))
         counts[kind] = frames.shape[0]
         warnings = [text for text in warnings if f"no {kind} fields" not in text]
         warnings.append(f"the {kind}s are those of {frames.file.name}:{frames.name}, taken as from before")

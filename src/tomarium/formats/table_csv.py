@@ -1,7 +1,8 @@
 """Tables of 1-D data as CSV that keeps its units: read by any spreadsheet, and back without a loss.
 
-Lines that begin with "#" come first: `# title: …`, and one `# name: value unit` for each position, a value that
-held for the whole table. Then one line of names with their units, `energy [keV]`, and one line a row.
+Lines that begin with "#" come first: `# title: …`, `# rows: …`, by which a truncated file is known, and one
+`# name: value unit` for each position, a value that held for the whole table. Then one line of names with their
+units, `energy [keV]`, and one line a row.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def write_table(path: Path, table: Table) -> None:
     text = io.StringIO()
     if table.title:
         text.write(f"# title: {' '.join(table.title.split())}\n")
+    text.write(f"# rows: {len(table.columns[0].values)}\n")
     for name, position in table.positions.items():
         value = (
             _number_text(position.value) if isinstance(position.value, int | float) else str(position.value)
@@ -126,7 +128,11 @@ def _check(path: Path, table: Table) -> None:
             raise InputError(
                 f"{path}: {name!r} can be no name or unit of a table; leave out brackets, # and lines"
             )
-    if any(":" in name for name in table.positions) or len(set(names)) < len(names) or not all(names):
+    if (
+        any(":" in name or name in ("title", "rows") for name in table.positions)
+        or len(set(names)) < len(names)
+        or not all(names)
+    ):
         raise InputError(
             f"{path}: names must differ, be there, and those of positions hold no ':'; got {names}"
         )
@@ -157,7 +163,8 @@ def read_table(path: Path) -> Table:
     try:
         if path.stat().st_size > _LONGEST:
             raise FormatError(f"{path}: has {path.stat().st_size} bytes; a table is shorter")
-        lines = path.read_text("utf-8-sig").splitlines()
+        text = path.read_text("utf-8-sig")
+        lines = text.splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise FormatError(f"{path}: cannot be read as text ({problem}); give a CSV file") from problem
     comments = [line[1:].strip() for line in lines if line.startswith("#")]
@@ -173,6 +180,8 @@ def read_table(path: Path) -> Table:
             raise FormatError(
                 f"{path}: row {number} has {len(row)} fields, the names are {len(names)}; mend it"
             )
+    if any(line.startswith("# rows:") for line in lines) and not text.endswith("\n"):
+        raise FormatError(f"{path}: is truncated: its last line has no end; copy it again")
     columns = tuple(
         Column(
             found["name"],
@@ -184,11 +193,16 @@ def read_table(path: Path) -> Table:
     )
     title, positions = "", {}
     for comment in comments:
-        name, colon, text = comment.partition(":")
+        name, colon, told = comment.partition(":")
         if colon and name == "title":
-            title = text.strip()
+            title = told.strip()
+        elif colon and name == "rows" and told.strip().isdigit():
+            if int(told) != len(rows) - 1:
+                raise FormatError(
+                    f"{path}: is truncated: it holds {len(rows) - 1} rows of {told.strip()}; copy it again"
+                )
         elif colon:
-            positions[name.strip()] = _position(text.strip())
+            positions[name.strip()] = _position(told.strip())
     return Table(columns, title, positions)
 
 

@@ -22,6 +22,7 @@ from tomarium.formats.pco_stamp import stamp_of_file
 from tomarium.formats.stacks import JoinedFrames
 from tomarium.formats.tiff_calibration import is_volume
 from tomarium.formats.tiff_frames import TiffFrames, frames_of, guarded, opened_tiff, page_count, pixel_words
+from tomarium.formats.tiff_names import gaps, natural, series_of, slices_said
 from tomarium.formats.tiff_series_writer import SIDE_CAR, read_side_car, write
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
@@ -67,7 +68,12 @@ def detect(path: Path) -> Match | None:
             return Match(
                 0.0, "", f"it holds only {len(files)} TIFF files; a scan has projections at several angles"
             )
-        return Match(0.6, "series", f"{len(files)} TIFF files lie in {named}")
+        evidence = scan_evidence(path, files)
+        slices = None if evidence else slices_said(files, path)
+        if slices:
+            return Match(0.0, "", f"{slices}, and no flats, darks or angles lie there: they are slices")
+        why = evidence or "nothing there says whether they are projections or slices (tiff-slices)"
+        return Match(0.6, "series", f"{len(files)} TIFF files lie in {named}; {why}")
     if not _is_tiff(path):
         return None
     try:
@@ -83,6 +89,30 @@ def detect(path: Path) -> Match | None:
     if volume:
         return Match(0.0, "", f"it is a volume: {volume}")
     return Match(0.6, "stack", f"a TIFF file of {pages} pages")
+
+
+def scan_evidence(home: Path, files: list[Path]) -> str | None:
+    """Say what makes a folder's TIFF files a scan: flats, darks, angles, or what we wrote beside them.
+
+    Parameters
+    ----------
+    home : Path
+        The folder.
+    files : list of Path
+        Its TIFF files.
+
+    Returns
+    -------
+    str or None
+        The evidence, in words; None where there is none.
+    """
+    references = sum(kind_of(file, home) != FrameKind.PROJECTION for file in files)
+    beside = [file.name for file in home.iterdir() if ANGLE_NAMES.fullmatch(file.name)]
+    if (home / SIDE_CAR).is_file():
+        beside.append(SIDE_CAR)
+    said = [f"{references} of them are flats or darks"] if references else []
+    said += [f"{', '.join(sorted(beside))} lies beside them"] if beside else []
+    return " and ".join(said) or None
 
 
 def ring_buffer(files: list[Path], home: Path) -> str | None:
@@ -184,22 +214,6 @@ def _kind_said(name: str) -> FrameKind | None:
     return next((kind for kind, known in WORDS.items() if words & set(known)), None)
 
 
-def natural(file: Path) -> list[int | str]:
-    """Return the key that sorts frame_2 before frame_10.
-
-    Parameters
-    ----------
-    file : Path
-        A file.
-
-    Returns
-    -------
-    list
-        Text and numbers of its path in turn.
-    """
-    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(file))]
-
-
 def read(path: Path, match: Match) -> Scan:
     """Read the header of a TIFF scan.
 
@@ -268,10 +282,7 @@ def _series(path: Path, files: list[Path], warnings: list[str]) -> list[Path]:
     """Choose the longest numbered series among the files that are no references."""
     if not files:
         raise FormatError(f"{path}: holds flats and darks but no projections; give the folder above it")
-    groups: dict[tuple[Path, str], list[Path]] = {}
-    for file in files:
-        groups.setdefault((file.parent, re.sub(r"\d+(?=\D*$)", "#", file.stem)), []).append(file)
-    ranked = sorted(groups.values(), key=len, reverse=True)
+    ranked = series_of(files)
     if len(ranked) > 1 and len(ranked[1]) == len(ranked[0]) > 1:
         raise FormatError(
             f"{path}: holds two series of {len(ranked[0])} files, {ranked[0][0].name} … and "
@@ -284,8 +295,7 @@ def _series(path: Path, files: list[Path], warnings: list[str]) -> list[Path]:
             f"{len(others)} TIFF files are of no series and were left out: {', '.join(others[:5])}"
         )
     series = ranked[0]
-    numbers = [int(found[-1]) for file in series if (found := re.findall(r"\d+", file.stem))]
-    absent = sorted(set(range(min(numbers), max(numbers) + 1)) - set(numbers))[:5] if numbers else []
+    absent = gaps(series)[:5]
     if absent:
         warnings.append(f"the series has gaps: no number {', '.join(map(str, absent))}")
     return series
@@ -350,4 +360,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"scan"}),
+    resumes=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -73,8 +73,7 @@ def calibration_of(tif: TiffFile) -> Calibration | None:
 
 
 def _imagej(page: Any, description: str) -> Calibration | None:
-    pairs = (line.partition("=") for line in description.splitlines())
-    values = {key: value for key, equals, value in pairs if equals}
+    values = {key: value for key, equals, value in _pairs(description) if equals}
     if "spacing" not in values and "tomarium" not in values:
         return None
     if any(
@@ -84,22 +83,72 @@ def _imagej(page: Any, description: str) -> Calibration | None:
     ):
         return None
     notes: list[str] = []
-    unit = values.get("unit", "").encode("ascii", "replace").decode("unicode_escape") or "pixel"
-    unit = values["unit"] if "unit" in values and not values["unit"].isascii() else unit
-    voxel = None
-    if unit.lower() not in _NO_UNIT:
-        try:
-            factor = Fraction(repr(units.factor(unit, "m")))
-            y, x = (_pixel(page, tag) for tag in (283, 282))
-            voxel = _checked((Fraction(values.get("spacing", "nan")) * factor, y * factor, x * factor), notes)
-        except (ValueError, KeyError, ZeroDivisionError, OverflowError):
-            notes.append("the description's spacing or the resolution tags are no numbers")
-        except UnitError as problem:
-            notes.append(str(problem))
+    voxel = _imagej_voxel(page, values, notes)
     return Calibration(
         "ImageJ", voxel, values.get("value_unit", ""), values.get("value_name", ""), _grey(values), values,
         tuple(notes),
     )  # fmt: skip
+
+
+def _imagej_voxel(
+    page: Any, values: Mapping[str, str], notes: list[str]
+) -> tuple[float, float, float] | None:
+    """Read lengths as ImageJ writes them: units in escapes as Java has them, one of its own for each axis."""
+    names = [_imagej_unit(values, key) for key in ("zunit", "yunit", "unit")]
+    if any(name.lower() in _NO_UNIT for name in names):
+        return None
+    try:
+        z, y, x = (Fraction(repr(units.factor(name, "m"))) for name in names)
+        tall, wide = (_pixel(page, tag) for tag in (283, 282))
+        # ImageJ keeps the sign of the stack's direction in old files; the distance is its size.
+        return _checked((abs(Fraction(values.get("spacing", "nan"))) * z, tall * y, wide * x), notes)
+    except (ValueError, KeyError, ZeroDivisionError, OverflowError):
+        notes.append("the description's spacing or the resolution tags are no numbers")
+    except UnitError as problem:
+        notes.append(str(problem))
+    return None
+
+
+def _imagej_unit(values: Mapping[str, str], key: str) -> str:
+    text = values.get(key) or values.get("unit", "")
+    try:
+        return text.encode("ascii").decode("unicode_escape").strip() or "pixel"
+    except UnicodeError:  # it is written as it is, or what looks like an escape is none
+        return text.strip()
+
+
+def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
+    """Read the voxel size from one slice of a series, as ImageJ describes it.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+
+    Returns
+    -------
+    tuple
+        Voxel size (z, y, x) in m, or None; and what was assumed or could not be understood, in words.
+    """
+    page: Any = tif.pages[0]
+    description = str(page.description or "")
+    if not description.startswith("ImageJ=") or len(description) > _LONGEST:
+        return None, ()
+    values = {key: value for key, equals, value in _pairs(description) if equals}
+    notes: list[str] = []
+    if "spacing" in values:
+        return _imagej_voxel(page, values, notes), tuple(notes)
+    found = _imagej_voxel(page, {**values, "spacing": "1"}, notes)
+    if found is None:
+        return None, tuple(notes)
+    _, y, x = found
+    return (x, y, x), (
+        f"the distance of slices is not told: that of columns, {units.show(x, 'm')}, was taken",
+    )
+
+
+def _pairs(description: str) -> Iterator[tuple[str, str, str]]:
+    return (line.partition("=") for line in description.splitlines())
 
 
 def _pixel(page: Any, tag: int) -> Fraction:

@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError, InputError
-from tomarium.formats.edf_writer import creating_folder
-from tomarium.formats.hdf5_writer import blocks
+from tomarium.formats.folder_draft import Tally, Tell, creating_folder, tally_of, write_frames
+from tomarium.formats.origins import origin_of
 from tomarium.formats.tiff_layout import TiffPlan, tiff_head
 from tomarium.model import Frames, Image, Scan, Value
 
@@ -20,7 +20,7 @@ NUMBERS: Final = ("pixel_m", "energy_kev", "distance_m", "axis_column")
 _LONGEST: Final = 16 << 20
 
 
-def write(path: Path, scan: Scan | Image) -> None:
+def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | None = None) -> None:
     """Write a scan as a folder of TIFF files.
 
     Parameters
@@ -30,6 +30,10 @@ def write(path: Path, scan: Scan | Image) -> None:
         `scan.json`.
     scan : Scan
         What to write. Frames keep their type, uncompressed, so that rows can be read alone.
+    resume : bool
+        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
+    tell : callable or None
+        Told of progress: bytes of frames written, bytes in all.
 
     Raises
     ------
@@ -54,11 +58,12 @@ def write(path: Path, scan: Scan | Image) -> None:
         for name, one in scan.metadata.items()
         if isinstance(one.value, str | int | float | bool) and math.isfinite(_number(one.value))
     }
-    with creating_folder(path) as folder:
-        _write_frames(folder, "raw", scan.projections, scan)
+    tally = tally_of(scan, tell)
+    with creating_folder(path, origin_of(scan) if resume else None) as folder:
+        _write_frames(folder, "raw", scan.projections, scan, tally)
         for word, reference in (("flat", scan.flats), ("dark", scan.darks)):
             if reference is not None:
-                _write_frames(folder, word, reference.frames, scan)
+                _write_frames(folder, word, reference.frames, scan, tally)
                 told[f"{word}_position"] = [float(place) for place in reference.position]
         angles = "".join(f"{float(angle)!r}\n" for angle in scan.angles_deg.value)
         (folder / "angles.txt").write_text(f"# degrees, one for each projection\n{angles}", "utf-8")
@@ -69,19 +74,19 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _write_frames(folder: Path, word: str, frames: Frames, scan: Scan) -> None:
+def _write_frames(folder: Path, word: str, frames: Frames, scan: Scan, tally: Tally) -> None:
     _, rows, columns = frames.shape
     dtype = np.dtype(frames.dtype)
     pixel = scan.pixel_m.value if scan.pixel_m else None
     voxel = None if pixel is None else (pixel, pixel, pixel)
     head = tiff_head(TiffPlan((1, rows, columns), dtype, voxel, "counts", "", False, None))
     little = dtype.newbyteorder("<")
-    for start, stop in blocks(frames):
-        block = np.ascontiguousarray(frames.read(slice(start, stop), slice(None)), little)
-        for number, frame in enumerate(block, start):
-            with (folder / f"{word}_{number:05d}.tif").open("wb") as stream:
-                stream.write(head)
-                stream.write(frame.data)
+    write_frames(
+        frames,
+        lambda number: folder / f"{word}_{number:05d}.tif",
+        lambda _, frame: (head, np.ascontiguousarray(frame, little).data),
+        tally,
+    )
 
 
 def read_side_car(folder: Path) -> dict[str, Any]:

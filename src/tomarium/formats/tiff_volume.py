@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,16 +15,18 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.frame_stack import FrameStack
 from tomarium.formats.grey_range import to_grey
 from tomarium.formats.mapped import MappedArray
+from tomarium.formats.origins import origin_of
 from tomarium.formats.slab_file import (
     SlabFile,
     create_slab_file,
-    open_slab_file,
+    resume_slab_file,
     usual_slab_rows,
     write_text,
 )
 from tomarium.formats.tiff_calibration import calibration_of, is_volume
 from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.formats.tiff_layout import TiffPlan, tiff_head
+from tomarium.formats.tiff_pyramid import levels_of
 from tomarium.model import Axis, Image, Scan, Volume
 from tomarium.model.image import Sliceable
 
@@ -55,11 +57,16 @@ def detect(path: Path) -> Match | None:
             pages = page_count(tif)
             big = "BigTIFF" if tif.is_bigtiff else "TIFF"
             found = calibration_of(tif)
+            levels = len(levels_of(path, tif)) if why else 0
     except (OSError, FormatError):
         return None
     if why is None or found is None or pages < 2:
         return None
-    return Match(0.8, found.dialect, f"a {big} file of {pages} pages; {why}")
+    why = f"a {big} file of {pages} pages; {why}"
+    if not levels:
+        return Match(0.8, found.dialect, why)
+    entries = tuple(f"level {number}" for number in range(levels))
+    return Match(0.8, found.dialect, f"{why}; {levels} levels of resolution", entries[0], entries)
 
 
 def read(path: Path, match: Match) -> Volume:
@@ -70,12 +77,13 @@ def read(path: Path, match: Match) -> Volume:
     path : Path
         The file.
     match : Match
-        What `detect` said of it.
+        What `detect` said of it; its entry names the level of a pyramid, "level 0" the finest.
 
     Returns
     -------
     Volume
-        Axes in m where the description tells the voxel size. Where values were scaled to integers,
+        With the levels from that one on; `metadata["levels"]` lists all. Axes in m where the description tells the
+        voxel size. Where values were scaled to integers,
         `metadata["grey_range"]` holds the values that 0 and the greatest integer stand for and their unit.
 
     Raises
@@ -85,7 +93,8 @@ def read(path: Path, match: Match) -> Volume:
     """
     with guarded(path), opened_tiff(path) as tif:
         found = calibration_of(tif)
-        data = _data(path, tif)
+        levels = levels_of(path, tif)
+        data = levels[0] if levels else _data(path, tif)
     if found is None:
         raise FormatError(f"{path}: its description tells no voxel size any more; open it again")
     voxel = found.voxel_m
@@ -102,11 +111,21 @@ def read(path: Path, match: Match) -> Volume:
         low, high = found.grey_range
         metadata["grey_range"] = {"low": low, "high": high, "unit": unit}
         unit = ""
+    finest, chosen = data.shape, int(match.entry.split()[-1]) if levels and match.entry else 0
+    if levels:
+        metadata["levels"] = [list(level.shape) for level in levels]
+        levels = levels[chosen:]
+        data = levels[0]
     axes = tuple(
-        Axis(name, 1.0 if voxel is None else length, 0.0, "px" if voxel is None else "m")
-        for name, length in zip("zyx", voxel or (1.0, 1.0, 1.0), strict=True)
+        _axis(name, length, "px" if voxel is None else "m", whole / held)
+        for name, length, whole, held in zip("zyx", voxel or (1.0, 1.0, 1.0), finest, data.shape, strict=True)
     )
-    return Volume(data, axes, unit, found.name or path.name.split(".")[0], path, metadata)
+    return Volume(data, axes, unit, found.name or path.name.split(".")[0], path, metadata, levels)
+
+
+def _axis(name: str, length: float, unit: str, ratio: float) -> Axis:
+    """Scale an axis to a level; its first voxel covers several of the finest, whose middles it lies between."""
+    return Axis(name, length * ratio, length * (ratio - 1) / 2, unit)
 
 
 def _data(path: Path, tif: Any) -> Sliceable:
@@ -178,6 +197,7 @@ def create_tiff_volume(
     ome: bool = False,
     grey_range: tuple[float, float] | None = None,
     resume: bool = False,
+    origin: str = "",
 ) -> TiffVolumeWriter:
     """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
 
@@ -202,7 +222,9 @@ def create_tiff_volume(
     grey_range : tuple of float or None
         The values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16 then.
     resume : bool
-        Go on with an unfinished file where there is one of the same shape and type.
+        Go on with an unfinished file where there is one of the same shape, type and origin.
+    origin : str
+        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
 
     Returns
     -------
@@ -225,16 +247,8 @@ def create_tiff_volume(
         to_grey(np.zeros(1, np.float32), *grey_range, kind)
     plan = TiffPlan(shape, kind, voxel_m, unit, name, ome, grey_range)
     head = tiff_head(plan)
-    if resume and not path.exists() and path.with_name(f".{path.name}.progress").exists():
-        file = open_slab_file(path)
-        if (file.shape, file.dtype, file.offset) != (shape, kind, len(head)):
-            raise InputError(
-                f"{path}: its unfinished volume has shape {file.shape} and type {file.dtype.name}, or another "
-                f"description; remove it or choose another path"
-            )
-    else:
-        file = create_slab_file(path, shape, kind, slab_rows, head)
-    return TiffVolumeWriter(file, plan)
+    begin = resume_slab_file if resume else create_slab_file
+    return TiffVolumeWriter(begin(path, shape, kind, slab_rows, head, origin=origin), plan)
 
 
 def write(
@@ -245,6 +259,7 @@ def write(
     dtype: Literal["uint8", "uint16"] | None = None,
     grey_range: tuple[float, float] | None = None,
     resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write a volume as one TIFF file, slab by slab.
 
@@ -262,6 +277,8 @@ def write(
         The values that become 0 and the greatest integer; kept in the description and in `<name>.json`.
     resume : bool
         Go on with an unfinished file.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
 
     Raises
     ------
@@ -293,11 +310,14 @@ def write(
         ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")) if ome is None else ome,
         grey_range=grey_range,
         resume=resume,
+        origin=origin_of(volume) if resume else "",
     )
-    done = set(writer.done())
+    done, frame = set(writer.done()), y * x * kind.itemsize
     for z0 in range(0, z, writer.slab_rows):
         if z0 not in done:
             writer.write(z0, np.asarray(volume[z0 : z0 + writer.slab_rows]))
+        if tell is not None:
+            tell(min(z0 + writer.slab_rows, z) * frame, z * frame)
     writer.finish()
 
 
@@ -309,4 +329,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"volume"}),
+    resumes=True,
 )

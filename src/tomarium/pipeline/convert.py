@@ -13,11 +13,13 @@ import numpy as np
 
 from tomarium import formats, units
 from tomarium.errors import FormatError, InputError, ParameterError, UnitError
-from tomarium.formats import side_car
+from tomarium.formats import csv_table, side_car
+from tomarium.formats.flipped import flips_of, stored
 from tomarium.formats.format import Format
 from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.json_values import as_json
+from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Frames, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.journal import write_json
@@ -122,12 +124,60 @@ def convert(
     source = opened.path
     if source is not None and target.exists() and source.resolve() == target.resolve():
         raise InputError(f"{target}: is the source itself; give another name")
-    unfinished = form.name == "ome-zarr" and (target / ".partial").is_dir()
+    unfinished = form.name.startswith("ome-zarr") and (target / ".partial").is_dir()
     if target.exists() and not overwrite and not unfinished:
         raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
     if isinstance(opened, Scan):
+        if form.name == csv_table.FORMAT.name:
+            return _written_table(opened.path, target, csv_table.table_of_scan(opened), opened)
         return _convert_scan(opened, target, form, tell)
     return _convert_image(opened, target, form, tell)
+
+
+def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = False) -> Converted:
+    """Write one 1-D dataset of an HDF5 file as a table, with its axis and what was measured once beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    place : str
+        Path of the dataset in it.
+    target : Path
+        CSV file to write.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    Converted
+        What became of it; the rest of the file is left out, and nothing is said of it.
+
+    Raises
+    ------
+    FormatError
+        There is no row of numbers at that place.
+    InputError
+        The target is there already.
+    """
+    if target.exists() and not overwrite:
+        raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
+    return _written_table(path, target, csv_table.table_of_dataset(path, place), None)
+
+
+def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) -> Converted:
+    write_table(target, table)
+    changes = [
+        Change("kept", one.name, one.name if one.name.startswith("/") else "", f"column {one.name}", one.unit)
+        for one in table.columns
+    ]
+    changes += [
+        Change("kept", name, "", f"# {name}", f"{one.value} {one.unit}".strip())
+        for name, one in table.positions.items()
+    ]
+    for what, frames, _ in () if scan is None else _stacks(scan, scan):
+        changes.append(Change("left out", what, _place(frames), "", "a table holds no frames"))
+    return Converted(path, target, csv_table.FORMAT.name, tuple(changes), ())
 
 
 def kind_of(opened: Scan | Image) -> str:
@@ -272,6 +322,8 @@ def _scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
         used.add(place)
         a, b = np.dtype(one.dtype), np.dtype(other.dtype)
         detail = "" if a == b else f"{a.name} stored as {b.name}, every number exact"
+        if flips_of(one) != flips_of(other):
+            detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
         yield Change("kept" if place == there else "renamed", what, place, there, detail)
     for name, value in _values(scan):
         held = dict(_values(again)).get(name)
@@ -291,7 +343,7 @@ def _stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
 
 
 def _place(frames: Frames) -> str:
-    part = getattr(frames, "parts", (frames,))[0]
+    part = stored(getattr(frames, "parts", (frames,))[0])
     return part.name if isinstance(part, Hdf5Frames) else str(getattr(part, "path", ""))
 
 

@@ -18,6 +18,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.live import mirror as mirrors
 from tomarium.formats.live.mirror import Generation, mirror, mirror_once
 from tomarium.formats.live.mirror_check import what_is_wrong
+from tomarium.formats.live.mirror_copy import Copier
 
 
 def write(path: Path, number: int) -> None:
@@ -128,8 +129,8 @@ def test_mirroring_goes_on_through_trouble(tmp_path: Path) -> None:
     begun = time.monotonic()
     monkey = mirrors.mirror_once
 
-    def hasty(one: Path, other: Path, *, patience_s: float) -> Generation:
-        return monkey(one, other, patience_s=0.1)
+    def hasty(one: Path, other: Path, *, patience_s: float, copier: Copier) -> Generation:
+        return monkey(one, other, patience_s=0.1, copier=copier)
 
     mirrors.mirror_once = hasty
     try:

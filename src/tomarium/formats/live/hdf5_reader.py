@@ -140,7 +140,7 @@ class Hdf5Reader:
     def _opened(self) -> Iterator[Source]:
         with ExitStack() as stack:
             if (self.growing and self._walked) or (self.growing and _flagged(self.path)):
-                file = stack.enter_context(_open_growing(self.path, stack))
+                file = stack.enter_context(open_growing(self.path, stack))
             else:
                 file = stack.enter_context(open_checked(self.path, growing=self.growing))
                 self._walked = True
@@ -154,8 +154,21 @@ def _flagged(path: Path) -> bool:
         return False
 
 
-def _open_growing(path: Path, stack: ExitStack) -> h5py.File:
-    """Open a file in whichever of the library's ways its writer has left open."""
+def open_growing(path: Path, stack: ExitStack) -> h5py.File:
+    """Open a file in whichever of the library's ways its writer has left open.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 file that may be being written; the caller has walked through it, or trusts it.
+    stack : ExitStack
+        Closes what lies below the library's own file.
+
+    Returns
+    -------
+    h5py.File
+        To be closed by the caller.
+    """
     if not _flagged(path):
         return h5py.File(path, "r", locking=False)
     if read_superblock(path).is_swmr:

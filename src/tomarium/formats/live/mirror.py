@@ -23,12 +23,18 @@ import h5py
 from tomarium.errors import FormatError, StorageFull
 from tomarium.formats.hdf5 import DAMAGE
 from tomarium.formats.hdf5_walk import beside, open_checked
-from tomarium.formats.live.patience import REST_S, Stamp
+from tomarium.formats.live.mirror_copy import Copier, copy_whole, is_same
+from tomarium.formats.live.patience import Stamp, wait_for_rest
 from tomarium.formats.live.superblock import mend
 
 CURRENT: Final = "current"
 KEPT: Final = 2
-_BLOCK: Final = 8 << 20
+# Smaller files are copied whole, within the few milliseconds that a writer leaves.
+_LARGE: Final = 16 << 20
+# Larger copies are brought up to date where they lie; others are made from the last one.
+_VERY_LARGE: Final = 1 << 30
+# A source that is left alone for so long is compared with its copy once.
+_ALONE_S: Final = 10.0
 _LONGEST_CHECK_S: Final = 300.0
 # Copying takes at most a quarter of the time, whatever interval was asked for.
 _SHARE: Final = 4.0
@@ -78,7 +84,9 @@ def is_mirror(folder: Path) -> bool:
     return (folder / CURRENT).is_symlink() and (folder / CURRENT).resolve().name.startswith("gen-")
 
 
-def mirror_once(source: Path, folder: Path, *, patience_s: float = 60.0) -> Generation:
+def mirror_once(
+    source: Path, folder: Path, *, patience_s: float = 60.0, copier: Copier | None = None
+) -> Generation:
     """Copy a file that may be being written, and make the copy the current one of its mirror.
 
     Parameters
@@ -89,6 +97,8 @@ def mirror_once(source: Path, folder: Path, *, patience_s: float = 60.0) -> Gene
         The mirror; made where it is absent.
     patience_s : float
         Seconds for which copies are begun anew, because the source changed meanwhile or the copy was bad.
+    copier : Copier or None
+        What is known from earlier copies of this source; a large one is then copied only where it changed.
 
     Returns
     -------
@@ -106,21 +116,21 @@ def mirror_once(source: Path, folder: Path, *, patience_s: float = 60.0) -> Gene
     if folder.resolve() == source.resolve().parent and (folder / "current.h5").name == source.name:
         raise FormatError(f"{folder}: would write over its own source {source}; give another folder")
     began, attempts, problem = time.monotonic(), 0, "it never rested"
+    keep, copier = copier is not None, Copier(source) if copier is None else copier
     number = max(_numbers(folder), default=0) + 1
     _sweep(folder)
-    candidate = folder / f".gen-{number:06d}.{os.getpid()}.part"
+    candidate = _candidate(folder, number)
     try:
         while attempts == 0 or time.monotonic() - began < patience_s:
             attempts += 1
-            stamp = _wait_for_rest(source, began + patience_s)
-            _copy(source, candidate)
-            if Stamp.of(source) != stamp:
+            stamp = _copy_resting(source, candidate, folder, copier, began + patience_s)
+            if stamp is None:
                 problem = "it changed while it was copied"
                 continue
             absent = _copy_sources(source, candidate, folder)
             problem = _check(candidate)
             if not problem:
-                path = _switch(folder, candidate, number)
+                path = _switch(folder, candidate, number, keep)
                 return Generation(number, path, stamp, time.monotonic() - began, attempts, absent)
     except OSError as trouble:
         if trouble.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -163,30 +173,42 @@ def mirror(
         Asked ten times a second; True ends it. None lets it run until it is interrupted.
     """
     made: Stamp | None = None
+    copier, compared = Copier(source), False
     following = time.monotonic()
-    while stop is None or not stop():
-        if time.monotonic() < following:
-            time.sleep(min(0.1, every_s))
-            continue
-        began = time.monotonic()
-        try:
-            generation = _renew(source, folder, made, max(10 * every_s, 10.0))
-            made = made if generation is None else generation.source
-            if generation is not None and tell is not None:
-                tell(generation)
-        except (FormatError, StorageFull) as problem:
-            if complain is not None:
-                complain(str(problem))
-        took = time.monotonic() - began
-        following = began + max(every_s, _SHARE * took)
+    try:
+        while stop is None or not stop():
+            if time.monotonic() < following:
+                time.sleep(min(0.1, every_s))
+                continue
+            began = time.monotonic()
+            try:
+                if made is not None and not compared and made.age_s() > _ALONE_S and Stamp.of(source) == made:
+                    compared = True
+                    if not is_same(source, (folder / CURRENT).resolve()):
+                        made, copier = None, Copier(source)  # a frame was written again
+                generation = _renew(source, folder, made, max(10 * every_s, 10.0), copier)
+                if generation is not None:
+                    made, compared = generation.source, False
+                    if tell is not None:
+                        tell(generation)
+            except (FormatError, StorageFull) as problem:
+                if complain is not None:
+                    complain(str(problem))
+            took = time.monotonic() - began
+            following = began + max(every_s, _SHARE * took)
+    finally:
+        for left in folder.glob(f".gen-*.{os.getpid()}.part"):
+            left.unlink(missing_ok=True)
 
 
-def _renew(source: Path, folder: Path, made: Stamp | None, patience_s: float) -> Generation | None:
+def _renew(
+    source: Path, folder: Path, made: Stamp | None, patience_s: float, copier: Copier
+) -> Generation | None:
     try:
         now = Stamp.of(source)
     except OSError as problem:
         raise FormatError(f"{source}: is not there (yet); it is looked for again") from problem
-    return None if now == made else mirror_once(source, folder, patience_s=patience_s)
+    return None if now == made else mirror_once(source, folder, patience_s=patience_s, copier=copier)
 
 
 def _sweep(folder: Path) -> None:
@@ -205,34 +227,17 @@ def _numbers(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
-def _wait_for_rest(source: Path, end: float) -> Stamp:
-    """Wait until nothing was written for a moment; the caller sees whether the rest was long enough."""
-    while True:
-        stamp = Stamp.of(source)
-        age = stamp.age_s()
-        if age >= REST_S or time.monotonic() > end:
-            return stamp
-        time.sleep(max(REST_S - age, 0.001))
+def _copy_resting(source: Path, candidate: Path, folder: Path, copier: Copier, end: float) -> Stamp | None:
+    """Copy the source as it is at one time; None where it changed meanwhile."""
+    if source.stat().st_size > _LARGE:
+        return copier.copy(candidate, (folder / CURRENT).resolve() if is_mirror(folder) else None, end)
+    stamp = wait_for_rest(source, end)
+    _copy(source, candidate)
+    return stamp if Stamp.of(source) == stamp else None
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file; file systems that can share its blocks do so (copy_file_range), which takes no time."""
-    with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
-        size = os.fstat(read.fileno()).st_size
-        done = 0
-        try:
-            while done < size and hasattr(os, "copy_file_range"):
-                count = os.copy_file_range(read.fileno(), write.fileno(), min(size - done, 1 << 30))
-                if not count:
-                    break
-                done += count
-        except OSError as problem:
-            if problem.errno not in (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
-                raise
-        read.seek(done)
-        write.seek(done)
-        while block := read.read(_BLOCK):
-            write.write(block)
+    copy_whole(source, target)
     mend(target)
 
 
@@ -307,16 +312,28 @@ def _check(candidate: Path) -> str:
     return ""
 
 
-def _switch(folder: Path, candidate: Path, number: int) -> Path:
-    """Make a copy the current one in one step, and remove those that are too old."""
+def _candidate(folder: Path, number: int) -> Path:
+    return folder / f".gen-{number:06d}.{os.getpid()}.part"
+
+
+def _switch(folder: Path, candidate: Path, number: int, keep: bool) -> Path:
+    """Make a copy the current one in one step, and remove those that are too old.
+
+    Of large ones the newest that is too old can be kept as the next candidate, for it holds most of it.
+    """
     path = folder / f"gen-{number:06d}.h5"
     candidate.chmod(0o444)
     candidate.replace(path)
     _point(folder / CURRENT, path.name)
     if not (folder / "current.h5").is_symlink():
         _point(folder / "current.h5", CURRENT)
-    for old in _numbers(folder)[:-KEPT]:
-        (folder / f"gen-{old:06d}.h5").unlink(missing_ok=True)
+    for old in reversed(_numbers(folder)[:-KEPT]):
+        file = folder / f"gen-{old:06d}.h5"
+        if keep and file.stat().st_size > _VERY_LARGE:
+            file.replace(_candidate(folder, number + 1))
+            keep = False
+        else:
+            file.unlink(missing_ok=True)
     return path
 
 

@@ -136,3 +136,26 @@ def fingerprint(result: Any) -> int:
         return zlib.crc32(result.tobytes(), result.size)
     told = result.tolist() if isinstance(result, np.ndarray) else result
     return zlib.crc32(repr(told).encode("utf-8", "replace"))
+
+
+def wait_for_rest(path: Path, end: float) -> Stamp:
+    """Wait until nothing was written to a file for a moment.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    end : float
+        Time of `time.monotonic` at which it is given up.
+
+    Returns
+    -------
+    Stamp
+        The file then; the caller sees whether it stays so for long enough.
+    """
+    while True:
+        stamp = Stamp.of(path)
+        age = stamp.age_s()
+        if age >= REST_S or time.monotonic() > end:
+            return stamp
+        time.sleep(max(REST_S - age, 0.001))

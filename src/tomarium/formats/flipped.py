@@ -1,0 +1,148 @@
+"""Stacks shown mirrored: the file keeps the camera's order, everything above sees what the source saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.model import Frames
+
+
+@dataclass(frozen=True, eq=False)
+class FlippedFrames:
+    """A stack whose frames are mirrored as they are read.
+
+    Attributes
+    ----------
+    stored : Frames
+        The stack as the file has it.
+    left_right : bool
+        Whether columns run the other way.
+    up_down : bool
+        Whether rows run the other way.
+    """
+
+    stored: Frames
+    left_right: bool
+    up_down: bool
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return self.stored.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a stored pixel."""
+        return np.dtype(self.stored.dtype)
+
+    @property
+    def path(self) -> Path | None:
+        """File of the stored stack, where it lies in one."""
+        return getattr(self.stored, "file", None) or getattr(self.stored, "path", None)
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read rows of some frames, mirrored.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames, in the order wanted.
+        rows : slice
+            Rows as they are shown.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In the stored type.
+        """
+        first, last, step = rows.indices(self.shape[1])
+        found = self.stored.read(frames, self._rows(slice(first, last)))
+        if not found.flags.writeable:
+            found = found.copy()
+        for frame in found:
+            # Frame by frame, so that no second stack lies in memory.
+            frame[...] = frame[:: -1 if self.up_down else 1, :: -1 if self.left_right else 1].copy()
+        return found if step == 1 else found[:, ::step]
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return bytes read from disk and decompressed, those of the stored rows.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Rows as they are shown.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read, bytes decompressed.
+        """
+        first, last, _ = rows.indices(self.shape[1])
+        return self.stored.cost(frames, self._rows(slice(first, last)))
+
+    def _rows(self, rows: slice) -> slice:
+        if not self.up_down:
+            return rows
+        height = self.shape[1]
+        return slice(height - max(rows.start, rows.stop), height - rows.start)
+
+
+def flips_of(frames: Frames) -> tuple[bool, bool]:
+    """Tell how a stack is mirrored on its way from the file.
+
+    Parameters
+    ----------
+    frames : Frames
+        Any stack.
+
+    Returns
+    -------
+    tuple of bool
+        Left and right changed, up and down changed.
+    """
+    return (frames.left_right, frames.up_down) if isinstance(frames, FlippedFrames) else (False, False)
+
+
+def stored(frames: Frames) -> Frames:
+    """Return a stack as its file has it.
+
+    Parameters
+    ----------
+    frames : Frames
+        Any stack.
+
+    Returns
+    -------
+    Frames
+        The one below the mirror, or the stack itself.
+    """
+    return frames.stored if isinstance(frames, FlippedFrames) else frames
+
+
+def flipped(frames: Frames, left_right: bool, up_down: bool) -> Frames:
+    """Mirror a stack; what is mirrored twice is as it was.
+
+    Parameters
+    ----------
+    frames : Frames
+        Any stack.
+    left_right : bool
+        Whether to turn columns round.
+    up_down : bool
+        Whether to turn rows round.
+
+    Returns
+    -------
+    Frames
+        The stack itself, where nothing is left to mirror.
+    """
+    already = flips_of(frames)
+    across, upright = left_right != already[0], up_down != already[1]
+    return FlippedFrames(stored(frames), across, upright) if across or upright else stored(frames)

@@ -1,0 +1,132 @@
+"""What the names of a folder's TIFF files say: their order, their series, and whether they are slices."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+# Words that programs of the field give to reconstructed slices (nrecon, tomopy, nabu, Octopus, Dragonfly …).
+SLICES: Final = frozenset(
+    ("rec", "recs", "recon", "recons", "reconstructed", "reconstruction", "nrec", "slice", "slices", "slc", "vol",
+     "volume", "nabuslice")
+)  # fmt: skip
+# Words of radiographs, which outweigh them: "recon_of_proj_0001".
+PROJECTIONS: Final = frozenset(
+    (
+        "proj",
+        "projs",
+        "projection",
+        "projections",
+        "radio",
+        "radios",
+        "radiograph",
+        "radiographs",
+        "raw",
+        "view",
+    )
+)
+
+
+def natural(file: Path) -> list[int | str]:
+    """Return the key that sorts frame_2 before frame_10.
+
+    Parameters
+    ----------
+    file : Path
+        A file.
+
+    Returns
+    -------
+    list
+        Text and numbers of its path in turn.
+    """
+    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(file))]
+
+
+def series_of(files: list[Path]) -> list[list[Path]]:
+    """Group files whose names differ only in their last number.
+
+    Parameters
+    ----------
+    files : list of Path
+        In any order, which is kept in each group.
+
+    Returns
+    -------
+    list of list of Path
+        The longest series first.
+    """
+    groups: dict[tuple[Path, str], list[Path]] = {}
+    for file in files:
+        groups.setdefault((file.parent, re.sub(r"\d+(?=\D*$)", "#", file.stem)), []).append(file)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def gaps(series: list[Path]) -> list[int]:
+    """List the numbers that a series leaves out.
+
+    Parameters
+    ----------
+    series : list of Path
+        Files whose names differ only in their last number.
+
+    Returns
+    -------
+    list of int
+        The first thousand of them, ascending.
+    """
+    found = sorted({int(digits[-1]) for file in series if (digits := re.findall(r"\d+", file.stem))})
+    absent: list[int] = []
+    for one, following in pairwise(found):
+        absent.extend(range(one + 1, min(following, one + 1001 - len(absent))))
+    return absent
+
+
+def slices_said(files: list[Path], home: Path) -> str | None:
+    """Say which name calls the longest series of a folder slices.
+
+    Parameters
+    ----------
+    files : list of Path
+        TIFF files of the folder, or of one below it.
+    home : Path
+        The folder; its own name counts too.
+
+    Returns
+    -------
+    str or None
+        The name, in words; None where it says nothing, or speaks of projections.
+    """
+    first = min(series_of(files)[0], key=natural)
+    names = (
+        [first.stem, first.parent.name]
+        if first.parent == home
+        else [first.stem, first.parent.name, home.name]
+    )
+    words = [_words(name) for name in names]
+    if projections_said(first):
+        return None
+    called = next((name for name, said in zip(names, words, strict=True) if said & SLICES), None)
+    return None if called is None else f"the name {called} speaks of slices"
+
+
+def projections_said(file: Path) -> bool:
+    """Tell whether a file's name speaks of projections.
+
+    Parameters
+    ----------
+    file : Path
+        The file; its folder's name does not count.
+
+    Returns
+    -------
+    bool
+        Whether it holds one of the words of radiographs.
+    """
+    return bool(_words(file.stem) & PROJECTIONS)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[\W_\d]+", name.lower()))
