@@ -468,6 +468,65 @@ def test_damage_is_always_refused_in_words(name: str, how: str, tmp_path: Path) 
         assert opened == 0
 
 
+# Folders and single files alike: one of their files is cut, deleted, renamed or has bytes changed.
+FILE_DAMAGE = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+import tomarium as tm
+from tomarium.errors import TomariumError
+from tomarium.model import Scan
+
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+path, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+rng = np.random.default_rng(seed)
+
+def frames():
+    found = tm.open(path)
+    return found.projections.read(slice(None), slice(None)) if isinstance(found, Scan) else np.asarray(found[:])
+
+good = frames()
+files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+refused = 0
+for trial in range(count):
+    file = files[rng.integers(len(files))]
+    aside, whole = file.with_name(file.name + "-aside"), file.read_bytes()
+    how = ("cut", "flip", "delete", "rename")[trial % 4] if path.is_dir() else ("cut", "flip")[trial % 2]
+    if how == "cut":
+        file.write_bytes(whole[: rng.integers(max(len(whole), 1))])
+    elif how == "flip":
+        damaged = bytearray(whole)
+        for place in rng.integers(0, max(len(damaged), 1), rng.integers(1, 8) if damaged else 0):
+            damaged[place] = rng.integers(0, 256)
+        file.write_bytes(damaged)
+    elif how == "delete":
+        file.unlink()
+    else:
+        file.rename(aside)
+    try:
+        found = frames()
+        if how != "flip":  # what is left are frames of the whole, in their order
+            held = [frame.tobytes() for frame in good]
+            places = [held.index(frame.tobytes()) for frame in found]
+            assert places == sorted(set(places)), (how, file, places)
+    except TomariumError as problem:
+        assert len(str(problem)) > 20, problem
+        refused += 1
+    aside.unlink(missing_ok=True)
+    file.write_bytes(whole)
+print(refused)
+"""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_damage_to_any_file_never_gives_wrong_frames(name: str, made: dict[str, Path]) -> None:
+    pytest.importorskip(EXTRAS.get(name, "tomarium"))
+    arguments = [sys.executable, "-c", FILE_DAMAGE, made[name], "48", str(zlib.crc32(name.encode()))]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0  # the damage was felt
+
+
 @pytest.mark.parametrize("name", ["ome-zarr", "ome-zarr-0.4"])
 def test_damaged_zarr_is_refused_in_words(made: dict[str, Path], name: str) -> None:
     group = made[name]
