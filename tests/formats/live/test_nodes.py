@@ -199,7 +199,8 @@ def test_a_file_marked_as_open_is_walked_through_too(tmp_path: Path, swmr: bool)
 import h5py, os
 file = h5py.File({str(path)!r}, "w", libver="v110")
 file.create_dataset("data", (120,), "u1", external=[({str(secret)!r}, 0, 120)])
-file.swmr_mode = {swmr}
+if {swmr}:
+    file.swmr_mode = True
 file.flush()
 os._exit(0)
 """
