@@ -26,7 +26,7 @@ from tomarium.formats.slab_file import write_text
 from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Frames, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
-from tomarium.pipeline.journal import write_json
+from tomarium.whole_files import write_json
 
 # What to do where a format holds only data of another kind.
 _HINTS: Final = {
