@@ -450,4 +450,5 @@ FORMAT = Format(
     write=write,
     writes=frozenset({"scan"}),
     resumes=True,
+    rounds=True,
 )
