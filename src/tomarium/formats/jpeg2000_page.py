@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.limits import check_claim
 
 # The signature box of a .jp2, and SOC followed by SIZ at the begin of a bare codestream.
 JP2_SIGNATURE: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
@@ -118,7 +119,11 @@ def page_header(path: Path) -> PageHeader:
             f"{path}: has {'signed ' if depth & 0x80 else ''}pixels of {(depth & 0x7F) + 1} bits in {tiles} tiles; "
             f"unsigned ones of up to 16 bits are read, so convert it"
         )
-    return PageHeader((rows, columns), (depth & 0x7F) + 1)
+    bits = (depth & 0x7F) + 1
+    check_claim(
+        f"{path}: its page", (rows, columns), -(-bits // 8), path.stat().st_size, block=(rows, columns)
+    )
+    return PageHeader((rows, columns), bits)
 
 
 def _to_codestream(stream: BinaryIO, path: Path) -> None:
