@@ -19,8 +19,17 @@ from formats.ole2_writer import ole2
 from formats.txrm_example import zeiss_streams
 
 SHAPE = (8, 5, 6)
+_ZEROS = bytes(1 << 24)
 ANGLES = np.linspace(0, 175, SHAPE[0])
 CANARY = 60001  # the value of pixels that lie outside
+
+
+def deflated_zeros(pieces: int, before: bytes = b"") -> bytes:
+    """A zlib stream of `pieces` times 16 MiB of zeros, of which two are packed; its checksum is wrong."""
+    squeezed = zlib.compressobj(9)
+    first = squeezed.compress(before + _ZEROS) + squeezed.flush(zlib.Z_FULL_FLUSH)
+    other = squeezed.compress(_ZEROS) + squeezed.flush(zlib.Z_FULL_FLUSH)
+    return first + other * (pieces - 1) + squeezed.flush()
 
 
 def exchange(path: Path, fill: Callable[[h5py.File], None]) -> Path:
@@ -262,9 +271,7 @@ def tiff_tiles_of_gigapixels(home: Path) -> Path:
 
 def tiff_deflate_bomb(home: Path) -> Path:
     """Pages of 64 x 64 pixels whose strip unpacks to 4 GB."""
-    squeezed = zlib.compressobj(9)
-    zeros = bytes(1 << 24)
-    bomb = b"".join(squeezed.compress(zeros) for _ in range(256)) + squeezed.flush()
+    bomb = deflated_zeros(256)
     where = {"t259": 8, "t279": len(bomb)}
     return tiff(
         home / "s.tif",
@@ -309,7 +316,7 @@ def tiff_folder_of_bombs(home: Path) -> Path:
     folder.mkdir()
     for number in range(4):
         (folder / f"p_{number:04d}.tif").hardlink_to(bomb)
-    (folder / "angles.txt").write_text("0\n1\n2\n3\n")
+    (folder / "angles.txt").write_text("\n".join(map(str, range(8))))
     return folder
 
 
@@ -397,11 +404,7 @@ def zarr_gzip_bomb(home: Path) -> Path:
     volume = zarr_volume(
         home, shape=[1 << 10] * 3, chunk_grid=chunks_of(1 << 10, 1 << 10, 1 << 10), codecs=codecs
     )
-    content = io.BytesIO()
-    with gzip.GzipFile(fileobj=content, mode="w") as stream:
-        for _ in range(128):
-            stream.write(bytes(1 << 24))
-    return put_chunk(volume, content.getvalue())
+    return put_chunk(volume, gzip.compress(_ZEROS) * 128)
 
 
 def zarr_small_chunk_large_bomb(home: Path) -> Path:
@@ -410,11 +413,7 @@ def zarr_small_chunk_large_bomb(home: Path) -> Path:
         {"name": "bytes", "configuration": {"endian": "little"}},
         {"name": "gzip", "configuration": {"level": 9}},
     ]
-    content = io.BytesIO()
-    with gzip.GzipFile(fileobj=content, mode="w") as stream:
-        for _ in range(128):
-            stream.write(bytes(1 << 24))
-    return put_chunk(zarr_volume(home, codecs=codecs), content.getvalue())
+    return put_chunk(zarr_volume(home, codecs=codecs), gzip.compress(_ZEROS) * 128)
 
 
 def zarr_deep_metadata(home: Path) -> Path:
@@ -503,15 +502,13 @@ def edf_frames_without_pixels(home: Path) -> Path:
 
 
 def edf_gzip_bomb(home: Path) -> Path:
-    with gzip.open(home / "s.edf.gz", "wb") as stream:
-        stream.write(edf_header(Dim_1=1 << 16, Dim_2=1 << 15, Size=1 << 32))
-        for _ in range(256):
-            stream.write(bytes(1 << 24))
+    head = edf_header(Dim_1=1 << 16, Dim_2=1 << 15, Size=1 << 32)
+    (home / "s.edf.gz").write_bytes(gzip.compress(head) + gzip.compress(_ZEROS) * 256)
     return home / "s.edf.gz"
 
 
 def edf_bzip2_bomb(home: Path) -> Path:
-    zeros = bz2.compress(bytes(1 << 24)) * 256
+    zeros = bz2.compress(_ZEROS) * 256
     (home / "s.edf.bz2").write_bytes(
         bz2.compress(edf_header(Dim_1=1 << 16, Dim_2=1 << 15, Size=1 << 32)) + zeros
     )
@@ -674,10 +671,9 @@ def mat_file(body: bytes) -> bytes:
 
 
 def mat_bomb(home: Path) -> Path:
-    squeezed = zlib.compressobj(9)
-    parts = [squeezed.compress(struct.pack("<II", 14, 0xFFFFFFF0))]
-    parts += [squeezed.compress(bytes(1 << 24)) for _ in range(255)]
-    return kept(home, mat_file(mat_element(15, b"".join(parts) + squeezed.flush())), "s.mat")
+    return kept(
+        home, mat_file(mat_element(15, deflated_zeros(256, struct.pack("<II", 14, 0xFFFFFFF0)))), "s.mat"
+    )
 
 
 def mat_size_that_overflows(home: Path) -> Path:

@@ -206,8 +206,8 @@ def _unpacked(path: Path, raw: BinaryIO, stream: Stream) -> io.BytesIO:
         most = min(MOST_DECOMPRESSED, max(LARGE_BLOCK, MOST_RATIO * raw.tell()))
         if whole.tell() > most:
             raise FormatError(
-                f"{path}: {raw.tell()} of its bytes are more than {most} bytes once they are decompressed: a bomb; take "
-                f"it from its origin, or unpack it yourself if you trust it"
+                f"{path}: {raw.tell()} of its bytes are more than {most} bytes once they are decompressed: a bomb; "
+                f"take it from its origin, or unpack it yourself if you trust it"
             )
     whole.seek(0)
     return whole
