@@ -181,7 +181,7 @@ class TestCompressed:
         monkeypatch.setattr("tomarium.formats.edf_header.MOST_DECOMPRESSED", 1 << 16)
         path = tmp_path / "x.edf.gz"
         path.write_bytes(gzip.compress(edf_bytes({}, np.zeros((512, 512), np.float32))))
-        with pytest.raises(FormatError, match="more than 65536 bytes once it is decompressed"):
+        with pytest.raises(FormatError, match="more than 65536 bytes once they are decompressed"):
             tm.open(path)
 
     def test_damaged_compressed_bytes(self, tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,9 @@ from tomarium.errors import FormatError, UnitError
 from tomarium.model import Value
 
 LARGEST_BYTES: Final = 16 * 1024 * 1024
+# A table of metadata has some hundred lines, its names some words.
+_MOST_ROWS: Final = 20_000
+_LONGEST_NAME: Final = 200
 _NUMBER: Final = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
 _HEADERS: Final = {
     "name": ("name", "key", "parameter", "field", "quantity"),
@@ -107,12 +112,17 @@ def read_table(path: Path) -> Table:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = list(_of_json(text) if path.suffix.lower() == ".json" else _of_csv(text))
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error, RecursionError) as problem:
+        found = _of_json(text) if path.suffix.lower() == ".json" else _of_csv(text)
+        rows = list(islice(found, _MOST_ROWS + 1))
+    except (ValueError, csv.Error, RecursionError) as problem:
         raise FormatError(
             f"{path}: cannot be read as a table ({problem}); give CSV with the columns name, value, unit, "
             f"or JSON that maps names to values with units"
         ) from problem
+    if len(rows) > _MOST_ROWS:
+        raise FormatError(
+            f"{path}: has more than {_MOST_ROWS} lines, too many for a table of metadata; give names, values and units"
+        )
     table = understand(rows, path.name)
     if not table.facts and not table.without_unit and not table.unreadable:
         raise FormatError(
@@ -141,6 +151,9 @@ def understand(rows: list[Row], source: str) -> Table:
     sorted_out: dict[str, list[Row]] = {"without_unit": [], "unreadable": [], "empty": []}
     unknown = []
     for row in rows:
+        if len(row.name) > _LONGEST_NAME:
+            unknown.append(f"{row.name[:_LONGEST_NAME]}…")
+            continue
         plain, unit = _plain(row)
         where = f"{source}, {row.place}: {row.name}"
         names = VECTORS.get(plain)
@@ -177,8 +190,8 @@ def _take(
     if row.value.strip().lower() in _WITHOUT | {""}:
         sorted_out["empty"].append(row)
         return
-    match, wanted = _NUMBER.match(row.value), FACTS[name].unit
-    if match is None:
+    match, wanted = _number(row.value), FACTS[name].unit
+    if match is None or not math.isfinite(float(match[1])):
         sorted_out["unreadable"].append(row)
         return
     number, behind = float(match[1]), match[2]
@@ -192,6 +205,11 @@ def _take(
         sorted_out["unreadable"].append(row)
         return
     facts.setdefault(name, Value(float(f"{number * size:.12g}"), "read", where))
+
+
+def _number(text: str) -> re.Match[str] | None:
+    # A match of blanks within blanks takes the square of their number.
+    return _NUMBER.match(text) if len(text) <= _LONGEST_NAME else None
 
 
 def _plain(row: Row) -> tuple[str, str]:
@@ -234,7 +252,7 @@ def _known(plain: str) -> list[str]:
 
 def _fitting(names: list[str], row: Row, unit: str) -> str:
     """Choose between facts of one name by the unit: a "size" may be of a sensor or of a file."""
-    match = _NUMBER.match(row.value)
+    match = _number(row.value)
     spelling = (match[2] if match else "") or unit
     for name in names:
         try:
@@ -251,7 +269,7 @@ def _of_csv(text: str) -> Iterator[Row]:
         "\t;,",
         key=lambda sign: min((line.count(sign) for line in sample.splitlines() if line.strip()), default=0),
     )
-    lines = list(csv.reader(io.StringIO(text, newline=None), delimiter=delimiter))
+    lines = list(islice(csv.reader(io.StringIO(text, newline=None), delimiter=delimiter), _MOST_ROWS + 2))
     columns = {"name": 0, "value": 1, "unit": 2}
     if lines:
         head = [cell.strip().lower() for cell in lines[0]]

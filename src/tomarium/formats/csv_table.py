@@ -25,9 +25,7 @@ from tomarium.model import Axis, Image, Scan
 
 _HEAD: Final = 1 << 16
 _FIELD: Final = re.compile(r"[^\[\]]*\[[^\]]+\]")
-_NUMBER: Final = re.compile(
-    r"\s*(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)?\s*", re.IGNORECASE
-)
+_NUMBER: Final = re.compile(r"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)?", re.IGNORECASE)
 # What a table has no place for is kept in the side-car.
 _MOST_COLUMNS: Final = 1000
 _SCAN_UNITS: Final = {"pixel_m": "m", "energy_kev": "keV", "distance_m": "m", "axis_column": "px"}
@@ -59,7 +57,12 @@ def detect(path: Path) -> Match | None:
         return None
     names, first = lines[0].split(","), lines[1].split(",")
     united = [name.strip() for name in names if _FIELD.fullmatch(name.strip())]
-    if len(names) < 2 or len(first) != len(names) or not united or not all(map(_NUMBER.fullmatch, first)):
+    if (
+        len(names) < 2
+        or len(first) != len(names)
+        or not united
+        or not all(_NUMBER.fullmatch(one.strip()) for one in first)
+    ):
         return None
     return Match(0.8, "table with units", f"a table of {len(names)} columns, {united[0]} among them")
 

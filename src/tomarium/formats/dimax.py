@@ -29,7 +29,14 @@ from tomarium.formats.ring_buffer import (
 )
 from tomarium.formats.tiff import SIGNATURES, SUFFIXES, kind_of, tiffs_in
 from tomarium.formats.tiff_calibration import is_volume
-from tomarium.formats.tiff_frames import TiffFrames, frames_of, guarded, opened_tiff, page_count
+from tomarium.formats.tiff_frames import (
+    TiffFrames,
+    frames_of,
+    guarded,
+    is_stack,
+    opened_tiff,
+    page_count,
+)
 from tomarium.formats.tiff_names import natural
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
@@ -38,6 +45,8 @@ _TURN: Final = "turn "
 _TURN_DEG: Final = 360.0
 # A period may differ from the one the .par tells by this many frames.
 _TOLERANCE: Final = 0.5
+# A turn may be cut short or overlap by some steps.
+_MOST_STEPS: Final = 2.5
 
 
 @dataclass(frozen=True)
@@ -70,10 +79,10 @@ def detect(path: Path) -> Match | None:
     first = recording.projections[0]
     try:
         with guarded(first), opened_tiff(first) as tif:
-            pages, volume = page_count(tif), is_volume(tif)
+            pages, stack, volume = page_count(tif), is_stack(tif), is_volume(tif)
     except FormatError:
         return None
-    if pages < 2 or volume is not None:
+    if not stack or volume is not None:
         return None
     parts = (
         f"{len(recording.projections)} TIFF files, the first"
@@ -201,6 +210,7 @@ def _opened(path: Path, match: Match, turn: int, given: int | None, first: int) 
     warnings: list[str] = []
     repaired: list[str] = []
     stack = frames_of(list(recording.projections))
+    warnings.extend(stack.notes)
     stamps = stamps_of(stack)
     order = _order(stack, stamps, warnings, repaired)
     ordered = ChosenFrames(stack, order)
@@ -218,7 +228,7 @@ def _opened(path: Path, match: Match, turn: int, given: int | None, first: int) 
         turns = max(0, int((len(order) - first) // period)) if each > 0 else 0
         raise ParameterError(
             f"{path}: there is no turn {turn} of {each} frames from frame {first} on; its {len(order)} frames hold "
-            f"{turns}"
+            f"{turns}{''.join(f'; {note}' for note in stack.notes)}"
         )
     angles = _angles(recording, each, step, period, start - first - turn * period, warnings)
     chosen = ChosenFrames(stack, order[start : start + each])
@@ -332,9 +342,19 @@ def _angles(
     numbers = np.arange(each, dtype=np.float64)
     if step is not None:
         source = recording.par.name if recording.par else "given"
+        turn = abs(step) * each
+        if min(abs(turn - whole) for whole in (_TURN_DEG / 2, _TURN_DEG)) > abs(step) * _MOST_STEPS:
+            warnings.append(
+                f"{source} tells {each} projections {step:g}° apart, {turn:g}° in all, neither a turn nor half of one; "
+                f"check it, it may be cut off"
+            )
         return Value(numbers * step, "derived", f"{source}: {step:g}° between projections")
     if recording.par is None:
         warnings.append(f"no .par tells the frames of a turn; {period:.2f} frames for 360° were taken")
+    else:
+        warnings.append(
+            f"{recording.par.name} tells no angle between projections; {each} frames for 360° were taken"
+        )
     return Value(
         (numbers + shift) * (_TURN_DEG / period), "derived", f"a turn of 360° every {period:.6g} frames"
     )
@@ -348,6 +368,7 @@ def _reference(
         warnings.append(f"no {kind} fields were found; their names would hold {kind}")
         return None
     frames = frames_of(list(files))
+    warnings.extend(frames.notes)
     if frames.size != stack.size:
         raise FormatError(
             f"{files[0]}: has frames of {frames.size} pixels (rows, columns), the recording {stack.size}; both must "

@@ -7,7 +7,7 @@ projection MMMM) and their median `refHSTMMMM.edf`, `dark.edf`, `darkend*.edf`, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from tomarium.formats.edf_writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frame_stack import FrameStack
 from tomarium.formats.mapped import MappedArray
+from tomarium.formats.tiff_names import gaps
 from tomarium.model import Axis, FrameKind, Image, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -238,7 +239,7 @@ def _read_folder(path: Path, match: Match) -> Scan:
     count = _projections(series, info, warnings)
     projections = edf_frames(series.projections[:count])
     references = {
-        kind: _reference(path, kind, projections, warnings) for kind in (FrameKind.FLAT, FrameKind.DARK)
+        kind: _reference(path, kind, projections, info, warnings) for kind in (FrameKind.FLAT, FrameKind.DARK)
     }
     flats, darks = references[FrameKind.FLAT], references[FrameKind.DARK]
     source = series.info.name if series.info else ""
@@ -293,7 +294,7 @@ def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) 
     if told > there:
         warnings.append(f"{series.info and series.info.name} tells {told} projections, {there} are there")
     numbers = [int(found["number"]) for file in series.projections if (found := _FRAME.fullmatch(file.name))]
-    absent = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+    absent = gaps(list(series.projections))
     if absent:
         warnings.append(f"the series has gaps: no number {', '.join(map(str, absent[:5]))}")
     return sum(number - numbers[0] < told for number in numbers)
@@ -356,8 +357,46 @@ def reference_position(at: int, count: int) -> float:
     return float(count) if at >= count else at - 0.5
 
 
+def lost_references(
+    kind: FrameKind, there: Sequence[tuple[int, int]], info: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Say that frames of flats or darks are lost: the .info tells more, or their numbers have gaps.
+
+    Parameters
+    ----------
+    kind : FrameKind
+        Flats or darks.
+    there : sequence of (int, int)
+        MMMM and NNNN of each `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf` that is there.
+    info : Mapping of str to str
+        The .info: REF_N flats in each set, DARK_N darks, and REF_TOTAL where tomarium wrote sets of several sizes.
+
+    Returns
+    -------
+    tuple of str
+        Empty where all are there, or where there are none at all: then their median or mean may be.
+    """
+    word, key = ("ref", "REF_N") if kind == FrameKind.FLAT else ("dark", "DARK_N")
+    if not there:
+        return ()
+    total = count_of(info, "ref_total") if kind == FrameKind.FLAT else count_of(info, "dark_n")
+    if total is not None and len(there) < total:
+        return (f"the .info tells {total} frames {word}NNNN_MMMM.edf, {len(there)} are there",)
+    told = count_of(info, key.lower()) if kind == FrameKind.FLAT and total is None else None
+    said = []
+    for at in sorted({at for at, _ in there}):
+        held = {number for place, number in there if place == at}
+        if told is not None and len(held) < told:
+            said.append(f"{key} tells {told} frames {word}NNNN_{at:04d}.edf, {len(held)} are there")
+        elif len(held) < max(held) + 1:
+            said.append(
+                f"{len(held)} frames {word}NNNN_{at:04d}.edf are there, which are numbered up to {max(held)}"
+            )
+    return tuple(said)
+
+
 def _reference(
-    folder: Path, kind: FrameKind, projections: EdfFrames, warnings: list[str]
+    folder: Path, kind: FrameKind, projections: EdfFrames, info: Mapping[str, str], warnings: list[str]
 ) -> Reference | None:
     """Find the flats or darks: each frame where they are kept, else their median or mean."""
     files = sorted(folder.iterdir())
@@ -365,6 +404,7 @@ def _reference(
     single = [(int(found["at"]), int(found["number"]), file) for file in files
               if (found := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
     chosen = [(reference_position(at, count), file) for at, _, file in sorted(single)]
+    warnings.extend(lost_references(kind, [(at, number) for at, number, _ in single], info))
     if not chosen and kind == FrameKind.FLAT:
         chosen = [(reference_position(int(found["at"]), count), file) for file in files
                   if (found := _MEDIAN.fullmatch(file.name))]  # fmt: skip

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import numpy as np
 
 from tomarium.errors import FormatError
+from tomarium.formats.limits import LARGE_BLOCK, MOST_RATIO
 
 # A header is a few blocks of 512 bytes; one longer than this is none.
 LONGEST_HEADER: Final = 256 * 512
@@ -45,6 +46,7 @@ _BZIP2: Final = b"BZh"
 _NO_COMPRESSION: Final = ("", "none", "nospecificvalue", "uncompressed")
 # A compressed file holds a frame or a few; what grows beyond this is refused.
 MOST_DECOMPRESSED: Final = 1 << 30
+_PIECE: Final = 1 << 20
 # More frames than this in one file are no file of the field.
 _MOST_FRAMES: Final = 1_000_000
 
@@ -186,13 +188,7 @@ def opened_edf(path: Path) -> Iterator[Stream]:
             raw.seek(0)
             stream = _decompressed(raw, head)
             if stream is not raw:
-                whole = stream.read(MOST_DECOMPRESSED + 1)
-                if len(whole) > MOST_DECOMPRESSED:
-                    raise FormatError(
-                        f"{path}: holds more than {MOST_DECOMPRESSED} bytes once it is decompressed; unpack it "
-                        f"yourself if you trust it"
-                    )
-                stream = io.BytesIO(whole)
+                stream = _unpacked(path, raw, stream)
             yield stream
     except FileNotFoundError as problem:
         raise FormatError(
@@ -200,6 +196,21 @@ def opened_edf(path: Path) -> Iterator[Stream]:
         ) from problem
     except (OSError, EOFError, ValueError, zlib.error) as problem:
         raise FormatError(f"{path}: cannot be read ({problem}); it is damaged, so copy it again") from problem
+
+
+def _unpacked(path: Path, raw: BinaryIO, stream: Stream) -> io.BytesIO:
+    """Decompress a stream piece by piece, and stop where it becomes a bomb."""
+    whole = io.BytesIO()
+    while piece := stream.read(_PIECE):
+        whole.write(piece)
+        most = min(MOST_DECOMPRESSED, max(LARGE_BLOCK, MOST_RATIO * raw.tell()))
+        if whole.tell() > most:
+            raise FormatError(
+                f"{path}: {raw.tell()} of its bytes are more than {most} bytes once they are decompressed: a bomb; "
+                f"take it from its origin, or unpack it yourself if you trust it"
+            )
+    whole.seek(0)
+    return whole
 
 
 def first_block(path: Path) -> EdfBlock:

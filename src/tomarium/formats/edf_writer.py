@@ -191,6 +191,8 @@ def _info(name: str, scan: Scan, flats: list[int]) -> dict[str, str | int | floa
         "REF_N": flats.count(places[0]) if places else 0,
         "DARK_N": scan.darks.frames.shape[0] if scan.darks else 0,
     }
+    if len({flats.count(place) for place in places}) > 1:
+        entries["REF_TOTAL"] = len(flats)  # tomarium's own: elsewhere all sets are of REF_N frames
     turn = scan_range(scan.angles_deg.value)
     if turn is not None:
         entries["ScanRange"] = repr(turn)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, TomariumError, UnitError
+from tomarium.formats.hdf5_heaps import claims_too_much
 from tomarium.formats.hdf5_walk import beside, open_checked
 from tomarium.formats.hdf5_writer import is_full
 from tomarium.model import Value
@@ -561,7 +562,7 @@ def _split(path: str) -> list[str]:
 def _is_small(dataset: h5py.Dataset) -> bool:
     size = dataset.size
     fits = size is not None and size * max(dataset.dtype.itemsize, 1) <= _LONGEST_TEXT
-    return fits and _is_plain(dataset.dtype)
+    return fits and _is_plain(dataset.dtype) and not claims_too_much(dataset)
 
 
 def _is_plain(dtype: np.dtype[Any]) -> bool:

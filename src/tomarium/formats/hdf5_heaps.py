@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import h5py
+
 from tomarium.errors import FormatError
 
 # HDF5 File Format Specification 3.0, III.E: signature, version 1, three zero bytes, size of the collection.
@@ -66,3 +68,30 @@ def _walk(path: Path, content: bytes, heap: int, start: int) -> None:
                 f"{start + place} has no size); copy the file again from its origin"
             )
         place += step
+
+
+def claims_too_much(dataset: h5py.Dataset) -> bool:
+    """Tell whether a text of variable length says that it is longer than its file.
+
+    HDF5 asks for as much memory as the text claims before it looks for the text itself.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        A dataset of texts of variable length.
+
+    Returns
+    -------
+    bool
+        False too where its pointers lie in no one piece, so that they are not looked at.
+    """
+    offset, width = dataset.id.get_offset(), dataset.id.get_type().get_size()
+    if offset is None or h5py.check_string_dtype(dataset.dtype) is None or dataset.dtype.kind != "O":
+        return False
+    path = Path(dataset.file.filename)
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        pointers = stream.read(width * int(dataset.size or 0))
+    # III.E, variable-length: the number of elements, four bytes little-endian, then where they lie.
+    lengths = (int.from_bytes(pointers[at : at + 4], "little") for at in range(0, len(pointers), width))
+    return max(lengths, default=0) > path.stat().st_size

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.limits import check_claim
 
 # The signature box of a .jp2, and SOC followed by SIZ at the begin of a bare codestream.
 JP2_SIGNATURE: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
@@ -23,6 +24,8 @@ _MOST_BOXES: Final = 64
 # A page decodes whole; 16384 x 16384 are more than any slice that is published.
 _MOST_PIXELS: Final = 1 << 28
 _MOST_TILES: Final = 65535
+# Boxes with texts may follow the codestream of a .jp2.
+_END_SEARCHED: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,11 @@ def page_header(path: Path) -> PageHeader:
             f"{path}: has {'signed ' if depth & 0x80 else ''}pixels of {(depth & 0x7F) + 1} bits in {tiles} tiles; "
             f"unsigned ones of up to 16 bits are read, so convert it"
         )
-    return PageHeader((rows, columns), (depth & 0x7F) + 1)
+    bits = (depth & 0x7F) + 1
+    check_claim(
+        f"{path}: its page", (rows, columns), -(-bits // 8), path.stat().st_size, block=(rows, columns)
+    )
+    return PageHeader((rows, columns), bits)
 
 
 def _to_codestream(stream: BinaryIO, path: Path) -> None:
@@ -141,6 +148,13 @@ def _to_codestream(stream: BinaryIO, path: Path) -> None:
             break
         stream.seek(content, 1)
     raise FormatError(f"{path}: holds no JPEG 2000 codestream; copy this page again")
+
+
+def _has_end(path: Path) -> bool:
+    """Tell whether the marker EOC (A.4.4) closes the codestream; without it OpenJPEG gives what it has."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _END_SEARCHED))
+        return b"\xff\xd9" in stream.read()
 
 
 def decode(path: Path, expected: PageHeader) -> NDArray[Any]:
@@ -171,9 +185,13 @@ def decode(path: Path, expected: PageHeader) -> NDArray[Any]:
             f"{path}: has {header.size[0]} x {header.size[1]} pixels of {header.bits} bits, the first page "
             f"{expected.size[0]} x {expected.size[1]} of {expected.bits}; all pages of a stack must be alike"
         )
+    if not _has_end(path):
+        raise FormatError(f"{path}: is truncated: its codestream has no end; copy this page again")
     try:
         # Opened as what it is: its size was checked above, and other decoders are not asked.
         with path.open("rb") as stream, Jpeg2KImagePlugin.Jpeg2KImageFile(stream) as picture:
+            if picture.size != header.size[::-1]:
+                raise ValueError(f"its box says {picture.size[1]} x {picture.size[0]} pixels")
             pixels = np.asarray(picture)
     except Exception as problem:  # Pillow raises SyntaxError, OSError, ValueError … for damaged pages
         raise FormatError(

@@ -43,6 +43,11 @@ __all__ = [
 _LONGEST_METADATA: Final = 16 << 20
 # HDF5 allows chunks of 4 GiB, and viewers want some MiB.
 _LARGEST_CHUNK: Final = 4 << 30
+# More chunks than these that are smaller than 16 x 16 x 16 voxels have no use, and take hours to look for.
+_MOST_SMALL_CHUNKS: Final = 1 << 20
+_SMALL_CHUNK: Final = 16**3
+# Each halves the one before.
+_MOST_LEVELS: Final = 64
 # What is in memory at once when a whole volume is written.
 _MOST_ROWS: Final = 64
 _LARGEST_SLAB: Final = 1 << 30
@@ -68,9 +73,10 @@ class ZarrArray:
         import zarr
 
         from tomarium.formats.ome_zarr_packing import checked
+        from tomarium.formats.ome_zarr_store import inside_store
 
         try:
-            array = checked(zarr.open_array(store=self.path, mode="r"))
+            array = checked(zarr.open_array(store=inside_store(self.path), mode="r"))
         except (
             Exception
         ) as problem:  # zarr raises what parsing runs into: KeyError, ValueError, JSONDecodeError …
@@ -129,13 +135,17 @@ def check_chunks(path: Path, array: Any) -> None:
     Raises
     ------
     FormatError
-        It has more than 2^40 elements, or chunks of more than 4 GiB.
+        It has more than 2^40 elements, chunks of more than 4 GiB, or more than 2^20 tiny chunks.
     """
     chunk = math.prod(array.chunks) * array.dtype.itemsize
-    if math.prod(array.shape) > MOST_ELEMENTS or chunk > _LARGEST_CHUNK:
+    chunks = math.prod(
+        -(-length // max(1, one)) for length, one in zip(array.shape, array.chunks, strict=True)
+    )
+    many = chunks > _MOST_SMALL_CHUNKS and math.prod(array.chunks) < _SMALL_CHUNK
+    if math.prod(array.shape) > MOST_ELEMENTS or chunk > _LARGEST_CHUNK or many:
         raise FormatError(
-            f"{path}: claims {' × '.join(map(str, array.shape))} elements in chunks of {chunk} bytes, which is "
-            f"absurd; it is damaged or made to mislead, so take it from its origin"
+            f"{path}: claims {' × '.join(map(str, array.shape))} elements in {chunks} chunks of {chunk} "
+            f"bytes, which is absurd; it is damaged or made to mislead, so take it from its origin"
         )
 
 
@@ -250,6 +260,11 @@ def read(path: Path, match: Match) -> Image:
     attributes = _attributes(path) or {}
     try:
         multiscale = attributes.get("ome", attributes)["multiscales"][0]
+        if len(multiscale["datasets"]) > _MOST_LEVELS:
+            raise FormatError(
+                f"{path}: tells of {len(multiscale['datasets'])} levels of resolution, which is absurd; it is made to "
+                f"mislead, so take it from its origin"
+            )
         kept = _ours(attributes)
         counts = kept.pop("shards", None) or [None] * len(multiscale["datasets"])
         levels = tuple(

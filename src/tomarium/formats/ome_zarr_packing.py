@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
+from tomarium.formats.limits import LARGE_BLOCK, MOST_RATIO
+
 _ZSTD: Final = 0xFD2FB528
 _BLOSC_HEADER: Final = 16
 # The packings that do not say what they hold are unpacked in pieces to count it, where it might be much:
@@ -54,6 +56,8 @@ def check_packed(packing: str, content: Any, size: int) -> None:
     """
     view = memoryview(content).cast("B")
     claimed = size
+    if size >= LARGE_BLOCK and len(view) * MOST_RATIO < size:
+        raise ValueError(f"a chunk is a decompression bomb: {len(view)} stored bytes unpack to {size}")
     if packing == "blosc":
         if len(view) < _BLOSC_HEADER:
             raise ValueError(f"a chunk of {len(view)} bytes is truncated")

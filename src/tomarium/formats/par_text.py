@@ -12,6 +12,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -25,7 +26,9 @@ ParValue: TypeAlias = Any
 LONGEST: Final = 4 << 20
 _LONGEST_VALUE: Final = 1 << 16
 _MOST_LINES: Final = 1000
-_LONGEST_ARRAY: Final = 1 << 20
+# A detector has fewer columns; arrays are kept with each statement that changes them, up to that many numbers.
+_LONGEST_ARRAY: Final = 1 << 16
+_MOST_NUMBERS: Final = 1 << 22
 _STATEMENT: Final = re.compile(
     r"(?P<before>\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<index>[^\]\n]*)\]\s*)?=(?!=)[ \t]*)", re.ASCII
 )
@@ -81,7 +84,7 @@ class ParFile:
 
     statements: tuple[ParStatement, ...]
 
-    @property
+    @cached_property
     def values(self) -> Mapping[str, ParValue]:
         """Key → value. Of a key that comes twice the last one wins, as it does when the file is run."""
         found: dict[str, ParValue] = {}
@@ -89,9 +92,9 @@ class ParFile:
             if not one.key:
                 continue
             if not one.index:
-                found[one.key] = one.value
-            elif isinstance(found.get(one.key), dict):
-                found[one.key] = {**found[one.key], _index(one.index): one.value}
+                found[one.key] = dict(one.value) if isinstance(one.value, dict) else one.value
+            elif isinstance(held := found.get(one.key), dict):
+                held[_index(one.index)] = one.value
         return found
 
     def all_values(self, key: str) -> tuple[ParValue, ...]:
@@ -128,7 +131,7 @@ def parse_par(content: bytes, source: str) -> ParFile:
     Raises
     ------
     FormatError
-        It is far too long, or holds bytes of zero.
+        It is far too long, holds bytes of zero, or builds arrays of more than 2^22 numbers.
     """
     if len(content) > LONGEST or b"\0" in content:
         raise FormatError(
@@ -137,6 +140,7 @@ def parse_par(content: bytes, source: str) -> ParFile:
         )
     arrays: dict[str, Any] = {}
     statements: list[ParStatement] = []
+    numbers = 0
     for chunk in _logical_lines(content.decode("utf-8", "surrogateescape")):
         one = _statement(chunk, arrays)
         statements.append(one)
@@ -144,6 +148,12 @@ def parse_par(content: bytes, source: str) -> ParFile:
             arrays[one.key] = one.value
         elif one.key and one.index and one.key in arrays:
             arrays[one.key] = _with_item(arrays[one.key], one.index, one.value)
+        numbers += len(arrays[one.key]) if one.key in arrays else 0
+        if numbers > _MOST_NUMBERS:
+            raise FormatError(
+                f"{source}: builds arrays of more than {_MOST_NUMBERS} numbers, which no detector needs; it is made to "
+                f"mislead, so take it from its origin"
+            )
     return ParFile(tuple(statements))
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.angle_file import numbers
 from tomarium.formats.angles import default_angles
-from tomarium.formats.edf import SINGLE_FRAMES, reference_position
+from tomarium.formats.edf import SINGLE_FRAMES, lost_references, reference_position
 from tomarium.formats.edf_frames import edf_frames
 from tomarium.formats.edf_info import TEXTS, read_edf_info, values_of
 from tomarium.formats.format import Format, Match
@@ -302,10 +302,13 @@ def _info(par: _Par, folder: Path) -> tuple[dict[str, str], str]:
     return {}, ""
 
 
-def _single(kind: FrameKind, folder: Path, count: int) -> list[tuple[float, Path]]:
+def _single(
+    par: _Par, kind: FrameKind, folder: Path, count: int, warnings: list[str]
+) -> list[tuple[float, Path]]:
     """List the frames a median or mean was made of, where they are kept beside it."""
     found = [(one, file) for file in folder.iterdir() if (one := SINGLE_FRAMES[kind].fullmatch(file.name))]
     ranked = sorted((int(one["at"]), int(one["number"]), file) for one, file in found)
+    warnings.extend(lost_references(kind, [(at, number) for at, number, _ in ranked], _info(par, folder)[0]))
     return [(reference_position(at, count), file) for at, _, file in ranked]
 
 
@@ -342,7 +345,8 @@ def _reference(
     """Read the files named, or the single frames beside them that they were made of."""
     folder = chosen[0][1].parent
     prefix = "refHST" if kind == FrameKind.FLAT else "dark.edf"
-    single = _single(kind, folder, count) if chosen[0][1].name.startswith(prefix) and folder.is_dir() else []
+    kept = chosen[0][1].name.startswith(prefix) and folder.is_dir()
+    single = _single(par, kind, folder, count, warnings) if kept else []
     there = [(at, file) for at, file in single or chosen if file.is_file()]
     if len(there) < len(single or chosen):
         names = ", ".join(file.name for _, file in chosen if not file.is_file())

@@ -11,10 +11,11 @@ import csv
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats.slab_file import write_text
 
 _LONGEST: Final = 1 << 30
-_NAMED: Final = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<unit>[^\]]*)\])?")
+_LONGEST_LINE: Final = 1 << 20
+_BLOCK_ROWS: Final = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -160,50 +162,75 @@ def read_table(path: Path) -> Table:
     FormatError
         It is no text, or a row has another number of fields or something else than numbers.
     """
+    comments: list[str] = []
     try:
         if path.stat().st_size > _LONGEST:
             raise FormatError(f"{path}: has {path.stat().st_size} bytes; a table is shorter")
-        text = path.read_text("utf-8-sig")
-        lines = text.splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise FormatError(f"{path}: cannot be read as text ({problem}); give a CSV file") from problem
-    comments = [line[1:].strip() for line in lines if line.startswith("#")]
-    try:
-        rows = list(csv.reader(line for line in lines if line.strip() and not line.startswith("#")))
+        with path.open(encoding="utf-8-sig") as stream:
+            names, columns, count = _rows(path, csv.reader(_lines(path, stream, comments)))
     except csv.Error as problem:
         raise FormatError(f"{path}: is no CSV ({problem}); give a table of numbers") from problem
-    if not rows:
-        raise FormatError(f"{path}: holds no names of columns; its first line must tell them")
-    names = [_NAMED.fullmatch(field.strip()) for field in rows[0]]
-    for number, row in enumerate(rows[1:], 1):
-        if len(row) != len(names):
-            raise FormatError(
-                f"{path}: row {number} has {len(row)} fields, the names are {len(names)}; mend it"
-            )
-    if any(line.startswith("# rows:") for line in lines) and not text.endswith("\n"):
-        raise FormatError(f"{path}: is truncated: its last line has no end; copy it again")
-    columns = tuple(
-        Column(
-            found["name"],
-            found["unit"] or "",
-            _numbers(path, found["name"], [row[place] for row in rows[1:]]),
-        )
-        for place, found in enumerate(names)
-        if found is not None
-    )
+    except (OSError, UnicodeDecodeError) as problem:
+        raise FormatError(f"{path}: cannot be read as text ({problem}); give a CSV file") from problem
     title, positions = "", {}
     for comment in comments:
         name, colon, told = comment.partition(":")
         if colon and name == "title":
             title = told.strip()
         elif colon and name == "rows" and told.strip().isdigit():
-            if int(told) != len(rows) - 1:
+            if int(told) != count:
                 raise FormatError(
-                    f"{path}: is truncated: it holds {len(rows) - 1} rows of {told.strip()}; copy it again"
+                    f"{path}: is truncated: it holds {count} rows of {told.strip()}; copy it again"
                 )
         elif colon:
             positions[name.strip()] = _position(told.strip())
-    return Table(columns, title, positions)
+    named = tuple(Column(*name, held) for name, held in zip(names, columns, strict=True))
+    return Table(named, title, positions)
+
+
+def _lines(path: Path, stream: TextIO, comments: list[str]) -> Iterator[str]:
+    """Yield the lines of a table and collect its comments; no more than a line is in memory."""
+    line, told = "", False
+    while piece := stream.readline(_LONGEST_LINE):
+        line = piece
+        if len(line) == _LONGEST_LINE or "\0" in line:
+            held = "bytes of zero" if "\0" in line else f"more than {_LONGEST_LINE} characters"
+            raise FormatError(f"{path}: is no table of numbers: a line of it holds {held}")
+        if line.startswith("#"):
+            comments.append(line[1:].strip())
+            told = told or line.startswith("# rows:")
+        elif line.strip():
+            yield line
+    if told and not line.endswith("\n"):
+        raise FormatError(f"{path}: is truncated: its last line has no end; copy it again")
+
+
+def _rows(path: Path, rows: Iterator[list[str]]) -> tuple[list[tuple[str, str]], list[NDArray[Any]], int]:
+    """Return the names with their units, the columns, and how many rows there are."""
+    head = next(rows, None)
+    if head is None:
+        raise FormatError(f"{path}: holds no names of columns; its first line must tell them")
+    names = [_name_and_unit(field) for field in head]
+    blocks: list[list[NDArray[Any]]] = [[] for _ in names]
+    count = 0
+    while block := list(islice(rows, _BLOCK_ROWS)):
+        for number, row in enumerate(block, count + 1):
+            if len(row) != len(names):
+                raise FormatError(
+                    f"{path}: row {number} has {len(row)} fields, the names are {len(names)}; mend it"
+                )
+        count += len(block)
+        for place, (name, _) in enumerate(names):
+            blocks[place].append(_numbers(path, name, [row[place] for row in block]))
+    # Whole numbers of one block become real where another block of the column holds real ones.
+    return names, [np.concatenate(held) if held else np.array([], np.float64) for held in blocks], count
+
+
+def _name_and_unit(field: str) -> tuple[str, str]:
+    """Split "energy [keV]"; without a pattern, whose time would grow with the square of its blanks."""
+    text = field.strip()
+    start = text.find("[", text[:-1].rfind("]") + 1)
+    return (text[:start].rstrip(), text[start + 1 : -1]) if text.endswith("]") and start >= 0 else (text, "")
 
 
 def _numbers(path: Path, name: str, fields: Sequence[str]) -> NDArray[Any]:

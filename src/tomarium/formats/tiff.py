@@ -21,7 +21,15 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.pco_stamp import stamp_of_file
 from tomarium.formats.stacks import JoinedFrames
 from tomarium.formats.tiff_calibration import is_volume
-from tomarium.formats.tiff_frames import TiffFrames, frames_of, guarded, opened_tiff, page_count, pixel_words
+from tomarium.formats.tiff_frames import (
+    TiffFrames,
+    frames_of,
+    guarded,
+    is_stack,
+    opened_tiff,
+    page_count,
+    pixel_words,
+)
 from tomarium.formats.tiff_names import gaps, natural, series_of, slices_said
 from tomarium.formats.tiff_series_writer import SIDE_CAR, read_side_car, write
 from tomarium.model import FrameKind, Scan, Value
@@ -136,10 +144,10 @@ def ring_buffer(files: list[Path], home: Path) -> str | None:
         if first is None or not _is_tiff(first):
             return None
         with guarded(first), opened_tiff(first) as tif:
-            pages = page_count(tif)
+            pages, stack = page_count(tif), is_stack(tif)
     except FormatError:
         return None
-    if pages < 2 or stamp_of_file(first) is None:
+    if not stack or stamp_of_file(first) is None:
         return None
     return f"the {pages} pages of {first.name} carry PCO time stamps: it is a camera's ring buffer"
 
@@ -243,6 +251,7 @@ def read(path: Path, match: Match) -> Scan:
         kinds[FrameKind.PROJECTION if path.is_file() else kind_of(file, home)].append(file)
     series = _series(path, kinds[FrameKind.PROJECTION], warnings)
     projections = frames_of(series)
+    warnings.extend(projections.notes)
     references = {
         kind: _reference(path, kinds[kind], kind, projections, warnings)
         for kind in (FrameKind.FLAT, FrameKind.DARK)
@@ -308,6 +317,7 @@ def _reference(
         warnings.append(f"no {kind} fields were found; their names would hold {' or '.join(WORDS[kind][:3])}")
         return None
     stacks = [frames_of([file]) for file in files]
+    warnings.extend(note for stack in stacks for note in stack.notes)
     for stack in stacks:
         if stack.size != projections.size:
             raise FormatError(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.limits import check_claim
+from tomarium.formats.tiff_chain import chain_of, lost_pages
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -62,6 +63,8 @@ class TiffFrames:
         Whether reading one row costs the whole page, because it is compressed.
     stored : float
         Bytes on disk for each byte of pixels.
+    notes : tuple of str
+        Files that tell of more pages than they hold.
     """
 
     pages: tuple[Page, ...]
@@ -69,6 +72,7 @@ class TiffFrames:
     dtype: np.dtype[Any]
     whole: bool = False
     stored: float = 1.0
+    notes: tuple[str, ...] = ()
     # What was learnt of each page's place, so that its header is parsed once and not for every slab.
     _known: dict[Page, _Place] = field(default_factory=dict, repr=False)
 
@@ -195,7 +199,12 @@ def opened_tiff(path: Path) -> Iterator[TiffFile]:
     Yields
     ------
     TiffFile
-        It, open.
+        It, open. Planes that its OME description says lie in other files are not looked for: they could be anyone's.
+
+    Raises
+    ------
+    FormatError
+        Its pages go round in a circle or have no end.
     """
     import logging
 
@@ -203,7 +212,8 @@ def opened_tiff(path: Path) -> Iterator[TiffFile]:
 
     # tifffile tells of damage by logging and reads on; what matters shows in the shapes, which are checked.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-    with tifffile.TiffFile(path) as tif:
+    chain_of(path)
+    with tifffile.TiffFile(path, _multifile=False) as tif:
         yield tif
 
 
@@ -236,7 +246,10 @@ def _place(tif: TiffFile, number: int) -> _Place:
     if offset is None:
         stored = min(size, sum(page.databytecounts))
         where = f"{tif.filehandle.path}: page {number}"
-        check_claim(where, (rows, columns), dtype.itemsize, stored, block=(rows, columns), blocks=1)
+        tile = (
+            (max(rows, page.tilelength), max(columns, page.tilewidth)) if page.is_tiled else (rows, columns)
+        )
+        check_claim(where, tile, dtype.itemsize, stored, block=tile, blocks=1)
     if offset is not None and offset + rows * columns * dtype.itemsize > size:
         raise FormatError(
             f"{tif.filehandle.path}: is truncated: page {number} ends at byte "
@@ -282,12 +295,13 @@ def frames_of(files: list[Path]) -> TiffFrames:
     FormatError
         A file is damaged, or its frames differ from the first.
     """
-    count, first = _pages(files[0])
+    count, first, lost = _pages(files[0])
     size = files[0].stat().st_size
-    counts, known = {files[0]: count}, {files[0]: first}
+    counts, known, notes = {files[0]: count}, {files[0]: first}, [lost]
     for file in files[1:]:
-        if count > 1 or file.stat().st_size != size:
-            counts[file], known[file] = _pages(file)
+        if count > 1 or lost or file.stat().st_size != size:
+            counts[file], known[file], said = _pages(file)
+            notes.append(said)
     place = first[Page(files[0], 0)]
     pixels = place.shape[0] * place.shape[1] * place.dtype.itemsize * count
     frames = TiffFrames(
@@ -296,6 +310,7 @@ def frames_of(files: list[Path]) -> TiffFrames:
         place.dtype.newbyteorder("="),
         whole=place.offset is None,
         stored=min(1.0, size / pixels),
+        notes=tuple(note for note in notes if note),
         _known={page: one for places in known.values() for page, one in places.items()},
     )
     for page, one in list(frames._known.items()):
@@ -303,12 +318,13 @@ def frames_of(files: list[Path]) -> TiffFrames:
     return frames
 
 
-def _pages(file: Path) -> tuple[int, dict[Page, _Place]]:
-    """Count the pages of a file, and parse some of them, the first and the last among them."""
+def _pages(file: Path) -> tuple[int, dict[Page, _Place], str | None]:
+    """Count the pages of a file, parse some of them, the first and the last among them, and say if some are lost."""
     with guarded(file), opened_tiff(file) as tif:
         count = page_count(tif)
         some = sorted({*range(min(count, _PARSED)), count - 1})
-        return count, {Page(file, number): _place(tif, number) for number in some}
+        places = {Page(file, number): _place(tif, number) for number in some}
+        return count, places, lost_pages(tif, count)
 
 
 def page_count(tif: TiffFile) -> int:
@@ -325,6 +341,23 @@ def page_count(tif: TiffFile) -> int:
         Its pages, or the frames its one directory stands for.
     """
     return int(tif.series[0].shape[0]) if _is_one_directory(tif) else len(tif.pages)
+
+
+def is_stack(tif: TiffFile) -> bool:
+    """Tell whether a file holds several frames, or held them before it was cut.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+
+    Returns
+    -------
+    bool
+        It has several pages, or tells of more than it has.
+    """
+    pages = page_count(tif)
+    return pages > 1 or lost_pages(tif, pages) is not None
 
 
 def _is_one_directory(tif: TiffFile) -> bool:

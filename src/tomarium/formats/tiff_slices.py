@@ -110,11 +110,12 @@ def read(path: Path, match: Match) -> Volume:
     slices = sorted(ranked[0], key=natural) if len(ranked[0]) > 1 else sorted(files, key=natural)
     with guarded(slices[0]), opened_tiff(slices[0]) as tif:
         voxel, said = slice_calibration(tif)
-    data = FrameStack(frames_of(slices))
+    frames = frames_of(slices)
+    data = FrameStack(frames)
     if data.shape[0] != len(slices):
         raise FormatError(f"{path}: {len(slices)} files hold {data.shape[0]} pages; a slice has one page")
     metadata: dict[str, Any] = {"format": match.dialect, "why": match.why, "first_slice": slices[0].name}
-    notes = [*said, *_oddities(files, slices)]
+    notes = [*said, *frames.notes, *_oddities(files, slices)]
     if notes:
         metadata["notes"] = notes
     if voxel is None:

@@ -24,7 +24,8 @@ from tomarium.formats.slab_file import (
     write_text,
 )
 from tomarium.formats.tiff_calibration import calibration_of, is_volume
-from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
+from tomarium.formats.tiff_chain import lost_pages
+from tomarium.formats.tiff_frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff_layout import TiffPlan, tiff_head
 from tomarium.formats.tiff_pyramid import levels_of
 from tomarium.model import Axis, Image, Scan, Volume
@@ -54,13 +55,13 @@ def detect(path: Path) -> Match | None:
                 return None
         with guarded(path), opened_tiff(path) as tif:
             why = is_volume(tif)
-            pages = page_count(tif)
+            pages, stack = page_count(tif), is_stack(tif)
             big = "BigTIFF" if tif.is_bigtiff else "TIFF"
             found = calibration_of(tif)
             levels = len(levels_of(path, tif)) if why else 0
     except (OSError, FormatError):
         return None
-    if why is None or found is None or pages < 2:
+    if why is None or found is None or not stack:
         return None
     why = f"a {big} file of {pages} pages; {why}"
     if not levels:
@@ -93,6 +94,9 @@ def read(path: Path, match: Match) -> Volume:
     """
     with guarded(path), opened_tiff(path) as tif:
         found = calibration_of(tif)
+        lost = lost_pages(tif, page_count(tif))
+        if lost:  # the slices that are there are no whole volume
+            raise FormatError(f"{path}: {lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
         levels = levels_of(path, tif)
         data = levels[0] if levels else _data(path, tif)
     if found is None:

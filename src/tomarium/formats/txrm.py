@@ -166,6 +166,11 @@ def read(path: Path, match: Match) -> Scan | Image:
         metadata = _metadata(info, names, warnings)
         pixel = _pixel(info)
         if match.dialect != "txrm":
+            if path.suffix.lower() == ".txrm" and frames.shape[0] > 1:
+                metadata["notes"] = Value(
+                    ["its name says that it is a scan, but its angles are absent or all the same: it is damaged, or a "
+                     "scan without rotation"], "derived", path.name,
+                )  # fmt: skip
             return _image(path, frames, pixel, metadata, repaired)
         flats = _flats(info, frames, metadata, warnings)
         distance = _geometry(info, frames, pixel, metadata, warnings)
