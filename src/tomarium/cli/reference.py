@@ -8,6 +8,7 @@ from itertools import groupby
 
 import click
 
+from tomarium.cli.reference_checks import sayings
 from tomarium.doctor import checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
@@ -77,19 +78,29 @@ def _formats() -> str:
 def _checks() -> str:
     parts = [
         f"{_HEAD}\n# Checks\n\nWhat `tomarium doctor PATH` looks at. A check is made where what it compares is known: "
-        "in a scan, a volume, a record or a table of metadata alike.\n"
+        "in a scan, a volume, a record or a table of metadata alike. Below each: what it says, with … where a number "
+        "or a name of yours comes, and what to do then. `tomarium doctor PATH --json` gives the same as `code`, "
+        "`severity`, `where`, `found`, `expected` and `mend`.\n"
     ]
     for theme, members in groupby(
         sorted(checks().values(), key=lambda one: one.theme), lambda one: one.theme
     ):
-        parts.append(f"## {theme}\n\n| finding | what is checked | what is said |\n|---|---|---|")
+        parts.append(f"## {theme}\n")
         for one in members:
             text = getdoc(one.function) or ""
             said = re.search(r"^Yields\n-+\nFinding\n((?: +.*\n?)+)", text, re.M)
             outcome = " ".join(said[1].split()) if said else ""
-            parts.append(f"| `{one.name}` | {text.splitlines()[0]} | {outcome} |")
-        parts.append("")
+            rows = [
+                f"| {saying.severity} | {_cell(saying.found)} | {_cell(saying.expected)} | {_cell(saying.mend)} |"
+                for saying in sayings(one.function)
+            ]
+            parts += [f"### {one.name}\n\n{text.splitlines()[0]} {outcome}\n",
+                      "| severity | found | expected | mend |\n|---|---|---|---|", *rows, ""]  # fmt: skip
     return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|") or "nothing"
 
 
 def _does(form: Format) -> str:
