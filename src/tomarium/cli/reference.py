@@ -9,6 +9,7 @@ from itertools import groupby
 import click
 
 from tomarium.cli.reference_checks import sayings
+from tomarium.cli.reference_formats import section
 from tomarium.doctor import checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
@@ -66,12 +67,17 @@ def _steps() -> str:
 
 def _formats() -> str:
     rows = [
-        f"| `{form.name}` | {form.title} | {', '.join(form.suffixes)} | {_does(form)} |"
+        f"| [`{form.name}`](#{form.name.replace('.', '')}) | {form.title} | {', '.join(form.suffixes)} "
+        f"| {_does(form)} |"
         for form in collect("formats", Format).values()
     ]
     return (
-        f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions.\n\n"
-        "| name | format | endings | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions. HDF5 of any other "
+        "layout opens by [the paths of its datasets](../how-to/open-any-hdf5.md).\n\n"
+        "| name | format | endings | |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n\n"
+        + "\n".join(section(form) for form in collect("formats", Format).values())
     )
 
 
