@@ -72,8 +72,8 @@ def _formats() -> str:
         for form in collect("formats", Format).values()
     ]
     return (
-        f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions. HDF5 of any other "
-        "layout opens by [the paths of its datasets](../how-to/open-any-hdf5.md).\n\n"
+        f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions. HDF5 of "
+        "any other layout opens by [the paths of its datasets](../how-to/open-any-hdf5.md).\n\n"
         "| name | format | endings | |\n|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n\n"
