@@ -161,7 +161,7 @@ def test_full_disk_is_said_and_leaves_the_old_record(
     def full(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(filing, "write_atomically", full)
+    monkeypatch.setattr(filing, "write_whole", full)
     with pytest.raises(StorageFull, match="free some space"):
         file_record(folder, title="B")
     assert read_record(folder) == record

@@ -21,6 +21,7 @@ import tomarium as tm
 from formats.beamline_makers import example_map, write_als, write_bliss, write_flyscan, write_map
 from formats.dimax_maker import save_ring, stamped
 from formats.ole2_writer import ole2
+from formats.test_edax import PATTERNS, write_edax
 from formats.txrm_example import zeiss_streams
 from tomarium.errors import FormatError, TomariumError
 from tomarium.formats import formats, recognise
@@ -202,6 +203,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
     "dimax": write_ring_buffer,
     "csv": lambda path: FORMATS["csv"].write(path, example_spectrum_row()),
+    "edax": write_edax,
     "edf": lambda path: FORMATS["edf"].write(path, example_scan()),
     "jpeg2000": lambda path: FORMATS["jpeg2000"].write(path, example_grey_volume()),
     "microscopy": write_spectrum,
@@ -224,6 +226,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "csv": lambda: example_spectrum_row(),
     "dimax": lambda: ring_buffer_scan(),
+    "edax": lambda: Image(PATTERNS.reshape(3, 4, 6, 5), (), "counts"),
     "nexus-maps": example_map,
     "jpeg2000": example_grey_volume,
     "microscopy": example_spectrum,
@@ -243,6 +246,7 @@ FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],
     "bliss": MAKERS["bliss"],
     "csv": MAKERS["csv"],
+    "edax": MAKERS["edax"],
     "nexus-maps": MAKERS["nexus-maps"],
     "data-exchange": MAKERS["data-exchange"],
     "mrc": write_mrc_series,

@@ -67,8 +67,6 @@ def test_velox_without_the_extra(emd: Path) -> None:
 def test_what_no_reader_opens_is_refused_with_its_reason(shared: Find) -> None:
     with pytest.raises(FormatError, match=r"holds example_velox_EELS_EDS\.emd; unpack it and open that"):
         tm.open(shared("microscopy/velox_EELS_EDS.zip"))
-    with pytest.raises(FormatError, match="EDAX EBSD HDF5"):
-        tm.open(shared("microscopy/edax_h5ebsd_patterns.h5"))
 
 
 def test_a_cut_bruker_file_is_refused_before_it_is_read(shared: Find, tmp_path: Path) -> None:

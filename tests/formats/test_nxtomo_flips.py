@@ -154,7 +154,9 @@ def test_a_new_nxtomo_stores_frames_as_they_were(tmp_path: Path) -> None:
         assert turn[()] == 180
         assert turn.attrs["depends_on"] == "."
         assert other["entry/instrument/detector/depends_on"].asstr()[()] == turn.name
-        assert other["entry/instrument/detector/x_rotation_axis_pixel_position"][()] == COLUMNS - 1 - AXIS
+        assert (
+            other["entry/instrument/detector/x_rotation_axis_pixel_position"][()] == (COLUMNS - 1) / 2 - AXIS
+        )
         assert "rx" not in other["entry/instrument/detector/transformations"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,19 @@ def test_ours_is_read_by_tomoscan(tmp_path: Path) -> None:
     with h5py.File(first.file_path()) as file:
         frame = file[first.data_path()][first.data_slice()]
     np.testing.assert_array_equal(frame, scan.projections.read(slice(0, 1), ALL)[0])
+
+
+@pytest.mark.parametrize("column", [0.0, 9.5, 12.25, 19.0, 28.5])
+def test_the_axis_is_where_tomoscan_and_nabu_look_for_it(tmp_path: Path, column: float) -> None:
+    """They add (columns - 1) / 2 to what tomoscan reads."""
+    esrf = pytest.importorskip("tomoscan.esrf")
+    scan = replace(our_scan(), axis_column=Value(column, "read", ""))
+    tm.formats.formats()["nxtomo"].write(tmp_path / "ours.nx", scan)
+    theirs = esrf.NXtomoScan(str(tmp_path / "ours.nx"), "entry")
+    assert theirs.x_rotation_axis_pixel_position + (theirs.dim_1 - 1) / 2 == column
+    ours = opened(tmp_path / "ours.nx").axis_column
+    assert ours is not None
+    assert ours.value == column
 
 
 def validated(path: Path) -> str:

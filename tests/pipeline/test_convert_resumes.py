@@ -203,3 +203,62 @@ def test_two_processes_do_not_write_the_same_folder(tmp_path: Path) -> None:
     ):
         pass
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("name", ["edf", "tiff-volume", "ome-zarr", "jpeg2000"])
+def test_what_is_there_is_replaced_when_the_new_one_is_whole(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 15)
+    monkeypatch.setattr("tomarium.formats.slab_file._SLAB_BYTES", 1 << 15)
+    for folder in ("one", "other", "out", "truth"):
+        (tmp_path / folder).mkdir()
+    one, other = source_of(tmp_path / "one", name, 1), source_of(tmp_path / "other", name, 2)
+    target, truth = tmp_path / "out" / TARGETS[name], tmp_path / "truth" / TARGETS[name]
+    convert(tm.open(one), target, to=name)
+    before = content(target)
+    with pytest.raises(tm.errors.InputError, match="exists already"):
+        convert(tm.open(other), target, to=name)
+
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(tm.open(other), target, to=name, tell=stop, overwrite=True)
+    kept = content(target)
+    if name == "ome-zarr":  # it is written in place, and says that it is unfinished
+        kept = {file.removeprefix(f".{target.name}.replaced/"): whole for file, whole in kept.items()}
+        before = {file.removeprefix(f"{target.name}/"): whole for file, whole in before.items()}
+    assert {file: kept[file] for file in before} == before
+    convert(tm.open(other), target, to=name, overwrite=True)
+    convert(tm.open(other), truth, to=name)
+    assert content(target) == content(truth)
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    source = source_of(tmp_path, "edf")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("the only copy")
+    with pytest.raises(tm.errors.InputError, match="is a folder that holds no scan or volume"):
+        convert(tm.open(source), tmp_path / "home", to="edf", overwrite=True)
+    assert (tmp_path / "home" / "thesis.txt").read_text() == "the only copy"
+
+
+def test_a_run_that_stops_before_the_side_car_writes_it_when_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").mkdir()
+    source, target = source_of(tmp_path, "edf"), tmp_path / "one" / "scan"
+    with monkeypatch.context() as patch:
+        patch.setattr("tomarium.formats.side_car.leave_beside", lambda *a: stopped())
+        with pytest.raises(KeyboardInterrupt):
+            convert(tm.open(source), target, to="edf")
+    assert target.is_dir()
+    assert not (tmp_path / "one" / "scan.side-car.h5").exists()
+    convert(tm.open(source), target, to="edf")
+    assert sorted(one.name for one in (tmp_path / "one").iterdir()) == ["scan", "scan.side-car.h5"]
+
+
+def stopped() -> None:
+    raise KeyboardInterrupt

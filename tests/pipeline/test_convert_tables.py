@@ -55,6 +55,23 @@ def test_a_scan_gives_what_is_known_of_each_projection(tmp_path: Path) -> None:
     assert left == ["projections", "flats", "darks"]
 
 
+def test_what_belongs_to_another_scan_of_the_file_is_left_out(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["implements"] = "exchange:exchange_2"
+        for name in ("exchange", "exchange_2"):
+            file[f"{name}/data"] = np.ones((6, 3, 4), np.uint16)
+            file[f"{name}/theta"] = np.linspace(0, 150, 6)
+            file[f"{name}/theta"].attrs["units"] = "degree"
+        file["exchange/data_shift_x"] = np.arange(6) / 10
+        file["measurement/instrument/current"] = np.arange(6.0)
+    convert(tm.open(tmp_path / "a.h5"), tmp_path / "a.csv")
+    names = [one.name for one in read_table(tmp_path / "a.csv").columns]
+    assert "/exchange/theta" in names
+    assert "/measurement/instrument/current" in names
+    assert "shift_x_pixel" in names
+    assert not any("exchange_2" in name for name in names)
+
+
 def test_a_dataset_comes_with_its_axis_and_what_lies_beside_it(tmp_path: Path) -> None:
     source = nxtomo(tmp_path / "a.nx")
     convert_dataset(source, "/entry/spectrum/counts", tmp_path / "s.csv")

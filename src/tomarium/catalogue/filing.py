@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium import units
-from tomarium.catalogue.atomic import write_atomically
 from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, sum_files, sum_folder, write_manifest
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.volume_summary import summarise
@@ -26,6 +25,7 @@ from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.viewer import Viewer
 from tomarium.viewers.volume import open_volume, volume_window
+from tomarium.whole_files import write_whole
 
 VOLUME: Final = "volume.ome.zarr/"
 PROVENANCE: Final = "provenance.json"
@@ -120,12 +120,12 @@ def file_record(
     with _room(folder):
         _write_previews(draft, folder)
         sums = sum_files(folder, [path for path in list_files(folder) if path not in (MANIFEST, FILENAME)])
-        write_atomically(folder / MANIFEST, write_manifest(sums).encode())
+        write_whole(folder / MANIFEST, write_manifest(sums).encode())
         files = _entries(sums | sum_files(folder, [MANIFEST]))
         record = replace(draft, files=files, id=known or _new_id(title, files))
         if not ID.fullmatch(record.id):
             raise InputError(f"the identifier {record.id[:80]!r} is malformed; use a-z, 0-9 and hyphens")
-        write_atomically(folder / FILENAME, export(record).encode())
+        write_whole(folder / FILENAME, export(record).encode())
     return record
 
 
@@ -179,7 +179,7 @@ def _write_previews(record: Record, folder: Path) -> None:
     for viewer in collect("viewers", Viewer).values():
         if viewer.previews and viewer.suits(record):
             for name, content in viewer.previews(record, folder).items():
-                write_atomically(folder / PREVIEWS / name, content)
+                write_whole(folder / PREVIEWS / name, content)
 
 
 def _entries(sums: Mapping[str, Sum]) -> tuple[FileEntry, ...]:

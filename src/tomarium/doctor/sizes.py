@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import h5py
 import numpy as np
 
 from tomarium import units
@@ -15,6 +14,7 @@ from tomarium.doctor.subject import Subject, frames_there
 from tomarium.formats.flipped import stored
 from tomarium.formats.hdf5 import guarded
 from tomarium.formats.hdf5_frames import Hdf5Frames
+from tomarium.formats.hdf5_walk import open_checked
 
 
 @compares("volume_x", "volume_y", "volume_z", "file_bytes")
@@ -89,7 +89,7 @@ def frames_never_written(subject: Subject) -> Iterator[Finding]:
 
 def _chunks(frames: Hdf5Frames) -> tuple[int, int]:
     """Return how many chunks of a dataset were written, and how many its shape asks for."""
-    with guarded(frames.file), h5py.File(frames.file, "r", locking=False) as file:
+    with guarded(frames.file), open_checked(frames.file) as file:
         dataset = file[frames.name]
         if dataset.is_virtual:
             return 1, 1  # its bytes lie elsewhere; what is absent of them is told by the reader

@@ -25,6 +25,7 @@ from tomarium.formats.angles import default_angles
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, attribute, guarded, is_hdf5, reading
 from tomarium.formats.hdf5_frames import frames_of
+from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -104,7 +105,7 @@ class SeparateFrames:
         first, last, step = rows.indices(self.size[0])
         last = max(first, last)
         result = np.empty((len(wanted), last - first, self.size[1]), self.dtype)
-        with guarded(self.path), h5py.File(self.path, "r", locking=False) as file:
+        with guarded(self.path), open_checked(self.path) as file:
             for out, number in enumerate(wanted):
                 dataset = file[self.names[number]]
                 inside = np.s_[first:last] if dataset.ndim == 2 else np.s_[0, first:last]

@@ -192,8 +192,8 @@ def table_of_scan(scan: Scan) -> Table:
     -------
     Table
         The number, the angle, and each 1-D dataset of an HDF5 source that has one number for each projection, or for
-        each frame of the dataset the projections lie in; pixel size, energy, distance and axis as what held
-        for all.
+        each frame of the dataset the projections lie in, those of other scans in the file left out; what the
+        reader understood of each projection; pixel size, energy, distance and axis as what held for all.
     """
     count = scan.shape[0]
     columns = [
@@ -206,11 +206,19 @@ def table_of_scan(scan: Scan) -> Table:
         lengths = {count: np.arange(count)}
         if isinstance(frames, Hdf5Frames) and index is not None:
             lengths[frames.size[0]] = index
+        home = frames.name.split("/")[1] if isinstance(frames, Hdf5Frames) else ""
         with reading(scan.path) as source:
             for place, node in _datasets(source):
-                if node.shape[0] in lengths and len(columns) < _MOST_COLUMNS:
+                alike = _is_other_entry(place.split("/")[1], home)
+                if node.shape[0] in lengths and len(columns) < _MOST_COLUMNS and not alike:
                     values = np.asarray(node[()])[lengths[node.shape[0]]]
                     columns.append(Column(_safe(place), _safe(attribute(node, "units") or ""), values))
+    for name, value in scan.metadata.items():
+        values = (
+            np.asarray(value.value) if isinstance(value.value, np.ndarray | list | tuple) else np.empty(0)
+        )
+        if values.shape == (count,) and values.dtype.kind in "iuf" and not name.startswith("/"):
+            columns.append(Column(_safe(name), "", values))
     held = {
         name: Position(float(value.value), unit)
         for name, unit in _SCAN_UNITS.items()
@@ -218,6 +226,12 @@ def table_of_scan(scan: Scan) -> Table:
     }
     told = {name: value.value for name, value in scan.metadata.items() if not name.startswith("/")}
     return Table(tuple(columns), scan.name, {**held, **_positions(told)})
+
+
+def _is_other_entry(name: str, home: str) -> bool:
+    """Tell whether a group of the root is another scan's: called alike but for its number."""
+    bare = [re.sub(r"[\d_.]+", "", one) for one in (name, home)]
+    return name != home and bare[0] == bare[1]
 
 
 def table_of_dataset(path: Path, place: str) -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Source, guarded
 from tomarium.formats.hdf5_frames import load_plugins
+from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model.image import Sliceable
 
 
@@ -45,7 +46,7 @@ class Hdf5Array:
     def __getitem__(self, key: Any) -> Any:
         if self.plugin:
             load_plugins()
-        with guarded(self.path), h5py.File(self.file, "r", locking=False) as file:
+        with guarded(self.path), open_checked(self.file, scan=self.path) as file:
             return np.asarray(file[self.name][key])
 
 

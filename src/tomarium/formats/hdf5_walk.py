@@ -154,11 +154,32 @@ def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False)
     """
     check_heaps(path)
     now = path.stat()
-    findings = _judge(path, now.st_size, now.st_mtime_ns, growing)
+    _refuse(_judge(path, now.st_size, now.st_mtime_ns, growing), path, scan)
+    return h5py.File(path, "r", locking=False)
+
+
+def check_growing(path: Path, file: h5py.File) -> None:
+    """Walk through a file that its writer has left marked as open, which the library opens in other ways.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    file : h5py.File
+        It, open.
+
+    Raises
+    ------
+    FormatError
+        As in `open_checked`.
+    """
+    _refuse(examine(path, file, growing=True), path, None)
+
+
+def _refuse(findings: tuple[Finding, ...], path: Path, scan: Path | None) -> None:
     refused = next((finding.text for finding in findings if finding.refuses_the_file), None)
     if refused:
         raise FormatError(refused if scan is None or scan == path else f"{scan}: points to {refused}")
-    return h5py.File(path, "r", locking=False)
 
 
 def beside(scan: Path, parent: Path, name: str) -> Path | None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from tomarium.formats.frame_places import Home, Placed, holds, homes_of, key_of, layout_of, runs_of, unfold
 from tomarium.formats.hdf5 import SIDE_CAR, Source, is_hdf5, reading
+from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_tree import copy_tree
@@ -386,8 +387,6 @@ def restore(
     StorageFull
         The disk is full.
     """
-    from tomarium.formats.side_car import fingerprint
-
     one, *older = ancestors
     with reading(one.file) as source, drafting(target, resume=resume, tell=tell) as draft:
         layouts = _layouts(source, one)

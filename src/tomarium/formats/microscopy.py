@@ -6,6 +6,7 @@ such a file is opened. Files are recognised without it; reading one then says wh
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -121,7 +122,7 @@ def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             # By its path h5py would lock the file for as long as the image lives; a stream it only reads.
-            source: Any = path.open("rb") if kind.reader == "emd" else str(path)
+            source: Any = _Stream(path) if kind.reader == "emd" else str(path)
             try:
                 found = list(reader.file_reader(source, lazy=True))
             except NotImplementedError:  # spectra in text are read whole
@@ -143,6 +144,35 @@ def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]
         str(one.message) for one in said if not issubclass(one.category, ResourceWarning | DeprecationWarning)
     ]
     return found, list(dict.fromkeys(told))
+
+
+class _Stream(io.RawIOBase):
+    """A file that is closed with the last image that reads from it; nobody else knows when that is."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """Whether it can be read: always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether it has places: always."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place and return it."""
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
+        """Fill a buffer; return how many bytes there were."""
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        """Close it; the last reference to it does so."""
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 def _names(found: list[Mapping[str, Any]]) -> tuple[str, ...]:

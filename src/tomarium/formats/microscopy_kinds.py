@@ -9,10 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import h5py
-
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import guarded, is_hdf5
+from tomarium.formats.hdf5_walk import open_checked
 from tomarium.formats.tiff_frames import guarded as guarded_tiff
 from tomarium.formats.tiff_frames import opened_tiff
 
@@ -127,15 +126,12 @@ def _tiff(path: Path) -> Kind | None:
 
 def _hdf5(path: Path) -> Kind | None:
     try:
-        with guarded(path), h5py.File(path, "r", locking=False) as file:
+        with guarded(path), open_checked(path) as file:
             names = set(file)
             if {"Data", "Version", "Operations"} <= names:
                 return Kind(
                     "emd", "Thermo Fisher Velox EMD", "its root holds /Data, /Version and /Operations"
                 )
-            maker = file[" Manufacturer"][()] if " Manufacturer" in names else b""
-            if b"EDAX" in bytes(maker):
-                return Kind("", "EDAX EBSD HDF5", "its / Manufacturer is EDAX")
     except FormatError:
         return None
     return None

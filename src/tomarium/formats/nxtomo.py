@@ -23,7 +23,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.nxtomo_flips import flips
-from tomarium.formats.nxtomo_writer import write
+from tomarium.formats.nxtomo_writer import FROM_MIDDLE, write
 from tomarium.formats.side_car import meaning
 from tomarium.formats.stacks import AbsentFrames
 from tomarium.model import FrameKind, Frames, Scan, Value
@@ -424,6 +424,9 @@ def _axis(source: Source, place: Place, columns: int, mirrored: bool) -> Value[f
 def _stored_axis(source: Source, place: Place, columns: int) -> Value[float] | None:
     axis = source.quantity(place.paths(AXIS)[0], "pixel", "pixel")
     if axis is not None:
+        node = source.find(place.paths(AXIS)[0])
+        if node is not None and attribute(node, FROM_MIDDLE) is not None:
+            return Value((columns - 1) / 2 + axis.value, "read", f"{axis.source}, from the middle column")
         return _from_middle(axis, columns) if place.dialect.startswith("ESRF") else axis
     old = source.quantity(place.paths(OLD_AXIS)[0], "pixel", "pixel")
     if old is None or not columns:

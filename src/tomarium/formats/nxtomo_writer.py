@@ -20,6 +20,8 @@ from tomarium.model import FrameKind, Frames, Scan
 from tomarium.model.scan import Reference
 
 # NXdetector image_key.
+# Attribute that says from where the axis is counted.
+FROM_MIDDLE: Final = "counted_from"
 CODES: Final = {FrameKind.PROJECTION: 0, FrameKind.FLAT: 1, FrameKind.DARK: 2}
 
 
@@ -124,7 +126,10 @@ def _write_instrument(draft: Draft, entry: h5py.Group, scan: Scan, compression: 
     if scan.axis_column is not None:
         column = scan.axis_column.value
         stored_column = scan.shape[2] - 1 - column if flips_of(scan.projections)[0] else column
-        put(detector, "x_rotation_axis_pixel_position", stored_column, units="pixel")
+        # As nxtomomill writes and nabu reads it, so that their users find the axis where it is.
+        offset = stored_column - (scan.shape[2] - 1) / 2
+        axis = put(detector, "x_rotation_axis_pixel_position", offset, units="pixel")
+        axis.attrs[FROM_MIDDLE] = "the middle column, (columns - 1) / 2"
     if "exposure_s" in scan.metadata:
         put(detector, "count_time", float(scan.metadata["exposure_s"].value), units="s")
     _write_flips(detector, *flips_of(scan.projections))

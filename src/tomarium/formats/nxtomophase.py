@@ -19,6 +19,7 @@ from tomarium.formats.angles import in_degrees
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, attribute, guarded, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of
+from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -82,7 +83,7 @@ class PhaseFrames:
         wanted = np.arange(self.shape[0])[frames]
         first, last, step = rows.indices(self.shape[1])
         result = np.empty((len(wanted), max(0, last - first), self.shape[2]), self.dtype)
-        with guarded(self.file), h5py.File(self.file, "r", locking=False) as file:
+        with guarded(self.file), open_checked(self.file) as file:
             dataset = file[self.name]
             for place, frame in enumerate(wanted):
                 result[place] = dataset[int(frame), self.step, first:last]

@@ -123,21 +123,3 @@ class Progress:
     def mark(self, z0: int) -> None:
         """Note that a slab is complete."""
         (self.path / PARTIAL / f"slab-{z0:06d}").touch()
-
-
-def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON so that the file is there whole or not at all.
-
-    Parameters
-    ----------
-    file : Path
-        Where.
-    content : Mapping
-        What.
-    """
-    partial = file.with_name(f"{file.name}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=2), "utf-8")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)

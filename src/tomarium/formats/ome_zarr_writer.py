@@ -21,7 +21,8 @@ from tomarium import __version__
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
 from tomarium.formats.ome_zarr_chunks import BLOCK_BYTES, COMPRESSOR, LEVEL, Grid, write_block
-from tomarium.formats.ome_zarr_plan import PARTIAL, VERSIONS, Plan, Progress, write_json
+from tomarium.formats.ome_zarr_plan import PARTIAL, VERSIONS, Plan, Progress
+from tomarium.whole_files import write_json
 
 # A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
 CHUNK: Final = 64

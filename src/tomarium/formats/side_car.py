@@ -15,9 +15,8 @@ A file tomarium converts holds the group `/tomarium`:
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,7 @@ from tomarium import __version__
 from tomarium.formats import lineage
 from tomarium.formats.frame_places import Home, Placed, holds, homes_of, key_of, layout_of, runs_of
 from tomarium.formats.hdf5 import Source, is_hdf5, reading
+from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_draft import Draft, drafting
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_tree import copy_tree
@@ -36,8 +36,6 @@ from tomarium.formats.json_values import as_json, from_json
 from tomarium.model import Scan, Value
 
 GROUP: Final = "tomarium"
-# Bytes summed up at once.
-_PIECE: Final = 1 << 24
 _TREE: Final = f"{GROUP}/source"
 
 
@@ -210,56 +208,6 @@ def _point(draft: Draft, node: h5py.Dataset, home: Home, new: h5py.Group, name: 
         there[axis] = slice(first, last) if axis == 0 else first
         layout[tuple(there)] = source[begin : begin + last - first] if axis == 0 else source[begin]
     new.create_virtual_dataset(name, layout)
-
-
-def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
-    """Sum up what a file says, its frames and its side-car left out.
-
-    Parameters
-    ----------
-    file : h5py.File
-        The file.
-    frames : frozenset of str
-        Paths of the datasets that hold frames; only their attributes, shape and type count.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
-    """
-    digest = hashlib.sha256()
-    # By address, since one dataset may have several names.
-    held = {h5py.h5o.get_info(file[name].id).addr for name in frames if name in file}
-
-    def add(name: str, node: h5py.Group | h5py.Dataset) -> None:
-        if name == GROUP or name.startswith(f"{GROUP}/"):
-            return
-        digest.update(f"{node.name}:{type(node).__name__}".encode())
-        for key in sorted(node.attrs):
-            value = node.attrs[key]
-            digest.update(f"@{key}={value!r}".encode())
-        if isinstance(node, h5py.Dataset):
-            digest.update(f"{node.shape}{node.dtype}".encode())
-            if h5py.h5o.get_info(node.id).addr not in held:
-                for piece in _pieces(node):
-                    digest.update(piece)
-
-    file.visititems(add)
-    for key in sorted(file.attrs):
-        digest.update(f"@{key}={file.attrs[key]!r}".encode())
-    return digest.hexdigest()
-
-
-def _pieces(node: h5py.Dataset) -> Iterator[bytes]:
-    if node.shape is None:
-        return
-    if not node.shape:
-        yield repr(node[()]).encode()
-        return
-    step = max(1, _PIECE * node.shape[0] // max(1, node.size * node.dtype.itemsize))
-    for start in range(0, node.shape[0], step):
-        value = node[start : start + step]
-        yield repr(value.tolist()).encode() if value.dtype.hasobject else value.tobytes()
 
 
 @dataclass(frozen=True)

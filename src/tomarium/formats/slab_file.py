@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
-from tomarium.formats.ome_zarr_plan import write_json
 from tomarium.model import Volume
+from tomarium.whole_files import write_json, write_whole
 
 # Values kept of a slab for the quantiles of the whole: 32 slabs give two million.
 _SAMPLE: Final = 1 << 16
@@ -435,13 +435,8 @@ def write_text(path: Path, text: str) -> None:
     StorageFull
         The disk is full.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with _saying_full(path, "free some space and write it again"):
-        try:
-            draft.write_bytes(text.encode("utf-8", "surrogateescape"))
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(path, text.encode("utf-8", "surrogateescape"))
 
 
 @contextmanager

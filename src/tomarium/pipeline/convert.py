@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,10 +21,12 @@ from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.json_values import as_json
 from tomarium.formats.lineage import VALUES
+from tomarium.formats.origins import origin_of
+from tomarium.formats.slab_file import write_text
 from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Frames, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
-from tomarium.pipeline.journal import write_json
+from tomarium.whole_files import write_json
 
 # What to do where a format holds only data of another kind.
 _HINTS: Final = {
@@ -37,6 +40,10 @@ Fate: TypeAlias = Literal[
 ]
 """What became of a part: under its own name, under another, in another unit, computed, assumed, told by the user;
 put back as it was before an earlier conversion; kept beside what the target expresses; not kept at all."""
+
+
+# Formats whose writers put a new file in the place of an old one in one step.
+_REPLACING: Final = frozenset({"data-exchange", "nxtomo", "nxtomoproc", "csv", "mrc"})
 
 
 @dataclass(frozen=True)
@@ -130,14 +137,66 @@ def convert(
     source = opened.path
     if source is not None and target.exists() and source.resolve() == target.resolve():
         raise InputError(f"{target}: is the source itself; give another name")
-    unfinished = form.name.startswith("ome-zarr") and (target / ".partial").is_dir()
-    if target.exists() and not overwrite and not unfinished:
+    _take_back(target)
+    begun = _begun(target, form, opened)
+    if target.exists() and not overwrite and not begun:
         raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
+    if target.exists() and not begun and form.name not in _REPLACING:
+        _set_aside(target)
+    try:
+        return _convert(opened, target, form, tell)
+    finally:
+        _take_back(target)
+
+
+def _convert(
+    opened: Scan | Image, target: Path, form: Format, tell: Callable[[int, int], None] | None
+) -> Converted:
     if isinstance(opened, Scan):
         if form.name == csv_table.FORMAT.name:
             return _written_table(opened.path, target, csv_table.table_of_scan(opened), opened)
         return _convert_scan(opened, target, form, tell)
     return _convert_image(opened, target, form, tell)
+
+
+def _begun(target: Path, form: Format, opened: Scan | Image) -> bool:
+    """Tell whether an earlier run left its target without its end: slabs, or the side-car that is written last."""
+    if form.name.startswith("ome-zarr") and (target / ".partial").is_dir():
+        return True
+    try:
+        return _marker(target).read_text("utf-8") == origin_of(opened) != ""
+    except OSError:
+        return False
+
+
+def _marker(target: Path) -> Path:
+    return target.with_name(f".{target.name}.converting")
+
+
+def _set_aside(target: Path) -> None:
+    """Put what is there under another name until what replaces it is whole."""
+    if target.is_dir() and not any(match.score > 0 for _, match in formats.recognise(target)):
+        raise InputError(
+            f"{target}: is a folder that holds no scan or volume; remove it, or give another name"
+        )
+    target.replace(_aside(target))
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.replaced")
+
+
+def _take_back(target: Path) -> None:
+    """Give back what was set aside where nothing whole has replaced it, else remove it."""
+    aside = _aside(target)
+    if not target.exists() and aside.exists():
+        aside.replace(target)
+    elif (target / ".partial").is_dir():  # of OME-Zarr, which is written in place
+        return
+    elif aside.is_dir():
+        shutil.rmtree(aside)
+    else:
+        aside.unlink(missing_ok=True)
 
 
 def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = False) -> Converted:
@@ -266,7 +325,7 @@ def _convert_scan(
         warnings.append(
             f"the {form.title} this file was made from is not put back, because {before[place].stale}"
         )
-    _write(form, target, scan, tell)
+    _write_marked(form, target, scan, tell)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Scan):
         raise FormatError(f"{target}: was written as a scan and reads back as an image; report this file")
@@ -282,11 +341,31 @@ def _convert_scan(
     # The tree of a file of HDF5 tells more than values: types, layouts, attributes.
     if not form.carries and (is_hdf5(scan.path) or any(change.fate == "side-car" for change in changes)):
         side_car.leave_beside(scan, again, beside)
+    _marker(target).unlink(missing_ok=True)
     wrong = [
         one for one in compare(scan, again, pixels=False).findings if one.what in VALUES and not one.same
     ]
     warnings += [f"{one.what} reads back differently: {one.one} → {one.other} {one.detail}" for one in wrong]
     return Converted(scan.path, target, form.name, tuple(changes), tuple(warnings))
+
+
+def _write_marked(
+    form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None
+) -> None:
+    """Write the target, unless an earlier run has and was stopped before the side-car."""
+    whole = target.exists() and not (target / ".partial").is_dir()
+    if whole and _begun(target, form, opened):
+        return
+    origin = "" if form.carries else origin_of(opened)
+    if origin:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(_marker(target), origin)
+    try:
+        _write(form, target, opened, tell)
+    except BaseException:
+        if not target.exists():
+            _marker(target).unlink(missing_ok=True)
+        raise
 
 
 def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None) -> None:
@@ -303,7 +382,7 @@ def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int
 def _convert_image(
     image: Image, target: Path, form: Format, tell: Callable[[int, int], None] | None
 ) -> Converted:
-    _write(form, target, image, tell)
+    _write_marked(form, target, image, tell)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Image):
         raise FormatError(f"{target}: was written as an image and reads back as a scan; report this file")
@@ -321,6 +400,7 @@ def _convert_image(
             )
     if left:
         write_json(beside, left)
+    _marker(target).unlink(missing_ok=True)
     return Converted(image.path or Path(), target, form.name, tuple(changes), ())
 
 

@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 
 from tomarium.errors import InputError
 from tomarium.pipeline.lock import take_lock
+from tomarium.whole_files import drafts_of, write_json
 
 FOLDER: Final = "unfinished"
 """Below the record's folder; its presence says that the run has not come to its end."""
@@ -192,11 +193,16 @@ def _demand_own(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; choose another folder with -o")
-    ours = {LOCK, _draft(home / REQUEST).name}  # all there is where a run was killed before its first word
+    drafts = drafts_of(home / REQUEST)
+    ours = {
+        LOCK,
+        *(draft.name for draft in drafts),
+    }  # all there is where a run was killed before its first word
     if home.is_dir() and {path.name for path in home.iterdir()} <= ours:
         if {path.name for path in folder.iterdir()} == {FOLDER}:
             return
-        _draft(home / REQUEST).unlink(missing_ok=True)
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
         _remove_empty(home)  # killed after its last word
     if any(folder.iterdir()):
         raise InputError(
@@ -222,10 +228,6 @@ def _remove_empty(home: Path) -> None:
     with suppress(OSError):  # another run looks into it just now; it removes the folder itself
         (home / LOCK).unlink(missing_ok=True)
         home.rmdir()
-
-
-def _draft(path: Path) -> Path:
-    return path.with_name(f".{path.name}.draft")
 
 
 def read_json(path: Path) -> Any:
@@ -260,22 +262,3 @@ def _read_slabs(path: Path) -> dict[int, Any]:
         told = json.loads(line)
         found[int(told.pop("slab"))] = told
     return found
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write JSON so that the file is either the old one or the whole new one.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    data : object
-        JSON-ready.
-    """
-    draft = _draft(path)
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

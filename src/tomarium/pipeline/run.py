@@ -19,7 +19,7 @@ from tomarium.formats import ome_zarr_writer
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan, Value
 from tomarium.pipeline.cautions import cautions
-from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json, write_json
+from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json
 from tomarium.pipeline.plan import Plan, Resources, Stage, plan
 from tomarium.pipeline.protocol import Protocol, bind, freeze, to_data, to_yaml
 from tomarium.pipeline.provenance import fingerprint, given_by_user, plain, source_data, versions
@@ -30,6 +30,7 @@ from tomarium.pipeline.spool import write_spool
 from tomarium.pipeline.stage import Ready, load, make_ready, process, trim
 from tomarium.steps.statistics import statistics
 from tomarium.steps.step import Probe
+from tomarium.whole_files import write_json
 
 VOLUME: Final = "volume.ome.zarr"
 PROTOCOL: Final = "protocol.yaml"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import tomarium as tm
 from tomarium.errors import FormatError, MissingData, ParameterError
 from tomarium.formats.live.mirror import mirror_once
 from tomarium.formats.live.nodes import Dataset, File, Group
+from tomarium.formats.live.superblock import read_superblock
 
 DRAW = np.random.default_rng(5)
 ARRAYS: dict[str, np.ndarray[Any, Any]] = {
@@ -186,3 +189,23 @@ def test_a_dataset_that_has_gone_says_so(tmp_path: Path) -> None:
         _ = data.shape
     with pytest.raises(MissingData, match="there is no dataset /a"):
         data[0]
+
+
+@pytest.mark.parametrize("swmr", [False, True])
+def test_a_file_marked_as_open_is_walked_through_too(tmp_path: Path, swmr: bool) -> None:
+    secret, path = tmp_path / "secret", tmp_path / "scan.h5"
+    secret.write_bytes(bytes(range(120)))
+    program = f"""
+import h5py, os
+file = h5py.File({str(path)!r}, "w", libver="v110")
+file.create_dataset("data", (120,), "u1", external=[({str(secret)!r}, 0, 120)])
+if {swmr}:
+    file.swmr_mode = True
+file.flush()
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert read_superblock(path).is_written
+    for mode in ("live", "auto"):
+        with pytest.raises(FormatError, match="keeps its bytes in the raw file"):
+            tm.open_h5(path, mode, patience_s=0.5)

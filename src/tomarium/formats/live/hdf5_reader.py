@@ -14,7 +14,7 @@ import numpy as np
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5 import Source, guarded, raw_attribute
 from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
-from tomarium.formats.hdf5_walk import open_checked
+from tomarium.formats.hdf5_walk import check_growing, open_checked
 from tomarium.formats.live.patience import Stamp, patiently
 from tomarium.formats.live.reader import Look, Shape, Status
 from tomarium.formats.live.superblock import MendedFile, read_superblock
@@ -141,6 +141,9 @@ class Hdf5Reader:
         with ExitStack() as stack:
             if (self.growing and self._walked) or (self.growing and _flagged(self.path)):
                 file = stack.enter_context(open_growing(self.path, stack))
+                if not self._walked:
+                    check_growing(self.path, file)
+                    self._walked = True
             else:
                 file = stack.enter_context(open_checked(self.path, growing=self.growing))
                 self._walked = True

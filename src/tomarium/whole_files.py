@@ -1,12 +1,14 @@
-"""Files that are there whole or not at all."""
+"""Small files that are there whole or not at all."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, finds the old or the new one and never a part.
 
     Parameters
@@ -36,3 +38,37 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON so that the file is either the old one or the whole new one.
+
+    Parameters
+    ----------
+    path : Path
+        File to write or to replace.
+    data : object
+        JSON-ready.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; the old file is untouched.
+    """
+    write_whole(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def drafts_of(path: Path) -> list[Path]:
+    """List what writers that were killed have left of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    list of Path
+        Beside it; empty as a rule.
+    """
+    return sorted(path.parent.glob(f".{path.name}.*.part"))
