@@ -43,6 +43,11 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
          "Without an `.info`, and without angles in the headers, 0° to 180° are assumed, and it is said.",
          "Files that are not of the series are left out and named."),
     ),
+    "edax": (
+        ("tomarium info map.h5", "tomarium info map.h5 --entry 'Scan 1/IQ'"),
+        ("Patterns are in px and marked uncalibrated; the steps between the points are lengths.",
+         "The points of a hexagonal grid stay in a row."),
+    ),
     "flyscan": (
         ("tomarium info bone_01/", "tomarium info bone_01/bone_01.nxs --angles /flyscan_00001/scan_data/tomo2Rx"),
         ("Open the folder: flats and darks lie beside the file of projections.",
