@@ -34,8 +34,10 @@ _ENDINGS: Final = {
     "kg/m^3": "kg_per_m3", "1/s": "per_s", "1/m": "per_m", "m/s": "m_per_s", "deg/s": "deg_per_s", "K/s": "k_per_s",
     "pixel": "pixel", "count": "counts", "B": "bytes", "percent": "percent",
 }  # fmt: skip
-# One number for every frame that was written; more than any scan has is no such list.
+# One number for every frame that was written; more than any scan has is no such list. All lists together stay
+# below what is worth its memory.
 _MOST_FRAMES: Final = 200_000
+_MOST_NUMBERS: Final = 1_000_000
 # Frames and their scales have readers of their own.
 _TAKEN: Final = (*(path for _, path in FREE), "exchange/data", "exchange/theta", "exchange/x", "exchange/y")
 _PLACES: Final = re.compile(r"/(?:measurement|process|exchange)[^\s,;]*")
@@ -136,9 +138,10 @@ def read_rest(
     for group in groups:
         if group is None:
             continue
+        lists = _lists(source, group)
         base = f"{str(group.name).rstrip('/')}/"
         prefix = "exchange/" if base.startswith("/exchange") else ""
-        for place in (*(name for name in known if name.startswith(base)), *_lists(group)):
+        for place in (*(name for name in known if name.startswith(base)), *lists):
             below = f"{prefix}{place.removeprefix(base)}"
             if place in used or below.startswith(_TAKEN):
                 continue
@@ -237,16 +240,26 @@ def own_name(below: str) -> str:
     return "_".join(parts)
 
 
-def _lists(group: h5py.Group) -> list[str]:
+def _lists(source: Source, group: h5py.Group) -> list[str]:
     """Find the lists of one number for each frame, which areaDetector writes on "OnFileWrite"."""
     found: list[str] = []
+    numbers, left = 0, 0
 
     def visit(name: str, link: Any) -> None:
+        nonlocal numbers, left
         node = group[name] if isinstance(link, h5py.HardLink) else None
         if not isinstance(node, h5py.Dataset) or node.ndim != 1 or not 1 < node.size <= _MOST_FRAMES:
             return
         if node.dtype.kind in "iuf" and node.dtype.itemsize > 1 and not node.external and not node.is_virtual:
-            found.append(str(node.name))
+            numbers += node.size
+            if numbers <= _MOST_NUMBERS:
+                found.append(str(node.name))
+            else:
+                left += 1
 
     group.visititems_links(visit)
+    if left:
+        source.warnings.append(
+            f"{left} lists of numbers below {group.name} were not read: together they hold {numbers} numbers"
+        )
     return found
