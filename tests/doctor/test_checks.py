@@ -471,6 +471,16 @@ def test_good_files_are_clean(to: str, tmp_path: Path) -> None:
     assert report.verdict == "clean", report.findings
 
 
+@pytest.mark.parametrize(("span_deg", "verdict"), [(180.0, "warnings"), (360.0, "clean")])
+def test_a_full_turn_may_see_twice_the_width(span_deg: float, verdict: str) -> None:
+    """As the record of a half acquisition of 96 px about column 20 says, whose volume is 153 voxels wide."""
+    told = facts(volume_x=153.0, columns=96.0, span_deg=span_deg)(Path())
+    assert examine(told).verdict == verdict
+    assert [
+        one.severity for one in examine(told).findings if one.code == "volume-width-against-detector"
+    ] == ["info" if verdict == "clean" else "warning"]
+
+
 def test_a_good_record_is_clean(tmp_path: Path) -> None:
     report = examine(_record(tmp_path, lambda folder: None))
     assert report.verdict == "clean", report.findings
