@@ -334,3 +334,28 @@ def test_lists_without_end_are_left_in_the_file(tmp_path: Path) -> None:
     scan = opened(tmp_path / "scan.h5")
     assert len([name for name in scan.metadata if name.startswith("ancillary_")]) == 10
     assert [text for text in scan.warnings if "30 lists of numbers" in text]
+
+
+def test_each_exchange_has_the_measurement_of_its_number(tmp_path: Path) -> None:
+    tree = base()
+    for number, name in enumerate(("tooth", "bone"), 1):
+        suffix = "_2" if number == 2 else ""
+        place = f"measurement{suffix}"
+        tree |= {f"exchange{suffix}/{key.partition('/')[2]}": value for key, value in base().items()}
+        tree |= {
+            f"{place}/sample/name": (name, ""),
+            f"{place}/sample/mass": (1.5 * number, "g"),
+            f"{place}/instrument/mirror/setup/angle": (2.0 * number, "mrad"),
+            f"{place}/instrument/setup/camera": (f"camera {number}", ""),
+            f"exchange{suffix}/frame_type": (f"type {number}", ""),
+        }
+    write(tmp_path / "two.h5", tree)
+    for number, name in enumerate(("tooth", "bone"), 1):
+        scan = tm.open(tmp_path / "two.h5", entry="exchange_2" if number == 2 else "exchange")
+        assert isinstance(scan, Scan)
+        known = meant(scan)
+        assert known["sample_name"] == name
+        assert known["sample_mass_kg"] == pytest.approx(1.5e-3 * number, rel=1e-12)
+        assert known["mirror_angle_deg"] == pytest.approx(2e-3 * number * 180 / np.pi, rel=1e-12)
+        assert known["setup_camera"] == f"camera {number}"
+        assert known["exchange_frame_type"] == f"type {number}"
