@@ -255,7 +255,7 @@ class TestScan:
         wide = ArrayFrames(np.full((9, 5, 7), 2**31 + 1, np.uint32))
         with pytest.raises(InputError, match="fit into neither uint16 nor float32"):
             WRITE(tmp_path / "s", a_scan(projections=wide))
-        WRITE(tmp_path / "s", a_scan(projections=wide), as_float32=True)
+        WRITE(tmp_path / "s", a_scan(projections=wide), lossy=True)
         assert opened(tmp_path / "s").projections.dtype == np.float32
 
     def test_unknown_axis_and_pixel_are_left_out(self, tmp_path: Path) -> None:

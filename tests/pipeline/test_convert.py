@@ -371,3 +371,20 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["diff", a, str(tmp_path / "absent")]) == 2
     assert execute(["convert", a, b]) == 2
     capsys.readouterr()
+
+
+def test_values_are_rounded_only_where_that_is_allowed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["implements"] = "exchange"
+        file["exchange/data"] = np.random.default_rng(0).uniform(0, 1, (6, 4, 5))
+        file["exchange/theta"] = np.linspace(0, 150, 6)
+        file["exchange/theta"].attrs["units"] = "degree"
+    words = ["convert", str(tmp_path / "a.h5"), str(tmp_path / "a.par")]
+    assert execute(words) != 0
+    assert "--lossy" in capsys.readouterr().err
+    assert execute([*words, "--lossy"]) == 0
+    assert "float64 stored as float32, rounded" in capsys.readouterr().out
+    back = open_scan(tmp_path / "a.par")
+    assert back.projections.dtype == np.float32

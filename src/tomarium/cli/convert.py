@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="FORMAT", help="Format to write; by default the ending of OUT decides.")
 @scan_options.places
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it is there already.")
+@click.option(
+    "--lossy", is_flag=True, help="Round values that OUT's format does not hold exactly, instead of refusing."
+)
 @scan_options.geometry
 @click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
 def command(
@@ -28,6 +31,7 @@ def command(
     to: str | None,
     places: scan_options.Places,
     overwrite: bool,
+    lossy: bool,
     axis: float | None,
     pixel: str | None,
     energy: str | None,
@@ -60,6 +64,7 @@ def command(
         target,
         to=to,
         overwrite=overwrite,
+        lossy=lossy,
         tell=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
     )
     _tell(done, as_json)

@@ -443,7 +443,7 @@ def _distance(
     place = metadata.get(TRANSLATION)
     if distance is None and place is not None and place.value[2]:
         distance = Value(place.value[2], place.origin, place.source)
-    if distance is not None and distance.value < 0:
+    if distance is not None and not distance.value >= 0:  # NaN is none either
         source.warnings.append(
             f"{distance.source} was left out: a distance of {distance.value:g} m cannot be"
         )

@@ -64,6 +64,8 @@ class Format:
         is repeated) and `tell` (told of bytes written and bytes in all).
     carries : bool
         Whether `write` also takes `side_car`, as `tomarium.formats.side_car` tells.
+    rounds : bool
+        Whether `write` also takes `lossy`: values that the format does not hold exactly may then be rounded.
     """
 
     name: str
@@ -75,3 +77,4 @@ class Format:
     writes: frozenset[str] = frozenset()
     resumes: bool = False
     carries: bool = False
+    rounds: bool = False

@@ -286,9 +286,10 @@ def _axis(source: Source, one: _Map, dimension: int) -> Axis:
     if values is not None and node.ndim == 1 and len(values) == length:
         return axis_of(source, path, name, values, unit)
     if values is not None and node.ndim == 1 and len(values) == length + 1:
-        return axis_of(
-            source, path, name, (values[1:] + values[:-1]) / 2, unit
-        )  # edges of a histogram's bins
+        source.warnings.append(
+            f"{path} has {length + 1} positions for {length} elements of {one.group}; these were read as edges of bins"
+        )
+        return axis_of(source, path, name, (values[1:] + values[:-1]) / 2, unit)
     mesh = None if values is None else values.reshape(node.shape)
     along = None if mesh is None else _mesh(one, home, source, node, name, mesh, dimension)
     if along is not None:

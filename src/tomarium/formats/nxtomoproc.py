@@ -127,11 +127,16 @@ def read(path: Path, match: Match) -> Volume:
                 found[name] = as_json(raw_attribute(data, name))
         if said:
             found["axes_assumed"] = said
-        axes = tuple(_axis(source, group, name, found) for name in AXES)
+        voxels = volume_of(path, data, order)
+        axes = tuple(
+            _axis(source, group, name, length, found) for name, length in zip(AXES, voxels.shape, strict=True)
+        )
         if any(axis.unit == "px" for axis in axes):
             found["uncalibrated"] = True
         name = str(found.pop("name", found.get("title", path.stem)))
-        return Volume(volume_of(path, data, order), axes, attribute(data, "units") or "", name, path, found)
+        if source.warnings:
+            found["warnings"] = list(source.warnings)
+        return Volume(voxels, axes, attribute(data, "units") or "", name, path, found)
 
 
 def _order(source: Source, data: h5py.Dataset, group: h5py.Group) -> tuple[tuple[int, int, int], str]:
@@ -154,11 +159,17 @@ def _order(source: Source, data: h5py.Dataset, group: h5py.Group) -> tuple[tuple
     return (0, 1, 2), "z, y, x: nothing in the file tells"
 
 
-def _axis(source: Source, group: h5py.Group, name: str, found: dict[str, Any]) -> Axis:
+def _axis(source: Source, group: h5py.Group, name: str, length: int, found: dict[str, Any]) -> Axis:
     """Read the positions along an axis as a scale and an offset."""
     node = source.find(name, group)
     positions = source.array(name, group)
     if node is None or positions is None or not len(positions):
+        return Axis(name)
+    if len(positions) != length:
+        source.warnings.append(
+            f"{node.name} has {len(positions)} positions for {length} elements of the volume; they do not fit and "
+            f"were left out"
+        )
         return Axis(name)
     unit = attribute(node, "units") or "px"
     steps = np.diff(positions)

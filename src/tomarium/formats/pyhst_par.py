@@ -474,4 +474,5 @@ FORMAT = Format(
     write=write,
     writes=frozenset({"scan"}),
     resumes=True,
+    rounds=True,
 )

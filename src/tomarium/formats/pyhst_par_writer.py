@@ -32,7 +32,7 @@ def write(
     path: Path,
     scan: Scan | Image,
     *,
-    as_float32: bool = False,
+    lossy: bool = False,
     resume: bool = False,
     tell: Tell | None = None,
 ) -> None:
@@ -45,7 +45,7 @@ def write(
         folder that holds both. Paths in the `.par` are relative, so start PyHST2 where it lies.
     scan : Scan
         What to write; frames become uint16 or float32, what PyHST2 reads.
-    as_float32 : bool
+    lossy : bool
         Write frames that fit into neither exactly as float32, rounded.
     resume : bool
         Whether a run that stops leaves what it has, and goes on from there when it is repeated.
@@ -64,10 +64,10 @@ def write(
     if not isinstance(scan, Scan):
         raise InputError(f"{path}: only a scan can be written as a .par; write a volume as .vol")
     kind = np.dtype(scan.projections.dtype).name
-    if kind not in _TYPES and not as_float32:
+    if kind not in _TYPES and not lossy:
         raise InputError(
-            f"{path}: frames of {kind} fit into neither uint16 nor float32, which PyHST2 reads; pass "
-            f"as_float32=True to round them"
+            f"{path}: frames of {kind} fit into neither uint16 nor float32, which PyHST2 reads; "
+            f"allow it to be lossy (--lossy) to round them"
         )
     dtype = np.dtype(_TYPES.get(kind, "float32"))
     origin = origin_of(scan) if resume else None

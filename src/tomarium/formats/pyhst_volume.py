@@ -87,7 +87,7 @@ def write(
     if isinstance(volume, Volume) and not lossy and not np.can_cast(volume.dtype, np.float32, "safe"):
         raise InputError(
             f"{path}: {volume.dtype.name} does not fit into float32, the only type of a .vol; write it as .raw, "
-            f"or pass lossy=True to round its values"
+            f"or allow it to be lossy (--lossy) to round its values"
         )
     write_volume(path, volume, ".vol", dtype="float32", resume=resume, tell=tell)
 
@@ -101,4 +101,5 @@ FORMAT = Format(
     write=write,
     writes=frozenset({"volume"}),
     resumes=True,
+    rounds=True,
 )

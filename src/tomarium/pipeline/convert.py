@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -17,6 +18,7 @@ from tomarium.errors import FormatError, InputError, ParameterError, UnitError
 from tomarium.formats import csv_table, lineage, side_car
 from tomarium.formats.flipped import flips_of, stored
 from tomarium.formats.format import Format
+from tomarium.formats.frame_places import holds
 from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.json_values import as_json
@@ -98,6 +100,7 @@ def convert(
     *,
     to: str | None = None,
     overwrite: bool = False,
+    lossy: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> Converted:
     """Convert what was opened, block by block, into a file of another format.
@@ -113,6 +116,8 @@ def convert(
         Name of the format; None goes by the ending of `target`.
     overwrite : bool
         Whether a file that is there may be replaced.
+    lossy : bool
+        Whether values may be rounded that the format does not hold exactly; it is refused otherwise.
     tell : callable or None
         Told of progress: bytes written, bytes in all.
 
@@ -134,6 +139,8 @@ def convert(
         The disk is full; repeat the conversion to go on.
     """
     form = choose(target, kind_of(opened), to)
+    if lossy and form.rounds and form.write is not None:
+        form = replace(form, write=partial(form.write, lossy=True))
     source = opened.path
     if source is not None and target.exists() and source.resolve() == target.resolve():
         raise InputError(f"{target}: is the source itself; give another name")
@@ -422,7 +429,11 @@ def _scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
         place, there = _place(one), _place(other)
         used.add(place)
         a, b = np.dtype(one.dtype), np.dtype(other.dtype)
-        detail = "" if a == b else f"{a.name} stored as {b.name}, every number exact"
+        detail = (
+            ""
+            if a == b
+            else f"{a.name} stored as {b.name}, {'every number exact' if holds(b, a) else 'rounded'}"
+        )
         if flips_of(one) != flips_of(other):
             detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
         yield Change("kept" if place == there else "renamed", what, place, there, detail)
