@@ -38,7 +38,9 @@ SPELLINGS: Final[dict[str, tuple[str, float]]] = {
     "B": ("B", 1.0), "kB": ("B", 1e3), "MB": ("B", 1e6), "GB": ("B", 1e9), "TB": ("B", 1e12),
     "KiB": ("B", 2.0**10), "MiB": ("B", 2.0**20), "GiB": ("B", 2.0**30), "TiB": ("B", 2.0**40),
     "kg": ("kg", 1.0), "g": ("kg", 1e-3), "mg": ("kg", 1e-6),
-    "A": ("A", 1.0), "mA": ("A", 1e-3), "Pa": ("Pa", 1.0), "kPa": ("Pa", 1e3),
+    "A": ("A", 1.0), "mA": ("A", 1e-3), "Pa": ("Pa", 1.0), "kPa": ("Pa", 1e3), "hPa": ("Pa", 100.0),
+    "mbar": ("Pa", 100.0), "bar": ("Pa", 1e5), "N": ("N", 1.0), "mN": ("N", 1e-3), "kN": ("N", 1e3),
+    "V": ("V", 1.0), "mV": ("V", 1e-3), "kV": ("V", 1e3), "percent": ("percent", 1.0), "%": ("percent", 1.0),
     "kg/m^3": ("kg/m^3", 1.0), "kgm^-3": ("kg/m^3", 1.0),
     "1/s": ("1/s", 1.0), "Hz": ("1/s", 1.0), "fps": ("1/s", 1.0), "phs^-1": ("1/s", 1.0),
     # Pint takes px for the typographer's, a 96th of an inch.
@@ -49,7 +51,8 @@ SPELLINGS: Final[dict[str, tuple[str, float]]] = {
     "arbitrary": ("arb", 1.0),
     "K": ("K", 1.0), "kelvin": ("K", 1.0), "Kelvin": ("K", 1.0), "mK": ("K", 1e-3),
     "m/s": ("m/s", 1.0), "mm/s": ("m/s", 1e-3), "um/s": ("m/s", 1e-6),
-    "deg/s": ("deg/s", 1.0), "degree/s": ("deg/s", 1.0), "°/s": ("deg/s", 1.0),
+    "deg/s": ("deg/s", 1.0), "degree/s": ("deg/s", 1.0), "degrees/s": ("deg/s", 1.0), "°/s": ("deg/s", 1.0),
+    "K/s": ("K/s", 1.0), "°C/s": ("K/s", 1.0),
     "1/m": ("1/m", 1.0), "1/cm": ("1/m", 100.0), "cm^-1": ("1/m", 100.0), "1/mm": ("1/m", 1000.0),
 }  # fmt: skip
 

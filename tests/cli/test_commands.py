@@ -303,7 +303,10 @@ def test_a_mistake_of_ours_is_told_in_a_sentence_too(
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     for name in commands():
         assert execute([name, "--help"]) == 0
-        assert len(capsys.readouterr().out) > 150, name
+        told = capsys.readouterr().out
+        assert len(told) > 150, name
+        # An example stands on a line of its own.
+        assert f"\n  tomarium {name}" in told, name
     assert execute(["--version"]) == 0
 
 

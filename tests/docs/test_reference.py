@@ -24,6 +24,28 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_every_format_and_finding_is_explained() -> None:
+    """Each format has traps and commands that exist, each check what it says and what to do then."""
+    from tomarium.cli import commands
+    from tomarium.cli.reference_checks import sayings
+    from tomarium.cli.reference_formats import TOLD
+    from tomarium.doctor import checks
+    from tomarium.formats import formats
+
+    assert set(TOLD) == set(formats())
+    for name, (lines, traps) in TOLD.items():
+        assert lines, name
+        assert traps, name
+        words = [line.split() for line in lines if not line.startswith("pip install")]
+        assert {line[0] for line in words} == {"tomarium"}, name
+        assert {line[1] for line in words} <= set(commands()), name
+    for name, one in checks().items():
+        said = sayings(one.function)
+        assert said, name
+        assert all(saying.expected for saying in said), name
+        assert any(saying.mend for saying in said), name
+
+
 def test_the_readme_names_every_command() -> None:
     from tomarium.cli import commands
 

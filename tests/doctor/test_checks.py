@@ -451,10 +451,34 @@ def test_a_cylinder_with_flat_ends_does_not_jump() -> None:
     assert found(volume(array.astype(np.float32)), "slices-jump") == []
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize(("offset", "expected"), [(0, 0), (12, 20)])
+def test_noise_is_no_jump(offset: int, expected: int, dtype: type) -> None:
+    """Twenty good volumes whose slices differ by noise and a slow drift are clean; twenty with an offset are not."""
+    named = 0
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        drift = 4 * np.sin(np.arange(32) / 9 + seed)[:, None, None]
+        array = 90 + drift + 12 * draw.standard_normal((32, 64, 64)) + 30 * (draw.random((32, 64, 64)) < 0.3)
+        array[16:] += offset
+        named += bool(found(volume(np.clip(array, 0, 255).astype(dtype)), "slices-jump"))
+    assert named == expected
+
+
 @pytest.mark.parametrize("to", ["nxtomo", "data-exchange"])
 def test_good_files_are_clean(to: str, tmp_path: Path) -> None:
     report = examine(subject_of(written(tmp_path / ("s.nxs" if to == "nxtomo" else "s.h5"), to)))
     assert report.verdict == "clean", report.findings
+
+
+@pytest.mark.parametrize(("span_deg", "verdict"), [(180.0, "warnings"), (360.0, "clean")])
+def test_a_full_turn_may_see_twice_the_width(span_deg: float, verdict: str) -> None:
+    """As the record of a half acquisition of 96 px about column 20 says, whose volume is 153 voxels wide."""
+    told = facts(volume_x=153.0, columns=96.0, span_deg=span_deg)(Path())
+    assert examine(told).verdict == verdict
+    assert [
+        one.severity for one in examine(told).findings if one.code == "volume-width-against-detector"
+    ] == ["info" if verdict == "clean" else "warning"]
 
 
 def test_a_good_record_is_clean(tmp_path: Path) -> None:

@@ -312,6 +312,33 @@ def test_written_file_keeps_the_guides_rules(tmp_path: Path) -> None:
         assert file["measurement/instrument/monochromator/energy"].attrs["units"] == "keV"
 
 
+def test_what_is_known_goes_where_the_guide_has_it(tmp_path: Path) -> None:
+    """Table by table and in its unit, from whatever format it was read; it means the same when it is read again."""
+    from tomarium.formats.data_exchange_writer import write
+
+    known: dict[str, Any] = {
+        "source_current_a": 0.2, "sample_temperature_k": 298.15, "sample_mass_kg": 2.5e-4, "sample_position": "A3",
+        "attenuator_thickness_m": 1e-4, "shutter_status": "OPEN", "monochromator_energy_error_kev": 1e-3,
+        "interferometer_grid_start_deg": 3.0, "detector_bit_depth": 12, "detector_frame_rate_per_s": 30.0,
+        "detector_counts_per_joule": 1e9, "scintillator_scintillating_thickness_m": 5e-6, "objective_model": "Plan",
+        "experimenter_role": "Main Proposer",
+    }  # fmt: skip
+    metadata = {name: Value(value, "read", "elsewhere") for name, value in known.items()}
+    # A magnification beside the pixel size at the sample would divide it a second time.
+    metadata["objective_magnification"] = Value(10, "read", "elsewhere")
+    write(tmp_path / "x.h5", a_scan(pixel_m=Value(1e-6, "user", ""), metadata=metadata))
+    with h5py.File(tmp_path / "x.h5") as file:
+        current = file["measurement/instrument/source/current"]
+        assert (current[()], current.attrs["units"]) == (0.2, "A")
+        assert file["measurement/sample/experimenter/role"][()] == b"Main Proposer"
+    scan = opened(tmp_path / "x.h5")
+    for name, value in known.items():
+        found = scan.metadata[name].value
+        assert found == (value if isinstance(value, str) else pytest.approx(value, rel=1e-12)), name
+    assert scan.pixel_m is not None
+    assert scan.pixel_m.value == 1e-6
+
+
 @pytest.mark.parametrize("compression", [None, "gzip", "lzf"])
 def test_compressed_or_not_it_reads_the_same(tmp_path: Path, compression: Any) -> None:
     from tomarium.formats.data_exchange_writer import write

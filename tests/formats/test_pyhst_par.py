@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -277,3 +280,88 @@ class TestPaganin:
         found = [text for text in opened(par).warnings if "PAGANIN_Lmicron" in text]
         assert len(found) == bool(warned)
         assert all(warned in text and "at 20 keV and 0.1 m it should be 69.78" in text for text in found)
+
+
+KEYWORDS = """keyword,type,default,meaning,source
+FILE_INTERVAL,int,1,use every n-th projection,
+CORRECT_FLATFIELD,bool,0,,
+NUMBER_LENGTH_VARIES,bool,NO,,
+FF2_SIGMA,float,0.0,,
+ANGLE_OFFSET,float deg,0,,
+CCD_FILTER_PARA,dict,"{""threshold"": 0.04}",,
+SINO_FILTER_PARA / RING_FILTER_PARA,dict,"{""FILTER"": ar}",,
+DOUBLEFFCORRECTION,file or 0/1,0,,
+PAGANIN_Lmicron,float um,0,,
+PROJ_OUTPUT_FILE,pattern,v2p_%04d.edf,,
+DISTORTION_FILE,prefix,None,,
+"""
+
+# Type of the table → what a file may hold, and what it says.
+WRITTEN: dict[str, tuple[str, object]] = {
+    "int": ("7", 7), "int px": ("7", 7), "float": ("2.5", 2.5), "float deg": ("-2.5e-3", -0.0025),
+    "float px": ("1024.25", 1024.25), "float um": ("176.03", 176.03), "bool": ("YES", True),
+    "path": ("/data/visitor/ma1/id19/bone_/bone_", "/data/visitor/ma1/id19/bone_/bone_"),
+    "file": ("'dark mean.edf'", "dark mean.edf"), "file or 0/1": ('"filtered_mean.edf"', "filtered_mean.edf"),
+    "str": ("CCD_Filter", "CCD_Filter"), "prefix": ("None", None), "pattern": ("v2p_%04d.edf", "v2p_%04d.edf"),
+    "dict": ("{'a': 1, \"b\": [2, 'E']}", {"a": 1, "b": [2, "E"]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["own", "table"])
+def test_every_keyword_is_parsed_and_kept(name: str, shared: Callable[[str], Path], par: Path) -> None:
+    """All of PyHST2's keywords in one file, which is written back to the byte, alone and after a change."""
+    table = KEYWORDS if name == "own" else shared("../design/pyhst2-keywords.csv").read_text("utf-8")
+    given = {
+        key.strip(): WRITTEN[row["type"]]
+        for row in csv.DictReader(io.StringIO(table))
+        for key in row["keyword"].split("/")
+    }
+    assert len(given) == (12 if name == "own" else 106)
+    kept = {one.key for one in read_par(par).statements}
+    lines = [f"{key} = {text} # {key.lower()}\r\n" for key, (text, _) in given.items()]
+    content = "".join(lines).encode()
+    parsed = parse_par(content, "x")
+    assert {key: parsed.values[key] for key in given} == {key: value for key, (_, value) in given.items()}
+    assert parsed.to_bytes() == content
+    for key, (text, value) in given.items():
+        changed = edited(parsed, {key: 12345}).to_bytes()
+        expected = [line.replace(text, "12345", 1) if line.startswith(f"{key} =") else line for line in lines]
+        assert changed == "".join(expected).encode()
+        assert edited(parsed, {key: value}).values == parsed.values
+
+    # Beside a real scan, each key that the scan itself does not need.
+    free = [
+        line
+        for line, key in zip(lines, given, strict=True)
+        if key not in kept | {"ANGLES_FILE", "FILE_INTERVAL"}
+    ]
+    par.write_bytes(par.read_bytes() + "".join(free).encode())
+    scan = tm.open(par)
+    assert isinstance(scan, Scan)
+    for key in given.keys() - kept - {"ANGLES_FILE", "FILE_INTERVAL"}:
+        assert scan.metadata[f"/{par.name}/{key}"].value == given[key][1], key
+    assert read_par(par).to_bytes() == par.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("DZPERPROJ", 0.5, "helical"),
+        ("DXPERPROJ", 0.5, "sideways"),
+        ("CONICITY", True, "a parallel beam is assumed"),
+        ("CONICITY_FAN", 1, "a parallel beam is assumed"),
+        ("DO_AXIS_CORRECTION", True, "were not applied"),
+        ("DISTORTION_FILE", "maps", "were not applied"),
+        ("STEAM_INVERTER", 1, "project a volume"),
+        ("ROTATION_VERTICAL", False, "turn the frames by 90°"),
+    ],
+)
+def test_what_is_not_followed_is_said(key: str, value: object, said: str, par: Path) -> None:
+    before = tm.open(par)
+    par.write_bytes(edited(read_par(par), {key: value}).to_bytes())
+    scan = tm.open(par)
+    assert isinstance(scan, Scan)
+    assert isinstance(before, Scan)
+    assert not [text for text in before.warnings if key in text]
+    assert [text for text in scan.warnings if text.startswith(f"{key} is") and said in text]
+    assert (scan.axis_column is None) == (key == "ROTATION_VERTICAL")

@@ -18,6 +18,10 @@ def command(path: Path, as_json: bool) -> None:
 
     Several methods of different families vote; the confidence says how well they agree. Columns are 0-based with
     pixel centres at integers. With low confidence, look at slices: tomarium slice SCAN --axis COLUMN -o a.png.
+
+    \b
+    tomarium axis scan.h5
+    tomarium axis scan.h5 --json
     """
     from tomarium.pipeline.provenance import plain
     from tomarium.steps.find_axis import find_axis

@@ -48,7 +48,7 @@ def command(
     tomarium convert scan.h5 scan.nx
     tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'
     tomarium convert scan.nx frames.csv
-    tomarium convert scan.nx current.csv --data /entry/control/data
+    tomarium convert scan.nx angles.csv --data /entry/data/rotation_angle
     """
     from tomarium.pipeline.convert import convert, convert_dataset
 

@@ -28,7 +28,12 @@ from tomarium.errors import InputError
 @click.option("--size", default=512, show_default=True, help="Detector size of the simulated scan.")
 @click.option("--views", default=900, show_default=True, help="Views of the simulated scan.")
 def command(path: Path | None, folder: Path, serve: bool, port: int | None, size: int, views: int) -> None:
-    """Simulate a scan or take SCAN, reconstruct it, file its record and serve the portal on this machine."""
+    """Simulate a scan or take SCAN, reconstruct it, file its record and serve the portal on this machine.
+
+    \b
+    tomarium demo
+    tomarium demo scan.h5 --folder first --no-serve
+    """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ingest import ingest
     from tomarium.catalogue.make_record import make_record

@@ -18,6 +18,10 @@ def command(one: Path, other: Path, headers: bool, as_json: bool) -> int:
     """Compare A and B, of any formats: what they mean, in SI units, and every pixel.
 
     Exit codes: 0 the same, 1 they differ, 2 they cannot be compared.
+
+    \b
+    tomarium diff scan.h5 scan.nx
+    tomarium diff scan.h5 scan.nx --headers
     """
     from tomarium.pipeline.compare import compare
 

@@ -15,7 +15,12 @@ from tomarium.cli.reference import pages
     "--check", is_flag=True, help="Write nothing; leave with exit code 2 where a page is out of date."
 )
 def command(folder: Path, check: bool) -> None:
-    """Write the reference of commands, steps and formats into FOLDER as Markdown."""
+    """Write the reference of commands, steps and formats into FOLDER as Markdown.
+
+    \b
+    tomarium docs docs/reference
+    tomarium docs docs/reference --check
+    """
     from tomarium.errors import InputError
 
     for name, text in pages().items():

@@ -11,7 +11,11 @@ from tomarium.cli import show
 
 @click.group("index")
 def command() -> None:
-    """Look after the catalogue's index of record folders."""
+    """Look after the catalogue's index of record folders, which can be made anew at any time.
+
+    \b
+    tomarium index rebuild records/
+    """
 
 
 @command.command("rebuild")
@@ -22,6 +26,9 @@ def rebuild_index(context: click.Context, roots: tuple[Path, ...], catalogue: Pa
     """Make the index anew from all records below the folders DIR.
 
     Leaves with exit code 1 where a folder could not be taken.
+
+    \b
+    tomarium index rebuild records/ /data/older_records --catalogue catalogue.db
     """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ingest import rebuild

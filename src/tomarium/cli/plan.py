@@ -38,6 +38,10 @@ def command(
     """Say what `run` would do with SCAN: stages, slabs, bytes and memory; nothing is read or written.
 
     Leaves with exit code 4 where it cannot fit.
+
+    \b
+    tomarium plan scan.h5
+    tomarium plan scan.h5 --memory 4GB --rows 100:200
     """
     from tomarium.pipeline.plan import plan
     from tomarium.pipeline.report import plan_data

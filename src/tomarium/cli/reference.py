@@ -8,6 +8,8 @@ from itertools import groupby
 
 import click
 
+from tomarium.cli.reference_checks import sayings
+from tomarium.cli.reference_formats import section
 from tomarium.doctor import checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
@@ -65,31 +67,46 @@ def _steps() -> str:
 
 def _formats() -> str:
     rows = [
-        f"| `{form.name}` | {form.title} | {', '.join(form.suffixes)} | {_does(form)} |"
+        f"| [`{form.name}`](#{form.name.replace('.', '')}) | {form.title} | {', '.join(form.suffixes)} "
+        f"| {_does(form)} |"
         for form in collect("formats", Format).values()
     ]
     return (
-        f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions.\n\n"
-        "| name | format | endings | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        f"{_HEAD}\n# Formats\n\nA file is recognised by its bytes; the endings only order the questions. HDF5 of "
+        "any other layout opens by [the paths of its datasets](../how-to/open-any-hdf5.md).\n\n"
+        "| name | format | endings | |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n\n"
+        + "\n".join(section(form) for form in collect("formats", Format).values())
     )
 
 
 def _checks() -> str:
     parts = [
         f"{_HEAD}\n# Checks\n\nWhat `tomarium doctor PATH` looks at. A check is made where what it compares is known: "
-        "in a scan, a volume, a record or a table of metadata alike.\n"
+        "in a scan, a volume, a record or a table of metadata alike. Below each: what it says, with … where a number "
+        "or a name of yours comes, and what to do then. `tomarium doctor PATH --json` gives the same as `code`, "
+        "`severity`, `where`, `found`, `expected` and `mend`.\n"
     ]
     for theme, members in groupby(
         sorted(checks().values(), key=lambda one: one.theme), lambda one: one.theme
     ):
-        parts.append(f"## {theme}\n\n| finding | what is checked | what is said |\n|---|---|---|")
+        parts.append(f"## {theme}\n")
         for one in members:
             text = getdoc(one.function) or ""
             said = re.search(r"^Yields\n-+\nFinding\n((?: +.*\n?)+)", text, re.M)
             outcome = " ".join(said[1].split()) if said else ""
-            parts.append(f"| `{one.name}` | {text.splitlines()[0]} | {outcome} |")
-        parts.append("")
+            rows = [
+                f"| {saying.severity} | {_cell(saying.found)} | {_cell(saying.expected)} | {_cell(saying.mend)} |"
+                for saying in sayings(one.function)
+            ]
+            parts += [f"### {one.name}\n\n{text.splitlines()[0]} {outcome}\n",
+                      "| severity | found | expected | mend |\n|---|---|---|---|", *rows, ""]  # fmt: skip
     return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|") or "nothing"
 
 
 def _does(form: Format) -> str:

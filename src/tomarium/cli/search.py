@@ -20,6 +20,10 @@ def command(words: tuple[str, ...], limit: int, catalogue: Path | None, as_json:
     """Find the records that hold all WORDS; without words, the newest.
 
     The last word may be the beginning of one; "several words" in quotes stand together.
+
+    \b
+    tomarium search tooth
+    tomarium search '"quartz vein"' ESRF --limit 5
     """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.search import search

@@ -14,7 +14,12 @@ import click
 )
 @click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
 def command(host: str, port: int, catalogue: Path | None) -> None:
-    """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C."""
+    """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C.
+
+    \b
+    tomarium serve
+    tomarium serve --port 8080
+    """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.portal.serve import serve
 

@@ -22,6 +22,9 @@ WAVELENGTH_M_KEV: Final = 1.239841984e-9
 MOST_PARALLEL: Final = 1.25
 """Geometric magnification a synchrotron's beam has at most: 35 m behind a source 145 m away."""
 
+FULL_TURN_DEG: Final = 350.0
+"""Turn from which a scan may be a half acquisition."""
+
 FAR_OFF: Final = 0.1
 """Part of the width by which the axis may be off the middle."""
 
@@ -183,7 +186,9 @@ def volume_width_against_detector(subject: Subject, volume_x: float, columns: fl
         An information where it is wider than the detector and may be; a warning where it may not.
     """
     words = str(subject.facts["scan_geometry"].value).lower() if "scan_geometry" in subject.facts else ""
-    times = 4 if "quarter" in words else 2 if HALF_ACQUISITION[0] in words else 1
+    # A full turn about an axis at the edge sees twice the width; records of such runs do not call themselves half.
+    turned = "span_deg" in subject.facts and subject.facts["span_deg"].value > FULL_TURN_DEG
+    times = 4 if "quarter" in words else 2 if turned or HALF_ACQUISITION[0] in words else 1
     stages = subject.facts["stages_x"].value if "stages_x" in subject.facts else 1
     ratio = 1.0
     if "voxel_m" in subject.facts and "pixel_m" in subject.facts:

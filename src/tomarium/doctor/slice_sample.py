@@ -35,6 +35,8 @@ class SliceSample:
         The tenth and the ninetieth percentile over the voxels of what changes from a slice to the next.
     at_limits : float
         Part of the values at an end of an integer type's range.
+    voxels : int
+        How many of a slice were looked at.
     """
 
     z: NDArray[np.intp]
@@ -47,6 +49,7 @@ class SliceSample:
     finite: NDArray[np.float64]
     change: NDArray[np.float64]
     at_limits: float
+    voxels: int
 
 
 def sample_slices(volume: Volume) -> SliceSample:
@@ -114,6 +117,7 @@ def _measure(level: Sliceable, places: NDArray[np.intp], thickness: int, *, neig
         finite=finite_part,
         change=np.array(changes, np.float64).reshape(-1, 2),
         at_limits=clipped / max(1, len(places) * int(np.count_nonzero(inside))),
+        voxels=int(np.count_nonzero(inside)),
     )
 
 

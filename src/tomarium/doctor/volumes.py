@@ -17,6 +17,9 @@ from tomarium.model import Volume
 JUMP: Final = 8.0
 """How many median absolute deviations the grey value may jump from a slice to the next."""
 
+ERRORS: Final = 5.0
+"""How many standard errors of a slice's own statistics are still noise."""
+
 LEAST_JUMP: Final = 0.02
 """Part of the spread of the grey values below which no jump is seen."""
 
@@ -91,7 +94,9 @@ def slices_jump(subject: Subject) -> Iterator[Finding]:
        the sample begins, one of them moves. In a slab with another offset both move, the same way and about
        as far: the smaller of their moves counts.
     2. One slice alone that is off deviates from both neighbours in its mean.
-    3. Named is what exceeds 8 median absolute deviations, and 2 % of the spread of the grey values.
+    3. Named is what exceeds 8 median absolute deviations, 2 % of the spread of the grey values, and 5 standard
+       errors of what was measured in slices of so many voxels. Percentiles of whole numbers move by whole numbers,
+       so there the first must exceed one grey value.
 
     Parameters
     ----------
@@ -109,20 +114,30 @@ def slices_jump(subject: Subject) -> Iterator[Finding]:
     least = LEAST_JUMP * float(np.median(sample.spread))
     alone = np.zeros_like(sample.mean)
     alone[1:-1] = _both(np.diff(sample.mean))
-    for what, values, places in (
-        ("all grey values shift", _common(sample.change), sample.z[1:]),
-        ("the mean leaves that of both neighbours", alone, sample.z),
+    whole = subject.image is not None and np.dtype(subject.image.dtype).kind in "iub"
+    # Of independent voxels: of a percentile sqrt(p (1 - p) / n) over the density there, that of a normal
+    # distribution for the width the changes have; of a mean its spread over sqrt(n).
+    percentile = 0.67 * float(np.median(sample.change[:, 1] - sample.change[:, 0])) / np.sqrt(sample.voxels)
+    mean = float(np.median(sample.spread)) / np.sqrt(sample.voxels)
+    for what, values, places, step in (
+        (
+            "all grey values shift",
+            _common(sample.change),
+            sample.z[1:],
+            max(float(whole), ERRORS * percentile),
+        ),
+        ("the mean leaves that of both neighbours", alone, sample.z, ERRORS * mean),
     ):
         middle = np.median(values)
         deviation = np.abs(values - middle)
-        bound = max(JUMP * float(np.median(deviation)), least)
+        bound = max(JUMP * float(np.median(deviation)), least, step)
         jumps = np.flatnonzero(deviation > bound)
         if len(jumps) and bound > 0:
             worst = int(jumps[np.argmax(deviation[jumps])])
             yield warning(
                 f"slice {int(places[worst])} of {subject.image.shape[0] if subject.image else 0}",
                 f"{what} by {deviation[worst]:.3g}; {len(jumps)} such places",
-                f"below {bound:.3g} (8 median absolute deviations)",
+                f"at most {bound:.3g}, what neighbours and noise differ by",
                 "slabs were treated differently there, or the beam was: compare flats and normalisation of those rows",
             )
             return

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.angles import default_angles, in_degrees
 from tomarium.formats.data_exchange_fields import read_fields
+from tomarium.formats.data_exchange_own import AXIS, read_free, read_rest, read_scales, step_of
 from tomarium.formats.data_exchange_processes import read_processes
 from tomarium.formats.data_exchange_repairs import Place, report
 from tomarium.formats.data_exchange_volume import is_volume, read_volume
@@ -96,10 +97,8 @@ DETECTOR_PIXEL: Final = (
     "instrument/detector*/pixel_size_x",
     "instrument/detector*/pixel_size",
 )
-MAGNIFICATION: Final = (
-    "instrument/detector*/objective*/magnification",
-    "instrument/detection_system/objective*/magnification",
-)
+# Table 25, of the first objective.
+MAGNIFICATION: Final = "objective_magnification"
 DISTANCE: Final = (
     "instrument/sample_motor_stack/detector_distance",
     "instrument/sample_motor_stack/setup/detector_distance",
@@ -109,17 +108,16 @@ DISTANCE: Final = (
 )
 # Table 28, of the detector: x, y and z, the way of the beam.
 TRANSLATION: Final = "detector_translation_m"
-AXIS: Final = "instrument/setup/rotation_axis_column"
 
 TEXTS: Final = (
     Named("title", ("/exchange/title", "/exchange/name", "sample/experiment/title")),
-    Named("sample_name", ("sample/name",)),
+    Named("sample_name", ("sample/name", "sample/sample_name")),
     Named("sample_description", ("sample/description", "sample/description_1")),
     Named("sample_environment", ("sample/environment", "sample/enviroment")),
     Named("chemical_formula", ("sample/chemical_formula",)),
     Named("proposal", ("sample/experiment/proposal",)),
-    Named("instrument", ("instrument/name",)),
-    Named("source", ("instrument/source/name",)),
+    Named("instrument", ("instrument/name", "instrument/instrument_name")),
+    Named("source", ("instrument/source/name", "instrument/source/source_name")),
     Named("beamline", ("instrument/source/beamline",)),
     Named("start_time", ("/process/acquisition/start_date", "instrument/source/datetime",
                          "instrument/source/date_time")),
@@ -199,7 +197,7 @@ def read(path: Path, match: Match) -> Scan | Volume:
         measurement = _measurement(source, match.entry)
         if is_volume(names):
             known = meaning(source) | _metadata(source, measurement)
-            return read_volume(source, match, data, names, _pixel(source, measurement), known)
+            return read_volume(source, match, data, names, _pixel(source, measurement, known), known)
         order = _order(source, data, names)
         projections = frames_of(source, data, order)
         angles = _angles(source, exchange, data, order, projections.shape[0])
@@ -214,6 +212,13 @@ def read(path: Path, match: Match) -> Scan | Volume:
         metadata |= _shifts(source, exchange, projections.shape[0])
         rows, columns = projections.shape[1:]
         report(Place(source, exchange, measurement, columns, rows))
+        metadata |= read_scales(source, exchange, rows, columns)
+        pixel = _pixel(source, measurement, metadata) or step_of(metadata.get("x_positions_m"))
+        energy = _energy(source, measurement, metadata)
+        distance = _distance(source, measurement, metadata)
+        values = {"angles": angles, "pixel_m": pixel, "energy_kev": energy, "distance_m": distance}
+        known = metadata | {name: value for name, value in values.items() if value is not None}
+        metadata = read_rest(source, (measurement, exchange), known) | metadata
         return Scan(
             path=path,
             name=path.stem,
@@ -224,9 +229,9 @@ def read(path: Path, match: Match) -> Scan | Volume:
             angles_deg=angles,
             flats=flats,
             darks=darks,
-            pixel_m=_pixel(source, measurement),
-            energy_kev=_energy(source, measurement, metadata),
-            distance_m=_distance(source, measurement, metadata),
+            pixel_m=pixel,
+            energy_kev=energy,
+            distance_m=distance,
             axis_column=_first(source, measurement, (AXIS,), "pixel", "pixel"),
             counts={
                 FrameKind.PROJECTION: projections.shape[0],
@@ -389,11 +394,13 @@ def _first(
     return next((value for path in paths if (value := source.quantity(path, unit, default, start))), None)
 
 
-def _pixel(source: Source, measurement: h5py.Group | None) -> Value[float] | None:
+def _pixel(
+    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
+) -> Value[float] | None:
     pixel = _first(source, measurement, PIXEL, "m", "m")
     if pixel is None:
         pixel = _first(source, measurement, DETECTOR_PIXEL, "m", "m")
-        scale = _first(source, measurement, MAGNIFICATION, "1", "1")
+        scale = metadata.get(MAGNIFICATION)
         if pixel is not None and scale is not None and scale.value > 0:
             pixel = Value(
                 pixel.value / scale.value,
@@ -462,7 +469,7 @@ def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value
     if exposure is not None:
         known["exposure_s"] = exposure
     _check_implements(source)
-    fields = read_fields(source, measurement)
+    fields = read_free(source, measurement) | read_fields(source, measurement)
     return fields | known | read_processes(source) | found
 
 

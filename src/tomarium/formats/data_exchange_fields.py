@@ -26,6 +26,8 @@ KELVIN: Final = frozenset({"k", "kelvin"})
 ZERO_CELSIUS_K: Final = 273.15
 # Without a unit a temperature below this is taken in °C: Table 7 has kelvin as default and 25.4 as example.
 COLDEST_KELVIN: Final = 200.0
+# The 7-BM layout has an attenuator of "750" without a unit, where Table 36 has metres.
+THICKEST_M: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ FIELDS: Final = (
     # Tables 9 and 10, experiment and experimenters
     Field("activity", ("sample/experiment/activity",)),
     Field("safety", ("sample/experiment/safety", "sample/experiment/safety_id", "sample/experiment/ESAF_number")),
-    *_texts("sample/experimenter*", "experimenter_", "name role address phone"),
+    Field("experimenter_name", ("sample/experimenter*/name", "sample/experimenter*/experimenter_name")),
+    *_texts("sample/experimenter*", "experimenter_", "role address phone"),
     Field("experimenter_affiliation", ("sample/experimenter*/affiliation", "sample/experimenter*/institution")),
     Field("experimenter_email", ("sample/experimenter*/email", "sample/experimenter*/e-mail")),
     Field("experimenter_user_id", ("sample/experimenter*/facility_user_id", "sample/experimenter*/user_id")),
@@ -126,10 +129,12 @@ FIELDS: Final = (
       for name in ("manufacturer", "model")),
     *(Field(f"objective_{name}", (f"{_DETECTOR}/objective*/{name}", f"{_SYSTEM}/objective*/{name}"), "")
       for name in ("magnification", "numerical_aperture")),
-    *(Field(f"scintillator_{name}", (f"{_DETECTOR}/scintillator*/{name}", f"{_SYSTEM}/scintillator*/{name}"))
+    *(Field(f"scintillator_{name}", (f"{_DETECTOR}/scintillator*/{name}", f"{_SYSTEM}/scintillator*/{name}",
+                                     f"{_SYSTEM}/scintillator*/scintillator_{name}"))
       for name in ("manufacturer", "serial_number", "name", "type")),
-    *(Field(f"scintillator_{name}_m", (f"{_DETECTOR}/scintillator*/{name}", f"{_SYSTEM}/scintillator*/{name}"), "m")
-      for name in ("scintillating_thickness", "substrate_thickness")),
+    *(Field(f"scintillator_{name}_m", (f"{_DETECTOR}/scintillator*/{name}", f"{_SYSTEM}/scintillator*/{name}",
+                                       f"{_SYSTEM}/scintillator*/{later}"), "m")
+      for name, later in (("scintillating_thickness", "active_thickness"), ("substrate_thickness",) * 2)),
 )  # fmt: skip
 
 # Groups that may hold a geometry (Tables 7 to 26), Tables 27 to 29.
@@ -139,9 +144,6 @@ GEOMETRIES: Final = (
 )  # fmt: skip
 # Table 23, vectors of a detector: name → unit.
 VECTORS: Final = {"basis_vectors": "m", "corner_position": "m"}
-# Groups that the guide leaves to the instrument (Table 21): all that lies in them is read by its own name.
-FREE: Final = (("setup", "instrument/setup"), ("acquisition", "instrument/acquisition"),
-               ("acquisition", "/process/acquisition"))  # fmt: skip
 _MOST_IN_VECTOR: Final = 16
 
 
@@ -176,10 +178,10 @@ def instances(
         return
     word = parts[place][:-1]
     for order, name in enumerate(numbered(above, word)):
-        number = int(name.removeprefix(word).strip("_") or 1) if order else 1
         below = "/".join([*parts[:place], name, *parts[place + 1 :]])
+        own = ((word, int(name.removeprefix(word).strip("_") or 1)),) if order else ()
         for more, whole in instances(source, start, below):
-            yield ((((word, number),) if number > 1 else ()) + more), whole
+            yield own + more, whole
 
 
 def named(name: str, numbers: tuple[tuple[str, int], ...]) -> str:
@@ -210,7 +212,7 @@ def read_fields(source: Source, measurement: h5py.Group | None) -> dict[str, Val
     source : Source
         The open file.
     measurement : h5py.Group or None
-        /measurement, or one of several; None where there is none, and /process alone is read.
+        /measurement, or one of several; None where there is none.
 
     Returns
     -------
@@ -218,9 +220,6 @@ def read_fields(source: Source, measurement: h5py.Group | None) -> dict[str, Val
         Name → value, in the unit the name ends with.
     """
     found: dict[str, Value[Any]] = {}
-    for prefix, path in FREE:
-        if measurement is not None or path.startswith("/"):
-            found |= _free(source, measurement, prefix, path)
     if measurement is None:
         return found
     for field in FIELDS:
@@ -245,7 +244,9 @@ def _read(source: Source, start: h5py.Group, place: str, field: Field) -> Value[
         text = source.text(place, start)
         if text is not None:
             return Value(text, "read", f"{source.path.name}:{start.name}/{place}")
-        return source.quantity(place, "", "", start) if source.find(place, start) is not None else None
+        node = source.find(place, start)
+        is_number = isinstance(node, h5py.Dataset) and node.dtype.kind in "iuf"
+        return source.quantity(place, "", "", start) if is_number else None
     if field.unit == "K":
         return temperature_k(source, start, place)
     if field.name.startswith("interferometer_grid"):
@@ -256,7 +257,11 @@ def _read(source: Source, start: h5py.Group, place: str, field: Field) -> Value[
             return None
     if field.unit == "":
         return _plain_number(source, start, place)
-    return source.quantity(place, field.unit, field.default or field.unit, start)
+    value = source.quantity(place, field.unit, field.default or field.unit, start)
+    if value is not None and field.name.endswith("thickness_m") and value.value >= THICKEST_M:
+        source.warnings.append(f"{value.source} was left out: {value.value:g} m is no thickness of it")
+        return None
+    return value
 
 
 def _plain_number(source: Source, start: h5py.Group, place: str) -> Value[float] | None:
@@ -266,7 +271,9 @@ def _plain_number(source: Source, start: h5py.Group, place: str) -> Value[float]
         return None
     try:
         text = source.text(place, start)
-        number = float(np.ravel(node[()])[0]) if node.dtype.kind in "iufb" else float(text or "")
+        # Objectives are called "5x" where a beamline picks them by name.
+        spelt = (text or "").rstrip("xX× ")
+        number = float(np.ravel(node[()])[0]) if node.dtype.kind in "iufb" else float(spelt)
     except ValueError:
         source.warnings.append(f"{source.path.name}:{node.name} was left out: {text!r} is no number")
         return None
@@ -352,15 +359,3 @@ def _vector(source: Source, start: h5py.Group, place: str, unit: str) -> Value[l
             return None
         numbers = [float(f"{number * size:.15g}") for number in numbers]
     return Value(numbers, "read", where)
-
-
-def _free(source: Source, measurement: h5py.Group | None, prefix: str, path: str) -> dict[str, Value[Any]]:
-    group = source.find(path, measurement)
-    if not isinstance(group, h5py.Group):
-        return {}
-    base = f"{str(group.name).rstrip('/')}/"
-    return {
-        f"{prefix}_{name.removeprefix(base).replace('/', '_')}": value
-        for name, value in source.walk(group).items()
-        if name.startswith(base)
-    }

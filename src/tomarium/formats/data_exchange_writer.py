@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium import __version__
 from tomarium.formats import side_car as car
+from tomarium.formats.data_exchange_fields import FIELDS
 from tomarium.formats.frame_places import Placed
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_writer import Compression, put, write_tree
@@ -35,6 +36,12 @@ PLACES: Final = {
     "detector_manufacturer": "instrument/detector/manufacturer",
     "detector_model": "instrument/detector/model",
 }
+
+# Members of FIELDS that are not written by their name: later layouts than the guide's have them, or the pixel size is
+# written as a whole.
+_ELSEWHERE: Final = ("sample_comment", "sample_fatigue_cycle", "detector_pixel_", "detector_firmware_version",
+                     "detector_software_version", "detector_shutter_mode", "detector_delay_time", "detector_roi_min",
+                     "detector_roi_size", "objective_magnification")  # fmt: skip
 
 
 def write(
@@ -154,6 +161,24 @@ def _write_measurement(file: h5py.File, scan: Scan) -> None:
     if scan.axis_column is not None:
         # Table 21 leaves `setup` to the instrument; the guide has no place for the axis of raw projections.
         put(instrument, "setup/rotation_axis_column", scan.axis_column.value, units="pixel")
+    _write_fields(measurement, scan)
+
+
+def _write_fields(measurement: h5py.Group, scan: Scan) -> None:
+    """Write what else is known and has a place in the guide's Tables 7 to 26, each with its unit."""
+    for field in FIELDS:
+        place = field.paths[0].replace("*", "")
+        value = scan.metadata[field.name].value if field.name in scan.metadata else None
+        if value is None or field.name.startswith(_ELSEWHERE) or place in measurement:
+            continue
+        if field.unit is None:
+            measurement[place] = str(value)
+        elif not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        elif field.unit == "":
+            measurement[place] = value
+        else:
+            put(measurement, place, value, units=field.unit)
 
 
 def _write_provenance(file: h5py.File, scan: Scan) -> None:

@@ -37,6 +37,16 @@ KNOWN: Final = re.compile(
     rb"\s*=",
     re.MULTILINE,
 )
+# Keys that say how the scan was taken and are not followed here: when they do, and what is said of it.
+_UNUSUAL: Final = (
+    ("DXPERPROJ", "the sample moves sideways from projection to projection, which is not made up for"),
+    ("DZPERPROJ", "the scan is helical; its projections were read as those of a circle"),
+    ("CONICITY", "the beam is a cone; a parallel beam is assumed"),
+    ("CONICITY_FAN", "the beam is a fan; a parallel beam is assumed"),
+    ("DO_AXIS_CORRECTION", "the sample moved; the displacements of AXIS_CORRECTION_FILE were not applied"),
+    ("DISTORTION_FILE", "the detector distorts; its maps of distortion were not applied"),
+    ("STEAM_INVERTER", "PyHST2 is to project a volume; what FILE_PREFIX names was read as projections"),
+)
 _DELTA_BETA: Final = re.compile(r"delta\s*(?:over|/)\s*beta\D{0,20}?([\d.]+(?:[eE][+-]?\d+)?)", re.IGNORECASE)
 # A file with a zero byte here is no text, and the rest of it is not read.
 _HEAD: Final = 4096
@@ -182,6 +192,7 @@ def read(path: Path, match: Match) -> Scan:
     _check_size(par, projections, warnings)
     pixel = _pixel(par, warnings) or values.get("pixel_m")
     _check_paganin(par, values, warnings)
+    _check_geometry(par, warnings)
     metadata: dict[str, Value[Any]] = {
         TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
         for key, text in info.items()
@@ -374,9 +385,22 @@ def _pixel(par: _Par, warnings: list[str]) -> Value[float] | None:
     return Value(float(f"{found * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_1, µm")
 
 
+def _check_geometry(par: _Par, warnings: list[str]) -> None:
+    """Say which keys ask for more than frames of a parallel beam that turn about an upright axis."""
+    for key, said in _UNUSUAL:
+        found = par.file.values.get(key)
+        if found not in (None, False, 0, "", "None", "N.A."):
+            warnings.append(f"{key} is {'YES' if found is True else found}: {said}")
+    if not par.is_true("ROTATION_VERTICAL", True):
+        warnings.append(
+            "ROTATION_VERTICAL is NO: the rotation axis lies along the rows of the frames, so turn the frames by "
+            "90° before you reconstruct; its place was left out"
+        )
+
+
 def _axis(par: _Par) -> Value[float] | None:
     found = par.number("ROTATION_AXIS_POSITION")
-    if found is None:
+    if found is None or not par.is_true("ROTATION_VERTICAL", True):
         return None
     source = f"{par.path.name}: ROTATION_AXIS_POSITION {found:g} counts from the first pixel's edge, half a pixel less"
     return Value(found - HALF_PIXEL, "derived", source)

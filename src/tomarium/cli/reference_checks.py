@@ -1,0 +1,139 @@
+"""What each check of the doctor can say, taken from its own source, so that the page never says anything else."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from inspect import getsource, isfunction
+from typing import Any, Final
+
+_SEVERITIES: Final = ("error", "warning", "info")
+_ORDER: Final = ("where", "found", "expected", "mend")
+_NUMBER: Final = "…"
+
+
+@dataclass(frozen=True)
+class Saying:
+    """One finding a check can make, with "…" where its numbers come.
+
+    Attributes
+    ----------
+    severity : str
+        "error", "warning", "info", or "error or warning" where the numbers decide.
+    found, expected, mend : str
+        As in `Finding`.
+    """
+
+    severity: str
+    found: str
+    expected: str
+    mend: str
+
+
+def sayings(function: Callable[..., Any]) -> list[Saying]:
+    """List what a check can say.
+
+    Parameters
+    ----------
+    function : callable
+        The function of a check.
+
+    Returns
+    -------
+    list of Saying
+        The worst first; those of the functions of its module that it leaves the saying to come along.
+    """
+    found = dict.fromkeys(_sayings(function, set()))
+    ranked = ("error", "error or warning", "warning", "warning or info", "info")
+    return sorted(found, key=lambda one: ranked.index(one.severity) if one.severity in ranked else 0)
+
+
+def _sayings(function: Callable[..., Any], seen: set[str]) -> Iterator[Saying]:
+    tree = ast.parse(textwrap.dedent(getsource(function)))
+    held = _assigned(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        severity = _severity(node.func, held)
+        if severity:
+            said = dict(zip(_ORDER, (_words(one, held) for one in node.args), strict=False))
+            said |= {one.arg: _words(one.value, held) for one in node.keywords if one.arg in _ORDER}
+            yield Saying(severity, *(said.get(name, "") for name in _ORDER[1:]))
+        elif isinstance(node.func, ast.Name) and node.func.id.startswith("_") and node.func.id not in seen:
+            other = getattr(sys.modules[function.__module__], node.func.id, None)
+            if isfunction(other):
+                # What is handed over as text is known here alone.
+                handed = dict(zip(_parameters(other), node.args, strict=False))
+                handed |= {one.arg: one.value for one in node.keywords if one.arg}
+                yield from _handed(other, handed, held, seen | {node.func.id})
+
+
+def _handed(
+    function: Callable[..., Any], handed: dict[str, ast.expr], held: dict[str, ast.expr], seen: set[str]
+) -> Iterator[Saying]:
+    texts = {name: _words(value, held) for name, value in handed.items()}
+    known = {name: text for name, text in texts.items() if text.strip(_NUMBER)}
+    for one in _sayings(function, seen):
+        yield Saying(one.severity, *(_filled(part, known) for part in (one.found, one.expected, one.mend)))
+
+
+def _filled(text: str, known: dict[str, str]) -> str:
+    for name, value in known.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    return list(function.__code__.co_varnames[: function.__code__.co_argcount])
+
+
+def _assigned(tree: ast.AST) -> dict[str, ast.expr]:
+    """List what names stand for, where it is said once; a parameter stands for itself, in braces."""
+    held: dict[str, ast.expr] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            for one in node.args.args:
+                held[one.arg] = ast.Constant(f"{{{one.arg}}}")
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+            if isinstance(target, ast.Name):
+                held.setdefault(target.id, value)
+            elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                for name, item in zip(target.elts, value.elts, strict=False):
+                    if isinstance(name, ast.Name):
+                        held.setdefault(name.id, item)
+    return held
+
+
+def _severity(node: ast.expr, held: dict[str, ast.expr]) -> str:
+    if isinstance(node, ast.Name) and node.id in _SEVERITIES:
+        return node.id
+    if isinstance(node, ast.Name) and isinstance(held.get(node.id), ast.IfExp):
+        node = held[node.id]
+    if isinstance(node, ast.IfExp):
+        both = [_severity(one, {}) for one in (node.body, node.orelse)]
+        return " or ".join(sorted(both, key=_SEVERITIES.index)) if all(both) else ""
+    return ""
+
+
+def _words(node: ast.expr, held: dict[str, ast.expr]) -> str:
+    """Spell a text out, "…" for what the data decide."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else _NUMBER
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            _words(part.value, held) if isinstance(part, ast.FormattedValue) else _words(part, held)
+            for part in node.values
+        )
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _words(node.left, held) + _words(node.right, held)
+    if isinstance(node, ast.IfExp):
+        both = [text for one in (node.body, node.orelse) if (text := _words(one, held)).strip(_NUMBER)]
+        return " / ".join(dict.fromkeys(both)) or _NUMBER
+    if isinstance(node, ast.Name) and node.id in held:
+        rest = {name: value for name, value in held.items() if name != node.id}
+        return _words(held[node.id], rest)
+    return _NUMBER

@@ -1,0 +1,162 @@
+"""What a user should know of each format before trusting it: its traps, and a command to begin with."""
+
+from __future__ import annotations
+
+import sys
+from inspect import cleandoc
+from typing import Final
+
+from tomarium.formats.format import Format
+
+# name → (commands, traps). What a reader is and where it comes from is said by its own module.
+TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "als": (
+        ("tomarium info scan.h5", "tomarium convert scan.h5 scan.nx"),
+        ("Both ends of the range are frames, so the step is range / (frames - 1).",),
+    ),
+    "bliss": (
+        ("tomarium info raw.h5", "tomarium info raw.h5 --entry 5.1"),
+        ("The frames lie in files the raw file links to: copy them along, under the names it gives them.",),
+    ),
+    "csv": (
+        ("tomarium convert scan.nx frames.csv",
+         "tomarium convert scan.nx angles.csv --data /entry/data/rotation_angle"),
+        ("The unit stands in the name of the column, `energy [keV]`; a column without one has none.",
+         "A table whose `# rows:` says more than there are is refused as truncated."),
+    ),
+    "data-exchange": (
+        ("tomarium info scan.h5", "tomarium info scan.h5 --entry exchange_2", "tomarium convert scan.nx scan.h5"),
+        ("A value without a unit has that of the guide's Table 36, J for an energy and m for a pixel; it is said.",
+         "The guide contradicts itself in twenty places; each spelling is read, and told as repaired.",
+         "An energy of the source in GeV is the ring's, not the photons'.",
+         "Without theta the angles come from /process/acquisition, else 0° to 180° are assumed; `info` says which.",
+         "Motors, slits and whatever else the guide does not name are read under their own names, in SI: "
+         "`mirror_angle_deg`."),
+    ),
+    "dimax": (
+        ("tomarium info recording.tif", "tomarium convert recording.tif turn.nx"),
+        ("Without time stamps, the beginning of the recording is an estimate, and so are the frames of a turn.",),
+    ),
+    "edf": (
+        ("tomarium info bone_01_/", "tomarium convert bone_01_/ scan.nx", "tomarium convert scan.nx bone_edf --to edf"),
+        ("Where the `.info` and the headers disagree on the angles, the `.info` is believed, and it is said.",
+         "Without an `.info`, and without angles in the headers, 0° to 180° are assumed, and it is said.",
+         "Files that are not of the series are left out and named."),
+    ),
+    "edax": (
+        ("tomarium info map.h5", "tomarium info map.h5 --entry 'Scan 1/IQ'"),
+        ("Patterns are in px and marked uncalibrated; the steps between the points are lengths.",
+         "The points of a hexagonal grid stay in a row."),
+    ),
+    "flyscan": (
+        ("tomarium info bone_01/", "tomarium info bone_01/bone_01.nxs --angles /flyscan_00001/scan_data/tomo2Rx"),
+        ("Open the folder: flats and darks lie beside the file of projections.",
+         "Motors have no fixed names; where another than the rotation was taken, choose it with `--angles`."),
+    ),
+    "jpeg2000": (
+        ("tomarium convert volume.ome.zarr slices --to jpeg2000", "tomarium info slices/"),
+        ("Without `volume.json` beside the pages, grey values have no unit and voxels no size.",
+         "A compression ratio loses something; what was lost is written beside the pages."),
+    ),
+    "microscopy": (
+        ("pip install 'tomarium[microscopy]'", "tomarium info map.bcf"),
+        ("RosettaSciIO is GPL-3.0 and not installed by itself.",
+         "An image without a scale is in px and marked uncalibrated; give it one with `--pixel`."),
+    ),
+    "mrc": (
+        ("tomarium info tilt.mrc", "tomarium convert volume.ome.zarr volume.mrc"),
+        ("Without angles beside it or in its header a stack is no scan.",
+         "Lengths are in Å in the file, in m here."),
+    ),
+    "nexus-maps": (
+        ("tomarium info maps.nxs", "tomarium info maps.nxs --entry /entry1/xrd_entry/data"),
+        ("A file often holds several images; `info` lists them, `--entry` chooses one.",),
+    ),
+    "nxtomo": (
+        ("tomarium info scan.nx", "tomarium convert scan.h5 scan.nx",
+         "tomarium info projections.nxs --flats flats.h5 --darks darks.h5"),
+        ("Where image_key_control and image_key differ, the first is taken.",
+         "An angle without a unit is in degrees, and it is said.",
+         "Frames may lie in files that are not there: the scan opens all the same, and says which.",
+         "Where frames and keys are not as many, what has no partner is left out, and it is said."),
+    ),
+    "nxtomophase": (
+        ("tomarium info steps.nxs", "tomarium info steps.nxs --entry ENTRY"),
+        ("Each phase step is a scan of its own; `info` lists their names.",),
+    ),
+    "nxtomoproc": (
+        ("tomarium info volume.nx", "tomarium convert volume.ome.zarr volume.nx"),
+        ("The definition has x first, programs write z first: look at one slice before you trust the axes.",),
+    ),
+    "ome-zarr": (
+        ("tomarium info volume.ome.zarr", "tomarium convert volume.vol volume.ome.zarr --to ome-zarr"),
+        ("A volume whose writer was stopped is refused until it is finished: repeat the run.",),
+    ),
+    "ome-zarr-0.4": (
+        ("tomarium convert volume.ome.zarr old.ome.zarr --to ome-zarr-0.4",),
+        ("It has a file for each chunk, so many more files than 0.5.",),
+    ),
+    "pyhst-par": (
+        ("tomarium info bone.par", "tomarium convert scan.h5 bone.par"),
+        ("It is read as data and never run; an unchanged one is written back to the byte.",
+         "A cone beam, a helical scan, an axis along the rows and corrections that are not made here are told."),
+    ),
+    "pyhst-volume": (
+        ("tomarium info bone.vol", "tomarium convert volume.ome.zarr bone.vol"),
+        ("Without `.vol.info` beside it the bytes have no shape, and it is refused.",
+         "A file whose size is not that of its `.info` is refused with both."),
+    ),
+    "raw-volume": (
+        ("tomarium info sand_200x200x100_uint8.raw --pixel '2 um'", "tomarium convert volume.ome.zarr volume.raw"),
+        ("Without `.raw.info`, sizes and type are taken from the name, x first, little-endian; it is said.",
+         "Where the type is not told either, the bytes of a voxel decide it."),
+    ),
+    "sinogram": (
+        ("tomarium info sinogram.tif --angles angles.h5:/theta",),
+        ("No file says that it is a sinogram: without angles it is refused, with the number that is needed.",),
+    ),
+    "tiff": (
+        ("tomarium info tiffs/", "tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'"),
+        ("TIFF tells no angles: a text of them beside the frames, else 0° to 180° are assumed, and it is said.",
+         "Flats and darks are known by their names or folders.",
+         "Numbers that are absent from the series are named."),
+    ),
+    "tiff-slices": (
+        ("tomarium info slices/", "tomarium convert slices/ volume.ome.zarr"),
+        ("A folder of projections looks alike: flats, darks or angles beside the files, or names that say "
+         "projections, make it a scan.",),
+    ),
+    "tiff-volume": (
+        ("tomarium info volume.tif", "tomarium convert volume.ome.zarr volume.tif"),
+        ("A voxel size that is not in µm or the like is in px, and marked uncalibrated.",),
+    ),
+    "txrm": (
+        ("tomarium info scan.txrm", "tomarium convert scan.txrm scan.nx"),
+        ("The sign of the angle is that of the file; the other one mirrors every slice.",
+         "Shifts of alignment are told and not applied."),
+    ),
+}  # fmt: skip
+
+
+def section(form: Format) -> str:
+    """Write what should be known of a format.
+
+    Parameters
+    ----------
+    form : Format
+        The format.
+
+    Returns
+    -------
+    str
+        Markdown: what it reads, by its own module, then its traps and commands. For a format of another package
+        without what is told here.
+    """
+    home = sys.modules.get(form.detect.__module__)
+    text = cleandoc(home.__doc__) if home is not None and home.__doc__ else form.title
+    commands, traps = TOLD.get(form.name, ((f"tomarium info {form.name}",), ()))
+    parts = [f"## {form.name}", text]
+    if traps:
+        parts.append("Know:\n\n" + "\n".join(f"- {trap}" for trap in traps))
+    parts.append("\n".join(["```sh", *commands, "```"]))
+    return "\n\n".join(parts) + "\n"
