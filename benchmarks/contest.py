@@ -21,12 +21,17 @@ class Row:
 
 
 def in_turns(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Run every candidate once a round after one run that does not count; CPU seconds of each run."""
+    """Run every candidate once a round after one run that does not count; CPU seconds of each run.
+
+    Every round begins with the next candidate, so none always follows the same neighbour's leavings.
+    """
     for run in candidates.values():
         run()
+    order = list(candidates.items())
     taken: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
-        for name, run in candidates.items():
+    for turn in range(rounds):
+        first = turn % len(order)
+        for name, run in order[first:] + order[:first]:
             start = time.process_time()
             run()
             taken[name].append(time.process_time() - start)

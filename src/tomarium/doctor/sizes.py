@@ -12,7 +12,7 @@ from tomarium.doctor.check import check, compares
 from tomarium.doctor.finding import Finding, error, info, warning
 from tomarium.doctor.subject import Subject, frames_there
 from tomarium.formats.flipped import stored
-from tomarium.formats.hdf5 import guarded
+from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.hdf5_walk import open_checked
 

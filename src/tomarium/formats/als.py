@@ -23,7 +23,8 @@ from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.angles import default_angles
 from tomarium.formats.format import Format, Match
-from tomarium.formats.hdf5 import Source, attribute, guarded, is_hdf5, reading
+from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model import FrameKind, Scan, Value

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.listing import ending_in
 from tomarium.formats.par_text import ParFile
 from tomarium.formats.pco_stamp import PIXELS, Stamps, decode_stamps, stamp_of_file
 from tomarium.formats.pyhst_par import read_par
@@ -115,8 +116,8 @@ def _recording(path: Path) -> _Recording | None:
                     return None
             # A part's own name leads to the others: name.tif, name@0001.tif.
             stem = re.sub(r"@\d+$", "", path.stem)
-            parts = [file for file in path.parent.iterdir() if re.sub(r"@\d+$", "", file.stem) == stem]
-            named = [file for file in parts if file.suffix.lower() in SUFFIXES] or [path]
+            parts = ending_in(path.parent, *SUFFIXES)
+            named = [file for file in parts if re.sub(r"@\d+$", "", file.stem) == stem] or [path]
             par = path.parent / f"{stem}.par"
             return _Recording(tuple(sorted(named, key=natural)), (), (), par if par.is_file() else None)
         if not path.is_dir():

@@ -24,6 +24,7 @@ from tomarium.formats.edf_info import TEXTS, count_of, number_of, read_edf_info,
 from tomarium.formats.edf_writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frame_stack import FrameStack
+from tomarium.formats.listing import ending_in, named_in
 from tomarium.formats.mapped import MappedArray
 from tomarium.formats.tiff_names import gaps
 from tomarium.model import Axis, FrameKind, Image, Scan, Value
@@ -108,16 +109,14 @@ def _detect_folder(path: Path) -> Match | None:
 def _series(folder: Path) -> _Series | None:
     """Choose the projections of a folder: those named like it or like its .info, else the most numerous."""
     groups: dict[str, list[tuple[int, Path]]] = {}
-    texts: dict[str, Path] = {}
     try:
-        files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+        files = named_in(folder, _FRAME.fullmatch)
+        texts = {file.stem: file for file in reversed(ending_in(folder, ".info", ".xml"))}
     except OSError:
         return None
     for file in files:
-        if file.suffix.lower() in (".info", ".xml") and file.with_suffix(".info").name not in texts:
-            texts.setdefault(file.stem, file)
         found = _FRAME.fullmatch(file.name)
-        if found and not _REFERENCE.match(file.name):
+        if found and not _REFERENCE.match(file.name) and not file.name.startswith("."):
             groups.setdefault(found["prefix"], []).append((int(found["number"]), file))
     if not groups:
         return None
@@ -399,19 +398,20 @@ def _reference(
     folder: Path, kind: FrameKind, projections: EdfFrames, info: Mapping[str, str], warnings: list[str]
 ) -> Reference | None:
     """Find the flats or darks: each frame where they are kept, else their median or mean."""
-    files = sorted(folder.iterdir())
     count = projections.shape[0]
-    single = [(int(found["at"]), int(found["number"]), file) for file in files
+    single = [(int(found["at"]), int(found["number"]), file)
+              for file in named_in(folder, SINGLE_FRAMES[kind].fullmatch)
               if (found := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
     chosen = [(reference_position(at, count), file) for at, _, file in sorted(single)]
     warnings.extend(lost_references(kind, [(at, number) for at, number, _ in single], info))
     if not chosen and kind == FrameKind.FLAT:
-        chosen = [(reference_position(int(found["at"]), count), file) for file in files
+        chosen = [(reference_position(int(found["at"]), count), file)
+                  for file in named_in(folder, _MEDIAN.fullmatch)
                   if (found := _MEDIAN.fullmatch(file.name))]  # fmt: skip
     if not chosen and kind == FrameKind.DARK:
-        chosen = [(-1.0, file) for file in files if _DARK.fullmatch(file.name)][:1]
+        chosen = [(-1.0, file) for file in named_in(folder, _DARK.fullmatch)][:1]
         if not chosen:
-            chosen = [(float(count), file) for file in files if _DARK_END.fullmatch(file.name)]
+            chosen = [(float(count), file) for file in named_in(folder, _DARK_END.fullmatch)]
             if chosen:
                 warnings.append(
                     f"{chosen[0][1].name} was taken as it is; some acquisitions store the sum of DARK_N frames there"

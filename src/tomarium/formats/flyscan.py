@@ -26,6 +26,7 @@ from tomarium.formats.angles import in_degrees
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of
+from tomarium.formats.listing import ending_in
 from tomarium.formats.stacks import JoinedFrames
 from tomarium.model import FrameKind, Frames, Scan, Value
 from tomarium.model.scan import Reference
@@ -100,11 +101,7 @@ def _masters(path: Path) -> list[Path]:
         return [path] if is_hdf5(path) else []
     if not path.is_dir():
         return []
-    files = [
-        file
-        for file in sorted(path.iterdir())
-        if file.suffix.lower() in SUFFIXES and not BESIDE.fullmatch(file.stem) and is_hdf5(file)
-    ]
+    files = [file for file in ending_in(path, *SUFFIXES) if not BESIDE.fullmatch(file.stem) and is_hdf5(file)]
     return sorted(files, key=lambda file: file.stem != path.name)
 
 
@@ -112,11 +109,8 @@ def _beside(master: Path) -> dict[str, Path]:
     """List the reference files of a scan: pre_ref.nxs, or of its own name, `<scan>_pre_ref.nxs`."""
     return {
         file.name: file
-        for file in sorted(master.parent.iterdir())
-        if file.suffix.lower() in SUFFIXES
-        and (told := BESIDE.fullmatch(file.stem))
-        and told["scan"] in (None, master.stem)
-        and file.is_file()
+        for file in ending_in(master.parent, *SUFFIXES)
+        if (told := BESIDE.fullmatch(file.stem)) and told["scan"] in (None, master.stem) and file.is_file()
     }
 
 

@@ -20,28 +20,24 @@ from h5py import h5g, h5l, h5o
 from numpy.typing import NDArray
 
 from tomarium import units
-from tomarium.errors import FormatError, TomariumError, UnitError
+from tomarium.errors import FormatError, UnitError
+from tomarium.formats.hdf5_damage import DAMAGE, advice, guarded
+from tomarium.formats.hdf5_gaps import gaps_of
 from tomarium.formats.hdf5_heaps import claims_too_much
 from tomarium.formats.hdf5_walk import beside, open_checked
-from tomarium.formats.hdf5_writer import is_full
 from tomarium.model import Value
 
 Node: TypeAlias = h5py.Group | h5py.Dataset
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
-# What h5py raises for damaged bytes; there is no common parent below Exception.
-DAMAGE: Final = (
-    OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, MemoryError, OverflowError,
-    SystemError,
-)  # fmt: skip
 # What files write where a unit is unknown.
 NO_UNIT: Final = frozenset({"", "undefined", "none", "text", "unknown", "n/a", "na", "any", "-"})
 # areaDetector writes this where an attribute could not be had.
 NO_VALUE: Final = "Error: Unknown Attribute"
 # The group in which a converted file keeps the one it was made from: another file's tree, not this one's.
 SIDE_CAR: Final = "tomarium"
-# Asking takes 8 µs.
-_MOST_TYPED: Final = 10_000
+# Asking takes 8 µs; entries of ten members each, 600 of them, are within it.
+_MOST_TYPED: Final = 6_000
 _MOST_HOPS: Final = 32
 _LONGEST_TEXT: Final = 1 << 20
 _MOST_NUMBERS: Final = 1 << 24
@@ -75,44 +71,6 @@ def is_hdf5(path: Path) -> bool:
     return False
 
 
-@contextmanager
-def guarded(path: Path) -> Iterator[None]:
-    """Turn what h5py raises for a damaged file into a FormatError that names the file.
-
-    Parameters
-    ----------
-    path : Path
-        The file being read.
-
-    Raises
-    ------
-    FormatError
-        Anything went wrong below.
-    """
-    try:
-        yield
-    except TomariumError:
-        raise
-    except DAMAGE as problem:
-        if is_full(problem):  # of what is written meanwhile, not of what is read
-            raise
-        # Cython wraps what happens while a lock is released into a SystemError that says nothing.
-        reason = problem.__cause__ if isinstance(problem, SystemError) and problem.__cause__ else problem
-        said = "it claims more memory than there is" if isinstance(reason, MemoryError) else str(reason)
-        raise FormatError(f"{path}: {_advice(said)}") from problem
-
-
-def _advice(problem: str) -> str:
-    short = re.sub(r"^\[Errno \d+\] ", "", problem).strip("'\"")
-    if "already open for write" in short:
-        return f"is still being written ({short}); open it once its writer has closed it"
-    if "locking flag values don't match" in short:
-        return f"is open elsewhere in this program, with locks ({short}); close it there"
-    if "truncated file" in short:
-        return f"is truncated ({short}); copy it again, or let its writer finish"
-    return f"cannot be read as HDF5 ({short}); the file is damaged, so copy it again from its origin"
-
-
 @dataclass
 class Source:
     """An HDF5 scan file, open for reading, and the files beside it that it points to.
@@ -134,7 +92,9 @@ class Source:
     growing : bool
         Whether it is being written, so that datasets may still be empty.
     trusted : set of (str, str)
-        File and name of virtual sources that are known to be plain data in the scan's folder.
+        File and name of virtual sources that are known to be whole, plain, and in the scan's folder.
+    damaged : dict of Path to str
+        Files of virtual sources that cannot be opened, and why.
     typed : int
         How many members of groups were asked what they are.
     """
@@ -149,6 +109,7 @@ class Source:
     admitted: dict[tuple[str, str], bool] = field(default_factory=dict)
     growing: bool = False
     trusted: set[tuple[str, str]] = field(default_factory=set)
+    damaged: dict[Path, str] = field(default_factory=dict)
     typed: int = 0
 
     def find(self, path: str, start: h5py.Group | None = None) -> Node | None:
@@ -197,8 +158,12 @@ class Source:
         if here.id.links.get_info(key).type != h5l.TYPE_HARD:
             link = here.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):
-                file = self._beside(here.file, link.filename)
-                return None if file is None else self._walk(file, [*_split(link.path), *rest], hops + 1)
+                place = self.locate(Path(here.file.filename), link.filename)
+                if place is None:
+                    return None
+                with guarded(place):
+                    file = self._open(place)
+                return self._walk(file, [*_split(link.path), *rest], hops + 1)
             if isinstance(link, h5py.SoftLink):
                 begin = here.file if link.path.startswith("/") else here
                 return self._walk(begin, [*_split(link.path), *rest], hops + 1)
@@ -211,7 +176,7 @@ class Source:
         Parameters
         ----------
         group : h5py.Group
-            Where to look. In all, a source asks what 10 000 members are, and takes those further on for datasets.
+            Where to look. In all, a source asks what 6 000 members are, and takes those further on for datasets.
         having : tuple of bytes
             Names of which a group has at least one member; empty lists all.
 
@@ -226,6 +191,8 @@ class Source:
             A link goes round in a circle, or leads to what is refused.
         """
         links = group.id.links
+        if self.typed > _MOST_TYPED:
+            return  # before h5py lists all members for the first
         for name in group:
             if not isinstance(name, str):
                 continue  # h5py gives bytes for a name that is no UTF-8, which no format has
@@ -244,10 +211,7 @@ class Source:
             if isinstance(node, h5py.Group):
                 yield name, node
 
-    def _beside(self, parent: h5py.File, name: str) -> h5py.File | None:
-        place = self.locate(Path(parent.filename), name)
-        if place is None:
-            return None
+    def _open(self, place: Path) -> h5py.File:
         if place not in self.opened:
             self.opened[place] = self.stack.enter_context(
                 open_checked(place, scan=self.path, growing=self.growing)
@@ -306,10 +270,15 @@ class Source:
             part = (str(folder / file_name), name)
             if part in self.trusted:
                 continue
-            file = dataset.file if file_name == "." else self._beside(dataset.file, file_name)
-            found = None if file is None else self._walk(file, _split(name), hops + 1)
-            if file_name != "." and isinstance(found, h5py.Dataset) and not found.is_virtual:
-                self.trusted.add(part)
+            place = None if file_name == "." else self.locate(folder / "_", file_name)
+            if file_name != "." and (place is None or place in self.damaged):
+                continue
+            try:
+                file = dataset.file if place is None else self._open(place)
+            except DAMAGE as problem:  # the others can still be read; `gaps_of` tells
+                self.damaged[place or self.path] = advice(str(problem)).split(" (")[0]
+                continue
+            self._walk(file, _split(name), hops + 1)
         self.admitted[key] = True
 
     def text(self, path: str, start: h5py.Group | None = None) -> str | None:
@@ -349,12 +318,9 @@ class Source:
                 f"{self.path}: {node.name} claims {node.size} numbers, which is no list of angles or keys; "
                 f"the file is damaged, so copy it again from its origin"
             )
-        if node.is_virtual and any(not self._is_there(node, item) for item in node.virtual_sources()):
+        if any(gaps_of(self, node)):
             return None
         return np.asarray(node[()], dtype=np.float64).ravel()
-
-    def _is_there(self, dataset: h5py.Dataset, item: Any) -> bool:
-        return item.file_name == "." or self.locate(Path(dataset.file.filename), item.file_name) is not None
 
     def quantity(
         self, path: str, unit: str, default: str | None, start: h5py.Group | None = None

@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5 import Source, guarded
+from tomarium.formats.hdf5 import Source
+from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import load_plugins
 from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model.image import Sliceable

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5 import Source, guarded
+from tomarium.formats.hdf5 import Source
 from tomarium.formats.hdf5_chunks import Packing, packing_of, read_chunks
+from tomarium.formats.hdf5_damage import guarded
+from tomarium.formats.hdf5_gaps import ABSENT, Gap, gaps_of
 from tomarium.formats.hdf5_virtual import Part, parts_of, read_parts
 from tomarium.formats.hdf5_walk import open_checked
 
@@ -22,23 +24,6 @@ from tomarium.formats.hdf5_walk import open_checked
 _BUILT_IN: Final = frozenset({1, 2, 3, 4, 5, 6, 32000})
 # HDF5's order of axes: these name where frame, row and column lie in the dataset.
 STACK: Final = (0, 1, 2)
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Frames whose bytes lie in a file that is absent.
-
-    Attributes
-    ----------
-    first, last : int
-        Frames of the dataset, `last` not included.
-    file : str
-        The absent file, as the dataset names it.
-    """
-
-    first: int
-    last: int
-    file: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +78,7 @@ class Hdf5Frames:
     layout : Layout
         How the bytes lie.
     gaps : tuple of Gap
-        Frames whose file is absent.
+        Frames whose file is absent, damaged or too short.
     """
 
     path: Path
@@ -129,7 +114,7 @@ class Hdf5Frames:
         Raises
         ------
         FormatError
-            The file is damaged, or the frames lie in a file that is absent.
+            The file is damaged, or the frames lie in a file that is absent or damaged.
         """
         stack = np.arange(self.size[0]) if self.index is None else self.index
         wanted = stack[frames]
@@ -178,11 +163,12 @@ class Hdf5Frames:
             result[piece.places] = block[piece.frames - piece.first]
 
     def _refuse_gaps(self, wanted: NDArray[np.intp]) -> None:
-        absent = [gap.file for gap in self.gaps if np.any((wanted >= gap.first) & (wanted < gap.last))]
-        if absent:
-            files = ", ".join(dict.fromkeys(absent))
+        lacking = [gap for gap in self.gaps if np.any((wanted >= gap.first) & (wanted < gap.last))]
+        if lacking:
+            why = lacking[0].why
+            files = ", ".join(dict.fromkeys(gap.file for gap in lacking if gap.why == why))
             raise FormatError(
-                f"{self.path}: the frames asked for lie in {files}, which is absent; "
+                f"{self.path}: the frames asked for lie in {files}, which {why}; "
                 f"copy it to where {self.file.name} points, or choose other frames"
             )
 
@@ -292,7 +278,7 @@ def frames_of(
         order=order,
         index=index,
         layout=_layout(source, dataset, order, place),
-        gaps=_gaps(source, dataset, order[0]),
+        gaps=_gaps(source, dataset, max(order[0], 0)),
     )
 
 
@@ -359,16 +345,7 @@ def load_plugins() -> None:
 
 
 def _gaps(source: Source, dataset: h5py.Dataset, axis: int) -> tuple[Gap, ...]:
-    if not dataset.is_virtual:
-        return ()
-    gaps = []
-    for item in dataset.virtual_sources():
-        if item.file_name == "." or source.locate(Path(dataset.file.filename), item.file_name):
-            continue
-        try:
-            low, high = item.vspace.get_select_bounds()
-            first, last = int(low[axis]), int(high[axis]) + 1
-        except (RuntimeError, ValueError):  # an unlimited selection has no bounds
-            first, last = 0, dataset.shape[axis]
-        gaps.append(Gap(first, last, item.file_name))
-    return tuple(gaps)
+    gaps = tuple(gaps_of(source, dataset, axis))
+    said = {gap.file: gap.why for gap in gaps if gap.why != ABSENT}  # the absent ones are told already
+    source.warnings.extend(f"{dataset.name}: {file} {why}; copy it anew" for file, why in said.items())
+    return gaps

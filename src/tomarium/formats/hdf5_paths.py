@@ -37,7 +37,7 @@ WORDS: Final = {
 }
 _MOST_FRAMES: Final = 1 << 24
 _MOST_TOLD: Final = 4
-_MOST_VISITED: Final = 5_000
+_MOST_VISITED: Final = 3_000
 
 
 @dataclass(frozen=True)

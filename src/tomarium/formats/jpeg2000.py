@@ -21,6 +21,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.jpeg2000_page import PageHeader, decode, is_jpeg2000, page_header
 from tomarium.formats.jpeg2000_writer import LEVELS, SIDE_CAR, write
+from tomarium.formats.listing import ending_in
 from tomarium.formats.tiff_names import natural
 from tomarium.model import Axis, Image, Volume
 
@@ -118,10 +119,7 @@ def _pages(path: Path) -> list[Path]:
         return [path] if is_jpeg2000(path) else []
     if not path.is_dir():
         return []
-    found = [
-        file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    ]
-    return sorted((file for file in found if is_jpeg2000(file)), key=natural)
+    return sorted((file for file in ending_in(path, *SUFFIXES) if is_jpeg2000(file)), key=natural)
 
 
 def read(path: Path, match: Match) -> Image:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5 import guarded, is_hdf5
+from tomarium.formats.hdf5 import is_hdf5
+from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_walk import open_checked
 from tomarium.formats.tiff_frames import guarded as guarded_tiff
 from tomarium.formats.tiff_frames import opened_tiff

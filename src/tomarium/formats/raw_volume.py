@@ -13,6 +13,7 @@ import numpy as np
 
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.listing import ending_in
 from tomarium.formats.mapped import MappedArray
 from tomarium.formats.origins import origin_of
 from tomarium.formats.slab_file import (
@@ -98,8 +99,8 @@ def detect_volume(path: Path, suffix: str, *, with_name: bool) -> Match | None:
 def _find(path: Path, suffix: str) -> _Found | None:
     try:
         if path.is_dir():
-            held = [file for file in path.iterdir() if file.suffix.lower() == suffix and file.is_file()]
-            texts = [file for file in path.iterdir() if file.name.lower().endswith(f"{suffix}.info")]
+            held = [file for file in ending_in(path, suffix) if file.is_file()]
+            texts = ending_in(path, f"{suffix}.info")
             if len(held) == 1 or (not held and len(texts) == 1):
                 return _find((held or texts)[0], suffix)
             return None

@@ -18,6 +18,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.angle_file import numbers
 from tomarium.formats.angles import default_angles, in_degrees, without_references
 from tomarium.formats.format import Format, Match
+from tomarium.formats.listing import named_in
 from tomarium.formats.pco_stamp import stamp_of_file
 from tomarium.formats.stacks import JoinedFrames
 from tomarium.formats.tiff_calibration import is_volume
@@ -45,6 +46,7 @@ WORDS: Final = {
     FrameKind.FLAT: ("flat", "flats", "white", "ref", "refs", "bak", "ob", "openbeam", "flatfield", "bright"),
 }
 # Words that say that references were taken after the projections; otherwise they were before.
+_NUMBER: Final = re.compile(r"\d+")
 AFTER: Final = ("post", "after", "end")
 ANGLE_NAMES: Final = re.compile(
     r"(?:.*[_\W])?(?:angles?|theta|rotation)(?:[_\W].*)?\.(?:txt|csv|dat)", re.IGNORECASE
@@ -115,7 +117,7 @@ def scan_evidence(home: Path, files: list[Path]) -> str | None:
         The evidence, in words; None where there is none.
     """
     references = sum(kind_of(file, home) != FrameKind.PROJECTION for file in files)
-    beside = [file.name for file in home.iterdir() if ANGLE_NAMES.fullmatch(file.name)]
+    beside = [file.name for file in named_in(home, ANGLE_NAMES.fullmatch)]
     if (home / SIDE_CAR).is_file():
         beside.append(SIDE_CAR)
     said = [f"{references} of them are flats or darks"] if references else []
@@ -209,15 +211,21 @@ def kind_of(file: Path, home: Path) -> FrameKind:
     FrameKind
         Flat, dark, or projection.
     """
-    told = _kind_said(re.sub(r"\d+", " ", file.stem))
+    told = _kind_said(file.stem)
     if told is None and file.parent != home:
-        told = _kind_said(re.sub(r"\d+", " ", file.parent.name))
+        told = _kind_said(file.parent.name)
     return FrameKind.PROJECTION if told is None else told
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 16)
 def _kind_said(name: str) -> FrameKind | None:
-    """Look for a known word in a name; those of a series are the same but for their numbers."""
+    """Look for a known word in a name; it is asked several times on the way to a scan."""
+    return _kind_worded(_NUMBER.sub(" ", name))
+
+
+@lru_cache(maxsize=1024)
+def _kind_worded(name: str) -> FrameKind | None:
+    """Look for a known word in a name without its numbers, which is the same for a whole series."""
     words = set(re.split(r"[\W_]+", name.lower()))
     return next((kind for kind, known in WORDS.items() if words & set(known)), None)
 
@@ -350,7 +358,7 @@ def _placed(
 def _angles(
     home: Path | None, count: int, warnings: list[str], repaired: list[str]
 ) -> Value[NDArray[np.float64]]:
-    files = sorted(file for file in home.iterdir() if ANGLE_NAMES.fullmatch(file.name)) if home else []
+    files = named_in(home, ANGLE_NAMES.fullmatch) if home else []
     if not files:
         warnings.append("no file of angles was found: 0° to 180° in equal steps, 180° left out, were assumed")
         return default_angles(count)

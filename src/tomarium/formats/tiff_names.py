@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -27,9 +28,11 @@ PROJECTIONS: Final = frozenset(
         "view",
     )
 )
+_NUMBERS: Final = re.compile(r"(\d+)")
+_LAST_NUMBER: Final = re.compile(r"\d+(?=[^\d/\\]*$)")
 
 
-def natural(file: Path) -> list[int | str]:
+def natural(file: Path) -> tuple[int | str, ...]:
     """Return the key that sorts frame_2 before frame_10.
 
     Parameters
@@ -39,10 +42,16 @@ def natural(file: Path) -> list[int | str]:
 
     Returns
     -------
-    list
+    tuple
         Text and numbers of its path in turn.
     """
-    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(file))]
+    return _natural(str(file))
+
+
+@lru_cache(maxsize=1 << 16)
+def _natural(text: str) -> tuple[int | str, ...]:
+    """Split a name; a folder of thousands is sorted several times on the way to a scan."""
+    return tuple(int(part) if part.isdigit() else part.lower() for part in _NUMBERS.split(text))
 
 
 def series_of(files: list[Path]) -> list[list[Path]]:
@@ -58,9 +67,9 @@ def series_of(files: list[Path]) -> list[list[Path]]:
     list of list of Path
         The longest series first.
     """
-    groups: dict[tuple[Path, str], list[Path]] = {}
+    groups: dict[str, list[Path]] = {}
     for file in files:
-        groups.setdefault((file.parent, re.sub(r"\d+(?=\D*$)", "#", file.stem)), []).append(file)
+        groups.setdefault(_LAST_NUMBER.sub("#", str(file).removesuffix(file.suffix)), []).append(file)
     return sorted(groups.values(), key=len, reverse=True)
 
 

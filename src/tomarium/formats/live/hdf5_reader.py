@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,14 +11,18 @@ from typing import Any, Final, TypeVar
 
 import h5py
 import numpy as np
+from h5py import h5f, h5fd, h5p
 
 from tomarium.errors import FormatError, MissingData
-from tomarium.formats.hdf5 import Source, guarded, raw_attribute
+from tomarium.formats.hdf5 import Source, raw_attribute
+from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
+from tomarium.formats.hdf5_gaps import Gap, gaps_of
 from tomarium.formats.hdf5_walk import check_growing, open_checked
 from tomarium.formats.live.patience import Stamp, patiently
 from tomarium.formats.live.reader import Look, Shape, Status
 from tomarium.formats.live.superblock import MendedFile, read_superblock
+from tomarium.formats.live.virtual import readable
 
 # A writer of a scan does something at least this often.
 QUIET_S: Final = 10.0
@@ -107,7 +112,8 @@ class Hdf5Reader:
                 self._whole[path] = stamp
             elif not whole:
                 _check_written(source, node, key, self.growing)
-            return _read(node, key)
+            with readable(node) as dataset:
+                return _read(dataset, key)
 
         told = self._ask(act)
         if isinstance(told, IndexError):  # not raised below, where it would pass for damage
@@ -139,7 +145,7 @@ class Hdf5Reader:
     @contextmanager
     def _opened(self) -> Iterator[Source]:
         with ExitStack() as stack:
-            if (self.growing and self._walked) or (self.growing and _flagged(self.path)):
+            if self.growing and (self._walked or _lags(self.path)):
                 file = stack.enter_context(open_growing(self.path, stack))
                 if not self._walked:
                     check_growing(self.path, file)
@@ -150,9 +156,10 @@ class Hdf5Reader:
             yield Source(self.path, file, stack, growing=self.growing, trusted=self._trusted)
 
 
-def _flagged(path: Path) -> bool:
+def _lags(path: Path) -> bool:
+    """Tell whether the library would refuse the file, or its newest chunks, for what its superblock says."""
     try:
-        return read_superblock(path).is_written
+        return read_superblock(path).needs_mending(path.stat().st_size)
     except FormatError:
         return False
 
@@ -172,11 +179,14 @@ def open_growing(path: Path, stack: ExitStack) -> h5py.File:
     h5py.File
         To be closed by the caller.
     """
-    if not _flagged(path):
+    if not _lags(path):
         return h5py.File(path, "r", locking=False)
     if read_superblock(path).is_swmr:
         return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
-    return h5py.File(stack.enter_context(MendedFile(path)), "r")
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fileobj_driver(h5fd.fileobj_driver, stack.enter_context(MendedFile(path)))
+    # Opened by hand for its name: what it points to is looked for beside it.
+    return h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=access))
 
 
 def _is_finished(source: Source) -> bool | None:
@@ -203,7 +213,7 @@ def _count_written(source: Source, node: h5py.Dataset, shape: tuple[int, ...]) -
     if not shape or not shape[0]:
         return 1 if not shape else 0
     if node.is_virtual:
-        return min([first for first, _, _ in _virtual_gaps(source, node)], default=shape[0])
+        return min([gap.first for gap in _virtual_gaps(source, node)], default=shape[0])
     if node.chunks is None:
         return shape[0] if node.id.get_storage_size() or not node.size else 0
     if not source.growing:
@@ -226,28 +236,26 @@ def _is_stored(node: h5py.Dataset, shape: tuple[int, ...], entry: int) -> bool:
         first[0],
         *((length - 1) // chunk * chunk for length, chunk in zip(shape[1:], node.chunks[1:], strict=True)),
     )
-    for place in {first, last}:
-        try:
-            told = node.id.get_chunk_info_by_coord(place)
-        except (OSError, RuntimeError, ValueError):
-            return False
-        if not told.byte_offset or not told.size:
-            return False
+    return _is_found(node, first) and (last == first or _is_found(node, last))
+
+
+def _is_found(node: h5py.Dataset, place: tuple[int, ...]) -> bool:
+    """Tell whether the library finds a chunk as its `read` does; where it does not, that makes up the fill value.
+
+    Its list of chunks is no witness: of a writer killed in the middle of its index, that may name chunks which a
+    search from above does not reach. The search alone is had by asking for a chunk with no room to put it.
+    """
+    try:
+        node.id.read_direct_chunk(place, out=bytearray(0))
+    except ValueError:  # it is there, and needs more room
+        return True
+    except (OSError, RuntimeError):
+        return False
     return True
 
 
-def _virtual_gaps(source: Source, node: h5py.Dataset) -> Iterator[tuple[int, int, str]]:
-    folder = Path(node.file.filename).parent
-    for item in node.virtual_sources():
-        if (str(folder / item.file_name), item.dset_name) in source.trusted:
-            continue
-        if item.file_name == "." or source.locate(Path(node.file.filename), item.file_name) is not None:
-            continue
-        try:
-            low, high = item.vspace.get_select_bounds()
-            yield int(low[0]), int(high[0]) + 1, item.file_name
-        except (RuntimeError, ValueError):  # an unlimited selection has no bounds
-            yield 0, int(node.shape[0]), item.file_name
+def _virtual_gaps(source: Source, node: h5py.Dataset) -> Iterator[Gap]:
+    return gaps_of(source, node, written=lambda part: _count_written(source, part, part.shape))
 
 
 def _check_written(source: Source, node: h5py.Dataset, key: Any, growing: bool) -> None:
@@ -260,11 +268,11 @@ def _check_written(source: Source, node: h5py.Dataset, key: Any, growing: bool) 
         return
     where = f"{source.path}: {node.name}"
     if node.is_virtual:
-        for first, last, file in _virtual_gaps(source, node):
-            if np.any((wanted >= first) & (wanted < last)):
+        for gap in _virtual_gaps(source, node):
+            if np.any((wanted >= gap.first) & (wanted < gap.last)):
                 raise MissingData(
-                    f"{where} lacks entries {first} to {last - 1}: they lie in {file}, which is absent; "
-                    f"copy it to where {source.path.name} points"
+                    f"{where} lacks entries {gap.first} to {gap.last - 1}: they lie in {gap.file}, which "
+                    f"{gap.why}; copy it to where {source.path.name} points"
                 )
         return
     if node.chunks is None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 import h5py
 
 from tomarium.errors import FormatError, StorageFull
-from tomarium.formats.hdf5 import DAMAGE
+from tomarium.formats.hdf5_damage import DAMAGE
 from tomarium.formats.hdf5_walk import beside, open_checked
 from tomarium.formats.live.mirror_copy import Copier, copy_whole, is_same
 from tomarium.formats.live.patience import Stamp, wait_for_rest

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 
 from tomarium.errors import TomariumError
-from tomarium.formats.hdf5 import DAMAGE
+from tomarium.formats.hdf5_damage import DAMAGE
 from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
 from tomarium.formats.hdf5_walk import examine, open_checked
 

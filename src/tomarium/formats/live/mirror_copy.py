@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5o
 
-from tomarium.formats.hdf5 import DAMAGE
+from tomarium.formats.hdf5_damage import DAMAGE
 from tomarium.formats.live.hdf5_reader import open_growing
 from tomarium.formats.live.patience import Stamp, wait_for_rest
 from tomarium.formats.live.superblock import MendedFile, mend

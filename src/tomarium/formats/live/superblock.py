@@ -1,8 +1,10 @@
-"""The superblock of HDF5 version 2 and 3: who has the file open, and how to read it all the same.
+"""The superblock of HDF5: who has the file open, where it ends, and how to read it all the same.
 
 A writer marks a version 3 superblock as "open for writing", and the library then refuses every reader but a
-SWMR one, even of a copy. Source: HDF5 File Format Specification 3.0, II.A and appendix "Checksums"; the
-checksum is Bob Jenkins' lookup3 (hashlittle, public domain, 2006).
+SWMR one, even of a copy. And a flush writes the superblock last: a writer killed before that leaves an end of
+the file behind its newest chunks, which the library then refuses ("addr overflow"), though they are there.
+Source: HDF5 File Format Specification 3.0, II.A and appendix "Checksums"; the checksum is Bob Jenkins' lookup3
+(hashlittle, public domain, 2006).
 """
 
 from __future__ import annotations
@@ -19,8 +21,11 @@ _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _WORD: Final = 0xFFFFFFFF
 _WRITING: Final = 1
 _SWMR: Final = 4
-# Version, size of offsets and flags; base address, extension, end of file, root; then the checksum.
+# Versions 2 and 3: version, size of offsets and flags; base address, extension, end of file, root; the checksum.
 _ADDRESSES: Final = 12
+# Versions 0 and 1: versions, sizes, ranks and flags; base address, free space, end of file, driver.
+_OLD_ADDRESSES: Final = (24, 28)
+_OLD_WIDTH: Final = 13
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,12 @@ class Superblock:
     flags : int
         Bit 0: open for writing; bit 2: open for writing while others read (SWMR). 0 below version 2.
     content : bytes
-        The whole superblock without its checksum; empty below version 2.
+        All of it up to the checksum; below version 2, up to the end of the addresses.
     """
 
     version: int
-    flags: int = 0
-    content: bytes = b""
+    flags: int
+    content: bytes
 
     @property
     def is_written(self) -> bool:
@@ -51,16 +56,31 @@ class Superblock:
         """Whether its writer lets others read, in the library's own way."""
         return bool(self.flags & _SWMR)
 
+    @property
+    def end(self) -> int:
+        """Where the file ended when the superblock was written, in bytes."""
+        return int.from_bytes(self.content[self._place_of_end()], "little")
+
+    def _place_of_end(self) -> slice:
+        old = self.version < 2
+        width = self.content[_OLD_WIDTH if old else 9]
+        place = (_OLD_ADDRESSES[self.version] if old else _ADDRESSES) + 2 * width
+        return slice(place, place + width)
+
+    def needs_mending(self, size: int) -> bool:
+        """Whether a file of that many bytes was left open, or holds more than the superblock knows of."""
+        return self.is_written or self.end < size
+
     def mended(self, size: int) -> bytes:
         """Return the superblock as a closed file of that many bytes would have it, with its checksum."""
-        if not self.content:
-            return b""
         content = bytearray(self.content)
+        # A SWMR writer leaves the end of the file as it was when it began, so that it may lie anywhere.
+        if self.is_swmr or self.end < size:
+            place = self._place_of_end()
+            content[place] = size.to_bytes(place.stop - place.start, "little")
+        if self.version < 2:
+            return bytes(content)
         content[11] = 0
-        if self.is_swmr:  # a SWMR writer leaves the end of the file as it was when it began
-            width = content[9]
-            place = _ADDRESSES + 2 * width
-            content[place : place + width] = size.to_bytes(width, "little")
         return bytes(content) + struct.pack("<I", lookup3(bytes(content)))
 
 
@@ -88,7 +108,7 @@ def read_superblock(path: Path) -> Superblock:
         raise FormatError(f"{path}: does not begin as HDF5; give the file a scan is written to")
     version = head[8]
     if version < 2:
-        return Superblock(version)
+        return Superblock(version, 0, head[: _OLD_ADDRESSES[version] + 4 * head[_OLD_WIDTH]])
     size = _ADDRESSES + 4 * head[9]
     content = head[:size]
     if len(head) < size + 4 or lookup3(content) != struct.unpack_from("<I", head, size)[0]:
@@ -99,7 +119,7 @@ def read_superblock(path: Path) -> Superblock:
 
 
 def mend(path: Path) -> None:
-    """Mark a copy of a file that was open for writing as closed.
+    """Mark a copy of a file that was open for writing as closed, and as long as it is.
 
     Parameters
     ----------
@@ -112,9 +132,10 @@ def mend(path: Path) -> None:
         It does not begin as HDF5.
     """
     block = read_superblock(path)
-    if block.is_written:
+    size = path.stat().st_size
+    if block.needs_mending(size):
         with path.open("r+b") as stream:
-            stream.write(block.mended(path.stat().st_size))
+            stream.write(block.mended(size))
 
 
 class MendedFile(io.RawIOBase):
@@ -123,7 +144,7 @@ class MendedFile(io.RawIOBase):
     Parameters
     ----------
     path : Path
-        HDF5 file that is marked as open for writing.
+        HDF5 file that is marked as open for writing, or whose superblock lags behind.
     """
 
     def __init__(self, path: Path) -> None:
