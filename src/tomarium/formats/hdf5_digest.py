@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import h5py
+import numpy as np
 
 from tomarium.formats.hdf5 import SIDE_CAR as GROUP
 
@@ -38,8 +39,7 @@ def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
             return
         digest.update(f"{node.name}:{type(node).__name__}".encode())
         for key in sorted(node.attrs):
-            value = node.attrs[key]
-            digest.update(f"@{key}={value!r}".encode())
+            digest.update(f"@{key}={_said(node.attrs[key])}".encode())
         if isinstance(node, h5py.Dataset):
             digest.update(f"{node.shape}{node.dtype}".encode())
             if h5py.h5o.get_info(node.id).addr not in held:
@@ -48,8 +48,13 @@ def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
 
     file.visititems(add)
     for key in sorted(file.attrs):
-        digest.update(f"@{key}={file.attrs[key]!r}".encode())
+        digest.update(f"@{key}={_said(file.attrs[key])}".encode())
     return digest.hexdigest()
+
+
+def _said(value: object) -> str:
+    """Spell a value out; numpy's own word for a long array leaves its middle out."""
+    return repr(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
 
 
 def _pieces(node: h5py.Dataset) -> Iterator[bytes]:

@@ -17,21 +17,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError, StorageFull
+from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_writer import Compression, blocks, is_full
 from tomarium.formats.origins import files_of
 from tomarium.model import Frames
 
 Tell: TypeAlias = Callable[[int, int], None]
 """Told of progress: bytes written so far, bytes in all."""
-
-_HASHED: Final = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +234,7 @@ def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> I
             with h5py.File(fresh, "w", libver=("earliest", "latest"), locking=False) as file:
                 draft = Draft(file)
                 yield draft
-            done = _begun(hidden, fresh, diary, draft.fills)
+            done = _begun(hidden, fresh, diary, draft)
             _pour(hidden, diary, draft.fills, done, tell)
             hidden.replace(path)
             resume = False
@@ -264,9 +263,9 @@ def _alone(path: Path, diary: Path) -> Iterator[None]:
         yield
 
 
-def _begun(hidden: Path, fresh: Path, diary: Path, fills: list[Fill]) -> set[tuple[int, int]]:
+def _begun(hidden: Path, fresh: Path, diary: Path, draft: Draft) -> set[tuple[int, int]]:
     """Tell which blocks an earlier run has written, or take the new structure and begin."""
-    key = _key(fresh, fills)
+    key = _key(fresh, draft)
     lines = diary.read_text("utf-8").splitlines()
     if hidden.exists() and lines and lines[0] == key:
         found = (line.split() for line in lines[1:])
@@ -281,25 +280,20 @@ def _begun(hidden: Path, fresh: Path, diary: Path, fills: list[Fill]) -> set[tup
     return set()
 
 
-def _key(fresh: Path, fills: list[Fill]) -> str:
-    """Sum up a structure: every byte that is no pixel, and where the pixels come from."""
+def _key(fresh: Path, draft: Draft) -> str:
+    """Sum up a structure by what it says, and where its pixels come from and go.
+
+    Not by its bytes: HDF5 stamps the second into each object that is copied from a file with such stamps, so that
+    no two structures of a scan from most detectors are the same.
+    """
     told = [
         (one.dataset, one.dtype.str, one.offset, one.frames.shape, one.where.tolist(), files_of(one.frames))
-        for one in fills
+        for one in draft.fills
     ]
-    digest = hashlib.sha256(json.dumps(told).encode())
-    pixels = sorted(
-        {one.offset: one.frame_bytes * (int(one.where.max()) + 1) for one in fills if len(one.where)}.items()
-    )
-    with fresh.open("rb") as stream:
-        here = 0
-        for offset, length in [*pixels, (fresh.stat().st_size, 0)]:
-            stream.seek(here)
-            while here < offset and (piece := stream.read(min(_HASHED, offset - here))):
-                digest.update(piece)
-                here += len(piece)
-            here = max(here, offset + length)
-    return digest.hexdigest()
+    with h5py.File(fresh, "r", locking=False) as file:
+        said = fingerprint(file, frozenset(draft.names))
+    size = fresh.stat().st_size
+    return hashlib.sha256(json.dumps([size, said, told]).encode()).hexdigest()
 
 
 def _pour(
