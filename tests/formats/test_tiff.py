@@ -219,3 +219,67 @@ def test_angles_of_references_are_left_out_only_where_that_is_certain() -> None:
         kept, said = without_references(angles, count)
         np.testing.assert_array_equal(kept, angles)
         assert said == ""
+
+
+class TestWhatTagsSay:
+    """White as zero, tables of colours and turned pictures: numbers that mean something else than they show."""
+
+    @pytest.mark.parametrize(
+        ("tag", "word"),
+        [
+            ({"photometric": "miniswhite"}, "white as zero"),
+            ({"extratags": [(274, 3, 1, 4, True)]}, "Orientation 4"),
+        ],
+    )
+    def test_one_odd_frame_is_refused_and_a_whole_series_says_so(
+        self, tmp_path: Path, tag: dict[str, Any], word: str
+    ) -> None:
+        usual = {"photometric": "minisblack", "extratags": [(274, 3, 1, 1, True)]}
+        folder = series(tmp_path / "s", STACK, **usual)
+        assert not [said for said in opened(folder).warnings if "tags" in said]
+        tifffile.imwrite(folder / "raw_7.tif", STACK[7], **{**usual, **tag})
+        with pytest.raises(FormatError, match=rf"raw_7\.tif.*{word}"):
+            opened(folder).projections.read(slice(None), slice(None))
+        scan = opened(series(tmp_path / "all", STACK, **{**usual, **tag}))
+        assert any(word in said for said in scan.warnings)
+        np.testing.assert_array_equal(scan.projections.read(slice(None), slice(None)), STACK)
+
+    def test_an_odd_page_of_a_stack_is_refused(self, tmp_path: Path) -> None:
+        with tifffile.TiffWriter(tmp_path / "s.tif") as writer:
+            for number, frame in enumerate(STACK):
+                how = "miniswhite" if number == 5 else "minisblack"
+                writer.write(frame, photometric=how, contiguous=False, metadata=None)
+        with pytest.raises(FormatError, match="page 5 has white as zero"):
+            opened(tmp_path / "s.tif")
+
+    def test_references_mean_what_the_projections_do(self, tmp_path: Path) -> None:
+        folder = series(tmp_path / "s", STACK, photometric="minisblack")
+        tifffile.imwrite(folder / "flat_0.tif", STACK[0], photometric="miniswhite")
+        with pytest.raises(FormatError, match=r"flat_0\.tif has white as zero"):
+            opened(folder)
+
+    def test_places_in_a_table_of_colours_are_refused(self, tmp_path: Path) -> None:
+        table = RNG.integers(0, 65535, (3, 256)).astype(np.uint16)
+        folder = series(tmp_path / "s", STACK.astype(np.uint8), photometric="palette", colormap=table)
+        with pytest.raises(FormatError, match="table of colours"):
+            opened(folder)
+
+
+@pytest.mark.parametrize("twin", ["raw_0003.tif", "raw_3.tiff"])
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_a_number_that_is_there_twice_is_refused(tmp_path: Path, twin: str, dtype: str) -> None:
+    """Both as a scan and as slices, which floats are taken for."""
+    folder = series(tmp_path / "s", STACK.astype(dtype))
+    tifffile.imwrite(folder / twin, STACK[0].astype(dtype))
+    with pytest.raises(FormatError, match=r"raw_0*3\.tiff? and raw_0*3\.tiff? have the same number"):
+        tm.open(folder)
+
+
+@pytest.mark.parametrize("how", [{"imagej": True}, {"ome": True}])
+def test_a_hyperstack_is_no_series_of_angles(tmp_path: Path, how: dict[str, Any]) -> None:
+    path = tmp_path / ("s.ome.tif" if "ome" in how else "s.tif")
+    tifffile.imwrite(path, STACK.reshape(2, 3, 2, 6, 7), metadata={"axes": "TZCYX"}, **how)
+    with pytest.raises(FormatError, match="2 times x 3 slices x 2 channels"):
+        tm.open(path)
+    tifffile.imwrite(path, STACK, metadata={"axes": "TYX"}, **how)
+    assert opened(path).projections.shape == STACK.shape

@@ -48,6 +48,8 @@ def numbers(file: Path) -> NDArray[np.float64]:
         if words == [""]:
             continue
         try:
+            if "_" in line.split("#")[0]:  # Python reads 1_0 as ten
+                raise ValueError(line)
             found.extend(float(word) for word in words if word)
         except ValueError as problem:
             raise FormatError(

@@ -29,7 +29,7 @@ from tomarium.formats.ring_buffer import (
     signatures,
 )
 from tomarium.formats.tiff import SIGNATURES, SUFFIXES, kind_of, tiffs_in
-from tomarium.formats.tiff_calibration import is_volume
+from tomarium.formats.tiff_calibration import hyperstack_said, is_volume
 from tomarium.formats.tiff_frames import (
     TiffFrames,
     frames_of,
@@ -80,7 +80,7 @@ def detect(path: Path) -> Match | None:
     first = recording.projections[0]
     try:
         with guarded(first), opened_tiff(first) as tif:
-            pages, stack, volume = page_count(tif), is_stack(tif), is_volume(tif)
+            pages, stack, volume = page_count(tif), is_stack(tif), is_volume(tif) or hyperstack_said(tif)
     except FormatError:
         return None
     if not stack or volume is not None:

@@ -21,8 +21,9 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.listing import named_in
 from tomarium.formats.pco_stamp import stamp_of_file
 from tomarium.formats.stacks import JoinedFrames
-from tomarium.formats.tiff_calibration import is_volume
+from tomarium.formats.tiff_calibration import hyperstack_said, is_volume
 from tomarium.formats.tiff_frames import (
+    USUAL,
     TiffFrames,
     frames_of,
     guarded,
@@ -31,7 +32,7 @@ from tomarium.formats.tiff_frames import (
     page_count,
     pixel_words,
 )
-from tomarium.formats.tiff_names import gaps, natural, series_of, slices_said
+from tomarium.formats.tiff_names import gaps, natural, same_number, series_of, slices_said
 from tomarium.formats.tiff_series_writer import SIDE_CAR, read_side_car, write
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.scan import Reference
@@ -90,6 +91,7 @@ def detect(path: Path) -> Match | None:
         with guarded(path), opened_tiff(path) as tif:
             pages = page_count(tif)
             volume = is_volume(tif) if pages > 1 else None
+            planes = hyperstack_said(tif)
     except FormatError as problem:
         return Match(0.0, "", str(problem))
     if pages < 2:
@@ -98,6 +100,8 @@ def detect(path: Path) -> Match | None:
         return Match(0.0, "", "its pages carry PCO time stamps: it is a camera's ring buffer")
     if volume:
         return Match(0.0, "", f"it is a volume: {volume}")
+    if planes:
+        return Match(0.0, "", planes)
     return Match(0.6, "stack", f"a TIFF file of {pages} pages")
 
 
@@ -312,6 +316,12 @@ def _series(path: Path, files: list[Path], warnings: list[str]) -> list[Path]:
             f"{len(others)} TIFF files are of no series and were left out: {', '.join(others[:5])}"
         )
     series = ranked[0]
+    twins = same_number(series)
+    if twins:
+        raise FormatError(
+            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
+            f"frame too many; keep one of the two"
+        )
     absent = gaps(series)[:5]
     if absent:
         warnings.append(f"the series has gaps: no number {', '.join(map(str, absent))}")
@@ -332,6 +342,11 @@ def _reference(
                 f"{path}: {stack.pages[0].file.name} has frames of {pixel_words(stack.size, stack.dtype)}, "
                 f"the projections {pixel_words(projections.size, projections.dtype)}; both must be "
                 f"equal, so crop or replace them"
+            )
+        if stack.meaning != projections.meaning:
+            raise FormatError(
+                f"{path}: {stack.pages[0].file.name} {stack.meaning or USUAL}, the first projection "
+                f"{projections.meaning or USUAL}; both must mean the same, so convert one as the other"
             )
     after = [
         bool(set(re.split(r"[\W_\d]+", str(file.relative_to(path)).lower())) & set(AFTER)) for file in files

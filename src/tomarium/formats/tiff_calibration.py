@@ -117,6 +117,61 @@ def _imagej_unit(values: Mapping[str, str], key: str) -> str:
         return text.strip()
 
 
+def planes_told(tif: TiffFile) -> dict[str, int]:
+    """Return how many times, slices and channels a file's description tells.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+
+    Returns
+    -------
+    dict of str to int
+        "times", "slices", "channels" as ImageJ or OME tells them; empty where it is of neither, or of several images.
+    """
+    description = str(getattr(tif.pages[0], "description", "") or "")
+    told: Mapping[str, str] = {}
+    names: tuple[str, ...] = ()
+    if len(description) > _LONGEST:
+        return {}
+    if description.startswith("ImageJ="):
+        told = {key: value for key, equals, value in _pairs(description) if equals}
+        names = ("frames", "slices", "channels")
+    elif "<OME" in description[:4096] and "<!DOCTYPE" not in description and "<!ENTITY" not in description:
+        try:
+            images = list(ElementTree.fromstring(description).iterfind(".//{*}Image/{*}Pixels"))
+        except (ElementTree.ParseError, ValueError):
+            return {}
+        told = dict(images[0].attrib) if len(images) == 1 else {}
+        names = ("SizeT", "SizeZ", "SizeC")
+    counts = (told.get(name, "1").strip() for name in names)
+    return {
+        word: int(count) if count.isdecimal() and len(count) < 10 else 1
+        for word, count in zip(("times", "slices", "channels"), counts, strict=False)
+    }
+
+
+def hyperstack_said(tif: TiffFile) -> str | None:
+    """Say that a file's pages run through several of times, slices and channels.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+
+    Returns
+    -------
+    str or None
+        The evidence, in words; None where its description tells of one of them at most.
+    """
+    planes = {word: count for word, count in planes_told(tif).items() if count > 1}
+    if len(planes) < 2:
+        return None
+    told = " x ".join(f"{count} {word}" for word, count in planes.items())
+    return f"its description tells of {told}: its pages are no series of angles"
+
+
 def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
     """Read the voxel size from one slice of a series, as ImageJ describes it.
 

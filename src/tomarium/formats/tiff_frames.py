@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tifffile import TiffFile
 # Parsing a header takes 0.1 ms; these are enough to see what a file is.
 _PARSED: Final = 256
+# TIFF 6.0 section 8: PhotometricInterpretation and Orientation, which neither tifffile nor ImageJ applies to numbers.
+_WHITE_IS_ZERO, _PALETTE = 0, 3
+_UPRIGHT: Final = 1
+USUAL: Final = "has black as zero and its first row on top"
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,12 @@ class Page:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the pixels of a page lie: at `offset` in one piece, or where tifffile finds them."""
+    """Where the pixels of a page lie: at `offset` in one piece, or where tifffile finds them; and what they mean."""
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     offset: int | None
+    meaning: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,11 @@ class TiffFrames:
     def shape(self) -> tuple[int, int, int]:
         """Frames, rows, columns."""
         return (len(self.pages), *self.size)
+
+    @property
+    def meaning(self) -> str:
+        """What the first page's tags tell of its pixels, as `meaning_of` says it."""
+        return self._known[self.pages[0]].meaning
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read detector rows of some frames.
@@ -133,6 +143,12 @@ class TiffFrames:
                 f"{page.file}: its page {page.number} has {pixel_words(place.shape, place.dtype)}, the first "
                 f"frame, {self.pages[0].file.name}, {pixel_words(self.size, self.dtype)}; all frames of a "
                 f"scan must be alike, so take it out of the scan"
+            )
+        if place.meaning != self.meaning:
+            raise FormatError(
+                f"{page.file}: its page {page.number} {place.meaning or USUAL}, and the first frame, "
+                f"{self.pages[0].file.name}, {self.meaning or USUAL}; all frames of a scan must mean the same, "
+                f"so convert it as the others"
             )
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
@@ -243,6 +259,7 @@ def _place(tif: TiffFile, number: int) -> _Place:
         )
     dtype = dtype.newbyteorder(tif.byteorder)
     size = tif.filehandle.size
+    meaning = meaning_of(tif.pages[number if len(tif.pages) > number else 0])
     if offset is None:
         stored = min(size, sum(page.databytecounts))
         where = f"{tif.filehandle.path}: page {number}"
@@ -255,7 +272,46 @@ def _place(tif: TiffFile, number: int) -> _Place:
             f"{tif.filehandle.path}: is truncated: page {number} ends at byte "
             f"{offset + rows * columns * dtype.itemsize}, the file at {size}; copy it again"
         )
-    return _Place((int(rows), int(columns)), dtype, None if offset is None else int(offset))
+    return _Place((int(rows), int(columns)), dtype, None if offset is None else int(offset), meaning)
+
+
+def meaning_of(page: Any) -> str:
+    """Say what a page's tags tell of its pixels that their numbers do not.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+        A page of one sample a pixel.
+
+    Returns
+    -------
+    str
+        Words that follow "it"; "" where zero is black and the first row on top. The numbers are handed out as they
+        are stored either way, as tifffile and ImageJ do.
+
+    Raises
+    ------
+    FormatError
+        The pixels are places in a table of colours, so no numbers at all.
+    """
+    keyframe = page.keyframe
+    if int(keyframe.photometric) == _PALETTE:
+        raise FormatError(
+            f"{page.parent.filehandle.path}: page {page.index} holds places in a table of colours and no grey values, "
+            f"so convert it to grey first"
+        )
+    said = ["has white as zero"] if int(keyframe.photometric) == _WHITE_IS_ZERO else []
+    # Pages of a series share the tags of their keyframe, and what of this one was parsed anew is its own.
+    tags = getattr(page, "tags", None) or keyframe.tags
+    orientation = int(tags.valueof(274, _UPRIGHT) or _UPRIGHT)
+    said += [f"is stored turned or mirrored (Orientation {orientation})"] if orientation != _UPRIGHT else []
+    return " and ".join(said)
+
+
+def _meant(file: Path, place: _Place) -> str | None:
+    if not place.meaning:
+        return None
+    return f"{file.name} {place.meaning} by its tags; its numbers are given as they are stored"
 
 
 def pixel_words(shape: tuple[int, int], dtype: np.dtype[Any]) -> str:
@@ -310,7 +366,7 @@ def frames_of(files: list[Path]) -> TiffFrames:
         place.dtype.newbyteorder("="),
         whole=place.offset is None,
         stored=min(1.0, size / pixels),
-        notes=tuple(note for note in notes if note),
+        notes=tuple(note for note in (_meant(files[0], place), *notes) if note),
         _known={page: one for places in known.values() for page, one in places.items()},
     )
     for page, one in list(frames._known.items()):

@@ -93,6 +93,30 @@ def gaps(series: list[Path]) -> list[int]:
     return absent
 
 
+def same_number(series: list[Path]) -> list[Path]:
+    """Find two files of a series that have one number, as frame_7 and frame_0007, or frame_7.tif and frame_7.tiff.
+
+    Parameters
+    ----------
+    series : list of Path
+        Files whose names differ only in their last number.
+
+    Returns
+    -------
+    list of Path
+        The first such two; empty where each has a number of its own.
+    """
+    seen: dict[int, Path] = {}
+    for file in series:
+        digits = re.findall(r"\d+", file.stem)
+        if not digits:
+            continue
+        before = seen.setdefault(int(digits[-1]), file)
+        if before is not file:
+            return [before, file]
+    return []
+
+
 def slices_said(files: list[Path], home: Path) -> str | None:
     """Say which name calls the longest series of a folder slices.
 

@@ -13,7 +13,7 @@ from tomarium.formats.frame_stack import FrameStack
 from tomarium.formats.tiff import ring_buffer, scan_evidence, tiffs_in
 from tomarium.formats.tiff_calibration import slice_calibration
 from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
-from tomarium.formats.tiff_names import gaps, natural, projections_said, series_of, slices_said
+from tomarium.formats.tiff_names import gaps, natural, projections_said, same_number, series_of, slices_said
 from tomarium.model import Axis, Volume
 
 # How many absent or odd files are named.
@@ -108,6 +108,12 @@ def read(path: Path, match: Match) -> Volume:
             f"put each volume into a folder of its own"
         )
     slices = sorted(ranked[0], key=natural) if len(ranked[0]) > 1 else sorted(files, key=natural)
+    twins = same_number(slices)
+    if twins and len(ranked[0]) > 1:
+        raise FormatError(
+            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
+            f"slice too many; keep one of the two"
+        )
     with guarded(slices[0]), opened_tiff(slices[0]) as tif:
         voxel, said = slice_calibration(tif)
     frames = frames_of(slices)
