@@ -22,6 +22,7 @@ from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.limits import MOST_ELEMENTS
+from tomarium.formats.ome_zarr_absent import check_absent
 from tomarium.formats.ome_zarr_plan import Progress
 from tomarium.formats.ome_zarr_writer import VolumeWriter, count_shards, create, open_writer
 from tomarium.formats.origins import origin_of
@@ -51,6 +52,7 @@ _MOST_LEVELS: Final = 64
 # What is in memory at once when a whole volume is written.
 _MOST_ROWS: Final = 64
 _LARGEST_SLAB: Final = 1 << 30
+_SPACE: Final = ("z", "y", "x")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,8 @@ class ZarrArray:
     shards: int | None = None
 
     @cached_property
-    def _array(self) -> Any:
+    def array(self) -> Any:
+        """The array as zarr-python opens it, checked."""
         import zarr
 
         from tomarium.formats.ome_zarr_packing import checked
@@ -96,21 +99,30 @@ class ZarrArray:
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        return tuple(int(length) for length in self._array.shape)
+        return tuple(int(length) for length in self.array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of an element."""
-        dtype: np.dtype[Any] = np.dtype(self._array.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
         return dtype
 
     @property
     def chunks(self) -> tuple[int, ...]:
         """Length of a chunk along each axis: what one read fetches and decodes."""
-        return tuple(int(length) for length in self._array.chunks)
+        return tuple(int(length) for length in self.array.chunks)
+
+    def check_names(self, names: tuple[str, ...]) -> None:
+        """Refuse an array whose own names of its axes are others than the image's."""
+        own = getattr(self.array.metadata, "dimension_names", None)
+        if own and None not in own and tuple(own) != names:
+            raise FormatError(
+                f"{self.path}: calls its axes {', '.join(own)}, and its image {', '.join(names)}; one of the two is "
+                f"wrong, so copy it again from its origin"
+            )
 
     def __getitem__(self, key: Any) -> Any:
-        array = self._array
+        array = self.array
         try:
             return array[key]
         except IndexError:
@@ -271,7 +283,14 @@ def read(path: Path, match: Match) -> Image:
             ZarrArray(_inside(path, str(one["path"])), count)
             for one, count in zip(multiscale["datasets"], counts, strict=True)
         )
-        axes = _axes(multiscale["axes"], multiscale["datasets"][0].get("coordinateTransformations", []))
+        axes, notes = _axes(
+            multiscale["axes"],
+            [
+                # First those of the level, then those of all levels (0.4 and 0.5, "multiscales").
+                *multiscale["datasets"][0].get("coordinateTransformations", []),
+                *multiscale.get("coordinateTransformations", []),
+            ],
+        )
         shapes = [level.shape for level in levels]
         name = str(multiscale.get("name") or path.name)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
@@ -282,6 +301,20 @@ def read(path: Path, match: Match) -> Image:
         raise FormatError(
             f"{path}: has {len(axes)} axes in its metadata and arrays of shape {shapes[0]}; copy it again"
         )
+    for level in levels:
+        level.check_names(tuple(axis.name for axis in axes))
+    several = len(attributes.get("ome", attributes)["multiscales"])
+    if several > 1:
+        notes.append(f"{several} multiscale images lie in this group; the first was opened")
+    if counts[0] is None:  # what was written here tells how many chunks it has
+        notes.extend(check_absent(path, levels))
+    if notes:
+        kept["notes"] = [
+            *kept.get("notes", []),
+            *(note for note in notes if note not in kept.get("notes", [])),
+        ]
+    if any(axis.unit == "px" for axis in axes if axis.name in _SPACE):
+        kept["uncalibrated"] = True
     unit = str(kept.pop("unit", ""))
     if [axis.name for axis in axes] == ["z", "y", "x"]:
         return Volume(levels[0], axes, unit, name, path, kept, levels=levels)
@@ -302,25 +335,42 @@ def _inside(path: Path, name: str) -> Path:
     return path / name
 
 
-def _axes(written: list[Any], transformations: list[Any]) -> tuple[Axis, ...]:
+def _axes(written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, ...], list[str]]:
+    """Return the axes, in m where they are lengths, and what of their scale cannot be used, in words."""
     scale, offset = [1.0] * len(written), [0.0] * len(written)
-    for one in transformations:
-        if one["type"] == "scale":
-            scale = [a * float(b) for a, b in zip(scale, one["scale"], strict=True)]
-        elif one["type"] == "translation":
+    notes: list[str] = []
+    for one in transformations:  # one after the other: a scale stretches the offset before it too
+        if one["type"] == "scale" and "scale" in one:
+            factors = [float(factor) for factor in one["scale"]]
+            scale = [a * b for a, b in zip(scale, factors, strict=True)]
+            offset = [a * b for a, b in zip(offset, factors, strict=True)]
+        elif one["type"] == "translation" and "translation" in one:
             offset = [a + float(b) for a, b in zip(offset, one["translation"], strict=True)]
+        elif one["type"] != "identity":
+            notes.append(
+                f"the transformation {one['type']} is not applied, so the axes of space are in pixels"
+            )
+    lost = bool(notes)
     axes = []
     for one, size, start in zip(written, scale, offset, strict=True):
-        unit = str(one.get("unit") or "px")
-        if one.get("type") == "space" and unit != "px":
+        name, unit = str(one["name"]), str(one.get("unit") or "px")
+        space = one.get("type") == "space" or ("type" not in one and name in _SPACE)
+        possible = size > 0 and math.isfinite(size) and math.isfinite(start)
+        if not possible:
+            notes.append(
+                f"the axis {name} has a scale of {size:g} and an offset of {start:g}, so it is in pixels"
+            )
+        if not possible or (lost and space):
+            size, start, unit = 1.0, 0.0, "px"
+        if space and unit != "px":
             try:
                 metres = units.factor(unit, "m")
             except UnitError:
                 metres = 0.0  # an unknown unit stays as it is written, and the volume is not calibrated
             if metres:
                 size, start, unit = float(f"{size * metres:.15g}"), float(f"{start * metres:.15g}"), "m"
-        axes.append(Axis(str(one["name"]), size, start, unit))
-    return tuple(axes)
+        axes.append(Axis(name, size, start, unit))
+    return tuple(axes), notes
 
 
 def write(
