@@ -361,3 +361,68 @@ class TestRealFiles:
         form, match = recognise(shared("edf/im0000.edf"))[0]
         assert form.name == "edf"
         assert "no scan around it" in match.why
+
+
+class TestNeverAnotherFramesAngle:
+    def test_a_gap_is_said_where_no_info_is(self, tmp_path: Path) -> None:
+        folder = tmp_path / "s"
+        WRITE(folder, a_scan())
+        for name in ("s.info", "angles.txt", "s0004.edf"):
+            (folder / name).unlink(missing_ok=True)
+        assert any("no number 4" in text for text in opened(folder).warnings)
+
+    def test_a_lost_beginning_is_said(self, tmp_path: Path) -> None:
+        folder = tmp_path / "s"
+        WRITE(folder, a_scan())
+        assert not any("begins with" in text for text in opened(folder).warnings)
+        (folder / "s0000.edf").unlink()
+        assert any("begins with s0001.edf" in text for text in opened(folder).warnings)
+
+    @pytest.mark.parametrize("twin", ["s4.edf", "s0004.edf.gz"])
+    def test_a_number_that_is_there_twice_is_refused(self, tmp_path: Path, twin: str) -> None:
+        folder = tmp_path / "s"
+        WRITE(folder, a_scan())
+        content = (folder / "s0004.edf").read_bytes()
+        (folder / twin).write_bytes(gzip.compress(content) if twin.endswith("gz") else content)
+        with pytest.raises(FormatError, match="have the same number"):
+            tm.open(folder)
+
+    def test_motors_that_are_not_as_many_as_their_names_are_left_out(self, tmp_path: Path) -> None:
+        """The second of three positions is lost: srot would get that of the motor after it."""
+        header = {"Dim_1": "2", "Dim_2": "1", "DataType": "UnsignedShort", "ByteOrder": "LowByteFirst"}
+        names = {"motor_mne": "sx srot sy"}
+        good = raw_edf(tmp_path / "a.edf", np.zeros((1, 2), "<u2"), **header, **names, motor_pos="1 90 3")
+        lost = raw_edf(tmp_path / "b.edf", np.zeros((1, 2), "<u2"), **header, **names, motor_pos="1 3")
+        assert all_blocks(good)[0].motors() == {"sx": 1, "srot": 90, "sy": 3}
+        assert all_blocks(lost)[0].motors() == {}
+
+    @pytest.mark.parametrize(
+        ("key", "word"), [("RasterConfiguration", "turned"), ("DataValueOffset", "not added")]
+    )
+    def test_what_the_header_asks_for_and_is_not_done_is_said(
+        self, key: str, word: str, tmp_path: Path
+    ) -> None:
+        header = {"Dim_1": "2", "Dim_2": "1", "DataType": "UnsignedShort", "ByteOrder": "LowByteFirst"}
+        found = image(raw_edf(tmp_path / "a.edf", np.zeros((1, 2), "<u2"), **header, **{key: "3"}))
+        assert any(word in note for note in found.metadata["notes"])
+
+    @pytest.mark.parametrize(("text", "metres"), [("1.3", 1.3e-6), ("1.3 um", 1.3e-6), ("0.0013 mm", None)])
+    def test_a_unit_in_the_info_is_not_passed_over(
+        self, text: str, metres: float | None, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "s"
+        WRITE(folder, a_scan())
+        info = folder / "s.info"
+        lines = [line for line in info.read_text().splitlines() if not line.lower().startswith("pixelsize")]
+        info.write_text("\n".join([*lines, f"PixelSize= {text}"]) + "\n")
+        scan = opened(folder)
+        assert (scan.pixel_m.value if scan.pixel_m else None) == metres
+        assert any("'mm'" in said for said in scan.warnings) == (metres is None)
+
+    def test_an_info_that_contradicts_itself_is_refused(self, tmp_path: Path) -> None:
+        folder = tmp_path / "s"
+        WRITE(folder, a_scan())
+        info = folder / "s.info"
+        info.write_text(info.read_text() + "ScanRange= 77\n")
+        with pytest.raises(FormatError, match=r"ScanRange is .* and '77'"):
+            tm.open(folder)

@@ -285,3 +285,42 @@ def test_the_real_flat_corrected_scan(shared: Callable[[str], Path]) -> None:
     assert 0.05 < float(frames.min()) < float(frames.max()) < 0.76
     with mrcfile.open(path, permissive=True) as file:
         np.testing.assert_array_equal(frames, file.data[:, 60:61])
+
+
+def test_sections_of_an_mdoc_are_put_in_their_order(tmp_path: Path) -> None:
+    path = independent(tmp_path / "s.mrc", STACK, stack=True)
+    text = [f"[ZValue = {i}]\nTiltAngle = {a}" for i, a in enumerate(ANGLES)]
+    mdoc = tmp_path / "s.mrc.mdoc"
+    mdoc.write_text("PixelSpacing = 2\n" + "\n\n".join(text[number] for number in (3, 0, 4, 2, 1)))
+    scan = tm.open(path)
+    assert isinstance(scan, Scan)
+    assert scan.angles_deg.value.tolist() == ANGLES.tolist()
+    for wrong in (text[:2] + text[3:], [*text, text[1]]):
+        mdoc.write_text("\n".join(wrong))
+        with pytest.raises(FormatError, match="each once"):
+            tm.open(path)
+
+
+def test_a_stack_of_volumes_is_no_tall_volume(tmp_path: Path) -> None:
+    """MRC2014: space group 401, MZ sections each; mrcfile writes it from an array of four axes."""
+    data = RNG.integers(0, 99, (3, 2, 4, 6)).astype(np.int16)
+    with mrcfile.new(tmp_path / "v.mrc") as file:
+        file.set_data(data)
+        file.voxel_size = 2.0
+        assert int(file.header.ispg) == 401
+    found = tm.open(tmp_path / "v.mrc")
+    assert not isinstance(found, Volume)
+    assert [axis.name for axis in found.axes] == ["volume", "z", "y", "x"]
+    np.testing.assert_array_equal(found[...], data)
+    assert found.axes[1].scale == pytest.approx(2e-10)
+    patched(tmp_path / "v.mrc", 36, "<i", 4)
+    with pytest.raises(FormatError, match="no whole number"):
+        tm.open(tmp_path / "v.mrc")
+
+
+def test_bytes_behind_the_last_pixel_are_said(tmp_path: Path) -> None:
+    """An extended header that is longer than told moves every pixel."""
+    path = independent(tmp_path / "v.mrc", STACK, voxel=2.0)
+    assert "notes" not in tm.open(path).metadata
+    path.write_bytes(path.read_bytes() + b"\1" * 7)
+    assert tm.open(path).metadata["notes"][0].startswith("7 bytes lie behind")

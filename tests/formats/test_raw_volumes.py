@@ -285,3 +285,25 @@ class TestWriting:
         writer.write(2, volume[2:])
         writer.finish()
         np.testing.assert_array_equal(opened(tmp_path / "a.raw")[:], volume[:])
+
+
+class TestContradictions:
+    def test_a_key_with_two_values_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "a.vol").write_bytes(np.arange(60, dtype="<f4").tobytes())
+        text = tmp_path / "a.vol.info"
+        text.write_text(f"{INFO}NUM_X = 4\n")
+        assert opened(tmp_path / "a.vol").shape == (5, 3, 4)
+        text.write_text(f"{INFO}NUM_X = 3\nNUM_Y = 4\n")
+        with pytest.raises(FormatError, match="NUM_X is '4' and '3'"):
+            tm.open(tmp_path / "a.vol")
+
+    def test_two_texts_that_disagree_are_refused(self, tmp_path: Path) -> None:
+        """Rows and columns exchanged have the same number of bytes, and make another picture."""
+        VOL(tmp_path / "a.vol", a_volume())
+        assert opened(tmp_path / "a.vol").shape == (5, 6, 7)
+        info = tmp_path / "a.vol.info"
+        info.write_text(
+            info.read_text().replace("NUM_X =  7", "NUM_X =  6").replace("NUM_Y =  6", "NUM_Y =  7")
+        )
+        with pytest.raises(FormatError, match=r"a\.vol\.info tells 5 x 7 x 6 .*a\.vol\.xml 5 x 6 x 7"):
+            tm.open(tmp_path / "a.vol")

@@ -224,3 +224,25 @@ def test_the_real_file(shared: Find) -> None:
         name for name in scan.metadata if name[0] == "/"
     }
     assert lost == set()
+
+
+def test_a_lost_image_in_the_middle_is_refused(tmp_path: Path) -> None:
+    """Images 1 2 4 5 with the angles of 1 2 3 4 5: also where the file says that four were taken."""
+    lost: dict[str, bytes | None] = {"ImageData1__Image3": None}
+    for count in (4, 5):
+        told = struct.pack("<I", count)
+        with pytest.raises(FormatError, match=r"Image3 should be frame 3|says it has 5 images and holds 4"):
+            tm.open(made(tmp_path / f"{count}.txrm", **lost, ImageInfo__NoOfImages=told))
+    taken = struct.pack("<I", 4)
+    with pytest.raises(FormatError, match="Image3 should be frame 3"):
+        tm.open(made(tmp_path / "t.txrm", **lost, ImageInfo__ImagesTaken=taken))
+
+
+def test_a_scan_that_was_stopped_keeps_the_angles_of_what_was_taken(tmp_path: Path) -> None:
+    lost: dict[str, bytes | None] = {
+        "ImageData1__Image5": None,
+        "ImageInfo__ImagesTaken": struct.pack("<I", 4),
+    }
+    scan = opened(made(tmp_path / "t.txrm", **lost))
+    assert scan.angles_deg.value.tolist() == ANGLES[:4].tolist()
+    assert any("planned and 4 taken" in text for text in scan.repaired)

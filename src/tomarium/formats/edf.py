@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,6 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.frame_stack import FrameStack
 from tomarium.formats.listing import ending_in, named_in
 from tomarium.formats.mapped import MappedArray
-from tomarium.formats.tiff_names import gaps
 from tomarium.model import Axis, FrameKind, Image, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -44,6 +44,8 @@ _REFERENCE: Final = re.compile(r"(?:ref|dark)", re.IGNORECASE)
 ROTATIONS: Final = ("srot", "somega", "hrsrot", "diffrz", "rotm", "omega", "rotationangle")
 # The first and the last projection's angle may differ from the .info's by this part of a step.
 _TOLERANCE: Final = 0.5
+# Absent numbers are looked for this far.
+_MOST_GAPS: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -288,14 +290,31 @@ def _read_folder(path: Path, match: Match) -> Scan:
 def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) -> int:
     """Count the projections: frames beyond TOMO_N were taken to check whether the sample moved."""
     there, told = len(series.projections), count_of(info, "tomo_n")
+    numbers = [int(found["number"]) for file in series.projections if (found := _FRAME.fullmatch(file.name))]
+    twins = next((place for place, (one, other) in enumerate(pairwise(numbers)) if one == other), None)
+    if twins is not None:
+        one, other = series.projections[twins : twins + 2]
+        raise FormatError(
+            f"{one.parent}: {one.name} and {other.name} have the same number, so one of them would be a frame too "
+            f"many; keep one of the two"
+        )
+    present = set(numbers)
+    absent = [
+        number
+        for number in range(numbers[0], min(numbers[-1], numbers[0] + _MOST_GAPS))
+        if number not in present
+    ]
+    if absent:
+        warnings.append(f"the series has gaps: no number {', '.join(map(str, absent[:5]))}")
+    if numbers[0] > 0:
+        warnings.append(
+            f"the series begins with {series.projections[0].name}; that was taken for the first projection, and if "
+            f"those before it are lost the angles are off"
+        )
     if told is None or told < 1:
         return there
     if told > there:
         warnings.append(f"{series.info and series.info.name} tells {told} projections, {there} are there")
-    numbers = [int(found["number"]) for file in series.projections if (found := _FRAME.fullmatch(file.name))]
-    absent = gaps(list(series.projections))
-    if absent:
-        warnings.append(f"the series has gaps: no number {', '.join(map(str, absent[:5]))}")
     return sum(number - numbers[0] < told for number in numbers)
 
 

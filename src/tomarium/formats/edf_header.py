@@ -104,12 +104,16 @@ class EdfBlock:
         return number if math.isfinite(number) else None
 
     def motors(self) -> dict[str, float]:
-        """Return the positions that motor_mne and motor_pos list, or their counters' values."""
+        """Return the positions that motor_mne and motor_pos list, or their counters' values.
+
+        Names and positions that are not as many cannot be told to belong together, so they are left out.
+        """
         found: dict[str, float] = {}
         for kind in ("counter", "motor"):
-            for name, text in zip(
-                self.value(f"{kind}_mne").split(), self.value(f"{kind}_pos").split(), strict=False
-            ):
+            names, positions = self.value(f"{kind}_mne").split(), self.value(f"{kind}_pos").split()
+            if len(names) != len(positions):
+                continue
+            for name, text in zip(names, positions, strict=True):
                 try:
                     found[name] = float(text)
                 except ValueError:
@@ -351,6 +355,13 @@ def _described(path: Path, header: dict[str, str], offset: int) -> EdfBlock:
         notes.append(
             f"{path.name}: ByteOrder is {known.get('byteorder') or 'absent'}; low byte first was assumed"
         )
+    if (turned := known.get("rasterconfiguration", "1")) not in ("", "1"):
+        notes.append(
+            f"{path.name}: RasterConfiguration is {turned}, so its pixels are turned or mirrored; they are given as "
+            f"they are stored"
+        )
+    if (added := known.get("datavalueoffset", "0")) and added.strip("+-0.eE") != "":
+        notes.append(f"{path.name}: DataValueOffset is {added}, which was not added to its pixels")
     dtype = _type(path, known.get("datatype", "")).newbyteorder(">" if order == ">" else "<")
     needed = math.prod(sizes) * dtype.itemsize
     if told_bytes is not None and told_bytes < needed:

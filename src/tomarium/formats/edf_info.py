@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from tomarium.errors import FormatError
+from tomarium import units
+from tomarium.errors import FormatError, UnitError
 from tomarium.model import Value
 
 _LONGEST: Final = 1 << 20
@@ -26,6 +27,8 @@ NUMBERS: Final = {
     "count_time": ("exposure_s", 0),
     "rotationaxiscolumn": ("axis_column", 0),  # tomarium's own
 }
+# Ending of a scan's value → its unit.
+_UNITS: Final = {"_m": "m", "_kev": "keV", "_ma": "mA", "_s": "s"}
 # key, lower case → name in the scan's metadata
 TEXTS: Final = {
     "title": "title",  # tomarium's own
@@ -66,7 +69,15 @@ def read_edf_info(path: Path) -> dict[str, str]:
     if path.suffix.lower() == ".xml":
         return _leaves(path, text)
     pairs = (line.partition("=") for line in text.splitlines())
-    return {key.strip(): value.strip() for key, equals, value in pairs if equals and key.strip()}
+    found: dict[str, str] = {}
+    for key, value in (
+        (key.strip(), value.strip()) for key, equals, value in pairs if equals and key.strip()
+    ):
+        if found.setdefault(key, value) != value:
+            raise FormatError(
+                f"{path}: {key} is {found[key]!r} and {value!r}; leave only the one that is right"
+            )
+    return found
 
 
 def _leaves(path: Path, text: str) -> dict[str, str]:
@@ -150,11 +161,29 @@ def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[f
         number = number_of(values, key, power)
         if number is None:
             continue
+        behind = next(text for name, text in values.items() if name.lower() == key).split()[1:]
+        if behind and not _is_usual(name, power, behind[0]):
+            said.append(
+                f"{source}: {key} is followed by {behind[0]!r}, which is not the unit it has in such a file, and was "
+                f"left out; give {name} yourself"
+            )
+            continue
         if number <= 0 and name in ("pixel_m", "energy_kev"):
             said.append(f"{source}: {key} is {number:g}, which cannot be, and was left out")
             continue
         found[name] = Value(number, "read", f"{source}: {key}")
     return found, said
+
+
+def _is_usual(name: str, power: int, unit: str) -> bool:
+    """Tell whether a unit that stands behind a number is the one its key has anyway."""
+    si = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), None)
+    if si is None:
+        return False
+    try:
+        return math.isclose(units.factor(unit, si), 10.0**power, rel_tol=1e-9)
+    except UnitError:
+        return False
 
 
 def info_text(values: Mapping[str, str | int | float]) -> str:

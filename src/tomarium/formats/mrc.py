@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -39,6 +39,8 @@ REFUSED_MODES: Final = {3: "complex integers", 4: "complex numbers", 101: "half 
 BYTE_ORDERS: Final[dict[bytes, Order]] = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
 # IMOD signs its files with this number at 152; bit 0 at 156 then says that bytes are signed.
 _IMOD: Final = 1146047817
+# MRC2014: space groups 401 to 630 are stacks of volumes, MZ sections each.
+_STACKS_OF_VOLUMES: Final = 401
 _LONGEST_EXTENDED: Final = 256 << 20
 _UNIT_LABEL: Final = "unit of the values: "
 
@@ -71,6 +73,10 @@ class Header:
         "<" or ">".
     repaired : str
         What was mended, or "".
+    surplus : int
+        Bytes of the file behind the last pixel.
+    depth : int
+        MZ, sections of one volume in a stack of volumes.
     """
 
     size: tuple[int, int, int]
@@ -84,6 +90,8 @@ class Header:
     per_section: tuple[int, int]
     order: Order
     repaired: str = ""
+    surplus: int = 0
+    depth: int = 1
 
     @property
     def pixel_bytes(self) -> int:
@@ -231,7 +239,12 @@ def parse(head: bytes, path: Path) -> Header:
             f"{path}: is truncated: {sections} sections of {rows} x {columns} pixels of {dtype} and headers need "
             f"{needed} bytes, the file has {found}; copy it again"
         )
-    return header
+    if space_group >= _STACKS_OF_VOLUMES and (intervals[2] < 1 or sections % intervals[2]):
+        raise FormatError(
+            f"{path}: is a stack of volumes of {intervals[2]} sections (MZ) and has {sections} sections, which is no "
+            f"whole number of them; copy it again"
+        )
+    return replace(header, surplus=found - needed, depth=max(1, intervals[2]))
 
 
 def _byte_order(head: bytes, path: Path) -> tuple[Order, str]:
@@ -312,7 +325,10 @@ def read(path: Path, match: Match) -> Scan | Image:
         return _scan(path, match, header, MrcArray(path, offset, header.size, header.dtype), angles, metadata)
     single = header.size[0] == 1
     axes = _axes(header)[1:] if single else _axes(header)
-    shape = header.size[1:] if single else header.size
+    shape: tuple[int, ...] = header.size[1:] if single else header.size
+    if header.space_group >= _STACKS_OF_VOLUMES:
+        axes = (Axis("volume", unit=""), *_axes(header))
+        shape = (header.size[0] // header.depth, header.depth, *header.size[1:])
     data = MrcArray(path, offset, shape, header.dtype)
     unit = next(
         (text.removeprefix(_UNIT_LABEL) for text in header.labels if text.startswith(_UNIT_LABEL)), ""
@@ -341,9 +357,18 @@ def _metadata(path: Path, header: Header) -> dict[str, Any]:
         kept["/extended_header_base64"] = base64.b64encode(_extended(path, header)).decode("ascii")
     if header.repaired:
         kept["repaired"] = [header.repaired]
+    if header.surplus:
+        kept["notes"] = [_surplus(header)]
     if not all(header.cell_m if header.space_group else header.cell_m[1:]):
         kept["uncalibrated"] = True
     return kept
+
+
+def _surplus(header: Header) -> str:
+    return (
+        f"{header.surplus} bytes lie behind the last pixel its header tells of; if the extended header is longer than "
+        f"it says, every pixel is in the wrong place"
+    )
 
 
 def _scan(
@@ -364,6 +389,7 @@ def _scan(
         repaired=(header.repaired,) if header.repaired else (),
         warnings=(
             "MRC has no flat and dark fields; say in the protocol what its values are",
+            *([_surplus(header)] if header.surplus else []),
             "the tilt axis was taken to lie along the columns of pixels, as in an aligned stack",
         ),
     )

@@ -23,6 +23,7 @@ BESIDE: Final = (".rawtlt", ".tlt")
 # A reconstruction lies beside its tilt series and shares its name, so the angles beside it are not its own.
 RECONSTRUCTIONS: Final = (".rec",)
 _LONGEST_MDOC: Final = 64 << 20
+_SECTION: Final = re.compile(r"^[ \t]*\[ZValue[ \t]*=[ \t]*(\d{1,9})[ \t]*\][ \t\r]*$", re.MULTILINE)
 _TILT: Final = re.compile(r"^\s*TiltAngle\s*=\s*(\S+)\s*$", re.MULTILINE)
 
 
@@ -80,13 +81,26 @@ def _from_mdoc(file: Path) -> NDArray[np.float64]:
     try:
         if file.stat().st_size > _LONGEST_MDOC:
             raise FormatError(f"{file}: has {file.stat().st_size} bytes, too many for an .mdoc; move it away")
-        found = [float(text) for text in _TILT.findall(file.read_text("utf-8", "replace"))]
+        text = file.read_text("utf-8", "replace")
+        parts = _SECTION.split(text)
+        if len(parts) == 1:  # no sections of a stack: the angles of files, in their order
+            return np.asarray([float(one) for one in _TILT.findall(text)], dtype=np.float64)
+        # Before the first section, then the number and the text of each.
+        held = {
+            int(number): _TILT.findall(part) for number, part in zip(parts[1::2], parts[2::2], strict=True)
+        }
+        found = [float(angle) for number in sorted(held) for angle in held[number]]
     except OSError as problem:
         raise FormatError(f"{file}: cannot be read ({problem.strerror}); check its permissions") from problem
     except ValueError as problem:
         raise FormatError(
             f"{file}: a TiltAngle is no number ({problem}); mend it or move it away"
         ) from problem
+    if len(held) != len(parts) // 2 or sorted(held) != list(range(len(held))):
+        raise FormatError(
+            f"{file}: its sections are not numbered ZValue = 0 to {len(parts) // 2 - 1}, each once, so its angles "
+            f"belong to no sections; mend it or move it away"
+        )
     return np.asarray(found, dtype=np.float64)
 
 

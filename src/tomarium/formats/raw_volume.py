@@ -168,6 +168,7 @@ def read_volume(path: Path, match: Match, suffix: str, default_dtype: str) -> Vo
     if found is None:
         raise FormatError(f"{path}: holds no {suffix} volume any more; open it again")
     info = read_volume_info(found.info) if found.info else _from_name(found.data)
+    _check_other_text(found, info)
     array, notes = _array(found.data, info, default_dtype)
     notes = (*info.notes, *notes, *_zeros(array))
     scale, unit = (1.0, "px") if info.voxel_m is None else (info.voxel_m, "m")
@@ -185,6 +186,22 @@ def read_volume(path: Path, match: Match, suffix: str, default_dtype: str) -> Vo
             **({"uncalibrated": True} if info.voxel_m is None else {}),
         },
     )
+
+
+def _check_other_text(found: _Found, info: VolumeInfo) -> None:
+    """Refuse a volume whose `.info` and `.xml` tell of other sizes or orders: one of them is another volume's."""
+    other = found.data.with_name(f"{found.data.name}.xml")
+    if found.info is None or found.info.suffix.lower() != ".info" or not other.is_file():
+        return
+    told = read_volume_info(other)
+    # Only what both tell can disagree.
+    orders = all("BYTEORDER" in one.values for one in (info, told)) and info.byte_order != told.byte_order
+    voxels = None not in (info.voxel_m, told.voxel_m) and info.voxel_m != told.voxel_m
+    if told.shape != info.shape or orders or voxels:
+        raise FormatError(
+            f"{found.data}: {info.source} tells {_words(info)}, {info.byte_order} and voxels of {info.voxel_m} m, "
+            f"{told.source} {_words(told)}, {told.byte_order} and {told.voxel_m} m; remove the one that is wrong"
+        )
 
 
 def _from_name(path: Path) -> VolumeInfo:

@@ -175,6 +175,8 @@ def read(path: Path, match: Match) -> Scan | Image:
         flats = _flats(info, frames, metadata, warnings)
         distance = _geometry(info, frames, pixel, metadata, warnings)
         angles = _angles(info)
+        if angles is not None and len(angles) > frames.shape[0] and repaired:
+            angles = angles[: frames.shape[0]]  # the others were planned, and not taken
         _say_shifts(info, warnings)
         return Scan(
             path=path,
@@ -216,6 +218,12 @@ def _frames(info: _Info, repaired: list[str]) -> TxrmFrames:
         raise FormatError(
             f"{info.path}: says it has {count} images and holds {len(found)}; it is cut or still being written"
         )
+    for place, (_, image) in enumerate(found[:count], 1):
+        if image != f"Image{place}":
+            raise FormatError(
+                f"{info.path}: Image{place} should be frame {place} and {image} is, so each angle after it would be "
+                f"another frame's; an image is lost or there twice, so copy it again"
+            )
     names = [f"{group}/{image}" for group, image in found[:count]]
     dtype = _pixel_type(info, names[0], rows * columns, repaired)
     frame_bytes = rows * columns * dtype.itemsize

@@ -116,7 +116,15 @@ def _read_text(path: Path) -> str:
 
 def _text_values(path: Path) -> dict[str, str]:
     pairs = (line.partition("=") for line in _read_text(path).splitlines() if not line.startswith("!"))
-    return {key.strip(): value.strip() for key, equals, value in pairs if equals and key.strip()}
+    found: dict[str, str] = {}
+    for key, value in (
+        (key.strip(), value.strip()) for key, equals, value in pairs if equals and key.strip()
+    ):
+        if found.setdefault(key, value) != value:
+            raise FormatError(
+                f"{path}: {key} is {found[key]!r} and {value!r}; leave only the one that is right"
+            )
+    return found
 
 
 def _xml_values(path: Path) -> dict[str, str]:
