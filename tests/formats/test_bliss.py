@@ -210,3 +210,15 @@ def test_files_of_nxtomomill(tmp_path: Path) -> None:
     assert scan.distance_m.value == pytest.approx(0.1)
     np.testing.assert_allclose(scan.angles_deg.value, np.tile(np.linspace(0, 360, 10), 3))
     assert scan.projections.read(slice(0, 1), ALL).shape == (1, 64, 64)
+
+
+def test_keys_of_several_kinds_in_one_scan_are_not_taken_for_the_first(tmp_path: Path) -> None:
+    path = write_bliss(tmp_path / "x.h5", example_scan(), keyed=True)
+    with h5py.File(path, "r+") as file:
+        name = next(name for name, one in file.items() if "technique/image_key" in one and np.ravel(
+            one["technique/image_key"][()])[0] == 0)  # fmt: skip
+        count = file[f"{name}/technique/image_key"].size
+        del file[f"{name}/technique/image_key"]
+        file[f"{name}/technique/image_key"] = np.r_[np.zeros(max(count, 3), int), 1]
+    with pytest.raises(FormatError, match="holds several keys"):
+        tm.open(path)

@@ -189,3 +189,29 @@ def test_the_side_car_is_json(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "v" / "volume.json").read_text("utf-8"))
     assert told["voxel_m"] == [0.65e-6] * 3
     assert len(told["grey_range"]) == len(told["psnr_db"]) == 2
+
+
+def test_a_folder_of_pages_that_is_not_in_order_is_refused_or_says_so(tmp_path: Path) -> None:
+    page = imagecodecs.jpeg2k_encode(np.zeros((20, 30), np.uint16), level=0, codecformat="jp2")
+    for number in range(5):
+        (tmp_path / f"p_{number}.jp2").write_bytes(page)
+    assert "notes" not in tm.open(tmp_path).metadata
+    (tmp_path / "p_2.jp2").unlink()
+    assert "1 numbers are absent from the pages: 2;" in tm.open(tmp_path).metadata["notes"][0]
+    (tmp_path / "p_2.jp2").touch()  # as a full disk leaves it
+    with pytest.raises(FormatError, match=r"p_2\.jp2: is called a JPEG 2000 page and is none"):
+        tm.open(tmp_path)
+    (tmp_path / "p_2.jp2").write_bytes(page)
+    for other, said in (("p_0002.jp2", "the same number"), ("q_7.jp2", "2 series")):
+        (tmp_path / other).write_bytes(page)
+        with pytest.raises(FormatError, match=said):
+            tm.open(tmp_path)
+        (tmp_path / other).unlink()
+
+
+def test_a_grey_range_of_other_pages_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "v", volume(RNG.integers(0, 255, (2, 20, 30)).astype(np.uint8)))
+    side_car = tmp_path / "v" / "volume.json"
+    side_car.write_text(json.dumps({**json.loads(side_car.read_text()), "grey_range": [0.0, 1.0]}))
+    with pytest.raises(FormatError, match="its pages have 8 bits"):
+        tm.open(tmp_path / "v")

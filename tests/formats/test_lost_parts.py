@@ -16,7 +16,7 @@ from formats.hostile_files import txrm_bytes
 from tomarium.errors import TomariumError
 from tomarium.formats.hdf5 import reading
 from tomarium.formats.tiff_chain import MOST_PAGES, chain_of
-from tomarium.model import Scan
+from tomarium.model import Scan, Volume
 
 ALL = (slice(None), slice(None))
 FRAMES = np.random.default_rng(3).integers(0, 60000, (12, 16, 32), np.uint16)
@@ -41,6 +41,27 @@ class TestTiff:
         for bigtiff, byteorder in ((True, "<"), (False, ">"), (True, ">")):
             tifffile.imwrite(path, FRAMES, bigtiff=bigtiff, byteorder=byteorder, photometric="minisblack")
             assert (chain_of(path).pages, chain_of(path).cut) == (12, "")
+
+    @pytest.mark.parametrize("bigtiff", [False, True])
+    @pytest.mark.parametrize("byteorder", ["<", ">"])
+    def test_a_volume_whose_voxel_size_is_cut_off_says_so(
+        self, tmp_path: Path, bigtiff: bool, byteorder: str
+    ) -> None:
+        """tifffile writes the description of OME behind the pixels, and reads a cut one as absent."""
+        path = tmp_path / "v.ome.tif"
+        told = {"axes": "ZYX"} | {f"PhysicalSize{axis}": 0.65 for axis in "XYZ"}
+        tifffile.imwrite(path, FRAMES, ome=True, bigtiff=bigtiff, byteorder=byteorder, metadata=told)  # type: ignore[arg-type]
+        whole = path.read_bytes()
+        assert isinstance(tm.open(path), Volume)
+        for length in range(len(whole) - FRAMES.nbytes // 4, len(whole), 97):
+            cut(path, whole, length)
+            try:
+                found = tm.open(path)
+            except TomariumError:
+                continue
+            said = found.warnings if isinstance(found, Scan) else ()
+            same = isinstance(found, Volume) and found.voxel_m == pytest.approx((0.65e-6,) * 3)
+            assert same or any("truncated" in text for text in said)
 
     def test_a_stack_that_is_cut_anywhere_says_so(self, tmp_path: Path) -> None:
         path = tmp_path / "s.tif"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tomarium as tm
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.table_csv import Column, Position, Table, read_table, write_table
 
@@ -87,3 +88,18 @@ def test_an_empty_field_is_nan(tmp_path: Path) -> None:
     first, second = read_table(tmp_path / "t.csv").columns
     assert (first.unit, first.values.tolist()) == ("m", [1, 2])
     assert math.isnan(second.values[0])
+
+
+def test_a_last_line_without_its_end_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("energy [keV],counts\n7.1,3\n7.2,40\n")
+    assert "notes" not in tm.open(path).metadata
+    path.write_text("energy [keV],counts\n7.1,3\n7.2,4")
+    assert "its last line has no end" in tm.open(path).metadata["notes"][0]
+
+
+def test_an_underscore_is_no_part_of_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("energy [keV],counts\n7.1,3\n7_2,40\n")
+    with pytest.raises(FormatError, match="underscore"):
+        read_table(path)

@@ -171,6 +171,11 @@ def _steps(source: Source) -> Iterator[_Step]:
 def _kind(source: Source, group: h5py.Group, said: str) -> FrameKind | None:
     key = source.array("technique/image_key", group)
     if key is not None and len(key):
+        if np.ptp(key):
+            raise FormatError(
+                f"{source.path}: {group.name}/technique/image_key holds several keys, so its frames are of several "
+                f"kinds in one scan; open it by its paths, with --image-key"
+            )
         return IMAGE_KEY.get(round(float(key[0])))
     return next((kind for kind, titles in TITLES.items() if said.startswith(titles)), None)
 

@@ -95,10 +95,21 @@ def read(path: Path, match: Match) -> Image:
     metadata: dict[str, Any] = {"value_name": values.name}
     for name, position in table.positions.items():
         metadata[name] = {"value": position.value, "unit": position.unit} if position.unit else position.value
+    if not _ends_its_line(path):
+        metadata["notes"] = [
+            "its last line has no end: if the file was cut off, its last number may be shorter than it was, and rows "
+            "be lost"
+        ]
     if others:
         metadata["columns"] = {one.name: {"unit": one.unit, "values": one.values.tolist()} for one in others}
     axis = spaced(along.name, np.asarray(along.values, np.float64), along.unit)
     return Image(values.values, (axis,), values.unit, table.title or path.stem, path, metadata)
+
+
+def _ends_its_line(path: Path) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(-1, 2)
+        return stream.read(1) in b"\r\n"
 
 
 def write(path: Path, opened: Image | Scan) -> None:

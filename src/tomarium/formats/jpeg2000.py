@@ -22,12 +22,14 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.jpeg2000_page import PageHeader, decode, is_jpeg2000, page_header
 from tomarium.formats.jpeg2000_writer import LEVELS, SIDE_CAR, write
 from tomarium.formats.listing import ending_in
-from tomarium.formats.tiff_names import natural
+from tomarium.formats.tiff_names import gaps, natural, same_number, series_of
 from tomarium.model import Axis, Image, Volume
 
 __all__ = ["FORMAT", "Jpeg2000Array", "detect", "read", "write"]
 
 SUFFIXES: Final = (".jp2", ".j2k", ".j2c", ".jpx", ".jpf")
+# A grey range is that of pages of 16 bits.
+_GREY_BITS: Final = 16
 _LONGEST_SIDE_CAR: Final = 64 << 20
 
 
@@ -149,6 +151,7 @@ def read(path: Path, match: Match) -> Image:
     if match.dialect == "page":
         data = Jpeg2000Array((path,), header, single=True)
         return Image(data, (Axis("y"), Axis("x")), "", path.stem, path, {"uncalibrated": True})
+    notes = _check_pages(path, pages)
     told = _side_car(path)
     try:
         count, size = told.get("pages", len(pages)), tuple(told.get("page_size", header.size))
@@ -167,9 +170,46 @@ def read(path: Path, match: Match) -> Image:
     for key in ("grey_range", "ratio", "psnr_db", "largest_error", "clipped"):
         if told.get(key) is not None:
             metadata[key] = told[key]
+    if notes:
+        metadata["notes"] = notes
+    if grey_range is not None and header.bits != _GREY_BITS:
+        raise FormatError(
+            f"{path}: {SIDE_CAR} tells the values of 0 and {LEVELS}, and its pages have {header.bits} bits; one of the "
+            f"two is of another volume, so copy it again"
+        )
     if axes[0].unit == "px":
         metadata["uncalibrated"] = True
     return Volume(Jpeg2000Array(tuple(pages), header, grey_range), axes, unit, name, path, metadata)
+
+
+def _check_pages(path: Path, pages: list[Path]) -> list[str]:
+    """Refuse a folder whose pages cannot be in order, and say which numbers are absent."""
+    kept = set(pages)
+    strange = [file for file in ending_in(path, *SUFFIXES) if file.is_file() and file not in kept]
+    if strange:
+        raise FormatError(
+            f"{strange[0]}: is called a JPEG 2000 page and is none, so a slice would be missing; copy it again, or "
+            f"take it out of the folder"
+        )
+    ranked = series_of(pages)
+    if len(ranked) > 1 and len(ranked[0]) > 1:
+        raise FormatError(
+            f"{path}: holds pages of {len(ranked)} series, {ranked[0][0].name} … and {ranked[1][0].name} …; put each "
+            f"volume into a folder of its own"
+        )
+    twins = same_number(ranked[0])
+    if twins:
+        raise FormatError(
+            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
+            f"slice too many; keep one of the two"
+        )
+    absent = gaps(ranked[0])
+    if not absent:
+        return []
+    shown = ", ".join(map(str, absent[:5])) + (" …" if len(absent) > 5 else "")
+    return [
+        f"{len(absent)} numbers are absent from the pages: {shown}; what follows lies closer than it should"
+    ]
 
 
 def _side_car(path: Path) -> Mapping[str, Any]:

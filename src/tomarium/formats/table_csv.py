@@ -237,6 +237,8 @@ def _numbers(path: Path, name: str, fields: Sequence[str]) -> NDArray[Any]:
     try:
         if fields and all(re.fullmatch(r"\s*[+-]?\d{1,18}\s*", one) for one in fields):
             return np.array([int(one) for one in fields], dtype=np.int64)
+        if any("_" in one for one in fields):  # Python reads 1_0 as ten
+            raise ValueError("an underscore in a number")
         return np.array([float(one) if one.strip() else math.nan for one in fields], dtype=np.float64)
     except ValueError as problem:
         raise FormatError(

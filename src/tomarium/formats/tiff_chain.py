@@ -29,6 +29,8 @@ _FORMS: Final = {
     b"II+\0": ("<Q", "<Q", 20, 8), b"MM\0+": (">Q", ">Q", 20, 8),
 }  # fmt: skip
 _LONGEST: Final = 1 << 20
+# Tags without which numbers lose their meaning → bytes of one value: ImageDescription, XResolution, YResolution.
+_TEXTS: Final = {270: 1, 282: 8, 283: 8}
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def _chain(path: Path, size: int, changed_ns: int) -> Chain:
         if not form or len(head) < first + width:
             return Chain(0)
         seen: set[int] = set()
+        beyond = ""
         place = int(struct.unpack_from(form, head, first)[0])
         while place:
             if place in seen:
@@ -102,9 +105,29 @@ def _chain(path: Path, size: int, changed_ns: int) -> Chain:
                 return Chain(
                     len(seen), f"page {len(seen)} is told to lie at byte {place}, the file ends at {size}"
                 )
+            if not beyond and end - place < _LONGEST:
+                entries = os.pread(file, end - place - wide, place + wide)
+                beyond = _beyond(entries, form, entry, size, len(seen))
             seen.add(place)
             place = int(struct.unpack(form, following)[0])
-        return Chain(len(seen))
+        return Chain(len(seen), beyond)
+
+
+def _beyond(entries: bytes, form: str, length: int, size: int, page: int) -> str:
+    """Say which text or resolution of a directory lies behind the end of the file; "" where none does.
+
+    tifffile takes one that is cut off for one that is absent, and a volume then has no voxel size any more.
+    """
+    width = struct.calcsize(form)
+    for start in range(0, len(entries) - length + 1, length):
+        (tag,) = struct.unpack_from(f"{form[0]}H", entries, start)
+        if tag in _TEXTS:
+            count, place = struct.unpack_from(f"{form[0]}2{form[1]}", entries, start + 4)
+            stored = count * _TEXTS[tag]
+            if stored > width and place + stored > size:
+                where = f"{stored} bytes at byte {place}"
+                return f"tag {tag} of page {page} is told to have {where}, the file ends at {size}"
+    return ""
 
 
 def lost_pages(tif: TiffFile, pages: int) -> str | None:
