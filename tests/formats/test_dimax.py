@@ -176,6 +176,16 @@ class TestPeriod:
         assert rotation_period(signatures(ArrayFrames(noise))) is None
 
 
+def test_a_part_that_is_lost_is_said(tmp_path: Path) -> None:
+    """Also where no time stamps count the frames."""
+    frames = np.random.default_rng(1).integers(0, 900, (40, 6, 8)).astype(np.uint16)
+    folder = save_ring(tmp_path / "rec", frames, 0, parts=4)
+    whole = tm.open(folder, as_format="dimax")
+    assert not any("lacks its parts" in text for text in whole.warnings)
+    (folder / "rec@0002.tif").unlink()
+    assert any("lacks its parts @0002" in text for text in tm.open(folder, as_format="dimax").warnings)
+
+
 def test_a_turn_that_is_not_there(tmp_path: Path) -> None:
     write_par(save_ring(tmp_path / "r", stamped(views(3, 40, 8)), 9), 40, 9)
     for turn, first in ((3, 0), (-1, 0), (2, 1)):

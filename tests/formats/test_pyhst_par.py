@@ -365,3 +365,20 @@ def test_what_is_not_followed_is_said(key: str, value: object, said: str, par: P
     assert not [text for text in before.warnings if key in text]
     assert [text for text in scan.warnings if text.startswith(f"{key} is") and said in text]
     assert (scan.axis_column is None) == (key == "ROTATION_VERTICAL")
+
+
+def test_references_of_a_part_of_the_files_keep_their_time(tmp_path: Path) -> None:
+    """Files 100 to 199, every second one: flats before file 150 were taken before projection 25."""
+    for number in range(100, 200):
+        tifffile.imwrite(tmp_path / f"p{number:04d}.tif", np.full((4, 5), number, np.uint16))
+    for number in (100, 150, 200):
+        tifffile.imwrite(tmp_path / f"f{number:04d}.tif", np.full((4, 5), 999, np.uint16))
+    (tmp_path / "s.par").write_text(
+        "FILE_PREFIX = C:\\data\\bone\\p\nFILE_POSTFIX = .tif\nNUM_FIRST_IMAGE = 100\nNUM_LAST_IMAGE = 199\n"
+        "FILE_INTERVAL = 2\nCORRECT_FLATFIELD = YES\nFLATFIELD_CHANGING = YES\nFF_PREFIX = f\nFF_POSTFIX = .tif\n"
+        "FF_NUM_FIRST_IMAGE = 100\nFF_NUM_LAST_IMAGE = 200\nFF_FILE_INTERVAL = 50\nANGLE_BETWEEN_PROJECTIONS = 3.6\n"
+    )
+    scan = tm.open(tmp_path / "s.par")
+    assert isinstance(scan, Scan)
+    assert scan.projections.read(*ALL)[:, 0, 0].tolist() == list(range(100, 200, 2))
+    assert scan.flats.position.tolist() == [-1.0, 24.5, 50.0]

@@ -212,6 +212,11 @@ def _opened(path: Path, match: Match, turn: int, given: int | None, first: int) 
     repaired: list[str] = []
     stack = frames_of(list(recording.projections))
     warnings.extend(stack.notes)
+    parts = [int(found[1]) for file in recording.projections if (found := re.search(r"@(\d+)$", file.stem))]
+    lost = sorted(set(range(1, max(parts, default=0))) - set(parts))
+    if lost:
+        shown = ", ".join(f"@{number:04d}" for number in lost[:5])
+        warnings.append(f"the recording lacks its parts {shown}; angles after them are wrong")
     stamps = stamps_of(stack)
     order = _order(stack, stamps, warnings, repaired)
     ordered = ChosenFrames(stack, order)

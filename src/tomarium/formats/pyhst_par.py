@@ -186,7 +186,7 @@ def read(path: Path, match: Match) -> Scan:
     ]
     projections, folder, missing = _projections(par)
     count = projections.shape[0]
-    flats, darks = (None, None) if missing else (_flats(par, count, warnings), _darks(par, warnings))
+    flats, darks = (None, None) if missing else (_flats(par, count, warnings), _darks(par, count, warnings))
     info, source = _info(par, folder)
     values, said = values_of(info, source)
     _check_size(par, projections, warnings)
@@ -239,7 +239,7 @@ def _plain(value: Any) -> Any:
 def _inside(par: _Par, named: str) -> Path:
     """Find where a named file or prefix lies, without leaving the parameter file's folder."""
     home = par.path.parent.resolve()
-    given = Path(named)
+    given = Path(named.replace("\\", "/"))  # as Windows writes it
     folder = (home / given).parent.resolve()
     if (folder == home or home in folder.parents) and folder.is_dir():
         return folder / given.name
@@ -320,7 +320,13 @@ def _single(
     found = [(one, file) for file in folder.iterdir() if (one := SINGLE_FRAMES[kind].fullmatch(file.name))]
     ranked = sorted((int(one["at"]), int(one["number"]), file) for one, file in found)
     warnings.extend(lost_references(kind, [(at, number) for at, number, _ in ranked], _info(par, folder)[0]))
-    return [(reference_position(at, count), file) for at, _, file in ranked]
+    return [(_position(par, at, count), file) for at, _, file in ranked]
+
+
+def _position(par: _Par, at: int, count: int) -> float:
+    """Tell when references were taken: MMMM counts the files of the folder, of which the .par may take a part."""
+    first, step = par.whole("NUM_FIRST_IMAGE", 0), max(1, par.whole("FILE_INTERVAL", 1))
+    return reference_position(-(-(at - first) // step), count)
 
 
 def _flats(par: _Par, count: int, warnings: list[str]) -> Reference | None:
@@ -336,18 +342,18 @@ def _flats(par: _Par, count: int, warnings: list[str]) -> Reference | None:
             "FF_NUM_FIRST_IMAGE to FF_NUM_LAST_IMAGE",
         )
         files = _numbered(par, "FF_", numbers)
-        chosen = [(reference_position(at, count), file) for at, file in zip(numbers, files, strict=True)]
+        chosen = [(_position(par, at, count), file) for at, file in zip(numbers, files, strict=True)]
     else:
         chosen = [(-1.0, _inside(par, par.text("FLATFIELD_FILE")))]
     return _reference(par, FrameKind.FLAT, chosen, count, warnings)
 
 
-def _darks(par: _Par, warnings: list[str]) -> Reference | None:
+def _darks(par: _Par, count: int, warnings: list[str]) -> Reference | None:
     named = par.text("BACKGROUND_FILE")
     if not par.is_true("SUBTRACT_BACKGROUND", False) or not named:
         warnings.append("SUBTRACT_BACKGROUND is not YES; no dark fields were read")
         return None
-    return _reference(par, FrameKind.DARK, [(-1.0, _inside(par, named))], 0, warnings)
+    return _reference(par, FrameKind.DARK, [(-1.0, _inside(par, named))], count, warnings)
 
 
 def _reference(
