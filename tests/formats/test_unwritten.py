@@ -151,3 +151,20 @@ def test_a_stopped_scan_comes_home_as_sparse_as_it_was(tmp_path: Path) -> None:
         a, b = one["exchange/data"], other["exchange/data"]
         assert np.array_equal(a[:], b[:])
         assert unwritten(a) == unwritten(b) == [(10, 13), (25, 40)]
+
+
+def test_a_torn_index_is_searched_and_never_believed(tmp_path: Path) -> None:
+    """As found after kill -9: the index claims one chunk more than it names, and the library misses its last one."""
+    path = exchange(tmp_path / "scan.h5")
+    content = bytearray(path.read_bytes())
+    node = content.index(b"TREE\1\0")
+    assert content[node + 6 : node + 8] == b"\x19\0"
+    content[node + 6] += 1
+    path.write_bytes(content)
+    with h5py.File(path) as file:
+        data = file["exchange/data"]
+        assert data.id.get_num_chunks() == 26
+        assert unwritten(data) == [(24, 40)]
+        assert data[23:26, 0, 0].tolist() == [24, 0, 0]  # the library's own answer
+    scan = opened(path)
+    assert scan.projections.read(slice(None), ROWS)[:, 0, 0].tolist() == list(range(1, 25))

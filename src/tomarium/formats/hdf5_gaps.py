@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 ABSENT: Final = "is absent"
 NEVER: Final = "were never written"
+# Chunks that one node of HDF5's oldest index names: as many as a writer that is killed may leave half-written.
+_LEAF: Final = 64
+# Searches of 5 µs each for chunks that cannot be listed.
+_MOST_SEARCHED: Final = 200_000
 Run: TypeAlias = tuple[int, int]
 """First entry, and the one after the last."""
 
@@ -70,18 +74,58 @@ def unwritten(dataset: h5py.Dataset, axis: int = 0) -> list[Run]:
         return [] if dataset.id.get_storage_size() else [(0, shape[axis])]
     blocks = [-(-length // chunk) for length, chunk in zip(shape, dataset.chunks, strict=True)]
     each = math.prod(blocks) // blocks[axis]
-    if dataset.id.get_num_chunks() >= math.prod(blocks):
-        return []
+    total = math.prod(blocks)
+    listed: list[tuple[int, ...]] = []
+    try:
+        if dataset.id.get_num_chunks() >= total and all(
+            is_found(dataset, _place(dataset, blocks, number))
+            for number in range(max(0, total - _LEAF), total)
+        ):
+            return []
+        dataset.id.chunk_iter(lambda chunk: listed.append(chunk.chunk_offset))
+    except (OSError, RuntimeError):  # a torn index, which cannot be listed but may still be searched
+        listed = [_place(dataset, blocks, number) for number in range(min(total, _MOST_SEARCHED))]
     step = dataset.chunks[axis]
     found = np.zeros(blocks[axis], np.int64)
-
-    def count(chunk: Any) -> None:
-        if all(place < length for place, length in zip(chunk.chunk_offset, shape, strict=True)):
-            found[chunk.chunk_offset[axis] // step] += 1
-
-    dataset.id.chunk_iter(count)
+    for place in listed:
+        inside = all(0 <= one < length for one, length in zip(place, shape, strict=True))
+        if inside and is_found(dataset, place):
+            found[place[axis] // step] += 1
     runs = _runs(np.flatnonzero(found < each))
     return [(first * step, min(last * step, shape[axis])) for first, last in runs]
+
+
+def _place(dataset: h5py.Dataset, blocks: list[int], number: int) -> tuple[int, ...]:
+    """Return where the chunk of this number begins."""
+    where = np.unravel_index(number, blocks)
+    return tuple(int(one) * chunk for one, chunk in zip(where, dataset.chunks, strict=True))
+
+
+def is_found(dataset: h5py.Dataset, place: tuple[int, ...]) -> bool:
+    """Tell whether the library finds a chunk as its `read` does; where it does not, that makes up the fill value.
+
+    Its list of chunks is no witness: of a writer killed in the middle of its index, that may name chunks which a
+    search from above does not reach. The search alone is had by asking for a chunk with no room to put it.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        In chunks.
+    place : tuple of int
+        Where the chunk begins.
+
+    Returns
+    -------
+    bool
+        Whether it is there.
+    """
+    try:
+        dataset.id.read_direct_chunk(place, out=bytearray(0))
+    except ValueError:  # it is there, and needs more room
+        return True
+    except (OSError, RuntimeError):
+        return False
+    return True
 
 
 def _runs(numbers: NDArray[np.intp]) -> list[Run]:

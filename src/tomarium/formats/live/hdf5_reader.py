@@ -17,7 +17,7 @@ from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5 import Source, raw_attribute
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
-from tomarium.formats.hdf5_gaps import Gap, gaps_of, unwritten
+from tomarium.formats.hdf5_gaps import Gap, gaps_of, is_found, unwritten
 from tomarium.formats.hdf5_walk import check_growing, open_checked
 from tomarium.formats.live.patience import Stamp, patiently
 from tomarium.formats.live.reader import Look, Shape, Status
@@ -236,22 +236,7 @@ def _is_stored(node: h5py.Dataset, shape: tuple[int, ...], entry: int) -> bool:
         first[0],
         *((length - 1) // chunk * chunk for length, chunk in zip(shape[1:], node.chunks[1:], strict=True)),
     )
-    return _is_found(node, first) and (last == first or _is_found(node, last))
-
-
-def _is_found(node: h5py.Dataset, place: tuple[int, ...]) -> bool:
-    """Tell whether the library finds a chunk as its `read` does; where it does not, that makes up the fill value.
-
-    Its list of chunks is no witness: of a writer killed in the middle of its index, that may name chunks which a
-    search from above does not reach. The search alone is had by asking for a chunk with no room to put it.
-    """
-    try:
-        node.id.read_direct_chunk(place, out=bytearray(0))
-    except ValueError:  # it is there, and needs more room
-        return True
-    except (OSError, RuntimeError):
-        return False
-    return True
+    return is_found(node, first) and (last == first or is_found(node, last))
 
 
 def _virtual_gaps(source: Source, node: h5py.Dataset) -> Iterator[Gap]:
