@@ -105,6 +105,24 @@ def beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.side-car.h5")
 
 
+def own(file: h5py.File) -> frozenset[str]:
+    """Name the group of a file that is its side-car, and no part of what it says.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Any file.
+
+    Returns
+    -------
+    frozenset of str
+        Empty where there is none; a group of that name may be another's.
+    """
+    home = file.get(SIDE_CAR)
+    is_ours = isinstance(home, h5py.Group) and {"format", "digest"} <= set(home.attrs)
+    return frozenset({SIDE_CAR} if is_ours else ())
+
+
 def ancestors_of(scan: Scan, changed: bool) -> tuple[Ancestor, ...]:
     """List the files a scan was before, the last one first.
 
@@ -299,7 +317,7 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
         layouts[f"{new.name}/{name}".removeprefix(f"/{SIDE_CAR}/source")] = layout
         return node
 
-    copy_tree(source.file, group.create_group("source"), skip=frozenset({SIDE_CAR}), replace=replace)
+    copy_tree(source.file, group.create_group("source"), skip=own(source.file), replace=replace)
     group["layouts"] = json.dumps(layouts)
 
 
@@ -400,7 +418,7 @@ def restore(
         copy_tree(source.file[f"{one.group}/source"], draft.file, replace=replace)
         if older:
             digest = fingerprint(draft.file, frozenset(draft.names))
-            home = draft.file.create_group(SIDE_CAR)
+            home = draft.file.require_group(SIDE_CAR)
             home.attrs.update({"format": older[0].format, "digest": digest})
             home["frames"] = json.dumps(draft.names)
             types = {name: np.dtype(frames.dtype) for name, frames in stacks_of(scan).items()}

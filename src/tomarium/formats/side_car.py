@@ -171,7 +171,7 @@ def _keep_tree(
         layouts[f"{new.name.rstrip('/')}/{name}".removeprefix(f"/{_TREE}")] = layout
         return node
 
-    copy_tree(source.file, tree, skip=frozenset({GROUP}), replace=replace)
+    copy_tree(source.file, tree, skip=lineage.own(source.file), replace=replace)
     return layouts
 
 

@@ -517,9 +517,10 @@ def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
         return
     with reading(scan.path) as source:
         found: list[tuple[str, str]] = []
+        ours = lineage.own(source.file)
 
         def visit(name: str, link: Any) -> None:
-            if name == SIDE_CAR or name.startswith(f"{SIDE_CAR}/") or f"/{name}" in used:
+            if name.split("/")[0] in ours or f"/{name}" in used:
                 return
             if isinstance(link, h5py.ExternalLink):
                 found.append((f"/{name}", f"a link to {link.filename}"))
