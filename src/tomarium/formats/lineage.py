@@ -311,7 +311,7 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
             if len(left):
                 draft.frames(kept, rest.removeprefix("rest/"), frames_of(source, node, home.order, left))
             layout["runs"] = runs_told(home, rest)
-            new.create_dataset(name, node.shape, node.dtype)
+            _hollow(new, name, node)
         else:
             draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames_of(source, node))
         layouts[f"{new.name}/{name}".removeprefix(f"/{SIDE_CAR}/source")] = layout
@@ -319,6 +319,15 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
 
     copy_tree(source.file, group.create_group("source"), skip=own(source.file), replace=replace)
     group["layouts"] = json.dumps(layouts)
+
+
+def _hollow(new: h5py.Group, name: str, node: h5py.Dataset) -> None:
+    """Make a dataset that tells shape and type, and whose frames lie elsewhere.
+
+    A virtual one of no sources says so itself; a plain one would claim bytes the file does not hold, and whoever
+    looks a file over before it is read refuses that.
+    """
+    new.create_virtual_dataset(name, h5py.VirtualLayout(node.shape, node.dtype))
 
 
 def hand_on(
@@ -364,7 +373,7 @@ def _hand_on_tree(
             return None
         stacks = {stack for *_, stack, _ in layout.get("runs", []) if not stack.startswith("rest/")}
         if "runs" in layout and all(one in held and holds(held[one], node.dtype) for one in stacks):
-            new.create_dataset(name, node.shape, node.dtype)
+            _hollow(new, name, node)
             return node
         frames = _frames(source, ancestor, layout, node, scan)
         draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames)
