@@ -53,7 +53,7 @@ def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | 
     """
     if not isinstance(scan, Scan):
         raise InputError(f"{path}: only a scan can be written as an EDF series; write a volume as .vol")
-    with creating_folder(path, origin_of(scan) if resume else None) as folder:
+    with creating_folder(path, origin_of(scan, "edf") if resume else None) as folder:
         write_series(folder, path.name, scan, None, tell=tell)
 
 

@@ -171,7 +171,7 @@ def _begun(target: Path, form: Format, opened: Scan | Image) -> bool:
     if form.name.startswith("ome-zarr") and (target / ".partial").is_dir():
         return True
     try:
-        return _marker(target).read_text("utf-8") == origin_of(opened) != ""
+        return _marker(target).read_text("utf-8") == origin_of(opened, form.name) != ""
     except OSError:
         return False
 
@@ -363,7 +363,7 @@ def _write_marked(
     whole = target.exists() and not (target / ".partial").is_dir()
     if whole and _begun(target, form, opened):
         return
-    origin = "" if form.carries else origin_of(opened)
+    origin = "" if form.carries else origin_of(opened, form.name)
     if origin:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_text(_marker(target), origin)
