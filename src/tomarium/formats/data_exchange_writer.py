@@ -15,7 +15,7 @@ from tomarium.formats import side_car as car
 from tomarium.formats.data_exchange_fields import FIELDS
 from tomarium.formats.frame_places import Placed
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
-from tomarium.formats.hdf5_writer import Compression, put, write_tree
+from tomarium.formats.hdf5_writer import Compression, put, sayable, write_tree
 from tomarium.model import Scan
 from tomarium.model.scan import Reference
 
@@ -139,7 +139,7 @@ def _write_measurement(file: h5py.File, scan: Scan) -> None:
             measurement[place] = str(scan.metadata[name].value)
     measurement.require_group("sample").require_dataset("name", (), h5py.string_dtype())
     if "sample_name" not in scan.metadata:
-        measurement["sample/name"][()] = scan.name
+        measurement["sample/name"][()] = sayable(scan.name)
     instrument = measurement.require_group("instrument")
     detector = instrument.require_group("detector")
     detector["output_data"] = "/exchange"

@@ -100,7 +100,7 @@ def write_series(
     write_frames(scan.projections, lambda number: folder / f"{name}{number:04d}.edf", projection, tally)
     flats = _write_reference(folder, "ref", scan.flats, scan.shape[0], dtype, tally)
     _write_reference(folder, "dark", scan.darks, scan.shape[0], dtype, tally)
-    (folder / f"{name}.info").write_text(info_text(_info(name, scan, flats)), "utf-8")
+    (folder / f"{name}.info").write_text(info_text(_info(name, scan, flats)), "utf-8", "surrogateescape")
     turn = scan_range(angles)
     if (
         with_angles

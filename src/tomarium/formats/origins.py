@@ -67,6 +67,25 @@ def files_of(frames: Frames) -> Any:
     return _told(frames, {})
 
 
+def sources_of(opened: Scan | Image) -> tuple[Path, ...]:
+    """List the files and folders a scan or an image is read from.
+
+    Parameters
+    ----------
+    opened : Scan or Image
+        Any.
+
+    Returns
+    -------
+    tuple of Path
+        Its own first; those of frames that lie in other files after it.
+    """
+    known: dict[Path, Any] = {} if opened.path is None else {opened.path: None}
+    if isinstance(opened, Scan):
+        _told([opened.projections, opened.flats, opened.darks], known)
+    return tuple(known)
+
+
 def _told(one: Any, known: dict[Path, Any]) -> Any:
     """Spell out what a stack is made of; `known` are files that were looked at before."""
     if isinstance(one, Path):
