@@ -43,6 +43,9 @@ _ELSEWHERE: Final = ("sample_comment", "sample_fatigue_cycle", "detector_pixel_"
                      "detector_software_version", "detector_shutter_mode", "detector_delay_time", "detector_roi_min",
                      "detector_roi_size", "objective_magnification")  # fmt: skip
 
+# The title of raw frames that have none of their own.
+RAW_TITLE: Final = "tomography_raw_projections"
+
 
 def write(
     path: Path,
@@ -95,7 +98,7 @@ def write(
 def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[Placed]:
     exchange = draft.file.create_group("exchange")
     title = scan.metadata.get("title")
-    exchange["title"] = str(title.value) if title else "tomography_raw_projections"
+    exchange["title"] = str(title.value) if title else RAW_TITLE
     data = draft.frames(exchange, "data", scan.projections, compression)
     placed = [Placed(scan.projections, str(data.name), np.arange(scan.shape[0]))]
     data.attrs["axes"] = "theta:y:x"
