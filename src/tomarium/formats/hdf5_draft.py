@@ -256,10 +256,14 @@ def _alone(path: Path, diary: Path) -> Iterator[None]:
     with diary.open("a") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
+            # One that ended between the two has taken the diary away, and the lock on it holds nobody off.
+            alone = diary.exists() and diary.stat().st_ino == os.fstat(held.fileno()).st_ino
+        except BlockingIOError:
+            alone = False
+        if not alone:
             raise InputError(
                 f"{path}: another process is writing this file; wait for it, or give another name"
-            ) from problem
+            )
         yield
 
 
