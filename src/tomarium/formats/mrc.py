@@ -403,4 +403,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"volume", "image"}),
+    resumes=True,
 )
