@@ -191,6 +191,7 @@ def test_angles_are_read(tmp_path: Path, text: str, separator: str) -> None:
     ("text", "why"),
     [
         ("0\n1\ntwo\n", "line 3 is 'two', no number"),
+        ("0\n1_0\n", "line 2 is '1_0', no number"),
         ("", "0 angles for 12 projections|angles.txt"),
         ("\n".join(map(str, range(11))), "11 angles for 12 projections"),
         ("\n".join(map(str, range(14))), "14 angles for 12 projections"),
