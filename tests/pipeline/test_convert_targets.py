@@ -102,6 +102,22 @@ def test_names_that_are_not_utf8_come_home(tmp_path: Path, source: Path, to: str
     assert np.array_equal(open_scan(tmp_path / "home.h5").projections.read(slice(None), slice(None)), FRAMES)
 
 
+def test_one_projection_alone_is_converted(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/data"], file["exchange/theta"] = FRAMES[:1], np.array([30.0])
+    for to in ("tiff", "edf", "nxtomo"):
+        convert(open_scan(tmp_path / "a.h5"), tmp_path / to, to=to)
+        assert compare(open_scan(tmp_path / "a.h5"), open_scan(tmp_path / to)).same
+
+
+def test_a_type_that_a_series_does_not_hold_leaves_nothing(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/data"], file["exchange/theta"] = FRAMES.astype(np.float16), np.arange(6.0)
+    with pytest.raises(InputError, match=r"/out: EDF holds no float16"):
+        convert(open_scan(tmp_path / "a.h5"), tmp_path / "out", to="edf")
+    assert [one.name for one in tmp_path.iterdir()] == ["a.h5"]
+
+
 def test_a_par_written_by_a_run_killed_before_its_frames_have_their_name_is_gone_on_with(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
