@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,9 +71,11 @@ def write(path: Path, content: Image | Scan) -> None:
         raise InputError(f"{path}: pixels of {one.dtype} have no mode in MRC; convert them to float32 first")
     mode, stored = _MODES[spelling]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # One name for all runs, so that what a killed one has left is written over.
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as stream:
+        with _alone(path, partial) as stream:
+            stream.truncate(0)
             stream.write(bytes(1024))
             tally = _Tally()
             for block in one.blocks:
@@ -79,16 +83,43 @@ def write(path: Path, content: Image | Scan) -> None:
                 stream.write(np.ascontiguousarray(block, np.dtype(stored).newbyteorder("<")).tobytes())
             stream.seek(0)
             stream.write(_header(one, mode, tally))
-        if isinstance(content, Scan):
-            angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
-            path.with_suffix(".rawtlt").write_text(angles, "ascii")
-        partial.replace(path)
+            stream.flush()
+            _name(path, partial, content)
     except OSError as problem:
         if is_full(problem):
             raise StorageFull(f"{path}: the disk is full; free some space and write it again") from problem
         raise
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+def _name(path: Path, partial: Path, content: Scan | Image) -> None:
+    if isinstance(content, Scan):
+        angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
+        path.with_suffix(".rawtlt").write_text(angles, "ascii")
+    partial.replace(path)
+
+
+@contextmanager
+def _alone(path: Path, partial: Path) -> Iterator[BinaryIO]:
+    """Open what is not whole yet for one process; it is gone where this one does not end with a name for it."""
+    with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = _is_named(stream, partial)  # else another has just given it its final name
+        except BlockingIOError:
+            alone = False
+        if not alone:
+            raise InputError(
+                f"{path}: another process is writing this file; wait for it, or give another name"
+            )
+        try:
+            yield stream
+        finally:
+            if _is_named(stream, partial):
+                partial.unlink()
+
+
+def _is_named(stream: BinaryIO, path: Path) -> bool:
+    return path.exists() and os.path.samestat(path.stat(), os.fstat(stream.fileno()))
 
 
 def _of_image(path: Path, image: Image) -> _Content:

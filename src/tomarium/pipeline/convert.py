@@ -372,6 +372,8 @@ def _write_marked(
     form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None
 ) -> None:
     """Write the target, unless an earlier run has and was stopped before the side-car."""
+    if form.name.startswith("ome-zarr") and _is_hollow(target, form):
+        shutil.rmtree(target)
     # A .par has its name a moment before the folder of its frames has.
     folders = target / ".partial", target.with_name(f".{target.stem}_edfs.partial")
     whole = target.exists() and not any(one.is_dir() for one in folders)
@@ -388,6 +390,18 @@ def _write_marked(
         if not target.exists():
             _marker(target).unlink(missing_ok=True)
         raise
+
+
+def _is_hollow(target: Path, form: Format) -> bool:
+    """Tell whether a store was begun and killed before its plan was there: arrays are described, none has a chunk."""
+    if not _marker(target).exists() or not target.is_dir() or (target / ".partial").exists():
+        return False
+    files = [one for one in target.rglob("*") if one.is_file()]
+    named = {".zarray", ".zattrs", ".zgroup", "zarr.json"}
+    match = form.detect(target)
+    return (match is None or not match.score) and all(
+        one.name in named or one.suffix == ".partial" for one in files
+    )
 
 
 def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None) -> None:
