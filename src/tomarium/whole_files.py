@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,30 @@ def write_json(path: Path, data: Any) -> None:
         It cannot be written; the old file is untouched.
     """
     write_whole(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def clear_drafts(path: Path) -> None:
+    """Remove what writers that were killed have left of a file, and of those whose names begin with its name.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder. Drafts of a process of this machine that still runs are left.
+    """
+    for draft in path.parent.glob(f".{escape(path.name)}*.part"):
+        number = draft.name.split(".")[-2]
+        if number.isdigit() and not _runs(int(number)):
+            draft.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another's
+        return True
+    return True
 
 
 def drafts_of(path: Path) -> list[Path]:

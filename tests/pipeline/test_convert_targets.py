@@ -145,6 +145,16 @@ def test_a_par_written_by_a_run_killed_before_its_frames_have_their_name_is_gone
         ("raw-volume", "v.raw", "tomarium.formats.raw_volume.write_text"),
         ("mrc", "v.mrc", "tomarium.formats.mrc_writer._header"),
         ("ome-zarr-0.4", "v.zarr", "tomarium.formats.ome_zarr_chunks.os.replace"),
+        *(
+            (to, name, "tomarium.whole_files.os.fsync")
+            for to, name in (
+                ("pyhst-volume", "v.vol"),
+                ("raw-volume", "v.raw"),
+                ("ome-zarr", "v.zarr"),
+                ("ome-zarr-0.4", "v.zarr"),
+                ("mrc", "v.mrc"),
+            )
+        ),
     ],
 )
 def test_a_volume_killed_at_its_end_is_gone_on_with_and_leaves_nothing(

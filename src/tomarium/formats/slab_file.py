@@ -364,6 +364,9 @@ def resume_slab_file(
     StorageFull
         The disk is full.
     """
+    if not path.exists() and not (_progress(path) / "plan.json").is_file():
+        # Killed before its plan was there, if it was begun at all.
+        shutil.rmtree(_progress(path), ignore_errors=True)
     if path.exists() or not _progress(path).exists():
         return create_slab_file(path, shape, dtype, slab_rows, head, origin=origin)
     file = open_slab_file(path)
