@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,30 @@ def alone(path: Path, diary: Path) -> Iterator[None]:
                 f"{path}: another process is writing this file; wait for it, or give another name"
             )
         yield
+
+
+def clear_drafts(path: Path) -> None:
+    """Remove what writers that were killed have left of a file, and of those whose names begin with its name.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder. Drafts of a process of this machine that still runs are left.
+    """
+    for draft in path.parent.glob(f".{escape(path.name)}*.part"):
+        number = draft.name.split(".")[-2]
+        if number.isdigit() and not _runs(int(number)):
+            draft.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another's
+        return True
+    return True
 
 
 def drafts_of(path: Path) -> list[Path]:

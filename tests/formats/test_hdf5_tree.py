@@ -104,3 +104,21 @@ def test_the_order_of_names_is_kept(files: tuple[h5py.File, h5py.Group]) -> None
     copy_tree(copy, again := copy.file.create_group("again"))
     assert list(copy["ordered"]) == list(again["ordered"]) == list("zyxab")
     assert list(again["ordered"].attrs) == list("zyxab")
+
+
+def test_virtual_datasets_find_their_files_from_another_folder(tmp_path: Path) -> None:
+    for folder in ("here", "there/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+    with h5py.File(tmp_path / "here" / "raw.h5", "w") as file:
+        file["raw"] = np.arange(5.0)
+    with h5py.File(tmp_path / "here" / "a.h5", "w") as one:
+        one["own"] = np.arange(3.0)
+        layout = h5py.VirtualLayout((9,), "f8")
+        layout[:5] = h5py.VirtualSource("raw.h5", "raw", (5,))
+        layout[5:8] = h5py.VirtualSource(".", "own", (3,))
+        one.create_virtual_dataset("all", layout, fillvalue=-1.0)
+        with h5py.File(tmp_path / "there" / "deep" / "b.h5", "w") as copy:
+            copy_tree(one, copy)
+    with h5py.File(tmp_path / "there" / "deep" / "b.h5") as copy:
+        assert copy["all"].is_virtual
+        assert copy["all"][()].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, -1]

@@ -9,10 +9,12 @@ import h5py
 import numpy as np
 import pytest
 
+import tomarium as tm
 from pipeline.scan_makers import open_scan
 from tomarium.errors import InputError
-from tomarium.formats import side_car
+from tomarium.formats import formats, side_car
 from tomarium.formats.lineage import beside
+from tomarium.model import Axis, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import convert
 
@@ -102,6 +104,22 @@ def test_names_that_are_not_utf8_come_home(tmp_path: Path, source: Path, to: str
     assert np.array_equal(open_scan(tmp_path / "home.h5").projections.read(slice(None), slice(None)), FRAMES)
 
 
+def test_one_projection_alone_is_converted(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/data"], file["exchange/theta"] = FRAMES[:1], np.array([30.0])
+    for to in ("tiff", "edf", "nxtomo"):
+        convert(open_scan(tmp_path / "a.h5"), tmp_path / to, to=to)
+        assert compare(open_scan(tmp_path / "a.h5"), open_scan(tmp_path / to)).same
+
+
+def test_a_type_that_a_series_does_not_hold_leaves_nothing(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exchange/data"], file["exchange/theta"] = FRAMES.astype(np.float16), np.arange(6.0)
+    with pytest.raises(InputError, match=r"/out: EDF holds no float16"):
+        convert(open_scan(tmp_path / "a.h5"), tmp_path / "out", to="edf")
+    assert [one.name for one in tmp_path.iterdir()] == ["a.h5"]
+
+
 def test_a_par_written_by_a_run_killed_before_its_frames_have_their_name_is_gone_on_with(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,3 +136,48 @@ def test_a_par_written_by_a_run_killed_before_its_frames_have_their_name_is_gone
     assert (tmp_path / "out.par").exists()
     convert(open_scan(source), tmp_path / "out.par", to="pyhst-par")
     assert compare(open_scan(source), open_scan(tmp_path / "out.par")).same
+
+
+@pytest.mark.parametrize(
+    ("to", "name", "step"),
+    [
+        ("pyhst-volume", "v.vol", "tomarium.formats.raw_volume.write_text"),
+        ("raw-volume", "v.raw", "tomarium.formats.raw_volume.write_text"),
+        ("mrc", "v.mrc", "tomarium.formats.mrc_writer._header"),
+        ("ome-zarr-0.4", "v.zarr", "tomarium.formats.ome_zarr_chunks.os.replace"),
+        *(
+            (to, name, "tomarium.whole_files.os.fsync")
+            for to, name in (
+                ("pyhst-volume", "v.vol"),
+                ("raw-volume", "v.raw"),
+                ("ome-zarr", "v.zarr"),
+                ("ome-zarr-0.4", "v.zarr"),
+                ("mrc", "v.mrc"),
+            )
+        ),
+    ],
+)
+def test_a_volume_killed_at_its_end_is_gone_on_with_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, name: str, step: str
+) -> None:
+    values = np.random.default_rng(2).normal(size=(8, 9, 10)).astype(np.float32)
+    axes = tuple(Axis(axis, 1e-6, 0.0, "m") for axis in "zyx")
+    write = formats()["tiff-volume"].write
+    assert write is not None
+    write(tmp_path / "a.tif", Volume(values, axes, "", "a", None, {}))
+    for folder in ("out", "truth"):
+        (tmp_path / folder).mkdir()
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(step, lambda *_, **__: os._exit(9))
+        convert(tm.open(tmp_path / "a.tif"), tmp_path / "out" / name, to=to)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    for folder in ("out", "truth"):
+        convert(tm.open(tmp_path / "a.tif"), tmp_path / folder / name, to=to)
+    out, truth = (
+        {str(one.relative_to(tmp_path / folder)) for one in (tmp_path / folder).rglob("*")}
+        for folder in ("out", "truth")
+    )
+    assert out == truth
+    assert np.array_equal(np.asarray(tm.open(tmp_path / "out" / name)[:]), values)

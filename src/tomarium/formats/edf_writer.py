@@ -53,6 +53,7 @@ def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | 
     """
     if not isinstance(scan, Scan):
         raise InputError(f"{path}: only a scan can be written as an EDF series; write a volume as .vol")
+    _check_type(path, np.dtype(scan.projections.dtype))
     with creating_folder(path, origin_of(scan, "edf") if resume else None) as folder:
         write_series(folder, path.name, scan, None, tell=tell)
 
@@ -88,9 +89,7 @@ def write_series(
     InputError
         The frames are of a type EDF does not hold.
     """
-    kind = dtype or np.dtype(scan.projections.dtype)
-    if kind.name not in SPELLINGS:
-        raise InputError(f"{folder}: EDF holds no {kind.name}; it holds {', '.join(SPELLINGS)}")
+    _check_type(folder, dtype or np.dtype(scan.projections.dtype))
     angles, tally = scan.angles_deg.value, tally_of(scan, tell)
 
     def projection(number: int, frame: NDArray[Any]) -> tuple[bytes]:
@@ -109,6 +108,11 @@ def write_series(
     ):
         text = "".join(f"{float(angle)!r}\n" for angle in angles)
         (folder / "angles.txt").write_text(f"# degrees, one for each projection\n{text}", "utf-8")
+
+
+def _check_type(path: Path, kind: np.dtype[Any]) -> None:
+    if kind.name not in SPELLINGS:
+        raise InputError(f"{path}: EDF holds no {kind.name}; it holds {', '.join(SPELLINGS)}")
 
 
 def scan_range(angles_deg: NDArray[np.float64]) -> float | None:

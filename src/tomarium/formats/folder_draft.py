@@ -57,10 +57,11 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FormatError(f"{path}: exists already; remove it or choose another path")
     draft = _draft(path) if origin else path.with_name(f".{path.name}.{os.getpid()}.partial")
-    kept = origin is not None
+    kept, ours = origin is not None, False
     try:
         draft.mkdir(parents=True, exist_ok=True)
         with _alone(path, draft):
+            ours = True
             if origin and _origin(draft) != origin:
                 for left in draft.iterdir():
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -77,11 +78,8 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
                 f"{path}: the disk is full; {remedy if kept else 'free some space and write it again'}"
             ) from problem
         raise
-    except InputError:
-        kept = kept and (draft / _ORIGIN).exists()
-        raise
     finally:
-        if not kept:
+        if not kept or (ours and draft.is_dir() and {one.name for one in draft.iterdir()} <= {_ORIGIN}):
             shutil.rmtree(draft, ignore_errors=True)
 
 

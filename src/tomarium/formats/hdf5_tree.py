@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import h5py
@@ -144,7 +146,11 @@ class _Work:
             return
         if not isinstance(node, h5py.Dataset):
             h5py.h5o.copy(old.id, name.encode(), new.id, name.encode())
-        elif not self.replaced(old, name, new):
+        elif self.replaced(old, name, new):
+            pass
+        elif node.is_virtual and (folders := _moved_between(node, new)):
+            self.note(node, _virtual_elsewhere(node, new, name, *folders))
+        else:
             plist = h5py.h5p.create(h5py.h5p.OBJECT_COPY)
             plist.set_copy_object(h5py.h5o.COPY_WITHOUT_ATTR_FLAG)
             h5py.h5o.copy(old.id, name.encode(), new.id, name.encode(), copypl=plist)
@@ -222,6 +228,32 @@ class _Work:
             return self.target.file[there].ref
         chosen = h5py.h5r.get_region(one, file.id)
         return h5py.h5r.create(self.target.file.id, there.encode(), h5py.h5r.DATASET_REGION, chosen)
+
+
+def _moved_between(node: h5py.Dataset, new: h5py.Group) -> tuple[Path, Path] | None:
+    """Name the folders of a virtual dataset and of its copy, where they are two and it matters."""
+    here, there = (Path(one.file.filename).resolve().parent for one in (node, new))
+    relative = any(item.file_name != "." for item in node.virtual_sources())
+    return (here, there) if here != there and relative else None
+
+
+def _virtual_elsewhere(
+    node: h5py.Dataset, new: h5py.Group, name: str, here: Path, there: Path
+) -> h5py.Dataset:
+    """Make a virtual dataset that finds its files from another folder; HDF5 shows zeros where it does not."""
+    old = node.id.get_create_plist()
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    if old.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
+        fill = np.empty((), node.dtype)
+        old.get_fill_value(fill)
+        plist.set_fill_value(fill)
+    for item in node.virtual_sources():
+        file = item.file_name
+        if file != "." and (here / file).exists():  # else it is sought beside the copy, as it was beside this
+            file = os.path.relpath(here / file, there)
+        plist.set_virtual(item.vspace, file.encode(), item.dset_name.encode(), item.src_space)
+    made = h5py.h5d.create(new.id, name.encode(), node.id.get_type(), node.id.get_space(), dcpl=plist)
+    return h5py.Dataset(made)
 
 
 def _type_of(held: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> np.dtype[Any]:

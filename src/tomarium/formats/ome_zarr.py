@@ -416,11 +416,8 @@ def write(
     origin = origin_of(volume, f"ome-zarr {version}") if resume else ""
     if resume and Progress.is_there(path) and Progress.load(path).plan.origin != origin:
         shutil.rmtree(path)  # what another volume left unfinished
-    writer = (
-        _resumed(path, volume, version)
-        if resume and Progress.is_there(path)
-        else _create(path, volume, slab_rows, version, origin)
-    )
+    begun = resume and Progress.is_there(path)
+    writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
     done, frame = set(writer.done()), volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
     for start in range(0, volume.shape[0], writer.slab_rows):
         stop = min(start + writer.slab_rows, volume.shape[0])
@@ -428,6 +425,9 @@ def write(
             writer.write(start, np.asarray(volume[start:stop]))
         if tell is not None:
             tell(stop * frame, volume.shape[0] * frame)
+    for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
+        if left.is_file():
+            left.unlink()
     writer.finish()
 
 

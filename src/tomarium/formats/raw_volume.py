@@ -319,17 +319,18 @@ class RawVolumeWriter:
         self._file.write(z0, block)
 
     def finish(self, attributes: object = None) -> Path:
-        """Name the file and write its `.info`, and the `.xml` of a `.vol`; return the volume's path."""
+        """Write the `.info`, and the `.xml` of a `.vol`, and name the file; return the volume's path."""
+        self._file.check_complete()
         values = self._file.values()
         shape, dtype, name = self._file.shape, self._file.dtype.name, self.path.name
-        self._file.finish()
         is_vol = self.path.suffix.lower() == ".vol"
         if is_vol:
             xml = volume_xml_text(name, shape, self._voxel_m, values)
             write_text(self.path.with_name(f"{name}.xml"), xml)
         text = volume_info_text(shape, "" if is_vol else dtype, self._voxel_m, self._unit, values)
         write_text(self.path.with_name(f"{name}.info"), text)
-        return self.path
+        # Last, since a volume without its texts is none, should this run be killed between.
+        return self._file.finish()
 
 
 def create_raw_volume(

@@ -164,6 +164,21 @@ class SlabFile:
             least = greatest = math.nan
         return ValueRange(float(least), float(greatest), np.concatenate([one[2:] for one in kept]))
 
+    def check_complete(self) -> None:
+        """Refuse to end before every slab is written.
+
+        Raises
+        ------
+        InputError
+            Some have not been.
+        """
+        missing = sorted(set(range(0, self.shape[0], self.slab_rows)) - set(self.done()))
+        if missing:
+            raise InputError(
+                f"{self.path}: {len(missing)} of {-(-self.shape[0] // self.slab_rows)} slabs are not written, "
+                f"the first at slice {missing[0]}; write them, then finish"
+            )
+
     def finish(self, head: bytes | None = None) -> Path:
         """Give the file its name.
 
@@ -184,12 +199,7 @@ class SlabFile:
         StorageFull
             The disk is full.
         """
-        missing = sorted(set(range(0, self.shape[0], self.slab_rows)) - set(self.done()))
-        if missing:
-            raise InputError(
-                f"{self.path}: {len(missing)} of {-(-self.shape[0] // self.slab_rows)} slabs are not written, "
-                f"the first at slice {missing[0]}; write them, then finish"
-            )
+        self.check_complete()
         if head is not None and len(head) != self._plan.offset:
             raise InputError(
                 f"{self.path}: a head of {len(head)} bytes was given for one of {self._plan.offset}"
@@ -354,6 +364,9 @@ def resume_slab_file(
     StorageFull
         The disk is full.
     """
+    if not path.exists() and not (_progress(path) / "plan.json").is_file():
+        # Killed before its plan was there, if it was begun at all.
+        shutil.rmtree(_progress(path), ignore_errors=True)
     if path.exists() or not _progress(path).exists():
         return create_slab_file(path, shape, dtype, slab_rows, head, origin=origin)
     file = open_slab_file(path)

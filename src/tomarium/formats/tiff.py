@@ -75,7 +75,7 @@ def detect(path: Path) -> Match | None:
         ring = ring_buffer(files, path)
         if ring:
             return Match(0.0, "", ring)
-        if len(files) < 3:
+        if len(files) < 3 and not (path / SIDE_CAR).is_file():
             return Match(
                 0.0, "", f"it holds only {len(files)} TIFF files; a scan has projections at several angles"
             )

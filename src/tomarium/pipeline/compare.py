@@ -20,7 +20,7 @@ _RELATIVE: Final = 1e-9
 _ANGLE_DEG: Final = 1e-9
 _BLOCK_BYTES: Final = 32 << 20
 # What a writer says of itself, and where in the file things lie, is no difference of what was written.
-_NOT_CONTENT: Final = frozenset({"writer", "shards", "processes", "detector_output_data"})
+_NOT_CONTENT: Final = frozenset({"writer", "shards", "processes", "detector_output_data", "why", "format"})
 
 
 @dataclass(frozen=True)

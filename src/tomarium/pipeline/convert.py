@@ -27,7 +27,7 @@ from tomarium.formats.origins import origin_of, sources_of
 from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Frames, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
-from tomarium.whole_files import write_json
+from tomarium.whole_files import clear_drafts, write_json
 
 # What to do where a format holds only data of another kind.
 _HINTS: Final = {
@@ -43,6 +43,8 @@ Fate: TypeAlias = Literal[
 put back as it was before an earlier conversion; kept beside what the target expresses; not kept at all."""
 
 
+# Small files of an OME-Zarr group, which is written under its own name.
+_WHOLE: Final = ("zarr.json", ".zgroup", ".zattrs")
 # Formats whose writers put a new file in the place of an old one in one step.
 _REPLACING: Final = frozenset({"data-exchange", "nxtomo", "nxtomoproc", "csv", "mrc"})
 
@@ -148,7 +150,11 @@ def convert(
     if there and not begun and form.name not in _REPLACING:
         _set_aside(target)
     try:
-        return _convert(opened, target, form, tell)
+        done = _convert(opened, target, form, tell)
+        for one in (target, *(target / name for name in _WHOLE if form.name.startswith("ome-zarr"))):
+            clear_drafts(one)
+        shutil.rmtree(target.with_name(f".{target.name}.progress"), ignore_errors=True)
+        return done
     finally:
         _take_back(target)
 
@@ -372,6 +378,8 @@ def _write_marked(
     form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None
 ) -> None:
     """Write the target, unless an earlier run has and was stopped before the side-car."""
+    if form.name.startswith("ome-zarr") and _is_hollow(target, form):
+        shutil.rmtree(target)
     # A .par has its name a moment before the folder of its frames has.
     folders = target / ".partial", target.with_name(f".{target.stem}_edfs.partial")
     whole = target.exists() and not any(one.is_dir() for one in folders)
@@ -388,6 +396,19 @@ def _write_marked(
         if not target.exists():
             _marker(target).unlink(missing_ok=True)
         raise
+
+
+def _is_hollow(target: Path, form: Format) -> bool:
+    """Tell whether a store was begun and killed before its plan was there: arrays are described, none has a chunk."""
+    planned = (target / ".partial" / "plan.json").exists()
+    if not _marker(target).exists() or not target.is_dir() or planned:
+        return False
+    files = [one for one in target.rglob("*") if one.is_file()]
+    named = {".zarray", ".zattrs", ".zgroup", "zarr.json"}
+    match = form.detect(target)
+    return (match is None or not match.score) and all(
+        one.name in named or one.suffix in (".partial", ".part") for one in files
+    )
 
 
 def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None) -> None:
