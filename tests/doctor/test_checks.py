@@ -347,6 +347,8 @@ FAULTS: dict[str, list[tuple[str, Maker]]] = {
         ("error", table("Pixel size,0.65,keV\nEnergy,20,keV\n")),
         ("info", table("name,value\nPixel size (um),\nProjections,2000\n")),
     ],
+    "value-contradicted": [("warning", table("name,value,unit\nPixel size,0.65,um\nPixel size,6.5,um\n"))],
+    "scans-apart": [("warning", table("scan,pixel size [um],energy [keV]\na,0.65,20\nb,0.65,20000\nc,0.65,20\n"))],
     "placeholders": [("warning", _placeholder)],
     "calibration-absent": [
         ("warning", lambda folder: subject(replace(good_scan(), pixel_m=None))),
