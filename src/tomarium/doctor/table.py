@@ -359,7 +359,7 @@ def _scans(content: Any) -> list[tuple[str, str, list[Row]]]:
     if isinstance(content[0], dict):
         objects = [(i, one) for i, one in enumerate(content, 1) if isinstance(one, dict)]
         if {"name", "value"} <= content[0].keys() or sum(
-            any(map(_names_a_fact, one)) for _, one in objects
+            sum(map(_names_a_fact, one)) > 1 for _, one in objects
         ) < 2:
             return []
         return [(f"item {i}", _label(one), list(_of_json(one))) for i, one in objects]
