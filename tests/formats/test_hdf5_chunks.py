@@ -77,7 +77,9 @@ def test_large_frames_in_threads_and_through_the_stack(levels: list[str], folder
 
 
 @pytest.mark.parametrize("packing", sorted(PACKINGS))
-def test_an_absent_or_unpacked_chunk_is_left_to_hdf5(levels: list[str], folder: Path, packing: str) -> None:
+def test_an_absent_chunk_is_refused_and_an_unpacked_one_left_to_hdf5(
+    levels: list[str], folder: Path, packing: str
+) -> None:
     path = folder / f"odd-{packing}.h5"
     with h5py.File(path, "w") as file:
         data = file.create_dataset(
@@ -90,7 +92,9 @@ def test_an_absent_or_unpacked_chunk_is_left_to_hdf5(levels: list[str], folder: 
         for frame, stood in ((0, True), (1, False), (2, False)):
             assert read_chunks(source.file["data"], packing, np.array([frame]), slice(0, 8), out) is stood
         stack = frames_of(source, source.file["data"])
-    assert stack.read(slice(None), slice(0, 8))[:, 0, 0].tolist() == [1, 7, 5]
+    assert stack.read(np.array([0, 2]), slice(0, 8))[:, 0, 0].tolist() == [1, 5]
+    with pytest.raises(FormatError, match=r"entries 1 to 1 of .* were never written"):
+        stack.read(slice(None), slice(0, 8))
 
 
 @pytest.mark.parametrize("packing", sorted(PACKINGS))

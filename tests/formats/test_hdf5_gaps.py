@@ -60,7 +60,7 @@ def virtual(part: Path) -> None:
 
 SPOILT = [
     (without_dataset, 4, "holds no dataset data"),
-    (shorter, 5, "holds only 1 entries of data"),
+    (shorter, 5, "does not hold entries 1 to 3 of data"),
     (truncated, 4, "is truncated"),
     (text, 4, "cannot be read as HDF5"),
     (virtual, 4, "lacks gone.h5, which is absent"),

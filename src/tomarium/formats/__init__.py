@@ -19,6 +19,7 @@ from tomarium.formats.isolated import rehearse
 from tomarium.formats.references import with_references
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.settle import checked, with_user_values
+from tomarium.formats.unwritten import without_unwritten
 from tomarium.model import Image, Scan, Value
 
 PLACES = ("entry", "data", "flats", "darks", "angles", "image_key")
@@ -215,7 +216,8 @@ def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | 
             held = ", ".join(match.entries) or "only one, without a name"
             raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
         match = replace(match, entry=found)
-    return form.read(place, match)
+    opened = form.read(place, match)
+    return without_unwritten(opened) if isinstance(opened, Scan) else opened
 
 
 def _is_file(text: str | None) -> bool:

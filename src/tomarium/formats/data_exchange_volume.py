@@ -69,7 +69,7 @@ def read_volume(
         It holds no numbers.
     """
     order = (names.index("z"), names.index("y"), names.index("x"))
-    voxels = volume_of(source.path, data, order)
+    voxels = volume_of(source, data, order)
     found = [
         _axis(source, match.entry, name, length) for name, length in zip(_AXES, voxels.shape, strict=True)
     ]

@@ -13,6 +13,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Source
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import load_plugins
+from tomarium.formats.hdf5_gaps import Gap, refuse_gaps, told_gaps
 from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model.image import Sliceable
 
@@ -35,6 +36,8 @@ class Hdf5Array:
         Type of an element, in this machine's byte order.
     plugin : bool
         Whether decoding needs the package hdf5plugin.
+    gaps : tuple of Gap
+        Entries along the first axis that were never written, or cannot be had.
     """
 
     path: Path
@@ -43,8 +46,14 @@ class Hdf5Array:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     plugin: bool = False
+    gaps: tuple[Gap, ...] = ()
 
     def __getitem__(self, key: Any) -> Any:
+        if self.gaps:
+            first = key[0] if isinstance(key, tuple) and key else key
+            whole = first is Ellipsis or first is None or (isinstance(first, tuple) and not first)
+            wanted = np.atleast_1d(np.arange(self.shape[0])[slice(None) if whole else first])
+            refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, wanted)
         if self.plugin:
             load_plugins()
         with guarded(self.path), open_checked(self.file, scan=self.path) as file:
@@ -131,4 +140,5 @@ def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
         shape=tuple(int(n) for n in dataset.shape),
         dtype=dataset.dtype.newbyteorder("="),
         plugin=plugin,
+        gaps=told_gaps(source, dataset),
     )

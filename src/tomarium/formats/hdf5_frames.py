@@ -16,7 +16,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Source
 from tomarium.formats.hdf5_chunks import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5_damage import guarded
-from tomarium.formats.hdf5_gaps import ABSENT, Gap, gaps_of
+from tomarium.formats.hdf5_gaps import Gap, refuse_gaps, told_gaps
 from tomarium.formats.hdf5_virtual import Part, parts_of, read_parts
 from tomarium.formats.hdf5_walk import open_checked
 
@@ -118,7 +118,7 @@ class Hdf5Frames:
         """
         stack = np.arange(self.size[0]) if self.index is None else self.index
         wanted = stack[frames]
-        self._refuse_gaps(wanted)
+        refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, wanted)
         first, last, step = rows.indices(self.size[1])
         with guarded(self.file):
             result = np.empty((len(wanted), max(0, last - first), self.size[2]), self.dtype)
@@ -161,16 +161,6 @@ class Hdf5Frames:
             result[piece.run] = block
         else:
             result[piece.places] = block[piece.frames - piece.first]
-
-    def _refuse_gaps(self, wanted: NDArray[np.intp]) -> None:
-        lacking = [gap for gap in self.gaps if np.any((wanted >= gap.first) & (wanted < gap.last))]
-        if lacking:
-            why = lacking[0].why
-            files = ", ".join(dict.fromkeys(gap.file for gap in lacking if gap.why == why))
-            raise FormatError(
-                f"{self.path}: the frames asked for lie in {files}, which {why}; "
-                f"copy it to where {self.file.name} points, or choose other frames"
-            )
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.
@@ -269,6 +259,9 @@ def frames_of(
     if dataset.ndim == 2:
         order = (-1, 0, 1)
     frames, rows, columns = (dataset.shape[axis] if axis >= 0 else 1 for axis in order)
+    gaps = told_gaps(source, dataset, max(order[0], 0))
+    if dataset.ndim == 2 and gaps:
+        gaps = (replace(gaps[0], first=0, last=1),)
     return Hdf5Frames(
         path=source.path,
         file=Path(dataset.file.filename),
@@ -278,7 +271,7 @@ def frames_of(
         order=order,
         index=index,
         layout=_layout(source, dataset, order, place),
-        gaps=_gaps(source, dataset, max(order[0], 0)),
+        gaps=gaps,
     )
 
 
@@ -342,10 +335,3 @@ def load_plugins() -> None:
     """Let HDF5 know the filters of the package hdf5plugin."""
     # Imported only here: it registers some twenty filters, which costs a fifth of a second.
     import hdf5plugin  # noqa: F401
-
-
-def _gaps(source: Source, dataset: h5py.Dataset, axis: int) -> tuple[Gap, ...]:
-    gaps = tuple(gaps_of(source, dataset, axis))
-    said = {gap.file: gap.why for gap in gaps if gap.why != ABSENT}  # the absent ones are told already
-    source.warnings.extend(f"{dataset.name}: {file} {why}; copy it anew" for file, why in said.items())
-    return gaps

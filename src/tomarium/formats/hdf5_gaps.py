@@ -1,4 +1,4 @@
-"""What HDF5 would make up: entries of a virtual dataset whose file is absent, damaged, or holds less than is said.
+"""What HDF5 would make up: entries that were never written, or lie in a file that is absent, damaged or too short.
 
 For all of these the library returns the fill value, which is 0, and no error; only a source that is shorter than
 the virtual dataset was told is an error, once the entries it lacks are read.
@@ -6,30 +6,42 @@ the virtual dataset was told is an error, once the entries it lacks are read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import h5py
+import numpy as np
 from h5py import h5s
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
 
 if TYPE_CHECKING:
     from tomarium.formats.hdf5 import Source
 
 ABSENT: Final = "is absent"
+NEVER: Final = "were never written"
+# Chunks that one node of HDF5's oldest index names: as many as a writer that is killed may leave half-written.
+_LEAF: Final = 64
+# Searches of 5 µs each for chunks that cannot be listed.
+_MOST_SEARCHED: Final = 200_000
+Run: TypeAlias = tuple[int, int]
+"""First entry, and the one after the last."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Entries of a virtual dataset whose bytes cannot be had.
+    """Entries of a dataset whose bytes cannot be had.
 
     Attributes
     ----------
     first, last : int
         Along the axis that was asked for, `last` not included.
     file : str
-        The file they lie in, as the dataset names it.
+        The file they should lie in, as a virtual dataset names it; empty for the dataset's own.
     why : str
         What is wrong with it: "is absent", "holds no dataset /data".
     """
@@ -40,13 +52,109 @@ class Gap:
     why: str = ABSENT
 
 
-def _all(node: h5py.Dataset) -> int:
-    """Take every entry of a dataset as written."""
-    return int(node.shape[0])
+def unwritten(dataset: h5py.Dataset, axis: int = 0) -> list[Run]:
+    """List the entries of a dataset that no one has written, all or in part.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        One that is not virtual. Of one in a single piece it is known only whether it has any bytes.
+    axis : int
+        Axis to count entries along.
+
+    Returns
+    -------
+    list of tuple of int
+        First entry and the one after the last of each run.
+    """
+    shape = dataset.shape
+    if not shape or not dataset.size:
+        return []
+    if dataset.chunks is None:
+        return [] if dataset.id.get_storage_size() else [(0, shape[axis])]
+    blocks = [-(-length // chunk) for length, chunk in zip(shape, dataset.chunks, strict=True)]
+    each = math.prod(blocks) // blocks[axis]
+    total = math.prod(blocks)
+    listed: list[tuple[int, ...]] = []
+    try:
+        if dataset.id.get_num_chunks() >= total and all(
+            is_found(dataset, _place(dataset, blocks, number))
+            for number in range(max(0, total - _LEAF), total)
+        ):
+            return []
+        dataset.id.chunk_iter(lambda chunk: listed.append(chunk.chunk_offset))
+    except (OSError, RuntimeError):  # a torn index, which cannot be listed but may still be searched
+        listed = [_place(dataset, blocks, number) for number in range(min(total, _MOST_SEARCHED))]
+    step = dataset.chunks[axis]
+    found = np.zeros(blocks[axis], np.int64)
+    for place in listed:
+        inside = all(0 <= one < length for one, length in zip(place, shape, strict=True))
+        if inside and is_found(dataset, place):
+            found[place[axis] // step] += 1
+    runs = _runs(np.flatnonzero(found < each))
+    return [(first * step, min(last * step, shape[axis])) for first, last in runs]
+
+
+def _place(dataset: h5py.Dataset, blocks: list[int], number: int) -> tuple[int, ...]:
+    """Return where the chunk of this number begins."""
+    where = np.unravel_index(number, blocks)
+    return tuple(int(one) * chunk for one, chunk in zip(where, dataset.chunks, strict=True))
+
+
+def is_found(dataset: h5py.Dataset, place: tuple[int, ...]) -> bool:
+    """Tell whether the library finds a chunk as its `read` does; where it does not, that makes up the fill value.
+
+    Its list of chunks is no witness: of a writer killed in the middle of its index, that may name chunks which a
+    search from above does not reach. The search alone is had by asking for a chunk with no room to put it.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        In chunks.
+    place : tuple of int
+        Where the chunk begins.
+
+    Returns
+    -------
+    bool
+        Whether it is there.
+    """
+    try:
+        dataset.id.read_direct_chunk(place, out=bytearray(0))
+    except ValueError:  # it is there, and needs more room
+        return True
+    except (OSError, RuntimeError):
+        return False
+    return True
+
+
+def _runs(numbers: NDArray[np.intp]) -> list[Run]:
+    """Cut rising numbers into runs of neighbours."""
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return [(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]
+
+
+def is_sparse(dataset: h5py.Dataset) -> bool:
+    """Tell whether some entries of a dataset were never written; only a copy of it as it lies keeps that.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Any dataset.
+
+    Returns
+    -------
+    bool
+        False for a virtual one, whose entries lie elsewhere.
+    """
+    return not dataset.is_virtual and bool(unwritten(dataset))
 
 
 def gaps_of(
-    source: Source, dataset: h5py.Dataset, axis: int = 0, written: Callable[[h5py.Dataset], int] = _all
+    source: Source,
+    dataset: h5py.Dataset,
+    axis: int = 0,
+    lacking: Callable[[h5py.Dataset, int], list[Run]] = unwritten,
 ) -> Iterator[Gap]:
     """List the entries that HDF5 would make up.
 
@@ -55,11 +163,11 @@ def gaps_of(
     source : Source
         The open scan the dataset was found in with `find`.
     dataset : h5py.Dataset
-        Any dataset; one that is not virtual has no gaps.
+        Any dataset.
     axis : int
         Axis to count entries along.
-    written : callable
-        Counts the leading entries of a dataset whose bytes are there, where it may be growing.
+    lacking : callable
+        Lists what a dataset that is not virtual lacks; one that may be growing is asked another way.
 
     Yields
     ------
@@ -67,52 +175,139 @@ def gaps_of(
         In the order of the mapping. A source that is virtual itself and lacks anything is lacking whole.
     """
     if not dataset.is_virtual:
+        yield from (Gap(first, last, "", NEVER) for first, last in lacking(dataset, axis))
         return
     parent = Path(dataset.file.filename)
+    shown = np.zeros(dataset.shape[axis], bool)
+    for item in dataset.virtual_sources():
+        shown[slice(*_bounds(item.vspace, axis, dataset.shape[axis]))] = True
+    yield from (Gap(first, last, "", NEVER) for first, last in _runs(np.flatnonzero(~shown)))
     for item in dataset.virtual_sources():
         part = (str(parent.parent / item.file_name), item.dset_name)
         if part in source.trusted:
             continue
-        why, there = _state(source, dataset, item, axis, written)
-        if not why and there is None:
+        why, runs = _state(source, dataset, item, axis, lacking)
+        if not why and not runs:
             source.trusted.add(part)
             continue
-        first, last = _bounds(item.vspace, axis, dataset.shape[axis])
+        bounds = _bounds(item.vspace, axis, dataset.shape[axis])
         if why:
-            yield Gap(first, last, item.file_name, why)
-        elif there is not None:
-            begin = _bounds(item.src_space, axis, 0)[0]
-            first = _entry(item.vspace, axis, max(0, there - begin), (first, last))
-            if first < last:
-                said = f"holds only {there} entries of {item.dset_name}"
-                yield Gap(first, last, item.file_name, said)
+            yield Gap(*bounds, item.file_name, why)
+        begin, end = _bounds(item.src_space, axis, dataset.shape[axis])
+        for first, last in runs:
+            if max(first, begin) < min(last, end):
+                there = _entry(item.vspace, axis, max(first, begin) - begin, bounds)
+                until = _entry(item.vspace, axis, min(last, end) - begin - 1, bounds) + 1
+                said = f"does not hold entries {first} to {last - 1} of {item.dset_name}"
+                if there < bounds[1]:
+                    yield Gap(there, min(until, bounds[1]), item.file_name, said)
+
+
+def told_gaps(source: Source, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
+    """List the entries that HDF5 would make up, and say so among the source's warnings.
+
+    Parameters
+    ----------
+    source, dataset, axis
+        As for `gaps_of`.
+
+    Returns
+    -------
+    tuple of Gap
+        For `refuse_gaps`, when entries are asked for.
+    """
+    gaps = tuple(gaps_of(source, dataset, axis))
+    said = {
+        gap.file: gap.why for gap in gaps if gap.file and gap.why != ABSENT
+    }  # the absent are told already
+    source.warnings.extend(f"{dataset.name}: {file} {why}; copy it anew" for file, why in said.items())
+    own = [gap for gap in gaps if not gap.file]
+    if own:
+        count = sum(gap.last - gap.first for gap in own)
+        source.warnings.append(
+            f"{dataset.name}: {count} of {dataset.shape[axis]} entries {NEVER}, the first of them "
+            f"{own[0].first}, as where a scan was stopped"
+        )
+    return gaps
+
+
+def refuse_gaps(path: Path, place: str, gaps: tuple[Gap, ...], wanted: NDArray[np.intp]) -> None:
+    """Refuse entries that HDF5 would make up.
+
+    Parameters
+    ----------
+    path : Path
+        The file its user opened.
+    place : str
+        The dataset: "scan.h5:/exchange/data".
+    gaps : tuple of Gap
+        What it lacks.
+    wanted : array of int
+        Entries that are asked for.
+
+    Raises
+    ------
+    FormatError
+        Some of them lie in a gap.
+    """
+    lacking = [gap for gap in gaps if np.any((wanted >= gap.first) & (wanted < gap.last))]
+    if not lacking:
+        return
+    first = lacking[0]
+    if first.file:
+        files = ", ".join(dict.fromkeys(gap.file for gap in lacking if gap.why == first.why))
+        raise FormatError(
+            f"{path}: the frames asked for lie in {files}, which {first.why}; "
+            f"copy it to where {place.partition(':')[0]} points, or choose other frames"
+        )
+    there = f", such as --data {place}[0:{gaps[0].first}]" if gaps[0].first else ""
+    raise FormatError(
+        f"{path}: entries {first.first} to {first.last - 1} of {place} {first.why}, as where a scan was stopped "
+        f"or is still running; choose those that are there{there}"
+    )
 
 
 def _state(
-    source: Source, dataset: h5py.Dataset, item: Any, axis: int, written: Callable[[h5py.Dataset], int]
-) -> tuple[str, int | None]:
-    """Say what is wrong with a part, or how many entries it has where these are fewer than it was told."""
+    source: Source,
+    dataset: h5py.Dataset,
+    item: Any,
+    axis: int,
+    lacking: Callable[[h5py.Dataset, int], list[Run]],
+) -> tuple[str, list[Run]]:
+    """Say what is wrong with a part, or which entries it lacks."""
     file: h5py.File | None = dataset.file
     if item.file_name != ".":
         place = source.locate(Path(dataset.file.filename), item.file_name)
         if place is None:
-            return ABSENT, None
+            return ABSENT, []
         if place in source.damaged:
-            return source.damaged[place], None
+            return source.damaged[place], []
         file = source.opened.get(place)
     if file is None or "%" in item.dset_name:  # HDF5 looks for the numbered ones itself
-        return "", None
+        return "", []
     node = source.find(item.dset_name.strip("/"), file["/"])
     if not isinstance(node, h5py.Dataset):
-        return f"holds no dataset {item.dset_name}", None
+        return f"holds no dataset {item.dset_name}", []
     if node.is_virtual:
-        below = next(gaps_of(source, node, written=written), None)
-        return ("", None) if below is None else (f"lacks {below.file}, which {below.why}", None)
-    told = _told(dataset, item, axis)
-    if told is None or node.ndim != dataset.ndim:
-        return "", None
-    there = min(node.shape[axis], written(node)) if axis == 0 else node.shape[axis]
-    return "", (None if there >= told else int(there))
+        below = next(gaps_of(source, node, lacking=lacking), None)
+        return ("", []) if below is None else (f"lacks {below.file or 'entries'}, which {below.why}", [])
+    if node.ndim != dataset.ndim:
+        return (f"does not hold all of {item.dset_name}" if lacking(node, 0) else ""), []
+    told, there = _told(dataset, item, axis), node.shape[axis]
+    runs = lacking(node, axis)
+    if told is not None and there < told:
+        runs = [*runs, (there, told)]
+    return "", _joined(runs)
+
+
+def _joined(runs: list[Run]) -> list[Run]:
+    """Join runs, in order, that touch."""
+    joined: list[Run] = []
+    for first, last in runs:
+        if joined and joined[-1][1] == first:
+            first = joined.pop()[0]
+        joined.append((first, last))
+    return joined
 
 
 def _told(dataset: h5py.Dataset, item: Any, axis: int) -> int | None:

@@ -10,8 +10,10 @@ import h5py
 import numpy as np
 
 from tomarium.errors import FormatError
+from tomarium.formats.hdf5 import Source
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import load_plugins
+from tomarium.formats.hdf5_gaps import Gap, refuse_gaps, told_gaps
 from tomarium.formats.hdf5_walk import open_checked
 
 
@@ -33,6 +35,8 @@ class Hdf5Volume:
         Which axes of the dataset are z, y and x; (2, 1, 0) where it is stored x, y, z.
     plugin : bool
         Whether decoding needs the package hdf5plugin.
+    gaps : tuple of Gap
+        Entries along the dataset's first axis that were never written, or cannot be had.
     """
 
     path: Path
@@ -41,6 +45,7 @@ class Hdf5Volume:
     dtype: np.dtype[Any]
     order: tuple[int, int, int] = (0, 1, 2)
     plugin: bool = False
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -53,13 +58,15 @@ class Hdf5Volume:
         there: list[Any] = [slice(None)] * 3
         for axis, one in zip(self.order, keys, strict=True):
             there[axis] = one
+        wanted = np.atleast_1d(np.arange(self.stored[0])[there[0]])
+        refuse_gaps(self.path, f"{self.path.name}:{self.name}", self.gaps, wanted)
         if self.plugin:
             load_plugins()
         with guarded(self.path), open_checked(self.path) as file:
             found = file[self.name][tuple(there)]
         left = [axis for axis in range(3) if not isinstance(there[axis], int | np.integer)]
-        wanted = [axis for axis in self.order if axis in left]
-        return found if wanted == left else found.transpose([left.index(axis) for axis in wanted])
+        ordered = [axis for axis in self.order if axis in left]
+        return found if ordered == left else found.transpose([left.index(axis) for axis in ordered])
 
 
 def _whole(key: Any) -> list[Any]:
@@ -74,13 +81,13 @@ def _whole(key: Any) -> list[Any]:
     return keys
 
 
-def volume_of(path: Path, dataset: h5py.Dataset, order: tuple[int, int, int]) -> Hdf5Volume:
+def volume_of(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int]) -> Hdf5Volume:
     """Make a lazy volume of a dataset.
 
     Parameters
     ----------
-    path : Path
-        The scan's file, for messages.
+    source : Source
+        The open file the dataset was found in.
     dataset : h5py.Dataset
         Of three axes and numbers.
     order : tuple of int
@@ -98,8 +105,8 @@ def volume_of(path: Path, dataset: h5py.Dataset, order: tuple[int, int, int]) ->
     """
     if dataset.ndim != 3 or dataset.dtype.kind not in "iuf" or not dataset.size:
         raise FormatError(
-            f"{path}: {dataset.name} has shape {dataset.shape} and type {dataset.dtype}; a volume has three axes "
-            f"of numbers, so choose another group or repair the file"
+            f"{source.path}: {dataset.name} has shape {dataset.shape} and type {dataset.dtype}; a volume has "
+            f"three axes of numbers, so choose another group or repair the file"
         )
     plist = dataset.id.get_create_plist()
     plugin = any(plist.get_filter(i)[0] >= 256 and plist.get_filter(i)[0] != 32000
@@ -112,4 +119,5 @@ def volume_of(path: Path, dataset: h5py.Dataset, order: tuple[int, int, int]) ->
         dataset.dtype.newbyteorder("="),
         order,
         plugin,
+        told_gaps(source, dataset),
     )

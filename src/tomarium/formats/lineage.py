@@ -30,6 +30,7 @@ from tomarium.formats.hdf5 import SIDE_CAR, Source, is_hdf5, reading
 from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_frames import frames_of
+from tomarium.formats.hdf5_gaps import is_sparse
 from tomarium.formats.hdf5_tree import copy_tree
 from tomarium.formats.json_values import as_json
 from tomarium.model import Frames, Scan
@@ -282,7 +283,7 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
         if not isinstance(node, h5py.Dataset):
             return None
         home = homes.get(key_of(node, homes))
-        if home is None:
+        if home is None or is_sparse(node):
             return None
         layout = layout_of(node)
         upright = home.order in ((0, 1, 2), (-1, 0, 1))

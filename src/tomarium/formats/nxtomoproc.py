@@ -127,7 +127,7 @@ def read(path: Path, match: Match) -> Volume:
                 found[name] = as_json(raw_attribute(data, name))
         if said:
             found["axes_assumed"] = said
-        voxels = volume_of(path, data, order)
+        voxels = volume_of(source, data, order)
         axes = tuple(
             _axis(source, group, name, length, found) for name, length in zip(AXES, voxels.shape, strict=True)
         )

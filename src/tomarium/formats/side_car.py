@@ -31,6 +31,7 @@ from tomarium.formats.hdf5 import Source, is_hdf5, reading
 from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_draft import Draft, drafting
 from tomarium.formats.hdf5_frames import frames_of
+from tomarium.formats.hdf5_gaps import is_sparse
 from tomarium.formats.hdf5_tree import copy_tree
 from tomarium.formats.json_values import as_json, from_json
 from tomarium.model import Scan, Value
@@ -158,7 +159,7 @@ def _keep_tree(
             new[name] = draft.file[made[key]]
             return node
         home = homes.get(key)
-        if home is None or not _is_virtually_possible(draft, node, home):
+        if home is None or not _is_virtually_possible(draft, node, home) or is_sparse(node):
             return None
         left = home.which < 0
         _complete(draft, source, node, home)

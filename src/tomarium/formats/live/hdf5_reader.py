@@ -17,7 +17,7 @@ from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5 import Source, raw_attribute
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
-from tomarium.formats.hdf5_gaps import Gap, gaps_of
+from tomarium.formats.hdf5_gaps import Gap, gaps_of, is_found, unwritten
 from tomarium.formats.hdf5_walk import check_growing, open_checked
 from tomarium.formats.live.patience import Stamp, patiently
 from tomarium.formats.live.reader import Look, Shape, Status
@@ -217,7 +217,7 @@ def _count_written(source: Source, node: h5py.Dataset, shape: tuple[int, ...]) -
     if node.chunks is None:
         return shape[0] if node.id.get_storage_size() or not node.size else 0
     if not source.growing:
-        return shape[0]
+        return min([first for first, _ in unwritten(node)], default=shape[0])
     # Scans are written in order, so that a bisection over rows of chunks finds the end.
     step, low, high = node.chunks[0], 0, -(-shape[0] // node.chunks[0])
     while low < high:
@@ -236,26 +236,15 @@ def _is_stored(node: h5py.Dataset, shape: tuple[int, ...], entry: int) -> bool:
         first[0],
         *((length - 1) // chunk * chunk for length, chunk in zip(shape[1:], node.chunks[1:], strict=True)),
     )
-    return _is_found(node, first) and (last == first or _is_found(node, last))
-
-
-def _is_found(node: h5py.Dataset, place: tuple[int, ...]) -> bool:
-    """Tell whether the library finds a chunk as its `read` does; where it does not, that makes up the fill value.
-
-    Its list of chunks is no witness: of a writer killed in the middle of its index, that may name chunks which a
-    search from above does not reach. The search alone is had by asking for a chunk with no room to put it.
-    """
-    try:
-        node.id.read_direct_chunk(place, out=bytearray(0))
-    except ValueError:  # it is there, and needs more room
-        return True
-    except (OSError, RuntimeError):
-        return False
-    return True
+    return is_found(node, first) and (last == first or is_found(node, last))
 
 
 def _virtual_gaps(source: Source, node: h5py.Dataset) -> Iterator[Gap]:
-    return gaps_of(source, node, written=lambda part: _count_written(source, part, part.shape))
+    def lacking(part: h5py.Dataset, axis: int) -> list[tuple[int, int]]:
+        written = _count_written(source, part, part.shape) if axis == 0 else part.shape[axis]
+        return [(written, part.shape[axis])] if written < part.shape[axis] else []
+
+    return gaps_of(source, node, lacking=lacking)
 
 
 def _check_written(source: Source, node: h5py.Dataset, key: Any, growing: bool) -> None:
