@@ -229,3 +229,20 @@ def test_objects_within_objects_are_read(tmp_path: Path) -> None:
         json.dumps({"scan": {"pixel_size": {"value": 0.65, "unit": "um"}, "optics": {"energy_kev": 20}}})
     )
     assert read_table(path).facts.keys() == {"pixel_m", "energy_kev"}
+
+
+def test_what_convert_writes_before_its_columns_is_understood(tmp_path: Path) -> None:
+    """`# rows` counts lines there, not pixels."""
+    path = tmp_path / "frames.csv"
+    path.write_text(
+        "# title: scan\n# rows: 2\n# pixel_m: 3.25e-06 m\n# energy_kev: -1.0 keV\nframe,angle [deg]\n0,0\n1,1\n"
+    )
+    assert read_table(path).facts.keys() == {"pixel_m", "energy_kev"}
+    assert [one.code for one in examine_path(path).findings] == ["quantity-absurd"]
+
+
+def test_a_table_of_a_spectrum_is_no_broken_table_of_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "spectrum.csv"
+    path.write_text("energy [keV],counts\n0,5\n1,7\n2,4\n")
+    report = examine_path(path)
+    assert (report.verdict, report.checked) == ("clean", ())

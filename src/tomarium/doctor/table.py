@@ -27,6 +27,7 @@ _LONGEST_NAME: Final = 200
 _COUNTED: Final = frozenset(
     {"", "x", "×", "px", "pixel", "pixels", "frames", "images", "projections", "views", "%"}
 )
+_PREAMBLE: Final = re.compile(r"^#\s*([^:]{1,200}):\s*(.*?),*$")
 _HEADERS: Final = {
     "name": ("name", "key", "parameter", "field", "quantity"),
     "value": ("value", "values"),
@@ -340,9 +341,15 @@ def _of_csv(lines: list[list[str]]) -> Iterator[Row]:
         if named["name"] >= 0 and named["value"] >= 0:
             columns = named
             lines = [[], *lines[1:]]
+    first = [line[0] for line in lines if line and line[0] and line[0][:1] != "#"]
+    of_numbers = 2 * sum(read_number(cell) is not None for cell in first) >= max(2, len(first))
     for number, line in enumerate(lines, 1):
+        told = _PREAMBLE.match(",".join(line)) if line and line[0][:1] == "#" else None
+        if told is not None and told[1].lower() != "rows" and _names_a_fact(told[1]):
+            yield Row(told[1], told[2], "", f"line {number}")  # as `tomarium convert` begins its tables
         cells = {key: line[i] if 0 <= i < len(line) else "" for key, i in columns.items()}
-        if cells["name"] and not cells["name"].startswith("#"):
+        # Where numbers stand in the place of names, it is a spectrum or the like.
+        if cells["name"] and cells["name"][:1] != "#" and not of_numbers:
             yield Row(cells["name"], cells["value"], cells["unit"], f"line {number}")
 
 
