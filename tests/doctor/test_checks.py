@@ -28,7 +28,7 @@ from tomarium.catalogue.checkup import subject_of_path
 from tomarium.doctor import Check, Finding, Subject, checks, examine, subject_of
 from tomarium.model import Record, Value
 from tomarium.synth.config import SimulationConfig
-from tomarium.synth.scan import simulated
+from tomarium.synth.scan import simulate, simulated
 
 Maker = Callable[[Path], Subject]
 ANGLES = np.asarray(good_scan().angles_deg.value)
@@ -605,3 +605,15 @@ def test_a_beam_that_decays_with_its_flats_is_no_loss() -> None:
 def test_golden_angles_beyond_a_turn_are_no_sparse_scan() -> None:
     golden = with_angles(np.arange(152) * 111.2461)
     assert found(golden, "projections-against-width") == []
+
+
+@pytest.mark.parametrize("seed", [1, 6])
+def test_where_a_sample_begins_its_slices_do_not_jump(seed: int, tmp_path: Path) -> None:
+    """Two small scans whose own reconstruction was called broken, at the slices where a body begins."""
+    import tomarium as tm
+
+    simulate(tmp_path / "scan.h5", SimulationConfig(columns=64, rows=64, views=100, seed=seed))
+    array = np.asarray(tm.reconstruct(tm.open(tmp_path / "scan.h5"))[:])
+    assert found(volume(array), "slices-jump") == []
+    array[32:] += 15
+    assert len(found(volume(array), "slices-jump")) == 1
