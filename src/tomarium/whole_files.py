@@ -1,11 +1,16 @@
-"""Small files that are there whole or not at all."""
+"""Files that are there whole or not at all, and that one process writes at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tomarium.errors import InputError
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -56,6 +61,41 @@ def write_json(path: Path, data: Any) -> None:
         It cannot be written; the old file is untouched.
     """
     write_whole(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+@contextmanager
+def alone(path: Path, diary: Path) -> Iterator[None]:
+    """Keep other processes off a file while it is written.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    diary : Path
+        What holds the lock; made where it is absent, and to be removed within the block when all is done.
+
+    Yields
+    ------
+    None
+        The lock is held.
+
+    Raises
+    ------
+    InputError
+        Another process holds it.
+    """
+    with diary.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # One that ended between the two has taken the diary away, and the lock on it holds nobody off.
+            first = diary.exists() and diary.stat().st_ino == os.fstat(held.fileno()).st_ino
+        except BlockingIOError:
+            first = False
+        if not first:
+            raise InputError(
+                f"{path}: another process is writing this file; wait for it, or give another name"
+            )
+        yield
 
 
 def drafts_of(path: Path) -> list[Path]:

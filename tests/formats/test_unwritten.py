@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -168,3 +170,40 @@ def test_a_torn_index_is_searched_and_never_believed(tmp_path: Path) -> None:
         assert data[23:26, 0, 0].tolist() == [24, 0, 0]  # the library's own answer
     scan = opened(path)
     assert scan.projections.read(slice(None), ROWS)[:, 0, 0].tolist() == list(range(1, 25))
+
+
+RUNNING = """
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1], "w", libver="latest") as file:
+    file["implements"] = "exchange"
+    file["exchange/data_white"] = file["exchange/data_dark"] = np.full((2, 8, 8), 9, "u2")
+    file["exchange/theta"] = np.arange(40) * 4.5
+    file["exchange/theta"].attrs["units"] = "deg"
+    data = file.create_dataset("exchange/data", (0, 8, 8), "u2", maxshape=(None, 8, 8), chunks=(1, 8, 8))
+    file.swmr_mode = True
+    for number in range(40):
+        data.resize(number + 1, axis=0)
+        data[number] = number + 1
+        data.flush()
+        if number == 24:
+            print("there", flush=True)
+            sys.stdin.readline()
+"""
+
+
+def test_a_running_scan_opens_with_the_projections_it_has(tmp_path: Path) -> None:
+    """Written for readers beside it (SWMR), as detectors do; also after its writer was killed."""
+    path = tmp_path / "scan.h5"
+    words = [sys.executable, "-c", RUNNING, str(path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        for end in (False, True):
+            scan = opened(path)
+            assert scan.shape == (25, 8, 8)
+            assert scan.projections.read(slice(None), ROWS)[:, 3, 3].tolist() == list(range(1, 26))
+            assert scan.angles_deg.value.tolist() == (np.arange(25) * 4.5).tolist()
+            assert any("still running: 25 projections of 40 angles" in one for one in scan.warnings)
+            if not end:
+                writer.kill()
+                writer.wait()

@@ -106,6 +106,17 @@ def test_frames_under_two_links_stay_one(tmp_path: Path) -> None:
         np.testing.assert_array_equal(file["camera/data"], FRAMES[:6])
 
 
+@pytest.mark.parametrize("between", ["nxtomo", "tiff"])
+def test_a_group_that_bears_our_name_but_is_not_ours_comes_home(tmp_path: Path, between: str) -> None:
+    source = data_exchange(tmp_path / "a.h5")
+    with h5py.File(source, "a") as file:
+        file["tomarium/mine"] = 5
+    went = convert(open_scan(source), tmp_path / "b", to=between)
+    assert "/tomarium/mine" in [one.what for one in went.changes]
+    convert(open_scan(tmp_path / "b"), tmp_path / "c.h5", to="data-exchange")
+    assert tree(tmp_path / "c.h5") == tree(source)
+
+
 def test_frames_that_are_absent_are_named(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.nx", "w") as file:
         file["entry/definition"] = "NXtomo"

@@ -116,6 +116,19 @@ def test_the_side_car_beside_holds_no_frames_twice(tmp_path: Path) -> None:
     assert compare(open_scan(tmp_path / "a.h5"), open_scan(end)).same
 
 
+def test_a_scan_of_usual_size_comes_home(tmp_path: Path) -> None:
+    """Above 64 MiB, a dataset that claims what its file does not hold is refused."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("exchange/data", (80, 650, 700), np.uint16, chunks=(1, 650, 700), compression=1)
+        file["exchange/data"][::9] = 7
+        file["exchange/data"][1::9] = np.arange(700)
+        for number in range(80):
+            file["exchange/data"][number, 0] = number
+        file["exchange/theta"] = np.arange(80.0)
+    end = follow(tmp_path, tmp_path / "a.h5", ("edf", "tiff", "nxtomo", "data-exchange"))
+    assert tree(end) == tree(tmp_path / "a.h5")
+
+
 @pytest.mark.parametrize("between", ["edf", "data-exchange"])
 def test_frames_of_two_names_are_not_kept_twice(tmp_path: Path, between: str) -> None:
     """NXtomo links its frames into NXdata, which HDF5 lists first."""

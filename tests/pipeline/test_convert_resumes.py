@@ -24,9 +24,9 @@ SLOW = """
 import sys, time
 from pathlib import Path
 import tomarium as tm
-from tomarium.formats import edf_writer, folder_draft, hdf5_draft, hdf5_writer, slab_file
+from tomarium.formats import edf_writer, folder_draft, hdf5_draft, hdf5_writer, mrc_writer, slab_file
 from tomarium.pipeline.convert import convert
-hdf5_writer._BLOCK_BYTES = slab_file._SLAB_BYTES = 1 << 15
+hdf5_writer._BLOCK_BYTES = slab_file._SLAB_BYTES = mrc_writer._BLOCK_BYTES = 1 << 15
 def tell(done, total):
     print(done, flush=True)
     time.sleep(0.01)
@@ -46,6 +46,7 @@ TARGETS = {
     "nxtomoproc": "v.nxs",
     "ome-zarr": "v.zarr",
     "ome-zarr-0.4": "old.zarr",
+    "mrc": "v.mrc",
 }
 SCANS = ("tiff", "edf", "pyhst-par", "data-exchange", "nxtomo")
 
@@ -53,7 +54,7 @@ SCANS = ("tiff", "edf", "pyhst-par", "data-exchange", "nxtomo")
 def test_every_format_that_is_written_whole_is_here() -> None:
     able = {name for name, form in formats().items() if form.resumes}
     assert able == set(TARGETS)
-    assert {name for name, form in formats().items() if form.write is not None} - able == {"csv", "mrc"}
+    assert {name for name, form in formats().items() if form.write is not None} - able == {"csv"}
 
 
 def source_of(folder: Path, name: str, seed: int = 0) -> Path:

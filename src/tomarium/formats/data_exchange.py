@@ -7,7 +7,7 @@ come in two spellings of `/process/acquisition`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -201,6 +201,12 @@ def read(path: Path, match: Match) -> Scan | Volume:
         order = _order(source, data, names)
         projections = frames_of(source, data, order)
         angles = _angles(source, exchange, data, order, projections.shape[0])
+        if source.is_running and len(angles.value) > projections.shape[0]:
+            source.warnings.append(
+                f"the scan is still running: {projections.shape[0]} projections of {len(angles.value)} angles, the "
+                f"first of which were taken"
+            )
+            angles = replace(angles, value=angles.value[: projections.shape[0]])
         flats = _reference(
             source, exchange, "data_white", "theta_white", FLAT_MODE, projections, angles.value
         )

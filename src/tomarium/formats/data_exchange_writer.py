@@ -15,7 +15,7 @@ from tomarium.formats import side_car as car
 from tomarium.formats.data_exchange_fields import FIELDS
 from tomarium.formats.frame_places import Placed
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
-from tomarium.formats.hdf5_writer import Compression, put, write_tree
+from tomarium.formats.hdf5_writer import Compression, put, sayable, write_tree
 from tomarium.model import Scan
 from tomarium.model.scan import Reference
 
@@ -42,6 +42,9 @@ PLACES: Final = {
 _ELSEWHERE: Final = ("sample_comment", "sample_fatigue_cycle", "detector_pixel_", "detector_firmware_version",
                      "detector_software_version", "detector_shutter_mode", "detector_delay_time", "detector_roi_min",
                      "detector_roi_size", "objective_magnification")  # fmt: skip
+
+# The title of raw frames that have none of their own.
+RAW_TITLE: Final = "tomography_raw_projections"
 
 
 def write(
@@ -95,7 +98,7 @@ def write(
 def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[Placed]:
     exchange = draft.file.create_group("exchange")
     title = scan.metadata.get("title")
-    exchange["title"] = str(title.value) if title else "tomography_raw_projections"
+    exchange["title"] = str(title.value) if title else RAW_TITLE
     data = draft.frames(exchange, "data", scan.projections, compression)
     placed = [Placed(scan.projections, str(data.name), np.arange(scan.shape[0]))]
     data.attrs["axes"] = "theta:y:x"
@@ -139,7 +142,7 @@ def _write_measurement(file: h5py.File, scan: Scan) -> None:
             measurement[place] = str(scan.metadata[name].value)
     measurement.require_group("sample").require_dataset("name", (), h5py.string_dtype())
     if "sample_name" not in scan.metadata:
-        measurement["sample/name"][()] = scan.name
+        measurement["sample/name"][()] = sayable(scan.name)
     instrument = measurement.require_group("instrument")
     detector = instrument.require_group("detector")
     detector["output_data"] = "/exchange"

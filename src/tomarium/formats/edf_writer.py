@@ -53,7 +53,7 @@ def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | 
     """
     if not isinstance(scan, Scan):
         raise InputError(f"{path}: only a scan can be written as an EDF series; write a volume as .vol")
-    with creating_folder(path, origin_of(scan) if resume else None) as folder:
+    with creating_folder(path, origin_of(scan, "edf") if resume else None) as folder:
         write_series(folder, path.name, scan, None, tell=tell)
 
 
@@ -100,7 +100,7 @@ def write_series(
     write_frames(scan.projections, lambda number: folder / f"{name}{number:04d}.edf", projection, tally)
     flats = _write_reference(folder, "ref", scan.flats, scan.shape[0], dtype, tally)
     _write_reference(folder, "dark", scan.darks, scan.shape[0], dtype, tally)
-    (folder / f"{name}.info").write_text(info_text(_info(name, scan, flats)), "utf-8")
+    (folder / f"{name}.info").write_text(info_text(_info(name, scan, flats)), "utf-8", "surrogateescape")
     turn = scan_range(angles)
     if (
         with_angles

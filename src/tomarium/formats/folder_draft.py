@@ -98,7 +98,7 @@ def is_begun(path: Path) -> bool:
     bool
         Whether it can be gone on with.
     """
-    return (_draft(path) / _ORIGIN).is_file()
+    return _draft(path).is_dir()
 
 
 def _draft(path: Path) -> Path:

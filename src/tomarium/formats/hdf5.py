@@ -112,6 +112,11 @@ class Source:
     damaged: dict[Path, str] = field(default_factory=dict)
     typed: int = 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its writer has it open so that others read it meanwhile (SWMR), or ended without closing it."""
+        return bool(self.file.swmr_mode)
+
     def find(self, path: str, start: h5py.Group | None = None) -> Node | None:
         """Follow a path to a group or dataset, through links that stay in the scan's folder.
 

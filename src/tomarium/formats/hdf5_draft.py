@@ -8,7 +8,6 @@ until its last block is there.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -23,11 +22,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.errors import InputError, StorageFull
+from tomarium.errors import StorageFull
 from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_writer import Compression, blocks, is_full
 from tomarium.formats.origins import files_of
 from tomarium.model import Frames
+from tomarium.whole_files import alone
 
 Tell: TypeAlias = Callable[[int, int], None]
 """Told of progress: bytes written so far, bytes in all."""
@@ -228,7 +228,7 @@ def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> I
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
     fresh, diary = (hidden.with_name(hidden.name + end) for end in (".new", ".done"))
-    with _alone(path, diary):
+    with alone(path, diary):
         try:
             # Each structure in the oldest spelling that can say it; virtual datasets need that of HDF5 1.10.
             with h5py.File(fresh, "w", libver=("earliest", "latest"), locking=False) as file:
@@ -249,18 +249,6 @@ def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> I
             if not resume or not hidden.exists():
                 hidden.unlink(missing_ok=True)
                 diary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone(path: Path, diary: Path) -> Iterator[None]:
-    with diary.open("a") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise InputError(
-                f"{path}: another process is writing this file; wait for it, or give another name"
-            ) from problem
-        yield
 
 
 def _begun(hidden: Path, fresh: Path, diary: Path, draft: Draft) -> set[tuple[int, int]]:

@@ -8,8 +8,11 @@ from typing import Any, Final, TypeAlias
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
+from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Node
+from tomarium.formats.hdf5_writer import is_full
 
 Replace: TypeAlias = Callable[[h5py.Group, str, h5py.Group], h5py.Dataset | None]
 """Asked for each dataset and external link: (old parent, name, new parent). Where it made one of its own of that
@@ -17,6 +20,9 @@ name, it returns the dataset whose attributes belong to it."""
 
 # Attributes that HDF5 writes itself when a dimension scale is attached (H5DS specification).
 _SCALES: Final = frozenset({"DIMENSION_LIST", "REFERENCE_LIST"})
+# An attribute in the header of an object is a message, whose length is told in 16 bits (HDF5 File Format
+# Specification, IV.A.1.a); some of them go for its name and its type.
+_LARGE: Final = 60_000
 
 
 @dataclass
@@ -96,6 +102,17 @@ class _Work:
             else:
                 self.hard(old, new, name)
 
+    def group(self, old: h5py.Group, new: h5py.Group, name: str) -> h5py.Group:
+        """Make an empty group that keeps the order of its members as the old one does."""
+        told = old.id.get_create_plist()
+        plist = h5py.h5p.create(h5py.h5p.GROUP_CREATE)  # its other properties tell where its names lay
+        plist.set_link_creation_order(told.get_link_creation_order())
+        plist.set_attr_creation_order(told.get_attr_creation_order())
+        if any(_is_large(old, one) for one in old.attrs):
+            # Only a header of the newer kind, which counts its attributes, holds one above 64 KiB.
+            plist.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
+        return h5py.Group(h5py.h5g.create(new.id, name.encode(), gcpl=plist))
+
     def replaced(self, old: h5py.Group, name: str, new: h5py.Group) -> bool:
         dataset = None if self.replace is None else self.replace(old, name, new)
         if dataset is None:
@@ -121,7 +138,7 @@ class _Work:
             return
         node = old[name]
         if isinstance(node, h5py.Group):
-            made = new.create_group(name)
+            made = self.group(node, new, name)
             self.seen[key] = str(made.name)
             self.groups(node, made)
             return
@@ -145,8 +162,9 @@ class _Work:
                 if name not in _SCALES:
                     self.attribute(old, new, name)
                 self.copied.attributes.append(f"{old.name}@{name}")
-            if isinstance(old, h5py.Dataset) and h5py.check_ref_dtype(old.dtype) is h5py.Reference:
-                new[()] = self.references(old.file, old[()])
+            if isinstance(old, h5py.Dataset) and _refers(kind := _type_of(old.id)):
+                value = np.asarray(old[()], dtype=kind)
+                new.id.write(h5py.h5s.ALL, h5py.h5s.ALL, self.moved(old.file, value, kind))
         for old, new in self.pairs:
             if isinstance(old, h5py.Dataset) and "DIMENSION_LIST" in old.attrs:
                 for axis in range(old.ndim):
@@ -157,24 +175,68 @@ class _Work:
 
     def attribute(self, old: Node, new: Node, name: str) -> None:
         held = h5py.h5a.open(old.id, name.encode())
-        made = h5py.h5a.create(new.id, name.encode(), held.get_type(), held.get_space())
-        if held.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+        kind, space = held.get_type(), held.get_space()
+        try:
+            made = h5py.h5a.create(new.id, name.encode(), kind, space)
+        except (OSError, RuntimeError) as problem:
+            if is_full(problem) or not _is_large(old, name):
+                raise
+            raise FormatError(
+                f"{old.file.filename}: the attribute {name} of {old.name} is of {held.get_storage_size()} bytes, "
+                f"too many for the header it goes to; keep it as a dataset"
+            ) from problem
+        if space.get_simple_extent_type() == h5py.h5s.NULL:
             return
-        value = np.empty(held.shape, held.dtype)
-        held.read(value, mtype=h5py.h5t.py_create(held.dtype))
-        if h5py.check_ref_dtype(held.dtype) is h5py.Reference:
-            value = np.asarray(self.references(old.file, value), dtype=held.dtype)
-        made.write(value, mtype=h5py.h5t.py_create(held.dtype))
+        dtype = _type_of(held)
+        if not dtype.hasobject:  # as bytes, since numpy has no word for some types (bit fields, times)
+            raw = np.empty(held.shape, f"V{kind.get_size()}")
+            held.read(raw, mtype=kind)
+            made.write(raw, mtype=kind)
+            return
+        value = np.empty(held.shape, dtype)
+        held.read(value, mtype=h5py.h5t.py_create(dtype))
+        made.write(self.moved(old.file, value, dtype), mtype=h5py.h5t.py_create(dtype))
 
-    def references(self, file: h5py.File, value: Any) -> Any:
-        """Point object references to the copies; what lies outside the tree refers to nothing."""
-
-        def moved(one: Any) -> Any:
-            there = self.copied.nodes.get(str(file[one].name)) if one else None
-            return self.target.file[there].ref if there is not None else h5py.Reference()
-
-        array = np.asarray(value, dtype=h5py.ref_dtype)
-        result = np.empty(array.shape, dtype=h5py.ref_dtype)
-        for place in np.ndindex(array.shape):
-            result[place] = moved(array[place])
+    def moved(self, file: h5py.File, value: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+        """Point references to the copies; what lies outside the tree refers to nothing."""
+        if not _refers(kind):
+            return value
+        result = value.copy()
+        if kind.names is not None:
+            for name in kind.names:
+                result[name] = self.moved(file, value[name], kind[name])
+            return result
+        reference = h5py.check_ref_dtype(kind)
+        for place in np.ndindex(value.shape):
+            result[place] = self.reference(file, value[place], reference)
         return result
+
+    def reference(self, file: h5py.File, one: Any, kind: Any) -> Any:
+        try:
+            there = self.copied.nodes.get(str(file[one].name)) if one else None
+        except (OSError, RuntimeError, ValueError):  # it points to what is no longer there
+            there = None
+        if there is None:
+            return kind()
+        if kind is h5py.Reference:
+            return self.target.file[there].ref
+        chosen = h5py.h5r.get_region(one, file.id)
+        return h5py.h5r.create(self.target.file.id, there.encode(), h5py.h5r.DATASET_REGION, chosen)
+
+
+def _type_of(held: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> np.dtype[Any]:
+    try:
+        told: np.dtype[Any] = held.dtype
+        return told
+    except TypeError:  # no equivalent
+        return np.dtype(f"V{held.get_type().get_size()}")
+
+
+def _refers(kind: np.dtype[Any]) -> bool:
+    if kind.names is not None:
+        return any(_refers(kind[name]) for name in kind.names)
+    return h5py.check_ref_dtype(kind) is not None
+
+
+def _is_large(node: Node, name: str) -> bool:
+    return bool(h5py.h5a.open(node.id, name.encode()).get_storage_size() >= _LARGE)

@@ -20,6 +20,7 @@ from h5py import h5d, h5g, h5l, h5o, h5z
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5_heaps import check_heaps
 from tomarium.formats.limits import check_claim
+from tomarium.formats.live.superblock import read_superblock
 
 Code = Literal[
     "raw-storage", "outside", "claim", "filter", "cycle", "objects", "depth", "link-type", "damaged", "unseen"
@@ -122,8 +123,19 @@ def examine(path: Path, file: h5py.File, *, growing: bool = False) -> tuple[Find
 # Each format asks about the same file in turn; the answer changes only with the file.
 @lru_cache(maxsize=64)
 def _judge(path: Path, size: int, changed_ns: int, growing: bool) -> tuple[Finding, ...]:
-    with h5py.File(path, "r", locking=False) as file:
+    with _opened(path) as file:
         return examine(path, file, growing=growing)
+
+
+def _opened(path: Path) -> h5py.File:
+    """Open a file as its writer lets it be read: closed, or open for others too (SWMR), where the library agrees."""
+    try:
+        beside_writer = read_superblock(path).is_swmr
+    except FormatError:  # a user block stands before it, or it is damaged, which the library tells
+        beside_writer = False
+    if beside_writer:
+        return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+    return h5py.File(path, "r", locking=False)
 
 
 def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False) -> h5py.File:
@@ -144,7 +156,7 @@ def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False)
     -------
     h5py.File
         Opened with locking=False: a lock of ours would stop its writer, and files it links to inherit the
-        setting.
+        setting; and for reading beside its writer (SWMR) where that has opened it so.
 
     Raises
     ------
@@ -155,7 +167,7 @@ def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False)
     check_heaps(path)
     now = path.stat()
     _refuse(_judge(path, now.st_size, now.st_mtime_ns, growing), path, scan)
-    return h5py.File(path, "r", locking=False)
+    return _opened(path)
 
 
 def check_growing(path: Path, file: h5py.File) -> None:

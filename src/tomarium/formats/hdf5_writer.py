@@ -80,6 +80,22 @@ def put(group: h5py.Group, name: str, value: Any, units: str) -> h5py.Dataset:
     return dataset
 
 
+def sayable(text: str) -> str:
+    """Put a "?" for what is no UTF-8, as in the name of a file from an older system; HDF5 refuses it.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Text that HDF5 holds.
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
 def write_tree(group: h5py.Group, tree: Mapping[str, Any]) -> None:
     """Write nested values below a group.
 

@@ -102,7 +102,7 @@ def write(
         raise InputError(f"{path}: a compression of {ratio:g} was asked for; it must be 1 or more")
     plain = volume.dtype in (np.uint8, np.uint16) and grey_range is None
     scale = None if plain else _range(path, volume, grey_range)
-    origin = f"{origin_of(volume)} {scale} {ratio}" if resume else None
+    origin = f"{origin_of(volume, 'jpeg2000')} {scale} {ratio}" if resume else None
     with creating_folder(path, origin) as folder:
         told = _write_pages(folder, volume, scale, ratio, tell)
         (folder / SIDE_CAR).write_text(_described(path, volume, scale, told), "utf-8")

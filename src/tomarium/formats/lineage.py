@@ -106,6 +106,24 @@ def beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.side-car.h5")
 
 
+def own(file: h5py.File) -> frozenset[str]:
+    """Name the group of a file that is its side-car, and no part of what it says.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Any file.
+
+    Returns
+    -------
+    frozenset of str
+        Empty where there is none; a group of that name may be another's.
+    """
+    home = file.get(SIDE_CAR)
+    is_ours = isinstance(home, h5py.Group) and {"format", "digest"} <= set(home.attrs)
+    return frozenset({SIDE_CAR} if is_ours else ())
+
+
 def ancestors_of(scan: Scan, changed: bool) -> tuple[Ancestor, ...]:
     """List the files a scan was before, the last one first.
 
@@ -294,14 +312,23 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
             if len(left):
                 draft.frames(kept, rest.removeprefix("rest/"), frames_of(source, node, home.order, left))
             layout["runs"] = runs_told(home, rest)
-            new.create_dataset(name, node.shape, node.dtype)
+            _hollow(new, name, node)
         else:
             draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames_of(source, node))
         layouts[f"{new.name}/{name}".removeprefix(f"/{SIDE_CAR}/source")] = layout
         return node
 
-    copy_tree(source.file, group.create_group("source"), skip=frozenset({SIDE_CAR}), replace=replace)
+    copy_tree(source.file, group.create_group("source"), skip=own(source.file), replace=replace)
     group["layouts"] = json.dumps(layouts)
+
+
+def _hollow(new: h5py.Group, name: str, node: h5py.Dataset) -> None:
+    """Make a dataset that tells shape and type, and whose frames lie elsewhere.
+
+    A virtual one of no sources says so itself; a plain one would claim bytes the file does not hold, and whoever
+    looks a file over before it is read refuses that.
+    """
+    new.create_virtual_dataset(name, h5py.VirtualLayout(node.shape, node.dtype))
 
 
 def hand_on(
@@ -347,7 +374,7 @@ def _hand_on_tree(
             return None
         stacks = {stack for *_, stack, _ in layout.get("runs", []) if not stack.startswith("rest/")}
         if "runs" in layout and all(one in held and holds(held[one], node.dtype) for one in stacks):
-            new.create_dataset(name, node.shape, node.dtype)
+            _hollow(new, name, node)
             return node
         frames = _frames(source, ancestor, layout, node, scan)
         draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames)
@@ -401,7 +428,7 @@ def restore(
         copy_tree(source.file[f"{one.group}/source"], draft.file, replace=replace)
         if older:
             digest = fingerprint(draft.file, frozenset(draft.names))
-            home = draft.file.create_group(SIDE_CAR)
+            home = draft.file.require_group(SIDE_CAR)
             home.attrs.update({"format": older[0].format, "digest": digest})
             home["frames"] = json.dumps(draft.names)
             types = {name: np.dtype(frames.dtype) for name, frames in stacks_of(scan).items()}

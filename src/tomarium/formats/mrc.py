@@ -377,4 +377,5 @@ FORMAT = Format(
     read=read,
     write=write,
     writes=frozenset({"volume", "image"}),
+    resumes=True,
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
 import os
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +18,9 @@ from numpy.typing import NDArray
 from tomarium import __version__
 from tomarium.errors import InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
+from tomarium.formats.origins import origin_of
 from tomarium.model import Image, Scan
+from tomarium.whole_files import alone
 
 _ANGSTROM_M: Final = 1e-10
 # MRC has no unsigned bytes; they go into 16 bits.
@@ -29,6 +33,7 @@ _MODES: Final = {
     "f2": (12, "f2"),
 }
 _BLOCK_BYTES: Final = 32 << 20
+_HEADER_BYTES: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -37,14 +42,16 @@ class _Content:
 
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
-    blocks: Iterator[NDArray[Any]]
+    block: Callable[[int, int], NDArray[Any]]
     cell_m: tuple[float, float, float]
     origin_m: tuple[float, float, float]
     unit: str
     space_group: int
 
 
-def write(path: Path, content: Image | Scan) -> None:
+def write(
+    path: Path, content: Image | Scan, *, resume: bool = False, tell: Callable[[int, int], None] | None = None
+) -> None:
     """Write an MRC file; it appears when it is complete.
 
     Parameters
@@ -54,6 +61,11 @@ def write(path: Path, content: Image | Scan) -> None:
     content : Image or Scan
         An image of two or three axes: bytes and 16-bit integers, float16 or float32. Of a scan its projections,
         with the angles in degrees in a text file of the same name and the ending `.rawtlt`.
+    resume : bool
+        Whether a run that stops leaves what it has, hidden beside the final name, and goes on from there when it
+        is repeated with the same content. Otherwise nothing is left behind.
+    tell : callable or None
+        Told of progress: bytes written, bytes in all.
 
     Raises
     ------
@@ -61,7 +73,7 @@ def write(path: Path, content: Image | Scan) -> None:
         The kind of pixels, the number of axes or a negative step has no place in MRC, or a scan has flats or
         darks, which would be lost.
     StorageFull
-        The disk is full; nothing is left behind.
+        The disk is full; without `resume` nothing is left behind.
     """
     one = _of_scan(path, content) if isinstance(content, Scan) else _of_image(path, content)
     spelling = one.dtype.newbyteorder("=").str[1:]
@@ -69,26 +81,82 @@ def write(path: Path, content: Image | Scan) -> None:
         raise InputError(f"{path}: pixels of {one.dtype} have no mode in MRC; convert them to float32 first")
     mode, stored = _MODES[spelling]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(bytes(1024))
-            tally = _Tally()
-            for block in one.blocks:
-                tally = tally.with_block(block)
-                stream.write(np.ascontiguousarray(block, np.dtype(stored).newbyteorder("<")).tobytes())
-            stream.seek(0)
-            stream.write(_header(one, mode, tally))
-        if isinstance(content, Scan):
-            angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
-            path.with_suffix(".rawtlt").write_text(angles, "ascii")
-        partial.replace(path)
-    except OSError as problem:
-        if is_full(problem):
-            raise StorageFull(f"{path}: the disk is full; free some space and write it again") from problem
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
+    partial = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
+    diary = partial.with_name(f"{partial.name}.done")
+    with alone(path, diary):
+        try:
+            tally = _pour(
+                partial, diary, one, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), tell
+            )
+            with partial.open("r+b") as stream:
+                stream.write(_header(one, mode, tally))
+            if isinstance(content, Scan):
+                angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
+                path.with_suffix(".rawtlt").write_text(angles, "ascii")
+            partial.replace(path)
+            resume = False
+        except OSError as problem:
+            if is_full(problem):
+                remedy = "repeat the command to go on" if resume else "write it again"
+                raise StorageFull(f"{path}: the disk is full; free some space and {remedy}") from problem
+            raise
+        finally:
+            if not resume:
+                partial.unlink(missing_ok=True)
+                diary.unlink(missing_ok=True)
+
+
+def _pour(
+    partial: Path,
+    diary: Path,
+    one: _Content,
+    stored: np.dtype[Any],
+    origin: str,
+    tell: Callable[[int, int], None] | None,
+) -> _Tally:
+    """Write the blocks that an earlier run has not written, each noted in the diary; return what all hold."""
+    each = math.prod(one.shape[1:]) * stored.itemsize
+    rows = max(1, _BLOCK_BYTES // max(1, each))
+    done = _done(partial, diary, f"{origin} {one.shape} {stored.str} {rows}")
+    whole = _Tally()
+    with diary.open("a", encoding="utf-8") as lines, partial.open("r+b", buffering=0) as stream:
+        for start in range(0, one.shape[0], rows):
+            stop = min(start + rows, one.shape[0])
+            tally = done.get(start)
+            if tally is None:
+                block = one.block(start, stop)
+                tally = _tally(block)
+                stream.seek(_HEADER_BYTES + start * each)
+                _put(stream, np.ascontiguousarray(block, stored).data.cast("B"))
+                os.fdatasync(stream.fileno())
+                lines.write(json.dumps([start, *astuple(tally)]) + "\n")
+                lines.flush()
+            whole = whole.with_other(tally)
+            if tell is not None:
+                tell(stop * each, one.shape[0] * each)
+    return whole
+
+
+def _put(stream: io.RawIOBase, piece: memoryview) -> None:
+    while piece:
+        piece = piece[stream.write(piece) or 0 :]
+
+
+def _done(partial: Path, diary: Path, key: str) -> dict[int, _Tally]:
+    """Read which blocks an earlier run of the same has written; else begin."""
+    lines = diary.read_text("utf-8").splitlines()
+    if partial.exists() and lines and lines[0] == key:
+        found: dict[int, _Tally] = {}
+        for line in lines[1:]:
+            try:
+                start, *told = json.loads(line)
+                found[start] = _Tally(*told)
+            except (ValueError, TypeError):  # the last line of a run that was killed
+                break
+        return found
+    partial.write_bytes(bytes(_HEADER_BYTES))
+    diary.write_text(f"{key}\n", "utf-8")
+    return {}
 
 
 def _of_image(path: Path, image: Image) -> _Content:
@@ -101,18 +169,16 @@ def _of_image(path: Path, image: Image) -> _Content:
     if image.ndim == 2 and all(scale for scale, _ in lengths[1:]):
         lengths[0] = (lengths[2][0], 0.0)
     shape = (1,) * (3 - image.ndim) + image.shape
-    rows = max(1, _BLOCK_BYTES // max(1, math.prod(shape[1:]) * image.dtype.itemsize))
-    blocks = (
-        (np.asarray(image[start : start + rows]) for start in range(0, shape[0], rows))
-        if image.ndim == 3
-        else iter([np.asarray(image[:])])
-    )
+
+    def block(start: int, stop: int) -> NDArray[Any]:
+        return np.asarray(image[start:stop] if image.ndim == 3 else image[:])
+
     (cz, oz), (cy, oy), (cx, ox) = lengths
     volume = image.ndim == 3 and [axis.name for axis in image.axes] == ["z", "y", "x"]
     return _Content(
         (shape[0], shape[1], shape[2]),
         image.dtype,
-        blocks,
+        block,
         (cz, cy, cx),
         (oz, oy, ox),
         image.unit,
@@ -131,11 +197,11 @@ def _of_scan(path: Path, scan: Scan) -> _Content:
         )
     frames = scan.projections
     pixel = scan.pixel_m.value if scan.pixel_m else 0.0
-    step = max(1, _BLOCK_BYTES // max(1, math.prod(frames.shape[1:]) * np.dtype(frames.dtype).itemsize))
-    blocks = (
-        frames.read(slice(start, start + step), slice(None)) for start in range(0, frames.shape[0], step)
-    )
-    return _Content(frames.shape, np.dtype(frames.dtype), blocks, (pixel,) * 3, (0.0,) * 3, "", 0)
+
+    def block(start: int, stop: int) -> NDArray[Any]:
+        return frames.read(slice(start, stop), slice(None))
+
+    return _Content(frames.shape, np.dtype(frames.dtype), block, (pixel,) * 3, (0.0,) * 3, "", 0)
 
 
 @dataclass(frozen=True)
@@ -148,18 +214,23 @@ class _Tally:
     total: float = 0.0
     squares: float = 0.0
 
-    def with_block(self, block: NDArray[Any]) -> _Tally:
-        values = block.astype(np.float64).ravel()
-        values = values[np.isfinite(values)]
-        if not len(values):
-            return self
+    def with_other(self, other: _Tally) -> _Tally:
         return _Tally(
-            min(self.least, float(values.min())),
-            max(self.most, float(values.max())),
-            self.count + len(values),
-            self.total + float(values.sum()),
-            self.squares + float(values @ values),
+            min(self.least, other.least),
+            max(self.most, other.most),
+            self.count + other.count,
+            self.total + other.total,
+            self.squares + other.squares,
         )
+
+
+def _tally(block: NDArray[Any]) -> _Tally:
+    values = block.astype(np.float64).ravel()
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return _Tally()
+    total, squares = float(values.sum()), float(values @ values)
+    return _Tally(float(values.min()), float(values.max()), len(values), total, squares)
 
 
 def _header(one: _Content, mode: int, tally: _Tally) -> bytes:

@@ -15,7 +15,7 @@ from tomarium.formats import side_car as car
 from tomarium.formats.flipped import flipped, flips_of
 from tomarium.formats.frame_places import Placed
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
-from tomarium.formats.hdf5_writer import Compression, put, write_tree
+from tomarium.formats.hdf5_writer import Compression, put, sayable, write_tree
 from tomarium.model import FrameKind, Frames, Scan
 from tomarium.model.scan import Reference
 
@@ -155,7 +155,7 @@ def _write_flips(detector: h5py.Group, left_right: bool, up_down: bool) -> None:
 def _write_sample(entry: h5py.Group, scan: Scan) -> None:
     sample = _group(entry, "sample", "NXsample")
     named = scan.metadata.get("sample_name")
-    sample["name"] = str(named.value) if named else scan.name
+    sample["name"] = sayable(str(named.value) if named else scan.name)
     own = scan.metadata.get("detector_pixel_x_m")
     if scan.pixel_m is not None and own is not None and own.value != scan.pixel_m.value:
         # The ESRF's place for the size at the sample (path version 1.5); NXtomo itself has none.

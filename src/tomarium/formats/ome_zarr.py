@@ -363,7 +363,7 @@ def write(
         raise InputError(f"{path}: a volume of {volume.ndim} axes with voxels {voxel} cannot be written; "
                          f"it needs three axes and cubic voxels")  # fmt: skip
     slab_rows = _slab_rows(volume) if slab_rows is None else slab_rows
-    origin = origin_of(volume) if resume else ""
+    origin = origin_of(volume, f"ome-zarr {version}") if resume else ""
     if resume and Progress.is_there(path) and Progress.load(path).plan.origin != origin:
         shutil.rmtree(path)  # what another volume left unfinished
     writer = (

@@ -70,7 +70,7 @@ def write(
             f"allow it to be lossy (--lossy) to round them"
         )
     dtype = np.dtype(_TYPES.get(kind, "float32"))
-    origin = origin_of(scan) if resume else None
+    origin = origin_of(scan, "pyhst-par") if resume else None
     if path.suffix.lower() == ".par":
         frames = path.with_name(f"{path.stem}_edfs")
         if path.exists() and not (resume and is_begun(frames)):

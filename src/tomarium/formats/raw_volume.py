@@ -446,7 +446,7 @@ def write_volume(
         slab_rows=usual_slab_rows((z, y, x), kind),
         unit=volume.unit,
         resume=resume,
-        origin=origin_of(volume) if resume else "",
+        origin=origin_of(volume, suffix) if resume else "",
     )
     fill(writer._file, volume, tell)
     writer.finish()

@@ -96,6 +96,8 @@ def checked(scan: Scan) -> Scan:
     remedy = f"give {count} angles as angles_deg when you open the scan"
     if len(angles) == 0:
         raise FormatError(f"{where}; {remedy}")
+    if len(angles) > count and ":/" in scan.angles_deg.source:
+        remedy += f", or their place, such as --angles '{scan.angles_deg.source}[0:{count}]' where the scan was stopped"
     if len(angles) != count:
         raise FormatError(
             f"{where}: {len(angles)} angles for {count} projections; one each is needed, so {remedy}"

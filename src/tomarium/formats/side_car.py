@@ -62,7 +62,7 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
     home.attrs["format"] = scan.format
     home.attrs["program"] = f"tomarium {__version__}"
     home.attrs["digest"] = digest
-    home["meaning"] = json.dumps(_meaning(scan.metadata), ensure_ascii=False)
+    home["meaning"] = _meaning(scan.metadata)
     home["frames"] = json.dumps(draft.names)
     names = {id(frames): name for name, frames in lineage.stacks_of(scan).items()}
     types = {
@@ -106,13 +106,15 @@ def ancestors(scan: Scan) -> tuple[lineage.Ancestor, ...]:
     return lineage.ancestors_of(scan, told != lineage.digest_of(scan))
 
 
-def _meaning(metadata: Mapping[str, Value[Any]]) -> dict[str, Any]:
+def _meaning(metadata: Mapping[str, Value[Any]]) -> str:
     # Names that begin with "/" are places in the source, which the tree keeps as they were.
-    return {
+    told = {
         name: {"value": as_json(one.value), "origin": one.origin, "source": one.source}
         for name, one in metadata.items()
         if not name.startswith("/")
     }
+    # What is no UTF-8, as in names of files, becomes the escape JSON has for it.
+    return json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def meaning(source: Source) -> dict[str, Value[Any]]:
@@ -172,7 +174,7 @@ def _keep_tree(
         layouts[f"{new.name.rstrip('/')}/{name}".removeprefix(f"/{_TREE}")] = layout
         return node
 
-    copy_tree(source.file, tree, skip=frozenset({GROUP}), replace=replace)
+    copy_tree(source.file, tree, skip=lineage.own(source.file), replace=replace)
     return layouts
 
 
@@ -279,12 +281,13 @@ def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
         The disk is full.
     """
     types = lineage.types_held(scan, again)
-    with drafting(target) as draft:
+    # As one to go on with, for what a killed run leaves of it is found again under that name alone.
+    with drafting(target, resume=True) as draft:
         home = draft.file.create_group(GROUP)
         home.attrs["format"] = scan.format
         home.attrs["program"] = f"tomarium {__version__}"
         home.attrs["digest"] = lineage.digest_of(again)
-        home["meaning"] = json.dumps(_meaning(scan.metadata), ensure_ascii=False)
+        home["meaning"] = _meaning(scan.metadata)
         lineage.hand_on(draft, scan, ancestors(scan), types)
         if is_hdf5(scan.path):
             with reading(scan.path) as source:

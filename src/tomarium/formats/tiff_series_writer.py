@@ -59,7 +59,7 @@ def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | 
         if isinstance(one.value, str | int | float | bool) and math.isfinite(_number(one.value))
     }
     tally = tally_of(scan, tell)
-    with creating_folder(path, origin_of(scan) if resume else None) as folder:
+    with creating_folder(path, origin_of(scan, "tiff") if resume else None) as folder:
         _write_frames(folder, "raw", scan.projections, scan, tally)
         for word, reference in (("flat", scan.flats), ("dark", scan.darks)):
             if reference is not None:

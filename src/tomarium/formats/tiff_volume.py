@@ -314,7 +314,7 @@ def write(
         ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")) if ome is None else ome,
         grey_range=grey_range,
         resume=resume,
-        origin=origin_of(volume) if resume else "",
+        origin=origin_of(volume, "tiff") if resume else "",
     )
     done, frame = set(writer.done()), y * x * kind.itemsize
     for z0 in range(0, z, writer.slab_rows):

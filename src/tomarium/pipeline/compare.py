@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
+from tomarium.formats.data_exchange_writer import RAW_TITLE
 from tomarium.formats.json_values import as_json
 from tomarium.model import FrameKind, Frames, Image, Scan, Value
 from tomarium.model.scan import Reference
@@ -119,7 +120,19 @@ def _meaning(one: Scan, other: Scan) -> Iterator[Finding]:
     names = [name for name in {**one.metadata, **other.metadata} if not name.startswith("/")]
     names = [name for name in names if name not in _NOT_CONTENT]
     for name in names:
-        yield _value(name, one.metadata.get(name), other.metadata.get(name))
+        said, told = one.metadata.get(name), other.metadata.get(name)
+        filled = _is_filled_in(name, told, one) if said is None else _is_filled_in(name, said, other)
+        if (said is not None and told is not None) or not filled:
+            yield _value(name, said, told)
+
+
+def _is_filled_in(name: str, value: Value[Any] | None, lacking: Scan) -> bool:
+    """Tell whether a writer put a value where its format demands one and the scan knows none."""
+    if value is None:
+        return False
+    return (name == "sample_name" and value.value == lacking.name) or (
+        name == "title" and value.value == RAW_TITLE
+    )
 
 
 def _types(what: str, one: Any, other: Any) -> Finding:
@@ -144,9 +157,19 @@ def _value(what: str, one: Value[Any] | None, other: Value[Any] | None) -> Findi
         return Finding(what, a is b, a, b, said)
     if _is_number(a) and _is_number(b):
         apart = abs(a - b)
-        same = apart <= _RELATIVE * max(abs(a), abs(b))
-        return Finding(what, same, a, b, f"{apart:.3g} apart" if apart else "")
-    return Finding(what, a == b, a, b)
+        return Finding(what, _agree(a, b), a, b, f"{apart:.3g} apart" if apart else "")
+    return Finding(what, _agree(a, b), a, b)
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Compare what JSON holds, numbers to 1e-9 of themselves wherever they stand."""
+    if _is_number(one) and _is_number(other):
+        return bool(abs(one - other) <= _RELATIVE * max(abs(one), abs(other)))
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_agree, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_agree(one[name], other[name]) for name in one)
+    return bool(one == other)
 
 
 def _is_number(value: Any) -> bool:
@@ -201,12 +224,14 @@ def _pixels(
     for start in range(0, shape[0], step):
         stop = min(start + step, shape[0])
         a, b = one(start, stop), other(start, stop)
-        unequal = (a != b) & ~((a != a) & (b != b))
+        unequal = _unequal(a, b)
         if unequal.any():
             count += int(unequal.sum())
             if first is None:
                 first = start + int(np.flatnonzero(unequal.reshape(stop - start, -1).any(axis=1))[0])
-            apart = np.abs(a[unequal].astype(np.float64) - b[unequal].astype(np.float64))
+            wide = np.complex128 if "c" in (a.dtype.kind, b.dtype.kind) else np.float64
+            with np.errstate(invalid="ignore"):  # infinity from infinity
+                apart = np.abs(a[unequal].astype(wide) - b[unequal].astype(wide))
             most = max(most, float(np.nanmax(apart, initial=0.0)))
         if tell is not None:
             tell(begun + stop * each, total)
@@ -214,6 +239,17 @@ def _pixels(
         return Finding(what, True, list(shape), list(shape), "every pixel equal")
     said = f"{count} pixels differ, by up to {most:.6g}, first in number {first}"
     return Finding(what, False, list(shape), list(shape), said)
+
+
+def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell where two numbers differ; integers of 64 bits are not rounded to floats for it, as numpy does."""
+    for whole, real in ((one, other), (other, one)):
+        if whole.dtype.kind in "iu" and whole.dtype.itemsize == 8 and real.dtype.kind == "f":
+            real = real.astype(np.float64)
+            least, most = float(np.iinfo(whole.dtype).min), 2.0 * (np.iinfo(whole.dtype).max // 2 + 1)
+            held = (np.floor(real) == real) & (real >= least) & (real < most)
+            return np.asarray(~held | (np.where(held, real, 0.0).astype(whole.dtype) != whole))
+    return np.asarray((one != other) & ~((one != one) & (other != other)))
 
 
 def _image(one: Image, other: Image) -> Iterator[Finding]:
@@ -226,13 +262,17 @@ def _image(one: Image, other: Image) -> Iterator[Finding]:
         if a is not None and b is not None and same:
             same = all(
                 abs(x - y) <= _RELATIVE * max(abs(x), abs(y), abs(a.scale))
-                for x, y in ((a.scale, b.scale), (a.offset, b.offset))
-            )
+                for x, y in (
+                    (a.scale, b.scale),
+                    (a.offset, b.offset),
+                    *zip(a.coordinates, b.coordinates, strict=False),
+                )
+            ) and len(a.coordinates) == len(b.coordinates)
         yield Finding(f"axis.{number}", same, _axis(a), _axis(b))
     for name in {**one.metadata, **other.metadata}:
         if name not in _NOT_CONTENT:
             a, b = as_json(one.metadata.get(name)), as_json(other.metadata.get(name))
-            yield Finding(name, a == b, a, b)
+            yield Finding(name, _agree(a, b), a, b)
 
 
 def _axis(axis: Any) -> Any:

@@ -23,8 +23,7 @@ from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.json_values import as_json
 from tomarium.formats.lineage import VALUES
-from tomarium.formats.origins import origin_of
-from tomarium.formats.slab_file import write_text
+from tomarium.formats.origins import origin_of, sources_of
 from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Frames, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
@@ -141,19 +140,30 @@ def convert(
     form = choose(target, kind_of(opened), to)
     if lossy and form.rounds and form.write is not None:
         form = replace(form, write=partial(form.write, lossy=True))
-    source = opened.path
-    if source is not None and target.exists() and source.resolve() == target.resolve():
-        raise InputError(f"{target}: is the source itself; give another name")
+    _spare_source(opened, target)
     _take_back(target)
-    begun = _begun(target, form, opened)
-    if target.exists() and not overwrite and not begun:
+    begun, there = _begun(target, form, opened), target.exists() or target.is_symlink()
+    if there and not overwrite and not begun:
         raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
-    if target.exists() and not begun and form.name not in _REPLACING:
+    if there and not begun and form.name not in _REPLACING:
         _set_aside(target)
     try:
         return _convert(opened, target, form, tell)
     finally:
         _take_back(target)
+
+
+def _spare_source(opened: Scan | Image, target: Path) -> None:
+    """Refuse a target whose writing would put the source away."""
+    if not target.exists():
+        return
+    whole = target.resolve()
+    for source in sources_of(opened):
+        if source.resolve() == whole:
+            what = "is the source itself" if source == opened.path else f"holds frames of {opened.path}"
+            raise InputError(f"{target}: {what}; give another name")
+        if source.resolve().is_relative_to(whole):
+            raise InputError(f"{target}: holds the source {source}; give another name")
 
 
 def _convert(
@@ -171,7 +181,7 @@ def _begun(target: Path, form: Format, opened: Scan | Image) -> bool:
     if form.name.startswith("ome-zarr") and (target / ".partial").is_dir():
         return True
     try:
-        return _marker(target).read_text("utf-8") == origin_of(opened) != ""
+        return _marker(target).read_text("utf-8") == origin_of(opened, form.name) != ""
     except OSError:
         return False
 
@@ -200,7 +210,7 @@ def _take_back(target: Path) -> None:
         aside.replace(target)
     elif (target / ".partial").is_dir():  # of OME-Zarr, which is written in place
         return
-    elif aside.is_dir():
+    elif aside.is_dir() and not aside.is_symlink():  # what a link leads to is another's
         shutil.rmtree(aside)
     else:
         aside.unlink(missing_ok=True)
@@ -348,6 +358,8 @@ def _convert_scan(
     # The tree of a file of HDF5 tells more than values: types, layouts, attributes.
     if not form.carries and (is_hdf5(scan.path) or any(change.fate == "side-car" for change in changes)):
         side_car.leave_beside(scan, again, beside)
+    elif not form.carries and is_hdf5(beside) and side_car.look(beside) is not None:
+        beside.unlink()  # of what was here before
     _marker(target).unlink(missing_ok=True)
     wrong = [
         one for one in compare(scan, again, pixels=False).findings if one.what in VALUES and not one.same
@@ -360,13 +372,16 @@ def _write_marked(
     form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None
 ) -> None:
     """Write the target, unless an earlier run has and was stopped before the side-car."""
-    whole = target.exists() and not (target / ".partial").is_dir()
+    # A .par has its name a moment before the folder of its frames has.
+    folders = target / ".partial", target.with_name(f".{target.stem}_edfs.partial")
+    whole = target.exists() and not any(one.is_dir() for one in folders)
     if whole and _begun(target, form, opened):
         return
-    origin = "" if form.carries else origin_of(opened)
+    origin = "" if form.carries else origin_of(opened, form.name)
     if origin:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(_marker(target), origin)
+        # Plainly: a torn one equals no origin, and a draft of it would outlive a run that is killed here.
+        _marker(target).write_text(origin, "utf-8")
     try:
         _write(form, target, opened, tell)
     except BaseException:
@@ -407,6 +422,8 @@ def _convert_image(
             )
     if left:
         write_json(beside, left)
+    else:
+        beside.unlink(missing_ok=True)  # of what was here before
     _marker(target).unlink(missing_ok=True)
     return Converted(image.path or Path(), target, form.name, tuple(changes), ())
 
@@ -517,9 +534,10 @@ def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
         return
     with reading(scan.path) as source:
         found: list[tuple[str, str]] = []
+        ours = lineage.own(source.file)
 
         def visit(name: str, link: Any) -> None:
-            if name == SIDE_CAR or name.startswith(f"{SIDE_CAR}/") or f"/{name}" in used:
+            if name.split("/")[0] in ours or f"/{name}" in used:
                 return
             if isinstance(link, h5py.ExternalLink):
                 found.append((f"/{name}", f"a link to {link.filename}"))

@@ -211,6 +211,29 @@ os._exit(0)
             tm.open_h5(path, mode, patience_s=0.5)
 
 
+@pytest.mark.parametrize("storage", [{"chunks": (1, 4, 4)}, {"chunks": (1, 4, 4), "shards": (2, 8, 8)}])
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_growing_zarr_has_the_frames_whose_chunks_are_there(
+    tmp_path: Path, version: int, storage: dict[str, tuple[int, ...]]
+) -> None:
+    if version == 2:
+        storage = {"chunks": storage.get("shards", storage["chunks"])}
+    root = zarr.open_group(tmp_path / "x.zarr", mode="w", zarr_format=version)
+    data = root.create_array("data", shape=(8, 8, 8), dtype="u2", **storage)
+    data[:4] = 7
+    frames = tm.open_h5(tmp_path / "x.zarr")["data"]
+    assert frames.reader.status == "growing"
+    assert frames.valid_frames == 4
+    assert len(list(frames.follow(timeout_s=0.2, poll_s=0.05))) == 4
+    assert frames[:, 0, 0].tolist() == [7] * 4 + [0] * 4  # as zarr has it: its writer has said nothing
+    root.attrs["writer_status"] = "writing"
+    with pytest.raises(MissingData, match="no entry 4 yet, of 8"):
+        frames[:]
+    assert np.all(frames[:4] == 7)
+    root.attrs["writer_status"] = "finished"
+    assert frames.valid_frames == 8
+
+
 @pytest.mark.parametrize("key", [[3, 1], "x", slice(None, None, -1), 1.5, (0, "x"), None])
 def test_what_cannot_be_selected_is_no_damage(key: Any, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as file:

@@ -252,7 +252,7 @@ def _check_written(source: Source, node: h5py.Dataset, key: Any, growing: bool) 
     shape = node.shape or ()
     if not shape or not (node.is_virtual or growing):
         return
-    wanted = _first_axis(key, shape)
+    wanted = first_axis(key, shape)
     if not len(wanted):
         return
     where = f"{source.path}: {node.name}"
@@ -291,7 +291,21 @@ def _wrong_index(key: Any, shape: tuple[int, ...]) -> str:
     return ""
 
 
-def _first_axis(key: Any, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.intp]]:
+def first_axis(key: Any, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """List the entries along the first axis that a key asks for.
+
+    Parameters
+    ----------
+    key : object
+        What stood between the brackets.
+    shape : tuple of int
+        Shape of the dataset.
+
+    Returns
+    -------
+    array of int
+        Entries; none for a name.
+    """
     first = key[0] if isinstance(key, tuple) and key else key
     if first is Ellipsis or (isinstance(first, tuple) and not first):
         first = slice(None)

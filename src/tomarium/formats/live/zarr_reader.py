@@ -1,18 +1,25 @@
-"""Zarr behind `nodes`: a folder of groups and arrays, closed or growing."""
+"""Zarr behind `nodes`: a folder of groups and arrays, closed or growing.
+
+Zarr leaves out chunks that hold nothing but the fill value, so that an absent one says nothing in a closed array. While
+an array grows, the leading chunks that are there are what is written.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData, TomariumError
-from tomarium.formats.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE
+from tomarium.formats.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE, first_axis
 from tomarium.formats.live.patience import Stamp
 from tomarium.formats.live.reader import Look, Shape, Status
 from tomarium.formats.ome_zarr import check_chunks
+
+_MOST_LISTED: Final = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +41,19 @@ class ZarrReader:
 
     @property
     def status(self) -> Status:
-        """What its writer says of it; "closed" where it says nothing."""
+        """What its writer says of it, else what its age does: "closed" after ten seconds without a new chunk."""
         told = self.attributes("/").get(STATUS_ATTRIBUTE)
-        if told is None:
-            return "closed"
         if told == "finished":
             return "finished"
-        return "growing" if self._stamp().age_s() < QUIET_S else "quiet"
+        if min(self._stamp().age_s(), self._age_of_chunks_s()) < QUIET_S:
+            return "growing"
+        return "closed" if told is None else "quiet"
+
+    def _age_of_chunks_s(self) -> float:
+        """Seconds since the last chunk file was made in a new place, as the times of folders tell."""
+        folders = [folder for folder in islice(self.path.iterdir(), _MOST_LISTED) if folder.is_dir()]
+        ages = [Stamp.of(place).age_s() for one in folders for place in (one, one / "c") if place.is_dir()]
+        return min(ages, default=float("inf"))
 
     def _stamp(self) -> Stamp:
         for name in ("zarr.json", ".zgroup", ".zattrs"):
@@ -79,7 +92,30 @@ class ZarrReader:
             return Look("group", tuple(sorted(node.keys())))
         shape = tuple(int(length) for length in node.shape)
         dtype = np.dtype(object) if node.dtype.kind in "TOU" else np.dtype(node.dtype)
-        return Look("dataset", shape=Shape(shape, dtype, node.chunks or None, shape[0] if shape else 1))
+        valid = shape[0] if shape else 1
+        if shape and self.status in ("growing", "quiet"):
+            valid = self._count_written(path, node)
+        return Look("dataset", shape=Shape(shape, dtype, node.chunks or None, valid))
+
+    def _count_written(self, path: str, node: Any) -> int:
+        """Count the leading entries whose chunks are there; arrays are written in order."""
+        step = (node.shards or node.chunks)[0]
+        low, high = 0, -(-node.shape[0] // step)
+        while low < high:
+            middle = (low + high) // 2
+            if self._is_stored(path, node, middle):
+                low = middle + 1
+            else:
+                high = middle
+        return int(min(low * step, node.shape[0]))
+
+    def _is_stored(self, path: str, node: Any, row: int) -> bool:
+        """Tell whether the first and the last file of a row of chunks are there."""
+        each = node.shards or node.chunks
+        last = [(length - 1) // step for length, step in zip(node.shape[1:], each[1:], strict=True)]
+        home = self.path / path.strip("/")
+        keys = {node.metadata.encode_chunk_key((row, *rest)) for rest in ([0] * len(last), last)}
+        return all((home / key).is_file() for key in keys)
 
     def values(self, path: str, key: Any) -> Any:
         """Read part of an array."""
@@ -88,6 +124,15 @@ class ZarrReader:
         node = self._node(path)
         if not isinstance(node, zarr.Array):
             raise MissingData(f"{self.path}: there is no array {path}; look at what its group holds")
+        # Without a word of its writer an absent chunk may be one of nothing but the fill value.
+        if node.shape and self.attributes("/").get(STATUS_ATTRIBUTE) not in (None, "finished"):
+            step = (node.shards or node.chunks)[0]
+            for row in np.unique(first_axis(key, node.shape) // step):
+                if not self._is_stored(path, node, int(row)):
+                    raise MissingData(
+                        f"{self.path}: {path} has no entry {int(row) * step} yet, of {node.shape[0]}; "
+                        f"wait for it (`follow`), or read only the first `valid_frames`"
+                    )
         parts = key if isinstance(key, tuple) else (key,)
         try:
             read = node.oindex[key] if any(isinstance(one, list | np.ndarray) for one in parts) else node[key]
