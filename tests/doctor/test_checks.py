@@ -576,15 +576,15 @@ def _judged(config: SimulationConfig, times: float) -> list[Finding]:
 
 def test_angles_that_are_doubled_or_halved_are_seen_in_the_images() -> None:
     """Never an alarm where the angles are right; nearly always one where they are not, for some samples mirror."""
-    half = [replace(SMALL, seed=seed) for seed in range(10)]
-    whole = [replace(SMALL, seed=seed, span_deg=360.0, views=304) for seed in range(10)]
-    assert [_judged(config, 1.0) for config in half + whole] == [[]] * 20
+    half = [replace(SMALL, seed=seed) for seed in range(4)]
+    whole = [replace(SMALL, seed=seed, span_deg=360.0, views=304) for seed in range(4)]
+    assert [_judged(config, 1.0) for config in half + whole] == [[]] * 8
     doubled = [finding.mend for config in half for finding in _judged(config, 2.0)]
     halved = [finding.mend for config in whole for finding in _judged(config, 0.5)]
     assert set(doubled) == {"the sample turned by 180°: halve the angles"}
     assert set(halved) == {"the sample turned by 360°: double the angles"}
-    assert len(doubled) >= 7
-    assert len(halved) >= 6
+    assert len(doubled) >= 3
+    assert len(halved) >= 2
 
 
 def test_one_shut_frame_among_few_is_named() -> None:
