@@ -317,9 +317,9 @@ def test_doctor_names_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_pipe_that_closes_early_is_no_error() -> None:
-    command = f"{sys.executable} -m tomarium steps --json | head -c 1"
+    command = f"set -o pipefail; {sys.executable} -m tomarium steps --json | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_record_does_not_tell_how_to_reach_a_person(tmp_path: Path) -> None:
@@ -335,3 +335,16 @@ def test_a_record_does_not_tell_how_to_reach_a_person(tmp_path: Path) -> None:
     written = [file.read_bytes() for file in (tmp_path / "record").rglob("*.json")]
     assert any(b"A. Person" in content for content in written)
     assert not any(b"secret@example.org" in content for content in written)
+
+
+def test_long_values_of_an_image_do_not_widen_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "image.edf"
+    header = "{\nDim_1 = 8 ;\nDim_2 = 8 ;\nDataType = UnsignedShort ;\nByteOrder = LowByteFirst ;\n"
+    header += f"comment = {'x' * 200} ;\n"
+    path.write_bytes(header.ljust(510).encode() + b"}\n" + bytes(128))
+    assert execute(["info", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) < 160
+    assert shown.count("\n  format") == 1

@@ -28,7 +28,7 @@ from tomarium.catalogue.checkup import subject_of_path
 from tomarium.doctor import Check, Finding, Subject, checks, examine, subject_of
 from tomarium.model import Record, Value
 from tomarium.synth.config import SimulationConfig
-from tomarium.synth.scan import simulated
+from tomarium.synth.scan import simulate, simulated
 
 Maker = Callable[[Path], Subject]
 ANGLES = np.asarray(good_scan().angles_deg.value)
@@ -122,6 +122,61 @@ def _opaque(frames: dict[str, np.ndarray[Any, Any]]) -> None:
 
 def _flats_of_less(frames: dict[str, np.ndarray[Any, Any]]) -> None:
     frames["flats"][:] = frames["flats"] // 2
+
+
+def _without_beam(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).normal(100, 4, shape).round().astype(np.uint16)
+
+
+def _gone(first: int, last: int) -> Callable[[dict[str, np.ndarray[Any, Any]]], None]:
+    def change(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+        held = frames["projections"][first:last]
+        held[:] = _without_beam(held.shape)
+
+    return change
+
+
+def _decayed(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    left = np.linspace(1, 0.4, len(frames["projections"]))[:, None, None]
+    frames["projections"] = (100 + (frames["projections"] - 100.0) * left).astype(np.uint16)
+
+
+def _shut(name: str, first: int, last: int) -> Callable[[dict[str, np.ndarray[Any, Any]]], None]:
+    def change(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+        held = frames[name][first:last]
+        held[:] = _without_beam(held.shape)
+
+    return change
+
+
+def _dark_with_beam(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["darks"][3] = frames["flats"][0]
+
+
+def _one_flat(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["flats"][:] = frames["flats"][0]
+
+
+def _darks_of_nothing(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    frames["darks"][:] = 0
+
+
+def _signed(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    for name in frames:
+        frames[name] = frames[name].astype(np.int16)
+
+
+def _dead_columns(width: int) -> Callable[[dict[str, np.ndarray[Any, Any]]], None]:
+    def change(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+        for stack in frames.values():
+            stack[:, :, 40 : 40 + width] = 0
+
+    return change
+
+
+def _full_well(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+    for name in frames:
+        frames[name] = np.minimum(frames[name], 30000)
 
 
 def _moved(folder: Path) -> Subject:
@@ -263,7 +318,28 @@ FAULTS: dict[str, list[tuple[str, Maker]]] = {
     "projections-saturated": [
         ("warning", fault(_saturate("projections", 0.02))), ("error", fault(_saturate("projections", 0.2))),
     ],
-    "flats-saturated": [("warning", fault(_saturate("flats", 0.02))), ("error", fault(_saturate("flats", 1.0)))],
+    "beam-lost": [
+        ("error", fault(_gone(76, 152))), ("error", fault(_gone(40, 60))), ("warning", fault(_decayed)),
+    ],
+    "references-uneven": [("warning", fault(_shut("flats", 0, 2))), ("warning", fault(_dark_with_beam))],
+    "references-repeated": [("warning", fault(_one_flat)), ("info", fault(_darks_of_nothing))],
+    "counts-negative": [("error", fault(_signed))],
+    "dead-lines": [("info", fault(_dead_columns(1))), ("warning", fault(_dead_columns(3)))],
+    "angles-unit": [
+        ("error", lambda folder: with_angles(np.radians(ANGLES))),
+        ("error", facts(projections=2000.0, span_deg=6.2832)), ("warning", lambda folder: with_angles(ANGLES * 1000)),
+    ],
+    "angles-against-images": [("warning", lambda folder: with_angles(ANGLES * 2))],
+    "energy-unit": [
+        ("warning", facts(energy_kev=20000.0, pixel_m=0.65e-6)), ("info", facts(energy_kev=9000.0, pixel_m=2e-4)),
+    ],
+    "distance-unit": [
+        ("warning", facts(distance_m=50.0)), ("warning", facts(distance_m=5e-5, pixel_m=3.25e-6, columns=2048.0)),
+    ],
+    "flats-saturated": [
+        ("error", fault(_full_well)), ("warning", fault(_saturate("flats", 0.02))),
+        ("error", fault(_saturate("flats", 1.0))),
+    ],
     "dead-pixels": [("warning", fault(_dead))],
     "hot-pixels": [("warning", fault(_hot))],
     "dark-level": [("error", fault(_bright_darks))],
@@ -274,7 +350,10 @@ FAULTS: dict[str, list[tuple[str, Maker]]] = {
     "frames-not-finite": [("warning", fault(_nan))],
     "frames-repeated": [("error", fault(_repeat))],
     "flats-moved": [("warning", _moved)],
-    "flats-intensity": [("info", fault(_brighter_after(0.9))), ("warning", fault(_brighter_after(0.6)))],
+    "flats-intensity": [
+        ("error", fault(_shut("flats", 8, 16))), ("info", fault(_brighter_after(0.9))),
+        ("warning", fault(_brighter_after(0.6))),
+    ],
     "projections-against-width": [
         ("warning", facts(projections=500.0, columns=2048.0)), ("info", facts(projections=2000.0, columns=2048.0)),
         ("warning", facts(projections=1500.0, columns=2048.0, span_deg=360.0, scan_geometry="half acquisition")),
@@ -347,6 +426,8 @@ FAULTS: dict[str, list[tuple[str, Maker]]] = {
         ("error", table("Pixel size,0.65,keV\nEnergy,20,keV\n")),
         ("info", table("name,value\nPixel size (um),\nProjections,2000\n")),
     ],
+    "value-contradicted": [("warning", table("name,value,unit\nPixel size,0.65,um\nPixel size,6.5,um\n"))],
+    "scans-apart": [("warning", table("scan,pixel size [um],energy [keV]\na,0.65,20\nb,0.65,20000\nc,0.65,20\n"))],
     "placeholders": [("warning", _placeholder)],
     "calibration-absent": [
         ("warning", lambda folder: subject(replace(good_scan(), pixel_m=None))),
@@ -485,3 +566,54 @@ def test_a_good_record_is_clean(tmp_path: Path) -> None:
     report = examine(_record(tmp_path, lambda folder: None))
     assert report.verdict == "clean", report.findings
     assert {"files-changed", "slices-jump", "grey-range"} <= set(report.checked)
+
+
+def _judged(config: SimulationConfig, times: float) -> list[Finding]:
+    scan = good_scan(config)
+    angles = np.asarray(scan.angles_deg.value) * times
+    return found(subject(replace(scan, angles_deg=Value(angles, "read", "test"))), "angles-against-images")
+
+
+def test_angles_that_are_doubled_or_halved_are_seen_in_the_images() -> None:
+    """Never an alarm where the angles are right; nearly always one where they are not, for some samples mirror."""
+    half = [replace(SMALL, seed=seed) for seed in range(4)]
+    whole = [replace(SMALL, seed=seed, span_deg=360.0, views=304) for seed in range(4)]
+    assert [_judged(config, 1.0) for config in half + whole] == [[]] * 8
+    doubled = [finding.mend for config in half for finding in _judged(config, 2.0)]
+    halved = [finding.mend for config in whole for finding in _judged(config, 0.5)]
+    assert set(doubled) == {"the sample turned by 180°: halve the angles"}
+    assert set(halved) == {"the sample turned by 360°: double the angles"}
+    assert len(doubled) >= 3
+    assert len(halved) >= 2
+
+
+def test_one_shut_frame_among_few_is_named() -> None:
+    (one,) = found(with_frames(_gone(50, 51)), "beam-lost")
+    assert "the first is number 50" in one.found
+
+
+def test_a_beam_that_decays_with_its_flats_is_no_loss() -> None:
+    """Flats before and after at their own brightness: what flat_field interpolates needs no alarm."""
+
+    def change(frames: dict[str, np.ndarray[Any, Any]]) -> None:
+        _decayed(frames)
+        frames["flats"][8:] = (100 + (frames["flats"][8:] - 100.0) * 0.4).astype(np.uint16)
+
+    assert found(with_frames(change), "beam-lost") == []
+
+
+def test_golden_angles_beyond_a_turn_are_no_sparse_scan() -> None:
+    golden = with_angles(np.arange(152) * 111.2461)
+    assert found(golden, "projections-against-width") == []
+
+
+@pytest.mark.parametrize("seed", [1, 6])
+def test_where_a_sample_begins_its_slices_do_not_jump(seed: int, tmp_path: Path) -> None:
+    """Two small scans whose own reconstruction was called broken, at the slices where a body begins."""
+    import tomarium as tm
+
+    simulate(tmp_path / "scan.h5", SimulationConfig(columns=64, rows=64, views=100, seed=seed))
+    array = np.asarray(tm.reconstruct(tm.open(tmp_path / "scan.h5"))[:])
+    assert found(volume(array), "slices-jump") == []
+    array[32:] += 15
+    assert len(found(volume(array), "slices-jump")) == 1

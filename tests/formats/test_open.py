@@ -174,3 +174,19 @@ def test_joined_stacks_read_across_their_seams() -> None:
     assert joined.dtype == np.float32
     for some in (slice(2, 7), slice(None, None, 3), np.array([9, 0, 4, 4])):
         np.testing.assert_array_equal(joined.read(some, slice(1, 3)), whole[some][:, 1:3])
+
+
+def test_a_link_that_leads_in_a_ring_hides_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "ring").symlink_to("ring")
+    (tmp_path / "notes.txt").write_text("a note")
+    with pytest.raises(FormatError, match="is not a scan or volume"):
+        tm.open(tmp_path)
+
+
+def test_the_folder_of_a_record_names_its_volume(tmp_path: Path) -> None:
+    (tmp_path / "volume.ome.zarr").mkdir()
+    (tmp_path / "provenance.json").write_text("{}")
+    with pytest.raises(
+        FormatError, match=r"the record of volume\.ome\.zarr: give .*volume\.ome\.zarr itself"
+    ):
+        tm.open(tmp_path)

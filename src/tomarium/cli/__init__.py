@@ -102,6 +102,10 @@ def execute(arguments: list[str]) -> int:
     try:
         code: Any = group(first).main(arguments, prog_name="tomarium", standalone_mode=False)
         return code if isinstance(code, int) else 0
+    except (
+        SystemExit
+    ) as ending:  # click's own ends: a shell's completion, or a reader that left, as `head` does
+        return int(ending.code or 0) if "_TOMARIUM_COMPLETE" in os.environ else 0
     except click.ClickException as problem:
         problem.show()
         return problem.exit_code if isinstance(problem, click.UsageError) else WRONG
@@ -109,11 +113,6 @@ def execute(arguments: list[str]) -> int:
         return _fail("stopped", INTERRUPTED)
     except TomariumError as problem:
         return _fail(problem, problem.exit_code)
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # Python would complain once more at exit
-        return 0
     except MemoryError:
         return _fail("memory ran out; give less with --memory, or fewer rows with --rows", 4)
     except OSError as problem:

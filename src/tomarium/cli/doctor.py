@@ -63,7 +63,10 @@ def _tell(report: Report) -> None:
     """Print a report for people: by theme, the worst first."""
     verdict = {"clean": "green", "warnings": "yellow", "errors": "red"}[report.verdict]
     click.secho(f"{report.name}: {report.verdict}", bold=True, fg=verdict, nl=False)
-    click.echo(f" ({len(report.checked)} checks)")
+    count = len(report.checked)
+    click.echo(f" ({count} {'check' if count == 1 else 'checks'})")
+    if not count:
+        click.echo("  no check applies: it opens, and is neither scan, volume, record nor table of metadata")
     ordered = sorted(report.findings, key=lambda one: one.theme)
     for theme, findings in groupby(ordered, key=lambda one: one.theme):
         click.secho(theme, bold=True)

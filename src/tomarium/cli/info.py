@@ -64,7 +64,11 @@ def _show_image(told: dict[str, Any]) -> None:
             (told["kind"], " × ".join(map(str, told["shape"])), f"{told['dtype']}{unit}"),
             *[(f"axis {axis['name']}", *_axis(axis)) for axis in told["axes"]],
             *[(f"entry {number}", entry, "") for number, entry in enumerate(entries, 1)],
-            *[(name, str(value), "") for name, value in told["metadata"].items()],
+            *[
+                (name, show.short(value), "")
+                for name, value in told["metadata"].items()
+                if value not in ([], {}, "") and value != told["why"] and name != "format"
+            ],
         ]
     )
     for text in told["missing"]:

@@ -20,7 +20,7 @@ def command(source: Path, folder: Path, once: bool, every: str) -> None:
 
     The copy is made while SRC rests, looked through by another process, and put in place in one step:
     DST/current.h5 can be opened at any moment by any program, and two generations are kept. SRC is never
-    locked. It runs until Ctrl-C.
+    locked. It runs until Ctrl-C; given again, it goes on. DST is made, and must be empty or a mirror already.
 
     \b
     tomarium mirror scan.h5 mirror/

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, error, warning
+from tomarium.doctor.finding import Finding, error, info, warning
 from tomarium.doctor.subject import Subject, a_scan, flats_there, frames_there
 
 SATURATED: Final = 1e-3
@@ -20,6 +20,11 @@ DEFECTIVE: Final = 1e-2
 
 ZINGERS: Final = 1e-4
 """Part of the pixels that stray radiation may hit in one frame."""
+
+CUT_OFF: Final = 0.02
+"""Part of the pixels that share the largest count where it is a limit."""
+
+_FULL_WELL: Final = 1000
 
 FEW: Final = 10
 """Pixels that may be hot, or hit in one frame, however small the detector is."""
@@ -78,10 +83,15 @@ def _saturated(where: str, frames: NDArray[Any], hot: NDArray[np.bool_]) -> Iter
 
 
 def _ceiling(values: NDArray[Any]) -> int | None:
-    """Return the largest count the camera can give, if it was reached: of the type, or of 8 … 16 bits."""
+    """Return the largest count the camera can give, if it was reached.
+
+    It is that of the type or of 8 … 16 bits, or one that many pixels share: noise spreads what is not cut off.
+    """
     if not values.size:
         return None
     top = int(values.max())
+    if top > _FULL_WELL and values.min() < 0.9 * top and np.mean(values == top) > CUT_OFF:
+        return top
     limits = {int(np.iinfo(values.dtype).max), *(2**bits - 1 for bits in (8, 10, 12, 14, 16))}
     shifted = {(2**bits - 1) << (16 - bits) for bits in (10, 12, 14)}  # left-aligned in 16 bits
     return top if top in limits | shifted else None
@@ -111,6 +121,80 @@ def dead_pixels(subject: Subject) -> Iterator[Finding]:
         f"below {100 * DEFECTIVE:g} %",
         "crop to the lit part of the detector with --rows, or check that flats and darks are not exchanged",
     )
+
+
+@check(flats_there)
+def dead_lines(subject: Subject) -> Iterator[Finding]:
+    """Look for columns and rows of the detector that see no beam, though their neighbours do.
+
+    Parameters
+    ----------
+    subject : Subject
+        A scan with flats.
+
+    Yields
+    ------
+    Finding
+        A warning where three or more lie side by side, an information else; unlit edges do not count.
+    """
+    dead = subject.frames.dead
+    if dead.mean() > 0.1:
+        return
+    for where, axis, offset in (("columns", 0, 0), ("rows", 1, subject.frames.rows.start)):
+        whole = dead.mean(axis=axis) > 0.9
+        lit = np.flatnonzero(~whole)
+        if dead.shape[axis] < 4 or not len(lit):
+            continue
+        lines = np.flatnonzero(whole[lit[0] : lit[-1]]) + lit[0]
+        if not len(lines):
+            continue
+        runs = np.split(lines, np.flatnonzero(np.diff(lines) > 1) + 1)
+        widest = max(runs, key=len)
+        found = (
+            f"{len(lines)} dead, the first is number {lines[0] + offset}, at most {len(widest)} side by side"
+        )
+        if len(widest) >= 3:
+            yield warning(
+                f"{where} of the detector",
+                found,
+                "at most 2 side by side",
+                "neighbours cannot stand in for so many: expect rings or a stripe there; move the detector sideways "
+                "between scans",
+            )
+        else:
+            yield info(
+                f"{where} of the detector",
+                found,
+                "none",
+                "the step flat_field fills them from their neighbours",
+            )
+
+
+@check(frames_there)
+def counts_negative(subject: Subject) -> Iterator[Finding]:
+    """Look for counts far below zero: unsigned numbers of a camera that were stored as signed ones.
+
+    Parameters
+    ----------
+    subject : Subject
+        A scan.
+
+    Yields
+    ------
+    Finding
+        An error where more than 1 % of the pixels count below -1000.
+    """
+    frames = subject.frames.projections
+    if frames.dtype.kind != "i" or not frames.size:
+        return
+    share = float(np.mean(frames < -1000))
+    if share > 0.01:
+        yield error(
+            "projections",
+            f"{100 * share:.3g} % of the pixels count below -1000, the lowest {int(frames.min())}",
+            "counts from 0 on",
+            f"the camera's unsigned counts were stored as {frames.dtype}: write them again as u{frames.dtype}",
+        )
 
 
 @check(frames_there)

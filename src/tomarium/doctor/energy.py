@@ -13,6 +13,7 @@ from tomarium.doctor.subject import Subject, flats_there
 
 OPAQUE: Final = 0.05
 FAINT: Final = 0.90
+HARDEST_KEV: Final = 1000.0
 _SHADOW: Final = 0.97
 
 
@@ -95,6 +96,33 @@ def transmission_told(subject: Subject, transmission: float) -> Iterator[Finding
     """
     energy = f" at {subject.facts['energy_kev'].value:g} keV" if "energy_kev" in subject.facts else ""
     yield from _judge("transmission", transmission, energy)
+
+
+@compares("energy_kev")
+def energy_unit(subject: Subject, energy_kev: float) -> Iterator[Finding]:
+    """Ask whether an energy above 1 MeV was written in eV.
+
+    Parameters
+    ----------
+    subject : Subject
+        Anything that knows it; the pixel size where it is known.
+    energy_kev : float
+        Photon energy, keV.
+
+    Yields
+    ------
+    Finding
+        A warning above 1 MeV where the pixels are finer than 50 µm, which no linear accelerator resolves; an
+        information else.
+    """
+    if not HARDEST_KEV < energy_kev <= 300 * HARDEST_KEV:
+        return
+    found, expected = f"{energy_kev:g} keV", f"{energy_kev / 1000:g} keV, if it was written in eV"
+    mend = "check the unit; give the right one: --energy"
+    if "pixel_m" in subject.facts and subject.facts["pixel_m"].value < 50e-6:
+        yield warning("energy", found, expected, mend)
+    else:
+        yield info("energy", found, expected, mend)
 
 
 def _judge(where: str, mean: float, energy: str) -> Iterator[Finding]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from tomarium.doctor.check import Check, checks
 from tomarium.doctor.finding import SEVERITIES, Finding, Report, error
 from tomarium.doctor.subject import Subject, subject_of
+from tomarium.doctor.table import Table
 from tomarium.errors import TomariumError
+
+MOST_OF_A_KIND: Final = 5
+"""Findings of one check that are told of the scans of a table; the others are counted."""
+
+_LINE: Final = re.compile(r"^(.*, )?(line|item) \d+: ")
 
 
 def examine(subject: Subject, *, on_progress: Callable[[int, int], None] | None = None) -> Report:
@@ -34,6 +42,8 @@ def examine(subject: Subject, *, on_progress: Callable[[int, int], None] | None 
         findings += _made(check, subject)
         if on_progress is not None:
             on_progress(done, len(applying))
+    if subject.table is not None and subject.table.scans:
+        findings += _of_scans(subject.table)
     found = sorted(dict.fromkeys(findings), key=lambda one: (SEVERITIES.index(one.severity), one.theme))
     return Report(subject.name, tuple(found), tuple(check.name for check in applying))
 
@@ -54,6 +64,31 @@ def examine_path(path: Path, *, on_progress: Callable[[int, int], None] | None =
         As `examine`.
     """
     return examine(subject_of(Path(path)), on_progress=on_progress)
+
+
+def _of_scans(table: Table) -> list[Finding]:
+    """Examine each scan of a table; what is found in several is said once, with the places."""
+    places: dict[Finding, list[str]] = {}
+    for place, scan in table.scans:
+        subject = Subject(place, table=scan)
+        for check in checks().values():
+            if check.applies_to(subject):
+                for finding in _made(check, subject):
+                    places.setdefault(replace(finding, where=_LINE.sub("", finding.where)), []).append(place)
+    told: dict[tuple[str, str], int] = {}
+    findings = []
+    for finding, where in places.items():
+        kind = (finding.code, finding.severity)
+        told[kind] = told.get(kind, 0) + 1
+        if told[kind] <= MOST_OF_A_KIND:
+            more = f" and {len(where) - 3} more" if len(where) > 3 else ""
+            findings.append(replace(finding, where=f"{', '.join(where[:3])}{more}: {finding.where}"))
+    for (code, severity), count in told.items():
+        if count > MOST_OF_A_KIND:
+            one = next(held for held in findings if (held.code, held.severity) == (code, severity))
+            more = f"{count - MOST_OF_A_KIND} more findings of this kind, with other numbers"
+            findings.append(replace(one, where="other scans", found=more))
+    return findings
 
 
 def _made(check: Check, subject: Subject) -> list[Finding]:

@@ -32,6 +32,11 @@ class Fact:
     highest: float
     aliases: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """Whether it counts something."""
+        return not self.unit and self.lowest in (0, 1) and self.highest >= 1e4
+
 
 _COUNT: Final = (1.0, 1e7)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, info, warning
+from tomarium.doctor.finding import Finding, error, info, warning
 from tomarium.doctor.frame_sample import FrameSample, blocks
 from tomarium.doctor.subject import Subject, flats_there
 
@@ -75,7 +75,7 @@ def flats_intensity(subject: Subject) -> Iterator[Finding]:
     Yields
     ------
     Finding
-        A warning from 20 % on, an information from 5 %.
+        A warning from 20 % on, an error where one group has no beam, an information from 5 %.
     """
     sample = subject.frames
     if not len(sample.before) or not len(sample.after):
@@ -83,6 +83,14 @@ def flats_intensity(subject: Subject) -> Iterator[Finding]:
     first, last = (
         float(np.median(group.astype(np.float64) - sample.dark)) for group in (sample.before, sample.after)
     )
+    if max(first, last) > 0 and min(first, last) < 0.05 * max(first, last):
+        yield error(
+            "flats before and after",
+            f"{first:.5g} counts above the dark before and {last:.5g} after",
+            "beam in both groups",
+            "the shutter was closed or the beam gone for one of them: leave that group out",
+        )
+        return
     if first <= 0 or last <= 0:
         return
     change = last / first - 1

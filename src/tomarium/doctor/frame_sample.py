@@ -25,6 +25,12 @@ REFERENCES: Final = 8
 PROJECTIONS: Final = 8
 """Projections that are looked at, apart from their neighbours and opposites."""
 
+WATCHED: Final = 64
+"""Projections of which a few rows are looked at, to see whether the beam stayed."""
+
+WATCHED_ROWS: Final = 8
+WATCHED_BYTES: Final = 200_000_000
+
 PAIRS: Final = 3
 """Pairs of projections half a turn apart, and of neighbours."""
 
@@ -47,6 +53,14 @@ class FrameSample:
         Those projections, in the stored type.
     opposites : tuple of (int, int)
         Places in `projections` of pairs half a turn apart.
+    landmarks : tuple of int, three of them
+        Places in `projections` of the first one, the one in the middle and the last.
+    watched : array of intp, shape (frame,)
+        Projections of which a few rows about the middle were read, ascending.
+    watched_rows : array, shape (frame, row, column)
+        Those rows; the same as `watched_band` of `rows`.
+    watched_band : slice
+        Rows of the frames above that they correspond to.
     """
 
     rows: slice
@@ -56,6 +70,10 @@ class FrameSample:
     numbers: NDArray[np.intp]
     projections: NDArray[Any]
     opposites: tuple[tuple[int, int], ...]
+    landmarks: tuple[int, ...]
+    watched: NDArray[np.intp]
+    watched_rows: NDArray[Any]
+    watched_band: slice
 
     @cached_property
     def flats(self) -> NDArray[Any]:
@@ -158,6 +176,8 @@ def sample_frames(scan: Scan) -> FrameSample:
     band = slice((rows - height) // 2, (rows - height) // 2 + height)
     share = _share(scan.projections, band)
     numbers, opposites = _projections(scan, max(2, round(PROJECTIONS * share)), max(1, round(PAIRS * share)))
+    landmarks = tuple(int(np.searchsorted(numbers, one)) for one in (0, views // 2, views - 1))
+    watched, few = _watched(scan, band)
     most = max(2, round(REFERENCES * share))
     before, after = _groups(scan.flats, views, most)
     everything = np.arange(scan.darks.frames.shape[0]) if scan.darks is not None else np.arange(0)
@@ -170,7 +190,21 @@ def sample_frames(scan: Scan) -> FrameSample:
         numbers=numbers,
         projections=scan.projections.read(numbers, band),
         opposites=opposites,
+        landmarks=landmarks,
+        watched=watched,
+        watched_rows=scan.projections.read(watched, few),
+        watched_band=slice(few.start - band.start, few.stop - band.start),
     )
+
+
+def _watched(scan: Scan, band: slice) -> tuple[NDArray[np.intp], slice]:
+    """Choose many projections, and few of their rows about the middle."""
+    height = min(WATCHED_ROWS, band.stop - band.start)
+    start = (band.start + band.stop - height) // 2
+    few = slice(start, start + height)
+    bytes_read = max(scan.projections.cost(WATCHED, few))
+    share = min(1.0, WATCHED_BYTES / bytes_read) if bytes_read else 1.0
+    return _spread(np.arange(scan.shape[0]), max(2, round(WATCHED * share))), few
 
 
 def _share(frames: Frames, band: slice) -> float:
@@ -192,7 +226,7 @@ def _groups(flats: Reference | None, views: int, most: int) -> tuple[NDArray[np.
 
 def _projections(scan: Scan, count: int, pairs: int) -> tuple[NDArray[np.intp], tuple[tuple[int, int], ...]]:
     views, angles = scan.shape[0], scan.angles_deg.value
-    chosen = _spread(np.arange(views), count).tolist()
+    chosen = [*_spread(np.arange(views), count).tolist(), 0, views // 2, views - 1]
     chosen += [min(number + 1, views - 1) for number in chosen[:: max(1, count // pairs)][:pairs]]
     close = max(1.0, 1.5 * float(np.median(np.abs(np.diff(angles))))) if views > 1 else 1.0
     halves: list[tuple[int, int]] = []

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.doctor.check import check, compares
 from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.frame_sample import FrameSample
+from tomarium.doctor.opposites import axis_of
 from tomarium.doctor.sampling import HALF_ACQUISITION
 from tomarium.doctor.subject import Subject, frames_there
-from tomarium.kernels.axis.opposite import band, mirror_correlation
 
 WAVELENGTH_M_KEV: Final = 1.239841984e-9
 """h c in keV m: the wavelength in m is this over the energy in keV (CODATA 2018, exact)."""
@@ -22,17 +20,14 @@ WAVELENGTH_M_KEV: Final = 1.239841984e-9
 MOST_PARALLEL: Final = 1.25
 """Geometric magnification a synchrotron's beam has at most: 35 m behind a source 145 m away."""
 
+LONGEST_M: Final = 45.0
+"""Longest distance between sample and detector of the beamlines for tomography: 38 m at the ESRF's BM18."""
+
 FULL_TURN_DEG: Final = 350.0
 """Turn from which a scan may be a half acquisition."""
 
 FAR_OFF: Final = 0.1
 """Part of the width by which the axis may be off the middle."""
-
-SURE: Final = 0.7
-"""Correlation of opposite projections from which their axis is believed."""
-
-STANDS_OUT: Final = 0.15
-"""How far that correlation must exceed the best one elsewhere."""
 
 
 @compares("pixel_m", "sensor_pixel_m", "magnification")
@@ -274,6 +269,40 @@ def fresnel_number(
         )
 
 
+@compares("distance_m")
+def distance_unit(subject: Subject, distance_m: float) -> Iterator[Finding]:
+    """Compare the distance from sample to detector with the longest hutches and with the sample's own radius.
+
+    Parameters
+    ----------
+    subject : Subject
+        Anything that knows it; the width of the field of view where it is known.
+    distance_m : float
+        Metres.
+
+    Yields
+    ------
+    Finding
+        A warning above 45 m, or below a tenth of the field of view's radius (0 stands for contact).
+    """
+    if distance_m > LONGEST_M:
+        yield warning(
+            "distance",
+            units.show(distance_m, "m"),
+            f"at most {LONGEST_M:g} m; {units.show(distance_m / 1000, 'm')}, if mm were written as m",
+            "check the unit; give the right one: --distance",
+        )
+    if {"pixel_m", "columns"} <= subject.facts.keys():
+        radius = subject.facts["pixel_m"].value * subject.facts["columns"].value / 2
+        if 0 < distance_m < 0.1 * radius:
+            yield warning(
+                "distance",
+                units.show(distance_m, "m"),
+                f"more than the radius of the sample, up to {units.show(radius, 'm')}, or it could not turn",
+                "check the unit; give the right one: --distance",
+            )
+
+
 @check(frames_there)
 def axis_far_off(subject: Subject) -> Iterator[Finding]:
     """Find the rotation axis by sampled opposite projections, and compare it with the middle and the told one.
@@ -289,7 +318,7 @@ def axis_far_off(subject: Subject) -> Iterator[Finding]:
         A warning where the axis is off by more than a tenth of the width though the scan is no half
         acquisition, or by more than 1 % of it (5 px at least) from the column the file tells.
     """
-    column = _axis(subject)
+    column = axis_of(subject.frames)
     if column is None:
         return
     assert subject.scan is not None
@@ -313,65 +342,6 @@ def axis_far_off(subject: Subject) -> Iterator[Finding]:
             f"about {column:.0f}, where opposite views agree",
             "leave the axis to `tomarium axis`; the file may count from the middle or from the other side",
         )
-
-
-def _axis(subject: Subject) -> float | None:
-    """Return the column about which opposite projections mirror each other; None where they do not."""
-    sample = subject.frames
-    if not sample.opposites or not len(sample.flats) or not sample.good.any():
-        return None
-    columns = sample.projections.shape[2]
-    profiles = {
-        place: band(_profiles(sample, place), 1.0, columns / 16)
-        for place in sorted({place for pair in sample.opposites for place in pair})
-    }
-    first = np.concatenate([profiles[one] for one, _ in sample.opposites])
-    second = np.concatenate([profiles[other] for _, other in sample.opposites])
-    joint = _peak(first, second, columns)
-    if joint is None:
-        return None
-    # Chance and defective pixels favour no column twice: where they made the peak, the profiles differ.
-    halves = [_peak(first[part::2], second[part::2], columns, sure=0.0, stands_out=0.0) for part in (0, 1)]
-    agree = all(one is not None and abs(one - joint) <= max(3.0, 0.02 * columns) for one in halves)
-    return joint if agree else None
-
-
-def _profiles(sample: FrameSample, place: int) -> NDArray[np.float32]:
-    """Return the attenuation of a projection in up to eight groups of rows, shape (group, column)."""
-    beam = np.where(sample.good, sample.open_beam, 1.0)
-    through = (sample.projections[place].astype(np.float32) - sample.dark) / beam
-    attenuation = -np.log(np.clip(np.nan_to_num(through, nan=1.0), 1e-3, 10.0))
-    groups = min(8, len(attenuation))
-    profiles = []
-    for values, good in zip(
-        np.array_split(attenuation, groups), np.array_split(sample.good, groups), strict=True
-    ):
-        count = np.count_nonzero(good, axis=0)
-        profile = np.where(good, values, 0.0).sum(axis=0) / np.maximum(count, 1)
-        seen = np.flatnonzero(count)
-        if len(seen):
-            profile = np.interp(np.arange(len(profile)), seen, profile[seen])
-        profiles.append(profile)
-    return np.asarray(profiles, np.float32)
-
-
-def _peak(
-    first: NDArray[np.float32],
-    second: NDArray[np.float32],
-    columns: int,
-    sure: float = SURE,
-    stands_out: float = STANDS_OUT,
-) -> float | None:
-    """Return the column about which profiles mirror best; None where others do so nearly as well."""
-    edge = max(16, columns // 8)  # a narrow overlap correlates by chance
-    curve = mirror_correlation(first, second)[edge:-edge]
-    if not len(curve) or curve.max() < sure:
-        return None
-    best = int(np.argmax(curve))
-    elsewhere = curve[np.abs(np.arange(len(curve)) - best) > max(8, columns // 16)]
-    if len(elsewhere) and curve[best] - float(elsewhere.max()) < stands_out:
-        return None
-    return float(best + edge) / 2
 
 
 def _millimetres(length_m: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from statistics import median_low
 from typing import Final
 
 from tomarium import units
@@ -12,7 +13,9 @@ from tomarium.doctor.check import check
 from tomarium.doctor.facts import FACTS
 from tomarium.doctor.finding import Finding, error, info, warning
 from tomarium.doctor.subject import Subject, a_scan, a_table
+from tomarium.doctor.written_numbers import has_two_senses
 
+_FAR: Final = 300.0
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
 _PHYSICAL: Final = re.compile(
     r"(energy|current|pixel_size|distance|exposure_time|count_time|magnification|wavelength)$"
@@ -92,15 +95,68 @@ def value_unreadable(subject: Subject) -> Iterator[Finding]:
     """
     assert subject.table is not None
     for row in subject.table.unreadable:
-        uuid = " (a UUID stands where a number should)" if _UUID.search(row.value) else ""
+        hint = " (a UUID stands where a number should)" if _UUID.search(row.value) else ""
+        if has_two_senses(row.value):
+            hint = " (the comma may be a decimal sign or part the thousands)"
         yield error(
             f"{row.place}: {row.name}",
-            f"{row.value} {row.unit}".strip() + uuid,
+            f"{row.value} {row.unit}".strip() + hint,
             "a number with a unit of its kind",
             "correct the cell",
         )
     for row in subject.table.empty:
         yield info(f"{row.place}: {row.name}", "nothing", "a number", "write 'unknown' where nobody knows it")
+
+
+@check(a_table)
+def value_contradicted(subject: Subject) -> Iterator[Finding]:
+    """Look for quantities of a table that are given twice, with different values.
+
+    Parameters
+    ----------
+    subject : Subject
+        A table.
+
+    Yields
+    ------
+    Finding
+        A warning for each; the first of the values took part in the other checks.
+    """
+    assert subject.table is not None
+    for row in subject.table.contradicted:
+        yield warning(f"{row.place}: {row.name}", row.value, "one value", "remove the line that is wrong")
+
+
+@check(a_table)
+def scans_apart(subject: Subject) -> Iterator[Finding]:
+    """Compare the scans of a table: a number a thousand times that of the others has the wrong unit.
+
+    Parameters
+    ----------
+    subject : Subject
+        A table with a scan in each line or column; else nothing is said.
+
+    Yields
+    ------
+    Finding
+        A warning for each quantity of a scan that is 300 times the median of all or more, or a 300th or less.
+    """
+    assert subject.table is not None
+    scans = subject.table.scans
+    for name, fact in FACTS.items():
+        told = [(place, scan.facts[name].value) for place, scan in scans if name in scan.facts]
+        usual = median_low(value for _, value in told) if len(told) > 1 else 0.0
+        if not fact.unit or usual <= 0:
+            continue
+        far = [(place, value) for place, value in told if value > 0 and not 1 / _FAR < value / usual < _FAR]
+        if far:
+            more = f" and {len(far) - 3} more" if len(far) > 3 else ""
+            yield warning(
+                ", ".join(place for place, _ in far[:3]) + more,
+                f"{name} = {units.show(far[0][1], fact.unit)}",
+                f"the order of {units.show(usual, fact.unit)}, as in others of the {len(told)} scans",
+                "check the unit of the cell: mm for m, eV for keV, ms for s",
+            )
 
 
 @check(a_scan)

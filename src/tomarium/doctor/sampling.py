@@ -17,6 +17,7 @@ from tomarium.doctor.subject import Subject, a_scan
 SPARSE: Final = 0.5
 """Part of the projections that full sampling asks for from which streaks are not to be seen."""
 
+WIDEST_STEP_DEG: Final = 30.0
 LESS_THAN_HALF_DEG: Final = 179.0
 HALF_ACQUISITION: Final = ("half", "quarter")
 
@@ -44,6 +45,8 @@ def projections_against_width(subject: Subject, projections: float, columns: flo
     Kak & Slaney, Principles of Computerized Tomographic Imaging (1988), section 5.1.1.
     """
     span = _number(subject, "span_deg") or 180.0
+    if span / projections > WIDEST_STEP_DEG:  # golden angles that were never taken back to one turn
+        span = 180.0
     # A scan that is wider than the detector looks at each place from one side only.
     width = (
         max(columns, min(_number(subject, "volume_x") or 0.0, 4 * columns)) if _extended(subject) else columns
@@ -114,6 +117,9 @@ def angles_range(subject: Subject) -> Iterator[Finding]:
         return
     turn, step = turn_deg(angles), _step(angles)
     found = f"{np.min(angles):.6g}° … {np.max(angles):.6g}°, a turn of {turn:.6g}°"
+    in_radians = any(abs(turn / math.radians(whole) - 1) < 0.01 for whole in (180, 360))
+    if in_radians:  # angles_unit says so
+        return
     if turn < 180 - max(1.0, 2 * step):
         yield warning(
             "angles",

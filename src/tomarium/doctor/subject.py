@@ -112,12 +112,16 @@ def subject_of(path: Path) -> Subject:
         With what could be opened.
     """
     name = path.name or str(path)
+    no_table = ""
     try:
         if is_table(path):
-            return Subject(name, path, table=read_table(path))
+            try:
+                return Subject(name, path, table=read_table(path))
+            except TomariumError as problem:  # a spectrum, or one number for each frame, is a table too
+                no_table = str(problem)
         opened = formats.open(path)
     except TomariumError as problem:
-        return Subject(name, path, refusal=str(problem))
+        return Subject(name, path, refusal=no_table or str(problem))
     if isinstance(opened, Scan):
         return Subject(name, path, scan=opened)
     return Subject(name, path, image=opened)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from tomarium import units
 from tomarium.doctor.facts import FACTS, TEXTS, VECTORS
+from tomarium.doctor.written_numbers import read_number
 from tomarium.errors import FormatError, UnitError
 from tomarium.model import Value
 
@@ -22,7 +23,11 @@ LARGEST_BYTES: Final = 16 * 1024 * 1024
 # A table of metadata has some hundred lines, its names some words.
 _MOST_ROWS: Final = 20_000
 _LONGEST_NAME: Final = 200
-_NUMBER: Final = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+# What may follow a number that has no unit.
+_COUNTED: Final = frozenset(
+    {"", "x", "×", "px", "pixel", "pixels", "frames", "images", "projections", "views", "%"}
+)
+_PREAMBLE: Final = re.compile(r"^#\s*([^:]{1,200}):\s*(.*?),*$")
 _HEADERS: Final = {
     "name": ("name", "key", "parameter", "field", "quantity"),
     "value": ("value", "values"),
@@ -61,6 +66,10 @@ class Table:
         Lines of known name whose number lacks its unit, is no number (or of another unit), or is not there.
     unknown : tuple of str
         Names the doctor has no use for.
+    contradicted : tuple of Row
+        Lines that say something else than an earlier one of their name.
+    scans : tuple of (str, Table)
+        Where each line, or column, is a scan: "line 3 (bone_02)" and what it says.
     """
 
     facts: dict[str, Value[Any]]
@@ -68,6 +77,8 @@ class Table:
     unreadable: tuple[Row, ...] = ()
     empty: tuple[Row, ...] = ()
     unknown: tuple[str, ...] = ()
+    contradicted: tuple[Row, ...] = ()
+    scans: tuple[tuple[str, Table], ...] = ()
 
 
 def is_table(path: Path) -> bool:
@@ -98,7 +109,8 @@ def read_table(path: Path) -> Table:
     path : Path
         CSV or TSV with the columns name, value and, if need be, unit, a header or none; or JSON: a list of
         {"name", "value", "unit"}, or an object name → value, text with a unit, or {"value", "unit"}. A unit
-        may stand in its own column, behind the number, or in the name: "Pixel size (µm)", "pixel_um".
+        may stand in its own column, behind the number, or in the name: "Pixel size (µm)", "pixel_um". Or one
+        scan a line, column or object, the names in the header.
 
     Returns
     -------
@@ -111,9 +123,11 @@ def read_table(path: Path) -> Table:
         It is no such table, or holds nothing the doctor knows.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        found = _of_json(text) if path.suffix.lower() == ".json" else _of_csv(text)
-        rows = list(islice(found, _MOST_ROWS + 1))
+        text = _decoded(path.read_bytes())
+        content = json.loads(text) if path.suffix.lower() == ".json" else _cells(text)
+        scans = _scans(content)
+        found = _of_json(content) if path.suffix.lower() == ".json" else _of_csv(content)
+        rows = [] if scans else list(islice(found, _MOST_ROWS + 1))
     except (ValueError, csv.Error, RecursionError) as problem:
         raise FormatError(
             f"{path}: cannot be read as a table ({problem}); give CSV with the columns name, value, unit, "
@@ -123,6 +137,10 @@ def read_table(path: Path) -> Table:
         raise FormatError(
             f"{path}: has more than {_MOST_ROWS} lines, too many for a table of metadata; give names, values and units"
         )
+    if scans:
+        held = ((place, label, understand(lines, path.name)) for place, label, lines in scans)
+        named = tuple((f"{place} ({label})" if label else place, table) for place, label, table in held)
+        return Table({}, scans=named)
     table = understand(rows, path.name)
     if not table.facts and not table.without_unit and not table.unreadable:
         raise FormatError(
@@ -148,7 +166,7 @@ def understand(rows: list[Row], source: str) -> Table:
         The first of several lines of one name counts.
     """
     facts: dict[str, Value[Any]] = {}
-    sorted_out: dict[str, list[Row]] = {"without_unit": [], "unreadable": [], "empty": []}
+    sorted_out: dict[str, list[Row]] = {"without_unit": [], "unreadable": [], "empty": [], "contradicted": []}
     unknown = []
     for row in rows:
         if len(row.name) > _LONGEST_NAME:
@@ -180,7 +198,10 @@ def understand(rows: list[Row], source: str) -> Table:
                 Row(row.name, row.value, unit, row.place),
                 where,
             )
-    return Table(facts, **{key: tuple(found) for key, found in sorted_out.items()}, unknown=tuple(unknown))
+    held = {key: tuple(rows) for key, rows in sorted_out.items()}
+    return Table(
+        facts, held["without_unit"], held["unreadable"], held["empty"], tuple(unknown), held["contradicted"]
+    )
 
 
 def _take(
@@ -190,26 +211,27 @@ def _take(
     if row.value.strip().lower() in _WITHOUT | {""}:
         sorted_out["empty"].append(row)
         return
-    match, wanted = _number(row.value), FACTS[name].unit
-    if match is None or not math.isfinite(float(match[1])):
+    wanted = FACTS[name].unit
+    read = read_number(row.value, whole=FACTS[name].whole)
+    if read is None or (not wanted and read.unit.lower() not in _COUNTED):
         sorted_out["unreadable"].append(row)
         return
-    number, behind = float(match[1]), match[2]
-    unit = behind or row.unit
+    unit = read.unit or row.unit
     if wanted and not unit:
         sorted_out["without_unit"].append(row)
         return
     try:
-        size = units.factor(unit, wanted) if wanted else 1.0
+        size = units.factor(unit, wanted) if wanted else 0.01 if unit == "%" else 1.0
     except UnitError:
         sorted_out["unreadable"].append(row)
         return
-    facts.setdefault(name, Value(float(f"{number * size:.12g}"), "read", where))
-
-
-def _number(text: str) -> re.Match[str] | None:
-    # A match of blanks within blanks takes the square of their number.
-    return _NUMBER.match(text) if len(text) <= _LONGEST_NAME else None
+    number = float(f"{read.number * size:.12g}")
+    first = facts.setdefault(name, Value(number, "read", where))
+    # "Energy" and "Energy (avg)" may differ; what has the very same name may not.
+    same_name = first.source.lower().endswith(f": {row.name.lower()}")
+    if same_name and abs(number - first.value) > 1e-9 * abs(first.value):
+        both = f"{units.show(number, wanted)} here, {units.show(first.value, wanted)} above"
+        sorted_out["contradicted"].append(replace(row, value=both))
 
 
 def _plain(row: Row) -> tuple[str, str]:
@@ -252,8 +274,8 @@ def _known(plain: str) -> list[str]:
 
 def _fitting(names: list[str], row: Row, unit: str) -> str:
     """Choose between facts of one name by the unit: a "size" may be of a sensor or of a file."""
-    match = _number(row.value)
-    spelling = (match[2] if match else "") or unit
+    read = read_number(row.value)
+    spelling = (read.unit if read else "") or unit
     for name in names:
         try:
             units.factor(spelling, FACTS[name].unit)
@@ -263,36 +285,9 @@ def _fitting(names: list[str], row: Row, unit: str) -> str:
     return names[0]
 
 
-def _of_csv(text: str) -> Iterator[Row]:
-    sample = text[:4096]
-    delimiter = max(
-        "\t;,",
-        key=lambda sign: min((line.count(sign) for line in sample.splitlines() if line.strip()), default=0),
-    )
-    lines = list(islice(csv.reader(io.StringIO(text, newline=None), delimiter=delimiter), _MOST_ROWS + 2))
-    columns = {"name": 0, "value": 1, "unit": 2}
-    if lines:
-        head = [cell.strip().lower() for cell in lines[0]]
-        named = {
-            key: next((head.index(word) for word in words if word in head), -1)
-            for key, words in _HEADERS.items()
-        }
-        if named["name"] >= 0 and named["value"] >= 0:
-            columns = named
-            lines[0] = []
-    for number, line in enumerate(lines, 1):
-        cells = {key: line[i].strip() if 0 <= i < len(line) else "" for key, i in columns.items()}
-        if cells["name"] and not cells["name"].startswith("#"):
-            yield Row(cells["name"], cells["value"], cells["unit"], f"line {number}")
-
-
-def _of_json(text: str) -> Iterator[Row]:
-    content = json.loads(text)
+def _of_json(content: Any) -> Iterator[Row]:
     if isinstance(content, dict):
-        content = [
-            {"name": name, **(held if isinstance(held, dict) else {"value": held})}
-            for name, held in content.items()
-        ]
+        content = list(_flat(content))
     if not isinstance(content, list):
         return
     for number, item in enumerate(content, 1):
@@ -302,3 +297,139 @@ def _of_json(text: str) -> Iterator[Row]:
                 ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
             )
             yield Row(item["name"], told, str(item.get("unit") or item.get("units") or ""), f"item {number}")
+
+
+def _flat(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield name, value and unit of an object and of those within it."""
+    for name, held in content.items():
+        if not isinstance(held, dict):
+            yield {"name": name, "value": held}
+        elif "value" in held:
+            yield {**held, "name": name}
+        else:
+            yield from _flat(held)
+
+
+def _decoded(content: bytes) -> str:
+    """Return text that may come from a spreadsheet: UTF-16 with its mark, UTF-8, or Windows' Western letters."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
+
+
+def _cells(text: str) -> list[list[str]]:
+    sample = text[:4096]
+    delimiter = max(
+        "\t;,",
+        key=lambda sign: min((line.count(sign) for line in sample.splitlines() if line.strip()), default=0),
+    )
+    read = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter)
+    return [[cell.strip() for cell in line] for line in islice(read, _MOST_ROWS + 2)]
+
+
+def _of_csv(lines: list[list[str]]) -> Iterator[Row]:
+    columns = {"name": 0, "value": 1, "unit": 2}
+    if lines:
+        head = [cell.lower() for cell in lines[0]]
+        named = {
+            key: next((head.index(word) for word in words if word in head), -1)
+            for key, words in _HEADERS.items()
+        }
+        if named["name"] >= 0 and named["value"] >= 0:
+            columns = named
+            lines = [[], *lines[1:]]
+    first = [line[0] for line in lines if line and line[0] and line[0][:1] != "#"]
+    of_numbers = 2 * sum(read_number(cell) is not None for cell in first) >= max(2, len(first))
+    for number, line in enumerate(lines, 1):
+        told = _PREAMBLE.match(",".join(line)) if line and line[0][:1] == "#" else None
+        if told is not None and told[1].lower() != "rows" and _names_a_fact(told[1]):
+            yield Row(told[1], told[2], "", f"line {number}")  # as `tomarium convert` begins its tables
+        cells = {key: line[i] if 0 <= i < len(line) else "" for key, i in columns.items()}
+        # Where numbers stand in the place of names, it is a spectrum or the like.
+        if cells["name"] and cells["name"][:1] != "#" and not of_numbers:
+            yield Row(cells["name"], cells["value"], cells["unit"], f"line {number}")
+
+
+def _scans(content: Any) -> list[tuple[str, str, list[Row]]]:
+    """Return place, name and rows of each scan, where a table has one a line, column or object; else nothing."""
+    if isinstance(content, dict):
+        held = {name: one for name, one in content.items() if isinstance(one, dict) and "value" not in one}
+        shared = Counter(name for one in held.values() for name in one if _names_a_fact(name))
+        if len(held) < 2 or max(shared.values(), default=0) < 2:
+            return []
+        return [(name, "", list(_of_json(one))) for name, one in held.items()]
+    if not isinstance(content, list) or not content:
+        return []
+    if isinstance(content[0], dict):
+        objects = [(i, one) for i, one in enumerate(content, 1) if isinstance(one, dict)]
+        if {"name", "value"} <= content[0].keys() or sum(
+            sum(map(_names_a_fact, one)) > 1 for _, one in objects
+        ) < 2:
+            return []
+        return [(f"item {i}", _label(one), list(_of_json(one))) for i, one in objects]
+    if not isinstance(content[0], list):
+        return []
+    lines = [(n, line) for n, line in enumerate(content, 1) if any(line) and line[0][:1] != "#"]
+    if len(lines) < 2 or any(cell.lower() in _HEADERS["value"] for cell in lines[0][1]):
+        return []
+    return _scans_in_lines(lines) or _scans_in_columns(lines)
+
+
+def _scans_in_lines(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str, list[Row]]]:
+    (_, head), body = lines[0], lines[1:]
+    known = [i for i, cell in enumerate(head) if _names_a_fact(cell)]
+    if len(known) < 2 or sum(_names_a_fact(line[0]) for _, line in body) >= len(known):
+        return []
+    told = [""] * len(head)
+    below = [body[0][1][i] for i in known if i < len(body[0][1])]
+    if any(below) and all(not cell or _is_unit(cell) for cell in below):
+        told[: len(body[0][1])] = body[0][1][: len(head)]
+        body = body[1:]
+    named = next((i for i in range(len(head)) if i not in known), len(head))
+    return [
+        (
+            f"line {n}",
+            line[named] if named < len(line) else "",
+            [Row(head[i], line[i], told[i], f"line {n}") for i in known if i < len(line)],
+        )
+        for n, line in body
+    ]
+
+
+def _scans_in_columns(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str, list[Row]]]:
+    (_, head), body = lines[0], lines[1:]
+    known = [(n, line) for n, line in body if _names_a_fact(line[0])]
+    if len(known) < 2 or _names_a_fact(head[0]):
+        return []
+    held = {i: [line[i] for _, line in known if i < len(line)] for i in range(1, len(head))}
+    numbers = [
+        i for i, cells in held.items() if 2 * sum(read_number(one) is not None for one in cells) > len(known)
+    ]
+    unit = next((i for i in held if head[i].lower() in _HEADERS["unit"]), len(lines))
+    if len(numbers) < 2 or any(read_number(head[i]) is not None for i in numbers):
+        return []
+    return [
+        (
+            f"column {i + 1}",
+            head[i],
+            [
+                Row(line[0], line[i], line[unit] if unit < len(line) else "", f"line {n}")
+                for n, line in known
+                if i < len(line)
+            ],
+        )
+        for i in numbers
+    ]
+
+
+def _names_a_fact(text: object) -> bool:
+    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_NAME:
+        return False
+    return bool(_known(_plain(Row(text, "", "", ""))[0]))
+
+
+def _label(held: dict[str, Any]) -> str:
+    return next((one for name, one in held.items() if isinstance(one, str) and not _names_a_fact(name)), "")

@@ -94,9 +94,9 @@ def slices_jump(subject: Subject) -> Iterator[Finding]:
        the sample begins, one of them moves. In a slab with another offset both move, the same way and about
        as far: the smaller of their moves counts.
     2. One slice alone that is off deviates from both neighbours in its mean.
-    3. Named is what exceeds 8 median absolute deviations, 2 % of the spread of the grey values, and 5 standard
-       errors of what was measured in slices of so many voxels. Percentiles of whole numbers move by whole numbers,
-       so there the first must exceed one grey value.
+    3. Named is what exceeds 8 median absolute deviations, 2 % of the spread of the grey values, 5 standard errors
+       of what was measured in slices of so many voxels, and 5 times what most slices move by. Percentiles of whole
+       numbers move by whole numbers, so there the first must exceed one grey value.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def slices_jump(subject: Subject) -> Iterator[Finding]:
             "all grey values shift",
             _common(sample.change),
             sample.z[1:],
-            max(float(whole), ERRORS * percentile),
+            max(float(whole), ERRORS * percentile, ERRORS * _usual(sample.change)),
         ),
         ("the mean leaves that of both neighbours", alone, sample.z, ERRORS * mean),
     ):
@@ -223,6 +223,12 @@ def _common(change: NDArray[np.float64]) -> NDArray[np.float64]:
     least, most = np.min(np.abs(moves), axis=1), np.max(np.abs(moves), axis=1)
     alike = (moves[:, 0] * moves[:, 1] > 0) & (least > 0.5 * most)
     return np.asarray(np.where(alike, np.sign(moves[:, 0]) * least, 0.0))
+
+
+def _usual(change: NDArray[np.float64]) -> float:
+    """Return the standard deviation of how far the percentiles move together, from most slices to the next."""
+    moves = (change - np.median(change, axis=0)).mean(axis=1)
+    return 1.4826 * float(np.median(np.abs(moves)))
 
 
 def _both(steps: NDArray[np.float64]) -> NDArray[np.float64]:

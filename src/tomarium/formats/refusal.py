@@ -123,7 +123,12 @@ def _folder(path: Path) -> str:
         kind = "folder" if item.is_dir() else item.suffix.lower() or "file without suffix"
         counts[kind] = counts.get(kind, 0) + 1
     most = sorted(counts.items(), key=lambda item: -item[1])[:5]
-    return f"a folder with {', '.join(f'{count} {kind}' for kind, count in most)}"
+    held = ", ".join(f"{count} {kind}{'s' if kind == 'folder' and count > 1 else ''}" for kind, count in most)
+    volume = next(iter(sorted(path.glob("*.ome.zarr"))), None)
+    if volume is not None:
+        ask = f"give {volume} itself, or ask `tomarium doctor {path}`"
+        return f"a folder with {held}, the record of {volume.name}: {ask}"
+    return f"a folder with {held}"
 
 
 def _file(path: Path) -> str:

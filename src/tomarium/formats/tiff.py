@@ -195,7 +195,9 @@ def tiffs_in(folder: Path) -> tuple[list[Path], list[Path]]:
         for entry in entries:
             if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file():
                 files.append(folder / entry.name)
-            elif entry.is_dir():
+            elif (
+                (folder / entry.name).is_dir() if entry.is_symlink() else entry.is_dir()
+            ):  # a link may lead in a ring
                 folders.append(folder / entry.name)
     return files, folders
 

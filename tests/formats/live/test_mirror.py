@@ -201,7 +201,7 @@ def test_the_command_makes_one_copy(tmp_path: Path) -> None:
 
 def test_a_mirror_does_not_write_over_its_source(tmp_path: Path) -> None:
     write(tmp_path / "current.h5", 5)
-    with pytest.raises(FormatError, match="over its own source"):
+    with pytest.raises(FormatError, match=r"not empty \(current\.h5\)"):
         mirror_once(tmp_path / "current.h5", tmp_path)
 
 
@@ -214,3 +214,30 @@ def test_what_a_killed_mirror_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "m" / f".gen-000001.{gone.stdout.strip()}.part").write_bytes(b"half")
     mirror_once(tmp_path / "x.h5", tmp_path / "m")
     assert not list((tmp_path / "m").glob(".gen*"))
+
+
+def test_a_folder_with_files_of_others_is_left_alone(tmp_path: Path) -> None:
+    """Also such as the source points to: detectors call their files alike in every scan."""
+    write(tmp_path / "x.h5", 5)
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / "current.h5").write_text("mine")
+    (folder / "data_000001.h5").write_text("another scan's")
+    with pytest.raises(FormatError, match="give a new folder"):
+        mirror_once(tmp_path / "x.h5", folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["current.h5", "data_000001.h5"]
+    assert (folder / "current.h5").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("made", "said"), [("folder", "is a folder"), ("absent", "is not there"), ("text", "HDF5")]
+)
+def test_what_is_no_hdf5_file_is_named(made: str, said: str, tmp_path: Path) -> None:
+    source = tmp_path / "scan.h5"
+    if made == "folder":
+        source.mkdir()
+    elif made == "text":
+        source.write_text("a note")
+    with pytest.raises(FormatError, match=said) as problem:
+        mirror_once(source, tmp_path / "m")
+    assert str(problem.value).startswith(f"{source}: ")

@@ -232,3 +232,25 @@ def test_a_growing_zarr_has_the_frames_whose_chunks_are_there(
     assert np.all(frames[:4] == 7)
     root.attrs["writer_status"] = "finished"
     assert frames.valid_frames == 8
+
+
+@pytest.mark.parametrize("key", [[3, 1], "x", slice(None, None, -1), 1.5, (0, "x"), None])
+def test_what_cannot_be_selected_is_no_damage(key: Any, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["a"] = np.arange(20).reshape(5, 4)
+    held = tm.open_h5(tmp_path / "x.h5")["a"]
+    with pytest.raises(IndexError, match=r"^/a: .*give a number"):
+        held[key]
+    assert held[[1, 3]].tolist() == [[4, 5, 6, 7], [12, 13, 14, 15]]
+    assert held[::2, 1:3].shape == (3, 2)
+
+
+def test_what_was_opened_shows_itself(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["g/a"] = np.zeros((5, 4), "u2")
+    opened = tm.open_h5(tmp_path / "x.h5", mode="static")
+    assert repr(opened) == f"<File {tmp_path / 'x.h5'}, static>"
+    assert repr(opened["g"]) == "<Group /g>"
+    assert repr(opened["g/a"]) == "<Dataset /g/a: shape (5, 4), uint16>"
+    opened.close()
+    assert list(opened) == ["g"]

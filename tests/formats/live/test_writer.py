@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -147,3 +148,42 @@ def test_a_writer_that_is_killed_leaves_the_last_good_state(tmp_path: Path, afte
         assert numbers == list(range(len(numbers)))
         assert len(numbers) >= published
     assert tm.open_h5(path)["d"].valid_frames == len(numbers)
+
+
+@pytest.mark.parametrize(
+    ("datasets", "said"),
+    [
+        ({"a": ((2,), "nonsense")}, "nonsense"), ({"a": ((-2,), "u2")}, "lengths of 1 or more"),
+        ({"a": (2, "u2")}, "give its shape and type"), ({"/": ((2,), "u2")}, "is no name"),
+        ({"a": ((2,), "u2"), "a/b": ((2,), "u2")}, "lies within the dataset a"),
+        ({"a": "u2"}, "give its shape and type"),
+    ],
+)  # fmt: skip
+def test_a_promise_that_cannot_be_kept_is_refused_in_words(datasets: Any, said: str, tmp_path: Path) -> None:
+    """Nothing is left behind that would be in the way of the next try."""
+    with pytest.raises(InputError, match=said):
+        tm.LiveWriter(tmp_path / "scan.h5", datasets)
+    assert list(tmp_path.iterdir()) == []
+    tm.LiveWriter(tmp_path / "scan.h5", {"a": ((2,), "u2")}, fixed={"title": "a leaf"}).close()
+
+
+def test_a_fixed_value_that_cannot_be_stored_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be stored"):
+        tm.LiveWriter(tmp_path / "scan.h5", {"a": ((2,), "u2")}, fixed={"title": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([1.5, 2.0], "does not hold 1.5"), ([-1, 1], "does not hold -1"), ([70000, 1], "does not hold 70000"),
+        ([float("nan"), 1.0], "does not hold nan"), (["x", "y"], "give numbers"), ([1, 2, 3], "has shape"),
+    ],
+)  # fmt: skip
+def test_a_value_the_type_does_not_hold_is_refused(value: Any, said: str, tmp_path: Path) -> None:
+    with tm.LiveWriter(tmp_path / "scan.h5", {"a": ((2,), "uint16"), "b": ((), "float32")}) as writer:
+        with pytest.raises(InputError, match=said):
+            writer.append({"a": value, "b": 0.1})
+        writer.append({"a": np.array([1.0, 65535.0]), "b": 0.1})
+        assert len(writer) == 1
+    assert tm.open_h5(tmp_path / "scan.h5")["a"][0].tolist() == [1, 65535]

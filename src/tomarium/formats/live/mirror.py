@@ -108,13 +108,14 @@ def mirror_once(
     Raises
     ------
     FormatError
-        No good copy could be made; the older ones stay.
+        No good copy could be made, and the older ones stay; or the folder has files in it and is no mirror.
     StorageFull
         The disk is full; the older copies stay.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if folder.resolve() == source.resolve().parent and (folder / "current.h5").name == source.name:
-        raise FormatError(f"{folder}: would write over its own source {source}; give another folder")
+    if not source.is_file():
+        what = "is a folder" if source.is_dir() else "is no file" if source.exists() else "is not there (yet)"
+        raise FormatError(f"{source}: {what}; give the HDF5 file that a scan is written to")
+    _claim(folder)
     began, attempts, problem = time.monotonic(), 0, "it never rested"
     keep, copier = copier is not None, Copier(source) if copier is None else copier
     number = max(_numbers(folder), default=0) + 1
@@ -132,6 +133,8 @@ def mirror_once(
             if not problem:
                 path = _switch(folder, candidate, number, keep)
                 return Generation(number, path, stamp, time.monotonic() - began, attempts, absent)
+    except FormatError as trouble:  # of a copy whose name nobody knows
+        raise FormatError(str(trouble).replace(str(candidate), str(source))) from trouble
     except OSError as trouble:
         if trouble.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(
@@ -201,6 +204,19 @@ def mirror(
             left.unlink(missing_ok=True)
 
 
+def _claim(folder: Path) -> None:
+    """Make a folder a mirror; refuse one with files of others, which copies might replace."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "current.h5").is_symlink():
+        return
+    others = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+    if others:
+        raise FormatError(
+            f"{folder}: is no mirror and not empty ({', '.join(others[:3])}{' …' if len(others) > 3 else ''}), and "
+            f"copies might replace what is there; give a new folder"
+        )
+
+
 def _renew(
     source: Path, folder: Path, made: Stamp | None, patience_s: float, copier: Copier
 ) -> Generation | None:
@@ -248,6 +264,8 @@ def _copy_sources(source: Path, candidate: Path, folder: Path) -> tuple[str, ...
         names = _files_pointed_to(candidate)
     except DAMAGE:
         return ()  # the check says what is wrong with it
+    if names:
+        _show(folder)  # so that a mirror that is killed here is known for one
     for name in names:
         if Path(name).is_absolute():
             name = Path(name).name
@@ -325,8 +343,7 @@ def _switch(folder: Path, candidate: Path, number: int, keep: bool) -> Path:
     candidate.chmod(0o444)
     candidate.replace(path)
     _point(folder / CURRENT, path.name)
-    if not (folder / "current.h5").is_symlink():
-        _point(folder / "current.h5", CURRENT)
+    _show(folder)
     for old in reversed(_numbers(folder)[:-KEPT]):
         file = folder / f"gen-{old:06d}.h5"
         if keep and file.stat().st_size > _VERY_LARGE:
@@ -335,6 +352,11 @@ def _switch(folder: Path, candidate: Path, number: int, keep: bool) -> Path:
         else:
             file.unlink(missing_ok=True)
     return path
+
+
+def _show(folder: Path) -> None:
+    if not (folder / "current.h5").is_symlink():
+        _point(folder / "current.h5", CURRENT)
 
 
 def _point(link: Path, target: str) -> None:

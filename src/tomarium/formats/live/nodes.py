@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from tomarium.errors import FormatError, MissingData, ParameterError
+from tomarium.errors import FormatError, MissingData, ParameterError, TomariumError
 from tomarium.formats.hdf5 import is_hdf5
 from tomarium.formats.live.hdf5_reader import Hdf5Reader
 from tomarium.formats.live.mirror import CURRENT, is_mirror
@@ -116,7 +116,16 @@ class Dataset:
         return shape[0]
 
     def __getitem__(self, key: Any) -> Any:
+        for part in key if isinstance(key, tuple) else (key,):
+            _check_index(self.name, part)
         return self.reader.values(self.name, key)
+
+    def __repr__(self) -> str:
+        try:
+            look = self._look()
+        except TomariumError as problem:
+            return f"<Dataset {self.name}: {problem}>"
+        return f"<Dataset {self.name}: shape {look.shape}, {look.dtype}>"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.asarray(self[...], dtype=dtype)
@@ -169,6 +178,28 @@ class Dataset:
             time.sleep(poll_s)
 
 
+def _check_index(name: str, part: Any) -> None:
+    """Refuse what HDF5 cannot select, which would else look like damage of the file."""
+    if part is Ellipsis or isinstance(part, int | np.integer):
+        return
+    if isinstance(part, slice):
+        ends = (part.start, part.stop, part.step)
+        if all(end is None or isinstance(end, int | np.integer) for end in ends) and (
+            part.step is None or part.step > 0
+        ):
+            return
+    elif isinstance(part, list | np.ndarray):
+        chosen = np.asarray(part)
+        if chosen.dtype.kind == "b" or (
+            chosen.ndim == 1 and chosen.dtype.kind in "iu" and np.all(np.diff(chosen) > 0)
+        ):
+            return
+    raise IndexError(
+        f"{name}: {part!r} selects nothing; give a number, a slice with a step of 1 or more, or a list of numbers "
+        f"that rise"
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Group(Mapping[str, "Group | Dataset"]):
     """A group in a file: a mapping of names, or of paths with slashes, to groups and datasets.
@@ -202,6 +233,9 @@ class Group(Mapping[str, "Group | Dataset"]):
         if told is None:
             raise KeyError(f"{self.name} holds no {name!r}; it holds {', '.join(self) or 'nothing'}")
         return Dataset(self.reader, place) if told.kind == "dataset" else Group(self.reader, place)
+
+    def __repr__(self) -> str:
+        return f"<Group {self.name}>"
 
     def __contains__(self, name: object) -> bool:
         try:
@@ -266,6 +300,12 @@ class File(Mapping[str, Group | Dataset]):
 
     def __len__(self) -> int:
         return len(self.root)
+
+    def __repr__(self) -> str:
+        return f"<File {self.path}, {self.mode}>"
+
+    def close(self) -> None:
+        """Do nothing: no file is held open between two questions."""
 
     def __enter__(self) -> File:
         return self

@@ -78,10 +78,9 @@ class LiveWriter:
             )
         if self.path.exists() or self._parts.exists():
             raise FormatError(f"{self.path}: there is a scan of that name already; give another name")
-        self._entries = {
-            name.strip("/"): (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in datasets.items()
-        }
+        self._entries = dict(_entry(self.path, name, promised) for name, promised in datasets.items())
         self._fixed = dict(fixed or {})
+        _check_names(self.path, [*self._entries, *(name.strip("/") for name in self._fixed)])
         self._attributes = dict(attributes or {})
         self._frames_per_file, self._publish_s, self._compression = frames_per_file, publish_s, compression
         self._waiting: dict[str, list[NDArray[Any]]] = {name: [] for name in self._entries}
@@ -91,7 +90,14 @@ class LiveWriter:
         self._cost_s = 0.0
         self._open = True
         self._parts.mkdir(parents=True)
-        self._replace_master("running")
+        try:
+            self._replace_master("running")
+        except (TypeError, ValueError, KeyError) as problem:
+            self._parts.rmdir()
+            raise InputError(
+                f"{self.path}: a fixed dataset or an attribute cannot be stored ({problem}); give texts, numbers "
+                f"or arrays"
+            ) from problem
 
     def __len__(self) -> int:
         """Entries that were given, published or not."""
@@ -113,7 +119,7 @@ class LiveWriter:
         Raises
         ------
         InputError
-            A dataset is missing or unknown, or its shape is not what was promised.
+            A dataset is missing or unknown, its shape is not what was promised, or its type does not hold a value.
         StorageFull
             The disk is full; what was published stays readable.
         """
@@ -124,12 +130,7 @@ class LiveWriter:
             raise InputError(
                 f"{self.path}: an entry needs {', '.join(self._entries)}; {', '.join(given) or 'nothing'} was given"
             )
-        arrays = {name: np.array(given[name], dtype) for name, (_, dtype) in self._entries.items()}
-        for name, (shape, _) in self._entries.items():
-            if arrays[name].shape != shape:
-                raise InputError(
-                    f"{self.path}: an entry of {name} has shape {shape}; one of {arrays[name].shape} was given"
-                )
+        arrays = {name: self._stored(name, given[name]) for name in self._entries}
         for name, array in arrays.items():
             self._waiting[name].append(array)
         waiting = len(next(iter(self._waiting.values())))
@@ -139,6 +140,27 @@ class LiveWriter:
         due = sum(self._lengths) > self._named or age_s >= self._publish_s
         if due and age_s >= _SHARE * self._cost_s:
             self.publish()
+
+    def _stored(self, name: str, value: Any) -> NDArray[Any]:
+        """Return a copy in the type that was promised; refuse what it does not hold."""
+        shape, dtype = self._entries[name]
+        given = np.asarray(value)
+        if given.shape != shape:
+            raise InputError(
+                f"{self.path}: an entry of {name} has shape {shape}; one of {given.shape} was given"
+            )
+        try:
+            with np.errstate(invalid="ignore", over="ignore"):
+                array = np.array(given.astype(dtype))
+        except (TypeError, ValueError, OverflowError) as problem:
+            raise InputError(f"{self.path}: {name} holds {dtype}, and {problem}; give numbers") from problem
+        if dtype.kind in "iub" and not np.can_cast(given.dtype, dtype) and not np.array_equal(array, given):
+            lost = given[array != given][0] if shape else given
+            raise InputError(
+                f"{self.path}: {name} holds {dtype}, which does not hold {lost}; round or scale it, or promise "
+                f"another type"
+            )
+        return array
 
     def publish(self) -> None:
         """Close a part with what was given since the last one, and let readers see it.
@@ -248,3 +270,33 @@ class LiveWriter:
                     f"{self.path}: the disk is full; {self.published} entries are readable, free some space"
                 ) from problem
             raise
+
+
+def _entry(
+    path: Path, name: str, promised: tuple[tuple[int, ...], DTypeLike]
+) -> tuple[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    try:
+        shape, dtype = promised
+        lengths, kind = tuple(int(length) for length in shape), np.dtype(dtype)
+    except (TypeError, ValueError) as problem:
+        raise InputError(
+            f"{path}: {name} was promised as {promised!r} ({problem}); give its shape and type, such as "
+            f'((2048, 2048), "uint16"), or ((), "float64") for a number'
+        ) from problem
+    if any(length < 1 for length in lengths):
+        raise InputError(
+            f"{path}: an entry of {name} cannot have the shape {lengths}; give lengths of 1 or more"
+        )
+    return name.strip("/"), (lengths, kind)
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for name in names:
+        within = next((other for other in names if name.startswith(f"{other}/")), None)
+        if not name or names.count(name) > 1 or within is not None:
+            why = (
+                f"lies within the dataset {within}" if within else "is there twice" if name else "is no name"
+            )
+            raise InputError(
+                f"{path}: {name!r} {why}; give each dataset a path of its own, such as exchange/data"
+            )
