@@ -10,7 +10,7 @@ from scipy import ndimage
 import tomarium as tm
 from tomarium.kernels.phantom import Ellipsoid, pixel_coordinates, voxelise
 from tomarium.synth.config import SimulationConfig
-from tomarium.synth.scan import simulate
+from tomarium.synth.scan import simulate, simulated
 
 ROWS, COLUMNS = 24, 128
 
@@ -110,3 +110,18 @@ def test_a_half_acquisition_shows_the_whole_field(axis_column: float, tmp_path: 
     matrix &= ~ndimage.binary_dilation(np.abs(np.gradient(truth, axis=2)) > 0, iterations=2)
     assert volume[:][matrix].mean() == pytest.approx(truth[matrix].mean(), rel=0.01)
     assert np.corrcoef(volume[:].ravel(), truth.ravel())[0, 1] > 0.93
+
+
+def test_a_scan_in_memory_is_reconstructed_without_any_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scan = simulated(SimulationConfig(columns=64, rows=4, views=60))
+    volume = tm.reconstruct(scan, axis_column=31.5)
+    assert volume.shape == (4, 64, 64)
+    assert not list(tmp_path.iterdir())
+    other = tm.reconstruct(
+        simulated(SimulationConfig(columns=64, rows=4, views=60, seed=1)), axis_column=31.5
+    )
+    one, two = (each.metadata["tomarium"]["source"]["fingerprint"]["sha256"] for each in (volume, other))
+    assert one != two

@@ -146,7 +146,9 @@ def convert(
     _take_back(target)
     begun, there = _begun(target, form, opened), target.exists() or target.is_symlink()
     if there and not overwrite and not begun:
-        raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
+        raise InputError(
+            f"{target}: exists already; give another name, or allow to overwrite it (--overwrite)"
+        )
     if there and not begun and form.name not in _REPLACING:
         _set_aside(target)
     try:
@@ -249,7 +251,9 @@ def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = F
         The target is there already.
     """
     if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists already; remove it, give another name, or allow to overwrite it")
+        raise InputError(
+            f"{target}: exists already; give another name, or allow to overwrite it (--overwrite)"
+        )
     return _written_table(path, target, csv_table.table_of_dataset(path, place), None)
 
 

@@ -60,6 +60,27 @@ def fingerprint(path: Path) -> dict[str, Any]:
     return {"bytes": size, "sha256": digest.hexdigest(), "of": "the first and the last MiB"}
 
 
+def fingerprint_of(scan: Scan) -> dict[str, Any]:
+    """Tell a scan from others by its file, or by its frames where these lie in memory.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+
+    Returns
+    -------
+    dict
+        As `fingerprint`; of a scan in memory `sha256` is that of its angles, its first and its last projection.
+    """
+    if scan.path.exists():
+        return fingerprint(scan.path)
+    digest = hashlib.sha256(repr((scan.shape, scan.angles_deg.value.tolist())).encode())
+    for chosen in (slice(0, 1), slice(scan.shape[0] - 1, scan.shape[0])):
+        digest.update(np.ascontiguousarray(scan.projections.read(chosen, slice(None))).tobytes())
+    return {"sha256": digest.hexdigest(), "of": "the angles, the first and the last projection, in memory"}
+
+
 def source_data(scan: Scan) -> dict[str, Any]:
     """Write where a scan came from and what it said, JSON-ready.
 
@@ -82,7 +103,7 @@ def source_data(scan: Scan) -> dict[str, Any]:
         "shape": list(scan.shape),
         "dtype": str(np.dtype(scan.projections.dtype)),
         "frames": {kind.value: count for kind, count in scan.counts.items()},
-        "fingerprint": fingerprint(scan.path),
+        "fingerprint": fingerprint_of(scan),
         "angles_deg": {
             "first": float(scan.angles_deg.value[0]),
             "last": float(scan.angles_deg.value[-1]),
@@ -197,10 +218,11 @@ def demand_same_source(provenance: Mapping[str, Any], scan: Scan) -> None:
     InputError
         It differs from the one the run was done on.
     """
-    before, now = provenance["source"]["fingerprint"], fingerprint(scan.path)
+    before, now = provenance["source"]["fingerprint"], fingerprint_of(scan)
     if before != now:
         raise InputError(
-            f"{scan.path} is not the scan this record was made of: it has {show(now['bytes'], 'B')} "
-            f"({now['sha256'][:12]}…), the record names {show(before['bytes'], 'B')} ({before['sha256'][:12]}…); "
+            f"{scan.path} is not the scan this record was made of: it has {show(now.get('bytes', 0), 'B')} "
+            f"({now['sha256'][:12]}…), the record names {show(before.get('bytes', 0), 'B')} "
+            f"({before['sha256'][:12]}…); "
             f"give the original as SCAN, or run without --again"
         )

@@ -22,7 +22,7 @@ from tomarium.pipeline.cautions import cautions
 from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json
 from tomarium.pipeline.plan import Plan, Resources, Stage, plan
 from tomarium.pipeline.protocol import Protocol, bind, freeze, to_data, to_yaml
-from tomarium.pipeline.provenance import fingerprint, given_by_user, plain, source_data, versions
+from tomarium.pipeline.provenance import fingerprint_of, given_by_user, plain, source_data, versions
 from tomarium.pipeline.report import plan_data
 from tomarium.pipeline.sink import ArraySink, Sink
 from tomarium.pipeline.slabs import Cut
@@ -186,7 +186,7 @@ def _request(scan: Scan, protocol: Protocol, rows: slice) -> dict[str, Any]:
     """Write what makes a run the same run; a folder with another one in it is not continued."""
     return {
         "scan": str(scan.path.resolve()),
-        "content": fingerprint(scan.path),
+        "content": fingerprint_of(scan),
         "protocol": to_data(protocol),
         "rows": [rows.start, rows.stop],
         "given": given_by_user(scan),
