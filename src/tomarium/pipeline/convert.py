@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
-import h5py
 import numpy as np
 
-from tomarium import formats, units
-from tomarium.errors import FormatError, InputError, ParameterError, UnitError
+from tomarium import formats
+from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.formats import csv_table, lineage, side_car
-from tomarium.formats.flipped import flips_of, stored
 from tomarium.formats.format import Format
-from tomarium.formats.frame_places import holds
-from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
-from tomarium.formats.hdf5_frames import Hdf5Frames
-from tomarium.formats.json_values import as_json
+from tomarium.formats.hdf5 import SIDE_CAR, is_hdf5
 from tomarium.formats.lineage import VALUES
 from tomarium.formats.origins import origin_of, sources_of
 from tomarium.formats.table_csv import Table, write_table
-from tomarium.model import Frames, Image, Scan, Value, Volume
+from tomarium.model import Image, Scan, Volume
 from tomarium.pipeline.compare import compare
+from tomarium.pipeline.fates import Change, place_of, restored, scan_changes, stacks
 from tomarium.whole_files import clear_drafts, write_json
 
 # What to do where a format holds only data of another kind.
@@ -36,40 +31,10 @@ _HINTS: Final = {
     "image": "write it as MRC, or what has one axis as CSV",
 }
 
-Fate: TypeAlias = Literal[
-    "kept", "renamed", "unit-converted", "derived", "defaulted", "given", "restored", "side-car", "left out"
-]
-"""What became of a part: under its own name, under another, in another unit, computed, assumed, told by the user;
-put back as it was before an earlier conversion; kept beside what the target expresses; not kept at all."""
-
-
 # Small files of an OME-Zarr group, which is written under its own name.
 _WHOLE: Final = ("zarr.json", ".zgroup", ".zattrs")
 # Formats whose writers put a new file in the place of an old one in one step.
 _REPLACING: Final = frozenset({"data-exchange", "nxtomo", "nxtomoproc", "csv", "mrc"})
-
-
-@dataclass(frozen=True)
-class Change:
-    """What became of one part of the source.
-
-    Attributes
-    ----------
-    fate : Fate
-        In a word.
-    what : str
-        What it means, "angles_deg" or "projections", or its place in the source where nothing is known of it.
-    source, target : str
-        Where it lay, where it lies; "" where it does not.
-    detail : str
-        More, in words.
-    """
-
-    fate: Fate
-    what: str
-    source: str
-    target: str
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -267,8 +232,8 @@ def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) ->
         Change("kept", name, "", f"# {name}", f"{one.value} {one.unit}".strip())
         for name, one in table.positions.items()
     ]
-    for what, frames, _ in () if scan is None else _stacks(scan, scan):
-        changes.append(Change("left out", what, _place(frames), "", "a table holds no frames"))
+    for what, frames, _ in () if scan is None else stacks(scan, scan):
+        changes.append(Change("left out", what, place_of(frames), "", "a table holds no frames"))
     return Converted(path, target, csv_table.FORMAT.name, tuple(changes), ())
 
 
@@ -339,7 +304,7 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
 def _convert_scan(
     scan: Scan, target: Path, form: Format, tell: Callable[[int, int], None] | None
 ) -> Converted:
-    for _, frames, _ in _stacks(scan, scan):
+    for _, frames, _ in stacks(scan, scan):
         if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
             frames.read(slice(0, 1), slice(None))
     before = side_car.ancestors(scan)
@@ -348,7 +313,7 @@ def _convert_scan(
     if place is not None:
         if not before[place].stale:
             lineage.restore(scan, before[place:], target, resume=True, tell=tell)
-            return Converted(scan.path, target, form.name, tuple(_restored(target, before[place])), ())
+            return Converted(scan.path, target, form.name, tuple(restored(target, before[place])), ())
         warnings.append(
             f"the {form.title} this file was made from is not put back, because {before[place].stale}"
         )
@@ -357,7 +322,7 @@ def _convert_scan(
     if not isinstance(again, Scan):
         raise FormatError(f"{target}: was written as a scan and reads back as an image; report this file")
     beside = lineage.beside(target)
-    changes = list(_scan_changes(scan, again, beside.name if not form.carries else f"/{SIDE_CAR}"))
+    changes = list(scan_changes(scan, again, beside.name if not form.carries else f"/{SIDE_CAR}"))
     handed = [f"{one.format}{' (' + one.stale + ')' if one.stale else ''}" for one in before]
     if before:
         detail = f"what it was before: {', '.join(handed)}"
@@ -451,127 +416,6 @@ def _convert_image(
         beside.unlink(missing_ok=True)  # of what was here before
     _marker(target).unlink(missing_ok=True)
     return Converted(image.path or Path(), target, form.name, tuple(changes), ())
-
-
-def _restored(target: Path, ancestor: lineage.Ancestor) -> Iterator[Change]:
-    with reading(target) as source:
-        names: list[str] = []
-        source.file.visit(names.append)
-        for name in names:
-            if name.split("/")[0] != SIDE_CAR:
-                place = f"{ancestor.group}/source/{name}"
-                yield Change("restored", f"/{name}", place, f"/{name}")
-
-
-def _scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
-    """Follow every value by its meaning, then name all that has none."""
-    used: set[str] = set()
-    written = _Units(scan.path, again.path)
-    for what, one, other in _stacks(scan, again):
-        place, there = _place(one), _place(other)
-        used.add(place)
-        a, b = np.dtype(one.dtype), np.dtype(other.dtype)
-        detail = (
-            ""
-            if a == b
-            else f"{a.name} stored as {b.name}, {'every number exact' if holds(b, a) else 'rounded'}"
-        )
-        if flips_of(one) != flips_of(other):
-            detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
-        yield Change("kept" if place == there else "renamed", what, place, there, detail)
-    for name, value in _values(scan):
-        held = dict(_values(again)).get(name)
-        yield _value_change(name, value, held, written, used, beside)
-    known = dict(_values(scan))
-    for name, value in _values(again):
-        if name not in known:
-            yield Change("defaulted", name, "", written.of(value)[0], str(as_json(value.value))[:80])
-    yield from _rest(scan, used, beside)
-
-
-def _stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
-    yield "projections", scan.projections, again.projections
-    for what, one, other in (("flats", scan.flats, again.flats), ("darks", scan.darks, again.darks)):
-        if one is not None and other is not None:
-            yield what, one.frames, other.frames
-
-
-def _place(frames: Frames) -> str:
-    part = stored(getattr(frames, "parts", (frames,))[0])
-    return part.name if isinstance(part, Hdf5Frames) else str(getattr(part, "path", ""))
-
-
-def _values(scan: Scan) -> Iterator[tuple[str, Value[Any]]]:
-    for name in VALUES:
-        value = getattr(scan, name)
-        if value is not None:
-            yield name, value
-    for name, value in scan.metadata.items():
-        if not name.startswith("/"):
-            yield name, value
-
-
-class _Units:
-    """The units two files write beside their values."""
-
-    def __init__(self, *paths: Path) -> None:
-        self._paths = {path.name: path for path in paths if is_hdf5(path)}
-
-    def of(self, value: Value[Any]) -> tuple[str, str | None]:
-        """Return (place in the file, unit written there or None)."""
-        name, _, place = value.source.partition(":")
-        if name not in self._paths or not place.startswith("/"):
-            return value.source, None
-        with reading(self._paths[name]) as source:
-            node = source.find(place)
-            return place, None if node is None else attribute(node, "units")
-
-
-def _value_change(
-    name: str, value: Value[Any], held: Value[Any] | None, written: _Units, used: set[str], beside: str
-) -> Change:
-    place, unit = written.of(value)
-    used.update(part for part in place.replace(",", " ").split() if part.startswith("/"))
-    if held is None or held.source == value.source:
-        # The reader of the target knows it only because the side-car says it.
-        return Change("side-car", name, place, beside, str(as_json(value.value))[:80])
-    there, new_unit = written.of(held)
-    if value.origin == "user":
-        return Change("given", name, "", there, value.source)
-    if value.origin == "default":
-        return Change("defaulted", name, "", there, value.source)
-    if value.origin == "derived":
-        return Change("derived", name, place, there, value.source)
-    if unit and new_unit and not _are_alike(unit, new_unit):
-        return Change("unit-converted", name, place, there, f"{unit} → {new_unit}")
-    return Change("kept" if place == there else "renamed", name, place, there)
-
-
-def _are_alike(unit: str, other: str) -> bool:
-    try:
-        return math.isclose(units.factor(unit, other), 1.0, rel_tol=1e-15)
-    except UnitError:
-        return unit == other
-
-
-def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
-    if not is_hdf5(scan.path):
-        return
-    with reading(scan.path) as source:
-        found: list[tuple[str, str]] = []
-        ours = lineage.own(source.file)
-
-        def visit(name: str, link: Any) -> None:
-            if name.split("/")[0] in ours or f"/{name}" in used:
-                return
-            if isinstance(link, h5py.ExternalLink):
-                found.append((f"/{name}", f"a link to {link.filename}"))
-            elif isinstance(link, h5py.HardLink) and isinstance(node := source.file[name], h5py.Dataset):
-                found.append((f"/{name}", f"{node.shape} {node.dtype}"))
-
-        source.file.visititems_links(visit)
-    for place, detail in found:
-        yield Change("side-car", place, place, beside, detail)
 
 
 def as_data(converted: Converted) -> dict[str, Any]:

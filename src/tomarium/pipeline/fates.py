@@ -1,0 +1,226 @@
+"""What became of every part of a scan that was converted: kept, renamed, in another unit, put into the side-car."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import h5py
+import numpy as np
+
+from tomarium import units
+from tomarium.errors import UnitError
+from tomarium.formats import lineage
+from tomarium.formats.flipped import flips_of, stored
+from tomarium.formats.frame_places import holds
+from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
+from tomarium.formats.hdf5_frames import Hdf5Frames
+from tomarium.formats.json_values import as_json
+from tomarium.formats.lineage import VALUES
+from tomarium.model import Frames, Scan, Value
+
+Fate: TypeAlias = Literal[
+    "kept", "renamed", "unit-converted", "derived", "defaulted", "given", "restored", "side-car", "left out"
+]
+"""What became of a part: under its own name, under another, in another unit, computed, assumed, told by the user;
+put back as it was before an earlier conversion; kept beside what the target expresses; not kept at all."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one part of the source.
+
+    Attributes
+    ----------
+    fate : Fate
+        In a word.
+    what : str
+        What it means, "angles_deg" or "projections", or its place in the source where nothing is known of it.
+    source, target : str
+        Where it lay, where it lies; "" where it does not.
+    detail : str
+        More, in words.
+    """
+
+    fate: Fate
+    what: str
+    source: str
+    target: str
+    detail: str = ""
+
+
+def restored(target: Path, ancestor: lineage.Ancestor) -> Iterator[Change]:
+    """Name what was put back as it was before an earlier conversion.
+
+    Parameters
+    ----------
+    target : Path
+        The HDF5 file that was written.
+    ancestor : lineage.Ancestor
+        What it was made of.
+
+    Yields
+    ------
+    Change
+        One for each group and dataset.
+    """
+    with reading(target) as source:
+        names: list[str] = []
+        source.file.visit(names.append)
+        for name in names:
+            if name.split("/")[0] != SIDE_CAR:
+                place = f"{ancestor.group}/source/{name}"
+                yield Change("restored", f"/{name}", place, f"/{name}")
+
+
+def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
+    """Follow every value by its meaning, then name all that has none.
+
+    Parameters
+    ----------
+    scan : Scan
+        What was converted.
+    again : Scan
+        What was written, as it reads back.
+    beside : str
+        Where the side-car lies.
+
+    Yields
+    ------
+    Change
+        Frames first, then values, then what is not understood.
+    """
+    used: set[str] = set()
+    written = _Units(scan.path, again.path)
+    for what, one, other in stacks(scan, again):
+        place, there = place_of(one), place_of(other)
+        used.add(place)
+        a, b = np.dtype(one.dtype), np.dtype(other.dtype)
+        detail = (
+            ""
+            if a == b
+            else f"{a.name} stored as {b.name}, {'every number exact' if holds(b, a) else 'rounded'}"
+        )
+        if flips_of(one) != flips_of(other):
+            detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
+        yield Change("kept" if place == there else "renamed", what, place, there, detail)
+    for name, value in _values(scan):
+        held = dict(_values(again)).get(name)
+        yield _value_change(name, value, held, written, used, beside)
+    known = dict(_values(scan))
+    for name, value in _values(again):
+        if name not in known:
+            yield Change("defaulted", name, "", written.of(value)[0], str(as_json(value.value))[:80])
+    yield from _rest(scan, used, beside)
+
+
+def stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
+    """Pair the stacks of two scans.
+
+    Parameters
+    ----------
+    scan, again : Scan
+        Two scans.
+
+    Yields
+    ------
+    tuple of (name, frames of the one, frames of the other)
+        Those that both have.
+    """
+    yield "projections", scan.projections, again.projections
+    for what, one, other in (("flats", scan.flats, again.flats), ("darks", scan.darks, again.darks)):
+        if one is not None and other is not None:
+            yield what, one.frames, other.frames
+
+
+def place_of(frames: Frames) -> str:
+    """Name where a stack lies.
+
+    Parameters
+    ----------
+    frames : Frames
+        Any stack.
+
+    Returns
+    -------
+    str
+        Path of its dataset in HDF5, else its file; "" for one in memory.
+    """
+    part = stored(getattr(frames, "parts", (frames,))[0])
+    return part.name if isinstance(part, Hdf5Frames) else str(getattr(part, "path", ""))
+
+
+def _values(scan: Scan) -> Iterator[tuple[str, Value[Any]]]:
+    for name in VALUES:
+        value = getattr(scan, name)
+        if value is not None:
+            yield name, value
+    for name, value in scan.metadata.items():
+        if not name.startswith("/"):
+            yield name, value
+
+
+class _Units:
+    """The units two files write beside their values."""
+
+    def __init__(self, *paths: Path) -> None:
+        self._paths = {path.name: path for path in paths if is_hdf5(path)}
+
+    def of(self, value: Value[Any]) -> tuple[str, str | None]:
+        """Return (place in the file, unit written there or None)."""
+        name, _, place = value.source.partition(":")
+        if name not in self._paths or not place.startswith("/"):
+            return value.source, None
+        with reading(self._paths[name]) as source:
+            node = source.find(place)
+            return place, None if node is None else attribute(node, "units")
+
+
+def _value_change(
+    name: str, value: Value[Any], held: Value[Any] | None, written: _Units, used: set[str], beside: str
+) -> Change:
+    place, unit = written.of(value)
+    used.update(part for part in place.replace(",", " ").split() if part.startswith("/"))
+    if held is None or held.source == value.source:
+        # The reader of the target knows it only because the side-car says it.
+        return Change("side-car", name, place, beside, str(as_json(value.value))[:80])
+    there, new_unit = written.of(held)
+    if value.origin == "user":
+        return Change("given", name, "", there, value.source)
+    if value.origin == "default":
+        return Change("defaulted", name, "", there, value.source)
+    if value.origin == "derived":
+        return Change("derived", name, place, there, value.source)
+    if unit and new_unit and not _are_alike(unit, new_unit):
+        return Change("unit-converted", name, place, there, f"{unit} → {new_unit}")
+    return Change("kept" if place == there else "renamed", name, place, there)
+
+
+def _are_alike(unit: str, other: str) -> bool:
+    try:
+        return math.isclose(units.factor(unit, other), 1.0, rel_tol=1e-15)
+    except UnitError:
+        return unit == other
+
+
+def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
+    if not is_hdf5(scan.path):
+        return
+    with reading(scan.path) as source:
+        found: list[tuple[str, str]] = []
+        ours = lineage.own(source.file)
+
+        def visit(name: str, link: Any) -> None:
+            if name.split("/")[0] in ours or f"/{name}" in used:
+                return
+            if isinstance(link, h5py.ExternalLink):
+                found.append((f"/{name}", f"a link to {link.filename}"))
+            elif isinstance(link, h5py.HardLink) and isinstance(node := source.file[name], h5py.Dataset):
+                found.append((f"/{name}", f"{node.shape} {node.dtype}"))
+
+        source.file.visititems_links(visit)
+    for place, detail in found:
+        yield Change("side-car", place, place, beside, detail)
