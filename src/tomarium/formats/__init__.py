@@ -237,5 +237,5 @@ def _choose(
         reasons = {form.title: match.why for form, match in matches}
         asked = [formats()[as_format]] if as_format else list(formats().values())
         stacks = [] if as_format else stacks_in(place)
-        raise FormatError(explain(place, [form.title for form in asked], reasons, stacks))
+        raise FormatError(explain(place, [form.name for form in asked], reasons, stacks))
     return chosen[0]

@@ -74,7 +74,7 @@ def explain(
     path : Path
         File or folder that can be read.
     looked_for : sequence of str
-        Titles of the formats that were asked.
+        Names of the formats that were asked.
     reasons : Mapping of str to str
         Title → what that format found lacking, for those that looked inside.
     stacks : sequence of str
@@ -95,7 +95,7 @@ def explain(
     )
     return (
         f"{path}: is not a scan or volume tomarium can read. Found: {found}. "
-        f"Looked for: {', '.join(looked_for)}. {f'Why not: {why}. ' if why else ''}"
+        f"{f'Why not: {why}. ' if why else ''}Looked for: {', '.join(looked_for)}. "
         f"Give the scan's own file or folder, or convert it to one of these formats.{_named(stacks)}"
     )
 
