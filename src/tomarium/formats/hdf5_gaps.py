@@ -7,10 +7,10 @@ the virtual dataset was told is an error, once the entries it lacks are read.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import h5py
 import numpy as np
@@ -18,9 +18,6 @@ from h5py import h5s
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-
-if TYPE_CHECKING:
-    from tomarium.formats.hdf5 import Source
 
 ABSENT: Final = "is absent"
 NEVER: Final = "were never written"
@@ -30,6 +27,38 @@ _LEAF: Final = 64
 _MOST_SEARCHED: Final = 200_000
 Run: TypeAlias = tuple[int, int]
 """First entry, and the one after the last."""
+
+
+class Opened(Protocol):
+    """An open file, and the files beside it that its datasets take entries from: `hdf5.Source`."""
+
+    @property
+    def trusted(self) -> set[tuple[str, str]]:
+        """File and name of the virtual sources that are known to be whole."""
+        ...
+
+    @property
+    def damaged(self) -> Mapping[Path, str]:
+        """Files that cannot be opened, and why."""
+        ...
+
+    @property
+    def opened(self) -> Mapping[Path, h5py.File]:
+        """Files it points to, as far as they were needed."""
+        ...
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know."""
+        ...
+
+    def find(self, path: str, start: h5py.Group | None = None) -> h5py.Group | h5py.Dataset | None:
+        """Follow a path to a group or dataset."""
+        ...
+
+    def locate(self, parent: Path, name: str) -> Path | None:
+        """Find a file that another one points to."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -151,7 +180,7 @@ def is_sparse(dataset: h5py.Dataset) -> bool:
 
 
 def gaps_of(
-    source: Source,
+    source: Opened,
     dataset: h5py.Dataset,
     axis: int = 0,
     lacking: Callable[[h5py.Dataset, int], list[Run]] = unwritten,
@@ -160,7 +189,7 @@ def gaps_of(
 
     Parameters
     ----------
-    source : Source
+    source : Opened
         The open scan the dataset was found in with `find`.
     dataset : h5py.Dataset
         Any dataset.
@@ -203,7 +232,7 @@ def gaps_of(
                     yield Gap(there, min(until, bounds[1]), item.file_name, said)
 
 
-def told_gaps(source: Source, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
+def told_gaps(source: Opened, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
     """List the entries that HDF5 would make up, and say so among the source's warnings.
 
     Parameters
@@ -268,7 +297,7 @@ def refuse_gaps(path: Path, place: str, gaps: tuple[Gap, ...], wanted: NDArray[n
 
 
 def _state(
-    source: Source,
+    source: Opened,
     dataset: h5py.Dataset,
     item: Any,
     axis: int,
