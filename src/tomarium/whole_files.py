@@ -123,6 +123,29 @@ def _runs(process: int) -> bool:
     return True
 
 
+def write_at(descriptor: int, content: bytes | memoryview, place: int) -> None:
+    """Write all of some bytes at a place of an open file; the system may take less than it is given.
+
+    Parameters
+    ----------
+    descriptor : int
+        The file, open for writing.
+    content : bytes or memoryview
+        What; a memoryview is of single bytes.
+    place : int
+        Byte of the file at which it begins.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    left = memoryview(content)
+    while left:
+        written = os.pwrite(descriptor, left, place)
+        place, left = place + written, left[written:]
+
+
 def drafts_of(path: Path) -> list[Path]:
     """List what writers that were killed have left of a file.
 

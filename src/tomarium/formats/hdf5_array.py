@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Source
@@ -50,10 +51,7 @@ class Hdf5Array:
 
     def __getitem__(self, key: Any) -> Any:
         if self.gaps:
-            first = key[0] if isinstance(key, tuple) and key else key
-            whole = first is Ellipsis or first is None or (isinstance(first, tuple) and not first)
-            wanted = np.atleast_1d(np.arange(self.shape[0])[slice(None) if whole else first])
-            refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, wanted)
+            refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, first_axis(key, self.shape))
         if self.plugin:
             load_plugins()
         with guarded(self.path), open_checked(self.file, scan=self.path) as file:
@@ -92,6 +90,28 @@ class StackedArrays:
         chosen = np.arange(len(self.parts))[first]
         parts = [np.asarray(self.parts[int(i)][rest or ...]) for i in chosen]
         return np.stack(parts) if parts else np.empty((0, *self.parts[0].shape), self.dtype)
+
+
+def first_axis(key: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """List the entries along the first axis that a key asks for.
+
+    Parameters
+    ----------
+    key : object
+        What stood between the brackets.
+    shape : tuple of int
+        Shape of the dataset.
+
+    Returns
+    -------
+    array of int
+        Entries; none for a name.
+    """
+    first = key[0] if isinstance(key, tuple) and key else key
+    if first is Ellipsis or (isinstance(first, tuple) and not first):
+        first = slice(None)
+    whole = np.arange(shape[0])
+    return np.atleast_1d(whole[first]) if not isinstance(first, str) else whole[:0]
 
 
 def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:

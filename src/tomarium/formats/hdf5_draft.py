@@ -27,7 +27,7 @@ from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_writer import Compression, blocks, is_full
 from tomarium.formats.origins import files_of
 from tomarium.model import Frames
-from tomarium.whole_files import alone
+from tomarium.whole_files import alone, write_at
 
 Tell: TypeAlias = Callable[[int, int], None]
 """Told of progress: bytes written so far, bytes in all."""
@@ -306,11 +306,8 @@ def _put_block(file: int, one: Fill, start: int, stop: int) -> None:
     pixels = np.ascontiguousarray(one.frames.read(slice(start, stop), slice(None)), dtype=one.dtype)
     where = one.where[start:stop]
     for run in _runs(where):
-        piece = memoryview(pixels[run].view(np.uint8).ravel())  # type: ignore[arg-type]
         place = one.offset + int(where[run.start]) * one.frame_bytes
-        while piece:
-            count = os.pwrite(file, piece, place)
-            piece, place = piece[count:], place + count
+        write_at(file, pixels[run].data.cast("B"), place)
 
 
 def _runs(where: NDArray[np.intp]) -> Iterator[slice]:

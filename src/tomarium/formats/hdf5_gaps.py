@@ -208,14 +208,24 @@ def gaps_of(
         return
     parent = Path(dataset.file.filename)
     shown = np.zeros(dataset.shape[axis], bool)
-    for item in dataset.virtual_sources():
+    items = dataset.virtual_sources()
+    for item in items:
         shown[slice(*_bounds(item.vspace, axis, dataset.shape[axis]))] = True
     yield from (Gap(first, last, "", NEVER) for first, last in _runs(np.flatnonzero(~shown)))
-    for item in dataset.virtual_sources():
+    # Each frame may be a mapping of its own into one part.
+    seen: dict[tuple[str, str, int], list[Run]] = {}
+
+    def once(node: h5py.Dataset, along: int) -> list[Run]:
+        key = (node.file.filename, str(node.name), along)
+        if key not in seen:
+            seen[key] = lacking(node, along)
+        return seen[key]
+
+    for item in items:
         part = (str(parent.parent / item.file_name), item.dset_name)
         if part in source.trusted:
             continue
-        why, runs = _state(source, dataset, item, axis, lacking)
+        why, runs = _state(source, dataset, item, axis, once)
         if not why and not runs:
             source.trusted.add(part)
             continue

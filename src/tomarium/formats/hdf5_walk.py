@@ -123,12 +123,28 @@ def examine(path: Path, file: h5py.File, *, growing: bool = False) -> tuple[Find
 # Each format asks about the same file in turn; the answer changes only with the file.
 @lru_cache(maxsize=64)
 def _judge(path: Path, size: int, changed_ns: int, growing: bool) -> tuple[Finding, ...]:
-    with _opened(path) as file:
+    with open_beside(path) as file:
         return examine(path, file, growing=growing)
 
 
-def _opened(path: Path) -> h5py.File:
-    """Open a file as its writer lets it be read: closed, or open for others too (SWMR), where the library agrees."""
+def open_beside(path: Path) -> h5py.File:
+    """Open a file, without locks, as its writer lets it be read: closed, or beside it (SWMR).
+
+    Parameters
+    ----------
+    path : Path
+        The file; the caller walks through it, or has, or trusts it.
+
+    Returns
+    -------
+    h5py.File
+        To be closed by the caller.
+
+    Raises
+    ------
+    OSError
+        The library refuses it.
+    """
     try:
         beside_writer = read_superblock(path).is_swmr
     except FormatError:  # a user block stands before it, or it is damaged, which the library tells
@@ -167,7 +183,7 @@ def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False)
     check_heaps(path)
     now = path.stat()
     _refuse(_judge(path, now.st_size, now.st_mtime_ns, growing), path, scan)
-    return _opened(path)
+    return open_beside(path)
 
 
 def check_growing(path: Path, file: h5py.File) -> None:

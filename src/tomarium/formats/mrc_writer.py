@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
@@ -20,7 +19,7 @@ from tomarium.errors import InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
 from tomarium.formats.origins import origin_of
 from tomarium.model import Image, Scan
-from tomarium.whole_files import alone
+from tomarium.whole_files import alone, write_at
 
 _ANGSTROM_M: Final = 1e-10
 # MRC has no unsigned bytes; they go into 16 bits.
@@ -126,8 +125,8 @@ def _pour(
             if tally is None:
                 block = one.block(start, stop)
                 tally = _tally(block)
-                stream.seek(_HEADER_BYTES + start * each)
-                _put(stream, np.ascontiguousarray(block, stored).data.cast("B"))
+                pixels = np.ascontiguousarray(block, stored)
+                write_at(stream.fileno(), pixels.data.cast("B"), _HEADER_BYTES + start * each)
                 os.fdatasync(stream.fileno())
                 lines.write(json.dumps([start, *astuple(tally)]) + "\n")
                 lines.flush()
@@ -135,11 +134,6 @@ def _pour(
             if tell is not None:
                 tell(stop * each, one.shape[0] * each)
     return whole
-
-
-def _put(stream: io.RawIOBase, piece: memoryview) -> None:
-    while piece:
-        piece = piece[stream.write(piece) or 0 :]
 
 
 def _done(partial: Path, diary: Path, key: str) -> dict[int, _Tally]:

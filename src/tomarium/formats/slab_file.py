@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
 from tomarium.model import Volume
-from tomarium.whole_files import write_json, write_whole
+from tomarium.whole_files import write_at, write_json, write_whole
 
 # Values kept of a slab for the quantiles of the whole: 32 slabs give two million.
 _SAMPLE: Final = 1 << 16
@@ -146,7 +146,7 @@ class SlabFile:
                 with ThreadPoolExecutor(1) as beside:
                     for piece in self._pieces(block):
                         searched = beside.submit(_extremes, piece)
-                        _write_at(descriptor, piece, place)
+                        write_at(descriptor, piece.data.cast("B"), place)
                         place += piece.nbytes
                         low, high = searched.result()
                         least, greatest = min(least, low), max(greatest, high)
@@ -472,14 +472,6 @@ def _progress(path: Path) -> Path:
 
 def _mark(path: Path, z0: int) -> Path:
     return _progress(path) / f"slab-{z0:06d}.npy"
-
-
-def _write_at(descriptor: int, piece: NDArray[Any], place: int) -> None:
-    """Write all of an array; the system may take less than it is given."""
-    left: memoryview[int] = piece.data.cast("B")
-    while left:
-        written = os.pwrite(descriptor, left, place)
-        place, left = place + written, left[written:]
 
 
 def _extremes(piece: NDArray[Any]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.formats.flipped import FlippedFrames
+from tomarium.formats.flipped import FlippedFrames, stored
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.model import FrameKind, Frames, Scan
 from tomarium.model.scan import Reference
@@ -51,8 +51,7 @@ def without_unwritten(scan: Scan) -> Scan:
 
 def _written(frames: Frames) -> NDArray[np.intp] | None:
     """Return which frames of a stack are there; None where nothing is known to lack."""
-    if isinstance(frames, FlippedFrames):
-        return _written(frames.stored)
+    frames = stored(frames)
     if not isinstance(frames, Hdf5Frames):
         return None
     held = np.arange(frames.size[0]) if frames.index is None else frames.index

@@ -15,12 +15,13 @@ from h5py import h5f, h5fd, h5p
 
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5 import Source, raw_attribute
+from tomarium.formats.hdf5_array import first_axis
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
 from tomarium.formats.hdf5_gaps import Gap, gaps_of, is_found, unwritten
-from tomarium.formats.hdf5_walk import check_growing, open_checked
+from tomarium.formats.hdf5_walk import check_growing, open_beside, open_checked
 from tomarium.formats.live.patience import Stamp, patiently
-from tomarium.formats.live.reader import Look, Shape, Status
+from tomarium.formats.live.reader import Look, Shape, Status, count_leading
 from tomarium.formats.live.superblock import MendedFile, read_superblock
 from tomarium.formats.live.virtual import readable
 
@@ -179,10 +180,8 @@ def open_growing(path: Path, stack: ExitStack) -> h5py.File:
     h5py.File
         To be closed by the caller.
     """
-    if not _lags(path):
-        return h5py.File(path, "r", locking=False)
-    if read_superblock(path).is_swmr:
-        return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+    if not _lags(path) or read_superblock(path).is_swmr:
+        return open_beside(path)
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5fd.fileobj_driver, stack.enter_context(MendedFile(path)))
     # Opened by hand for its name: what it points to is looked for beside it.
@@ -218,15 +217,9 @@ def _count_written(source: Source, node: h5py.Dataset, shape: tuple[int, ...]) -
         return shape[0] if node.id.get_storage_size() or not node.size else 0
     if not source.growing:
         return min([first for first, _ in unwritten(node)], default=shape[0])
-    # Scans are written in order, so that a bisection over rows of chunks finds the end.
-    step, low, high = node.chunks[0], 0, -(-shape[0] // node.chunks[0])
-    while low < high:
-        middle = (low + high) // 2
-        if _is_stored(node, shape, middle * step):
-            low = middle + 1
-        else:
-            high = middle
-    return int(min(low * step, shape[0]))
+    step = node.chunks[0]
+    rows = count_leading(-(-shape[0] // step), lambda row: _is_stored(node, shape, row * step))
+    return int(min(rows * step, shape[0]))
 
 
 def _is_stored(node: h5py.Dataset, shape: tuple[int, ...], entry: int) -> bool:
@@ -289,28 +282,6 @@ def _wrong_index(key: Any, shape: tuple[int, ...]) -> str:
         if isinstance(part, int | np.integer) and not -length <= part < length:
             return f"{part} is out of range of axis {axis}"
     return ""
-
-
-def first_axis(key: Any, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """List the entries along the first axis that a key asks for.
-
-    Parameters
-    ----------
-    key : object
-        What stood between the brackets.
-    shape : tuple of int
-        Shape of the dataset.
-
-    Returns
-    -------
-    array of int
-        Entries; none for a name.
-    """
-    first = key[0] if isinstance(key, tuple) and key else key
-    if first is Ellipsis or (isinstance(first, tuple) and not first):
-        first = slice(None)
-    whole = np.arange(shape[0])
-    return np.atleast_1d(whole[first]) if not isinstance(first, str) else whole[:0]
 
 
 def _read(node: h5py.Dataset, key: Any) -> Any:

@@ -26,6 +26,7 @@ from tomarium.formats.hdf5_damage import DAMAGE
 from tomarium.formats.live.hdf5_reader import open_growing
 from tomarium.formats.live.patience import Stamp, wait_for_rest
 from tomarium.formats.live.superblock import MendedFile, mend
+from tomarium.whole_files import write_at
 
 BLOCK: Final = 8 << 20
 # What a disk copies within a few milliseconds.
@@ -149,7 +150,7 @@ class Copier:
                 continue
             content = os.pread(read, piece.size, piece.place)
             if len(content) == piece.size and (not checked or _is_filled(content)):
-                _write_at(write, content, piece.place)
+                write_at(write, content, piece.place)
                 self._held.add(piece)
 
     def _is_where_it_was(self, target: Path, kept: list[Piece]) -> bool:
@@ -254,15 +255,8 @@ def _copy_range(read: int, write: int, start: int, stop: int) -> None:
         content = os.pread(read, min(BLOCK, stop - start), start)
         if not content:
             return  # the file became shorter; its stamp tells
-        _write_at(write, content, start)
+        write_at(write, content, start)
         start += len(content)
-
-
-def _write_at(descriptor: int, content: bytes, place: int) -> None:
-    left = memoryview(content)
-    while left:
-        written = os.pwrite(descriptor, left, place)
-        place, left = place + written, left[written:]
 
 
 def copy_whole(source: Path, target: Path) -> None:

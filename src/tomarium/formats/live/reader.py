@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -49,6 +50,31 @@ class Look:
     kind: Literal["group", "dataset"]
     members: tuple[str, ...] = ()
     shape: Shape | None = None
+
+
+def count_leading(count: int, is_there: Callable[[int], bool]) -> int:
+    """Count the leading parts that are there; scans are written in order, so that a bisection finds the end.
+
+    Parameters
+    ----------
+    count : int
+        Number of parts.
+    is_there : callable
+        Tells whether the part of a number is there.
+
+    Returns
+    -------
+    int
+        0 to `count`.
+    """
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if is_there(middle):
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 class Reader(Protocol):

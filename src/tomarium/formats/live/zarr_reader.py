@@ -14,9 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData, TomariumError
-from tomarium.formats.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE, first_axis
+from tomarium.formats.hdf5_array import first_axis
+from tomarium.formats.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE
 from tomarium.formats.live.patience import Stamp
-from tomarium.formats.live.reader import Look, Shape, Status
+from tomarium.formats.live.reader import Look, Shape, Status, count_leading
 from tomarium.formats.ome_zarr import check_chunks
 
 _MOST_LISTED: Final = 64
@@ -98,16 +99,10 @@ class ZarrReader:
         return Look("dataset", shape=Shape(shape, dtype, node.chunks or None, valid))
 
     def _count_written(self, path: str, node: Any) -> int:
-        """Count the leading entries whose chunks are there; arrays are written in order."""
+        """Count the leading entries whose chunks are there."""
         step = (node.shards or node.chunks)[0]
-        low, high = 0, -(-node.shape[0] // step)
-        while low < high:
-            middle = (low + high) // 2
-            if self._is_stored(path, node, middle):
-                low = middle + 1
-            else:
-                high = middle
-        return int(min(low * step, node.shape[0]))
+        rows = count_leading(-(-node.shape[0] // step), lambda row: self._is_stored(path, node, row))
+        return int(min(rows * step, node.shape[0]))
 
     def _is_stored(self, path: str, node: Any, row: int) -> bool:
         """Tell whether the first and the last file of a row of chunks are there."""
