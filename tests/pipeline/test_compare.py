@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.scan_makers import open_scan
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Axis, Image, Scan, Value
+from tomarium.model import Axis, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import convert
 
@@ -84,6 +84,42 @@ def test_complex_values_are_compared(recwarn: pytest.WarningsRecorder) -> None:
     assert differing(one, replace(one, data=np.array([1, 1j, 2]))) == []
     assert differing(one, replace(one, data=np.array([1, -1j, 2]))) == ["values"]
     assert not recwarn.list
+
+
+def volume(**changed: Any) -> Volume:
+    axes = tuple(Axis(name, 2e-6, 0.0, "m") for name in "zyx")
+    made = Volume(np.arange(24.0).reshape(2, 3, 4), axes, "1/cm", "v", None, {"run": {"by": "X", "at": 1}})
+    return replace(made, **changed)
+
+
+def test_volumes_are_the_same_whatever_else_is_told_of_them() -> None:
+    moved = (volume().axes[0], Axis("y", 2e-6, -3e-6, "m"), volume().axes[2])
+    other = volume(name="w", metadata={"run": {"by": "X", "at": 2}, "notes": []}, axes=moved)
+    found = compare(volume(), other)
+    assert found.same
+    assert [one.what for one in found.notes] == ["axis.1", "run", "notes"]
+    assert [one.detail for one in found.notes] == ["begins -3 µm apart", "in at", ""]
+    assert compare(volume(), volume()).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("what", "changed"),
+    [
+        ("values", {"data": np.arange(24.0).reshape(2, 3, 4) + 1e-12}),
+        ("unit", {"unit": "1/px"}),
+        ("axis.0", {"axes": (Axis("z", 2.1e-6, 0.0, "m"), *volume().axes[1:])}),
+        ("axis.2", {"axes": (*volume().axes[:2], Axis("x", 2e-6, 0.0, "px"))}),
+        ("shape", {"data": np.zeros((2, 3, 5))}),
+    ],
+)
+def test_volumes_differ_in_voxels_axes_and_unit(what: str, changed: dict[str, Any]) -> None:
+    assert differing(volume(), volume(**changed)) == [what]
+    assert not compare(volume(), volume(**changed)).same
+
+
+def test_a_shifted_energy_is_another_one() -> None:
+    shifted = replace(image(), axes=(Axis("energy", 1.0, 1.5, "keV"),))
+    assert not compare(image(), shifted).same
 
 
 @pytest.mark.parametrize("to", ["nxtomo", "tiff", "edf", "pyhst-par"])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tomarium.cli import scan_options, show
+
+if TYPE_CHECKING:
+    from tomarium.pipeline.compare import Comparison, Finding
 
 
 @click.command("diff")
@@ -17,11 +21,15 @@ from tomarium.cli import scan_options, show
 def command(one: Path, other: Path, headers: bool, as_json: bool) -> int:
     """Compare A and B, of any formats: what they mean, in SI units, and every pixel.
 
+    Volumes are the same where their voxels, axes and unit are; what else is told of them - how and when they were
+    made, where in space they lie - is listed as notes (·) and does not count. A record's folder stands for its volume.
+
     Exit codes: 0 the same, 1 they differ, 2 they cannot be compared.
 
     \b
     tomarium diff scan.h5 scan.nx
     tomarium diff scan.h5 scan.nx --headers
+    tomarium diff records/tooth records/tooth_again
     """
     from tomarium.pipeline.compare import compare
 
@@ -37,16 +45,21 @@ def command(one: Path, other: Path, headers: bool, as_json: bool) -> int:
         verdict = "same" if found.same else "differs"
         show.as_json({"a": str(one), "b": str(other), "verdict": verdict, "findings": findings})
     else:
-        show.table(
-            (
-                "  " if finding.same else "≠ ",
-                finding.what,
-                show.short(finding.one)
-                if finding.same
-                else f"{show.short(finding.one)} | {show.short(finding.other)}",
-                finding.detail,
-            )
-            for finding in found.findings
-        )
-        click.echo("the same" if found.same else "they differ")
+        show.table(map(_row, found.findings))
+        click.echo(_verdict(found))
     return 0 if found.same else 1
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    told = [show.short(finding.one)] + ([] if finding.same else [show.short(finding.other)])
+    mark = "  " if finding.same else "≠ " if finding.content else "· "
+    return mark, finding.what, " | ".join(told), finding.detail
+
+
+def _verdict(found: Comparison) -> str:
+    if not found.same:
+        return "they differ"
+    if not found.notes:
+        return "the same"
+    count = len(found.notes)
+    return f"the same, but for {count} note{'s' if count > 1 else ''} (·) on what is told of them"

@@ -9,16 +9,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium import units
 from tomarium.errors import InputError
 from tomarium.formats.data_exchange_writer import RAW_TITLE
 from tomarium.formats.json_values import as_json
-from tomarium.model import FrameKind, Frames, Image, Scan, Value
+from tomarium.model import Axis, FrameKind, Frames, Image, Scan, Value
 from tomarium.model.scan import Reference
 
 # A number that went through another unit and back may differ in its last digits.
 _RELATIVE: Final = 1e-9
 _ANGLE_DEG: Final = 1e-9
 _BLOCK_BYTES: Final = 32 << 20
+_SPACE: Final = ("z", "y", "x")
 # What a writer says of itself, and where in the file things lie, is no difference of what was written.
 _NOT_CONTENT: Final = frozenset({"writer", "shards", "processes", "detector_output_data", "why", "format"})
 
@@ -37,6 +39,9 @@ class Finding:
         What each says, JSON-ready; None where it says nothing.
     detail : str
         How far they differ, or how exactly they agree, in words.
+    content : bool
+        Whether it counts. What an image tells besides its voxels, axes and unit does not, nor where in space a
+        volume lies: it is told as a note.
     """
 
     what: str
@@ -44,6 +49,7 @@ class Finding:
     one: Any
     other: Any
     detail: str = ""
+    content: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,13 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs."""
-        return all(one.same for one in self.findings)
+        """Whether nothing differs that counts."""
+        return all(one.same or not one.content for one in self.findings)
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What differs and does not count."""
+        return tuple(one for one in self.findings if not one.same and not one.content)
 
 
 def compare(
@@ -86,7 +97,9 @@ def compare(
     -------
     Comparison
         Values agree where they differ by less than 1e-9 of themselves (angles: 1e-9°), pixels where their
-        numbers are equal, whatever type they are stored in; no number equals no number.
+        numbers are equal, whatever type they are stored in; no number equals no number. Images are the same
+        where their voxels, axes and unit are: two runs on one scan tell other times, and a format may have no
+        place for where in space a volume lies.
 
     Raises
     ------
@@ -257,25 +270,42 @@ def _image(one: Image, other: Image) -> Iterator[Finding]:
     yield _types("dtype", one.dtype, other.dtype)
     yield Finding("unit", one.unit == other.unit, one.unit, other.unit)
     for number in range(max(one.ndim, other.ndim)):
-        a, b = (image.axes[number] if number < image.ndim else None for image in (one, other))
-        same = a is not None and b is not None and (a.name, a.unit) == (b.name, b.unit)
-        if a is not None and b is not None and same:
-            same = all(
-                abs(x - y) <= _RELATIVE * max(abs(x), abs(y), abs(a.scale))
-                for x, y in (
-                    (a.scale, b.scale),
-                    (a.offset, b.offset),
-                    *zip(a.coordinates, b.coordinates, strict=False),
-                )
-            ) and len(a.coordinates) == len(b.coordinates)
-        yield Finding(f"axis.{number}", same, _axis(a), _axis(b))
+        yield _axes(f"axis.{number}", *(i.axes[number] if number < i.ndim else None for i in (one, other)))
     for name in {**one.metadata, **other.metadata}:
         if name not in _NOT_CONTENT:
             a, b = as_json(one.metadata.get(name)), as_json(other.metadata.get(name))
-            yield Finding(name, _agree(a, b), a, b)
+            yield Finding(name, _agree(a, b), a, b, _unlike(a, b), content=False)
 
 
-def _axis(axis: Any) -> Any:
+def _unlike(one: Any, other: Any) -> str:
+    """Name what differs in two mappings."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return ""
+    names = [name for name in {**one, **other} if not _agree(one.get(name), other.get(name))]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"in {', '.join(names[:5])}{more}" if names else ""
+
+
+def _axes(what: str, one: Axis | None, other: Axis | None) -> Finding:
+    if one is None or other is None:
+        return Finding(what, False, _axis(one), _axis(other))
+    alike = (one.name, one.unit, len(one.coordinates)) == (other.name, other.unit, len(other.coordinates))
+    least = abs(one.scale)
+    spaced = _near(one.scale, other.scale, least) and all(
+        _near(a, b, least) for a, b in zip(one.coordinates, other.coordinates, strict=alike)
+    )
+    placed = _near(one.offset, other.offset, least)
+    # Energies that are shifted are other energies; a volume that is moved in space is the same volume.
+    moved = alike and spaced and not placed and one.name in _SPACE and one.unit in ("m", "px")
+    said = f"begins {units.show(other.offset - one.offset, one.unit)} apart" if moved else ""
+    return Finding(what, alike and spaced and placed, _axis(one), _axis(other), said, content=not moved)
+
+
+def _near(one: float, other: float, least: float) -> bool:
+    return abs(one - other) <= _RELATIVE * max(abs(one), abs(other), least)
+
+
+def _axis(axis: Axis | None) -> str | None:
     return None if axis is None else f"{axis.name}: {axis.offset:g} + {axis.scale:g} i, {axis.unit}"
 
 
