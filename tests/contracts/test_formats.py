@@ -183,6 +183,13 @@ def write_volume_folder(name: str) -> Callable[[Path], None]:
     return make
 
 
+def write_record(path: Path) -> None:
+    """The volume and the metadata of a record; what else lies there plays no part in opening it."""
+    path.mkdir()
+    FORMATS["ome-zarr"].write(path / "volume.ome.zarr", example_volume(), slab_rows=4)
+    (path / "ro-crate-metadata.json").write_text("{}")
+
+
 def write_ring_buffer(path: Path) -> None:
     scan = example_scan()
     everything = (slice(None), slice(None))
@@ -213,6 +220,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "nxtomoproc": lambda path: FORMATS["nxtomoproc"].write(path, example_volume()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
     "ome-zarr-0.4": lambda path: FORMATS["ome-zarr-0.4"].write(path, example_volume(), slab_rows=4),
+    "record": write_record,
     "sinogram": write_sinogram,
     "txrm": write_txrm,
     "pyhst-par": write_par_folder,
@@ -233,6 +241,7 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "mrc": example_volume,
     "ome-zarr": example_volume,
     "ome-zarr-0.4": example_volume,
+    "record": example_volume,
     "sinogram": lambda: replace(
         example_scan(), projections=ArrayFrames(example_sinogram()[:, None]), flats=None, darks=None
     ),

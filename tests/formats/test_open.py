@@ -183,10 +183,12 @@ def test_a_link_that_leads_in_a_ring_hides_nothing_beside_it(tmp_path: Path) -> 
         tm.open(tmp_path)
 
 
-def test_the_folder_of_a_record_names_its_volume(tmp_path: Path) -> None:
+def test_a_folder_with_a_volume_names_it(tmp_path: Path) -> None:
+    (tmp_path / "first.ome.zarr").mkdir()
+    assert f"in which first.ome.zarr lies: give {tmp_path / 'first.ome.zarr'} itself" in refusal(tmp_path)
+
+
+def test_a_record_without_a_volume_that_can_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "volume.ome.zarr").mkdir()
     (tmp_path / "provenance.json").write_text("{}")
-    with pytest.raises(
-        FormatError, match=r"the record of volume\.ome\.zarr: give .*volume\.ome\.zarr itself"
-    ):
-        tm.open(tmp_path)
+    assert "the folder of a record, whose volume.ome.zarr cannot be read" in refusal(tmp_path)

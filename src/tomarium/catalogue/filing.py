@@ -19,6 +19,8 @@ from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, sum_files, s
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.volume_summary import summarise
 from tomarium.errors import FormatError, InputError, StorageFull
+from tomarium.formats.record import PROVENANCE
+from tomarium.formats.record import VOLUME as VOLUME_NAME
 from tomarium.model import FileEntry, Record, Value
 from tomarium.pipeline.provenance import plain
 from tomarium.registry import collect
@@ -27,8 +29,7 @@ from tomarium.viewers.viewer import Viewer
 from tomarium.viewers.volume import open_volume, volume_window
 from tomarium.whole_files import write_whole
 
-VOLUME: Final = "volume.ome.zarr/"
-PROVENANCE: Final = "provenance.json"
+VOLUME: Final = f"{VOLUME_NAME}/"
 PREVIEWS: Final = "previews"
 ROLES: Final = {"protocol.yaml": "protocol", PROVENANCE: "provenance", MANIFEST: "manifest"}
 MEDIA_TYPES: Final = {".yaml": "application/yaml", ".log": "text/plain", ".nxs": "application/x-hdf5"}

@@ -111,6 +111,11 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("Without `.raw.info`, sizes and type are taken from the name, x first, little-endian; it is said.",
          "Where the type is not told either, the bytes of a voxel decide it."),
     ),
+    "record": (
+        ("tomarium info records/tooth", "tomarium convert records/tooth tooth.tif",
+         "tomarium diff records/tooth records/tooth_again"),
+        ("Opening it does not compare its files with their checksums; `tomarium doctor records/tooth` does.",),
+    ),
     "sinogram": (
         ("tomarium info sinogram.tif --angles angles.h5:/theta",),
         ("No file says that it is a sinogram: without angles it is refused, with the number that is needed.",),

@@ -126,8 +126,7 @@ def _folder(path: Path) -> str:
     held = ", ".join(f"{count} {kind}{'s' if kind == 'folder' and count > 1 else ''}" for kind, count in most)
     volume = next(iter(sorted(path.glob("*.ome.zarr"))), None)
     if volume is not None:
-        ask = f"give {volume} itself, or ask `tomarium doctor {path}`"
-        return f"a folder with {held}, the record of {volume.name}: {ask}"
+        return f"a folder with {held}, in which {volume.name} lies: give {volume} itself"
     return f"a folder with {held}"
 
 

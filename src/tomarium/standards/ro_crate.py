@@ -25,10 +25,11 @@ from typing import Any, Final, cast, get_args
 from urllib.parse import quote, unquote
 
 from tomarium.errors import FormatError
+from tomarium.formats.record import CRATE
 from tomarium.model import FileEntry, Origin, Record, Value, parameter
 from tomarium.standards.standard import Standard
 
-FILENAME: Final = "ro-crate-metadata.json"
+FILENAME: Final = CRATE
 CONTEXT: Final = "https://w3id.org/ro/crate/1.2/context"
 SPECIFICATION: Final = "https://w3id.org/ro/crate/1.2"
 PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
