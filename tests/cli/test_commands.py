@@ -144,7 +144,8 @@ def test_run_files_a_record_that_can_be_found_and_repeated(
 
     first, second = (np.asarray(tm.open(folder / "volume.ome.zarr")) for folder in (record, again))
     np.testing.assert_array_equal(first, second)
-    assert execute(["index", "rebuild", str(tmp_path), "--catalogue", str(tmp_path / "new.sqlite")]) == 0
+    new = str(tmp_path / "new.sqlite")
+    assert execute(["index", "rebuild", str(tmp_path), "--new", "--catalogue", new]) == 0
     assert "2 records" in capsys.readouterr().out
 
 

@@ -54,7 +54,7 @@ class Catalogue:
         self.close()
 
 
-def open_catalogue(place: Path | str | None = None) -> Catalogue:
+def open_catalogue(place: Path | str | None = None, *, make: bool = True) -> Catalogue:
     """Open a catalogue, make it where there is none, and bring it up to date.
 
     Parameters
@@ -62,6 +62,9 @@ def open_catalogue(place: Path | str | None = None) -> Catalogue:
     place : Path or str, optional
         A file, or an address such as "sqlite:///catalogue.sqlite"; `catalogue_file()` by default. A folder
         is made where it is missing.
+    make : bool
+        Whether one is made where there is none; what only reads asks for one that is there, so that a mistyped
+        name is not answered with an empty catalogue.
 
     Returns
     -------
@@ -71,11 +74,13 @@ def open_catalogue(place: Path | str | None = None) -> Catalogue:
     Raises
     ------
     InputError
-        The database is of a kind that is not known, or cannot be opened or written.
+        The database is of a kind that is not known, cannot be opened or written, or is not there and not made.
     FormatError
         The file is no catalogue, is damaged, or belongs to a newer version.
     """
     path = _path(place)
+    if path and not make and not path.exists():
+        raise InputError(_absent(path, place))
     if path:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,8 +98,8 @@ def open_catalogue(place: Path | str | None = None) -> Catalogue:
                 f"write and that the disk is not full"
             ) from problem
         raise FormatError(
-            f"{path}: is no catalogue ({problem.orig}); give another file, or delete it and rebuild the "
-            f"index from the records, which loses nothing"
+            f"{path}: is no catalogue ({problem.orig}); give another file, or delete it and make the "
+            f"index anew with: tomarium index rebuild DIR --new, which loses nothing"
         ) from problem
     except BaseException:
         catalogue.close()
@@ -111,6 +116,15 @@ def _path(place: Path | str | None) -> Path | None:
     if kind != "sqlite" or not rest.startswith("/"):
         raise InputError(f"{kind}://…: this version keeps its catalogue in SQLite only; give a file")
     return Path(rest[1:]).absolute() if rest != "/" else None
+
+
+def _absent(path: Path, place: Path | str | None) -> str:
+    if place is None:
+        return "nothing has been filed yet; file a record with: tomarium ingest RECORD, or begin with: tomarium demo"
+    return (
+        f"{path}: there is no catalogue of this name; check its spelling, or make one by filing a record: "
+        f"tomarium ingest RECORD --catalogue {place}"
+    )
 
 
 def _migrate(catalogue: Catalogue) -> None:
@@ -135,5 +149,5 @@ def _migrate(catalogue: Catalogue) -> None:
     except CommandError as problem:
         raise FormatError(
             f"{catalogue.name}: belongs to another version of tomarium ({problem}); use that one, or delete "
-            f"the file and rebuild the index from the records, which loses nothing"
+            f"the file and make the index anew with: tomarium index rebuild DIR --new, which loses nothing"
         ) from problem

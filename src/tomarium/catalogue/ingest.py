@@ -83,9 +83,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
     InputError
         A root is no folder; nothing is changed then.
     """
-    for root in roots:
-        if not Path(root).is_dir():
-            raise InputError(f"{root}: is no folder; nothing was changed, give the folders that hold records")
+    demand_folders(roots)
     ids: list[str] = []
     problems: list[str] = []
     with catalogue.writing() as connection:
@@ -99,6 +97,24 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
                 except (FormatError, InputError) as problem:
                     problems.append(str(problem))
     return Rebuilt(tuple(dict.fromkeys(ids)), tuple(problems))
+
+
+def demand_folders(roots: Sequence[Path]) -> None:
+    """Refuse what is no folder before anything is changed.
+
+    Parameters
+    ----------
+    roots : sequence of Path
+        Folders below which records are looked for.
+
+    Raises
+    ------
+    InputError
+        One of them is no folder.
+    """
+    for root in roots:
+        if not Path(root).is_dir():
+            raise InputError(f"{root}: is no folder; nothing was changed, give the folders that hold records")
 
 
 def _find(root: Path, problems: list[str]) -> Iterator[Path]:

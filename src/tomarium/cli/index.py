@@ -21,19 +21,22 @@ def command() -> None:
 @command.command("rebuild")
 @click.argument("roots", metavar="DIR...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--new", is_flag=True, help="Make the file of --catalogue where it is not there.")
 @click.pass_context
-def rebuild_index(context: click.Context, roots: tuple[Path, ...], catalogue: Path | None) -> None:
+def rebuild_index(context: click.Context, roots: tuple[Path, ...], catalogue: Path | None, new: bool) -> None:
     """Make the index anew from all records below the folders DIR.
 
     Leaves with exit code 1 where a folder could not be taken.
 
     \b
-    tomarium index rebuild records/ /data/older_records --catalogue catalogue.db
+    tomarium index rebuild records/ /data/older_records --catalogue catalogue.sqlite
+    tomarium index rebuild records/ --catalogue another.sqlite --new
     """
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.catalogue.ingest import rebuild
+    from tomarium.catalogue.ingest import demand_folders, rebuild
 
-    with open_catalogue(catalogue) as opened:
+    demand_folders(roots)  # before a catalogue is made for nothing
+    with open_catalogue(catalogue, make=new or catalogue is None) as opened:
         told = rebuild(opened, roots)
     show.warnings(told.problems)
     click.echo(f"{len(told.ids)} records are in the catalogue")

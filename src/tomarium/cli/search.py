@@ -28,7 +28,7 @@ def command(words: tuple[str, ...], limit: int, catalogue: Path | None, as_json:
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.search import search
 
-    with open_catalogue(catalogue) as opened:
+    with open_catalogue(catalogue, make=False) as opened:
         page = search(opened, " ".join(words), limit=limit)
     if as_json:
         show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits]})

@@ -23,5 +23,5 @@ def command(host: str, port: int, catalogue: Path | None) -> None:
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.portal.serve import serve
 
-    with open_catalogue(catalogue) as opened:
+    with open_catalogue(catalogue, make=False) as opened:
         serve(opened, host=host, port=port, announce=lambda address: click.echo(f"portal: {address}"))

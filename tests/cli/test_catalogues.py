@@ -1,0 +1,66 @@
+"""A catalogue is made by what files records, never by a name that is mistyped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tomarium.catalogue import file_record
+from tomarium.cli import execute
+
+
+@pytest.fixture
+def record(tmp_path: Path, make_record_folder: Callable[..., Path]) -> Path:
+    folder = make_record_folder(tmp_path / "records" / "tooth", size=16)
+    file_record(folder, title="Tooth")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words", [["search"], ["search", "tooth"], ["serve"], ["index", "rebuild", "records"]]
+)
+def test_a_mistyped_catalogue_is_refused_and_not_made(
+    words: list[str],
+    record: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert execute(["ingest", str(record), "--catalogue", "herbarium.sqlite"]) == 0
+    before = sorted(tmp_path.iterdir())
+    capsys.readouterr()
+    assert execute([*words, "--catalogue", "herbarum.sqlite"]) == 2
+    said = capsys.readouterr().err
+    assert "herbarum.sqlite: there is no catalogue of this name" in said
+    assert "tomarium ingest RECORD --catalogue herbarum.sqlite" in said
+    assert sorted(tmp_path.iterdir()) == before
+    assert execute([*words[:1], *words[1:], "--catalogue", "no/folder/c.sqlite"]) == 2
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("words", [["search"], ["serve"]])
+def test_without_any_catalogue_it_says_how_to_begin(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
+    assert execute(words) == 2
+    assert "nothing has been filed yet; file a record with: tomarium ingest RECORD" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_index_that_is_lost_is_made_anew(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
+    assert execute(["index", "rebuild", str(record.parent)]) == 0
+    assert (tmp_path / "home" / "catalogue.sqlite").is_file()
+    place = str(tmp_path / "new.sqlite")
+    assert execute(["index", "rebuild", str(tmp_path / "nowhere"), "--new", "--catalogue", place]) == 2
+    assert not Path(place).exists()
+    assert execute(["index", "rebuild", str(record.parent), "--new", "--catalogue", place]) == 0
+    assert execute(["search", "tooth", "--catalogue", place]) == 0
+    assert "1 found" in capsys.readouterr().out
+    assert execute(["index", "rebuild", str(record.parent), "--catalogue", place]) == 0
