@@ -61,10 +61,13 @@ def make_record(
 
     Raises
     ------
-    InputError, CannotFit, Interrupted, StorageFull
+    InputError
+        The record would lie in the folder of its scan; or as `tomarium.pipeline.run.run`.
+    CannotFit, Interrupted, StorageFull
         As `tomarium.pipeline.run.run`.
     """
     place = folder or Path(f"{scan.name}_record")
+    demand_apart(scan.path, place)
 
     def deliver(outcome: Outcome) -> None:
         on_progress("file", 0, 1)
@@ -82,6 +85,30 @@ def make_record(
         on_progress=on_progress,
         deliver=deliver,
     )
+
+
+def demand_apart(scan: Path, place: Path) -> None:
+    """Refuse to write into the folder of a scan, which would take it for a part of itself.
+
+    Parameters
+    ----------
+    scan : Path
+        File or folder of the scan.
+    place : Path
+        Where something is to be written.
+
+    Raises
+    ------
+    InputError
+        It is the scan's folder, or lies below it.
+    """
+    home = scan.resolve()
+    if home.is_dir() and place.resolve().is_relative_to(home):
+        beside = home.with_name(f"{home.name}_record")
+        raise InputError(
+            f"{place}: lies in the folder of the scan {scan}, which would then hold more than the scan; "
+            f"choose a place outside with -o, such as -o {beside}"
+        )
 
 
 def repeat_record(
