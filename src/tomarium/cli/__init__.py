@@ -19,6 +19,7 @@ import click
 
 from tomarium import __version__
 from tomarium.cli import interrupts
+from tomarium.cli.given_path import check_paths
 from tomarium.errors import TomariumError
 
 INTERRUPTED: Final = 3
@@ -41,7 +42,7 @@ def commands(only: str | None = None) -> dict[str, click.Command]:
     names = [info.name for info in iter_modules(__path__)]
     wanted = [only] if only in names else names
     modules = [import_module(f"{__name__}.{name}") for name in wanted]
-    found = [module.command for module in modules if hasattr(module, "command")]
+    found = [check_paths(module.command) for module in modules if hasattr(module, "command")]
     return {command.name or "": command for command in sorted(found, key=lambda command: command.name or "")}
 
 
@@ -128,10 +129,15 @@ def execute(arguments: list[str]) -> int:
         )
 
 
+def _printable(text: str) -> str:
+    """Write what moves a terminal's cursor, or has no character, as an escape; names of files may hold it."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def _fail(problem: object, code: int) -> int:
     if os.environ.get("TOMARIUM_TRACEBACK"):
         traceback.print_exc()
     elif code == INTERRUPTED:  # else zarr's tasks that were cut off tell of themselves on the way out
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
-    click.echo(f"tomarium: {problem}", err=True)
+    click.echo(f"tomarium: {_printable(str(problem))}", err=True)
     return code

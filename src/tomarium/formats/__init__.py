@@ -17,7 +17,7 @@ from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.image_values import scan_of, settled
 from tomarium.formats.isolated import rehearse
 from tomarium.formats.references import with_references
-from tomarium.formats.refusal import explain, unusable
+from tomarium.formats.refusal import explain, place_of, unusable
 from tomarium.formats.settle import checked, with_user_values
 from tomarium.formats.unwritten import without_unwritten
 from tomarium.model import Image, Scan, Value
@@ -58,13 +58,20 @@ def recognise(path: str | PathLike[str]) -> tuple[tuple[Format, Match], ...]:
     FormatError
         There is nothing at the path, or nothing that can be read.
     """
-    place = Path(path)
+    place = place_of(path)
     problem = unusable(place)
     if problem:
         raise FormatError(problem)
-    matches = [(one, match) for one in formats().values() if (match := one.detect(place)) is not None]
+    matches = [(one, match) for one in formats().values() if (match := _ask(one, place)) is not None]
     suffix = place.suffix.lower()
     return tuple(sorted(matches, key=lambda pair: (-pair[1].score, suffix not in pair[0].suffixes)))
+
+
+def _ask(form: Format, place: Path) -> Match | None:
+    try:
+        return form.detect(place)
+    except PermissionError as problem:  # of something within a folder
+        return Match(0.0, "", f"{problem.filename} may not be read")
 
 
 def open(
@@ -132,7 +139,7 @@ def open(
     ParameterError
         There is no format or entry of that name, or a value given cannot be.
     """
-    place = Path(path)
+    place = place_of(path)
     flats = None if flats is None else fspath(flats)
     darks = None if darks is None else fspath(darks)
     if angles is not None and angles_deg is not None:

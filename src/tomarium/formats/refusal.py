@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from tomarium.errors import FormatError
+
 # First bytes of files people take for scans, at their offset.
 SIGNATURES: Final = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
@@ -25,6 +27,41 @@ SIGNATURES: Final = (
     (0, b"MATLAB", "a MATLAB file"),
 )
 _HEAD: Final = 4096
+# What the file systems of Linux and macOS hold; Windows holds less.
+_LONGEST_NAME: Final = 255
+_LONGEST_PATH: Final = 4096
+
+
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """Turn what a user gives into a path.
+
+    Parameters
+    ----------
+    path : path
+        File or folder; it need not be there.
+
+    Returns
+    -------
+    Path
+        The same; "." and the like by the folder's own name, which titles are made of.
+
+    Raises
+    ------
+    FormatError
+        It is blank, longer than a path can be, or holds a character that no name has.
+    """
+    text = os.fspath(path)
+    if not text.strip():
+        raise FormatError(f"{text!r}: is no path; give the name of a file or folder")
+    if "\0" in text:
+        raise FormatError(f"{text[:80]!r}: is no path a file can have; check its spelling")
+    place = Path(text)
+    longest = max((len(os.fsencode(part)) for part in place.parts), default=0)
+    if longest > _LONGEST_NAME or len(os.fsencode(text)) > _LONGEST_PATH:
+        raise FormatError(
+            f"{text[:40]!r} … ({len(text)} characters): is longer than a path can be; check what was given"
+        )
+    return place if place.name not in ("", "..") else place.resolve()
 
 
 def unusable(path: Path) -> str | None:

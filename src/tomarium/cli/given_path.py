@@ -1,0 +1,45 @@
+"""A path that a user gives: one that a file can have, before anything is asked of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class GivenPath(click.Path):
+    """A path as text; click itself takes "" for the present folder, and stumbles over what no file can be called."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn what was given into a path; raises FormatError where no file can have it."""
+        from tomarium.formats.refusal import place_of
+
+        place_of(value)
+        return super().convert(value, param, ctx)
+
+
+def check_paths(command: click.Command) -> click.Command:
+    """Let a command, and those below it, take only paths that a file can have.
+
+    Parameters
+    ----------
+    command : click.Command
+        Any command; each of its parameters that is a path is changed.
+
+    Returns
+    -------
+    click.Command
+        The same one.
+    """
+    for parameter in command.params:
+        if type(parameter.type) is click.Path:
+            # Whether it may be read is said by what opens it, in its own words.
+            known = parameter.type
+            parameter.type = GivenPath(
+                path_type=Path, file_okay=known.file_okay, dir_okay=known.dir_okay, readable=False
+            )
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            check_paths(one)
+    return command
