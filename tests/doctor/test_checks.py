@@ -24,9 +24,13 @@ from doctor.subjects import (
     with_metadata,
     written,
 )
+from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.catalogue.checkup import subject_of_path
 from tomarium.doctor import Check, Finding, Subject, checks, examine, subject_of
+from tomarium.errors import Interrupted
 from tomarium.model import Record, Value
+from tomarium.pipeline.protocol import default_protocol
+from tomarium.pipeline.run import run
 from tomarium.synth.config import SimulationConfig
 from tomarium.synth.scan import simulate, simulated
 
@@ -283,6 +287,13 @@ def _record(folder: Path, change: Callable[[Path], None]) -> Subject:
     return subject_of_path(folder)
 
 
+def _stopped(folder: Path) -> Subject:
+    with pytest.raises(Interrupted):
+        run(scan_on_disk(folder), default_protocol(), folder / "run", PLENTY, slab_rows=2,
+            mapper=stopping_after(2, interrupt))  # fmt: skip
+    return subject_of(folder / "run")
+
+
 def record(change: Callable[[Path], None]) -> Maker:
     return lambda folder: _record(folder, change)
 
@@ -461,6 +472,7 @@ FAULTS: dict[str, list[tuple[str, Maker]]] = {
         ("error", record(lambda folder: (folder / "ro-crate-metadata.json").write_text("{") and None)),
     ],
     "checksums-not-compared": [("info", _large)],
+    "run-unfinished": [("warning", _stopped)],
     "statements-absent": [("info", record(lambda folder: None))],
 }  # fmt: skip
 CASES = [(name, severity, make) for name, cases in FAULTS.items() for severity, make in cases]

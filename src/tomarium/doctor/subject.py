@@ -16,6 +16,7 @@ from tomarium.doctor.table import Table, is_table, read_table
 from tomarium.errors import TomariumError
 from tomarium.formats.hdf5 import is_hdf5
 from tomarium.model import Image, Record, Scan, Value, Volume
+from tomarium.pipeline.journal import FOLDER, REQUEST
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ def subject_of(path: Path) -> Subject:
     Parameters
     ----------
     path : Path
-        A scan, an image or volume, or a table of metadata. `tomarium.catalogue.subject_of_record` opens the
-        folder of a record.
+        A scan, an image or volume, a table of metadata, or a run that was stopped.
+        `tomarium.catalogue.subject_of_record` opens the folder of a record.
 
     Returns
     -------
@@ -112,6 +113,8 @@ def subject_of(path: Path) -> Subject:
         With what could be opened.
     """
     name = path.name or str(path)
+    if _is_begun_run(path):  # what it holds is not there yet, and not wrong
+        return Subject(name, path)
     no_table = ""
     try:
         if is_table(path):
@@ -221,6 +224,26 @@ def a_record(subject: Subject) -> bool:
         Whether it is one.
     """
     return subject.record is not None or bool(subject.problems)
+
+
+def a_begun_run(subject: Subject) -> bool:
+    """Tell whether it is the folder of a run that has not come to its end.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is examined.
+
+    Returns
+    -------
+    bool
+        Whether the run's journal is in it.
+    """
+    return subject.path is not None and _is_begun_run(subject.path)
+
+
+def _is_begun_run(path: Path) -> bool:
+    return (path / FOLDER / REQUEST).is_file()
 
 
 def an_hdf5_file(subject: Subject) -> bool:
