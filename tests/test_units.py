@@ -80,6 +80,12 @@ def test_show_chooses_a_readable_unit() -> None:
     assert units.show(4.29e9, "B") == "4.29 GB"
     assert units.show(20, "keV") == "20 keV"
     assert units.show(0.0, "m") == "0 m"
+    assert units.show(1e-12, "m") == "0.001 nm"
+    assert units.show(1e-30, "m") == "1e-30 m"
+    assert units.show(-1e20, "m") == "-1e+20 m"
+    assert units.show(1e-6, "s") == "0.001 ms"
+    assert units.show(1e-30, "s") == "1e-30 s"
+    assert units.show(1e30, "B") == "1e+30 B"
     assert units.show(179.006, "deg") == "179.006°"
 
 

@@ -224,7 +224,8 @@ def show(value: float, unit: str, digits: int = 4) -> str:
         name, size = next(
             (step for step in steps if abs(value) >= _LEAST.get(step[0], step[1]) * 0.9999999), steps[-1]
         )
-        return f"{value / size:.{digits}g} {name}"
+        if 0.000999 < abs(value / size) < 1e6:  # beyond all prefixes 1e-30 m reads better than 1e-21 nm
+            return f"{value / size:.{digits}g} {name}"
     if unit == "deg":
         return f"{value:.{max(digits, 6)}g}°"
     return f"{value:.{digits}g} {unit}".rstrip()

@@ -94,12 +94,14 @@ def volume(**changed: Any) -> Volume:
 
 def test_volumes_are_the_same_whatever_else_is_told_of_them() -> None:
     moved = (volume().axes[0], Axis("y", 2e-6, -3e-6, "m"), volume().axes[2])
-    other = volume(name="w", metadata={"run": {"by": "X", "at": 2}, "notes": []}, axes=moved)
+    other = volume(name="w", metadata={"run": {"by": "X", "at": 2}, "notes": ["b"]}, axes=moved)
     found = compare(volume(), other)
     assert found.same
     assert [one.what for one in found.notes] == ["axis.1", "run", "notes"]
     assert [one.detail for one in found.notes] == ["begins -3 µm apart", "in at", ""]
     assert compare(volume(), volume()).notes == ()
+    for nothing in ([], {}, "", None):
+        assert compare(volume(metadata={"notes": nothing}), volume(metadata={})).notes == ()
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def command(
     if as_json:
         show.as_json(told)
         return
-    click.secho(opened.name, bold=True)
+    click.secho(show.short(opened.name, 120), bold=True)
     if isinstance(opened, Image):
         _show_image(told)
     else:
@@ -63,16 +63,16 @@ def _show_image(told: dict[str, Any]) -> None:
             ("format", f"{told['format']} ({told['dialect']})", told["why"]),
             (told["kind"], " × ".join(map(str, told["shape"])), f"{told['dtype']}{unit}"),
             *[(f"axis {axis['name']}", *_axis(axis)) for axis in told["axes"]],
-            *[(f"entry {number}", entry, "") for number, entry in enumerate(entries, 1)],
+            *[(f"entry {number}", show.short(entry, 200), "") for number, entry in enumerate(entries, 1)],
             *[
-                (name, show.short(value), "")
+                (show.short(name), show.short(value), "")
                 for name, value in told["metadata"].items()
                 if value not in ([], {}, "") and value != told["why"] and name != "format"
             ],
         ]
     )
     for text in told["missing"]:
-        click.echo(f"  missing: {text}")
+        click.echo(f"  missing: {show.line(text)}")
     show.warnings(told["warnings"])
 
 
@@ -101,7 +101,7 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
             ("distance", *show.value(scan.distance_m, "m")),
             ("axis column", *show.value(scan.axis_column, "")),
             *[
-                (name, show.short(told.value), f"{told.origin}: {told.source}")
+                (show.short(name), show.short(told.value), f"{told.origin}: {told.source}")
                 for name, told in scan.metadata.items()
                 if everything or not name.startswith("/")
             ],
@@ -112,5 +112,5 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
         click.echo(f"  and {raw} values under the file's own names; --all lists them")
     for title, texts in (("missing", scan.missing), ("repaired", scan.repaired)):
         for text in texts:
-            click.echo(f"  {title}: {text}")
+            click.echo(f"  {title}: {show.line(text)}")
     show.warnings(scan.warnings)

@@ -6,13 +6,17 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from tomarium import units
 from tomarium.cli import interrupts
 from tomarium.model import Value
+from tomarium.model.wording import brief, in_words
+
+MOST: Final = 400
+"""Characters of a text that has a line to itself."""
 
 
 def as_json(data: Any) -> None:
@@ -27,7 +31,7 @@ def as_json(data: Any) -> None:
 
 
 def table(rows: Iterable[Sequence[str]], indent: str = "  ") -> None:
-    """Print rows as aligned columns; the last column is as wide as it is.
+    """Print rows as aligned columns; the last column is as wide as it is, and cut only where it is without end.
 
     Parameters
     ----------
@@ -36,13 +40,13 @@ def table(rows: Iterable[Sequence[str]], indent: str = "  ") -> None:
     indent : str
         What each line begins with.
     """
-    cells = [list(row) for row in rows]
+    cells = [[*row[:-1], line(row[-1])] for row in rows]
     if not cells:
         return
     widths = [max(len(row[i]) for row in cells if i < len(row)) for i in range(max(map(len, cells)))]
     for row in cells:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        click.echo((indent + line).rstrip())
+        told = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        click.echo((indent + told).rstrip())
 
 
 def value(told: Value[float] | None, unit: str) -> tuple[str, str]:
@@ -78,10 +82,25 @@ def short(value: object, most: int = 60) -> str:
     Returns
     -------
     str
-        Its text, cut where it is longer.
+        As `in_words` has it, cut where it is longer.
     """
-    text = "–" if value is None else str(value)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return brief(in_words(value), most)
+
+
+def line(text: str) -> str:
+    """Write a text that a file holds on a line of its own.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The same in one line, cut where it is without end.
+    """
+    return brief(in_words(text), MOST)
 
 
 def warnings(texts: Iterable[str]) -> None:
@@ -93,7 +112,7 @@ def warnings(texts: Iterable[str]) -> None:
         One line each.
     """
     for text in texts:
-        click.secho(f"! {text}", fg="yellow", err=True)
+        click.secho(f"! {line(text)}", fg="yellow", err=True)
 
 
 def progress() -> Callable[[str, int, int], None]:

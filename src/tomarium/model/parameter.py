@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tomarium import units
+from tomarium.model.wording import in_words
 
 # key → (label, unit). A key that is not here gets its words as label and the unit of its ending.
 PARAMETERS: Final[dict[str, tuple[str, str]]] = {
@@ -111,12 +112,12 @@ def show(key: str, value: Any) -> str:
     key : str
         Key of the parameter; it carries the unit.
     value : any JSON value
-        Number, text, truth value, None, or a sequence of them.
+        Number, text, truth value, None, or sequences and mappings of them.
 
     Returns
     -------
     str
-        "0.65 µm", "yes", "unknown", "0 – 179.5° (360 values)".
+        "0.65 µm", "yes", "unknown", "0 – 179.5° (360 values)", "kind: CMOS; bits: 16".
     """
     if value is None:
         return "unknown"
@@ -127,6 +128,10 @@ def show(key: str, value: Any) -> str:
     if isinstance(value, (int, float)):
         return units.show(value, unit(key), digits=6 if unit(key) == "px" else 4)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        shown = [show(key, item) for item in value]
+        shown = [show(key, item) if _is_plain(item) else f"({in_words(item)})" for item in value]
         return ", ".join(shown) if len(shown) <= 4 else f"{shown[0]} … {shown[-1]} ({len(shown)} values)"
-    return str(value)
+    return value if isinstance(value, str) else in_words(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str) or not isinstance(value, Sequence | Mapping)

@@ -21,6 +21,7 @@ _RELATIVE: Final = 1e-9
 _ANGLE_DEG: Final = 1e-9
 _BLOCK_BYTES: Final = 32 << 20
 _SPACE: Final = ("z", "y", "x")
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 # What a writer says of itself, and where in the file things lie, is no difference of what was written.
 _NOT_CONTENT: Final = frozenset({"writer", "shards", "processes", "detector_output_data", "why", "format"})
 
@@ -274,7 +275,8 @@ def _image(one: Image, other: Image) -> Iterator[Finding]:
     for name in {**one.metadata, **other.metadata}:
         if name not in _NOT_CONTENT:
             a, b = as_json(one.metadata.get(name)), as_json(other.metadata.get(name))
-            yield Finding(name, _agree(a, b), a, b, _unlike(a, b), content=False)
+            said = not (a in _NOTHING and b in _NOTHING)
+            yield Finding(name, not said or _agree(a, b), a, b, _unlike(a, b), content=False)
 
 
 def _unlike(one: Any, other: Any) -> str:

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from tomarium import units
 from tomarium.catalogue.words import mark, read_terms
+from tomarium.model.wording import brief
 from tomarium.portal.desk import Desk
 from tomarium.portal.page import Page, machine, names
 from tomarium.registry import collect
@@ -116,7 +117,13 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"date": _date, "size": _size, "length": units.show, "marked": _marked}
+    environment.filters |= {
+        "brief": brief,
+        "date": _date,
+        "length": units.show,
+        "marked": _marked,
+        "size": _size,
+    }
     environment.filters["count"] = lambda number: f"{number:,}".replace(",", "\u202f")
     return environment
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.model import Record
+from tomarium.model.wording import in_words
 from tomarium.viewers.place import place_of
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
@@ -73,7 +74,7 @@ def shorten(value: Any) -> Any:
     Returns
     -------
     any JSON value
-        The same, but a list of more than 12 plain values is a text with its ends and its length.
+        The same, but a list of plain values is a text; a long one has its ends and its length.
     """
     if isinstance(value, Mapping):
         return {str(key): shorten(part) for key, part in value.items()}
@@ -81,9 +82,7 @@ def shorten(value: Any) -> Any:
         return value
     if any(isinstance(part, (Mapping, list, tuple)) for part in value):
         return [shorten(part) for part in value]
-    if len(value) > 12:
-        return f"{value[0]}, {value[1]}, {value[2]} … {value[-1]} ({len(value)} values)"
-    return ", ".join(str(part) for part in value)
+    return in_words(value)
 
 
 def _sentences(value: Any) -> list[str]:

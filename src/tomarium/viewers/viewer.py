@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tomarium.model import Record
+from tomarium.model.wording import brief
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -119,10 +120,12 @@ def fill(template: str, content: Mapping[str, Any]) -> Markup:
 def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("tomarium.viewers"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["brief"] = brief
+    return environment
