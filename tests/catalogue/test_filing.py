@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,6 +166,18 @@ def test_full_disk_is_said_and_leaves_the_old_record(
     with pytest.raises(StorageFull, match="free some space"):
         file_record(folder, title="B")
     assert read_record(folder) == record
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("voxel_m", [1e-30] * 3), ("voxel_m", 1e20), ("unit", 7), ("minimum", "low")]
+)
+def test_what_could_not_be_read_back_is_not_filed(
+    tmp_path: Path, make_record_folder: MakeFolder, key: str, told: Any
+) -> None:
+    folder = make_record_folder(tmp_path / "r", size=16)
+    with pytest.raises(InputError, match=f"the volume cannot be so: .*{key}: "):
+        file_record(folder, title="A", volume={key: told})
+    assert not (folder / "ro-crate-metadata.json").exists()
 
 
 def test_plain_is_json() -> None:

@@ -47,6 +47,15 @@ def test_so_is_the_default_name_within_it(
     assert sorted(tiffs.rglob("*")) == before
 
 
+@pytest.mark.parametrize("pixel_m", [1e-30, 1e-12, 10.0, 1e20])
+def test_an_absurd_pixel_is_refused_before_anything_is_written(pixel_m: float, tiffs: Path) -> None:
+    scan = tm.open(tiffs, pixel_m=pixel_m)
+    assert isinstance(scan, Scan)
+    with pytest.raises(InputError, match=r"its pixel is .*give the right one, .* with --pixel"):
+        make_record(scan, default_protocol(), tiffs.parent / "record")
+    assert not (tiffs.parent / "record").exists()
+
+
 def test_a_record_beside_its_scan_is_made(tiffs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiffs.parent)
     assert execute(["run", "tiffs"]) == 0

@@ -16,12 +16,13 @@ from typing import Any, Final
 
 from tomarium import units
 from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, sum_files, sum_folder, write_manifest
-from tomarium.catalogue.record_folder import ID, read_record
+from tomarium.catalogue.record_folder import ID, read_record, what_is_unsound
 from tomarium.catalogue.volume_summary import summarise
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.record import PROVENANCE
 from tomarium.formats.record import VOLUME as VOLUME_NAME
 from tomarium.model import FileEntry, Record, Value
+from tomarium.model.wording import brief, in_words
 from tomarium.pipeline.provenance import plain
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME, export
@@ -87,7 +88,8 @@ def file_record(
     FormatError
         There is no finished volume, or a file that a record cannot hold.
     InputError
-        The title is empty, the identifier is malformed, or the time has no zone.
+        The title is empty, the identifier is malformed, the time has no zone, or what is told of the volume
+        cannot be.
     StorageFull
         The disk is full; what lies in the folder is kept.
     """
@@ -102,6 +104,9 @@ def file_record(
         raise InputError(f"{folder}: the title is empty; give one line that tells people what it is")
     known = id or _known_id(folder)
     summary = _summary(folder / VOLUME, volume or {})
+    if wrong := what_is_unsound(summary):
+        told = brief(in_words({key: summary.get(key) for key in wrong.split(", ")}), 120)
+        raise InputError(f"{folder}: the volume cannot be so: {told}; file it with what is right")
     draft = Record(
         id=known or "",
         title=title,

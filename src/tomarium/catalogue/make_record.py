@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tomarium import formats
+from tomarium import formats, units
 from tomarium.catalogue.filing import file_record
+from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
@@ -62,12 +63,17 @@ def make_record(
     Raises
     ------
     InputError
-        The record would lie in the folder of its scan; or as `tomarium.pipeline.run.run`.
+        The record would lie in the folder of its scan, or its pixel size is absurd; or as `tomarium.pipeline.run.run`.
     CannotFit, Interrupted, StorageFull
         As `tomarium.pipeline.run.run`.
     """
     place = folder or Path(f"{scan.name}_record")
     demand_apart(scan.path, place)
+    if scan.pixel_m is not None and not is_voxel_size(scan.pixel_m.value):
+        raise InputError(
+            f"{scan.path}: its pixel is {units.show(scan.pixel_m.value, 'm')} ({scan.pixel_m.source}), which no record "
+            f"can have; give the right one, more than 1 pm and less than 10 m, with --pixel"
+        )
 
     def deliver(outcome: Outcome) -> None:
         on_progress("file", 0, 1)

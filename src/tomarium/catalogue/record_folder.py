@@ -73,7 +73,8 @@ def read_record(folder: Path) -> Record:
     for entry in record.files:
         if not is_inside(entry.path) or entry.bytes < 0:
             raise FormatError(f"{crate}: lists {entry.path[:80]!r}, which cannot be a file of this folder")
-    _check_volume(crate, record.volume)
+    if wrong := what_is_unsound(record.volume):
+        raise FormatError(f"{crate}: the volume's {wrong} cannot be so; file the run again")
     return record
 
 
@@ -115,8 +116,19 @@ def verify(folder: Path) -> tuple[Mismatch, ...]:
     return tuple(problems[path] for path in sorted(problems))
 
 
-def _check_volume(crate: Path, volume: Mapping[str, Any]) -> None:
-    """Refuse a volume's summary that pages and index could not rely on."""
+def what_is_unsound(volume: Mapping[str, Any]) -> str:
+    """Name what pages and index could not rely on in a volume's summary.
+
+    Parameters
+    ----------
+    volume : Mapping
+        As in `Record`.
+
+    Returns
+    -------
+    str
+        "voxel_m", "histogram" …; "" where all is sound.
+    """
     shape, voxel, unit = volume.get("shape") or [], volume.get("voxel_m"), volume.get("unit") or ""
     histogram = volume.get("histogram") or {"edges": [], "counts": []}
     numbers = [volume.get(key) for key in ("minimum", "mean", "maximum")]
@@ -127,7 +139,7 @@ def _check_volume(crate: Path, volume: Mapping[str, Any]) -> None:
         and len(shape) in (0, 3)
         and all(_is(n, int) and n > 0 for n in shape),
         "voxel_m": len(sizes) in (0, 3)
-        and all(_is(size, int, float) and 1e-12 < size < 10 for size in sizes),
+        and all(_is(size, int, float) and is_voxel_size(size) for size in sizes),
         "unit": isinstance(unit, str),
         "minimum, mean, maximum": all(number is None or _is(number, int, float) for number in numbers),
         "window": isinstance(window, list)
@@ -138,9 +150,23 @@ def _check_volume(crate: Path, volume: Mapping[str, Any]) -> None:
         and all(isinstance(histogram.get(key), list) for key in ("edges", "counts"))
         and all(_is(value, int, float) for key in ("edges", "counts") for value in histogram[key]),
     }
-    wrong = [key for key, is_sound in sound.items() if not is_sound]
-    if wrong:
-        raise FormatError(f"{crate}: the volume's {wrong[0]} cannot be so; file the run again")
+    return next((key for key, is_sound in sound.items() if not is_sound), "")
+
+
+def is_voxel_size(size_m: float) -> bool:
+    """Tell whether a voxel of a tomogram can have a size.
+
+    Parameters
+    ----------
+    size_m : float
+        Edge, m.
+
+    Returns
+    -------
+    bool
+        It is more than 1 pm and less than 10 m.
+    """
+    return 1e-12 < size_m < 10
 
 
 def _is(value: object, *kinds: type) -> bool:
