@@ -133,6 +133,29 @@ def test_openapi_names_all_and_frameworks_pages_are_gone(client: TestClient) -> 
     assert "/records.json" in client.get("/api").text
 
 
+def test_api_page_shows_code_as_code(client: TestClient) -> None:
+    html = client.get("/api").text
+    assert "`" not in html
+    assert "such as the slice <code>z-120.png</code> of the viewer <code>slices</code>" in html
+    assert "`z-120.png`" in client.get("/api.json").text
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("a `b` c", "a <code>b</code> c"),
+        ("``a `b` ``", "<code>a `b` </code>"),
+        ("`<b>` & `x`", "<code>&lt;b&gt;</code> &amp; <code>x</code>"),
+        ("one ` alone <i>", "one ` alone &lt;i&gt;"),
+        ("", ""),
+    ],
+)
+def test_code_in_a_text(text: str, html: str) -> None:
+    from tomarium.portal.rendering import _coded
+
+    assert str(_coded(text)) == html
+
+
 def test_foreign_names_are_refused(catalogue: Catalogue) -> None:
     with TestClient(create_app(catalogue, hosts=["localhost"]), base_url="http://evil.example") as client:
         assert client.get("/").status_code == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -119,6 +120,7 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "brief": brief,
+        "coded": _coded,
         "date": _date,
         "length": units.show,
         "marked": _marked,
@@ -135,6 +137,15 @@ def _date(moment: str) -> str:
 
 def _size(number: int) -> str:
     return units.show(number, "B", digits=3)
+
+
+def _coded(text: str) -> Markup:
+    """Show what stands between backticks, or doubled ones, as code; the text itself is escaped."""
+    pieces = re.split(r"(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)", text)
+    shown = [escape(pieces[0])]
+    for code, after in zip(pieces[2::3], pieces[3::3], strict=True):
+        shown += [Markup("<code>{}</code>").format(code), escape(after)]
+    return Markup("").join(shown)
 
 
 def _marked(text: str, question: str) -> Markup:
