@@ -18,6 +18,9 @@ from tomarium.pipeline.journal import FOLDER as JOURNAL
 
 MANIFEST: Final = "manifest-sha256.txt"
 
+SOURCE: Final = ".source.json"
+"""Where the scan of a record lies on this machine. It is no file of the record: not listed, and served to nobody."""
+
 
 @dataclass(frozen=True)
 class Sum:
@@ -46,8 +49,8 @@ def list_files(folder: Path) -> Iterator[str]:
     Yields
     ------
     str
-        Path below the folder, with "/" as separator; in no particular order. The journal of a run that is
-        being filed is left out: it goes when the record is there.
+        Path below the folder, with "/" as separator; in no particular order. Left out are the journal of a run that
+        is being filed, which goes when the record is there, and `SOURCE`, which is for this machine alone.
 
     Raises
     ------
@@ -56,8 +59,9 @@ def list_files(folder: Path) -> Iterator[str]:
         be whole wherever it is copied to.
     """
     for root, folders, files in os.walk(folder):
-        if Path(root) == folder and JOURNAL in folders:
-            folders.remove(JOURNAL)
+        if Path(root) == folder:
+            folders[:] = [name for name in folders if name != JOURNAL]
+            files = [name for name in files if name != SOURCE]
         for name in [*folders, *files]:
             path = Path(root, name)
             shown = path.relative_to(folder).as_posix()

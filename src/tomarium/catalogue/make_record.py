@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tomarium import formats, units
+from tomarium.catalogue.checksums import SOURCE
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
+from tomarium.pipeline.folders import folders_of_scan, without_folders
+from tomarium.pipeline.journal import read_json
 from tomarium.pipeline.protocol import Protocol, from_data
-from tomarium.pipeline.provenance import PERSONAL, demand_same_source
+from tomarium.pipeline.provenance import PERSONAL, demand_same_source, plain
 from tomarium.pipeline.resources import measure
 from tomarium.pipeline.run import PROVENANCE, Outcome, Progress, run, silent
 from tomarium.steps.statistics import summarise
+from tomarium.whole_files import write_json
 
 
 def make_record(
@@ -159,15 +164,11 @@ def repeat_record(
         Its scan is absent, or is not the one it was made of.
     """
     told = _provenance(record)
-    path = source or Path(told["source"]["path"])
+    kept = _kept(record, told["source"])
+    path = source or Path(kept["path"])
     if not path.exists():
         raise InputError(f"{record} was made of {path}, which is not there any more; give its place as SCAN")
-    given = dict(told["source"]["given"])
-    given |= {
-        name: value["value"]
-        for name in formats.PLACES
-        if (value := told["source"]["metadata"].get(f"opened_{name}")) and value["origin"] == "user"
-    }
+    given = {**told["source"]["given"], **kept["places"]}
     scan = formats.open(path, **given)
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
@@ -200,15 +201,41 @@ def _provenance(record: Path) -> Mapping[str, Any]:
     return known
 
 
+def _kept(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read where the scan of a record lies, and what was named when it was opened; else what its provenance says."""
+    try:
+        kept = read_json(record / SOURCE)
+    except (OSError, ValueError):
+        kept = None
+    if isinstance(kept, dict) and {"path", "places"} <= kept.keys():
+        return kept
+    places = {name: source["metadata"].get(f"opened_{name}") for name in formats.PLACES}
+    return {
+        "path": source["path"],
+        "places": {name: told["value"] for name, told in places.items() if told and told["origin"] == "user"},
+    }
+
+
+def _keep_source(place: Path, scan: Scan) -> None:
+    """Note where a scan lies for whoever repeats the run here; only its owner may read it."""
+    if not scan.path.exists():
+        return
+    places = {name: scan.metadata.get(f"opened_{name}") for name in formats.PLACES}
+    given = {name: told.value for name, told in places.items() if told and told.origin == "user"}
+    write_json(place / SOURCE, {"path": str(scan.path.resolve()), "places": plain(given)})
+    (place / SOURCE).chmod(0o600)
+
+
 def _file(place: Path, outcome: Outcome, title: str | None) -> Record:
     scan, told = outcome.scan, outcome.provenance
     summary = summarise(told["statistics"])
+    _keep_source(place, scan)
     own = scan.metadata.get("sample_name") or scan.metadata.get("title")
     return file_record(
         place,
         title=title or (str(own.value) if own and str(own.value).strip() else scan.name),
         keywords=("X-ray tomography", scan.format),
-        parameters=_parameters(scan),
+        parameters=_without_folders(_parameters(scan), folders_of_scan(scan)),
         volume={"unit": outcome.plan.unit, **summary},
         provenance=told,
     )
@@ -233,6 +260,15 @@ def _parameters(scan: Scan) -> dict[str, Value[Any]]:
         **{name: value for name, value in scan.metadata.items() if _is_public(name)},
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _without_folders(parameters: Mapping[str, Value[Any]], folders: re.Pattern[str]) -> dict[str, Value[Any]]:
+    return {
+        key: Value(
+            without_folders(plain(one.value), folders), one.origin, without_folders(one.source, folders)
+        )
+        for key, one in parameters.items()
+    }
 
 
 def _read(value: int, scan: Scan) -> Value[int]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from tomarium import units
 from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, read_manifest, sum_files, sum_folder
 from tomarium.errors import FormatError
-from tomarium.model import Record
+from tomarium.model import Record, Value
+from tomarium.pipeline.folders import NOWHERE, folders_of, without_folders
 from tomarium.standards.ro_crate import FILENAME, read
 from tomarium.viewers.place import is_inside
 
@@ -46,13 +47,57 @@ def read_record(folder: Path) -> Record:
     Returns
     -------
     Record
-        As its crate says; the files themselves are not looked at (`verify` does that).
+        As its crate says, without the folders of the machine it was made on; the files themselves are not looked
+        at (`verify` does that).
 
     Raises
     ------
     FormatError
         The folder is no record, is unfinished or its crate is damaged.
     """
+    record = _read_crate(folder)
+    folders = _folders(record)
+    if folders is NOWHERE:
+        return record
+    return replace(
+        record,
+        description=without_folders(record.description, folders),
+        parameters={
+            key: Value(without_folders(one.value, folders), one.origin, without_folders(one.source, folders))
+            for key, one in record.parameters.items()
+        },
+        provenance=without_folders(record.provenance, folders),
+    )
+
+
+def folders_told(folder: Path) -> re.Pattern[str]:
+    """Describe the folders that the files of a record tell and should not.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a record.
+
+    Returns
+    -------
+    re.Pattern
+        For `without_folders`; `NOWHERE` for what was made since records tell none.
+
+    Raises
+    ------
+    FormatError
+        The folder is no record.
+    """
+    return _folders(_read_crate(folder))
+
+
+def _folders(record: Record) -> re.Pattern[str]:
+    source = record.provenance.get("source")
+    path = source.get("path") if isinstance(source, Mapping) else None
+    return folders_of([path] if isinstance(path, str) else [])
+
+
+def _read_crate(folder: Path) -> Record:
     crate = Path(folder) / FILENAME
     try:
         if crate.stat().st_size > LONGEST_CRATE_BYTES:

@@ -19,6 +19,7 @@ from tomarium.formats import ome_zarr_writer
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan, Value
 from tomarium.pipeline.cautions import cautions
+from tomarium.pipeline.folders import folders_of_scan, without_folders
 from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json
 from tomarium.pipeline.plan import Plan, Resources, Stage, plan
 from tomarium.pipeline.protocol import Protocol, bind, freeze, to_data, to_yaml
@@ -247,8 +248,9 @@ def _carry_out(
         "resumed_slabs": resumed,
         "timings_s": {"all": time.perf_counter() - clock, **_sum(slab["seconds"] for slab in told)},
     }
-    _finish(journal, protocol, plain(provenance), sink)
-    return Outcome(probed, chosen, plain(provenance), journal.folder, sink)
+    told_to_all = without_folders(plain(provenance), folders_of_scan(scan))
+    _finish(journal, protocol, told_to_all, sink)
+    return Outcome(probed, chosen, told_to_all, journal.folder, sink)
 
 
 def _probe_stages(first: Plan) -> tuple[Stage, ...]:

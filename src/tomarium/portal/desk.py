@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +14,7 @@ from fastapi import Depends, HTTPException, Request
 
 from tomarium.catalogue import Catalogue, read_record
 from tomarium.catalogue.queries import folder_of
+from tomarium.catalogue.record_folder import folders_told
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
@@ -89,6 +91,27 @@ class Desk:
                 "The folder of this record cannot be read now: it was moved or is damaged. Whoever runs this "
                 "catalogue can bring it back, or rebuild the index.",
             ) from problem
+
+    def folders_told(self, folder: Path) -> re.Pattern[str]:
+        """Describe the folders of a machine that a record's files tell and that nobody else is told.
+
+        Parameters
+        ----------
+        folder : Path
+            Of a record, as `record` gives it.
+
+        Returns
+        -------
+        re.Pattern
+            For `without_folders`.
+        """
+        state = (folder / FILENAME).stat()
+        return _folders(folder, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=64)
+def _folders(folder: Path, _changed_ns: int, _bytes: int) -> re.Pattern[str]:
+    return folders_told(folder)
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +13,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from tomarium.model import Record
+from tomarium.pipeline.folders import NOWHERE, without_folders
 from tomarium.portal.desk import AtDesk
 from tomarium.portal.routes import give
 from tomarium.registry import collect
@@ -23,6 +26,13 @@ from tomarium.viewers.viewer import Viewer
 SHOWN: Final = {"image/png", "image/jpeg", "image/webp", "application/json", "application/ld+json"}
 TEXTS: Final = {"application/yaml", "text/plain"}
 
+
+# Texts in which tomarium once told where a scan lay on the machine that reconstructed it.
+TELLING: Final = {
+    ".json": "application/json",
+    **dict.fromkeys((".yaml", ".txt", ".log"), "text/plain; charset=utf-8"),
+}
+LONGEST_TEXT_BYTES: Final = 64 << 20
 
 LOCKED: Final = "default-src 'none'; sandbox"
 FOREVER: Final = "private, max-age=31536000, immutable"
@@ -74,13 +84,16 @@ def find_file(record: Record, folder: Path, path: str) -> Path | None:
 def read_file(desk: AtDesk, request: Request, id: str, path: str) -> Response:
     """Give a file of a record, or ranges of it (RFC 9110, section 14).
 
-    A file that the record lists has its SHA-256 as ETag; one inside the volume has its size and time.
+    A file that the record lists has its SHA-256 as ETag; one inside the volume has its size and time. Where a text
+    tells a folder of the machine it was written on, that is left out.
     """
     record, folder = desk.record(id)
     found = find_file(record, folder, path)
     if found is None or not found.is_file() or path.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
     state = found.stat()
+    if cleared := _without_folders(found, desk.folders_told(folder), state.st_size):
+        return cleared
     entry = next((entry for entry in record.files if entry.path == path), None)
     # The checksum names the content only as long as the file has the size that was filed.
     whole = entry is not None and entry.bytes == state.st_size
@@ -144,6 +157,21 @@ def read_asset(name: str) -> Response:
     if name not in scripts:
         raise HTTPException(404, f"There is no script “{name[:80]}”.")
     return FileResponse(scripts[name], media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+def _without_folders(file: Path, folders: re.Pattern[str], size: int) -> Response | None:
+    """Give a text without the folders it tells; None where it tells none, as all that is written today."""
+    if folders is NOWHERE or file.suffix not in TELLING or size > LONGEST_TEXT_BYTES:
+        return None
+    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        cleared = json.dumps(without_folders(json.loads(text), folders), indent=1, ensure_ascii=False)
+    except ValueError:  # no JSON
+        cleared = without_folders(text, folders)
+    media_type = TELLING[file.suffix]
+    headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
+    headers["Content-Disposition"] = _disposition(file.name, media_type.split(";")[0])
+    return Response(cleared, headers=headers, media_type=media_type)
 
 
 def _has(headers: Mapping[str, str], tag: str) -> bool:

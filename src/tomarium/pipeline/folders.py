@@ -1,0 +1,89 @@
+"""Folders of this machine, which a record that others read does not tell: names and fingerprints are enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any, Final
+
+from tomarium.formats import PLACES
+from tomarium.model import Scan
+
+NOWHERE: Final = re.compile(r"(?!)")
+"""Matches no folder."""
+
+# /data or /tmp alone may as well begin the path of a dataset; only before the file's own name it is a folder.
+_LEAST_PARTS: Final = 3
+_WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def folders_of(paths: Iterable[str]) -> re.Pattern[str]:
+    """Describe the folders that paths lie in.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Files and folders; those that are not absolute tell nothing and are passed over.
+
+    Returns
+    -------
+    re.Pattern
+        Matches the folder of each, and those above it, where a path begins with one.
+    """
+    found: set[str] = set()
+    for text in paths:
+        path: PurePath = PureWindowsPath(text) if _WINDOWS.match(text) else PurePosixPath(text)
+        if not path.is_absolute():
+            continue
+        separator = "\\" if isinstance(path, PureWindowsPath) else "/"
+        found |= {re.escape(f"{one}{separator}") for one in path.parents if len(one.parts) >= _LEAST_PARTS}
+        if len(path.parent.parts) == _LEAST_PARTS - 1:
+            found.add(f"{re.escape(f'{path.parent}{separator}')}(?={re.escape(path.name)})")
+    longest_first = sorted(found, key=lambda one: (-len(one), one))
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(longest_first)})") if found else NOWHERE
+
+
+def folders_of_scan(scan: Scan) -> re.Pattern[str]:
+    """Describe the folders that a scan, and what was opened with it, lies in.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+
+    Returns
+    -------
+    re.Pattern
+        As `folders_of` gives it; the user's own and the present folder are among them.
+    """
+    places = (scan.metadata.get(f"opened_{name}") for name in PLACES)
+    named = (str(place.value).partition(":/")[0] for place in places if place is not None)
+    here = (scan.path.resolve(), scan.path.absolute(), Path.home() / "file", Path.cwd() / "file")
+    return folders_of([*map(str, here), *named])
+
+
+def without_folders(data: Any, folders: re.Pattern[str]) -> Any:
+    """Take folders away from the paths that data tell.
+
+    Parameters
+    ----------
+    data : any JSON value
+        Texts, and mappings and lists of them.
+    folders : re.Pattern
+        As `folders_of` gives it.
+
+    Returns
+    -------
+    any JSON value
+        The same, "/data/visitor/ma1/scan.h5:/a" become "scan.h5:/a".
+    """
+    if folders is NOWHERE:
+        return data
+    if isinstance(data, str):
+        return folders.sub("", data)
+    if isinstance(data, Mapping):
+        return {without_folders(key, folders): without_folders(part, folders) for key, part in data.items()}
+    if isinstance(data, list | tuple):
+        return [without_folders(part, folders) for part in data]
+    return data
