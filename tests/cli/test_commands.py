@@ -185,6 +185,8 @@ def test_a_repeated_run_demands_the_same_scan(
         (["run", "noflats.h5"], "no flat frames"),
         (["run"], "give a SCAN, or --again RECORD"),
         (["steps", "fpb"], "did you mean fbp"),
+        (["formats", "nxtom"], "did you mean nxtomo"),
+        (["formats", "quite another"], "`tomarium formats` lists them"),
         (["ingest", "."], "ro-crate-metadata.json"),
         (["simulate", "s.h5", "--views", "0"], "views"),
         (["simulate", "s.h5", "--span", "180"], "has no unit"),
@@ -309,6 +311,20 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         # An example stands on a line of its own.
         assert f"\n  tomarium {name}" in told, name
     assert execute(["--version"]) == 0
+
+
+def test_formats_are_listed_and_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    from tomarium.formats import formats
+
+    assert execute(["formats", "--json"]) == 0
+    assert [one["name"] for one in told(capsys)] == list(formats())
+    assert execute(["formats"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(formats())
+    for name, form in formats().items():
+        assert execute(["formats", name]) == 0
+        said = capsys.readouterr().out
+        assert said.startswith(f"## {name}\n")
+        assert "tomarium " in said, form
 
 
 def test_doctor_names_every_engine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from tomarium.formats import formats, recognise
 from tomarium.formats.data_exchange_writer import write
 from tomarium.formats.describe import describe
 from tomarium.formats.memory import ArrayFrames
-from tomarium.formats.refusal import unusable
+from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.stacks import AbsentFrames, JoinedFrames
 from tomarium.model import FrameKind, Scan, Value
 
@@ -64,7 +64,8 @@ def test_folder_without_a_scan_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     said = refusal(tmp_path)
     assert "Found: a folder with 2 .log, 1 " in said
-    assert f"Looked for: {', '.join(formats())}" in said
+    assert "`tomarium formats` lists what can be read" in said
+    assert not any(f" {name}," in said for name in formats())
 
 
 def test_text_and_bytes(tmp_path: Path) -> None:
@@ -89,6 +90,32 @@ def test_hdf5_of_something_else(tmp_path: Path) -> None:
     said = refusal(tmp_path / "x.h5")
     assert "as Data Exchange 0.9.1 (HDF5): its root holds no group /exchange" in said
     assert "as NXtomo (NeXus, HDF5): no group has the definition NXtomo" in said
+    assert len(said) < len(str(tmp_path)) + 600
+
+
+def test_only_the_nearest_formats_say_why_not(tmp_path: Path) -> None:
+    (tmp_path / "x.nxs").write_bytes(b"abc")
+    every = [(form, f"{tmp_path / 'x.nxs'}: {'it lacks ' * 100}{form.name}") for form in formats().values()]
+    said = explain(tmp_path / "x.nxs", [(form, f"{form.name} {why}") for form, why in every])
+    assert said.count("; as ") == 2
+    assert "as NXtomo (NeXus, HDF5): nxtomo" in said  # of this ending, and written too
+    assert len(said) < 1500
+    assert "to be read" not in said
+    assert "can read as nxtomo." in explain(tmp_path / "x.nxs", [], formats()["nxtomo"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"SQLite format 3\0" + bytes(100), "an SQLite database"),
+        (b"\x93NUMPY\x01\0" + bytes(100), "a NumPy array"),
+        (bytes(128) + b"DICM" + bytes(100), "a DICOM file"),
+        (b"SIMPLE  =                    T" + bytes(100), "a FITS file"),
+    ],
+)
+def test_files_of_other_trades_are_named(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(content)
+    assert f"Found: {words}" in refusal(tmp_path / "x.bin")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")

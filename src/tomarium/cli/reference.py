@@ -9,7 +9,7 @@ from itertools import groupby
 import click
 
 from tomarium.cli.reference_checks import sayings
-from tomarium.cli.reference_formats import section
+from tomarium.cli.reference_formats import does, section
 from tomarium.doctor import checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
@@ -68,7 +68,7 @@ def _steps() -> str:
 def _formats() -> str:
     rows = [
         f"| [`{form.name}`](#{form.name.replace('.', '')}) | {form.title} | {', '.join(form.suffixes)} "
-        f"| {_does(form)} |"
+        f"| {does(form)} |"
         for form in collect("formats", Format).values()
     ]
     return (
@@ -107,9 +107,3 @@ def _checks() -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|") or "nothing"
-
-
-def _does(form: Format) -> str:
-    if form.write is None:
-        return "read"
-    return f"read, write {' and '.join(f'{kind}s' for kind in sorted(form.writes))}".rstrip()

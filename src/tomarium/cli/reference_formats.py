@@ -143,6 +143,24 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }  # fmt: skip
 
 
+def does(form: Format) -> str:
+    """Say whether a format is only read, and what is written in it.
+
+    Parameters
+    ----------
+    form : Format
+        The format.
+
+    Returns
+    -------
+    str
+        "read", or "read, write scans and volumes".
+    """
+    if form.write is None:
+        return "read"
+    return f"read, write {' and '.join(f'{kind}s' for kind in sorted(form.writes))}".rstrip()
+
+
 def section(form: Format) -> str:
     """Write what should be known of a format.
 

@@ -241,8 +241,7 @@ def _choose(
         matches = tuple(pair for pair in matches if pair[0].name == as_format)
     chosen = [pair for pair in matches if pair[1].score > 0]
     if not chosen:
-        reasons = {form.title: match.why for form, match in matches}
-        asked = [formats()[as_format]] if as_format else list(formats().values())
-        stacks = [] if as_format else stacks_in(place)
-        raise FormatError(explain(place, [form.name for form in asked], reasons, stacks))
+        refusals = [(form, match.why) for form, match in matches if match.why]
+        asked, stacks = (formats()[as_format], []) if as_format else (None, stacks_in(place))
+        raise FormatError(explain(place, refusals, asked, stacks))
     return chosen[0]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from tomarium.errors import FormatError
+from tomarium.formats.format import Format
+from tomarium.model.wording import brief
 
 # First bytes of files people take for scans, at their offset.
 SIGNATURES: Final = (
@@ -25,11 +27,19 @@ SIGNATURES: Final = (
     (0, b"%PDF", "a PDF document"),
     (208, b"MAP ", "an MRC file"),
     (0, b"MATLAB", "a MATLAB file"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"SIMPLE  =", "a FITS file"),
+    (0, b"SQLite format 3\0", "an SQLite database"),
+    (128, b"DICM", "a DICOM file"),
+    (344, b"n+1\0", "a NIfTI file"),
 )
 _HEAD: Final = 4096
 # What the file systems of Linux and macOS hold; Windows holds less.
 _LONGEST_NAME: Final = 255
 _LONGEST_PATH: Final = 4096
+# Formats whose reasons are told, and characters of each.
+_NEAREST: Final = 3
+_LONGEST_REASON: Final = 300
 
 
 def place_of(path: str | os.PathLike[str]) -> Path:
@@ -102,7 +112,10 @@ def unusable(path: Path) -> str | None:
 
 
 def explain(
-    path: Path, looked_for: Sequence[str], reasons: Mapping[str, str], stacks: Sequence[str] = ()
+    path: Path,
+    refusals: Sequence[tuple[Format, str]],
+    asked: Format | None = None,
+    stacks: Sequence[str] = (),
 ) -> str:
     """Say why a file is no scan.
 
@@ -110,31 +123,38 @@ def explain(
     ----------
     path : Path
         File or folder that can be read.
-    looked_for : sequence of str
-        Names of the formats that were asked.
-    reasons : Mapping of str to str
-        Title → what that format found lacking, for those that looked inside.
+    refusals : sequence of (Format, str)
+        The formats that looked inside, each with what it found lacking.
+    asked : Format, optional
+        The one it was to be read as; any by default.
     stacks : sequence of str
         Datasets that could be frames, as "/path (shape)"; the answer then tells how to name one.
 
     Returns
     -------
     str
-        What was found, why each format refuses, what to do next.
+        What was found, why the nearest formats refuse, what to do next.
     """
     found = _folder(path) if path.is_dir() else _file(path)
-    # Formats of one container fail on the same damage with the same words; once is enough.
-    said = list(dict.fromkeys(reason.removeprefix(f"{path}: ") for reason in reasons.values() if reason))
-    why = (
-        "; ".join(said)
-        if len(said) == 1
-        else "; ".join(f"as {title}: {reason.removeprefix(f'{path}: ')}" for title, reason in reasons.items())
-    )
+    why = _why_not(path, refusals)
+    wanted = f" as {asked.name}" if asked is not None else ""
     return (
-        f"{path}: is not a scan or volume tomarium can read. Found: {found}. "
-        f"{f'Why not: {why}. ' if why else ''}Looked for: {', '.join(looked_for)}. "
-        f"Give the scan's own file or folder, or convert it to one of these formats.{_named(stacks)}"
+        f"{path}: is not a scan or volume tomarium can read{wanted}. Found: {found}. "
+        f"{f'Why not: {why}. ' if why else ''}Give the scan's own file or folder; `tomarium formats` lists what can be "
+        f"read.{_named(stacks)}"
     )
+
+
+def _why_not(path: Path, refusals: Sequence[tuple[Format, str]]) -> str:
+    """Word why the nearest formats refuse: those of this ending first, then those that tomarium writes too."""
+    suffix = path.suffix.lower()
+    ranked = sorted(refusals, key=lambda one: (suffix not in one[0].suffixes, one[0].write is None))
+    said: dict[str, str] = {}
+    for form, reason in ranked:  # formats of one container fail on the same damage with the same words
+        said.setdefault(brief(reason.removeprefix(f"{path}: "), _LONGEST_REASON), form.title)
+    if len(said) == 1:
+        return next(iter(said))
+    return "; ".join(f"as {title}: {reason}" for reason, title in list(said.items())[:_NEAREST])
 
 
 def _named(stacks: Sequence[str]) -> str:
