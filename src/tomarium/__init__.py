@@ -7,9 +7,30 @@
 """
 
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tomarium.formats import open
+    from tomarium.formats.live.nodes import open_h5
+    from tomarium.formats.live.writer import LiveWriter
+    from tomarium.kernels.fbp import fbp
+    from tomarium.model import Scan, Volume
+    from tomarium.pipeline.reconstruct import reconstruct
+    from tomarium.steps.find_axis import find_axis
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "LiveWriter",
+    "Scan",
+    "Volume",
+    "__version__",
+    "fbp",
+    "find_axis",
+    "open",
+    "open_h5",
+    "reconstruct",
+]
 
 _HOMES: Final = {
     "LiveWriter": "tomarium.formats.live.writer",
@@ -31,4 +52,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*_HOMES, "__version__"])
+    return __all__

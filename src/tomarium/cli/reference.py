@@ -10,6 +10,7 @@ import click
 
 from tomarium.cli.reference_checks import sayings
 from tomarium.cli.reference_formats import does, section
+from tomarium.cli.reference_python import entry, overview, public
 from tomarium.doctor import checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "steps.md": _steps(),
         "formats.md": _formats(),
         "checks.md": _checks(),
+        "python.md": _python(),
     }
 
 
@@ -103,6 +105,11 @@ def _checks() -> str:
             parts += [f"### {one.name}\n\n{text.splitlines()[0]} {outcome}\n",
                       "| severity | found | expected | mend |\n|---|---|---|---|", *rows, ""]  # fmt: skip
     return "\n".join(parts)
+
+
+def _python() -> str:
+    entries = [entry(name, member) for name, member in public().items()]
+    return "\n".join([f"{_HEAD}\n# Python\n\n{overview()}", *entries])
 
 
 def _cell(text: str) -> str:
