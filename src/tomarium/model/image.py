@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from tomarium.model.account import in_lines, rows_of_image
 
 
 class Sliceable(Protocol):
@@ -55,7 +58,7 @@ class Axis:
     coordinates: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Image:
     """Any array with named axes.
 
@@ -107,8 +110,15 @@ class Image:
         array = np.asarray(self.data[...], dtype=dtype)
         return array.copy() if copy and array is self.data else array
 
+    def __repr__(self) -> str:
+        return in_lines(f"{type(self).__name__} {self.name}", rows_of_image(self))
 
-@dataclass(frozen=True)
+    def _repr_html_(self) -> str:
+        """Give a notebook a table, and of a volume its middle slice; what draws it lies above this floor."""
+        return str(import_module("tomarium.notebook").image_html(self))
+
+
+@dataclass(frozen=True, repr=False)
 class Volume(Image):
     """An image with the axes (z, y, x): slices like a NumPy array, `volume[40]`, `volume[:, 10, 5:9]`.
 

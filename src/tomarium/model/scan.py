@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import MissingData
+from tomarium.model.account import in_lines, rows_of_scan
 from tomarium.model.value import Value
 
 
@@ -141,3 +143,10 @@ class Scan:
                 f"{self.path} has no frames to work on (frames, rows, columns: {self.shape}): it points to {absent}, "
                 f"which is not there; copy what is missing to where it points"
             )
+
+    def __repr__(self) -> str:
+        return in_lines(f"Scan {self.name}", rows_of_scan(self))
+
+    def _repr_html_(self) -> str:
+        """Give a notebook a table; what draws it lies above this floor."""
+        return str(import_module("tomarium.notebook").scan_html(self))

@@ -1,0 +1,130 @@
+"""What a scan or an image is, in rows of two texts: the lines of a console, the table of a notebook.
+
+Nothing is read for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tomarium import units
+from tomarium.model.wording import brief, in_words
+
+if TYPE_CHECKING:
+    from tomarium.model.image import Axis, Image
+    from tomarium.model.scan import Scan
+    from tomarium.model.value import Value
+
+Rows = list[tuple[str, str]]
+
+_LONGEST: Final = 90
+_MOST_AXES: Final = 6
+
+
+def rows_of_scan(scan: Scan) -> Rows:
+    """Tell what a scan is.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+
+    Returns
+    -------
+    list of (str, str)
+        At most thirteen: path, format, frames, shape, angles, geometry, and how many warnings there are.
+    """
+    dtype = np.dtype(scan.projections.dtype)
+    references = (
+        (word, one) for word, one in (("flats", scan.flats), ("darks", scan.darks)) if one is not None
+    )
+    frames = [f"{scan.shape[0]} projections", *(f"{one.frames.shape[0]} {word}" for word, one in references)]
+    stored = "" if dtype.kind == "V" else f", {dtype.name}"
+    counts = (
+        (word, len(one)) for word, one in (("missing", scan.missing), ("repaired", scan.repaired)) if one
+    )
+    return [
+        ("path", in_words(scan.path)),
+        ("format", f"{scan.format} ({scan.dialect})" if scan.dialect else scan.format),
+        ("frames", ", ".join(frames)),
+        ("shape", f"{_times(scan.shape)} (angle, row, column){stored}"),
+        ("angles", _angles(scan.angles_deg)),
+        ("pixel", _value(scan.pixel_m, "m")),
+        ("energy", _value(scan.energy_kev, "keV")),
+        ("distance", _value(scan.distance_m, "m")),
+        ("axis", _value(scan.axis_column, "px")),
+        *((word, str(count)) for word, count in counts),
+        ("warnings", str(len(scan.warnings))),
+    ]
+
+
+def rows_of_image(image: Image) -> Rows:
+    """Tell what an image or a volume is.
+
+    Parameters
+    ----------
+    image : Image
+        Any image.
+
+    Returns
+    -------
+    list of (str, str)
+        At most thirteen: path, shape, unit, and the step of each axis.
+    """
+    names = ", ".join(axis.name for axis in image.axes)
+    shape = f"{_times(image.shape)} ({names})" if image.ndim else "one value"
+    levels = getattr(image, "levels", ())
+    warnings = image.metadata.get("warnings")
+    return [
+        *([("path", in_words(image.path))] if image.path else []),
+        ("shape", f"{shape}, {image.dtype.name}"),
+        ("values", f"in {image.unit}" if image.unit else "without a unit"),
+        *((axis.name or "axis", _step(axis)) for axis in image.axes[:_MOST_AXES]),
+        *([("levels", str(len(levels)))] if levels else []),
+        *([("warnings", str(len(warnings)))] if isinstance(warnings, list | tuple) and warnings else []),
+    ]
+
+
+def in_lines(title: str, rows: Rows) -> str:
+    """Write rows as lines of text.
+
+    Parameters
+    ----------
+    title : str
+        The first line.
+    rows : list of (str, str)
+        What follows.
+
+    Returns
+    -------
+    str
+        One line more than rows, each of some hundred characters at most.
+    """
+    width = max((len(word) for word, _ in rows), default=0)
+    lines = [
+        f"  {brief(word, 20).ljust(min(width, 20))}  {brief(in_words(told), _LONGEST)}" for word, told in rows
+    ]
+    return "\n".join([brief(in_words(title), _LONGEST), *lines])
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
+
+
+def _value(value: Value[float] | None, unit: str) -> str:
+    return "not known" if value is None else f"{units.show(value.value, unit, 6)}, {value.origin}"
+
+
+def _angles(angles: Value[Any]) -> str:
+    if not len(angles.value):
+        return f"none, {angles.origin}"
+    first, last = (units.show(float(angles.value[i]), "deg") for i in (0, -1))
+    return f"{first} … {last}, {len(angles.value)}, {angles.origin}"
+
+
+def _step(axis: Axis) -> str:
+    if axis.coordinates:
+        return f"uneven steps of {units.show(axis.scale, axis.unit)} on average"
+    return "not calibrated" if axis.unit == "px" else f"steps of {units.show(axis.scale, axis.unit)}"
