@@ -73,6 +73,51 @@ struct FlatField {
     int threads;
 };
 
+// Sinograms whose stripes are removed by sorting; see sorting.h.
+struct Sorting {
+    const float* data; // (angle, row, column), columns contiguous
+    std::ptrdiff_t angle_stride, row_stride;
+    int angles, rows, columns;
+    int size; // columns of the median, odd
+    float strength;
+    float* out;     // (angle, row, column)
+    float* scratch; // (thread, scratch_lines) lines
+    std::ptrdiff_t scratch_lines;
+    int threads;
+};
+
+// Frames whose spikes are replaced; see spikes.h.
+struct Spikes {
+    const void* frames; // (angle, row, column)
+    bool is_float;      // float32, else uint16
+    std::ptrdiff_t angles;
+    int rows, columns;
+    const double *brightness, *sigma; // (level,) noise at each brightness, ascending
+    int levels;
+    double threshold; // deviations
+    float least;     // excess below which nothing is looked at twice
+    void* out;       // as the frames
+    std::int64_t* replaced; // (angle,)
+    float* scratch;         // (thread, scratch_lines) lines
+    std::ptrdiff_t scratch_lines;
+    int threads;
+};
+
+constexpr int HISTOGRAM_BINS = 2048; // most bins of a histogram
+
+// Columns first to last - 1 of each row of an image.
+struct ImagePart {
+    const float* data;
+    std::ptrdiff_t rows, columns;
+    const std::int32_t *first, *last; // (row,)
+};
+
+struct Moments {
+    std::int64_t count, not_finite;
+    float minimum, maximum; // infinity and minus infinity to begin with
+    double sum, sum_squares;
+};
+
 // Part of one chunk packed by bitshuffle and LZ4; see bitshuffle.h.
 struct BitshuffledChunk {
     const std::uint8_t* packed;
@@ -107,6 +152,12 @@ struct Kernels {
     std::int64_t (*reconstruct)(const Gridding&, int first_row); // returns how many inputs were not finite
     void (*backproject)(const Backprojection&, int first_row);
     void (*normalise)(const FlatField&);
+    void (*moments)(const ImagePart&, Moments&);
+    void (*histogram)(const ImagePart&, float scale, std::int32_t origin, std::int32_t bins, std::int64_t* counts);
+    std::ptrdiff_t (*sorting_scratch_lines)(const Sorting&);
+    std::int64_t (*sort_stripes)(const Sorting&); // returns how many rows were not finite
+    std::ptrdiff_t (*spikes_scratch_lines)(const Spikes&);
+    void (*mend_spikes)(const Spikes&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 

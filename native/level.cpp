@@ -3,6 +3,9 @@
 #include "bitshuffle.h"
 #include "direct.h"
 #include "flat_field.h"
+#include "sorting.h"
+#include "spikes.h"
+#include "statistics.h"
 
 #define TOMARIUM_JOIN(a, b) a##b
 #define TOMARIUM_NAME(level) TOMARIUM_JOIN(level, _kernels)
@@ -14,7 +17,8 @@ namespace tomarium {
 const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     using namespace TOMARIUM_LEVEL;
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
-                                 reconstruct, backproject, normalise, bitshuffle_lz4};
+                                 reconstruct, backproject, normalise, moments, histogram, sorting_scratch_lines,
+                                 sort_stripes, spikes_scratch_lines, mend_spikes, bitshuffle_lz4};
     return kernels;
 }
 

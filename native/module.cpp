@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Python face of the compiled kernels: checks shapes, owns memory, releases the GIL, picks the level.
 #include "fft_plan.h"
-#include "statistics.h"
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <memory>
+#include <mutex>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -35,25 +36,81 @@ void demand(bool truth, const char* what) {
     if (!truth) throw std::invalid_argument(what);
 }
 
-// Lines of scratch; huge pages, for touching 4 KiB pages one by one costs as much as the kernel itself.
-class Scratch {
+// Blocks of scratch that no call uses just now. The system clears every page that it hands out, which costs as much as
+// the kernel itself; so they are kept for the next call, until `release_scratch`.
+class Shelf {
   public:
-    explicit Scratch(std::size_t lines) {
-        constexpr std::size_t PAGE = std::size_t(1) << 21;
-        const std::size_t bytes = (lines * LANES * sizeof(float) + PAGE - 1) / PAGE * PAGE;
-        memory_.reset(static_cast<float*>(std::aligned_alloc(PAGE, bytes)));
-        if (!memory_) throw std::bad_alloc();
+    struct Block {
+        void* memory;
+        std::size_t bytes;
+    };
+
+    Block take(std::size_t bytes) {
+        const std::lock_guard<std::mutex> held(mutex_);
+        std::size_t best = idle_.size();
+        for (std::size_t k = 0; k < idle_.size(); ++k)
+            if (idle_[k].bytes >= bytes && (best == idle_.size() || idle_[k].bytes < idle_[best].bytes)) best = k;
+        if (best < idle_.size()) {
+            const Block found = idle_[best];
+            idle_.erase(idle_.begin() + std::ptrdiff_t(best));
+            return found;
+        }
+        // None is large enough: give the largest back, which would only lie beside the new one.
+        if (!idle_.empty()) {
+            std::size_t largest = 0;
+            for (std::size_t k = 1; k < idle_.size(); ++k)
+                if (idle_[k].bytes > idle_[largest].bytes) largest = k;
+            std::free(idle_[largest].memory);
+            idle_.erase(idle_.begin() + std::ptrdiff_t(largest));
+        }
+        void* memory = std::aligned_alloc(PAGE, bytes);
+        if (!memory) throw std::bad_alloc();
 #ifdef __linux__
-        madvise(memory_.get(), bytes, MADV_HUGEPAGE);
+        madvise(memory, bytes, MADV_HUGEPAGE); // touching 4 KiB pages one by one costs more still
 #endif
+        return {memory, bytes};
     }
-    float* get() const { return memory_.get(); }
+
+    void put(Block block) {
+        const std::lock_guard<std::mutex> held(mutex_);
+        idle_.push_back(block);
+    }
+
+    std::size_t clear() {
+        const std::lock_guard<std::mutex> held(mutex_);
+        std::size_t bytes = 0;
+        for (const Block& block : idle_) {
+            bytes += block.bytes;
+            std::free(block.memory);
+        }
+        idle_.clear();
+        return bytes;
+    }
+
+    static constexpr std::size_t PAGE = std::size_t(1) << 21;
 
   private:
-    struct Free {
-        void operator()(float* p) const { std::free(p); }
-    };
-    std::unique_ptr<float, Free> memory_;
+    std::mutex mutex_;
+    std::vector<Block> idle_;
+};
+
+Shelf& shelf() {
+    static Shelf* const made = new Shelf; // never destroyed: a thread may end after the interpreter does
+    return *made;
+}
+
+// Lines of scratch for one call.
+class Scratch {
+  public:
+    explicit Scratch(std::size_t lines)
+        : block_(shelf().take((lines * LANES * sizeof(float) + Shelf::PAGE - 1) / Shelf::PAGE * Shelf::PAGE)) {}
+    ~Scratch() { shelf().put(block_); }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    float* get() const { return static_cast<float*>(block_.memory); }
+
+  private:
+    Shelf::Block block_;
 };
 
 std::vector<std::string> levels() {
@@ -228,6 +285,68 @@ template <class Count> void def_normalise(nb::module_& m) {
           "logarithm"_a, "out"_a.noconvert(), "tally"_a.noconvert(), "threads"_a, "level"_a);
 }
 
+std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3> out, int threads,
+                          const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    Sorting s{};
+    s.data = sinograms.data();
+    s.angle_stride = sinograms.stride(0);
+    s.row_stride = sinograms.stride(1);
+    s.angles = int(sinograms.shape(0));
+    s.rows = int(sinograms.shape(1));
+    s.columns = int(sinograms.shape(2));
+    s.size = size;
+    s.strength = strength;
+    s.out = out.data();
+    s.threads = threads < 1 ? 1 : threads;
+    demand(sinograms.stride(2) == 1, "columns must be contiguous");
+    demand(size % 2 == 1 && size >= 1, "size must be odd");
+    demand(out.shape(0) == sinograms.shape(0) && out.shape(1) == sinograms.shape(1) &&
+               out.shape(2) == sinograms.shape(2), "out must have the shape of the sinograms");
+    nb::gil_scoped_release released;
+    s.scratch_lines = kernel.sorting_scratch_lines(s);
+    const Scratch scratch(std::size_t(s.scratch_lines) * s.threads);
+    s.scratch = scratch.get();
+    return kernel.sort_stripes(s);
+}
+
+template <class Count>
+void mend_spikes(In<Count, 3> frames, In<double, 1> brightness, In<double, 1> sigma, double threshold, float least,
+                 Out<Count, 3> out, Out<std::int64_t, 1> replaced, int threads, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(brightness.shape(0) == sigma.shape(0) && sigma.shape(0) >= 1, "there must be a sigma for each brightness");
+    demand(out.shape(0) == frames.shape(0) && out.shape(1) == frames.shape(1) && out.shape(2) == frames.shape(2),
+           "out must have the shape of the frames");
+    demand(replaced.shape(0) == frames.shape(0), "replaced must be (angle,)");
+    demand(frames.shape(1) >= 1 && frames.shape(2) >= 1, "frames must not be empty");
+    demand(static_cast<const void*>(out.data()) != frames.data(), "out must be another array");
+    Spikes s{};
+    s.frames = frames.data();
+    s.is_float = std::is_same_v<Count, float>;
+    s.angles = std::ptrdiff_t(frames.shape(0));
+    s.rows = int(frames.shape(1));
+    s.columns = int(frames.shape(2));
+    s.brightness = brightness.data();
+    s.sigma = sigma.data();
+    s.levels = int(sigma.shape(0));
+    s.threshold = threshold;
+    s.least = least;
+    s.out = out.data();
+    s.replaced = replaced.data();
+    s.threads = threads;
+    nb::gil_scoped_release released;
+    s.scratch_lines = kernel.spikes_scratch_lines(s);
+    const Scratch scratch(std::size_t(s.scratch_lines) * s.threads);
+    s.scratch = scratch.get();
+    kernel.mend_spikes(s);
+}
+
+template <class Count> void def_mend_spikes(nb::module_& m) {
+    m.def("mend_spikes", mend_spikes<Count>, "frames"_a.noconvert(), "brightness"_a.noconvert(),
+          "sigma"_a.noconvert(), "threshold"_a, "least"_a, "out"_a.noconvert(), "replaced"_a.noconvert(), "threads"_a,
+          "level"_a);
+}
+
 void demand_columns(const In<float, 2>& image, const In<std::int32_t, 1>& first, const In<std::int32_t, 1>& last) {
     const std::size_t rows = image.shape(0);
     demand(first.shape(0) == rows && last.shape(0) == rows, "first and last must be (row,)");
@@ -235,23 +354,31 @@ void demand_columns(const In<float, 2>& image, const In<std::int32_t, 1>& first,
         demand(0 <= first.data()[row] && last.data()[row] <= std::int64_t(image.shape(1)), "columns must lie in the image");
 }
 
-auto image_moments(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last) {
+ImagePart part_of(const In<float, 2>& image, const In<std::int32_t, 1>& first, const In<std::int32_t, 1>& last) {
     demand_columns(image, first, last);
-    Moments m;
+    return {image.data(), std::ptrdiff_t(image.shape(0)), std::ptrdiff_t(image.shape(1)), first.data(), last.data()};
+}
+
+auto image_moments(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const ImagePart part = part_of(image, first, last);
+    Moments m{};
+    m.minimum = std::numeric_limits<float>::infinity();
+    m.maximum = -m.minimum;
     {
         nb::gil_scoped_release released;
-        m = moments(image.data(), std::ptrdiff_t(image.shape(0)), std::ptrdiff_t(image.shape(1)), first.data(),
-                    last.data());
+        kernel.moments(part, m);
     }
     return std::make_tuple(m.count, m.not_finite, m.minimum, m.maximum, m.sum, m.sum_squares);
 }
 
-void image_histogram(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, double scale,
-                     std::int64_t origin, Out<std::int64_t, 1> counts) {
-    demand_columns(image, first, last);
+void image_histogram(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, float scale,
+                     std::int32_t origin, Out<std::int64_t, 1> counts, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const ImagePart part = part_of(image, first, last);
+    demand(counts.shape(0) <= HISTOGRAM_BINS, "counts must have at most 2048 bins");
     nb::gil_scoped_release released;
-    histogram(image.data(), std::ptrdiff_t(image.shape(0)), std::ptrdiff_t(image.shape(1)), first.data(), last.data(),
-              scale, origin, std::int64_t(counts.shape(0)), counts.data());
+    kernel.histogram(part, scale, origin, std::int32_t(counts.shape(0)), counts.data());
 }
 
 void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
@@ -281,6 +408,8 @@ NB_MODULE(_native, m) {
         return false;
 #endif
     }, "Whether the kernels were compiled with OpenMP.");
+    m.def("release_scratch", [] { return shelf().clear(); },
+          "Give back the memory that calls left for the next ones; returns how many bytes that were.");
     // Arrays are taken as they are or refused: a converted copy would be a silent cost, and `out` would be lost.
     m.def("gridding", gridding, "sinogram"_a.noconvert(), "order"_a.noconvert(), "directions"_a.noconvert(),
           "response"_a.noconvert(), "extend_edges"_a, "axis"_a, "size"_a, "region"_a, "grid"_a,
@@ -290,8 +419,13 @@ NB_MODULE(_native, m) {
           "region"_a, "out"_a.noconvert(), "pack"_a, "threads"_a, "level"_a);
     def_normalise<std::uint16_t>(m);
     def_normalise<float>(m);
-    m.def("moments", image_moments, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert());
+    def_mend_spikes<std::uint16_t>(m);
+    def_mend_spikes<float>(m);
+    m.def("sort_stripes", sort_stripes, "sinograms"_a.noconvert(), "size"_a, "strength"_a, "out"_a.noconvert(),
+          "threads"_a, "level"_a);
+    m.def("moments", image_moments, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
+          "level"_a);
     m.def("histogram", image_histogram, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
-          "scale"_a, "origin"_a, "counts"_a.noconvert());
+          "scale"_a, "origin"_a, "counts"_a.noconvert(), "level"_a);
     m.def("bitshuffle_lz4", unpack_bitshuffle_lz4, "packed"_a.noconvert(), "unpacked_bytes"_a, "element"_a, "first"_a, "out"_a.noconvert(), "level"_a);
 }

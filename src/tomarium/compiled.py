@@ -38,6 +38,20 @@ def extension() -> Any:
     return _native
 
 
+def release_scratch() -> int:
+    """Give back the memory that compiled kernels keep from one call to the next.
+
+    Returns
+    -------
+    int
+        Bytes; 0 where there is no extension.
+    """
+    try:
+        return int(extension().release_scratch())
+    except EngineUnavailable:
+        return 0
+
+
 def level() -> str:
     """Return the instruction-set level the compiled kernels run at.
 

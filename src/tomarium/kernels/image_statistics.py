@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.compiled import extension
+from tomarium.compiled import extension, level
 from tomarium.errors import EngineUnavailable
 
 Engine = Literal["auto", "native", "reference"]
+
+MOST_BINS: Final = 2048
+"""Bins of the compiled histogram."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def moments(
         The compiled kernel was asked for and is not there.
     """
     if _compiled(engine):
-        return Moments(*extension().moments(image, first, last))
+        return Moments(*extension().moments(image, first, last, level()))
     values = _values(image, first, last)
     finite = values[np.isfinite(values)].astype(np.float64)
     low, high = (finite.min(), finite.max()) if finite.size else (np.inf, -np.inf)
@@ -130,8 +133,9 @@ def histogram(
         The compiled kernel was asked for and is not there.
     """
     counts = np.zeros(bins, np.int64)
-    if _compiled(engine):
-        extension().histogram(image, first, last, 2.0**-exponent, origin, counts)
+    # The compiled kernel computes in single precision, which holds a power of two and its products exactly.
+    if bins <= MOST_BINS and abs(exponent) < 100 and abs(origin) < 2**30 and _compiled(engine):
+        extension().histogram(image, first, last, 2.0**-exponent, origin, counts, level())
         return counts
     values = _values(image, first, last)
     places = (

@@ -1,0 +1,153 @@
+"""Stripes that all parts of a scan agree on.
+
+What a pixel does wrong it does at every angle; what the sample does to a column it does at some.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError
+from tomarium.kernels.stripes import (
+    Engine,
+    bridge,
+    each_sinogram,
+    median_over_columns,
+    mirrored_places,
+    remove_stripes_by_sorting,
+)
+
+BLOCKS: Final = 8
+"""Parts of the scan that are asked whether they agree."""
+
+LEAST_AGREEMENT: Final = 3.0
+"""Student's t of a stripe over the parts below which nothing is removed."""
+
+NARROW: Final = 9
+"""Columns of the median that a stripe must stand out of; edges of the sample that hardly move do not."""
+
+ANGLE_BLOCKS: Final = 32
+"""Parts of the scan in whose means a column is compared with its neighbours."""
+
+
+def remove_stripes_by_agreement(
+    sinograms: Any,
+    size: int = 21,
+    *,
+    engine: Engine = "auto",
+    threads: int | None = None,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Remove stripes by sorting where all parts of the scan agree that there is one.
+
+    1. Dead columns are interpolated linearly between their neighbours. A column is dead if its second differences
+       over the angles have three times the median of its neighbours', or if it follows neither side: its slope in
+       the regression on the columns 3 and 4 to the left is below 0.3, and so it is to the right, where both sides
+       vary by more than five times their noise.
+    2. Sorting (Vo et al., algorithm 3) with `size` tells what g to remove at each angle and column.
+    3. The mean of g in each of 8 blocks of angles gives its mean m over them and Student's t. The part
+       max(0, 1 - (3 / t)²) of g is removed: nothing where the blocks disagree on the sign, as they do about the
+       sample, which moves on from block to block.
+    4. Nothing is removed where m is shared by its surroundings, |m - median of m in 9 columns| < |m| / 2: edges of
+       the sample near the axis do not move either, but they do not begin and end within a few columns.
+
+    Simulated for sinograms of 721 x 256 values with gains of 1 %, two steps, a partial, a dead and a four columns wide
+    stripe, at 0.5 % noise: the error of the slice falls to a fifth, as by the published chain. To a sinogram without
+    stripes it does 0.001 of the matrix's attenuation at most, where sorting alone does 0.03 to 0.07 and the chain
+    0.06 to 0.10. Stripes over part of the angles only are left.
+
+    Parameters
+    ----------
+    sinograms : array of float32, shape (angle, row, column)
+        Attenuation, finite.
+    size : int
+        Columns of the median, odd, at most 101; wider than twice the widest stripe.
+    engine : {"auto", "native", "reference"}
+        Of sorting, see `remove_stripes_by_sorting`.
+    threads : int, optional
+        Sinograms in work at a time; by default as many as processors.
+    out : array of float32, shape (angle, row, column), optional
+        Where the result goes; C-contiguous.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Corrected sinograms.
+
+    Raises
+    ------
+    ParameterError
+        `size` is even, or not within 1 and 101.
+    InputError
+        The sinograms have not three axes, there are fewer angles than 32, or a value is not finite.
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
+
+    References
+    ----------
+    N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 3, doi 10.1364/OE.26.028396;
+    the shrinkage is that of W. James and C. Stein (1961), the agreement our own.
+    """
+    if np.ndim(sinograms) == 3 and len(sinograms) < ANGLE_BLOCKS:
+        raise InputError(
+            f"remove_stripes: {len(sinograms)} angles are too few to ask their parts for agreement; at least "
+            f"{ANGLE_BLOCKS} are needed, use remove_stripes_by_sorting"
+        )
+
+    def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
+        bridged = bridge(sinogram, dead_columns(sinogram))
+        smooth = remove_stripes_by_sorting(bridged[:, None], size, engine=engine, threads=1)[:, 0]
+        removed = bridged - smooth
+        removed *= _agreed(removed)
+        return bridged - removed
+
+    return each_sinogram(sinograms, correct, threads, out)
+
+
+def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which columns fluctuate more than their neighbours or follow none of them.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, column)
+        Attenuation of at least 32 angles.
+
+    Returns
+    -------
+    array of bool, shape (column,)
+        True for dead columns.
+    """
+    rough = np.median(np.abs(np.diff(sinogram, 2, axis=0)), axis=0)
+    least = 1e-4 * float(np.ptp(sinogram))  # below it there is no noise to compare
+    usual = np.maximum(median_over_columns(rough, 51), least)
+    # Second differences of white noise have sqrt(6) times its deviation, whose median is 0.6745 of it.
+    noise = usual / (0.6745 * 6**0.5) / (len(sinogram) / ANGLE_BLOCKS) ** 0.5
+    means = _block_means(sinogram, ANGLE_BLOCKS)
+    means -= means.mean(axis=0)
+    reach, columns = 4, sinogram.shape[1]
+    mirrored, at = means[:, mirrored_places(columns, reach)], np.arange(columns) + reach
+    lonely = np.ones(columns, np.bool_)
+    for side in (-1, 1):
+        beside = 0.5 * (mirrored[:, at + side * reach] + mirrored[:, at + side * (reach - 1)])
+        variance = np.mean(beside**2, axis=0)
+        follows = np.mean(beside * means, axis=0) >= 0.3 * variance
+        lonely &= ~follows & (variance > 25 * noise**2)
+    return np.asarray((rough > 3 * usual) | lonely)
+
+
+def _agreed(removed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return which part of what is to be removed the blocks agree on, shape (column,)."""
+    means = _block_means(removed, BLOCKS)
+    mean = means.mean(axis=0)
+    error = np.maximum(means.std(axis=0, ddof=1) / BLOCKS**0.5, 1e-12)
+    share = np.maximum(0, 1 - (LEAST_AGREEMENT * error / np.maximum(np.abs(mean), 1e-12)) ** 2)
+    alone = np.abs(mean - median_over_columns(mean, NARROW)) > 0.5 * np.abs(mean)
+    return np.where(alone, share, 0).astype(np.float32)
+
+
+def _block_means(values: NDArray[np.float32], blocks: int) -> NDArray[np.float64]:
+    """Return the means of blocks of neighbouring angles, shape (block, column)."""
+    return np.stack([part.mean(axis=0, dtype=np.float64) for part in np.array_split(values, blocks)])

@@ -1,0 +1,363 @@
+"""Stripes of sinograms, which become rings in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.array import processors
+from tomarium.compiled import extension, level
+from tomarium.errors import EngineUnavailable, InputError, ParameterError
+
+Engine = Literal["auto", "native", "reference"]
+
+LARGEST: Final = 101
+"""Columns of the widest median."""
+
+SMOOTH: Final = 10
+"""Angles of the running mean against which a column's fluctuation is told, as published."""
+
+LEAST_SPREAD: Final = 1e-5
+"""Where columns differ by less, as in data without noise, none stands out."""
+
+
+def remove_stripes_by_sorting(
+    sinograms: Any,
+    size: int = 21,
+    *,
+    strength: float = 1.0,
+    engine: Engine = "auto",
+    threads: int | None = None,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Remove stripes by sorting.
+
+    1. Each column of a sinogram is sorted over the angles; of equal values the earlier one comes first.
+    2. At each rank the median over `size` neighbouring columns is taken; columns are mirrored at the edges.
+    3. The values are put back where they were before sorting.
+
+    A pixel that answers differently from its neighbours at all brightnesses is so brought to what they say, while
+    what moves through a column as the sample turns is left: it is at the ranks where its neighbours have it too.
+
+    Parameters
+    ----------
+    sinograms : array of float32, shape (angle, row, column)
+        Attenuation, finite; each row is a sinogram of its own.
+    size : int
+        Columns of the median, odd, at most 101; wider than the widest stripe.
+    strength : float
+        How much of what was found is removed; 1 is all.
+    engine : {"auto", "native", "reference"}
+        Compiled kernel, or NumPy; "auto" takes the compiled one where it is there.
+    threads : int, optional
+        Threads; by default every processor of this process.
+    out : array of float32, optional
+        Where the result goes; C-contiguous, another array than the sinograms.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Corrected sinograms.
+
+    Raises
+    ------
+    ParameterError
+        `size` is even, or not within 1 and 101.
+    InputError
+        The sinograms have not three axes, or a value is not finite.
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
+
+    References
+    ----------
+    N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 3, doi 10.1364/OE.26.028396.
+    """
+    if size % 2 == 0 or not 1 <= size <= LARGEST:
+        raise ParameterError(
+            f"remove_stripes: size is {size}; give an odd number of columns from 1 to {LARGEST}"
+        )
+    data = np.asarray(sinograms, np.float32)
+    if data.ndim != 3:
+        raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
+    result = np.empty(data.shape, np.float32) if out is None else out
+    if _compiled(engine):
+        if data.strides[2] != data.itemsize or data.strides[0] < 0 or data.strides[1] < 0:
+            data = np.ascontiguousarray(data)
+        broken = extension().sort_stripes(data, size, strength, result, threads or processors(), level())
+    else:
+        broken = not np.isfinite(data).all()
+        for row in range(0 if broken else data.shape[1]):
+            result[:, row] = _reference(data[:, row], size, strength)
+    if broken:
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(data))[0])
+        raise InputError(
+            f"remove_stripes: the sinograms are {data[where]} at (angle, row, column) = {where}; every value must "
+            f"be finite: normalise with flat and dark fields first"
+        )
+    return result
+
+
+def _reference(sinogram: NDArray[np.float32], size: int, strength: float) -> NDArray[np.float32]:
+    order = np.argsort(sinogram, axis=0, kind="stable")
+    ranked = np.take_along_axis(sinogram, order, axis=0)
+    mirrored = ranked[:, mirrored_places(sinogram.shape[1], size // 2)]
+    windows = np.lib.stride_tricks.sliding_window_view(mirrored, size, axis=1)
+    smooth = np.median(windows, axis=2).astype(np.float32)
+    back = np.empty_like(sinogram)
+    np.put_along_axis(back, order, smooth, axis=0)
+    return back if strength == 1 else sinogram + np.float32(strength) * (back - sinogram)
+
+
+def mirrored_places(columns: int, reach: int) -> NDArray[np.intp]:
+    """Return which column stands at each place of a row that is mirrored at its ends.
+
+    Parameters
+    ----------
+    columns : int
+        Columns of the row, at least 1.
+    reach : int
+        Columns beyond either end.
+
+    Returns
+    -------
+    array of int, shape (columns + 2 * reach,)
+        … 1 0 | 0 1 2 … | columns - 1, columns - 2 …
+    """
+    places = np.arange(-reach, columns + reach) % (2 * columns)
+    return np.minimum(places, 2 * columns - 1 - places)
+
+
+def median_over_columns(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the median over neighbouring columns, mirrored at the edges.
+
+    Parameters
+    ----------
+    values : array, shape (…, column)
+        One value for each column.
+    size : int
+        Columns of the median, odd.
+
+    Returns
+    -------
+    array, shape (…, column)
+        Medians.
+    """
+    mirrored = values[..., mirrored_places(values.shape[-1], size // 2)]
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(mirrored, size, axis=-1), axis=-1))
+
+
+def remove_all_stripes(
+    sinograms: Any,
+    *,
+    snr: float = 3.0,
+    large_size: int = 51,
+    small_size: int = 21,
+    drop: float = 0.1,
+    engine: Engine = "auto",
+    threads: int | None = None,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Remove stripes of every kind by the published chain: dead columns, large stripes, then sorting.
+
+    1. Algorithm 6: the sum over the angles of how far a column lies from its own running mean of 10 angles, over its
+       median in `large_size` columns. Columns that stand out by algorithm 4, and one beside each, are interpolated
+       linearly between the columns that do not, unless they are a third of all.
+    2. Algorithm 5: the mean of a sorted column, without `drop` of its ranks, over that of its smoothed ranks. The
+       column is divided by it; where it stands out by algorithm 4, smoothed ranks are taken instead.
+    3. Algorithm 3: `remove_stripes_by_sorting` with `small_size`.
+
+    It is thorough, and changes what is no stripe too: `tomarium.kernels.stripe_agreement` spares it.
+
+    Parameters
+    ----------
+    sinograms : array of float32, shape (angle, row, column)
+        Attenuation, finite.
+    snr : float
+        How far a column must stand out, in units of how far the middle half of the columns spread; above 1.
+    large_size, small_size : int
+        Columns of the medians for large and for small stripes, odd, at most 101.
+    drop : float
+        Part of the ranks left out of the means, half at either end, 0 to 0.8.
+    engine : {"auto", "native", "reference"}
+        Of sorting, see `remove_stripes_by_sorting`.
+    threads : int, optional
+        Sinograms in work at a time; by default as many as processors.
+    out : array of float32, shape (angle, row, column), optional
+        Where the result goes; C-contiguous.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Corrected sinograms.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is out of its range.
+    InputError
+        The sinograms have not three axes, or a value is not finite.
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
+
+    References
+    ----------
+    N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), doi 10.1364/OE.26.028396.
+    """
+    if not snr > 1:
+        raise ParameterError(f"remove_stripes: snr is {snr}; give a number above 1")
+    if not 0 <= drop <= 0.8:
+        raise ParameterError(f"remove_stripes: drop is {drop}; give a part from 0 to 0.8")
+
+    def chain(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
+        bridged = _bridge_dead(sinogram, snr, large_size)
+        smoothed = _sorted(bridged, large_size, engine)
+        return _sorted(_level_large(bridged, smoothed, snr, drop), small_size, engine)
+
+    return each_sinogram(sinograms, chain, threads, out)
+
+
+def each_sinogram(
+    sinograms: Any,
+    correct: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    threads: int | None,
+    out: NDArray[np.float32] | None,
+) -> NDArray[np.float32]:
+    """Correct the sinogram of each row, several at a time.
+
+    Parameters
+    ----------
+    sinograms : array of float32, shape (angle, row, column)
+        Attenuation.
+    correct : function
+        Makes of one sinogram, shape (angle, column), another.
+    threads : int or None
+        Sinograms in work at a time; by default as many as processors.
+    out : array of float32, shape (angle, row, column) or None
+        Where the result goes.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Corrected sinograms.
+
+    Raises
+    ------
+    InputError
+        The sinograms have not three axes.
+    """
+    data = np.asarray(sinograms, np.float32)
+    if data.ndim != 3:
+        raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
+    result = np.empty(data.shape, np.float32) if out is None else out
+
+    def one(row: int) -> None:
+        result[:, row] = correct(np.ascontiguousarray(data[:, row]))
+
+    with ThreadPoolExecutor(threads or processors()) as pool:
+        list(pool.map(one, range(data.shape[1])))
+    return result
+
+
+def bridge(sinogram: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Interpolate columns linearly between their neighbours, unless they are a third of all.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, column)
+        Attenuation.
+    mask : array of bool, shape (column,)
+        Columns to replace.
+
+    Returns
+    -------
+    array of float32, shape (angle, column)
+        A new sinogram, or the same one where there is nothing to do.
+    """
+    bad, good = np.flatnonzero(mask), np.flatnonzero(~mask)
+    if not 0 < len(bad) < sinogram.shape[1] // 3:
+        return sinogram
+    after = np.clip(np.searchsorted(good, bad), 1, len(good) - 1)
+    left, right = good[after - 1], good[after]
+    part = np.clip((bad - left) / (right - left), 0, 1).astype(np.float32)
+    bridged = sinogram.copy()
+    bridged[:, bad] = sinogram[:, left] + part * (sinogram[:, right] - sinogram[:, left])
+    return bridged
+
+
+def _sorted(sinogram: NDArray[np.float32], size: int, engine: Engine) -> NDArray[np.float32]:
+    return remove_stripes_by_sorting(sinogram[:, None], size, engine=engine, threads=1)[:, 0]
+
+
+def _bridge_dead(sinogram: NDArray[np.float32], snr: float, size: int) -> NDArray[np.float32]:
+    """Algorithm 6 of Vo et al. (2018): columns that do not follow the object, or follow too much."""
+    places = mirrored_places(len(sinogram), SMOOTH)
+    total = np.cumsum(sinogram[places], axis=0, dtype=np.float64)
+    first = SMOOTH - SMOOTH // 2 - 1  # the window of angle k is k - 5 … k + 4
+    smooth = (total[first + SMOOTH :] - total[first:-SMOOTH])[: len(sinogram)] / SMOOTH
+    rough = np.abs(sinogram - smooth).sum(axis=0)
+    usual = median_over_columns(rough, size)
+    usual[usual == 0] = max(float(usual.mean()), 1e-30)
+    mask = _widened(_stands_out(rough / usual, snr))
+    mask[:2] = mask[-2:] = False
+    return bridge(sinogram, mask)
+
+
+def _level_large(
+    sinogram: NDArray[np.float32], smoothed: NDArray[np.float32], snr: float, drop: float
+) -> NDArray[np.float32]:
+    """Algorithm 5: every column to the level of its neighbours, and outright where it stands out."""
+    left_out = int(0.5 * drop * len(sinogram))
+    kept = slice(left_out, len(sinogram) - left_out)
+    # A median over columns leaves the ranks in order, so that sorting again gives them back.
+    level, usual = (np.sort(part, axis=0)[kept].mean(axis=0) for part in (sinogram, smoothed))
+    factor = np.divide(level, usual, out=np.ones_like(level), where=usual != 0)
+    mask = _widened(_stands_out(factor, snr))
+    divisor = np.where(factor != 0, factor, 1)
+    return np.where(mask, smoothed, sinogram / divisor).astype(np.float32)
+
+
+def _stands_out(values: NDArray[Any], snr: float) -> NDArray[np.bool_]:
+    """Algorithm 4: values beyond a line through the middle half of the sorted ones, by their spread along it."""
+    ordered, count = np.sort(values), len(values)
+    quarter = int(0.25 * count)
+    places = np.arange(count, dtype=np.float64)[quarter : -quarter - 1]
+    if len(places) < 2:
+        return np.zeros(count, np.bool_)
+    slope, low = np.polyfit(places, ordered[quarter : -quarter - 1], 1)
+    high = low + slope * (count - 1)
+    spread = abs(high - low)
+    mask = np.zeros(count, np.bool_)
+    if spread < LEAST_SPREAD:
+        return mask
+    if abs(ordered[-1] - high) >= snr * spread:
+        mask |= values > high + 0.5 * snr * spread
+    if abs(low - ordered[0]) >= snr * spread:
+        mask |= values <= low - 0.5 * snr * spread
+    return mask
+
+
+def _widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    wide = mask.copy()
+    wide[1:] |= mask[:-1]
+    wide[:-1] |= mask[1:]
+    return wide
+
+
+def _compiled(engine: Engine) -> bool:
+    if engine not in ("auto", "native", "reference"):
+        raise ParameterError(
+            f"remove_stripes: there is no engine {engine!r}; choose auto, native or reference"
+        )
+    if engine == "reference":
+        return False
+    try:
+        extension()
+    except EngineUnavailable:
+        if engine == "native":
+            raise
+        return False
+    return True

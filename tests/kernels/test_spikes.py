@@ -1,0 +1,196 @@
+"""Spikes: found, and nothing else taken for one."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tomarium.compiled import VARIABLE, extension
+from tomarium.errors import EngineUnavailable, InputError, ParameterError
+from tomarium.kernels.spikes import (
+    HALO,
+    NoiseModel,
+    local_median,
+    measure_noise,
+    median_network,
+    remove_spikes,
+)
+
+
+@pytest.fixture(params=["reference", "v4", "v3", "plain"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    if request.param == "reference":
+        return "reference"
+    try:
+        if request.param not in extension().levels():
+            pytest.skip(f"this processor has no level {request.param}")
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv(VARIABLE, request.param)
+    return "native"
+
+
+def light(rows: int = 300, columns: int = 400) -> np.ndarray:
+    """Mean counts: a strong absorber with sharp edges, and a bright strip."""
+    mean = np.full((rows, columns), 500.0)
+    mean[100:200, 100:300] = 20
+    mean[:, 350:] = 5000
+    return mean
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("seed", range(5))
+def test_spikes_are_found_and_noise_is_none(engine: Any, seed: int, dtype: type) -> None:
+    draw = np.random.default_rng(seed)
+    mean = np.broadcast_to(light(), (6, 300, 400))
+    frames = draw.poisson(mean).astype(dtype)
+    noise = measure_noise(frames[:2])
+    for brightness in (20, 500, 5000):
+        plain = draw.poisson(brightness, (200, 200)).astype(np.float32)
+        spread = float(np.std(plain - local_median(plain)))
+        assert noise.at(np.array([brightness]))[0] == pytest.approx(spread, rel=0.15)
+    _, count = remove_spikes(frames, noise, engine=engine)
+    assert count <= 1e-6 * frames.size
+    struck = frames.copy()
+    places = draw.choice(frames.size, 600, replace=False)
+    strength = draw.uniform(15, 60, 600) * np.sqrt(mean.ravel()[places])
+    struck.ravel()[places] = np.minimum(struck.ravel()[places] + strength + 30, 65535).astype(dtype)
+    made, count = remove_spikes(struck, noise, threads=2, engine=engine)
+    left = np.abs(made.ravel()[places] - mean.ravel()[places]) > 8 * np.sqrt(mean.ravel()[places])
+    assert left.mean() <= 0.01
+    assert 594 <= count <= 700
+    assert made.dtype == frames.dtype
+    untouched = np.ones(frames.size, bool)
+    untouched[places] = False
+    changed = (made.ravel() != struck.ravel())[untouched]
+    assert changed.sum() <= 100, "neighbours of spikes above three standard deviations alone"
+
+
+def test_a_pair_and_a_block_of_four_are_spikes(engine: Any) -> None:
+    frames = np.random.default_rng(1).poisson(400, (1, 60, 60)).astype(np.uint16)
+    noise = measure_noise(frames)
+    frames[0, 20, 20:22] += 3000
+    frames[0, 40:42, 40:42] += 3000
+    made, count = remove_spikes(frames, noise, engine=engine)
+    assert count == 6
+    assert made.max() < 520
+
+
+def test_the_median_is_numpys() -> None:
+    frame = np.random.default_rng(2).normal(size=(101, 33)).astype(np.float32)
+    padded = np.pad(frame, 1, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).reshape(101, 33, 9)
+    np.testing.assert_array_equal(local_median(frame), np.median(windows, axis=2))
+
+
+@pytest.mark.parametrize("size", range(1, 102, 10))
+def test_the_network_leaves_the_median_in_the_middle(size: int) -> None:
+    numbers = np.random.default_rng(size).normal(size=(size, 500))
+    lanes = list(numbers)
+    for low, high in median_network(size):
+        lanes[low], lanes[high] = np.minimum(lanes[low], lanes[high]), np.maximum(lanes[low], lanes[high])
+    np.testing.assert_array_equal(lanes[size // 2], np.median(numbers, axis=0))
+
+
+def test_what_is_not_finite_is_left_to_the_flat_field(engine: Any) -> None:
+    frames = np.random.default_rng(3).poisson(400, (1, 30, 30)).astype(np.float32)
+    noise = measure_noise(frames)
+    broken = [(10, 10), (0, 0), (29, 12), (15, 29)]
+    for number, (row, column) in enumerate(broken):
+        frames[0, row, column] = (np.nan, np.inf, -np.inf)[number % 3]
+    frames[0, 11, 11] = frames[0, 1, 1] = 5000  # a spike beside what is broken is found all the same
+    made, count = remove_spikes(frames, noise, engine=engine)
+    assert count == 2
+    for row, column in broken:
+        np.testing.assert_equal(made[0, row, column], frames[0, row, column])
+    assert np.isfinite(made).sum() == 900 - len(broken)
+    assert made[np.isfinite(made)].max() < 600
+
+
+def test_edges_lines_and_corners_are_left_alone(engine: Any) -> None:
+    """An absorber that lets 1 % through, with cracks one pixel wide and a bright window with sharp corners."""
+    mean = np.full((200, 300), 10000.0)
+    y, x = np.mgrid[:200, :300]
+    absorber = np.hypot(y - 100, x - 120) < 80
+    mean[absorber] = 100
+    mean[np.abs(x - 0.4 * y - 70) < 0.5] = 10000  # slanted
+    mean[60, 80:150] = mean[80:150, 140] = 10000  # a row, a column
+    mean[120:140, 90:110] = 10000
+    mean[(np.hypot(y - 100, x - 240) > 30) & (np.hypot(y - 100, x - 240) < 31.2)] *= 1.4  # a fringe
+    mean[:, 280:] = 50
+    draw = np.random.default_rng(5)
+    frames = draw.poisson(np.broadcast_to(mean, (4, 200, 300))).astype(np.uint16)
+    made, count = remove_spikes(frames, measure_noise(frames), engine=engine)
+    assert count == 0
+    struck = frames.copy()
+    free = np.argwhere(~absorber[2:-2, 2:278])[::97] + 2
+    struck[0, free[:, 0], free[:, 1]] = 60000
+    made, count = remove_spikes(struck, measure_noise(struck), engine=engine)
+    assert (made[0, free[:, 0], free[:, 1]] < 20000).all()
+
+
+@pytest.mark.parametrize("brightness", [3, 30, 1000, 30000])
+def test_few_in_a_million_pixels_of_noise_are_taken_for_spikes(engine: Any, brightness: int) -> None:
+    draw = np.random.default_rng(brightness)
+    frames = draw.poisson(brightness, (4, 250, 1000)).astype(np.uint16)
+    _, count = remove_spikes(frames, measure_noise(frames[:1]), engine=engine)
+    assert count <= (20 if brightness < 10 else 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 70), st.booleans(), st.floats(0.5, 12))
+def test_the_engines_agree(seed: int, rows: int, columns: int, whole: bool, threshold: float) -> None:
+    try:
+        extension()
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    draw = np.random.default_rng(seed)
+    frames = draw.gamma(2, 300, (3, rows, columns)).astype(np.float32)
+    frames[draw.random(frames.shape) < 0.05] *= 30
+    if whole:
+        frames = np.minimum(frames, 65535).astype(np.uint16)
+    else:
+        frames[draw.random(frames.shape) < 0.02] = draw.choice([np.nan, np.inf, -np.inf])
+    noise = NoiseModel(np.array([50.0, 400, 400, 2000]), np.array([7.0, 20, 21, 45]))
+    expected, count = remove_spikes(frames, noise, threshold=threshold, engine="reference", threads=2)
+    for threads in (1, 3):
+        made, other = remove_spikes(frames, noise, threshold=threshold, engine="native", threads=threads)
+        np.testing.assert_array_equal(made, expected)
+        assert other == count
+
+
+def test_rows_with_their_halo_are_those_of_the_whole(engine: Any) -> None:
+    draw = np.random.default_rng(6)
+    frames = draw.poisson(500, (2, 60, 80)).astype(np.uint16)
+    noise = measure_noise(frames)
+    frames[draw.random(frames.shape) < 0.03] += 2000
+    whole, _ = remove_spikes(frames, noise, engine=engine)
+    assert (whole != frames).any()
+    for row in range(60):
+        first, last = max(0, row - HALO), min(60, row + 1 + HALO)
+        part, _ = remove_spikes(frames[:, first:last], noise, engine=engine)
+        np.testing.assert_array_equal(part[:, row - first], whole[:, row])
+
+
+def test_other_types_take_the_reference_and_wrong_input_is_refused() -> None:
+    frames = np.random.default_rng(7).poisson(100, (1, 40, 40)).astype(np.uint8)
+    noise = measure_noise(frames)
+    frames[0, 20, 20] = 255
+    made, count = remove_spikes(frames, noise)
+    assert (made.dtype, count) == (np.uint8, 1)
+    assert made[0, 20, 20] < 140
+    with pytest.raises(EngineUnavailable, match="not uint8"):
+        remove_spikes(frames, noise, engine="native")
+    with pytest.raises(ParameterError, match="threshold is 0"):
+        remove_spikes(frames, noise, threshold=0)
+    with pytest.raises(ParameterError, match="no engine 'fast'"):
+        remove_spikes(frames, noise, engine="fast")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"shape \(40, 40\)"):
+        remove_spikes(frames[0], noise)
+    with pytest.raises(InputError, match="another array than the frames"):
+        remove_spikes(frames, noise, out=frames)
+    with pytest.raises(InputError, match="out is uint16"):
+        remove_spikes(frames, noise, out=np.empty((1, 40, 40), np.uint16))
+    assert remove_spikes(frames[:0], noise)[0].shape == (0, 40, 40)
