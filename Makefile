@@ -9,7 +9,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-peers lint docs bench clean
+.PHONY: help install demo test test-fast test-peers lint docs bench clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,10 @@ demo: install ## simulate a scan (or take SCAN=path), reconstruct it, file it an
 	$(BIN)/tomarium demo $(if $(SCAN),"$(SCAN)") $(DEMO_ARGS)
 
 test: install ## run the tests (TEST_ARGS="-k axis" for some)
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
+
+test-fast: install ## run the tests that take no time, in under two minutes
+	$(BIN)/python -m pytest -n auto --dist worksteal -m fast $(TEST_ARGS)
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
 	$(PEERS)/bin/python -m pytest tests/peers tests/formats/test_microscopy.py $(TEST_ARGS)
@@ -50,6 +53,7 @@ docs: install ## write the generated reference pages under docs/reference
 
 bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/whole_run.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/reading.py

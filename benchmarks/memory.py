@@ -18,7 +18,7 @@ import numpy as np
 
 from tomarium import units
 from tomarium.formats import data_exchange
-from tomarium.model import FrameKind, Scan, Value
+from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 
@@ -52,10 +52,12 @@ def write_scan(path: Path, columns: int, rows: int, views: int) -> None:
         dialect="",
         why="made by the benchmark",
         projections=frames(views, 3000),
-        angles_deg=Value(np.arange(views) * 180.0 / views, "derived", "benchmark"),
+        geometry=Geometry(
+            angles_deg=Value(np.arange(views) * 180.0 / views, "derived", "benchmark"),
+            pixel_m=Value(1e-6, "derived", "benchmark"),
+        ),
         flats=Reference(frames(10, 9000), np.full(10, -1.0)),
         darks=Reference(frames(10, 100), np.full(10, -1.0)),
-        pixel_m=Value(1e-6, "derived", "benchmark"),
         counts={FrameKind.PROJECTION: views},
     )
     data_exchange.FORMAT.write(path, scan)

@@ -6,6 +6,23 @@ from pathlib import Path
 
 import pytest
 
+SLOW = (
+    "cli/test_commands", "contracts/test_formats", "contracts/test_negative_corpus", "docs/test_add_a_step",
+    "docs/test_tutorials", "doctor/test_checks", "doctor/test_damaged_files", "executors/", "formats/live/",
+    "formats/test_data_exchange_tables", "formats/test_hostile_files", "formats/test_nxtomo_flips", "kernels/axis/",
+    "kernels/test_fbp", "pipeline/test_contract_cases", "pipeline/test_convert", "pipeline/test_run",
+    "pipeline/test_slabs", "synth/test_scan", "test_from_scan_to_truth", "test_public_names",
+)  # fmt: skip
+"""Where tests take seconds: measured, file by file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test as slow or fast, by the file it stands in."""
+    home = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""
+        item.add_marker("slow" if place.startswith(SLOW) else "fast")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:

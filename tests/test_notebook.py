@@ -60,7 +60,7 @@ def test_a_scan_is_at_most_one_screen() -> None:
     assert told["angles"] == "0° … 178°, 90, read"
     assert told["pixel"].startswith("1 µm, ")
     assert (told["warnings"], told["missing"], told["repaired"]) == ("2", "1", "1")
-    assert replace(make_scan(), axis_column=None).__repr__().count("not known") >= 1
+    assert make_scan().with_geometry(axis_column=None).__repr__().count("not known") >= 1
 
 
 def test_so_is_an_absurd_one() -> None:
@@ -69,11 +69,9 @@ def test_so_is_an_absurd_one() -> None:
         name="N" * 5000 + "\n\x1b[2J",
         path=Path("p" * 5000),
         format="f" * 5000,
-        pixel_m=Value(1e-30, "user", ""),
         projections=AbsentFrames(Path("a.h5"), 0, ("b.h5",)),
-        angles_deg=Value(np.zeros(0), "default", ""),
         warnings=("w",) * 5000,
-    )
+    ).with_geometry(pixel_m=Value(1e-30, "user", ""), angles_deg=Value(np.zeros(0), "default", ""))
     lines = repr(scan).splitlines()
     assert len(lines) <= 15
     assert max(map(len, lines)) <= 120

@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tomarium.formats import open
+    from tomarium.formats.arrays import scan_of_arrays
     from tomarium.formats.live.nodes import open_h5
     from tomarium.formats.live.writer import LiveWriter
     from tomarium.kernels.fbp import fbp
     from tomarium.model import Scan, Volume
+    from tomarium.pipeline.protocol import as_protocol as protocol
     from tomarium.pipeline.reconstruct import reconstruct
     from tomarium.steps.find_axis import find_axis
+    from tomarium.steps.views.bin import bin
+    from tomarium.steps.views.concatenate import concatenate
+    from tomarium.steps.views.crop import crop
+    from tomarium.steps.views.join_half_turns import join_half_turns
+    from tomarium.steps.views.select_views import select_views, window
 
 __version__ = "0.1.0"
 
@@ -25,29 +32,46 @@ __all__ = [
     "Scan",
     "Volume",
     "__version__",
+    "bin",
+    "concatenate",
+    "crop",
     "fbp",
     "find_axis",
+    "join_half_turns",
     "open",
     "open_h5",
+    "protocol",
     "reconstruct",
+    "scan_of_arrays",
+    "select_views",
+    "window",
 ]
 
 _HOMES: Final = {
     "LiveWriter": "tomarium.formats.live.writer",
     "Scan": "tomarium.model",
     "Volume": "tomarium.model",
+    "bin": "tomarium.steps.views.bin",
+    "concatenate": "tomarium.steps.views.concatenate",
+    "crop": "tomarium.steps.views.crop",
     "fbp": "tomarium.kernels.fbp",
     "find_axis": "tomarium.steps.find_axis",
+    "join_half_turns": "tomarium.steps.views.join_half_turns",
     "open": "tomarium.formats",
     "open_h5": "tomarium.formats.live.nodes",
+    "protocol": "tomarium.pipeline.protocol:as_protocol",
     "reconstruct": "tomarium.pipeline.reconstruct",
+    "scan_of_arrays": "tomarium.formats.arrays",
+    "select_views": "tomarium.steps.views.select_views",
+    "window": "tomarium.steps.views.select_views",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import a public function on first use, so that `import tomarium` stays quick."""
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        module, _, inside = _HOMES[name].partition(":")
+        return getattr(import_module(module), inside or name)
     raise AttributeError(f"module 'tomarium' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
 
 

@@ -14,6 +14,13 @@ from tomarium import control_groups
 M_MMAP_THRESHOLD: Final = -3
 """Number of that setting in malloc.h of the GNU C library."""
 
+M_TRIM_THRESHOLD: Final = -1
+M_ARENA_MAX: Final = -8
+"""Numbers of further ones."""
+
+KEPT_BYTES: Final = 1 << 27
+"""Freed memory of small blocks that a process keeps for itself."""
+
 LARGE_BYTES: Final = 1 << 24
 """Below this, giving blocks back and fetching them anew was seen to cost more than a tenth of a run's time."""
 
@@ -35,6 +42,22 @@ def namespace(array: Any) -> Any:
     if isinstance(array, np.ndarray):
         return np
     return array.__array_namespace__()
+
+
+def numpy_dtype(array: Any) -> np.dtype[Any]:
+    """Return the type of an array's numbers as NumPy names it, wherever the array lies.
+
+    Parameters
+    ----------
+    array : array
+        NumPy, CuPy or any other of the array API standard.
+
+    Returns
+    -------
+    numpy.dtype
+        Of the same name.
+    """
+    return np.dtype(str(array.dtype).rpartition(".")[2])
 
 
 def processors() -> int:
@@ -90,4 +113,8 @@ def return_freed_memory() -> bool:
     if not sys.platform.startswith("linux"):
         return False
     setting = getattr(ctypes.CDLL(None), "mallopt", None)
-    return setting is not None and setting(M_MMAP_THRESHOLD, LARGE_BYTES) == 1
+    if setting is None:
+        return False
+    setting(M_ARENA_MAX, 1)  # threads that come and go would each leave a heap of their own
+    setting(M_TRIM_THRESHOLD, KEPT_BYTES)  # small blocks (packed chunks) are used again, not fetched anew
+    return bool(setting(M_MMAP_THRESHOLD, LARGE_BYTES) == 1)

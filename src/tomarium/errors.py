@@ -8,6 +8,7 @@
     │   ├── MissingData            2   a scan lacks something a step cannot do without
     │   ├── UnitError              2   a number without a unit, or with the wrong one
     │   └── ParameterError         2   a step, a parameter or a value that does not exist
+    ├── StepFailed             2   a step ended in an error of its own; names its package
     ├── EngineUnavailable          2   a device or compiled engine was asked for and is not there
     ├── Interrupted                3   stopped half-way; what is done is kept and the run can resume
     │   └── StorageFull            3   the disk is full; free some space and resume
@@ -41,6 +42,10 @@ class UnitError(InputError):
 
 class ParameterError(InputError):
     """A step, a parameter or a value that does not exist."""
+
+
+class StepFailed(TomariumError):
+    """A step ended in an error of its own, which is the cause of this one."""
 
 
 class EngineUnavailable(TomariumError):

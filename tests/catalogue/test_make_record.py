@@ -12,7 +12,7 @@ from tomarium.catalogue.make_record import make_record
 from tomarium.cli import execute
 from tomarium.errors import InputError
 from tomarium.formats import formats
-from tomarium.model import Scan
+from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol import default_protocol
 
 
@@ -49,8 +49,9 @@ def test_so_is_the_default_name_within_it(
 
 @pytest.mark.parametrize("pixel_m", [1e-30, 1e-12, 10.0, 1e20])
 def test_an_absurd_pixel_is_refused_before_anything_is_written(pixel_m: float, tiffs: Path) -> None:
-    scan = tm.open(tiffs, pixel_m=pixel_m)
+    scan = tm.open(tiffs)
     assert isinstance(scan, Scan)
+    scan = scan.with_geometry(pixel_m=Value(pixel_m, "read", "its file"))
     with pytest.raises(InputError, match=r"its pixel is .*give the right one, .* with --pixel"):
         make_record(scan, default_protocol(), tiffs.parent / "record")
     assert not (tiffs.parent / "record").exists()

@@ -47,15 +47,15 @@ def test_so_is_a_scan(
     long = {"sample_name": Value("S" * 5000, "read", "P" * 5000), "q" * 3000: Value(1, "read", "a")}
     scan = replace(
         make_scan(), name="N" * 5000, metadata={**long, "detector": Value({"gain": [1, 2]}, "read", "a")},
-        warnings=("W" * 5000 + "\x1b[2J",), missing=("M" * 5000,), distance_m=Value(1e20, "read", "a"),
-    )  # fmt: skip
+        warnings=("W" * 5000 + "\x1b[2J",), missing=("M" * 5000,),
+    ).with_geometry(distance_m=Value(1e20, "read", "a"))  # fmt: skip
     monkeypatch.setattr("tomarium.formats.open", lambda *_, **__: scan)
-    assert execute(["info", str(tmp_path)]) == 0
+    assert execute(["info", str(tmp_path)]) == 1
     said = capsys.readouterr()
     lines = [*said.out.splitlines(), *said.err.splitlines()]
     assert max(map(len, lines)) < 600
     assert "gain: (1, 2)" in said.out
     assert "1e+20 m" in said.out
     assert "\x1b[2J" not in said.err
-    assert execute(["info", str(tmp_path), "--json"]) == 0
+    assert execute(["info", str(tmp_path), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["metadata"]["sample_name"]["value"] == "S" * 5000

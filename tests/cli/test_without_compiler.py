@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ def without_compiler(folder: Path, *words: str) -> subprocess.CompletedProcess[s
 
 
 def test_the_portable_engine_makes_the_same_volume(tmp_path: Path) -> None:
-    data_exchange.FORMAT.write(tmp_path / "disc.h5", replace(make_scan(), axis_column=None))  # type: ignore[misc]
+    data_exchange.FORMAT.write(tmp_path / "disc.h5", make_scan().with_geometry(axis_column=None))  # type: ignore[misc]
     done = without_compiler(tmp_path, "run", "disc.h5", "-o", "portable", "--axis", "30.5")
     assert done.returncode == 0, done.stderr
     engines = json.loads((tmp_path / "portable" / "provenance.json").read_text())["engines"]

@@ -26,7 +26,7 @@ from formats.txrm_example import zeiss_streams
 from tomarium.errors import FormatError, TomariumError
 from tomarium.formats import formats, recognise
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Axis, FrameKind, Image, Scan, Value, Volume
+from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
 
 FORMATS = formats()
@@ -51,13 +51,15 @@ def example_scan() -> Scan:
         dialect="",
         why="made here",
         projections=frames(12),
-        angles_deg=Value(np.linspace(0, 165, 12), "read", "the example"),
+        geometry=Geometry(
+            angles_deg=Value(np.linspace(0, 165, 12), "read", "the example"),
+            pixel_m=read_value(0.65e-6),
+            energy_kev=read_value(20.0),
+            distance_m=read_value(0.1),
+            axis_column=read_value(3.7),
+        ),
         flats=Reference(frames(4), np.array([-1.0, -1.0, 5.5, 12.0])),
         darks=Reference(frames(3), np.array([-1.0, -1.0, -1.0])),
-        pixel_m=read_value(0.65e-6),
-        energy_kev=read_value(20.0),
-        distance_m=read_value(0.1),
-        axis_column=read_value(3.7),
         metadata={"title": Value("a title", "read", ""), "sample_name": Value("a bone", "read", "")},
     )
 
@@ -560,3 +562,30 @@ def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(io.BytesIO(b"abc").getvalue())
     with pytest.raises(TomariumError, match="no format 'dicom'; there are als, bliss, csv, data-exchange, "):
         tm.open(tmp_path / "x", as_format="dicom")
+
+
+def test_frames_are_indexed_like_an_array() -> None:
+    frames = example_scan().projections
+    stack = frames.read(slice(0, 12), slice(0, 4))
+    assert len(frames) == 12
+    np.testing.assert_array_equal(np.asarray(frames), stack)
+    for key in (
+        3, -1, slice(2, 5), slice(None, None, 3), (slice(0, 10), 2), (0, 1, 2), (slice(None), slice(3, 0, -1)), ...,
+        (..., 5), (np.array([4, 1]), slice(1, 3)), ([7, 8, 9],), (slice(5, 5),), (2, slice(None), slice(0, 8, 2)),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(frames[key], stack[key])
+    with pytest.raises(IndexError, match="frame 12 was asked for, but there are 12, from 0 to 11"):
+        frames[12]
+    with pytest.raises(IndexError, match="three axes, but 4 indices"):
+        frames[0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["data-exchange", "nxtomo", "edf", "tiff", "pyhst-par"])
+def test_what_was_written_is_indexed_too(name: str, tmp_path: Path) -> None:
+    target = tmp_path / f"x{FORMATS[name].suffixes[0] if name not in ('edf', 'tiff') else ''}"
+    FORMATS[name].write(target, example_scan())  # type: ignore[misc]
+    opened = tm.open(target, as_format=name)
+    assert isinstance(opened, Scan)
+    stack = opened.projections.read(slice(0, 12), slice(0, 4))
+    np.testing.assert_array_equal(opened.projections[2:9:3, 1:3, ::2], stack[2:9:3, 1:3, ::2])
+    np.testing.assert_array_equal(np.asarray(opened.projections), stack)

@@ -63,7 +63,7 @@ def with_frames(change: Callable[[dict[str, NDArray[Any]]], None], **others: Any
 
 
 def with_angles(angles: NDArray[np.float64], origin: Any = "read") -> Subject:
-    return subject(replace(good_scan(), angles_deg=Value(angles, origin, "test")))
+    return subject(good_scan().with_geometry(angles_deg=Value(angles, origin, "test")))
 
 
 def with_metadata(**told: Any) -> Subject:

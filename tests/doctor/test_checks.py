@@ -192,7 +192,7 @@ def _axis_off(folder: Path) -> Subject:
 
 
 def _axis_told(folder: Path) -> Subject:
-    return subject(replace(good_scan(), axis_column=Value(20.0, "read", "test")))
+    return subject(good_scan().with_geometry(axis_column=Value(20.0, "read", "test")))
 
 
 def _delete_keys(file: h5py.File) -> None:
@@ -441,8 +441,8 @@ FAULTS: dict[str, list[tuple[str, Maker]]] = {
     "scans-apart": [("warning", table("scan,pixel size [um],energy [keV]\na,0.65,20\nb,0.65,20000\nc,0.65,20\n"))],
     "placeholders": [("warning", _placeholder)],
     "calibration-absent": [
-        ("warning", lambda folder: subject(replace(good_scan(), pixel_m=None))),
-        ("info", lambda folder: subject(replace(good_scan(), energy_kev=None))),
+        ("warning", lambda folder: subject(good_scan().with_geometry(pixel_m=None))),
+        ("info", lambda folder: subject(good_scan().with_geometry(energy_kev=None))),
     ],
     "unreadable": [("error", table("nothing,here\n")), ("error", lambda folder: subject_of(folder / "absent.h5"))],
     "sources-missing": [("warning", lambda folder: subject(replace(good_scan(), missing=("raw.h5",))))],
@@ -583,7 +583,9 @@ def test_a_good_record_is_clean(tmp_path: Path) -> None:
 def _judged(config: SimulationConfig, times: float) -> list[Finding]:
     scan = good_scan(config)
     angles = np.asarray(scan.angles_deg.value) * times
-    return found(subject(replace(scan, angles_deg=Value(angles, "read", "test"))), "angles-against-images")
+    return found(
+        subject(scan.with_geometry(angles_deg=Value(angles, "read", "test"))), "angles-against-images"
+    )
 
 
 def test_angles_that_are_doubled_or_halved_are_seen_in_the_images() -> None:

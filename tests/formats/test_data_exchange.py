@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from scans import changed
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.formats.data_exchange import FORMAT
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Scan, Value
+from tomarium.model import Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 Make = Callable[..., Path]
@@ -286,17 +287,20 @@ def a_scan(**more: Any) -> Scan:
         "dialect": "",
         "why": "",
         "projections": ArrayFrames(DATA),
-        "angles_deg": Value(np.linspace(0, 150, 6), "derived", "made"),
+        "geometry": Geometry(Value(np.linspace(0, 150, 6), "derived", "made")),
         "flats": Reference(ArrayFrames(np.full((1, 4, 5), 2.5, np.float32)), np.array([-1.0])),
     }
-    return Scan(**(everything | more))
+    return changed(Scan(**everything), **more)
 
 
 def test_written_file_keeps_the_guides_rules(tmp_path: Path) -> None:
     from tomarium.formats.data_exchange_writer import write
 
     assert FORMAT.write is write
-    write(tmp_path / "x.h5", a_scan(pixel_m=Value(1e-6, "user", ""), energy_kev=Value(20.0, "user", "")))
+    write(
+        tmp_path / "x.h5",
+        a_scan().with_geometry(pixel_m=Value(1e-6, "user", ""), energy_kev=Value(20.0, "user", "")),
+    )
     with h5py.File(tmp_path / "x.h5") as file:
         named = file["implements"][()].decode().split(":")
         assert set(named) <= set(file)
@@ -326,7 +330,7 @@ def test_what_is_known_goes_where_the_guide_has_it(tmp_path: Path) -> None:
     metadata = {name: Value(value, "read", "elsewhere") for name, value in known.items()}
     # A magnification beside the pixel size at the sample would divide it a second time.
     metadata["objective_magnification"] = Value(10, "read", "elsewhere")
-    write(tmp_path / "x.h5", a_scan(pixel_m=Value(1e-6, "user", ""), metadata=metadata))
+    write(tmp_path / "x.h5", a_scan(metadata=metadata).with_geometry(pixel_m=Value(1e-6, "user", "")))
     with h5py.File(tmp_path / "x.h5") as file:
         current = file["measurement/instrument/source/current"]
         assert (current[()], current.attrs["units"]) == (0.2, "A")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import fabio
@@ -15,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tomarium as tm
+from scans import changed
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats, recognise
 from tomarium.formats.edf_header import SPELLINGS, TYPES, all_blocks, edf_bytes
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import FrameKind, Image, Scan, Value
+from tomarium.model import FrameKind, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
 
 Find = Callable[[str], Path]
@@ -38,12 +38,13 @@ def a_scan(**changes: object) -> Scan:
         dialect="",
         why="",
         projections=ArrayFrames(stack),
-        angles_deg=Value(np.arange(9) * 20.0, "read", ""),
+        geometry=Geometry(
+            angles_deg=Value(np.arange(9) * 20.0, "read", ""), pixel_m=Value(1.3e-6, "read", "")
+        ),
         flats=Reference(ArrayFrames(stack[:5] // 2), np.array([-1, -1, -1, 9.0, 9.0])),
         darks=Reference(ArrayFrames(stack[:2] // 100), np.array([-1.0, 9.0])),
-        pixel_m=Value(1.3e-6, "read", ""),
     )
-    return replace(scan, **changes)  # type: ignore[arg-type]
+    return changed(scan, **changes)
 
 
 def opened(path: Path) -> Scan:

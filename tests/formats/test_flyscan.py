@@ -17,7 +17,7 @@ from tomarium.errors import FormatError, ParameterError
 from tomarium.formats import recognise
 from tomarium.formats.flyscan import par_values
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Scan, Value
+from tomarium.model import Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 
@@ -30,7 +30,7 @@ def a_scan(angles: np.ndarray | None = None, seed: int = 1) -> Scan:
 
     return Scan(
         path=Path("made"), name="made", format="memory", dialect="", why="",
-        projections=frames(len(angles)), angles_deg=Value(angles, "read", "made"),
+        projections=frames(len(angles)), geometry=Geometry(angles_deg=Value(angles, "read", "made")),
         flats=Reference(frames(5), np.array([-1.0, -1.0, -1.0, len(angles), len(angles)])),
         darks=Reference(frames(3), np.array([-1.0, -1.0, -1.0])),
     )  # fmt: skip

@@ -17,7 +17,7 @@ import tomarium as tm
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.formats import formats, recognise
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Axis, Image, Scan, Value, Volume
+from tomarium.model import Axis, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
 
 RNG = np.random.default_rng(3)
@@ -243,7 +243,7 @@ def test_what_mrc_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="runs backwards"):
         write(tmp_path / "v.mrc", Volume(STACK, tuple(Axis(name, -1.0, 0.0, "m") for name in "zyx")))
     scan = Scan(
-        Path("x"), "x", "memory", "", "", ArrayFrames(STACK), Value(ANGLES, "read", ""),
+        Path("x"), "x", "memory", "", "", ArrayFrames(STACK), Geometry(Value(ANGLES, "read", "")),
         flats=Reference(ArrayFrames(STACK[:1]), np.array([-1.0])),
     )  # fmt: skip
     with pytest.raises(InputError, match="no place for the scan's flats"):

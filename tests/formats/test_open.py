@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from scans import changed
 from tomarium.errors import FormatError, StorageFull
 from tomarium.formats import formats, recognise
 from tomarium.formats.data_exchange_writer import write
@@ -21,7 +22,7 @@ from tomarium.formats.describe import describe
 from tomarium.formats.memory import ArrayFrames
 from tomarium.formats.refusal import explain, unusable
 from tomarium.formats.stacks import AbsentFrames, JoinedFrames
-from tomarium.model import FrameKind, Scan, Value
+from tomarium.model import FrameKind, Geometry, Scan, Value
 
 
 def a_scan(**more: Any) -> Scan:
@@ -33,9 +34,9 @@ def a_scan(**more: Any) -> Scan:
         "dialect": "",
         "why": "",
         "projections": frames,
-        "angles_deg": Value(np.arange(40.0), "read", "made"),
+        "geometry": Geometry(Value(np.arange(40.0), "read", "made")),
     }
-    return Scan(**(everything | more))
+    return changed(Scan(**everything), **more)
 
 
 def refusal(path: Path | str, **given: Any) -> str:
@@ -150,7 +151,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_opening_hdf5_loads_nothing_heavy(tmp_path: Path) -> None:
-    write(tmp_path / "x.h5", a_scan(pixel_m=Value(1e-6, "user", "")))
+    write(tmp_path / "x.h5", a_scan().with_geometry(pixel_m=Value(1e-6, "user", "")))
     code = (
         "import sys, tomarium as tm; s = tm.open(sys.argv[1]); s.projections.read(slice(0, 2), slice(0, 3));"
         "print(sorted({'zarr', 'tifffile', 'hdf5plugin', 'pint', 'numcodecs', 'scipy'} & set(sys.modules)))"

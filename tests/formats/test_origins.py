@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from scans import changed
 from tomarium.formats.origins import files_of, origin_of
 from tomarium.model import Scan, Value
 from tomarium.pipeline.convert import convert
@@ -79,7 +79,7 @@ def test_other_frames_of_the_same_file_are_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["pixel_m", "energy_kev", "distance_m", "axis_column"])
 def test_other_values_are_another_origin(tmp_path: Path, what: str) -> None:
     scan = opened(data_exchange(tmp_path / "a.h5"))
-    other = replace(scan, **{what: Value(2.0, "user", "")})
+    other = changed(scan, **{what: Value(2.0, "user", "")})
     assert len({origin_of(scan, "x"), origin_of(other, "x")}) == 2
 
 
@@ -88,7 +88,8 @@ def test_one_angle_amid_many_is_seen(tmp_path: Path) -> None:
     moved = angles.copy()
     moved[2500] += 1e-3
     said = {
-        origin_of(replace(scan, angles_deg=Value(one, "read", "")), "x") for one in (angles, angles, moved)
+        origin_of(scan.with_geometry(angles_deg=Value(one, "read", "")), "x")
+        for one in (angles, angles, moved)
     }
     assert len(said) == 2
 

@@ -110,7 +110,7 @@ def test_on_the_command_line(scan_path: Path, tmp_path: Path, capsys: pytest.Cap
 
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file["x"] = np.ones((2, 10, 192), np.uint16)
-    assert execute(["info", str(scan_path), "--flats", str(tmp_path / "f.h5"), "--json"]) == 0
+    assert execute(["info", str(scan_path), "--flats", str(tmp_path / "f.h5"), "--json"]) == 1, "darks warn"
     assert '"flat": 2' in capsys.readouterr().out
     assert (
         execute(["convert", str(scan_path), str(tmp_path / "o.h5"), "--flats", str(tmp_path / "f.h5")]) == 0

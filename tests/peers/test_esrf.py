@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Axis, FrameKind, Scan, Value, Volume
+from tomarium.model import Axis, FrameKind, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import convert
@@ -36,9 +35,12 @@ def our_scan() -> Scan:
     frames = [ArrayFrames(rng.integers(0, 60000, (count, 20, 30), np.uint16)) for count in (12, 4, 3)]
     told = {name: Value(text, "read", "") for name, text in (("title", "a title"), ("sample_name", "a bone"))}
     return Scan(
-        Path("ours"), "ours", "memory", "", "", frames[0], Value(np.linspace(0, 324, 12), "read", ""),
+        Path("ours"), "ours", "memory", "", "", frames[0],
         flats=Reference(frames[1], np.array([-1.0, -1, 5.5, 12])), darks=Reference(frames[2], np.full(3, -1.0)),
-        pixel_m=Value(0.65e-6, "read", ""), energy_kev=Value(20.0, "read", ""), distance_m=Value(0.1, "read", ""),
+        geometry=Geometry(
+            Value(np.linspace(0, 324, 12), "read", ""), pixel_m=Value(0.65e-6, "read", ""),
+            energy_kev=Value(20.0, "read", ""), distance_m=Value(0.1, "read", ""),
+        ),
         metadata=told,
     )  # fmt: skip
 
@@ -142,7 +144,7 @@ def test_ours_is_read_by_tomoscan(tmp_path: Path) -> None:
 def test_the_axis_is_where_tomoscan_and_nabu_look_for_it(tmp_path: Path, column: float) -> None:
     """They add (columns - 1) / 2 to what tomoscan reads."""
     esrf = pytest.importorskip("tomoscan.esrf")
-    scan = replace(our_scan(), axis_column=Value(column, "read", ""))
+    scan = our_scan().with_geometry(axis_column=Value(column, "read", ""))
     tm.formats.formats()["nxtomo"].write(tmp_path / "ours.nx", scan)
     theirs = esrf.NXtomoScan(str(tmp_path / "ours.nx"), "entry")
     assert theirs.x_rotation_axis_pixel_position + (theirs.dim_1 - 1) / 2 == column

@@ -15,7 +15,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Image, Scan, Value, Volume
+from tomarium.model import Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
 
 RAW = np.random.default_rng(0).integers(100, 60000, (18, 12, 16), np.uint16)
@@ -85,10 +85,12 @@ def test_what_a_listing_writes_opens(tmp_path: Path, number: int) -> None:
 def test_ours_is_read_by_h5py_alone_by_the_listings_own_paths(tmp_path: Path) -> None:
     scan = Scan(
         path=tmp_path / "x", name="x", format="", dialect="", why="",
-        projections=ArrayFrames(RAW), angles_deg=Value(THETA, "read", ""),
+        projections=ArrayFrames(RAW),
+        geometry=Geometry(
+            Value(THETA, "read", ""), pixel_m=Value(1.3e-6, "read", ""), energy_kev=Value(19.26, "read", "")
+        ),
         flats=Reference(ArrayFrames(WHITE), np.array([-1.0, 18.0])),
         darks=Reference(ArrayFrames(DARK), np.full(10, -1.0)),
-        pixel_m=Value(1.3e-6, "read", ""), energy_kev=Value(19.26, "read", ""),
         metadata={"sample_name": Value("Hornby_b", "read", "")},
     )  # fmt: skip
     tm.formats.formats()["data-exchange"].write(tmp_path / "ours.h5", scan)  # type: ignore[misc]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.scan_makers import open_scan
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Axis, Image, Scan, Value, Volume
+from tomarium.model import Axis, Geometry, Image, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import convert
 
@@ -28,7 +28,7 @@ def scan(frames: NDArray[Any] = FRAMES, **metadata: Any) -> Scan:
         dialect="",
         why="",
         projections=ArrayFrames(frames),
-        angles_deg=Value(np.arange(float(len(frames))), "read", ""),
+        geometry=Geometry(angles_deg=Value(np.arange(float(len(frames))), "read", "")),
         metadata={name: Value(value, "read", "") for name, value in metadata.items()},
     )
 

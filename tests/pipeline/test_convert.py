@@ -21,7 +21,7 @@ from tomarium.cli import execute
 from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
 from tomarium.formats import formats, hdf5_draft
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Axis, Scan, Value, Volume
+from tomarium.model import Axis, Geometry, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import as_data, convert
 
@@ -190,7 +190,7 @@ def test_assumed_angles_are_told(tmp_path: Path) -> None:
 
 
 def test_a_scan_from_memory_has_a_side_car_of_meaning(tmp_path: Path) -> None:
-    scan = Scan(Path("m"), "m", "memory", "", "", ArrayFrames(FRAMES), Value(np.arange(12.0), "read", "here"),
+    scan = Scan(Path("m"), "m", "memory", "", "", ArrayFrames(FRAMES), Geometry(Value(np.arange(12.0), "read", "here")),
                 metadata={"odd": Value({"x": [1, float("nan")]}, "read", "here")})  # fmt: skip
     formats()["nxtomo"].write(tmp_path / "b.nx", scan, side_car=True)  # type: ignore[misc]
     found = open_scan(tmp_path / "b.nx").metadata["odd"].value
@@ -350,11 +350,13 @@ def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_compare_sees_one_pixel_and_one_angle(tmp_path: Path) -> None:
-    a = Scan(Path("a"), "a", "memory", "", "", ArrayFrames(FRAMES), Value(np.arange(12.0), "read", ""))
+    a = Scan(
+        Path("a"), "a", "memory", "", "", ArrayFrames(FRAMES), Geometry(Value(np.arange(12.0), "read", ""))
+    )
     pixels = FRAMES.copy()
     pixels[7, 2, 3] += 5
-    b = Scan(Path("b"), "b", "memory", "", "", ArrayFrames(pixels), Value(np.arange(12.0) + 1e-6, "read", ""),
-             pixel_m=Value(1e-6, "read", ""))  # fmt: skip
+    b = Scan(Path("b"), "b", "memory", "", "", ArrayFrames(pixels),
+             Geometry(Value(np.arange(12.0) + 1e-6, "read", ""), pixel_m=Value(1e-6, "read", "")))  # fmt: skip
     found = {one.what: one for one in compare(a, b).findings}
     assert not compare(a, b).same
     assert "1 pixels differ, by up to 5, first in number 7" in found["projections"].detail
@@ -362,7 +364,9 @@ def test_compare_sees_one_pixel_and_one_angle(tmp_path: Path) -> None:
     assert found["pixel_m"].detail == "only the second says it"
     assert compare(a, a).same
     floats = np.where(FRAMES > 30000, np.nan, FRAMES.astype(np.float32))
-    c = Scan(Path("c"), "c", "memory", "", "", ArrayFrames(floats), Value(np.arange(12.0), "read", ""))
+    c = Scan(
+        Path("c"), "c", "memory", "", "", ArrayFrames(floats), Geometry(Value(np.arange(12.0), "read", ""))
+    )
     assert compare(c, c).same
     with pytest.raises(InputError, match="compare two scans or two images"):
         compare(a, volume())

@@ -16,7 +16,7 @@ import tomarium as tm
 from tomarium.errors import StorageFull
 from tomarium.formats import folder_draft, formats
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Axis, Scan, Value, Volume
+from tomarium.model import Axis, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.pipeline.convert import convert
 
@@ -68,10 +68,12 @@ def source_of(folder: Path, name: str, seed: int = 0) -> Path:
             dialect="",
             why="",
             projections=ArrayFrames(frames[:40]),
-            angles_deg=Value(np.sort(random.uniform(0, 180, 40)), "read", ""),
+            geometry=Geometry(
+                angles_deg=Value(np.sort(random.uniform(0, 180, 40)), "read", ""),
+                pixel_m=Value(1e-6, "read", ""),
+            ),
             flats=Reference(ArrayFrames(frames[40:44]), np.full(4, -1.0)),
             darks=Reference(ArrayFrames(frames[44:]), np.full(2, -1.0)),
-            pixel_m=Value(1e-6, "read", ""),
         )
         # Each source in a format of its own, so that nothing is put back.
         place = folder / ("source.nx" if name == "data-exchange" else "source.h5")

@@ -12,9 +12,9 @@ from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.errors import CannotFit, InputError, Interrupted, TomariumWarning
 from tomarium.pipeline import lock
 from tomarium.pipeline.journal import open_journal
-from tomarium.pipeline.plan import Resources
 from tomarium.pipeline.protocol import default_protocol
 from tomarium.pipeline.run import run
+from tomarium.pipeline.section import Resources
 
 REQUEST = {"scan": "a"}
 

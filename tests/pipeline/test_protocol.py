@@ -1,6 +1,5 @@
 """Protocols: spellings, checks, and where values come from."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from contracts.test_steps import make_scan
 from tomarium.errors import InputError, MissingData, ParameterError
 from tomarium.model import Value
 from tomarium.pipeline.protocol import (
-    bind,
+    as_protocol,
     default_protocol,
     from_data,
     from_text,
@@ -17,6 +16,7 @@ from tomarium.pipeline.protocol import (
     to_yaml,
     with_parameter,
 )
+from tomarium.pipeline.resolve import resolve
 
 
 def test_the_three_spellings_say_the_same(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_one_parameter_is_set_from_the_command_line() -> None:
 def test_every_value_says_where_it_comes_from() -> None:
     scan = make_scan()
     protocol = with_parameter(default_protocol(), "fbp.cutoff=0.5")
-    told = {b.step.name: b.values for b in bind(protocol, scan)}
+    told = {b.step.name: b.values for b in resolve(protocol, scan).items}
     assert "find_axis" not in told, "the user gave the axis"
     assert told["fbp"]["cutoff"] == Value(0.5, "user", "given in the protocol")
     assert told["fbp"]["axis_column"].origin == "user"
@@ -105,15 +105,54 @@ def test_every_value_says_where_it_comes_from() -> None:
 
 
 def test_a_probe_fills_what_nobody_gave() -> None:
-    scan = replace(make_scan(), axis_column=Value(12.0, "read", "a motor"))
-    probe, _, _, fbp = bind(default_protocol(), scan)
+    scan = make_scan().with_geometry(axis_column=Value(12.0, "read", "a motor"))
+    probe, _, _, fbp = resolve(default_protocol(), scan).items
     assert probe.step.name == "find_axis"
     assert fbp.awaits == ("axis_column",)
 
 
 def test_a_value_nobody_tells_is_asked_for() -> None:
-    scan = replace(make_scan(), axis_column=None)
+    scan = make_scan().with_geometry(axis_column=None)
     with pytest.raises(MissingData, match=r"--set fbp\.axis_column"):
-        bind(from_data({"steps": ["flat_field", "fbp"]}, "test"), scan)
-    bound = bind(default_protocol(), replace(make_scan(), pixel_m=None))
-    assert bound[-1].values["pixel_m"].value is None
+        resolve(from_data({"steps": ["flat_field", "fbp"]}, "test"), scan)
+    resolution = resolve(default_protocol(), make_scan().with_geometry(pixel_m=None))
+    assert resolution.items[-1].values["pixel_m"].value is None
+
+
+@pytest.mark.parametrize("text", ["steps: [{fbp: {pixel_m: 0.65}}]", "steps: [{paganin: {energy_kev: 20}}]"])
+def test_a_number_without_its_unit_is_refused_where_people_write(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ParameterError, match=r"has no unit; write it with one, such as '(0\.65 um|20 keV)'"):
+        read(tmp_path / "a.yaml")
+    with pytest.raises(ParameterError, match="has no unit"):
+        as_protocol(text)
+    with pytest.raises(ParameterError, match="has no unit"):
+        with_parameter(default_protocol(), "fbp.pixel_m=0.65")
+    assert as_protocol({"steps": [{"fbp": {"pixel_m": 0.65e-6}}]}).items[0].given == {"pixel_m": 0.65e-6}
+    assert as_protocol("steps: [{fbp: {angle_offset_deg: 12}}]").items[0].given == {"angle_offset_deg": 12}
+    assert with_parameter(default_protocol(), "fbp.angle_offset_deg=12").items[-1].given == {
+        "angle_offset_deg": 12
+    }
+
+
+def test_a_pixel_that_no_scan_has_is_asked_back() -> None:
+    with pytest.raises(
+        ParameterError, match=r"is 650 mm, which no scan has .*check its unit, such as '0\.65 um'"
+    ):
+        resolve(as_protocol({"steps": ["flat_field", {"fbp": {"pixel_m": "0.65 m"}}]}), make_scan())
+
+
+def test_a_protocol_is_made_of_whatever_spells_one(tmp_path: Path) -> None:
+    expected = from_data({"steps": ["flat_field", "fbp"]}, "test")
+    (tmp_path / "p.yaml").write_text("steps: [flat_field, fbp]")
+    for given in ("steps: [flat_field, fbp]", tmp_path / "p.yaml", str(tmp_path / "p.yaml"), expected,
+                  {"steps": ["flat_field", "fbp"]}):  # fmt: skip
+        assert as_protocol(given) == expected
+    assert [item.step.name for item in as_protocol("rings").items][1] == "remove_spikes"
+    names = [item.step.name for item in as_protocol(None, "attenuation").items]
+    assert names == ["find_axis", "half_acquisition", "fbp"]
+    assert "minus_log" in [item.step.name for item in as_protocol(None, "transmission").items]
+    with pytest.raises(ParameterError, match="is no protocol: give the path of its file"):
+        as_protocol("nonsense")
+    with pytest.raises(InputError, match="but int was given"):
+        as_protocol(3)  # type: ignore[arg-type]

@@ -15,15 +15,16 @@ import pytest
 
 import tomarium as tm
 from contracts.test_steps import SAME, make_scan
+from scans import changed
 from tomarium.errors import CannotFit, InputError, Interrupted, MissingData, StorageFull
 from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
 from tomarium.formats import ome_zarr
 from tomarium.model import Scan, Slab, Value
-from tomarium.pipeline.plan import Resources
 from tomarium.pipeline.protocol import Item, Protocol, default_protocol, from_data
 from tomarium.pipeline.reconstruct import slice_at
 from tomarium.pipeline.run import run
+from tomarium.pipeline.section import Resources
 from tomarium.registry import collect
 from tomarium.steps.step import step
 
@@ -34,7 +35,7 @@ def scan_on_disk(tmp_path: Path, **changes: Any) -> Scan:
     """The small scan with a file of its own, as a run takes its fingerprint."""
     path = tmp_path / "disc.bin"
     path.write_bytes(b"the test's scan")
-    return replace(make_scan(), path=path, **changes)
+    return changed(make_scan(), path=path, **changes)
 
 
 def volume_of(folder: Path) -> Any:
@@ -53,6 +54,7 @@ def test_every_executor_and_every_cut_gives_the_same_voxels(name: str, tmp_path:
             PLENTY,
             slab_rows=size,
             mapper=find_executor(name).map,
+            crosses=find_executor(name).crosses,
         )
         np.testing.assert_allclose(volume_of(tmp_path / f"{name}{size}"), whole, atol=SAME * np.ptp(whole))
 
@@ -61,7 +63,7 @@ def test_a_slice_is_the_slice_of_the_volume(tmp_path: Path) -> None:
     scan = scan_on_disk(tmp_path)
     volume = tm.reconstruct(scan)
     for row in (0, 5, -1):
-        slab, _ = slice_at(scan, row)
+        slab = slice_at(scan, row).slab
         difference = np.abs(slab.data[0] - volume[row])
         assert difference.max() <= SAME * np.ptp(volume[row])
     assert volume.unit == "1/cm"
@@ -79,7 +81,7 @@ def test_only_the_rows_asked_for_are_made(tmp_path: Path) -> None:
 
 
 def stopping_after(count: int, stop: Callable[[], None]) -> Any:
-    def mapper(function: Callable[[Any], None], items: Iterable[Any], workers: int) -> Iterator[None]:
+    def mapper(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
         for done, item in enumerate(items):
             if done == count:
                 stop()
@@ -109,7 +111,7 @@ def test_a_stopped_run_resumes_where_it_was(
         tm.open(folder / "volume.ome.zarr")
     done: list[int] = []
 
-    def counting(function: Callable[[Any], None], items: Iterable[Any], workers: int) -> Iterator[None]:
+    def counting(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
         for item in items:
             done.append(item.index)
             yield function(item)
@@ -142,7 +144,7 @@ def test_a_killed_run_resumes_at_the_slabs_that_are_missing(tmp_path: Path) -> N
     )
     assert told.returncode == -signal.SIGKILL, told.stderr
     with (tmp_path / "record" / "unfinished" / "slabs.jsonl").open("a") as diary:
-        diary.write('{"slab": 3, "rep')  # the line the kill cut short
+        diary.write('{"section": 0, "slab": 3, "rep')  # the line the kill cut short
     scan = scan_on_disk(tmp_path)
     outcome = run(scan, default_protocol(), tmp_path / "record", PLENTY)
     assert outcome.provenance["resumed_slabs"] == 3
@@ -166,10 +168,10 @@ def test_an_unfinished_run_is_not_mixed_with_another(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"asked for something else \(protocol\)"):
         run(scan, other, folder, PLENTY)
     with pytest.raises(InputError, match=r"something else \(given\)"):
-        run(replace(scan, axis_column=Value(30.0, "user", "test")), default_protocol(), folder, PLENTY)
+        run(scan.with_geometry(axis_column=Value(30.0, "user", "test")), default_protocol(), folder, PLENTY)
     turned = Value(scan.angles_deg.value + 1, "user", "test")
     with pytest.raises(InputError, match=r"something else \(given\)"):
-        run(replace(scan, angles_deg=turned), default_protocol(), folder, PLENTY)
+        run(scan.with_geometry(angles_deg=turned), default_protocol(), folder, PLENTY)
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
@@ -189,14 +191,14 @@ def test_what_cannot_fit_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_scan_without_flats_is_told_what_to_do(tmp_path: Path) -> None:
     scan = scan_on_disk(tmp_path, flats=None)
-    with pytest.raises(MissingData, match=r"no flat frames.*minus_log"):
+    with pytest.raises(MissingData, match=r"no flat frames.*--domain transmission"):
         tm.reconstruct(scan)
     volume = tm.reconstruct(scan, {"steps": ["minus_log", "fbp"]})
     assert volume.shape == (12, 64, 64)
 
 
 def test_provenance_tells_enough_to_do_it_again(tmp_path: Path) -> None:
-    scan = scan_on_disk(tmp_path, axis_column=None)
+    scan = scan_on_disk(tmp_path).with_geometry(axis_column=None)
     first = run(scan, default_protocol(), tmp_path / "first", PLENTY)
     told = json.loads((tmp_path / "first" / "provenance.json").read_text())
     assert told["probes"]["find_axis"]["answer"] == first.scan.axis_column.value  # type: ignore[union-attr]
@@ -221,7 +223,7 @@ def test_a_full_disk_is_told_when_the_volume_cannot_be_made(
         run(scan_on_disk(tmp_path), default_protocol(), tmp_path / "record", PLENTY)
 
 
-@step(cut="angle", accepts=("counts",), gives="counts", peak=2.0)
+@step(cut="angle", accepts=("counts",), gives="counts")
 def doubled(slab: Slab) -> Slab:
     """Double every frame."""
     return replace(slab, data=2 * slab.data)
@@ -235,5 +237,57 @@ def test_a_step_on_whole_frames_goes_through_a_spool(tmp_path: Path) -> None:
     doubles = run(scan, protocol, tmp_path / "doubled", PLENTY)
     run(scan, plain, tmp_path / "plain", PLENTY)
     assert [stage.name for stage in doubles.plan.stages][-2:] == ["spool", "reconstruct"]
-    assert np.ptp(volume_of(tmp_path / "doubled") - volume_of(tmp_path / "plain")) > 0
+    # Flats and darks are doubled alike, so nothing changes but what rounding does to dead pixels.
+    np.testing.assert_allclose(
+        volume_of(tmp_path / "doubled"), volume_of(tmp_path / "plain"), atol=SAME * np.ptp(in_memory)
+    )
     np.testing.assert_allclose(volume_of(tmp_path / "doubled"), in_memory, atol=SAME * np.ptp(in_memory))
+
+
+def test_a_run_stopped_in_its_second_section_goes_on_there(tmp_path: Path) -> None:
+    scan, folder = scan_on_disk(tmp_path), tmp_path / "record"
+    protocol = Protocol((Item(doubled, {}), *default_protocol().items))
+    with pytest.raises(Interrupted, match="6 of 10 slabs are done"):
+        run(scan, protocol, folder, PLENTY, slab_rows=2, mapper=stopping_after_all(6, interrupt))
+    seen: list[Any] = []
+
+    def counting(function: Any, items: Iterable[Any], workers: int) -> Iterator[Any]:
+        for item in items:
+            seen.append((function.direction, item.index))
+            yield function(item)
+
+    run(scan, protocol, folder, PLENTY, mapper=counting)
+    assert seen == [("row", 2), ("row", 3), ("row", 4), ("row", 5)]
+    run(scan, protocol, tmp_path / "straight", PLENTY, slab_rows=2)
+    np.testing.assert_array_equal(volume_of(folder), volume_of(tmp_path / "straight"))
+    assert not list(tmp_path.rglob("*.raw")), "a spool was left behind"
+
+
+def stopping_after_all(count: int, stop: Callable[[], None]) -> Any:
+    done = 0
+
+    def mapper(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
+        nonlocal done
+        for item in items:
+            if done == count:
+                stop()
+            done += 1
+            yield function(item)
+
+    return mapper
+
+
+def test_corrected_projections_are_a_scan_that_can_be_reconstructed(tmp_path: Path) -> None:
+    scan = scan_on_disk(tmp_path)
+    whole = np.asarray(tm.reconstruct(scan))
+    made = tm.reconstruct(scan, "steps: [flat_field]", output=tmp_path / "corrected")
+    assert isinstance(made, Scan)
+    assert made.domain == "attenuation"
+    assert made.pixel_m is not None
+    assert made.pixel_m.value == pytest.approx(1e-6)
+    np.testing.assert_allclose(
+        np.asarray(tm.reconstruct(made, axis_column=30.5)), whole, atol=SAME * np.ptp(whole)
+    )
+    told = json.loads((tmp_path / "corrected" / "provenance.json").read_text())
+    assert told["output"] == "projections"
+    assert not list(tmp_path.rglob("*.raw"))

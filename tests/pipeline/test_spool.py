@@ -9,13 +9,14 @@ import pytest
 
 import tomarium as tm
 from contracts.test_steps import SAME, make_scan
-from tomarium.errors import InputError, ParameterError
+from tomarium.errors import InputError
 from tomarium.formats.memory import ArrayFrames
 from tomarium.model import Slab
-from tomarium.pipeline.plan import Resources, plan
+from tomarium.pipeline.plan import plan
 from tomarium.pipeline.protocol import Item, Protocol, default_protocol
 from tomarium.pipeline.reconstruct import slice_at
 from tomarium.pipeline.run import run
+from tomarium.pipeline.section import Resources
 from tomarium.steps.spelling import find_step
 from tomarium.steps.step import step
 
@@ -63,26 +64,51 @@ def test_packed_frames_are_unpacked_once(tmp_path: Path) -> None:
     run(plain, default_protocol(), tmp_path / "plain", PLENTY, slab_rows=64)
     volumes = [np.asarray(tm.open(tmp_path / name / "volume.ome.zarr")) for name in ("record", "plain")]
     np.testing.assert_array_equal(*volumes)
-    assert not list(tmp_path.rglob("projections.raw*")), "the spool was left behind"
+    assert not list(tmp_path.rglob("*.raw")), "the spool was left behind"
 
 
-@step(accepts=("counts",), cut="angle", peak=3.0)
+@step(accepts=("transmission",), cut="angle")
 def mirror(slab: Slab) -> Slab:
     """Turn every frame upside down."""
     return replace(slab, data=slab.data[:, ::-1].astype(np.float32))
 
 
-def test_steps_on_whole_frames_run_first_on_disk_and_in_memory(tmp_path: Path) -> None:
+def test_steps_on_whole_frames_stand_where_they_are_written(tmp_path: Path) -> None:
     scan = packed_scan(tmp_path)
-    row_steps = tuple(Item(find_step(name)) for name in ("minus_log", "fbp"))
-    mirrored = Protocol((Item(mirror), *row_steps))
-    whole = np.asarray(tm.reconstruct(scan, Protocol(row_steps)))
+    flat, log, fbp = (Item(find_step(name), given) for name, given in
+                      (("flat_field", {"log": False}), ("minus_log", {}), ("fbp", {})))  # fmt: skip
+    mirrored = Protocol((flat, Item(mirror), log, fbp))
+    whole = np.asarray(tm.reconstruct(scan, Protocol((flat, log, fbp))))
     in_memory = np.asarray(tm.reconstruct(scan, mirrored))
     np.testing.assert_allclose(in_memory, whole[::-1], atol=SAME * np.ptp(whole))
     run(scan, mirrored, tmp_path / "record", PLENTY)
     on_disk = np.asarray(tm.open(tmp_path / "record" / "volume.ome.zarr"))
     np.testing.assert_allclose(on_disk, in_memory, atol=SAME * np.ptp(whole))
-    with pytest.raises(InputError, match="works on whole frames"):
-        slice_at(scan, 3, mirrored)
-    with pytest.raises(ParameterError, match="must stand before"):
-        plan(Protocol((row_steps[0], Item(mirror), row_steps[1])), scan, PLENTY)
+    slab = slice_at(scan, 3, mirrored).slab
+    np.testing.assert_allclose(slab.data[0], in_memory[3], atol=SAME * np.ptp(whole))
+    rows = np.asarray(tm.reconstruct(scan, mirrored, rows=slice(10, 13)))
+    np.testing.assert_allclose(rows, in_memory[10:13], atol=SAME * np.ptp(whole))
+
+
+def test_sections_may_go_back_and_forth(tmp_path: Path) -> None:
+    scan = packed_scan(tmp_path)
+    stripes = Item(half_sinograms)
+    flat, log, fbp = (Item(find_step(name), given) for name, given in
+                      (("flat_field", {"log": False}), ("minus_log", {}), ("fbp", {})))  # fmt: skip
+    protocol = Protocol((flat, stripes, Item(mirror), log, fbp))
+    made = plan(protocol, scan, PLENTY)
+    assert [section.direction for section in made.sections][-3:] == ["row", "angle", "row"]
+    expected = np.asarray(tm.reconstruct(scan, Protocol((flat, Item(mirror), stripes, log, fbp))))
+    np.testing.assert_allclose(
+        np.asarray(tm.reconstruct(scan, protocol)), expected, atol=SAME * np.ptp(expected)
+    )
+    with pytest.raises(InputError, match="would cost a whole run"):
+        slice_at(scan, 3, protocol)
+
+
+@step(accepts=("transmission",), cut="row")
+def half_sinograms(slab: Slab) -> Slab:
+    """Halve every other view of a sinogram."""
+    data = np.array(slab.data, np.float32)
+    data[::2] *= 0.5
+    return replace(slab, data=data)

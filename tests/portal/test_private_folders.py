@@ -82,7 +82,7 @@ def test_it_is_repeated_from_where_the_scan_lies(
     assert (record / ".source.json").stat().st_mode & 0o777 == 0o600
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert execute(["run", "--again", str(record), "-o", str(tmp_path / "again")]) == 0
+    assert execute(["run", "--again", str(record), "-o", str(tmp_path / "again")]) == 1
     np.testing.assert_array_equal(tm.open(record)[:], tm.open(tmp_path / "again")[:])  # type: ignore[index]
     (record / ".source.json").unlink()  # as it is where a record was taken from a portal
     assert execute(["run", "--again", str(record), "-o", str(tmp_path / "third")]) == 2

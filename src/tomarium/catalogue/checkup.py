@@ -8,7 +8,7 @@ from typing import Final
 from tomarium.catalogue.checksums import MANIFEST, list_files, read_manifest
 from tomarium.catalogue.record_folder import read_record, verify
 from tomarium.doctor import Subject, subject_of
-from tomarium.doctor.subject import Problem
+from tomarium.doctor.subject import Opener, Problem
 from tomarium.errors import TomariumError
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.viewers.volume import open_volume, volume_path
@@ -17,20 +17,24 @@ COMPARED_BYTES: Final = 1_000_000_000
 """Bytes of files whose checksums are compared: some seconds. Of larger records only the names are."""
 
 
-def subject_of_path(path: Path) -> Subject:
+def subject_of_path(path: Path, opener: Opener | None = None) -> Subject:
     """Open what is to be examined, records among it.
 
     Parameters
     ----------
     path : Path
         The folder of a record, a scan, an image or volume, or a table of metadata.
+    opener : callable, optional
+        What opens it as a scan or an image, for a user who tells something of it.
 
     Returns
     -------
     Subject
         With what could be opened; a damaged record has its problems, not an exception.
     """
-    return subject_of_record(path) if (path / FILENAME).is_file() else subject_of(path)
+    if opener is None and (path / FILENAME).is_file():
+        return subject_of_record(path)
+    return subject_of(path, opener)
 
 
 def subject_of_record(folder: Path) -> Subject:

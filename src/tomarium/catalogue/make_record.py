@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tomarium import formats, units
 from tomarium.catalogue.checksums import SOURCE
+from tomarium.catalogue.export import Export, export
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
+from tomarium.model.geometry import NUMBERS
 from tomarium.pipeline.folders import folders_of_scan, without_folders
 from tomarium.pipeline.journal import read_json
 from tomarium.pipeline.protocol import Protocol, from_data
 from tomarium.pipeline.provenance import PERSONAL, demand_same_source, plain
 from tomarium.pipeline.resources import measure
 from tomarium.pipeline.run import PROVENANCE, Outcome, Progress, run, silent
+from tomarium.steps.spelling import apply_recipe
 from tomarium.steps.statistics import summarise
 from tomarium.whole_files import write_json
 
@@ -33,8 +36,10 @@ def make_record(
     memory: str | None = None,
     rows: slice | None = None,
     slab_rows: int | None = None,
+    split: list[dict[str, Any]] | None = None,
     executor: str = "threads",
     title: str | None = None,
+    exports: Sequence[Export] = (),
     on_progress: Progress = silent,
 ) -> Outcome:
     """Carry out a protocol on a scan and file the result as a record.
@@ -53,12 +58,16 @@ def make_record(
         Detector rows wanted; all by default.
     slab_rows : int, optional
         Rows of a slab; chosen by memory where absent.
+    split : list, optional
+        How another run was split into sections; chosen by price where absent.
     executor : str
         How slabs are shared out.
     title : str, optional
         Title of the record; by default the scan's own, or its name.
+    exports : sequence of Export
+        What is written besides the record's own volume.
     on_progress : callable
-        `on_progress(stage, done, total)`.
+        `on_progress(section, done, total)`.
 
     Returns
     -------
@@ -81,10 +90,13 @@ def make_record(
         )
 
     def deliver(outcome: Outcome) -> None:
+        for wanted in exports:
+            export(place, wanted, summarise(outcome.provenance["statistics"]), on_progress)
         on_progress("file", 0, 1)
         _file(place, outcome, title)
         on_progress("file", 1, 1)
 
+    chosen = find_executor(executor)
     return run(
         scan,
         protocol,
@@ -92,7 +104,9 @@ def make_record(
         measure(place, memory),
         rows=rows,
         slab_rows=slab_rows,
-        mapper=find_executor(executor).map,
+        split=split,
+        mapper=chosen.map,
+        crosses=chosen.crosses,
         on_progress=on_progress,
         deliver=deliver,
     )
@@ -130,6 +144,7 @@ def repeat_record(
     memory: str | None = None,
     executor: str = "threads",
     title: str | None = None,
+    exports: Sequence[Export] = (),
     on_progress: Progress = silent,
 ) -> Outcome:
     """Repeat the run a record was made by: the same scan, the same values, the same voxels.
@@ -148,8 +163,10 @@ def repeat_record(
         How slabs are shared out.
     title : str, optional
         Title of the new record.
+    exports : sequence of Export
+        What is written besides the record's own volume.
     on_progress : callable
-        `on_progress(stage, done, total)`.
+        `on_progress(section, done, total)`.
 
     Returns
     -------
@@ -173,6 +190,7 @@ def repeat_record(
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
     demand_same_source(told, scan)
+    scan = apply_recipe(scan, told.get("recipe", []))
     return make_record(
         scan,
         from_data(told["frozen"], str(record / PROVENANCE)),
@@ -180,8 +198,10 @@ def repeat_record(
         memory=memory,
         rows=slice(*told["rows"]),
         slab_rows=told["slab_rows"],
+        split=told.get("split"),
         executor=executor,
         title=title,
+        exports=exports,
         on_progress=on_progress,
     )
 
@@ -245,10 +265,7 @@ def _parameters(scan: Scan) -> dict[str, Value[Any]]:
     """Name what is known of the scan, each with its origin."""
     angles = scan.angles_deg
     known: dict[str, Value[Any] | None] = {
-        "pixel_m": scan.pixel_m,
-        "energy_kev": scan.energy_kev,
-        "distance_m": scan.distance_m,
-        "axis_column": scan.axis_column,
+        **{name: getattr(scan.geometry, name) for name in NUMBERS},
         "projections": _read(scan.shape[0], scan),
         "flats": _read(scan.flats.frames.shape[0] if scan.flats else 0, scan),
         "darks": _read(scan.darks.frames.shape[0] if scan.darks else 0, scan),

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
@@ -20,7 +21,7 @@ import click
 from tomarium import __version__
 from tomarium.cli import interrupts
 from tomarium.cli.given_path import check_paths
-from tomarium.errors import TomariumError
+from tomarium.errors import TomariumError, TomariumWarning
 
 INTERRUPTED: Final = 3
 WRONG: Final = 2
@@ -83,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Words after `tomarium`; those of the process by default.
     """
     interrupts.install()
+    warnings.showwarning = _show_warning
     sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -132,6 +134,21 @@ def execute(arguments: list[str]) -> int:
 def _printable(text: str) -> str:
     """Write what moves a terminal's cursor, or has no character, as an escape; names of files may hold it."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: Any = None,
+) -> None:
+    """Show a warning of ours as the line it is, and others as Python does."""
+    if issubclass(category, TomariumWarning):
+        click.secho(f"! {message}", fg="yellow", err=True)
+    else:
+        click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)
 
 
 def _fail(problem: object, code: int) -> int:

@@ -12,8 +12,9 @@ from tomarium.cli import scan_options, show
 
 @click.command("axis")
 @scan_options.SCAN
+@scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
-def command(path: Path, as_json: bool) -> None:
+def command(path: Path, opening: scan_options.Opening, as_json: bool) -> None:
     """Find the rotation axis of SCAN.
 
     Several methods of different families vote; the confidence says how well they agree. Columns are 0-based with
@@ -26,7 +27,7 @@ def command(path: Path, as_json: bool) -> None:
     from tomarium.pipeline.provenance import plain
     from tomarium.steps.find_axis import find_axis
 
-    found = find_axis(scan_options.open_scan(path))
+    found = find_axis(opening.open_scan(path))
     if as_json:
         show.as_json(plain(asdict(found)))
         return

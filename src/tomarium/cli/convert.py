@@ -18,24 +18,19 @@ if TYPE_CHECKING:
 @scan_options.SCAN
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--to", metavar="FORMAT", help="Format to write; by default the ending of OUT decides.")
-@scan_options.places
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it is there already.")
 @click.option(
     "--lossy", is_flag=True, help="Round values that OUT's format does not hold exactly, instead of refusing."
 )
-@scan_options.geometry
+@scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
 def command(
     path: Path,
     target: Path,
     to: str | None,
-    places: scan_options.Places,
+    opening: scan_options.Opening,
     overwrite: bool,
     lossy: bool,
-    axis: float | None,
-    pixel: str | None,
-    energy: str | None,
-    distance: str | None,
     as_json: bool,
 ) -> None:
     """Convert SCAN, or a volume, to OUT and report what became of every part of it.
@@ -52,12 +47,10 @@ def command(
     """
     from tomarium.pipeline.convert import convert, convert_dataset
 
-    if places.data is not None and (to or target.suffix.lower().lstrip(".")) == "csv":
-        _tell(convert_dataset(path, places.data, target, overwrite=overwrite), as_json)
+    if "data" in opening.given and (to or target.suffix.lower().lstrip(".")) == "csv":
+        _tell(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
         return
-    opened = scan_options.open_any(
-        path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
-    )
+    opened = opening.open(path)
     tell = show.progress()
     done = convert(
         opened,

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
+from tomarium.pipeline.choice import Choice
+
+DELTA_BETA: Final = 60.0
+"""Of the simulated sample: its edges have fringes, as those of a real scan have."""
+
+SIMULATED: Final = Choice(
+    steps=("remove_spikes", "paganin", "remove_stripes"),
+    assignments=(f"paganin.delta_beta={DELTA_BETA:g}", "remove_stripes.size=5"),
+)
+"""What removes the zingers, fringes and rings of the simulated scan."""
 
 
 @click.command("demo")
 @click.argument("path", metavar="[SCAN]", type=click.Path(path_type=Path), required=False)
+@scan_options.opening
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
@@ -27,7 +38,15 @@ from tomarium.errors import InputError
 @click.option("--port", default=0, show_default=True, help="Port of the portal; 0 takes a free one.")
 @click.option("--size", default=512, show_default=True, help="Detector size of the simulated scan.")
 @click.option("--views", default=900, show_default=True, help="Views of the simulated scan.")
-def command(path: Path | None, folder: Path, serve: bool, port: int | None, size: int, views: int) -> None:
+def command(
+    path: Path | None,
+    opening: scan_options.Opening,
+    folder: Path,
+    serve: bool,
+    port: int | None,
+    size: int,
+    views: int,
+) -> None:
     """Simulate a scan or take SCAN, reconstruct it, file its record and serve the portal on this machine.
 
     \b
@@ -37,19 +56,22 @@ def command(path: Path | None, folder: Path, serve: bool, port: int | None, size
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ingest import ingest
     from tomarium.catalogue.make_record import make_record
-    from tomarium.pipeline.protocol import default_protocol
     from tomarium.pipeline.self_check import self_check
     from tomarium.portal.serve import serve as serve_portal
     from tomarium.standards.ro_crate import FILENAME
 
     told = show.progress()
     show.warnings(f"{found.name}: {found.why}" for found in self_check() if found.state != "there")
-    scan = scan_options.open_scan(path or _simulated(folder, size, views, told))
+    scan = opening.open_scan(path or _simulated(folder, size, views, told))
+    choice = Choice() if path else SIMULATED
     record = folder / "records" / scan.name
     if (record / FILENAME).exists():
         click.echo(f"{record}: there already; remove it to make it anew")
     else:
-        show.warnings(make_record(scan, default_protocol(), record, on_progress=told).provenance["warnings"])
+        words = [f"--step {step}" for step in choice.steps] + [f"--set {text}" for text in choice.assignments]
+        click.echo(f"tomarium run {scan.path} {' '.join([*words, f'-o {record}'])}")
+        protocol = choice.protocol(scan.domain)
+        show.warnings(make_record(scan, protocol, record, on_progress=told).provenance["warnings"])
     with open_catalogue(folder / "catalogue.sqlite") as catalogue:
         filed = ingest(catalogue, record)
         click.echo(f"filed: {filed.title} as {filed.id} in {folder / 'catalogue.sqlite'}")
@@ -74,6 +96,6 @@ def _simulated(folder: Path, size: int, views: int, told: Any) -> Path:
     path = folder / f"specimen_{size}x{views}.h5"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        config = SimulationConfig(columns=size, rows=size, views=views)
+        config = SimulationConfig(columns=size, rows=size, views=views, delta_beta=DELTA_BETA, zingers=20.0)
         simulate(path, config, to="data-exchange", on_progress=lambda done, all: told("simulate", done, all))
     return path

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 @click.command("diff")
 @click.argument("one", metavar="A", type=click.Path(path_type=Path))
 @click.argument("other", metavar="B", type=click.Path(path_type=Path))
+@scan_options.opening
 @click.option("--headers", is_flag=True, help="Compare what the files say, not their pixels.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
-def command(one: Path, other: Path, headers: bool, as_json: bool) -> int:
+def command(one: Path, other: Path, opening: scan_options.Opening, headers: bool, as_json: bool) -> int:
     """Compare A and B, of any formats: what they mean, in SI units, and every pixel.
 
     Volumes are the same where their voxels, axes and unit are; what else is told of them - how and when they were
     made, where in space they lie - is listed as notes (·) and does not count. A record's folder stands for its volume.
+    What the options tell of a scan holds for both.
 
     Exit codes: 0 the same, 1 they differ, 2 they cannot be compared.
 
@@ -35,8 +37,8 @@ def command(one: Path, other: Path, headers: bool, as_json: bool) -> int:
 
     tell = show.progress()
     found = compare(
-        scan_options.open_any(one),
-        scan_options.open_any(other),
+        opening.open(one),
+        opening.open(other),
         pixels=not headers,
         tell=lambda done, total: tell("compare MB", done // 1_000_000, total // 1_000_000),
     )

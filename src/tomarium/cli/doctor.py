@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from tomarium.cli import show
+from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
     from tomarium.doctor import Report
@@ -19,14 +19,19 @@ MARKS: Final = {"error": ("âœ—", "red"), "warning": ("!", "yellow"), "info": ("Â
 
 @click.command("doctor")
 @click.argument("path", metavar="[PATH]", type=click.Path(path_type=Path), required=False)
+@scan_options.opening
 @click.option("--self", "of_self", is_flag=True, help="Look at this installation instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 @click.pass_context
-def command(context: click.Context, path: Path | None, of_self: bool, as_json: bool) -> None:
+def command(
+    context: click.Context, path: Path | None, opening: scan_options.Opening, of_self: bool, as_json: bool
+) -> None:
     """Examine PATH: a scan, a volume, the folder of a record, or a table of metadata (CSV, JSON).
 
     Structure, counts, flats, sampling, geometry, exposure, energy, sizes and units are looked at, on a few
     frames and slices; each finding has the numbers that were compared, and what to do.
+
+    With an option that tells something of a scan, PATH is opened as a scan with it.
 
     Leaves with exit code 0 where all is well, 1 with warnings, 2 with errors. With --self it says which
     engines, devices and optional parts of this installation are there, and leaves with 1 where something is
@@ -44,7 +49,7 @@ def command(context: click.Context, path: Path | None, of_self: bool, as_json: b
     from tomarium.catalogue.checkup import subject_of_path
     from tomarium.doctor import examine
 
-    subject = subject_of_path(path)
+    subject = subject_of_path(path, opening.open if opening.given else None)
     tell, start = show.progress(), time.monotonic()
 
     def on_progress(done: int, total: int) -> None:

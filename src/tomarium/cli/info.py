@@ -9,25 +9,21 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
-from tomarium.model import Image, Scan
+from tomarium.model import Image, Scan, Value
+from tomarium.model.geometry import FIELDS, Field
 
 
 @click.command("info")
 @scan_options.SCAN
-@scan_options.places
-@scan_options.geometry
+@scan_options.opening
 @click.option("--all", "everything", is_flag=True, help="List the values under the file's own names too.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def command(
     path: Path,
-    axis: float | None,
-    pixel: str | None,
-    energy: str | None,
-    distance: str | None,
-    places: scan_options.Places,
+    opening: scan_options.Opening,
     everything: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Say what SCAN is, why it is thought so, and every value with its unit and origin.
 
     Only headers are read, so it is quick for a file of any size. Images are told by their axes.
@@ -41,18 +37,17 @@ def command(
     from tomarium.formats import recognise
     from tomarium.formats.describe import describe
 
-    opened = scan_options.open_any(
-        path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
-    )
+    opened = opening.open(path)
     told = describe(opened, recognise(path)[0] if isinstance(opened, Image) else None)
     if as_json:
         show.as_json(told)
-        return
-    click.secho(show.short(opened.name, 120), bold=True)
-    if isinstance(opened, Image):
-        _show_image(told)
     else:
-        _show_scan(opened, told, everything)
+        click.secho(show.short(opened.name, 120), bold=True)
+        if isinstance(opened, Image):
+            _show_image(told)
+        else:
+            _show_scan(opened, told, everything)
+    return 1 if told["warnings"] else 0
 
 
 def _show_image(told: dict[str, Any]) -> None:
@@ -96,10 +91,13 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
                 f"{angles['first']:.6g}° … {angles['last']:.6g}°, {angles['count']}",
                 f"{angles['origin']}: {scan.angles_deg.source}",
             ),
-            ("pixel", *show.value(scan.pixel_m, "m")),
-            ("energy", *show.value(scan.energy_kev, "keV")),
-            ("distance", *show.value(scan.distance_m, "m")),
-            ("axis column", *show.value(scan.axis_column, "")),
+            *[
+                (field.words, *_shown(field, value))
+                for field in FIELDS
+                if field.name != "angles_deg"
+                and ((value := getattr(scan.geometry, field.name)) is not None or field.expected)
+            ],
+            *([("values", scan.domain, "")] if scan.domain != "counts" else []),
             *[
                 (show.short(name), show.short(told.value), f"{told.origin}: {told.source}")
                 for name, told in scan.metadata.items()
@@ -114,3 +112,11 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
         for text in texts:
             click.echo(f"  {title}: {show.line(text)}")
     show.warnings(scan.warnings)
+
+
+def _shown(field: Field, value: Value[Any] | None) -> tuple[str, str]:
+    unit = "" if field.name == "axis_column" else field.unit
+    if value is None or not field.per_view:
+        return show.value(value, unit)
+    low, high = (units.show(float(edge), unit) for edge in (min(value.value), max(value.value)))
+    return f"{low} … {high}, {len(value.value)}", f"{value.origin}: {value.source}"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tomarium.cli import scan_options, show
+
+if TYPE_CHECKING:
+    from tomarium.pipeline.choice import Choice
 
 
 @click.command("run")
@@ -14,8 +18,12 @@ from tomarium.cli import scan_options, show
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    help="Folder to make; SCAN's name and '_record' by default.",
+    "outputs",
+    multiple=True,
+    metavar="FOLDER | volume:FORMAT[,TYPE[,LOW:HIGH]]",
+    help="Folder to make; SCAN's name and '_record' by default. Given again as volume:FORMAT, the volume is written "
+    "once more into it: tiff, hdf5, vol, mrc, zarr, jpeg2000 or raw; as float32, uint16 or uint8, the values LOW:HIGH "
+    "(by default 0.05 to 99.95 % of the volume) as least and greatest number.",
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
@@ -27,56 +35,72 @@ from tomarium.cli import scan_options, show
     metavar="RECORD",
     help="Repeat the run this record was made by: the same voxels.",
 )
-@scan_options.places
-@scan_options.geometry
+@scan_options.opening
 @scan_options.steps
 def command(
     path: Path | None,
-    output: Path | None,
+    outputs: tuple[str, ...],
     memory: str | None,
     rows: str | None,
     executor: str,
     title: str | None,
     again: Path | None,
-    axis: float | None,
-    pixel: str | None,
-    energy: str | None,
-    distance: str | None,
-    places: scan_options.Places,
-    protocol_path: Path | None,
-    assignments: tuple[str, ...],
-) -> None:
+    opening: scan_options.Opening,
+    choice: Choice,
+) -> int:
     """Reconstruct SCAN and write a record: volume, protocol, provenance, previews, checksums.
 
     A run that was stopped resumes when the same command is given again.
 
     \b
     tomarium run scan.h5
+    tomarium run scan.h5 --step paganin --step remove_stripes --set paganin.delta_beta=300
+    tomarium run scan.h5 --preset rings --bin 2 --output volume:tiff,uint16
     tomarium run scan.h5 -p protocol.yaml -o records/tooth --memory 4GB --rows 100:200
     tomarium run --again records/tooth -o records/tooth_again
     """
+    from tomarium.catalogue.export import parse_export
     from tomarium.catalogue.make_record import make_record, repeat_record
+
+    exports = tuple(parse_export(text) for text in outputs if text.startswith("volume:"))
+    folders = [Path(text) for text in outputs if not text.startswith("volume:")]
+    if len(folders) > 1:
+        raise click.UsageError(
+            f"one folder is made, but {len(folders)} were given: {', '.join(map(str, folders))}"
+        )
+    output = folders[0] if folders else None
 
     told = show.progress()
     if again is not None:
+        if opening.given:
+            raise click.UsageError(
+                f"--again takes what the record's run was given; leave out {', '.join(opening.given)}"
+            )
         outcome = repeat_record(
-            again, path, output, memory=memory, executor=executor, title=title, on_progress=told
+            again,
+            path,
+            output,
+            memory=memory,
+            executor=executor,
+            title=title,
+            exports=exports,
+            on_progress=told,
         )
     elif path is None:
         raise click.UsageError("give a SCAN, or --again RECORD")
     else:
-        scan = scan_options.open_scan(
-            path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
-        )
+        scan = opening.open_scan(path)
         outcome = make_record(
             scan,
-            scan_options.choose_protocol(protocol_path, assignments),
+            choice.protocol(scan.domain),
             output,
             memory=memory,
-            rows=scan_options.parse_rows(rows),
+            rows=scan_options.parse_rows(rows) or choice.rows(),
             executor=executor,
             title=title,
+            exports=exports,
             on_progress=told,
         )
     show.warnings(outcome.provenance["warnings"])
     click.echo(f"{outcome.folder}: finished; file it with: tomarium ingest {outcome.folder}")
+    return 1 if outcome.provenance["warnings"] else 0

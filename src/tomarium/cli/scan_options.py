@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
-from tomarium import units
 from tomarium.errors import InputError
 from tomarium.model import Image, Scan
+from tomarium.model.geometry import FIELDS
+from tomarium.model.slab import RAW_DOMAINS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,32 +21,132 @@ SCAN = click.argument("path", metavar="SCAN", type=click.Path(path_type=Path))
 
 
 @dataclass(frozen=True)
-class Places:
-    """What of a file is meant, where it holds several scans or its datasets must be named.
+class Opening:
+    """What a user tells of a scan on the command line, by which it is opened.
 
     Attributes
     ----------
-    entry : str or None
-        Which scan or image of the file.
-    data, flats, darks, angles, image_key : str or None
-        Places of datasets, as `tomarium.open` takes them.
+    given : Mapping of str to object
+        Argument of `tomarium.open` → what was written; without what was not.
     """
 
-    entry: str | None = None
-    data: str | None = None
-    flats: str | None = None
-    darks: str | None = None
-    angles: str | None = None
-    image_key: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def open(self, path: Path) -> Scan | Image:
+        """Open a scan or an image.
+
+        Parameters
+        ----------
+        path : Path
+            File or folder.
+
+        Returns
+        -------
+        Scan or Image
+            What it holds.
+
+        Raises
+        ------
+        FormatError
+            It cannot be read.
+        ParameterError, UnitError
+            What the user tells of it cannot be.
+        """
+        import tomarium.formats as formats
+
+        return formats.open(path, **self.given)
+
+    def open_scan(self, path: Path) -> Scan:
+        """Open a scan.
+
+        Parameters
+        ----------
+        path : Path
+            File or folder.
+
+        Returns
+        -------
+        Scan
+            The scan.
+
+        Raises
+        ------
+        InputError
+            It holds an image, not a scan.
+        FormatError, ParameterError, UnitError
+            As `open`.
+        """
+        opened = self.open(path)
+        if not isinstance(opened, Scan):
+            raise InputError(
+                f"{path} holds an image of shape {opened.shape}, not a tomography scan with projections; where it "
+                f"holds them, give their angles, such as --angles 0:180:{opened.shape[0]}"
+            )
+        return opened
 
 
-def places(function: F) -> F:
-    """Add the options by which a user names datasets of an HDF5 file.
+METAVARS: Final = {"m": "LENGTH", "keV": "ENERGY", "deg": "ANGLE", "px": "PIXELS"}
+
+
+def _options() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield each option by which a scan is opened: its name, the argument of `tomarium.open`, and what click takes."""
+    yield "entry", "entry", {"metavar": "NAME", "help": "Which scan or image, of a file that holds several."}
+    for name, told in (
+        ("data", "Place of the frames in HDF5 of no known format: /a/b, file.h5:/a/b or /a/b[50:3051]."),
+        ("flats", "Place of the flat fields to take in place of the file's."),
+        ("darks", "Place of the dark fields to take in place of the file's."),
+        ("image-key", "With --data: place of what each frame shows, numbers as in NXtomo or words."),
+    ):
+        yield name, name.replace("-", "_"), {"metavar": "PLACE", "help": told}
+    for each in FIELDS:
+        kind = "ANGLES" if each.unit == "deg" else "NUMBERS"
+        metavar = kind if each.per_view else METAVARS[each.unit]
+        yield each.option, each.name, {"metavar": metavar, "help": each.help}
+    yield (
+        "domain",
+        "domain",
+        {
+            "type": click.Choice(RAW_DOMAINS),
+            "help": "What the numbers of the frames are, where it is not what the file says.",
+        },
+    )
+
+
+def opening(function: F) -> F:
+    """Add the options by which a scan is opened.
 
     Parameters
     ----------
     function : callable
-        Takes `places`, a `Places`.
+        Takes `opening`, an `Opening`.
+
+    Returns
+    -------
+    callable
+        The same with options.
+    """
+    options = tuple(_options())
+
+    @wraps(function)
+    def packed(**given: Any) -> Any:
+        told = {argument: given.pop(argument) for _, argument, _ in options}
+        known = {argument: value for argument, value in told.items() if value is not None}
+        return function(opening=Opening(known), **given)
+
+    command: Any = packed
+    for name, argument, settings in reversed(options):
+        command = click.option(f"--{name}", argument, **settings)(command)
+    decorated: F = command
+    return decorated
+
+
+def steps(function: F) -> F:
+    """Add the options by which a protocol is chosen.
+
+    Parameters
+    ----------
+    function : callable
+        Takes `choice`, a `tomarium.pipeline.choice.Choice`.
 
     Returns
     -------
@@ -55,68 +156,29 @@ def places(function: F) -> F:
 
     @wraps(function)
     def packed(**given: Any) -> Any:
-        named = {one.name: given.pop(one.name) for one in fields(Places)}
-        return function(places=Places(**named), **given)
+        from tomarium.pipeline.choice import Choice
+
+        names = {one.name for one in fields(Choice)}
+        path = given.pop("path_of_protocol")
+        chosen = Choice(path=path, **{name: given.pop(name) for name in names - {"path"}})
+        return function(choice=chosen, **given)
 
     command: Any = packed
-    for name, told in (
-        ("image-key", "With --data: place of what each frame shows, numbers as in NXtomo or words."),
-        ("angles", "Place of the rotation angles to take in place of the file's."),
-        ("darks", "Place of the dark fields to take in place of the file's."),
-        ("flats", "Place of the flat fields to take in place of the file's."),
-        ("data", "Place of the frames in HDF5 of no known format: /a/b, file.h5:/a/b or /a/b[50:3051]."),
-    ):
-        command = click.option(f"--{name}", metavar="PLACE", help=told)(command)
-    named: F = click.option(
-        "--entry", metavar="NAME", help="Which scan or image, of a file that holds several."
-    )(command)
-    return named
-
-
-def geometry(function: F) -> F:
-    """Add the options by which a user tells what a scan does not.
-
-    Parameters
-    ----------
-    function : callable
-        Takes `axis`, `pixel`, `energy` and `distance`.
-
-    Returns
-    -------
-    callable
-        The same with options.
-    """
     for option in (
         click.option(
-            "--distance", metavar="LENGTH", help="Distance from sample to detector, such as '10 cm'."
+            "--roi",
+            "region",
+            metavar="Y0:Y1,X0:X1",
+            help="Only this part of the slices, in voxels; with Z0:Z1 before it, only these slices.",
         ),
-        click.option("--energy", metavar="ENERGY", help="Photon energy, such as '20 keV'."),
-        click.option("--pixel", metavar="LENGTH", help="Pixel size at the sample, such as '0.65 um'."),
         click.option(
-            "--axis",
-            type=float,
-            metavar="COLUMN",
-            help="Column of the rotation axis, 0-based; looked for otherwise.",
+            "--bin",
+            "binning",
+            type=click.IntRange(min=1),
+            default=1,
+            metavar="N",
+            help="Average N × N detector pixels first; rows then count in the binned frames.",
         ),
-    ):
-        function = option(function)
-    return function
-
-
-def steps(function: F) -> F:
-    """Add the options by which a protocol is chosen.
-
-    Parameters
-    ----------
-    function : callable
-        Takes `protocol_path` and `assignments`.
-
-    Returns
-    -------
-    callable
-        The same with options.
-    """
-    for option in (
         click.option(
             "--set",
             "assignments",
@@ -125,127 +187,28 @@ def steps(function: F) -> F:
             help="Set one parameter, such as fbp.window=hann; may be given often. `tomarium steps` lists them.",
         ),
         click.option(
+            "--step",
+            "steps",
+            multiple=True,
+            metavar="STEP",
+            help="Add a step, such as paganin or remove_stripes, in its natural place; may be given often.",
+        ),
+        click.option(
+            "--preset",
+            metavar="NAME",
+            help="Protocol that comes with the program: standard, quick, phase, rings; see `tomarium protocol show`.",
+        ),
+        click.option(
             "-p",
             "--protocol",
-            "protocol_path",
+            "path_of_protocol",
             type=click.Path(path_type=Path),
             help="Protocol file (.yaml, .json or .txt); find_axis, flat_field, half_acquisition, fbp by default.",
         ),
     ):
-        function = option(function)
-    return function
-
-
-def open_scan(
-    path: Path,
-    *,
-    axis: float | None = None,
-    pixel: str | None = None,
-    energy: str | None = None,
-    distance: str | None = None,
-    places: Places | None = None,
-) -> Scan:
-    """Open a scan with what the user tells of it.
-
-    Parameters
-    ----------
-    path : Path
-        File or folder.
-    axis : float, optional
-        Column of the rotation axis.
-    pixel, energy, distance : str, optional
-        Text with units.
-    places : Places, optional
-        Which of its entries, or where its datasets are.
-
-    Returns
-    -------
-    Scan
-        The scan.
-
-    Raises
-    ------
-    InputError
-        It holds an image, not a scan.
-    FormatError
-        It cannot be read.
-    UnitError
-        A text lacks its unit.
-    """
-    opened = open_any(path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places)
-    if not isinstance(opened, Scan):
-        raise InputError(
-            f"{path} holds an image of shape {opened.shape}, not a tomography scan with projections"
-        )
-    return opened
-
-
-def open_any(
-    path: Path,
-    *,
-    axis: float | None = None,
-    pixel: str | None = None,
-    energy: str | None = None,
-    distance: str | None = None,
-    places: Places | None = None,
-) -> Scan | Image:
-    """Open a scan or an image with what the user tells of it.
-
-    Parameters
-    ----------
-    path, axis, pixel, energy, distance, places
-        As in `open_scan`.
-
-    Returns
-    -------
-    Scan or Image
-        What the file holds.
-
-    Raises
-    ------
-    FormatError
-        It cannot be read.
-    UnitError
-        A text lacks its unit.
-    """
-    import tomarium.formats as formats
-
-    return formats.open(
-        path,
-        axis_column=axis,
-        pixel_m=None if pixel is None else units.parse(pixel, "m"),
-        energy_kev=None if energy is None else units.parse(energy, "keV"),
-        distance_m=None if distance is None else units.parse(distance, "m"),
-        **asdict(places or Places()),
-    )
-
-
-def choose_protocol(protocol_path: Path | None, assignments: tuple[str, ...]) -> Any:
-    """Read the protocol and set the parameters the user gives.
-
-    Parameters
-    ----------
-    protocol_path : Path or None
-        Its file; None for the default.
-    assignments : tuple of str
-        ``step.parameter=value``.
-
-    Returns
-    -------
-    Protocol
-        The protocol.
-
-    Raises
-    ------
-    InputError, ParameterError
-        It cannot be used.
-    """
-    from tomarium.pipeline.protocol import default_protocol, read, with_parameter
-
-    protocol = default_protocol() if protocol_path is None else read(protocol_path)
-    for assignment in assignments:
-        protocol = with_parameter(protocol, assignment)
-    return protocol
+        command = option(command)
+    named: F = command
+    return named
 
 
 def parse_rows(text: str | None) -> slice | None:

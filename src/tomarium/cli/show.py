@@ -136,9 +136,9 @@ def progress() -> Callable[[str, int, int], None]:
         left = passed / (done - first) * (total - done) if done > first else None
         text = f"{stage:12s} {done:>5d} of {total}  {100 * done // max(total, 1):3d} %"
         if done == total:
-            text += f"  in {_clock(passed)}"
+            text += f"  in {clock(passed)}"
         elif left is not None:
-            text += f"  {_clock(left)} left"
+            text += f"  {clock(left)} left"
         if moving:
             click.echo(f"\r\x1b[K{text}", nl=done == total, err=True)
         elif tenth.get(stage) != 10 * done // max(total, 1) and (done or total > 1):
@@ -148,7 +148,8 @@ def progress() -> Callable[[str, int, int], None]:
     return tell
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Write a time as people say it: "8.3 s", "12 min", "2 h 5 min"."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:

@@ -1,8 +1,9 @@
-"""`tomarium slice`: one slice, fast."""
+"""`tomarium slice`: one slice or a few, fast."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,61 +11,210 @@ from tomarium import units
 from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
 
+if TYPE_CHECKING:
+    from tomarium.model import Image, Scan
+    from tomarium.pipeline.choice import Choice
+    from tomarium.viewers.slice_file import Plane
+
 
 @click.command("slice")
 @scan_options.SCAN
 @click.option(
-    "--row", type=int, help="Detector row, from 0; negative from the end; the middle one by default."
+    "--row",
+    "rows",
+    metavar="N[,N…]",
+    help="Detector row, from 0; negative from the end; several by commas, or A:B:STEP; the middle one by default.",
+)
+@click.option(
+    "--along",
+    type=click.Choice(["z", "y", "x"]),
+    default="z",
+    show_default=True,
+    help="Axis the slice stands across: z is the rotation axis; a slice along y or x shows all detector rows.",
+)
+@click.option("--at", type=int, help="With --along y or x: its place in voxels; the middle by default.")
+@click.option(
+    "--axis-sweep",
+    "sweep",
+    metavar="A:B:STEP",
+    help="The same slice about each of these rotation axes, on one sheet: find the axis by eye.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="File to write: .png, .tif or .npy.",
+    help="File to write: .png (several slices on one sheet), .tif or .npy (several as a stack).",
 )
-@scan_options.places
-@scan_options.geometry
+@scan_options.opening
 @scan_options.steps
 def command(
     path: Path,
-    row: int | None,
+    rows: str | None,
+    along: str,
+    at: int | None,
+    sweep: str | None,
     output: Path,
-    axis: float | None,
-    pixel: str | None,
-    energy: str | None,
-    distance: str | None,
-    places: scan_options.Places,
-    protocol_path: Path | None,
-    assignments: tuple[str, ...],
-) -> None:
-    """Reconstruct one slice of SCAN: only the rows it needs are read.
+    opening: scan_options.Opening,
+    choice: Choice,
+) -> int:
+    """Reconstruct a slice of SCAN, or show one of a volume: only what it needs is read.
 
     \b
     tomarium slice scan.h5 -o slice.png
     tomarium slice scan.h5 --row 700 --axis 1023.5 --set fbp.window=hann -o slice.tif
+    tomarium slice scan.h5 --row 100:900:200 -o rows.png
+    tomarium slice scan.h5 --axis-sweep 1020:1028:1 -o sweep.png
+    tomarium slice scan.h5 --along y -o upright.png
+    tomarium slice volume.ome.zarr --along x --at 300 -o side.png
     """
-    import numpy as np
-
-    from tomarium.pipeline.cautions import cautions
-    from tomarium.pipeline.reconstruct import slice_at
-    from tomarium.viewers.slice_file import save_slice
+    from tomarium.model import Scan
 
     if path.resolve() in (
         output.resolve(),
         output.resolve().parent,
     ):  # beside frames it would be taken for one
         raise InputError(f"{output} lies in the scan itself; choose another place for the slice with -o")
-    scan = scan_options.open_scan(
-        path, axis=axis, pixel=pixel, energy=energy, distance=distance, places=places
-    )
-    protocol = scan_options.choose_protocol(protocol_path, assignments)
-    slab, probed = slice_at(scan, row, protocol)
-    pixel_m = None if probed.pixel_m is None else probed.pixel_m.value
-    save_slice(output, slab.data[0], pixel_m=pixel_m, unit=slab.unit)
-    lost = int(np.count_nonzero(~np.isfinite(slab.data)))
-    show.warnings(cautions(probed, {}, slab.report, lost, rows=1))
-    column = probed.axis_column
+    if sweep is not None and ("axis_column" in opening.given or along != "z"):
+        raise click.UsageError("--axis-sweep tries axes of a slice along z; leave --axis and --along out")
+    if at is not None and along == "z":
+        raise click.UsageError("--at goes with --along y or x; a slice along z is chosen by --row")
+    opened = opening.open(path)
+    if not isinstance(opened, Scan):
+        return _of_volume(opened, rows, along, at, output)
+    if sweep is not None:
+        return _sweep(opened, sweep, rows, output, choice)
+    if along != "z":
+        return _upright(opened, along, at, output, choice)
+    return _of_scan(opened, rows, output, choice)
+
+
+def _of_scan(scan: Scan, rows: str | None, output: Path, choice: Choice) -> int:
+    import numpy as np
+
+    from tomarium.pipeline.reconstruct import slices_at
+    from tomarium.pipeline.resolve import resolve
+    from tomarium.pipeline.warnings import of_result
+    from tomarium.viewers.slice_file import save_slices
+
+    protocol = choice.protocol(scan.domain)
+    height = resolve(protocol, scan).scan.shape[1]
+    found = slices_at(scan, _numbers(rows, height), protocol)
+    warnings: dict[str, None] = {}
+    for one in found:
+        lost = int(np.count_nonzero(~np.isfinite(one.slab.data)))
+        warnings |= dict.fromkeys(of_result(one.resolution, one.answers, one.slab.report, lost, rows=1))
+    show.warnings(warnings)
+    layout = found[0].resolution.layout
+    size = layout.geometry.pixel_m
+    planes = [_plane(one.slab, f"row {one.slab.rows.start}") for one in found]
+    save_slices(output, planes, pixel_m=None if size is None else size.value, unit=layout.unit)
+    column = found[0].resolution.geometry.axis_column
     told = "" if column is None else f", axis at column {column.value:.2f} ({column.source})"
+    numbers = ", ".join(str(one.slab.rows.start) for one in found)
+    _tell(output, f"row {numbers}", planes[0], None if size is None else size.value, told)
+    return 1 if warnings else 0
+
+
+def _plane(slab: Any, title: str) -> Plane:
+    from tomarium.viewers.slice_file import Plane
+
+    return Plane(slab.data[0] if slab.domain == "slice" else slab.data[:, 0], title)
+
+
+def _tell(output: Path, what: str, plane: Plane, pixel_m: float | None, more: str = "") -> None:
+    rows, columns = plane.image.shape
     size = "" if pixel_m is None else f", pixel {units.show(pixel_m, 'm')}"
-    click.echo(f"{output}: row {slab.rows.start}, {slab.data.shape[2]} × {slab.data.shape[1]}{size}{told}")
+    click.echo(f"{output}: {what}, {columns} × {rows}{size}{more}")
+
+
+def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path, choice: Choice) -> int:
+    from tomarium.pipeline.reconstruct import slices_at_axes
+    from tomarium.pipeline.warnings import of_scan
+    from tomarium.viewers.slice_file import save_slices
+
+    columns = _columns(sweep)
+    protocol = choice.protocol(scan.domain)
+    [row] = _numbers(rows, scan.shape[1]) if rows else [None]
+    found = slices_at_axes(scan, columns, row, protocol, on_progress=show.progress())
+    layout = found[0].resolution.layout
+    size = layout.geometry.pixel_m
+    planes = [_plane(one.slab, f"axis {column:g}") for one, column in zip(found, columns, strict=True)]
+    save_slices(output, planes, pixel_m=None if size is None else size.value, unit=layout.unit)
+    warnings = of_scan(found[0].resolution.scan)
+    show.warnings(warnings)
+    what = f"row {found[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
+    _tell(output, what, planes[0], None if size is None else size.value)
+    return 1 if warnings else 0
+
+
+def _upright(scan: Scan, along: str, at: int | None, output: Path, choice: Choice) -> int:
+    from tomarium.pipeline.reconstruct import plane_at
+    from tomarium.viewers.slice_file import Plane, save_slices
+
+    volume, outcome = plane_at(scan, along, at, choice.protocol(scan.domain), on_progress=show.progress())
+    image = volume[:, 0] if along == "y" else volume[:, :, 0]
+    voxel = volume.voxel_m
+    plane = Plane(image, "")
+    show.warnings(outcome.provenance["warnings"])
+    save_slices(output, [plane], pixel_m=None if voxel is None else voxel[0], unit=volume.unit)
+    _tell(output, f"slice along {along}", plane, None if voxel is None else voxel[0])
+    return 1 if outcome.provenance["warnings"] else 0
+
+
+def _of_volume(image: Image, rows: str | None, along: str, at: int | None, output: Path) -> int:
+    from tomarium.model import Volume
+    from tomarium.viewers.slice_file import Plane, save_slices
+
+    if not isinstance(image, Volume):
+        raise InputError(f"{image.path} holds an image of shape {image.shape}, neither a scan nor a volume")
+    axis = "zyx".index(along)
+    length = image.shape[axis]
+    numbers = _numbers(rows, length) if along == "z" else [length // 2 if at is None else at]
+    planes = []
+    for number in numbers:
+        if not -length <= number < length:
+            raise InputError(
+                f"{image.path}: {along} {number} was asked for, but it has the {along} 0 to {length - 1}"
+            )
+        place: list[Any] = [slice(None)] * 3
+        place[axis] = number % length
+        planes.append(Plane(image[tuple(place)], f"{along} {number % length}"))
+    voxel = image.voxel_m
+    pixel = None if voxel is None else voxel[2 if along != "x" else 1]
+    save_slices(output, planes, pixel_m=pixel, unit=image.unit)
+    _tell(output, ", ".join(plane.title for plane in planes), planes[0], pixel)
+    return 0
+
+
+def _numbers(text: str | None, length: int) -> list[int]:
+    """Read "700", "100,200" or "100:900:200"; the middle where nothing is said."""
+    if text is None:
+        return [length // 2]
+    found: list[int] = []
+    try:
+        for part in text.split(","):
+            ends = [int(word) if word.strip() else None for word in part.split(":")]
+            if len(ends) == 1 and ends[0] is not None:
+                found.append(ends[0])
+            else:
+                found += range(length)[slice(*ends)]
+    except (ValueError, TypeError) as problem:
+        raise InputError(f"--row {text!r}: write a number, several by commas, or A:B:STEP") from problem
+    if not 0 < len(found) <= 100:
+        raise InputError(f"--row {text!r} asks for {len(found)} rows of {length}; give 1 to 100 of them")
+    return found
+
+
+def _columns(text: str) -> list[float]:
+    """Read "290:300:1", both ends included."""
+    import numpy as np
+
+    try:
+        first, last, step = (float(word) for word in text.split(":"))
+    except ValueError as problem:
+        raise InputError(f"--axis-sweep {text!r}: write FIRST:LAST:STEP, such as 290:300:1") from problem
+    count = int(np.floor((last - first) / step + 1e-9)) + 1 if step else 0
+    if not 1 <= count <= 100:
+        raise InputError(f"--axis-sweep {text!r} asks for {max(count, 0)} axes; give 1 to 100 of them")
+    return [first + k * step for k in range(count)]

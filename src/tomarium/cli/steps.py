@@ -17,6 +17,7 @@ def command(name: str | None, as_json: bool) -> None:
     tomarium steps
     tomarium steps fbp
     """
+    from tomarium.registry import package_of
     from tomarium.steps.spelling import (
         all_steps,
         default_in_words,
@@ -34,7 +35,10 @@ def command(name: str | None, as_json: bool) -> None:
         told = describe(step)
         kind = type(step).__name__.lower()
         click.secho(step.name, bold=True, nl=False)
-        click.echo(f"  ({kind}{', also ' + ', '.join(step.aliases) if step.aliases else ''})")
+        package, version = package_of(step.function)
+        more = f", also {', '.join(step.aliases)}" if step.aliases else ""
+        more += f", package {package} {version}" if package != "tomarium" else ""
+        click.echo(f"  ({kind}{more})")
         click.echo(f"  {told.summary}")
         if name and told.text:
             click.echo("\n" + "\n".join(f"  {line}".rstrip() for line in told.text.splitlines()) + "\n")

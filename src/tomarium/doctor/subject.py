@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tomarium import formats
 from tomarium.doctor.facts import facts_of_image, facts_of_record, facts_of_scan
@@ -17,6 +17,9 @@ from tomarium.errors import TomariumError
 from tomarium.formats.hdf5 import is_hdf5
 from tomarium.model import Image, Record, Scan, Value, Volume
 from tomarium.pipeline.journal import FOLDER, REQUEST
+
+Opener: TypeAlias = Callable[[Path], Scan | Image]
+"""Opens a path as a scan or an image."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Subject:
         return sample_slices(self.image)
 
 
-def subject_of(path: Path) -> Subject:
+def subject_of(path: Path, opener: Opener | None = None) -> Subject:
     """Open what is to be examined; a path that cannot be opened is examined all the same.
 
     Parameters
@@ -106,6 +109,8 @@ def subject_of(path: Path) -> Subject:
     path : Path
         A scan, an image or volume, a table of metadata, or a run that was stopped.
         `tomarium.catalogue.subject_of_record` opens the folder of a record.
+    opener : callable, optional
+        What opens it as a scan or an image, for a user who tells something of it; it is then no table.
 
     Returns
     -------
@@ -117,12 +122,12 @@ def subject_of(path: Path) -> Subject:
         return Subject(name, path)
     no_table = ""
     try:
-        if is_table(path):
+        if opener is None and is_table(path):
             try:
                 return Subject(name, path, table=read_table(path))
             except TomariumError as problem:  # a spectrum, or one number for each frame, is a table too
                 no_table = str(problem)
-        opened = formats.open(path)
+        opened = (opener or formats.open)(path)
     except TomariumError as problem:
         return Subject(name, path, refusal=no_table or str(problem))
     if isinstance(opened, Scan):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+from inspect import signature
+
 from tomarium.errors import ParameterError
 from tomarium.executors.executor import Executor
 from tomarium.registry import collect
@@ -13,7 +17,7 @@ def find_executor(name: str) -> Executor:
     Parameters
     ----------
     name : str
-        "serial", "threads" …
+        "serial", "threads", "dask", or "dask:tcp://host:8786" …
 
     Returns
     -------
@@ -23,9 +27,15 @@ def find_executor(name: str) -> Executor:
     Raises
     ------
     ParameterError
-        There is none of that name.
+        There is none of that name, or it takes no argument.
     """
     known = collect("executors", Executor)
-    if name not in known:
-        raise ParameterError(f"there is no executor {name!r}; there are: {', '.join(known)}")
-    return known[name]
+    word, _, argument = name.partition(":")
+    if word not in known:
+        raise ParameterError(f"there is no executor {word!r}; there are: {', '.join(known)}")
+    executor = known[word]
+    if not argument:
+        return executor
+    if "argument" not in signature(executor.map).parameters:
+        raise ParameterError(f"the executor {word} takes no argument, but {argument!r} was given")
+    return replace(executor, map=partial(executor.map, argument=argument))  # type: ignore[call-arg]

@@ -21,8 +21,11 @@ class Executor:
         `map(function, items, workers)` calls the function once for each item, at most `workers` at a time,
         and yields its results as they come, in any order. If a call fails, or the caller stops, calls in
         work are let come to their end, no further one begins, and the failure is raised.
+    crosses : bool
+        Whether the calls are made in other processes, which share the disk but not the memory.
     """
 
     name: str
     summary: str
     map: Callable[[Callable[[Any], Any], Iterable[Any], int], Iterator[Any]]
+    crosses: bool = False

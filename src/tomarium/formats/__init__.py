@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,23 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.image_values import scan_of, settled
 from tomarium.formats.isolated import rehearse
+from tomarium.formats.per_view import is_place, numbers_given
 from tomarium.formats.references import with_references
 from tomarium.formats.refusal import explain, place_of, unusable
-from tomarium.formats.settle import checked, with_user_values
+from tomarium.formats.settle import checked, with_domain, with_user_values
+from tomarium.formats.side_car import with_geometry_beside
 from tomarium.formats.unwritten import without_unwritten
 from tomarium.model import Image, Scan, Value
+from tomarium.model.geometry import BY_NAME, user_value
 
-PLACES = ("entry", "data", "flats", "darks", "angles", "image_key")
+Number: TypeAlias = float | str
+"""A number in the unit of its name, or text with a unit, such as "0.65 um"."""
+
+PerView: TypeAlias = Sequence[float] | NDArray[np.float64] | str | PathLike[str]
+"""One number for each projection: a list; "FIRST:LAST:COUNT", the last one included; a text file (.txt, .csv, .dat)
+with one number a line; or a place in HDF5."""
+
+PLACES = ("entry", "data", "flats", "darks", "angles", "image_key", "domain")
 """What a user may name of a file when opening it; each that was named is kept in the scan's metadata as `opened_…`,
 so that the scan can be opened again."""
 
@@ -84,11 +95,16 @@ def open(
     darks: str | PathLike[str] | None = None,
     angles: str | None = None,
     image_key: str | None = None,
-    angles_deg: Sequence[float] | NDArray[np.float64] | None = None,
-    pixel_m: float | None = None,
-    energy_kev: float | None = None,
-    distance_m: float | None = None,
-    axis_column: float | None = None,
+    angles_deg: PerView | None = None,
+    pixel_m: Number | None = None,
+    energy_kev: Number | None = None,
+    distance_m: Number | None = None,
+    axis_column: Number | None = None,
+    axis_roll_deg: Number | None = None,
+    axis_tilt_deg: Number | None = None,
+    shift_columns_px: PerView | None = None,
+    shift_rows_px: PerView | None = None,
+    domain: str | None = None,
     isolated: bool = False,
 ) -> Scan | Image:
     """Open a scan or a volume; only its header is read now, its frames when they are asked for.
@@ -108,20 +124,30 @@ def open(
         Reference frames to take in place of the file's, for a scan of any format: a place in it, "/b", one in
         another file, "flats.h5:/b", or that file alone, where one dataset fits. None keeps the file's.
     angles : str or None
-        Place of the angles to take in place of the file's; degrees where it gives no unit.
+        Place of the angles to take in place of the file's, degrees where it gives no unit; or any other text that
+        `angles_deg` takes.
     image_key : str or None
         With `data`: place of what each frame shows, numbers as in NXtomo or words.
-    angles_deg : array of float, shape (angle,), or None
-        Rotation angles in degrees to take in place of the file's; with them an image of the axes (angle, row,
-        column), or one sinogram (angle, column), is a scan. None keeps the file's, here and below.
-    pixel_m : float or None
-        Pixel size at the sample, m; of an image, that of each of its axes of length.
-    energy_kev : float or None
-        Photon energy, keV.
-    distance_m : float or None
-        Distance from sample to detector, m.
-    axis_column : float or None
+    angles_deg : array of float, shape (angle,), str, path or None
+        Rotation angles in degrees to take in place of the file's: numbers; "0:180:721" for so many equal steps, the
+        last angle included; a text file with one angle a line; or a place in HDF5. With them an image of the axes
+        (angle, row, column), or one sinogram (angle, column), is a scan. None keeps the file's, here and below.
+    pixel_m : float, str or None
+        Pixel size at the sample, m, or text with a unit such as "0.65 um"; of an image, that of each of its axes of
+        length.
+    energy_kev : float, str or None
+        Photon energy, keV, or text with a unit.
+    distance_m : float, str or None
+        Distance from sample to detector, m, or text with a unit.
+    axis_column : float, str or None
         Column of the rotation axis, 0-based, pixel centres at integers.
+    axis_roll_deg, axis_tilt_deg : float, str or None
+        Turn of the axis in the detector's plane, and its lean along the beam, degrees.
+    shift_columns_px, shift_rows_px : array of float, shape (angle,), str, path or None
+        Where the sample stands in each view beside its place in a perfect scan, pixels; written like the angles.
+    domain : {"counts", "transmission", "attenuation"} or None
+        What the numbers of the projections are: detector counts, I/I0 or -ln(I/I0). None takes what the file says,
+        counts where it says nothing.
     isolated : bool
         Whether to open it first in a process of its own, which costs about a second: damaged bytes can crash
         the library that reads them, or keep it for ever. For files of strangers.
@@ -138,12 +164,29 @@ def open(
         The file is of no known format, is damaged, or its parts do not fit together.
     ParameterError
         There is no format or entry of that name, or a value given cannot be.
+    UnitError
+        A text has no unit, or one of another kind.
     """
     place = place_of(path)
-    flats = None if flats is None else fspath(flats)
-    darks = None if darks is None else fspath(darks)
     if angles is not None and angles_deg is not None:
         raise ParameterError(f"{place}: angles (a place) and angles_deg (numbers) were both given; give one")
+    given = _given(
+        place,
+        {
+            "angles_deg": angles if angles_deg is None else angles_deg,
+            "pixel_m": pixel_m,
+            "energy_kev": energy_kev,
+            "distance_m": distance_m,
+            "axis_column": axis_column,
+            "axis_roll_deg": axis_roll_deg,
+            "axis_tilt_deg": axis_tilt_deg,
+            "shift_columns_px": shift_columns_px,
+            "shift_rows_px": shift_rows_px,
+        },
+    )
+    angles = given.pop("angles_deg") if isinstance(given.get("angles_deg"), str) else None
+    flats = None if flats is None else fspath(flats)
+    darks = None if darks is None else fspath(darks)
     if isolated:
         rehearse(place, as_format)
     opened: Scan | Image | None = _by_paths(place, as_format, entry, data, flats, darks, angles, image_key)
@@ -164,31 +207,34 @@ def open(
                 f"{place}: is an image, which has no flats, darks or angles; name its frames too, as data=…, to "
                 f"open them as a scan"
             )
-        if angles_deg is None:
-            return settled(
-                opened,
-                pixel_m=pixel_m,
-                energy_kev=energy_kev,
-                distance_m=distance_m,
-                axis_column=axis_column,
-            )
-        opened = scan_of(place, opened, angles_deg)
-    named = (entry, data, flats, darks, angles, image_key)
+        if "angles_deg" not in given:
+            return settled(opened, {**given, "domain": domain})
+        opened = scan_of(place, opened, given["angles_deg"])
+    named = (entry, data, flats, darks, angles, image_key, domain)
     told = {
         f"opened_{name}": Value(text, "user", "given when the scan was opened")
         for name, text in zip(PLACES, named, strict=True)
         if text is not None
     }
-    return checked(
-        with_user_values(
-            replace(opened, metadata={**opened.metadata, **told}) if told else opened,
-            angles_deg=angles_deg,
-            pixel_m=pixel_m,
-            energy_kev=energy_kev,
-            distance_m=distance_m,
-            axis_column=axis_column,
-        )
-    )
+    scan = replace(opened, metadata={**opened.metadata, **told}) if told else opened
+    return checked(with_domain(with_user_values(scan, given), domain))
+
+
+def _given(place: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Make values of what the user gave; angles that are a place in HDF5 stay text, for the reader of the frames."""
+    given: dict[str, Any] = {}
+    for name, one in told.items():
+        if one is None:
+            continue
+        field = BY_NAME[name]
+        if field.per_view and isinstance(one, str | PathLike):
+            text = fspath(one)
+            given[name] = (
+                text if name == "angles_deg" and is_place(text) else numbers_given(field, text, place)
+            )
+        else:
+            given[name] = user_value(name, one)
+    return given
 
 
 def _by_paths(
@@ -224,7 +270,7 @@ def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | 
             raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
         match = replace(match, entry=found)
     opened = form.read(place, match)
-    return without_unwritten(opened) if isinstance(opened, Scan) else opened
+    return with_geometry_beside(without_unwritten(opened)) if isinstance(opened, Scan) else opened
 
 
 def _is_file(text: str | None) -> bool:

@@ -27,8 +27,8 @@ from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_walk import open_checked
-from tomarium.model import FrameKind, Scan, Value
-from tomarium.model.scan import Reference
+from tomarium.model import FrameKind, Geometry, Scan, Value
+from tomarium.model.scan import IndexedFrames, Reference
 
 # A group of frames holds nothing else.
 _MOST_LOOKED_AT: Final = 64
@@ -54,7 +54,7 @@ class _Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class SeparateFrames:
+class SeparateFrames(IndexedFrames):
     """Frames that are datasets of their own, in one group of one file.
 
     Attributes
@@ -231,11 +231,13 @@ def read(path: Path, match: Match) -> Scan:
             dialect=match.dialect,
             why=match.why,
             projections=projections,
-            angles_deg=angles,
+            geometry=Geometry(
+                angles_deg=angles,
+                pixel_m=_quantity(source, group, *PIXEL),
+                energy_kev=_quantity(source, group, *ENERGY),
+            ),
             flats=flats,
             darks=darks,
-            pixel_m=_quantity(source, group, *PIXEL),
-            energy_kev=_quantity(source, group, *ENERGY),
             counts={
                 FrameKind.PROJECTION: len(chosen),
                 FrameKind.FLAT: flats.frames.shape[0] if flats else 0,

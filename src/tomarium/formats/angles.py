@@ -15,6 +15,8 @@ from tomarium.model import Value
 
 # A span this close to half a turn or a turn of radians is read as one.
 _TURN_TOLERANCE: Final = 0.02
+# Fewer angles within some degrees may well be a piece of a scan.
+_MANY: Final = 50
 # The stage stands still where it moves by less than this part of its usual step.
 _STILL: Final = 0.01
 
@@ -83,6 +85,32 @@ def _look_like_radians(angles: NDArray[np.float64]) -> bool:
     span = float(np.ptp(known)) * len(known) / (len(known) - 1)
     near = any(abs(span / turn - 1) < _TURN_TOLERANCE for turn in (math.pi, 2 * math.pi))
     return near or float(np.abs(known).max()) <= 2 * math.pi
+
+
+def look_like_turns_in_radians(angles: NDArray[np.float64]) -> bool:
+    """Tell whether many angles span half a turn or a turn as radians, which as degrees no scan does.
+
+    Parameters
+    ----------
+    angles : array of float64, shape (n,)
+        Taken for degrees.
+
+    Returns
+    -------
+    bool
+        Whether there are at least 50 of them, all within a turn of radians, that span π or 2π to 2 %.
+    """
+    if len(angles) < _MANY or not np.isfinite(angles).all():
+        return False
+    within = float(np.abs(angles).max()) <= 2 * math.pi * (1 + _TURN_TOLERANCE)
+    return within and _spans_turn(angles)
+
+
+def _spans_turn(angles: NDArray[np.float64]) -> bool:
+    # The end of the turn may be left out, or belong to it.
+    bare = float(np.ptp(angles))
+    spans = (bare, bare * len(angles) / (len(angles) - 1))
+    return any(abs(span / turn - 1) < _TURN_TOLERANCE for span in spans for turn in (math.pi, 2 * math.pi))
 
 
 def without_references(angles: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], str]:

@@ -26,7 +26,7 @@ from tomarium.formats.hdf5_array import StackedArrays, array_of
 from tomarium.formats.hdf5_axes import axis_of, pixel_axis
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.stacks import JoinedFrames
-from tomarium.model import FrameKind, Frames, Image, Scan, Value
+from tomarium.model import FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
 
 SCAN: Final = re.compile(r"(?P<prefix>.*_)?(?P<number>\d+)\.(?P<part>\d+)")
@@ -328,12 +328,14 @@ def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str)
         dialect=match.dialect,
         why=match.why,
         projections=stacks[FrameKind.PROJECTION],
-        angles_deg=_joined(angles),
+        geometry=Geometry(
+            angles_deg=_joined(angles),
+            pixel_m=_quantity(source, sequence, PIXEL),
+            energy_kev=_quantity(source, sequence, ENERGY),
+            distance_m=_quantity(source, sequence, DISTANCE),
+        ),
         flats=_reference(source, stacks, positions, FrameKind.FLAT, taken),
         darks=_reference(source, stacks, positions, FrameKind.DARK, taken),
-        pixel_m=_quantity(source, sequence, PIXEL),
-        energy_kev=_quantity(source, sequence, ENERGY),
-        distance_m=_quantity(source, sequence, DISTANCE),
         counts={kind: stack.shape[0] for kind, stack in stacks.items()},
         metadata=_metadata(source, sequence),
         missing=tuple(source.missing),

@@ -22,13 +22,14 @@ from tomarium.formats.hdf5_axes import spaced
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.table_csv import Column, Position, Table, read_table, write_table
 from tomarium.model import Axis, Image, Scan
+from tomarium.model.geometry import FIELDS
 
 _HEAD: Final = 1 << 16
 _FIELD: Final = re.compile(r"[^\[\]]*\[[^\]]+\]")
 _NUMBER: Final = re.compile(r"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)?", re.IGNORECASE)
 # What a table has no place for is kept in the side-car.
 _MOST_COLUMNS: Final = 1000
-_SCAN_UNITS: Final = {"pixel_m": "m", "energy_kev": "keV", "distance_m": "m", "axis_column": "px"}
+_SCAN_UNITS: Final = {field.name: field.unit for field in FIELDS if not field.per_view}
 
 
 def detect(path: Path) -> Match | None:
@@ -205,14 +206,20 @@ def table_of_scan(scan: Scan) -> Table:
     Returns
     -------
     Table
-        The number, the angle, and each 1-D dataset of an HDF5 source that has one number for each projection, or for
-        each frame of the dataset the projections lie in, those of other scans in the file left out; what the
-        reader understood of each projection; pixel size, energy, distance and axis as what held for all.
+        The number, the angle, the shifts where they are known, and each 1-D dataset of an HDF5 source that has one
+        number for each projection, or for each frame of the dataset the projections lie in, those of other scans in
+        the file left out; what the reader understood of each projection; pixel size, energy, distance, axis … as
+        what held for all.
     """
     count = scan.shape[0]
     columns = [
         Column("projection", "", np.arange(count)),
         Column("angle", "deg", np.asarray(scan.angles_deg.value, np.float64)),
+        *(
+            Column(field.words, field.unit, np.asarray(value.value, np.float64))
+            for field, value in scan.geometry.items()
+            if field.per_view and field.name != "angles_deg"
+        ),
     ]
     if is_hdf5(scan.path):
         frames = stored(scan.projections)
@@ -236,7 +243,7 @@ def table_of_scan(scan: Scan) -> Table:
     held = {
         name: Position(float(value.value), unit)
         for name, unit in _SCAN_UNITS.items()
-        if (value := getattr(scan, name)) is not None
+        if (value := getattr(scan.geometry, name)) is not None
     }
     told = {name: value.value for name, value in scan.metadata.items() if not name.startswith("/")}
     return Table(tuple(columns), scan.name, {**held, **_positions(told)})

@@ -26,10 +26,11 @@ from tomarium.formats.data_exchange_writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, numbered, reading
 from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
-from tomarium.formats.side_car import meaning
+from tomarium.formats.side_car import meaning, with_geometry
 from tomarium.formats.stacks import JoinedFrames
-from tomarium.model import FrameKind, Scan, Value, Volume
+from tomarium.model import FrameKind, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
+from tomarium.model.slab import RAW_DOMAINS, Domain
 
 
 @dataclass(frozen=True)
@@ -225,20 +226,29 @@ def read(path: Path, match: Match) -> Scan | Volume:
         values = {"angles": angles, "pixel_m": pixel, "energy_kev": energy, "distance_m": distance}
         known = metadata | {name: value for name, value in values.items() if value is not None}
         metadata = read_rest(source, (measurement, exchange), known) | metadata
-        return Scan(
+        said = attribute(data, "domain")
+        domain: Domain = next((one for one in RAW_DOMAINS if one == said), "counts")
+        if said and said != domain:
+            source.warnings.append(
+                f"{data.name}: its domain {said!r} is none of {', '.join(RAW_DOMAINS)}; counts were taken"
+            )
+        scan = Scan(
             path=path,
             name=path.stem,
             format=FORMAT.name,
             dialect=match.dialect,
             why=match.why,
             projections=projections,
-            angles_deg=angles,
+            geometry=Geometry(
+                angles_deg=angles,
+                pixel_m=pixel,
+                energy_kev=energy,
+                distance_m=distance,
+                axis_column=_first(source, measurement, (AXIS,), "pixel", "pixel"),
+            ),
             flats=flats,
             darks=darks,
-            pixel_m=pixel,
-            energy_kev=energy,
-            distance_m=distance,
-            axis_column=_first(source, measurement, (AXIS,), "pixel", "pixel"),
+            domain=domain,
             counts={
                 FrameKind.PROJECTION: projections.shape[0],
                 FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
@@ -249,6 +259,7 @@ def read(path: Path, match: Match) -> Scan | Volume:
             repaired=tuple(source.repaired),
             warnings=tuple(source.warnings),
         )
+        return with_geometry(scan, source)
 
 
 def _axis_names(source: Source, data: h5py.Dataset) -> list[str]:

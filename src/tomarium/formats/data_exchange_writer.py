@@ -43,6 +43,13 @@ _ELSEWHERE: Final = ("sample_comment", "sample_fatigue_cycle", "detector_pixel_"
                      "detector_software_version", "detector_shutter_mode", "detector_delay_time", "detector_roi_min",
                      "detector_roi_size", "objective_magnification")  # fmt: skip
 
+DESCRIPTIONS: Final = {
+    "counts": "projections",
+    "transmission": "projections: transmission I/I0",
+    "attenuation": "projections: attenuation -ln(I/I0)",
+    "slice": "slices",
+}
+
 # The title of raw frames that have none of their own.
 RAW_TITLE: Final = "tomography_raw_projections"
 
@@ -102,8 +109,10 @@ def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[
     data = draft.frames(exchange, "data", scan.projections, compression)
     placed = [Placed(scan.projections, str(data.name), np.arange(scan.shape[0]))]
     data.attrs["axes"] = "theta:y:x"
-    data.attrs["units"] = "counts"
-    data.attrs["description"] = "projections"
+    data.attrs["units"] = "counts" if scan.domain == "counts" else "1"
+    data.attrs["description"] = DESCRIPTIONS[scan.domain]
+    if scan.domain != "counts":
+        data.attrs["domain"] = scan.domain
     theta = put(exchange, "theta", np.asarray(scan.angles_deg.value, dtype=np.float64), units="degree")
     theta.attrs["description"] = f"{scan.angles_deg.origin}: {scan.angles_deg.source}"
     for reference, word in ((scan.flats, "white"), (scan.darks, "dark")):

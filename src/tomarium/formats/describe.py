@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tomarium.formats.format import Format, Match
 from tomarium.model import Axis, FrameKind, Image, Scan, Value, Volume
+from tomarium.model.geometry import FIELDS
 
 
 def describe(opened: Scan | Image, recognised: tuple[Format, Match] | None = None) -> dict[str, Any]:
@@ -26,10 +28,12 @@ def describe(opened: Scan | Image, recognised: tuple[Format, Match] | None = Non
     -------
     dict
         JSON-ready. Of a scan: `kind` "scan", `path`, `name`, `format`, `dialect`, `why`; `frames` {kind: count};
-        `shape` [frames, rows, columns] of the projections; `dtype` (null where the frames are absent); `angles_deg`
-        {`first`, `last`, `count`, `origin`, `source`}; `pixel_m`, `energy_kev`, `distance_m`, `axis_column`, each
-        {`value`, `origin`, `source`} or null; `missing`, `repaired`, `warnings`; `metadata`,
-        in which each name holds {`value`, `origin`, `source`}, without the file's other values.
+        `shape` [frames, rows, columns] of the projections; `dtype` (null where the frames are absent); `domain`
+        ("counts", "transmission" or "attenuation"); `angles_deg` {`first`, `last`, `count`, `origin`, `source`};
+        `pixel_m`, `energy_kev`, `distance_m`, `axis_column`, each {`value`, `origin`, `source`} or null;
+        `axis_roll_deg`, `axis_tilt_deg` like these and `shift_columns_px`, `shift_rows_px` like the angles, where
+        known; `missing`, `repaired`, `warnings`; `metadata`, in which
+        each name holds {`value`, `origin`, `source`}, without the file's other values.
 
         Of an image: `kind` "image" or "volume", `path`, `name`, `format`, `dialect`, `why`, `entries`; `shape`,
         `dtype`, `unit` of the values; `axes` [{`name`, `length`, `unit`, `scale`, `offset`, `first`, `last`,
@@ -76,7 +80,6 @@ def _axis(axis: Axis, length: int) -> dict[str, Any]:
 
 def _scan(scan: Scan) -> dict[str, Any]:
     dtype = np.dtype(scan.projections.dtype)
-    angles = scan.angles_deg
     kinds = (FrameKind.PROJECTION, FrameKind.FLAT, FrameKind.DARK)
     counts = {kind: scan.counts.get(kind, 0) for kind in kinds} | dict(scan.counts)
     return {
@@ -89,21 +92,27 @@ def _scan(scan: Scan) -> dict[str, Any]:
         "frames": {str(kind): int(count) for kind, count in counts.items()},
         "shape": [int(length) for length in scan.shape],
         "dtype": None if dtype.kind == "V" else dtype.name,
-        "angles_deg": {
-            "first": _plain(angles.value[0]) if len(angles.value) else None,
-            "last": _plain(angles.value[-1]) if len(angles.value) else None,
-            "count": len(angles.value),
-            "origin": angles.origin,
-            "source": angles.source,
+        "domain": scan.domain,
+        **{
+            field.name: _per_view(value) if field.per_view and value else _value(value)
+            for field in FIELDS
+            if (value := getattr(scan.geometry, field.name)) or field.expected
         },
-        "pixel_m": _value(scan.pixel_m),
-        "energy_kev": _value(scan.energy_kev),
-        "distance_m": _value(scan.distance_m),
-        "axis_column": _value(scan.axis_column),
         "missing": list(scan.missing),
         "repaired": list(scan.repaired),
         "warnings": list(scan.warnings),
         "metadata": {name: _value(item) for name, item in scan.metadata.items() if not name.startswith("/")},
+    }
+
+
+def _per_view(value: Value[NDArray[np.float64]]) -> dict[str, Any]:
+    numbers = value.value
+    return {
+        "first": _plain(numbers[0]) if len(numbers) else None,
+        "last": _plain(numbers[-1]) if len(numbers) else None,
+        "count": len(numbers),
+        "origin": value.origin,
+        "source": value.source,
     }
 
 

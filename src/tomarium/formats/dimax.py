@@ -39,7 +39,7 @@ from tomarium.formats.tiff_frames import (
     page_count,
 )
 from tomarium.formats.tiff_names import natural
-from tomarium.model import FrameKind, Scan, Value
+from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 _TURN: Final = "turn "
@@ -258,7 +258,7 @@ def _opened(path: Path, match: Match, turn: int, given: int | None, first: int) 
         dialect=match.dialect,
         why=match.why,
         projections=chosen,
-        angles_deg=angles,
+        geometry=Geometry(angles_deg=angles),
         flats=flats,
         darks=darks,
         counts={

@@ -27,7 +27,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.frame_stack import FrameStack
 from tomarium.formats.listing import ending_in, named_in
 from tomarium.formats.mapped import MappedArray
-from tomarium.model import Axis, FrameKind, Image, Scan, Value
+from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
 
 SUFFIX: Final = r"\.edf(?:\.gz|\.bz2)?"
@@ -164,7 +164,7 @@ def read(path: Path, match: Match) -> Scan | Image:
         dialect=match.dialect,
         why=match.why,
         projections=frames,
-        angles_deg=angles,
+        geometry=Geometry(angles_deg=angles),
         counts={FrameKind.PROJECTION: len(blocks)},
         metadata=header_metadata(blocks[0], path.name),
         warnings=(*blocks[0].notes, "a file of frames tells of no flats and no darks"),
@@ -265,13 +265,15 @@ def _read_folder(path: Path, match: Match) -> Scan:
         dialect=match.dialect,
         why=match.why,
         projections=projections,
-        angles_deg=_angles(path, series, info, count, projections.shape[0], warnings),
+        geometry=Geometry(
+            angles_deg=_angles(path, series, info, count, projections.shape[0], warnings),
+            pixel_m=values.get("pixel_m"),
+            energy_kev=values.get("energy_kev"),
+            distance_m=values.get("distance_m"),
+            axis_column=values.get("axis_column"),
+        ),
         flats=flats,
         darks=darks,
-        pixel_m=values.get("pixel_m"),
-        energy_kev=values.get("energy_kev"),
-        distance_m=values.get("distance_m"),
-        axis_column=values.get("axis_column"),
         counts={
             FrameKind.PROJECTION: projections.shape[0],
             FrameKind.FLAT: flats.frames.shape[0] if flats else 0,

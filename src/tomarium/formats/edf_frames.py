@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.edf_header import EdfBlock, all_blocks, first_block, is_compressed, opened_edf
+from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class EdfFrames:
+class EdfFrames(IndexedFrames):
     """A stack of EDF frames of one size.
 
     Attributes

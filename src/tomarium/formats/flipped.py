@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.model import Frames
+from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class FlippedFrames:
+class FlippedFrames(IndexedFrames):
     """A stack whose frames are mirrored as they are read.
 
     Attributes

@@ -28,7 +28,7 @@ from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of
 from tomarium.formats.listing import ending_in
 from tomarium.formats.stacks import JoinedFrames
-from tomarium.model import FrameKind, Frames, Scan, Value
+from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 ROOT: Final = re.compile(r"flyscan_?\d+", re.IGNORECASE)
@@ -180,10 +180,9 @@ def read(path: Path, match: Match) -> Scan:
                 dialect=match.dialect,
                 why=match.why,
                 projections=projections,
-                angles_deg=angles,
+                geometry=Geometry(angles_deg=angles, pixel_m=pixel),
                 flats=flats,
                 darks=darks,
-                pixel_m=pixel,
                 counts={
                     FrameKind.PROJECTION: projections.shape[0],
                     FrameKind.FLAT: flats.frames.shape[0] if flats else 0,

@@ -19,6 +19,7 @@ from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_gaps import Gap, refuse_gaps, told_gaps
 from tomarium.formats.hdf5_virtual import Part, parts_of, read_parts
 from tomarium.formats.hdf5_walk import open_checked
+from tomarium.model.scan import IndexedFrames
 
 # Filters HDF5 brings itself (deflate, shuffle, fletcher32, szip, nbit, scale-offset), and h5py's lzf.
 _BUILT_IN: Final = frozenset({1, 2, 3, 4, 5, 6, 32000})
@@ -55,7 +56,7 @@ class Layout:
 
 
 @dataclass(frozen=True, eq=False)
-class Hdf5Frames:
+class Hdf5Frames(IndexedFrames):
     """A stack of frames in an HDF5 dataset. The file is opened for each `read`, so that nothing stays locked.
 
     Attributes

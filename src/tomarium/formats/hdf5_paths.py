@@ -21,7 +21,7 @@ from tomarium.formats.flipped import flipped, flips_of, stored
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.nxtomo import KINDS
-from tomarium.model import FrameKind, Frames, Scan, Value
+from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 PLACE: Final = re.compile(
@@ -172,7 +172,9 @@ def open_paths(
         dialect="paths given",
         why=f"its user named {', '.join(f'{name} {text}' for name, text in told.items() if text)}",
         projections=projections,
-        angles_deg=default_angles(total) if given is None else _angles(given, chosen, kinds, warnings),
+        geometry=Geometry(
+            angles_deg=default_angles(total) if given is None else _angles(given, chosen, kinds, warnings)
+        ),
         counts={
             kind: int(np.sum(kinds[chosen] == kind)) for kind in FrameKind if np.any(kinds[chosen] == kind)
         },
@@ -238,7 +240,7 @@ def with_paths(
         values, unit, place = _numbers(place_of(angles, scan.path))
         value, said = in_degrees(values, unit, place, guess=False)
         warnings.extend([said] if said else [])
-        scan = replace(scan, angles_deg=value)
+        scan = scan.with_geometry(angles_deg=value)
     return replace(scan, warnings=tuple(warnings))
 
 
@@ -264,6 +266,35 @@ def _numbers(where: Place) -> tuple[NDArray[np.float64], str | None, str]:
                 f"{where.file}: {where.path} holds no numbers but {node.dtype}; name another dataset"
             )
         return values[where.frames], attribute(node, "units"), str(where)
+
+
+def numbers_at(text: str, scan: Path) -> tuple[NDArray[np.float64], str | None, str]:
+    """Read a list of numbers that a user names.
+
+    Parameters
+    ----------
+    text : str
+        Its place, as `place_of` reads it.
+    scan : Path
+        The scan's file or folder.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        As they are stored.
+    str or None
+        Their unit as the file writes it.
+    str
+        Where they stand.
+
+    Raises
+    ------
+    FormatError
+        There is no such dataset, or it holds no numbers.
+    ParameterError
+        The text is no place, or there is no such file.
+    """
+    return _numbers(place_of(text, scan))
 
 
 def _kinds(where: Place, count: int) -> NDArray[np.object_]:

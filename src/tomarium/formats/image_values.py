@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, ParameterError
-from tomarium.model import Axis, FrameKind, Image, Scan, Value
+from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value
 from tomarium.model.image import Sliceable
+from tomarium.model.scan import IndexedFrames
 
 # Axes that a pixel size measures, as files name them.
 SPATIAL: Final = frozenset({"x", "y", "z", "row", "column", "height", "width", "depth"})
@@ -21,7 +22,7 @@ _SAID: Final = "given when the image was opened"
 
 
 @dataclass(frozen=True, eq=False)
-class ImageFrames:
+class ImageFrames(IndexedFrames):
     """The frames of an image of three axes, (frame, row, column), or the one row of a sinogram.
 
     Attributes
@@ -146,24 +147,16 @@ def _is_length(axis: Axis) -> bool:
     return not axis.coordinates and (axis.unit == "m" or (axis.unit == "px" and axis.name.lower() in SPATIAL))
 
 
-def settled(
-    image: Image,
-    *,
-    pixel_m: float | None,
-    energy_kev: float | None,
-    distance_m: float | None,
-    axis_column: float | None,
-) -> Image:
+def settled(image: Image, given: Mapping[str, Any]) -> Image:
     """Give an image the scale its user tells, and refuse what only a scan has.
 
     Parameters
     ----------
     image : Image
         As it was read.
-    pixel_m : float or None
-        Pixel size, m; None keeps the file's.
-    energy_kev, distance_m, axis_column : float or None
-        Values of a scan; None is the only one an image takes.
+    given : Mapping of str to Value or None
+        Name of a field of a scan's geometry, or "domain" → what the user gave. An image takes `pixel_m`
+        alone.
 
     Returns
     -------
@@ -175,17 +168,17 @@ def settled(
     ParameterError
         A value was given that the image cannot take.
     """
-    told = {"energy_kev": energy_kev, "distance_m": distance_m, "axis_column": axis_column}
-    useless = [name for name, value in told.items() if value is not None]
+    useless = [name for name, value in given.items() if value is not None and name != "pixel_m"]
     if useless:
         raise ParameterError(
             f"{image.path}: {', '.join(useless)} was given, but this is an image, not a scan; leave it out, or "
             f"give angles_deg too where it holds projections"
         )
-    return image if pixel_m is None else with_user_scale(image, pixel_m)
+    pixel = given.get("pixel_m")
+    return image if pixel is None else with_user_scale(image, pixel.value)
 
 
-def scan_of(path: Path, image: Image, angles_deg: Sequence[float] | NDArray[np.float64]) -> Scan:
+def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]]) -> Scan:
     """Take an image for projections, since its user gave their angles.
 
     Parameters
@@ -194,7 +187,7 @@ def scan_of(path: Path, image: Image, angles_deg: Sequence[float] | NDArray[np.f
         The file.
     image : Image
         Axes (frame, row, column), or (angle, column) for one sinogram.
-    angles_deg : array of float, shape (angle,)
+    angles : Value of array of float64, shape (angle,)
         Degrees.
 
     Returns
@@ -225,8 +218,10 @@ def scan_of(path: Path, image: Image, angles_deg: Sequence[float] | NDArray[np.f
         dialect="projections" if image.ndim == 3 else "sinogram",
         why=f"an image of the axes ({', '.join(axis.name for axis in image.axes)}) whose user gave angles",
         projections=frames,
-        angles_deg=Value(np.asarray(angles_deg, dtype=np.float64).ravel(), "user", _SAID),
-        pixel_m=_pixel(column, path),
+        geometry=Geometry(
+            angles_deg=angles,
+            pixel_m=_pixel(column, path),
+        ),
         counts={FrameKind.PROJECTION: frames.shape[0]},
         metadata={
             f"/{key.lstrip('/')}": Value(value, "read", str(path)) for key, value in image.metadata.items()

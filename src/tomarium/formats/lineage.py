@@ -19,7 +19,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import h5py
 import numpy as np
@@ -34,8 +34,8 @@ from tomarium.formats.hdf5_gaps import is_sparse
 from tomarium.formats.hdf5_tree import copy_tree
 from tomarium.formats.json_values import as_json
 from tomarium.model import Frames, Scan
-
-VALUES: Final = ("angles_deg", "pixel_m", "energy_kev", "distance_m", "axis_column")
+from tomarium.model.geometry import FIELDS
+from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Ancestor:
 
 
 @dataclass(frozen=True, eq=False)
-class _Woven:
+class _Woven(IndexedFrames):
     """Frames put together from several stacks."""
 
     stacks: Mapping[str, Frames]
@@ -165,7 +165,7 @@ def _count(source: Source) -> int:
 
 def _given(scan: Scan) -> str:
     """Tell what the user gave that the file itself does not say."""
-    given = [name for name in VALUES if (value := getattr(scan, name)) and value.origin == "user"]
+    given = [*scan.geometry.given(), *(["domain"] if "opened_domain" in scan.metadata else [])]
     home = scan.path if scan.path.is_dir() or is_hdf5(scan.path) else scan.path.parent
     for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
         for part in getattr(reference and reference.frames, "parts", (reference and reference.frames,)):
@@ -190,7 +190,13 @@ def digest_of(scan: Scan) -> str:
     """
     told = [
         scan.shape,
-        *(as_json(value.value) if (value := getattr(scan, name)) else None for name in VALUES),
+        *(
+            (as_json(value.value) if field.expected else [field.name, as_json(value.value)])
+            if value
+            else None
+            for field in FIELDS
+            if (value := getattr(scan.geometry, field.name)) or field.expected
+        ),
         *(one.position.tolist() if one else None for one in (scan.flats, scan.darks)),
         {name: as_json(one.value) for name, one in sorted(scan.metadata.items())},
     ]

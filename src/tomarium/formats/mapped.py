@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class MappedArray:
+class MappedArray(IndexedFrames):
     """An array in one piece of a file, its last axis fastest.
 
     Attributes

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
+from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class ArrayFrames:
+class ArrayFrames(IndexedFrames):
     """A stack of frames held in an array.
 
     Attributes

@@ -25,7 +25,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.image_values import ImageFrames
 from tomarium.formats.mrc_angles import tilt_angles
 from tomarium.formats.mrc_writer import write
-from tomarium.model import Axis, FrameKind, Image, Scan, Value, Volume
+from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 
 __all__ = ["FORMAT", "MrcArray", "detect", "read", "write"]
 
@@ -382,8 +382,9 @@ def _scan(
         dialect=match.dialect,
         why=match.why,
         projections=ImageFrames(data),
-        angles_deg=angles,
-        pixel_m=Value(pixel, "read", f"{path.name}: CELLA / MX") if pixel else None,
+        geometry=Geometry(
+            angles_deg=angles, pixel_m=Value(pixel, "read", f"{path.name}: CELLA / MX") if pixel else None
+        ),
         counts={FrameKind.PROJECTION: header.size[0]},
         metadata={f"/{key.lstrip('/')}": Value(value, "read", path.name) for key, value in metadata.items()},
         repaired=(header.repaired,) if header.repaired else (),

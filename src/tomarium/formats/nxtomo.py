@@ -24,9 +24,9 @@ from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.nxtomo_flips import flips
 from tomarium.formats.nxtomo_writer import FROM_MIDDLE, write
-from tomarium.formats.side_car import meaning
+from tomarium.formats.side_car import meaning, with_geometry
 from tomarium.formats.stacks import AbsentFrames
-from tomarium.model import FrameKind, Frames, Scan, Value
+from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 # NXdetector: 0 … 4; -1 is the ESRF's image_key_control.
@@ -285,26 +285,29 @@ def read(path: Path, match: Match) -> Scan:
         angles = _angles(source, place, kinds)
         metadata = meaning(source) | _metadata(source, place) | _translations(source, place, kinds)
         metadata |= _flips(source, place, mirrored)
-        return Scan(
+        scan = Scan(
             path=path,
             name=path.stem,
             format=FORMAT.name,
             dialect=place.dialect,
             why=place.why,
             projections=projections,
-            angles_deg=angles,
+            geometry=Geometry(
+                angles_deg=angles,
+                pixel_m=_pixel(source, place),
+                energy_kev=_positive(source, _first(source, place, ENERGY, "keV")),
+                distance_m=_positive(source, _first(source, place, DISTANCE, "m")),
+                axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
+            ),
             flats=_reference(source, stacks, kinds, FrameKind.FLAT),
             darks=_reference(source, stacks, kinds, FrameKind.DARK),
-            pixel_m=_pixel(source, place),
-            energy_kev=_positive(source, _first(source, place, ENERGY, "keV")),
-            distance_m=_positive(source, _first(source, place, DISTANCE, "m")),
-            axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
             counts={kind: int(np.sum(kinds == kind)) for kind in KINDS.values() if np.any(kinds == kind)},
             metadata=metadata | known,
             missing=tuple(source.missing),
             repaired=tuple(source.repaired),
             warnings=tuple(source.warnings),
         )
+        return with_geometry(scan, source)
 
 
 def _kinds(

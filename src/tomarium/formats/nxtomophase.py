@@ -21,8 +21,8 @@ from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of
 from tomarium.formats.hdf5_walk import open_checked
-from tomarium.model import FrameKind, Scan, Value
-from tomarium.model.scan import Reference
+from tomarium.model import FrameKind, Geometry, Scan, Value
+from tomarium.model.scan import IndexedFrames, Reference
 
 PROJECTIONS: Final = "instrument/sample"
 REFERENCES: Final = {FrameKind.FLAT: "instrument/bright_field", FrameKind.DARK: "instrument/dark_field"}
@@ -38,7 +38,7 @@ TEXTS: Final = {
 
 
 @dataclass(frozen=True, eq=False)
-class PhaseFrames:
+class PhaseFrames(IndexedFrames):
     """The frames of one phase step of a dataset (frame, phase, row, column).
 
     Attributes
@@ -189,11 +189,13 @@ def read(path: Path, match: Match) -> Scan:
             dialect=match.dialect,
             why=match.why,
             projections=frames,
-            angles_deg=_angles(source, entry),
+            geometry=Geometry(
+                angles_deg=_angles(source, entry),
+                pixel_m=source.quantity(f"{entry}/{PROJECTIONS}/x_pixel_size", "m", None),
+                distance_m=source.quantity(f"{entry}/{PROJECTIONS}/distance", "m", None),
+            ),
             flats=references[FrameKind.FLAT],
             darks=references[FrameKind.DARK],
-            pixel_m=source.quantity(f"{entry}/{PROJECTIONS}/x_pixel_size", "m", None),
-            distance_m=source.quantity(f"{entry}/{PROJECTIONS}/distance", "m", None),
             counts={FrameKind.PROJECTION: count}
             | {kind: one.frames.shape[0] for kind, one in references.items() if one is not None},
             metadata=_texts(source, entry) | {"phase_step": Value(step, "read", match.entry)} | known,

@@ -25,6 +25,7 @@ from tomarium.formats.hdf5_volume import volume_of
 from tomarium.formats.hdf5_writer import put
 from tomarium.formats.json_values import as_json, from_json
 from tomarium.model import Axis, Volume
+from tomarium.model.scan import IndexedFrames
 
 AXES: Final = ("z", "y", "x")
 # Where, below the entry, the definition and reconstruction programs keep the volume.
@@ -187,7 +188,7 @@ def _axis(source: Source, group: h5py.Group, name: str, length: int, found: dict
     return Axis(name, float(f"{scale * size:.15g}"), float(f"{positions[0] * size:.15g}"), "m")
 
 
-class _Slices:
+class _Slices(IndexedFrames):
     """A volume as a stack of frames, which is how it is written."""
 
     def __init__(self, volume: Volume) -> None:

@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 
 from tomarium.array import processors
 
-COMPRESSOR: Final = "zstd"
-LEVEL: Final = 1
-# Blosc would cut a chunk into blocks of 32 KiB; eight times that packs noisy float32 2.5 times as fast, and smaller.
+# Slices are noise in their lower bits: Zstandard packs them 1.16 times smaller, LZ4 1.10 times, but twice as fast, and
+# unpacks 2.5 times as fast.
+COMPRESSOR: Final = "lz4"
+LEVEL: Final = 5
+# Blosc would cut a chunk into blocks of 32 KiB; eight times that packs noisy float32 as fast, and smaller.
 BLOCK_BYTES: Final = 1 << 18
 _SHUFFLE: Final = 1  # blosc's number for shuffling bytes
 _ABSENT: Final = 2**64 - 1
@@ -98,25 +100,26 @@ def _shard(part: NDArray[Any], grid: Grid, pool: Executor) -> list[bytes]:
     assert grid.shards is not None
     counts = [shard // chunk for shard, chunk in zip(grid.shards, grid.chunks, strict=True)]
 
-    def packed(place: tuple[int, ...]) -> bytes:
+    def packed(place: tuple[int, ...]) -> tuple[bytes, bytes]:
         key = tuple(slice(n * size, (n + 1) * size) for n, size in zip(place, grid.chunks, strict=True))
-        return _packed(part[key], grid.chunks, checked=True)
+        content = _packed(part[key], grid.chunks)
+        return content, _checksum(content) if content else b""
 
     contents = list(pool.map(packed, itertools.product(*map(range, counts))))
-    if not any(contents):
+    if not any(content for content, _ in contents):
         return []
-    sizes = np.array([len(content) for content in contents], np.uint64)
+    sizes = np.array([len(content) + len(checksum) for content, checksum in contents], np.uint64)
     index = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1).astype("<u8")
     index[sizes == 0] = _ABSENT
-    return [*contents, _with_checksum(index.tobytes())]
+    return [*itertools.chain.from_iterable(contents), index.tobytes(), _checksum(index.tobytes())]
 
 
 def _chunk(part: NDArray[Any], shape: tuple[int, int, int]) -> list[bytes]:
-    content = _packed(part, shape, checked=False)
+    content = _packed(part, shape)
     return [content] if content else []
 
 
-def _packed(part: NDArray[Any], shape: tuple[int, int, int], *, checked: bool) -> bytes:
+def _packed(part: NDArray[Any], shape: tuple[int, int, int]) -> bytes:
     """Pack a chunk, filled up with zeros at the array's end; empty where nothing else is in it."""
     from numcodecs import blosc
 
@@ -127,17 +130,17 @@ def _packed(part: NDArray[Any], shape: tuple[int, int, int], *, checked: bool) -
         whole = np.zeros(shape, part.dtype)
         whole[tuple(slice(0, length) for length in part.shape)] = part
     content: bytes = blosc.compress(whole, COMPRESSOR.encode(), LEVEL, _SHUFFLE, BLOCK_BYTES, whole.itemsize)
-    return _with_checksum(content) if checked else content
+    return content
 
 
 def _has_negative_zero(part: NDArray[Any]) -> bool:
     return part.dtype.kind == "f" and bool(np.signbit(part).any())
 
 
-def _with_checksum(content: bytes) -> bytes:
+def _checksum(content: bytes) -> bytes:
     import google_crc32c
 
-    return content + struct.pack("<I", google_crc32c.value(content))
+    return struct.pack("<I", google_crc32c.value(content))
 
 
 def _write_file(path: Path, contents: list[bytes]) -> None:

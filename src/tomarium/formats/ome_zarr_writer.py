@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium import __version__
+from tomarium.array import processors
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
 from tomarium.formats.ome_zarr_chunks import BLOCK_BYTES, COMPRESSOR, LEVEL, Grid, write_block
@@ -28,6 +30,8 @@ from tomarium.whole_files import write_json
 CHUNK: Final = 64
 # Shards of 1024^2 columns keep what is encoded at once below 256 MiB for a slab of 64 float32 slices.
 SHARD: Final = 1024
+# Rows of two planes that are halved at once: with their sums they fit in a second-level cache.
+_HALVED_ROWS: Final = 64
 
 
 class VolumeWriter:
@@ -44,6 +48,9 @@ class VolumeWriter:
         self._progress = progress
         self._plan = progress.plan
         self._grids = [_grid(self.path, self._plan, level) for level in range(self._plan.levels)]
+
+    def __reduce__(self) -> Any:
+        return open_writer, (self.path,)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -323,6 +330,8 @@ def halved(block: NDArray[Any]) -> NDArray[Any]:
         Of the same type; integers are rounded to the nearest. Where an axis is odd, its last voxel stands for
         its missing neighbour. A NaN makes the voxels it belongs to NaN.
     """
+    if block.dtype == np.float32 and all(length % 2 == 0 for length in block.shape):
+        return _halved_planes(block)
     # 8 · 65535 is exact in float32; wider integers need float64.
     work = np.promote_types(block.dtype, np.float32 if block.dtype.itemsize <= 2 else block.dtype)
     mean: NDArray[Any] = block.astype(work if work.kind == "f" else np.float64, copy=False)
@@ -337,6 +346,33 @@ def halved(block: NDArray[Any]) -> NDArray[Any]:
             second = np.concatenate([second, mean[tuple(last)]], axis=axis)
         mean = (first + second) * mean.dtype.type(0.5)
     return mean.astype(block.dtype) if block.dtype.kind == "f" else np.rint(mean).astype(block.dtype)
+
+
+def _halved_planes(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Halve a block of even lengths, two planes at a time: what is added lies in the processor's cache or near it."""
+    depth, rows, columns = (length // 2 for length in block.shape)
+    result = np.empty((depth, rows, columns), np.float32)
+
+    def some(part: range) -> None:
+        high = min(_HALVED_ROWS, 2 * rows)
+        tall, flat = np.empty((high, 2 * columns), np.float32), np.empty((high // 2, 2 * columns), np.float32)
+        for z in part:
+            for first in range(0, 2 * rows, high):
+                last = min(first + high, 2 * rows)
+                sums, halves = tall[: last - first], flat[: (last - first) // 2]
+                np.add(block[2 * z, first:last], block[2 * z + 1, first:last], out=sums)
+                np.add(sums[0::2], sums[1::2], out=halves)
+                out = result[z, first // 2 : last // 2]
+                np.add(halves[:, 0::2], halves[:, 1::2], out=out)
+                out *= np.float32(0.125)
+
+    count = min(processors(), depth)
+    if count <= 1:
+        some(range(depth))
+        return result
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(some, [range(k, depth, count) for k in range(count)]))
+    return result
 
 
 def _height(slices: int, slab_rows: int) -> int:

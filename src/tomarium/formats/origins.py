@@ -18,7 +18,6 @@ from tomarium.formats.hdf5_walk import beside, open_checked
 from tomarium.formats.json_values import as_json
 from tomarium.model import Frames, Image, Scan
 
-_VALUES: Final = ("angles_deg", "pixel_m", "energy_kev", "distance_m", "axis_column")
 # Arrays in memory above this are told by their shape alone; they come from no file that could have changed.
 _MOST_SUMMED: Final = 1 << 24
 
@@ -41,7 +40,7 @@ def origin_of(opened: Scan | Image, form: str) -> str:
     """
     told: list[Any] = [form, opened.shape]
     if isinstance(opened, Scan):
-        told.append({name: getattr(opened, name) for name in _VALUES})
+        told.append([opened.domain, {field.name: value for field, value in opened.geometry.items()}])
         told += [opened.metadata, opened.projections, opened.flats, opened.darks]
         told += [opened.path] if opened.path.is_file() else []
     elif opened.path is None or not opened.path.exists():

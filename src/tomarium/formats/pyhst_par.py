@@ -29,7 +29,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.par_text import LONGEST, ParFile, parse_par
 from tomarium.formats.pyhst_par_writer import HALF_PIXEL, write
 from tomarium.formats.stacks import AbsentFrames
-from tomarium.model import FrameKind, Frames, Scan, Value
+from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 KNOWN: Final = re.compile(
@@ -210,13 +210,15 @@ def read(path: Path, match: Match) -> Scan:
         dialect=match.dialect,
         why=match.why,
         projections=projections,
-        angles_deg=_angles(par, count, warnings),
+        geometry=Geometry(
+            angles_deg=_angles(par, count, warnings),
+            pixel_m=pixel,
+            energy_kev=values.get("energy_kev"),
+            distance_m=values.get("distance_m"),
+            axis_column=_axis(par),
+        ),
         flats=flats,
         darks=darks,
-        pixel_m=pixel,
-        energy_kev=values.get("energy_kev"),
-        distance_m=values.get("distance_m"),
-        axis_column=_axis(par),
         counts={
             FrameKind.PROJECTION: count,
             FrameKind.FLAT: flats.frames.shape[0] if flats else 0,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.model import Frames
+from tomarium.model.scan import IndexedFrames
 
 # Rows in the middle of a frame, and means along them, that stand for the frame.
 _ROWS: Final = 8
@@ -22,7 +23,7 @@ _SHORTEST: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
-class ChosenFrames:
+class ChosenFrames(IndexedFrames):
     """Frames of a stack in another order.
 
     Attributes

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
+from tomarium.formats.angles import look_like_turns_in_radians
 from tomarium.model import Scan, Value
+from tomarium.model.geometry import BY_NAME, PER_VIEW, user_value
+from tomarium.model.slab import RAW_DOMAINS
 
-_SAID: Final = "given when the scan was opened"
 
-
-def with_user_values(
-    scan: Scan,
-    *,
-    angles_deg: Sequence[float] | NDArray[np.float64] | None,
-    pixel_m: float | None,
-    energy_kev: float | None,
-    distance_m: float | None,
-    axis_column: float | None,
-) -> Scan:
+def with_user_values(scan: Scan, given: Mapping[str, Any]) -> Scan:
     """Put the user's values in place of the file's.
 
     Parameters
     ----------
     scan : Scan
         As it was read.
-    angles_deg : array of float or None
-        One angle for each projection, degrees; None keeps the file's, here and below.
-    pixel_m, distance_m : float or None
-        Metres; the pixel size is that at the sample.
-    energy_kev : float or None
-        Photon energy, keV.
-    axis_column : float or None
-        Column of the rotation axis, 0-based, pixel centres at integers.
+    given : Mapping of str to object
+        Name of a field of the geometry → what `user_value` takes for it, or a Value made already; None keeps the
+        file's.
 
     Returns
     -------
@@ -48,25 +34,47 @@ def with_user_values(
     Raises
     ------
     ParameterError
-        A value is not finite, or a pixel size or energy is not above zero.
+        A value is not finite, or one that no scan has.
+    UnitError
+        A text lacks its unit.
     """
-    if angles_deg is not None:
-        angles = np.asarray(angles_deg, dtype=np.float64).ravel()
-        scan = replace(scan, angles_deg=Value(angles, "user", _SAID))
-    return replace(
-        scan,
-        pixel_m=scan.pixel_m if pixel_m is None else _given("pixel_m", pixel_m, above=0.0),
-        energy_kev=scan.energy_kev if energy_kev is None else _given("energy_kev", energy_kev, above=0.0),
-        distance_m=scan.distance_m if distance_m is None else _given("distance_m", distance_m),
-        axis_column=scan.axis_column if axis_column is None else _given("axis_column", axis_column),
+    return scan.with_geometry(
+        **{
+            name: value if isinstance(value, Value) else user_value(name, value)
+            for name, value in given.items()
+            if value is not None
+        }
     )
 
 
-def _given(name: str, number: float, above: float = -math.inf) -> Value[float]:
-    if not math.isfinite(number) or number <= above:
-        more = f" above {above:g}" if above > -math.inf else ""
-        raise ParameterError(f"{name}={number:g} was given; it must be a finite number{more}")
-    return Value(float(number), "user", _SAID)
+def with_domain(scan: Scan, domain: str | None) -> Scan:
+    """Put the user's word for what the frames hold in place of the reader's.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it was read.
+    domain : str or None
+        "counts", "transmission" or "attenuation"; None keeps what the file says.
+
+    Returns
+    -------
+    Scan
+        The scan with it.
+
+    Raises
+    ------
+    ParameterError
+        It is another word.
+    """
+    if domain is None:
+        return scan
+    said = next((one for one in RAW_DOMAINS if one == domain), None)
+    if said is None:
+        raise ParameterError(
+            f"domain={domain!r} was given; frames hold {', '.join(RAW_DOMAINS[:-1])} or {RAW_DOMAINS[-1]}"
+        )
+    return replace(scan, domain=said)
 
 
 def checked(scan: Scan) -> Scan:
@@ -80,12 +88,15 @@ def checked(scan: Scan) -> Scan:
     Returns
     -------
     Scan
-        The same scan.
+        The same scan, with a warning where the angles look like radians.
 
     Raises
     ------
     FormatError
-        There are no projections; or the angles are too few, too many, not finite or all the same.
+        There are no projections; the angles are too few, too many, not finite or all the same; or another list of
+        one number for each projection does not fit.
+    ParameterError
+        The user gave angles that look like radians.
     """
     count = scan.shape[0]
     if not count:
@@ -93,7 +104,7 @@ def checked(scan: Scan) -> Scan:
             f"{scan.path}: holds no projections, only {dict(scan.counts)}; nothing can be reconstructed"
         )
     angles, where = scan.angles_deg.value, f"{scan.path}: {scan.angles_deg.source}"
-    remedy = f"give {count} angles as angles_deg when you open the scan"
+    remedy = f"give {count} angles as angles_deg when you open the scan, or as --angles 0:180:{count}"
     if len(angles) == 0:
         raise FormatError(f"{where}; {remedy}")
     if len(angles) > count and ":/" in scan.angles_deg.source:
@@ -110,4 +121,33 @@ def checked(scan: Scan) -> Scan:
         )
     if count > 1 and not np.ptp(angles):
         raise FormatError(f"{where}: all {count} angles are {angles[0]:g}°, which says nothing; {remedy}")
-    return scan
+    for name in PER_VIEW:
+        _demand_one_each(scan, name, count)
+    return _without_radians(scan)
+
+
+def _demand_one_each(scan: Scan, name: str, count: int) -> None:
+    value = getattr(scan.geometry, name)
+    if value is None or (len(value.value) == count and np.isfinite(value.value).all()):
+        return
+    found = f"{len(value.value)} numbers" if len(value.value) != count else "numbers that are not finite"
+    raise FormatError(
+        f"{scan.path}: {value.source}: {BY_NAME[name].words} has {found} for {count} projections; give one finite "
+        f"number for each as {name}, or leave it out"
+    )
+
+
+def _without_radians(scan: Scan) -> Scan:
+    """Ask angles of a user back that look like radians, and warn of a file's."""
+    angles, origin = scan.angles_deg.value, scan.angles_deg.origin
+    if origin not in ("user", "read") or not look_like_turns_in_radians(angles):
+        return scan
+    seen = f"its {len(angles)} angles, {angles[0]:.6g} to {angles[-1]:.6g}"
+    found = f"{scan.angles_deg.source}: {seen}, look like radians"
+    degrees = f"{np.rad2deg(angles[0]):.6g}:{np.rad2deg(angles[-1]):.6g}:{len(angles)}"
+    if origin == "user":
+        raise ParameterError(
+            f"{scan.path}: {found}; write them in degrees, each times 57.29578, such as {degrees}"
+        )
+    said = f"{found}, and were taken for degrees; if they are radians, open it with --angles {degrees}"
+    return replace(scan, warnings=(*scan.warnings, said))

@@ -8,6 +8,8 @@ A file tomarium converts holds the group `/tomarium`:
 - `layouts`: JSON, how those datasets of frames lay on disk (chunks and filters), and which frames of the scan they are.
 - `rest`: frames of the source that have no place in the target, such as alignment images.
 - `meaning`: JSON, what the source's reader understood, for readers of the target.
+- `geometry`: JSON, the roll and tilt of the axis, the shifts of the sample and the domain, where known: no format of
+  a scan has a place for them.
 - `lineage`: what is left of the files the source itself was made from, as `tomarium.formats.lineage` tells.
 - attributes `format`, of the source, and `digest`, of all that the target says besides: where somebody has
   changed it since, the way home is not taken.
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +37,8 @@ from tomarium.formats.hdf5_gaps import is_sparse
 from tomarium.formats.hdf5_tree import copy_tree
 from tomarium.formats.json_values import as_json, from_json
 from tomarium.model import Scan, Value
+from tomarium.model.geometry import FIELDS
+from tomarium.model.slab import RAW_DOMAINS
 
 GROUP: Final = "tomarium"
 _TREE: Final = f"{GROUP}/source"
@@ -63,6 +67,7 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
     home.attrs["program"] = f"tomarium {__version__}"
     home.attrs["digest"] = digest
     home["meaning"] = _meaning(scan.metadata)
+    _keep_geometry(home, scan)
     home["frames"] = json.dumps(draft.names)
     names = {id(frames): name for name, frames in lineage.stacks_of(scan).items()}
     types = {
@@ -107,11 +112,12 @@ def ancestors(scan: Scan) -> tuple[lineage.Ancestor, ...]:
 
 
 def _meaning(metadata: Mapping[str, Value[Any]]) -> str:
-    # Names that begin with "/" are places in the source, which the tree keeps as they were.
+    # Names that begin with "/" are places in the source, which the tree keeps as they were; what a user named of the
+    # source to open it names nothing in the target.
     told = {
         name: {"value": as_json(one.value), "origin": one.origin, "source": one.source}
         for name, one in metadata.items()
-        if not name.startswith("/")
+        if not name.startswith(("/", "opened_"))
     }
     # What is no UTF-8, as in names of files, becomes the escape JSON has for it.
     return json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
@@ -140,6 +146,86 @@ def meaning(source: Source) -> dict[str, Value[Any]]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
         source.warnings.append(f"/{GROUP}/meaning is damaged and was left out ({problem})")
         return {}
+
+
+def _keep_geometry(home: h5py.Group, scan: Scan) -> None:
+    told = _geometry(scan)
+    if told:
+        home["geometry"] = json.dumps(told)
+
+
+def _geometry(scan: Scan) -> dict[str, Any]:
+    """Tell what formats have no place for; what most of them have is not told twice."""
+    told: dict[str, Any] = {
+        field.name: {"value": as_json(value.value), "source": value.source}
+        for field, value in scan.geometry.items()
+        if not field.expected
+    }
+    return told if scan.domain == "counts" else {**told, "domain": scan.domain}
+
+
+def with_geometry(scan: Scan, source: Source) -> Scan:
+    """Add what the side-car says of a scan's geometry and the reader of the file did not find there.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it is read from its file.
+    source : Source
+        The open file that holds the side-car, or may hold one.
+
+    Returns
+    -------
+    Scan
+        With the roll and tilt of the axis, the shifts and the domain that were known before; with a warning where
+        the side-car is damaged.
+    """
+    text = source.text(f"/{GROUP}/geometry")
+    try:
+        return _filled(scan, json.loads(text)) if text else scan
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        said = f"/{GROUP}/geometry is damaged and was left out ({problem})"
+        return replace(scan, warnings=(*scan.warnings, said))
+
+
+def with_geometry_beside(scan: Scan) -> Scan:
+    """Add what the side-car beside a file that is no HDF5 says of its scan's geometry.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it is read from its file.
+
+    Returns
+    -------
+    Scan
+        As `with_geometry`; the same scan where there is no side-car.
+
+    Raises
+    ------
+    FormatError
+        The side-car is damaged.
+    """
+    file = lineage.beside(scan.path)
+    if not file.is_file() or is_hdf5(scan.path) or not is_hdf5(file):
+        return scan
+    with reading(file) as source:
+        return with_geometry(scan, source)
+
+
+def _filled(scan: Scan, told: Mapping[str, Any]) -> Scan:
+    found: dict[str, Value[Any]] = {}
+    for field in FIELDS:
+        if field.name not in told or getattr(scan.geometry, field.name) is not None:
+            continue
+        value = from_json(told[field.name]["value"])
+        number = np.asarray(value, np.float64) if field.per_view else float(value)
+        # A list of another length says nothing of these frames: the file was cut since.
+        if not field.per_view or np.shape(number) == scan.shape[:1]:
+            found[field.name] = Value(number, "read", str(told[field.name]["source"]))
+    said = next((one for one in RAW_DOMAINS if one == told.get("domain")), scan.domain)
+    domain = said if scan.domain == "counts" else scan.domain
+    return replace(scan, domain=domain).with_geometry(**found)
 
 
 def _keep_tree(
@@ -286,8 +372,9 @@ def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
         home = draft.file.create_group(GROUP)
         home.attrs["format"] = scan.format
         home.attrs["program"] = f"tomarium {__version__}"
-        home.attrs["digest"] = lineage.digest_of(again)
+        home.attrs["digest"] = lineage.digest_of(_filled(again, _geometry(scan)))
         home["meaning"] = _meaning(scan.metadata)
+        _keep_geometry(home, scan)
         lineage.hand_on(draft, scan, ancestors(scan), types)
         if is_hdf5(scan.path):
             with reading(scan.path) as source:

@@ -19,7 +19,8 @@ from tomarium.formats.angle_file import numbers
 from tomarium.formats.format import Format, Match
 from tomarium.formats.matlab import MatlabArray, arrays, is_matlab, load
 from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
-from tomarium.model import FrameKind, Frames, Scan, Value
+from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
+from tomarium.model.scan import IndexedFrames
 
 _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # A page may be anything, so every format that knows more of it goes before this one.
@@ -29,7 +30,7 @@ _BESIDE: Final = ".angles.txt"
 
 
 @dataclass(frozen=True, eq=False)
-class SinogramFrames:
+class SinogramFrames(IndexedFrames):
     """The rows of an array as frames of one detector row.
 
     Attributes
@@ -191,7 +192,7 @@ def read(path: Path, match: Match) -> Scan:
         dialect=match.dialect,
         why=match.why,
         projections=frames,
-        angles_deg=angles,
+        geometry=Geometry(angles_deg=angles),
         counts={FrameKind.PROJECTION: count},
         warnings=(
             "a sinogram does not say whether its values are counts, transmission or attenuation, and brings no flats",

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.model import Frames
+from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class JoinedFrames:
+class JoinedFrames(IndexedFrames):
     """Several stacks one after the other.
 
     Attributes
@@ -82,7 +83,7 @@ class JoinedFrames:
 
 
 @dataclass(frozen=True, eq=False)
-class AbsentFrames:
+class AbsentFrames(IndexedFrames):
     """Frames whose file is absent: how many there are is known, what they show is not.
 
     Attributes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,8 @@ from tomarium.formats.tiff_frames import (
 )
 from tomarium.formats.tiff_names import gaps, natural, same_number, series_of, slices_said
 from tomarium.formats.tiff_series_writer import SIDE_CAR, read_side_car, write
-from tomarium.model import FrameKind, Scan, Value
+from tomarium.model import FrameKind, Geometry, Scan, Value
+from tomarium.model.geometry import BY_NAME
 from tomarium.model.scan import Reference
 
 SUFFIXES: Final = (".tif", ".tiff")
@@ -283,13 +285,12 @@ def read(path: Path, match: Match) -> Scan:
         dialect=match.dialect,
         why=match.why,
         projections=projections,
-        angles_deg=angles,
+        geometry=replace(
+            Geometry(angles_deg=angles), **{name: kept[name] for name in BY_NAME if name in kept}
+        ),
+        domain=kept.get("domain", "counts"),
         flats=flats,
         darks=darks,
-        pixel_m=kept.get("pixel_m"),
-        energy_kev=kept.get("energy_kev"),
-        distance_m=kept.get("distance_m"),
-        axis_column=kept.get("axis_column"),
         metadata=kept.get("metadata", {}),
         counts={
             FrameKind.PROJECTION: projections.shape[0],

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.limits import check_claim
 from tomarium.formats.tiff_chain import chain_of, lost_pages
+from tomarium.model.scan import IndexedFrames
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -53,7 +54,7 @@ class _Place:
 
 
 @dataclass(frozen=True, eq=False)
-class TiffFrames:
+class TiffFrames(IndexedFrames):
     """A stack of TIFF pages of one size.
 
     Attributes

@@ -17,13 +17,14 @@ from tomarium.formats.frame_stack import FrameStack
 from tomarium.formats.limits import check_claim
 from tomarium.formats.tiff_frames import guarded, opened_tiff
 from tomarium.model.image import Sliceable
+from tomarium.model.scan import IndexedFrames
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
 
 @dataclass(frozen=True, eq=False)
-class LevelFrames:
+class LevelFrames(IndexedFrames):
     """The pages of one level.
 
     Attributes

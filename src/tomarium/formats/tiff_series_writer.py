@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.folder_draft import Tally, Tell, creating_folder, tally_of, write_frames
+from tomarium.formats.json_values import as_json
 from tomarium.formats.origins import origin_of
 from tomarium.formats.tiff_layout import TiffPlan, tiff_head
 from tomarium.model import Frames, Image, Scan, Value
+from tomarium.model.geometry import FIELDS
+from tomarium.model.slab import RAW_DOMAINS
 
 SIDE_CAR: Final = "scan.json"
-NUMBERS: Final = ("pixel_m", "energy_kev", "distance_m", "axis_column")
 _LONGEST: Final = 16 << 20
 
 
@@ -49,10 +52,11 @@ def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | 
             f"{path}: only a scan can be written as a TIFF series; write a volume as tiff-volume"
         )
     told: dict[str, Any] = {"made_by": "tomarium", "name": scan.name}
-    for name in NUMBERS:
-        value = getattr(scan, name)
-        if value is not None:
-            told[name] = value.value
+    for field, value in scan.geometry.items():
+        if field.name != "angles_deg":  # they have a file of their own
+            told[field.name] = as_json(value.value)
+    if scan.domain != "counts":
+        told["domain"] = scan.domain
     told["metadata"] = {
         name: one.value
         for name, one in scan.metadata.items()
@@ -100,7 +104,8 @@ def read_side_car(folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        `pixel_m`, `energy_kev`, `distance_m` and `axis_column` as Value of float; `flat_position` and
+        `pixel_m`, `energy_kev` … as Value of float, `shift_columns_px`, `shift_rows_px` as Value of array;
+        `domain`; `flat_position` and
         `dark_position` as arrays; `metadata` as a dict of Value. Empty where there is no such file of tomarium's.
 
     Raises
@@ -116,10 +121,12 @@ def read_side_car(folder: Path) -> dict[str, Any]:
         if not isinstance(told, dict) or told.get("made_by") != "tomarium":
             return {}
         found: dict[str, Any] = {
-            name: Value(_finite(told[name]), "read", f"{SIDE_CAR}: {name}")
-            for name in NUMBERS
-            if name in told
+            field.name: Value(_numbers(told[field.name], field.per_view), "read", f"{SIDE_CAR}: {field.name}")
+            for field in FIELDS
+            if field.name in told
         }
+        if told.get("domain") in RAW_DOMAINS:
+            found["domain"] = told["domain"]
         for name in ("flat_position", "dark_position"):
             if name in told:
                 found[name] = np.asarray([_finite(place) for place in told[name]], dtype=np.float64)
@@ -128,6 +135,14 @@ def read_side_car(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, RecursionError) as problem:
         raise FormatError(f"{file}: cannot be read ({problem}); restore it, or remove it") from problem
     return found
+
+
+def _numbers(value: object, per_view: bool) -> float | NDArray[np.float64]:
+    if not per_view:
+        return _finite(value)
+    if not isinstance(value, list):
+        raise ValueError(f"{str(value)[:40]} is no list of numbers")
+    return np.asarray([_finite(number) for number in value], np.float64)
 
 
 def _finite(value: object) -> float:

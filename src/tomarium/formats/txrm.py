@@ -29,7 +29,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.ole2 import SIGNATURE, opened_ole, stream_bytes, stream_names, stream_offset
 from tomarium.formats.txrm_frames import TxrmFrames, TxrmSlices
-from tomarium.model import Axis, FrameKind, Image, Scan, Value, Volume
+from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
 
 # ImageInfo/DataType → type of a pixel; any other code is told by the length of the streams.
@@ -185,15 +185,17 @@ def read(path: Path, match: Match) -> Scan | Image:
             dialect=match.dialect,
             why=match.why,
             projections=frames,
-            angles_deg=Value(
-                np.zeros(0) if angles is None else angles,
-                "read",
-                f"{info.place('ImageInfo/Angles')}, degrees with the sign of the file",
+            geometry=Geometry(
+                angles_deg=Value(
+                    np.zeros(0) if angles is None else angles,
+                    "read",
+                    f"{info.place('ImageInfo/Angles')}, degrees with the sign of the file",
+                ),
+                pixel_m=pixel,
+                energy_kev=_energy(info),
+                distance_m=distance,
             ),
             flats=flats,
-            pixel_m=pixel,
-            energy_kev=_energy(info),
-            distance_m=distance,
             counts={
                 FrameKind.PROJECTION: frames.shape[0],
                 FrameKind.FLAT: 0 if flats is None else 1,

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.ole2 import opened_ole, stream_bytes
+from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class TxrmFrames:
+class TxrmFrames(IndexedFrames):
     """A stack of frames, one stream each. The file is opened for each `read`.
 
     Attributes

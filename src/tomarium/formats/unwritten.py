@@ -41,12 +41,11 @@ def without_unwritten(scan: Scan) -> Scan:
     return replace(
         scan,
         projections=_choose(scan.projections, there),
-        angles_deg=angles,
         flats=_among(scan.flats, there, count),
         darks=_among(scan.darks, there, count),
         counts={**scan.counts, FrameKind.PROJECTION: len(there)},
         warnings=(*scan.warnings, said),
-    )
+    ).with_geometry(angles_deg=angles)
 
 
 def _written(frames: Frames) -> NDArray[np.intp] | None:

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tomarium import units
+from tomarium.model.geometry import FIELDS
 from tomarium.model.wording import in_words
 
-# key → (label, unit). A key that is not here gets its words as label and the unit of its ending.
+# key → (label, unit); those of a scan's geometry stand in its own table. A key that is not here gets its words as
+# label and the unit of its ending.
 PARAMETERS: Final[dict[str, tuple[str, str]]] = {
+    **{field.name: (field.label, field.unit) for field in FIELDS},
     "sample_name": ("Sample", ""),
     "sample_description": ("Sample description", ""),
     "technique": ("Technique", ""),
@@ -24,15 +27,10 @@ PARAMETERS: Final[dict[str, tuple[str, str]]] = {
     "end_time": ("End of the scan", ""),
     "format": ("Raw format", ""),
     "voxel_m": ("Voxel size", "m"),
-    "pixel_m": ("Pixel size at the sample", "m"),
-    "energy_kev": ("Photon energy", "keV"),
-    "distance_m": ("Distance from sample to detector", "m"),
     "source_distance_m": ("Distance from source to sample", "m"),
     "exposure_s": ("Exposure time", "s"),
     "ring_current_ma": ("Ring current", "mA"),
     "magnification": ("Magnification", ""),
-    "axis_column": ("Rotation axis", "px"),
-    "angles_deg": ("Rotation angles", "deg"),
     "first_angle_deg": ("First angle", "deg"),
     "last_angle_deg": ("Last angle", "deg"),
     "angle_step_deg": ("Angle step", "deg"),

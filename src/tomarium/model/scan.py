@@ -1,9 +1,9 @@
-"""A scan: lazy raw frames of known kind, angles, geometry, sample; every value with its origin."""
+"""A scan: lazy raw frames of known kind, their geometry, the sample; every value with its origin."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +14,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import MissingData
 from tomarium.model.account import in_lines, rows_of_scan
+from tomarium.model.geometry import Geometry
+from tomarium.model.slab import Domain
 from tomarium.model.value import Value
 
 
@@ -49,6 +51,63 @@ class Frames(Protocol):
         """Bytes read from disk and bytes decompressed by `read` for that many frames and these rows."""
         ...
 
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any) -> NDArray[Any]: ...
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]: ...
+
+
+class IndexedFrames:
+    """What lets frames be indexed like an array: only the frames and rows that are asked for are read.
+
+    Frames of every reader derive from it; `shape`, `dtype` and `read` are their own.
+    """
+
+    def __len__(self: Frames) -> int:
+        return self.shape[0]
+
+    def __getitem__(self: Frames, key: Any) -> NDArray[Any]:
+        """Read part of the stack: `frames[0:10, 5]`, `frames[3]`, `frames[..., 100:200]`, as NumPy would give it."""
+        frames, rows, columns = _three(key, self.shape)
+        first = np.arange(self.shape[0])[frames]
+        single = np.ndim(first) == 0
+        wanted = np.atleast_1d(np.asarray(first, np.intp))
+        height = np.arange(self.shape[1])[rows]
+        top, bottom = (int(np.min(height)), int(np.max(height)) + 1) if np.size(height) else (0, 0)
+        if not len(wanted) or top == bottom:
+            part = np.empty((len(wanted), bottom - top, self.shape[2]), self.dtype)
+        else:
+            together = len(wanted) == wanted[-1] - wanted[0] + 1 and bool((np.diff(wanted) == 1).all())
+            chosen = slice(int(wanted[0]), int(wanted[-1]) + 1) if together else wanted
+            part = self.read(chosen, slice(top, bottom))
+        part = part[:, height - top]
+        part = part[0] if single else part
+        return np.asarray(part[..., columns])
+
+    def __array__(self: Frames, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self.read(slice(0, self.shape[0]), slice(0, self.shape[1])), dtype=dtype)
+
+
+def _three(key: Any, shape: tuple[int, int, int]) -> tuple[Any, Any, Any]:
+    """Complete an index to frames, rows and columns."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if any(one is None for one in keys):
+        raise IndexError("frames have the axes (frame, row, column); a new axis cannot be put among them")
+    if sum(one is Ellipsis for one in keys) > 1 or len([one for one in keys if one is not Ellipsis]) > 3:
+        raise IndexError(f"frames of shape {shape} have three axes, but {len(keys)} indices were given")
+    if Ellipsis in [one for one in keys if not isinstance(one, np.ndarray)]:
+        place = next(k for k, one in enumerate(keys) if one is Ellipsis)
+        keys[place : place + 1] = [slice(None)] * (4 - len(keys))
+    keys += [slice(None)] * (3 - len(keys))
+    for name, one, length in zip(("frame", "row", "column"), keys, shape, strict=True):
+        if isinstance(one, int | np.integer) and not -length <= one < length:
+            raise IndexError(f"{name} {one} was asked for, but there are {length}, from 0 to {length - 1}")
+    rows = keys[1]
+    if not isinstance(rows, int | np.integer | slice):
+        raise IndexError("rows are chosen by a number or a slice; choose some of them from what is read")
+    return keys[0], rows, keys[2]
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -81,18 +140,13 @@ class Scan:
         Name of the format, its dialect, and why the reader thinks so, in words.
     projections : Frames
         Shape (angle, row, column).
-    angles_deg : Value of array, shape (angle,)
-        Rotation angle of each projection in degrees, float64.
+    geometry : Geometry
+        Angles, rotation axis, pixel size, energy, distance … each with its origin.
     flats, darks : Reference or None
         Bright and dark reference frames; None where the scan has none.
-    pixel_m : Value or None
-        Pixel size at the sample in m.
-    energy_kev : Value or None
-        Photon energy in keV.
-    distance_m : Value or None
-        Distance from sample to detector in m.
-    axis_column : Value or None
-        Column of the rotation axis: 0-based, pixel centres at integers.
+    domain : Domain
+        What the numbers of the projections are: "counts" of a detector, or data corrected already,
+        "transmission" or "attenuation".
     counts : Mapping of FrameKind to int
         How many frames of each kind the file holds, including kinds that are not used.
     metadata : Mapping of str to Value
@@ -103,6 +157,9 @@ class Scan:
         What the reader mended, in words.
     warnings : tuple of str
         What the user should know.
+    recipe : tuple of Mapping
+        The views it was made by, in order, as a protocol holds them: `{"crop": {"rows": "10:20"}}`; before them
+        `{"open": {…}}`, what its user told when it was opened. Empty for a scan as its file holds it.
     """
 
     path: Path
@@ -111,23 +168,50 @@ class Scan:
     dialect: str
     why: str
     projections: Frames
-    angles_deg: Value[NDArray[np.float64]]
+    geometry: Geometry
     flats: Reference | None = None
     darks: Reference | None = None
-    pixel_m: Value[float] | None = None
-    energy_kev: Value[float] | None = None
-    distance_m: Value[float] | None = None
-    axis_column: Value[float] | None = None
+    domain: Domain = "counts"
     counts: Mapping[FrameKind, int] = field(default_factory=dict)
     metadata: Mapping[str, Value[Any]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    recipe: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Projections, rows, columns."""
         return self.projections.shape
+
+    @property
+    def angles_deg(self) -> Value[NDArray[np.float64]]:
+        """Rotation angle of each projection in degrees."""
+        return self.geometry.angles_deg
+
+    @property
+    def pixel_m(self) -> Value[float] | None:
+        """Pixel size at the sample in m."""
+        return self.geometry.pixel_m
+
+    @property
+    def energy_kev(self) -> Value[float] | None:
+        """Photon energy in keV."""
+        return self.geometry.energy_kev
+
+    @property
+    def distance_m(self) -> Value[float] | None:
+        """Distance from sample to detector in m."""
+        return self.geometry.distance_m
+
+    @property
+    def axis_column(self) -> Value[float] | None:
+        """Column of the rotation axis: 0-based, pixel centres at integers."""
+        return self.geometry.axis_column
+
+    def with_geometry(self, **values: Any) -> Scan:
+        """Return the scan with other fields of its geometry, each a Value or None."""
+        return replace(self, geometry=self.geometry.with_values(values))
 
     def demand_frames(self) -> None:
         """Refuse a scan whose frames are not there.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tomarium.errors import InputError
 
 Domain = Literal["counts", "transmission", "attenuation", "slice"]
 """counts: detector counts · transmission: I/I0 · attenuation: -ln(I/I0) · slice: attenuation coefficient."""
+
+RAW_DOMAINS: Final[tuple[Domain, ...]] = ("counts", "transmission", "attenuation")
+"""What the numbers of a scan's frames may be."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,10 @@ class Slab:
     rows : slice
         Rows of the parent that `data` covers, halo included.
     frames : slice or None
-        Angles of the parent that `data` covers; None for all.
+        Angles of the parent that `data` covers, where it was cut by angle; None where it was cut by row and holds
+        all angles.
     halo : tuple of int
-        Rows of `data` above and below that only serve as context; `trim` removes them.
+        Rows (angles, where it was cut by angle) of `data` before and after that only serve as context.
     domain : Domain
         What the numbers are; a step refuses a domain it does not know.
     unit : str
@@ -42,6 +46,17 @@ class Slab:
     domain: Domain = "counts"
     unit: str = "counts"
     report: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def along(self) -> int:
+        """Axis of `data` along which it was cut."""
+        return 0 if self.frames is not None or self.domain == "slice" else 1
+
+    @property
+    def makes(self) -> slice:
+        """Rows (angles, where it was cut by angle) of the parent it is responsible for, without its halo."""
+        covers = self.rows if self.frames is None else self.frames
+        return slice(covers.start + self.halo[0], covers.stop - self.halo[1])
 
     def demand(self, *domains: Domain, by: str) -> None:
         """Refuse a slab whose numbers are of the wrong kind.

@@ -14,11 +14,13 @@ from tomarium.errors import InputError
 from tomarium.formats.data_exchange_writer import RAW_TITLE
 from tomarium.formats.json_values import as_json
 from tomarium.model import Axis, FrameKind, Frames, Image, Scan, Value
+from tomarium.model.geometry import FIELDS, Field
 from tomarium.model.scan import Reference
 
 # A number that went through another unit and back may differ in its last digits.
 _RELATIVE: Final = 1e-9
-_ANGLE_DEG: Final = 1e-9
+# So may an angle (degrees) or a shift (pixels) of a view.
+_PER_VIEW: Final = 1e-9
 _BLOCK_BYTES: Final = 32 << 20
 _SPACE: Final = ("z", "y", "x")
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
@@ -97,10 +99,10 @@ def compare(
     Returns
     -------
     Comparison
-        Values agree where they differ by less than 1e-9 of themselves (angles: 1e-9°), pixels where their
-        numbers are equal, whatever type they are stored in; no number equals no number. Images are the same
-        where their voxels, axes and unit are: two runs on one scan tell other times, and a format may have no
-        place for where in space a volume lies.
+        Values agree where they differ by less than 1e-9 of themselves (angles and shifts: 1e-9 of a degree or
+        pixel), pixels where their numbers are equal, whatever type they are stored in; no number equals no number.
+        Images are the same where their voxels, axes and unit are: two runs on one scan tell other times, and a
+        format may have no place for where in space a volume lies.
 
     Raises
     ------
@@ -120,7 +122,14 @@ def compare(
 def _meaning(one: Scan, other: Scan) -> Iterator[Finding]:
     yield Finding("shape", one.shape == other.shape, list(one.shape), list(other.shape))
     yield _types("dtype", one.projections.dtype, other.projections.dtype)
-    yield _angles(one.angles_deg.value, other.angles_deg.value)
+    for field in FIELDS:
+        values = [getattr(scan.geometry, field.name) for scan in (one, other)]
+        if field.per_view and None not in values:
+            yield _per_view(field, *(value.value for value in values))
+        elif field.expected or values != [None, None]:
+            yield _value(field.name, *values)
+    if {one.domain, other.domain} != {"counts"}:
+        yield Finding("domain", one.domain == other.domain, one.domain, other.domain)
     for kind in FrameKind:
         counts = one.counts.get(kind, 0), other.counts.get(kind, 0)
         if any(counts):
@@ -129,8 +138,6 @@ def _meaning(one: Scan, other: Scan) -> Iterator[Finding]:
         if a is not None and b is not None:
             same = np.array_equal(a.position, b.position)
             yield Finding(f"{name}.position", same, a.position.tolist(), b.position.tolist())
-    for name in ("pixel_m", "energy_kev", "distance_m", "axis_column"):
-        yield _value(name, getattr(one, name), getattr(other, name))
     names = [name for name in {**one.metadata, **other.metadata} if not name.startswith("/")]
     names = [name for name in names if name not in _NOT_CONTENT]
     for name in names:
@@ -154,14 +161,16 @@ def _types(what: str, one: Any, other: Any) -> Finding:
     return Finding(what, True, a.name, b.name, "" if a == b else "stored in another type")
 
 
-def _angles(one: NDArray[np.float64], other: NDArray[np.float64]) -> Finding:
+def _per_view(field: Field, one: NDArray[np.float64], other: NDArray[np.float64]) -> Finding:
+    name, unit = field.name, {"deg": "°"}.get(field.unit, f" {field.unit}")
     first, second = ([float(angles[0]), float(angles[-1])] if len(angles) else [] for angles in (one, other))
     if len(one) != len(other):
-        return Finding("angles_deg", False, first, second, f"{len(one)} angles and {len(other)}")
+        words = "angles" if name == "angles_deg" else "numbers"
+        return Finding(name, False, first, second, f"{len(one)} {words} and {len(other)}")
     if np.array_equal(one, other):
-        return Finding("angles_deg", True, first, second, "to the bit")
+        return Finding(name, True, first, second, "to the bit")
     apart = float(np.abs(one - other).max())
-    return Finding("angles_deg", apart <= _ANGLE_DEG, first, second, f"up to {apart:.3g}° apart")
+    return Finding(name, apart <= _PER_VIEW, first, second, f"up to {apart:.3g}{unit} apart")
 
 
 def _value(what: str, one: Value[Any] | None, other: Value[Any] | None) -> Finding:

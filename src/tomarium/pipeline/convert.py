@@ -16,10 +16,10 @@ from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.formats import csv_table, lineage, side_car
 from tomarium.formats.format import Format
 from tomarium.formats.hdf5 import SIDE_CAR, is_hdf5
-from tomarium.formats.lineage import VALUES
 from tomarium.formats.origins import origin_of, sources_of
 from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Image, Scan, Volume
+from tomarium.model.geometry import BY_NAME
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.fates import Change, place_of, restored, scan_changes, stacks
 from tomarium.whole_files import clear_drafts, write_json
@@ -337,7 +337,7 @@ def _convert_scan(
         beside.unlink()  # of what was here before
     _marker(target).unlink(missing_ok=True)
     wrong = [
-        one for one in compare(scan, again, pixels=False).findings if one.what in VALUES and not one.same
+        one for one in compare(scan, again, pixels=False).findings if one.what in BY_NAME and not one.same
     ]
     warnings += [f"{one.what} reads back differently: {one.one} → {one.other} {one.detail}" for one in wrong]
     return Converted(scan.path, target, form.name, tuple(changes), tuple(warnings))

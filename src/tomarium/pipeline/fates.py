@@ -19,7 +19,6 @@ from tomarium.formats.frame_places import holds
 from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
 from tomarium.formats.json_values import as_json
-from tomarium.formats.lineage import VALUES
 from tomarium.model import Frames, Scan, Value
 
 Fate: TypeAlias = Literal[
@@ -154,10 +153,8 @@ def place_of(frames: Frames) -> str:
 
 
 def _values(scan: Scan) -> Iterator[tuple[str, Value[Any]]]:
-    for name in VALUES:
-        value = getattr(scan, name)
-        if value is not None:
-            yield name, value
+    for field, value in scan.geometry.items():
+        yield field.name, value
     for name, value in scan.metadata.items():
         if not name.startswith("/"):
             yield name, value

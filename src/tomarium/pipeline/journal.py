@@ -34,9 +34,9 @@ class Journal:
     request : mapping
         What was asked for, JSON-ready; a run resumes only if it asks for the same.
     notes : dict
-        What must be the same when the run goes on, JSON-ready: "slab_rows", and "probes" with their answers.
+        What must be the same when the run goes on, JSON-ready: "split", and "probes" with their answers.
     slabs : dict
-        Number of a finished slab → its tallies and counts, JSON-ready.
+        Section and number of a finished slab → its tallies and counts, JSON-ready.
     made_folder : bool
         Whether the folder was not there before this run.
     """
@@ -44,7 +44,7 @@ class Journal:
     folder: Path | None
     request: Mapping[str, Any]
     notes: dict[str, Any] = field(default_factory=dict)
-    slabs: dict[int, Any] = field(default_factory=dict)
+    slabs: dict[tuple[int, int], Any] = field(default_factory=dict)
     made_folder: bool = False
     _held: IO[str] | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -60,7 +60,7 @@ class Journal:
         Parameters
         ----------
         name : str
-            "slab_rows" or "probes".
+            "split" or "probes".
         data : object
             JSON-ready.
         """
@@ -68,23 +68,27 @@ class Journal:
         if self.home is not None:
             write_json(self.home / "notes.json", self.notes)
 
-    def note_slab(self, index: int, told: Mapping[str, Any]) -> None:
+    def done(self, section: int) -> dict[int, Any]:
+        """Return the finished slabs of a section: number → what was told of it."""
+        return {index: told for (one, index), told in self.slabs.items() if one == section}
+
+    def note_slab(self, section: int, index: int, told: Mapping[str, Any]) -> None:
         """Keep that a slab is written, after it is.
 
         Parameters
         ----------
-        index : int
-            Number of the slab.
+        section, index : int
+            Number of the section and of its slab.
         told : mapping
             Its tallies and counts, JSON-ready.
         """
         with self._lock:
             if self.home is not None:
                 with (self.home / "slabs.jsonl").open("a", encoding="utf-8") as diary:
-                    diary.write(json.dumps({"slab": index, **told}) + "\n")
+                    diary.write(json.dumps({"section": section, "slab": index, **told}) + "\n")
                     diary.flush()
                     os.fsync(diary.fileno())
-            self.slabs[index] = told
+            self.slabs[section, index] = told
 
     def discard(self, made: Sequence[str]) -> None:
         """Remove what the run has made, for it failed before anything worth keeping was done.
@@ -249,9 +253,9 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def _read_slabs(path: Path) -> dict[int, Any]:
+def _read_slabs(path: Path) -> dict[tuple[int, int], Any]:
     """Read the finished slabs; a last line cut short by a kill does not count."""
-    found: dict[int, Any] = {}
+    found: dict[tuple[int, int], Any] = {}
     if not path.exists():
         return found
     text = path.read_text(encoding="utf-8")
@@ -260,5 +264,5 @@ def _read_slabs(path: Path) -> dict[int, Any]:
         path.write_text(whole, encoding="utf-8")
     for line in whole.splitlines():
         told = json.loads(line)
-        found[int(told.pop("slab"))] = told
+        found[int(told.pop("section")), int(told.pop("slab"))] = told
     return found

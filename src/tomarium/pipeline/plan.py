@@ -2,85 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
-
-import numpy as np
+from typing import Any
 
 from tomarium import units
 from tomarium.errors import CannotFit, InputError
-from tomarium.model import Scan
-from tomarium.pipeline.cautions import cautions
-from tomarium.pipeline.flow import follow, output_plane, output_unit, split
-from tomarium.pipeline.price import (
-    PROGRAM_BYTES,
-    PYRAMID,
-    prepared_bytes,
-    slab_peak,
-    spool_block,
-    wants_spool,
-)
-from tomarium.pipeline.protocol import Bound, Protocol, bind
-from tomarium.pipeline.slabs import LARGEST, Cut, cut_rows
-from tomarium.steps.step import Probe, Step, slab_bytes
-
-BATCH: Final = 16
-"""Rows the compiled engines take at a time; lower slabs are not worth a worker of their own."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a run may use.
-
-    Attributes
-    ----------
-    memory_bytes : int
-        Memory of the whole process.
-    disk_bytes : int or None
-        Free space where the result goes; None where nothing is written to disk.
-    processors : int
-        Processors.
-    workers : int
-        Slabs that may be in work at a time.
-    """
-
-    memory_bytes: int
-    disk_bytes: int | None
-    processors: int
-    workers: int = 1
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A pass over the data.
-
-    Attributes
-    ----------
-    name : str
-        "probe", "spool" or "reconstruct".
-    cut : str
-        "row" or "angle".
-    steps : tuple of Bound
-        What is done in it.
-    slabs : int
-        How many slabs.
-    halo_rows : int
-        Rows of context of a slab on each side.
-    read_bytes, decompressed_bytes, write_bytes : int
-        What passes the disk.
-    peak_bytes : int
-        Memory at its worst moment, the program included.
-    """
-
-    name: str
-    cut: str
-    steps: tuple[Bound, ...]
-    slabs: int
-    halo_rows: int
-    read_bytes: int
-    decompressed_bytes: int
-    write_bytes: int
-    peak_bytes: int
+from tomarium.model import Layout, Scan
+from tomarium.pipeline.price import PROGRAM_BYTES, READ, UNPACK, halo_of
+from tomarium.pipeline.protocol import Protocol
+from tomarium.pipeline.resolve import Answers, Resolution, Resolved, resolve
+from tomarium.pipeline.section import Resources, Section, expanded, price_sections, rank, size_of
+from tomarium.pipeline.slabs import Cut
+from tomarium.pipeline.split import Part, splits
+from tomarium.pipeline.warnings import of_scan
+from tomarium.steps.step import Probe, Step
 
 
 @dataclass(frozen=True)
@@ -89,20 +25,16 @@ class Plan:
 
     Attributes
     ----------
-    stages : tuple of Stage
-        In the order they run.
-    cuts : tuple of Cut
-        The row slabs of the last stage.
+    resolution : Resolution
+        The protocol as it is carried out on the scan.
+    probes : tuple of Section
+        What the probes read, in order.
+    sections : tuple of Section
+        The passes over the data, in the order they run.
     rows : slice
-        Rows of the scan that become slices.
-    slab_rows : int
-        Rows of a slab, a power of two.
-    workers, threads : int
-        Slabs in work at a time, and threads of each.
+        Rows of the scan (with its views) that are wanted.
     shape : tuple of int
-        Result (z, y, x), float32.
-    unit : str
-        Unit of the result.
+        Result: (z, y, x), or (angle, row, column) where the protocol ends without a reconstruction.
     resources : Resources
         What it was planned for.
     refusals : tuple of str
@@ -111,32 +43,90 @@ class Plan:
         What the user should know.
     """
 
-    stages: tuple[Stage, ...]
-    cuts: tuple[Cut, ...]
+    resolution: Resolution
+    probes: tuple[Section, ...]
+    sections: tuple[Section, ...]
     rows: slice
-    slab_rows: int
-    workers: int
-    threads: int
     shape: tuple[int, int, int]
-    unit: str
     resources: Resources
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
+    def stages(self) -> tuple[Section, ...]:
+        """Probes and sections, in the order they run."""
+        return (*self.probes, *self.sections)
+
+    @property
+    def layout(self) -> Layout:
+        """What the run leaves."""
+        return replace(self.resolution.layout, shape=self.shape)
+
+    @property
+    def output(self) -> str:
+        """Name of what it makes: "volume" or "projections"."""
+        return "volume" if self.layout.domain == "slice" else "projections"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the result."""
+        return self.layout.unit
+
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """The slabs of the last section."""
+        return self.sections[-1].cuts
+
+    @property
+    def slab_rows(self) -> int:
+        """Rows of a slab of the last section, a power of two; of one cut by angle, its angles."""
+        first = self.cuts[0].makes
+        size = int(first.stop - first.start)
+        return (
+            size
+            if len(self.cuts) > 1 or self.sections[-1].direction == "angle"
+            else 1 << max(size - 1, 0).bit_length()
+        )
+
+    @property
+    def workers(self) -> int:
+        """Slabs of the last section in work at a time."""
+        return self.sections[-1].workers
+
+    @property
+    def threads(self) -> int:
+        """Threads of a slab of the last section."""
+        return self.sections[-1].threads
+
+    @property
     def peak_bytes(self) -> int:
-        """Memory at the worst moment of all stages."""
-        return max(stage.peak_bytes for stage in self.stages)
+        """Memory at the worst moment of all sections."""
+        return max(section.peak_bytes for section in self.stages)
+
+    @property
+    def device_bytes(self) -> int:
+        """Memory of a GPU at the worst moment; 0 where none is used."""
+        return max(section.device_bytes for section in self.stages)
 
     @property
     def write_bytes(self) -> int:
-        """Bytes written by all stages."""
-        return sum(stage.write_bytes for stage in self.stages)
+        """Bytes written by all sections."""
+        return sum(section.write_bytes for section in self.stages)
 
     @property
     def halo_rows(self) -> int:
-        """Rows of context of a slab on each side."""
-        return self.stages[-1].halo_rows
+        """Context of a slab of the last section on each side."""
+        return self.sections[-1].halo
+
+    @property
+    def recomputed(self) -> float:
+        """Rows computed for each that is needed, of the section that computes most; at least 1."""
+        return max(section.recomputed for section in self.sections)
+
+    @property
+    def seconds(self) -> float:
+        """An estimate of the time in all."""
+        return sum(section.seconds for section in self.stages)
 
     @property
     def fits(self) -> bool:
@@ -162,8 +152,13 @@ def plan(
     *,
     rows: slice | None = None,
     slab_rows: int | None = None,
+    split: Sequence[Mapping[str, Any]] | None = None,
+    answers: Answers | None = None,
 ) -> Plan:
     """Plan a run.
+
+    Of all ways to split the protocol into sections the quickest that fits is taken: a halo that is computed twice
+    costs time, a spool costs disk, memory and the time to write and read it.
 
     Parameters
     ----------
@@ -174,9 +169,13 @@ def plan(
     resources : Resources
         Memory, disk and processors that may be used.
     rows : slice, optional
-        Detector rows wanted; all by default.
+        Detector rows wanted, of the scan with the protocol's views; all by default.
     slab_rows : int, optional
-        Rows of a slab, as another plan had it; chosen by memory where absent.
+        Rows of a slab of the last section, as another plan had it; chosen by memory where absent.
+    split : sequence of mapping, optional
+        The split of another plan, as `split_data` tells, that is kept; chosen by price where absent.
+    answers : mapping, optional
+        What probes told already.
 
     Returns
     -------
@@ -191,36 +190,47 @@ def plan(
         A parameter has no value.
     """
     scan.demand_frames()
-    bound = bind(protocol, scan)
-    wanted = demand_rows(rows, scan)
-    angle_steps, row_steps = split(bound)
-    follow(bound)
-    for b in bound:
-        if isinstance(b.step, Step) and b.step.demand is not None:
-            b.step.demand(scan)
-    halo = sum(b.step.halo(b.plain, scan) for b in row_steps if isinstance(b.step, Step))
-    spooled = bool(angle_steps) or wants_spool(scan, wanted)
-    prepared = prepared_bytes(scan)
-    chosen, workers = _choose(scan, wanted, row_steps, halo, prepared, resources, slab_rows, spooled)
-    cuts = cut_rows(wanted, chosen, halo, scan.shape[1])
-    plane = output_plane(bound, scan)
-    stages = (
-        *(_probe_stage(b, scan) for b in bound if isinstance(b.step, Probe)),
-        *([_spool_stage(angle_steps, scan, cuts)] if spooled else []),
-        _row_stage(row_steps, scan, cuts, halo, plane, prepared, workers, spooled),
-    )
-    result = Plan(
-        stages=stages,
-        cuts=cuts,
+    resolution = resolve(protocol, scan, answers)
+    wanted = demand_rows(rows, resolution.scan)
+    ways = [_as_parts(split, resolution.work)] if split else list(splits(resolution.work))
+    candidates = [price_sections(parts, resolution, wanted, resources, slab_rows) for parts in ways]
+    best = min(candidates, key=lambda sections: rank(sections, resources))
+    probes = tuple(_probe_section(item, resolution) for item in resolution.probes)
+    length = wanted.stop - wanted.start
+    made = Plan(
+        resolution=resolution,
+        probes=probes,
+        sections=best,
         rows=wanted,
-        slab_rows=chosen,
-        workers=workers,
-        threads=max(1, resources.processors // workers),
-        shape=(wanted.stop - wanted.start, *plane),
-        unit=output_unit(bound),
+        shape=resolution.layout.with_rows(length).shape,
         resources=resources,
     )
-    return _judge(result, scan)
+    return _judge(made, scan)
+
+
+def split_data(made: Plan) -> list[dict[str, Any]]:
+    """Write how a plan is split, so that another plan can be split alike.
+
+    Parameters
+    ----------
+    made : Plan
+        The plan.
+
+    Returns
+    -------
+    list of dict
+        `direction`, `steps` (how many) and `slab` of each section, JSON-ready.
+    """
+    return [{"direction": s.direction, "steps": len(s.items), "slab": size_of(s.cuts)} for s in made.sections]
+
+
+def _as_parts(split: Sequence[Mapping[str, Any]], items: Sequence[Resolved]) -> tuple[Part, ...]:
+    parts, start = [], 0
+    for one in split:
+        stop = start + int(one["steps"])
+        parts.append(Part(one["direction"], tuple(items[start:stop])))
+        start = stop
+    return tuple(parts)
 
 
 def demand_rows(rows: slice | None, scan: Scan) -> slice:
@@ -256,111 +266,61 @@ def demand_rows(rows: slice | None, scan: Scan) -> slice:
     return slice(first, last)
 
 
-def _choose(
-    scan: Scan,
-    rows: slice,
-    steps: tuple[Bound, ...],
-    halo: int,
-    prepared: int,
-    resources: Resources,
-    slab_rows: int | None,
-    spooled: bool,
-) -> tuple[int, int]:
-    """Choose the tallest slab, then the most workers, that fit in memory."""
-    count = rows.stop - rows.start
-    tallest = min(LARGEST, 1 << max(count - 1, 0).bit_length())
-    free = resources.memory_bytes - PROGRAM_BYTES - prepared
-    sizes = [slab_rows] if slab_rows else [tallest >> k for k in range(tallest.bit_length())]
-    for workers in range(max(1, min(resources.processors, resources.workers)), 0, -1):
-        for size in sizes:
-            worthwhile = workers == 1 or slab_rows or (size >= BATCH and -(-count // size) >= 2 * workers)
-            need = workers * slab_peak(scan, steps, min(size, count), halo, spooled)
-            if worthwhile and need <= free:
-                return size, workers
-    return sizes[-1], 1
-
-
-def _probe_stage(bound: Bound, scan: Scan) -> Stage:
-    assert isinstance(bound.step, Probe)
-    rows = bound.step.reads(bound.plain, scan)
-    costs = [scan.projections.cost(scan.shape[0], part) for part in rows]
+def _probe_section(item: Resolved, resolution: Resolution) -> Section:
+    assert isinstance(item.step, Probe)
+    scan, layout = resolution.scan, item.before
+    rows = item.step.reads(item.plain, layout)
+    before = [b for b in resolution.work if _stands_before(b, item, resolution)]
+    whole = any(isinstance(b.step, Step) and b.step.cut == "angle" for b in before)
+    halo = sum(halo_of([b], "row") for b in before)
+    parts = [slice(0, scan.shape[1])] if whole else [expanded(part, halo, scan.shape[1]) for part in rows]
+    costs = [scan.projections.cost(scan.shape[0], part) for part in parts]
     count = sum(part.stop - part.start for part in rows)
-    return Stage(
+    taken = sum(part.stop - part.start for part in parts)
+    cost = item.step.cost.host_bytes(item.plain, layout.with_rows(count))
+    behind = max((b.step.cost.host_bytes(b.plain, b.before.with_rows(count + 2 * halo)) for b in before
+                  if isinstance(b.step, Step) and not whole), default=0)  # fmt: skip
+    read, unpacked = sum(read for read, _ in costs), sum(more for _, more in costs)
+    return Section(
         name="probe",
-        cut="row",
-        steps=(bound,),
-        slabs=1,
-        halo_rows=0,
-        read_bytes=sum(read for read, _ in costs),
-        decompressed_bytes=sum(unpacked for _, unpacked in costs),
+        direction="row",
+        items=(item,),
+        source=layout,
+        result=layout,
+        window=slice(0, scan.shape[1]),
+        reads=slice(0, scan.shape[1]),
+        cuts=(Cut(0, slice(0, scan.shape[1]), slice(0, scan.shape[1])),),
+        halo=0,
+        workers=1,
+        threads=1,
+        read_bytes=read,
+        decompressed_bytes=unpacked,
         write_bytes=0,
-        peak_bytes=PROGRAM_BYTES + slab_bytes(scan, count, 4.0),
+        spool_bytes=0,
+        spool_in_memory=False,
+        peak_bytes=PROGRAM_BYTES + cost + behind,
+        device_bytes=0,
+        recomputed=taken / max(1, count) if not whole else 1.0,
+        seconds=read / READ
+        + unpacked / UNPACK
+        + 1e-9 * item.step.cost.nanoseconds * layout.with_rows(count).values,
     )
 
 
-def _spool_stage(steps: tuple[Bound, ...], scan: Scan, cuts: tuple[Cut, ...]) -> Stage:
-    angles, rows, columns = scan.shape
-    block = spool_block(scan)
-    read, unpacked = scan.projections.cost(angles, slice(0, rows))
-    size = 4 if steps else np.dtype(scan.projections.dtype).itemsize
-    peaks = [b.step.peak(b.plain, scan, rows) * block // angles for b in steps if isinstance(b.step, Step)]
-    return Stage(
-        name="spool",
-        cut="angle",
-        steps=steps,
-        slabs=-(-angles // block),
-        halo_rows=0,
-        read_bytes=read,
-        decompressed_bytes=unpacked,
-        write_bytes=angles * rows * columns * size,
-        peak_bytes=PROGRAM_BYTES + 3 * block * rows * columns * 4 + max(peaks, default=0),
-    )
-
-
-def _row_stage(
-    steps: tuple[Bound, ...],
-    scan: Scan,
-    cuts: tuple[Cut, ...],
-    halo: int,
-    plane: tuple[int, int],
-    prepared: int,
-    workers: int,
-    spooled: bool,
-) -> Stage:
-    angles = scan.shape[0]
-    taken = [cut.reads.stop - cut.reads.start for cut in cuts]
-    if spooled:
-        read = unpacked = slab_bytes(scan, sum(taken))
-    else:
-        costs = [scan.projections.cost(angles, cut.reads) for cut in cuts]
-        read, unpacked = sum(c[0] for c in costs), sum(c[1] for c in costs)
-    for reference in (scan.flats, scan.darks):
-        if reference is not None:
-            count, height, _ = reference.frames.shape
-            more, more_unpacked = reference.frames.cost(count, slice(0, height))
-            read, unpacked = read + more, unpacked + more_unpacked
-    made = sum(cut.makes.stop - cut.makes.start for cut in cuts)
-    tallest = max(cut.makes.stop - cut.makes.start for cut in cuts)
-    return Stage(
-        name="reconstruct",
-        cut="row",
-        steps=steps,
-        slabs=len(cuts),
-        halo_rows=halo,
-        read_bytes=read,
-        decompressed_bytes=unpacked,
-        write_bytes=int(4 * made * plane[0] * plane[1] * PYRAMID),
-        peak_bytes=PROGRAM_BYTES + prepared + workers * slab_peak(scan, steps, tallest, halo, spooled),
-    )
+def _stands_before(one: Resolved, probe: Resolved, resolution: Resolution) -> bool:
+    return resolution.items.index(one) < resolution.items.index(probe)
 
 
 def _judge(made: Plan, scan: Scan) -> Plan:
     """Add what the user must know, and why it cannot fit."""
     refusals = []
-    if made.peak_bytes > made.resources.memory_bytes:
+    limit = made.resources.memory_bytes
+    worst = max(made.stages, key=lambda section: section.peak_bytes)
+    if made.peak_bytes > limit:
+        size = f"{size_of(worst.cuts)} {'rows' if worst.direction == 'row' else 'frames'}"
         refusals.append(
-            f"{scan.path}: one slab of {made.slab_rows} rows needs {units.show(made.peak_bytes, 'B')} of memory, but "
-            f"{units.show(made.resources.memory_bytes, 'B')} may be used; give more with --memory, or bin the scan"
+            f"{scan.path}: one slab of {size} needs {units.show(made.peak_bytes, 'B')} of memory, but "
+            f"{units.show(limit, 'B')} may be used; give more with --memory, or bin the scan with --bin 2"
         )
     disk = made.resources.disk_bytes
     if disk is not None and made.write_bytes > disk:
@@ -368,4 +328,4 @@ def _judge(made: Plan, scan: Scan) -> Plan:
             f"the result needs up to {units.show(made.write_bytes, 'B')} on disk, but "
             f"{units.show(disk, 'B')} are free; choose another folder with -o, or fewer rows with --rows"
         )
-    return replace(made, refusals=tuple(refusals), warnings=cautions(scan, {}, {}, 0))
+    return replace(made, refusals=tuple(refusals), warnings=of_scan(made.resolution.scan))

@@ -1,16 +1,18 @@
-"""What a run costs in memory and in bytes moved."""
+"""What a section of a run costs in memory, in bytes moved and in time."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Final, Literal
 
-import numpy as np
-
-from tomarium.model import Scan
-from tomarium.pipeline.flow import output_plane
-from tomarium.pipeline.protocol import Bound
-from tomarium.pipeline.slabs import LARGEST
+from tomarium.model import Layout
+from tomarium.pipeline.resolve import Resolved
 from tomarium.steps.step import Step
+
+Direction = Literal["row", "angle"]
+"""How a section is cut: slabs of rows (and so of slices), or of angles."""
 
 PROGRAM_BYTES: Final = 260_000_000
 """What the interpreter and its libraries take before the first slab, measured with some room."""
@@ -18,100 +20,146 @@ PROGRAM_BYTES: Final = 260_000_000
 PYRAMID: Final = 8.0 / 7.0
 """A multiscale pyramid of 2 x 2 x 2 means adds 1/8 + 1/64 + … = 1/7."""
 
-SPOOL_FACTOR: Final = 3.0
-"""A scan is spooled when reading it slab by slab would decompress more than this many times its size."""
+READ: Final = 1.0e9
+"""Bytes a second from disk, where nothing else is known."""
+
+UNPACK: Final = 1.2e9
+"""Bytes a second that a core decompresses."""
+
+WRITE: Final = 0.7e9
+"""Bytes a second to disk."""
+
+PACK: Final = 0.35e9
+"""Bytes a second of a volume that a core compresses and writes with its pyramid."""
+
+FAST_BLOCK: Final = 64_000_000
+"""Bytes of frames as float32 that a slab of angles holds, about."""
 
 
-def prepared_bytes(scan: Scan) -> int:
-    """Return the memory that the averaged reference frames take.
+def halo_of(items: Sequence[Resolved], direction: Direction) -> int:
+    """Return the context a section needs on each side, in the direction it is cut.
 
     Parameters
     ----------
-    scan : Scan
-        The scan.
+    items : sequence of Resolved
+        Its steps and tallies.
+    direction : "row" or "angle"
+        How it is cut.
 
     Returns
     -------
     int
-        Bytes: up to three flats and one dark, float32, of the whole detector.
+        Rows (or slices), or angles: the sum over its steps.
     """
-    _, height, columns = scan.shape
-    return 4 * 4 * height * columns
+    return sum(step_halo(item, direction) for item in items)
 
 
-def wants_spool(scan: Scan, rows: slice) -> bool:
-    """Tell whether reading by slabs would decompress the same chunks again and again.
+def step_halo(item: Resolved, direction: Direction) -> int:
+    """Return the context one step needs on each side, in the direction it is cut."""
+    if not isinstance(item.step, Step):
+        return 0
+    if direction == "angle":
+        return item.step.halo(item.plain, item.before) if item.step.cut == "angle" else 0
+    return item.step.halo(item.plain, item.before) if item.step.cut != "angle" else 0
+
+
+def row_halo_of(items: Sequence[Resolved]) -> int:
+    """Return the rows that steps on parts of frames need above and below, for a section cut by angle."""
+    return sum(
+        item.step.halo(item.plain, item.before)
+        for item in items
+        if isinstance(item.step, Step) and item.step.cut == "any"
+    )
+
+
+def needs_whole_frames(items: Sequence[Resolved]) -> bool:
+    """Tell whether one of the steps works on whole frames."""
+    return any(isinstance(item.step, Step) and item.step.cut == "angle" for item in items)
+
+
+def part_of(layout: Layout, direction: Direction, count: int) -> Layout:
+    """Return the layout of a slab of so many rows or angles."""
+    if direction == "row":
+        return layout.with_rows(min(count, layout.rows))
+    return layout.with_angles(min(count, layout.shape[0]))
+
+
+@dataclass(frozen=True)
+class SlabCost:
+    """What one slab costs.
+
+    Attributes
+    ----------
+    host_bytes, device_bytes : int
+        Memory at its worst moment.
+    seconds : float
+        Time of one core for its steps.
+    """
+
+    host_bytes: int
+    device_bytes: int
+    seconds: float
+
+
+def slab_cost(
+    items: Sequence[Resolved],
+    source: Layout,
+    direction: Direction,
+    count: int,
+    halo: int,
+    unpacked: int,
+    writes_volume: bool,
+) -> SlabCost:
+    """Price one slab of a section.
 
     Parameters
     ----------
-    scan : Scan
-        The scan.
-    rows : slice
-        Rows wanted.
-
-    Returns
-    -------
-    bool
-        True where the slabs' cost is more than `SPOOL_FACTOR` times that of one pass.
-    """
-    angles = scan.shape[0]
-    _, one_row = scan.projections.cost(angles, slice(rows.start, rows.start + 1))
-    _, all_rows = scan.projections.cost(angles, rows)
-    count = rows.stop - rows.start
-    return bool(count > LARGEST and one_row > SPOOL_FACTOR * all_rows / count * LARGEST)
-
-
-def slab_peak(scan: Scan, steps: tuple[Bound, ...], rows: int, halo: int, spooled: bool) -> int:
-    """Return the memory one slab takes at its worst moment.
-
-    Parameters
-    ----------
-    scan : Scan
-        The scan.
-    steps : tuple of Bound
-        The steps cut by row.
-    rows : int
-        Rows the slab makes.
+    items : sequence of Resolved
+        Its steps and tallies.
+    source : Layout
+        What the section reads.
+    direction : "row" or "angle"
+        How it is cut.
+    count : int
+        Rows or angles it makes.
     halo : int
-        Rows of context on each side.
-    spooled : bool
-        Whether it is read from a spool, without decompression.
+        Context on each side.
+    unpacked : int
+        Bytes that are held while it is read, beside what is read.
+    writes_volume : bool
+        Whether its result goes into a volume with a pyramid.
 
     Returns
     -------
-    int
-        Bytes.
+    SlabCost
+        Memory: what is read, two results in turn, and the most that a step takes beside its input and result.
     """
-    taken = min(rows + 2 * halo, scan.shape[1])
-    angles, _, columns = scan.shape
-    raw = angles * taken * columns * np.dtype(scan.projections.dtype).itemsize
-    if not spooled:
-        _, unpacked = scan.projections.cost(1, slice(0, taken))
-        raw += 2 * unpacked
-    peaks = []
-    for b in (b for b in steps if isinstance(b.step, Step)):
-        assert isinstance(b.step, Step)
-        peaks.append(b.step.peak(b.plain, scan, min(rows + 2 * halo, scan.shape[1])))
-        halo -= b.step.halo(b.plain, scan)  # trimmed as soon as no step needs it
-    y, x = output_plane(steps, scan)
-    written = int(
-        4 * rows * y * x * (2 + PYRAMID)
-    )  # the block, its chunks packed, and the shard made of them
-    return max(raw + peaks[0], *peaks, written)
+    reach = halo
+    layout = part_of(source, direction, count + 2 * reach)
+    raw = layout.bytes + unpacked
+    kept, inner, device, seconds = [0, 0], 0, 0, 0.0
+    for item in items:
+        if not isinstance(item.step, Step):
+            continue
+        whole = part_of(item.before, direction, count + 2 * reach)
+        reach -= step_halo(item, direction)
+        result = item.step.after(whole, item.plain)
+        declared = item.step.cost.host_bytes(item.plain, whole)
+        inner = max(inner, declared - whole.bytes - result.bytes)
+        kept = [kept[1], max(kept[0], result.bytes)]
+        device = max(device, item.step.cost.device_bytes(item.plain, whole))
+        seconds += 1e-9 * item.step.cost.nanoseconds * whole.values
+        layout = result
+    last = part_of(layout, direction, count)
+    written = int(last.bytes * (1 + PYRAMID)) if writes_volume else 0
+    return SlabCost(raw + sum(kept) + max(inner, written, 0), device, seconds)
 
 
-def spool_block(scan: Scan) -> int:
-    """Return how many frames a block of the spool holds.
+def angles_block(layout: Layout, rows: int) -> int:
+    """Return how many frames a slab of angles holds: about `FAST_BLOCK` bytes of them, at least one."""
+    return max(1, FAST_BLOCK // max(1, 4 * rows * layout.shape[2]))
 
-    Parameters
-    ----------
-    scan : Scan
-        The scan.
 
-    Returns
-    -------
-    int
-        About 64 MB worth of frames as float32, at least one.
-    """
-    _, rows, columns = scan.shape
-    return max(1, 64_000_000 // (4 * rows * columns))
+def slabs_of(count: int, size: int) -> int:
+    """Return how many slabs of a size so many rows or angles make."""
+    return ceil(count / size)

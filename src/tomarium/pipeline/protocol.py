@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tomarium.errors import InputError, MissingData, ParameterError
-from tomarium.model import Scan, Value
-from tomarium.steps.parameter import FROM_SCAN, Parameter
+from tomarium.errors import InputError, ParameterError
+from tomarium.model import Domain
 from tomarium.steps.spelling import check, find_step, from_form, spell
-from tomarium.steps.step import AnyStep, Probe, Step
+from tomarium.steps.step import AnyStep, Step, View
 
 VERSION: Final = 1
 
@@ -47,44 +46,184 @@ class Protocol:
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True)
-class Bound:
-    """A step whose parameters all have a value and an origin.
+AnyProtocol = Protocol | Mapping[str, Any] | str | Path | None
+"""Whatever spells a protocol."""
 
-    Attributes
+
+PRESETS: Final[Mapping[str, tuple[str, list[Any]]]] = {
+    "standard": (
+        "flat field, half acquisitions weighted, filtered backprojection",
+        ["find_axis", "flat_field", "half_acquisition", "fbp"],
+    ),
+    "quick": (
+        "a look: pixels and views binned two by two, smoothed",
+        [{"bin": {"rows": 2, "columns": 2, "angles": 2}}, "find_axis", "flat_field", "half_acquisition",
+         {"fbp": {"window": "hann"}}],
+    ),
+    "phase": (
+        "standard with Paganin's phase retrieval; give paganin.delta_beta for the sample",
+        ["find_axis", {"flat_field": {"log": False}}, "paganin", "minus_log", "half_acquisition", "fbp"],
+    ),
+    "rings": (
+        "standard with zingers removed from the frames and stripes from the sinograms",
+        ["find_axis", "remove_spikes", "flat_field", "remove_stripes", "half_acquisition", "fbp"],
+    ),
+}  # fmt: skip
+"""Protocols that come with the program: name → what it does, and its steps."""
+
+
+def preset(name: str) -> Protocol:
+    """Return a protocol that comes with the program.
+
+    Parameters
     ----------
-    step : Step, Probe or Tally
-        The step.
-    values : mapping of str to Value
-        One for each parameter.
-    awaits : tuple of str
-        Parameters that a probe of the same protocol will fill; their value is None until then.
+    name : str
+        One of `PRESETS`.
+
+    Returns
+    -------
+    Protocol
+        The protocol.
+
+    Raises
+    ------
+    ParameterError
+        There is none of that name.
     """
-
-    step: AnyStep
-    values: Mapping[str, Value[Any]]
-    awaits: tuple[str, ...] = ()
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """The values alone."""
-        return {name: value.value for name, value in self.values.items()}
+    if name not in PRESETS:
+        raise ParameterError(f"there is no preset {name!r}; there are: {', '.join(PRESETS)}")
+    return from_data({"steps": PRESETS[name][1]}, f"preset {name}")
 
 
-def default_protocol() -> Protocol:
+def default_protocol(domain: Domain = "counts") -> Protocol:
     """Return what is done where nothing else is asked for.
+
+    Parameters
+    ----------
+    domain : Domain
+        What the scan's numbers are; data that are corrected already need no flat field.
 
     Returns
     -------
     Protocol
         Find the rotation axis, correct by the flat field, weight half acquisitions, filtered backprojection.
     """
-    return from_data(
-        {"steps": ["find_axis", "flat_field", "half_acquisition", "fbp"]}, "the default protocol"
-    )
+    return for_domain(preset("standard"), domain)
 
 
-def from_data(data: Any, where: str) -> Protocol:
+def for_domain(protocol: Protocol, domain: Domain) -> Protocol:
+    """Leave out what data need not that are corrected already.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        A preset, made for counts.
+    domain : Domain
+        What the scan's numbers are.
+
+    Returns
+    -------
+    Protocol
+        Without flat_field where the numbers are no counts; with minus_log where they are transmissions and the
+        protocol would have had flat_field take the logarithm. Without minus_log too for attenuation.
+    """
+    if domain == "counts":
+        return protocol
+    kept: list[Item] = []
+    for item in protocol.items:
+        accepts = getattr(item.step, "accepts", ())
+        if "counts" in accepts and item.step.name == "flat_field":
+            if domain == "transmission" and item.given.get("log", True):
+                kept.append(Item(find_step("minus_log")))
+        elif not (domain == "attenuation" and item.step.name == "minus_log"):
+            kept.append(item)
+    return Protocol(tuple(kept))
+
+
+def as_protocol(given: AnyProtocol, domain: Domain = "counts") -> Protocol:
+    """Make a protocol of whatever spells one.
+
+    Parameters
+    ----------
+    given : Protocol, mapping, str, path or None
+        A protocol; its plain data; the path of its file; its text, such as "steps: [flat_field, fbp]"; the name of
+        a preset; or None for the default.
+    domain : Domain
+        What the scan's numbers are, for presets and the default.
+
+    Returns
+    -------
+    Protocol
+        The checked protocol.
+
+    Raises
+    ------
+    InputError, ParameterError
+        It cannot be read.
+    """
+    if given is None:
+        return default_protocol(domain)
+    if isinstance(given, Protocol):
+        return given
+    if isinstance(given, Mapping):
+        return from_data(given, "protocol")
+    if isinstance(given, str):
+        if given in PRESETS:
+            return for_domain(preset(given), domain)
+        if "\n" in given or "steps:" in given or given.lstrip().startswith("{"):
+            return from_data(_yaml(given, "protocol"), "protocol", written=True)
+        if not Path(given).exists() and not Path(given).suffix:
+            raise ParameterError(
+                f"{given!r} is no protocol: give the path of its file, its text (such as 'steps: [flat_field, fbp]'), "
+                f"or one of the presets {', '.join(PRESETS)}"
+            )
+    if not isinstance(given, str | Path):
+        raise InputError(
+            f"a protocol is text, a path, a mapping or a Protocol, but {type(given).__name__} was given"
+        )
+    return read(Path(given))
+
+
+def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts") -> Protocol:
+    """Put steps in their natural places among those of a protocol.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Steps that are wanted besides, in any order.
+    among : Protocol
+        A protocol whose steps stand in their natural places.
+    domain : Domain
+        What the scan's numbers are.
+
+    Returns
+    -------
+    Protocol
+        Sorted by place. Where a step works on transmission, the logarithm is taken behind it.
+
+    Raises
+    ------
+    ParameterError
+        There is no such step.
+    """
+    if not names:
+        return among
+    items = list(among.items)
+    for name in names:
+        step = find_step(name)
+        if step not in [item.step for item in items]:
+            items.append(Item(step))
+    needs_transmission = any(getattr(item.step, "accepts", ()) == ("transmission",) for item in items)
+    if needs_transmission and domain == "counts":
+        items = [Item(i.step, {**i.given, "log": False}) if i.step.name == "flat_field" else i for i in items]
+        if not any(item.step.name == "minus_log" for item in items):
+            items.append(Item(find_step("minus_log")))
+    return Protocol(
+        tuple(sorted(items, key=lambda item: item.step.place))
+    )  # of equal places as they were told
+
+
+def from_data(data: Any, where: str, *, written: bool = False) -> Protocol:
     """Read a protocol from plain data, as YAML and JSON hold it.
 
     Parameters
@@ -93,6 +232,8 @@ def from_data(data: Any, where: str) -> Protocol:
         ``{"steps": [name, {name: {parameter: value}}, …]}``.
     where : str
         What the data came from, for messages.
+    written : bool
+        Whether a person wrote them: then numbers must carry their unit.
 
     Returns
     -------
@@ -118,12 +259,12 @@ def from_data(data: Any, where: str) -> Protocol:
             f"{where}: {', '.join(sorted(map(str, unknown)))} is not part of a protocol; it has 'steps'"
         )
     try:
-        return _demand_order(Protocol(tuple(_item(entry) for entry in data["steps"])))
+        return _demand_order(Protocol(tuple(_item(entry, written) for entry in data["steps"])))
     except ParameterError as problem:
         raise ParameterError(f"{where}: {problem}") from problem
 
 
-def _item(entry: Any) -> Item:
+def _item(entry: Any, written: bool) -> Item:
     if isinstance(entry, str):
         return Item(find_step(entry))
     if not isinstance(entry, Mapping) or len(entry) != 1:
@@ -134,7 +275,7 @@ def _item(entry: Any) -> Item:
     if not isinstance(given, Mapping | None):
         raise ParameterError(f"the parameters of step {name} are a mapping, but {_kind(given)} was found")
     step = find_step(str(name))
-    return Item(step, check(step, given or {}))
+    return Item(step, check(step, given or {}, written=written))
 
 
 def _kind(data: Any) -> str:
@@ -143,7 +284,7 @@ def _kind(data: Any) -> str:
 
 def _demand_order(protocol: Protocol) -> Protocol:
     """Refuse a protocol whose steps cannot follow each other."""
-    if not any(isinstance(item.step, Step) for item in protocol.items):
+    if not any(isinstance(item.step, Step | View) for item in protocol.items):
         raise ParameterError("there is no step in the list; write at least one, such as 'fbp'")
     return protocol
 
@@ -194,7 +335,7 @@ def read(path: Path) -> Protocol:
     except (OSError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: the protocol cannot be read: {problem}") from problem
     if path.suffix in {".yaml", ".yml"}:
-        return from_data(_yaml(text, path), str(path))
+        return from_data(_yaml(text, path), str(path), written=True)
     if path.suffix == ".json":
         try:
             return from_data(json.loads(text), str(path))
@@ -203,7 +344,7 @@ def read(path: Path) -> Protocol:
     return from_text(text, str(path))
 
 
-def _yaml(text: str, path: Path) -> Any:
+def _yaml(text: str, path: Path | str) -> Any:
     import yaml
 
     try:
@@ -333,82 +474,3 @@ def with_parameter(protocol: Protocol, assignment: str) -> Protocol:
     return Protocol(
         tuple(replace(i, given={**i.given, **given}) if i.step is step else i for i in protocol.items)
     )
-
-
-def bind(protocol: Protocol, scan: Scan) -> tuple[Bound, ...]:
-    """Give every parameter of a protocol its value and say where it comes from.
-
-    Parameters
-    ----------
-    protocol : Protocol
-        The protocol.
-    scan : Scan
-        Tells what the protocol leaves to it.
-
-    Returns
-    -------
-    tuple of Bound
-        One for each item. A probe whose answer the scan's user has given already is left out.
-
-    Raises
-    ------
-    MissingData
-        A parameter has no value: neither the protocol, nor the scan, nor a probe tells it.
-    """
-    bound: list[Bound] = []
-    probed: set[str] = set()
-    for item in protocol.items:
-        if isinstance(item.step, Probe):
-            if _given_by_user(scan, item.step.fills):
-                continue
-            probed.add(item.step.fills)
-        values, awaits = {}, []
-        for parameter in item.step.parameters:
-            value = _bind_parameter(parameter, item, scan, probed)
-            if value is None:
-                awaits.append(parameter.name)
-                value = Value(None, "derived", "a probe finds it before the first slab")
-            values[parameter.name] = value
-        bound.append(Bound(item.step, values, tuple(awaits)))
-    return tuple(bound)
-
-
-def _given_by_user(scan: Scan, name: str) -> bool:
-    value = getattr(scan, name)
-    return value is not None and value.origin == "user"
-
-
-def _bind_parameter(parameter: Parameter, item: Item, scan: Scan, probed: set[str]) -> Value[Any] | None:
-    """Return the value of a parameter, or None where a probe will tell it."""
-    name = parameter.name
-    if name in item.given:
-        return Value(item.given[name], "user", "given in the protocol")
-    if parameter.default is not FROM_SCAN:
-        return Value(parameter.default, "default", f"default of step {item.step.name}")
-    told: Value[Any] | None = getattr(scan, name)
-    if name in probed and not (told is not None and told.origin == "user"):
-        return None
-    if told is not None:
-        return told
-    if parameter.optional:
-        return Value(None, "default", f"{scan.path.name} does not tell it")
-    raise MissingData(
-        f"step {item.step.name} needs {name}, which {scan.path} does not tell; give it with "
-        f"--set {item.step.name}.{name}=… or in the protocol"
-    )
-
-
-def freeze(bound: tuple[Bound, ...]) -> Protocol:
-    """Write the values in use as a protocol that needs neither probe nor scan to be done again.
-
-    Parameters
-    ----------
-    bound : tuple of Bound
-        Steps with all their values.
-
-    Returns
-    -------
-    Protocol
-        The same steps with every parameter given; probes are left out, their answers stand in the steps.
-    """
-    return Protocol(tuple(Item(b.step, b.plain) for b in bound if isinstance(b.step, Step)))

@@ -15,12 +15,10 @@ import numpy as np
 
 from tomarium.errors import InputError
 from tomarium.model import Scan, Value
+from tomarium.model.geometry import FIELDS
 from tomarium.units import show
 
 LIBRARIES: Final = ("numpy", "ducc0", "h5py", "hdf5plugin", "zarr", "tifffile")
-
-GEOMETRY: Final = ("pixel_m", "energy_kev", "distance_m", "axis_column")
-"""Fields of a scan that a user may give, and that a repeated run is given again."""
 
 PERSONAL: Final = re.compile(r"e[-_]?mail|phone|address|badge|birth", re.IGNORECASE)
 """Names of values that tell how to reach a person; a record is made to be published and leaves them in the raw file."""
@@ -111,7 +109,13 @@ def source_data(scan: Scan) -> dict[str, Any]:
             "origin": scan.angles_deg.origin,
             "source": scan.angles_deg.source,
         },
-        "values": {name: value_data(getattr(scan, name)) for name in GEOMETRY},
+        "domain": scan.domain,
+        "values": {
+            field.name: value_data(getattr(scan.geometry, field.name))
+            for field in FIELDS
+            if field.name != "angles_deg"
+            and (field.expected or getattr(scan.geometry, field.name) is not None)
+        },
         "given": given_by_user(scan),
         "metadata": {
             name: value_data(value) for name, value in scan.metadata.items() if not PERSONAL.search(name)
@@ -134,8 +138,9 @@ def given_by_user(scan: Scan) -> dict[str, Any]:
     dict of str to object
         Argument of `tomarium.open` → its value, JSON-ready.
     """
-    told = {name: getattr(scan, name) for name in (*GEOMETRY, "angles_deg")}
-    return {name: plain(value.value) for name, value in told.items() if value and value.origin == "user"}
+    opened = scan.recipe[0].get("open") if scan.recipe else None
+    given = scan.geometry.given() if opened is None else opened
+    return {name: plain(value) for name, value in given.items()}
 
 
 def value_data(value: Value[Any] | None) -> dict[str, Any] | None:

@@ -2,80 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from tomarium import array
-from tomarium.errors import InputError
+import numpy as np
+
+from tomarium import array, formats
+from tomarium.errors import InputError, ParameterError
 from tomarium.formats import ome_zarr
 from tomarium.formats.format import Match
 from tomarium.model import Axis, Scan, Slab, Value, Volume
-from tomarium.pipeline.flow import follow, split
 from tomarium.pipeline.journal import Journal
-from tomarium.pipeline.protocol import Protocol, bind, default_protocol, from_data
-from tomarium.pipeline.protocol import read as read_protocol
+from tomarium.pipeline.price import halo_of
+from tomarium.pipeline.protocol import AnyProtocol, as_protocol, with_parameter
+from tomarium.pipeline.resolve import Resolution, freeze, resolve
 from tomarium.pipeline.resources import measure
-from tomarium.pipeline.run import VOLUME, Map, Outcome, Progress, in_turn, probe_scan, run, silent
+from tomarium.pipeline.run import (
+    PROJECTIONS,
+    VOLUME,
+    Map,
+    Outcome,
+    Progress,
+    as_scan,
+    ask_probes,
+    first_voxel,
+    in_turn,
+    run,
+    silent,
+)
 from tomarium.pipeline.sink import ArraySink
-from tomarium.pipeline.slabs import cut_rows
-from tomarium.pipeline.stage import load, make_ready, process, trim
-from tomarium.steps.step import Step
+from tomarium.pipeline.spool import Spool
+from tomarium.pipeline.work import evaluate, make_ready, process, trim
 
-AnyProtocol = Protocol | Mapping[str, Any] | str | Path | None
+AnyScan = Scan | str | PathLike[str]
+"""A scan, or the path of its file."""
 
 
-def as_protocol(protocol: AnyProtocol) -> Protocol:
-    """Read a protocol in any of its spellings.
+def as_scan_of(given: Any) -> Scan:
+    """Return a scan, opened where its path was given.
 
     Parameters
     ----------
-    protocol : Protocol, mapping, path or None
-        A protocol, its plain data, the path of its file, or None for the default.
+    given : Scan or path
+        What a user takes for a scan.
 
     Returns
     -------
-    Protocol
-        The checked protocol.
+    Scan
+        The scan.
 
     Raises
     ------
-    InputError, ParameterError
-        It cannot be read.
+    InputError
+        It is no scan, or its file holds none.
     """
-    if protocol is None:
-        return default_protocol()
-    if isinstance(protocol, Protocol):
-        return protocol
-    if isinstance(protocol, Mapping):
-        return from_data(protocol, "protocol")
-    return read_protocol(Path(protocol))
+    if isinstance(given, Scan):
+        return given
+    if isinstance(given, str | PathLike):
+        opened = formats.open(given)
+        if isinstance(opened, Scan):
+            return opened
+        raise InputError(f"{opened.path} holds an image of shape {opened.shape}, not a scan with projections")
+    what = f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+    raise InputError(
+        f"a scan or the path of its file is wanted, but {what} was given; make a scan of an array with "
+        f"tomarium.scan_of_arrays(projections, angles_deg, flats=…, darks=…)"
+    )
 
 
 def reconstruct(
-    scan: Scan,
+    scan: AnyScan,
     protocol: AnyProtocol = None,
     *,
     output: str | Path | None = None,
-    rows: slice | None = None,
+    rows: slice | int | None = None,
     axis_column: float | None = None,
     memory: str | None = None,
     mapper: Map = in_turn,
     on_progress: Progress = silent,
-) -> Volume:
+) -> Volume | Scan:
     """Reconstruct a scan.
 
     Parameters
     ----------
-    scan : Scan
-        As `open` returns it.
-    protocol : Protocol, mapping, path or None
-        What is done; by default: find the rotation axis, flat field, filtered backprojection.
+    scan : Scan or path
+        As `open` returns it, or the path of its file.
+    protocol : Protocol, mapping, str, path or None
+        What is done; by default: find the rotation axis, flat field, filtered backprojection. Text is YAML, such as
+        "steps: [flat_field, fbp]", or the name of a preset.
     output : path, optional
         Folder for the volume, its protocol and its provenance; without it the volume stays in memory.
-    rows : slice, optional
-        Detector rows wanted; all by default.
+    rows : slice or int, optional
+        Detector rows wanted, or one of them; all by default.
     axis_column : float, optional
         Column of the rotation axis, 0-based, pixel centres at integers; looked for where absent.
     memory : str, optional
@@ -83,30 +104,44 @@ def reconstruct(
     mapper : callable
         Executor; see `tomarium.executors`.
     on_progress : callable
-        `on_progress(stage, done, total)`.
+        `on_progress(section, done, total)`.
 
     Returns
     -------
-    Volume
-        Shape (z, y, x), float32, in 1/cm where the pixel size is known, else in 1/px.
+    Volume or Scan
+        Volume of shape (z, y, x), float32, in 1/cm where the pixel size is known, else in 1/px. A protocol that
+        ends without a reconstruction gives a scan of the corrected projections.
 
     Raises
     ------
     InputError, CannotFit, Interrupted, StorageFull
         As `tomarium.pipeline.run.run`.
     """
+    opened = with_axis(as_scan_of(scan), axis_column)
     folder = None if output is None else Path(output)
     workers = 1 if mapper is in_turn else array.processors()
     outcome = run(
-        with_axis(scan, axis_column),
-        as_protocol(protocol),
+        opened,
+        as_protocol(protocol, opened.domain),
         folder,
         measure(folder, memory, workers),
-        rows=rows,
+        rows=_rows(rows, opened),
         mapper=mapper,
         on_progress=on_progress,
     )
     return as_volume(outcome)
+
+
+def _rows(rows: slice | int | None, scan: Scan) -> slice | None:
+    if not isinstance(rows, int | np.integer):
+        return rows
+    height = scan.shape[1]
+    row = int(rows) + height * (rows < 0)
+    if not 0 <= row < height:
+        raise InputError(
+            f"{scan.path}: row {rows} was asked for, but the scan has the rows 0 to {height - 1}"
+        )
+    return slice(row, row + 1)
 
 
 def with_axis(scan: Scan, axis_column: float | None) -> Scan:
@@ -126,11 +161,11 @@ def with_axis(scan: Scan, axis_column: float | None) -> Scan:
     """
     if axis_column is None:
         return scan
-    return replace(scan, axis_column=Value(float(axis_column), "user", "given by the user"))
+    return scan.with_geometry(axis_column=Value(float(axis_column), "user", "given by the user"))
 
 
-def as_volume(outcome: Outcome) -> Volume:
-    """Return what a run has made as a volume.
+def as_volume(outcome: Outcome) -> Volume | Scan:
+    """Return what a run has made.
 
     Parameters
     ----------
@@ -139,17 +174,23 @@ def as_volume(outcome: Outcome) -> Volume:
 
     Returns
     -------
-    Volume
+    Volume or Scan
         Lazy from the folder, or in memory.
     """
     if outcome.folder is not None:
+        if outcome.plan.output == "projections":
+            made = formats.open(outcome.folder / PROJECTIONS)
+            assert isinstance(made, Scan)
+            return made
         volume = ome_zarr.FORMAT.read(outcome.folder / VOLUME, Match(1.0, "", "just written"))
         assert isinstance(volume, Volume)
         return volume
+    if isinstance(outcome.sink, Spool):
+        return as_scan(outcome.plan, outcome.sink)
     assert isinstance(outcome.sink, ArraySink)
-    pixel_m = outcome.scan.pixel_m
+    pixel_m = outcome.plan.layout.geometry.pixel_m
     scale, unit = (1.0, "px") if pixel_m is None else (pixel_m.value, "m")
-    starts = (outcome.plan.rows.start, *(-(n - 1) / 2 for n in outcome.plan.shape[1:]))
+    starts = (outcome.plan.rows.start, *first_voxel(outcome.plan))
     return Volume(
         data=outcome.sink.array,
         axes=tuple(Axis(name, scale, start * scale, unit) for name, start in zip("zyx", starts, strict=True)),
@@ -159,26 +200,45 @@ def as_volume(outcome: Outcome) -> Volume:
     )
 
 
+@dataclass(frozen=True)
+class Slices:
+    """Slices of a scan, and what was used for them.
+
+    Attributes
+    ----------
+    slab : Slab
+        Slices (z, y, x), or rows of projections (angle, row, column).
+    resolution : Resolution
+        The protocol as it was carried out.
+    answers : mapping
+        What the probes told.
+    """
+
+    slab: Slab
+    resolution: Resolution
+    answers: Mapping[str, Mapping[str, Any]]
+
+
 def slice_at(
-    scan: Scan, row: int | None = None, protocol: AnyProtocol = None, *, on_progress: Progress = silent
-) -> tuple[Slab, Scan]:
+    scan: AnyScan, row: int | None = None, protocol: AnyProtocol = None, *, on_progress: Progress = silent
+) -> Slices:
     """Reconstruct one slice, fast: only the rows it needs are read.
 
     Parameters
     ----------
-    scan : Scan
+    scan : Scan or path
         The scan; where its axis is known from the user, it is not looked for.
     row : int, optional
-        Detector row, negative from the end; the middle one by default.
+        Detector row of the scan with the protocol's views, negative from the end; the middle one by default.
     protocol : Protocol, mapping, path or None
         As for `reconstruct`.
     on_progress : callable
-        `on_progress(stage, done, total)`.
+        `on_progress(section, done, total)`.
 
     Returns
     -------
-    Slab, Scan
-        One slice, shape (1, y, x), and the scan with what the probes found.
+    Slices
+        One slice, shape (1, y, x), or one row of projections, (angle, 1, column).
 
     Raises
     ------
@@ -187,21 +247,157 @@ def slice_at(
     MissingData, ParameterError
         As `plan`.
     """
-    scan.demand_frames()
-    height = scan.shape[1]
+    [found] = slices_at(scan, [row], protocol, on_progress=on_progress)
+    return found
+
+
+def slices_at(
+    scan: AnyScan,
+    rows: Sequence[int | None],
+    protocol: AnyProtocol = None,
+    *,
+    on_progress: Progress = silent,
+) -> list[Slices]:
+    """Reconstruct several slices: only the rows they need are read, and probes are asked once.
+
+    Parameters
+    ----------
+    scan, protocol, on_progress
+        As for `slice_at`.
+    rows : sequence of int or None
+        Detector rows, negative from the end; None is the middle one.
+
+    Returns
+    -------
+    list of Slices
+        One for each row.
+
+    Raises
+    ------
+    InputError
+        The scan has no such row.
+    MissingData, ParameterError
+        As `plan`.
+    """
+    opened = as_scan_of(scan)
+    opened.demand_frames()
+    asked = as_protocol(protocol, opened.domain)
+    height = resolve(asked, opened).scan.shape[1]
+    chosen = [_row(row, height, opened) for row in rows]
+    answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
+    resolution = resolve(asked, opened, answers)
+    parts = [slice(row, row + 1) for row in chosen]
+    slabs = evaluate(resolution, resolution.work, parts, array.processors())
+    return [Slices(slab, resolution, answers) for slab in slabs]
+
+
+def slices_at_axes(
+    scan: AnyScan,
+    columns: Sequence[float],
+    row: int | None = None,
+    protocol: AnyProtocol = None,
+    *,
+    on_progress: Progress = silent,
+) -> list[Slices]:
+    """Reconstruct one slice about several rotation axes; what does not depend on the axis is done once.
+
+    Parameters
+    ----------
+    scan, row, protocol, on_progress
+        As for `slice_at`.
+    columns : sequence of float
+        Columns of the axis, 0-based, pixel centres at integers of the scan as its file holds it.
+
+    Returns
+    -------
+    list of Slices
+        One for each axis.
+
+    Raises
+    ------
+    InputError
+        The scan has no such row, or no axis was given.
+    ParameterError
+        The protocol has no step that needs an axis.
+    """
+    opened = as_scan_of(scan)
+    asked = as_protocol(protocol, opened.domain)
+    if not columns:
+        raise InputError("no rotation axis was given to try; give columns such as 290:300:1")
+    told = [resolve(asked, with_axis(opened, column)) for column in columns]
+    first = told[0]
+    number = next((k for k, item in enumerate(first.work) if "axis_column" in item.values), None)
+    if number is None:
+        raise ParameterError("the protocol has no step that needs a rotation axis; add fbp")
+    chosen = _row(row, first.scan.shape[1], opened)
+    halo = halo_of(first.work[number:], "row")
+    wanted = slice(max(0, chosen - halo), min(first.scan.shape[1], chosen + halo + 1))
+    [slab] = evaluate(first, first.work[:number], [wanted], array.processors())
+    slab = replace(slab, data=np.array(slab.data), halo=(chosen - wanted.start, wanted.stop - chosen - 1))
+    found = []
+    for done, resolution in enumerate(told):
+        on_progress("axis", done, len(told))
+        ready = make_ready(resolution.work[number:], resolution.scan, "row", wanted)
+        found.append(Slices(trim(process(slab, ready, array.processors())), resolution, {}))
+    on_progress("axis", len(told), len(told))
+    return found
+
+
+def _row(row: int | None, height: int, scan: Scan) -> int:
     chosen = (height // 2) if row is None else row + height * (row < 0)
     if not 0 <= chosen < height:
         raise InputError(f"{scan.path}: row {row} was asked for, but the scan has the rows 0 to {height - 1}")
-    asked = as_protocol(protocol)
-    follow(bind(asked, scan))
-    probed, steps = probe_scan(scan, asked, Journal(None, {}), on_progress)
-    bound = bind(steps, probed)
-    angle, row_steps = split(bound)
-    if angle:
+    return chosen
+
+
+def plane_at(
+    scan: AnyScan,
+    along: str,
+    at: int | None = None,
+    protocol: AnyProtocol = None,
+    *,
+    memory: str | None = None,
+    on_progress: Progress = silent,
+) -> tuple[Volume, Outcome]:
+    """Reconstruct one plane through all slices: only its voxels are backprojected.
+
+    Parameters
+    ----------
+    scan, protocol, on_progress
+        As for `slice_at`.
+    along : {"y", "x"}
+        Axis the plane stands across.
+    at : int, optional
+        Its place along that axis in voxels, negative from the end; the middle by default.
+    memory : str, optional
+        Limit such as "4GB".
+
+    Returns
+    -------
+    Volume, Outcome
+        A volume of one voxel's thickness, shape (z, 1, x) or (z, y, 1), and the run that made it.
+
+    Raises
+    ------
+    InputError
+        The slices have no such plane.
+    ParameterError
+        The protocol has no step fbp.
+    """
+    opened = as_scan_of(scan)
+    asked = as_protocol(protocol, opened.domain)
+    answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
+    resolution = resolve(asked, opened, answers)
+    size = resolution.layout.shape[1 if along == "y" else 2]
+    chosen = size // 2 if at is None else at + size * (at < 0)
+    if not 0 <= chosen < size:
         raise InputError(
-            f"step {angle[0].step.name} works on whole frames: a single slice would cost a whole run; use run --rows"
+            f"{opened.path}: {along} {at} was asked for, but slices have the {along} 0 to {size - 1}"
         )
-    halo = sum(b.step.halo(b.plain, probed) for b in row_steps if isinstance(b.step, Step))
-    [cut] = cut_rows(slice(chosen, chosen + 1), 1, halo, height)
-    ready = make_ready(row_steps, probed, array.processors(), cut.reads)
-    return trim(process(load(probed.projections, cut), ready)), probed
+    part = f"{chosen}:{chosen + 1}"
+    region = f"{part},:" if along == "y" else f":,{part}"
+    frozen = with_parameter(freeze(resolution), f"fbp.region={region}")
+    outcome = run(opened, frozen, None, measure(None, memory, 1), on_progress=on_progress)
+    made = as_volume(outcome)
+    assert isinstance(made, Volume)
+    return made, outcome

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tomarium.pipeline.plan import Plan, Stage
-from tomarium.pipeline.protocol import Bound
+from tomarium.pipeline.plan import Plan
+from tomarium.pipeline.resolve import Resolved
+from tomarium.pipeline.section import Section
 from tomarium.steps.spelling import spell
 
 
@@ -20,11 +21,14 @@ def plan_data(made: Plan) -> dict[str, Any]:
     Returns
     -------
     dict
-        `stages`, `slabs`, `halo_rows`, `peak_bytes`, `read_bytes`, `decompressed_bytes`, `write_bytes`,
-        `fits` and more.
+        `stages`, `sections`, `recomputed`, `slabs`, `halo_rows`, `peak_bytes`, `device_bytes`, `read_bytes`,
+        `decompressed_bytes`, `write_bytes`, `seconds`, `fits` and more.
     """
     return {
-        "stages": [_stage_data(stage) for stage in made.stages],
+        "stages": [_stage_data(section) for section in made.stages],
+        "sections": [_section_data(section) for section in made.sections],
+        "recomputed": made.recomputed,
+        "output": made.output,
         "slabs": len(made.cuts),
         "slab_rows": made.slab_rows,
         "halo_rows": made.halo_rows,
@@ -34,9 +38,11 @@ def plan_data(made: Plan) -> dict[str, Any]:
         "shape": list(made.shape),
         "unit": made.unit,
         "peak_bytes": made.peak_bytes,
-        "read_bytes": sum(stage.read_bytes for stage in made.stages),
-        "decompressed_bytes": sum(stage.decompressed_bytes for stage in made.stages),
+        "device_bytes": made.device_bytes,
+        "read_bytes": sum(section.read_bytes for section in made.stages),
+        "decompressed_bytes": sum(section.decompressed_bytes for section in made.stages),
         "write_bytes": made.write_bytes,
+        "seconds": made.seconds,
         "memory_bytes": made.resources.memory_bytes,
         "disk_bytes": made.resources.disk_bytes,
         "fits": made.fits,
@@ -45,26 +51,41 @@ def plan_data(made: Plan) -> dict[str, Any]:
     }
 
 
-def _stage_data(stage: Stage) -> dict[str, Any]:
+def _section_data(section: Section) -> dict[str, Any]:
     return {
-        "name": stage.name,
-        "cut": stage.cut,
-        "steps": [bound_data(b) for b in stage.steps],
-        "slabs": stage.slabs,
-        "halo_rows": stage.halo_rows,
-        "peak_bytes": stage.peak_bytes,
-        "read_bytes": stage.read_bytes,
-        "decompressed_bytes": stage.decompressed_bytes,
-        "write_bytes": stage.write_bytes,
+        "cut": section.direction,
+        "steps": [item.step.name for item in section.items],
+        "slabs": section.slabs,
+        "halo": section.halo,
+        "spool_bytes": section.spool_bytes,
+        "recomputed": section.recomputed,
+        "workers": section.workers,
+        "threads": section.threads,
+        "peak_bytes": section.peak_bytes,
+        "seconds": section.seconds,
     }
 
 
-def bound_data(bound: Bound) -> dict[str, Any]:
+def _stage_data(section: Section) -> dict[str, Any]:
+    return {
+        "name": section.name,
+        "cut": section.direction,
+        "steps": [resolved_data(item) for item in section.items],
+        "slabs": section.slabs,
+        "halo_rows": section.halo,
+        "peak_bytes": section.peak_bytes,
+        "read_bytes": section.read_bytes,
+        "decompressed_bytes": section.decompressed_bytes,
+        "write_bytes": section.write_bytes,
+    }
+
+
+def resolved_data(item: Resolved) -> dict[str, Any]:
     """Write a step with its values and their origins as plain data.
 
     Parameters
     ----------
-    bound : Bound
+    item : Resolved
         The step.
 
     Returns
@@ -72,11 +93,11 @@ def bound_data(bound: Bound) -> dict[str, Any]:
     dict
         `step`, and `parameters`: name → {`value`, `origin`, `source`}.
     """
-    known = {parameter.name: parameter for parameter in bound.step.parameters}
+    known = {parameter.name: parameter for parameter in item.step.parameters}
     return {
-        "step": bound.step.name,
+        "step": item.step.name,
         "parameters": {
             name: {"value": spell(known[name], value.value), "origin": value.origin, "source": value.source}
-            for name, value in bound.values.items()
+            for name, value in item.values.items()
         },
     }

@@ -4,44 +4,58 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sys
 import time
+import traceback
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from tomarium.array import return_freed_memory
-from tomarium.errors import Interrupted, StorageFull
-from tomarium.formats import ome_zarr_writer
+from tomarium import registry
+from tomarium.array import processors, return_freed_memory
+from tomarium.errors import Interrupted, StepFailed, StorageFull
+from tomarium.formats import data_exchange_writer, ome_zarr_writer
 from tomarium.kernels.engines import engines
-from tomarium.model import Frames, Scan, Value
-from tomarium.pipeline.cautions import cautions
+from tomarium.model import Frames, Scan, Slab, Value
 from tomarium.pipeline.folders import folders_of_scan, without_folders
 from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json
-from tomarium.pipeline.plan import Plan, Resources, Stage, plan
-from tomarium.pipeline.protocol import Protocol, bind, freeze, to_data, to_yaml
-from tomarium.pipeline.provenance import fingerprint_of, given_by_user, plain, source_data, versions
+from tomarium.pipeline.plan import Plan, plan, split_data
+from tomarium.pipeline.protocol import Protocol, to_data, to_yaml
+from tomarium.pipeline.provenance import (
+    fingerprint_of,
+    given_by_user,
+    plain,
+    source_data,
+    value_data,
+    versions,
+)
 from tomarium.pipeline.report import plan_data
+from tomarium.pipeline.resolve import Resolution, freeze, resolve
+from tomarium.pipeline.section import Resources, Section
 from tomarium.pipeline.sink import ArraySink, Sink
 from tomarium.pipeline.slabs import Cut
-from tomarium.pipeline.spool import write_spool
-from tomarium.pipeline.stage import Ready, load, make_ready, process, trim
+from tomarium.pipeline.spool import Spool, make_spool
+from tomarium.pipeline.warnings import of_result
+from tomarium.pipeline.work import SlabResult, Target, Task, evaluate, raw_steps
+from tomarium.steps.sample import Sample
 from tomarium.steps.statistics import statistics
-from tomarium.steps.step import Probe
+from tomarium.steps.step import Probe, Tally
 from tomarium.whole_files import write_json
 
 VOLUME: Final = "volume.ome.zarr"
+PROJECTIONS: Final = "projections.h5"
 PROTOCOL: Final = "protocol.yaml"
 PROVENANCE: Final = "provenance.json"
 
-Map = Callable[[Callable[[Cut], None], Iterable[Cut], int], Iterator[None]]
+Map = Callable[[Callable[[Cut], SlabResult], Iterable[Cut], int], Iterator[SlabResult]]
 """An executor: `map(function, items, workers)` yields results as they come."""
 
 Progress = Callable[[str, int, int], None]
-"""Told the stage's name, the slabs done and their number."""
+"""Told the section's name, the slabs done and their number."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +65,27 @@ class Outcome:
     Attributes
     ----------
     scan : Scan
-        With what the probes found.
+        With the views, and with what was used of what the user and the probes told.
     plan : Plan
         As it was carried out.
     provenance : mapping
         JSON-ready; also in the record's folder.
     folder : Path or None
         Folder of the record; None where the volume is in memory.
-    sink : Sink or None
-        Where the slices went; None where an earlier call wrote them all.
+    sink : Sink or Spool or None
+        Where the slices, or the projections, went; None where an earlier call wrote them all.
     """
 
     scan: Scan
     plan: Plan
     provenance: Mapping[str, Any]
     folder: Path | None
-    sink: Sink | None
+    sink: Sink | Spool | None
 
 
-def in_turn(function: Callable[[Cut], None], items: Iterable[Cut], workers: int) -> Iterator[None]:
+def in_turn(
+    function: Callable[[Cut], SlabResult], items: Iterable[Cut], workers: int
+) -> Iterator[SlabResult]:
     """Map over slabs one after the other.
 
     Parameters
@@ -83,7 +99,7 @@ def in_turn(function: Callable[[Cut], None], items: Iterable[Cut], workers: int)
 
     Yields
     ------
-    None
+    SlabResult
         Once for each slab.
     """
     del workers
@@ -110,7 +126,9 @@ def run(
     *,
     rows: slice | None = None,
     slab_rows: int | None = None,
+    split: list[dict[str, Any]] | None = None,
     mapper: Map = in_turn,
+    crosses: bool = False,
     on_progress: Progress = silent,
     deliver: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
@@ -123,16 +141,20 @@ def run(
     protocol : Protocol
         What is to be done.
     folder : Path or None
-        Folder of the record to make: `volume.ome.zarr`, `protocol.yaml`, `provenance.json`. None keeps the
-        volume in memory.
+        Folder of the record to make: `volume.ome.zarr` (`projections.h5` where the protocol ends without a
+        reconstruction), `protocol.yaml`, `provenance.json`. None keeps the result in memory.
     resources : Resources
         What may be used.
     rows : slice, optional
         Detector rows wanted; all by default.
     slab_rows : int, optional
         Rows of a slab; chosen by memory where absent.
+    split : list, optional
+        How another plan was split, as `split_data` tells; chosen by price where absent.
     mapper : callable
         Executor.
+    crosses : bool
+        Whether it takes work to other processes, which share the disk but not the memory.
     on_progress : callable
         Told how far it is.
     deliver : callable, optional
@@ -154,33 +176,65 @@ def run(
         Stopped half-way; the same call resumes.
     """
     if folder is not None and is_unfinished(folder):  # a resumed run has much of its disk space already
-        resources = replace(resources, disk_bytes=None)
-    first = plan(protocol, scan, resources, rows=rows, slab_rows=slab_rows)
+        resources = replace(resources, disk_bytes=sys.maxsize)
+    first = plan(protocol, scan, resources, rows=rows, slab_rows=slab_rows, split=split)
     first.demand_fit()
     return_freed_memory()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
+    work = _Work(scan, protocol, first, slab_rows, split, journal, mapper, crosses, on_progress)
     try:
-        outcome = _carry_out(scan, protocol, first, slab_rows, journal, mapper, on_progress)
+        outcome = _carry_out(work)
         if deliver is not None:
             deliver(outcome)
         journal.close()
     except KeyboardInterrupt as stop:
-        raise Interrupted(f"stopped; {_how_far(journal, first)}") from stop
+        raise Interrupted(f"stopped; {_how_far(journal, work)}") from stop
     except OSError as problem:
         if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise StorageFull(
-            f"{folder}: the disk is full; free some space, then: {_how_far(journal, first)}"
+            f"{folder}: the disk is full; free some space, then: {_how_far(journal, work)}"
         ) from problem
     except StorageFull as problem:
-        raise StorageFull(f"{problem}; {_how_far(journal, first)}") from problem
+        raise StorageFull(f"{problem}; {_how_far(journal, work)}") from problem
+    except StepFailed as problem:
+        _discard_if_empty(journal)
+        raise StepFailed(f"{problem}{_log(folder, problem)}") from problem
     except Exception:
-        if not journal.slabs and not (folder and ome_zarr_writer.is_finished(folder / VOLUME)):
-            journal.discard((VOLUME, PROTOCOL, PROVENANCE))
+        _discard_if_empty(journal)
         raise
     finally:
         journal.release()
     return outcome
+
+
+@dataclass
+class _Work:
+    """What a run was asked for, and the plan it follows."""
+
+    scan: Scan
+    protocol: Protocol
+    plan: Plan
+    slab_rows: int | None
+    split: list[dict[str, Any]] | None
+    journal: Journal
+    mapper: Map
+    crosses: bool
+    on_progress: Progress
+
+
+def _discard_if_empty(journal: Journal) -> None:
+    if not journal.slabs and not (journal.folder and ome_zarr_writer.is_finished(journal.folder / VOLUME)):
+        journal.discard((VOLUME, PROJECTIONS, PROTOCOL, PROVENANCE))
+
+
+def _log(folder: Path | None, problem: StepFailed) -> str:
+    """Keep the traceback of a step's own error beside the record's folder."""
+    if folder is None or problem.__cause__ is None:
+        return ""
+    path = folder.with_name(f"{folder.name}.error.log")
+    path.write_text("".join(traceback.format_exception(problem)), encoding="utf-8")
+    return f"; its traceback is in {path}"
 
 
 def _request(scan: Scan, protocol: Protocol, rows: slice) -> dict[str, Any]:
@@ -191,57 +245,68 @@ def _request(scan: Scan, protocol: Protocol, rows: slice) -> dict[str, Any]:
         "protocol": to_data(protocol),
         "rows": [rows.start, rows.stop],
         "given": given_by_user(scan),
+        "recipe": plain(scan.recipe),
     }
 
 
-def _how_far(journal: Journal, first: Plan) -> str:
+def _how_far(journal: Journal, work: _Work) -> str:
     if journal.folder is None:
-        return "nothing was kept, as the volume was in memory only"
+        return "nothing was kept, as the result was in memory only"
+    total = sum(len(section.cuts) for section in work.plan.sections)
     return (
-        f"{len(journal.slabs)} of {len(first.cuts)} slabs are done and kept in {journal.folder}; "
+        f"{len(journal.slabs)} of {total} slabs are done and kept in {journal.folder}; "
         f"repeat the same command to resume"
     )
 
 
-def _carry_out(
-    scan: Scan,
-    protocol: Protocol,
-    first: Plan,
-    slab_rows: int | None,
-    journal: Journal,
-    mapper: Map,
-    on_progress: Progress,
-) -> Outcome:
+def _carry_out(work: _Work) -> Outcome:
     began, clock = datetime.now(UTC), time.perf_counter()
+    journal, scan, protocol = work.journal, work.scan, work.protocol
     resumed = len(journal.slabs)
-    probed, steps = probe_scan(scan, protocol, journal, on_progress)
+    answers = ask_probes(scan, protocol, journal, work.on_progress)
     # An interrupted run is cut as it was, whatever the memory is now.
+    split = journal.notes.get("split", work.split)
     chosen = plan(
-        steps, probed, first.resources, rows=first.rows, slab_rows=journal.notes.get("slab_rows", slab_rows)
+        protocol,
+        scan,
+        work.plan.resources,
+        rows=work.plan.rows,
+        slab_rows=split[-1]["slab"] if split else work.slab_rows,
+        split=split,
+        answers=answers,
     )
-    if "slab_rows" not in journal.notes:
-        journal.note("slab_rows", chosen.slab_rows)
+    work.plan = chosen
+    if "split" not in journal.notes:
+        journal.note("split", split_data(chosen))
     chosen.demand_fit()  # what the probes found may ask for more than was planned without it
-    if journal.folder is not None and ome_zarr_writer.is_finished(journal.folder / VOLUME):
-        return Outcome(probed, chosen, read_json(journal.folder / PROVENANCE), journal.folder, None)
-    sink = _open_sink(journal, chosen, probed)
-    _map(chosen, probed, sink, journal, mapper, on_progress)
+    done = _finished(journal, chosen)
+    if done is not None:
+        return Outcome(chosen.resolution.scan, chosen, done, journal.folder, None)
+    sink = _open_sink(journal, chosen)
+    _run_sections(work, chosen, sink)
+    last = len(chosen.sections) - 1
     told = list(journal.slabs.values())
-    quality, counted = _sum(slab["report"] for slab in told), [slab["statistics"] for slab in told]
-    total = reduce(statistics.merge, counted)
-    probes = journal.notes.get("probes", {})
+    quality = _sum(slab["report"] for slab in told)
+    total = reduce(statistics.merge, [slab["statistics"] for slab in journal.done(last).values()])
+    resolution = chosen.resolution
     provenance = {
         "source": source_data(scan),
+        "recipe": plain(scan.recipe),
         "protocol": to_data(protocol),
-        "frozen": to_data(freeze(bind(steps, probed))),
+        "frozen": to_data(freeze(resolution)),
         "rows": [chosen.rows.start, chosen.rows.stop],
         "slab_rows": chosen.slab_rows,
-        "plan": plan_data(replace(chosen, stages=(*_probe_stages(first), *chosen.stages))),
-        "probes": probes,
-        "warnings": cautions(probed, probes, quality, total["not_finite"], chosen.shape[0]),
+        "split": split_data(chosen),
+        "output": chosen.output,
+        "geometry": {field.name: _used(field, value) for field, value in resolution.geometry.items()},
+        "plan": plan_data(chosen),
+        "probes": {key: answers[key] for key in answers},
+        "warnings": of_result(resolution, answers, quality, total["not_finite"]),
         "quality": quality,
         "statistics": total,
+        "tallies": _tallies(resolution, told),
         "versions": versions(),
+        "packages": _packages(resolution),
         "engines": {status.name: status.why for status in engines().values() if status.available},
         "started": began.isoformat(),
         "finished": datetime.now(UTC).isoformat(),
@@ -249,12 +314,47 @@ def _carry_out(
         "timings_s": {"all": time.perf_counter() - clock, **_sum(slab["seconds"] for slab in told)},
     }
     told_to_all = without_folders(plain(provenance), folders_of_scan(scan))
-    _finish(journal, protocol, told_to_all, sink)
-    return Outcome(probed, chosen, told_to_all, journal.folder, sink)
+    _finish(journal, chosen, protocol, told_to_all, sink)
+    return Outcome(resolution.scan, chosen, told_to_all, journal.folder, sink)
 
 
-def _probe_stages(first: Plan) -> tuple[Stage, ...]:
-    return tuple(stage for stage in first.stages if stage.name == "probe")
+def _used(field: Any, value: Any) -> Any:
+    """Write a value of the geometry that was used; of one for each view, the ends."""
+    if not field.per_view:
+        return value_data(value)
+    ends = {"first": float(value.value[0]), "last": float(value.value[-1]), "count": len(value.value)}
+    return {**ends, "origin": value.origin, "source": value.source}
+
+
+def _packages(resolution: Resolution) -> dict[str, dict[str, str]]:
+    """Tell the package and version of each step that comes from another one."""
+    found = {}
+    for item in resolution.items:
+        name, version = registry.package_of(item.step.function)
+        if name != "tomarium":
+            found[item.step.name] = {"package": name, "version": version}
+    return found
+
+
+def _tallies(resolution: Resolution, told: list[Any]) -> dict[str, Any]:
+    found = {}
+    for item in resolution.work:
+        parts = [slab["tallies"][item.key] for slab in told if item.key in slab.get("tallies", {})]
+        if isinstance(item.step, Tally) and parts:
+            found[item.key] = reduce(item.step.merge, parts)
+    return found
+
+
+def _finished(journal: Journal, chosen: Plan) -> Any:
+    """Return the provenance of a run that wrote everything and was stopped before it was filed."""
+    if journal.folder is None:
+        return None
+    whole = (
+        ome_zarr_writer.is_finished(journal.folder / VOLUME)
+        if chosen.output == "volume"
+        else (journal.folder / PROJECTIONS).exists()
+    )
+    return read_json(journal.folder / PROVENANCE) if whole else None
 
 
 def _sum(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -265,10 +365,10 @@ def _sum(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return total
 
 
-def probe_scan(
+def ask_probes(
     scan: Scan, protocol: Protocol, journal: Journal, on_progress: Progress
-) -> tuple[Scan, Protocol]:
-    """Ask the probes of a protocol what the scan does not tell.
+) -> dict[str, dict[str, Any]]:
+    """Ask the probes of a protocol whose answers are used, each what reaches it.
 
     Parameters
     ----------
@@ -283,38 +383,50 @@ def probe_scan(
 
     Returns
     -------
-    Scan, Protocol
-        The scan with their answers, and the protocol without its probes.
+    dict
+        Key of a probe → what it told, JSON-ready.
     """
-    bound = [b for b in bind(protocol, scan) if isinstance(b.step, Probe)]
-    for done, b in enumerate(bound):
-        assert isinstance(b.step, Probe)
-        on_progress("probe", done, len(bound))
-        answers = journal.notes.get("probes", {})
-        if b.step.name not in answers:
-            result = b.step(scan, **b.plain)
-            answers = answers | {b.step.name: plain({"answer": b.step.answer(result), **asdict(result)})}
-            journal.note("probes", answers)
-        told = answers[b.step.name]
-        source = f"probe {b.step.name}, confidence {told.get('confidence', 'unknown')}"
-        found: dict[str, Any] = {b.step.fills: Value(told["answer"], "derived", source)}
-        scan = replace(scan, **found)
-    if bound:
-        on_progress("probe", len(bound), len(bound))
-    return scan, Protocol(tuple(item for item in protocol.items if not isinstance(item.step, Probe)))
+    answers: dict[str, dict[str, Any]] = dict(journal.notes.get("probes", {}))
+    while True:
+        resolution = resolve(protocol, scan, answers)
+        probes = resolution.probes
+        todo = [item for item in probes if item.key not in answers]
+        if probes:
+            on_progress("probe", len(probes) - len(todo), len(probes))
+        if not todo:
+            return {item.key: answers[item.key] for item in probes}
+        item = todo[0]
+        assert isinstance(item.step, Probe)
+        result = item.step(_sample(resolution, item), **item.plain)
+        answers[item.key] = plain({"answer": item.step.answer(result), **asdict(result)})
+        journal.note("probes", answers)
 
 
-def _open_sink(journal: Journal, chosen: Plan, scan: Scan) -> Sink:
+def _sample(resolution: Resolution, probe: Any) -> Sample:
+    number = resolution.items.index(probe)
+    before = [item for item in resolution.items[:number] if item in resolution.work]
+    return Sample(
+        resolution.scan,
+        probe.before,
+        lambda rows: evaluate(resolution, before, tuple(rows), processors()),
+    )
+
+
+def _open_sink(journal: Journal, chosen: Plan) -> Sink | Spool:
+    if chosen.output == "projections":
+        path = None if journal.home is None else journal.home / "result.raw"
+        return make_spool(chosen.resolution.layout, chosen.rows, path)
     if journal.folder is None:
         return ArraySink(chosen.shape)
     path = journal.folder / VOLUME
-    if journal.slabs:
+    if journal.done(len(chosen.sections) - 1):
         return ome_zarr_writer.open_writer(path)
     if path.exists():  # begun, and killed before its first slab
         shutil.rmtree(path)
-    pixel_m = None if scan.pixel_m is None else scan.pixel_m.value
-    _, y, x = chosen.shape
+    layout = chosen.layout
+    pixel_m = None if layout.geometry.pixel_m is None else layout.geometry.pixel_m.value
     step = pixel_m or 1.0
+    y, x = first_voxel(chosen)
     return ome_zarr_writer.create(
         path,
         chosen.shape,
@@ -322,56 +434,145 @@ def _open_sink(journal: Journal, chosen: Plan, scan: Scan) -> Sink:
         voxel_m=pixel_m,
         slab_rows=chosen.slab_rows,
         unit=chosen.unit,
-        name=scan.name,
-        origin_m=(chosen.rows.start * step, -(y - 1) / 2 * step, -(x - 1) / 2 * step),
+        name=chosen.resolution.scan.name,
+        origin_m=(chosen.rows.start * step, y * step, x * step),
     )
 
 
-def _map(chosen: Plan, scan: Scan, sink: Sink, journal: Journal, mapper: Map, on_progress: Progress) -> None:
-    """Take every slab that is missing through the steps, and write it."""
-    todo = [cut for cut in chosen.cuts if cut.index not in journal.slabs]
+def first_voxel(chosen: Plan) -> tuple[float, float]:
+    """Tell where the first voxel of each slice lies, (y, x) in voxels from the rotation axis."""
+    _, y, x = chosen.shape
+    return chosen.layout.first_voxel or (-(y - 1) / 2, -(x - 1) / 2)
+
+
+@dataclass(frozen=True)
+class VolumeTarget:
+    """Slices of a volume that begins at a row of the scan.
+
+    Attributes
+    ----------
+    sink : Sink
+        Where slices go.
+    first_row : int
+        Row of the scan that its first slice is.
+    """
+
+    sink: Sink
+    first_row: int
+
+    def put(self, slab: Slab) -> None:
+        """Store slices."""
+        self.sink.write(slab.rows.start - self.first_row, slab.data)
+
+
+def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
+    """Take every slab that is missing through its section, and leave it where the next one looks for it."""
+    journal, resolution = work.journal, chosen.resolution
+    source: Frames | Spool = resolution.scan.projections
+    done: list[Any] = []
+    last = len(chosen.sections) - 1
+    for number, section in enumerate(chosen.sections):
+        spool: Spool | None = None
+        target: Target
+        if number < last:
+            path = None if section.spool_in_memory else _spool_path(journal, number)
+            spool = make_spool(section.result, section.window, path)
+            target = spool
+        else:
+            target = sink if isinstance(sink, Spool) else VolumeTarget(sink, chosen.rows.start)
+        local = isinstance(sink, ArraySink) if number == last else (spool is not None and spool.path is None)
+        task = Task(
+            key=uuid.uuid4().hex,
+            source=source,
+            scan=resolution.scan,
+            items=section.items,
+            raw=raw_steps(done),
+            layout=section.source,
+            direction=section.direction,
+            window=section.window,
+            reads=section.reads,
+            threads=section.threads,
+            target=None if work.crosses and (local or _in_memory(target)) else target,
+            count=number == last,
+        )
+        _map(work, number, section, task, target)
+        done += section.items
+        if number and isinstance(source, Spool) and source.path is not None:
+            source.path.unlink(missing_ok=True)
+        if spool is not None:
+            source = spool
+
+
+def _in_memory(target: Target) -> bool:
+    return isinstance(target, Spool) and target.path is None
+
+
+def _spool_path(journal: Journal, number: int) -> Path | None:
+    return None if journal.home is None else journal.home / f"section{number}.raw"
+
+
+def _map(work: _Work, number: int, section: Section, task: Task, target: Target) -> None:
+    journal = work.journal
+    todo = [cut for cut in section.cuts if cut.index not in journal.done(number)]
+    total = len(section.cuts)
     if not todo:
         return
-    frames = _frames(chosen, scan, journal, on_progress)
-    ready = make_ready(chosen.stages[-1].steps, scan, chosen.threads)
-    total = len(chosen.cuts)
-    on_progress("reconstruct", len(journal.slabs), total)
-    for _ in mapper(lambda cut: _work(cut, frames, ready, sink, journal, chosen), todo, chosen.workers):
-        on_progress("reconstruct", len(journal.slabs), total)
+    work.on_progress(section.name, total - len(todo), total)
+    try:
+        for result in work.mapper(task, todo, section.workers):
+            if result.slab is not None:
+                target.put(result.slab)
+            told = {
+                "report": result.report,
+                "tallies": result.tallies,
+                "statistics": result.statistics,
+                "seconds": result.seconds,
+            }
+            journal.note_slab(number, result.index, plain(told))
+            work.on_progress(section.name, len(journal.done(number)), total)
+    finally:
+        task.forget()
 
 
-def _frames(chosen: Plan, scan: Scan, journal: Journal, on_progress: Progress) -> Frames:
-    spools = [stage for stage in chosen.stages if stage.name == "spool"]
-    if not spools or (journal.home is None and not spools[0].steps):
-        return scan.projections  # in memory a spool only serves steps that work on whole frames
-    ready = make_ready(spools[0].steps, scan, chosen.resources.processors)
-    path = None if journal.home is None else journal.home / "projections.raw"
-    return write_spool(path, scan, ready, on_progress)
-
-
-def _work(
-    cut: Cut, frames: Frames, steps: tuple[Ready, ...], sink: Sink, journal: Journal, chosen: Plan
+def _finish(
+    journal: Journal, chosen: Plan, protocol: Protocol, provenance: Mapping[str, Any], sink: Sink | Spool
 ) -> None:
-    clock = [time.perf_counter()]
-    slab = load(frames, cut)
-    clock.append(time.perf_counter())
-    slab = trim(process(slab, steps))
-    clock.append(time.perf_counter())
-    sink.write(cut.makes.start - chosen.rows.start, slab.data)
-    clock.append(time.perf_counter())
-    read, compute, write = (after - before for before, after in pairwise(clock))
-    told = {
-        "report": dict(slab.report),
-        "statistics": statistics(slab),
-        "seconds": {"read": read, "compute": compute, "write": write},
-    }
-    journal.note_slab(cut.index, plain(told))
-
-
-def _finish(journal: Journal, protocol: Protocol, provenance: Mapping[str, Any], sink: Sink) -> None:
     if journal.folder is None:
-        sink.finish()
+        if not isinstance(sink, Spool):
+            sink.finish()
         return
     (journal.folder / PROTOCOL).write_text(to_yaml(protocol), encoding="utf-8")
     write_json(journal.folder / PROVENANCE, provenance)
-    sink.finish({"provenance": provenance})
+    if isinstance(sink, Spool):
+        data_exchange_writer.write(journal.folder / PROJECTIONS, as_scan(chosen, sink))
+    else:
+        sink.finish({"provenance": provenance})
+
+
+def as_scan(chosen: Plan, spool: Spool) -> Scan:
+    """Return the projections that a run has made as a scan.
+
+    Parameters
+    ----------
+    chosen : Plan
+        As it was carried out.
+    spool : Spool
+        Where they lie.
+
+    Returns
+    -------
+    Scan
+        Without flats and darks where they are corrected.
+    """
+    scan, layout = chosen.resolution.scan, chosen.layout
+    raw = layout.domain == "counts"
+    return replace(
+        scan,
+        projections=replace(spool, first_row=0),
+        geometry=layout.geometry,
+        domain=layout.domain,
+        metadata={**scan.metadata, "domain": Value(layout.domain, "derived", "what the protocol ends with")},
+        flats=scan.flats if raw else None,
+        darks=scan.darks if raw else None,
+        warnings=(),
+    )

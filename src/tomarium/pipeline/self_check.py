@@ -9,6 +9,8 @@ from typing import Literal
 
 from tomarium import array, units
 from tomarium.kernels.engines import engines
+from tomarium.registry import BROKEN
+from tomarium.steps.spelling import all_steps
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,18 @@ def self_check() -> tuple[Finding, ...]:
     found.append(Finding("processors", "there", f"{array.processors()} may be used"))
     found.append(Finding("memory", "there", f"{units.show(array.available_memory(), 'B', 3)} available"))
     found.append(_gpu())
+    found += _broken()
     found.append(_part("nexusformat", "the doctor's second opinion on NXtomo files (nxvalidate)"))
     return tuple(found)
+
+
+def _broken() -> list[Finding]:
+    """Look at what other packages bring; what cannot be loaded is left out, and named here."""
+    all_steps()
+    return [
+        Finding(name, "missing", f"of another package, is left out: {why.splitlines()[0]}")
+        for name, why in BROKEN.items()
+    ]
 
 
 def _gpu() -> Finding:

@@ -1,4 +1,4 @@
-"""How a scan is cut into slabs of rows."""
+"""How data are cut into slabs of rows or of angles."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ LARGEST: Final = 128
 
 @dataclass(frozen=True)
 class Cut:
-    """One slab: the rows it makes and the rows it reads.
+    """One slab: the rows (or angles) it makes and those it reads.
 
     Attributes
     ----------
     index : int
         Its number, from 0.
     makes : slice
-        Rows of the scan it is responsible for.
+        Rows it is responsible for.
     reads : slice
-        The same with the halo, as far as the scan has rows.
+        The same with the halo, as far as there are rows.
     """
 
     index: int

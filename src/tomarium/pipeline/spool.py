@@ -1,8 +1,7 @@
-"""A spool: the projections once more, uncompressed, so that rows can be read without unpacking whole frames."""
+"""A spool: what a section leaves, laid down uncompressed, so that the next can cut it another way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,85 +9,95 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Frames, Scan, Slab
-from tomarium.pipeline.price import spool_block
-from tomarium.pipeline.stage import Ready, process
+from tomarium.model import Layout, Slab
+from tomarium.model.scan import IndexedFrames
 
 
-@dataclass(frozen=True)
-class SpoolFrames:
-    """Frames of a spool file.
+@dataclass(frozen=True, eq=False)
+class Spool(IndexedFrames):
+    """Numbers in a raw file or in memory: (angle, row, column), or slices (z, y, x).
 
     Attributes
     ----------
-    path : Path
-        Raw file in C order, native byte order.
-    shape : tuple of int
-        (angle, row, column).
-    dtype : dtype
-        Type of a pixel.
+    layout : Layout
+        What lies in it, as many rows as it holds.
+    first_row : int
+        Row of the scan that its first row is.
+    path : Path or None
+        Raw file in C order, native byte order; None where it lies in memory.
+    array : array or None
+        Where it lies in memory.
     """
 
-    path: Path
-    shape: tuple[int, int, int]
-    dtype: DTypeLike
+    layout: Layout
+    first_row: int
+    path: Path | None = None
+    array: NDArray[Any] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Lengths of its axes."""
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of a number."""
+        return self.layout.dtype
+
+    def _numbers(self, mode: Any) -> NDArray[Any]:
+        if self.array is not None:
+            return self.array
+        assert self.path is not None
+        return np.memmap(self.path, self.layout.dtype, mode, shape=self.layout.shape)
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames: an array (frame, row, column)."""
-        return np.array(np.memmap(self.path, self.dtype, "r", shape=self.shape)[frames, rows])
+        """Read rows (of the scan) of some frames; of slices, the slices of these rows."""
+        first, last, _ = rows.indices(self.first_row + self.layout.rows)
+        held = slice(first - self.first_row, last - self.first_row)
+        if self.layout.domain == "slice":
+            return np.array(self._numbers("r")[held])
+        return np.array(self._numbers("r")[frames, held])
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read from disk and bytes decompressed (the same: nothing is packed)."""
-        size = frames * (rows.stop - rows.start) * self.shape[2] * np.dtype(self.dtype).itemsize
+        first, last, _ = rows.indices(self.first_row + self.layout.rows)
+        size = frames * (last - first) * self.shape[2] * self.layout.dtype.itemsize
         return size, size
 
+    def put(self, slab: Slab) -> None:
+        """Lay a slab down; it is on its way to the disk when this returns."""
+        numbers = self._numbers("r+")
+        held = slice(slab.rows.start - self.first_row, slab.rows.stop - self.first_row)
+        if self.layout.domain == "slice":
+            numbers[held] = slab.data
+        else:
+            frames = slice(None) if slab.frames is None else slab.frames
+            numbers[frames, held] = slab.data
+        if isinstance(numbers, np.memmap):
+            numbers.flush()
 
-def write_spool(
-    path: Path | None, scan: Scan, steps: tuple[Ready, ...], on_progress: Callable[[str, int, int], None]
-) -> Frames:
-    """Read every frame once, take it through the steps that work on whole frames and keep it.
+
+def make_spool(layout: Layout, rows: slice, path: Path | None) -> Spool:
+    """Make a spool, or take the one that a stopped run left.
 
     Parameters
     ----------
+    layout : Layout
+        What a section leaves, in the whole.
+    rows : slice
+        Rows of the scan that it holds.
     path : Path or None
-        Raw file to write; a finished one is taken as it is. None keeps the frames in memory.
-    scan : Scan
-        The scan.
-    steps : tuple of Ready
-        Steps cut by angle; may be empty.
-    on_progress : callable
-        Told the stage's name, the blocks done and their number.
+        Raw file; None keeps it in memory.
 
     Returns
     -------
-    Frames
-        The projections, from the spool.
+    Spool
+        Zeros where nothing was laid down yet.
     """
-    dtype = np.dtype(np.float32 if steps else scan.projections.dtype)
+    held = layout.with_rows(rows.stop - rows.start)
     if path is None:
-        spool = np.empty(scan.shape, dtype)
-        for taken, block in _blocks(scan, steps, on_progress):
-            spool[taken] = block
-        return ArrayFrames(spool)
-    if not path.exists():
-        draft = path.with_name(path.name + ".draft")
-        with draft.open("wb") as file:
-            for _, block in _blocks(scan, steps, on_progress):
-                file.write(np.ascontiguousarray(block, dtype).data)
-        draft.replace(path)
-    return SpoolFrames(path, scan.shape, dtype)
-
-
-def _blocks(
-    scan: Scan, steps: tuple[Ready, ...], on_progress: Callable[[str, int, int], None]
-) -> Iterator[tuple[slice, NDArray[Any]]]:
-    angles, rows, _ = scan.shape
-    size = spool_block(scan)
-    total = -(-angles // size)
-    for done, start in enumerate(range(0, angles, size)):
-        on_progress("spool", done, total)
-        taken = slice(start, min(start + size, angles))
-        part = scan.projections.read(taken, slice(0, rows))
-        yield taken, process(Slab(part, rows=slice(0, rows), frames=taken), steps).data
-    on_progress("spool", total, total)
+        return Spool(held, rows.start, array=np.zeros(held.shape, held.dtype))
+    if not path.exists() or path.stat().st_size != held.bytes:
+        with path.open("wb") as file:
+            file.truncate(held.bytes)
+    return Spool(held, rows.start, path)

@@ -5,58 +5,105 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
+from tomarium.errors import MissingData, ParameterError
 from tomarium.kernels.engines import choose, peak_bytes
 from tomarium.kernels.fbp import fbp as reconstruct
 from tomarium.kernels.half_acquisition import field_columns, is_half_acquisition
 from tomarium.kernels.ramp import Padding, Window
-from tomarium.model import Scan, Slab
-from tomarium.steps.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres
-from tomarium.steps.step import Values, slab_bytes, step
+from tomarium.model import Geometry, Layout, Scan, Slab
+from tomarium.model.geometry import BY_NAME
+from tomarium.steps.context import Context
+from tomarium.steps.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres, Ranges
+from tomarium.steps.step import Cost, Values, step
 
 Engine = Literal["auto", "native", "direct", "nufft", "reference"]
 
 
-def _size(values: Values, scan: Scan) -> int:
+def _size(values: Values, layout: Layout) -> int:
     """Return the edge of the slices: the detector's width, or that of the field a half acquisition sees."""
-    columns, axis_column = scan.shape[2], values["axis_column"]
+    columns, axis_column = layout.shape[2], values["axis_column"]
     if values["field"] == "detector" or axis_column is None:
         return columns
-    if values["field"] == "auto" and not is_half_acquisition(scan.angles_deg.value, axis_column, columns):
+    angles = layout.geometry.angles_deg.value
+    if values["field"] == "auto" and not is_half_acquisition(angles, axis_column, columns):
         return columns
     return field_columns(columns, axis_column)
 
 
-def _peak(values: Values, scan: Scan, rows: int) -> int:
-    angles, _, columns = scan.shape
-    size = _size(values, scan)
-    return slab_bytes(scan, rows) + peak_bytes(
-        _engine(values["engine"], scan, size), angles, rows, columns, size
+def _region(text: str, size: int) -> tuple[int, int, int, int]:
+    """Read "y0:y1,x0:x1"; empty text is the whole slice."""
+    parts = text.split(",") if text else [":", ":"]
+    if len(parts) != 2:
+        raise ParameterError(
+            f"step fbp: region {text!r} holds {len(parts)} range; write Y0:Y1,X0:X1 in voxels"
+        )
+    ends: list[int] = []
+    for part in parts:
+        first, _, last = part.partition(":")
+        start, stop, _ = slice(int(first) if first else None, int(last) if last else None).indices(size)
+        if start >= stop or (last and int(last) > size):
+            raise ParameterError(
+                f"step fbp: region {text!r} does not lie in a slice of {size} × {size} voxels; write Y0:Y1,X0:X1 with "
+                f"numbers from 0 to {size}"
+            )
+        ends += [start, stop]
+    return ends[0], ends[1], ends[2], ends[3]
+
+
+def _host(values: Values, layout: Layout) -> int:
+    angles, rows, columns = layout.shape
+    size = _size(values, layout)
+    y0, y1, x0, x1 = _region(values["region"], size)
+    engine = choose(values["engine"], rows, columns, (y0, y1, x0, x1))
+    return 4 * layout.values + peak_bytes(engine, angles, rows, columns, size)
+
+
+def _after(layout: Layout, values: Values) -> Layout:
+    size = _size(values, layout)
+    y0, y1, x0, x1 = _region(values["region"], size)
+    pixel = layout.geometry.pixel_m if values["pixel_m"] is not None else None
+    return Layout(
+        shape=(layout.shape[1], y1 - y0, x1 - x0),
+        dtype=np.dtype(np.float32),
+        domain="slice",
+        unit="1/px" if values["pixel_m"] is None else "1/cm",
+        geometry=replace(layout.geometry, pixel_m=pixel),
+        first_voxel=(y0 - (size - 1) / 2, x0 - (size - 1) / 2) if values["region"] else None,
     )
 
 
-def _engine(asked: Engine, scan: Scan, size: int) -> str:
-    """Choose by the whole scan, so that a slab, a slice and the volume are made by the same engine."""
-    _, rows, columns = scan.shape
-    return choose(asked, rows, columns, (0, size, 0, size))
-
-
-def _plane(values: Values, scan: Scan) -> tuple[int, int]:
-    size = _size(values, scan)
-    return size, size
+def _demand(scan: Scan, layout: Layout) -> None:
+    """Refuse what this step would leave out of account without a word."""
+    for name in ("shift_columns_px", "shift_rows_px"):
+        if getattr(layout.geometry, name) is not None:
+            raise MissingData(
+                f"{scan.path} tells {BY_NAME[name].label.lower()}, which step fbp does not "
+                f"correct; correct the frames first"
+            )
+    for name in ("axis_roll_deg", "axis_tilt_deg"):
+        told = getattr(layout.geometry, name)
+        if told is not None and told.value != 0:
+            raise MissingData(
+                f"{scan.path} tells {BY_NAME[name].label.lower()} of {told.value:g}°, which step fbp does not correct; "
+                f"turn the frames first, or set it to 0 where it may be left out of account"
+            )
 
 
 @step(
     accepts=("attenuation",),
-    gives="slice",
-    peak=_peak,
-    plane=_plane,
+    after=_after,
+    cost=Cost(host=_host, nanoseconds=12.0),
+    demand=_demand,
+    place=60,
     aliases=("filtered_backprojection", "fbp.py"),
 )
 def fbp(
     slab: Slab,
     *,
-    scan: Scan,
-    threads: int,
+    geometry: Geometry,
+    context: Context,
     axis_column: Column = FROM_SCAN,
     pixel_m: Metres | None = FROM_SCAN,
     window: Window = "ramp",
@@ -64,6 +111,7 @@ def fbp(
     padding: Padding = "zero",
     angle_offset_deg: Degrees = 0.0,
     field: Literal["auto", "detector", "extended"] = "auto",
+    region: Ranges = "",
     engine: Engine = "auto",
 ) -> Slab:
     """Reconstruct slices by filtered backprojection.
@@ -76,10 +124,10 @@ def fbp(
     ----------
     slab : Slab
         Attenuation, shape (angle, row, column), dimensionless.
-    scan : Scan
+    geometry : Geometry
         Tells the angles.
-    threads : int
-        Threads that may be used.
+    context : Context
+        Threads, the whole of which the slab is a part, and memory for the result.
     axis_column : float
         Column of the rotation axis, 0-based, pixel centres at integers.
     pixel_m : float or None
@@ -96,6 +144,8 @@ def fbp(
     field : str
         "detector", slices as wide as the detector; "extended", as wide as the field a full turn about an axis off
         the middle sees; "auto", extended for a half acquisition (see step half_acquisition).
+    region : str
+        Part of the slices that is wanted, "Y0:Y1,X0:X1" in voxels of the whole slice; all of it by default.
     engine : str
         "native", gridding in compiled code; "direct", backprojection in compiled code; "nufft", gridding by
         ducc0 without compiled code of ours; "reference", NumPy in double precision, slow; "auto", the best
@@ -115,17 +165,23 @@ def fbp(
     ----------
     A. C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging (1988), chapter 3, equations 34 and 61.
     """
-    size = _size({"axis_column": axis_column, "field": field}, scan)
+    whole = context.whole or Layout(slab.data.shape, slab.data.dtype, slab.domain, slab.unit, geometry)
+    size = _size({"axis_column": axis_column, "field": field}, whole)
+    y0, y1, x0, x1 = box = _region(region, size)
+    # Chosen by the whole scan, so that a slab, a slice and the volume are made by the same engine.
+    chosen = choose(engine, whole.shape[1], whole.shape[2], box)
     data = reconstruct(
         slab.data,
-        scan.angles_deg.value + angle_offset_deg,
+        geometry.angles_deg.value + angle_offset_deg,
         axis_column,
         window=window,
         cutoff=cutoff,
         padding=padding,
-        engine=_engine(engine, scan, size),
+        engine=chosen,
         size=size,
-        threads=threads,
+        region=box if region else None,
+        threads=context.threads,
         pixel_m=pixel_m,
+        out=context.result((slab.data.shape[1], y1 - y0, x1 - x0)),
     )
     return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm")

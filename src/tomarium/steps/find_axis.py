@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,25 +10,37 @@ from numpy.typing import NDArray
 
 from tomarium import array
 from tomarium.kernels.axis import AxisEstimate, find, sampled_rows
-from tomarium.model import Scan
+from tomarium.model import Layout, Scan, Slab
 from tomarium.steps.flat_field import attenuation_of, average_references
 from tomarium.steps.parameter import Count
+from tomarium.steps.sample import Sample, sample_of
 from tomarium.steps.step import Values, probe
 
 
-def _reads(values: Values, scan: Scan) -> tuple[slice, ...]:
-    size = min(values["group_rows"], scan.shape[1])
-    rows = sampled_rows(scan.shape[1], groups=values["groups"], rows_per_group=size).reshape(-1, size)
+def _reads(values: Values, layout: Layout) -> tuple[slice, ...]:
+    height = layout.rows
+    size = min(values["group_rows"], height)
+    rows = sampled_rows(height, groups=values["groups"], rows_per_group=size).reshape(-1, size)
     return tuple(slice(int(group[0]), int(group[-1]) + 1) for group in rows)
+
+
+def _warnings(told: Mapping[str, Any]) -> list[str]:
+    if told["confidence"] == "high":
+        return []
+    return [
+        f"the rotation axis was found with {told['confidence']} confidence at column {told['answer']:.2f}: look at "
+        f"slices, and give --axis if they show arcs or doubled edges"
+    ]
 
 
 @probe(
     fills="axis_column",
     answer=lambda found: found.column,
     reads=_reads,
+    warnings=_warnings,
     aliases=("rotation_axis", "rotation_axis.py", "a"),
 )
-def find_axis(scan: Scan, *, groups: Count = 5, group_rows: Count = 8) -> AxisEstimate:
+def find_axis(sample: Scan | Sample, *, groups: Count = 5, group_rows: Count = 8) -> AxisEstimate:
     """Find the column of the rotation axis by a vote of methods of different families.
 
     Static patterns are removed first; then opposite projections are correlated, the Fourier transform of
@@ -36,8 +49,8 @@ def find_axis(scan: Scan, *, groups: Count = 5, group_rows: Count = 8) -> AxisEs
 
     Parameters
     ----------
-    scan : Scan
-        The scan; a few groups of rows are read at all angles.
+    sample : Scan or Sample
+        The scan, or what the steps before the probe leave of it; a few groups of rows are read at all angles.
     groups : int
         Groups of neighbouring rows, spread over the height of the detector.
     group_rows : int
@@ -58,16 +71,21 @@ def find_axis(scan: Scan, *, groups: Count = 5, group_rows: Count = 8) -> AxisEs
     N. T. Vo et al., Optics Express 22, 19078 (2014), doi 10.1364/OE.22.019078; C. H. Knapp and G. C. Carter, IEEE
     Transactions on Acoustics, Speech, and Signal Processing 24, 320 (1976), doi 10.1109/TASSP.1976.1162830.
     """
-    scan.demand_frames()
-    parts = []
-    for rows in _reads({"groups": groups, "group_rows": group_rows}, scan):
-        counts = scan.projections.read(slice(0, scan.shape[0]), rows)
-        if scan.flats is None:
-            parts.append(_without_flats(counts))
-        else:
-            references = average_references(scan, rows)
-            parts.append(attenuation_of(counts, references, rows, scan, array.processors()))
-    return find(np.concatenate(parts, axis=1), scan.angles_deg.value, rows_per_group=parts[0].shape[1])
+    reached = sample_of(sample)
+    rows = _reads({"groups": groups, "group_rows": group_rows}, reached.layout)
+    parts = [_attenuation(slab, reached.scan) for slab in reached.read(rows)]
+    angles = reached.layout.geometry.angles_deg.value
+    return find(np.concatenate(parts, axis=1), angles, rows_per_group=parts[0].shape[1])
+
+
+def _attenuation(slab: Slab, scan: Scan) -> NDArray[np.float32]:
+    """Bring what reaches the probe to attenuation."""
+    if slab.domain == "attenuation":
+        return np.asarray(slab.data, np.float32)
+    if slab.domain == "counts" and scan.flats is not None:
+        references = average_references(scan, slab.rows)
+        return attenuation_of(slab.data, references, slab.rows, array.processors())
+    return _without_flats(slab.data)
 
 
 def _without_flats(counts: NDArray[Any]) -> NDArray[np.float32]:

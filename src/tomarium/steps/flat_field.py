@@ -12,10 +12,11 @@ from tomarium.errors import MissingData
 from tomarium.kernels.flat_field import normalise
 from tomarium.kernels.invalid import RINGS
 from tomarium.kernels.reference_fields import reduce_references
-from tomarium.model import Domain, Frames, Scan, Slab
+from tomarium.model import Domain, Frames, Layout, Scan, Slab
 from tomarium.model.scan import Reference
+from tomarium.steps.context import Context
 from tomarium.steps.parameter import NotNegative
-from tomarium.steps.step import Values, slab_bytes, step
+from tomarium.steps.step import Cost, Figure, Values, step
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,15 @@ class AveragedReferences:
     dark: NDArray[np.float32]
 
 
-def demand_flats(scan: Scan) -> None:
+def demand_flats(scan: Scan, layout: Layout | None = None) -> None:
     """Refuse a scan without flats.
 
     Parameters
     ----------
     scan : Scan
         The scan.
+    layout : Layout, optional
+        What reaches the step; not looked at.
 
     Raises
     ------
@@ -55,8 +58,8 @@ def demand_flats(scan: Scan) -> None:
     """
     if scan.flats is None:
         raise MissingData(
-            f"{scan.path} has no flat frames, which step flat_field needs; if the data are corrected already, put "
-            f"minus_log in its place (-p protocol.yaml with the steps find_axis, minus_log, fbp)"
+            f"{scan.path} has no flat frames, which step flat_field needs; if the data are corrected already, say "
+            f"so with --domain transmission (I/I0) or --domain attenuation (-ln I/I0)"
         )
 
 
@@ -113,7 +116,7 @@ def _average(frames: Frames, chosen: NDArray[np.intp], rows: slice, kind: Any) -
 
 
 def attenuation_of(
-    counts: NDArray[Any], references: AveragedReferences, rows: slice, scan: Scan, threads: int
+    counts: NDArray[Any], references: AveragedReferences, rows: slice, threads: int
 ) -> NDArray[np.float32]:
     """Correct counts by the flat field and take the logarithm.
 
@@ -125,8 +128,6 @@ def attenuation_of(
         Cover the rows.
     rows : slice
         Rows of the scan the counts are of.
-    scan : Scan
-        The scan.
     threads : int
         Threads that may be used.
 
@@ -135,18 +136,19 @@ def attenuation_of(
     array of float32, shape (angle, row, column)
         Attenuation -ln(I/I0).
     """
-    return _normalise(counts, references, rows, scan, threads, log=True, lowest_counts=0.5)[0]
+    everything = np.arange(len(counts), dtype=np.float64)
+    return _normalise(counts, references, rows, everything, threads, True, 0.5, None)[0]
 
 
 def _normalise(
     counts: NDArray[Any],
     references: AveragedReferences,
     rows: slice,
-    scan: Scan,
+    position: NDArray[np.float64],
     threads: int,
-    *,
     log: bool,
     lowest_counts: float,
+    out: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.float32], Any]:
     part = slice(rows.start - references.rows.start, rows.stop - references.rows.start)
     return normalise(
@@ -154,37 +156,54 @@ def _normalise(
         references.dark[part],
         references.flats[:, part],
         references.position,
-        np.arange(scan.shape[0], dtype=np.float64),
+        position,
         log=log,
         lowest_counts=lowest_counts,
         threads=threads,
+        out=out,
     )
 
 
-def _peak(values: Values, scan: Scan, rows: int) -> int:
-    counts = slab_bytes(scan, rows) * np.dtype(scan.projections.dtype).itemsize // 4
-    return counts + slab_bytes(scan, rows, 1.25)
+def _host(values: Values, layout: Layout) -> int:
+    return layout.bytes + int(4 * layout.values * 1.25)
 
 
-def _gives(domain: Domain, values: Values) -> Domain:
-    return "attenuation" if values["log"] else "transmission"
+def _prepared(scan: Scan, values: Values) -> int:
+    """Up to three groups of flats and one dark, float32, of the whole detector."""
+    _, height, columns = scan.shape
+    return 4 * 4 * height * columns
+
+
+def _after(layout: Layout, values: Values) -> Layout:
+    domain: Domain = "attenuation" if values["log"] else "transmission"
+    return replace(layout, dtype=np.dtype(np.float32), domain=domain, unit="1")
 
 
 @step(
     accepts=("counts",),
-    gives=_gives,
+    after=_after,
+    cut="any",
     halo=RINGS,
-    peak=_peak,
+    cost=Cost(host=_host, prepared=_prepared, nanoseconds=3.0),
     prepare=lambda scan, values, rows: average_references(scan, rows),
     demand=demand_flats,
+    figures=(
+        Figure(
+            "clipped",
+            1e-3,
+            "{percent} % of the counts do not exceed the dark: too few photons behind the sample",
+        ),
+        Figure("dead", 1e-2, "{percent} % of the pixels are dead and were filled from their neighbours"),
+        Figure("not_finite"),
+    ),
+    place=20,
     aliases=("flat_field_correction", "normalise", "normalize"),
 )
 def flat_field(
     slab: Slab,
     *,
-    scan: Scan,
+    context: Context,
     prepared: AveragedReferences,
-    threads: int,
     log: bool = True,
     lowest_counts: NotNegative = 0.5,
 ) -> Slab:
@@ -199,12 +218,10 @@ def flat_field(
     ----------
     slab : Slab
         Detector counts, shape (angle, row, column).
-    scan : Scan
-        Tells when flats and projections were taken.
+    context : Context
+        Threads that may be used, and memory for the result.
     prepared : AveragedReferences
-        Averaged flats and darks.
-    threads : int
-        Threads that may be used.
+        Averaged flats and darks, and when they were taken.
     log : bool
         Whether to take the logarithm too.
     lowest_counts : float
@@ -225,22 +242,24 @@ def flat_field(
     ----------
     V. Van Nieuwenhove et al., Optics Express 23, 27975 (2015), equation 1.
     """
+    first = 0 if slab.frames is None else slab.frames.start
+    position = np.arange(first, first + len(slab.data), dtype=np.float64)
     result, told = _normalise(
-        slab.data, prepared, slab.rows, scan, threads, log=log, lowest_counts=lowest_counts
+        slab.data,
+        prepared,
+        slab.rows,
+        position,
+        context.threads,
+        log,
+        lowest_counts,
+        context.result(slab.data.shape),
     )
-    rows = slab.data.shape[1]
-    own = (
-        rows - sum(slab.halo)
-    ) / rows  # neighbours count their own rows; ours are taken for as good as these
+    # Neighbours count their own part of the halo; ours is taken for as good as theirs.
+    own = 1 - sum(slab.halo) / slab.data.shape[slab.along]
     counted = {
         "flat_field.clipped": round(told.clipped * own),
         "flat_field.dead": round(told.dead * own),
         "flat_field.not_finite": round(told.not_finite * own),
     }
-    return replace(
-        slab,
-        data=result,
-        domain="attenuation" if log else "transmission",
-        unit="1",
-        report={**slab.report, **counted},
-    )
+    domain: Domain = "attenuation" if log else "transmission"
+    return replace(slab, data=result, domain=domain, unit="1", report={**slab.report, **counted})

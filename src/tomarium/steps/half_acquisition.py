@@ -8,16 +8,23 @@ from typing import Literal
 import numpy as np
 
 from tomarium.kernels.half_acquisition import is_half_acquisition, overlap_weights
-from tomarium.model import Scan, Slab
+from tomarium.model import Geometry, Slab
+from tomarium.steps.context import Context
 from tomarium.steps.parameter import FROM_SCAN, Column
-from tomarium.steps.step import step
+from tomarium.steps.step import Cost, step
 
 
-@step(accepts=("attenuation",), peak=2.0, aliases=("half_acq", "extended_field", "pentezone.py"))
+@step(
+    accepts=("attenuation",),
+    cost=Cost(host=2.0, nanoseconds=0.5),
+    place=50,
+    aliases=("half_acq", "extended_field", "pentezone.py"),
+)
 def half_acquisition(
     slab: Slab,
     *,
-    scan: Scan,
+    geometry: Geometry,
+    context: Context,
     axis_column: Column = FROM_SCAN,
     mode: Literal["auto", "on", "off"] = "auto",
 ) -> Slab:
@@ -31,8 +38,10 @@ def half_acquisition(
     ----------
     slab : Slab
         Attenuation, shape (angle, row, column), dimensionless.
-    scan : Scan
+    geometry : Geometry
         Tells the angles.
+    context : Context
+        Memory for the result.
     axis_column : float
         Column of the rotation axis, 0-based, pixel centres at integers.
     mode : str
@@ -55,7 +64,9 @@ def half_acquisition(
     """
     columns = slab.data.shape[2]
     if mode == "off" or (
-        mode == "auto" and not is_half_acquisition(scan.angles_deg.value, axis_column, columns)
+        mode == "auto" and not is_half_acquisition(geometry.angles_deg.value, axis_column, columns)
     ):
         return slab
-    return replace(slab, data=np.multiply(slab.data, overlap_weights(columns, axis_column), dtype=np.float32))
+    weights = overlap_weights(columns, axis_column).astype(np.float32)
+    result = context.result(slab.data.shape)
+    return replace(slab, data=np.multiply(slab.data, weights, out=result))

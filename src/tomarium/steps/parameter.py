@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt, Interval
+from annotated_types import Ge, Gt, Interval, Le, Predicate
 
 from tomarium import units
 from tomarium.errors import UnitError
@@ -37,8 +38,13 @@ class Unit:
         return core_schema.no_info_before_validator_function(self._number, handler(source))
 
     def _number(self, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        if self.name == "deg":  # a bare number of degrees is what everybody writes
+            with suppress(ValueError):
+                return float(given)
         try:
-            return units.parse(given, self.name) if isinstance(given, str) else given
+            return units.parse(given, self.name)
         except UnitError as problem:
             raise ValueError(str(problem)) from problem
 
@@ -51,6 +57,62 @@ Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(gt=0, le=1)]
 Count = Annotated[int, Ge(1)]
+Index = Annotated[int, Ge(0)]
+OddCount = Annotated[int, Ge(1), Le(101), Predicate(lambda number: number % 2 == 1)]
+
+
+@dataclass(frozen=True)
+class RangeText:
+    """Marks text that tells ranges of whole numbers, "10:20"; Python may give a slice, a number or a list.
+
+    Attributes
+    ----------
+    several : bool
+        Whether it may be a list of numbers and ranges, "0:100, 105, 200:300:2".
+    """
+
+    several: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Bring what is given into its one spelling before it is checked."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self._text, handler(source))
+
+    def _text(self, given: Any) -> Any:
+        parts = [given] if isinstance(given, str | int | slice | range) else list(given)
+        texts = [part for one in parts for part in (one.split(",") if isinstance(one, str) else [one])]
+        found = [self._one(part) for part in texts if not (isinstance(part, str) and not part.strip())]
+        if len(found) > 1 and not self.several:
+            raise ValueError(f"{given!r} holds {len(found)} ranges; write one, A:B")
+        return ",".join(found)
+
+    def _one(self, part: Any) -> str:
+        if isinstance(part, slice | range):
+            ends = (part.start, part.stop, part.step)
+        else:
+            words = str(part).strip().split(":")
+            try:
+                numbers = [int(word) if word.strip() else None for word in words]
+            except ValueError as problem:
+                raise ValueError(f"{part!r} is no range; write A:B with whole numbers") from problem
+            if len(words) == 1:
+                if not self.several:
+                    raise ValueError(f"{part!r} is no range; write A:B with whole numbers")
+                return str(numbers[0])
+            if len(words) > 3:
+                raise ValueError(f"{part!r} is no range; write A:B or A:B:STEP")
+            ends = (numbers[0], numbers[1], numbers[2] if len(words) == 3 else None)
+        if ends[2] == 0:
+            raise ValueError(f"{part!r} has a step of 0; write A:B or A:B:STEP")
+        if not self.several and ends[2] not in (None, 1):
+            raise ValueError(f"{part!r} has a step; write A:B")
+        text = ":".join("" if end is None else str(end) for end in ends[:2])
+        return text if ends[2] in (None, 1) else f"{text}:{ends[2]}"
+
+
+Range = Annotated[str, RangeText()]
+Ranges = Annotated[str, RangeText(several=True)]
 
 
 class FromScan:
@@ -62,7 +124,7 @@ class FromScan:
 
 FROM_SCAN: Final[Any] = FromScan()
 
-HANDED_IN: Final = ("scan", "prepared", "threads")
+HANDED_IN: Final = ("geometry", "context", "prepared")
 """Keyword arguments the pipeline hands to a step; every other one is a parameter."""
 
 
@@ -94,6 +156,11 @@ class Parameter:
     optional: bool = False
 
     @property
+    def needs_unit(self) -> bool:
+        """Whether people must write its unit: degrees are understood without."""
+        return self.unit not in ("", "deg")
+
+    @property
     def from_scan(self) -> bool:
         """Whether the scan's own value is the default."""
         return self.default is FROM_SCAN
@@ -118,7 +185,7 @@ def read_signature(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     Parameters
     ----------
     function : callable
-        `function(slab_or_scan, *, scan, prepared, threads, <parameters>)`; of the keyword arguments those
+        `function(slab_or_scan, *, geometry, context, prepared, <parameters>)`; of the keyword arguments those
         named in `HANDED_IN` come from the pipeline, the others are parameters and need a default.
 
     Returns

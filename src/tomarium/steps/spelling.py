@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal
 
 from tomarium.errors import ParameterError
+from tomarium.model import Scan
 from tomarium.registry import collect
 from tomarium.steps.parameter import Parameter
-from tomarium.steps.step import AnyStep, Probe, Step, Tally
+from tomarium.steps.step import AnyStep, Probe, Step, Tally, View
 
 
 @cache
 def all_steps() -> Mapping[str, AnyStep]:
-    """Return every step, probe and tally there is.
+    """Return every step, view, probe and tally there is.
 
     Returns
     -------
-    mapping of str to Step, Probe or Tally
+    mapping of str to Step, View, Probe or Tally
         By name, sorted.
     """
-    families: tuple[type[Any], ...] = (Step, Probe, Tally)
+    families: tuple[type[Any], ...] = (Step, View, Probe, Tally)
     return dict(
         sorted((name, member) for kind in families for name, member in collect("steps", kind).items())
     )
@@ -40,7 +41,7 @@ def find_step(name: str) -> AnyStep:
 
     Returns
     -------
-    Step, Probe or Tally
+    Step, View, Probe or Tally
         The step.
 
     Raises
@@ -54,15 +55,51 @@ def find_step(name: str) -> AnyStep:
     raise ParameterError(f"there is no step {name!r}; {_advice(name, all_steps())}")
 
 
-def check(step: AnyStep, given: Mapping[str, Any]) -> dict[str, Any]:
+def apply_recipe(scan: Scan, recipe: Sequence[Mapping[str, Any]]) -> Scan:
+    """Make the views of a recipe again.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan as its file holds it.
+    recipe : sequence of mapping
+        As `Scan.recipe`; what was told when it was opened is left out.
+
+    Returns
+    -------
+    Scan
+        The view.
+
+    Raises
+    ------
+    ParameterError
+        It names something that is no view, or a value that is not allowed.
+    """
+    for entry in recipe:
+        for name, values in entry.items():
+            if name == "open":
+                continue
+            view = find_step(name)
+            if not isinstance(view, View):
+                raise ParameterError(
+                    f"{name} is no view of a scan; a recipe holds views, such as crop and bin"
+                )
+            scan = view(scan, **values)
+    return scan
+
+
+def check(step: AnyStep, given: Mapping[str, Any], *, written: bool = False) -> dict[str, Any]:
     """Check the parameters given to a step.
 
     Parameters
     ----------
-    step : Step, Probe or Tally
+    step : Step, View, Probe or Tally
         The step.
     given : mapping of str to object
         Values as YAML, a form or a command line holds them; text with units for numbers that have one.
+    written : bool
+        Whether a person wrote them into a file: then a bare number is refused where a unit belongs. In Python a bare
+        number is in the unit of the parameter's name.
 
     Returns
     -------
@@ -78,6 +115,13 @@ def check(step: AnyStep, given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in known:
             raise ParameterError(f"step {step.name} has no parameter {name!r}; {_advice(str(name), known)}")
+    for name, value in given.items():
+        is_bare = isinstance(value, int | float) and not isinstance(value, bool)
+        if written and is_bare and known[name].needs_unit:
+            example = {"m": "0.65 um", "keV": "20 keV"}.get(known[name].unit, f"{value:g} {known[name].unit}")
+            raise ParameterError(
+                f"step {step.name}: {name} = {value!r} has no unit; write it with one, such as '{example}'"
+            )
     return {name: _value(step, known[name], value) for name, value in given.items()}
 
 
@@ -118,6 +162,12 @@ def spell(parameter: Parameter, value: Any) -> Any:
     return value
 
 
+def spelled(step: AnyStep, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the values of a step as `spell` does each."""
+    known = {parameter.name: parameter for parameter in step.parameters}
+    return {name: spell(known[name], value) for name, value in values.items()}
+
+
 @dataclass(frozen=True)
 class FormField:
     """A field of a web form.
@@ -150,7 +200,7 @@ def form(step: AnyStep, values: Mapping[str, Any]) -> tuple[FormField, ...]:
 
     Parameters
     ----------
-    step : Step, Probe or Tally
+    step : Step, View, Probe or Tally
         The step.
     values : mapping of str to object
         Present values, as `check` returns them; others show their default.
@@ -180,7 +230,7 @@ def from_form(step: AnyStep, fields: Mapping[str, str]) -> dict[str, Any]:
 
     Parameters
     ----------
-    step : Step, Probe or Tally
+    step : Step, View, Probe or Tally
         The step.
     fields : mapping of str to str
         Field name → text; an empty text means "as by default".
@@ -223,7 +273,7 @@ def schema(step: AnyStep) -> dict[str, Any]:
 
     Parameters
     ----------
-    step : Step, Probe or Tally
+    step : Step, View, Probe or Tally
         The step.
 
     Returns
@@ -280,7 +330,7 @@ def describe(step: AnyStep) -> Description:
 
     Parameters
     ----------
-    step : Step, Probe or Tally
+    step : Step, View, Probe or Tally
         The step.
 
     Returns

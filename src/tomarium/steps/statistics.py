@@ -1,4 +1,4 @@
-"""Statistics and histogram of a volume, slab by slab."""
+"""Statistics and histogram of a volume or of projections, slab by slab."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@tally(merge=merge, accepts=("slice",))
+@tally(merge=merge, accepts=("slice", "attenuation", "transmission", "counts"))
 def statistics(slab: Slab) -> dict[str, Any]:
-    """Count, sum and histogram the voxels inside the inscribed cylinder.
+    """Count, sum and histogram the voxels inside the inscribed cylinder, or every pixel of projections.
 
     Bins are as wide as a power of two and begin at a multiple of it, so that two histograms add up exactly
     whatever their ranges were, and slabs give what the whole volume gives.
@@ -61,7 +61,7 @@ def statistics(slab: Slab) -> dict[str, Any]:
     Parameters
     ----------
     slab : Slab
-        Slices (z, y, x).
+        Slices (z, y, x), of which the inscribed disc counts; or projections (angle, row, column).
 
     Returns
     -------
@@ -69,7 +69,11 @@ def statistics(slab: Slab) -> dict[str, Any]:
         `count`, `not_finite`, `sum`, `sum_squares`, `minimum`, `maximum`, and `histogram` {`exponent`,
         `first`, `counts`}: bin i covers [(first + i) · 2^exponent, (first + i + 1) · 2^exponent).
     """
-    first, last = disc_columns(*slab.data.shape[1:])
+    _, rows, columns = slab.data.shape
+    if slab.domain == "slice" and rows == columns:
+        first, last = disc_columns(rows, columns)
+    else:
+        first, last = np.zeros(rows, np.int32), np.full(rows, columns, np.int32)
     parts = [_plane(np.ascontiguousarray(plane, np.float32), first, last) for plane in slab.data]
     return reduce(merge, parts)
 

@@ -1,24 +1,98 @@
-"""What a step, a probe and a tally are; their signature and docstring are their only definition."""
+"""What a step, a view, a probe and a tally are; their signature and docstring are their only definition."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from inspect import signature
 from typing import Any, Literal
 
-from tomarium.model import Domain, Scan, Slab
+import numpy as np
+
+from tomarium.model import Domain, Layout, Scan, Slab
 from tomarium.steps.parameter import HANDED_IN, Parameter, read_signature
 
 Values = Mapping[str, Any]
 """Parameter name → plain value."""
 
-Cut = Literal["row", "angle"]
-"""How a slab may be cut: "row", slabs of detector rows (all angles); "angle", slabs of angles (all rows)."""
+Cut = Literal["any", "row", "angle", "slice"]
+"""How a step's input may be cut: "any", a frame or a row, whatever it gets, with a halo of rows; "row", all angles of
+some rows; "angle", whole frames of some angles, with a halo of angles; "slice", some slices, with a halo of slices."""
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a step needs, relative to what reaches it.
+
+    Attributes
+    ----------
+    host : float or callable
+        Memory at its worst moment, input and result included: in multiples of its input as float32, or
+        `host(values, layout)` in bytes, `layout` being that of the slab with its halo.
+    device : float or callable or None
+        The same on a GPU; None where it is as on the host.
+    prepared : callable or None
+        `prepared(scan, values)`: bytes of what it prepares once for all slabs.
+    nanoseconds : float
+        Time of one core for one number of its input, for the plan's estimate and for its choice between computing
+        a halo twice and a spool.
+    """
+
+    host: float | Callable[[Values, Layout], int] = 2.0
+    device: float | Callable[[Values, Layout], int] | None = None
+    prepared: Callable[[Scan, Values], int] | None = None
+    nanoseconds: float = 5.0
+
+    def host_bytes(self, values: Values, layout: Layout) -> int:
+        """Return the memory at its worst moment for a slab of that layout, input and result included."""
+        return self.host(values, layout) if callable(self.host) else int(4 * layout.values * self.host)
+
+    def device_bytes(self, values: Values, layout: Layout) -> int:
+        """Return the memory on a GPU at its worst moment."""
+        told = self.host if self.device is None else self.device
+        return told(values, layout) if callable(told) else int(4 * layout.values * told)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A count that a step has to tell.
+
+    Attributes
+    ----------
+    name : str
+        Key of the slab's report, below the step's name: "clipped" is "flat_field.clipped".
+    warn_above : float or None
+        Part of the numbers above which it is a warning; None where it never is.
+    warning : str
+        The warning, with `{percent}` in it.
+    """
+
+    name: str
+    warn_above: float | None = None
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Small input that a step works on, so that it can be tested in under a second.
+
+    Attributes
+    ----------
+    values : mapping
+        Parameters, as a protocol gives them.
+    angles, rows, columns : int
+        Size of the projections; for steps on slices, `rows` slices of `columns` squared.
+    """
+
+    values: Mapping[str, Any] | None = None
+    angles: int = 60
+    rows: int = 12
+    columns: int = 64
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
     """A documented function slab → slab with checked parameters. Made by `step`.
 
@@ -32,20 +106,26 @@ class Step:
         How its input may be cut.
     accepts : tuple of Domain
         What numbers it works on.
-    gives : callable
-        `gives(domain, values) -> Domain` of its result.
+    after : callable
+        `after(layout, values) -> Layout` of what it returns: shape, type, domain, unit and geometry. It may change
+        angles and columns; the number of rows stays, and row i becomes slice i.
     halo : callable
-        `halo(values, scan) -> int`: rows of context it needs above and below.
-    peak : callable
-        `peak(values, scan, rows) -> int`: bytes held at its worst moment for `rows` rows, input and
-        result included.
+        `halo(values, layout) -> int`: context it needs on each side, in rows ("any", "row"), angles ("angle") or
+        slices ("slice").
+    cost : Cost
+        Memory and time.
     prepare : callable or None
         `prepare(scan, values, rows) -> object` computed once for all slabs within `rows` and handed in as
         `prepared`.
-    plane : callable or None
-        `plane(values, scan) -> (y, x)`: size of the slices it makes; None where rows and columns stay.
     demand : callable or None
-        `demand(scan)` refuses a scan that lacks what the step needs, before anything is begun.
+        `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
+    figures : tuple of Figure
+        What it counts.
+    place : int
+        Natural place in a protocol, for steps given by name alone: 10 raw frames, 20 counts to attenuation,
+        30 phase, 40 sinograms, 50 weights, 60 reconstruction, 70 volume.
+    example : Example
+        Small input for the contract suite.
     aliases : tuple of str
         Other names it is known by.
     """
@@ -54,12 +134,14 @@ class Step:
     function: Callable[..., Slab]
     cut: Cut
     accepts: tuple[Domain, ...]
-    gives: Callable[[Domain, Values], Domain]
-    halo: Callable[[Values, Scan], int]
-    peak: Callable[[Values, Scan, int], int]
+    after: Callable[[Layout, Values], Layout]
+    halo: Callable[[Values, Layout], int]
+    cost: Cost
     prepare: Callable[[Scan, Values, slice], Any] | None = None
-    plane: Callable[[Values, Scan], tuple[int, int]] | None = None
-    demand: Callable[[Scan], None] | None = None
+    demand: Callable[[Scan, Layout], None] | None = None
+    figures: tuple[Figure, ...] = ()
+    place: int = 40
+    example: Example = Example()
     aliases: tuple[str, ...] = ()
 
     @cached_property
@@ -77,23 +159,81 @@ class Step:
         slab.demand(*self.accepts, by=self.name)
         return self.function(slab, **values)
 
+    def __reduce__(self) -> Any:
+        return _again, (self.function.__module__, self.function.__name__)
 
-@dataclass(frozen=True)
-class Probe:
-    """A documented function scan → value with a confidence. Made by `probe`.
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A documented function scan → scan, lazy: it takes projections, flats and darks along. Made by `view`.
 
     Attributes
     ----------
     name : str
         Word users write.
     function : callable
-        `function(scan, *, <parameters>) -> result`, a frozen dataclass with a `confidence`.
+        `function(scan, *, <parameters>) -> Scan`.
+    place : int
+        Natural place in a protocol, before every step.
+    example : Example
+        Small input for the contract suite.
+    aliases : tuple of str
+        Other names it is known by.
+    """
+
+    name: str
+    function: Callable[..., Scan]
+    place: int = 0
+    example: Example = Example()
+    aliases: tuple[str, ...] = ()
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its parameters, in the order of the signature."""
+        return read_signature(self.function)
+
+    def __call__(self, scan: Scan, **values: Any) -> Scan:
+        """Make the view, and note in the scan's recipe how, and what its user had told before."""
+        from tomarium.steps.spelling import check, spelled
+
+        values = check(self, values)
+        for parameter in self.parameters:
+            if parameter.from_scan and parameter.name not in values:
+                told = getattr(scan.geometry, parameter.name)
+                values[parameter.name] = None if told is None else told.value
+        made = self.function(scan, **values)
+        opened = scan.recipe or ({"open": scan.geometry.given()},)
+        return replace(made, recipe=(*opened, {self.name: spelled(self, values)}))
+
+    def __reduce__(self) -> Any:
+        return _again, (self.function.__module__, self.function.__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A documented function that looks at what reaches it and answers with a confidence. Made by `probe`.
+
+    Attributes
+    ----------
+    name : str
+        Word users write.
+    function : callable
+        `function(sample, *, <parameters>) -> result`, a frozen dataclass with a `confidence`; `sample` is a Scan,
+        or a `Sample` of what the steps before the probe leave.
     fills : str
-        Field of `Scan` that its answer fills.
+        Field of `Geometry` that its answer fills.
     answer : callable
         `answer(result)`: the value to fill it with.
     reads : callable
-        `reads(values, scan) -> tuple of slice`: the detector rows it reads at all angles.
+        `reads(values, layout) -> tuple of slice`: the detector rows it reads at all angles.
+    warnings : callable
+        `warnings(result as mapping) -> list of str`: what the user should know of an answer.
+    cost : Cost
+        Memory, relative to the rows it reads.
+    place : int
+        Natural place in a protocol.
+    example : Example
+        Small input for the contract suite.
     aliases : tuple of str
         Other names it is known by.
     """
@@ -102,7 +242,11 @@ class Probe:
     function: Callable[..., Any]
     fills: str
     answer: Callable[[Any], Any]
-    reads: Callable[[Values, Scan], tuple[slice, ...]]
+    reads: Callable[[Values, Layout], tuple[slice, ...]]
+    warnings: Callable[[Mapping[str, Any]], list[str]]
+    cost: Cost = Cost(host=4.0)
+    place: int = 5
+    example: Example = Example()
     aliases: tuple[str, ...] = ()
 
     @cached_property
@@ -110,12 +254,15 @@ class Probe:
         """Its parameters, in the order of the signature."""
         return read_signature(self.function)
 
-    def __call__(self, scan: Scan, **values: Any) -> Any:
+    def __call__(self, sample: Any, **values: Any) -> Any:
         """Run the function."""
-        return self.function(scan, **values)
+        return self.function(sample, **values)
+
+    def __reduce__(self) -> Any:
+        return _again, (self.function.__module__, self.function.__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tally:
     """A documented function slab → partial result that merges. Made by `tally`.
 
@@ -129,6 +276,10 @@ class Tally:
         `merge(partial, partial) -> partial`; associative and commutative.
     accepts : tuple of Domain
         What numbers it works on.
+    place : int
+        Natural place in a protocol.
+    example : Example
+        Small input for the contract suite.
     aliases : tuple of str
         Other names it is known by.
     """
@@ -137,6 +288,8 @@ class Tally:
     function: Callable[..., Any]
     merge: Callable[[Any, Any], Any]
     accepts: tuple[Domain, ...]
+    place: int = 90
+    example: Example = Example()
     aliases: tuple[str, ...] = ()
 
     @cached_property
@@ -149,20 +302,31 @@ class Tally:
         slab.demand(*self.accepts, by=self.name)
         return self.function(slab, **values)
 
+    def __reduce__(self) -> Any:
+        return _again, (self.function.__module__, self.function.__name__)
 
-AnyStep = Step | Probe | Tally
+
+AnyStep = Step | View | Probe | Tally
+
+
+def _again(module: str, name: str) -> Any:
+    """Find a member where its function was defined, in another process."""
+    return getattr(import_module(module), name)
 
 
 def step(
     *,
     accepts: tuple[Domain, ...],
-    gives: Domain | Callable[[Domain, Values], Domain] | None = None,
+    gives: Domain | None = None,
+    after: Callable[[Layout, Values], Layout] | None = None,
     cut: Cut = "row",
-    halo: int | Callable[[Values, Scan], int] = 0,
-    peak: float | Callable[[Values, Scan, int], int] = 2.0,
+    halo: int | Callable[[Values, Layout], int] = 0,
+    cost: Cost = Cost(),
     prepare: Callable[[Scan, Values, slice], Any] | None = None,
-    plane: Callable[[Values, Scan], tuple[int, int]] | None = None,
-    demand: Callable[[Scan], None] | None = None,
+    demand: Callable[[Scan, Layout], None] | None = None,
+    figures: tuple[Figure, ...] = (),
+    place: int = 40,
+    example: Example = Example(),
     aliases: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Slab]], Step]:
     """Make a step of a function.
@@ -171,23 +335,12 @@ def step(
     ----------
     accepts : tuple of Domain
         What numbers it works on.
-    gives : Domain or callable, optional
-        What numbers it returns; by default those it was given.
-    cut : Cut
-        How its input may be cut.
-    halo : int or callable
-        Rows of context above and below, or `halo(values, scan)`.
-    peak : float or callable
-        Memory at its worst moment, input and result included: in multiples of the slab as float32, or
-        `peak(values, scan, rows)` in bytes.
-    prepare : callable, optional
-        `prepare(scan, values, rows)`, done once for all slabs within `rows` and handed in as `prepared`.
-    plane : callable, optional
-        `plane(values, scan)`: size (y, x) of the slices it makes.
-    demand : callable, optional
-        `demand(scan)` raises MissingData where the scan lacks what the step needs.
-    aliases : tuple of str
-        Other names it is known by.
+    gives : Domain, optional
+        What numbers it returns, of the same shape; by default those it was given.
+    after : callable, optional
+        `after(layout, values)`: all that it changes, where that is more than the domain.
+    cut, halo, cost, prepare, demand, figures, place, example, aliases
+        See `Step`; a halo may be a number.
 
     Returns
     -------
@@ -195,54 +348,89 @@ def step(
         Decorator that turns the function into a `Step`.
     """
 
+    def same_shape(layout: Layout, _: Values) -> Layout:
+        domain = gives or layout.domain
+        unit = layout.unit if domain == layout.domain else unit_of(domain)
+        return replace(layout, dtype=np.dtype(np.float32), domain=domain, unit=unit)
+
     def decorate(function: Callable[..., Slab]) -> Step:
         return Step(
             name=function.__name__,
             function=function,
             cut=cut,
             accepts=accepts,
-            gives=gives if callable(gives) else lambda domain, _: gives or domain,
-            halo=halo if callable(halo) else lambda _values, _scan: halo,
-            peak=peak if callable(peak) else lambda _values, scan, rows: slab_bytes(scan, rows, peak),
+            after=after or same_shape,
+            halo=halo if callable(halo) else lambda _values, _layout: halo,
+            cost=cost,
             prepare=prepare,
-            plane=plane,
             demand=demand,
+            figures=figures,
+            place=place,
+            example=example,
             aliases=aliases,
         )
 
     return decorate
 
 
+def unit_of(domain: Domain) -> str:
+    """Return the unit of numbers of a kind before reconstruction."""
+    return "counts" if domain == "counts" else "1"
+
+
+def view(
+    *, place: int = 0, example: Example = Example(), aliases: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Scan]], View]:
+    """Make a view of a function.
+
+    Parameters
+    ----------
+    place, example, aliases
+        See `View`.
+
+    Returns
+    -------
+    callable
+        Decorator that turns the function into a `View`.
+    """
+    return lambda function: View(function.__name__, function, place, example, aliases)
+
+
 def probe(
     *,
     fills: str,
     answer: Callable[[Any], Any],
-    reads: Callable[[Values, Scan], tuple[slice, ...]],
+    reads: Callable[[Values, Layout], tuple[slice, ...]],
+    warnings: Callable[[Mapping[str, Any]], list[str]] = lambda _: [],
+    cost: Cost = Cost(host=4.0),
+    place: int = 5,
+    example: Example = Example(),
     aliases: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Probe]:
     """Make a probe of a function.
 
     Parameters
     ----------
-    fills : str
-        Field of `Scan` that its answer fills.
-    answer : callable
-        `answer(result)`: the value to fill it with.
-    reads : callable
-        `reads(values, scan)`: the detector rows it reads at all angles.
-    aliases : tuple of str
-        Other names it is known by.
+    fills, answer, reads, warnings, cost, place, example, aliases
+        See `Probe`.
 
     Returns
     -------
     callable
         Decorator that turns the function into a `Probe`.
     """
-    return lambda function: Probe(function.__name__, function, fills, answer, reads, aliases)
+    return lambda function: Probe(
+        function.__name__, function, fills, answer, reads, warnings, cost, place, example, aliases
+    )
 
 
 def tally(
-    *, merge: Callable[[Any, Any], Any], accepts: tuple[Domain, ...], aliases: tuple[str, ...] = ()
+    *,
+    merge: Callable[[Any, Any], Any],
+    accepts: tuple[Domain, ...],
+    place: int = 90,
+    example: Example = Example(),
+    aliases: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Tally]:
     """Make a tally of a function.
 
@@ -250,35 +438,12 @@ def tally(
     ----------
     merge : callable
         `merge(partial, partial) -> partial`; associative and commutative.
-    accepts : tuple of Domain
-        What numbers it works on.
-    aliases : tuple of str
-        Other names it is known by.
+    accepts, place, example, aliases
+        See `Tally`.
 
     Returns
     -------
     callable
         Decorator that turns the function into a `Tally`.
     """
-    return lambda function: Tally(function.__name__, function, merge, accepts, aliases)
-
-
-def slab_bytes(scan: Scan, rows: int, times: float = 1.0) -> int:
-    """Return the bytes of a slab of projections held as float32.
-
-    Parameters
-    ----------
-    scan : Scan
-        Tells the number of angles and columns.
-    rows : int
-        Rows of the slab.
-    times : float
-        How many of them.
-
-    Returns
-    -------
-    int
-        4 · angles · rows · columns · times.
-    """
-    angles, _, columns = scan.shape
-    return int(4 * angles * rows * columns * times)
+    return lambda function: Tally(function.__name__, function, merge, accepts, place, example, aliases)

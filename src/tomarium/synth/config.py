@@ -56,6 +56,8 @@ class SimulationConfig:
         Mean number of hits by stray radiation in a frame.
     pixel_m, energy_kev, distance_m : float
         Pixel size at the sample in m, photon energy in keV and distance from sample to detector in m.
+    delta_beta : float
+        Ratio δ/β of the sample, whose edges then show the fringes of free propagation; 0 for none.
     """
 
     columns: int = 512
@@ -82,6 +84,7 @@ class SimulationConfig:
     pixel_m: float = 3.25e-6
     energy_kev: float = 25.0
     distance_m: float = 0.05
+    delta_beta: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
@@ -98,7 +101,16 @@ class SimulationConfig:
         ):
             if not 0 < getattr(self, name) < inf:
                 raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give a number above 0")
-        for name in ("flats", "darks", "read_noise", "fixed_pattern", "ring_error", "zingers", "seed"):
+        for name in (
+            "flats",
+            "darks",
+            "read_noise",
+            "fixed_pattern",
+            "ring_error",
+            "zingers",
+            "delta_beta",
+            "seed",
+        ):
             if not 0 <= getattr(self, name) < inf:
                 raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give 0 or more")
         if self.axis_column is not None and not -self.columns <= self.axis_column <= 2 * self.columns - 1:

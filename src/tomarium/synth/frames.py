@@ -11,19 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.array import processors
+from tomarium.kernels.paganin import length_m
 from tomarium.kernels.phantom import line_integrals, pixel_coordinates
 from tomarium.model import FrameKind
+from tomarium.model.scan import IndexedFrames
 from tomarium.synth.config import SimulationConfig, Truth, truth
 
 _FULL: Final = 65535
 _MANY_PHOTONS: Final = 64.0
 # (periods over the height, relative amplitude, phase): the stripes a multilayer monochromator leaves.
+BLUR_PIXELS: Final = 0.7
+"""Standard deviation of the detector's blur where fringes are simulated."""
+
 _STRIPES: Final = ((7.3, 0.03, 0.4), (13.1, 0.02, 2.1), (23.7, 0.015, 4.0))
 _STREAM: Final = {FrameKind.DARK: 1, FrameKind.FLAT: 2, FrameKind.PROJECTION: 3}
 
 
 @dataclass(frozen=True, eq=False)
-class SimulatedFrames:
+class SimulatedFrames(IndexedFrames):
     """The frames of one kind of a simulated scan, each made when it is read.
 
     Attributes
@@ -208,7 +213,43 @@ def transmission(config: SimulationConfig, known: Truth, view: int) -> NDArray[n
     np.exp(through, out=through)
     by_row = sum(through[i::s] for i in range(1, s)) + through[::s]
     by_pixel = sum(by_row[:, i::s] for i in range(1, s)) + by_row[:, ::s]
-    return np.asarray(by_pixel / np.float32(s * s))
+    contact = np.asarray(by_pixel / np.float32(s * s))
+    return propagated(config, contact) if config.delta_beta else contact
+
+
+def propagated(config: SimulationConfig, contact: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what reaches a detector at a distance: edges have bright and dark fringes.
+
+    1. The transport of intensity of a homogeneous sample multiplies the spectrum by 1 + L² f², which Paganin's filter
+       undoes; L² = π λ R δ/β.
+    2. The detector blurs by `BLUR_PIXELS`, without which the factor would grow without an end.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+        Tells energy, distance, pixel size and δ/β.
+    contact : array of float32, shape (row, column)
+        Transmission behind the sample.
+
+    Returns
+    -------
+    array of float32, shape (row, column)
+        Intensity at the detector over that of the beam, at least 0.1 %.
+
+    References
+    ----------
+    D. Paganin et al., Journal of Microscopy 206, 33 (2002), equation 8, doi 10.1046/j.1365-2818.2002.01010.x.
+    """
+    from ducc0.fft import c2r, r2c
+
+    length = length_m(config.delta_beta, config.energy_kev, config.distance_m) / config.pixel_m
+    rows, columns = contact.shape
+    squared = np.fft.fftfreq(rows)[:, None] ** 2 + np.fft.rfftfreq(columns)[None] ** 2
+    gain = (1 + length**2 * squared) * np.exp(-2 * (np.pi * BLUR_PIXELS) ** 2 * squared)
+    spectrum = r2c(contact, axes=(0, 1))
+    spectrum *= gain.astype(np.float32)
+    made = c2r(spectrum, axes=(0, 1), lastsize=columns, forward=False, inorm=2)
+    return np.asarray(np.maximum(made, np.float32(1e-3)))
 
 
 def photon_counts(draw: np.random.Generator, expected: NDArray[np.float32]) -> NDArray[np.float32]:

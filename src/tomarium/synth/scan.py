@@ -11,7 +11,7 @@ from threading import Lock
 from tomarium import registry
 from tomarium.errors import InputError, ParameterError
 from tomarium.formats.format import Format
-from tomarium.model import FrameKind, Scan, Value
+from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 from tomarium.synth.config import SimulationConfig, truth
 from tomarium.synth.frames import SimulatedFrames
@@ -45,12 +45,14 @@ def simulated(config: SimulationConfig, *, on_read: Callable[[int], None] | None
         dialect="tomarium",
         why="it was simulated",
         projections=projections,
-        angles_deg=Value(known.angles_deg, "derived", source),
+        geometry=Geometry(
+            angles_deg=Value(known.angles_deg, "derived", source),
+            pixel_m=Value(config.pixel_m, "derived", source),
+            energy_kev=Value(config.energy_kev, "derived", source),
+            distance_m=Value(config.distance_m, "derived", source),
+        ),
         flats=Reference(flats, flats.position()) if config.flats else None,
         darks=Reference(darks, darks.position()) if config.darks else None,
-        pixel_m=Value(config.pixel_m, "derived", source),
-        energy_kev=Value(config.energy_kev, "derived", source),
-        distance_m=Value(config.distance_m, "derived", source),
         counts={kind.kind: kind.shape[0] for kind in (darks, flats, projections)},
         metadata={
             "title": Value(f"Simulated specimen {config.seed}", "derived", source),

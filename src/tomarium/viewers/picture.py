@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
@@ -144,3 +146,57 @@ def _font(size: float) -> tuple[Any, bool]:
         with suppress(OSError):
             return ImageFont.truetype(name, size), True
     return ImageFont.load_default(size), False
+
+
+def contact_sheet(
+    images: Sequence[NDArray[Any]],
+    titles: Sequence[str],
+    *,
+    scale_m: float | None = None,
+    widest: int = 3000,
+) -> bytes:
+    """Draw several images of one size side by side, all in the same grey values, as one PNG.
+
+    Parameters
+    ----------
+    images : sequence of array, shape (y, x)
+        In the order of reading.
+    titles : sequence of str
+        A line for the upper left corner of each.
+    scale_m : float, optional
+        Size of a pixel in m; where it is given, each gets a scale bar.
+    widest : int
+        Width of the sheet in pixels at most; images are averaged down where they would need more.
+
+    Returns
+    -------
+    bytes
+        A PNG file.
+    """
+    from PIL import Image as Pillow
+
+    across = max(1, math.ceil(math.sqrt(len(images))))
+    down = -(-len(images) // across)
+    factor = max(1, -(-across * images[0].shape[1] // widest))
+    small = [_averaged(np.asarray(image, np.float32), factor) for image in images]
+    window = robust_window(np.stack(small))
+    pixel_m = None if scale_m is None else scale_m * factor
+    pictures = [
+        Pillow.open(BytesIO(png(image, window=window, scale_m=pixel_m, title=title)))
+        for image, title in zip(small, titles, strict=True)
+    ]
+    width, height = max(p.width for p in pictures), max(p.height for p in pictures)
+    sheet = Pillow.new("L", (across * (width + 4) - 4, down * (height + 4) - 4), 255)
+    for number, picture in enumerate(pictures):
+        sheet.paste(picture.convert("L"), (number % across * (width + 4), number // across * (height + 4)))
+    file = BytesIO()
+    sheet.save(file, "PNG")
+    return file.getvalue()
+
+
+def _averaged(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    if factor == 1:
+        return image
+    rows, columns = image.shape[0] // factor, image.shape[1] // factor
+    part = image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
+    return np.asarray(part.mean(axis=(1, 3)), np.float32)

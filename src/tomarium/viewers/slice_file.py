@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
-from tomarium.viewers.picture import png
+from tomarium.viewers.picture import contact_sheet, png
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One slice with a line of text.
+
+    Attributes
+    ----------
+    image : array, shape (y, x)
+        The slice.
+    title : str
+        What it is, for a sheet of several.
+    """
+
+    image: NDArray[Any]
+    title: str = ""
 
 
 def save_slice(path: Path, image: NDArray[Any], *, pixel_m: float | None, unit: str) -> None:
-    """Write a slice; the ending of its name says how.
+    """Write one slice; see `save_slices`.
 
     Parameters
     ----------
     path : Path
-        `.png`, 8-bit grey with a scale bar; `.tif` or `.tiff`, float32 with the pixel size, as ImageJ reads
-        it; `.npy`, the array as it is. The file is the old one or the whole new one, never a part.
+        `.png`, `.tif`, `.tiff` or `.npy`.
     image : array, shape (y, x)
         The slice.
     pixel_m : float or None
@@ -32,16 +49,44 @@ def save_slice(path: Path, image: NDArray[Any], *, pixel_m: float | None, unit: 
     InputError
         Another ending.
     """
+    save_slices(path, [Plane(image)], pixel_m=pixel_m, unit=unit)
+
+
+def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: float | None, unit: str) -> None:
+    """Write one slice or several of one size; the ending of the name says how.
+
+    Parameters
+    ----------
+    path : Path
+        `.png`, 8-bit grey with a scale bar, several on one sheet in the same grey values; `.tif` or `.tiff`, float32
+        with the pixel size, as ImageJ reads it, several as a stack; `.npy`, the array as it is. The file is the old
+        one or the whole new one, never a part.
+    planes : sequence of Plane
+        The slices.
+    pixel_m : float or None
+        Pixel size in m.
+    unit : str
+        Unit of the values, kept in the TIFF.
+
+    Raises
+    ------
+    InputError
+        Another ending.
+    """
+    images = [plane.image for plane in planes]
+    stack = images[0] if len(images) == 1 else np.stack(images)
     draft = path.with_name(f".{path.name}.part")
     try:
         match path.suffix.lower():
+            case ".png" if len(images) == 1:
+                draft.write_bytes(png(stack, scale_m=pixel_m))
             case ".png":
-                draft.write_bytes(png(image, scale_m=pixel_m))
+                draft.write_bytes(contact_sheet(images, [plane.title for plane in planes], scale_m=pixel_m))
             case ".tif" | ".tiff":
-                _write_tiff(draft, image, pixel_m, unit)
+                _write_tiff(draft, stack, pixel_m, unit)
             case ".npy":
                 with draft.open("wb") as file:
-                    np.save(file, image)
+                    np.save(file, stack)
             case other:
                 raise InputError(
                     f"{path}: a slice cannot be written as {other or 'a file without ending'}; give .png, .tif or .npy"

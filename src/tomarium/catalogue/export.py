@@ -1,0 +1,221 @@
+"""A record's volume once more, in another format or type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tomarium import formats
+from tomarium.errors import FormatError, ParameterError
+from tomarium.model import Volume
+from tomarium.model.image import Sliceable
+from tomarium.pipeline.convert import convert
+from tomarium.pipeline.run import VOLUME
+from tomarium.whole_files import write_json
+
+FORMATS: Final[Mapping[str, tuple[str, str]]] = {
+    "tiff": ("tiff-volume", ".tif"),
+    "hdf5": ("nxtomoproc", ".h5"),
+    "vol": ("pyhst-volume", ".vol"),
+    "mrc": ("mrc", ".mrc"),
+    "zarr": ("ome-zarr", ".ome.zarr"),
+    "jpeg2000": ("jpeg2000", ".jp2"),
+    "raw": ("raw-volume", ".raw"),
+}
+"""Word of the command line → name of the format, ending of the file."""
+
+TYPES: Final = ("float32", "uint16", "uint8")
+
+QUANTILES: Final = 0.0005, 0.9995
+"""Parts of the voxels below black and above white, where no limits are given."""
+
+EXPORTS: Final = "exports.json"
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is written besides the record's own volume.
+
+    Attributes
+    ----------
+    word : str
+        One of `FORMATS`.
+    dtype : str
+        One of `TYPES`.
+    low, high : float or None
+        Values that become the least and the greatest number of a whole type; None takes `QUANTILES`.
+    """
+
+    word: str
+    dtype: str = "float32"
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file in the record."""
+        return f"volume_{self.dtype}{FORMATS[self.word][1]}"
+
+
+def parse_export(text: str) -> Export:
+    """Read what a user wants written.
+
+    Parameters
+    ----------
+    text : str
+        "volume:tiff,uint16", "volume:vol", "volume:tiff,uint8,-0.1:2.5".
+
+    Returns
+    -------
+    Export
+        Checked.
+
+    Raises
+    ------
+    ParameterError
+        Another form, format or type, or limits that are none.
+    """
+    what, _, rest = text.partition(":")
+    words = [word.strip() for word in rest.split(",")]
+    if what != "volume" or words[0] not in FORMATS or len(words) > 3:
+        raise ParameterError(
+            f"--output {text!r}: write volume:FORMAT, volume:FORMAT,TYPE or volume:FORMAT,TYPE,LOW:HIGH, such as "
+            f"volume:tiff,uint16; formats are {', '.join(FORMATS)}, types {', '.join(TYPES)}"
+        )
+    dtype = words[1] if len(words) > 1 else "float32"
+    if dtype not in TYPES:
+        raise ParameterError(f"--output {text!r}: there is no type {dtype!r}; there are {', '.join(TYPES)}")
+    if len(words) < 3:
+        return Export(words[0], dtype)
+    first, _, last = words[2].partition(":")
+    try:
+        low, high = float(first), float(last)
+    except ValueError as problem:
+        raise ParameterError(f"--output {text!r}: {words[2]!r} are no limits; write LOW:HIGH") from problem
+    if not (dtype != "float32" and np.isfinite([low, high]).all() and low < high):
+        raise ParameterError(
+            f"--output {text!r}: limits {words[2]} cannot be used; LOW must be below HIGH, and float32 has none"
+        )
+    return Export(words[0], dtype, low, high)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A volume whose values are spread over a whole type when they are read.
+
+    Attributes
+    ----------
+    source : Sliceable
+        The volume's own numbers.
+    dtype : dtype
+        An unsigned whole type.
+    low, high : float
+        Values that become 0 and the greatest number; what lies beyond is clipped, NaN becomes 0.
+    """
+
+    source: Sliceable
+    dtype: np.dtype[Any]
+    low: float
+    high: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of its axes."""
+        return tuple(self.source.shape)
+
+    def __getitem__(self, key: Any) -> Any:
+        most = float(np.iinfo(self.dtype).max)
+        part = (np.asarray(self.source[key], np.float32) - np.float32(self.low)) * (
+            most / (self.high - self.low)
+        )
+        return np.rint(np.clip(np.nan_to_num(part, nan=0.0), 0, most)).astype(self.dtype)
+
+
+def export(
+    folder: Path,
+    wanted: Export,
+    statistics: Mapping[str, Any],
+    on_progress: Callable[[str, int, int], None],
+) -> Path:
+    """Write a record's volume once more.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the record; its volume is whole.
+    wanted : Export
+        Format, type and limits.
+    statistics : mapping
+        The volume's own, with `histogram`, for the limits.
+    on_progress : callable
+        `on_progress("export", done, total)`, in bytes.
+
+    Returns
+    -------
+    Path
+        What was written; `exports.json` of the record tells its limits.
+
+    Raises
+    ------
+    FormatError
+        The record has no volume.
+    StorageFull
+        The disk is full.
+    """
+    volume = formats.open(folder / VOLUME)
+    if not isinstance(volume, Volume):
+        raise FormatError(f"{folder}: holds no volume that could be written as {wanted.word}")
+    told: dict[str, Any] = {"file": wanted.name, "format": FORMATS[wanted.word][0], "type": wanted.dtype}
+    if wanted.dtype != "float32":
+        low, high = _limits(wanted, statistics)
+        most = int(np.iinfo(wanted.dtype).max)
+        told |= {
+            "low": low,
+            "high": high,
+            "unit": volume.unit,
+            "value": f"low + number × (high - low) / {most}, in {volume.unit}",
+        }
+        data = Scaled(volume.data, np.dtype(wanted.dtype), low, high)
+        scale = {"scaled_from": [low, high], "scaled_unit": volume.unit, "scaled_value": told["value"]}
+        volume = replace(volume, data=data, levels=(), unit="", metadata={**_kept(volume), **scale})
+    else:
+        volume = replace(volume, metadata=_kept(volume))
+    path = folder / wanted.name
+    convert(
+        volume,
+        path,
+        to=FORMATS[wanted.word][0],
+        overwrite=True,
+        lossy=True,
+        tell=lambda done, total: on_progress("export", done, total),
+    )
+    _note(folder, told)
+    return path
+
+
+def _kept(volume: Volume) -> dict[str, Any]:
+    """Leave the account of the run to the record itself."""
+    return {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
+
+
+def _limits(wanted: Export, statistics: Mapping[str, Any]) -> tuple[float, float]:
+    if wanted.low is not None and wanted.high is not None:
+        return wanted.low, wanted.high
+    edges = np.asarray(statistics["histogram"]["edges"], np.float64)
+    counts = np.asarray(statistics["histogram"]["counts"], np.float64)
+    if not counts.sum():
+        return 0.0, 1.0
+    share = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
+    low, high = (float(np.interp(quantile, share, edges)) for quantile in QUANTILES)
+    return (low, high) if low < high else (low, low + 1.0)
+
+
+def _note(folder: Path, told: Mapping[str, Any]) -> None:
+    from tomarium.pipeline.journal import read_json
+
+    before = [one for one in read_json(folder / EXPORTS) or [] if one["file"] != told["file"]]
+    write_json(folder / EXPORTS, [*before, told])

@@ -1,0 +1,108 @@
+"""`tomarium protocol`: see, make and check protocols."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tomarium.cli import scan_options, show
+from tomarium.errors import InputError
+
+if TYPE_CHECKING:
+    from tomarium.pipeline.choice import Choice
+
+
+@click.group("protocol")
+def command() -> None:
+    """See the protocols that come with the program, write one to a file, check one.
+
+    A protocol is a list of steps with parameters, as YAML, JSON or plain text.
+
+    \b
+    tomarium protocol show
+    tomarium protocol show phase
+    tomarium protocol new mine.yaml --preset phase --step remove_stripes --set paganin.delta_beta=300
+    tomarium protocol check mine.yaml
+    """
+
+
+@command.command("show")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def show_command(name: str | None, as_json: bool) -> None:
+    """Show the protocol of a preset or of a file; without NAME, list the presets."""
+    from tomarium.pipeline.choice import describe_presets
+    from tomarium.pipeline.protocol import PRESETS, preset, read, to_data, to_yaml
+
+    if name is None:
+        if as_json:
+            show.as_json(describe_presets())
+            return
+        for told in describe_presets():
+            steps = " → ".join(next(iter(step)) for step in told["steps"])
+            click.secho(told["name"], bold=True)
+            show.table([(told["summary"],), (steps,)])
+        return
+    protocol = preset(name) if name in PRESETS else read(Path(name))
+    if as_json:
+        show.as_json(to_data(protocol))
+    else:
+        click.echo(to_yaml(protocol), nl=False)
+
+
+@command.command("new")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@scan_options.steps
+def new_command(path: Path, choice: Choice) -> None:
+    """Write a protocol to FILE, .yaml, .json or .txt, with every parameter of its steps to change."""
+    import json
+
+    from tomarium.pipeline.protocol import to_data, to_text, to_yaml
+    from tomarium.steps.spelling import default_in_words, describe
+
+    if path.exists():
+        raise InputError(f"{path} exists already; give another name, or remove it first")
+    protocol = choice.protocol()
+    match path.suffix:
+        case ".json":
+            text = json.dumps(to_data(protocol), indent=2) + "\n"
+        case ".yaml" | ".yml":
+            lines = [to_yaml(protocol).rstrip()]
+            for item in protocol.items:
+                told = describe(item.step)
+                lines += ["", f"# {item.step.name}: {told.summary}"]
+                lines += [
+                    f"#   {parameter.name} (default {default_in_words(parameter)}): {told.parameters[parameter.name]}"
+                    for parameter in item.step.parameters
+                ]
+            text = "\n".join(lines) + "\n"
+        case _:
+            text = to_text(protocol)
+    path.write_text(text, encoding="utf-8")
+    click.echo(
+        f"{path}: {' → '.join(item.step.name for item in protocol.items)}; use it with: tomarium run SCAN -p {path}"
+    )
+
+
+@command.command("check")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--scan", type=click.Path(path_type=Path), help="Check it against a scan too.")
+@scan_options.opening
+def check_command(path: Path, scan: Path | None, opening: scan_options.Opening) -> None:
+    """Check the protocol in FILE: its form, its steps, their values, and whether they can follow each other."""
+    from tomarium.pipeline.protocol import read
+    from tomarium.pipeline.resolve import resolve
+
+    protocol = read(path)
+    steps = " → ".join(item.step.name for item in protocol.items)
+    if scan is None:
+        click.echo(
+            f"{path}: {steps}; each step and value is allowed. With --scan SCAN their order is checked too"
+        )
+        return
+    resolution = resolve(protocol, opening.open_scan(scan))
+    layout = resolution.layout
+    shape = " × ".join(map(str, layout.shape))
+    click.echo(f"{path}: {steps}; gives {layout.domain} of {shape} in {layout.unit}")

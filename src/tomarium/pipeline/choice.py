@@ -1,0 +1,120 @@
+"""What a user asks of a run besides the scan: a protocol, changed by a few words of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tomarium.errors import InputError, ParameterError
+from tomarium.model import Domain
+from tomarium.pipeline.protocol import (
+    Item,
+    Protocol,
+    default_protocol,
+    for_domain,
+    from_steps,
+    preset,
+    read,
+    with_parameter,
+)
+from tomarium.steps.spelling import check, find_step
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A protocol in the words of a command line.
+
+    Attributes
+    ----------
+    path : Path or None
+        File of a protocol.
+    preset : str or None
+        Name of one that comes with the program.
+    steps : tuple of str
+        Steps to put in their natural places among those.
+    assignments : tuple of str
+        ``step.parameter=value``.
+    binning : int
+        Detector pixels that are averaged, along rows and columns alike; 1 for none.
+    region : str or None
+        Part of the volume in voxels: "Y0:Y1,X0:X1", or "Z0:Z1,Y0:Y1,X0:X1".
+    """
+
+    path: Path | None = None
+    preset: str | None = None
+    steps: tuple[str, ...] = ()
+    assignments: tuple[str, ...] = ()
+    binning: int = 1
+    region: str | None = None
+
+    def protocol(self, domain: Domain = "counts") -> Protocol:
+        """Make the protocol.
+
+        Parameters
+        ----------
+        domain : Domain
+            What the scan's numbers are, for presets and the default.
+
+        Returns
+        -------
+        Protocol
+            The checked protocol.
+
+        Raises
+        ------
+        InputError, ParameterError
+            It cannot be read, or the words do not fit together.
+        """
+        if self.path is not None and (self.preset or self.steps):
+            raise ParameterError(
+                "a protocol's file was given together with --preset or --step; give either the file, or a preset and "
+                "steps"
+            )
+        if self.path is not None:
+            protocol = read(self.path)
+        else:
+            chosen = for_domain(preset(self.preset), domain) if self.preset else default_protocol(domain)
+            protocol = from_steps(self.steps, chosen, domain)
+        if self.binning != 1:
+            step = find_step("bin")
+            given = check(step, {"rows": self.binning, "columns": self.binning})
+            protocol = Protocol((Item(step, given), *protocol.items))
+        for assignment in self.assignments:
+            protocol = with_parameter(protocol, assignment)
+        plane = self._parts()[-2:]
+        return with_parameter(protocol, f"fbp.region={','.join(plane)}") if plane else protocol
+
+    def rows(self) -> slice | None:
+        """Return the slices that `region` asks for; None where it asks for none of its own."""
+        parts = self._parts()
+        return _range(parts[0]) if len(parts) == 3 else None
+
+    def _parts(self) -> Sequence[str]:
+        if self.region is None:
+            return []
+        parts = [part.strip() for part in self.region.split(",")]
+        if len(parts) not in (2, 3) or not all(":" in part for part in parts):
+            raise InputError(
+                f"--roi {self.region!r}: write Y0:Y1,X0:X1 or Z0:Z1,Y0:Y1,X0:X1 in voxels, such as 100:200,300:900"
+            )
+        return parts
+
+
+def _range(text: str) -> slice:
+    first, _, last = text.partition(":")
+    try:
+        return slice(int(first) if first.strip() else None, int(last) if last.strip() else None)
+    except ValueError as problem:
+        raise InputError(f"{text!r} is no range; write A:B with whole numbers, such as 100:200") from problem
+
+
+def describe_presets() -> list[dict[str, Any]]:
+    """List the protocols that come with the program: `name`, `summary`, `steps`."""
+    from tomarium.pipeline.protocol import PRESETS, to_data
+
+    return [
+        {"name": name, "summary": summary, "steps": to_data(preset(name))["steps"]}
+        for name, (summary, _) in PRESETS.items()
+    ]

@@ -1,0 +1,354 @@
+"""One pass over the data in slabs cut alike: what it does, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tomarium.model import Layout
+from tomarium.pipeline.price import (
+    PACK,
+    PROGRAM_BYTES,
+    PYRAMID,
+    READ,
+    UNPACK,
+    WRITE,
+    Direction,
+    SlabCost,
+    angles_block,
+    halo_of,
+    needs_whole_frames,
+    part_of,
+    row_halo_of,
+    slab_cost,
+)
+from tomarium.pipeline.resolve import Resolution, Resolved
+from tomarium.pipeline.slabs import LARGEST, Cut, cut_rows
+from tomarium.pipeline.split import Part
+from tomarium.steps.step import Step
+
+BATCH: Final = 16
+"""Rows the compiled engines take at a time; lower slabs are not worth a worker of their own."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run may use.
+
+    Attributes
+    ----------
+    memory_bytes : int
+        Memory of the whole process.
+    disk_bytes : int or None
+        Free space where the result goes; None where nothing is written to disk.
+    processors : int
+        Processors.
+    workers : int
+        Slabs that may be in work at a time.
+    """
+
+    memory_bytes: int
+    disk_bytes: int | None
+    processors: int
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Section:
+    """A pass over the data, in slabs cut alike.
+
+    Attributes
+    ----------
+    name : str
+        "probe", "spool" where its result is laid down for the next section, "reconstruct" or "correct" for the last.
+    direction : "row" or "angle"
+        How it is cut.
+    items : tuple of Resolved
+        Its steps and tallies.
+    source, result : Layout
+        What it reads and what it leaves, in the whole.
+    window, reads : slice
+        Rows it leaves, and rows it reads for that.
+    cuts : tuple of Cut
+        Its slabs.
+    halo : int
+        Context of a slab on each side: rows or angles.
+    workers, threads : int
+        Slabs in work at a time, and threads of each.
+    read_bytes, decompressed_bytes, write_bytes : int
+        What passes the disk.
+    spool_bytes : int
+        What it lays down for the next section; 0 for the last.
+    spool_in_memory : bool
+        Whether that lies in memory.
+    peak_bytes, device_bytes : int
+        Memory at its worst moment, the program included.
+    recomputed : float
+        Rows (or angles) computed for each that is needed; 1 without a halo.
+    seconds : float
+        An estimate of its time.
+    """
+
+    name: str
+    direction: Direction
+    items: tuple[Resolved, ...]
+    source: Layout
+    result: Layout
+    window: slice
+    reads: slice
+    cuts: tuple[Cut, ...]
+    halo: int
+    workers: int
+    threads: int
+    read_bytes: int
+    decompressed_bytes: int
+    write_bytes: int
+    spool_bytes: int
+    spool_in_memory: bool
+    peak_bytes: int
+    device_bytes: int
+    recomputed: float
+    seconds: float
+
+    @property
+    def steps(self) -> tuple[Resolved, ...]:
+        """Its steps and tallies."""
+        return self.items
+
+    @property
+    def slabs(self) -> int:
+        """How many slabs."""
+        return len(self.cuts)
+
+
+def size_of(cuts: Sequence[Cut]) -> int:
+    """Return how many rows or angles a slab makes."""
+    return int(cuts[0].makes.stop - cuts[0].makes.start)
+
+
+def rank(sections: tuple[Section, ...], resources: Resources) -> tuple[bool, float, float]:
+    """Rank what fits before what does not, then the quicker, then what takes less memory."""
+    peak = max(section.peak_bytes for section in sections)
+    written = sum(section.write_bytes for section in sections)
+    fits = peak <= resources.memory_bytes
+    fits_disk = resources.disk_bytes is None or written <= resources.disk_bytes
+    seconds = sum(section.seconds for section in sections)
+    if fits and fits_disk:
+        return False, seconds, peak
+    return (
+        True,
+        max(peak / resources.memory_bytes, written / resources.disk_bytes if resources.disk_bytes else 0),
+        peak,
+    )
+
+
+def expanded(rows: slice, by: int, height: int) -> slice:
+    """Return rows with some more on each side, as far as there are any."""
+    return slice(max(0, rows.start - by), min(height, rows.stop + by))
+
+
+def price_sections(
+    parts: tuple[Part, ...],
+    resolution: Resolution,
+    wanted: slice,
+    resources: Resources,
+    slab_rows: int | None,
+) -> tuple[Section, ...]:
+    """Price one way to split, from the last section, which knows the rows it makes, to the first."""
+    height = resolution.scan.shape[1]
+    windows, window = [], wanted
+    for part in reversed(parts):
+        if part.direction == "row":
+            reach = halo_of(part.items, "row")
+        else:
+            reach = height if needs_whole_frames(part.items) else row_halo_of(part.items)
+        reads = expanded(window, reach, height)
+        windows.append((window, reads))
+        window = reads
+    windows.reverse()
+    sections: list[Section] = []
+    held = 0  # a spool in memory is held while the section behind it reads it
+    layout = _first_layout(resolution)
+    for number, (part, (makes, reads)) in enumerate(zip(parts, windows, strict=True)):
+        last = number == len(parts) - 1
+        section = _section(
+            part,
+            layout,
+            makes,
+            reads,
+            resolution,
+            resources,
+            number == 0,
+            last,
+            slab_rows if last else None,
+            held,
+        )
+        held = section.spool_bytes if section.spool_in_memory else 0
+        layout = section.result
+        sections.append(section)
+    return tuple(sections)
+
+
+def _first_layout(resolution: Resolution) -> Layout:
+    work = resolution.work
+    return work[0].before if work else resolution.layout
+
+
+@dataclass(frozen=True)
+class _Choice:
+    size: int
+    workers: int
+    cost: SlabCost
+    seconds: float
+    peak: int
+
+
+def _section(
+    part: Part,
+    source: Layout,
+    window: slice,
+    reads: slice,
+    resolution: Resolution,
+    resources: Resources,
+    first: bool,
+    last: bool,
+    slab_rows: int | None,
+    held: int,
+) -> Section:
+    scan = resolution.scan
+    result = part.items[-1].after if part.items else source
+    halo = halo_of(part.items, part.direction)
+    by_row = part.direction == "row"
+    length = window.stop - window.start if by_row else source.shape[0]
+    height = scan.shape[1] if by_row else source.shape[0]
+    read_rows = reads.stop - reads.start
+    inner = source if by_row else source.with_rows(read_rows)
+    prepared = sum(
+        item.step.cost.prepared(scan, item.plain)
+        for item in part.items
+        if isinstance(item.step, Step) and item.step.cost.prepared
+    )
+    writes_volume = last and result.domain == "slice"
+    out = result.with_rows(window.stop - window.start) if by_row else result.with_rows(read_rows)
+    made_bytes = result.with_rows(window.stop - window.start).bytes
+    spool_bytes = 0 if last and result.domain == "slice" else made_bytes
+
+    def io(size: int) -> tuple[tuple[Cut, ...], int, int]:
+        cuts = _cuts(by_row, window, length, size, halo, height)
+        read = unpacked = 0
+        for cut in cuts:
+            taken = cut.reads.stop - cut.reads.start
+            if first:
+                more = (
+                    scan.projections.cost(source.shape[0], cut.reads)
+                    if by_row
+                    else scan.projections.cost(taken, reads)
+                )
+                read, unpacked = read + more[0], unpacked + more[1]
+            else:
+                read += part_of(inner, part.direction, taken).bytes
+        return cuts, read, unpacked
+
+    def priced(size: int, workers: int) -> _Choice:
+        cuts, read, unpacked = io(size)
+        held_unpacked = 0
+        if first:
+            one = (
+                scan.projections.cost(1, slice(0, min(size + 2 * halo, height)))
+                if by_row
+                else scan.projections.cost(min(size + 2 * halo, height), reads)
+            )
+            held_unpacked = 2 * one[1] if by_row else 0
+        cost = slab_cost(
+            part.items, inner, part.direction, min(size, length), halo, held_unpacked, writes_volume
+        )
+        compute = cost.seconds * len(cuts) / resources.processors
+        disk = read / READ + unpacked / UNPACK / resources.processors
+        disk += (
+            int(out.bytes * PYRAMID) / PACK / resources.processors if writes_volume else spool_bytes / WRITE
+        )
+        seconds = compute + disk if workers == 1 else max(compute, disk) + 0.1 * min(compute, disk)
+        peak = PROGRAM_BYTES + prepared + held + workers * cost.host_bytes
+        return _Choice(size, workers, cost, seconds, peak)
+
+    choice = _choose(priced, by_row, length, source, read_rows, resources, slab_rows, halo)
+    cuts, read, unpacked = io(choice.size)
+    for reference in (scan.flats, scan.darks) if prepared else ():
+        if reference is not None:
+            count, rows, _ = reference.frames.shape
+            more, more_unpacked = reference.frames.cost(count, slice(0, rows))
+            read, unpacked = read + more, unpacked + more_unpacked
+    computed = sum(cut.reads.stop - cut.reads.start for cut in cuts)
+    in_memory = bool(spool_bytes and resources.disk_bytes is None and not last)
+    peak = choice.peak + (spool_bytes if in_memory else 0)
+    if resources.disk_bytes is None and last:  # the result itself lies in memory
+        peak += made_bytes
+    on_disk = 0 if in_memory or resources.disk_bytes is None else spool_bytes
+    write = int(made_bytes * PYRAMID) if writes_volume else on_disk * (2 if last else 1)
+    return Section(
+        name=("reconstruct" if result.domain == "slice" else "correct") if last else "spool",
+        direction=part.direction,
+        items=part.items,
+        source=source,
+        result=result,
+        window=window,
+        reads=reads,
+        cuts=cuts,
+        halo=halo,
+        workers=choice.workers,
+        threads=max(1, resources.processors // choice.workers),
+        read_bytes=read,
+        decompressed_bytes=unpacked,
+        write_bytes=write,
+        spool_bytes=0 if last else spool_bytes,
+        spool_in_memory=in_memory,
+        peak_bytes=peak,
+        device_bytes=0,
+        recomputed=computed / max(1, length),
+        seconds=choice.seconds,
+    )
+
+
+def _cuts(by_row: bool, window: slice, length: int, size: int, halo: int, height: int) -> tuple[Cut, ...]:
+    return cut_rows(window if by_row else slice(0, length), size, halo, height)
+
+
+def _choose(
+    priced: Callable[[int, int], _Choice],
+    by_row: bool,
+    length: int,
+    source: Layout,
+    rows: int,
+    resources: Resources,
+    slab_rows: int | None,
+    halo: int,
+) -> _Choice:
+    """Choose the size of the slabs and the workers: the quickest that fits, else what takes least memory."""
+    if slab_rows:
+        sizes = [slab_rows]
+    elif by_row:
+        tallest = min(LARGEST, 1 << max(length - 1, 0).bit_length())
+        sizes = [tallest >> k for k in range(tallest.bit_length())]
+    else:
+        block = min(length, max(angles_block(source, rows), 4 * halo))
+        sizes = sorted({max(1, block >> k) for k in range(block.bit_length())}, reverse=True)
+    best: _Choice | None = None
+    least: _Choice | None = None
+    for workers in range(max(1, min(resources.processors, resources.workers)), 0, -1):
+        for size in sizes:
+            many = -(-length // size) >= 2 * workers
+            worthwhile = workers == 1 or slab_rows or (many and (size >= BATCH or not by_row))
+            if not worthwhile:
+                continue
+            choice: _Choice = priced(size, workers)
+            if least is None or choice.peak < least.peak:
+                least = choice
+            if choice.peak <= resources.memory_bytes:
+                if best is None or choice.seconds < 0.97 * best.seconds:
+                    best = choice
+                if not halo and by_row:
+                    break  # lower slabs of as many workers are no quicker
+    chosen = best or least
+    assert chosen is not None
+    return chosen

@@ -1,0 +1,78 @@
+"""What the user should know of a result: what was assumed, what was weak, what had to be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tomarium.model import Scan
+from tomarium.pipeline.resolve import Resolution
+from tomarium.steps.step import Probe, Step
+
+
+def of_scan(scan: Scan) -> tuple[str, ...]:
+    """Say what speaks against trusting a result blindly, of the scan itself.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan; its own warnings come first.
+
+    Returns
+    -------
+    tuple of str
+        One sentence each; empty where there is nothing to say.
+    """
+    found = [*scan.warnings]
+    if scan.pixel_m is None:
+        found.append(
+            "the pixel size is not known: the result is in 1/px; give --pixel, such as --pixel '0.65 um'"
+        )
+    if scan.darks is None and scan.domain == "counts":
+        found.append("the scan has no dark frames: darks are taken as 0")
+    return tuple(found)
+
+
+def of_result(
+    resolution: Resolution,
+    probes: Mapping[str, Mapping[str, Any]],
+    quality: Mapping[str, float],
+    not_finite: int,
+    rows: int | None = None,
+) -> tuple[str, ...]:
+    """Say what speaks against trusting a result blindly.
+
+    Parameters
+    ----------
+    resolution : Resolution
+        The protocol as it was carried out.
+    probes : mapping
+        Key of a probe → its answer, JSON-ready.
+    quality : mapping of str to float
+        What the steps counted.
+    not_finite : int
+        Voxels that are NaN or infinite.
+    rows : int, optional
+        Detector rows the steps counted in; all by default.
+
+    Returns
+    -------
+    tuple of str
+        Doubts about the rotation axis first; empty where there is nothing to say.
+    """
+    found: list[str] = []
+    for item in resolution.probes:
+        if isinstance(item.step, Probe) and item.key in probes:
+            found += item.step.warnings(probes[item.key])
+    found += of_scan(resolution.scan)
+    for item in resolution.work:
+        if not isinstance(item.step, Step):
+            continue
+        values = max(1, item.before.with_rows(rows or item.before.rows).values)
+        for figure in item.step.figures:
+            part = quality.get(f"{item.step.name}.{figure.name}", 0.0) / values
+            if figure.warn_above is not None and part > figure.warn_above:
+                found.append(figure.warning.format(percent=f"{100 * part:.3g}"))
+    if not_finite:
+        found.append(f"{not_finite} voxels are not finite numbers")
+    return tuple(found)

@@ -1,0 +1,545 @@
+"""The work on one slab: read, take it through the steps of a section, leave it where the next looks for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tomarium import registry
+from tomarium.array import numpy_dtype
+from tomarium.compiled import release_scratch
+from tomarium.errors import InputError, StepFailed, TomariumError
+from tomarium.model import Frames, Geometry, Layout, Scan, Slab
+from tomarium.model.scan import IndexedFrames, Reference
+from tomarium.pipeline.price import (
+    Direction,
+    angles_block,
+    halo_of,
+    needs_whole_frames,
+    row_halo_of,
+    step_halo,
+)
+from tomarium.pipeline.resolve import Resolution, Resolved
+from tomarium.pipeline.slabs import Cut, cut_rows
+from tomarium.steps.context import Context, Scratch
+from tomarium.steps.statistics import statistics
+from tomarium.steps.step import Step, Tally, unit_of
+
+
+class Target(Protocol):
+    """Where finished slabs of a section go, from several threads or processes, each slab once."""
+
+    def put(self, slab: Slab) -> None:
+        """Store a slab without its halo."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A step with all it needs to work on any slab.
+
+    Attributes
+    ----------
+    item : Resolved
+        The step, its values, and what reaches it in the whole.
+    prepared : object
+        What it prepared once for all slabs.
+    keep : int
+        Context that it and the steps behind it need on each side.
+    """
+
+    item: Resolved
+    prepared: Any
+    keep: int
+
+
+@dataclass(frozen=True)
+class SlabResult:
+    """What became of one slab.
+
+    Attributes
+    ----------
+    index : int
+        Its number.
+    report : mapping of str to int
+        What the steps counted.
+    tallies : mapping
+        Key of a tally → its partial result.
+    statistics : mapping or None
+        Those of the result, where it was asked for.
+    seconds : mapping
+        `read`, `compute`, `write`.
+    slab : Slab or None
+        The result, where the task had no place to put it.
+    """
+
+    index: int
+    report: Mapping[str, int]
+    tallies: Mapping[str, Any]
+    statistics: Mapping[str, Any] | None
+    seconds: Mapping[str, float]
+    slab: Slab | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A section's work on any of its slabs; crosses a process where its source and its target do.
+
+    Attributes
+    ----------
+    key : str
+        Tells it from other tasks of this computer: what is prepared once is kept under it.
+    source : Frames
+        What it reads.
+    scan : Scan
+        Tells flats, darks and geometry.
+    items : tuple of Resolved
+        Steps and tallies.
+    raw : tuple of Resolved
+        Steps on raw counts before these, which flats and darks go through too.
+    layout : Layout
+        What it reads in the whole.
+    direction : "row" or "angle"
+        How it is cut.
+    window, reads : slice
+        Rows it leaves and rows it reads, for slabs of angles.
+    threads : int
+        Threads of a slab.
+    target : Target or None
+        Where results go; None returns them.
+    count : bool
+        Whether statistics of the result are counted.
+    """
+
+    key: str
+    source: Frames
+    scan: Scan
+    items: tuple[Resolved, ...]
+    raw: tuple[Resolved, ...]
+    layout: Layout
+    direction: Direction
+    window: slice
+    reads: slice
+    threads: int
+    target: Target | None
+    count: bool
+
+    def __call__(self, cut: Cut) -> SlabResult:
+        """Do one slab."""
+        kept = _kept(self)
+        clock = [time.perf_counter()]
+        slab = load(self.source, self.layout, self.direction, cut, self.reads)
+        clock.append(time.perf_counter())
+        tallies: dict[str, Any] = {}
+        slab = process(slab, kept.ready, self.threads, kept.scratch, tallies, self.window)
+        slab = narrow(trim(slab), self.window)
+        clock.append(time.perf_counter())
+        counted = statistics(slab) if self.count else None
+        if self.target is not None:
+            self.target.put(slab)
+        clock.append(time.perf_counter())
+        seconds = dict(zip(("read", "compute", "write"), np.diff(clock).tolist(), strict=True))
+        returned = None if self.target is not None else replace(slab, data=np.array(slab.data))
+        return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, returned)
+
+    def forget(self) -> None:
+        """Let go of what was prepared in this process."""
+        with _LOCK:
+            _KEPT.pop(self.key, None)
+        release_scratch()
+
+
+@dataclass
+class _Kept:
+    ready: tuple[Ready, ...]
+    scratch: Scratch = field(default_factory=Scratch)
+
+
+MOST_KEPT: Final = 4
+"""Tasks whose preparations one process keeps."""
+
+_LOCK = threading.Lock()
+_KEPT: dict[str, _Kept] = {}
+"""What tasks prepared once in this process."""
+
+
+def _kept(task: Task) -> _Kept:
+    with _LOCK:
+        if task.key not in _KEPT:
+            rows = task.reads if task.direction == "angle" else slice(0, task.scan.shape[1])
+            ready = make_ready(task.items, task.scan, task.direction, rows, task.raw)
+            while len(_KEPT) >= MOST_KEPT:  # a worker of a cluster is not told when a run ends
+                _KEPT.pop(next(iter(_KEPT)))
+            _KEPT[task.key] = _Kept(ready)
+        return _KEPT[task.key]
+
+
+def make_ready(
+    items: Sequence[Resolved],
+    scan: Scan,
+    direction: Direction,
+    rows: slice | None = None,
+    raw: Sequence[Resolved] = (),
+) -> tuple[Ready, ...]:
+    """Do what steps need done once, before the first slab.
+
+    Parameters
+    ----------
+    items : sequence of Resolved
+        Steps and tallies.
+    scan : Scan
+        The scan with its views.
+    direction : "row" or "angle"
+        How slabs are cut.
+    rows : slice, optional
+        Rows that will be asked for, halo included; all by default.
+    raw : sequence of Resolved
+        Steps on raw counts that were done before these.
+
+    Returns
+    -------
+    tuple of Ready
+        In order.
+    """
+    ready: list[Ready] = []
+    keep = 0
+    before = [*raw, *items]
+    for number, item in reversed(list(enumerate(items))):
+        keep += step_halo(item, direction)
+        prepared = None
+        if isinstance(item.step, Step) and item.step.prepare is not None:
+            earlier = tuple(b for b in before[: len(raw) + number] if isinstance(b.step, Step))
+            taken = with_references(scan, earlier) if item.before.domain == "counts" else scan
+            prepared = item.step.prepare(taken, item.plain, rows or slice(0, scan.shape[1]))
+        ready.append(Ready(item, prepared, keep))
+    return tuple(reversed(ready))
+
+
+def load(source: Frames, layout: Layout, direction: Direction, cut: Cut, reads: slice) -> Slab:
+    """Read a slab with its halo.
+
+    Parameters
+    ----------
+    source : Frames
+        The scan's projections, or a spool.
+    layout : Layout
+        What they are.
+    direction : "row" or "angle"
+        How it is cut.
+    cut : Cut
+        Which rows or angles.
+    reads : slice
+        Rows of a slab of angles.
+
+    Returns
+    -------
+    Slab
+        Of the source's own type.
+    """
+    halo = cut.halo
+    if direction == "row":
+        data = source.read(slice(0, layout.shape[0]), cut.reads)
+        return Slab(data, cut.reads, None, halo, layout.domain, layout.unit)
+    return Slab(source.read(cut.reads, reads), reads, cut.reads, halo, layout.domain, layout.unit)
+
+
+def process(
+    slab: Slab,
+    steps: Sequence[Ready],
+    threads: int = 1,
+    scratch: Scratch | None = None,
+    tallies: dict[str, Any] | None = None,
+    window: slice | None = None,
+) -> Slab:
+    """Take a slab through steps.
+
+    Parameters
+    ----------
+    slab : Slab
+        As read.
+    steps : sequence of Ready
+        The steps, in order.
+    threads : int
+        Threads a step may use.
+    scratch : Scratch, optional
+        Memory to use again; the result then lies in it.
+    tallies : dict, optional
+        Takes the partial results of tallies.
+    window : slice, optional
+        Rows that tallies count, of a slab of angles that holds more.
+
+    Returns
+    -------
+    Slab
+        What the last step gives, with what halo it was given.
+
+    Raises
+    ------
+    StepFailed
+        A step ended in an error of its own, or returned something else than it said.
+    """
+    held = scratch or Scratch()
+    for ready in steps:
+        slab = trim(slab, ready.keep)
+        item = ready.item
+        if isinstance(item.step, Tally):
+            if tallies is not None:
+                own = trim(slab) if window is None else narrow(trim(slab), window)
+                tallies[item.key] = _guarded(item, own, item.plain)
+            continue
+        slab = _step(ready, slab, threads, held)
+    return slab
+
+
+def _step(ready: Ready, slab: Slab, threads: int, scratch: Scratch) -> Slab:
+    item = ready.item
+    assert isinstance(item.step, Step)
+    geometry = _geometry_of(item.before.geometry, slab)
+    handed = {
+        "geometry": geometry,
+        "prepared": ready.prepared,
+        "context": Context(threads=threads, whole=item.before, scratch=scratch, taken=slab.data),
+    }
+    arguments = item.plain | {name: handed[name] for name in item.step.takes}
+    result: Slab = _guarded(item, slab, arguments)
+    reached = Layout(slab.data.shape, numpy_dtype(slab.data), slab.domain, slab.unit, geometry)
+    expected = item.step.after(reached, item.plain)
+    told = (tuple(result.data.shape), result.domain, result.unit)
+    if told != (expected.shape, expected.domain, expected.unit):
+        raise StepFailed(
+            f"step {item.step.name}{_package(item.step)} returned {told[1]} of shape {told[0]} in {told[2]!r}, but "
+            f"its `after` says {expected.domain} of shape {expected.shape} in {expected.unit!r}; this is a mistake in "
+            f"the step"
+        )
+    return result
+
+
+def _guarded(item: Resolved, slab: Slab, arguments: Mapping[str, Any]) -> Any:
+    assert isinstance(item.step, Step | Tally)
+    try:
+        return item.step(slab, **arguments)
+    except (TomariumError, MemoryError):
+        raise
+    except Exception as problem:
+        raise StepFailed(
+            f"step {item.step.name}{_package(item.step)} failed: {type(problem).__name__}: {problem}"
+        ) from problem
+
+
+def _package(step: Any) -> str:
+    name, version = registry.package_of(step.function)
+    return "" if name == "tomarium" else f" (package {name} {version})"
+
+
+def _geometry_of(geometry: Geometry, slab: Slab) -> Geometry:
+    if slab.frames is None:
+        return geometry
+    return geometry.of_views(slab.frames)
+
+
+def trim(slab: Slab, keep: int = 0) -> Slab:
+    """Cut the halo off.
+
+    Parameters
+    ----------
+    slab : Slab
+        Slices or projections.
+    keep : int
+        Context that is kept on each side, where there is so much.
+
+    Returns
+    -------
+    Slab
+        A view of its data: what it is responsible for, and what is kept.
+    """
+    left = min(slab.halo[0], keep), min(slab.halo[1], keep)
+    before, after = slab.halo[0] - left[0], slab.halo[1] - left[1]
+    if not (before or after):
+        return slab
+    part = slice(before, slab.data.shape[slab.along] - after)
+    data = slab.data[part] if slab.along == 0 else slab.data[:, part]
+    if slab.frames is not None:
+        frames = slice(slab.frames.start + before, slab.frames.stop - after)
+        return replace(slab, data=data, frames=frames, halo=left)
+    return replace(slab, data=data, rows=slice(slab.rows.start + before, slab.rows.stop - after), halo=left)
+
+
+def narrow(slab: Slab, rows: slice) -> Slab:
+    """Leave only some rows of a slab of angles; a slab of rows is as it is."""
+    if slab.frames is None or slab.rows == rows:
+        return slab
+    part = slice(rows.start - slab.rows.start, rows.stop - slab.rows.start)
+    return replace(slab, data=slab.data[:, part], rows=rows)
+
+
+@dataclass(frozen=True, eq=False)
+class SteppedFrames(IndexedFrames):
+    """Flats or darks as the steps on raw counts leave them.
+
+    Attributes
+    ----------
+    source : Frames
+        The raw frames.
+    steps : tuple of Resolved
+        Steps that take counts and give counts.
+    prepared : tuple
+        What each of them prepared for the projections.
+    """
+
+    source: Frames
+    steps: tuple[Resolved, ...]
+    prepared: tuple[Any, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns: what the steps leave of them."""
+        return (self.source.shape[0], *self.steps[-1].after.shape[1:])
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of what the steps leave."""
+        return self.steps[-1].after.dtype
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read frames one after the other and take each through the steps."""
+        wanted = np.arange(self.source.shape[0])[frames]
+        first, last, _ = rows.indices(self.shape[1])
+        whole = needs_whole_frames(self.steps)
+        reach = self.source.shape[1] if whole else row_halo_of(self.steps)
+        reads = slice(max(0, first - reach), min(self.source.shape[1], last + reach))
+        ready = tuple(
+            Ready(replace(item, before=_of_one(item.before)), prepared, 0)
+            for item, prepared in zip(self.steps, self.prepared, strict=True)
+        )
+        result = np.empty((len(wanted), last - first, self.shape[2]), self.dtype)
+        for number, frame in enumerate(wanted):
+            data = self.source.read(slice(int(frame), int(frame) + 1), reads)
+            slab = process(Slab(data, reads, frames=slice(0, 1)), ready)
+            result[number] = narrow(slab, slice(first, last)).data[0]
+        return result
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Bytes read and decompressed."""
+        return self.source.cost(frames, rows)
+
+
+def _of_one(layout: Layout) -> Layout:
+    return replace(layout, shape=(1, *layout.shape[1:]), geometry=layout.geometry.of_views(slice(0, 1)))
+
+
+def with_references(scan: Scan, steps: Sequence[Resolved]) -> Scan:
+    """Take flats and darks through steps on raw counts, as the projections were.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    steps : sequence of Resolved
+        Steps that take counts and give counts; may be empty.
+
+    Returns
+    -------
+    Scan
+        Its flats and darks go through the steps when they are read.
+    """
+    if not steps:
+        return scan
+    prepared = tuple(
+        item.step.prepare(scan, item.plain, slice(0, scan.shape[1]))
+        if isinstance(item.step, Step) and item.step.prepare is not None
+        else None
+        for item in steps
+    )
+
+    def stepped(reference: Reference | None) -> Reference | None:
+        if reference is None:
+            return None
+        return replace(reference, frames=SteppedFrames(reference.frames, tuple(steps), prepared))
+
+    return replace(scan, flats=stepped(scan.flats), darks=stepped(scan.darks))
+
+
+def raw_steps(items: Sequence[Resolved]) -> tuple[Resolved, ...]:
+    """Return the steps that leave raw counts."""
+    return tuple(item for item in items if isinstance(item.step, Step) and item.after.domain == "counts")
+
+
+def evaluate(
+    resolution: Resolution, items: Sequence[Resolved], rows: Sequence[slice], threads: int
+) -> tuple[Slab, ...]:
+    """Take a few rows through steps, whatever these need for it.
+
+    Parameters
+    ----------
+    resolution : Resolution
+        The protocol on its scan.
+    items : sequence of Resolved
+        Its first steps and tallies.
+    rows : sequence of slice
+        Ranges of rows that are wanted.
+    threads : int
+        Threads a step may use.
+
+    Returns
+    -------
+    tuple of Slab
+        One for each range, without halo. Where steps work on whole frames, every frame is read once.
+
+    Raises
+    ------
+    InputError
+        A step on sinograms stands before one on whole frames: every row would be needed.
+    """
+    scan, work = resolution.scan, list(items)
+    height = scan.shape[1]
+    last = max((k for k, item in enumerate(work) if needs_whole_frames([item])), default=-1)
+    head, tail = work[: last + 1], work[last + 1 :]
+    for item in head:
+        if isinstance(item.step, Step) and item.step.cut in ("row", "slice"):
+            raise InputError(
+                f"step {work[last].step.name} works on whole frames behind {item.step.name}: a few rows would cost a "
+                f"whole run; use run --rows"
+            )
+    halo = halo_of(tail, "row")
+    reads = [slice(max(0, part.start - halo), min(height, part.stop + halo)) for part in rows]
+    if head:
+        slabs = _through_frames(resolution, head, reads, threads)
+    else:
+        everything = slice(0, scan.shape[0])
+        unit = unit_of(scan.domain)
+        slabs = [Slab(scan.projections.read(everything, r), r, domain=scan.domain, unit=unit) for r in reads]
+    found = []
+    for slab, wanted in zip(slabs, rows, strict=True):
+        cut = replace(slab, halo=(wanted.start - slab.rows.start, slab.rows.stop - wanted.stop))
+        ready = make_ready(tail, scan, "row", slab.rows, raw_steps(head))
+        found.append(trim(process(cut, ready, threads)))
+    return tuple(found)
+
+
+def _through_frames(
+    resolution: Resolution, head: Sequence[Resolved], reads: Sequence[slice], threads: int
+) -> list[Slab]:
+    scan = resolution.scan
+    layout, end = head[0].before, head[-1].after
+    angles, height, _ = layout.shape
+    ready = make_ready(head, scan, "angle", slice(0, height))
+    results = [np.empty((angles, part.stop - part.start, end.shape[2]), end.dtype) for part in reads]
+    report: dict[str, int] = {}
+    block = angles_block(layout, height)
+    for cut in cut_rows(slice(0, angles), block, halo_of(head, "angle"), angles):
+        slab = load(scan.projections, layout, "angle", cut, slice(0, height))
+        slab = trim(process(slab, ready, threads))
+        for name, number in slab.report.items():
+            report[name] = report.get(name, 0) + number
+        for result, part in zip(results, reads, strict=True):
+            result[cut.makes] = slab.data[:, part]
+    return [
+        Slab(result, part, domain=end.domain, unit=end.unit, report=report)
+        for result, part in zip(results, reads, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Steps that retrieve the phase."""

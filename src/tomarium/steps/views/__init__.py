@@ -1,0 +1,1 @@
+"""Views: lazy scans made of scans, with projections, flats and darks alike."""

@@ -1,0 +1,104 @@
+"""The view that puts scans one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tomarium import formats
+from tomarium.errors import InputError, ParameterError
+from tomarium.model import FrameKind, Scan
+from tomarium.model.geometry import PER_VIEW
+from tomarium.model.scan import Reference
+from tomarium.steps.step import view
+from tomarium.steps.views.frames import ConcatenatedFrames
+
+
+@view(place=0, aliases=("append_scans",))
+def concatenate(scan: Scan, *, scans: str = "") -> Scan:
+    """Put the projections of other files behind those of the scan, as of one scan that was written in parts.
+
+    Flats and darks of every part keep their place in time between its projections.
+
+    Parameters
+    ----------
+    scan : Scan
+        The first part.
+    scans : str
+        Paths of the parts that follow, separated by commas; relative ones count from the first part's folder.
+
+    Returns
+    -------
+    Scan
+        A lazy view.
+
+    Raises
+    ------
+    ParameterError
+        No path is given.
+    InputError
+        A part is no scan, its frames have another size, or its pixel size or energy is another one.
+    """
+    paths = [scan.path.parent / part.strip() for part in scans.split(",") if part.strip()]
+    if not paths:
+        raise ParameterError(
+            "step concatenate: scans is empty; give the paths of the parts that follow, by commas"
+        )
+    made = scan
+    for path in paths:
+        part = formats.open(path)
+        if not isinstance(part, Scan):
+            raise InputError(f"{path} holds an image, not a scan that could be put behind {scan.path}")
+        made = _behind(made, part, path)
+    return made
+
+
+def _behind(one: Scan, other: Scan, path: Path) -> Scan:
+    if one.shape[1:] != other.shape[1:] or one.domain != other.domain:
+        raise InputError(
+            f"{path}: frames of {other.shape[1]} × {other.shape[2]} {other.domain} cannot be put behind those of "
+            f"{one.path}, which are {one.shape[1]} × {one.shape[2]} {one.domain}"
+        )
+    for name in ("pixel_m", "energy_kev", "distance_m"):
+        a, b = getattr(one, name), getattr(other, name)
+        if a is not None and b is not None and not np.isclose(a.value, b.value, rtol=1e-6, atol=0):
+            raise InputError(
+                f"{path}: {name} is {b.value:g}, but {a.value:g} in {one.path}; these are not one scan"
+            )
+    count = one.shape[0]
+
+    def both(a: Reference | None, b: Reference | None) -> Reference | None:
+        if a is None or b is None:
+            moved = None if b is None else replace(b, position=b.position + count)
+            return a or moved
+        return Reference(
+            ConcatenatedFrames((a.frames, b.frames)), np.concatenate([a.position, b.position + count])
+        )
+
+    changed: dict[str, Any] = {}
+    for name in PER_VIEW:
+        a, b = getattr(one.geometry, name), getattr(other.geometry, name)
+        if (a is None) != (b is None):
+            raise InputError(f"{path}: {name} is told in one of the parts only; tell it in all or in none")
+        if a is not None and b is not None:
+            changed[name] = replace(a, value=np.concatenate([a.value, b.value]))
+    motors = {
+        name: replace(value, value=np.concatenate([value.value, other.geometry.motors[name].value]))
+        for name, value in one.geometry.motors.items()
+        if name in other.geometry.motors
+    }
+    kinds = {*one.counts, *other.counts}
+    return replace(
+        one,
+        projections=ConcatenatedFrames((one.projections, other.projections)),
+        flats=both(one.flats, other.flats),
+        darks=both(one.darks, other.darks),
+        geometry=replace(one.geometry, **changed, motors=motors),
+        counts={
+            kind: one.counts.get(kind, 0) + other.counts.get(kind, 0) for kind in FrameKind if kind in kinds
+        },
+        warnings=(*one.warnings, *other.warnings),
+    )

@@ -1,0 +1,94 @@
+"""The view that crops rows and columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tomarium.errors import ParameterError
+from tomarium.model import Scan, Value
+from tomarium.model.scan import Reference
+from tomarium.steps.parameter import Range
+from tomarium.steps.step import Example, view
+from tomarium.steps.views.frames import CroppedFrames
+
+
+@view(place=0, example=Example({"rows": "2:10", "columns": "8:56"}), aliases=("roi", "crop_frames"))
+def crop(scan: Scan, *, rows: Range = "", columns: Range = "") -> Scan:
+    """Crop detector rows and columns of projections, flats and darks.
+
+    The column of the rotation axis is moved along: it counts from the first column that is kept.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    rows : str
+        Rows that are kept, "A:B", from 0; negative numbers count from the end. All by default.
+    columns : str
+        Columns that are kept, "A:B". All by default.
+
+    Returns
+    -------
+    Scan
+        A lazy view.
+
+    Raises
+    ------
+    ParameterError
+        Nothing would be left, or the frames are smaller.
+    """
+    _, height, width = scan.shape
+    kept_rows = part_of(rows, height, "rows", scan)
+    kept_columns = part_of(columns, width, "columns", scan)
+
+    def cropped(reference: Reference | None) -> Reference | None:
+        if reference is None:
+            return None
+        return replace(reference, frames=CroppedFrames(reference.frames, kept_rows, kept_columns))
+
+    axis = scan.axis_column
+    if axis is not None and kept_columns.start:
+        moved = f"{axis.source}, from the crop's first column on"
+        axis = Value(axis.value - kept_columns.start, axis.origin, moved)
+    made = replace(
+        scan,
+        projections=CroppedFrames(scan.projections, kept_rows, kept_columns),
+        flats=cropped(scan.flats),
+        darks=cropped(scan.darks),
+    )
+    return made.with_geometry(axis_column=axis)
+
+
+def part_of(text: str, length: int, what: str, scan: Scan) -> slice:
+    """Read a range of rows or columns and check it against the frames.
+
+    Parameters
+    ----------
+    text : str
+        "A:B"; empty for all.
+    length : int
+        How many there are.
+    what : str
+        "rows" or "columns", for the message.
+    scan : Scan
+        The scan, for the message.
+
+    Returns
+    -------
+    slice
+        With `start` and `stop` given.
+
+    Raises
+    ------
+    ParameterError
+        It holds none of them, or more than there are.
+    """
+    first, _, last = text.partition(":")
+    ends = [int(end) if end else None for end in (first, last)]
+    start, stop, _ = slice(*ends).indices(length)
+    if start >= stop or any(end is not None and not -length <= end <= length for end in ends):
+        raise ParameterError(
+            f"{scan.path}: {what} {text} were asked for, but the frames have the {what} 0:{length}; give A:B with "
+            f"0 <= A < B <= {length}"
+        )
+    return slice(start, stop)

@@ -1,0 +1,123 @@
+"""Executors that take slabs to other processes: the same voxels, and a worker that is killed loses nothing."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contracts.test_executors import EVERY
+from contracts.test_steps import SAME, make_scan
+from tomarium.errors import EngineUnavailable, ParameterError
+from tomarium.executors import find_executor
+from tomarium.executors.executor import Executor
+from tomarium.formats import data_exchange
+from tomarium.model import Scan
+from tomarium.pipeline.protocol import default_protocol, from_data
+from tomarium.pipeline.run import run
+from tomarium.pipeline.section import Resources
+
+PLENTY = Resources(10**12, 10**12, 2, 2)
+pytest.importorskip("distributed")
+
+
+@pytest.fixture(params=[name for name, executor in EVERY.items() if executor.crosses])
+def executor(request: pytest.FixtureRequest) -> Executor:
+    return EVERY[request.param]
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Scan:
+    import tomarium as tm
+
+    data_exchange.FORMAT.write(tmp_path / "disc.h5", make_scan(60, rows=24))  # type: ignore[misc]
+    opened = tm.open(tmp_path / "disc.h5", axis_column=30.5)
+    assert isinstance(opened, Scan)
+    return opened
+
+
+@dataclass(frozen=True)
+class Square:
+    """Squares, and leaves the number of its process in a folder; fails at one number."""
+
+    folder: Path
+    fails_at: int = -1
+
+    def __call__(self, number: int) -> int:
+        (self.folder / str(number)).write_text(str(os.getpid()))
+        if number == self.fails_at:
+            raise ValueError(f"slab {number}")
+        return number * number
+
+
+def test_every_item_is_done_once_in_other_processes(executor: Executor, tmp_path: Path) -> None:
+    made = list(executor.map(Square(tmp_path), range(12), 2))
+    assert sorted(made) == [n * n for n in range(12)]
+    processes = {path.read_text() for path in tmp_path.iterdir()}
+    assert str(os.getpid()) not in processes
+
+
+def test_a_failure_is_raised_and_nothing_more_begins(executor: Executor, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="slab 4"):
+        list(executor.map(Square(tmp_path, fails_at=4), range(100), 2))
+    assert len(list(tmp_path.iterdir())) < 12
+
+
+def test_the_voxels_are_the_same_on_disk_and_in_memory(
+    executor: Executor, scan: Scan, tmp_path: Path
+) -> None:
+    import tomarium as tm
+
+    whole = np.asarray(tm.reconstruct(scan))
+    run(scan, default_protocol(), tmp_path / "record", PLENTY, slab_rows=4, mapper=executor.map, crosses=True)
+    made = np.asarray(tm.open(tmp_path / "record" / "volume.ome.zarr"))
+    np.testing.assert_allclose(made, whole, atol=SAME * np.ptp(whole))
+    memory = replace(PLENTY, disk_bytes=None)
+    outcome = run(scan, default_protocol(), None, memory, slab_rows=8, mapper=executor.map, crosses=True)
+    np.testing.assert_allclose(outcome.sink.array, whole, atol=SAME * np.ptp(whole))  # type: ignore[union-attr]
+
+
+@dataclass(frozen=True)
+class DiesOnce:
+    """Does a task's slab, but kills its own process in the middle of one the first time."""
+
+    task: Any
+    marker: Path
+
+    def __call__(self, cut: Any) -> Any:
+        if cut.index == 2 and not self.marker.exists():
+            self.marker.write_text("died here")
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.task(cut)
+
+    def forget(self) -> None:
+        self.task.forget()
+
+
+def test_a_worker_that_is_killed_loses_nothing(executor: Executor, scan: Scan, tmp_path: Path) -> None:
+    import tomarium as tm
+
+    marker = tmp_path / "marker"
+
+    def dying(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
+        return executor.map(DiesOnce(function, marker), items, workers)
+
+    protocol = from_data({"steps": ["flat_field", "remove_stripes", "fbp"]}, "test")
+    run(scan, protocol, tmp_path / "killed", PLENTY, slab_rows=4, mapper=dying, crosses=True)
+    assert marker.exists()
+    run(scan, protocol, tmp_path / "straight", PLENTY, slab_rows=4)
+    volumes = [np.asarray(tm.open(tmp_path / name / "volume.ome.zarr")) for name in ("killed", "straight")]
+    np.testing.assert_array_equal(*volumes)
+
+
+def test_an_address_where_nobody_answers_is_told() -> None:
+    with pytest.raises(EngineUnavailable, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        list(find_executor("dask:tcp://127.0.0.1:9").map(str, [1], 1))
+    with pytest.raises(ParameterError, match="threads takes no argument"):
+        find_executor("threads:4")

@@ -1,0 +1,38 @@
+"""What speaks against trusting a result is counted against what was worked on, not against the whole scan."""
+
+from dataclasses import replace
+
+from contracts.test_steps import make_scan
+from tomarium.model import Scan
+from tomarium.pipeline.protocol import default_protocol
+from tomarium.pipeline.resolve import resolve
+from tomarium.pipeline.warnings import of_result
+
+
+def warned(scan: Scan, quality: dict[str, float], lost: int, rows: int | None = None) -> tuple[str, ...]:
+    return of_result(resolve(default_protocol(), scan), {}, quality, lost, rows)
+
+
+def test_a_starved_row_of_a_tall_scan_is_told() -> None:
+    scan = make_scan()
+    angles, rows, columns = scan.shape
+    quality = {"flat_field.clipped": 0.0011 * angles * columns}
+    assert not any("too few photons" in text for text in warned(scan, quality, 0))
+    [told] = warned(scan, quality, 0, rows=1)
+    assert told.startswith("0.11 % of the counts")
+    [told] = warned(scan, {"flat_field.clipped": float(angles * columns)}, 0, rows=1)
+    assert told.startswith("100 % of the counts")
+    assert rows > 1
+
+
+def test_what_is_not_known_is_told() -> None:
+    told = warned(replace(make_scan(), darks=None).with_geometry(pixel_m=None), {}, 3)
+    assert ["1/px" in told[0], "darks are taken as 0" in told[1], "3 voxels" in told[2]] == [True] * 3
+
+
+def test_doubts_about_the_axis_come_first() -> None:
+    scan = replace(make_scan(), darks=None).with_geometry(axis_column=None, pixel_m=None)
+    told = {"find_axis": {"answer": 31.25, "confidence": "low"}}
+    first, *others = of_result(resolve(default_protocol(), scan, told), told, {}, 0)
+    assert "low confidence at column 31.25" in first
+    assert len(others) == 2
