@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 SLOW = (
-    "cli/test_commands", "contracts/test_formats", "contracts/test_negative_corpus", "docs/test_add_a_step",
+    "catalogue/test_catalogue", "cli/", "contracts/test_formats", "contracts/test_negative_corpus", "docs/test_add_a_step",
     "docs/test_tutorials", "doctor/test_checks", "doctor/test_damaged_files", "executors/", "formats/live/",
-    "formats/test_data_exchange_tables", "formats/test_hostile_files", "formats/test_nxtomo_flips", "kernels/axis/",
-    "kernels/test_fbp", "pipeline/test_contract_cases", "pipeline/test_convert", "pipeline/test_run",
-    "pipeline/test_slabs", "synth/test_scan", "test_from_scan_to_truth", "test_public_names",
+    "formats/test_data_exchange_tables", "formats/test_hostile", "formats/test_nxtomo_flips", "kernels/axis/",
+    "kernels/test_fbp", "kernels/test_half_acquisition", "pipeline/test_contract_cases", "pipeline/test_convert", "pipeline/test_run",
+    "pipeline/test_slabs", "pipeline/test_spool", "portal/test_files", "synth/test_scan", "test_from_scan_to_truth", "test_public_names",
 )  # fmt: skip
 """Where tests take seconds: measured, file by file."""
 
