@@ -32,6 +32,13 @@ _MOST_NUMBERS: Final = 1 << 22
 _STATEMENT: Final = re.compile(
     r"(?P<before>\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<index>[^\]\n]*)\]\s*)?=(?!=)[ \t]*)", re.ASCII
 )
+# A quoted text ends with its line at the latest, unless the line end is escaped; a comment always does.
+_PART: Final = re.compile(
+    r"""'(?:[^'\\\n]|\\(?s:.))*['\n]?|"(?:[^"\\\n]|\\(?s:.))*["\n]?|\#[^\n]*|[\[\](){}]""", re.ASCII
+)
+_KINDS: Final = {"#": "comment"} | dict.fromkeys("([{", "open") | dict.fromkeys(")]}", "close")
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
+_QUOTED: Final = re.compile(r"'[\w ./-]*'|\"[\w ./-]*\"", re.ASCII)
 _WORDS: Final = {"YES": True, "NO": False, "N.A.": None}
 _FILLED: Final = {"ones": 1.0, "zeros": 0.0}
 _ARRAY_MODULES: Final = ("numpy", "Numeric", "numarray", "np")
@@ -256,26 +263,9 @@ def _depth(text: str) -> int:
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
     """Yield where brackets open and close and comments begin, outside of quoted texts."""
-    quote, escaped, comment = "", False, False
-    for place, letter in enumerate(text):
-        if comment:
-            comment = letter != "\n"
-        elif quote:
-            if escaped:
-                escaped = False
-            elif letter == "\\":
-                escaped = True
-            elif letter in (quote, "\n"):
-                quote = ""
-        elif letter in "'\"":
-            quote = letter
-        elif letter == "#":
-            comment = True
-            yield place, "comment"
-        elif letter in "([{":
-            yield place, "open"
-        elif letter in ")]}":
-            yield place, "close"
+    for found in _PART.finditer(text):
+        if kind := _KINDS.get(found[0][0]):
+            yield found.start(), kind
 
 
 def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
@@ -308,6 +298,10 @@ def _constant(text: str, arrays: Mapping[str, Any]) -> ParValue:
     """Return the constant a text spells, or the text."""
     if not text or len(text) > _LONGEST_VALUE:
         return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _QUOTED.fullmatch(text):
+        return text[1:-1]
     try:
         return _meaning(ast.parse(text, mode="eval").body, arrays)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
