@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import tifffile
 
 import tomarium as tm
 from contracts.test_formats import example_scan
@@ -187,7 +188,11 @@ def many_views(path: Path, angles: np.ndarray) -> Path:
 @pytest.mark.parametrize("span", [np.pi, 2 * np.pi])
 def test_radians_for_degrees_are_asked_back(tmp_path: Path, span: float) -> None:
     path = many_views(tmp_path / "a.h5", np.linspace(0, 180, 60))
-    for radians in (np.linspace(0, span, 60), np.arange(60) * span / 60):
+    for radians in (
+        np.linspace(0, span, 60),
+        np.arange(60) * span / 60,
+        np.linspace(0.05 - 0.045 * span, span + 0.05, 60),
+    ):
         with pytest.raises(
             ParameterError, match=r"look like radians; write them in degrees, each times 57\.29578"
         ):
@@ -325,3 +330,12 @@ def test_the_words_of_the_fields() -> None:
     assert words["axis_column"] == "axis column"
     assert words["pixel_m"] == "pixel"
     assert words["shift_rows_px"] == "shift rows"
+
+
+def test_what_was_assumed_of_the_angles_is_said_no_more(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "s.tif", np.ones((12, 3, 4), np.uint16), photometric="minisblack")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["theta"] = np.arange(12.0)
+    assert any("were assumed" in said for said in opened(tmp_path / "s.tif").warnings)
+    for given in ("0:165:12", "a.h5:/theta"):
+        assert not any("were assumed" in said for said in opened(tmp_path / "s.tif", angles=given).warnings)

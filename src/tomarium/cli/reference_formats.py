@@ -117,8 +117,13 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("Opening it does not compare its files with their checksums; `tomarium doctor records/tooth` does.",),
     ),
     "sinogram": (
-        ("tomarium info sinogram.tif --angles angles.h5:/theta",),
-        ("No file says that it is a sinogram: without angles it is refused, with the number that is needed.",),
+        ("tomarium slice sinogram.tif --angles 0:180:721 --domain attenuation -o slice.png",
+         "tomarium axis sinogram.tif --angles angles.h5:/theta --axes column,angle"),
+        ("No file says that it is a sinogram: without angles it is refused, with the number that is needed.",
+         "A text beside it tells them too: sinogram_angles.txt or sinogram.angles.txt; sinogram.txt or angles.txt "
+         "where their numbers fit.",
+         "Columns that are stored first are seen where the angles fit the other axis only; else say --axes "
+         "column,angle."),
     ),
     "tiff": (
         ("tomarium info tiffs/", "tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'"),
@@ -127,9 +132,10 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
          "Numbers that are absent from the series are named."),
     ),
     "tiff-slices": (
-        ("tomarium info slices/", "tomarium convert slices/ volume.ome.zarr"),
-        ("A folder of projections looks alike: flats, darks or angles beside the files, or names that say "
-         "projections, make it a scan.",),
+        ("tomarium info slices/", "tomarium convert slices/ volume.ome.zarr",
+         "tomarium run projections/ --angles 0:180:721 --domain attenuation"),
+        ("A folder of projections looks alike: flats, darks or angles beside the files, names that say "
+         "projections, or angles that are given, make it a scan.",),
     ),
     "tiff-volume": (
         ("tomarium info volume.tif", "tomarium convert volume.ome.zarr volume.tif"),

@@ -110,6 +110,11 @@ def _options() -> Iterator[tuple[str, str, dict[str, Any]]]:
             "help": "What the numbers of the frames are, where it is not what the file says.",
         },
     )
+    told = (
+        "Order in which a file that does not say it stores its axes: column,angle or angle,column of a sinogram; "
+        "angle, row and column of a stack, such as row,angle,column."
+    )
+    yield "axes", "axes", {"metavar": "NAMES", "help": told}
 
 
 def opening(function: F) -> F:

@@ -22,6 +22,8 @@ from tomarium.formats.references import with_references
 from tomarium.formats.refusal import explain, place_of, unusable
 from tomarium.formats.settle import checked, with_domain, with_user_values
 from tomarium.formats.side_car import with_geometry_beside
+from tomarium.formats.sinogram import SinogramFrames, angles_named, oriented
+from tomarium.formats.stored_axes import with_axes
 from tomarium.formats.unwritten import without_unwritten
 from tomarium.model import Image, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
@@ -33,9 +35,12 @@ PerView: TypeAlias = Sequence[float] | NDArray[np.float64] | str | PathLike[str]
 """One number for each projection: a list; "FIRST:LAST:COUNT", the last one included; a text file (.txt, .csv, .dat)
 with one number a line; or a place in HDF5."""
 
-PLACES = ("entry", "data", "flats", "darks", "angles", "image_key", "domain")
+PLACES = ("entry", "data", "flats", "darks", "angles", "image_key", "domain", "axes")
 """What a user may name of a file when opening it; each that was named is kept in the scan's metadata as `opened_…`,
 so that the scan can be opened again."""
+
+# Formats of frames in order of which the first need not be the angle.
+_UNSAID = ("tiff",)
 
 __all__ = ["Format", "Match", "formats", "open", "recognise"]
 
@@ -105,6 +110,7 @@ def open(
     shift_columns_px: PerView | None = None,
     shift_rows_px: PerView | None = None,
     domain: str | None = None,
+    axes: str | None = None,
     isolated: bool = False,
 ) -> Scan | Image:
     """Open a scan or a volume; only its header is read now, its frames when they are asked for.
@@ -148,6 +154,10 @@ def open(
     domain : {"counts", "transmission", "attenuation"} or None
         What the numbers of the projections are: detector counts, I/I0 or -ln(I/I0). None takes what the file says,
         counts where it says nothing.
+    axes : str or None
+        Names of the stored axes, where the file does not say them: "column,angle" for a sinogram whose columns come
+        first, "row,angle,column" for a stack of sinograms. None takes (angle, row, column); of one sinogram (angle,
+        column), unless the angles are as many as the second axis is long and not the first.
     isolated : bool
         Whether to open it first in a process of its own, which costs about a second: damaged bytes can crash
         the library that reads them, or keep it for ever. For files of strangers.
@@ -189,35 +199,72 @@ def open(
     darks = None if darks is None else fspath(darks)
     if isolated:
         rehearse(place, as_format)
-    opened: Scan | Image | None = _by_paths(place, as_format, entry, data, flats, darks, angles, image_key)
-    if opened is None:
+    if data is not None or image_key is not None:
+        told_angles = angles or given.pop("angles_deg", None)
+        scan = _by_paths(place, as_format, entry, data, flats, darks, told_angles, image_key, axes)
+    else:
         opened = _by_format(place, as_format, entry)
-        if isinstance(opened, Scan):
-            own = {name: text for name, text in (("flats", flats), ("darks", darks)) if _is_file(text)}
-            opened = with_references(opened, flats=own.get("flats"), darks=own.get("darks"))
-            opened = with_paths(
-                opened,
-                flats=None if "flats" in own else flats,
-                darks=None if "darks" in own else darks,
-                angles=angles,
-            )
-    if isinstance(opened, Image):
-        if flats or darks or angles:
-            raise ParameterError(
-                f"{place}: is an image, which has no flats, darks or angles; name its frames too, as data=…, to "
-                f"open them as a scan"
-            )
-        if "angles_deg" not in given:
-            return settled(opened, {**given, "domain": domain})
-        opened = scan_of(place, opened, given["angles_deg"])
-    named = (entry, data, flats, darks, angles, image_key, domain)
+        if isinstance(opened, Image):
+            if angles is not None:
+                given["angles_deg"], angles = numbers_given(BY_NAME["angles_deg"], angles, place), None
+            opened = _as_scan(place, opened, given.get("angles_deg"), axes)
+            if isinstance(opened, Image):
+                _refuse(place, axes, flats, darks)
+                return settled(opened, {**given, "domain": domain})
+            scan = opened
+        else:
+            scan = _in_order(with_user_values(with_paths(opened, angles=angles), given), axes)
+        scan = _with_references(scan, flats, darks)
+    named = (entry, data, flats, darks, angles, image_key, domain, axes)
     told = {
         f"opened_{name}": Value(text, "user", "given when the scan was opened")
         for name, text in zip(PLACES, named, strict=True)
         if text is not None
     }
-    scan = replace(opened, metadata={**opened.metadata, **told}) if told else opened
+    scan = replace(scan, metadata={**scan.metadata, **told}) if told else scan
     return checked(with_domain(with_user_values(scan, given), domain))
+
+
+def _as_scan(
+    place: Path, image: Image, angles: Value[NDArray[np.float64]] | None, axes: str | None
+) -> Scan | Image:
+    """Take an image for projections where its angles are given, or lie beside it; else return it as it is."""
+    if angles is None and image.ndim == 2 and place.is_file():
+        angles = angles_named(place)
+    return image if angles is None else scan_of(place, image, angles, axes)
+
+
+def _refuse(place: Path, *told: str | None) -> None:
+    """Refuse what only projections have, told of an image."""
+    if any(one is not None for one in told):
+        raise ParameterError(
+            f"{place}: is an image, which has no flats, darks or angles; give its angles too, or name its frames, as "
+            f"data=…, to open it as a scan"
+        )
+
+
+def _with_references(scan: Scan, flats: str | None, darks: str | None) -> Scan:
+    """Take flats and darks from whole files, or from datasets."""
+    own = {name: text for name, text in (("flats", flats), ("darks", darks)) if _is_file(text)}
+    scan = with_references(scan, flats=own.get("flats"), darks=own.get("darks"))
+    return with_paths(
+        scan,
+        flats=None if "flats" in own else flats,
+        darks=None if "darks" in own else darks,
+    )
+
+
+def _in_order(scan: Scan, axes: str | None) -> Scan:
+    """Bring frames into order where their format does not say which axis is which."""
+    if isinstance(scan.projections, SinogramFrames):
+        return oriented(scan, axes)
+    if scan.format in _UNSAID:
+        return with_axes(scan, axes)
+    if axes is not None:
+        raise ParameterError(
+            f"{scan.path}: axes={axes!r} was given, but {scan.format} says itself which axis is which; leave it out"
+        )
+    return scan
 
 
 def _given(place: Path, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,13 +291,12 @@ def _by_paths(
     data: str | None,
     flats: str | None,
     darks: str | None,
-    angles: str | None,
+    angles: str | Value[NDArray[np.float64]] | None,
     image_key: str | None,
-) -> Scan | None:
+    axes: str | None,
+) -> Scan:
     if data is None:
-        if image_key is not None:
-            raise ParameterError(f"{place}: image_key was given without data; name the frames it belongs to")
-        return None
+        raise ParameterError(f"{place}: image_key was given without data; name the frames it belongs to")
     if as_format or entry:
         raise ParameterError(
             f"{place}: data was given, which leaves no choice of format or entry; give either"
@@ -258,7 +304,9 @@ def _by_paths(
     problem = unusable(place)
     if problem:
         raise FormatError(problem)
-    return open_paths(place, data=data, flats=flats, darks=darks, angles=angles, image_key=image_key)
+    return open_paths(
+        place, data=data, flats=flats, darks=darks, angles=angles, image_key=image_key, axes=axes
+    )
 
 
 def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:

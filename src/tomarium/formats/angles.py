@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 import numpy as np
@@ -15,8 +16,12 @@ from tomarium.model import Value
 
 # A span this close to half a turn or a turn of radians is read as one.
 _TURN_TOLERANCE: Final = 0.02
+# As degrees no scan of many views spans 3.0 to 3.3 or 6.0 to 6.6.
+_WIDE_TOLERANCE: Final = 0.05
 # Fewer angles within some degrees may well be a piece of a scan.
 _MANY: Final = 50
+# What readers say where a file has no angles.
+_ASSUMED: Final = re.compile(r"0° to 180°.*\bassumed$")
 # The stage stands still where it moves by less than this part of its usual step.
 _STILL: Final = 0.01
 
@@ -40,6 +45,22 @@ def default_angles(count: int) -> Value[NDArray[np.float64]]:
         "default",
         f"assumed: {count} equal steps from 0° to 180°, 180° left out",
     )
+
+
+def without_assumed(warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out what readers say of angles they assumed, where others are given.
+
+    Parameters
+    ----------
+    warnings : tuple of str
+        Of a scan.
+
+    Returns
+    -------
+    tuple of str
+        Those that still hold.
+    """
+    return tuple(said for said in warnings if not _ASSUMED.search(said))
 
 
 def in_degrees(
@@ -98,11 +119,11 @@ def look_like_turns_in_radians(angles: NDArray[np.float64]) -> bool:
     Returns
     -------
     bool
-        Whether there are at least 50 of them, all within a turn of radians, that span π or 2π to 2 %.
+        Whether there are at least 50 of them, all within a turn of radians, that span π or 2π to 5 %.
     """
     if len(angles) < _MANY or not np.isfinite(angles).all():
         return False
-    within = float(np.abs(angles).max()) <= 2 * math.pi * (1 + _TURN_TOLERANCE)
+    within = float(np.abs(angles).max()) <= 2 * math.pi + 0.1
     return within and _spans_turn(angles)
 
 
@@ -110,7 +131,7 @@ def _spans_turn(angles: NDArray[np.float64]) -> bool:
     # The end of the turn may be left out, or belong to it.
     bare = float(np.ptp(angles))
     spans = (bare, bare * len(angles) / (len(angles) - 1))
-    return any(abs(span / turn - 1) < _TURN_TOLERANCE for span in spans for turn in (math.pi, 2 * math.pi))
+    return any(abs(span / turn - 1) <= _WIDE_TOLERANCE for span in spans for turn in (math.pi, 2 * math.pi))
 
 
 def without_references(angles: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], str]:

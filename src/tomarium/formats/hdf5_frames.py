@@ -73,7 +73,7 @@ class Hdf5Frames(IndexedFrames):
         Type of a pixel, in this machine's byte order.
     order : tuple of int
         Which axes of the dataset are frame, row and column; (1, 0, 2) for a file in sinogram order.
-        A dataset of two axes, one frame alone, has (-1, 0, 1).
+        A dataset of two axes, one frame alone, has (-1, 0, 1); one sinogram (0, -1, 1) or (1, -1, 0).
     index : array of int or None
         Frames of the dataset that belong to this stack; None for all.
     layout : Layout
@@ -154,10 +154,10 @@ class Hdf5Frames(IndexedFrames):
             dataset.read_direct(result, key, np.s_[piece.run, :, :])
             return
         block = dataset[key]
+        if self.order != STACK:
+            block = block.transpose([axis for axis in self.order if axis >= 0])
         if dataset.ndim == 2:
-            block = block[np.newaxis]
-        elif self.order != STACK:
-            block = block.transpose(self.order)
+            block = np.expand_dims(block, self.order.index(-1))
         if piece.run is not None:
             result[piece.run] = block
         else:
@@ -257,11 +257,11 @@ def frames_of(
             f"{place} has shape {dataset.shape} and type {dataset.dtype}; frames are numbers of shape "
             f"(frame, row, column), so choose another group or repair the file"
         )
-    if dataset.ndim == 2:
+    if dataset.ndim == 2 and order == STACK:
         order = (-1, 0, 1)
     frames, rows, columns = (dataset.shape[axis] if axis >= 0 else 1 for axis in order)
     gaps = told_gaps(source, dataset, max(order[0], 0))
-    if dataset.ndim == 2 and gaps:
+    if order[0] < 0 and gaps:
         gaps = (replace(gaps[0], first=0, last=1),)
     return Hdf5Frames(
         path=source.path,

@@ -16,11 +16,12 @@ from h5py import h5d, h5o
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.angles import default_angles, in_degrees
+from tomarium.formats.angles import default_angles, in_degrees, without_assumed
 from tomarium.formats.flipped import flipped, flips_of, stored
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.nxtomo import KINDS
+from tomarium.formats.stored_axes import stored_axes
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -111,8 +112,9 @@ def open_paths(
     data: str,
     flats: str | None = None,
     darks: str | None = None,
-    angles: str | None = None,
+    angles: str | Value[NDArray[np.float64]] | None = None,
     image_key: str | None = None,
+    axes: str | None = None,
 ) -> Scan:
     """Open datasets as a scan.
 
@@ -122,14 +124,16 @@ def open_paths(
         HDF5 file the places are in that name none.
     data : str
         Place of the frames, shape (frame, row, column); where there are as many angles as rows and not as frames,
-        (row, frame, column).
+        (row, frame, column). With angles or axes, two axes are one sinogram, (angle, column) or (column, angle).
     flats, darks : str or None
         Places of reference frames, shape (frame, row, column) or (row, column).
-    angles : str or None
-        Place of the rotation angles, one for each frame or each projection; degrees where it has no unit.
+    angles : str, Value of array or None
+        Rotation angles, one for each frame or each projection: a place, degrees where it has no unit, or degrees.
     image_key : str or None
         Place of what each frame of `data` shows: numbers as NXtomo has them (0 projection, 1 flat, 2 dark) or
         words.
+    axes : str or None
+        Names of the stored axes, such as "row,angle,column".
 
     Returns
     -------
@@ -146,15 +150,16 @@ def open_paths(
     where = place_of(data, path)
     warnings: list[str] = []
     repaired: list[str] = []
-    given = None if angles is None else _numbers(place_of(angles, path))
+    given = None if angles is None else _given(angles, path)
     with reading(where.file) as source:
         node = _dataset(source, where)
         order = STACK
-        if given is not None and node.ndim == 3 and len(given[0]) == node.shape[1] != node.shape[0]:
-            order = (1, 0, 2)
-            repaired.append(
-                f"{where} has {node.shape[0]} rows of {node.shape[1]} angles: read in sinogram order"
-            )
+        if node.ndim in (2, 3) and all(node.shape) and (given is not None or axes is not None):
+            views = None if given is None else len(given[0])
+            told = stored_axes(node.shape, views, axes, str(where), sinograms=True)
+            order = told.order
+            repaired += told.repaired
+            warnings += told.warnings
         stack = frames_of(source, node, order)
         metadata = source.walk(source.file)
         missing = list(source.missing)
@@ -164,13 +169,14 @@ def open_paths(
         kinds = _kinds(place_of(image_key, path), stack.shape[0])
     projections = replace(stack, index=_index(chosen, kinds, FrameKind.PROJECTION))
     total = projections.shape[0]
-    told = {"data": data, "flats": flats, "darks": darks, "angles": angles, "image_key": image_key}
+    source_of = angles.source if isinstance(angles, Value) else angles
+    named = {"data": data, "flats": flats, "darks": darks, "angles": source_of, "image_key": image_key}
     scan = Scan(
         path=path,
         name=path.stem,
         format="hdf5-paths",
         dialect="paths given",
-        why=f"its user named {', '.join(f'{name} {text}' for name, text in told.items() if text)}",
+        why=f"its user named {', '.join(f'{name} {text}' for name, text in named.items() if text)}",
         projections=projections,
         geometry=Geometry(
             angles_deg=default_angles(total) if given is None else _angles(given, chosen, kinds, warnings)
@@ -181,6 +187,8 @@ def open_paths(
         metadata=metadata,
         missing=tuple(missing),
     )
+    if isinstance(angles, Value):
+        scan = scan.with_geometry(angles_deg=replace(scan.angles_deg, origin=angles.origin))
     if given is None:
         warnings.append("no angles were named: 0° to 180° in equal steps, 180° left out, were assumed")
     scan = replace(
@@ -239,7 +247,7 @@ def with_paths(
     if angles is not None:
         values, unit, place = _numbers(place_of(angles, scan.path))
         value, said = in_degrees(values, unit, place, guess=False)
-        warnings.extend([said] if said else [])
+        warnings = [*without_assumed(tuple(warnings)), *([said] if said else [])]
         scan = scan.with_geometry(angles_deg=value)
     return replace(scan, warnings=tuple(warnings))
 
@@ -295,6 +303,12 @@ def numbers_at(text: str, scan: Path) -> tuple[NDArray[np.float64], str | None, 
         The text is no place, or there is no such file.
     """
     return _numbers(place_of(text, scan))
+
+
+def _given(
+    angles: str | Value[NDArray[np.float64]], path: Path
+) -> tuple[NDArray[np.float64], str | None, str]:
+    return numbers_at(angles, path) if isinstance(angles, str) else (angles.value, "deg", angles.source)
 
 
 def _kinds(where: Place, count: int) -> NDArray[np.object_]:

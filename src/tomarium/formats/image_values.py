@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, ParameterError
-from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value
+from tomarium.formats.stored_axes import reordered, stored_axes
+from tomarium.model import Axis, FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.image import Sliceable
 from tomarium.model.scan import IndexedFrames
 
@@ -29,14 +30,19 @@ class ImageFrames(IndexedFrames):
     ----------
     data : Sliceable
         Shape (frame, row, column), or (angle, column) of a sinogram: frames of one row.
+    turned : bool
+        Whether a sinogram is stored as (column, angle).
     """
 
     data: Sliceable
+    turned: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Frames, rows, columns."""
         lengths = [int(length) for length in self.data.shape]
+        if self.turned:
+            lengths.reverse()
         return lengths[0], lengths[1] if len(lengths) == 3 else 1, lengths[-1]
 
     @property
@@ -65,6 +71,13 @@ class ImageFrames(IndexedFrames):
             The file is gone or damaged.
         """
         wanted = np.arange(self.shape[0])[frames]
+        if self.turned:
+            part = (
+                np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1]) if len(wanted) else None
+            )
+            if part is None:
+                return np.empty((0, len(range(*rows.indices(1))), self.shape[2]), self.dtype)
+            return np.ascontiguousarray(part[:, wanted - int(wanted.min())].T[:, None][:, rows])
         result = np.empty((len(wanted), len(range(*rows.indices(self.shape[1]))), self.shape[2]), self.dtype)
         for out, frame in enumerate(wanted):
             one = (
@@ -178,7 +191,7 @@ def settled(image: Image, given: Mapping[str, Any]) -> Image:
     return image if pixel is None else with_user_scale(image, pixel.value)
 
 
-def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]]) -> Scan:
+def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: str | None = None) -> Scan:
     """Take an image for projections, since its user gave their angles.
 
     Parameters
@@ -186,9 +199,12 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]]) -> Sca
     path : Path
         The file.
     image : Image
-        Axes (frame, row, column), or (angle, column) for one sinogram.
+        Axes (angle, row, column), or (angle, column) for one sinogram; (column, angle) where there are as many angles
+        as the second axis is long and not the first.
     angles : Value of array of float64, shape (angle,)
         Degrees.
+    axes : str or None
+        Names of the stored axes, where the user tells them, such as "row,angle,column".
 
     Returns
     -------
@@ -198,25 +214,34 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]]) -> Sca
     Raises
     ------
     FormatError
-        The image has not two or three axes, or no real numbers.
+        The image has not two or three axes, or no real numbers; or as many angles as neither axis of a sinogram.
+    ParameterError
+        The axes are named otherwise.
     """
     if image.ndim not in (2, 3) or image.dtype.kind not in "iuf":
         raise FormatError(
             f"{path}: angles were given, but an array of shape {image.shape} and type {image.dtype} is no stack "
             f"of projections; those have the axes (angle, row, column), or (angle, column) for one sinogram"
         )
-    frames = ImageFrames(image.data)
-    column = image.axes[-1]
+    stored = stored_axes(image.shape, len(angles.value), axes, str(path))
+    if image.ndim == 2:
+        frames: Frames = ImageFrames(image.data, turned=stored.axes[0] == "column")
+    else:
+        frames = reordered(ImageFrames(image.data), stored)
+    column = image.axes[stored.axes.index("column")]
     warnings = [
         "its file does not call it a scan: it was taken for projections since angles were given",
-        "no flat and dark fields are known of it; say in the protocol what its values are",
+        "no flat and dark fields are known of it: where its values are no counts, say --domain transmission or "
+        "--domain attenuation",
+        *stored.warnings,
     ]
     return Scan(
         path=path,
         name=image.name,
         format="image",
         dialect="projections" if image.ndim == 3 else "sinogram",
-        why=f"an image of the axes ({', '.join(axis.name for axis in image.axes)}) whose user gave angles",
+        why=f"an image of the axes ({', '.join(axis.name for axis in image.axes)}), taken as "
+        f"({', '.join(stored.axes)}) since its angles are known",
         projections=frames,
         geometry=Geometry(
             angles_deg=angles,
@@ -226,6 +251,7 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]]) -> Sca
         metadata={
             f"/{key.lstrip('/')}": Value(value, "read", str(path)) for key, value in image.metadata.items()
         },
+        repaired=stored.repaired,
         warnings=tuple(warnings),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.angles import look_like_turns_in_radians
+from tomarium.formats.angles import look_like_turns_in_radians, without_assumed
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import BY_NAME, PER_VIEW, user_value
 from tomarium.model.slab import RAW_DOMAINS
@@ -38,6 +38,8 @@ def with_user_values(scan: Scan, given: Mapping[str, Any]) -> Scan:
     UnitError
         A text lacks its unit.
     """
+    if given.get("angles_deg") is not None:
+        scan = replace(scan, warnings=without_assumed(scan.warnings))
     return scan.with_geometry(
         **{
             name: value if isinstance(value, Value) else user_value(name, value)

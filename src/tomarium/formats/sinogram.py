@@ -1,12 +1,14 @@
 """One sinogram, (angle, column): a TIFF page or an array of a MATLAB 5 file.
 
 Neither says that it is one, nor its angles. So a sinogram is only read when its user gives them, or when a text
-of as many numbers lies beside it (`scan.tif` with `scan.angles.txt`); otherwise the refusal says how many.
+lies beside it: `scan.angles.txt` or `scan_angles.txt` for `scan.tif`; or `scan.txt` or `angles.txt`, where it holds
+nothing but as many numbers as one axis is long. Otherwise the refusal says how many are wanted.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +20,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.angle_file import numbers
 from tomarium.formats.format import Format, Match
 from tomarium.formats.matlab import MatlabArray, arrays, is_matlab, load
+from tomarium.formats.stored_axes import stored_axes
 from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import IndexedFrames
@@ -26,7 +29,7 @@ _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # A page may be anything, so every format that knows more of it goes before this one.
 _SCORE: Final = 0.1
 _LEAST: Final = 3
-_BESIDE: Final = ".angles.txt"
+_ANGLES_OF: Final = (".angles.txt", "_angles.txt")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +42,19 @@ class SinogramFrames(IndexedFrames):
         The file.
     source : Frames or MatlabArray
         A stack of one page, or an array of a MATLAB file, which is read whole at the first access.
+    turned : bool
+        Whether it is stored as (column, angle).
     """
 
     path: Path
     source: Frames | MatlabArray
+    turned: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Angles, 1, columns."""
-        angles, columns = self.source.shape[-2:]
-        return angles, 1, columns
+        first, second = self.source.shape[-2:]
+        return (second, 1, first) if self.turned else (first, 1, second)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -58,9 +64,10 @@ class SinogramFrames(IndexedFrames):
     @cached_property
     def _array(self) -> NDArray[Any]:
         if isinstance(self.source, MatlabArray):
-            return load(self.path, self.source)
-        page: NDArray[Any] = self.source.read(slice(0, 1), slice(None))[0]
-        return page
+            page = load(self.path, self.source)
+        else:
+            page = self.source.read(slice(0, 1), slice(None))[0]
+        return page.T if self.turned else page
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read some angles of the sinogram.
@@ -178,12 +185,9 @@ def read(path: Path, match: Match) -> Scan:
     else:
         source = frames_of([path])
     frames = SinogramFrames(path, source)
-    beside = path.with_name(path.stem + _BESIDE)
     count, columns = frames.shape[0], frames.shape[2]
-    angles = (
-        Value(numbers(beside), "read", beside.name)
-        if beside.is_file()
-        else Value(np.zeros(0), "default", _asking(match, count, columns))
+    angles = angles_beside(path, (count, columns)) or Value(
+        np.zeros(0), "default", _asking(match, count, columns)
     )
     return Scan(
         path=path,
@@ -195,8 +199,107 @@ def read(path: Path, match: Match) -> Scan:
         geometry=Geometry(angles_deg=angles),
         counts={FrameKind.PROJECTION: count},
         warnings=(
-            "a sinogram does not say whether its values are counts, transmission or attenuation, and brings no flats",
+            "a sinogram does not say whether its values are counts, transmission or attenuation, and brings no flats: "
+            "where they are no counts, say --domain transmission or --domain attenuation",
         ),
+    )
+
+
+def angles_named(path: Path) -> Value[NDArray[np.float64]] | None:
+    """Look for a text that is named for the angles of a file: `scan.angles.txt` or `scan_angles.txt` for `scan.tif`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Value of array of float64, shape (n,), or None
+        Degrees, with the name of the text; None where there is none.
+
+    Raises
+    ------
+    FormatError
+        It holds something else than numbers.
+    """
+    for ending in _ANGLES_OF:
+        beside = path.with_name(path.stem + ending)
+        if beside.is_file():
+            return Value(numbers(beside), "read", beside.name)
+    return None
+
+
+def angles_beside(path: Path, shape: tuple[int, int]) -> Value[NDArray[np.float64]] | None:
+    """Look for the angles of a sinogram in a text beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The sinogram's file.
+    shape : tuple of int
+        Lengths of its two axes.
+
+    Returns
+    -------
+    Value of array of float64, shape (n,), or None
+        Degrees, with the name of the file they were read from; None where there is none.
+
+    Raises
+    ------
+    FormatError
+        A text that is named for these angles holds something else than numbers.
+    """
+    named = angles_named(path)
+    if named is not None:
+        return named
+    for name in (f"{path.stem}.txt", "angles.txt"):  # a note, or another file's angles, may be called so
+        beside = path.with_name(name)
+        with suppress(FormatError):
+            found = numbers(beside) if beside.is_file() else np.zeros(0)
+            if len(found) in shape:
+                return Value(found, "read", beside.name)
+    return None
+
+
+def oriented(scan: Scan, axes: str | None) -> Scan:
+    """Turn a sinogram round whose angles are as many as it is wide, or whose user says so.
+
+    Parameters
+    ----------
+    scan : Scan
+        As `read` makes it, with the user's angles.
+    axes : str or None
+        Names of the stored axes, "angle,column" or "column,angle", where the user tells them.
+
+    Returns
+    -------
+    Scan
+        Its projections in the order of the angles, with what the user should know of it.
+
+    Raises
+    ------
+    FormatError
+        There are as many angles as neither axis is long.
+    ParameterError
+        The axes are named otherwise.
+    """
+    frames = scan.projections
+    assert isinstance(frames, SinogramFrames)
+    first, second = frames.source.shape[-2:]
+    known = len(scan.angles_deg.value) or None
+    stored = stored_axes((first, second), known, axes, str(scan.path))
+    turned = replace(frames, turned=stored.axes[0] == "column")
+    count = turned.shape[0]
+    if known is None:
+        said = scan.angles_deg.source.replace(f"{first} angles", f"{count} angles")
+        scan = scan.with_geometry(angles_deg=Value(np.zeros(0), "default", said))
+    return replace(
+        scan,
+        projections=turned,
+        counts={FrameKind.PROJECTION: count},
+        repaired=(*scan.repaired, *stored.repaired),
+        warnings=(*scan.warnings, *stored.warnings),
     )
 
 
