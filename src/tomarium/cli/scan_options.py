@@ -134,11 +134,23 @@ def opening(function: F) -> F:
 
     @wraps(function)
     def packed(**given: Any) -> Any:
+        trust = given.pop("trust")
         told = {argument: given.pop(argument) for _, argument, _ in options}
         known = {argument: value for argument, value in told.items() if value is not None}
-        return function(opening=Opening(known), **given)
+        if not trust:
+            return function(opening=Opening(known), **given)
+        from tomarium.formats import trusting
 
-    command: Any = packed
+        with trusting(trust):  # also what a command opens besides, such as the scan of a record
+            return function(opening=Opening(known), **given)
+
+    command: Any = click.option(
+        "--trust",
+        multiple=True,
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder whose files the scan may point to, besides its own; may be given often.",
+    )(packed)
     for name, argument, settings in reversed(options):
         command = click.option(f"--{name}", argument, **settings)(command)
     decorated: F = command

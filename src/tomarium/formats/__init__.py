@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ from tomarium.formats.settle import checked, with_domain, with_user_values
 from tomarium.formats.side_car import with_geometry_beside
 from tomarium.formats.sinogram import SinogramFrames, angles_named, oriented
 from tomarium.formats.stored_axes import with_axes
+from tomarium.formats.trust import trusted, trusting
 from tomarium.formats.unwritten import without_unwritten
 from tomarium.model import Image, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
@@ -35,14 +36,29 @@ PerView: TypeAlias = Sequence[float] | NDArray[np.float64] | str | PathLike[str]
 """One number for each projection: a list; "FIRST:LAST:COUNT", the last one included; a text file (.txt, .csv, .dat)
 with one number a line; or a place in HDF5."""
 
-PLACES = ("entry", "data", "flats", "darks", "angles", "image_key", "domain", "axes")
+
+@dataclass(frozen=True)
+class _Named:
+    """What a user names of a file when opening it."""
+
+    entry: str | None
+    data: str | None
+    flats: str | None
+    darks: str | None
+    angles: str | None
+    image_key: str | None
+    domain: str | None
+    axes: str | None
+
+
+PLACES = tuple(field.name for field in fields(_Named))
 """What a user may name of a file when opening it; each that was named is kept in the scan's metadata as `opened_…`,
 so that the scan can be opened again."""
 
 # Formats of frames in order of which the first need not be the angle.
 _UNSAID = ("tiff",)
 
-__all__ = ["Format", "Match", "formats", "open", "recognise"]
+__all__ = ["Format", "Match", "formats", "open", "recognise", "trusting"]
 
 
 def formats() -> dict[str, Format]:
@@ -111,6 +127,7 @@ def open(
     shift_rows_px: PerView | None = None,
     domain: str | None = None,
     axes: str | None = None,
+    trust: Sequence[str | PathLike[str]] = (),
     isolated: bool = False,
 ) -> Scan | Image:
     """Open a scan or a volume; only its header is read now, its frames when they are asked for.
@@ -158,6 +175,9 @@ def open(
         Names of the stored axes, where the file does not say them: "column,angle" for a sinogram whose columns come
         first, "row,angle,column" for a stack of sinograms. None takes (angle, row, column); of one sinogram (angle,
         column), unless the angles are as many as the second axis is long and not the first.
+    trust : sequence of path
+        Folders that the scan may point to besides its own, with all that lies below them: for files that refer to raw
+        data elsewhere. A record that repeats the run is told of them anew.
     isolated : bool
         Whether to open it first in a process of its own, which costs about a second: damaged bytes can crash
         the library that reads them, or keep it for ever. For files of strangers.
@@ -180,49 +200,53 @@ def open(
     place = place_of(path)
     if angles is not None and angles_deg is not None:
         raise ParameterError(f"{place}: angles (a place) and angles_deg (numbers) were both given; give one")
-    given = _given(
-        place,
-        {
-            "angles_deg": angles if angles_deg is None else angles_deg,
-            "pixel_m": pixel_m,
-            "energy_kev": energy_kev,
-            "distance_m": distance_m,
-            "axis_column": axis_column,
-            "axis_roll_deg": axis_roll_deg,
-            "axis_tilt_deg": axis_tilt_deg,
-            "shift_columns_px": shift_columns_px,
-            "shift_rows_px": shift_rows_px,
-        },
-    )
-    angles = given.pop("angles_deg") if isinstance(given.get("angles_deg"), str) else None
+    geometry = {
+        "angles_deg": angles if angles_deg is None else angles_deg,
+        "pixel_m": pixel_m,
+        "energy_kev": energy_kev,
+        "distance_m": distance_m,
+        "axis_column": axis_column,
+        "axis_roll_deg": axis_roll_deg,
+        "axis_tilt_deg": axis_tilt_deg,
+        "shift_columns_px": shift_columns_px,
+        "shift_rows_px": shift_rows_px,
+    }
     flats = None if flats is None else fspath(flats)
     darks = None if darks is None else fspath(darks)
-    if isolated:
-        rehearse(place, as_format)
-    if data is not None or image_key is not None:
-        told_angles = angles or given.pop("angles_deg", None)
-        scan = _by_paths(place, as_format, entry, data, flats, darks, told_angles, image_key, axes)
+    named = _Named(entry, data, flats, darks, None, image_key, domain, axes)
+    with trusting([trust] if isinstance(trust, str | PathLike) else trust):
+        if isolated:
+            rehearse(place, as_format, trust=trusted())
+        return _open(place, as_format, named, _given(place, geometry))
+
+
+def _open(place: Path, as_format: str | None, named: _Named, given: dict[str, Any]) -> Scan | Image:
+    if isinstance(given.get("angles_deg"), str):
+        named = replace(named, angles=given.pop("angles_deg"))
+    if named.data is not None or named.image_key is not None:
+        scan = _by_paths(place, as_format, named, given.pop("angles_deg", None))
     else:
-        opened = _by_format(place, as_format, entry)
+        opened = _by_format(place, as_format, named.entry)
         if isinstance(opened, Image):
-            if angles is not None:
-                given["angles_deg"], angles = numbers_given(BY_NAME["angles_deg"], angles, place), None
-            opened = _as_scan(place, opened, given.get("angles_deg"), axes)
+            if named.angles is not None:
+                given["angles_deg"] = numbers_given(BY_NAME["angles_deg"], named.angles, place)
+                named = replace(named, angles=None)
+            opened = _as_scan(place, opened, given.get("angles_deg"), named.axes)
             if isinstance(opened, Image):
-                _refuse(place, axes, flats, darks)
-                return settled(opened, {**given, "domain": domain})
+                _refuse(place, named.axes, named.flats, named.darks)
+                return settled(opened, {**given, "domain": named.domain})
             scan = opened
         else:
-            scan = _in_order(with_user_values(with_paths(opened, angles=angles), given), axes)
-        scan = _with_references(scan, flats, darks)
-    named = (entry, data, flats, darks, angles, image_key, domain, axes)
+            with_angles = with_user_values(with_paths(opened, angles=named.angles), given)
+            scan = _in_order(with_angles, named.axes)
+        scan = _with_references(scan, named.flats, named.darks)
     told = {
         f"opened_{name}": Value(text, "user", "given when the scan was opened")
-        for name, text in zip(PLACES, named, strict=True)
-        if text is not None
+        for name in PLACES
+        if (text := getattr(named, name)) is not None
     }
     scan = replace(scan, metadata={**scan.metadata, **told}) if told else scan
-    return checked(with_domain(with_user_values(scan, given), domain))
+    return checked(with_domain(with_user_values(scan, given), named.domain))
 
 
 def _as_scan(
@@ -285,19 +309,11 @@ def _given(place: Path, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_paths(
-    place: Path,
-    as_format: str | None,
-    entry: str | None,
-    data: str | None,
-    flats: str | None,
-    darks: str | None,
-    angles: str | Value[NDArray[np.float64]] | None,
-    image_key: str | None,
-    axes: str | None,
+    place: Path, as_format: str | None, named: _Named, angles: Value[NDArray[np.float64]] | None
 ) -> Scan:
-    if data is None:
+    if named.data is None:
         raise ParameterError(f"{place}: image_key was given without data; name the frames it belongs to")
-    if as_format or entry:
+    if as_format or named.entry:
         raise ParameterError(
             f"{place}: data was given, which leaves no choice of format or entry; give either"
         )
@@ -305,7 +321,13 @@ def _by_paths(
     if problem:
         raise FormatError(problem)
     return open_paths(
-        place, data=data, flats=flats, darks=darks, angles=angles, image_key=image_key, axes=axes
+        place,
+        data=named.data,
+        flats=named.flats,
+        darks=named.darks,
+        angles=named.angles if angles is None else angles,
+        image_key=named.image_key,
+        axes=named.axes,
     )
 
 

@@ -242,8 +242,8 @@ class Source:
         Raises
         ------
         FormatError
-            The file exists, but outside the scan's folder: a scan from elsewhere must not be able to make
-            its reader open other people's files.
+            The file exists, but outside the scan's folder and those that are trusted: a scan from elsewhere must not
+            be able to make its reader open other people's files.
         """
         place = beside(self.path, parent, name)
         if place is not None:

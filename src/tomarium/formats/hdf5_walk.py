@@ -21,6 +21,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.hdf5_heaps import check_heaps
 from tomarium.formats.limits import check_claim
 from tomarium.formats.live.superblock import read_superblock
+from tomarium.formats.trust import trusted
 
 Code = Literal[
     "raw-storage", "outside", "claim", "filter", "cycle", "objects", "depth", "link-type", "damaged", "unseen"
@@ -211,7 +212,7 @@ def _refuse(findings: tuple[Finding, ...], path: Path, scan: Path | None) -> Non
 
 
 def beside(scan: Path, parent: Path, name: str) -> Path | None:
-    """Find the file a link or a virtual dataset points to, if it lies in the scan's own folder.
+    """Find the file a link or a virtual dataset points to, if it lies in the scan's own folder or in a trusted one.
 
     Parameters
     ----------
@@ -231,24 +232,28 @@ def beside(scan: Path, parent: Path, name: str) -> Path | None:
     Raises
     ------
     FormatError
-        The file exists, but outside the scan's folder: a scan from elsewhere must not be able to make its
-        reader open other people's files. Also where a pattern of names ("%b") could lead there.
+        The file exists, but outside the scan's folder and those that are trusted: a scan from elsewhere must not be
+        able to make its reader open other people's files. Also where a pattern of names ("%b") could lead there.
     """
     folder = parent.resolve().parent
-    homes = {scan.resolve().parent, scan.absolute().parent.resolve()}
+    homes = {scan.resolve().parent, scan.absolute().parent.resolve(), *trusted()}
     for place in (folder / name, folder / Path(name).name):
         if "%b" in place.name:  # HDF5 puts the number of each block there
             found = sorted(place.parent.glob(place.name.replace("%b", "[0-9]*")))[:10_000]
         else:
             found = [place] if place.is_file() else []
-        if not all(any(one.resolve().is_relative_to(home) for home in homes) for one in found):
+        if not all(_lies_in(one.resolve(), homes) for one in found):
             raise FormatError(
-                f"{scan}: points to {name}, which lies outside the scan's own folder; "
-                f"copy or hard-link that file beside the scan, or open the scan that lies beside it"
+                f"{scan}: points to {name}, which lies outside the scan's own folder; where you trust what lies there, "
+                f"give its folder as --trust DIR (trust=[DIR]), or copy or hard-link that file beside the scan"
             )
         if found:
             return found[0].resolve()
     return None
+
+
+def _lies_in(place: Path, homes: set[Path]) -> bool:
+    return any(place.is_relative_to(home) for home in homes)
 
 
 def _visit_group(

@@ -9,6 +9,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,13 @@ LONGEST_S: Final = 60.0
 _MOST_BYTES: Final = 8 << 30
 
 
-def rehearse(path: Path, as_format: str | None = None, *, longest_s: float = LONGEST_S) -> None:
+def rehearse(
+    path: Path,
+    as_format: str | None = None,
+    *,
+    trust: Sequence[Path] = (),
+    longest_s: float = LONGEST_S,
+) -> None:
     """Open a file and read a little of it in another process.
 
     Parameters
@@ -27,6 +34,8 @@ def rehearse(path: Path, as_format: str | None = None, *, longest_s: float = LON
         File or folder.
     as_format : str or None
         Name of the format to read it as; None lets the file decide.
+    trust : sequence of Path
+        Folders it may point to besides its own.
     longest_s : float
         Seconds after which it is given up.
 
@@ -36,7 +45,8 @@ def rehearse(path: Path, as_format: str | None = None, *, longest_s: float = LON
         The file cannot be opened, or it crashed its reader, took more than 8 GiB of memory, or never came to
         an end.
     """
-    command = [sys.executable, "-c", f"from {__name__} import main; main()", str(path), as_format or ""]
+    words = [str(path), as_format or "", *map(str, trust)]
+    command = [sys.executable, "-c", f"from {__name__} import main; main()", *words]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=longest_s, check=False)
     except subprocess.TimeoutExpired as problem:
@@ -60,13 +70,13 @@ def rehearse(path: Path, as_format: str | None = None, *, longest_s: float = LON
         raise FormatError(refused)
 
 
-def _try(path: Path, as_format: str | None) -> str | None:
+def _try(path: Path, as_format: str | None, trust: Sequence[str]) -> str | None:
     from tomarium.errors import TomariumError
     from tomarium.formats import open as open_scan
     from tomarium.model import Scan
 
     try:
-        opened = open_scan(path, as_format=as_format)
+        opened = open_scan(path, as_format=as_format, trust=trust)
         if isinstance(opened, Scan):
             for frames in (opened.projections, *(one.frames for one in (opened.flats, opened.darks) if one)):
                 frames.read(slice(0, 1), slice(0, 2))
@@ -89,4 +99,4 @@ def _limit() -> None:
 def main() -> None:
     """Try the file that is named on the command line, and print what refused it as JSON."""
     _limit()
-    print(json.dumps({"refused": _try(Path(sys.argv[1]), sys.argv[2] or None)}))
+    print(json.dumps({"refused": _try(Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3:])}))

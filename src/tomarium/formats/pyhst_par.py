@@ -1,7 +1,7 @@
 """PyHST2 parameter files: a `.par` opens as the scan it describes, where its frames are there.
 
-Where files lie: a `.par` names them by absolute paths of the beamline. A file outside the `.par`'s own folder is
-never opened; one of the same name inside it is taken instead, as a copied scan has it.
+Where files lie: a `.par` names them by absolute paths of the beamline. A file outside the `.par`'s own folder, and
+those its user trusts, is never opened; one of the same name inside it is taken instead, as a copied scan has it.
 
 ROTATION_AXIS_POSITION counts from the left edge of the first pixel: its writers give NUM_IMAGE_1 / 2 for a centred
 axis. Columns here count from the centre of the first pixel, where that axis lies at (NUM_IMAGE_1 - 1) / 2; so half
@@ -29,6 +29,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.par_text import LONGEST, ParFile, parse_par
 from tomarium.formats.pyhst_par_writer import HALF_PIXEL, write
 from tomarium.formats.stacks import AbsentFrames
+from tomarium.formats.trust import trusted
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -239,11 +240,11 @@ def _plain(value: Any) -> Any:
 
 
 def _inside(par: _Par, named: str) -> Path:
-    """Find where a named file or prefix lies, without leaving the parameter file's folder."""
+    """Find where a named file or prefix lies, without leaving the parameter file's folder and those trusted."""
     home = par.path.parent.resolve()
     given = Path(named.replace("\\", "/"))  # as Windows writes it
     folder = (home / given).parent.resolve()
-    if (folder == home or home in folder.parents) and folder.is_dir():
+    if any(folder.is_relative_to(one) for one in (home, *trusted())) and folder.is_dir():
         return folder / given.name
     beside = home / given.parent.name
     return (beside if given.parent.name not in ("", "..") and beside.is_dir() else home) / given.name
