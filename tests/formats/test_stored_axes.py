@@ -276,3 +276,11 @@ def test_what_is_said_of_axes_is_kept_apart_from_what_is_seen() -> None:
     assert stored_axes((12, 8), 8, None, "x").order == (1, -1, 0)
     assert stored_axes((5, 12, 8), 12, None, "x", sinograms=True).order == (1, 0, 2)
     assert stored_axes((12, 12, 8), 12, None, "x") == stored_axes((12, 5, 8), 12, None, "x")
+
+
+def test_the_angles_of_a_series_are_not_those_of_one_file(tmp_path: Path) -> None:
+    for name in range(12):
+        tifffile.imwrite(tmp_path / f"x{name}.tif", SINOGRAM)
+    (tmp_path / "angles.txt").write_text("\n".join(map(str, ANGLES)))
+    with pytest.raises(FormatError, match="12 angles"):
+        tm.open(tmp_path / "x3.tif")

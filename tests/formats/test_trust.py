@@ -57,9 +57,7 @@ def pixels(scan: Any) -> np.ndarray:
 def test_it_opens_where_the_folder_is_trusted_and_only_there(tmp_path: Path, how: str) -> None:
     path = refer(tmp_path, how)
     raw = tmp_path / "RAW_DATA"
-    with pytest.raises(
-        FormatError, match=rf"outside the scan's own folder; .* say --trust DIR .* {raw}/scan or one"
-    ):
+    with pytest.raises(FormatError, match=r"outside the scan's own folder; .* or say --trust DIR"):
         tm.open(path)
     expected = pixels(example_scan())
     scan = None

@@ -257,7 +257,8 @@ def angles_beside(path: Path, shape: tuple[int, int]) -> Value[NDArray[np.float6
         beside = path.with_name(name)
         with suppress(FormatError):
             found = numbers(beside) if beside.is_file() else np.zeros(0)
-            if len(found) in shape:
+            series = name == "angles.txt" and len(found) == len(list(path.parent.glob(f"*{path.suffix}")))
+            if len(found) in shape and not series:
                 return Value(found, "read", beside.name)
     return None
 
