@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import cos, radians, sin
 from typing import Final
 
@@ -96,6 +97,13 @@ def line_integrals(
     return out
 
 
+@lru_cache(maxsize=4096)
+def _forms(ellipsoid: Ellipsoid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Q of `Ellipsoid.covariance` and its inverse, which every view of a scan asks for again."""
+    Q = ellipsoid.covariance()
+    return Q, np.linalg.inv(Q)
+
+
 def _add_shadows(
     out: NDArray[np.float32],
     work: NDArray[np.float32],
@@ -105,20 +113,17 @@ def _add_shadows(
     u: NDArray[np.float64],
 ) -> None:
     """Add one ellipsoid's line integrals to `out`, using `work` as scratch space."""
-    Q = ellipsoid.covariance()
-    M = np.linalg.inv(Q)
-    zero, one = np.zeros_like(theta), np.ones_like(theta)
-    across = np.stack([zero, np.sin(theta), np.cos(theta)], 1)
-    beam = np.stack([zero, np.cos(theta), -np.sin(theta)], 1)
-    up = np.stack([one, zero, zero], 1)
-    a = np.einsum("ki,ij,kj->k", beam, M, beam)
-    S_uu = np.einsum("ki,ij,kj->k", across, Q, across)
-    S_zu = np.einsum("ki,ij,kj->k", up, Q, across)
+    Q, M = _forms(ellipsoid)
+    sine, cosine = np.sin(theta), np.cos(theta)
+    # d = (0, cos θ, -sin θ) runs along the beam, (0, sin θ, cos θ) across it; each line is a product with Q or M.
+    a = cosine**2 * M[1, 1] - sine * cosine * (M[1, 2] + M[2, 1]) + sine**2 * M[2, 2]
+    S_uu = sine**2 * Q[1, 1] + sine * cosine * (Q[1, 2] + Q[2, 1]) + cosine**2 * Q[2, 2]
+    S_zu = sine * Q[0, 1] + cosine * Q[0, 2]
     S_zz = Q[0, 0]
     determinant = S_uu * S_zz - S_zu**2
     # The squared peak of μ · chord is folded into the quadratic form: fewer passes over the shadow.
     peak = 4.0 * ellipsoid.attenuation**2 / a
-    u0 = ellipsoid.centre[2] * np.cos(theta) + ellipsoid.centre[1] * np.sin(theta)
+    u0 = ellipsoid.centre[2] * cosine + ellipsoid.centre[1] * sine
     half = np.sqrt(S_uu)
     first, last = np.searchsorted(u, u0 - half), np.searchsorted(u, u0 + half)
     top, bottom = np.searchsorted(z, ellipsoid.centre[0] + np.array([-1, 1]) * np.sqrt(S_zz))

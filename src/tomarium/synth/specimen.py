@@ -78,13 +78,14 @@ def _pack(
         place = None
         for _ in range(_TRIES):
             offset = draw.uniform(-1, 1, 3) * reach
-            deep = np.linalg.norm(to_ball @ offset) + size / min(body.half_axes) < 0.97
+            if np.linalg.norm(to_ball @ offset) + size / min(body.half_axes) >= 0.97:
+                continue  # not deep enough
             apart = all(
                 np.linalg.norm(body.centre + offset - other) > size + taken
                 for other, taken in zip(places, sizes, strict=False)
                 if other is not None
             )
-            if deep and apart:
+            if apart:
                 place = body.centre + offset
                 break
         places.append(place)
