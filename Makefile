@@ -7,6 +7,11 @@ STAMP := $(VENV)/.installed
 SCAN ?=
 DEMO_ARGS ?=
 TEST_ARGS ?=
+# One worker for each processor; each takes its share in the order of the files, then from who has most left.
+WORKERS ?= auto
+PYTEST := -m pytest -n $(WORKERS) --dist worksteal
+# Tests start Python hundreds of times, and kept bytecode spares each the compiling.
+test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast test-peers lint docs bench clean
@@ -27,14 +32,14 @@ $(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*)
 demo: install ## simulate a scan (or take SCAN=path), reconstruct it, file it and open the portal (DEMO_ARGS=--no-serve ends after filing)
 	$(BIN)/tomarium demo $(if $(SCAN),"$(SCAN)") $(DEMO_ARGS)
 
-test: install ## run the tests (TEST_ARGS="-k axis" for some)
-	$(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
+test: install ## run the tests on all processors (TEST_ARGS="-k axis" for some, WORKERS=0 for one process)
+	$(BIN)/python $(PYTEST) $(TEST_ARGS)
 
-test-fast: install ## run the tests that take no time, in under two minutes
-	$(BIN)/python -m pytest -n auto --dist worksteal -m fast $(TEST_ARGS)
+test-fast: install ## run the tests that are not marked slow, in under two minutes
+	$(BIN)/python $(PYTEST) -m fast $(TEST_ARGS)
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
-	$(PEERS)/bin/python -m pytest tests/peers tests/formats/test_microscopy.py $(TEST_ARGS)
+	$(PEERS)/bin/python $(PYTEST) tests/peers tests/formats/test_microscopy.py $(TEST_ARGS)
 
 $(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

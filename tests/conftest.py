@@ -1,10 +1,23 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use, and how tests that run side by side share the processors."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """As many as this process may use, which in a container are fewer than the machine has."""
+    from tomarium.array import processors
+
+    return processors()
+
 
 SLOW = (
     "catalogue/test_catalogue", "cli/", "contracts/test_formats", "contracts/test_negative_corpus",

@@ -8,13 +8,14 @@ import pytest
 from tomarium.cli.reference import pages
 
 ROOT = Path(__file__).parents[2]
+PAGES = pages()
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-@pytest.mark.parametrize("name", pages())
+@pytest.mark.parametrize("name", PAGES)
 def test_a_reference_page_is_up_to_date(name: str) -> None:
     written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
-    assert written == pages()[name], "write it anew with: make docs"
+    assert written == PAGES[name], "write it anew with: make docs"
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))

@@ -31,11 +31,11 @@ from tomarium.errors import Interrupted
 from tomarium.model import Record, Value
 from tomarium.pipeline.protocol import default_protocol
 from tomarium.pipeline.run import run
-from tomarium.synth.config import SimulationConfig
+from tomarium.synth.config import SimulationConfig, truth
 from tomarium.synth.scan import simulate, simulated
 
 Maker = Callable[[Path], Subject]
-ANGLES = np.asarray(good_scan().angles_deg.value)
+ANGLES = truth(SMALL).angles_deg
 UUID = "b2017b74-c39d-478d-b4fe-ab0c5347227c"
 
 
