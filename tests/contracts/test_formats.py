@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from tomarium.formats import formats, recognise
 from tomarium.formats.memory import ArrayFrames
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
+from warm import Warm
 
 FORMATS = formats()
 WRITERS = [name for name, form in FORMATS.items() if form.write is not None]
@@ -273,12 +272,30 @@ FILES: dict[str, Callable[[Path], object]] = {
 # What a format holds that is no scan.
 
 
+class Made(dict[str, Path]):
+    """A file of a format, made in the folder when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, name: str) -> Path:
+        self[name] = self.folder / f"{name}{(FORMATS[name].suffixes or ('',))[0]}"
+        MAKERS[name](self[name])
+        return self[name]
+
+
 @pytest.fixture
-def made(tmp_path: Path) -> dict[str, Path]:
-    paths = {name: tmp_path / f"{name}{(FORMATS[name].suffixes or ('',))[0]}" for name in FORMATS}
-    for name, path in paths.items():
-        MAKERS[name](path)
-    return paths
+def made(tmp_path: Path) -> Made:
+    """For tests that change what they open."""
+    return Made(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One of every format, side by side, for tests that only read."""
+    kept = Made(tmp_path_factory.mktemp("formats"))
+    return {name: kept[name] for name in FORMATS}
 
 
 def example_spectrum_row() -> Image:
@@ -324,19 +341,19 @@ class TestFormat:
         assert form.title
         assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in form.suffixes)
 
-    def test_is_recognised_first_and_says_why(self, name: str, made: dict[str, Path]) -> None:
-        form, match = recognise(made[name])[0]
+    def test_is_recognised_first_and_says_why(self, name: str, kept: dict[str, Path]) -> None:
+        form, match = recognise(kept[name])[0]
         assert form.name == name
         assert 0 < match.score <= 1
         assert match.why
         assert match.dialect
 
-    def test_is_recognised_whatever_it_is_called(self, name: str, made: dict[str, Path]) -> None:
+    def test_is_recognised_whatever_it_is_called(self, name: str, made: Made) -> None:
         renamed = made[name].rename(made[name].with_name("scan.of.unknown.kind"))
         assert recognise(renamed)[0][0].name == name
 
-    def test_refuses_other_formats(self, name: str, made: dict[str, Path]) -> None:
-        for other, path in made.items():
+    def test_refuses_other_formats(self, name: str, kept: dict[str, Path]) -> None:
+        for other, path in kept.items():
             match = FORMATS[name].detect(path)
             if other != name:
                 assert match is None or (match.score == 0 and match.why)
@@ -353,14 +370,14 @@ class TestFormat:
         (tmp_path / "empty").mkdir()
         assert FORMATS[name].detect(tmp_path / "empty") is None
 
-    def test_reads_what_was_made(self, name: str, made: dict[str, Path]) -> None:
+    def test_reads_what_was_made(self, name: str, kept: dict[str, Path]) -> None:
         pytest.importorskip(EXTRAS.get(name, "tomarium"))
         expected = EXAMPLES.get(name, example_volume if is_volume(name) else example_scan)()
-        same(tm.open(made[name]), expected)
+        same(tm.open(kept[name]), expected)
 
-    def test_reads_any_part_as_the_whole_has_it(self, name: str, made: dict[str, Path]) -> None:
+    def test_reads_any_part_as_the_whole_has_it(self, name: str, kept: dict[str, Path]) -> None:
         pytest.importorskip(EXTRAS.get(name, "tomarium"))
-        opened = tm.open(made[name])
+        opened = tm.open(kept[name])
         if not isinstance(opened, Scan):
             key = (slice(3, 7), slice(None, None, 2), 5)[: opened.ndim]
             np.testing.assert_array_equal(opened[key], opened[:][key])
@@ -382,7 +399,7 @@ class TestFormat:
             assert read > 0
             assert decoded >= 0
 
-    def test_is_lazy(self, name: str, made: dict[str, Path]) -> None:
+    def test_is_lazy(self, name: str, made: Made) -> None:
         """Opening keeps no file open, and a file that has gone is missed only on reading."""
         pytest.importorskip(EXTRAS.get(name, "tomarium"))
         opened = tm.open(made[name])
@@ -394,8 +411,8 @@ class TestFormat:
 
 @pytest.mark.parametrize("name", WRITERS)
 class TestWriter:
-    def test_round_trip_keeps_everything(self, name: str, made: dict[str, Path], tmp_path: Path) -> None:
-        first = tm.open(made[name])
+    def test_round_trip_keeps_everything(self, name: str, kept: dict[str, Path], tmp_path: Path) -> None:
+        first = tm.open(kept[name])
         FORMATS[name].write(tmp_path / "again", first)
         second = tm.open(tmp_path / "again")
         same(first, second)
@@ -455,28 +472,22 @@ print(opened, refused)
 """
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with Warm(tmp_path_factory.mktemp("warm"), "-W", "error") as warm:
+        yield warm
+
+
 @pytest.mark.parametrize("how", ["cut", "flip"])
 @pytest.mark.parametrize("name", FILES)
-def test_damage_is_always_refused_in_words(name: str, how: str, tmp_path: Path) -> None:
+def test_damage_is_always_refused_in_words(name: str, how: str, warm: Warm, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     FILES[name](whole)
     count = 120
     seed = zlib.crc32(name.encode())
-    arguments = [
-        sys.executable,
-        "-W",
-        "error",
-        "-c",
-        DAMAGE,
-        tmp_path / "damaged",
-        whole,
-        how,
-        str(count),
-        str(seed),
-    ]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    opened, refused = map(int, done.stdout.split())
+    done = warm.run(DAMAGE, tmp_path / "damaged", whole, how, count, seed)
+    assert done.returncode == 0, done.output
+    opened, refused = map(int, done.output.split())
     assert opened + refused == count
     assert refused > count // 10  # the damage was felt
     if how == "cut" and name != "tiff":  # a stack cut between two pages is a shorter stack
@@ -534,16 +545,15 @@ print(refused)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_damage_to_any_file_never_gives_wrong_frames(name: str, made: dict[str, Path]) -> None:
+def test_damage_to_any_file_never_gives_wrong_frames(name: str, made: Made, warm: Warm) -> None:
     pytest.importorskip(EXTRAS.get(name, "tomarium"))
-    arguments = [sys.executable, "-c", FILE_DAMAGE, made[name], "48", str(zlib.crc32(name.encode()))]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 0  # the damage was felt
+    done = warm.run(FILE_DAMAGE, made[name], 48, zlib.crc32(name.encode()))
+    assert done.returncode == 0, done.output
+    assert int(done.output) > 0  # the damage was felt
 
 
 @pytest.mark.parametrize("name", ["ome-zarr", "ome-zarr-0.4"])
-def test_damaged_zarr_is_refused_in_words(made: dict[str, Path], name: str) -> None:
+def test_damaged_zarr_is_refused_in_words(made: Made, name: str) -> None:
     group = made[name]
     for file in sorted(group.rglob("*")):
         if not file.is_file():

@@ -101,7 +101,7 @@ def line_integrals(
 def _forms(ellipsoid: Ellipsoid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return Q of `Ellipsoid.covariance` and its inverse, which every view of a scan asks for again."""
     Q = ellipsoid.covariance()
-    return Q, np.linalg.inv(Q)
+    return Q, np.asarray(np.linalg.inv(Q), dtype=np.float64)
 
 
 def _add_shadows(

@@ -1,0 +1,92 @@
+"""A process in which everything is imported already and that makes a child for each program it is given.
+
+A crash, an endless loop or a flood of memory stays in the child, as in a Python that is started for it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+PARENT = """
+import json, os, resource, signal, sys, traceback
+import h5py, numpy as np, olefile, PIL.Image, scipy.io, tifffile, xml.etree.ElementTree, zarr
+import tomarium as tm
+from tomarium.doctor import checks, examine_path
+from tomarium.errors import TomariumError
+from tomarium.formats import formats
+
+formats(), checks()
+
+
+def run(program, arguments, seconds, told):
+    os.dup2(told, 1)
+    os.dup2(told, 2)
+    signal.alarm(seconds)
+    sys.argv = ["-c", *arguments]
+    code = 0
+    try:
+        exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+for line in sys.stdin:
+    place, *words = json.loads(line)
+    told = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    child = os.fork()
+    if child == 0:
+        run(*words, told)
+    os.close(told)
+    _, status, used = os.wait4(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a program: exit code (negative: the signal that ended it), output, CPU seconds, megabytes."""
+
+    returncode: int
+    output: str
+    seconds: float
+    megabytes: float
+
+
+class Warm:
+    """The process; give its options to Python, as `-W error`."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.output = folder / "output"
+        command = [sys.executable, *options, "-c", PARENT]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, program: str, *arguments: object, seconds: int = 120) -> Done:
+        """Run a program in a child, which is ended after so many seconds."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        words = [str(self.output), program, [str(one) for one in arguments], seconds]
+        print(json.dumps(words), file=self.process.stdin, flush=True)
+        code, used, megabytes = json.loads(self.process.stdout.readline())
+        return Done(code, self.output.read_text(errors="replace"), used, megabytes)
+
+    def __enter__(self) -> Warm:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self.process:
+            assert self.process.stdin is not None
+            self.process.stdin.close()
