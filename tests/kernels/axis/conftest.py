@@ -1,11 +1,17 @@
 """The phantoms of benchmarks/axis_study.py: tests and study must draw the same."""
 
 import sys
+from collections.abc import Callable
+from functools import lru_cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+Draw = Callable[[str, int], tuple[NDArray[np.float32], NDArray[np.float64], float]]
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +24,15 @@ def study() -> ModuleType:
     sys.modules["axis_study"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def draw(study: ModuleType) -> Draw:
+    """Attenuation, angles and axis of a scan of a class, kept for the tests that come next and given as copies."""
+    drawn = lru_cache(maxsize=2)(lambda name, seed: study.draw_scan(study.CASES[name], seed))
+
+    def draw(name: str, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float64], float]:
+        attenuation, angles, axis = drawn(name, seed)
+        return attenuation.copy(), angles.copy(), axis
+
+    return draw

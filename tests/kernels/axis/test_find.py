@@ -1,13 +1,16 @@
 """The axis of random phantoms: right where it is sure, and not sure where it may be wrong."""
 
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tomarium.errors import InputError
 from tomarium.kernels.axis import AxisEstimate, find
 
+Draw = Callable[[str, int], tuple[NDArray[np.float32], NDArray[np.float64], float]]
 CLEAN = [
     "clean",
     "44 px off",
@@ -70,35 +73,35 @@ def test_noise_has_no_axis(seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["local", "360", "half"])
-def test_order_of_angles_does_not_matter(study: ModuleType, name: str) -> None:
-    attenuation, angles, _ = study.draw_scan(study.CASES[name], 5)
+def test_order_of_angles_does_not_matter(draw: Draw, name: str) -> None:
+    attenuation, angles, _ = draw(name, 5)
     order = np.random.default_rng(0).permutation(len(angles))
     assert find(attenuation[order], angles[order]) == find(attenuation, angles)
 
 
-def test_a_mirrored_detector_mirrors_the_axis(study: ModuleType) -> None:
-    attenuation, angles, _ = study.draw_scan(study.CASES["local"], 6)
+def test_a_mirrored_detector_mirrors_the_axis(draw: Draw) -> None:
+    attenuation, angles, _ = draw("local", 6)
     width = attenuation.shape[2]
     there, back = find(attenuation, angles), find(attenuation[:, :, ::-1], angles)
     assert back.column == pytest.approx(width - 1 - there.column, abs=0.02)
 
 
 @pytest.mark.parametrize("cut", [1, 9, 30])
-def test_a_cropped_detector_moves_the_axis(study: ModuleType, cut: int) -> None:
-    attenuation, angles, axis = study.draw_scan(study.CASES["clean"], 7)
+def test_a_cropped_detector_moves_the_axis(draw: Draw, cut: int) -> None:
+    attenuation, angles, axis = draw("clean", 7)
     assert find(attenuation[:, :, cut:], angles).column == pytest.approx(axis - cut, abs=0.1)
 
 
 @pytest.mark.parametrize("factor", [-1.0, 0.01, 40.0])
-def test_scale_and_sign_do_not_matter(study: ModuleType, factor: float) -> None:
-    attenuation, angles, axis = study.draw_scan(study.CASES["clean"], 8)
+def test_scale_and_sign_do_not_matter(draw: Draw, factor: float) -> None:
+    attenuation, angles, axis = draw("clean", 8)
     assert find(attenuation * factor, angles).column == pytest.approx(axis, abs=0.1)
 
 
-def test_defects_are_mended_and_said(study: ModuleType) -> None:
-    attenuation, angles, axis = study.draw_scan(study.CASES["clean"], 9)
-    draw = np.random.default_rng(0)
-    attenuation[draw.random(attenuation.shape) < 2e-3] = np.nan
+def test_defects_are_mended_and_said(draw: Draw) -> None:
+    attenuation, angles, axis = draw("clean", 9)
+    random = np.random.default_rng(0)
+    attenuation[random.random(attenuation.shape) < 2e-3] = np.nan
     attenuation[:, :, 50] = np.inf
     attenuation[:, 3] = 0.0
     angles[17] = np.nan
@@ -110,22 +113,22 @@ def test_defects_are_mended_and_said(study: ModuleType) -> None:
     np.testing.assert_array_equal(attenuation, before)
 
 
-def test_a_missing_wedge_does_not_hurt(study: ModuleType) -> None:
-    attenuation, angles, axis = study.draw_scan(study.CASES["clean"], 10)
+def test_a_missing_wedge_does_not_hurt(draw: Draw) -> None:
+    attenuation, angles, axis = draw("clean", 10)
     kept = (angles < 70) | (angles > 85)
     estimate = find(attenuation[kept], angles[kept])
     assert estimate.column == pytest.approx(axis, abs=0.1)
 
 
-def test_less_than_half_a_turn_is_never_trusted(study: ModuleType) -> None:
-    attenuation, angles, _ = study.draw_scan(study.CASES["clean"], 10)
+def test_less_than_half_a_turn_is_never_trusted(draw: Draw) -> None:
+    attenuation, angles, _ = draw("clean", 10)
     estimate = find(attenuation[angles < 150], angles[angles < 150])
     assert estimate.confidence == "low"
     assert "less than half a turn" in " ".join(estimate.notes)
 
 
-def test_a_moving_sample_is_seen_in_a_full_turn(study: ModuleType) -> None:
-    attenuation, angles, _ = study.draw_scan(study.CASES["360"], 11)
+def test_a_moving_sample_is_seen_in_a_full_turn(draw: Draw) -> None:
+    attenuation, angles, _ = draw("360", 11)
     columns = np.arange(attenuation.shape[2])
     for view, angle in enumerate(angles):
         aside = 6.0 * (angle / 360) ** 2
@@ -136,9 +139,9 @@ def test_a_moving_sample_is_seen_in_a_full_turn(study: ModuleType) -> None:
     assert "moves" in " ".join(estimate.notes)
 
 
-def test_a_wrong_turn_is_not_trusted(study: ModuleType) -> None:
+def test_a_wrong_turn_is_not_trusted(draw: Draw) -> None:
     for seed in (12, 13, 14):
-        attenuation, angles, axis = study.draw_scan(study.CASES["local"], seed)
+        attenuation, angles, axis = draw("local", seed)
         estimate = find(attenuation, angles / 2)
         assert estimate.confidence == "low" or abs(estimate.column - axis) < 0.5
 
