@@ -6,11 +6,14 @@ A crash, an endless loop or a flood of memory stays in the child, as in a Python
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 PARENT = """
 import json, os, resource, signal, sys, traceback
@@ -48,6 +51,7 @@ for line in sys.stdin:
     if child == 0:
         run(*words, told)
     os.close(told)
+    print(child, flush=True)
     _, status, used = os.wait4(child, 0)
     code = os.waitstatus_to_exitcode(status)
     print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]), flush=True)
@@ -74,12 +78,32 @@ class Warm:
 
     def run(self, program: str, *arguments: object, seconds: int = 120) -> Done:
         """Run a program in a child, which is ended after so many seconds."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        words = [str(self.output), program, [str(one) for one in arguments], seconds]
-        print(json.dumps(words), file=self.process.stdin, flush=True)
-        code, used, megabytes = json.loads(self.process.stdout.readline())
+        self._ask([str(self.output), program, [str(one) for one in arguments], seconds])
+        self._answer()  # its process id
+        code, used, megabytes = self._answer()
         return Done(code, self.output.read_text(errors="replace"), used, megabytes)
+
+    def kill_after(self, lines: int, program: str, *arguments: object) -> None:
+        """Run a program in a child and kill it when it has printed so many lines."""
+        pipe = self.output.with_name("pipe")
+        if not pipe.exists():
+            os.mkfifo(pipe)
+        self._ask([str(pipe), program, [str(one) for one in arguments], 120])
+        with pipe.open() as told:
+            child = self._answer()
+            for _ in range(lines):
+                told.readline()
+            os.kill(child, signal.SIGKILL)
+        code, *_ = self._answer()
+        assert code == -signal.SIGKILL
+
+    def _ask(self, words: list[object]) -> None:
+        assert self.process.stdin is not None
+        print(json.dumps(words), file=self.process.stdin, flush=True)
+
+    def _answer(self) -> Any:
+        assert self.process.stdout is not None
+        return json.loads(self.process.stdout.readline())
 
     def __enter__(self) -> Warm:
         return self

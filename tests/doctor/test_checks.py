@@ -485,9 +485,13 @@ def found(subject: Subject, name: str) -> list[Finding]:
 @pytest.mark.parametrize(
     ("name", "severity", "make"), CASES, ids=[f"{name}-{severity}" for name, severity, _ in CASES]
 )
-def test_the_fault_is_found(name: str, severity: str, make: Maker, tmp_path: Path) -> None:
+def test_the_fault_is_found(
+    name: str, severity: str, make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if name == "nxvalidate":
         pytest.importorskip("nexusformat", reason="the extra nexus is not installed")
+    else:  # the foreign validator has a process of its own, and what it says is no matter here
+        monkeypatch.setattr("tomarium.doctor.nexus._ask", lambda path, entry: "")
     findings = found(make(tmp_path), name)
     assert severity in {finding.severity for finding in findings}, findings
     for finding in findings:

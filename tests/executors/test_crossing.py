@@ -116,7 +116,8 @@ def test_a_worker_that_is_killed_loses_nothing(executor: Executor, scan: Scan, t
     np.testing.assert_array_equal(*volumes)
 
 
-def test_an_address_where_nobody_answers_is_told() -> None:
+def test_an_address_where_nobody_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tomarium.executors.dask.ANSWERS_WITHIN_S", 1.0)
     with pytest.raises(EngineUnavailable, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(find_executor("dask:tcp://127.0.0.1:9").map(str, [1], 1))
     with pytest.raises(ParameterError, match="threads takes no argument"):

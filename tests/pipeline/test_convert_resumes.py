@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -19,6 +16,7 @@ from tomarium.formats.memory import ArrayFrames
 from tomarium.model import Axis, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.pipeline.convert import convert
+from warm import Warm
 
 SLOW = """
 import sys, time
@@ -111,26 +109,28 @@ def parts(file: Path) -> list[object]:
     return found
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with Warm(tmp_path_factory.mktemp("warm")) as warm:
+        yield warm
+
+
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_killed_conversion_goes_on_and_ends_as_if_nothing_had_been(tmp_path: Path, name: str) -> None:
+def test_a_killed_conversion_goes_on_and_ends_as_if_nothing_had_been(
+    tmp_path: Path, name: str, warm: Warm
+) -> None:
     source = source_of(tmp_path, name)
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
-    command = [sys.executable, "-c", SLOW, str(source)]
     whole, cut = tmp_path / "whole" / TARGETS[name], tmp_path / "cut" / TARGETS[name]
-    told = subprocess.run(
-        [*command, str(whole), name], check=True, capture_output=True, text=True, timeout=120
-    )
-    steps = [int(line) for line in told.stdout.split()[:-1]]
+    told = warm.run(SLOW, source, whole, name)
+    assert told.returncode == 0, told.output
+    steps = [int(line) for line in told.output.split()[:-1]]
     assert len(steps) > 5
     assert steps == sorted(steps)
     first: list[int] = []
     for wait in (len(steps) // 3, len(steps) // 2):
-        with subprocess.Popen([*command, str(cut), name], stdout=subprocess.PIPE, text=True) as running:
-            assert running.stdout is not None
-            for _ in range(wait):
-                running.stdout.readline()
-            os.kill(running.pid, signal.SIGKILL)
+        warm.kill_after(wait, SLOW, source, cut, name)
         assert not cut.exists() or name.startswith("ome-zarr")
         if cut.exists():
             with pytest.raises(tm.errors.FormatError, match="unfinished"):
@@ -141,7 +141,8 @@ def test_a_killed_conversion_goes_on_and_ends_as_if_nothing_had_been(tmp_path: P
         for file in (tmp_path / "cut").rglob("*")
         if file.suffix in (".edf", ".tif", ".jp2")
     }
-    subprocess.run([*command, str(cut), name], check=True, capture_output=True, timeout=120)
+    told = warm.run(SLOW, source, cut, name)
+    assert told.returncode == 0, told.output
     one, other = content(whole), content(cut)
     assert list(one) == list(other) or set(one) == set(other)
     different = [file for file in one if one[file] != other[file]]

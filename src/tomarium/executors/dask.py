@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 LARGE_BYTES: Final = 1_000_000
 """Above this a function is not sent with every item."""
 
+ANSWERS_WITHIN_S: Final = 10.0
+"""Time after which a scheduler that gives no answer is taken for absent."""
 RETRIES: Final = 3
 """How often a slab is tried again whose worker died."""
 
@@ -66,7 +68,7 @@ def map_dask(
         stack.enter_context(dask.config.set(settings))
         if argument:
             try:
-                client = stack.enter_context(Client(argument, timeout=10))
+                client = stack.enter_context(Client(argument, timeout=ANSWERS_WITHIN_S))
             except (OSError, ValueError) as problem:
                 raise EngineUnavailable(
                     f"no Dask scheduler answers at {argument}: {problem}; start one with `dask scheduler` and give its "
