@@ -45,7 +45,7 @@ def test_a_member_of_another_package_does_not_take_the_place_of_ours(monkeypatch
         TomariumWarning, match="package woods: .* is left out: there is one called 'fir' already"
     ):
         assert registry.collect("needles", Leaf) == {"fir": Leaf("fir")}
-    assert "needles/entry" in registry.BROKEN
+    assert "needles/entry of woods" in registry.BROKEN
 
 
 def test_a_broken_member_of_another_package_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,16 +26,17 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
-def collect(package: str, kind: type[T]) -> dict[str, T]:
+def collect(package: str, *kinds: type[T]) -> dict[str, T]:
     """Find every member of a family.
 
     Parameters
     ----------
     package : str
         Folder of the family below `tomarium`, e.g. "formats", "steps", "portal.pages".
-    kind : type
-        Class whose instances are its members. Each module of the package is imported and its module-level
-        instances of `kind` are taken; then the entry points `tomarium.<package>` of other distributions.
+    *kinds : type
+        Classes whose instances are its members. Each module of the package is imported and its module-level
+        instances of them are taken; then the entry points `tomarium.<package>` of other distributions, of which
+        what cannot be used is left out with a warning and noted in `BROKEN`.
 
     Returns
     -------
@@ -45,43 +46,52 @@ def collect(package: str, kind: type[T]) -> dict[str, T]:
     Raises
     ------
     RuntimeError
-        Two members share a name.
+        Two members of ours share a name, or an alias.
     """
-    return dict(_collect(package, kind))
+    return dict(_collect(package, kinds))
 
 
 @cache
-def _collect(package: str, kind: type[T]) -> dict[str, T]:
-    found: dict[str, T] = {}
+def _collect(package: str, kinds: tuple[type[T], ...]) -> dict[str, T]:
+    known: dict[str, T] = {}
     home = import_module(f"tomarium.{package}")
     for info in walk_packages(home.__path__, f"{home.__name__}."):
         module = import_module(info.name)
         for member in vars(module).values():
-            if isinstance(member, kind):
-                _add(found, member)
+            if isinstance(member, kinds):
+                _add(known, member)
     for entry in entry_points(group=f"tomarium.{package}"):
-        member = _load(entry, package)
-        if not isinstance(member, kind):
-            continue
-        if member.name in found:
-            _leave_out(entry, package, f"there is one called {member.name!r} already")
-        else:
-            found[member.name] = member
-    return dict(sorted(found.items()))
+        other = _load(entry, package, kinds, known)
+        if other is not None:
+            _add(known, other)
+    return {name: member for name, member in sorted(known.items()) if name == member.name}
 
 
-def _load(entry: EntryPoint, package: str) -> Any:
-    """Load a member of another distribution; a broken one stops nothing but itself."""
+def _load(entry: EntryPoint, package: str, kinds: tuple[type[T], ...], known: dict[str, T]) -> T | None:
+    """Load a member of another distribution; one that cannot be used stops nothing but itself."""
     try:
-        return entry.load()
-    except Exception as problem:
-        _leave_out(entry, package, f"{type(problem).__name__}: {problem}")
+        member = entry.load()
+        _ = getattr(member, "parameters", ())  # of a step: reads its signature, which may be wrong too
+    except (Exception, SystemExit) as problem:
+        why = f"{type(problem).__name__}: {problem}".removesuffix(": ")
+        _leave_out(entry, package, why, traceback.format_exc())
         return None
+    if not isinstance(member, kinds):
+        *more, last = (kind.__name__ for kind in kinds)
+        expected = f"{', '.join(more)} or {last}" if more else last
+        _leave_out(entry, package, f"it is a {type(member).__name__}, but a {expected} was expected")
+        return None
+    taken = [name for name in _names(member) if known.get(name, member) is not member]
+    if taken:
+        _leave_out(entry, package, f"there is one called {taken[0]!r} already")
+        return None
+    return member
 
 
-def _leave_out(entry: EntryPoint, package: str, why: str) -> None:
+def _leave_out(entry: EntryPoint, package: str, why: str, told: str = "") -> None:
     name = entry.dist.name if entry.dist is not None else "unknown"
-    BROKEN.setdefault(f"{package}/{entry.name}", why + "\n" + traceback.format_exc())
+    why = " ".join(why.split())
+    BROKEN[f"{package}/{entry.name} of {name}"] = f"{why}\n{told}"
     warnings.warn(
         TomariumWarning(
             f"package {name}: {entry.value}, one of its {package}, is left out: {why}; update or remove that package"
@@ -91,7 +101,7 @@ def _leave_out(entry: EntryPoint, package: str, why: str) -> None:
 
 
 BROKEN: dict[str, str] = {}
-"""Family and name of each member of another distribution that could not be loaded, with its traceback."""
+"""Family, name and package of each member of another distribution that is left out: why, and its traceback."""
 
 
 def package_of(function: Callable[..., Any]) -> tuple[str, str]:
@@ -107,11 +117,31 @@ def package_of(function: Callable[..., Any]) -> tuple[str, str]:
     tuple of str
         Name and version of the distribution; the module's name and "unknown" where it was not installed.
     """
-    top = str(function.__module__).partition(".")[0]
+    module = str(function.__module__)
+    top = module.partition(".")[0]
     if top == "tomarium":
         return top, _version(top)
+    # Installed in place (editable), a package lists no modules; several may share a namespace.
+    provider = _providers().get(module)
+    if provider is not None:
+        return provider
     names = _distributions().get(top, [])
-    return (names[0], _version(names[0])) if names else (str(function.__module__), "unknown")
+    return (names[0], _version(names[0])) if names else _providers().get(top, (module, "unknown"))
+
+
+@cache
+def _providers() -> dict[str, tuple[str, str]]:
+    """Tell the distribution of each module that an entry point of ours names, and of its first part."""
+    found: dict[str, tuple[str, str]] = {}
+    every = entry_points()
+    for entry in (
+        one for group in every.groups if group.startswith("tomarium.") for one in every.select(group=group)
+    ):
+        if entry.dist is not None:
+            told = entry.dist.name, entry.dist.version
+            found[entry.module] = told
+            found.setdefault(entry.module.partition(".")[0], told)
+    return found
 
 
 @cache
@@ -126,6 +156,12 @@ def _version(name: str) -> str:
         return "unknown"
 
 
-def _add(found: dict[str, T], member: T) -> None:
-    if found.setdefault(member.name, member) is not member:
-        raise RuntimeError(f"two members are called {member.name!r}: {found[member.name]!r} and {member!r}")
+def _names(member: Named) -> tuple[str, ...]:
+    """Return what users may call a member: its name, and other names where it has some."""
+    return member.name, *getattr(member, "aliases", ())
+
+
+def _add(known: dict[str, T], member: T) -> None:
+    for name in _names(member):
+        if known.setdefault(name, member) is not member:
+            raise RuntimeError(f"two members are called {name!r}: {known[name]!r} and {member!r}")

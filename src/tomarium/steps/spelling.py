@@ -26,9 +26,7 @@ def all_steps() -> Mapping[str, AnyStep]:
         By name, sorted.
     """
     families: tuple[type[Any], ...] = (Step, View, Probe, Tally)
-    return dict(
-        sorted((name, member) for kind in families for name, member in collect("steps", kind).items())
-    )
+    return collect("steps", *families)
 
 
 def find_step(name: str) -> AnyStep:
