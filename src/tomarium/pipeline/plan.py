@@ -15,6 +15,7 @@ from tomarium.pipeline.resolve import Answers, Resolution, Resolved, resolve
 from tomarium.pipeline.section import Resources, Section, expanded, price_sections, rank, size_of
 from tomarium.pipeline.slabs import Cut
 from tomarium.pipeline.split import Part, splits
+from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.pipeline.warnings import of_scan
 from tomarium.steps.step import Probe, Step
 
@@ -269,7 +270,8 @@ def demand_rows(rows: slice | None, scan: Scan) -> slice:
 def _probe_section(item: Resolved, resolution: Resolution) -> Section:
     assert isinstance(item.step, Probe)
     scan, layout = resolution.scan, item.before
-    rows = item.step.reads(item.plain, layout)
+    with told_as_its_own(item.step):
+        rows = item.step.reads(item.plain, layout)
     before = [b for b in resolution.work if _stands_before(b, item, resolution)]
     whole = any(isinstance(b.step, Step) and b.step.cut == "angle" for b in before)
     halo = sum(halo_of([b], "row") for b in before)
@@ -277,9 +279,9 @@ def _probe_section(item: Resolved, resolution: Resolution) -> Section:
     costs = [scan.projections.cost(scan.shape[0], part) for part in parts]
     count = sum(part.stop - part.start for part in rows)
     taken = sum(part.stop - part.start for part in parts)
-    cost = item.step.cost.host_bytes(item.plain, layout.with_rows(count))
-    behind = max((b.step.cost.host_bytes(b.plain, b.before.with_rows(count + 2 * halo)) for b in before
-                  if isinstance(b.step, Step) and not whole), default=0)  # fmt: skip
+    cost = _host_bytes(item, layout.with_rows(count))
+    parts_before = [b for b in before if isinstance(b.step, Step) and not whole]
+    behind = max((_host_bytes(b, b.before.with_rows(count + 2 * halo)) for b in parts_before), default=0)
     read, unpacked = sum(read for read, _ in costs), sum(more for _, more in costs)
     return Section(
         name="probe",
@@ -305,6 +307,12 @@ def _probe_section(item: Resolved, resolution: Resolution) -> Section:
         + unpacked / UNPACK
         + 1e-9 * item.step.cost.nanoseconds * layout.with_rows(count).values,
     )
+
+
+def _host_bytes(item: Resolved, layout: Layout) -> int:
+    assert isinstance(item.step, Step | Probe)
+    with told_as_its_own(item.step):
+        return item.step.cost.host_bytes(item.plain, layout)
 
 
 def _stands_before(one: Resolved, probe: Resolved, resolution: Resolution) -> bool:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from tomarium.model import Layout
 from tomarium.pipeline.resolve import Resolved
+from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.steps.step import Step
 
 Direction = Literal["row", "angle"]
@@ -58,17 +59,16 @@ def step_halo(item: Resolved, direction: Direction) -> int:
     """Return the context one step needs on each side, in the direction it is cut."""
     if not isinstance(item.step, Step):
         return 0
-    if direction == "angle":
-        return item.step.halo(item.plain, item.before) if item.step.cut == "angle" else 0
-    return item.step.halo(item.plain, item.before) if item.step.cut != "angle" else 0
+    if (direction == "angle") != (item.step.cut == "angle"):
+        return 0
+    with told_as_its_own(item.step):
+        return item.step.halo(item.plain, item.before)
 
 
 def row_halo_of(items: Sequence[Resolved]) -> int:
     """Return the rows that steps on parts of frames need above and below, for a section cut by angle."""
     return sum(
-        item.step.halo(item.plain, item.before)
-        for item in items
-        if isinstance(item.step, Step) and item.step.cut == "any"
+        step_halo(item, "row") for item in items if isinstance(item.step, Step) and item.step.cut == "any"
     )
 
 
@@ -143,11 +143,12 @@ def slab_cost(
             continue
         whole = part_of(item.before, direction, count + 2 * reach)
         reach -= step_halo(item, direction)
-        result = item.step.after(whole, item.plain)
-        declared = item.step.cost.host_bytes(item.plain, whole)
+        with told_as_its_own(item.step):
+            result = item.step.after(whole, item.plain)
+            declared = item.step.cost.host_bytes(item.plain, whole)
+            device = max(device, item.step.cost.device_bytes(item.plain, whole))
         inner = max(inner, declared - whole.bytes - result.bytes)
         kept = [kept[1], max(kept[0], result.bytes)]
-        device = max(device, item.step.cost.device_bytes(item.plain, whole))
         seconds += 1e-9 * item.step.cost.nanoseconds * whole.values
         layout = result
     last = part_of(layout, direction, count)

@@ -13,6 +13,7 @@ from tomarium.errors import MissingData, ParameterError
 from tomarium.model import Geometry, Layout, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
 from tomarium.pipeline.protocol import Item, Protocol
+from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.steps.parameter import FROM_SCAN, Parameter
 from tomarium.steps.sample import layout_of
 from tomarium.steps.step import AnyStep, Probe, Step, Tally, View
@@ -154,17 +155,22 @@ def resolve(protocol: Protocol, scan: Scan, answers: Answers | None = None) -> R
     for number, item in enumerate(protocol.items):
         if number > last_view:
             state.lift()
-        if isinstance(item.step, View):
-            _view(state, item)
-        elif isinstance(item.step, Probe):
-            _probe(state, item, answers or {})
-        elif isinstance(item.step, Tally):
-            _demand_domain(state, item)
-            state.add(item.step, _values(state, item), state.layout)
-        else:
-            _step(state, item)
+        with told_as_its_own(item.step):
+            _follow(state, item, answers or {})
     state.lift()
     return Resolution(state.scan, tuple(state.items), state.layout)
+
+
+def _follow(state: _State, item: Item, answers: Answers) -> None:
+    if isinstance(item.step, View):
+        _view(state, item)
+    elif isinstance(item.step, Probe):
+        _probe(state, item, answers)
+    elif isinstance(item.step, Tally):
+        _demand_domain(state, item)
+        state.add(item.step, _values(state, item), state.layout)
+    else:
+        _step(state, item)
 
 
 def _given(protocol: Protocol, scan: Scan) -> dict[str, Value[Any]]:

@@ -39,6 +39,7 @@ from tomarium.pipeline.section import Resources, Section
 from tomarium.pipeline.sink import ArraySink, Sink
 from tomarium.pipeline.slabs import Cut
 from tomarium.pipeline.spool import Spool, make_spool
+from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.pipeline.warnings import of_result
 from tomarium.pipeline.work import SlabResult, Target, Task, evaluate, raw_steps
 from tomarium.steps.sample import Sample
@@ -177,7 +178,10 @@ def run(
     """
     if folder is not None and is_unfinished(folder):  # a resumed run has much of its disk space already
         resources = replace(resources, disk_bytes=sys.maxsize)
-    first = plan(protocol, scan, resources, rows=rows, slab_rows=slab_rows, split=split)
+    try:
+        first = plan(protocol, scan, resources, rows=rows, slab_rows=slab_rows, split=split)
+    except StepFailed as problem:
+        raise StepFailed(f"{problem}{_log(folder, problem)}") from problem
     first.demand_fit()
     return_freed_memory()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
@@ -187,6 +191,8 @@ def run(
         if deliver is not None:
             deliver(outcome)
         journal.close()
+        if folder is not None:
+            _log_path(folder).unlink(missing_ok=True)
     except KeyboardInterrupt as stop:
         raise Interrupted(f"stopped; {_how_far(journal, work)}") from stop
     except OSError as problem:
@@ -232,9 +238,16 @@ def _log(folder: Path | None, problem: StepFailed) -> str:
     """Keep the traceback of a step's own error beside the record's folder."""
     if folder is None or problem.__cause__ is None:
         return ""
-    path = folder.with_name(f"{folder.name}.error.log")
-    path.write_text("".join(traceback.format_exception(problem)), encoding="utf-8")
+    path = _log_path(folder)
+    try:
+        path.write_text("".join(traceback.format_exception(problem)), encoding="utf-8")
+    except OSError:  # the folder it would lie in is not made yet, or cannot be written
+        return "; run it again with TOMARIUM_TRACEBACK=1 to see where"
     return f"; its traceback is in {path}"
+
+
+def _log_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.error.log")
 
 
 def _request(scan: Scan, protocol: Protocol, rows: slice) -> dict[str, Any]:
@@ -341,7 +354,8 @@ def _tallies(resolution: Resolution, told: list[Any]) -> dict[str, Any]:
     for item in resolution.work:
         parts = [slab["tallies"][item.key] for slab in told if item.key in slab.get("tallies", {})]
         if isinstance(item.step, Tally) and parts:
-            found[item.key] = reduce(item.step.merge, parts)
+            with told_as_its_own(item.step):
+                found[item.key] = reduce(item.step.merge, parts)
     return found
 
 
@@ -397,8 +411,9 @@ def ask_probes(
             return {item.key: answers[item.key] for item in probes}
         item = todo[0]
         assert isinstance(item.step, Probe)
-        result = item.step(_sample(resolution, item), **item.plain)
-        answers[item.key] = plain({"answer": item.step.answer(result), **asdict(result)})
+        with told_as_its_own(item.step):
+            result = item.step(_sample(resolution, item), **item.plain)
+            answers[item.key] = plain({"answer": item.step.answer(result), **asdict(result)})
         journal.note("probes", answers)
 
 

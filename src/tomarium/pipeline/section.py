@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tomarium.model import Layout
+from tomarium.model import Layout, Scan
 from tomarium.pipeline.price import (
     PACK,
     PROGRAM_BYTES,
@@ -26,6 +26,7 @@ from tomarium.pipeline.price import (
 from tomarium.pipeline.resolve import Resolution, Resolved
 from tomarium.pipeline.slabs import LARGEST, Cut, cut_rows
 from tomarium.pipeline.split import Part
+from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.steps.step import Step
 
 BATCH: Final = 16
@@ -224,11 +225,7 @@ def _section(
     height = scan.shape[1] if by_row else source.shape[0]
     read_rows = reads.stop - reads.start
     inner = source if by_row else source.with_rows(read_rows)
-    prepared = sum(
-        item.step.cost.prepared(scan, item.plain)
-        for item in part.items
-        if isinstance(item.step, Step) and item.step.cost.prepared
-    )
+    prepared = sum(_prepared_bytes(item, scan) for item in part.items)
     writes_volume = last and result.domain == "slice"
     out = result.with_rows(window.stop - window.start) if by_row else result.with_rows(read_rows)
     made_bytes = result.with_rows(window.stop - window.start).bytes
@@ -308,6 +305,13 @@ def _section(
         recomputed=computed / max(1, length),
         seconds=choice.seconds,
     )
+
+
+def _prepared_bytes(item: Resolved, scan: Scan) -> int:
+    if not isinstance(item.step, Step) or item.step.cost.prepared is None:
+        return 0
+    with told_as_its_own(item.step):
+        return item.step.cost.prepared(scan, item.plain)
 
 
 def _cuts(by_row: bool, window: slice, length: int, size: int, halo: int, height: int) -> tuple[Cut, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tomarium.model import Scan
 from tomarium.pipeline.resolve import Resolution
+from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.steps.step import Probe, Step
 
 
@@ -63,7 +64,8 @@ def of_result(
     found: list[str] = []
     for item in resolution.probes:
         if isinstance(item.step, Probe) and item.key in probes:
-            found += item.step.warnings(probes[item.key])
+            with told_as_its_own(item.step):
+                found += item.step.warnings(probes[item.key])
     found += of_scan(resolution.scan)
     for item in resolution.work:
         if not isinstance(item.step, Step):

@@ -11,10 +11,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tomarium import registry
 from tomarium.array import numpy_dtype
 from tomarium.compiled import release_scratch
-from tomarium.errors import InputError, StepFailed, TomariumError
+from tomarium.errors import InputError, StepFailed
 from tomarium.model import Frames, Geometry, Layout, Scan, Slab
 from tomarium.model.scan import IndexedFrames, Reference
 from tomarium.pipeline.price import (
@@ -27,6 +26,7 @@ from tomarium.pipeline.price import (
 )
 from tomarium.pipeline.resolve import Resolution, Resolved
 from tomarium.pipeline.slabs import Cut, cut_rows
+from tomarium.pipeline.step_errors import package, told_as_its_own
 from tomarium.steps.context import Context, Scratch
 from tomarium.steps.statistics import statistics
 from tomarium.steps.step import Step, Tally, unit_of
@@ -216,9 +216,16 @@ def make_ready(
         if isinstance(item.step, Step) and item.step.prepare is not None:
             earlier = tuple(b for b in before[: len(raw) + number] if isinstance(b.step, Step))
             taken = with_references(scan, earlier) if item.before.domain == "counts" else scan
-            prepared = item.step.prepare(taken, item.plain, rows or slice(0, scan.shape[1]))
+            prepared = _prepare(item, taken, rows or slice(0, scan.shape[1]))
         ready.append(Ready(item, prepared, keep))
     return tuple(reversed(ready))
+
+
+def _prepare(item: Resolved, scan: Scan, rows: slice) -> Any:
+    if not isinstance(item.step, Step) or item.step.prepare is None:
+        return None
+    with told_as_its_own(item.step):
+        return item.step.prepare(scan, item.plain, rows)
 
 
 def load(source: Frames, layout: Layout, direction: Direction, cut: Cut, reads: slice) -> Slab:
@@ -291,7 +298,8 @@ def process(
         if isinstance(item.step, Tally):
             if tallies is not None:
                 own = trim(slab) if window is None else narrow(trim(slab), window)
-                tallies[item.key] = _guarded(item, own, item.plain)
+                with told_as_its_own(item.step):
+                    tallies[item.key] = item.step(own, **item.plain)
             continue
         slab = _step(ready, slab, threads, held)
     return slab
@@ -307,34 +315,19 @@ def _step(ready: Ready, slab: Slab, threads: int, scratch: Scratch) -> Slab:
         "context": Context(threads=threads, whole=item.before, scratch=scratch, taken=slab.data),
     }
     arguments = item.plain | {name: handed[name] for name in item.step.takes}
-    result: Slab = _guarded(item, slab, arguments)
+    with told_as_its_own(item.step):
+        result = item.step(slab, **arguments)
     reached = Layout(slab.data.shape, numpy_dtype(slab.data), slab.domain, slab.unit, geometry)
-    expected = item.step.after(reached, item.plain)
+    with told_as_its_own(item.step):
+        expected = item.step.after(reached, item.plain)
     told = (tuple(result.data.shape), result.domain, result.unit)
     if told != (expected.shape, expected.domain, expected.unit):
         raise StepFailed(
-            f"step {item.step.name}{_package(item.step)} returned {told[1]} of shape {told[0]} in {told[2]!r}, but "
+            f"step {item.step.name}{package(item.step)} returned {told[1]} of shape {told[0]} in {told[2]!r}, but "
             f"its `after` says {expected.domain} of shape {expected.shape} in {expected.unit!r}; this is a mistake in "
             f"the step"
         )
     return result
-
-
-def _guarded(item: Resolved, slab: Slab, arguments: Mapping[str, Any]) -> Any:
-    assert isinstance(item.step, Step | Tally)
-    try:
-        return item.step(slab, **arguments)
-    except (TomariumError, MemoryError):
-        raise
-    except Exception as problem:
-        raise StepFailed(
-            f"step {item.step.name}{_package(item.step)} failed: {type(problem).__name__}: {problem}"
-        ) from problem
-
-
-def _package(step: Any) -> str:
-    name, version = registry.package_of(step.function)
-    return "" if name == "tomarium" else f" (package {name} {version})"
 
 
 def _geometry_of(geometry: Geometry, slab: Slab) -> Geometry:
@@ -450,12 +443,7 @@ def with_references(scan: Scan, steps: Sequence[Resolved]) -> Scan:
     """
     if not steps:
         return scan
-    prepared = tuple(
-        item.step.prepare(scan, item.plain, slice(0, scan.shape[1]))
-        if isinstance(item.step, Step) and item.step.prepare is not None
-        else None
-        for item in steps
-    )
+    prepared = tuple(_prepare(item, scan, slice(0, scan.shape[1])) for item in steps)
 
     def stepped(reference: Reference | None) -> Reference | None:
         if reference is None:
