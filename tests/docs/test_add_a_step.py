@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,21 +14,27 @@ import pytest
 from contracts.test_steps import make_scan
 from tomarium.formats import data_exchange
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-step.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "how-to" / "add-a-step.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-TOML, MODULE, COMMANDS, TEST = (text for _, text in BLOCKS)
+TOML, MODULE, VOLUME, COMMANDS, TEST, SUITE = (text for _, text in BLOCKS)
+ENTRIES = tomllib.loads(TOML)["project"]["entry-points"]["tomarium.steps"]
+PACKAGE = {"package": "gamma-steps", "version": "1.2.0"}
 
 
-def install(site: Path, module: str, name: str = "adjust_gamma") -> None:
-    """Lay a package down as pip does: its module, its metadata and its entry points."""
+def install(
+    site: Path, module: str = MODULE, entries: dict[str, str] = ENTRIES, family: str = "steps"
+) -> None:
+    """Lay a package down as pip does: its modules, its metadata and its entry points."""
     site.mkdir(exist_ok=True)
     (site / "gamma_steps.py").write_text(module)
+    (site / "volume_steps.py").write_text(VOLUME)
     about = site / "gamma_steps-1.2.0.dist-info"
     about.mkdir(exist_ok=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: gamma-steps\nVersion: 1.2.0\n")
-    (about / "RECORD").write_text("gamma_steps.py,,\n")
-    (about / "top_level.txt").write_text("gamma_steps\n")
-    (about / "entry_points.txt").write_text(f"[tomarium.steps]\n{name} = gamma_steps:{name}\n")
+    (about / "RECORD").write_text("gamma_steps.py,,\nvolume_steps.py,,\n")
+    lines = [f"{name} = {place}\n" for name, place in entries.items()]
+    (about / "entry_points.txt").write_text(f"[tomarium.{family}]\n{''.join(lines)}")
 
 
 @pytest.fixture
@@ -36,59 +43,95 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *words], cwd=folder, env=os.environ | {"PYTHONPATH": str(folder / "site")},
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-m", *words], cwd=cwd or folder, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(folder / "site")},
     )  # fmt: skip
 
 
 def test_the_page_is_done(folder: Path) -> None:
-    entry = re.search(r'entry-points."tomarium.steps"\]\n(\w+) = "(.*)"', TOML)
-    assert entry is not None
-    assert entry.groups() == ("adjust_gamma", "gamma_steps:adjust_gamma")
-    install(folder / "site", MODULE)
+    install(folder / "site")
     for line in COMMANDS.splitlines():
-        told = call(folder, "-m", *shlex.split(line.removeprefix("$ ")))
+        told = call(folder, *shlex.split(line.removeprefix("$ ")))
         assert told.returncode == 0, told.stderr
     provenance = json.loads((folder / "record" / "provenance.json").read_text())
-    assert provenance["packages"] == {"adjust_gamma": {"package": "gamma-steps", "version": "1.2.0"}}
+    assert provenance["packages"] == {"adjust_gamma": PACKAGE, "average_slices": PACKAGE}
     steps = [step["step"] for step in provenance["plan"]["stages"][-1]["steps"]]
     assert steps[:3] == ["flat_field", "adjust_gamma", "minus_log"]
-    assert provenance["quality"]["adjust_gamma.negative"] == 0
+    assert steps[-1] == "average_slices"
+    assert provenance["quality"]["adjust_gamma.replaced"] == 0
     (folder / "test_gamma_steps.py").write_text(TEST)
-    told = call(folder, "-m", "pytest", "-q", "test_gamma_steps.py")
+    told = call(folder, "pytest", "-q", "test_gamma_steps.py")
     assert told.returncode == 0, told.stdout
-    assert "package gamma-steps 1.2.0" in call(folder, "-m", "tomarium", "steps").stdout
+    listed = call(folder, "tomarium", "steps").stdout
+    assert "adjust_gamma  (step, package gamma-steps 1.2.0)" in listed
+    assert "fbp  (step, also filtered_backprojection, fbp.py)" in listed
+    schema = json.loads(call(folder, "tomarium", "steps", "average_slices", "--json").stdout)
+    assert schema["package"] == "gamma-steps 1.2.0"
+
+
+def test_the_contract_suite_takes_its_steps(folder: Path) -> None:
+    install(folder / "site")
+    told = call(folder, *shlex.split(SUITE.removeprefix("$ ")), "-q", cwd=ROOT)
+    assert told.returncode == 0, told.stdout
+    assert int(re.search(r"(\d+) passed", told.stdout)[1]) > 15  # type: ignore[index]
 
 
 def test_an_error_in_it_is_its_own(folder: Path) -> None:
     failing = '    raise ZeroDivisionError("by gamma")\n    result = context'
     install(folder / "site", MODULE.replace("    result = context", failing))
-    words = ["-m", "tomarium", "run", "disc.h5", "-o", "record", "--step", "adjust_gamma", "--step", "minus_log",
-             "--set", "flat_field.log=no"]  # fmt: skip
-    told = call(folder, *words)
-    assert told.returncode == 2
-    assert "step adjust_gamma (package gamma-steps 1.2.0) failed: ZeroDivisionError: by gamma" in told.stderr
-    assert "Traceback" not in told.stderr
-    assert 'raise ZeroDivisionError("by gamma")' in (folder / "record.error.log").read_text()
-    assert not (folder / "record").exists(), "nothing worth keeping was done"
+    run = ["tomarium", "run", "disc.h5", "-o", "record", "--step", "adjust_gamma", "--step", "minus_log",
+           "--set", "flat_field.log=no"]  # fmt: skip
+    for executor in ("threads", "dask"):
+        told = call(folder, *run, "--executor", executor)
+        assert told.returncode == 2
+        assert (
+            "step adjust_gamma (package gamma-steps 1.2.0) failed: ZeroDivisionError: by gamma" in told.stderr
+        )
+        assert "Traceback" not in told.stderr
+        log = folder / "record.error.log"
+        assert 'raise ZeroDivisionError("by gamma")' in log.read_text()
+        assert not (folder / "record").exists(), "nothing worth keeping was done"
+        log.unlink()
+    told = call(folder, "tomarium", "info", "disc.h5")
+    assert (told.returncode, told.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "why"),
-    [
-        ("import absent_library\n", "adjust_gamma", "ModuleNotFoundError: No module named 'absent_library'"),
-        (MODULE.replace("adjust_gamma", "fbp"), "fbp", "there is one called 'fbp' already"),
-    ],
-)
-def test_a_broken_package_stops_nothing_but_itself(folder: Path, module: str, name: str, why: str) -> None:
-    install(folder / "site", module, name)
-    for words in (["info", "disc.h5"], ["run", "disc.h5", "-o", "record", "--axis", "30.5"]):
-        told = call(folder, "-m", "tomarium", *words)
-        assert told.returncode == 0, told.stderr
-    told = call(folder, "-m", "tomarium", "steps")
+BROKEN = {
+    "import absent_library\n": "ModuleNotFoundError: No module named 'absent_library'",
+    MODULE.replace("def adjust_gamma", "def fbp")
+    + "\nadjust_gamma = fbp\n": "there is one called 'fbp' already",
+}
+
+
+@pytest.mark.parametrize("module", BROKEN, ids=["import", "name"])
+def test_a_broken_package_stops_nothing_but_itself(folder: Path, module: str) -> None:
+    install(folder / "site", module)
+    warning = (
+        "! package gamma-steps: gamma_steps:adjust_gamma, one of its steps, is left out: "
+        f"{BROKEN[module]}; update or remove that package\n"
+    )
+    told = call(folder, "tomarium", "run", "disc.h5", "-o", "record", "--axis", "30.5")
+    assert told.returncode == 0, told.stderr
+    assert told.stderr.startswith(warning)
+    told = call(folder, "tomarium", "steps")
+    assert (told.returncode, told.stderr) == (0, warning)
+    assert "average_slices  (step, package gamma-steps 1.2.0)" in told.stdout
+    told = call(folder, "tomarium", "doctor", "--self")
+    assert told.returncode == 1
+    assert re.search(
+        f"^! steps/adjust_gamma of gamma-steps +is left out: {re.escape(BROKEN[module])}", told.stdout, re.M
+    )
+
+
+def test_a_broken_format_stops_nothing_but_itself(folder: Path) -> None:
+    install(folder / "site", "import absent_library\n", {"gamma": "gamma_steps:FORMAT"}, "formats")
+    told = call(folder, "tomarium", "info", "disc.h5", "--json")
     assert told.returncode == 0
-    assert f"! package gamma-steps: gamma_steps:{name}, one of its steps, is left out: {why}" in told.stderr
-    assert "warnings.warn" not in told.stderr
-    assert why in call(folder, "-m", "tomarium", "doctor", "--self").stdout
+    assert told.stderr.startswith(
+        "! package gamma-steps: gamma_steps:FORMAT, one of its formats, is left out: "
+    )
+    assert len(told.stderr.splitlines()) == 1
+    assert json.loads(told.stdout)["format"] == "data-exchange"
+    assert "! formats/gamma of gamma-steps" in call(folder, "tomarium", "doctor", "--self").stdout

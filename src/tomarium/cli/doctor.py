@@ -89,6 +89,7 @@ def _installation(as_json: bool) -> int:
     """Say which engines, devices and optional parts are there, and why others are not."""
     from tomarium.pipeline.self_check import self_check
 
+    _load_every_family()
     findings = self_check()
     if as_json:
         show.as_json([vars(finding) for finding in findings])
@@ -100,3 +101,21 @@ def _installation(as_json: bool) -> int:
             click.secho(f"{mark} ", fg=colour, nl=False)
             click.echo(f"{finding.name.ljust(width)}  {finding.why}")
     return 1 if any(finding.state == "missing" for finding in findings) else 0
+
+
+def _load_every_family() -> None:
+    """Load what other packages bring to any family, so that what cannot be used is noted in the registry."""
+    from tomarium.doctor import checks
+    from tomarium.executors.executor import Executor
+    from tomarium.formats import formats
+    from tomarium.portal.page import Page
+    from tomarium.registry import collect
+    from tomarium.standards.standard import Standard
+    from tomarium.viewers.viewer import Viewer
+
+    formats()
+    checks()
+    collect("executors", Executor)
+    collect("standards", Standard)
+    collect("viewers", Viewer)
+    collect("portal.pages", Page)

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
-@click.option("--executor", default="threads", show_default=True, help="How slabs are shared out.")
+@click.option(
+    "--executor",
+    default="threads",
+    show_default=True,
+    help="How slabs are shared out: threads; serial; dask, in processes; dask:tcp://HOST:PORT, on a cluster.",
+)
 @click.option("--title", help="Title of the record.")
 @click.option(
     "--again",

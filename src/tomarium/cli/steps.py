@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from tomarium.cli import show
+
+if TYPE_CHECKING:
+    from tomarium.steps.step import AnyStep
 
 
 @click.command("steps")
@@ -17,7 +22,6 @@ def command(name: str | None, as_json: bool) -> None:
     tomarium steps
     tomarium steps fbp
     """
-    from tomarium.registry import package_of
     from tomarium.steps.spelling import (
         all_steps,
         default_in_words,
@@ -29,15 +33,15 @@ def command(name: str | None, as_json: bool) -> None:
 
     chosen = [find_step(name)] if name else list(all_steps().values())
     if as_json:
-        show.as_json(schema(chosen[0]) if name else {step.name: schema(step) for step in chosen})
+        schemas = {step.name: schema(step) | _package(step) for step in chosen}
+        show.as_json(schemas[chosen[0].name] if name else schemas)
         return
     for step in chosen:
         told = describe(step)
         kind = type(step).__name__.lower()
         click.secho(step.name, bold=True, nl=False)
-        package, version = package_of(step.function)
         more = f", also {', '.join(step.aliases)}" if step.aliases else ""
-        more += f", package {package} {version}" if package != "tomarium" else ""
+        more += "".join(f", package {package}" for package in _package(step).values())
         click.echo(f"  ({kind}{more})")
         click.echo(f"  {told.summary}")
         if name and told.text:
@@ -50,3 +54,11 @@ def command(name: str | None, as_json: bool) -> None:
                 click.echo(f"        {told.parameters.get(parameter.name, '')}")
         for title, text in told.sections.items() if name else ():
             click.echo(f"\n  {title}\n" + "\n".join(f"    {line}".rstrip() for line in text.splitlines()))
+
+
+def _package(step: AnyStep) -> dict[str, str]:
+    """Tell the package and version of a step that is not ours."""
+    from tomarium.registry import package_of
+
+    name, version = package_of(step.function)
+    return {} if name == "tomarium" else {"package": f"{name} {version}"}

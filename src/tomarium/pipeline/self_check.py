@@ -22,7 +22,8 @@ class Finding:
     name : str
         What it is.
     state : str
-        "there"; "missing", where its absence makes the work slower; "optional", absent and not needed.
+        "there"; "missing", where its absence makes the work slower, or where another package brings it and it cannot be
+        used; "optional", absent and not needed.
     why : str
         What it is for, and why it is absent.
     """
@@ -53,10 +54,10 @@ def self_check() -> tuple[Finding, ...]:
 
 
 def _broken() -> list[Finding]:
-    """Look at what other packages bring; what cannot be loaded is left out, and named here."""
+    """Name what other packages bring and cannot be used, of the families that were loaded, and of the steps."""
     all_steps()
     return [
-        Finding(name, "missing", f"of another package, is left out: {why.splitlines()[0]}")
+        Finding(name, "missing", f"is left out: {why.splitlines()[0]}; update or remove that package")
         for name, why in BROKEN.items()
     ]
 
