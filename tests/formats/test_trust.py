@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +115,7 @@ def test_a_par_takes_edfs_of_a_trusted_folder(tmp_path: Path) -> None:
     formats()["pyhst-par"].write(tmp_path / "out", example_scan())  # type: ignore[misc]
     [par] = (tmp_path / "out").glob("*.par")
     [frames] = [one for one in (tmp_path / "out").iterdir() if one.is_dir()]
-    os.makedirs(tmp_path / "raw")
+    (tmp_path / "raw").mkdir()
     frames.rename(tmp_path / "raw" / frames.name)
     par.write_text(par.read_text().replace(f"{frames.name}/", f"{tmp_path}/raw/{frames.name}/"))
     scan = tm.open(par)

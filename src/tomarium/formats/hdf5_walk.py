@@ -244,8 +244,8 @@ def beside(scan: Path, parent: Path, name: str) -> Path | None:
             found = [place] if place.is_file() else []
         if not all(_lies_in(one.resolve(), homes) for one in found):
             raise FormatError(
-                f"{scan}: points to {name}, which lies outside the scan's own folder; copy that file beside the scan, or "
-                f"say --trust DIR (in Python trust=[DIR]) where you trust the folder it lies in"
+                f"{scan}: points to {name}, which lies outside the scan's own folder; copy that file beside the scan, "
+                f"or say --trust DIR (in Python trust=[DIR]) where you trust the folder it lies in"
             )
         if found:
             return found[0].resolve()
