@@ -17,7 +17,7 @@ DELTA_BETA: Final = 60.0
 
 SIMULATED: Final = Choice(
     steps=("remove_spikes", "paganin", "remove_stripes"),
-    assignments=(f"paganin.delta_beta={DELTA_BETA:g}", "remove_stripes.size=5"),
+    assignments=(f"paganin.delta_beta={DELTA_BETA:g}",),
 )
 """What removes the zingers, fringes and rings of the simulated scan."""
 

@@ -25,13 +25,37 @@ class Scratch:
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return an array that is not initialised; the next call of that name in this thread returns it again."""
-        held: dict[str, NDArray[np.uint8]] = self._local.__dict__.setdefault("held", {})
+        return self._shaped(name, shape, dtype)
+
+    def other(
+        self, names: tuple[str, str], shape: tuple[int, ...], dtype: DTypeLike, taken: Any
+    ) -> NDArray[Any]:
+        """Return one of two arrays, the smaller that suffices and holds nothing of `taken`."""
+        held = self._held()
+        size = prod(shape) * np.dtype(dtype).itemsize
+        free = [name for name in names if name not in held or not _overlap(held[name], taken)]
+        fitting = [name for name in free if name in held and held[name].nbytes >= size]
+        fresh = [name for name in free if name not in held]
+        name = min(fitting, key=lambda one: held[one].nbytes) if fitting else (fresh or free)[0]
+        return self._shaped(name, shape, dtype)
+
+    def _held(self) -> dict[str, NDArray[np.uint8]]:
+        found: dict[str, NDArray[np.uint8]] = self._local.__dict__.setdefault("held", {})
+        return found
+
+    def _shaped(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        held = self._held()
         size = prod(shape) * np.dtype(dtype).itemsize
         buffer = held.get(name)
         if buffer is None or buffer.nbytes < size:
+            buffer = None
             held.pop(name, None)
             buffer = held[name] = np.empty(size, np.uint8)
         return buffer[:size].view(dtype).reshape(shape)
+
+
+def _overlap(buffer: NDArray[np.uint8], taken: Any) -> bool:
+    return taken is not None and bool(np.may_share_memory(buffer, np.asarray(taken)))
 
 
 @dataclass(frozen=True)
@@ -77,10 +101,7 @@ class Context:
 
         Two arrays serve the steps of a slab in turn: a result is valid until the second step after it.
         """
-        first = self.scratch.empty("result 0", shape, dtype)
-        if self.taken is None or not np.may_share_memory(first, np.asarray(self.taken)):
-            return first
-        return self.scratch.empty("result 1", shape, dtype)
+        return self.scratch.other(("result 0", "result 1"), shape, dtype, self.taken)
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Return an array to work in, not initialised; `name` tells it from the step's others."""

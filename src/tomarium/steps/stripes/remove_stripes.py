@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
-from tomarium.kernels.stripes import remove_stripes_by_sorting
+from tomarium.errors import ParameterError
+from tomarium.kernels.stripe_agreement import ANGLE_BLOCKS, remove_stripes_by_agreement
+from tomarium.kernels.stripes import remove_all_stripes, remove_stripes_by_sorting
 from tomarium.model import Layout, Slab
 from tomarium.steps.context import Context
 from tomarium.steps.parameter import NotNegative, OddCount
@@ -24,12 +27,18 @@ def _host(values: Values, layout: Layout) -> int:
     example=Example({"size": 9}),
     aliases=("ring_removal", "remove_rings", "remove_stripe_based_sorting"),
 )
-def remove_stripes(slab: Slab, *, context: Context, size: OddCount = 21, strength: NotNegative = 1.0) -> Slab:
-    """Remove stripes from sinograms by sorting, so that slices have no rings.
+def remove_stripes(
+    slab: Slab,
+    *,
+    context: Context,
+    method: Literal["agreement", "sorting", "all"] = "agreement",
+    size: OddCount = 21,
+    strength: NotNegative = 1.0,
+) -> Slab:
+    """Remove stripes from sinograms, so that slices have no rings.
 
-    Each column of a sinogram is sorted over the angles, smoothed by a median over neighbouring columns at each
-    rank, and put back. It removes partial and full stripes of pixels that answer differently, and leaves the centre
-    of the slice alone. Blobs wider than half of `size` and dead columns want other methods.
+    All methods sort each column of a sinogram over the angles, smooth it by a median over neighbouring columns at each
+    rank, and put it back; they differ in what they trust that to find.
 
     Parameters
     ----------
@@ -37,8 +46,13 @@ def remove_stripes(slab: Slab, *, context: Context, size: OddCount = 21, strengt
         Attenuation, shape (angle, row, column).
     context : Context
         Threads, and memory for the result.
+    method : {"agreement", "sorting", "all"}
+        "agreement" removes a stripe as far as all parts of the scan show it, and spares the sample: a sinogram without
+        stripes is changed by 0.001 of its attenuation. "sorting" removes all that was found, stripes over part of the
+        angles too, and blurs 0.03 to 0.07 of the attenuation near edges. "all" is the published chain for dead columns,
+        wide and narrow stripes; it changes a clean sinogram by 0.06 to 0.10.
     size : int
-        Columns of the median, odd; wider than the widest stripe. Larger is stronger, and blurs more.
+        Columns of the median, odd; wider than twice the widest stripe. Larger is stronger, and blurs more.
     strength : float
         How much of what was found is removed; 1 is all.
 
@@ -47,11 +61,31 @@ def remove_stripes(slab: Slab, *, context: Context, size: OddCount = 21, strengt
     Slab
         Attenuation, float32.
 
+    Raises
+    ------
+    ParameterError
+        There are fewer angles than "agreement" can compare.
+
     References
     ----------
-    N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 3, doi 10.1364/OE.26.028396.
+    N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithms 3 to 6,
+    doi 10.1364/OE.26.028396.
     """
-    data = remove_stripes_by_sorting(
-        slab.data, size, strength=strength, threads=context.threads, out=context.result(slab.data.shape)
-    )
+    threads, out = context.threads, context.result(slab.data.shape)
+    if method == "sorting":
+        data = remove_stripes_by_sorting(slab.data, size, strength=strength, threads=threads, out=out)
+        return replace(slab, data=data)
+    if method == "agreement" and len(slab.data) < ANGLE_BLOCKS:
+        raise ParameterError(
+            f"remove_stripes: {len(slab.data)} angles are too few to compare parts of the scan, which takes "
+            f"{ANGLE_BLOCKS}; set remove_stripes.method=sorting"
+        )
+    if method == "agreement":
+        data = remove_stripes_by_agreement(slab.data, size, threads=threads, out=out)
+    else:
+        data = remove_all_stripes(slab.data, small_size=size, threads=threads, out=out)
+    if strength != 1:
+        data -= slab.data
+        data *= strength
+        data += slab.data
     return replace(slab, data=data)
