@@ -135,3 +135,21 @@ def test_a_resumed_run_is_refused_where_its_slabs_do_not_fit_in_memory(tmp_path:
     with pytest.raises(CannotFit, match="memory"):
         run(scan, default_protocol(), folder, Resources(10**6, 0, 2, 2))
     run(scan, default_protocol(), folder, Resources(10**12, 0, 2, 2))  # of disk it has much already
+
+
+def test_a_spool_is_made_anew_after_a_restart_of_the_computer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = open_journal(tmp_path / "record", REQUEST)
+    journal.note("split", [{"direction": "angle"}, {"direction": "row"}])
+    for place in ((0, 0), (0, 1), (1, 0)):
+        journal.note_slab(*place, {"seconds": {}})
+    journal.release()
+    again = open_journal(tmp_path / "record", REQUEST)
+    assert set(again.slabs) == {(0, 0), (0, 1), (1, 0)}
+    again.release()
+    monkeypatch.setattr("tomarium.pipeline.journal._boot", lambda: "another")
+    for _ in range(2):  # and it stays so
+        again = open_journal(tmp_path / "record", REQUEST)
+        assert set(again.slabs) == {(1, 0)}
+        again.release()

@@ -11,12 +11,14 @@ import tomarium as tm
 from contracts.test_steps import SAME, make_scan
 from tomarium.errors import InputError
 from tomarium.formats.memory import ArrayFrames
-from tomarium.model import Slab
+from tomarium.model import Layout, Slab
 from tomarium.pipeline.plan import plan
 from tomarium.pipeline.protocol import Item, Protocol, default_protocol
 from tomarium.pipeline.reconstruct import slice_at
 from tomarium.pipeline.run import run
 from tomarium.pipeline.section import Resources
+from tomarium.pipeline.spool import make_spool
+from tomarium.steps.context import Scratch
 from tomarium.steps.spelling import find_step
 from tomarium.steps.step import step
 
@@ -112,3 +114,57 @@ def half_sinograms(slab: Slab) -> Slab:
     data = np.array(slab.data, np.float32)
     data[::2] *= 0.5
     return replace(slab, data=data)
+
+
+@pytest.mark.parametrize("domain", ["counts", "slice"])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_spool_holds_what_was_laid_down(tmp_path: Path, domain: Any, on_disk: bool) -> None:
+    data = np.random.default_rng(0).normal(size=(9, 7, 5)).astype(np.float32)
+    geometry = make_scan(angles=9, rows=7, columns=5).geometry
+    layout = Layout(data.shape, np.dtype(np.float32), domain, "1", geometry)
+    first = 3  # row of the scan that is its first
+    spool = make_spool(layout, slice(first, first + layout.rows), tmp_path / "a.raw" if on_disk else None)
+    held: dict[str, Any] = {}
+
+    def empty(shape: Any, dtype: Any) -> Any:
+        return held.setdefault("array", np.full(shape, np.nan, dtype))
+
+    if domain == "slice":
+        for start, stop in ((4, 9), (0, 4)):
+            spool.put(Slab(data[start:stop], slice(first + start, first + stop), domain=domain))
+        np.testing.assert_array_equal(spool.read(slice(None), slice(5, 8)), data[2:5])
+        return
+    for part in (slice(5, 9), slice(0, 5)):
+        whole_rows = slice(first, first + 7)
+        spool.put(Slab(data[part, :4], slice(first, first + 4), part))
+        spool.put(
+            Slab(np.zeros_like(data[part]), whole_rows, part)
+            if part.start
+            else Slab(data[part], whole_rows, part)
+        )
+    for rows in (slice(4, 7), slice(0, 7)):
+        spool.put(Slab(data[:, rows], slice(first + rows.start, first + rows.stop)))
+    np.testing.assert_array_equal(spool.read(slice(2, 7), slice(3, 10)), data[2:7])
+    np.testing.assert_array_equal(spool.read(slice(None), slice(5, 8), empty), data[:, 2:5])
+    np.testing.assert_array_equal(spool.read(np.array([7, 0, 0]), slice(5, 8)), data[[7, 0, 0], 2:5])
+
+
+def test_a_spool_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    layout = Layout(
+        (4, 3, 2), np.dtype(np.float32), "counts", "1", make_scan(angles=4, rows=3, columns=2).geometry
+    )
+    spool = make_spool(layout, slice(0, 3), tmp_path / "a.raw")
+    (tmp_path / "a.raw").write_bytes(b"short")
+    with pytest.raises(InputError, match="shorter than it was"):
+        spool.read(slice(None), slice(None))
+
+
+def test_two_results_are_held_for_the_steps_of_a_slab() -> None:
+    scratch = Scratch()
+    names = ("a", "b")
+    small = scratch.other(names, (10,), np.float32, None)
+    large = scratch.other(names, (20,), np.float32, small)
+    for _ in range(3):  # each finds its own again: no fresh memory for another slab
+        assert np.shares_memory(scratch.other(names, (10,), np.float32, None), small)
+        assert np.shares_memory(scratch.other(names, (20,), np.float32, small), large)
+    assert not np.may_share_memory(scratch.other(names, (20,), np.float32, large), large)

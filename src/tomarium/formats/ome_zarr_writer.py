@@ -9,7 +9,8 @@ finished one.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +23,7 @@ from tomarium import __version__
 from tomarium.array import processors
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5_writer import is_full
-from tomarium.formats.ome_zarr_chunks import BLOCK_BYTES, COMPRESSOR, LEVEL, Grid, write_block
+from tomarium.formats.ome_zarr_chunks import BLOCK_BYTES, COMPRESSOR, LEVEL, SHUFFLE, Grid, write_block
 from tomarium.formats.ome_zarr_plan import PARTIAL, VERSIONS, Plan, Progress
 from tomarium.whole_files import write_json
 
@@ -47,6 +48,7 @@ class VolumeWriter:
         self.path = progress.path
         self._progress = progress
         self._plan = progress.plan
+        self._kept = threading.local()
         self._grids = [_grid(self.path, self._plan, level) for level in range(self._plan.levels)]
 
     def __reduce__(self) -> Any:
@@ -114,7 +116,7 @@ class VolumeWriter:
         try:
             for level, grid in enumerate(self._grids):
                 if level:
-                    level_block = halved(level_block)
+                    level_block = halved(level_block, self._empty)
                 write_block(grid, z0 >> level, level_block)
             self._progress.mark(z0)
         except OSError as problem:
@@ -167,6 +169,14 @@ class VolumeWriter:
             raise
         shutil.rmtree(self.path / PARTIAL)
         return self.path
+
+    def _empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of a level, the same for every slab of a thread."""
+        arrays: dict[Any, NDArray[Any]] = self._kept.__dict__
+        key = str(shape)
+        if key not in arrays:
+            arrays[key] = np.empty(shape, dtype)
+        return arrays[key]
 
     def _say_full(self, problem: OSError) -> None:
         if is_full(problem):
@@ -316,13 +326,15 @@ def count_shards(array: Path) -> int:
     return sum(file.stat().st_size > 0 for file in files)
 
 
-def halved(block: NDArray[Any]) -> NDArray[Any]:
+def halved(block: NDArray[Any], empty: Callable[..., NDArray[Any]] = np.empty) -> NDArray[Any]:
     """Halve a block along each axis by the mean of 2 x 2 x 2 voxels.
 
     Parameters
     ----------
     block : array, shape (z, y, x)
         Integers or floats.
+    empty : callable
+        Makes the result from its shape and type where it is float32 of even lengths.
 
     Returns
     -------
@@ -331,7 +343,7 @@ def halved(block: NDArray[Any]) -> NDArray[Any]:
         its missing neighbour. A NaN makes the voxels it belongs to NaN.
     """
     if block.dtype == np.float32 and all(length % 2 == 0 for length in block.shape):
-        return _halved_planes(block)
+        return _halved_planes(block, empty)
     # 8 · 65535 is exact in float32; wider integers need float64.
     work = np.promote_types(block.dtype, np.float32 if block.dtype.itemsize <= 2 else block.dtype)
     mean: NDArray[Any] = block.astype(work if work.kind == "f" else np.float64, copy=False)
@@ -348,10 +360,10 @@ def halved(block: NDArray[Any]) -> NDArray[Any]:
     return mean.astype(block.dtype) if block.dtype.kind == "f" else np.rint(mean).astype(block.dtype)
 
 
-def _halved_planes(block: NDArray[np.float32]) -> NDArray[np.float32]:
+def _halved_planes(block: NDArray[np.float32], empty: Callable[..., NDArray[Any]]) -> NDArray[np.float32]:
     """Halve a block of even lengths, two planes at a time: what is added lies in the processor's cache or near it."""
     depth, rows, columns = (length // 2 for length in block.shape)
-    result = np.empty((depth, rows, columns), np.float32)
+    result = empty((depth, rows, columns), np.float32)
 
     def some(part: range) -> None:
         high = min(_HALVED_ROWS, 2 * rows)
@@ -405,7 +417,7 @@ def _create_level(path: Path, plan: Plan, level: int) -> None:
             shape=shape,
             dtype=kind,
             chunks=grid.chunks,
-            compressors=Blosc(COMPRESSOR, LEVEL, Blosc.SHUFFLE, BLOCK_BYTES),
+            compressors=Blosc(COMPRESSOR, LEVEL, SHUFFLE, BLOCK_BYTES),
             fill_value=0,
             zarr_format=2,
             chunk_key_encoding={"name": "v2", "separator": "/"},
@@ -420,7 +432,7 @@ def _create_level(path: Path, plan: Plan, level: int) -> None:
         shards=grid.shards,
         # Blosc notices few flipped bits; the checksum makes a damaged chunk an error and not wrong numbers.
         compressors=[
-            BloscCodec(cname=COMPRESSOR, clevel=LEVEL, shuffle="shuffle", blocksize=BLOCK_BYTES),
+            BloscCodec(cname=COMPRESSOR, clevel=LEVEL, shuffle="bitshuffle", blocksize=BLOCK_BYTES),
             Crc32cCodec(),
         ],
         fill_value=0,

@@ -20,6 +20,7 @@ from tomarium.formats.origins import origin_of, sources_of
 from tomarium.formats.table_csv import Table, write_table
 from tomarium.model import Image, Scan, Volume
 from tomarium.model.geometry import BY_NAME
+from tomarium.model.wording import brief, in_words
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.fates import Change, place_of, restored, scan_changes, stacks
 from tomarium.whole_files import clear_drafts, write_json
@@ -404,11 +405,13 @@ def _convert_image(
         if finding.same:
             changes.append(Change("kept", finding.what, place, str(target), finding.detail))
         elif finding.one is None:
-            changes.append(Change("derived", finding.what, "", str(target), str(finding.other)[:80]))
+            changes.append(
+                Change("derived", finding.what, "", str(target), brief(in_words(finding.other), 80))
+            )
         else:
             left[finding.what] = finding.one
             changes.append(
-                Change("side-car", finding.what, place, beside.name, str(finding.other or "")[:80])
+                Change("side-car", finding.what, place, beside.name, brief(in_words(finding.other or ""), 80))
             )
     if left:
         write_json(beside, left)

@@ -14,13 +14,14 @@ from typing import IO, Any, Final
 
 from tomarium.errors import InputError
 from tomarium.pipeline.lock import take_lock
-from tomarium.whole_files import drafts_of, write_json
+from tomarium.whole_files import drafts_of, write_json, write_whole
 
 FOLDER: Final = "unfinished"
 """Below the record's folder; its presence says that the run has not come to its end."""
 
 REQUEST: Final = "request.json"
 LOCK: Final = "lock"
+BOOT: Final = "boot"
 
 
 @dataclass
@@ -34,7 +35,8 @@ class Journal:
     request : mapping
         What was asked for, JSON-ready; a run resumes only if it asks for the same.
     notes : dict
-        What must be the same when the run goes on, JSON-ready: "split", and "probes" with their answers.
+        What must be the same when the run goes on, JSON-ready: "split", and "probes" with their answers;
+        and "boot", which start of the computer it was.
     slabs : dict
         Section and number of a finished slab → its tallies and counts, JSON-ready.
     made_folder : bool
@@ -89,6 +91,18 @@ class Journal:
                     diary.flush()
                     os.fsync(diary.fileno())
             self.slabs[section, index] = told
+
+    def forget_spools(self) -> None:
+        """Do all sections but the last anew: their files were not forced to disk before the computer was started."""
+        last = len(self.notes.get("split", [])) - 1
+        self.slabs = {place: told for place, told in self.slabs.items() if place[0] >= last}
+        if self.home is not None:
+            lines = [
+                json.dumps({"section": section, "slab": index, **told}) + "\n"
+                for (section, index), told in self.slabs.items()
+            ]
+            write_whole(self.home / "slabs.jsonl", "".join(lines).encode())
+        self.note(BOOT, _boot())
 
     def discard(self, made: Sequence[str]) -> None:
         """Remove what the run has made, for it failed before anything worth keeping was done.
@@ -185,9 +199,21 @@ def open_journal(folder: Path | None, request: Mapping[str, Any]) -> Journal:
         raise
     if not before:
         write_json(home / REQUEST, request)
-        return Journal(folder, request, made_folder=made_folder, _held=held)
+        journal = Journal(folder, request, made_folder=made_folder, _held=held)
+        journal.note(BOOT, _boot())
+        return journal
     notes = read_json(home / "notes.json") or {}
-    return Journal(folder, request, notes, _read_slabs(home / "slabs.jsonl"), made_folder, held)
+    journal = Journal(folder, request, notes, _read_slabs(home / "slabs.jsonl"), made_folder, held)
+    if notes.get(BOOT) != _boot():
+        journal.forget_spools()
+    return journal
+
+
+def _boot() -> str:
+    """Tell one start of this computer from another; empty where that cannot be known."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
 
 
 def _demand_own(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tomarium.errors import InputError
 from tomarium.model import Layout, Slab
 from tomarium.model.scan import IndexedFrames
 
@@ -44,37 +47,82 @@ class Spool(IndexedFrames):
         """Type of a number."""
         return self.layout.dtype
 
-    def _numbers(self, mode: Any) -> NDArray[Any]:
-        if self.array is not None:
-            return self.array
-        assert self.path is not None
-        return np.memmap(self.path, self.layout.dtype, mode, shape=self.layout.shape)
+    def read(
+        self, frames: slice | NDArray[np.intp], rows: slice, empty: Callable[..., NDArray[Any]] = np.empty
+    ) -> NDArray[Any]:
+        """Read rows (of the scan) of some frames; of slices, the slices of these rows.
 
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read rows (of the scan) of some frames; of slices, the slices of these rows."""
-        first, last, _ = rows.indices(self.first_row + self.layout.rows)
-        held = slice(first - self.first_row, last - self.first_row)
+        `empty` makes the array from its shape and type, where it does not lie in memory already.
+        """
+        held = self._held(rows)
+        if self.array is not None:
+            return np.array(self.array[held] if self.layout.domain == "slice" else self.array[frames, held])
         if self.layout.domain == "slice":
-            return np.array(self._numbers("r")[held])
-        return np.array(self._numbers("r")[frames, held])
+            return self._read([(held.start, 0)], empty((held.stop - held.start, *self.shape[1:]), self.dtype))
+        wanted = np.arange(self.shape[0])[frames]
+        shape = (len(wanted), held.stop - held.start, self.shape[2])
+        if shape[1] == self.shape[1] and shape[0] > 1 and np.all(np.diff(wanted) == 1):
+            return self._read([(int(wanted[0]), 0)], empty(shape, self.dtype))
+        return self._read([(int(frame), held.start) for frame in wanted], empty(shape, self.dtype))
+
+    def _held(self, rows: slice) -> slice:
+        first, last, _ = rows.indices(self.first_row + self.layout.rows)
+        return slice(first - self.first_row, last - self.first_row)
+
+    def _offset(self, first: int, second: int) -> int:
+        """Byte of the file at which a line begins."""
+        return (first * self.shape[1] + second) * self.shape[2] * self.layout.dtype.itemsize
+
+    def _read(self, places: list[tuple[int, int]], result: NDArray[Any]) -> NDArray[Any]:
+        """Fill an array with what lies at some places one after the other; all of them are equally long."""
+        assert self.path is not None
+        if not places or not result.size:
+            return result
+        parts = result.reshape(len(places), -1)
+        with self.path.open("rb", buffering=0) as file:
+            for part, (first, second) in zip(parts, places, strict=True):
+                rest, offset = memoryview(part.data).cast("B"), self._offset(first, second)
+                while rest:
+                    got = os.preadv(file.fileno(), [rest], offset)
+                    if not got:
+                        raise InputError(f"{self.path} is shorter than it was; remove it and run again")
+                    rest, offset = rest[got:], offset + got
+        return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read from disk and bytes decompressed (the same: nothing is packed)."""
-        first, last, _ = rows.indices(self.first_row + self.layout.rows)
-        size = frames * (last - first) * self.shape[2] * self.layout.dtype.itemsize
+        held = self._held(rows)
+        size = frames * (held.stop - held.start) * self.shape[2] * self.layout.dtype.itemsize
         return size, size
 
     def put(self, slab: Slab) -> None:
-        """Lay a slab down; it is on its way to the disk when this returns."""
-        numbers = self._numbers("r+")
+        """Lay a slab down; another process of this computer sees it when this returns."""
         held = slice(slab.rows.start - self.first_row, slab.rows.stop - self.first_row)
+        frames = slice(None) if slab.frames is None else slab.frames
+        if self.array is not None:
+            if self.layout.domain == "slice":
+                self.array[held] = slab.data
+            else:
+                self.array[frames, held] = slab.data
+            return
+        data = np.ascontiguousarray(slab.data, self.layout.dtype)
         if self.layout.domain == "slice":
-            numbers[held] = slab.data
+            self._write([(held.start, 0)], data[None])
+            return
+        first = frames.start or 0
+        if data.shape[1] == self.shape[1]:
+            self._write([(first, 0)], data[None])
         else:
-            frames = slice(None) if slab.frames is None else slab.frames
-            numbers[frames, held] = slab.data
-        if isinstance(numbers, np.memmap):
-            numbers.flush()
+            self._write([(first + k, held.start) for k in range(len(data))], data)
+
+    def _write(self, places: list[tuple[int, int]], parts: NDArray[Any]) -> None:
+        assert self.path is not None
+        with self.path.open("r+b", buffering=0) as file:
+            for part, place in zip(parts, places, strict=True):
+                rest, offset = memoryview(part.data).cast("B"), self._offset(*place)
+                while rest:
+                    put = os.pwrite(file.fileno(), rest, offset)
+                    rest, offset = rest[put:], offset + put
 
 
 def make_spool(layout: Layout, rows: slice, path: Path | None) -> Spool:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -26,6 +27,7 @@ from tomarium.pipeline.price import (
 )
 from tomarium.pipeline.resolve import Resolution, Resolved
 from tomarium.pipeline.slabs import Cut, cut_rows
+from tomarium.pipeline.spool import Spool
 from tomarium.pipeline.step_errors import package, told_as_its_own
 from tomarium.steps.context import Context, Scratch
 from tomarium.steps.statistics import statistics
@@ -134,7 +136,7 @@ class Task:
         """Do one slab."""
         kept = _kept(self)
         clock = [time.perf_counter()]
-        slab = load(self.source, self.layout, self.direction, cut, self.reads)
+        slab = load(self.source, self.layout, self.direction, cut, self.reads, kept.scratch)
         clock.append(time.perf_counter())
         tallies: dict[str, Any] = {}
         slab = process(slab, kept.ready, self.threads, kept.scratch, tallies, self.window)
@@ -228,7 +230,14 @@ def _prepare(item: Resolved, scan: Scan, rows: slice) -> Any:
         return item.step.prepare(scan, item.plain, rows)
 
 
-def load(source: Frames, layout: Layout, direction: Direction, cut: Cut, reads: slice) -> Slab:
+def load(
+    source: Frames,
+    layout: Layout,
+    direction: Direction,
+    cut: Cut,
+    reads: slice,
+    scratch: Scratch | None = None,
+) -> Slab:
     """Read a slab with its halo.
 
     Parameters
@@ -243,17 +252,20 @@ def load(source: Frames, layout: Layout, direction: Direction, cut: Cut, reads: 
         Which rows or angles.
     reads : slice
         Rows of a slab of angles.
+    scratch : Scratch, optional
+        Memory to use again for what a spool holds.
 
     Returns
     -------
     Slab
         Of the source's own type.
     """
-    halo = cut.halo
-    if direction == "row":
-        data = source.read(slice(0, layout.shape[0]), cut.reads)
-        return Slab(data, cut.reads, None, halo, layout.domain, layout.unit)
-    return Slab(source.read(cut.reads, reads), reads, cut.reads, halo, layout.domain, layout.unit)
+    frames, rows = (slice(0, layout.shape[0]), cut.reads) if direction == "row" else (cut.reads, reads)
+    if isinstance(source, Spool) and scratch is not None:
+        data = source.read(frames, rows, partial(scratch.empty, "read"))
+    else:
+        data = source.read(frames, rows)
+    return Slab(data, rows, None if direction == "row" else frames, cut.halo, layout.domain, layout.unit)
 
 
 def process(
