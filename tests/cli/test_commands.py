@@ -374,7 +374,7 @@ def test_steps_are_added_by_name_and_stand_in_their_natural_places(
     assert execute(["plan", str(scan_file), *words, "--json"]) == 0
     plan = told(capsys)
     names = [step for section in plan["sections"] for step in section["steps"]]
-    assert names == ["flat_field", "paganin", "minus_log", "remove_stripes", "half_acquisition", "fbp"]
+    assert names == ["flat_field", "remove_stripes", "paganin", "minus_log", "half_acquisition", "fbp"]
     assert {"cut", "steps", "slabs", "halo", "spool_bytes"} <= plan["sections"][0].keys()
     assert plan["recomputed"] >= 1
     assert plan["device_bytes"] == 0

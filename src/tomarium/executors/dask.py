@@ -81,7 +81,7 @@ def map_dask(
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # not 8787 of every interface, as None would
                     memory_limit=0,  # the plan bounds the memory; a worker is not to be stopped for it
                     silence_logs=logging.CRITICAL,
                 )

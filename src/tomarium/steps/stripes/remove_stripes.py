@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Final, Literal
+
+import numpy as np
 
 from tomarium.errors import ParameterError
 from tomarium.kernels.stripe_agreement import ANGLE_BLOCKS, remove_stripes_by_agreement
@@ -13,17 +15,21 @@ from tomarium.steps.context import Context
 from tomarium.steps.parameter import NotNegative, OddCount
 from tomarium.steps.step import Cost, Example, Values, step
 
+LOWEST: Final = 1e-6
+"""Transmission below which nothing is told apart."""
+
 
 def _host(values: Values, layout: Layout) -> int:
-    """Input, result, and one sinogram sorted with its order for each thread."""
+    """Input, result, the logarithm of a transmission, and one sinogram sorted with its order for each thread."""
     angles, _, columns = layout.shape
-    return layout.bytes + 4 * layout.values + 8 * 4 * (angles + 16) * (2 * columns + 24)
+    copies = 2 if layout.domain == "transmission" else 1
+    return layout.bytes + 4 * layout.values * copies + 8 * 4 * (angles + 16) * (2 * columns + 24)
 
 
 @step(
-    accepts=("attenuation",),
+    accepts=("attenuation", "transmission"),
     cost=Cost(host=_host, nanoseconds=35.0),
-    place=40,
+    place=25,
     example=Example({"size": 9}),
     aliases=("ring_removal", "remove_rings", "remove_stripe_based_sorting"),
 )
@@ -38,12 +44,13 @@ def remove_stripes(
     """Remove stripes from sinograms, so that slices have no rings.
 
     All methods sort each column of a sinogram over the angles, smooth it by a median over neighbouring columns at each
-    rank, and put it back; they differ in what they trust that to find.
+    rank, and put it back; they differ in what they trust that to find. Phase retrieval makes stripes wide and faint, so
+    the natural place is before it.
 
     Parameters
     ----------
     slab : Slab
-        Attenuation, shape (angle, row, column).
+        Attenuation, or transmission, whose logarithm is corrected; shape (angle, row, column).
     context : Context
         Threads, and memory for the result.
     method : {"agreement", "sorting", "all"}
@@ -59,7 +66,7 @@ def remove_stripes(
     Returns
     -------
     Slab
-        Attenuation, float32.
+        Of the same domain, float32.
 
     Raises
     ------
@@ -71,21 +78,28 @@ def remove_stripes(
     N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithms 3 to 6,
     doi 10.1364/OE.26.028396.
     """
-    threads, out = context.threads, context.result(slab.data.shape)
-    if method == "sorting":
-        data = remove_stripes_by_sorting(slab.data, size, strength=strength, threads=threads, out=out)
-        return replace(slab, data=data)
     if method == "agreement" and len(slab.data) < ANGLE_BLOCKS:
         raise ParameterError(
             f"remove_stripes: {len(slab.data)} angles are too few to compare parts of the scan, which takes "
             f"{ANGLE_BLOCKS}; set remove_stripes.method=sorting"
         )
-    if method == "agreement":
-        data = remove_stripes_by_agreement(slab.data, size, threads=threads, out=out)
+    taken = slab.data
+    if slab.domain == "transmission":
+        taken = context.empty("attenuation", slab.data.shape)
+        np.log(np.maximum(slab.data, LOWEST, out=taken), out=taken)
+        np.negative(taken, out=taken)
+    threads, out = context.threads, context.result(slab.data.shape)
+    if method == "sorting":
+        data = remove_stripes_by_sorting(taken, size, strength=strength, threads=threads, out=out)
+    elif method == "agreement":
+        data = remove_stripes_by_agreement(taken, size, threads=threads, out=out)
     else:
-        data = remove_all_stripes(slab.data, small_size=size, threads=threads, out=out)
-    if strength != 1:
-        data -= slab.data
+        data = remove_all_stripes(taken, small_size=size, threads=threads, out=out)
+    if strength != 1 and method != "sorting":
+        data -= taken
         data *= strength
-        data += slab.data
+        data += taken
+    if slab.domain == "transmission":
+        np.negative(data, out=data)
+        np.exp(data, out=data)
     return replace(slab, data=data)
