@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from contracts.test_steps import make_scan
-from tomarium.model import Scan
+from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol import default_protocol
 from tomarium.pipeline.resolve import resolve
-from tomarium.pipeline.warnings import of_result
+from tomarium.pipeline.warnings import of_result, of_scan
 
 
 def warned(scan: Scan, quality: dict[str, float], lost: int, rows: int | None = None) -> tuple[str, ...]:
@@ -36,3 +38,20 @@ def test_doubts_about_the_axis_come_first() -> None:
     first, *others = of_result(resolve(default_protocol(), scan, told), told, {}, 0)
     assert "low confidence at column 31.25" in first
     assert len(others) == 2
+
+
+def test_missing_angles_are_named() -> None:
+    scan = make_scan(60)
+    limited = scan.with_geometry(angles_deg=Value(np.linspace(-70, 70, 60), "user", "test"))
+    assert not [said for said in of_scan(scan) if "limited angle" in said]
+    [said] = [said for said in of_scan(limited) if "limited angle" in said]
+    assert "no view between 70° and 110°, modulo 180°" in said
+
+
+def test_missing_angles_of_a_half_acquisition_are_those_of_a_whole_turn() -> None:
+    scan = make_scan(200)
+    turned = scan.with_geometry(angles_deg=Value(np.linspace(0, 343.28, 200), "user", "test"))
+    assert not [said for said in of_scan(turned) if "limited angle" in said]
+    axis = Value(5.0, "user", "test")
+    [said] = [said for said in of_scan(turned.with_geometry(axis_column=axis)) if "limited angle" in said]
+    assert "between 343.3° and 360°, modulo 360°" in said

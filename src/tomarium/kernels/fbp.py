@@ -33,6 +33,7 @@ def fbp(
     threads: int | None = None,
     pixel_m: float | None = None,
     out: NDArray[np.float32] | None = None,
+    turn_deg: float = 180.0,
 ) -> NDArray[np.float32]:
     """Reconstruct slices from parallel projections.
 
@@ -50,7 +51,7 @@ def fbp(
         Attenuation -ln(I/I0), dimensionless; float32, others are converted.
     angles_deg : array, shape (angle,)
         Angle of each projection in degrees, in any order, over 180 or 360 degrees; each weighs as much as
-        half the gap to its neighbours modulo 180.
+        half the gap to its neighbours modulo `turn_deg`, see `tomarium.kernels.backprojection.angular_weights`.
     axis_column : float
         Rotation axis in pixels from the centre of column 0; it may lie off the detector by its width.
     window : {"ramp", "shepp-logan", "cosine", "hamming", "hann", "parzen"}
@@ -71,6 +72,8 @@ def fbp(
         Pixel size in metres; with it the result is in 1/cm, without it per pixel.
     out : array of float32, optional
         Where the result goes; C-contiguous, of the result's shape.
+    turn_deg : float
+        180, where opposite views see the same rays; 360 for a half acquisition, where they do not.
 
     Returns
     -------
@@ -114,6 +117,7 @@ def fbp(
         padding,
         scale,
         threads or processors(),
+        turn_deg,
     )
     shape = (rows.shape[1], region[1] - region[0], region[3] - region[2])
     result = _output(out, shape if np.ndim(sinogram) == 3 else shape[1:]).reshape(shape)

@@ -61,6 +61,26 @@ def is_half_acquisition(angles_deg: NDArray[np.floating], axis_column: float, co
     return turn_deg(angles_deg) >= FULL_TURN_DEG and abs(axis_column - (columns - 1) / 2) >= FAR_OFF * columns
 
 
+def turn_of(angles_deg: NDArray[np.floating], axis_column: float, columns: int) -> float:
+    """Return the turn after which views see the same rays again.
+
+    Parameters
+    ----------
+    angles_deg : array, shape (angle,)
+        Angles in degrees.
+    axis_column : float
+        Column of the rotation axis.
+    columns : int
+        Width of the detector.
+
+    Returns
+    -------
+    float
+        180 degrees; 360 for a half acquisition, most of whose rays are seen once in a full turn.
+    """
+    return 360.0 if is_half_acquisition(angles_deg, axis_column, columns) else 180.0
+
+
 def field_columns(columns: int, axis_column: float) -> int:
     """Return the width of the field that a full turn sees.
 

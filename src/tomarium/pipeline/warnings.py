@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
+
+from tomarium.kernels.backprojection.angular_weights import missing_angles
+from tomarium.kernels.half_acquisition import turn_of
 from tomarium.model import Scan
 from tomarium.pipeline.resolve import Resolution
 from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.steps.step import Probe, Step
+
+MOST_GAPS: Final = 4
+"""Ranges without views that a warning names."""
 
 
 def of_scan(scan: Scan) -> tuple[str, ...]:
@@ -31,7 +38,22 @@ def of_scan(scan: Scan) -> tuple[str, ...]:
         )
     if scan.darks is None and scan.domain == "counts":
         found.append("the scan has no dark frames: darks are taken as 0")
-    return tuple(found)
+    return (*found, *_of_angles(scan))
+
+
+def _of_angles(scan: Scan) -> tuple[str, ...]:
+    """Name the ranges of angles that no view saw; of a half acquisition, over a whole turn."""
+    angles, axis = scan.angles_deg.value, scan.geometry.axis_column
+    turn = 180.0 if axis is None else turn_of(angles, axis.value, scan.shape[2])
+    missing = missing_angles(angles, turn) if np.isfinite(angles).all() else ()
+    if not missing:
+        return ()
+    told = ", ".join(f"{first:.4g}° and {last:.4g}°" for first, last in missing[:MOST_GAPS])
+    more = f" and {len(missing) - MOST_GAPS} more ranges" if len(missing) > MOST_GAPS else ""
+    return (
+        f"limited angle: no view between {told}{more}, modulo {turn:g}°: edges along the rays of these angles are "
+        f"blurred, and streaks start from them",
+    )
 
 
 def of_result(

@@ -10,7 +10,7 @@ import numpy as np
 from tomarium.errors import MissingData, ParameterError
 from tomarium.kernels.engines import choose, peak_bytes
 from tomarium.kernels.fbp import fbp as reconstruct
-from tomarium.kernels.half_acquisition import field_columns, is_half_acquisition
+from tomarium.kernels.half_acquisition import field_columns, is_half_acquisition, turn_of
 from tomarium.kernels.ramp import Padding, Window
 from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.model.geometry import BY_NAME
@@ -183,5 +183,6 @@ def fbp(
         threads=context.threads,
         pixel_m=pixel_m,
         out=context.result((slab.data.shape[1], y1 - y0, x1 - x0)),
+        turn_deg=turn_of(geometry.angles_deg.value, axis_column, whole.shape[2]),
     )
     return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm")

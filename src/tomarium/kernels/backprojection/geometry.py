@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.backprojection.angular_weights import angular_weights
 from tomarium.kernels.ramp import Padding, Window, check_padding, filter_response, good_length
 
 
@@ -77,6 +78,7 @@ def make_task(
     padding: Padding,
     scale: float,
     threads: int,
+    turn_deg: float = 180.0,
 ) -> Task:
     """Work out directions, weights and filter of one filtered backprojection.
 
@@ -88,6 +90,8 @@ def make_task(
         See `Task`.
     window, cutoff
         See `tomarium.kernels.ramp.window_response`.
+    turn_deg
+        See `angular_weights`.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def make_task(
     angles = np.deg2rad(angles_deg)
     response = filter_response(padded_length(columns, axis_column, size), window, cutoff)
     return Task(
-        np.cos(angles), -np.sin(angles), angular_weights(angles_deg), columns, axis_column, size,
+        np.cos(angles), -np.sin(angles), angular_weights(angles_deg, turn_deg), columns, axis_column, size,
         region, response, padding, scale, threads,
     )  # fmt: skip
 
@@ -128,31 +132,6 @@ def padded_length(columns: int, axis_column: float, size: int) -> int:
     """
     reach = max(columns, axis_column + size / 2, columns - 1 - axis_column + size / 2)
     return good_length(max(2 * ceil(reach), size + 8, columns + 8))
-
-
-def angular_weights(angles_deg: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the angle each projection stands for: half the gap to its neighbours, modulo 180 degrees.
-
-    Opposite and repeated projections share one weight, so scans over 180 or 360 degrees, with or without the
-    end point, in any order and with gaps, need no special case.
-
-    Parameters
-    ----------
-    angles_deg : array of float64, shape (angle,)
-        Angles in degrees, in any order.
-
-    Returns
-    -------
-    array of float64, shape (angle,)
-        Weights in radians; their sum is pi.
-    """
-    # Rounding keeps 180 - 1e-14, the same direction as 0, from becoming another one a whole turn away.
-    turned = np.round(np.mod(angles_deg, 180.0), 9) % 180.0
-    distinct, index, count = np.unique(turned, return_inverse=True, return_counts=True)
-    gaps = np.diff(distinct, append=distinct[0] + 180.0)
-    shares = 0.5 * (gaps + np.roll(gaps, 1)) / count
-    weights: NDArray[np.float64] = np.deg2rad(shares)[index]
-    return weights
 
 
 def disc(size: int, region: tuple[int, int, int, int]) -> NDArray[np.bool_]:
