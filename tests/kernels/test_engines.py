@@ -72,7 +72,7 @@ engine, angles, rows, columns, size, axis = sys.argv[1], *map(int, sys.argv[2:6]
 fbp(np.ones((8, 16, 16), np.float32), np.arange(8.0), 7.5, engine=engine, threads=2)
 sinogram = np.ones((angles, rows, columns), np.float32)
 before = peak()
-fbp(sinogram, np.arange(angles) * 0.2, axis, engine=engine, size=size, threads=2)
+fbp(sinogram, np.arange(angles) * 0.2, axis, engine=engine, size=size, threads=2, padding="zero")
 print(peak() - before)
 """
 

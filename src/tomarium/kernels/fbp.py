@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import isfinite
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,16 @@ from tomarium.kernels.backprojection import direct, gridding, nufft, reference
 from tomarium.kernels.backprojection.geometry import make_task
 from tomarium.kernels.engines import choose
 from tomarium.kernels.ramp import Padding, Window
+from tomarium.kernels.truncation import FIT, continued, fit_chords, truncated_views
+
+Beyond = Literal["auto", "zero", "edge", "chord"]
+"""How projections go on beyond the detector."""
+
+FEWEST_ANGLES: Final = 16
+"""Fewer do not tell how projections go on."""
+
+BATCH: Final = 16
+"""Rows that are continued at a time: as many as the compiled engine works on side by side."""
 
 Region = tuple[int, int, int, int]
 """(y0, y1, x0, x1): rows y0 to y1 - 1 and columns x0 to x1 - 1 of the image."""
@@ -26,7 +37,7 @@ def fbp(
     *,
     window: Window = "ramp",
     cutoff: float = 1.0,
-    padding: Padding = "zero",
+    padding: Beyond = "auto",
     engine: str = "auto",
     size: int | None = None,
     region: Region | None = None,
@@ -58,8 +69,9 @@ def fbp(
         Taper of the ramp filter; see `tomarium.kernels.ramp.window_response`.
     cutoff : float
         Where the taper ends, as a fraction of the Nyquist frequency, (0, 1].
-    padding : {"zero", "edge"}
-        What is taken beyond the detector; "edge" for objects that reach beyond it.
+    padding : {"auto", "zero", "edge", "chord"}
+        What is taken beyond the detector: "zero", "edge" values, or "chord", see `tomarium.kernels.truncation`. "auto"
+        takes chords in rows where the sample is truncated, and zero in others and in half acquisitions.
     engine : {"auto", "native", "direct", "nufft", "reference"}
         See `tomarium.kernels.engines.choose`.
     size : int, optional
@@ -101,39 +113,81 @@ def fbp(
     size = columns if size is None else size
     region = (0, size, 0, size) if region is None else region
     _check_image(size, region)
+    if padding not in get_args(Beyond):
+        raise ParameterError(
+            f"fbp: there is no padding {padding!r}; choose from {', '.join(get_args(Beyond))}"
+        )
     if threads is not None and threads < 1:
         raise ParameterError(f"fbp: threads is {threads}; give at least 1")
     if pixel_m is not None and not (isfinite(pixel_m) and pixel_m > 0):
         raise ParameterError(f"fbp: pixel_m is {pixel_m}; give the pixel size in metres, above 0")
     scale = 1.0 if pixel_m is None else 1 / (100 * pixel_m)
-    task = make_task(
-        angles,
-        columns,
-        float(axis_column),
-        size,
-        region,
-        window,
-        cutoff,
-        padding,
-        scale,
-        threads or processors(),
-        turn_deg,
-    )
+    chosen = choose(engine, rows.shape[1], columns, region)
     shape = (rows.shape[1], region[1] - region[0], region[3] - region[2])
     result = _output(out, shape if np.ndim(sinogram) == 3 else shape[1:]).reshape(shape)
-    match choose(engine, shape[0], columns, region):
-        case "native":
-            gridding.backproject(rows, task, result)
-        case "direct":
-            _check_finite(rows)
-            direct.backproject(rows, task, result)
-        case "nufft":
-            _check_finite(rows)
-            nufft.backproject(rows, task, result)
-        case "reference":
-            _check_finite(rows)
-            reference.backproject(rows, task, result)
+    if chosen != "native":
+        _check_finite(rows)
+    plain: Padding = "edge" if padding == "edge" else "zero"
+    for part, longer, more in _batches(rows, angles, padding, turn_deg):
+        task = make_task(
+            angles,
+            longer.shape[2],
+            float(axis_column) + more,
+            size,
+            region,
+            window,
+            cutoff,
+            plain,
+            scale,
+            threads or processors(),
+            turn_deg,
+            more,
+        )
+        match chosen:
+            case "native":
+                gridding.backproject(longer, task, result[part])
+            case "direct":
+                direct.backproject(longer, task, result[part])
+            case "nufft":
+                nufft.backproject(longer, task, result[part])
+            case "reference":
+                reference.backproject(longer, task, result[part])
     return result if np.ndim(sinogram) == 3 else result[0]
+
+
+def _batches(
+    rows: NDArray[Any], angles: NDArray[np.float64], padding: Beyond, turn_deg: float
+) -> Iterator[tuple[slice, NDArray[Any], int]]:
+    """Yield ranges of rows, their sinograms as they go on beyond the detector, and by how many columns on each side.
+
+    Zero and edge values are the engines' own, and need no longer sinogram. Neighbours that go on alike come together.
+    """
+    count = rows.shape[1]
+    if (
+        padding in ("zero", "edge")
+        or rows.shape[2] < 2 * FIT
+        or len(angles) < FEWEST_ANGLES
+        or turn_deg != 180
+    ):
+        yield slice(0, count), rows, 0
+        return
+    go_on = np.ones(count, np.bool_) if padding == "chord" else truncated_views(rows).any(axis=0)
+    if not go_on.any():
+        yield slice(0, count), rows, 0
+        return
+    left, right, more = fit_chords(rows.astype(np.float32, copy=False), angles)
+    wanted: list[int] = np.where(go_on, more, 0).tolist()
+    first = 0
+    while first < count:
+        last = first + 1
+        while last < count and wanted[last] == wanted[first] and (not wanted[first] or last - first < BATCH):
+            last += 1
+        part, columns = slice(first, last), wanted[first]
+        held = rows[:, part]
+        if columns:
+            held = continued(held, left.of_rows(part), right.of_rows(part), columns)
+        yield part, held, columns
+        first = last
 
 
 def _rows(sinogram: Any, engine: str) -> NDArray[Any]:

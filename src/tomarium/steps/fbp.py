@@ -9,14 +9,16 @@ import numpy as np
 
 from tomarium.errors import MissingData, ParameterError
 from tomarium.kernels.engines import choose, peak_bytes
+from tomarium.kernels.fbp import BATCH, FEWEST_ANGLES, Beyond
 from tomarium.kernels.fbp import fbp as reconstruct
 from tomarium.kernels.half_acquisition import field_columns, is_half_acquisition, turn_of
-from tomarium.kernels.ramp import Padding, Window
+from tomarium.kernels.ramp import Window
+from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.model.geometry import BY_NAME
 from tomarium.steps.context import Context
 from tomarium.steps.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres, Ranges
-from tomarium.steps.step import Cost, Values, step
+from tomarium.steps.step import Cost, Figure, Values, step
 
 Engine = Literal["auto", "native", "direct", "nufft", "reference"]
 
@@ -57,7 +59,13 @@ def _host(values: Values, layout: Layout) -> int:
     size = _size(values, layout)
     y0, y1, x0, x1 = _region(values["region"], size)
     engine = choose(values["engine"], rows, columns, (y0, y1, x0, x1))
-    return 4 * layout.values + peak_bytes(engine, angles, rows, columns, size)
+    continued = 0
+    if values["padding"] in (
+        "auto",
+        "chord",
+    ):  # 16 rows twice as wide and one side once more; chords in double precision
+        continued = angles * (min(rows, BATCH) * 12 * columns + rows * 400)
+    return 4 * layout.values + peak_bytes(engine, angles, rows, columns, size) + continued
 
 
 def _after(layout: Layout, values: Values) -> Layout:
@@ -96,6 +104,20 @@ def _demand(scan: Scan, layout: Layout) -> None:
     after=_after,
     cost=Cost(host=_host, nanoseconds=12.0),
     demand=_demand,
+    figures=(
+        Figure(
+            "continued",
+            0.0,
+            "the sample is wider than the field of view in {percent} % of the rows of views: they were continued "
+            "beyond it by chords of an ellipse; grey values are right to some percent only, least near the rim",
+        ),
+        Figure(
+            "truncated",
+            0.0,
+            "the sample is wider than the field of view in {percent} % of the rows of views, and was not continued "
+            "beyond it: slices have a bright or dark rim, and their grey values are wrong",
+        ),
+    ),
     place=60,
     aliases=("filtered_backprojection", "fbp.py"),
 )
@@ -108,7 +130,7 @@ def fbp(
     pixel_m: Metres | None = FROM_SCAN,
     window: Window = "ramp",
     cutoff: Fraction = 1.0,
-    padding: Padding = "zero",
+    padding: Beyond = "auto",
     angle_offset_deg: Degrees = 0.0,
     field: Literal["auto", "detector", "extended"] = "auto",
     region: Ranges = "",
@@ -137,8 +159,9 @@ def fbp(
     cutoff : float
         Frequency at which the window ends, as part of the highest the detector samples.
     padding : str
-        How rows go on beyond the detector: with zeros, or with their edge values for a sample that is
-        larger than the field of view.
+        How rows go on beyond the detector: "zero", with their "edge" values, or by the "chord" of an ellipse that both
+        edges see. "auto" takes chords in rows where the sample is wider than the field of view, and zero in others and
+        in half acquisitions.
     angle_offset_deg : float
         Added to every angle; turns the slices.
     field : str
@@ -170,6 +193,13 @@ def fbp(
     y0, y1, x0, x1 = box = _region(region, size)
     # Chosen by the whole scan, so that a slab, a slice and the volume are made by the same engine.
     chosen = choose(engine, whole.shape[1], whole.shape[2], box)
+    turn = turn_of(geometry.angles_deg.value, axis_column, whole.shape[2])
+    name = (
+        "continued"
+        if padding in ("auto", "chord") and turn == 180 and len(slab.data) >= FEWEST_ANGLES
+        else "truncated"
+    )
+    seen = np.count_nonzero(truncated_views(np.asarray(slab.data))) * slab.data.shape[2]
     data = reconstruct(
         slab.data,
         geometry.angles_deg.value + angle_offset_deg,
@@ -183,6 +213,7 @@ def fbp(
         threads=context.threads,
         pixel_m=pixel_m,
         out=context.result((slab.data.shape[1], y1 - y0, x1 - x0)),
-        turn_deg=turn_of(geometry.angles_deg.value, axis_column, whole.shape[2]),
+        turn_deg=turn,
     )
-    return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm")
+    report = {**slab.report, f"fbp.{name}": int(seen)}
+    return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm", report=report)

@@ -79,6 +79,7 @@ def make_task(
     scale: float,
     threads: int,
     turn_deg: float = 180.0,
+    beyond: int = 0,
 ) -> Task:
     """Work out directions, weights and filter of one filtered backprojection.
 
@@ -92,6 +93,8 @@ def make_task(
         See `tomarium.kernels.ramp.window_response`.
     turn_deg
         See `angular_weights`.
+    beyond
+        See `padded_length`.
 
     Returns
     -------
@@ -105,14 +108,14 @@ def make_task(
     """
     check_padding(padding)
     angles = np.deg2rad(angles_deg)
-    response = filter_response(padded_length(columns, axis_column, size), window, cutoff)
+    response = filter_response(padded_length(columns, axis_column, size, beyond), window, cutoff)
     return Task(
         np.cos(angles), -np.sin(angles), angular_weights(angles_deg, turn_deg), columns, axis_column, size,
         region, response, padding, scale, threads,
     )  # fmt: skip
 
 
-def padded_length(columns: int, axis_column: float, size: int) -> int:
+def padded_length(columns: int, axis_column: float, size: int, beyond: int = 0) -> int:
     """Return how far projections are padded so that no filtered value wraps around into the image.
 
     Parameters
@@ -123,6 +126,8 @@ def padded_length(columns: int, axis_column: float, size: int) -> int:
         Rotation axis in pixels from the centre of column 0.
     size : int
         Pixels along an edge of the image.
+    beyond : int
+        Columns at either end that continue the detector's own, at which no pixel looks.
 
     Returns
     -------
@@ -130,7 +135,7 @@ def padded_length(columns: int, axis_column: float, size: int) -> int:
         Even length with a fast transform: twice the greatest distance between a column that was measured and
         a column that a pixel of the disc looks at; 2 N for an axis in the middle.
     """
-    reach = max(columns, axis_column + size / 2, columns - 1 - axis_column + size / 2)
+    reach = max(columns - beyond, axis_column + size / 2, columns - 1 - axis_column + size / 2)
     return good_length(max(2 * ceil(reach), size + 8, columns + 8))
 
 

@@ -1,0 +1,215 @@
+"""Projections of a sample that is wider than the detector: told by their edges, and continued beyond them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+EDGE: Final = 8
+"""Columns at either end whose mean tells whether the sample goes on."""
+
+LEAST: Final = 0.03
+"""Part of the highest attenuation of a row that the mean of an edge must have to be the sample's."""
+
+FEWEST_VIEWS: Final = 0.02
+"""Part of the views in which a sample must go on beyond the detector, for a row to be taken for truncated."""
+
+FIT: Final = 24
+"""Columns at either end in which value and slope are fitted."""
+
+SLOPE_DEG: Final = 3.0
+CURVE_DEG: Final = 18.0
+"""Half widths over which the slope, and the attenuation of the chords, are averaged over the angle."""
+
+BLEND: Final = 8.0
+"""Columns within which what differs from the chord at the edge dies away."""
+
+REACHES: Final = (0.125, 0.25, 0.5)
+"""Columns beyond either edge, as parts of the width."""
+
+
+def truncated_views(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell in which views the sample goes on beyond the detector.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, row, column)
+        Attenuation.
+
+    Returns
+    -------
+    array of bool, shape (angle, row)
+        True where the mean of the 8 outermost columns on either side is above 3 % of the row's highest attenuation (the
+        mean over the angles of each column) and above four times its noise. All False for a row in which that holds for
+        less than 2 % of the views.
+    """
+    angles, rows, columns = sinogram.shape
+    if columns < 2 * FIT or not angles:
+        return np.zeros((angles, rows), np.bool_)
+    highest = np.zeros(rows)
+    for row in range(rows):
+        highest[row] = sinogram[:, row].mean(axis=0, dtype=np.float64).max()
+    found = np.zeros((angles, rows), np.bool_)
+    for side in (sinogram[..., :EDGE], sinogram[..., columns - EDGE :]):
+        mean = side.mean(axis=2)
+        # Differences of neighbours; the sample's own slope adds to them, which is on the safe side.
+        noise = 1.4826 * np.median(np.abs(np.diff(side, axis=2)), axis=(0, 2)) / (2 * EDGE) ** 0.5
+        found |= mean > np.maximum(LEAST * highest, 4 * noise)
+    found[:, found.mean(axis=0) < FEWEST_VIEWS] = False
+    return found
+
+
+@dataclass(frozen=True)
+class Chord:
+    """How projections go on beyond one edge.
+
+    Attributes
+    ----------
+    attenuation, start, radius2 : array of float64, shape (angle, row)
+        p(start + t) = 2 · attenuation · sqrt(radius2 - (start + t)²), t columns beyond the edge.
+    edge : array of float64, shape (angle, row)
+        What was measured there.
+    """
+
+    attenuation: NDArray[np.float64]
+    start: NDArray[np.float64]
+    radius2: NDArray[np.float64]
+    edge: NDArray[np.float64]
+
+    def of_rows(self, rows: slice) -> Chord:
+        """Return those of some rows."""
+        return Chord(
+            self.attenuation[:, rows], self.start[:, rows], self.radius2[:, rows], self.edge[:, rows]
+        )
+
+
+def fit_chords(
+    sinogram: NDArray[np.float32], angles_deg: NDArray[np.float64]
+) -> tuple[Chord, Chord, NDArray[np.intp]]:
+    """Fit how truncated projections go on beyond the detector.
+
+    At either edge the projection is taken for the chord p(x) = 2 µ sqrt(R² - x²) of a body of attenuation µ, with x
+    outward from its middle. Value v and slope s of a fit give x = -v s / (4 µ²) and R² = x² + v² / (4 µ²). Both edges
+    see one body: their x add up to the distance h of the two fits, so 4 µ² = -(v s + v' s') / h, for an ellipse
+    anywhere, at any angle. (Hsieh et al. continue by a circle whose µ is given.) µ² is averaged over 18° of angles.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, row, column)
+        Attenuation; at least 48 columns.
+    angles_deg : array of float64, shape (angle,)
+        Degrees, in any order.
+
+    Returns
+    -------
+    left, right : Chord
+        Beyond the first and beyond the last column.
+    more : array of int, shape (row,)
+        Columns that are wanted on either side: an eighth, a quarter or half of the width, the least that will do.
+
+    Notes
+    -----
+    Simulated for ellipses with ten inclusions, of 1.05 to 2.2 times the field, the bias inside 0.9 of the field is
+    below 0.025 of the contrast on average and 0.07 at most, and so is the cupping; with zeros beyond the detector the
+    bias is 0.14, 0.53 and 0.86 for 1.3, 1.8 and 2.2 times, with edge values -0.24, -0.25 and -0.18.
+
+    References
+    ----------
+    J. Hsieh et al., Medical Physics 31, 2385 (2004), doi 10.1118/1.1776673, for the chord at a given µ.
+    """
+    angles, _, columns = sinogram.shape
+    turned = np.argsort(np.asarray(angles_deg, np.float64), kind="stable")
+    back = np.argsort(turned)
+    span = max(float(np.ptp(angles_deg)), 1e-9)
+    near, far = _views(SLOPE_DEG, angles, span), _views(CURVE_DEG, angles, span)
+    middle = (FIT - 1) / 2
+    sides = [
+        _fit(sinogram[turned, :, :FIT][..., ::-1], near),
+        _fit(sinogram[turned, :, columns - FIT :], near),
+    ]
+    squared = -sum(value * slope for value, slope, _ in sides) / (8 * ((columns - 1) / 2 - middle))
+    whole = squared.mean(axis=0)
+    widest = sinogram.max(axis=2).mean(axis=0) / columns  # no slope outward: as flat as can be
+    whole = np.where(whole > 0, whole, (0.3 * widest) ** 2)
+    attenuation = np.sqrt(np.clip(_smooth(squared, far), 0.25 * whole, 4 * whole))
+    attenuation = np.maximum(attenuation, 1e-9)
+    chords = []
+    wanted = np.zeros(sinogram.shape[1])
+    for value, slope, edge in sides:
+        x = -value * slope / (4 * attenuation**2)
+        radius2 = x**2 + (value / (2 * attenuation)) ** 2
+        wanted = np.maximum(wanted, np.max(np.sqrt(radius2) - x - middle, axis=0) + 3 * BLEND)
+        used = np.where(value > 0, attenuation, 0)
+        chords.append(Chord(used[back], (x + middle)[back], radius2[back], edge[back]))
+    reaches = (np.array(REACHES) * columns).astype(np.intp)
+    more = reaches[np.minimum(np.searchsorted(reaches, wanted), len(reaches) - 1)]
+    return chords[0], chords[1], more
+
+
+def continued(sinogram: NDArray[np.float32], left: Chord, right: Chord, more: int) -> NDArray[np.float32]:
+    """Continue projections by chords.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, row, column)
+        Attenuation.
+    left, right : Chord
+        As `fit_chords` returns them for these rows.
+    more : int
+        Columns on either side.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column + 2 · more)
+        What differs from the chord at the edge dies away within some columns.
+    """
+    angles, rows, columns = sinogram.shape
+    result = np.empty((angles, rows, columns + 2 * more), np.float32)
+    result[..., more : more + columns] = sinogram
+    result[..., :more] = _beyond(left, more)[..., ::-1]
+    result[..., more + columns :] = _beyond(right, more)
+    return result
+
+
+def _fit(edge: NDArray[np.float32], near: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+    """Value and slope in the middle of an edge whose columns go outward, and its last values; shape (angle, row)."""
+    t = np.arange(FIT) - (FIT - 1) / 2
+    brief = np.ones(3) / 3
+    value = _smooth(edge.mean(axis=2, dtype=np.float64), brief)
+    slope = _smooth(np.asarray(edge @ t.astype(np.float32), np.float64) / float(t @ t), near)
+    return value, slope, _smooth(edge[..., -4:].mean(axis=2, dtype=np.float64), brief)
+
+
+def _beyond(chord: Chord, more: int) -> NDArray[np.float32]:
+    """Return what lies beyond an edge, shape (angle, row, column), columns outward."""
+    t = np.arange(1, more + 1, dtype=np.float32)
+    result = chord.start.astype(np.float32)[..., None] + t
+    np.square(result, out=result)
+    np.subtract(chord.radius2.astype(np.float32)[..., None], result, out=result)
+    np.maximum(result, 0, out=result)
+    np.sqrt(result, out=result)
+    result *= (2 * chord.attenuation)[..., None].astype(np.float32)
+    there = 2 * chord.attenuation * np.sqrt(np.maximum(chord.radius2 - (chord.start - 1.5) ** 2, 0))
+    rest = np.where(chord.attenuation > 0, chord.edge - there, 0).astype(np.float32)[..., None]
+    near = min(more, int(8 * BLEND))
+    result[..., :near] += rest * np.exp(-t[:near] / BLEND, dtype=np.float32)
+    np.maximum(result, 0, out=result)
+    return result
+
+
+def _views(half_width_deg: float, angles: int, span_deg: float) -> NDArray[np.float64]:
+    """Return weights of neighbouring views over an angle, by a Hann window."""
+    count = int(half_width_deg * angles / span_deg)
+    count = max(1, min(count, angles // 2))
+    window = np.hanning(2 * count + 1)[1:-1]
+    return np.asarray(window / window.sum())
+
+
+def _smooth(values: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average over neighbouring views; the ends are mirrored."""
+    half = len(weights) // 2
+    mirrored = np.pad(np.asarray(values, np.float64), ((half, half), (0, 0)), "symmetric")
+    return np.stack([np.convolve(column, weights, "valid") for column in mirrored.T], axis=1)
