@@ -69,7 +69,7 @@ def test_the_mean_and_the_flatness_of_truncated_slices_are_right(scale: float) -
 def test_a_sample_inside_the_field_is_left_as_it_is() -> None:
     for seed in range(3):
         inside = cut(wide_scan(seed, 0.7), noise=0.02)
-        assert not truncated_views(inside[:, None]).any()
+        assert not truncated_views(inside[:, None], ANGLES).any()
         auto, zero = (fbp(inside, ANGLES, (N - 1) / 2, padding=padding) for padding in ("auto", "zero"))  # type: ignore[arg-type]
         np.testing.assert_array_equal(auto, zero)
         chord = fbp(inside, ANGLES, (N - 1) / 2, padding="chord")
@@ -83,7 +83,7 @@ def test_what_lies_beyond_is_the_chord_of_an_ellipse() -> None:
     u = np.arange(3 * N) - (3 * N - 1) / 2
     wide = line_integrals(ellipse, ANGLES, np.zeros(1), u).astype(np.float32)
     inside = np.ascontiguousarray(wide[..., N : 2 * N])
-    assert truncated_views(inside).all()
+    assert truncated_views(inside, ANGLES).all()
     left, right, more = fit_chords(inside, ANGLES)
     longer = continued(inside, left, right, int(more[0]))
     assert more[0] == N // 2
@@ -100,7 +100,7 @@ def test_the_order_of_the_views_and_the_rows_beside_do_not_matter() -> None:
     np.testing.assert_allclose(fbp(rows[order], ANGLES[order], (N - 1) / 2), whole, atol=near)
     for row in range(3):
         np.testing.assert_allclose(fbp(rows[:, row], ANGLES, (N - 1) / 2), whole[row], atol=near)
-    assert truncated_views(rows).any(axis=0).tolist() == [True, False, True]
+    assert truncated_views(rows, ANGLES).any(axis=0).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("padding", ["auto", "zero"])
@@ -118,7 +118,7 @@ def test_the_step_counts_the_views_that_are_truncated(padding: Any) -> None:
 
 
 def test_what_cannot_be_told_is_left_alone() -> None:
-    assert not truncated_views(np.ones((5, 2, 2 * FIT - 1), np.float32)).any()
+    assert not truncated_views(np.ones((5, 2, 2 * FIT - 1), np.float32), np.arange(5.0)).any()
     few = fbp(np.ones((5, 64), np.float32), np.arange(5.0) * 36, 31.5)
     assert np.isfinite(few).all()
     level = fbp(

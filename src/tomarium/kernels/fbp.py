@@ -171,7 +171,7 @@ def _batches(
     ):
         yield slice(0, count), rows, 0
         return
-    go_on = np.ones(count, np.bool_) if padding == "chord" else truncated_views(rows).any(axis=0)
+    go_on = np.ones(count, np.bool_) if padding == "chord" else truncated_views(rows, angles).any(axis=0)
     if not go_on.any():
         yield slice(0, count), rows, 0
         return

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 EDGE: Final = 8
 """Columns at either end whose mean tells whether the sample goes on."""
 
-LEAST: Final = 0.03
+LEAST: Final = 0.05
 """Part of the highest attenuation of a row that the mean of an edge must have to be the sample's."""
+
+FAINTEST: Final = 0.01
+"""Attenuation below which an edge may as well be drift of the beam, and hardly matters."""
 
 FEWEST_VIEWS: Final = 0.02
 """Part of the views in which a sample must go on beyond the detector, for a row to be taken for truncated."""
@@ -31,20 +34,22 @@ REACHES: Final = (0.125, 0.25, 0.5)
 """Columns beyond either edge, as parts of the width."""
 
 
-def truncated_views(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
+def truncated_views(sinogram: NDArray[np.float32], angles_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell in which views the sample goes on beyond the detector.
 
     Parameters
     ----------
     sinogram : array of float32, shape (angle, row, column)
         Attenuation.
+    angles_deg : array of float64, shape (angle,)
+        Degrees, in any order.
 
     Returns
     -------
     array of bool, shape (angle, row)
-        True where the mean of the 8 outermost columns on either side is above 3 % of the row's highest attenuation (the
-        mean over the angles of each column) and above four times its noise. All False for a row in which that holds for
-        less than 2 % of the views.
+        True where the mean of the 8 outermost columns on either side, and of three neighbouring views, is above 5 % of
+        the row's highest attenuation (the mean over the angles of each column), above 0.01, and above four times its
+        noise. All False for a row in which that holds for less than 2 % of the views.
     """
     angles, rows, columns = sinogram.shape
     if columns < 2 * FIT or not angles:
@@ -53,11 +58,16 @@ def truncated_views(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
     for row in range(rows):
         highest[row] = sinogram[:, row].mean(axis=0, dtype=np.float64).max()
     found = np.zeros((angles, rows), np.bool_)
+    turned = np.argsort(np.asarray(angles_deg, np.float64), kind="stable")
     for side in (sinogram[..., :EDGE], sinogram[..., columns - EDGE :]):
-        mean = side.mean(axis=2)
-        # Differences of neighbours; the sample's own slope adds to them, which is on the safe side.
+        mean = side.mean(axis=2, dtype=np.float64)[turned]
+        # Of neighbouring columns, and of neighbouring views, for filters correlate the columns. What the sample does
+        # adds to both, which is on the safe side.
         noise = 1.4826 * np.median(np.abs(np.diff(side, axis=2)), axis=(0, 2)) / (2 * EDGE) ** 0.5
-        found |= mean > np.maximum(LEAST * highest, 4 * noise)
+        if angles > 1:
+            noise = np.maximum(noise, 1.4826 * np.median(np.abs(np.diff(mean, axis=0)), axis=0) / 2**0.5)
+        least = np.maximum(np.maximum(LEAST * highest, 4 * noise), FAINTEST)
+        found[turned] |= _smooth(mean, np.ones(3) / 3) > least
     found[:, found.mean(axis=0) < FEWEST_VIEWS] = False
     return found
 

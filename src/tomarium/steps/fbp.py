@@ -108,14 +108,16 @@ def _demand(scan: Scan, layout: Layout) -> None:
         Figure(
             "continued",
             0.0,
-            "the sample is wider than the field of view in {percent} % of the rows of views: they were continued "
-            "beyond it by chords of an ellipse; grey values are right to some percent only, least near the rim",
+            "in {percent} % of the rows of views the attenuation does not fall to zero at the edges of the detector: the "
+            "sample is wider, or the beam drifted. They were continued by chords of an ellipse; grey values are right to "
+            "some percent only, least near the rim",
         ),
         Figure(
             "truncated",
             0.0,
-            "the sample is wider than the field of view in {percent} % of the rows of views, and was not continued "
-            "beyond it: slices have a bright or dark rim, and their grey values are wrong",
+            "in {percent} % of the rows of views the attenuation does not fall to zero at the edges of the detector: the "
+            "sample is wider, or the beam drifted. They were not continued: slices have a bright or dark rim, and wrong "
+            "grey values",
         ),
     ),
     place=60,
@@ -199,7 +201,10 @@ def fbp(
         if padding in ("auto", "chord") and turn == 180 and len(slab.data) >= FEWEST_ANGLES
         else "truncated"
     )
-    seen = np.count_nonzero(truncated_views(np.asarray(slab.data))) * slab.data.shape[2]
+    seen = (
+        np.count_nonzero(truncated_views(np.asarray(slab.data), geometry.angles_deg.value))
+        * slab.data.shape[2]
+    )
     data = reconstruct(
         slab.data,
         geometry.angles_deg.value + angle_offset_deg,
