@@ -107,17 +107,17 @@ def _demand(scan: Scan, layout: Layout) -> None:
     figures=(
         Figure(
             "continued",
-            0.0,
-            "in {percent} % of the rows of views the attenuation does not fall to zero at the edges of the detector: the "
-            "sample is wider, or the beam drifted. They were continued by chords of an ellipse; grey values are right to "
-            "some percent only, least near the rim",
+            0.01,
+            "in {percent} % of the rows of views the attenuation does not fall to zero at the edges of the detector: "
+            "the sample is wider, or the beam drifted. They were continued by chords of an ellipse; grey values are "
+            "right to some percent only, least near the rim",
         ),
         Figure(
             "truncated",
-            0.0,
-            "in {percent} % of the rows of views the attenuation does not fall to zero at the edges of the detector: the "
-            "sample is wider, or the beam drifted. They were not continued: slices have a bright or dark rim, and wrong "
-            "grey values",
+            0.01,
+            "in {percent} % of the rows of views the attenuation does not fall to zero at the edges of the detector: "
+            "the sample is wider, or the beam drifted. They were not continued: slices have a bright or dark rim, and "
+            "wrong grey values",
         ),
     ),
     place=60,
