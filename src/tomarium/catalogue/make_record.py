@@ -17,6 +17,7 @@ from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
 from tomarium.model.geometry import NUMBERS
+from tomarium.pipeline.data_check import checked
 from tomarium.pipeline.folders import folders_of_scan, without_folders
 from tomarium.pipeline.journal import read_json
 from tomarium.pipeline.protocol import Protocol, from_data
@@ -40,6 +41,7 @@ def make_record(
     executor: str = "threads",
     title: str | None = None,
     exports: Sequence[Export] = (),
+    force: bool = False,
     on_progress: Progress = silent,
 ) -> Outcome:
     """Carry out a protocol on a scan and file the result as a record.
@@ -66,6 +68,8 @@ def make_record(
         Title of the record; by default the scan's own, or its name.
     exports : sequence of Export
         What is written besides the record's own volume.
+    force : bool
+        Whether to go on where the frames cannot give a right volume; what is wrong becomes a warning.
     on_progress : callable
         `on_progress(section, done, total)`.
 
@@ -98,7 +102,7 @@ def make_record(
 
     chosen = find_executor(executor)
     return run(
-        scan,
+        checked(scan, protocol, force=force),
         protocol,
         place,
         measure(place, memory),
@@ -202,6 +206,7 @@ def repeat_record(
         executor=executor,
         title=title,
         exports=exports,
+        force=True,  # what was made is made again
         on_progress=on_progress,
     )
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     metavar="RECORD",
     help="Repeat the run this record was made by: the same voxels.",
 )
+@click.option("--force", is_flag=True, help="Go on where the frames cannot give a right volume.")
 @scan_options.opening
 @scan_options.steps
 def command(
@@ -50,6 +51,7 @@ def command(
     executor: str,
     title: str | None,
     again: Path | None,
+    force: bool,
     opening: scan_options.Opening,
     choice: Choice,
 ) -> int:
@@ -104,6 +106,7 @@ def command(
             executor=executor,
             title=title,
             exports=exports,
+            force=force,
             on_progress=told,
         )
     show.warnings(outcome.provenance["warnings"])

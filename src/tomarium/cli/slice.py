@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     required=True,
     help="File to write: .png (several slices on one sheet), .tif or .npy (several as a stack).",
 )
+@click.option("--force", is_flag=True, help="Go on where the frames cannot give a right slice.")
 @scan_options.opening
 @scan_options.steps
 def command(
@@ -55,6 +56,7 @@ def command(
     at: int | None,
     sweep: str | None,
     output: Path,
+    force: bool,
     opening: scan_options.Opening,
     choice: Choice,
 ) -> int:
@@ -86,10 +88,10 @@ def command(
         return _sweep(opened, sweep, rows, output, choice)
     if along != "z":
         return _upright(opened, along, at, output, choice)
-    return _of_scan(opened, rows, output, choice)
+    return _of_scan(opened, rows, output, choice, force)
 
 
-def _of_scan(scan: Scan, rows: str | None, output: Path, choice: Choice) -> int:
+def _of_scan(scan: Scan, rows: str | None, output: Path, choice: Choice, force: bool) -> int:
     import numpy as np
 
     from tomarium.pipeline.reconstruct import slices_at
@@ -99,7 +101,7 @@ def _of_scan(scan: Scan, rows: str | None, output: Path, choice: Choice) -> int:
 
     protocol = choice.protocol(scan.domain)
     height = resolve(protocol, scan).scan.shape[1]
-    found = slices_at(scan, _numbers(rows, height), protocol)
+    found = slices_at(scan, _numbers(rows, height), protocol, force=force)
     warnings: dict[str, None] = {}
     for one in found:
         lost = int(np.count_nonzero(~np.isfinite(one.slab.data)))

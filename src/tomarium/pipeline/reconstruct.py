@@ -15,6 +15,7 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.formats import ome_zarr
 from tomarium.formats.format import Match
 from tomarium.model import Axis, Scan, Slab, Value, Volume
+from tomarium.pipeline.data_check import checked
 from tomarium.pipeline.journal import Journal
 from tomarium.pipeline.price import halo_of
 from tomarium.pipeline.protocol import AnyProtocol, as_protocol, with_parameter
@@ -36,6 +37,7 @@ from tomarium.pipeline.run import (
 from tomarium.pipeline.sink import ArraySink
 from tomarium.pipeline.spool import Spool
 from tomarium.pipeline.work import evaluate, make_ready, process, trim
+from tomarium.steps.step import View
 
 AnyScan = Scan | str | PathLike[str]
 """A scan, or the path of its file."""
@@ -82,6 +84,7 @@ def reconstruct(
     axis_column: float | None = None,
     memory: str | None = None,
     mapper: Map = in_turn,
+    force: bool = False,
     on_progress: Progress = silent,
 ) -> Volume | Scan:
     """Reconstruct a scan.
@@ -103,6 +106,8 @@ def reconstruct(
         Limit such as "4GB"; by default 60 % of what is available.
     mapper : callable
         Executor; see `tomarium.executors`.
+    force : bool
+        Whether to go on where the frames cannot give a right volume; what is wrong becomes a warning.
     on_progress : callable
         `on_progress(section, done, total)`.
 
@@ -118,11 +123,12 @@ def reconstruct(
         As `tomarium.pipeline.run.run`.
     """
     opened = with_axis(as_scan_of(scan), axis_column)
+    asked = as_protocol(protocol, opened.domain)
     folder = None if output is None else Path(output)
     workers = 1 if mapper is in_turn else array.processors()
     outcome = run(
-        opened,
-        as_protocol(protocol, opened.domain),
+        checked(opened, asked, force=force),
+        asked,
         folder,
         measure(folder, memory, workers),
         rows=_rows(rows, opened),
@@ -256,6 +262,7 @@ def slices_at(
     rows: Sequence[int | None],
     protocol: AnyProtocol = None,
     *,
+    force: bool = False,
     on_progress: Progress = silent,
 ) -> list[Slices]:
     """Reconstruct several slices: only the rows they need are read, and probes are asked once.
@@ -266,6 +273,8 @@ def slices_at(
         As for `slice_at`.
     rows : sequence of int or None
         Detector rows, negative from the end; None is the middle one.
+    force : bool
+        As for `reconstruct`.
 
     Returns
     -------
@@ -284,6 +293,10 @@ def slices_at(
     asked = as_protocol(protocol, opened.domain)
     height = resolve(asked, opened).scan.shape[1]
     chosen = [_row(row, height, opened) for row in rows]
+    alike = not any(
+        isinstance(item.step, View) for item in asked.items
+    )  # rows of the protocol are those of the file
+    opened = checked(opened, asked, chosen[0] if alike and chosen else None, force=force)
     answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
     resolution = resolve(asked, opened, answers)
     parts = [slice(row, row + 1) for row in chosen]

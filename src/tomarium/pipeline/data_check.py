@@ -1,0 +1,287 @@
+"""What makes a wrong volume of a scan, seen in a few rows of all its frames before anything is computed.
+
+Views without information are left out with their angles; black flats are left out; what cannot give a right volume is
+refused. The doctor looks at whole frames, and at more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError
+from tomarium.model import Frames, Scan
+from tomarium.pipeline.protocol import Protocol
+from tomarium.steps.step import View
+from tomarium.steps.views.frames import ChosenFrames
+from tomarium.steps.views.select_views import select_views
+
+ROWS: Final = 4
+"""Rows that are looked at, in the middle of the detector."""
+
+BLACK: Final = 1e-3
+"""Part of the flats' signal below which a view holds none."""
+
+BLACK_FLAT: Final = 0.05
+"""Part of the strongest flat below which another holds nothing."""
+
+BRIGHTER: Final = 1.3
+"""Times the flats in the brightest parts of most views, above which the exposures cannot have been the same."""
+
+JUMP: Final = 1.3
+"""Change of the mean signal from one view to the next, if it lasts, that no sample makes."""
+
+_LASTS: Final = 5
+_SATURATED: Final = 5e-3
+_WRAPPED: Final = 1e-3
+_NOT_FINITE: Final = 1e-2
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A few rows of a scan: projections, flats and the mean dark, as float64 and NaN where they are not finite."""
+
+    projections: NDArray[np.float64]
+    flats: NDArray[np.float64] | None
+    dark: NDArray[np.float64]
+    raw: NDArray[Any]
+
+
+def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bool = False) -> Scan:
+    """Look at a few rows of all frames, and leave out what holds no information.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    protocol : Protocol
+        What is to be done with it. Where it has views that choose projections by number, none is left out, for the
+        numbers would mean others.
+    row : int, optional
+        The only row that is wanted; by default four in the middle are looked at.
+    force : bool
+        Whether to go on where no right volume can be made of it; what is wrong becomes a warning.
+
+    Returns
+    -------
+    Scan
+        Without black flats, and by view `select_views` without views that hold nothing; what was found is among its
+        warnings, first.
+
+    Raises
+    ------
+    InputError
+        More than half of the views hold nothing, or no flat is brighter than the darks.
+    """
+    if scan.missing or 0 in scan.shape:
+        return scan
+    rows = _rows(scan, row)
+    said: list[str] = []
+    wrong: list[str] = []
+    if scan.domain == "counts" and scan.flats is not None:
+        scan = _without_black_flats(scan, rows, said, wrong)
+    seen = _look(scan, rows)
+    blank = _blank(scan, seen)
+    count = len(blank)
+    if blank.sum() * 2 > count:
+        wrong.append(
+            f"{blank.sum()} of {count} projections hold no information: they are black, or not finite; copy the scan "
+            f"again, "
+            f"or check its flats and darks"
+        )
+    elif blank.any() and _numbered(protocol):
+        said.append(
+            f"{blank.sum()} projections hold no information (black, or not finite), and are not left out since the "
+            f"protocol "
+            f"chooses projections itself; drop these there: {_spelled(np.flatnonzero(blank))}"
+        )
+    elif blank.any():
+        numbers = np.flatnonzero(blank)
+        scan = select_views(scan, drop=_spelled(numbers))
+        said.append(
+            f"{len(numbers)} projections hold no information (black, or not finite) and were left out with their "
+            f"angles: "
+            f"{_told(numbers)}"
+        )
+        seen = replace(seen, projections=seen.projections[~blank], raw=seen.raw[~blank])
+    if scan.domain == "counts" and not wrong:
+        said += _of_counts(seen)
+    if wrong and not force:
+        raise InputError(f"{scan.path}: {'; '.join(wrong)}; --force (force=True) goes on all the same")
+    return replace(scan, warnings=(*wrong, *said, *scan.warnings)) if wrong or said else scan
+
+
+def _numbered(protocol: Protocol) -> bool:
+    return any(
+        isinstance(item.step, View) and item.step.name not in ("crop", "bin") for item in protocol.items
+    )
+
+
+def _rows(scan: Scan, row: int | None) -> slice:
+    height = scan.shape[1]
+    if row is not None and 0 <= row < height:
+        return slice(row, row + 1)
+    first = max(0, height // 2 - ROWS // 2)
+    return slice(first, min(height, first + ROWS))
+
+
+def _read(frames: Frames, rows: slice) -> NDArray[Any]:
+    return frames.read(slice(0, frames.shape[0]), rows)
+
+
+def _numbers(raw: NDArray[Any]) -> NDArray[np.float64]:
+    found = raw.astype(np.float64)
+    if raw.dtype.kind == "f":
+        found[~np.isfinite(found)] = np.nan
+    return found
+
+
+def _mean(values: NDArray[np.float64], axis: Any = None) -> Any:
+    """Mean of what is finite; NaN where nothing is."""
+    good = np.isfinite(values)
+    count = good.sum(axis=axis)
+    total = np.where(good, values, 0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _look(scan: Scan, rows: slice) -> _Seen:
+    raw = _read(scan.projections, rows)
+    shape = raw.shape[1:]
+    counts = scan.domain == "counts"
+    flats = _numbers(_read(scan.flats.frames, rows)) if counts and scan.flats is not None else None
+    dark = np.zeros(shape)
+    if counts and scan.darks is not None:
+        dark = np.nan_to_num(_mean(_numbers(_read(scan.darks.frames, rows)), axis=0))
+    return _Seen(_numbers(raw), flats, dark, raw)
+
+
+def _without_black_flats(scan: Scan, rows: slice, said: list[str], wrong: list[str]) -> Scan:
+    assert scan.flats is not None
+    flats = _numbers(_read(scan.flats.frames, rows))
+    dark = np.zeros(flats.shape[1:])
+    if scan.darks is not None:
+        dark = np.nan_to_num(_mean(_numbers(_read(scan.darks.frames, rows)), axis=0))
+    signal = np.nan_to_num(_mean(flats - dark, axis=(1, 2)), nan=-np.inf)
+    strongest = float(signal.max())
+    if not strongest > 0:
+        level = "not finite" if not np.isfinite(strongest) else f"{strongest + dark.mean():.4g} counts"
+        wrong.append(
+            f"no flat is brighter than the darks (the brightest is {level}, the darks {dark.mean():.4g}): flats and "
+            f"darks are "
+            f"swapped, or the flats were taken without beam"
+        )
+        return scan
+    black = signal <= BLACK_FLAT * strongest
+    if not black.any():
+        return scan
+    said.append(
+        f"{black.sum()} of {len(black)} flats are black or not finite and were left out: numbers "
+        f"{_told(np.flatnonzero(black))}"
+    )
+    kept = np.flatnonzero(~black)
+    good = replace(
+        scan.flats, frames=ChosenFrames(scan.flats.frames, kept), position=scan.flats.position[kept]
+    )
+    return replace(scan, flats=good)
+
+
+def _blank(scan: Scan, seen: _Seen) -> NDArray[np.bool_]:
+    """Tell which views hold nothing, shape (angle,)."""
+    lost = ~np.isfinite(seen.projections)
+    blank = lost.mean(axis=(1, 2)) > 0.5
+    if scan.domain == "attenuation":
+        return np.asarray(blank)
+    signal = _mean(seen.projections - seen.dark, axis=(1, 2))
+    full = 1.0
+    if scan.domain == "counts":
+        if seen.flats is None:  # nothing tells how bright the beam is
+            return np.asarray(blank)
+        full = float(np.nan_to_num(_mean(seen.flats - seen.dark)))
+    return np.asarray(blank | (np.nan_to_num(signal, nan=-np.inf) <= BLACK * full))
+
+
+def _of_counts(seen: _Seen) -> Iterator[str]:
+    raw = seen.raw
+    lost = float(np.mean(~np.isfinite(seen.projections)))
+    if lost > _NOT_FINITE:
+        yield f"{100 * lost:.3g} % of the counts are not finite and were filled from their neighbours"
+    if raw.dtype.kind in "iu" and raw.size:
+        yield from _of_integers(raw, seen.flats)
+    if seen.flats is None:
+        return
+    flat = _mean(seen.flats - seen.dark, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(flat > 0, (seen.projections - seen.dark) / flat, np.nan)
+    brightest = np.nanmedian(np.nanpercentile(ratio.reshape(len(ratio), -1), 95, axis=1))
+    if brightest > BRIGHTER:
+        yield (
+            f"the projections are {brightest:.3g} times as bright as the flats where nothing absorbs: exposure or "
+            f"beam differed, "
+            f"and the attenuation is wrong by -ln {brightest:.3g}"
+        )
+    yield from _jumps(_mean(seen.projections - seen.dark, axis=(1, 2)))
+
+
+def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
+    """Tell where the mean signal changes from one view to the next and stays so."""
+    if len(signal) < 4 * _LASTS or not (signal > 0).all():
+        return
+    level = np.log(signal)
+    steps = np.diff(level)
+    for k in np.flatnonzero(np.abs(steps) > np.log(JUMP)):
+        before, after = level[max(0, k + 1 - _LASTS) : k + 1], level[k + 1 : k + 1 + _LASTS]
+        if len(before) < _LASTS or len(after) < _LASTS:
+            continue
+        change = float(np.median(after) - np.median(before))
+        if (
+            abs(change) > np.log(JUMP)
+            and np.ptp(before) < abs(change) / 2
+            and np.ptp(after) < abs(change) / 2
+        ):
+            yield (
+                f"the signal changes by a factor of {np.exp(change):.3g} between the projections {k} and {k + 1} and "
+                f"stays so: "
+                f"exposure or beam changed within the scan"
+            )
+            return
+
+
+def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterator[str]:
+    highest = int(raw.max())
+    ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
+    if ceiling:
+        share = max(
+            float(np.mean(raw == highest)), 0.0 if flats is None else float(np.mean(flats >= highest))
+        )
+        if share > _SATURATED:
+            yield (
+                f"{100 * share:.3g} % of the counts of projections or flats are {highest}, the highest the detector "
+                f"can tell: "
+                f"they are saturated, and the attenuation there is wrong"
+            )
+    if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
+        span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)
+        wrapped = float(np.mean(np.abs(np.diff(raw.astype(np.int32), axis=2)) > 0.75 * span))
+        if wrapped > _WRAPPED:
+            yield (
+                f"{100 * wrapped:.3g} % of neighbouring counts differ by nearly all that {raw.dtype} can hold: "
+                f"counts above its "
+                f"range began again at its lowest"
+            )
+
+
+def _spelled(numbers: NDArray[np.intp]) -> str:
+    """Spell numbers as ranges, "3,10:12"."""
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ",".join(
+        str(part[0]) if len(part) == 1 else f"{part[0]}:{part[-1] + 1}" for part in parts if len(part)
+    )
+
+
+def _told(numbers: NDArray[np.intp]) -> str:
+    shown = ", ".join(map(str, numbers[:8]))
+    return shown if len(numbers) <= 8 else f"{shown} … {numbers[-1]}"

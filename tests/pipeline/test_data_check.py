@@ -1,0 +1,192 @@
+"""What makes a wrong volume of a scan is seen before it is computed, and named, left out or refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import tomarium as tm
+from tomarium.cli import execute
+from tomarium.errors import InputError
+from tomarium.formats import data_exchange
+from tomarium.formats.arrays import scan_of_arrays
+from tomarium.model import Scan
+from tomarium.pipeline.data_check import checked
+from tomarium.pipeline.protocol import as_protocol, default_protocol
+from tomarium.synth.config import SimulationConfig
+from tomarium.synth.scan import simulated
+
+Frames = dict[str, NDArray[Any]]
+SCAN = simulated(
+    SimulationConfig(columns=96, rows=8, views=180, zingers=0, dead_pixels=0, hot_pixels=0, axis_column=47.0)
+)
+ANGLES = SCAN.angles_deg.value
+STEPS = "steps: [flat_field, fbp]"
+
+
+def frames() -> Frames:
+    assert SCAN.flats is not None
+    assert SCAN.darks is not None
+    every = slice(None)
+    return {
+        "projections": SCAN.projections.read(every, every).copy(),
+        "flats": SCAN.flats.frames.read(every, every).copy(),
+        "darks": SCAN.darks.frames.read(every, every).copy(),
+    }
+
+
+def scan_of(made: Frames) -> Scan:
+    scan = scan_of_arrays(made["projections"], ANGLES, flats=made["flats"], darks=made["darks"])
+    return (
+        scan.with_geometry(axis_column=SCAN.with_geometry(axis_column=None).geometry.axis_column)
+        if False
+        else scan
+    )
+
+
+def warned(change: Callable[[Frames], None], **more: Any) -> list[str]:
+    made = frames()
+    change(made)
+    scan = scan_of(made)
+    return [said for said in checked(scan, default_protocol(), **more).warnings if said not in scan.warnings]
+
+
+def put(name: str, key: Any, value: Any) -> Callable[[Frames], None]:
+    def change(made: Frames) -> None:
+        if isinstance(value, float) and made[name].dtype.kind != "f":
+            made[name] = made[name].astype(np.float32)
+        made[name][key] = value
+
+    return change
+
+
+def test_of_a_good_scan_nothing_is_said() -> None:
+    scan = scan_of(frames())
+    assert checked(scan, default_protocol()) is scan
+
+
+@pytest.mark.parametrize("value", [0, float("nan")])
+def test_views_without_information_are_left_out_with_their_angles(value: float) -> None:
+    made = frames()
+    put("projections", slice(40, 46), value)(made)
+    broken = scan_of(made)
+    found = checked(broken, default_protocol())
+    assert found.shape[0] == 174
+    np.testing.assert_array_equal(found.angles_deg.value, np.delete(ANGLES, range(40, 46)))
+    assert "6 projections hold no information" in found.warnings[0]
+    assert "40, 41, 42, 43, 44, 45" in found.warnings[0]
+    assert found.recipe[-1] == {"select_views": {"drop": "40:46"}}
+    good = np.asarray(tm.reconstruct(scan_of(frames()), STEPS, axis_column=47.0))
+    mended = tm.reconstruct(broken, STEPS, axis_column=47.0)
+    inside = good > 0.5 * good.max()
+    assert np.asarray(mended)[inside].mean() == pytest.approx(good[inside].mean(), rel=2e-3)
+    assert any("hold no information" in said for said in mended.metadata["tomarium"]["warnings"])
+
+
+def test_a_protocol_that_numbers_views_is_told_what_to_drop() -> None:
+    made = frames()
+    made["projections"][[3, 7, 8]] = 0
+    scan = scan_of(made)
+    found = checked(scan, as_protocol({"steps": [{"select_views": {"keep": "0:100"}}, "flat_field", "fbp"]}))
+    assert found.shape[0] == 180
+    assert "drop these there: 3,7:9" in found.warnings[0]
+
+
+def test_more_than_half_without_information_is_refused_unless_forced() -> None:
+    with pytest.raises(InputError, match=r"100 of 180 projections hold no information.*--force"):
+        warned(put("projections", slice(0, 100), 0))
+    [said] = warned(put("projections", slice(0, 100), 0), force=True)
+    assert "100 of 180" in said
+
+
+def test_black_flats_are_left_out() -> None:
+    made = frames()
+    made["flats"][3] = made["darks"].mean()
+    found = checked(scan_of(made), default_protocol())
+    assert found.flats is not None
+    assert found.flats.frames.shape[0] == len(made["flats"]) - 1
+    assert len(found.flats.position) == len(made["flats"]) - 1
+    assert "1 of 40 flats are black or not finite and were left out: numbers 3" in found.warnings[0]
+
+
+@pytest.mark.parametrize("how", ["swapped", "zero"])
+def test_flats_that_are_not_brighter_than_darks_are_refused(how: str) -> None:
+    def change(made: Frames) -> None:
+        if how == "swapped":
+            made["flats"], made["darks"] = made["darks"], made["flats"]
+        else:
+            made["flats"][:] = 0
+
+    with pytest.raises(InputError, match="no flat is brighter than the darks"):
+        warned(change)
+    assert any("no flat is brighter" in said for said in warned(change, force=True))
+
+
+def test_saturated_counts_are_told() -> None:
+    def change(made: Frames) -> None:
+        for name in ("projections", "flats"):
+            made[name] = np.minimum(made[name], 4095)
+        made["projections"] = np.minimum(made["projections"] * 2, 4095)
+
+    assert any("are 4095, the highest the detector can tell" in said for said in warned(change))
+
+
+def test_counts_that_wrapped_are_told() -> None:
+    def change(made: Frames) -> None:
+        for name in ("projections", "flats"):
+            made[name] = (made[name].astype(np.int64) * 3 % 65536).astype(np.uint16)
+
+    assert any("began again at its lowest" in said for said in warned(change))
+
+
+def test_another_exposure_is_told() -> None:
+    def twice(made: Frames) -> None:
+        made["projections"] = made["projections"].astype(np.float32) * 2
+
+    [said] = warned(twice)
+    assert "times as bright as the flats" in said
+
+    def later(made: Frames) -> None:
+        made["projections"] = made["projections"].astype(np.float32)
+        made["projections"][90:] *= 0.6
+
+    [said] = warned(later)
+    assert "between the projections 89 and 90 and stays so" in said
+
+
+def test_transmission_and_attenuation_are_looked_at_too() -> None:
+    attenuation = np.ones((40, 4, 60), np.float32)
+    attenuation[5] = np.nan
+    angles = np.arange(40) * 4.5
+    scan = scan_of_arrays(attenuation, angles, domain="attenuation")
+    assert checked(scan, default_protocol("attenuation")).shape[0] == 39
+    transmission = np.exp(-np.ones((40, 4, 60), np.float32))
+    transmission[7] = 0
+    scan = scan_of_arrays(transmission, angles, domain="transmission")
+    assert checked(scan, default_protocol("transmission")).shape[0] == 39
+
+
+def test_run_and_slice_say_it_first_and_leave_with_1_or_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = frames()
+    made["projections"][20:23] = 0
+    data_exchange.FORMAT.write(tmp_path / "a.h5", scan_of(made))  # type: ignore[misc]
+    words = [str(tmp_path / "a.h5"), "--axis", "47", "--pixel", "1 um"]
+    assert execute(["slice", *words, "-o", str(tmp_path / "a.png")]) == 1
+    first = capsys.readouterr().err.splitlines()[0]
+    assert "3 projections hold no information" in first
+    assert execute(["run", *words, "-o", str(tmp_path / "record")]) == 1
+    assert "3 projections hold no information" in capsys.readouterr().err
+    assert execute(["run", "--again", str(tmp_path / "record"), "-o", str(tmp_path / "again")]) in (0, 1)
+    volumes = [np.asarray(tm.open(tmp_path / name / "volume.ome.zarr")) for name in ("record", "again")]
+    np.testing.assert_array_equal(*volumes)
+    made["flats"], made["darks"] = made["darks"], made["flats"]
+    data_exchange.FORMAT.write(tmp_path / "b.h5", scan_of(made))  # type: ignore[misc]
+    words[0] = str(tmp_path / "b.h5")
+    assert execute(["slice", *words, "-o", str(tmp_path / "b.png")]) == 2
+    assert "swapped" in capsys.readouterr().err
+    assert execute(["slice", *words, "-o", str(tmp_path / "b.png"), "--force"]) == 1
