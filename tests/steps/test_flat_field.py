@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import tomarium as tm
 from contracts.test_steps import make_scan
 from tomarium.model.scan import Reference
-from tomarium.steps.flat_field import average_references
+from tomarium.steps.flat_field import average_references, lowest_signal
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,24 @@ def test_flats_with_no_projection_between_them_are_one_group(
     averaged = average_references(replace(scan, flats=Reference(scan.flats.frames, position)), slice(0, 12))
     np.testing.assert_allclose(averaged.position, groups)
     assert averaged.flats.shape == (len(groups), 12, 64)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 300.0])
+@pytest.mark.parametrize("kept", ["darks", "one dark", "none"])
+def test_float_counts_of_any_scale_are_not_clamped(scale: float, kept: str) -> None:
+    draw = np.random.default_rng(0)
+    flats, darks = 10000 + draw.normal(0, 100, (10, 6, 20)), 100 + draw.normal(0, 4, (10, 6, 20))
+    transmission = np.linspace(0.01, 1, 20)
+    counts = 100 * (kept != "none") + 9900 * transmission * np.ones((40, 6, 20))
+    chosen = {"darks": darks * scale, "one dark": darks[:1] * 0 + 100 * scale, "none": None}[kept]
+    if kept == "none":
+        flats = flats - 100
+    scan = tm.scan_of_arrays(
+        (counts * scale).astype(np.float32), np.arange(40) * 4.5, flats=(flats * scale).astype(np.float32),
+        darks=None if chosen is None else chosen.astype(np.float32),
+    )  # fmt: skip
+    made = tm.reconstruct(scan, "steps: [flat_field]")
+    found = np.exp(-np.asarray(made.projections.read(slice(None), slice(None)))).mean(axis=(0, 1))
+    np.testing.assert_allclose(found, transmission, rtol=0.03)
+    wanted = {"darks": 2.0, "one dark": 0.99, "none": 0.99}[kept]
+    assert lowest_signal(scan) == pytest.approx(wanted * scale, rel=0.15)

@@ -33,12 +33,15 @@ class AveragedReferences:
         When each group was taken, on the scale of the projections' index.
     dark : array of float32, shape (row, column)
         Average dark; zero where the scan has none.
+    lowest_counts : float
+        The least signal above the dark that is told from none.
     """
 
     rows: slice
     flats: NDArray[np.float32]
     position: NDArray[np.float64]
     dark: NDArray[np.float32]
+    lowest_counts: float
 
 
 def demand_flats(scan: Scan, layout: Layout | None = None) -> None:
@@ -93,7 +96,38 @@ def average_references(scan: Scan, rows: slice) -> AveragedReferences:
         everything = np.arange(scan.darks.frames.shape[0])
         dark = _average(scan.darks.frames, everything, rows, "dark")
     position = np.array([scan.flats.position[group].mean() for group in groups])
-    return AveragedReferences(rows, np.stack(flats), position, dark)
+    return AveragedReferences(rows, np.stack(flats), position, dark, lowest_signal(scan))
+
+
+def lowest_signal(scan: Scan) -> float:
+    """Return the least signal above the dark that is told from none.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan, with flats.
+
+    Returns
+    -------
+    float
+        Half a count of integers. Floats may be of any scale, so there it is half the noise of the darks: the standard
+        deviation over the frames of a typical pixel in the middle rows. Where there are no two darks, or they have no
+        noise, 1e-4 of the flats' signal there.
+    """
+    if np.dtype(scan.projections.dtype).kind in "iub":
+        return 0.5
+    assert scan.flats is not None
+    middle = scan.shape[1] // 2
+    rows = slice(max(0, middle - 2), min(scan.shape[1], middle + 2))
+    dark = 0.0
+    if scan.darks is not None:
+        darks = scan.darks.frames.read(slice(0, scan.darks.frames.shape[0]), rows).astype(np.float64)
+        dark = float(np.nanmedian(darks))
+        noise = float(np.nanmedian(np.std(darks, axis=0, ddof=1))) if len(darks) > 1 else 0.0
+        if noise > 0:
+            return 0.5 * noise
+    flats = scan.flats.frames.read(slice(0, scan.flats.frames.shape[0]), rows)
+    return max(1e-4 * (float(np.nanmedian(flats)) - dark), 0.0)
 
 
 def _groups(flats: Reference, projections: int) -> list[NDArray[np.intp]]:
@@ -137,7 +171,7 @@ def attenuation_of(
         Attenuation -ln(I/I0).
     """
     everything = np.arange(len(counts), dtype=np.float64)
-    return _normalise(counts, references, rows, everything, threads, True, 0.5, None)[0]
+    return _normalise(counts, references, rows, everything, threads, True, None, None)[0]
 
 
 def _normalise(
@@ -147,7 +181,7 @@ def _normalise(
     position: NDArray[np.float64],
     threads: int,
     log: bool,
-    lowest_counts: float,
+    lowest_counts: float | None,
     out: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.float32], Any]:
     part = slice(rows.start - references.rows.start, rows.stop - references.rows.start)
@@ -158,7 +192,7 @@ def _normalise(
         references.position,
         position,
         log=log,
-        lowest_counts=lowest_counts,
+        lowest_counts=references.lowest_counts if lowest_counts is None else lowest_counts,
         threads=threads,
         out=out,
     )
@@ -205,7 +239,7 @@ def flat_field(
     context: Context,
     prepared: AveragedReferences,
     log: bool = True,
-    lowest_counts: NotNegative = 0.5,
+    lowest_counts: NotNegative | None = None,
 ) -> Slab:
     """Correct counts by dark and flat frames, and take the logarithm.
 
@@ -224,9 +258,10 @@ def flat_field(
         Averaged flats and darks, and when they were taken.
     log : bool
         Whether to take the logarithm too.
-    lowest_counts : float
-        The least signal above the dark, in counts, that is told from none: half a count. T is clamped to
-        this part of F - D, and to 1e-6 at least, so that the logarithm is safe. Values above 1 are kept.
+    lowest_counts : float or None
+        The least signal above the dark that is told from none. None is half a count where counts are integers, and
+        half the noise of the darks where they are not. T is clamped to this part of F - D, and to 1e-6 at least, so
+        that the logarithm is safe. Values above 1 are kept.
 
     Returns
     -------
