@@ -35,7 +35,7 @@ def fbp(
     angles_deg: Any,
     axis_column: float,
     *,
-    window: Window = "ramp",
+    window: Window = "shepp-logan",
     cutoff: float = 1.0,
     padding: Beyond = "auto",
     engine: str = "auto",

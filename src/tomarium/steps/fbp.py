@@ -130,7 +130,7 @@ def fbp(
     context: Context,
     axis_column: Column = FROM_SCAN,
     pixel_m: Metres | None = FROM_SCAN,
-    window: Window = "ramp",
+    window: Window = "shepp-logan",
     cutoff: Fraction = 1.0,
     padding: Beyond = "auto",
     angle_offset_deg: Degrees = 0.0,
@@ -157,7 +157,8 @@ def fbp(
     pixel_m : float or None
         Pixel size at the sample. With it the slices are in 1/cm, without it in 1/px.
     window : str
-        Window on the ramp; "ramp" is none, "hann" and "parzen" smooth most.
+        Window on the ramp: "shepp-logan" has three quarters of the noise of "ramp", which is none, and half of its
+        overshoot at edges, for a tenth of the resolution; "hann" and "parzen" smooth most.
     cutoff : float
         Frequency at which the window ends, as part of the highest the detector samples.
     padding : str
