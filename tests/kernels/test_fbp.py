@@ -15,8 +15,10 @@ from tomarium.compiled import VARIABLE, extension
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
 from tomarium.kernels.backprojection import reference
 from tomarium.kernels.backprojection.geometry import make_task
+from tomarium.kernels.engines import engines
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.flat_field import normalise
+from tomarium.kernels.phantom import Ellipsoid, line_integrals
 from tomarium.kernels.reference_fields import reduce_references
 
 Array = NDArray[np.float64]
@@ -377,3 +379,19 @@ def test_filter_that_does_not_exist_is_refused_by_every_engine(
 ) -> None:
     with pytest.raises(ParameterError):
         fbp(GOOD, half_turn(10), 7.5, engine=one_engine, **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["native", "direct", "nufft"])
+def test_every_engine_is_within_a_thousandth_of_the_reference(name: str) -> None:
+    if not engines()[name].available:
+        pytest.skip(f"engine {name} is not there")
+    draw = np.random.default_rng(0)
+    size, angles = 201, np.arange(300) * 0.6
+    things = [Ellipsoid((0, 3, -5), (1e6, 70, 60), 1.0)]
+    for _ in range(8):
+        radii = draw.uniform(2, 20, 2)
+        things.append(Ellipsoid((0, *draw.uniform(-50, 50, 2)), (1e6, *radii), draw.choice([-0.5, 0.5, 2])))
+    made = line_integrals(things, angles, np.zeros(1), np.arange(size) - 100.0)[:, 0].astype(np.float32)
+    expected = fbp(made, angles, 100.3, engine="reference")
+    found = fbp(made, angles, 100.3, engine=name)
+    assert abs(found - expected).max() < 1e-3 * np.ptp(expected)

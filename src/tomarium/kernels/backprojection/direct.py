@@ -9,8 +9,8 @@ from tomarium.compiled import extension, level
 from tomarium.kernels.backprojection.geometry import Task, padded_length
 from tomarium.kernels.ramp import filtered_samples
 
-OVERSAMPLING = 4
-"""Filtered samples per pixel; read linearly, they misplace 1/49 of what lies at the Nyquist frequency."""
+OVERSAMPLING = 8
+"""Filtered samples per pixel; read linearly, they misplace 1/225 of what lies at the Nyquist frequency."""
 
 ANGLES = 64
 """Projections that are filtered and backprojected together; part of the order of the sum, so no parameter."""
