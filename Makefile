@@ -14,7 +14,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-peers lint docs bench clean
+.PHONY: help install demo test test-fast test-peers lint docs bench accuracy clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,10 @@ test-fast: install ## run the tests that are not marked slow, in under two minut
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
 	$(PEERS)/bin/python $(PYTEST) tests/peers tests/formats/test_microscopy.py $(TEST_ARGS)
+
+accuracy: $(PEERS)/.installed ## compare slices with analytic truth, beside peers, into docs/reference/accuracy.md
+	$(PEERS)/bin/python -m pip install --quiet --group accuracy
+	$(PEERS)/bin/python benchmarks/accuracy.py
 
 $(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
