@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.kernels.axis.estimate import AxisEstimate, Candidate, Confidence, ScanType
-from tomarium.kernels.axis.fourier import find_by_fourier, half_turns
+from tomarium.kernels.axis.fourier import HalfTurn, contrast, fit_near, half_turns
 from tomarium.kernels.axis.mass import find_by_joined_mass, find_by_mass
-from tomarium.kernels.axis.opposite import axis_over_scan, find_by_opposites, opposite_pairs
+from tomarium.kernels.axis.opposite import Pairs, axis_over_scan, find_by_opposites, opposite_pairs
 from tomarium.kernels.axis.prepare import Prepared, prepare
+from tomarium.kernels.axis.search import Peak, find_peaks
 from tomarium.kernels.half_acquisition import FAR_OFF, FULL_TURN_DEG, turn_deg
 
 # Settled on simulated scans; benchmarks/axis_study.py prints on others how often they mislead.
@@ -25,9 +26,11 @@ _STANDS_OUT: Final = {"opposite": 0.15, "fourier": 0.1, "mass": 0.3}  # scores b
 _CREDIBLE_ERROR_PX: Final = 0.3
 _UNKNOWN_ERROR_PX: Final = 0.2
 _LEAST_ERROR_PX: Final = 0.02
+_MOST_ERROR_PX: Final = 10.0
 _MOVES_PX: Final = 1.0
 _MUCH_STATIC: Final = 0.3
 _HALF_TURN_DEG: Final = 170.0
+_MOST_LACK_DEG: Final = 10.0
 
 
 def find(
@@ -100,43 +103,46 @@ def find(
 
 def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     """Ask one method of each family, the one that suits the data."""
-    columns = prepared.attenuation.shape[2]
     much_static = prepared.static_ratio > _MUCH_STATIC
     pairs = opposite_pairs(prepared.angles_deg)
-    lack_deg = float(np.abs(pairs.lack_deg).min())
+    peaks = find_peaks(prepared, pairs, antisymmetric=much_static)
     candidates = []
-    opposite = None
-    if lack_deg < 10:
-        opposite = find_by_opposites(prepared, pairs, antisymmetric=much_static)
-    if opposite is not None:
-        # What the two projections lack of half a turn moves a place at the rim by this many px; a fiftieth of
-        # it is what was seen of that in simulated scans.
-        systematic = 0.02 * radians(lack_deg) * columns
-        opposite = replace(opposite, error=hypot(opposite.error, systematic))
-        candidates.append(opposite)
-    turns = half_turns(prepared)
-    edge = _near_edge(opposite, columns, turn_deg)
-    fourier = find_by_fourier(turns, free_of_static=much_static, near=edge) if turns is not None else None
-    if fourier is not None:
-        candidates.append(fourier)
+    if peaks:
+        lack_deg = float(np.abs(pairs.lack_deg).min())
+        opposite = _opposite(prepared, pairs, peaks[0], lack_deg, much_static)
+        fourier = _fourier(half_turns(prepared), opposite.column, much_static)
+        candidates += [opposite] if lack_deg < _MOST_LACK_DEG else []
+        candidates += [fourier] if fourier is not None else []
     mass = find_by_mass(prepared)
-    if mass is None and opposite is not None and turn_deg > FULL_TURN_DEG:
-        mass = find_by_joined_mass(prepared, opposite.column)
+    if mass is None and candidates and turn_deg > FULL_TURN_DEG:
+        mass = find_by_joined_mass(prepared, candidates[0].column)
     if mass is not None:
         candidates.append(mass)
     return candidates
 
 
-def _near_edge(opposite: Candidate | None, columns: int, turn_deg: float) -> float | None:
-    """Return the column of an axis that a full turn's opposite projections show far off the middle."""
-    full = opposite is not None and turn_deg > FULL_TURN_DEG and _stands_out(opposite)
-    if opposite is None or not full or abs(opposite.column - (columns - 1) / 2) < FAR_OFF * columns:
+def _opposite(prepared: Prepared, pairs: Pairs, peak: Peak, lack_deg: float, much_static: bool) -> Candidate:
+    column, error = find_by_opposites(prepared, pairs, peak.column, antisymmetric=much_static)
+    # What the two projections lack of half a turn moves a place at the rim by this many px; a fiftieth of
+    # it is what was seen of that in simulated scans.
+    systematic = 0.02 * radians(lack_deg) * prepared.attenuation.shape[2]
+    method = "antisymmetric difference" if much_static else "opposite projections"
+    return Candidate(method, "opposite", column, peak.score, hypot(error, systematic))
+
+
+def _fourier(turns: HalfTurn | None, column: float, much_static: bool) -> Candidate | None:
+    fit = fit_near(turns, column, free_of_static=much_static) if turns is not None else None
+    if turns is None or fit is None:
         return None
-    return opposite.column
+    score = max(0.0, contrast(turns, fit.column, free_of_static=much_static))
+    method = "fourier, free of static" if much_static else "fourier"
+    return Candidate(method, "fourier", fit.column, score, fit.error)
 
 
 def _error(candidate: Candidate) -> float:
-    return _UNKNOWN_ERROR_PX if isnan(candidate.error) else max(candidate.error, _LEAST_ERROR_PX)
+    if isnan(candidate.error):
+        return _UNKNOWN_ERROR_PX
+    return min(max(candidate.error, _LEAST_ERROR_PX), _MOST_ERROR_PX)
 
 
 def _consensus(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import Final
 
 import ducc0.fft
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.axis.estimate import Candidate
 from tomarium.kernels.axis.prepare import Prepared
-from tomarium.kernels.axis.window import overlap, taper, vertex
+from tomarium.kernels.axis.window import mirrored_window, vertex
 
 _COARSE_COLUMNS: Final = 256
 _FINE_COLUMNS: Final = 1024
 _HIGHEST_FREQUENCY: Final = 0.35  # cycles per px: beyond lies noise
 _MARGIN: Final = 4  # angular frequencies left free beside the bow tie
-_NARROWEST: Final = 0.06  # of the width: overlap below which a coarse search is blind
-_NEAR_PX: Final = 24.0
-_NEAR_SHARE: Final = 0.3  # of the half overlap
+_HALF_WINDOW: Final = 0.3  # of the width, to each side of a candidate
+_FEWEST_COLUMNS: Final = 10
+_REACH_PX: Final = 2.5
+_ELSEWHERE: Final = (-40, -28, -20, -14, -9, -6, 6, 9, 14, 20, 28, 40)
+_HALF_TURNS: Final = 10  # cut out of a full turn
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,27 @@ def half_turns(prepared: Prepared) -> HalfTurn | None:
     views = max(round(180.0 / step), 2)
     even = 180.0 / views
     sinograms = prepared.sinograms()
-    cut = []
-    for start in (angles[0], angles[0] + 180.0):
+    full = angles[-1] - angles[0] > 360.0 - 2.5 * even
+    if full:
+        once = angles < angles[0] + 360.0 - 0.02 * even
+        angles = np.concatenate([angles[once], angles[once] + 360.0])
+        sinograms = np.concatenate([sinograms[:, once]] * 2, axis=1)
+    count = len(sinograms)
+    starts = max(2, -(-_HALF_TURNS // count)) if full else 1
+    several = count > 1
+    cut, groups = [], []
+    for i in range(count * starts):
+        group = i % count
+        # The ends of each half turn are elsewhere: so many opposites take part.
+        start = angles[0] + (360.0 * i / (count * starts) if full else 0.0)
         wanted = start + even * np.arange(views)
         inside = (angles >= wanted[0] - 0.5 * even) & (angles <= wanted[-1] + 0.5 * even)
         gaps = np.diff(np.concatenate([[wanted[0] - even], angles[inside], [wanted[-1] + even]]))
         if np.count_nonzero(inside) < 0.8 * views or gaps.max() > 4.5 * even:
-            break
-        cut.append(_resample(sinograms, angles, wanted))
-    if not cut:
-        return None
-    # With one row group, the two halves of a full turn tell how far the estimate can be trusted.
-    several = len(sinograms) > 1
-    groups = np.tile(np.arange(len(sinograms)), len(cut)) if several else np.arange(len(cut))
-    return HalfTurn(np.concatenate(cut), groups)
+            continue
+        cut.append(_resample(sinograms[group : group + 1], angles, wanted))
+        groups.append(group if several else i)
+    return HalfTurn(np.concatenate(cut), np.array(groups, np.intp)) if cut else None
 
 
 def _resample(
@@ -109,7 +118,12 @@ class Spectrum:
 
 
 def spectrum(
-    sinograms: NDArray[np.float32], axis_column: float, weights: NDArray[np.float32], *, free_of_static: bool
+    sinograms: NDArray[np.float32],
+    axis_column: float,
+    weights: NDArray[np.float32],
+    *,
+    free_of_static: bool,
+    radius: float = 0.0,
 ) -> Spectrum:
     """Transform half turns so that any axis near by costs one multiplication.
 
@@ -123,6 +137,8 @@ def spectrum(
         Window.
     free_of_static : bool
         Also fit and remove whatever does not turn.
+    radius : float
+        Of the sample in px, where it reaches beyond the columns.
 
     Returns
     -------
@@ -142,7 +158,7 @@ def spectrum(
     level = np.einsum("gku,u->g", sinograms, weights) / (views * max(float(weights.sum()), 1e-12))
     windowed = (sinograms - level[:, None, None].astype(np.float32)) * weights
     length = ducc0.fft.good_size(2 * columns, True)
-    reach = max(axis_column, columns - 1 - axis_column, 1.0)
+    reach = max(axis_column, columns - 1 - axis_column, radius, 1.0)
     # Beyond this frequency the bow tie fills the whole range of n.
     highest = min(_HIGHEST_FREQUENCY, (views - _MARGIN) / (2 * np.pi * reach))
     bins = max(int(highest * length), 2)
@@ -204,38 +220,129 @@ def scatter(spectra: Spectrum, shifts: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray(curve / np.maximum(reference, 1e-30)[:, None])
 
 
-def find_by_fourier(turns: HalfTurn, *, free_of_static: bool, near: float | None = None) -> Candidate | None:
-    """Find the axis that leaves the least energy outside the bow tie.
+@dataclass(frozen=True)
+class Fit:
+    """How well the two halves of a turn fit together about an axis near by.
+
+    Attributes
+    ----------
+    column : float
+        Column of the axis.
+    scatter : float
+        Energy outside the bow tie, as `scatter` measures it.
+    error : float
+        One standard deviation of the column in px.
+    """
+
+    column: float
+    scatter: float
+    error: float
+
+
+def fit_near(turns: HalfTurn, column: float, *, free_of_static: bool) -> Fit | None:
+    """Find the axis near a column that leaves the least energy outside the bow tie.
 
     Parameters
     ----------
     turns : HalfTurn
-        Evenly sampled half turns.
+        Half turns.
+    column : float
+        Within 2 px of which to search.
     free_of_static : bool
         Remove whatever does not turn, at the price of half of the signal.
-    near : float, optional
-        Column within 24 px of which to search, for an axis so close to an edge that a window over the whole
-        detector hardly sees it.
 
     Returns
     -------
-    Candidate or None
-        None where nothing but noise lies outside the bow tie.
+    Fit or None
+        None where the least lies at the end of the range, or where nothing but noise lies outside the bow tie.
+
+    Notes
+    -----
+    The window mirrors about the candidate and reaches over 30 % of the width to each side. One window for all
+    candidates, or one over all that they share, draws the result to its own middle where the sample is wider than
+    the detector: started 2 px off, by .3 to 2.3 px.
     """
-    coarse, factor = binned(turns, _COARSE_COLUMNS if near is None else _FINE_COLUMNS)
-    fine, fine_factor = binned(turns, _FINE_COLUMNS)
-    found = _search(coarse, None if near is None else (near + 0.5) / factor - 0.5)
-    if found is None:
+    fine, factor = binned(turns, _FINE_COLUMNS)
+    place = (column + 0.5) / factor - 0.5
+    begun = place
+    for reach in (_REACH_PX, 1.0, 1.0, 1.0):
+        found = _least(fine, place, reach, free_of_static)
+        if found is None:
+            return None
+        moved = found.column - place
+        place = found.column
+        if abs(place - begun) > _REACH_PX:
+            return None
+        if abs(moved) < 0.05:
+            break
+    return replace(found, column=(place + 0.5) * factor - 0.5, error=found.error * factor)
+
+
+def contrast(turns: HalfTurn, column: float, *, free_of_static: bool) -> float:
+    """Compare the energy outside the bow tie at a column with that at others.
+
+    Parameters
+    ----------
+    turns : HalfTurn
+        Half turns.
+    column : float
+        Column of the axis.
+    free_of_static : bool
+        Remove whatever does not turn.
+
+    Returns
+    -------
+    float
+        1 less the scatter within 1 px of the column over the least within 1 px of twelve columns farther off.
+    """
+    coarse, factor = binned(turns, _COARSE_COLUMNS)
+    place = (column + 0.5) / factor - 0.5
+    at = _least_scatter(coarse, place, free_of_static)
+    others = [_least_scatter(coarse, place + away, free_of_static) for away in _ELSEWHERE]
+    least = min((value for value in others if value is not None), default=None)
+    return 1 - at / least if at is not None and least else 0.0
+
+
+def _windowed(turns: HalfTurn, column: float, free_of_static: bool) -> Spectrum | None:
+    """Transform what a window about a column sees; None where that is nothing but noise."""
+    columns = turns.sinograms.shape[2]
+    half = min(_HALF_WINDOW * columns, column + 0.5, columns - 0.5 - column)
+    seen = slice(max(0, ceil(column - half)), min(columns, floor(column + half) + 1))
+    if seen.stop - seen.start < _FEWEST_COLUMNS:
         return None
-    position, score = found
-    position = (position + 0.5) * factor / fine_factor - 0.5
-    refined = _refine(fine, position, max(2.0, 1.5 * factor / fine_factor), free_of_static)
-    if refined is None:
+    weights = mirrored_window(np.arange(seen.start, seen.stop), column, half, edge=0.5)
+    # What passes the window may come from farther out, and sweeps through it the faster.
+    radius = max(column, columns - 1 - column)
+    spectra = spectrum(
+        turns.sinograms[:, :, seen],
+        column - seen.start,
+        weights,
+        free_of_static=free_of_static,
+        radius=radius,
+    )
+    return spectra if spectra.weight.size else None
+
+
+def _least_scatter(turns: HalfTurn, column: float, free_of_static: bool) -> float | None:
+    """Return the least scatter within 1 px."""
+    spectra = _windowed(turns, column, free_of_static)
+    return None if spectra is None else float(scatter(spectra, np.arange(-1, 1.1, 0.25)).mean(axis=0).min())
+
+
+def _least(turns: HalfTurn, column: float, reach: float, free_of_static: bool) -> Fit | None:
+    """Find the least scatter within reach of the middle of a window."""
+    spectra = _windowed(turns, column, free_of_static)
+    if spectra is None:
         return None
-    position, error = refined
-    method = "fourier, near the edge" if near is not None else "fourier"
-    method += ", free of static" if free_of_static else ""
-    return Candidate(method, "fourier", (position + 0.5) * fine_factor - 0.5, score, error * fine_factor)
+    step = 0.1
+    shifts = np.arange(-reach, reach + step / 2, step)
+    curve = scatter(spectra, shifts)
+    total = curve.mean(axis=0)
+    best = int(np.argmin(total))
+    if best in (0, len(total) - 1):
+        return None
+    error = _jackknife(curve, turns.groups, shifts)
+    return Fit(column + float(shifts[0]) + step * vertex(total, best), float(total[best]), error)
 
 
 def binned(turns: HalfTurn, columns: int) -> tuple[HalfTurn, int]:
@@ -260,56 +367,6 @@ def binned(turns: HalfTurn, columns: int) -> tuple[HalfTurn, int]:
     kept = width // factor * factor
     cells = turns.sinograms[:, :, :kept].reshape(count, views, kept // factor, factor)
     return replace(turns, sinograms=cells.mean(axis=-1)), factor
-
-
-def _search(turns: HalfTurn, near: float | None) -> tuple[float, float] | None:
-    """Return column and score of the deepest place, over the whole detector or near a column.
-
-    The static pattern and the mean over the turn, which the window cuts off unevenly, would both look like
-    an axis in the middle: the search is always free of static.
-    """
-    columns = turns.sinograms.shape[2]
-    middle = (columns - 1) / 2 if near is None else near
-    half = min(middle, columns - 1 - middle)
-    if half < 8:
-        return None
-    reach = (1 - _NARROWEST) * half if near is None else min(_NEAR_PX, _NEAR_SHARE * half)
-    weights = taper(columns, middle, edge=0.1)
-    spectra = spectrum(turns.sinograms, middle, weights, free_of_static=True)
-    if not spectra.weight.size:
-        return None
-    shifts = np.arange(-reach, reach, 0.5)
-    curve = scatter(spectra, shifts).mean(axis=0)
-    best = int(np.argmin(curve))
-    depth = float(np.median(curve) - curve[best])
-    others = np.delete(curve, np.arange(max(0, best - 8), min(len(curve), best + 9)))
-    if depth <= 0 or not others.size:
-        return None
-    return middle + float(shifts[0]) + 0.5 * vertex(curve, best), float((others.min() - curve[best]) / depth)
-
-
-def _refine(turns: HalfTurn, column: float, reach: float, free_of_static: bool) -> tuple[float, float] | None:
-    """Narrow down in a window that mirrors about the axis; return column and error."""
-    columns = turns.sinograms.shape[2]
-    curve = np.empty((0, 0))
-    shifts = np.empty(0)
-    for step, width in ((0.25, reach), (0.1, 1.0), (0.1, 0.6), (0.1, 0.6)):
-        seen = overlap(columns, column)
-        if seen.stop - seen.start < 8:
-            return None
-        part = turns.sinograms[:, :, seen]
-        weights = taper(columns, column)[seen]
-        spectra = spectrum(part, column - seen.start, weights, free_of_static=free_of_static)
-        if not spectra.weight.size:
-            return None
-        shifts = np.arange(-width, width + step / 2, step)
-        curve = scatter(spectra, shifts)
-        total = curve.mean(axis=0)
-        moved = float(shifts[0]) + step * vertex(total, int(np.argmin(total)))
-        column += moved
-        if step == 0.1 and abs(moved) < 0.05:
-            break
-    return column, _jackknife(curve, turns.groups, shifts)
 
 
 def _jackknife(curve: NDArray[np.float64], groups: NDArray[np.intp], shifts: NDArray[np.float64]) -> float:

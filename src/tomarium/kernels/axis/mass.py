@@ -12,6 +12,8 @@ from tomarium.kernels.axis.prepare import Prepared
 
 _EDGE: Final = 0.03  # share of the width taken for air on each side
 _MOST_AT_EDGE: Final = 0.1  # of the largest mean attenuation
+_MOST_CHANGE_AT_EDGE: Final = 0.03  # of the largest mean attenuation, over the views
+_TOUCHES_FOR: Final = 0.02  # of the views: the shortest time that counts
 _INDEPENDENT: Final = 12  # what is left of a fit changes slowly with the angle: so many samples of it count
 _MOST_VARIATION: Final = 0.05  # of the mass over the angles
 
@@ -42,6 +44,8 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
     peak = np.percentile(profile, 98, axis=1)
     if np.median(np.maximum(np.abs(left), np.abs(right)) / np.maximum(peak, 1e-12)) > _MOST_AT_EDGE:
         return None
+    if _touches(sinograms, edge, float(np.median(peak))):
+        return None
     # Air that is not zero would weigh as much as a sample; it is taken for linear between the two edges.
     slope = np.linspace(0, 1, columns)
     sinograms -= (left[:, None] + (right - left)[:, None] * slope)[:, None, :]
@@ -70,6 +74,20 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
         left_out = (fit.sum() - fit) / (total.sum() - total)
         error = float(np.sqrt((len(fit) - 1) / len(fit) * np.sum((left_out - left_out.mean()) ** 2)))
     return Candidate("centre of mass", "mass", column, 1 - variation / _MOST_VARIATION, error)
+
+
+def _touches(sinograms: NDArray[np.float64], edge: int, peak: float) -> bool:
+    """Tell whether the sample reaches an edge in some of the views, or whether noise hides that.
+
+    The mean over all views hides a sample that is cut for a few; a tenth of what is missing shifts the axis.
+    """
+    span = max(1, round(_TOUCHES_FOR * sinograms.shape[1]))
+    kernel = np.full(span, 1 / span)
+    for columns in (slice(None, edge), slice(-edge, None)):
+        level = np.convolve(sinograms[:, :, columns].mean(axis=(0, 2)), kernel, "valid")
+        if float(np.ptp(level)) > _MOST_CHANGE_AT_EDGE * peak:
+            return True
+    return False
 
 
 def find_by_joined_mass(prepared: Prepared, column: float) -> Candidate | None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isnan
 from typing import Final
 
 import ducc0.fft
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.axis.estimate import Candidate
 from tomarium.kernels.axis.prepare import Prepared
 from tomarium.kernels.axis.window import overlap, taper, vertex
 
 _MOST_PAIRS: Final = 96
 _NEARLY: Final = 0.05  # of the step between two projections
 _SUBSETS: Final = 4  # of pairs, to learn the error where there is one row group only
-_BANDS: Final = ((1.0, 8.0), (2.0, 20.0))
-_NARROWEST_OVERLAP: Final = 16
-_COMFORTABLE_OVERLAP: Final = 0.1
+_FARTHEST_PX: Final = 3.0  # from where a refinement starts
+_BLOCK: Final = 8  # bins of a padded spectrum
 _LEAST_ENERGY: Final = 1e-3  # of the mean: an overlap with less of it counts as this much
 _MISMATCH: Final = (
     0.0005  # share of a projection's own spectrum that differs in its opposite for other reasons
@@ -77,8 +76,10 @@ def opposite_pairs(angles_deg: NDArray[np.float64]) -> Pairs:
     )
 
 
-def find_by_opposites(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) -> Candidate | None:
-    """Find the axis from projections half a turn apart.
+def find_by_opposites(
+    prepared: Prepared, pairs: Pairs, column: float, *, antisymmetric: bool
+) -> tuple[float, float]:
+    """Find the axis near a column from projections half a turn apart.
 
     Parameters
     ----------
@@ -86,6 +87,8 @@ def find_by_opposites(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) 
         Attenuation without its static pattern.
     pairs : Pairs
         Which projections are opposite.
+    column : float
+        Within 2 px of which to begin.
     antisymmetric : bool
         False correlates one projection with the mirror image of the other. True takes their difference
         D = p(θ) - p(θ + 180°), which must change its sign in the mirror, D(2 c - u) = -D(u), and in which
@@ -93,31 +96,26 @@ def find_by_opposites(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) 
 
     Returns
     -------
-    Candidate or None
-        None where the detector is too narrow.
+    column : float
+        Column of the axis.
+    error : float
+        One standard deviation in px.
 
     Notes
     -----
-    First the overlap-normalised cross-correlation over all columns, in two bands, gives the whole pixel; its
-    margin over the second peak is the score. Then a window that mirrors about the axis is cut, and the shift
-    maximises the cross-spectrum weighted by S / (N (N + 2 S)) (Knapp & Carter 1976, eq. 29 with equal noise,
-    10.1109/TASSP.1976.1162830), S and N the power of sample and noise, N raised by 5e-4 S: it tends to phase
-    correlation where the counts are many and to plain correlation where they are few.
+    A window that mirrors about the axis is cut, and the shift maximises the cross-spectrum weighted by
+    S / (N (N + 2 S)) (Knapp & Carter 1976, eq. 29 with equal noise, 10.1109/TASSP.1976.1162830), S and N the power
+    of sample and noise, N raised by 5e-4 S: it tends to phase correlation where the counts are many and to plain
+    correlation where they are few. The error is the larger of what the row groups differ by and of what the
+    frequencies of the cross-spectrum do.
     """
-    first, second = _profiles(prepared, pairs)
+    first, second = profiles(prepared, pairs)
     if antisymmetric:
         first = first - second
         second = -first
-    columns = first.shape[-1]
-    coarse = _search(first, second)
-    if coarse is None:
-        return None
-    column, score = coarse
-    column = _refine(first, second, column)
-    error = _error(first, second, column)
-    share = min(1.0, 2 * min(column, columns - 1 - column) / (_COMFORTABLE_OVERLAP * columns))
-    method = "antisymmetric difference" if antisymmetric else "opposite projections"
-    return Candidate(method, "opposite", column, score * max(share, 0.0) ** 0.5, error)
+    column, error = _refine(first, second, column)
+    differ = _error(first, second, column)
+    return column, error if isnan(differ) else max(error, differ)
 
 
 def axis_over_scan(
@@ -144,15 +142,28 @@ def axis_over_scan(
     count = len(pairs.first)
     if count < 3 * blocks:
         return np.empty(0)
-    first, second = _profiles(prepared, pairs)
+    first, second = profiles(prepared, pairs)
     edges = np.linspace(0, count, blocks + 1).astype(np.intp)
     return np.array(
-        [_refine(first[:, start:stop], second[:, start:stop], column) for start, stop in pairwise(edges)]
+        [_refine(first[:, start:stop], second[:, start:stop], column)[0] for start, stop in pairwise(edges)]
     )
 
 
-def _profiles(prepared: Prepared, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return projections and their opposites, averaged over each row group: shape (group, pair, column)."""
+def profiles(prepared: Prepared, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Average projections and their opposites over each row group.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Attenuation without its static pattern.
+    pairs : Pairs
+        Which projections are opposite.
+
+    Returns
+    -------
+    first, second : array of float32, shape (group, pair, column)
+        Same unit.
+    """
     p, share = prepared.attenuation, pairs.share[:, None, None]
     opposite = p[pairs.left] * (1 - share) + p[pairs.right] * share
     first, second = (
@@ -223,40 +234,19 @@ def mirror_correlation(first: NDArray[np.floating], second: NDArray[np.floating]
     return np.asarray(total / np.sqrt(np.maximum(energies[0] * energies[1], 1e-300)))
 
 
-def _search(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float] | None:
-    """Return column and margin of the band whose best peak stands out most."""
-    columns = first.shape[-1]
-    narrowest = max(_NARROWEST_OVERLAP, columns // 16)
-    s = np.arange(2 * columns - 1)
-    covered = np.minimum(s, 2 * columns - 2 - s) + 1
-    allowed = covered >= narrowest
-    if not allowed.any():
-        return None
-    found = []
-    for finest, coarsest in _BANDS:
-        curve = mirror_correlation(band(first, finest, coarsest), band(second, finest, coarsest))
-        # A tiny overlap correlates well by chance: methods page, section 5.4.
-        curve *= np.sqrt(np.minimum(1.0, covered / (_COMFORTABLE_OVERLAP * columns)))
-        curve[~allowed] = -1.0
-        best = int(np.argmax(curve))
-        others = curve.copy()
-        reach = int(2 * max(3.0, coarsest / 2))
-        others[max(0, best - reach) : best + reach + 1] = -1.0
-        found.append((vertex(curve, best) / 2, float(curve[best] - max(others.max(), 0.0))))
-    column, margin = max(found, key=lambda item: item[1])
-    return column, min(max(margin, 0.0), 1.0)
-
-
 def _refine(
     first: NDArray[np.float32], second: NDArray[np.float32], column: float, *, rounds: int = 5
-) -> float:
-    """Move the window until it mirrors about the axis it finds."""
+) -> tuple[float, float]:
+    """Move the window until it mirrors about the axis it finds; return column and standard error."""
+    begun, error = column, float("inf")
     for _ in range(rounds):
-        step = _shift(first, second, column) / 2
-        column += step
-        if abs(step) < 0.02:
+        step, error = _shift(first, second, column)
+        column += step / 2
+        if abs(column - begun) > _FARTHEST_PX:
+            return begun, float("inf")
+        if abs(step) < 0.04:
             break
-    return column
+    return column, error / 2
 
 
 def _error(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> float:
@@ -268,12 +258,14 @@ def _error(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
         parts = [slice(k, None, count) for k in range(count)]
     if len(parts) < 2:
         return float("nan")
-    each = [_refine(first[part], second[part], column, rounds=1) for part in parts]
+    each = [_refine(first[part], second[part], column, rounds=1)[0] for part in parts]
     return float(np.std(each) / np.sqrt(len(each) - 1))
 
 
-def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> float:
-    """Return 2 (c - column) by the weighted cross-spectrum of the two windows, within 4 px."""
+def _shift(
+    first: NDArray[np.float32], second: NDArray[np.float32], column: float
+) -> tuple[float, float]:
+    """Return 2 (c - column) and its error by the weighted cross-spectrum of the two windows, within 4 px."""
     columns = first.shape[-1]
     seen = overlap(columns, column)
     weights = taper(columns, column)[seen]
@@ -301,8 +293,20 @@ def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
     # 2 (column - start) is the sum of a column and its mirror within the window.
     phase = np.exp(2j * np.pi * np.outer(shifts + 2 * (column - seen.start), f))
     curve = (phase @ (weight * cross)).real
-    best = int(np.argmax(curve))
-    return float(shifts[0] + 0.1 * vertex(curve, best))
+    shift = float(shifts[0] + 0.1 * vertex(curve, int(np.argmax(curve))))
+    return shift, _curve_error(weight * cross * np.exp(2j * np.pi * f * (shift + 2 * (column - seen.start))), f)
+
+
+def _curve_error(terms: NDArray[np.complex128], f: NDArray[np.float64]) -> float:
+    """Return the standard error of the shift at which the sum of the real parts of `terms` is largest.
+
+    The slope is a sum over blocks of frequencies, each some bins of the taper's resolution wide: how these
+    scatter, over the bend, is the error (the sandwich estimate of an extremum, Huber 1967).
+    """
+    bend = float(np.sum((2 * np.pi * f) ** 2 * terms.real))
+    slope = 2 * np.pi * f * terms.imag
+    blocks = np.add.reduceat(slope, np.arange(0, len(slope), _BLOCK))
+    return float(np.sqrt(np.sum(blocks**2))) / bend if bend > 0 else float("inf")
 
 
 def _mean(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:

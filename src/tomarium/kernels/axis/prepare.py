@@ -13,6 +13,8 @@ from tomarium.kernels.running_median import running_median
 
 _MEDIAN_COLUMNS: Final = 15
 _FEWEST_VIEWS: Final = 8
+_MEDIAN_VIEWS: Final = 15
+_FAR_OFF: Final = 10
 _FEWEST_COLUMNS: Final = 16
 
 
@@ -100,6 +102,10 @@ def prepare(
         p[bad] = np.broadcast_to(mean, p.shape)[bad]
         notes.append(f"{np.count_nonzero(bad)} values were not finite and were replaced")
 
+    lit = _lit(p)
+    if not lit.all():
+        notes.append(f"{np.count_nonzero(~lit)} projections are black or far off their neighbours and were left out")
+        p, order = p[lit], order[lit]
     mean = p.mean(axis=0, dtype=np.float64)
     static = (mean - running_median(mean, _MEDIAN_COLUMNS)).astype(np.float32)
     p -= static
@@ -122,6 +128,15 @@ def prepare(
         static_ratio=_static_ratio(p, static, alive),
         notes=tuple(notes),
     )
+
+
+def _lit(p: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell the projections whose mean is near that of their neighbours: a black frame stands out by far."""
+    level = p.mean(axis=(1, 2), dtype=np.float64)
+    apart = np.abs(level - running_median(level[None], _MEDIAN_VIEWS)[0])
+    allowed = _FAR_OFF * max(1.4826 * float(np.median(apart)), 0.25 * float(np.std(p[:: max(1, len(p) // 16)])))
+    lit = apart <= allowed
+    return lit if np.count_nonzero(lit) >= max(_FEWEST_VIEWS, len(lit) // 2) else np.ones_like(lit)
 
 
 def _static_ratio(p: NDArray[np.float32], static: NDArray[np.float32], alive: NDArray[np.bool_]) -> float:

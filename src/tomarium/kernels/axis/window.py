@@ -45,7 +45,31 @@ def taper(columns: int, axis_column: float, *, edge: float = 0.2) -> NDArray[np.
         From 0 to 1. A window that followed the pixels instead would draw the estimate to its own middle.
     """
     half = min(axis_column, columns - 1 - axis_column) + 0.5
-    inside = np.clip((half - np.abs(np.arange(columns) - axis_column)) / (edge * half), 0, 1)
+    return mirrored_window(np.arange(columns), axis_column, half, edge=edge)
+
+
+def mirrored_window(
+    columns: NDArray[np.integer], axis_column: float, half: float, *, edge: float
+) -> NDArray[np.float32]:
+    """Return weights that fade to zero at a distance from a column.
+
+    Parameters
+    ----------
+    columns : array, shape (column,)
+        Columns wanted.
+    axis_column : float
+        Column of the axis.
+    half : float
+        Distance from the axis in px at which the weights reach zero.
+    edge : float
+        Share of it over which they fade, as a raised cosine.
+
+    Returns
+    -------
+    array of float32, shape (column,)
+        From 0 to 1.
+    """
+    inside = np.clip((half - np.abs(columns - axis_column)) / (edge * half), 0, 1)
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * inside), np.float32)
 
 
