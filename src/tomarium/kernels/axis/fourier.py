@@ -17,7 +17,6 @@ _COARSE_COLUMNS: Final = 256
 _FINE_COLUMNS: Final = 1024
 _HIGHEST_FREQUENCY: Final = 0.35  # cycles per px: beyond lies noise
 _MARGIN: Final = 4  # angular frequencies left free beside the bow tie
-_HALF_WINDOW: Final = 0.3  # of the width, to each side of a candidate
 _FEWEST_COLUMNS: Final = 10
 _REACH_PX: Final = 2.5
 _ELSEWHERE: Final = (-40, -28, -20, -14, -9, -6, 6, 9, 14, 20, 28, 40)
@@ -258,9 +257,9 @@ def fit_near(turns: HalfTurn, column: float, *, free_of_static: bool) -> Fit | N
 
     Notes
     -----
-    The window mirrors about the candidate and reaches over 30 % of the width to each side. One window for all
-    candidates, or one over all that they share, draws the result to its own middle where the sample is wider than
-    the detector: started 2 px off, by .3 to 2.3 px.
+    The window mirrors about the candidate, reaches to the nearer edge and follows the candidate as it moves. One
+    window for all candidates draws the result to its own middle where the sample is wider than the detector:
+    started 2 px off, it ends up to 2.3 px off.
     """
     fine, factor = binned(turns, _FINE_COLUMNS)
     place = (column + 0.5) / factor - 0.5
@@ -306,11 +305,11 @@ def contrast(turns: HalfTurn, column: float, *, free_of_static: bool) -> float:
 def _windowed(turns: HalfTurn, column: float, free_of_static: bool) -> Spectrum | None:
     """Transform what a window about a column sees; None where that is nothing but noise."""
     columns = turns.sinograms.shape[2]
-    half = min(_HALF_WINDOW * columns, column + 0.5, columns - 0.5 - column)
+    half = min(column + 0.5, columns - 0.5 - column)
     seen = slice(max(0, ceil(column - half)), min(columns, floor(column + half) + 1))
     if seen.stop - seen.start < _FEWEST_COLUMNS:
         return None
-    weights = mirrored_window(np.arange(seen.start, seen.stop), column, half, edge=0.5)
+    weights = mirrored_window(np.arange(seen.start, seen.stop), column, half, edge=0.3)
     # What passes the window may come from farther out, and sweeps through it the faster.
     radius = max(column, columns - 1 - column)
     spectra = spectrum(
@@ -384,7 +383,7 @@ def _jackknife(curve: NDArray[np.float64], groups: NDArray[np.intp], shifts: NDA
 def _weight(
     own: NDArray[np.complex64], mirrored: NDArray[np.complex64], outside: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return 1 - 3 · noise / power, at least 0, with the noise of the corner farthest from the bow tie.
+    """Return 1 - 1.5 · noise / power, at least 0, with the noise of the corner farthest from the bow tie.
 
     Only what lies outside the bow tie counts: inside there is the sample, and what does not turn.
     """
@@ -393,9 +392,9 @@ def _weight(
     orders, bins = outside.shape
     corner = np.s_[int(0.7 * orders) :, int(0.3 * bins) :]
     noise = float(power[corner].sum() / max(np.count_nonzero(outside[corner]), 1))
-    share = _running_mean(_running_mean(outside.astype(np.float64), 5, 0), 3, 1)
-    smooth = _running_mean(_running_mean(power, 5, 0), 3, 1) / np.maximum(share, 1e-12)
-    return np.clip(1 - 3 * noise / np.maximum(smooth, 1e-300), 0, 1)
+    share = _running_mean(_running_mean(outside.astype(np.float64), 9, 0), 5, 1)
+    smooth = _running_mean(_running_mean(power, 9, 0), 5, 1) / np.maximum(share, 1e-12)
+    return np.clip(1 - 1.5 * noise / np.maximum(smooth, 1e-300), 0, 1)
 
 
 def _running_mean(values: NDArray[np.float64], width: int, axis: int) -> NDArray[np.float64]:
