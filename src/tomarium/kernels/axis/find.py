@@ -23,6 +23,8 @@ from tomarium.kernels.half_acquisition import FAR_OFF, FULL_TURN_DEG, turn_deg
 _AGREE_PX: Final = 0.5
 _AGREE_WELL_PX: Final = 0.3
 _STANDS_OUT: Final = {"opposite": 0.15, "fourier": 0.1, "mass": 0.3}  # scores below are chance
+_STANDS_FAR_OUT: Final = 0.5
+_SMALL_ERROR_PX: Final = 0.1
 _CREDIBLE_ERROR_PX: Final = 0.3
 _UNKNOWN_ERROR_PX: Final = 0.2
 _LEAST_ERROR_PX: Final = 0.02
@@ -73,9 +75,12 @@ def find(
     if not candidates:
         notes.append("no method found anything; the middle of the detector is returned")
         return AxisEstimate((columns - 1) / 2, "low", "180", (), prepared.static_ratio, tuple(notes))
-    agreeing, others = _consensus(candidates)
+    full = turn >= FULL_TURN_DEG
+    agreeing, others = _consensus(candidates, full)
     column = _mean(agreeing)
     confidence = _confidence(agreeing, others)
+    if confidence != "high" and full and _parts_agree(prepared, agreeing[0], others):
+        confidence = "high"
     movement = _movement(prepared, turn, column)
     if movement and confidence == "high":
         confidence = "medium"
@@ -111,6 +116,13 @@ def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
         lack_deg = float(np.abs(pairs.lack_deg).min())
         opposite = _opposite(prepared, pairs, peaks[0], lack_deg, much_static)
         fourier = _fourier(half_turns(prepared), opposite.column, much_static)
+        if fourier is not None and abs(opposite.column - fourier.column) > _AGREE_PX:
+            # A peak of the correlation may have shoulders: begun at the other's place, it may agree. That it did
+            # not of itself is its error.
+            near = _opposite(prepared, pairs, replace(peaks[0], column=fourier.column), lack_deg, much_static)
+            if abs(near.column - fourier.column) <= _AGREE_PX and near.error < 1:
+                apart = abs(near.column - opposite.column) / 2
+                opposite = replace(near, error=hypot(near.error, apart))
         candidates += [opposite] if lack_deg < _MOST_LACK_DEG else []
         candidates += [fourier] if fourier is not None else []
     mass = find_by_mass(prepared)
@@ -145,8 +157,13 @@ def _error(candidate: Candidate) -> float:
     return min(max(candidate.error, _LEAST_ERROR_PX), _MOST_ERROR_PX)
 
 
-def _consensus(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """Return the largest set of which any two agree, the surest of equals, and the others."""
+def _consensus(candidates: Sequence[Candidate], full: bool) -> tuple[list[Candidate], list[Candidate]]:
+    """Return the largest set of which any two agree, the surest of equals, and the others.
+
+    Where nobody is sure, a full turn goes by its many opposites; half a turn has one pair only, and goes by the
+    spectrum, in which the views next to its ends count too.
+    """
+    rank = {"opposite": 2 if full else 1, "fourier": 1 if full else 2, "mass": 0}
     best: tuple[Candidate, ...] = ()
     for size in range(len(candidates), 0, -1):
         sets = [
@@ -156,7 +173,8 @@ def _consensus(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[C
         ]
         if sets:
             best = max(
-                sets, key=lambda chosen: (sum(map(_credible, chosen)), sum(1 / _error(c) for c in chosen))
+                sets,
+                key=lambda chosen: (sum(map(_credible, chosen)), max(rank[c.family] for c in chosen)),
             )
             break
     return list(best), [c for c in candidates if c not in best]
@@ -177,13 +195,27 @@ def _credible(candidate: Candidate) -> bool:
 
 
 def _confidence(agreeing: Sequence[Candidate], others: Sequence[Candidate]) -> Confidence:
-    """Rate the consensus."""
+    """Rate the consensus; the centre of mass, which air that is not zero can move, never speaks against two."""
     credible = [c for c in agreeing if _credible(c)]
     standing = [c for c in agreeing if _stands_out(c)]
-    if any(_credible(c) for c in others) or not credible or len(standing) < 2:
+    if any(_credible(c) for c in others if c.family != "mass" or len(credible) < 2):
         return "low"
-    spread = max(c.column for c in credible) - min(c.column for c in credible)
-    return "high" if len(credible) >= 2 and spread <= _AGREE_WELL_PX else "medium"
+    if not credible or len(standing) < 2:
+        return "low"
+    asked = [c for c in credible if c.family != "mass"]
+    asked = asked if len(asked) > 1 else credible
+    spread = max(c.column for c in asked) - min(c.column for c in asked)
+    return "high" if len(asked) >= 2 and spread <= _AGREE_WELL_PX else "medium"
+
+
+def _parts_agree(prepared: Prepared, first: Candidate, others: Sequence[Candidate]) -> bool:
+    """Tell whether each quarter of a full turn's opposites shows the axis in the same place."""
+    if first.family != "opposite" or first.score < _STANDS_FAR_OUT or _error(first) > _SMALL_ERROR_PX:
+        return False
+    if any(_credible(c) for c in others if c.family != "mass"):
+        return False
+    places = axis_over_scan(prepared, opposite_pairs(prepared.angles_deg), first.column)
+    return len(places) > 1 and float(np.std(places)) <= _SMALL_ERROR_PX * (len(places) - 1) ** 0.5
 
 
 def _movement(prepared: Prepared, turn_deg: float, column: float) -> list[str]:

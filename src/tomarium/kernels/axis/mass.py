@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -44,7 +45,7 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
     peak = np.percentile(profile, 98, axis=1)
     if np.median(np.maximum(np.abs(left), np.abs(right)) / np.maximum(peak, 1e-12)) > _MOST_AT_EDGE:
         return None
-    if _touches(sinograms, edge, float(np.median(peak))):
+    if _touches(sinograms, (slice(None, edge), slice(-edge, None)), float(np.median(peak))):
         return None
     # Air that is not zero would weigh as much as a sample; it is taken for linear between the two edges.
     slope = np.linspace(0, 1, columns)
@@ -76,14 +77,14 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
     return Candidate("centre of mass", "mass", column, 1 - variation / _MOST_VARIATION, error)
 
 
-def _touches(sinograms: NDArray[np.float64], edge: int, peak: float) -> bool:
+def _touches(sinograms: NDArray[np.float64], edges: Sequence[slice], peak: float) -> bool:
     """Tell whether the sample reaches an edge in some of the views, or whether noise hides that.
 
     The mean over all views hides a sample that is cut for a few; a tenth of what is missing shifts the axis.
     """
     span = max(1, round(_TOUCHES_FOR * sinograms.shape[1]))
     kernel = np.full(span, 1 / span)
-    for columns in (slice(None, edge), slice(-edge, None)):
+    for columns in edges:
         level = np.convolve(sinograms[:, :, columns].mean(axis=(0, 2)), kernel, "valid")
         if float(np.ptp(level)) > _MOST_CHANGE_AT_EDGE * peak:
             return True
@@ -117,8 +118,11 @@ def find_by_joined_mass(prepared: Prepared, column: float) -> Candidate | None:
     if mirrored:
         sinograms, column = sinograms[:, :, ::-1], columns - 1 - column
     profile = sinograms.mean(axis=1)
-    air = profile[:, : max(2, round(_EDGE * columns))].mean(axis=1)
+    edge = slice(max(2, round(_EDGE * columns)))
+    air = profile[:, edge].mean(axis=1)
     if np.median(np.abs(air) / np.maximum(profile.max(axis=1), 1e-12)) > _MOST_AT_EDGE:
+        return None
+    if _touches(sinograms, [edge], float(np.median(profile.max(axis=1)))):
         return None
     joined = _joined(sinograms - air[:, None, None], prepared.angles_deg, column)
     if joined is None:

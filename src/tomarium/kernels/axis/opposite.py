@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isnan
+from math import isnan, radians
 from typing import Final
 
 import ducc0.fft
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tomarium.kernels.axis.prepare import Prepared
 from tomarium.kernels.axis.window import overlap, taper, vertex
 
+FEW_PAIRS: Final = 8
 _MOST_PAIRS: Final = 96
 _NEARLY: Final = 0.05  # of the step between two projections
 _SUBSETS: Final = 4  # of pairs, to learn the error where there is one row group only
@@ -109,7 +110,8 @@ def find_by_opposites(
     correlation where they are few. The error is the larger of what the row groups differ by and of what the
     frequencies of the cross-spectrum do.
     """
-    first, second = profiles(prepared, pairs)
+    many = len(pairs.first) >= FEW_PAIRS
+    first, second = profiles(prepared, pairs, views=views_within(prepared, 1.0) if many else 1)
     if antisymmetric:
         first = first - second
         second = -first
@@ -149,7 +151,32 @@ def axis_over_scan(
     )
 
 
-def profiles(prepared: Prepared, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def views_within(prepared: Prepared, distance: float) -> int:
+    """Count the neighbouring views within which the rim of the field turns by a distance.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Of which the angles count.
+    distance : float
+        In px.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    steps = np.diff(prepared.angles_deg)
+    steps = steps[steps > 1e-6]
+    if not steps.size:
+        return 1
+    rim = radians(float(np.median(steps))) * prepared.attenuation.shape[2] / 2
+    return min(max(1, round(distance / rim)), max(1, len(prepared.angles_deg) // 8))
+
+
+def profiles(
+    prepared: Prepared, pairs: Pairs, *, views: int = 1
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Average projections and their opposites over each row group.
 
     Parameters
@@ -158,19 +185,30 @@ def profiles(prepared: Prepared, pairs: Pairs) -> tuple[NDArray[np.float32], NDA
         Attenuation without its static pattern.
     pairs : Pairs
         Which projections are opposite.
+    views : int
+        How many neighbouring views each is the mean of.
 
     Returns
     -------
     first, second : array of float32, shape (group, pair, column)
         Same unit.
     """
-    p, share = prepared.attenuation, pairs.share[:, None, None]
-    opposite = p[pairs.left] * (1 - share) + p[pairs.right] * share
-    first, second = (
-        np.stack([views[:, rows].mean(axis=1) for rows in prepared.groups])
-        for views in (p[pairs.first], opposite)
-    )
-    return first, second
+    before = (views - 1) // 2
+    last = len(prepared.angles_deg) - views
+
+    def averaged(index: NDArray[np.intp]) -> NDArray[np.float32]:
+        begin = np.clip(index - before, 0, last)
+        total = sum(_means(prepared, begin + k) for k in range(views))
+        return np.asarray(total / views)
+
+    share = pairs.share[:, None]
+    opposite = averaged(pairs.left) * (1 - share) + averaged(pairs.right) * share
+    return averaged(pairs.first), opposite
+
+
+def _means(prepared: Prepared, index: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return some projections averaged over each row group: shape (group, index, column)."""
+    return np.stack([prepared.attenuation[index, rows].mean(axis=1) for rows in prepared.groups])
 
 
 def band(values: NDArray[np.floating], finest: float, coarsest: float) -> NDArray[np.float32]:
@@ -262,9 +300,7 @@ def _error(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
     return float(np.std(each) / np.sqrt(len(each) - 1))
 
 
-def _shift(
-    first: NDArray[np.float32], second: NDArray[np.float32], column: float
-) -> tuple[float, float]:
+def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> tuple[float, float]:
     """Return 2 (c - column) and its error by the weighted cross-spectrum of the two windows, within 4 px."""
     columns = first.shape[-1]
     seen = overlap(columns, column)
@@ -294,7 +330,9 @@ def _shift(
     phase = np.exp(2j * np.pi * np.outer(shifts + 2 * (column - seen.start), f))
     curve = (phase @ (weight * cross)).real
     shift = float(shifts[0] + 0.1 * vertex(curve, int(np.argmax(curve))))
-    return shift, _curve_error(weight * cross * np.exp(2j * np.pi * f * (shift + 2 * (column - seen.start))), f)
+    return shift, _curve_error(
+        weight * cross * np.exp(2j * np.pi * f * (shift + 2 * (column - seen.start))), f
+    )
 
 
 def _curve_error(terms: NDArray[np.complex128], f: NDArray[np.float64]) -> float:

@@ -104,7 +104,9 @@ def prepare(
 
     lit = _lit(p)
     if not lit.all():
-        notes.append(f"{np.count_nonzero(~lit)} projections are black or far off their neighbours and were left out")
+        notes.append(
+            f"{np.count_nonzero(~lit)} projections are black or far off their neighbours and were left out"
+        )
         p, order = p[lit], order[lit]
     mean = p.mean(axis=0, dtype=np.float64)
     static = (mean - running_median(mean, _MEDIAN_COLUMNS)).astype(np.float32)
@@ -134,7 +136,9 @@ def _lit(p: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell the projections whose mean is near that of their neighbours: a black frame stands out by far."""
     level = p.mean(axis=(1, 2), dtype=np.float64)
     apart = np.abs(level - running_median(level[None], _MEDIAN_VIEWS)[0])
-    allowed = _FAR_OFF * max(1.4826 * float(np.median(apart)), 0.25 * float(np.std(p[:: max(1, len(p) // 16)])))
+    allowed = _FAR_OFF * max(
+        1.4826 * float(np.median(apart)), 0.25 * float(np.std(p[:: max(1, len(p) // 16)]))
+    )
     lit = apart <= allowed
     return lit if np.count_nonzero(lit) >= max(_FEWEST_VIEWS, len(lit) // 2) else np.ones_like(lit)
 

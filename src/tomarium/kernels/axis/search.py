@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import radians
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.axis.opposite import Pairs, band, mirror_correlation, profiles
+from tomarium.kernels.axis.opposite import FEW_PAIRS, Pairs, band, mirror_correlation, profiles, views_within
 from tomarium.kernels.axis.prepare import Prepared
 from tomarium.kernels.axis.window import vertex
 
 _BANDS: Final = ((1.0, 4.0), (1.0, 8.0), (2.0, 20.0), (4.0, 40.0))
 _BLUR: Final = 2.0  # times the finest structure of a band: how far the rim may turn within a mean of views
-_FEW_PAIRS: Final = 8
 _NARROWEST: Final = 0.06  # of the width
 _NARROWEST_PX: Final = 16
 _PEAKS: Final = 6
@@ -62,8 +60,8 @@ def find_peaks(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) -> tupl
     -----
     A correlation r over the share a of the width has by chance the standard deviation s / √a, where s, one for
     each band, is the median of |r| √a over all columns, times 1.4826. The strength r √a / s lets a narrow overlap
-    compete with a wide one. Where half a turn gives few pairs, the views next to its ends are averaged, as many
-    as the rim of the field takes to turn by twice the finest structure of the band.
+    compete with a wide one. Neighbouring views are averaged, as many as the rim of the field takes to turn
+    by twice the finest structure of the band; where half a turn gives few pairs, those next to its ends.
     """
     columns = prepared.attenuation.shape[2]
     s = np.arange(2 * columns - 1)
@@ -89,15 +87,10 @@ def find_peaks(prepared: Prepared, pairs: Pairs, *, antisymmetric: bool) -> tupl
 def _means(
     prepared: Prepared, pairs: Pairs, finest: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return opposite projections, or the means of the views after the first and before the last."""
-    angles, columns = prepared.angles_deg, prepared.attenuation.shape[2]
-    if len(pairs.first) >= _FEW_PAIRS:
-        return profiles(prepared, pairs)
-    steps = np.diff(angles)
-    rim = radians(float(np.median(steps[steps > 1e-6]))) * columns / 2 if np.any(steps > 1e-6) else columns
-    count = min(max(1, round(_BLUR * finest / rim)), len(angles) // 8 or 1)
-    if count == 1:
-        return profiles(prepared, pairs)
+    """Return means of views about opposite projections; of those after the first and before the last for few."""
+    count = views_within(prepared, _BLUR * finest)
+    if len(pairs.first) >= FEW_PAIRS or count == 1:
+        return profiles(prepared, pairs, views=count)
     ends = (prepared.attenuation[:count], prepared.attenuation[-count:])
     first, second = (
         np.stack([views[:, rows].mean(axis=(0, 1)) for rows in prepared.groups])[:, None] for views in ends
