@@ -28,6 +28,7 @@ _SMALL_ERROR_PX: Final = 0.1
 _CREDIBLE_ERROR_PX: Final = 0.3
 _UNKNOWN_ERROR_PX: Final = 0.2
 _LEAST_ERROR_PX: Final = 0.02
+_LEAST_MASS_ERROR_PX: Final = 0.1  # whatever moves in the course of the scan moves it
 _MOST_ERROR_PX: Final = 10.0
 _MOVES_PX: Final = 1.0
 _MUCH_STATIC: Final = 0.3
@@ -152,9 +153,11 @@ def _fourier(turns: HalfTurn | None, column: float, much_static: bool) -> Candid
 
 
 def _error(candidate: Candidate) -> float:
+    """Return one standard deviation in px, within the limits of what the methods can know."""
     if isnan(candidate.error):
         return _UNKNOWN_ERROR_PX
-    return min(max(candidate.error, _LEAST_ERROR_PX), _MOST_ERROR_PX)
+    least = _LEAST_MASS_ERROR_PX if candidate.family == "mass" else _LEAST_ERROR_PX
+    return min(max(candidate.error, least), _MOST_ERROR_PX)
 
 
 def _consensus(candidates: Sequence[Candidate], full: bool) -> tuple[list[Candidate], list[Candidate]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isnan, radians
+from math import hypot, isnan, radians
 from typing import Final
 
 import ducc0.fft
@@ -19,6 +19,10 @@ _MOST_PAIRS: Final = 96
 _NEARLY: Final = 0.05  # of the step between two projections
 _SUBSETS: Final = 4  # of pairs, to learn the error where there is one row group only
 _FARTHEST_PX: Final = 3.0  # from where a refinement starts
+_ROUNDS: Final = 5
+_SCAN: Final = ((1.0, 0.25), (0.3, 0.1))  # reach and step in px of the candidates tried in their own windows
+_LEAST_TURNING: Final = 0.02  # of the variance
+_UNSETTLED_PX: Final = 0.5
 _BLOCK: Final = 8  # bins of a padded spectrum
 _LEAST_ENERGY: Final = 1e-3  # of the mean: an overlap with less of it counts as this much
 _MISMATCH: Final = (
@@ -191,7 +195,7 @@ def profiles(
     Returns
     -------
     first, second : array of float32, shape (group, pair, column)
-        Same unit.
+        Same unit; of many pairs, less the mean over them.
     """
     before = (views - 1) // 2
     last = len(prepared.angles_deg) - views
@@ -202,8 +206,19 @@ def profiles(
         return np.asarray(total / views)
 
     share = pairs.share[:, None]
-    opposite = averaged(pairs.left) * (1 - share) + averaged(pairs.right) * share
-    return averaged(pairs.first), opposite
+    first, opposite = (
+        averaged(pairs.first),
+        averaged(pairs.left) * (1 - share) + averaged(pairs.right) * share,
+    )
+    if len(pairs.first) < FEW_PAIRS:
+        return first, opposite
+    return _turning(first), _turning(opposite)
+
+
+def _turning(profiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Subtract the mean over all pairs, which holds whatever does not turn, unless hardly anything else is seen."""
+    turning = profiles - profiles.mean(axis=1, keepdims=True)
+    return turning if float(turning.var()) > _LEAST_TURNING * float(profiles.var()) else profiles
 
 
 def _means(prepared: Prepared, index: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -272,19 +287,31 @@ def mirror_correlation(first: NDArray[np.floating], second: NDArray[np.floating]
     return np.asarray(total / np.sqrt(np.maximum(energies[0] * energies[1], 1e-300)))
 
 
-def _refine(
-    first: NDArray[np.float32], second: NDArray[np.float32], column: float, *, rounds: int = 5
-) -> tuple[float, float]:
-    """Move the window until it mirrors about the axis it finds; return column and standard error."""
+def _refine(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> tuple[float, float]:
+    """Move the window until it mirrors about the axis it finds; return column and standard error.
+
+    A narrow window draws the shift to its own middle: where there are pairs enough to tell, each candidate is
+    tried in its own in the end.
+    """
     begun, error = column, float("inf")
-    for _ in range(rounds):
+    if not 1 < column < first.shape[-1] - 2:
+        return begun, float("inf")
+    for _ in range(_ROUNDS):
         step, error = _shift(first, second, column)
         column += step / 2
-        if abs(column - begun) > _FARTHEST_PX:
+        if abs(column - begun) > _FARTHEST_PX or not 1 < column < first.shape[-1] - 2:
             return begun, float("inf")
         if abs(step) < 0.04:
             break
-    return column, error / 2
+    error /= 2
+    if first.shape[-2] < FEW_PAIRS:
+        return column, error
+    for reach, step in _SCAN:
+        found = _best_window(first, second, column, reach, step)
+        if found is None or not 1 < found < first.shape[-1] - 2:
+            return column, hypot(error, _UNSETTLED_PX)
+        column = found
+    return column, _shift(first, second, column)[1] / 2
 
 
 def _error(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> float:
@@ -296,18 +323,28 @@ def _error(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
         parts = [slice(k, None, count) for k in range(count)]
     if len(parts) < 2:
         return float("nan")
-    each = [_refine(first[part], second[part], column, rounds=1)[0] for part in parts]
+    each = [column + _shift(first[part], second[part], column)[0] / 2 for part in parts]
     return float(np.std(each) / np.sqrt(len(each) - 1))
 
 
-def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> tuple[float, float]:
-    """Return 2 (c - column) and its error by the weighted cross-spectrum of the two windows, within 4 px."""
+@dataclass(frozen=True)
+class _Cross:
+    """Cross-spectrum of two windows that mirror about a column, and the weights of its frequencies."""
+
+    frequency: NDArray[np.float64]  # cycles per px
+    product: NDArray[np.complex128]  # turned so that it is real where the column is the axis
+    power: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
+def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> _Cross:
+    """Cut a window that mirrors about a column out of both, and multiply their spectra."""
     columns = first.shape[-1]
     seen = overlap(columns, column)
     weights = taper(columns, column)[seen]
     a, b = ((x[..., seen] - _mean(x[..., seen], weights)) * weights for x in (first, second))
     width = a.shape[-1]
-    length = ducc0.fft.good_size(2 * width, True)
+    length = ducc0.fft.good_size(2 * columns, True)
     A, B = (
         ducc0.fft.r2c(
             np.pad(x.reshape(-1, width), ((0, 0), (0, length - width))).astype(np.float64), axes=[-1]
@@ -315,24 +352,45 @@ def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
         for x in (a, b)
     )
     f = np.arange(A.shape[-1]) / length
-    cross = np.sum(A * B, axis=0)
     power = (np.sum(np.abs(A) ** 2, axis=0) + np.sum(np.abs(B) ** 2, axis=0)) / 2
     noise = float(np.median(power[f > 0.4])) * (1 + 1e-9) + 1e-300
     # Averaged over the taper's own resolution: the weights must not follow the noise of single bins.
-    smooth = np.convolve(np.pad(power, 4, mode="reflect"), np.full(9, 1 / 9), "valid")
+    bins = 2 * round(2 * length / width) + 1
+    smooth = np.convolve(np.pad(power, bins // 2, mode="reflect"), np.full(bins, 1 / bins), "valid")
     signal = np.maximum(smooth - noise, 0.0)
     floor = noise + _MISMATCH * signal
     weight = signal / (floor * (floor + 2 * signal))
     weight[f * width < 1.0] = 0.0
-    # Column u of the window is at u + start; the mirror of b about c meets a at the shift 2 c.
-    shifts = np.arange(-4, 4.05, 0.1)
     # 2 (column - start) is the sum of a column and its mirror within the window.
-    phase = np.exp(2j * np.pi * np.outer(shifts + 2 * (column - seen.start), f))
-    curve = (phase @ (weight * cross)).real
+    turn = np.exp(4j * np.pi * f * (column - seen.start))
+    return _Cross(f, np.sum(A * B, axis=0) * turn, power, weight)
+
+
+def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> tuple[float, float]:
+    """Return 2 (c - column) and its error by the weighted cross-spectrum of the two windows, within 4 px."""
+    cross = _cross(first, second, column)
+    terms, f = cross.weight * cross.product, cross.frequency
+    shifts = np.arange(-4, 4.05, 0.1)
+    curve = (np.exp(2j * np.pi * np.outer(shifts, f)) @ terms).real
     shift = float(shifts[0] + 0.1 * vertex(curve, int(np.argmax(curve))))
-    return shift, _curve_error(
-        weight * cross * np.exp(2j * np.pi * f * (shift + 2 * (column - seen.start))), f
-    )
+    return shift, _curve_error(terms * np.exp(2j * np.pi * f * shift), f)
+
+
+def _best_window(
+    first: NDArray[np.float32], second: NDArray[np.float32], column: float, reach: float, step: float
+) -> float | None:
+    """Return the column whose own window mirrors best; None where that is the first or the last."""
+    weight = _cross(first, second, column).weight
+    tried = column + np.arange(-reach, reach + step / 2, step)
+    tried = tried[(tried > 1) & (tried < first.shape[-1] - 2)]
+    curve = np.empty(len(tried))
+    for i, candidate in enumerate(tried):
+        cross = _cross(first, second, float(candidate))
+        curve[i] = weight @ cross.product.real / max(float(weight @ cross.power), 1e-300)
+    best = int(np.argmax(curve))
+    if best in (0, len(tried) - 1):
+        return None
+    return float(tried[0] + step * vertex(curve, best))
 
 
 def _curve_error(terms: NDArray[np.complex128], f: NDArray[np.float64]) -> float:
