@@ -17,6 +17,7 @@ from tomarium.kernels.axis.mass import find_by_joined_mass, find_by_mass
 from tomarium.kernels.axis.opposite import Pairs, axis_over_scan, find_by_opposites, opposite_pairs
 from tomarium.kernels.axis.prepare import Prepared, prepare
 from tomarium.kernels.axis.search import Peak, find_peaks
+from tomarium.kernels.axis.unsteadiness import unsteadiness
 from tomarium.kernels.half_acquisition import FAR_OFF, FULL_TURN_DEG, turn_deg
 
 # Settled on simulated scans; benchmarks/axis_study.py prints on others how often they mislead.
@@ -108,7 +109,21 @@ def find(
 
 
 def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
-    """Ask one method of each family, the one that suits the data."""
+    """Ask one method of each family, the one that suits the data.
+
+    Where half a turn shows two opposite views only, each place is as unsure as these two views lie aside.
+    """
+    aside = unsteadiness(prepared) if turn_deg < FULL_TURN_DEG else 0.0
+    candidates = _ask_each(prepared, turn_deg)
+    return [c if c.family == "mass" else replace(c, error=_with(c.error, aside / 2)) for c in candidates]
+
+
+def _with(error: float, systematic: float) -> float:
+    """Add a systematic error to one that may be unknown."""
+    return hypot(_UNKNOWN_ERROR_PX if isnan(error) and systematic else error, systematic)
+
+
+def _ask_each(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     much_static = prepared.static_ratio > _MUCH_STATIC
     pairs = opposite_pairs(prepared.angles_deg)
     peaks = find_peaks(prepared, pairs, antisymmetric=much_static)
