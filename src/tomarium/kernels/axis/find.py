@@ -29,8 +29,10 @@ _SMALL_ERROR_PX: Final = 0.1
 _CREDIBLE_ERROR_PX: Final = 0.3
 _UNKNOWN_ERROR_PX: Final = 0.2
 _LEAST_ERROR_PX: Final = 0.02
-_LEAST_MASS_ERROR_PX: Final = 0.1  # whatever moves in the course of the scan moves it
+_LEAST_MASS_ERROR_PX: Final = 0.05  # whatever moves in the course of the scan moves it
 _MOST_ERROR_PX: Final = 10.0
+_FOURIER_ERROR: Final = 1.5  # times what leaving row groups out in turn tells, as measured
+_FREE_ERROR: Final = 2.0
 _MOVES_PX: Final = 1.0
 _MUCH_STATIC: Final = 0.3
 _HALF_TURN_DEG: Final = 170.0
@@ -84,8 +86,8 @@ def find(
     if confidence != "high" and full and _parts_agree(prepared, agreeing[0], others):
         confidence = "high"
     movement = _movement(prepared, turn, column)
-    if movement and confidence == "high":
-        confidence = "medium"
+    if movement:
+        confidence = "medium" if confidence == "high" else "low"
     if prepared.static_ratio > _MUCH_STATIC:
         notes.append(
             f"a pattern that does not turn is {prepared.static_ratio:.2f} times as strong as the "
@@ -95,7 +97,7 @@ def find(
     if turn < _HALF_TURN_DEG:
         confidence = "low"
         notes.append(f"the angles cover {turn:.1f}°, less than half a turn")
-    elif confidence == "low":
+    elif confidence == "low" and not movement:
         said = ", ".join(f"{c.method} {c.column:.2f}" for c in candidates)
         notes.append(f"no two families of methods agree and are sure: {said}")
     return AxisEstimate(
@@ -164,7 +166,8 @@ def _fourier(turns: HalfTurn | None, column: float, much_static: bool) -> Candid
         return None
     score = max(0.0, contrast(turns, fit.column, free_of_static=much_static))
     method = "fourier, free of static" if much_static else "fourier"
-    return Candidate(method, "fourier", fit.column, score, fit.error)
+    error = fit.error * (_FREE_ERROR if much_static else _FOURIER_ERROR)
+    return Candidate(method, "fourier", fit.column, score, error)
 
 
 def _error(candidate: Candidate) -> float:
