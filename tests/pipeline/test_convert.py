@@ -106,6 +106,59 @@ def test_frames_under_two_links_stay_one(tmp_path: Path) -> None:
         np.testing.assert_array_equal(file["camera/data"], FRAMES[:6])
 
 
+def _master(folder: Path) -> Path:
+    """A scan whose frames and angles lie in a neighbouring folder, as Diamond writes them."""
+    (folder / "scan").mkdir(parents=True)
+    with h5py.File(folder / "scan" / "panda.h5", "w") as file:
+        file["angles"] = np.linspace(0, 150, 6)
+        file["angles"].attrs["units"] = "degree"
+        file["log/pressure"] = 5.0
+    with h5py.File(folder / "a.nx", "w") as file:
+        file["entry/definition"] = "NXtomo"
+        file["entry/instrument/detector/data"] = FRAMES[:6]
+        file["entry/instrument/detector/image_key"] = np.zeros(6, int)
+        file["entry/sample/rotation_angle"] = h5py.ExternalLink("scan/panda.h5", "/angles")
+        file["entry/log"] = h5py.ExternalLink("scan/panda.h5", "/log")
+    return folder / "a.nx"
+
+
+@pytest.mark.parametrize("between", ["b.h5", "b.tif"])
+def test_angles_behind_a_link_come_home_to_another_folder(tmp_path: Path, between: str) -> None:
+    scan = open_scan(_master(tmp_path / "one"))
+    convert(scan, tmp_path / "two" / between)
+    back = convert(open_scan(tmp_path / "two" / between), tmp_path / "two" / "c.nx")
+    again = open_scan(tmp_path / "two" / "c.nx")
+    np.testing.assert_array_equal(again.angles_deg.value, scan.angles_deg.value)
+    fates = {one.what: one.fate for one in back.changes}
+    assert fates["/entry/sample/rotation_angle"] == "restored"
+    assert fates["/entry/log"] == "left out"  # a link to a group, which leads nowhere from there
+    assert "1 links of the source lead nowhere from c.nx, such as /entry/log" in back.warnings[0]
+    with h5py.File(tmp_path / "two" / "c.nx") as file:
+        assert file["entry/sample/rotation_angle"].attrs["units"] == "degree"
+
+
+def test_links_come_home_as_links_where_they_lead_somewhere(tmp_path: Path) -> None:
+    first = _master(tmp_path / "one")
+    convert(open_scan(first), tmp_path / "b.h5")
+    back = convert(open_scan(tmp_path / "b.h5"), tmp_path / "one" / "c.nx")
+    assert {one.fate for one in back.changes} == {"restored"}
+    assert tree(tmp_path / "one" / "c.nx") == tree(first)
+
+
+def test_a_file_that_would_come_home_without_its_angles_is_written_anew(tmp_path: Path) -> None:
+    """As from a side-car of before, which held the link and not what it led to."""
+    scan = open_scan(_master(tmp_path / "one"))
+    convert(scan, tmp_path / "two" / "b.h5")
+    with h5py.File(tmp_path / "two" / "b.h5", "a") as file:
+        sample = file["tomarium/source/entry/sample"]
+        del sample["rotation_angle"], file["tomarium/links"]
+        sample["rotation_angle"] = h5py.ExternalLink("scan/panda.h5", "/angles")
+    back = convert(open_scan(tmp_path / "two" / "b.h5"), tmp_path / "two" / "c.nx")
+    assert "is not put back, because it does not read" in back.warnings[0]
+    again = open_scan(tmp_path / "two" / "c.nx")
+    np.testing.assert_array_equal(again.angles_deg.value, scan.angles_deg.value)
+
+
 @pytest.mark.parametrize("between", ["nxtomo", "tiff"])
 def test_a_group_that_bears_our_name_but_is_not_ours_comes_home(tmp_path: Path, between: str) -> None:
     source = data_exchange(tmp_path / "a.h5")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5 import Node
+from tomarium.formats.hdf5 import Node, Source
+from tomarium.formats.hdf5_gaps import gaps_of
 from tomarium.formats.hdf5_writer import is_full
 
 Replace: TypeAlias = Callable[[h5py.Group, str, h5py.Group], h5py.Dataset | None]
@@ -25,6 +26,10 @@ _SCALES: Final = frozenset({"DIMENSION_LIST", "REFERENCE_LIST"})
 # An attribute in the header of an object is a message, whose length is told in 16 bits (HDF5 File Format
 # Specification, IV.A.1.a); some of them go for its name and its type.
 _LARGE: Final = 60_000
+
+
+# What is linked to goes along up to this size, such as the angles that another detector's file holds.
+_MOST_LINKED: Final = 64 << 20
 
 
 @dataclass
@@ -76,6 +81,68 @@ def copy_tree(
     work.groups(source, target, skip)
     work.finish()
     return work.copied
+
+
+def is_taken_along(source: Source, old: h5py.Group, node: h5py.Dataset) -> bool:
+    """Tell whether what a link leads to is copied in the place of the link.
+
+    Parameters
+    ----------
+    source : Source
+        The file that is copied, open.
+    old : h5py.Group
+        The group that holds the link.
+    node : h5py.Dataset
+        What the link leads to.
+
+    Returns
+    -------
+    bool
+        It lies in another file, is of 64 MiB at most, and all of it is there.
+    """
+    if node.file.filename == old.file.filename or _refers(_type_of(node.id)):
+        return False
+    return node.nbytes <= _MOST_LINKED and not any(gaps_of(source, node))
+
+
+def take_along(
+    source: Source, old: h5py.Group, name: str, new: h5py.Group, links: dict[str, list[str]]
+) -> h5py.Dataset | None:
+    """Copy what an external link leads to, where it leads anywhere: from another folder it would lead nowhere.
+
+    Parameters
+    ----------
+    source : Source
+        The file that is copied, open.
+    old : h5py.Group
+        The group that holds the link.
+    name : str
+        Name of the link.
+    new : h5py.Group
+        Where the copy goes.
+    links : dict of str to list of str
+        Gets the path of the copy → file and path the link led to, and whether that was "copied" or "left".
+
+    Returns
+    -------
+    h5py.Dataset or None
+        What was copied, without its attributes; None where nothing is.
+    """
+    link, node = old.get(name, getlink=True), source.find(name, old)
+    if not isinstance(link, h5py.ExternalLink) or node is None:
+        return None
+    place = f"{new.name.rstrip('/')}/{name}"
+    if not isinstance(node, h5py.Dataset) or not is_taken_along(source, old, node):
+        links[place] = [link.filename, link.path, "left"]
+        return None
+    if node.is_virtual:
+        new.create_dataset(name, data=node[()], dtype=node.dtype)
+    else:
+        plist = h5py.h5p.create(h5py.h5p.OBJECT_COPY)
+        plist.set_copy_object(h5py.h5o.COPY_WITHOUT_ATTR_FLAG)
+        h5py.h5o.copy(node.id, b".", new.id, name.encode(), copypl=plist)
+    links[place] = [link.filename, link.path, "copied"]
+    return node
 
 
 @dataclass
@@ -158,7 +225,8 @@ class _Work:
         self.seen[key] = f"{new.name.rstrip('/')}/{name}"
 
     def note(self, old: Node, new: Node) -> None:
-        self.copied.nodes[str(old.name)] = str(new.name)
+        if old.file.filename == self.source.file.filename:  # a path of another file is none of this one
+            self.copied.nodes[str(old.name)] = str(new.name)
         self.pairs.append((old, new))
 
     def finish(self) -> None:
@@ -219,7 +287,8 @@ class _Work:
 
     def reference(self, file: h5py.File, one: Any, kind: Any) -> Any:
         try:
-            there = self.copied.nodes.get(str(file[one].name)) if one else None
+            is_here = bool(one) and file.filename == self.source.file.filename
+            there = self.copied.nodes.get(str(file[one].name)) if is_here else None
         except (OSError, RuntimeError, ValueError):  # it points to what is no longer there
             there = None
         if there is None:

@@ -6,6 +6,7 @@ Each earlier file is one group, `/tomarium` for the last one and `/tomarium/line
 - `layouts`: JSON, how those lay on disk, and as `runs` [[first, last, stack, start]] which frames of the scan's
   projections, flats or darks, or of `rest/0` …, are its frames. A stack is the one thing every format of a scan
   keeps, in its order. Without `runs`, the tree holds the pixels.
+- `links`: JSON, what lay in other files: place in the tree → [file, path, "copied" or "left"].
 - `rest`: frames that are in no stack, such as alignment images.
 - attributes `format`, and `stale` where it must not be put back by itself, with the reason.
 
@@ -31,7 +32,7 @@ from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_gaps import is_sparse
-from tomarium.formats.hdf5_tree import copy_tree
+from tomarium.formats.hdf5_tree import copy_tree, take_along
 from tomarium.formats.json_values import as_json
 from tomarium.model import Frames, Scan
 from tomarium.model.geometry import FIELDS
@@ -300,14 +301,16 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
         As `types_held` says.
     """
     group = draft.file[SIDE_CAR]
-    homes, layouts = runs_by_stack(scan), dict[str, Any]()
+    homes, layouts, links = runs_by_stack(scan), dict[str, Any](), dict[str, list[str]]()
 
     def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
         node = source.find(name, old)
         if not isinstance(node, h5py.Dataset):
-            return None
+            return take_along(source, old, name, new, links)
         home = homes.get(key_of(node, homes))
-        if home is None or is_sparse(node):
+        if home is None:
+            return take_along(source, old, name, new, links)
+        if is_sparse(node):
             return None
         layout = layout_of(node)
         upright = home.order in ((0, 1, 2), (-1, 0, 1))
@@ -326,6 +329,8 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
 
     copy_tree(source.file, group.create_group("source"), skip=own(source.file), replace=replace)
     group["layouts"] = json.dumps(layouts)
+    prefix = f"/{SIDE_CAR}/source"
+    group["links"] = json.dumps({place.removeprefix(prefix): link for place, link in links.items()})
 
 
 def _hollow(new: h5py.Group, name: str, node: h5py.Dataset) -> None:
@@ -362,6 +367,7 @@ def hand_on(
             if source.find(f"{one.group}/rest") is not None:
                 source.file.copy(f"{one.group}/rest", home, "rest")
             home["layouts"] = json.dumps(_hand_on_tree(draft, source, one, home, scan, held))
+            home["links"] = source.text(f"{one.group}/links") or "{}"
 
 
 def _hand_on_tree(
@@ -432,6 +438,7 @@ def restore(
             return node
 
         copy_tree(source.file[f"{one.group}/source"], draft.file, replace=replace)
+        _link_again(draft.file, _links(source, one), target)
         if older:
             digest = fingerprint(draft.file, frozenset(draft.names))
             home = draft.file.require_group(SIDE_CAR)
@@ -439,6 +446,43 @@ def restore(
             home["frames"] = json.dumps(draft.names)
             types = {name: np.dtype(frames.dtype) for name, frames in stacks_of(scan).items()}
             hand_on(draft, scan, older, types)
+
+
+def _link_again(file: h5py.File, links: Mapping[str, Sequence[str]], target: Path) -> None:
+    """Put links in the place of copies where what they lead to lies beside the target, as it did beside the source."""
+    for place, (name, path, what) in links.items():
+        neighbour = target.parent / name
+        if what == "left" or place not in file or not is_hdf5(neighbour):
+            continue
+        with reading(neighbour) as source:
+            there, here = source.find(path), file[place]
+            is_there = isinstance(there, h5py.Dataset) and isinstance(here, h5py.Dataset)
+            is_same = is_there and (there.shape, there.dtype) == (here.shape, here.dtype)
+        if is_same:
+            del file[place]
+            file[place] = h5py.ExternalLink(name, path)
+
+
+def left_links(ancestor: Ancestor) -> frozenset[str]:
+    """Name the links of an earlier file whose other ends were left where they were.
+
+    Parameters
+    ----------
+    ancestor : Ancestor
+        What a scan was before.
+
+    Returns
+    -------
+    frozenset of str
+        Places in that file; of links that led nowhere then, none.
+    """
+    with reading(ancestor.file) as source:
+        return frozenset(place for place, (*_, what) in _links(source, ancestor).items() if what == "left")
+
+
+def _links(source: Source, ancestor: Ancestor) -> dict[str, list[str]]:
+    told: dict[str, list[str]] = json.loads(source.text(f"{ancestor.group}/links") or "{}")
+    return told
 
 
 def _layouts(source: Source, ancestor: Ancestor) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A file tomarium converts holds the group `/tomarium`:
   the target already, so there they are virtual datasets that point to them: nothing is stored twice, and any
   HDF5 program shows the file as it was.
 - `layouts`: JSON, how those datasets of frames lay on disk (chunks and filters), and which frames of the scan they are.
+- `links`: JSON, what the source links to in other files, with file and path, and whether the tree holds a copy.
 - `rest`: frames of the source that have no place in the target, such as alignment images.
 - `meaning`: JSON, what the source's reader understood, for readers of the target.
 - `geometry`: JSON, the roll and tilt of the axis, the shifts of the sample and the domain, where known: no format of
@@ -34,7 +35,7 @@ from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_draft import Draft, drafting
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_gaps import is_sparse
-from tomarium.formats.hdf5_tree import copy_tree
+from tomarium.formats.hdf5_tree import copy_tree, take_along
 from tomarium.formats.json_values import as_json, from_json
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import FIELDS
@@ -77,8 +78,9 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
     if not is_hdf5(scan.path):
         return
     with reading(scan.path) as source:
-        layouts = _keep_tree(draft, source, homes_of(placed), lineage.runs_by_stack(scan))
+        layouts, links = _keep_tree(draft, source, homes_of(placed), lineage.runs_by_stack(scan))
     home["layouts"] = json.dumps(layouts)
+    home["links"] = json.dumps(links)
 
 
 def ancestors(scan: Scan) -> tuple[lineage.Ancestor, ...]:
@@ -233,21 +235,24 @@ def _keep_tree(
     source: Source,
     homes: dict[tuple[Path, str], Home],
     stacks: dict[tuple[Path, str], Home],
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
     tree = draft.file.create_group(_TREE)
     layouts: dict[str, Any] = {}
+    links: dict[str, list[str]] = {}
     made: dict[tuple[Path, str], str] = {}
 
     def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
         node = source.find(name, old)
         if not isinstance(node, h5py.Dataset):
-            return None
+            return take_along(source, old, name, new, links)
         key = key_of(node, homes)
         if key in made:  # a second link to the same frames
             new[name] = draft.file[made[key]]
             return node
         home = homes.get(key)
-        if home is None or not _is_virtually_possible(draft, node, home) or is_sparse(node):
+        if home is None:
+            return take_along(source, old, name, new, links)
+        if not _is_virtually_possible(draft, node, home) or is_sparse(node):
             return None
         left = home.which < 0
         _complete(draft, source, node, home)
@@ -261,7 +266,7 @@ def _keep_tree(
         return node
 
     copy_tree(source.file, tree, skip=lineage.own(source.file), replace=replace)
-    return layouts
+    return layouts, {place.removeprefix(f"/{_TREE}"): link for place, link in links.items()}
 
 
 def _is_virtually_possible(draft: Draft, node: h5py.Dataset, home: Home) -> bool:

@@ -308,13 +308,21 @@ def _convert_scan(
     for _, frames, _ in stacks(scan, scan):
         if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
             frames.read(slice(0, 1), slice(None))
-    before = side_car.ancestors(scan)
+    before = list(side_car.ancestors(scan))
     warnings = []
     place = next((number for number, one in enumerate(before) if one.format == form.name), None)
     if place is not None:
         if not before[place].stale:
             lineage.restore(scan, before[place:], target, resume=True, tell=tell)
-            return Converted(scan.path, target, form.name, tuple(restored(target, before[place])), ())
+            try:
+                wrong = _restored_differences(scan, target, form)
+            except FormatError as problem:  # what it links to, such as its angles, is not there
+                target.unlink()
+                before[place] = replace(before[place], stale=f"it does not read: {problem}")
+            else:
+                changes = list(restored(target, before[place]))
+                said = [*_lost_links(changes, target), *wrong]
+                return Converted(scan.path, target, form.name, tuple(changes), tuple(said))
         warnings.append(
             f"the {form.title} this file was made from is not put back, because {before[place].stale}"
         )
@@ -337,11 +345,37 @@ def _convert_scan(
     elif not form.carries and is_hdf5(beside) and side_car.look(beside) is not None:
         beside.unlink()  # of what was here before
     _marker(target).unlink(missing_ok=True)
+    warnings += _differences(scan, again)
+    return Converted(scan.path, target, form.name, tuple(changes), tuple(warnings))
+
+
+def _restored_differences(scan: Scan, target: Path, form: Format) -> list[str]:
+    """Say what of the geometry a file put back says otherwise, by the most alike of its scans."""
+    found = [match.entries for one, match in formats.recognise(target) if one.name == form.name]
+    entries = [*(found[0] if found else ())] or [None]
+    tried = [_differences(scan, formats.open(target, as_format=form.name, entry=one)) for one in entries[:50]]
+    return min(tried, key=len)
+
+
+def _differences(scan: Scan, again: Scan | Image) -> list[str]:
+    """Say what of the geometry reads back otherwise."""
+    if not isinstance(again, Scan):
+        return [f"{again.path} reads back as an image"]
     wrong = [
         one for one in compare(scan, again, pixels=False).findings if one.what in BY_NAME and not one.same
     ]
-    warnings += [f"{one.what} reads back differently: {one.one} → {one.other} {one.detail}" for one in wrong]
-    return Converted(scan.path, target, form.name, tuple(changes), tuple(warnings))
+    return [f"{one.what} reads back differently: {one.one} → {one.other} {one.detail}" for one in wrong]
+
+
+def _lost_links(changes: list[Change], target: Path) -> list[str]:
+    """Say in one line what lies in files that are not beside the target."""
+    lost = [one for one in changes if one.fate == "left out"]
+    if not lost:
+        return []
+    return [
+        f"{len(lost)} links of the source lead nowhere from {target.name}, such as "
+        f"{lost[0].what} ({lost[0].detail}); copy those files there where they are needed"
+    ]
 
 
 def _write_marked(

@@ -12,12 +12,13 @@ import h5py
 import numpy as np
 
 from tomarium import units
-from tomarium.errors import UnitError
+from tomarium.errors import FormatError, UnitError
 from tomarium.formats import lineage
 from tomarium.formats.flipped import flips_of, stored
 from tomarium.formats.frame_places import holds
-from tomarium.formats.hdf5 import SIDE_CAR, attribute, is_hdf5, reading
+from tomarium.formats.hdf5 import SIDE_CAR, Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
+from tomarium.formats.hdf5_tree import is_taken_along
 from tomarium.formats.json_values import as_json
 from tomarium.model import Frames, Scan, Value
 
@@ -64,15 +65,39 @@ def restored(target: Path, ancestor: lineage.Ancestor) -> Iterator[Change]:
     Yields
     ------
     Change
-        One for each group and dataset.
+        One for each group, dataset and link; a link that led somewhere and now leads nowhere is left out.
     """
+    left = lineage.left_links(ancestor)
     with reading(target) as source:
-        names: list[str] = []
-        source.file.visit(names.append)
-        for name in names:
-            if name.split("/")[0] != SIDE_CAR:
-                place = f"{ancestor.group}/source/{name}"
+        found: list[tuple[str, Any]] = []
+        source.file.visititems_links(lambda name, link: found.append((name, link)))
+        for name, link in found:
+            if name.split("/")[0] == SIDE_CAR or isinstance(link, h5py.SoftLink):
+                continue
+            place, lacking = f"{ancestor.group}/source/{name}", _lacking(source, name, link)
+            if lacking and (f"/{name}" in left or not isinstance(link, h5py.ExternalLink)):
+                yield Change("left out", f"/{name}", place, "", lacking)
+            else:
                 yield Change("restored", f"/{name}", place, f"/{name}")
+
+
+def _lacking(source: Source, name: str, link: Any) -> str:
+    """Say what of a dataset or a link lies in files that are not beside the one that was written."""
+    if isinstance(link, h5py.ExternalLink):
+        try:
+            return (
+                ""
+                if source.find(name) is not None
+                else f"a link to {link.path} in {link.filename}, which is not there"
+            )
+        except FormatError as problem:
+            return f"a link to {link.filename}, which is refused ({problem})"
+    node = source.file[name]
+    if not isinstance(node, h5py.Dataset) or not node.is_virtual:
+        return ""
+    files = {one.file_name for one in node.virtual_sources()}
+    absent = sorted(one for one in files if one != "." and not (source.path.parent / one).exists())
+    return f"it lies in {', '.join(absent[:3])}, absent beside it" if absent else ""
 
 
 def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
@@ -214,10 +239,20 @@ def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
             if name.split("/")[0] in ours or f"/{name}" in used:
                 return
             if isinstance(link, h5py.ExternalLink):
-                found.append((f"/{name}", f"a link to {link.filename}"))
+                found.append((f"/{name}", _linked(source, name, link)))
             elif isinstance(link, h5py.HardLink) and isinstance(node := source.file[name], h5py.Dataset):
                 found.append((f"/{name}", f"{node.shape} {node.dtype}"))
 
         source.file.visititems_links(visit)
     for place, detail in found:
         yield Change("side-car", place, place, beside, detail)
+
+
+def _linked(source: Source, name: str, link: h5py.ExternalLink) -> str:
+    try:
+        node = source.find(name)
+    except FormatError:
+        node = None
+    if isinstance(node, h5py.Dataset) and is_taken_along(source, source.file, node):
+        return f"a copy of what lies in {link.filename}"
+    return f"a link to {link.filename}{'' if node is None else '; what it leads to stays there'}"
