@@ -20,8 +20,10 @@ _TURN_TOLERANCE: Final = 0.02
 _WIDE_TOLERANCE: Final = 0.05
 # Fewer angles within some degrees may well be a piece of a scan.
 _MANY: Final = 50
-# What readers say where a file has no angles.
-_ASSUMED: Final = re.compile(r"0° to 180°.*\bassumed$")
+# Angles without a unit that may be radians: so many, over at least a radian, and within a turn of radians.
+_FEW: Final = 20
+# What readers say where a file has no angles, or none with a unit.
+_ASSUMED: Final = re.compile(r"0° to 180°.*\bassumed$|has no unit; degrees were taken")
 # The stage stands still where it moves by less than this part of its usual step.
 _STILL: Final = 0.01
 
@@ -84,7 +86,7 @@ def in_degrees(
     Value of array of float64, shape (n,)
         Degrees.
     str
-        What was mended, in words, or "".
+        What was mended, or what to look at, in words, or "".
     """
     known = unit if unit is not None and unit.lower() not in NO_UNIT else None
     if known is not None:
@@ -96,7 +98,22 @@ def in_degrees(
         said = f"{place} has no unit"
     if guess and _look_like_radians(angles):
         return Value(np.rad2deg(angles), "derived", place), f"{said}; its size says radians"
-    return Value(angles, "read", place), f"{said}; degrees were taken" if guess or known else ""
+    if not guess and known is None:
+        return Value(angles, "read", place), f"{said}; {_doubt(angles)}" if _may_be_radians(angles) else ""
+    return Value(angles, "read", place), f"{said}; degrees were taken"
+
+
+def _may_be_radians(angles: NDArray[np.float64]) -> bool:
+    known = angles[np.isfinite(angles)]
+    return len(known) >= _FEW and np.abs(known).max() <= 2 * math.pi + 0.1 and bool(np.ptp(known) >= 1)
+
+
+def _doubt(angles: NDArray[np.float64]) -> str:
+    first, last = np.rad2deg(angles[[0, -1]])
+    return (
+        f"degrees were taken, and {angles[0]:.6g} to {angles[-1]:.6g} may be radians: then open it with "
+        f"--angles {first:.6g}:{last:.6g}:{len(angles)}"
+    )
 
 
 def _look_like_radians(angles: NDArray[np.float64]) -> bool:

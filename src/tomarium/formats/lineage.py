@@ -456,8 +456,11 @@ def _link_again(file: h5py.File, links: Mapping[str, Sequence[str]], target: Pat
             continue
         with reading(neighbour) as source:
             there, here = source.find(path), file[place]
-            is_there = isinstance(there, h5py.Dataset) and isinstance(here, h5py.Dataset)
-            is_same = is_there and (there.shape, there.dtype) == (here.shape, here.dtype)
+            is_same = (
+                isinstance(there, h5py.Dataset)
+                and isinstance(here, h5py.Dataset)
+                and (there.shape, there.dtype) == (here.shape, here.dtype)
+            )
         if is_same:
             del file[place]
             file[place] = h5py.ExternalLink(name, path)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tomarium import units
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.angles import look_like_turns_in_radians, without_assumed
 from tomarium.model import Scan, Value
@@ -90,7 +91,8 @@ def checked(scan: Scan) -> Scan:
     Returns
     -------
     Scan
-        The same scan, with a warning where the angles look like radians.
+        The same scan, with a warning where the angles look like radians; a number that no scan has, as a pixel of
+        6.5 m, is left out, with a warning.
 
     Raises
     ------
@@ -125,7 +127,7 @@ def checked(scan: Scan) -> Scan:
         raise FormatError(f"{where}: all {count} angles are {angles[0]:g}°, which says nothing; {remedy}")
     for name in PER_VIEW:
         _demand_one_each(scan, name, count)
-    return _without_radians(scan)
+    return _without_absurd(_without_radians(scan))
 
 
 def _demand_one_each(scan: Scan, name: str, count: int) -> None:
@@ -144,6 +146,8 @@ def _without_radians(scan: Scan) -> Scan:
     angles, origin = scan.angles_deg.value, scan.angles_deg.origin
     if origin not in ("user", "read") or not look_like_turns_in_radians(angles):
         return scan
+    if any("may be radians" in said for said in scan.warnings):
+        return scan
     seen = f"its {len(angles)} angles, {angles[0]:.6g} to {angles[-1]:.6g}"
     found = f"{scan.angles_deg.source}: {seen}, look like radians"
     degrees = f"{np.rad2deg(angles[0]):.6g}:{np.rad2deg(angles[-1]):.6g}:{len(angles)}"
@@ -153,3 +157,22 @@ def _without_radians(scan: Scan) -> Scan:
         )
     said = f"{found}, and were taken for degrees; if they are radians, open it with --angles {degrees}"
     return replace(scan, warnings=(*scan.warnings, said))
+
+
+def _without_absurd(scan: Scan) -> Scan:
+    """Leave out what a file says and no scan has: mostly a number whose unit is another than the format's default."""
+    absurd: dict[str, Any] = {}
+    said = []
+    for told, value in scan.geometry.items():
+        if told.per_view or value.origin == "user" or told.lowest <= value.value <= told.highest:
+            continue
+        low, high = (units.show(edge, told.unit) for edge in (told.lowest, told.highest))
+        absurd[told.name] = None
+        said.append(
+            f"{value.source} was left out: {units.show(value.value, told.unit)} is no {told.words} of a scan "
+            f"({low} to {high} is taken); give the right one as --{told.option}"
+        )
+    if not absurd:
+        return scan
+    geometry = scan.geometry.with_values(absurd)
+    return replace(scan, geometry=geometry, warnings=(*scan.warnings, *said))

@@ -352,7 +352,7 @@ def _convert_scan(
 def _restored_differences(scan: Scan, target: Path, form: Format) -> list[str]:
     """Say what of the geometry a file put back says otherwise, by the most alike of its scans."""
     found = [match.entries for one, match in formats.recognise(target) if one.name == form.name]
-    entries = [*(found[0] if found else ())] or [None]
+    entries: list[str | None] = [*(found[0] if found else ())] or [None]
     tried = [_differences(scan, formats.open(target, as_format=form.name, entry=one)) for one in entries[:50]]
     return min(tried, key=len)
 
