@@ -19,6 +19,7 @@ from tomarium.doctor.structure import entries_of
 from tomarium.doctor.subject import Subject, an_hdf5_file
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import reading
+from tomarium.formats.hdf5_names import visit_links
 
 SECONDS: Final = 30.0
 _SHOWN: Final = 4
@@ -128,4 +129,4 @@ def _refuse_links_out(path: Path) -> None:
             if isinstance(link, h5py.ExternalLink):
                 source.locate(path, link.filename)
 
-        source.file.visititems_links(visit)
+        visit_links(source.file, visit)

@@ -22,6 +22,7 @@ from tomarium.doctor.finding import Finding, error, warning
 from tomarium.doctor.subject import Subject, an_hdf5_file
 from tomarium.errors import UnitError
 from tomarium.formats.hdf5 import NO_UNIT, Source, attribute, numbered, reading
+from tomarium.formats.hdf5_names import member, shown, visit_links
 
 # Last word of a dataset's path → the unit it is of.
 KINDS_OF_UNIT: Final = {
@@ -267,7 +268,7 @@ def links_dangling(subject: Subject) -> Iterator[Finding]:
     """
     dangling: list[str] = []
     with reading(_path(subject)) as source:
-        source.file.visititems_links(partial(_note_dangling, source.file, dangling))
+        visit_links(source.file, partial(_note_dangling, source.file, dangling))
     if dangling:
         more = f" and {len(dangling) - 3} more" if len(dangling) > 3 else ""
         yield warning(
@@ -322,9 +323,9 @@ def _units(subject: Subject) -> list[tuple[list[str], str | None]]:
 
     told: dict[int, tuple[list[str], str | None]] = {}
     with reading(_path(subject)) as source:
-        source.file.visititems_links(visit)
+        visit_links(source.file, visit)
         for name in found:
-            node = source.file[name]
+            node = member(source.file, name)
             if isinstance(node, h5py.Dataset) and node.dtype.kind in "iuf":
                 spelling = attribute(node, "units") or attribute(node, "unit")
                 told.setdefault(h5py.h5o.get_info(node.id).addr, ([], spelling))[0].append(f"/{name}")
@@ -366,7 +367,7 @@ def _first(source: Source, *paths: str) -> NDArray[np.float64] | None:
 
 
 def _groups(source: Source, parent: h5py.Group) -> list[h5py.Group]:
-    found = [source.find(name, parent) for name in parent]
+    found = [source.find(shown(name), parent) for name in parent]
     return [node for node in found if isinstance(node, h5py.Group)]
 
 

@@ -26,6 +26,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import frames_of
+from tomarium.formats.hdf5_names import shown
 from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import IndexedFrames, Reference
@@ -171,9 +172,9 @@ def detect(path: Path) -> Match | None:
 
 
 def _home(source: Source) -> h5py.Group | None:
-    for name in source.file:
+    for name in map(shown, source.file):
         node = source.find(f"/{name}")
-        if isinstance(node, h5py.Group) and any(map(FRAME.search, islice(node, _MOST_LOOKED_AT))):
+        if isinstance(node, h5py.Group) and any(map(FRAME.search, map(shown, islice(node, _MOST_LOOKED_AT)))):
             return node
     return None
 
@@ -182,7 +183,9 @@ def _frames(group: h5py.Group) -> list[_Frame]:
     found = [
         _Frame(name, KINDS[match["kind"]], int(match["group"]), int(match["angle"]))
         for name in group
-        if (match := FRAME.search(name)) and isinstance(group.get(name, getlink=True), h5py.HardLink)
+        if isinstance(name, str)  # h5py gives bytes for what is no UTF-8
+        and (match := FRAME.search(name))
+        and isinstance(group.get(name, getlink=True), h5py.HardLink)
     ]
     return sorted(found, key=lambda frame: (frame.angle, frame.group))
 

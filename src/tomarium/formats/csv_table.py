@@ -20,6 +20,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_axes import spaced
 from tomarium.formats.hdf5_frames import Hdf5Frames
+from tomarium.formats.hdf5_names import Name, path_of, shown
 from tomarium.formats.table_csv import Column, Position, Table, read_table, write_table
 from tomarium.model import Axis, Image, Scan
 from tomarium.model.geometry import FIELDS
@@ -293,7 +294,7 @@ def table_of_dataset(path: Path, place: str) -> Table:
         group = source.find(home or "/")
         along = _along(source, node, group if isinstance(group, h5py.Group) else None, home)
         beside = {}
-        for key in group if isinstance(group, h5py.Group) else ():
+        for key in map(shown, group if isinstance(group, h5py.Group) else ()):
             one = source.find(f"{home}/{key}")
             if key != name and isinstance(one, h5py.Dataset) and one.size == 1 and _is_told(key):
                 text = as_text(one[()])
@@ -306,7 +307,7 @@ def table_of_dataset(path: Path, place: str) -> Table:
 
 
 def _along(source: Source, node: h5py.Dataset, group: h5py.Group | None, home: str) -> Column:
-    named = [str(one.name) for one in node.dims[0].values()]
+    named = [path_of(one) for one in node.dims[0].values()]
     for holder in (group, node):
         axes = None if holder is None else holder.attrs.get("axes")
         named += [f"{home}/{as_text(one)}" for one in np.ravel(axes)[:1]] if axes is not None else []
@@ -327,7 +328,8 @@ def _datasets(source: Source) -> list[tuple[str, h5py.Dataset]]:
     """List the rows of numbers that lie in the file itself."""
     found: list[tuple[str, h5py.Dataset]] = []
 
-    def visit(name: str, node: h5py.Group | h5py.Dataset) -> None:
+    def visit(place: Name, node: h5py.Group | h5py.Dataset) -> None:
+        name = shown(place)
         row = isinstance(node, h5py.Dataset) and node.ndim == 1 and node.dtype.kind in "iuf"
         if row and not node.is_virtual and not node.external and not name.startswith("tomarium/"):
             found.append((f"/{name}", node))

@@ -18,6 +18,7 @@ import numpy as np
 from tomarium import units
 from tomarium.formats.data_exchange_fields import CELSIUS, ZERO_CELSIUS_K
 from tomarium.formats.hdf5 import NO_UNIT, Source, attribute
+from tomarium.formats.hdf5_names import member, path_of, visit_links
 from tomarium.model import Value
 
 # Groups that the guide leaves to the instrument (Table 21): all that lies in them is read by its own name.
@@ -62,9 +63,9 @@ def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
     """
     if not isinstance(node, h5py.Dataset):
         return None
-    place = f"{source.path.name}:{node.name}"
+    place = f"{source.path.name}:{path_of(node)}"
     if node.dtype.kind not in "iuf":
-        text = source.text(str(node.name)) if node.size == 1 or node.dtype.kind in "iu" else None
+        text = source.text(path_of(node)) if node.size == 1 or node.dtype.kind in "iu" else None
         return None if text is None else ("", Value(text, "read", place))
     written = (attribute(node, "units") or attribute(node, "unit") or "").strip()
     # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
@@ -105,7 +106,7 @@ def read_free(source: Source, measurement: h5py.Group | None) -> dict[str, Value
         group = source.find(path, measurement) if measurement is not None or path.startswith("/") else None
         if not isinstance(group, h5py.Group):
             continue
-        base = f"{str(group.name).rstrip('/')}/"
+        base = f"{path_of(group).rstrip('/')}/"
         for place in source.walk(group):
             read = own_value(source, source.find(place)) if place.startswith(base) else None
             if read is not None and not place.endswith(AXIS):
@@ -139,7 +140,7 @@ def read_rest(
         if group is None:
             continue
         lists = _lists(source, group)
-        base = f"{str(group.name).rstrip('/')}/"
+        base = f"{path_of(group).rstrip('/')}/"
         prefix = "exchange/" if base.startswith("/exchange") else ""
         for place in (*(name for name in known if name.startswith(base)), *lists):
             below = f"{prefix}{place.removeprefix(base)}"
@@ -247,17 +248,17 @@ def _lists(source: Source, group: h5py.Group) -> list[str]:
 
     def visit(name: str, link: Any) -> None:
         nonlocal numbers, left
-        node = group[name] if isinstance(link, h5py.HardLink) else None
+        node = member(group, name) if isinstance(link, h5py.HardLink) else None
         if not isinstance(node, h5py.Dataset) or node.ndim != 1 or not 1 < node.size <= _MOST_FRAMES:
             return
         if node.dtype.kind in "iuf" and node.dtype.itemsize > 1 and not node.external and not node.is_virtual:
             numbers += node.size
             if numbers <= _MOST_NUMBERS:
-                found.append(str(node.name))
+                found.append(path_of(node))
             else:
                 left += 1
 
-    group.visititems_links(visit)
+    visit_links(group, visit)
     if left:
         source.warnings.append(
             f"{left} lists of numbers below {group.name} were not read: together they hold {numbers} numbers"

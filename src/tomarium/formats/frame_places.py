@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium.formats.hdf5_draft import Draft
 from tomarium.formats.hdf5_frames import Hdf5Frames, load_plugins
+from tomarium.formats.hdf5_names import Name, as_bytes, member, path_of
 from tomarium.model import Frames
 
 # Mantissa bits of the floats: an integer of at most so many bits is exact in one of them.
@@ -113,9 +114,16 @@ def key_of(node: h5py.Dataset, homes: Mapping[tuple[Path, str], Home]) -> tuple[
     """
     file = Path(node.file.filename).resolve()
     for there, name in homes:
-        if there == file and node.file.get(name) == node:
+        if there == file and _is_called(node, name):
             return there, name
-    return file, str(node.name)
+    return file, path_of(node)
+
+
+def _is_called(node: h5py.Dataset, name: str) -> bool:
+    try:
+        return bool(member(node.file, name) == node)
+    except KeyError:
+        return False
 
 
 def holds(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:
@@ -183,7 +191,7 @@ def layout_of(node: h5py.Dataset) -> dict[str, Any]:
 
 
 def unfold(
-    draft: Draft, frames: Frames, node: h5py.Dataset, layout: dict[str, Any], new: h5py.Group, name: str
+    draft: Draft, frames: Frames, node: h5py.Dataset, layout: dict[str, Any], new: h5py.Group, name: Name
 ) -> None:
     """Make a dataset of frames as it was, and have it filled in the order it is stored in.
 
@@ -199,7 +207,7 @@ def unfold(
         What `layout_of` told of it.
     new : h5py.Group
         Where.
-    name : str
+    name : str or bytes
         Name of the dataset.
     """
     if layout["chunks"] is None:
@@ -213,5 +221,5 @@ def unfold(
         plist.set_filter(code, flags, tuple(values))
     most = tuple(h5py.h5s.UNLIMITED if length is None else length for length in layout["maxshape"])
     space = h5py.h5s.create_simple(node.shape, most)
-    made = h5py.h5d.create(new.id, name.encode(), h5py.h5t.py_create(node.dtype), space, dcpl=plist)
+    made = h5py.h5d.create(new.id, as_bytes(name), h5py.h5t.py_create(node.dtype), space, dcpl=plist)
     draft.fill(h5py.Dataset(made), frames)

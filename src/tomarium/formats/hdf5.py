@@ -24,6 +24,7 @@ from tomarium.errors import FormatError, UnitError
 from tomarium.formats.hdf5_damage import DAMAGE, advice, guarded
 from tomarium.formats.hdf5_gaps import gaps_of
 from tomarium.formats.hdf5_heaps import claims_too_much
+from tomarium.formats.hdf5_names import as_bytes, key_in, link_in, member, path_of, shown, visit_links
 from tomarium.formats.hdf5_walk import beside, open_checked
 from tomarium.model import Value
 
@@ -157,11 +158,11 @@ class Source:
         if name == ".":
             return self._walk(here, rest, hops)
         # The library's own question; h5py's takes ten times as long, and a detection asks thousands.
-        key = name.encode("utf-8", "surrogateescape")
-        if not here.id.links.exists(key):
+        key = key_in(here, name)
+        if key is None:
             return None
         if here.id.links.get_info(key).type != h5l.TYPE_HARD:
-            link = here.get(name, getlink=True)
+            link = link_in(here, key)
             if isinstance(link, h5py.ExternalLink):
                 place = self.locate(Path(here.file.filename), link.filename)
                 if place is None:
@@ -172,7 +173,7 @@ class Source:
             if isinstance(link, h5py.SoftLink):
                 begin = here.file if link.path.startswith("/") else here
                 return self._walk(begin, [*_split(link.path), *rest], hops + 1)
-        below = here[name]
+        below = here[key]
         return None if isinstance(below, h5py.Datatype) else self._walk(below, rest, hops)
 
     def groups(self, group: h5py.Group, having: tuple[bytes, ...] = ()) -> Iterator[tuple[str, h5py.Group]]:
@@ -199,9 +200,7 @@ class Source:
         if self.typed > _MOST_TYPED:
             return  # before h5py lists all members for the first
         for name in group:
-            if not isinstance(name, str):
-                continue  # h5py gives bytes for a name that is no UTF-8, which no format has
-            key = name.encode("utf-8")
+            key = as_bytes(name)
             self.typed += 1
             if self.typed > _MOST_TYPED:
                 return
@@ -210,11 +209,11 @@ class Source:
                     continue
                 found = h5g.open(group.id, key)
                 if not having or any(map(found.links.exists, having)):
-                    yield name, h5py.Group(found)
+                    yield shown(name), h5py.Group(found)
                 continue
-            node = self._walk(group, [name], 0)
+            node = self._walk(group, [shown(name)], 0)
             if isinstance(node, h5py.Group):
-                yield name, node
+                yield shown(name), node
 
     def _open(self, place: Path) -> h5py.File:
         if place not in self.opened:
@@ -261,7 +260,7 @@ class Source:
         if not dataset.is_virtual:
             return
         # Each once: sources of sources may be many, and virtual datasets made of each other never end.
-        key = (dataset.file.filename, str(dataset.name))
+        key = (dataset.file.filename, path_of(dataset))
         if key in self.admitted:
             if not self.admitted[key]:
                 raise FormatError(
@@ -350,7 +349,7 @@ class Source:
         node = self.find(path, start)
         if not isinstance(node, h5py.Dataset) or not _is_small(node):
             return None
-        place = f"{self.path.name}:{node.name}"
+        place = f"{self.path.name}:{path_of(node)}"
         try:
             number, spelling = _number(node[()]), attribute(node, "units") or attribute(node, "unit")
             if spelling is not None and spelling.lower() in NO_UNIT:
@@ -384,7 +383,7 @@ class Source:
         found: dict[str, Value[Any]] = {}
 
         def visit(name: str, link: Any) -> None:
-            if f"{start.name.rstrip('/')}/{name}/".startswith(f"/{SIDE_CAR}/"):
+            if f"{path_of(start).rstrip('/')}/{name}/".startswith(f"/{SIDE_CAR}/"):
                 return
             if isinstance(link, h5py.ExternalLink):
                 try:
@@ -392,13 +391,14 @@ class Source:
                 except FormatError as problem:
                     self.warnings.append(str(problem))
             elif isinstance(link, h5py.HardLink):
-                node = start[name]
+                node = member(start, name)
                 if isinstance(node, h5py.Dataset) and _is_small(node) and node.size == 1:
                     value = _plain(node)
                     if value is not None and not node.external and not node.is_virtual:
-                        found[str(node.name)] = Value(value, "read", f"{self.path.name}:{node.name}")
+                        place = path_of(node)
+                        found[place] = Value(value, "read", f"{self.path.name}:{place}")
 
-        start.visititems_links(visit)
+        visit_links(start, visit)
         return found
 
 
@@ -443,7 +443,7 @@ def numbered(group: h5py.Group, name: str) -> list[str]:
         Names, the unnumbered first, then by number.
     """
     pattern = re.compile(re.escape(name) + r"(?:_?(\d+))?")
-    hits = [(int(match[1] or -1), key) for key in group if (match := pattern.fullmatch(key))]
+    hits = [(int(match[1] or -1), key) for key in map(shown, group) if (match := pattern.fullmatch(key))]
     return [key for _, key in sorted(hits)]
 
 

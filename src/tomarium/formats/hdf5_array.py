@@ -15,6 +15,7 @@ from tomarium.formats.hdf5 import Source
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_frames import load_plugins
 from tomarium.formats.hdf5_gaps import Gap, refuse_gaps, told_gaps
+from tomarium.formats.hdf5_names import member, path_of
 from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model.image import Sliceable
 
@@ -55,7 +56,7 @@ class Hdf5Array:
         if self.plugin:
             load_plugins()
         with guarded(self.path), open_checked(self.file, scan=self.path) as file:
-            return np.asarray(file[self.name][key])
+            return np.asarray(member(file, self.name)[key])
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +157,7 @@ def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
     return Hdf5Array(
         path=source.path,
         file=Path(dataset.file.filename),
-        name=str(dataset.name),
+        name=path_of(dataset),
         shape=tuple(int(n) for n in dataset.shape),
         dtype=dataset.dtype.newbyteorder("="),
         plugin=plugin,

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from tomarium.formats.hdf5 import SIDE_CAR as GROUP
+from tomarium.formats.hdf5_names import Name, as_bytes, member, shown
 
 # Bytes summed up at once.
 _PIECE: Final = 1 << 24
@@ -32,14 +33,20 @@ def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
     """
     digest = hashlib.sha256()
     # By address, since one dataset may have several names.
-    held = {h5py.h5o.get_info(file[name].id).addr for name in frames if name in file}
+    held = set()
+    for name in frames:
+        try:
+            held.add(h5py.h5o.get_info(member(file, name).id).addr)
+        except KeyError:
+            continue
 
-    def add(name: str, node: h5py.Group | h5py.Dataset) -> None:
+    def add(place: Name, node: h5py.Group | h5py.Dataset) -> None:
+        name = shown(place)
         if name == GROUP or name.startswith(f"{GROUP}/"):
             return
-        digest.update(f"{node.name}:{type(node).__name__}".encode())
-        for key in sorted(node.attrs):
-            digest.update(f"@{key}={_said(node.attrs[key])}".encode())
+        digest.update(f"{shown(node.name)}:{type(node).__name__}".encode())
+        for key in sorted(node.attrs, key=as_bytes):
+            digest.update(f"@{shown(key)}={_said(node.attrs[key])}".encode())
         if isinstance(node, h5py.Dataset):
             digest.update(f"{node.shape}{node.dtype}".encode())
             if h5py.h5o.get_info(node.id).addr not in held:
@@ -47,8 +54,8 @@ def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
                     digest.update(piece)
 
     file.visititems(add)
-    for key in sorted(file.attrs):
-        digest.update(f"@{key}={_said(file.attrs[key])}".encode())
+    for key in sorted(file.attrs, key=as_bytes):
+        digest.update(f"@{shown(key)}={_said(file.attrs[key])}".encode())
     return digest.hexdigest()
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import StorageFull
 from tomarium.formats.hdf5_digest import fingerprint
+from tomarium.formats.hdf5_names import Name, as_bytes, path_of
 from tomarium.formats.hdf5_writer import Compression, blocks, is_full
 from tomarium.formats.origins import files_of
 from tomarium.model import Frames
@@ -83,7 +84,7 @@ class Draft:
     names: list[str] = field(default_factory=list)
 
     def reserve(
-        self, group: h5py.Group, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+        self, group: h5py.Group, name: Name, shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> h5py.Dataset:
         """Make a contiguous dataset whose bytes have their place, but no content yet.
 
@@ -107,8 +108,8 @@ class Draft:
         plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         kind, space = h5py.h5t.py_create(dtype, logical=True), h5py.h5s.create_simple(shape)
-        made = h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, dcpl=plist))
-        self.names.append(str(made.name))
+        made = h5py.Dataset(h5py.h5d.create(group.id, as_bytes(name), kind, space, dcpl=plist))
+        self.names.append(path_of(made))
         return made
 
     def fill(self, dataset: h5py.Dataset, frames: Frames, where: NDArray[np.intp] | None = None) -> None:
@@ -126,7 +127,7 @@ class Draft:
         places = np.arange(frames.shape[0]) if where is None else where
         offset = dataset.id.get_offset()
         if offset is not None:
-            self.fills.append(Fill(str(dataset.name), dataset.dtype, frames, places, offset))
+            self.fills.append(Fill(path_of(dataset), dataset.dtype, frames, places, offset))
             return
         for start, stop in blocks(frames):
             pixels = frames.read(slice(start, stop), slice(None))

@@ -17,6 +17,7 @@ from tomarium.formats.hdf5 import Source
 from tomarium.formats.hdf5_chunks import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5_damage import guarded
 from tomarium.formats.hdf5_gaps import Gap, refuse_gaps, told_gaps
+from tomarium.formats.hdf5_names import member, path_of
 from tomarium.formats.hdf5_virtual import Part, parts_of, read_parts
 from tomarium.formats.hdf5_walk import open_checked
 from tomarium.model.scan import IndexedFrames
@@ -124,7 +125,7 @@ class Hdf5Frames(IndexedFrames):
         with guarded(self.file):
             result = np.empty((len(wanted), max(0, last - first), self.size[2]), self.dtype)
             with open_checked(self.file, scan=self.path) as file:
-                dataset = file[self.name]
+                dataset = member(file, self.name)
                 if self._unpack(result, dataset, wanted, slice(first, last)):
                     return result if step == 1 else result[:, ::step]
                 if self.layout.plugin:
@@ -266,7 +267,7 @@ def frames_of(
     return Hdf5Frames(
         path=source.path,
         file=Path(dataset.file.filename),
-        name=str(dataset.name),
+        name=path_of(dataset),
         size=(frames, rows, columns),
         dtype=dataset.dtype.newbyteorder("="),
         order=order,

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5 import Node, Source
 from tomarium.formats.hdf5_gaps import gaps_of
+from tomarium.formats.hdf5_names import Name, as_bytes, copy_link, link_in, path_of, place_of, shown
 from tomarium.formats.hdf5_writer import is_full
 
-Replace: TypeAlias = Callable[[h5py.Group, str, h5py.Group], h5py.Dataset | None]
+Replace: TypeAlias = Callable[[h5py.Group, Name, h5py.Group], h5py.Dataset | None]
 """Asked for each dataset and external link: (old parent, name, new parent). Where it made one of its own of that
 name, it returns the dataset whose attributes belong to it."""
 
@@ -38,7 +39,7 @@ class Copied:
 
     Attributes
     ----------
-    nodes : dict of str to str
+    nodes : dict of str to str or bytes
         Path of each group and dataset in the source → its path in the copy.
     attributes : list of str
         "path@name" of each attribute, as the source calls it.
@@ -46,7 +47,7 @@ class Copied:
         Soft and external links, kept as links.
     """
 
-    nodes: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, Name] = field(default_factory=dict)
     attributes: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
 
@@ -106,7 +107,7 @@ def is_taken_along(source: Source, old: h5py.Group, node: h5py.Dataset) -> bool:
 
 
 def take_along(
-    source: Source, old: h5py.Group, name: str, new: h5py.Group, links: dict[str, list[str]]
+    source: Source, old: h5py.Group, name: Name, new: h5py.Group, links: dict[str, list[str]]
 ) -> h5py.Dataset | None:
     """Copy what an external link leads to, where it leads anywhere: from another folder it would lead nowhere.
 
@@ -116,7 +117,7 @@ def take_along(
         The file that is copied, open.
     old : h5py.Group
         The group that holds the link.
-    name : str
+    name : str or bytes
         Name of the link.
     new : h5py.Group
         Where the copy goes.
@@ -128,10 +129,10 @@ def take_along(
     h5py.Dataset or None
         What was copied, without its attributes; None where nothing is.
     """
-    link, node = old.get(name, getlink=True), source.find(name, old)
+    link, node = link_in(old, name), source.find(shown(name), old)
     if not isinstance(link, h5py.ExternalLink) or node is None:
         return None
-    place = f"{new.name.rstrip('/')}/{name}"
+    place = place_of(new, name)
     if not isinstance(node, h5py.Dataset) or not is_taken_along(source, old, node):
         links[place] = [link.filename, link.path, "left"]
         return None
@@ -140,7 +141,7 @@ def take_along(
     else:
         plist = h5py.h5p.create(h5py.h5p.OBJECT_COPY)
         plist.set_copy_object(h5py.h5o.COPY_WITHOUT_ATTR_FLAG)
-        h5py.h5o.copy(node.id, b".", new.id, name.encode(), copypl=plist)
+        h5py.h5o.copy(node.id, b".", new.id, as_bytes(name), copypl=plist)
     links[place] = [link.filename, link.path, "copied"]
     return node
 
@@ -151,7 +152,7 @@ class _Work:
     target: h5py.Group
     copied: Copied
     replace: Replace | None
-    seen: dict[Any, str] = field(default_factory=dict)
+    seen: dict[Any, Name] = field(default_factory=dict)
     made: set[int] = field(default_factory=set)
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
 
@@ -160,18 +161,15 @@ class _Work:
         for name in old:
             if name in skip:
                 continue
-            link = old.get(name, getlink=True)
-            if isinstance(link, h5py.SoftLink):
-                new[name] = h5py.SoftLink(self._moved(link.path))
-                self.copied.links.append(f"{old.name.rstrip('/')}/{name}")
-            elif isinstance(link, h5py.ExternalLink):
-                if not self.replaced(old, name, new):
-                    new[name] = h5py.ExternalLink(link.filename, link.path)
-                    self.copied.links.append(f"{old.name.rstrip('/')}/{name}")
+            link = link_in(old, name)
+            if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
+                if isinstance(link, h5py.SoftLink) or not self.replaced(old, name, new):
+                    copy_link(old, name, new, self._moved)
+                    self.copied.links.append(place_of(old, name))
             else:
                 self.hard(old, new, name)
 
-    def group(self, old: h5py.Group, new: h5py.Group, name: str) -> h5py.Group:
+    def group(self, old: h5py.Group, new: h5py.Group, name: Name) -> h5py.Group:
         """Make an empty group that keeps the order of its members as the old one does."""
         told = old.id.get_create_plist()
         plist = h5py.h5p.create(h5py.h5p.GROUP_CREATE)  # its other properties tell where its names lay
@@ -180,9 +178,9 @@ class _Work:
         if any(_is_large(old, one) for one in old.attrs):
             # Only a header of the newer kind, which counts its attributes, holds one above 64 KiB.
             plist.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
-        return h5py.Group(h5py.h5g.create(new.id, name.encode(), gcpl=plist))
+        return h5py.Group(h5py.h5g.create(new.id, as_bytes(name), gcpl=plist))
 
-    def replaced(self, old: h5py.Group, name: str, new: h5py.Group) -> bool:
+    def replaced(self, old: h5py.Group, name: Name, new: h5py.Group) -> bool:
         dataset = None if self.replace is None else self.replace(old, name, new)
         if dataset is None:
             return False
@@ -192,15 +190,13 @@ class _Work:
             self.note(dataset, new[name])
         return True
 
-    def _moved(self, path: str) -> str:
+    def _moved(self, path: bytes) -> bytes:
         """Keep an absolute soft link inside the tree when the tree moves to another root."""
-        if not path.startswith("/"):
-            return path
-        old, new = self.source.name.rstrip("/"), self.target.name.rstrip("/")
-        return f"{new}{path.removeprefix(old)}" if path.startswith(f"{old}/") else path
+        old, new = (as_bytes(one.name).rstrip(b"/") for one in (self.source, self.target))
+        return new + path.removeprefix(old) if path.startswith(old + b"/") else path
 
-    def hard(self, old: h5py.Group, new: h5py.Group, name: str) -> None:
-        info = h5py.h5o.get_info(old.id, name.encode())
+    def hard(self, old: h5py.Group, new: h5py.Group, name: Name) -> None:
+        info = h5py.h5o.get_info(old.id, as_bytes(name))
         key = (info.fileno, info.addr)
         if key in self.seen:
             new[name] = self.target.file[self.seen[key]]
@@ -208,11 +204,11 @@ class _Work:
         node = old[name]
         if isinstance(node, h5py.Group):
             made = self.group(node, new, name)
-            self.seen[key] = str(made.name)
+            self.seen[key] = made.name
             self.groups(node, made)
             return
         if not isinstance(node, h5py.Dataset):
-            h5py.h5o.copy(old.id, name.encode(), new.id, name.encode())
+            h5py.h5o.copy(old.id, as_bytes(name), new.id, as_bytes(name))
         elif self.replaced(old, name, new):
             pass
         elif node.is_virtual and (folders := _moved_between(node, new)):
@@ -220,13 +216,13 @@ class _Work:
         else:
             plist = h5py.h5p.create(h5py.h5p.OBJECT_COPY)
             plist.set_copy_object(h5py.h5o.COPY_WITHOUT_ATTR_FLAG)
-            h5py.h5o.copy(old.id, name.encode(), new.id, name.encode(), copypl=plist)
+            h5py.h5o.copy(old.id, as_bytes(name), new.id, as_bytes(name), copypl=plist)
             self.note(node, new[name])
-        self.seen[key] = f"{new.name.rstrip('/')}/{name}"
+        self.seen[key] = as_bytes(new.name).rstrip(b"/") + b"/" + as_bytes(name)
 
     def note(self, old: Node, new: Node) -> None:
         if old.file.filename == self.source.file.filename:  # a path of another file is none of this one
-            self.copied.nodes[str(old.name)] = str(new.name)
+            self.copied.nodes[path_of(old)] = new.name
         self.pairs.append((old, new))
 
     def finish(self) -> None:
@@ -235,7 +231,7 @@ class _Work:
             for name in old.attrs:
                 if name not in _SCALES:
                     self.attribute(old, new, name)
-                self.copied.attributes.append(f"{old.name}@{name}")
+                self.copied.attributes.append(f"{path_of(old)}@{shown(name)}")
             if isinstance(old, h5py.Dataset) and _refers(kind := _type_of(old.id)):
                 value = np.asarray(old[()], dtype=kind)
                 new.id.write(h5py.h5s.ALL, h5py.h5s.ALL, self.moved(old.file, value, kind))
@@ -243,21 +239,21 @@ class _Work:
             if isinstance(old, h5py.Dataset) and "DIMENSION_LIST" in old.attrs:
                 for axis in range(old.ndim):
                     for scale in old.dims[axis].values():
-                        there = self.copied.nodes.get(str(scale.name))
+                        there = self.copied.nodes.get(path_of(scale))
                         if there is not None:
                             h5py.h5ds.attach_scale(new.id, self.target.file[there].id, axis)
 
-    def attribute(self, old: Node, new: Node, name: str) -> None:
-        held = h5py.h5a.open(old.id, name.encode())
+    def attribute(self, old: Node, new: Node, name: Name) -> None:
+        held = h5py.h5a.open(old.id, as_bytes(name))
         kind, space = held.get_type(), held.get_space()
         try:
-            made = h5py.h5a.create(new.id, name.encode(), kind, space)
+            made = h5py.h5a.create(new.id, as_bytes(name), kind, space)
         except (OSError, RuntimeError) as problem:
             if is_full(problem) or not _is_large(old, name):
                 raise
             raise FormatError(
-                f"{old.file.filename}: the attribute {name} of {old.name} is of {held.get_storage_size()} bytes, "
-                f"too many for the header it goes to; keep it as a dataset"
+                f"{old.file.filename}: the attribute {shown(name)} of {path_of(old)} is of "
+                f"{held.get_storage_size()} bytes, too many for the header it goes to; keep it as a dataset"
             ) from problem
         if space.get_simple_extent_type() == h5py.h5s.NULL:
             return
@@ -288,7 +284,7 @@ class _Work:
     def reference(self, file: h5py.File, one: Any, kind: Any) -> Any:
         try:
             is_here = bool(one) and file.filename == self.source.file.filename
-            there = self.copied.nodes.get(str(file[one].name)) if is_here else None
+            there = self.copied.nodes.get(path_of(file[one])) if is_here else None
         except (OSError, RuntimeError, ValueError):  # it points to what is no longer there
             there = None
         if there is None:
@@ -296,7 +292,7 @@ class _Work:
         if kind is h5py.Reference:
             return self.target.file[there].ref
         chosen = h5py.h5r.get_region(one, file.id)
-        return h5py.h5r.create(self.target.file.id, there.encode(), h5py.h5r.DATASET_REGION, chosen)
+        return h5py.h5r.create(self.target.file.id, as_bytes(there), h5py.h5r.DATASET_REGION, chosen)
 
 
 def _moved_between(node: h5py.Dataset, new: h5py.Group) -> tuple[Path, Path] | None:
@@ -307,7 +303,7 @@ def _moved_between(node: h5py.Dataset, new: h5py.Group) -> tuple[Path, Path] | N
 
 
 def _virtual_elsewhere(
-    node: h5py.Dataset, new: h5py.Group, name: str, here: Path, there: Path
+    node: h5py.Dataset, new: h5py.Group, name: Name, here: Path, there: Path
 ) -> h5py.Dataset:
     """Make a virtual dataset that finds its files from another folder; HDF5 shows zeros where it does not."""
     old = node.id.get_create_plist()
@@ -321,7 +317,7 @@ def _virtual_elsewhere(
         if file != "." and (here / file).exists():  # else it is sought beside the copy, as it was beside this
             file = os.path.relpath(here / file, there)
         plist.set_virtual(item.vspace, file.encode(), item.dset_name.encode(), item.src_space)
-    made = h5py.h5d.create(new.id, name.encode(), node.id.get_type(), node.id.get_space(), dcpl=plist)
+    made = h5py.h5d.create(new.id, as_bytes(name), node.id.get_type(), node.id.get_space(), dcpl=plist)
     return h5py.Dataset(made)
 
 
@@ -339,5 +335,7 @@ def _refers(kind: np.dtype[Any]) -> bool:
     return h5py.check_ref_dtype(kind) is not None
 
 
-def _is_large(node: Node, name: str) -> bool:
-    return bool(h5py.h5a.open(node.id, name.encode()).get_storage_size() >= _LARGE)
+def _is_large(node: Node, name: Name) -> bool:
+    # Not by its stored size: h5py takes the 0 of an empty one for an error.
+    held = h5py.h5a.open(node.id, as_bytes(name))
+    return bool(held.get_space().get_simple_extent_npoints() * held.get_type().get_size() >= _LARGE)

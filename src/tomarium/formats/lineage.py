@@ -32,6 +32,7 @@ from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_draft import Draft, Tell, drafting
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_gaps import is_sparse
+from tomarium.formats.hdf5_names import Name, key_in, member, place_of, shown
 from tomarium.formats.hdf5_tree import copy_tree, take_along
 from tomarium.formats.json_values import as_json
 from tomarium.model import Frames, Scan
@@ -303,8 +304,8 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
     group = draft.file[SIDE_CAR]
     homes, layouts, links = runs_by_stack(scan), dict[str, Any](), dict[str, list[str]]()
 
-    def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
-        node = source.find(name, old)
+    def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
+        node = source.find(shown(name), old)
         if not isinstance(node, h5py.Dataset):
             return take_along(source, old, name, new, links)
         home = homes.get(key_of(node, homes))
@@ -324,7 +325,7 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
             _hollow(new, name, node)
         else:
             draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames_of(source, node))
-        layouts[f"{new.name}/{name}".removeprefix(f"/{SIDE_CAR}/source")] = layout
+        layouts[place_of(new, name).removeprefix(f"/{SIDE_CAR}/source")] = layout
         return node
 
     copy_tree(source.file, group.create_group("source"), skip=own(source.file), replace=replace)
@@ -333,7 +334,7 @@ def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[
     group["links"] = json.dumps({place.removeprefix(prefix): link for place, link in links.items()})
 
 
-def _hollow(new: h5py.Group, name: str, node: h5py.Dataset) -> None:
+def _hollow(new: h5py.Group, name: Name, node: h5py.Dataset) -> None:
     """Make a dataset that tells shape and type, and whose frames lie elsewhere.
 
     A virtual one of no sources says so itself; a plain one would claim bytes the file does not hold, and whoever
@@ -380,7 +381,7 @@ def _hand_on_tree(
 ) -> dict[str, Any]:
     layouts = _layouts(source, ancestor)
 
-    def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
+    def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
         layout, node = _framed(source, ancestor, layouts, old, name)
         if node is None:
             return None
@@ -431,7 +432,7 @@ def restore(
     with reading(one.file) as source, drafting(target, resume=resume, tell=tell) as draft:
         layouts = _layouts(source, one)
 
-        def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
+        def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
             layout, node = _framed(source, one, layouts, old, name)
             if node is not None:
                 unfold(draft, _frames(source, one, layout, node, scan), node, layout, new, name)
@@ -452,18 +453,28 @@ def _link_again(file: h5py.File, links: Mapping[str, Sequence[str]], target: Pat
     """Put links in the place of copies where what they lead to lies beside the target, as it did beside the source."""
     for place, (name, path, what) in links.items():
         neighbour = target.parent / name
-        if what == "left" or place not in file or not is_hdf5(neighbour):
+        group, here = _held(file, place)
+        if what == "left" or here is None or not is_hdf5(neighbour):
             continue
         with reading(neighbour) as source:
-            there, here = source.find(path), file[place]
+            there = source.find(path)
             is_same = (
                 isinstance(there, h5py.Dataset)
                 and isinstance(here, h5py.Dataset)
                 and (there.shape, there.dtype) == (here.shape, here.dtype)
             )
         if is_same:
-            del file[place]
-            file[place] = h5py.ExternalLink(name, path)
+            key = key_in(group, place.rpartition("/")[2])
+            del group[key]
+            group[key] = h5py.ExternalLink(name, path)
+
+
+def _held(file: h5py.File, place: str) -> tuple[h5py.Group, h5py.Dataset | None]:
+    """Find a dataset and its group."""
+    try:
+        return member(file, place.rpartition("/")[0] or "/"), member(file, place)
+    except KeyError:
+        return file["/"], None
 
 
 def left_links(ancestor: Ancestor) -> frozenset[str]:
@@ -494,14 +505,14 @@ def _layouts(source: Source, ancestor: Ancestor) -> dict[str, Any]:
 
 
 def _framed(
-    source: Source, ancestor: Ancestor, layouts: dict[str, Any], old: h5py.Group, name: str
+    source: Source, ancestor: Ancestor, layouts: dict[str, Any], old: h5py.Group, name: Name
 ) -> tuple[dict[str, Any], h5py.Dataset | None]:
     """Find a dataset of frames, and how it lay on disk."""
-    place = f"{old.name.rstrip('/')}/{name}"
+    place = place_of(old, name)
     layout = layouts.get(place.removeprefix(f"{ancestor.group}/source"))
     if layout is None:
         return {}, None
-    node = old.get(name)
+    node = member(old, shown(name))
     return layout, node if isinstance(node, h5py.Dataset) else None
 
 

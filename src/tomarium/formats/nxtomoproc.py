@@ -21,6 +21,7 @@ from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, raw_attribute, reading
 from tomarium.formats.hdf5_draft import drafting
+from tomarium.formats.hdf5_names import shown
 from tomarium.formats.hdf5_volume import volume_of
 from tomarium.formats.hdf5_writer import put
 from tomarium.formats.json_values import as_json, from_json
@@ -64,7 +65,7 @@ def detect(path: Path) -> Match | None:
         return None
     try:
         with reading(path) as source:
-            defined = [name for name in source.file if _definition(source, name) == "NXtomoproc"]
+            defined = [name for name in map(shown, source.file) if _definition(source, name) == "NXtomoproc"]
             entries = tuple(f"/{name}" for name in defined if _data(source, f"/{name}") is not None)
     except FormatError as problem:
         return Match(0.0, "", str(problem))

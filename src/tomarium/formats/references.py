@@ -15,6 +15,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.flipped import flipped, flips_of
 from tomarium.formats.hdf5 import SIDE_CAR, Source, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of
+from tomarium.formats.hdf5_names import path_of, visit_links
 from tomarium.model import FrameKind, Scan
 from tomarium.model.scan import Reference
 
@@ -98,9 +99,9 @@ def _stacks(source: Source) -> dict[str, tuple[int, ...]]:
             return
         node = source.find(f"/{name}")
         if isinstance(node, h5py.Dataset) and node.ndim in (2, 3) and node.dtype.kind in "iuf":
-            found.setdefault(f"/{node.name.lstrip('/')}", node.shape)
+            found.setdefault(f"/{path_of(node).lstrip('/')}", node.shape)
 
-    source.file.visititems_links(visit)
+    visit_links(source.file, visit)
     return found
 
 

@@ -35,6 +35,7 @@ from tomarium.formats.hdf5_digest import fingerprint
 from tomarium.formats.hdf5_draft import Draft, drafting
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_gaps import is_sparse
+from tomarium.formats.hdf5_names import Name, member, place_of, shown
 from tomarium.formats.hdf5_tree import copy_tree, take_along
 from tomarium.formats.json_values import as_json, from_json
 from tomarium.model import Scan, Value
@@ -241,13 +242,13 @@ def _keep_tree(
     links: dict[str, list[str]] = {}
     made: dict[tuple[Path, str], str] = {}
 
-    def replace(old: h5py.Group, name: str, new: h5py.Group) -> h5py.Dataset | None:
-        node = source.find(name, old)
+    def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
+        node = source.find(shown(name), old)
         if not isinstance(node, h5py.Dataset):
             return take_along(source, old, name, new, links)
         key = key_of(node, homes)
         if key in made:  # a second link to the same frames
-            new[name] = draft.file[made[key]]
+            new[name] = member(draft.file, made[key])
             return node
         home = homes.get(key)
         if home is None:
@@ -257,12 +258,12 @@ def _keep_tree(
         left = home.which < 0
         _complete(draft, source, node, home)
         _point(draft, node, home, new, name)
-        made[key] = f"{new.name.rstrip('/')}/{name}"
+        made[key] = place_of(new, name)
         layout = layout_of(node)
         if key in stacks and home.order[0] < 1 and np.array_equal(stacks[key].which < 0, left):
             rest = home.datasets[-1].removeprefix(f"/{GROUP}/")
             layout["runs"] = lineage.runs_told(stacks[key], rest)
-        layouts[f"{new.name.rstrip('/')}/{name}".removeprefix(f"/{_TREE}")] = layout
+        layouts[place_of(new, name).removeprefix(f"/{_TREE}")] = layout
         return node
 
     copy_tree(source.file, tree, skip=lineage.own(source.file), replace=replace)
@@ -287,7 +288,7 @@ def _complete(draft: Draft, source: Source, node: h5py.Dataset, home: Home) -> N
     home.datasets.append(str(kept.name))
 
 
-def _point(draft: Draft, node: h5py.Dataset, home: Home, new: h5py.Group, name: str) -> None:
+def _point(draft: Draft, node: h5py.Dataset, home: Home, new: h5py.Group, name: Name) -> None:
     """Make the virtual dataset: one mapping for each run of neighbouring frames."""
     layout = h5py.VirtualLayout(node.shape, node.dtype)
     axis = home.order[0]

@@ -18,6 +18,7 @@ from tomarium.formats.flipped import flips_of, stored
 from tomarium.formats.frame_places import holds
 from tomarium.formats.hdf5 import SIDE_CAR, Source, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import Hdf5Frames
+from tomarium.formats.hdf5_names import member, visit_links
 from tomarium.formats.hdf5_tree import is_taken_along
 from tomarium.formats.json_values import as_json
 from tomarium.model import Frames, Scan, Value
@@ -70,7 +71,7 @@ def restored(target: Path, ancestor: lineage.Ancestor) -> Iterator[Change]:
     left = lineage.left_links(ancestor)
     with reading(target) as source:
         found: list[tuple[str, Any]] = []
-        source.file.visititems_links(lambda name, link: found.append((name, link)))
+        visit_links(source.file, lambda name, link: found.append((name, link)))
         for name, link in found:
             if name.split("/")[0] == SIDE_CAR or isinstance(link, h5py.SoftLink):
                 continue
@@ -92,7 +93,7 @@ def _lacking(source: Source, name: str, link: Any) -> str:
             )
         except FormatError as problem:
             return f"a link to {link.filename}, which is refused ({problem})"
-    node = source.file[name]
+    node = member(source.file, name)
     if not isinstance(node, h5py.Dataset) or not node.is_virtual:
         return ""
     files = {one.file_name for one in node.virtual_sources()}
@@ -240,10 +241,12 @@ def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
                 return
             if isinstance(link, h5py.ExternalLink):
                 found.append((f"/{name}", _linked(source, name, link)))
-            elif isinstance(link, h5py.HardLink) and isinstance(node := source.file[name], h5py.Dataset):
+            elif isinstance(link, h5py.HardLink) and isinstance(
+                node := member(source.file, name), h5py.Dataset
+            ):
                 found.append((f"/{name}", f"{node.shape} {node.dtype}"))
 
-        source.file.visititems_links(visit)
+        visit_links(source.file, visit)
     for place, detail in found:
         yield Change("side-car", place, place, beside, detail)
 

@@ -22,6 +22,7 @@ import h5py
 
 from tomarium.errors import FormatError, StorageFull
 from tomarium.formats.hdf5_damage import DAMAGE
+from tomarium.formats.hdf5_names import member, visit_links
 from tomarium.formats.hdf5_walk import beside, open_checked
 from tomarium.formats.live.mirror_copy import Copier, copy_whole, is_same
 from tomarium.formats.live.patience import Stamp, wait_for_rest
@@ -297,12 +298,12 @@ def _files_pointed_to(path: Path) -> list[str]:
         if isinstance(link, h5py.ExternalLink):
             names.add(link.filename)
         elif isinstance(link, h5py.HardLink):
-            node = file[name]
+            node = member(file, name)
             if isinstance(node, h5py.Dataset) and node.is_virtual:
                 names.update(item.file_name for item in node.virtual_sources())
 
     with open_checked(path, growing=True) as file:
-        file.visititems_links(visit)
+        visit_links(file, visit)
     return sorted(names - {"."})
 
 

@@ -1,0 +1,211 @@
+"""Names in HDF5 that are no UTF-8, such as a Latin-1 "Gerät": shown as Latin-1, found again by their own bytes.
+
+h5py gives such a name as bytes, and refuses it in some of its questions; these take the library's own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import h5py
+from h5py import h5l
+
+Name: TypeAlias = str | bytes
+"""A name as h5py gives it: bytes where it is no UTF-8."""
+
+
+def shown(name: Name) -> str:
+    """Spell a name or a path out.
+
+    Parameters
+    ----------
+    name : str or bytes
+        As h5py gives it.
+
+    Returns
+    -------
+    str
+        Its UTF-8, or Latin-1 where a part of it is not that.
+    """
+    if isinstance(name, str):
+        return name
+    return "/".join(_decoded(part) for part in name.split(b"/"))
+
+
+def _decoded(part: bytes) -> str:
+    try:
+        return part.decode("utf-8")
+    except UnicodeDecodeError:
+        return part.decode("latin-1")
+
+
+def as_bytes(name: Name) -> bytes:
+    """Return the bytes of a name.
+
+    Parameters
+    ----------
+    name : str or bytes
+        As h5py gives it.
+
+    Returns
+    -------
+    bytes
+        What the library takes.
+    """
+    return name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+
+
+def path_of(node: h5py.Group | h5py.Dataset) -> str:
+    """Spell the path of an object out.
+
+    Parameters
+    ----------
+    node : h5py.Group or h5py.Dataset
+        Any object that has a name.
+
+    Returns
+    -------
+    str
+        Its path in its file.
+    """
+    return shown(node.name)
+
+
+def place_of(group: h5py.Group, name: Name) -> str:
+    """Spell the path of a member out.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where it lies.
+    name : str or bytes
+        Its name.
+
+    Returns
+    -------
+    str
+        The path of both.
+    """
+    return f"{path_of(group).rstrip('/')}/{shown(name)}"
+
+
+def key_in(group: h5py.Group, name: str) -> bytes | None:
+    """Find the bytes of a member's name.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where it lies.
+    name : str
+        One name, as `shown` spells it.
+
+    Returns
+    -------
+    bytes or None
+        None where there is none of that name.
+    """
+    key = name.encode("utf-8", "surrogateescape")
+    if group.id.links.exists(key):
+        return key
+    if name.isascii():
+        return None
+    key = name.encode("latin-1", "ignore")
+    return key if key and group.id.links.exists(key) else None
+
+
+def member(group: h5py.Group, path: str) -> Any:
+    """Open what lies at a path of this file; links to other files are followed by the library.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where a relative path begins.
+    path : str
+        As `shown` spells it.
+
+    Returns
+    -------
+    h5py.Group, h5py.Dataset or h5py.Datatype
+        The object.
+
+    Raises
+    ------
+    KeyError
+        There is nothing at that path.
+    """
+    if path.isascii():
+        return group[path]
+    here: Any = group.file if path.startswith("/") else group
+    for part in filter(None, path.split("/")):
+        key = key_in(here, part) if isinstance(here, h5py.Group) else None
+        if key is None:
+            raise KeyError(f"there is no {path!r}: {part!r} is absent")
+        here = here[key]
+    return here
+
+
+def link_in(group: h5py.Group, name: Name) -> h5py.HardLink | h5py.SoftLink | h5py.ExternalLink | None:
+    """Tell how a member is linked.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where it lies.
+    name : str or bytes
+        Its name, or a path to it.
+
+    Returns
+    -------
+    link or None
+        None for a link of a user's own type.
+    """
+    key = as_bytes(name)
+    kind = group.id.links.get_info(key).type
+    if kind == h5l.TYPE_HARD:
+        return h5py.HardLink()
+    if kind == h5l.TYPE_SOFT:
+        return h5py.SoftLink(shown(group.id.links.get_val(key)))
+    if kind == h5l.TYPE_EXTERNAL:
+        file, path = group.id.links.get_val(key)
+        return h5py.ExternalLink(os.fsdecode(file), shown(path))
+    return None
+
+
+def copy_link(old: h5py.Group, name: Name, new: h5py.Group, moved: Callable[[bytes], bytes]) -> None:
+    """Write a soft or an external link anew, byte for byte.
+
+    Parameters
+    ----------
+    old : h5py.Group
+        Where it lies.
+    name : str or bytes
+        Its name, here and there.
+    new : h5py.Group
+        Where it goes.
+    moved : callable
+        Path of a soft link → what it is in the new place.
+    """
+    key = as_bytes(name)
+    value = old.id.links.get_val(key)
+    lcpl = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+    lcpl.set_char_encoding(old.id.links.get_info(key).cset)
+    if isinstance(value, bytes):
+        new.id.links.create_soft(key, moved(value), lcpl=lcpl)
+    else:
+        new.id.links.create_external(key, value[0], value[1], lcpl=lcpl)
+
+
+def visit_links(group: h5py.Group, each: Callable[[str, Any], Any]) -> None:
+    """Call a function with the path and the link of all that lies below a group.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where to begin.
+    each : callable
+        Told the path below `group`, as `shown` spells it, and the link, as `link_in` tells it; a result other than
+        None ends the visit.
+    """
+    group.id.links.visit(lambda path: each(shown(path), link_in(group, path)))
