@@ -116,6 +116,25 @@ def _doubt(angles: NDArray[np.float64]) -> str:
     )
 
 
+def still_written(projections: int, angles: int) -> str:
+    """Say that a scan was read between the writing of a projection and that of its angle.
+
+    Parameters
+    ----------
+    projections, angles : int
+        How many of each there are.
+
+    Returns
+    -------
+    str
+        A warning.
+    """
+    return (
+        f"the scan is still being written: {projections} projections and {angles} angles are there, the first "
+        f"{min(projections, angles)} of both were taken"
+    )
+
+
 def _look_like_radians(angles: NDArray[np.float64]) -> bool:
     known = angles[np.isfinite(angles)]
     if len(known) < 2 or not np.ptp(known):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.angles import default_angles, in_degrees
+from tomarium.formats.angles import default_angles, in_degrees, still_written
 from tomarium.formats.data_exchange_fields import read_fields
 from tomarium.formats.data_exchange_own import AXIS, read_free, read_rest, read_scales, step_of
 from tomarium.formats.data_exchange_processes import read_processes
@@ -208,6 +208,13 @@ def read(path: Path, match: Match) -> Scan | Volume:
                 f"first of which were taken"
             )
             angles = replace(angles, value=angles.value[: projections.shape[0]])
+        count, listed = projections.shape[0], len(angles.value)
+        held = source.find(angles.source.partition(":")[2]) if ":/" in angles.source else None
+        if count != listed and listed and count and source.grows((data, order[0]), (held, 0)):
+            source.warnings.append(still_written(count, listed))
+            count = min(count, listed)
+            projections = frames_of(source, data, order, np.arange(count))
+            angles = replace(angles, value=angles.value[:count])
         flats = _reference(
             source, exchange, "data_white", "theta_white", FLAT_MODE, projections, angles.value
         )

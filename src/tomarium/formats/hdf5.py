@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ SIDE_CAR: Final = "tomarium"
 # Asking takes 8 µs; entries of ten members each, 600 of them, are within it.
 _MOST_TYPED: Final = 6_000
 _MOST_HOPS: Final = 32
+# A file that changed so lately may still be written.
+_FRESH_S: Final = 60.0
 _LONGEST_TEXT: Final = 1 << 20
 _MOST_NUMBERS: Final = 1 << 24
 _MOST_IN_ATTRIBUTE: Final = 1 << 12
@@ -117,6 +120,27 @@ class Source:
     def is_running(self) -> bool:
         """Whether its writer has it open so that others read it meanwhile (SWMR), or ended without closing it."""
         return bool(self.file.swmr_mode)
+
+    def grows(self, *held: tuple[Node | None, int]) -> bool:
+        """Tell whether datasets are being appended to: all can grow, and their files changed in the last minute.
+
+        Parameters
+        ----------
+        *held : tuple of h5py.Dataset or None, int
+            Datasets, each with the axis along which it would grow.
+
+        Returns
+        -------
+        bool
+            Also where the writer lets others read meanwhile (SWMR); a writer that does not leaves no other mark.
+        """
+        for node, axis in held:
+            if not isinstance(node, h5py.Dataset) or node.maxshape is None or node.maxshape[axis] is not None:
+                return False
+            age = time.time() - Path(node.file.filename).stat().st_mtime
+            if age > _FRESH_S and not node.file.swmr_mode:
+                return False
+        return True
 
     def find(self, path: str, start: h5py.Group | None = None) -> Node | None:
         """Follow a path to a group or dataset, through links that stay in the scan's folder.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
-from tomarium.formats.angles import in_degrees
+from tomarium.formats.angles import in_degrees, still_written
 from tomarium.formats.flipped import flipped
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, attribute, is_hdf5, reading
@@ -273,7 +273,7 @@ def read(path: Path, match: Match) -> Scan:
                 f"{place.entry} was opened; the file holds {len(places)} scans: {', '.join(places)}"
             )
         data = _node(source, place, DATA)
-        kinds = _kinds(source, place, key, data)
+        kinds = _with_angles(source, place, _kinds(source, place, key, data), data)
         known = source.walk(source.file)
         absent = _absent(source, place)
         mirrored = flips(source, place.entry, place.detector)
@@ -331,6 +331,22 @@ def _kinds(
     return np.append(kinds, [FrameKind.INVALID] * max(0, frames - len(kinds)))[:frames]
 
 
+def _with_angles(
+    source: Source, place: Place, kinds: NDArray[np.object_], data: h5py.Dataset | None
+) -> NDArray[np.object_]:
+    """Leave out the last frames of a scan that is being written where their angles are not there yet."""
+    held = ((source.array(path), source.find(path)) for path in place.paths(*ANGLES))
+    angles, node = next((one for one in held if one[0] is not None), (None, None))
+    if angles is None or not source.grows((data, 0), (node, 0)):
+        return kinds
+    chosen = int(np.sum(kinds == FrameKind.PROJECTION))
+    # A list that is no longer than the projections may be theirs alone, without the flats.
+    if not chosen < len(angles) < len(kinds) and not 0 < len(angles) < len(kinds) == chosen:
+        return kinds
+    source.warnings.append(still_written(len(kinds), len(angles)).replace("projections", "frames"))
+    return kinds[: len(angles)]
+
+
 def _absent(source: Source, place: Place) -> tuple[str, ...]:
     """Name the files the frames would lie in."""
     known = source.missing[:]
@@ -377,7 +393,13 @@ def _angles(source: Source, place: Place, kinds: NDArray[np.object_]) -> Value[N
         node = source.find(path)
         unit = attribute(node, "units") if node is not None else None
         if len(angles) >= len(kinds) > chosen.sum():
+            if len(angles) > len(kinds):
+                said = f"{source.path.name}:{path} holds {len(angles)} angles for {len(kinds)} frames"
+                source.warnings.append(f"{said}: the first {len(kinds)} were taken")
             angles = angles[: len(kinds)][chosen]
+        elif len(angles) > len(kinds) and source.grows((node, 0), (_node(source, place, DATA), 0)):
+            source.warnings.append(still_written(len(kinds), len(angles)))
+            angles = angles[: len(kinds)]
         value, said = in_degrees(angles, unit, f"{source.path.name}:{path}", guess=True)
         if len(angles) == chosen.sum() and np.any(angles):
             (source.repaired if value.origin == "derived" else source.warnings).extend([said] if said else [])
