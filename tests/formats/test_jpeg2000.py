@@ -17,6 +17,7 @@ from tomarium.errors import FormatError, InputError, TomariumError
 from tomarium.formats import formats
 from tomarium.formats.jpeg2000_page import page_header
 from tomarium.model import Axis, Image, Volume
+from tomarium.pipeline.convert import convert
 
 RNG = np.random.default_rng(9)
 write = formats()["jpeg2000"].write
@@ -69,15 +70,34 @@ def test_the_loss_is_what_is_reported(tmp_path: Path, ratio: float) -> None:
 
 def test_real_numbers_come_back_within_half_a_level(tmp_path: Path) -> None:
     data = RNG.normal(2.0, 0.5, (4, 20, 30)).astype(np.float32)
-    write(tmp_path / "v", volume(data, "1/cm"))
+    told = write(tmp_path / "v", volume(data, "1/cm"), lossy=True)
     again = tm.open(tmp_path / "v")
     assert again.unit == "1/cm"
     assert again.dtype == np.float32
     half = float(np.ptp(data)) / 65535 / 2
     assert np.abs(again[:] - data).max() <= half * 1.001 + np.spacing(np.float32(4))
     assert again.metadata["grey_range"] == [float(data.min()), float(data.max())]
-    write(tmp_path / "w", again)  # once in levels, it stays as it is
+    changes = np.abs(again[:].astype(np.float64) - data)
+    assert told.rounded == again.metadata["rounded"] == np.count_nonzero(changes)
+    assert told.largest_rounding == changes.max()
+    assert write(tmp_path / "w", again).rounded == 0  # once in levels, it stays as it is
     np.testing.assert_array_equal(tm.open(tmp_path / "w")[:], again[:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_values_between_the_levels_are_refused_unless_they_may_be_rounded(
+    tmp_path: Path, dtype: type
+) -> None:
+    data = np.append(RNG.normal(0, 9e5, 119), 0).astype(dtype).reshape(4, 5, 6)
+    with pytest.raises(InputError, match=r"of slice 0, \d+ of 30 voxels would change by up to .*--lossy"):
+        write(tmp_path / "v", volume(data))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="--lossy"):
+        convert(volume(data), tmp_path / "v", to="jpeg2000")
+    done = convert(volume(data), tmp_path / "v", to="jpeg2000", lossy=True)
+    differ = np.count_nonzero(tm.open(tmp_path / "v")[:] != data)
+    assert differ
+    assert done.warnings[0].startswith(f"{differ} of 120 values were rounded, by up to ")
 
 
 def test_a_given_range_clips_and_says_how_much(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ hdf5_writer._BLOCK_BYTES = slab_file._SLAB_BYTES = mrc_writer._BLOCK_BYTES = 1 <
 def tell(done, total):
     print(done, flush=True)
     time.sleep(0.01)
-done = convert(tm.open(sys.argv[1]), Path(sys.argv[2]), to=sys.argv[3], tell=tell)
+done = convert(tm.open(sys.argv[1]), Path(sys.argv[2]), to=sys.argv[3], lossy=True, tell=tell)
 print(done.format)
 """
 TARGETS = {
@@ -172,10 +172,10 @@ def test_what_another_source_left_is_not_mixed_in(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(tm.open(one), target, to=name, tell=stop)
+        convert(tm.open(one), target, to=name, lossy=True, tell=stop)
     assert not target.exists() or name.startswith("ome-zarr")
-    convert(tm.open(other), target, to=name)
-    convert(tm.open(other), tmp_path / "truth" / TARGETS[name], to=name)
+    convert(tm.open(other), target, to=name, lossy=True)
+    convert(tm.open(other), tmp_path / "truth" / TARGETS[name], to=name, lossy=True)
     assert content(target) == content(tmp_path / "truth" / TARGETS[name])
 
 
@@ -219,24 +219,24 @@ def test_what_is_there_is_replaced_when_the_new_one_is_whole(
         (tmp_path / folder).mkdir()
     one, other = source_of(tmp_path / "one", name, 1), source_of(tmp_path / "other", name, 2)
     target, truth = tmp_path / "out" / TARGETS[name], tmp_path / "truth" / TARGETS[name]
-    convert(tm.open(one), target, to=name)
+    convert(tm.open(one), target, to=name, lossy=True)
     before = content(target)
     with pytest.raises(tm.errors.InputError, match="exists already"):
-        convert(tm.open(other), target, to=name)
+        convert(tm.open(other), target, to=name, lossy=True)
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(tm.open(other), target, to=name, tell=stop, overwrite=True)
+        convert(tm.open(other), target, to=name, lossy=True, tell=stop, overwrite=True)
     kept = content(target)
     if name == "ome-zarr":  # it is written in place, and says that it is unfinished
         kept = {file.removeprefix(f".{target.name}.replaced/"): whole for file, whole in kept.items()}
         before = {file.removeprefix(f"{target.name}/"): whole for file, whole in before.items()}
     assert {file: kept[file] for file in before} == before
-    convert(tm.open(other), target, to=name, overwrite=True)
-    convert(tm.open(other), truth, to=name)
+    convert(tm.open(other), target, to=name, lossy=True, overwrite=True)
+    convert(tm.open(other), truth, to=name, lossy=True)
     assert content(target) == content(truth)
 
 

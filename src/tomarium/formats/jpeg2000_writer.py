@@ -21,8 +21,9 @@ from tomarium.model import Volume
 
 SIDE_CAR: Final = "volume.json"
 _DIARY: Final = ".pages"
-# Bytes of the pixels and of the page, voxels clipped, largest error, and PSNR in dB where it was compressed.
-_Page: TypeAlias = tuple[int, int, int, int, float | None]
+# Bytes of the pixels and of the page, voxels clipped and rounded, the largest rounding, the largest error of
+# compression, and PSNR in dB where it was compressed.
+_Page: TypeAlias = tuple[int, int, int, int, float, int, float | None]
 # A grey range is stretched over 16 bits.
 LEVELS: Final = 65535
 
@@ -39,15 +40,21 @@ class Fidelity:
         Mean and worst peak signal-to-noise ratio of a page, against the whole range of its type; None where
         every pixel is kept.
     largest_error : int
-        Largest difference of a pixel, in grey levels.
+        Largest difference of a pixel by compression, in grey levels.
     clipped : int
         Voxels outside the grey range.
+    rounded : int
+        Voxels whose value is none of the 65536 levels of the grey range, those outside of it included.
+    largest_rounding : float
+        By how much such a voxel changed at most, in the unit of the volume, before compression.
     """
 
     ratio: float
     psnr_db: tuple[float, float] | None
     largest_error: int
     clipped: int
+    rounded: int = 0
+    largest_rounding: float = 0.0
 
 
 def write(
@@ -56,6 +63,7 @@ def write(
     *,
     ratio: float | None = None,
     grey_range: tuple[float, float] | None = None,
+    lossy: bool = False,
     resume: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> Fidelity:
@@ -71,6 +79,8 @@ def write(
         Compression wanted, such as 10; None (default) keeps every pixel, whatever that saves.
     grey_range : tuple of float or None
         Values that become 0 and 65535. None takes those the volume was read with, else its least and largest.
+    lossy : bool
+        Whether values between the levels may be rounded to them; giving a ratio or a grey range allows it too.
     resume : bool
         Whether a run that stops leaves what it has, and goes on from there when it is repeated.
     tell : callable or None
@@ -84,7 +94,8 @@ def write(
     Raises
     ------
     InputError
-        The volume has not three axes, numbers that are not finite, or an empty range; or the ratio is below 1.
+        The volume has not three axes, numbers that are not finite, an empty range, or values that would be rounded;
+        or the ratio is below 1.
     FormatError
         There is something at the path already.
     StorageFull
@@ -102,6 +113,8 @@ def write(
         raise InputError(f"{path}: a compression of {ratio:g} was asked for; it must be 1 or more")
     plain = volume.dtype in (np.uint8, np.uint16) and grey_range is None
     scale = None if plain else _range(path, volume, grey_range)
+    if scale is not None and not lossy and ratio is None and grey_range is None:
+        _demand_exact(path, volume, scale)
     origin = f"{origin_of(volume, 'jpeg2000')} {scale} {ratio}" if resume else None
     with creating_folder(path, origin) as folder:
         told = _write_pages(folder, volume, scale, ratio, tell)
@@ -124,6 +137,27 @@ def _range(path: Path, volume: Volume, given: tuple[float, float] | None) -> tup
     return least, most
 
 
+def _demand_exact(path: Path, volume: Volume, scale: tuple[float, float]) -> None:
+    """Refuse values that are no levels, as those of any volume but one that was read from such pages."""
+    for z in range(len(volume)):
+        values = np.asarray(volume[z])
+        rounded, most = _rounding(values, _grey(values, scale, path)[0], scale)
+        if rounded:
+            raise InputError(
+                f"{path}: {volume.dtype} has values that 16 bits do not hold: of slice {z}, {rounded} of {values.size} "
+                f"voxels would change by up to {most:.4g} {volume.unit}".rstrip()
+                + "; allow it to be lossy (--lossy) to round them, or write OME-Zarr or TIFF"
+            )
+
+
+def _rounding(values: NDArray[Any], levels: NDArray[Any], scale: tuple[float, float]) -> tuple[int, float]:
+    """Count the voxels that read back otherwise, and tell by how much at most."""
+    least, most = scale
+    back = (least + levels * ((most - least) / LEVELS)).astype(np.float32)
+    change = np.abs(back.astype(np.float64) - values)
+    return int(np.count_nonzero(back != values)), float(change.max(initial=0.0))
+
+
 def _write_pages(
     folder: Path,
     volume: Volume,
@@ -144,13 +178,17 @@ def _write_pages(
             if tell is not None:
                 tell((z + 1) * frame, len(volume) * frame)
     diary.unlink()
-    raw, written, clipped, largest, _ = (np.array(part) for part in zip(*known.values(), strict=True))
-    noise = [page[4] for page in known.values() if page[4] is not None]
+    raw, written, clipped, rounded, change, largest, _ = (
+        np.array(part) for part in zip(*known.values(), strict=True)
+    )
+    noise = [page[-1] for page in known.values() if page[-1] is not None]
     return Fidelity(
         float(raw.sum() / written.sum()),
         (float(np.mean(noise)), min(noise)) if noise else None,
         int(largest.max()),
         int(clipped.sum()),
+        int(rounded.sum()),
+        float(change.max()),
     )
 
 
@@ -159,10 +197,11 @@ def _known(diary: Path) -> dict[int, _Page]:
     found: dict[int, _Page] = {}
     for line in diary.read_text("utf-8").splitlines() if diary.exists() else ():
         try:
-            z, raw, written, clipped, largest, noise = json.loads(line)
+            z, *page = json.loads(line)
+            raw, written, clipped, rounded, change, largest, noise = page
         except ValueError:
             continue
-        found[z] = raw, written, clipped, largest, noise
+        found[z] = raw, written, clipped, rounded, change, largest, noise
     return found
 
 
@@ -172,12 +211,13 @@ def _write_page(
     pixels, outside = _grey(values, scale, folder)
     page = encode(pixels, ratio)
     put(file, page)
+    rounded, change = (0, 0.0) if scale is None else _rounding(values, pixels, scale)
     if ratio is None:
-        return pixels.nbytes, len(page), outside, 0, None
+        return pixels.nbytes, len(page), outside, rounded, change, 0, None
     error = decode(file, page_header(file)).astype(np.int64) - pixels
     peak = np.iinfo(pixels.dtype).max
     noise = 10 * math.log10(peak**2 / max(float(np.mean(error**2)), 1e-12))
-    return pixels.nbytes, len(page), outside, int(np.abs(error).max()), noise
+    return pixels.nbytes, len(page), outside, rounded, change, int(np.abs(error).max()), noise
 
 
 def _grey(values: NDArray[Any], scale: tuple[float, float] | None, folder: Path) -> tuple[NDArray[Any], int]:

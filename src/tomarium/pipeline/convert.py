@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -452,7 +453,18 @@ def _convert_image(
     else:
         beside.unlink(missing_ok=True)  # of what was here before
     _marker(target).unlink(missing_ok=True)
-    return Converted(image.path or Path(), target, form.name, tuple(changes), ())
+    return Converted(image.path or Path(), target, form.name, tuple(changes), _rounded(again))
+
+
+def _rounded(again: Image) -> tuple[str, ...]:
+    """Say what a format whose values are levels lost, as its writer counted it."""
+    count = again.metadata.get("rounded")
+    if not count:
+        return ()
+    total, most = math.prod(again.shape), again.metadata.get("largest_rounding", 0.0)
+    clipped = again.metadata.get("clipped", 0)
+    beyond = f", {clipped} of them outside the grey range" if clipped else ""
+    return (f"{count} of {total} values were rounded, by up to {most:.4g} {again.unit}".rstrip() + beyond,)
 
 
 def as_data(converted: Converted) -> dict[str, Any]:
