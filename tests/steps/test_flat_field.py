@@ -49,3 +49,23 @@ def test_float_counts_of_any_scale_are_not_clamped(scale: float, kept: str) -> N
     np.testing.assert_allclose(found, transmission, rtol=0.03)
     wanted = {"darks": 2.0, "one dark": 0.99, "none": 0.99}[kept]
     assert lowest_signal(scan) == pytest.approx(wanted * scale, rel=0.15)
+
+
+def test_a_pixel_that_hardly_sees_the_beam_is_filled_as_a_dead_one() -> None:
+    draw = np.random.default_rng(0)
+    flats, darks = draw.normal(5000, 20, (10, 8, 40)), draw.normal(100, 2, (10, 8, 40))
+    counts = draw.normal(100 + 4900 * 0.5, 20, (60, 8, 40))
+    flats[:, 4, 20], counts[:, 4, 20] = 101, draw.normal(101, 5, 60)
+    flats[:, :, 30:] = 100 + (flats[:, :, 30:] - 100) * 0.02  # no beam there: not a matter of single pixels
+    counts[:, :, 30:] = 100 + (counts[:, :, 30:] - 100) * 0.02
+    scan = tm.scan_of_arrays(
+        counts.astype(np.uint16),
+        np.arange(60) * 3.0,
+        flats=flats.astype(np.uint16),
+        darks=darks.astype(np.uint16),
+    )
+    made = tm.reconstruct(scan, "steps: [flat_field]")
+    found = np.asarray(made.projections.read(slice(None), slice(None)))
+    assert found[:, 4, 20].mean() == pytest.approx(np.log(2), abs=0.02)
+    assert found[:, 4, 20].std() < 0.05
+    assert found[:, :, 35].mean() == pytest.approx(np.log(2), abs=0.1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,18 @@ from tomarium.errors import MissingData
 from tomarium.kernels.flat_field import normalise
 from tomarium.kernels.invalid import RINGS
 from tomarium.kernels.reference_fields import reduce_references
+from tomarium.kernels.stripes import median_over_columns
 from tomarium.model import Domain, Frames, Layout, Scan, Slab
 from tomarium.model.scan import Reference
 from tomarium.steps.context import Context
 from tomarium.steps.parameter import NotNegative
 from tomarium.steps.step import Cost, Figure, Values, step
+
+WEAK: Final = 0.05
+"""Part of the signal of its neighbours below which a pixel of the flats is dead."""
+
+WEAK_OVER: Final = 9
+"""Columns about a pixel whose median it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,32 @@ def average_references(scan: Scan, rows: slice) -> AveragedReferences:
         everything = np.arange(scan.darks.frames.shape[0])
         dark = _average(scan.darks.frames, everything, rows, "dark")
     position = np.array([scan.flats.position[group].mean() for group in groups])
-    return AveragedReferences(rows, np.stack(flats), position, dark, lowest_signal(scan))
+    bright = np.stack([without_weak(flat, dark) for flat in flats])
+    return AveragedReferences(rows, bright, position, dark, lowest_signal(scan))
+
+
+def without_weak(flat: NDArray[np.float32], dark: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give pixels that hardly see the beam the level of the dark, so that they are filled as dead ones are.
+
+    Parameters
+    ----------
+    flat, dark : array of float32, shape (row, column)
+        Averages; the flat is changed.
+
+    Returns
+    -------
+    array of float32, shape (row, column)
+        The flat. A pixel is weak whose signal is below a twentieth of the median of nine columns about it.
+    """
+    signal = flat - dark
+    columns = signal.shape[1]
+    if columns < WEAK_OVER:
+        return flat
+    least = WEAK * np.median(signal, axis=1, keepdims=True)
+    for row in np.flatnonzero((signal < 10 * least).any(axis=1)):  # far from level: look closer
+        weak = signal[row] < WEAK * median_over_columns(signal[row], WEAK_OVER)
+        flat[row, weak] = dark[row, weak]
+    return flat
 
 
 def lowest_signal(scan: Scan) -> float:
