@@ -221,6 +221,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "nxtomoproc": lambda path: FORMATS["nxtomoproc"].write(path, example_volume()),
     "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
     "ome-zarr-0.4": lambda path: FORMATS["ome-zarr-0.4"].write(path, example_volume(), slab_rows=4),
+    "picture": lambda path: FORMATS["picture"].write(path, example_picture()),
     "record": write_record,
     "sinogram": write_sinogram,
     "txrm": write_txrm,
@@ -242,6 +243,7 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "mrc": example_volume,
     "ome-zarr": example_volume,
     "ome-zarr-0.4": example_volume,
+    "picture": lambda: example_picture(),
     "record": example_volume,
     "sinogram": lambda: replace(
         example_scan(), projections=ArrayFrames(example_sinogram()[:, None]), flats=None, darks=None
@@ -302,6 +304,13 @@ def example_spectrum_row() -> Image:
     """Counts over energy, as a spectrometer gives them."""
     counts = np.random.default_rng(5).poisson(40, 64)
     return Image(counts, (Axis("energy", 0.01, 1.5, "keV"),), "counts", "spot 3", None, {"dwell": 0.5})
+
+
+def example_picture() -> Image:
+    """A micrograph of several times and channels."""
+    planes = np.random.default_rng(6).integers(0, 60000, (8, 2, 30, 40), np.uint16)
+    axes = tuple(Axis(name, 1.0, 0.0, "px") for name in ("time", "channel"))
+    return Image(planes, (*axes, *(Axis(name, 2e-6, 0.0, "m") for name in "yx")), "", "picture")
 
 
 def ring_buffer_scan() -> Scan:

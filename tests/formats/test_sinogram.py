@@ -66,8 +66,9 @@ def test_the_array_called_sinogram_goes_first_and_any_can_be_named(tmp_path: Pat
 
 def test_angles_beside(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "x.tif", RNG.integers(0, 9, (4, 6)).astype(np.uint8))
+    assert not isinstance(tm.open(tmp_path / "x.tif"), Scan)
     with pytest.raises(FormatError, match="give 4 angles as angles_deg"):
-        tm.open(tmp_path / "x.tif")
+        tm.open(tmp_path / "x.tif", as_format="sinogram")
     (tmp_path / "x.angles.txt").write_text("0 45 90 135")
     scan = tm.open(tmp_path / "x.tif")
     assert isinstance(scan, Scan)
@@ -109,7 +110,7 @@ def test_the_real_neutron_sinograms(
     with pytest.raises(
         FormatError, match=f"if it is a sinogram of {shape[0]} angles .* give {shape[0]} angles"
     ):
-        tm.open(path)
+        tm.open(path, as_format="sinogram")
     scan = tm.open(path, as_format="sinogram", angles_deg=np.linspace(0, turn, shape[0]))
     assert isinstance(scan, Scan)
     assert scan.shape == shape

@@ -70,7 +70,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "nexus-maps": (
         ("tomarium info maps.nxs", "tomarium info maps.nxs --entry /entry1/xrd_entry/data"),
-        ("A file often holds several images; `info` lists them, `--entry` chooses one.",),
+        ("A file often holds several images; `info` lists them, `--entry` chooses one.",
+         "It is the one format that holds an image of any axes, with their positions and units."),
     ),
     "nxtomo": (
         ("tomarium info scan.nx", "tomarium convert scan.h5 scan.nx",
@@ -96,6 +97,13 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium convert volume.ome.zarr old.ome.zarr --to ome-zarr-0.4",),
         ("It has a file for each chunk, so many more files than 0.5.",),
     ),
+    "picture": (
+        ("tomarium info micrograph.tif", "tomarium convert map.nxs map.tif",
+         "tomarium convert map.nxs map.png --lossy"),
+        ("One TIFF page is an image; given its angles it is a sinogram, and in its folder a frame of a scan.",
+         "PNG and JPEG tell no size of a pixel: give it as `--pixel`.",
+         "A picture is unpacked whole when a part of it is read."),
+    ),
     "pyhst-par": (
         ("tomarium info bone.par", "tomarium convert scan.h5 bone.par"),
         ("It is read as data and never run; an unchanged one is written back to the byte.",
@@ -119,7 +127,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "sinogram": (
         ("tomarium slice sinogram.tif --angles 0:180:721 --domain attenuation -o slice.png",
          "tomarium axis sinogram.tif --angles angles.h5:/theta --axes column,angle"),
-        ("No file says that it is a sinogram: without angles it is refused, with the number that is needed.",
+        ("No file says that it is a sinogram: without angles an array is refused, with the number that is needed, "
+         "and a TIFF page is an image.",
          "A text beside it tells them too: sinogram_angles.txt or sinogram.angles.txt; sinogram.txt or angles.txt "
          "where their numbers fit.",
          "Columns that are stored first are seen where the angles fit the other axis only; else say --axes "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
+from tomarium.formats import picture
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.image_values import scan_of, settled
@@ -226,7 +227,7 @@ def _open(place: Path, as_format: str | None, named: _Named, given: dict[str, An
     if named.data is not None or named.image_key is not None:
         scan = _by_paths(place, as_format, named, given.pop("angles_deg", None))
     else:
-        opened = _by_format(place, as_format, named.entry)
+        opened = _page_as_image(place, _by_format(place, as_format, named.entry), as_format, named, given)
         if isinstance(opened, Image):
             if named.angles is not None:
                 given["angles_deg"] = numbers_given(BY_NAME["angles_deg"], named.angles, place)
@@ -247,6 +248,19 @@ def _open(place: Path, as_format: str | None, named: _Named, given: dict[str, An
     }
     scan = replace(scan, metadata={**scan.metadata, **told}) if told else scan
     return checked(with_domain(with_user_values(scan, given), named.domain))
+
+
+def _page_as_image(
+    place: Path, opened: Scan | Image, as_format: str | None, named: _Named, given: Mapping[str, Any]
+) -> Scan | Image:
+    """Take one grey TIFF page for a picture where nobody says that it is a sinogram."""
+    told = (as_format, named.angles, given.get("angles_deg"), named.axes, named.flats, named.darks)
+    if not isinstance(opened, Scan) or (opened.format, opened.dialect) != ("sinogram", "tiff"):
+        return opened
+    if any(one is not None for one in told) or len(opened.angles_deg.value):
+        return opened
+    match = picture.detect(place)
+    return opened if match is None or not match.score else picture.read(place, match)
 
 
 def _as_scan(

@@ -405,4 +405,5 @@ FORMAT = Format(
     write=write,
     writes=frozenset({"volume", "image"}),
     resumes=True,
+    rounds=True,
 )

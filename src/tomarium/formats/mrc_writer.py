@@ -7,7 +7,7 @@ import math
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +49,12 @@ class _Content:
 
 
 def write(
-    path: Path, content: Image | Scan, *, resume: bool = False, tell: Callable[[int, int], None] | None = None
+    path: Path,
+    content: Image | Scan,
+    *,
+    lossy: bool = False,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write an MRC file; it appears when it is complete.
 
@@ -60,6 +65,8 @@ def write(
     content : Image or Scan
         An image of two or three axes: bytes and 16-bit integers, float16 or float32. Of a scan its projections,
         with the angles in degrees in a text file of the same name and the ending `.rawtlt`.
+    lossy : bool
+        Whether float64 may be rounded to float32.
     resume : bool
         Whether a run that stops leaves what it has, hidden beside the final name, and goes on from there when it
         is repeated with the same content. Otherwise nothing is left behind.
@@ -75,9 +82,14 @@ def write(
         The disk is full; without `resume` nothing is left behind.
     """
     one = _of_scan(path, content) if isinstance(content, Scan) else _of_image(path, content)
+    if lossy and one.dtype.kind == "f" and one.dtype.itemsize == 8:
+        one = replace(one, dtype=np.dtype(np.float32))
     spelling = one.dtype.newbyteorder("=").str[1:]
     if spelling not in _MODES:
-        raise InputError(f"{path}: pixels of {one.dtype} have no mode in MRC; convert them to float32 first")
+        remedy = "convert them to float32 first"
+        if one.dtype == np.float64:
+            remedy = "allow it to be lossy (--lossy) to round them to float32"
+        raise InputError(f"{path}: pixels of {one.dtype} have no mode in MRC; {remedy}")
     mode, stored = _MODES[spelling]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")

@@ -24,6 +24,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, raw_attribute, reading
 from tomarium.formats.hdf5_array import array_of
 from tomarium.formats.hdf5_axes import axis_of, pixel_axis
+from tomarium.formats.nexus_maps_writer import write
 from tomarium.model import Axis, Image, Volume
 
 # Tomographies and their results have readers of their own.
@@ -359,4 +360,6 @@ FORMAT = Format(
     suffixes=(".nxs", ".nx", ".h5"),
     detect=detect,
     read=read,
+    write=write,
+    writes=frozenset({"image"}),
 )

@@ -23,6 +23,7 @@ from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.limits import MOST_ELEMENTS
 from tomarium.formats.ome_zarr_absent import check_absent
+from tomarium.formats.ome_zarr_image import write_image
 from tomarium.formats.ome_zarr_plan import Progress
 from tomarium.formats.ome_zarr_writer import VolumeWriter, count_shards, create, open_writer
 from tomarium.formats.origins import origin_of
@@ -375,7 +376,7 @@ def _axes(written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, .
 
 def write(
     path: Path,
-    volume: Volume,
+    volume: Image,
     *,
     slab_rows: int | None = None,
     resume: bool = False,
@@ -388,8 +389,8 @@ def write(
     ----------
     path : Path
         Folder to make.
-    volume : Volume
-        What to write; it is read slab by slab.
+    volume : Volume or Image
+        What to write; a volume is read slab by slab, and gets a pyramid, another image as `write_image` says.
     slab_rows : int or None
         Slices written at once; a power of two keeps the whole pyramid. None takes 64, or as many as fit 1 GiB.
     resume : bool
@@ -408,6 +409,9 @@ def write(
     StorageFull
         The disk is full.
     """
+    if not isinstance(volume, Volume):
+        write_image(path, volume, version)
+        return
     voxel = volume.voxel_m
     if volume.ndim != 3 or (voxel is not None and not np.allclose(voxel, voxel[0], rtol=1e-6)):
         raise InputError(f"{path}: a volume of {volume.ndim} axes with voxels {voxel} cannot be written; "
@@ -474,7 +478,7 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
-    writes=frozenset({"volume"}),
+    writes=frozenset({"volume", "image"}),
     resumes=True,
 )
 

@@ -30,7 +30,7 @@ from tomarium.whole_files import clear_drafts, write_json
 _HINTS: Final = {
     "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN OUT",
     "volume": "a volume becomes a scan only where it is one (axes angle, row, column): tell its angles",
-    "image": "write it as MRC, or what has one axis as CSV",
+    "image": "write it as NeXus (.nxs), which holds any, as OME-Zarr, OME-TIFF, PNG or MRC, or one axis as CSV",
 }
 
 # Small files of an OME-Zarr group, which is written under its own name.
