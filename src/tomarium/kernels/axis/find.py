@@ -24,7 +24,7 @@ from tomarium.kernels.half_acquisition import FAR_OFF, FULL_TURN_DEG, turn_deg
 _AGREE_PX: Final = 0.5
 _AGREE_WELL_PX: Final = 0.3
 _STANDS_OUT: Final = {"opposite": 0.15, "fourier": 0.1, "mass": 0.3}  # scores below are chance
-_STANDS_FAR_OUT: Final = 0.5
+_STANDS_FAR_OUT: Final = 0.65
 _SMALL_ERROR_PX: Final = 0.1
 _CREDIBLE_ERROR_PX: Final = 0.3
 _UNKNOWN_ERROR_PX: Final = 0.2
@@ -83,9 +83,10 @@ def find(
     agreeing, others = _consensus(candidates, full)
     column = _mean(agreeing)
     confidence = _confidence(agreeing, others)
-    if confidence != "high" and full and _parts_agree(prepared, agreeing[0], others):
+    places = axis_over_scan(prepared, opposite_pairs(prepared.angles_deg), column) if full else np.empty(0)
+    if confidence != "high" and _parts_agree(places, agreeing[0], others):
         confidence = "high"
-    movement = _movement(prepared, turn, column)
+    movement = _movement(places)
     if movement:
         confidence = "medium" if confidence == "high" else "low"
     if prepared.static_ratio > _MUCH_STATIC:
@@ -229,21 +230,17 @@ def _confidence(agreeing: Sequence[Candidate], others: Sequence[Candidate]) -> C
     return "high" if len(asked) >= 2 and spread <= _AGREE_WELL_PX else "medium"
 
 
-def _parts_agree(prepared: Prepared, first: Candidate, others: Sequence[Candidate]) -> bool:
+def _parts_agree(places: NDArray[np.float64], first: Candidate, others: Sequence[Candidate]) -> bool:
     """Tell whether each quarter of a full turn's opposites shows the axis in the same place."""
     if first.family != "opposite" or first.score < _STANDS_FAR_OUT or _error(first) > _SMALL_ERROR_PX:
         return False
     if any(_credible(c) for c in others if c.family != "mass"):
         return False
-    places = axis_over_scan(prepared, opposite_pairs(prepared.angles_deg), first.column)
     return len(places) > 1 and float(np.std(places)) <= _SMALL_ERROR_PX * (len(places) - 1) ** 0.5
 
 
-def _movement(prepared: Prepared, turn_deg: float, column: float) -> list[str]:
+def _movement(places: NDArray[np.float64]) -> list[str]:
     """Say so where a full turn shows that the axis does not stay in its column."""
-    if turn_deg < FULL_TURN_DEG:
-        return []
-    places = axis_over_scan(prepared, opposite_pairs(prepared.angles_deg), column)
     if not len(places) or np.ptp(places) <= _MOVES_PX:
         return []
     return [

@@ -10,6 +10,7 @@ import ducc0.fft
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import processors
 from tomarium.kernels.axis.prepare import Prepared
 from tomarium.kernels.axis.window import mirrored_window, vertex
 
@@ -19,7 +20,7 @@ _HIGHEST_FREQUENCY: Final = 0.35  # cycles per px: beyond lies noise
 _MARGIN: Final = 4  # angular frequencies left free beside the bow tie
 _FEWEST_COLUMNS: Final = 10
 _REACH_PX: Final = 2.5
-_ELSEWHERE: Final = (-40, -28, -20, -14, -9, -6, 6, 9, 14, 20, 28, 40)
+_ELSEWHERE: Final = (-30, -15, -9, -6, 6, 9, 15, 30)
 _HALF_TURNS: Final = 10  # cut out of a full turn
 
 
@@ -163,12 +164,14 @@ def spectrum(
     bins = max(int(highest * length), 2)
     seen = np.flatnonzero(weights > 0)
     f = np.arange(bins, dtype=np.float64) / length
-    rows = ducc0.fft.r2c(_zeros_after(windowed, 2, length), axes=[2])[:, :, :bins]
+    rows = ducc0.fft.r2c(_zeros_after(windowed, 2, length), axes=[2], nthreads=processors())[:, :, :bins]
     rows = rows * np.exp(2j * np.pi * f * axis_column).astype(np.complex64)
-    A = ducc0.fft.c2c(_zeros_after(rows, 1, 2 * views), axes=[1])
-    n = np.arange(1, views)
+    A = ducc0.fft.c2c(_zeros_after(rows, 1, 2 * views), axes=[1], nthreads=processors())
+    # Beyond twice the highest order that the sample reaches there is noise only.
+    orders = min(views, ceil(4 * np.pi * highest * reach) + 2 * _MARGIN)
+    n = np.arange(1, orders)
     sign = np.where(n % 2 == 0, 1, -1).astype(np.float32)[:, None]
-    own, mirrored = A[:, 1:views], sign * np.conj(A[:, :views:-1])
+    own, mirrored = A[:, 1:orders], sign * np.conj(A[:, :-orders:-1])
 
     outside = (n[:, None] > 2 * np.pi * f * reach + _MARGIN) & (f * max(len(seen), 1) > 1.0)
     if free_of_static:
@@ -221,20 +224,17 @@ def scatter(spectra: Spectrum, shifts: NDArray[np.float64]) -> NDArray[np.float6
 
 @dataclass(frozen=True)
 class Fit:
-    """How well the two halves of a turn fit together about an axis near by.
+    """Where the two halves of a turn fit together best.
 
     Attributes
     ----------
     column : float
         Column of the axis.
-    scatter : float
-        Energy outside the bow tie, as `scatter` measures it.
     error : float
-        One standard deviation of the column in px.
+        What leaving row groups out in turn changes, as a standard error in px; nan for one group.
     """
 
     column: float
-    scatter: float
     error: float
 
 
@@ -262,19 +262,18 @@ def fit_near(turns: HalfTurn, column: float, *, free_of_static: bool) -> Fit | N
     started 2 px off, it ends up to 2.3 px off.
     """
     fine, factor = binned(turns, _FINE_COLUMNS)
-    place = (column + 0.5) / factor - 0.5
-    begun = place
+    place = begun = (column + 0.5) / factor - 0.5
+    error = float("nan")
     for reach in (_REACH_PX, 1.0, 1.0, 1.0):
         found = _least(fine, place, reach, free_of_static)
         if found is None:
             return None
-        moved = found.column - place
-        place = found.column
+        moved, place, error = found[0] - place, *found
         if abs(place - begun) > _REACH_PX:
             return None
         if abs(moved) < 0.05:
             break
-    return replace(found, column=(place + 0.5) * factor - 0.5, error=found.error * factor)
+    return Fit((place + 0.5) * factor - 0.5, error * factor)
 
 
 def contrast(turns: HalfTurn, column: float, *, free_of_static: bool) -> float:
@@ -292,7 +291,7 @@ def contrast(turns: HalfTurn, column: float, *, free_of_static: bool) -> float:
     Returns
     -------
     float
-        1 less the scatter within 1 px of the column over the least within 1 px of twelve columns farther off.
+        1 less the scatter within 1 px of the column over the least within 1 px of eight columns farther off.
     """
     coarse, factor = binned(turns, _COARSE_COLUMNS)
     place = (column + 0.5) / factor - 0.5
@@ -328,8 +327,8 @@ def _least_scatter(turns: HalfTurn, column: float, free_of_static: bool) -> floa
     return None if spectra is None else float(scatter(spectra, np.arange(-1, 1.1, 0.25)).mean(axis=0).min())
 
 
-def _least(turns: HalfTurn, column: float, reach: float, free_of_static: bool) -> Fit | None:
-    """Find the least scatter within reach of the middle of a window."""
+def _least(turns: HalfTurn, column: float, reach: float, free_of_static: bool) -> tuple[float, float] | None:
+    """Find the least scatter within reach of the middle of a window; return column and error."""
     spectra = _windowed(turns, column, free_of_static)
     if spectra is None:
         return None
@@ -341,7 +340,7 @@ def _least(turns: HalfTurn, column: float, reach: float, free_of_static: bool) -
     if best in (0, len(total) - 1):
         return None
     error = _jackknife(curve, turns.groups, shifts)
-    return Fit(column + float(shifts[0]) + step * vertex(total, best), float(total[best]), error)
+    return column + float(shifts[0]) + step * vertex(total, best), error
 
 
 def binned(turns: HalfTurn, columns: int) -> tuple[HalfTurn, int]:

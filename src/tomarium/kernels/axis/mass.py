@@ -37,16 +37,17 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
     Helgason-Ludwig conditions of order 0 and 1 (Natterer 1986, The Mathematics of Computerized Tomography,
     II.4): Σ_u p(θ, u) = m for all θ, and Σ_u u p(θ, u) = m (c + x cos θ + y sin θ).
     """
-    sinograms = prepared.sinograms().astype(np.float64)
-    columns = sinograms.shape[2]
+    seen = prepared.sinograms()
+    columns = seen.shape[2]
     edge = max(2, round(_EDGE * columns))
-    profile = sinograms.mean(axis=1)
+    profile = seen.mean(axis=1, dtype=np.float64)
     left, right = profile[:, :edge].mean(axis=1), profile[:, -edge:].mean(axis=1)
     peak = np.percentile(profile, 98, axis=1)
     if np.median(np.maximum(np.abs(left), np.abs(right)) / np.maximum(peak, 1e-12)) > _MOST_AT_EDGE:
         return None
-    if _touches(sinograms, (slice(None, edge), slice(-edge, None)), float(np.median(peak))):
+    if _touches(seen, (slice(None, edge), slice(-edge, None)), float(np.median(peak))):
         return None
+    sinograms = seen.astype(np.float64)
     # Air that is not zero would weigh as much as a sample; it is taken for linear between the two edges.
     slope = np.linspace(0, 1, columns)
     sinograms -= (left[:, None] + (right - left)[:, None] * slope)[:, None, :]
@@ -77,7 +78,7 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
     return Candidate("centre of mass", "mass", column, 1 - variation / _MOST_VARIATION, error)
 
 
-def _touches(sinograms: NDArray[np.float64], edges: Sequence[slice], peak: float) -> bool:
+def _touches(sinograms: NDArray[np.floating], edges: Sequence[slice], peak: float) -> bool:
     """Tell whether the sample reaches an edge in some of the views, or whether noise hides that.
 
     The mean over all views hides a sample that is cut for a few; a tenth of what is missing shifts the axis.
@@ -85,7 +86,7 @@ def _touches(sinograms: NDArray[np.float64], edges: Sequence[slice], peak: float
     span = max(1, round(_TOUCHES_FOR * sinograms.shape[1]))
     kernel = np.full(span, 1 / span)
     for columns in edges:
-        level = np.convolve(sinograms[:, :, columns].mean(axis=(0, 2)), kernel, "valid")
+        level = np.convolve(sinograms[:, :, columns].mean(axis=(0, 2), dtype=np.float64), kernel, "valid")
         if float(np.ptp(level)) > _MOST_CHANGE_AT_EDGE * peak:
             return True
     return False

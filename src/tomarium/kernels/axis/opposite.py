@@ -151,7 +151,10 @@ def axis_over_scan(
     first, second = profiles(prepared, pairs)
     edges = np.linspace(0, count, blocks + 1).astype(np.intp)
     return np.array(
-        [_refine(first[:, start:stop], second[:, start:stop], column)[0] for start, stop in pairwise(edges)]
+        [
+            _refine(first[:, start:stop], second[:, start:stop], column, settle=False)[0]
+            for start, stop in pairwise(edges)
+        ]
     )
 
 
@@ -175,7 +178,7 @@ def views_within(prepared: Prepared, distance: float) -> int:
     if not steps.size:
         return 1
     rim = radians(float(np.median(steps))) * prepared.attenuation.shape[2] / 2
-    return min(max(1, round(distance / rim)), max(1, len(prepared.angles_deg) // 8))
+    return int(min(max(1, round(distance / rim)), max(1, len(prepared.angles_deg) // 8)))
 
 
 def profiles(
@@ -197,13 +200,14 @@ def profiles(
     first, second : array of float32, shape (group, pair, column)
         Same unit; of many pairs, less the mean over them.
     """
+    sinograms = prepared.sinograms()
     before = (views - 1) // 2
     last = len(prepared.angles_deg) - views
 
     def averaged(index: NDArray[np.intp]) -> NDArray[np.float32]:
         begin = np.clip(index - before, 0, last)
-        total = sum(_means(prepared, begin + k) for k in range(views))
-        return np.asarray(total / views)
+        total = sum(sinograms[:, begin + k] for k in range(views))
+        return np.asarray(total / np.float32(views))
 
     share = pairs.share[:, None]
     first, opposite = (
@@ -219,11 +223,6 @@ def _turning(profiles: NDArray[np.float32]) -> NDArray[np.float32]:
     """Subtract the mean over all pairs, which holds whatever does not turn, unless hardly anything else is seen."""
     turning = profiles - profiles.mean(axis=1, keepdims=True)
     return turning if float(turning.var()) > _LEAST_TURNING * float(profiles.var()) else profiles
-
-
-def _means(prepared: Prepared, index: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Return some projections averaged over each row group: shape (group, index, column)."""
-    return np.stack([prepared.attenuation[index, rows].mean(axis=1) for rows in prepared.groups])
 
 
 def band(values: NDArray[np.floating], finest: float, coarsest: float) -> NDArray[np.float32]:
@@ -287,7 +286,9 @@ def mirror_correlation(first: NDArray[np.floating], second: NDArray[np.floating]
     return np.asarray(total / np.sqrt(np.maximum(energies[0] * energies[1], 1e-300)))
 
 
-def _refine(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> tuple[float, float]:
+def _refine(
+    first: NDArray[np.float32], second: NDArray[np.float32], column: float, *, settle: bool = True
+) -> tuple[float, float]:
     """Move the window until it mirrors about the axis it finds; return column and standard error.
 
     A narrow window draws the shift to its own middle: where there are pairs enough to tell, each candidate is
@@ -304,7 +305,7 @@ def _refine(first: NDArray[np.float32], second: NDArray[np.float32], column: flo
         if abs(step) < 0.04:
             break
     error /= 2
-    if first.shape[-2] < FEW_PAIRS:
+    if first.shape[-2] < FEW_PAIRS or not settle:
         return column, error
     for reach, step in _SCAN:
         found = _best_window(first, second, column, reach, step)
@@ -346,13 +347,10 @@ def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
     width = a.shape[-1]
     length = ducc0.fft.good_size(2 * columns, True)
     A, B = (
-        ducc0.fft.r2c(
-            np.pad(x.reshape(-1, width), ((0, 0), (0, length - width))).astype(np.float64), axes=[-1]
-        )
-        for x in (a, b)
+        ducc0.fft.r2c(np.pad(x.reshape(-1, width), ((0, 0), (0, length - width))), axes=[-1]) for x in (a, b)
     )
     f = np.arange(A.shape[-1]) / length
-    power = (np.sum(np.abs(A) ** 2, axis=0) + np.sum(np.abs(B) ** 2, axis=0)) / 2
+    power = sum(np.einsum("pf,pf->f", x, np.conj(x)).real.astype(np.float64) for x in (A, B)) / 2
     noise = float(np.median(power[f > 0.4])) * (1 + 1e-9) + 1e-300
     # Averaged over the taper's own resolution: the weights must not follow the noise of single bins.
     bins = 2 * round(2 * length / width) + 1
@@ -363,7 +361,7 @@ def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
     weight[f * width < 1.0] = 0.0
     # 2 (column - start) is the sum of a column and its mirror within the window.
     turn = np.exp(4j * np.pi * f * (column - seen.start))
-    return _Cross(f, np.sum(A * B, axis=0) * turn, power, weight)
+    return _Cross(f, np.einsum("pf,pf->f", A, B).astype(np.complex128) * turn, power, weight)
 
 
 def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> tuple[float, float]:

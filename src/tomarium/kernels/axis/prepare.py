@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,8 @@ _MEDIAN_COLUMNS: Final = 15
 _FEWEST_VIEWS: Final = 8
 _MEDIAN_VIEWS: Final = 15
 _FAR_OFF: Final = 10
+_LEVEL_COLUMNS: Final = 256
+_SPREAD_VIEWS: Final = 64
 _FEWEST_COLUMNS: Final = 16
 
 
@@ -43,8 +46,16 @@ class Prepared:
     notes: tuple[str, ...]
 
     def sinograms(self) -> NDArray[np.float32]:
-        """Return the mean over each group's rows, shape (group, angle, column)."""
-        return np.stack([self.attenuation[:, rows].mean(axis=1) for rows in self.groups])
+        """Return the mean over each group's rows, shape (group, angle, column); not to be written to."""
+        return self._sinograms
+
+    @cached_property
+    def _sinograms(self) -> NDArray[np.float32]:
+        found = np.empty((len(self.groups), *self.attenuation.shape[::2]), np.float32)
+        for group, rows in enumerate(self.groups):
+            np.mean(self.attenuation[:, rows], axis=1, out=found[group])
+        found.flags.writeable = False
+        return found
 
 
 def prepare(
@@ -111,7 +122,7 @@ def prepare(
     mean = p.mean(axis=0, dtype=np.float64)
     static = (mean - running_median(mean, _MEDIAN_COLUMNS)).astype(np.float32)
     p -= static
-    spread = np.std(p, axis=(0, 2))
+    spread = np.std(p[:: max(1, len(p) // _SPREAD_VIEWS)], axis=(0, 2))
     alive = spread > 1e-3 * np.median(spread)
     if not alive.any():
         raise InputError("find axis: nothing varies in these rows; choose rows that show the sample")
@@ -134,10 +145,11 @@ def prepare(
 
 def _lit(p: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell the projections whose mean is near that of their neighbours: a black frame stands out by far."""
-    level = p.mean(axis=(1, 2), dtype=np.float64)
+    some = p[:, :, :: max(1, p.shape[2] // _LEVEL_COLUMNS)]
+    level = some.mean(axis=(1, 2), dtype=np.float64)
     apart = np.abs(level - running_median(level[None], _MEDIAN_VIEWS)[0])
     allowed = _FAR_OFF * max(
-        1.4826 * float(np.median(apart)), 0.25 * float(np.std(p[:: max(1, len(p) // 16)]))
+        1.4826 * float(np.median(apart)), 0.25 * float(np.std(some[:: max(1, len(p) // 16)]))
     )
     lit = apart <= allowed
     return lit if np.count_nonzero(lit) >= max(_FEWEST_VIEWS, len(lit) // 2) else np.ones_like(lit)
@@ -145,6 +157,6 @@ def _lit(p: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _static_ratio(p: NDArray[np.float32], static: NDArray[np.float32], alive: NDArray[np.bool_]) -> float:
     """Compare the static pattern with the fine structure of a few projections, both over the live rows."""
-    some = p[:: max(1, len(p) // 16), alive].astype(np.float64)
+    some = p[:: max(1, len(p) // 16), alive][:, :: max(1, np.count_nonzero(alive) // 10)].astype(np.float64)
     fine = some - running_median(some, _MEDIAN_COLUMNS)
     return float(np.std(static[alive]) / max(float(np.std(fine)), 1e-30))

@@ -91,11 +91,8 @@ def _means(
     count = views_within(prepared, _BLUR * finest)
     if len(pairs.first) >= FEW_PAIRS or count == 1:
         return profiles(prepared, pairs, views=count)
-    ends = (prepared.attenuation[:count], prepared.attenuation[-count:])
-    first, second = (
-        np.stack([views[:, rows].mean(axis=(0, 1)) for rows in prepared.groups])[:, None] for views in ends
-    )
-    return first, second
+    sinograms = prepared.sinograms()
+    return sinograms[:, :count].mean(axis=1)[:, None], sinograms[:, -count:].mean(axis=1)[:, None]
 
 
 def _peaks(curve: NDArray[np.float64], inner: NDArray[np.bool_]) -> tuple[Peak, ...]:

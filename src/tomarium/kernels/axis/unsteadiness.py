@@ -8,6 +8,7 @@ from tomarium.kernels.axis.opposite import band
 from tomarium.kernels.axis.prepare import Prepared
 
 _FINEST, _COARSEST = 1.0, 8.0  # px
+_MOST_VIEWS = 200
 
 
 def unsteadiness(prepared: Prepared) -> float:
@@ -29,10 +30,15 @@ def unsteadiness(prepared: Prepared) -> float:
     is fitted to all columns and row groups of a view, and its own variance by noise is that of the residue over
     the sum of the squared gradients. The turn itself moves places before and behind the axis to opposite sides.
     """
-    views = band(prepared.sinograms(), _FINEST, _COARSEST).astype(np.float64)
-    mean = (views[:, :-2] + views[:, 2:]) / 2
+    sinograms = prepared.sinograms()
+    count = len(prepared.angles_deg)
+    index = np.unique(np.linspace(1, count - 2, min(count - 2, _MOST_VIEWS)).round().astype(np.intp))
+    before, at, after = (
+        band(sinograms[:, index + k], _FINEST, _COARSEST).astype(np.float64) for k in (-1, 0, 1)
+    )
+    mean = (before + after) / 2
     slope = np.gradient(mean, axis=2)
-    apart = views[:, 1:-1] - mean
+    apart = at - mean
     squares = np.maximum(np.sum(slope**2, axis=(0, 2)), 1e-300)
     shift = -np.sum(slope * apart, axis=(0, 2)) / squares
     residue = apart + shift[None, :, None] * slope
