@@ -23,6 +23,7 @@ from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.limits import MOST_ELEMENTS, check_claim
 from tomarium.formats.tiff_calibration import calibration_of, hyperstack_said
+from tomarium.formats.tiff_chain import lost_pages
 from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.model import Axis, Image
 
@@ -47,21 +48,24 @@ class Pixels:
         Length of each axis.
     dtype : numpy.dtype
         Type of a value.
+    is_colour : bool
+        Whether a page holds several samples for each pixel.
     """
 
     path: Path
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    is_colour: bool = False
 
     @cached_property
     def _array(self) -> NDArray[Any]:
         with guarded(self.path):
-            if _kind(self.path) == "TIFF" and len(self.shape) == 2:
-                array = np.asarray(frames_of([self.path]).read(slice(0, 1), slice(None))[0])
+            if _kind(self.path) == "TIFF" and not self.is_colour:
+                array = np.asarray(frames_of([self.path]).read(slice(None), slice(None)))
+                array = array.reshape(self.shape) if array.size == math.prod(self.shape) else array
             elif _kind(self.path) == "TIFF":
                 with opened_tiff(self.path) as tif:
-                    held: Any = tif.pages[0] if page_count(tif) == 1 else tif.series[0]
-                    array = np.asarray(held.asarray())
+                    array = np.asarray(_whole_page(self.path, tif).asarray())
             else:
                 with _picture(self.path) as picture:
                     array = np.asarray(picture)
@@ -72,6 +76,17 @@ class Pixels:
 
     def __getitem__(self, key: Any) -> Any:
         return self._array[key]
+
+
+def _whole_page(path: Path, tif: Any) -> Any:
+    """Return a page of colours whose bytes are all there."""
+    page = tif.pages[0]
+    ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+    if not ends or max(ends) > path.stat().st_size:
+        raise FormatError(
+            f"{path}: is truncated: its page ends at byte {max(ends, default=0)}; copy it again"
+        )
+    return page
 
 
 def _picture(path: Path) -> Any:
@@ -115,6 +130,11 @@ def detect(path: Path) -> Match | None:
             return Match(0.5, kind, f"a {kind} picture of {' × '.join(map(str, shape))}")
         with guarded(path), opened_tiff(path) as tif:
             pages, planes = page_count(tif), hyperstack_said(tif)
+            lost = None if "sample" in axes else lost_pages(tif, pages)  # colours count as pages there
+            if lost:
+                return Match(0.0, "", f"{lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
+            if planes and "sample" in axes:
+                return Match(0.0, "", "its planes are of several colours each, which is not read")
     except FormatError as problem:
         return Match(0.0, "", str(problem))
     what = f"{', '.join(axes)} of {' × '.join(map(str, shape))}"
@@ -191,7 +211,9 @@ def read(path: Path, match: Match) -> Image:
         metadata["notes"] = [
             "it is one page: open the folder of the series it belongs to; or, if it is a sinogram, give its angles"
         ]
-    return Image(Pixels(path, shape, dtype), axes, unit, path.name.split(".")[0], path, metadata)
+    return Image(
+        Pixels(path, shape, dtype, "sample" in names), axes, unit, path.name.split(".")[0], path, metadata
+    )
 
 
 def _ome_steps(description: str) -> dict[str, float]:
@@ -276,15 +298,22 @@ def _write_tiff(hidden: Path, path: Path, image: Image, lossy: bool) -> None:
         values = values.astype(np.float32)
     if values.dtype.kind not in "iuf" or values.dtype.itemsize > (8 if values.dtype.kind == "f" else 4):
         raise InputError(f"{path}: OME-TIFF has no pixels of {image.dtype}; convert them to float32 first")
-    told: dict[str, Any] = {"axes": letters, "Name": image.name}
+    told: dict[str, Any] = {"Name": image.name}
     for axis in image.axes:
         if axis.name in ("z", "y", "x") and axis.unit == "m":
             told[f"PhysicalSize{axis.name.upper()}"] = axis.scale * 1e6
             told[f"PhysicalSize{axis.name.upper()}Unit"] = "µm"
-    colour = letters.endswith("S") and image.shape[-1] in (3, 4)
+    samples = values.shape[-1] if letters.endswith("S") else 1
+    plane = values.shape[len(plain) - 2 :]
+    pages = values.reshape(-1, *plane)
+    described = tifffile.OmeXml()
+    stored = (len(pages), 1, 1, *plane[:2], samples)
+    described.addimage(values.dtype, values.shape, stored, axes=letters, **told)
+    # Before the pixels, so that a file that is cut short still says how many planes it should have.
     tifffile.imwrite(
-        hidden, values, ome=True, metadata=told, photometric="rgb" if colour else "minisblack",
-        planarconfig="contig" if letters.endswith("S") else None, bigtiff=values.nbytes > 1 << 31,
+        hidden, pages, description=described.tostring(declaration=True).encode(), metadata=None,
+        photometric="rgb" if samples in (3, 4) else "minisblack",
+        planarconfig="contig" if samples > 1 else None, bigtiff=values.nbytes > 1 << 31,
     )  # fmt: skip
 
 
