@@ -19,7 +19,7 @@ from tomarium.formats.flipped import stored
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_axes import spaced
-from tomarium.formats.hdf5_frames import Hdf5Frames
+from tomarium.formats.hdf5_frames import Hdf5Frames, load_plugins
 from tomarium.formats.hdf5_names import Name, path_of, shown
 from tomarium.formats.table_csv import Column, Position, Table, read_table, write_table
 from tomarium.model import Axis, Image, Scan
@@ -30,6 +30,8 @@ _FIELD: Final = re.compile(r"[^\[\]]*\[[^\]]+\]")
 _NUMBER: Final = re.compile(r"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)?", re.IGNORECASE)
 # What a table has no place for is kept in the side-car.
 _MOST_COLUMNS: Final = 1000
+# Filters below this number are the library's own.
+_FIRST_PLUGIN: Final = 256
 _SCAN_UNITS: Final = {field.name: field.unit for field in FIELDS if not field.per_view}
 
 
@@ -290,6 +292,9 @@ def table_of_dataset(path: Path, place: str) -> Table:
                 f"{path}: {place} holds {found}, where a table needs one row of numbers; such are "
                 f"{', '.join(held) or 'none in this file'}"
             )
+        plist = node.id.get_create_plist()
+        if any(plist.get_filter(number)[0] >= _FIRST_PLUGIN for number in range(plist.get_nfilters())):
+            load_plugins()
         home, _, name = place.rpartition("/")
         group = source.find(home or "/")
         along = _along(source, node, group if isinstance(group, h5py.Group) else None, home)

@@ -339,7 +339,11 @@ class Source:
             Flattened; None where there is no numeric dataset, or part of it lies in an absent file.
         """
         node = self.find(path, start)
-        if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iufb" or node.size is None:
+        if not isinstance(node, h5py.Dataset) or node.size is None:
+            return None
+        if node.ndim == 1 and node.size and h5py.check_string_dtype(node.dtype) is not None:
+            return self._numbers_in_words(node)
+        if node.dtype.kind not in "iufb":
             return None
         if node.size > _MOST_NUMBERS:
             raise FormatError(
@@ -349,6 +353,22 @@ class Source:
         if any(gaps_of(self, node)):
             return None
         return np.asarray(node[()], dtype=np.float64).ravel()
+
+    def _numbers_in_words(self, node: h5py.Dataset) -> NDArray[np.float64] | None:
+        """Read a list of texts as numbers, where all of them are; None, and said, where one is not."""
+        if not _is_small(node):
+            return None
+        words = [as_text(one) or "" for one in np.ravel(node[()])]
+        try:
+            numbers = np.array([float(one) for one in words])
+        except ValueError:
+            odd = next((one for one in words if not _is_number(one)), "")
+            said = f"{self.path.name}:{path_of(node)} holds texts such as {odd[:40]!r}, no numbers, and was left out"
+            self.warnings.extend([said] if said not in self.warnings else [])
+            return None
+        said = f"{self.path.name}:{path_of(node)} holds texts, which were read as numbers"
+        self.repaired.extend([said] if said not in self.repaired else [])
+        return numbers
 
     def quantity(
         self, path: str, unit: str, default: str | None, start: h5py.Group | None = None
@@ -566,9 +586,19 @@ def _is_plain(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _number(value: Any) -> float | None:
     array = np.asarray(value)
-    if array.size and array.dtype.kind in "iuf":
+    # A row of bytes is a text, and an empty one no 0.
+    is_text = array.dtype.kind in "iu" and array.dtype.itemsize == 1 and array.size > 1
+    if array.size and array.dtype.kind in "iuf" and not is_text:
         # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
         return float(str(array.ravel()[0]))
     try:

@@ -150,6 +150,11 @@ def check_chunks(path: Path, array: Any) -> None:
     FormatError
         It has more than 2^40 elements, chunks of more than 4 GiB, or more than 2^20 tiny chunks.
     """
+    if not all(array.chunks) or not all(array.shards or (1,)):
+        raise FormatError(
+            f"{path}: tells of chunks of {' × '.join(map(str, array.chunks))} elements, which hold nothing; its "
+            f"metadata are damaged, so copy it again"
+        )
     chunk = math.prod(array.chunks) * array.dtype.itemsize
     chunks = math.prod(
         -(-length // max(1, one)) for length, one in zip(array.shape, array.chunks, strict=True)

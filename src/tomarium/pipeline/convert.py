@@ -33,6 +33,8 @@ _HINTS: Final = {
     "image": "write it as NeXus (.nxs), which holds any, as OME-Zarr, OME-TIFF, PNG or MRC, or one axis as CSV",
 }
 
+# Other words for a format.
+_ALIASES: Final = {"dx": "data-exchange"}
 # Small files of an OME-Zarr group, which is written under its own name.
 _WHOLE: Final = ("zarr.json", ".zgroup", ".zattrs")
 # Formats whose writers put a new file in the place of an old one in one step.
@@ -286,6 +288,7 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
     }
     listed = ", ".join(able) or "none"
     if to is not None:
+        to = _ALIASES.get(to, to)
         if to not in able:
             hint = f" {_HINTS[kind]};" if to in formats.formats() else ""
             raise ParameterError(f"there is no format {to!r} that writes a {kind};{hint} there are {listed}")
