@@ -138,8 +138,7 @@ def test_a_note_beside_it_is_no_list_of_angles(tmp_path: Path, text: str) -> Non
     tifffile.imwrite(tmp_path / "x.tif", SINOGRAM)
     for name in ("x.txt", "angles.txt"):
         (tmp_path / name).write_text(text)
-    with pytest.raises(FormatError, match="give 12 angles as angles_deg"):
-        tm.open(tmp_path / "x.tif")
+    assert isinstance(tm.open(tmp_path / "x.tif"), Image), "without angles it is a picture"
     (tmp_path / "x_angles.txt").write_text("ninety\n")
     with pytest.raises(FormatError, match=r"x_angles\.txt: line 1 is 'ninety'"):
         tm.open(tmp_path / "x.tif")
@@ -282,5 +281,4 @@ def test_the_angles_of_a_series_are_not_those_of_one_file(tmp_path: Path) -> Non
     for name in range(12):
         tifffile.imwrite(tmp_path / f"x{name}.tif", SINOGRAM)
     (tmp_path / "angles.txt").write_text("\n".join(map(str, ANGLES)))
-    with pytest.raises(FormatError, match="12 angles"):
-        tm.open(tmp_path / "x3.tif")
+    assert isinstance(tm.open(tmp_path / "x3.tif"), Image)

@@ -169,7 +169,10 @@ def _of_volume(image: Image, rows: str | None, along: str, at: int | None, outpu
     from tomarium.viewers.slice_file import Plane, save_slices
 
     if not isinstance(image, Volume):
-        raise InputError(f"{image.path} holds an image of shape {image.shape}, neither a scan nor a volume")
+        raise InputError(
+            f"{image.path} holds an image of shape {image.shape}, neither a scan nor a volume; if "
+            f"it is a sinogram, give its angles, such as --angles 0:180:{image.shape[0]}"
+        )
     axis = "zyx".index(along)
     length = image.shape[axis]
     numbers = _numbers(rows, length) if along == "z" else [length // 2 if at is None else at]
