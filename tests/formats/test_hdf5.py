@@ -14,9 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5 import as_text, numbered, reading
+from tomarium.formats.hdf5 import as_text, reading
 from tomarium.formats.hdf5_frames import frames_of
 from tomarium.formats.hdf5_heaps import check_heaps
+from tomarium.formats.hdf5_names import numbered
 
 ALL = slice(None)
 

@@ -24,8 +24,9 @@ from tomarium.formats.data_exchange_repairs import Place, report
 from tomarium.formats.data_exchange_volume import is_volume, read_volume
 from tomarium.formats.data_exchange_writer import write
 from tomarium.formats.format import Format, Match
-from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, numbered, reading
+from tomarium.formats.hdf5 import Source, as_text, attribute, is_hdf5, reading
 from tomarium.formats.hdf5_frames import STACK, Hdf5Frames, frames_of
+from tomarium.formats.hdf5_names import numbered
 from tomarium.formats.side_car import meaning, with_geometry
 from tomarium.formats.stacks import JoinedFrames
 from tomarium.model import FrameKind, Geometry, Scan, Value, Volume

@@ -7,7 +7,8 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from tomarium.formats.hdf5 import Source, numbered
+from tomarium.formats.hdf5 import Source
+from tomarium.formats.hdf5_names import numbered
 from tomarium.model import Value
 
 # The five descriptions of the guide, roots of groups that /provenance/process_N/reference points to.

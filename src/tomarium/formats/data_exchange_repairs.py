@@ -21,7 +21,8 @@ from tomarium.formats.data_exchange_fields import (
     instances,
 )
 from tomarium.formats.data_exchange_processes import DESCRIPTIONS
-from tomarium.formats.hdf5 import NO_UNIT, Node, Source, attribute, numbered
+from tomarium.formats.hdf5 import NO_UNIT, Node, Source, attribute
+from tomarium.formats.hdf5_names import numbered
 from tomarium.units import SPELLINGS
 
 

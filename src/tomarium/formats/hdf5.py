@@ -7,7 +7,6 @@ with its unit, and notes what it could not use.
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,8 +24,18 @@ from tomarium.errors import FormatError, UnitError
 from tomarium.formats.hdf5_damage import DAMAGE, advice, guarded
 from tomarium.formats.hdf5_gaps import gaps_of
 from tomarium.formats.hdf5_heaps import claims_too_much
-from tomarium.formats.hdf5_names import as_bytes, key_in, link_in, member, path_of, shown, visit_links
+from tomarium.formats.hdf5_names import (
+    as_bytes,
+    key_in,
+    link_in,
+    member,
+    numbered,
+    path_of,
+    shown,
+    visit_links,
+)
 from tomarium.formats.hdf5_walk import beside, open_checked
+from tomarium.formats.words import numbers_in
 from tomarium.model import Value
 
 Node: TypeAlias = h5py.Group | h5py.Dataset
@@ -358,16 +367,15 @@ class Source:
         """Read a list of texts as numbers, where all of them are; None, and said, where one is not."""
         if not _is_small(node):
             return None
-        words = [as_text(one) or "" for one in np.ravel(node[()])]
-        try:
-            numbers = np.array([float(one) for one in words])
-        except ValueError:
-            odd = next((one for one in words if not _is_number(one)), "")
-            said = f"{self.path.name}:{path_of(node)} holds texts such as {odd[:40]!r}, no numbers, and was left out"
-            self.warnings.extend([said] if said not in self.warnings else [])
-            return None
-        said = f"{self.path.name}:{path_of(node)} holds texts, which were read as numbers"
-        self.repaired.extend([said] if said not in self.repaired else [])
+        numbers, odd = numbers_in([as_text(one) or "" for one in np.ravel(node[()])])
+        place = f"{self.path.name}:{path_of(node)}"
+        told, said = self.repaired, f"{place} holds texts, which were read as numbers"
+        if numbers is None:
+            told, said = (
+                self.warnings,
+                f"{place} holds texts such as {odd[:40]!r}, no numbers, and was left out",
+            )
+        told.extend([said] if said not in told else [])
         return numbers
 
     def quantity(
@@ -470,27 +478,6 @@ def reading(path: Path) -> Iterator[Source]:
         yield Source(path, stack.enter_context(open_checked(path)), stack)
 
 
-def numbered(group: h5py.Group, name: str) -> list[str]:
-    """List the members of a group that carry a name or its numbered spellings.
-
-    Parameters
-    ----------
-    group : h5py.Group
-        Where to look.
-    name : str
-        "exchange" finds exchange, exchange_2, exchange3 (Data Exchange 0.9.1 writes the first without a
-        number, its Table 3 and its listings disagree on the rest).
-
-    Returns
-    -------
-    list of str
-        Names, the unnumbered first, then by number.
-    """
-    pattern = re.compile(re.escape(name) + r"(?:_?(\d+))?")
-    hits = [(int(match[1] or -1), key) for key in map(shown, group) if (match := pattern.fullmatch(key))]
-    return [key for _, key in sorted(hits)]
-
-
 def attribute(node: Node, name: str) -> str | None:
     """Read an attribute as text.
 
@@ -584,14 +571,6 @@ def _is_plain(dtype: np.dtype[Any]) -> bool:
     # HDF5 2.0.0 crashes on a variable-length type whose damaged kind is neither a text nor a sequence; of
     # these only texts are read here.
     return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _number(value: Any) -> float | None:

@@ -6,6 +6,7 @@ h5py gives such a name as bytes, and refuses it in some of its questions; these 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -209,3 +210,24 @@ def visit_links(group: h5py.Group, each: Callable[[str, Any], Any]) -> None:
         None ends the visit.
     """
     group.id.links.visit(lambda path: each(shown(path), link_in(group, path)))
+
+
+def numbered(group: h5py.Group, name: str) -> list[str]:
+    """List the members of a group that carry a name or its numbered spellings.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where to look.
+    name : str
+        "exchange" finds exchange, exchange_2, exchange3 (Data Exchange 0.9.1 writes the first without a
+        number, its Table 3 and its listings disagree on the rest).
+
+    Returns
+    -------
+    list of str
+        Names, the unnumbered first, then by number.
+    """
+    pattern = re.compile(re.escape(name) + r"(?:_?(\d+))?")
+    hits = [(int(match[1] or -1), key) for key in map(shown, group) if (match := pattern.fullmatch(key))]
+    return [key for _, key in sorted(hits)]
