@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Confidence = Literal["high", "medium", "low"]
-"""high: two families agree within 0.3 px and nothing speaks against it · medium: two agree within 0.5 px ·
+"""high: two families agree within 0.3 px, or the quarters of a full turn's opposites do, and nothing speaks
+against it · medium: two agree within 0.5 px, or the axis moves in the course of a full turn ·
 low: look at the slices before you trust it."""
 
 ScanType = Literal["180", "360", "half"]

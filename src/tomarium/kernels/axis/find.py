@@ -30,6 +30,7 @@ _CREDIBLE_ERROR_PX: Final = 0.3
 _UNKNOWN_ERROR_PX: Final = 0.2
 _LEAST_ERROR_PX: Final = 0.02
 _LEAST_MASS_ERROR_PX: Final = 0.05  # whatever moves in the course of the scan moves it
+_MASS_STAYS: Final = 0.95  # score of the joined mass from which it tells a half acquisition
 _MOST_ERROR_PX: Final = 10.0
 _FOURIER_ERROR: Final = 1.5  # times what leaving row groups out in turn tells, as measured
 _FREE_ERROR: Final = 2.0
@@ -131,6 +132,9 @@ def _ask_each(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     pairs = opposite_pairs(prepared.angles_deg)
     peaks = find_peaks(prepared, pairs, antisymmetric=much_static)
     candidates = []
+    joined = _at_joined_mass(prepared, pairs, much_static) if turn_deg > FULL_TURN_DEG else None
+    if joined is not None and (not peaks or find_by_joined_mass(prepared, peaks[0].column) is None):
+        return joined
     if peaks:
         lack_deg = float(np.abs(pairs.lack_deg).min())
         opposite = _opposite(prepared, pairs, peaks[0], lack_deg, much_static)
@@ -150,6 +154,29 @@ def _ask_each(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     if mass is not None:
         candidates.append(mass)
     return candidates
+
+
+def _at_joined_mass(prepared: Prepared, pairs: Pairs, much_static: bool) -> list[Candidate] | None:
+    """Return what a half acquisition shows where opposites joined at a peak of correlation keep their mass."""
+    columns = prepared.attenuation.shape[2]
+    best: tuple[Candidate, Candidate] | None = None
+    for antisymmetric in (much_static, not much_static):
+        for peak in find_peaks(prepared, pairs, antisymmetric=antisymmetric):
+            if abs(peak.column - (columns - 1) / 2) < FAR_OFF * columns:
+                continue
+            mass = find_by_joined_mass(prepared, peak.column)
+            if mass is None or mass.score < _MASS_STAYS or abs(mass.column - peak.column) > _AGREE_PX:
+                continue
+            column, error = find_by_opposites(prepared, pairs, peak.column, antisymmetric=antisymmetric)
+            if abs(column - peak.column) > _AGREE_PX:
+                continue
+            method = "antisymmetric difference" if antisymmetric else "opposite projections"
+            opposite = Candidate(method, "opposite", column, peak.score, min(error, _SMALL_ERROR_PX))
+            if best is None or mass.score > best[1].score:
+                best = opposite, mass
+        if best is not None:
+            return list(best)
+    return None
 
 
 def _opposite(prepared: Prepared, pairs: Pairs, peak: Peak, lack_deg: float, much_static: bool) -> Candidate:
