@@ -82,9 +82,9 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
     rows = _rows(scan, row)
     said: list[str] = []
     wrong: list[str] = []
-    if scan.domain == "counts" and scan.flats is not None:
-        scan = _without_black_flats(scan, rows, said, wrong)
     seen = _look(scan, rows)
+    if seen.flats is not None:
+        scan, seen = _without_black_flats(scan, seen, said, wrong)
     blank = _blank(scan, seen)
     count = len(blank)
     if blank.sum() * 2 > count:
@@ -159,13 +159,11 @@ def _look(scan: Scan, rows: slice) -> _Seen:
     return _Seen(_numbers(raw), flats, dark, raw)
 
 
-def _without_black_flats(scan: Scan, rows: slice, said: list[str], wrong: list[str]) -> Scan:
+def _without_black_flats(scan: Scan, seen: _Seen, said: list[str], wrong: list[str]) -> tuple[Scan, _Seen]:
     assert scan.flats is not None
-    flats = _numbers(_read(scan.flats.frames, rows))
-    dark = np.zeros(flats.shape[1:])
-    if scan.darks is not None:
-        dark = np.nan_to_num(_mean(_numbers(_read(scan.darks.frames, rows)), axis=0))
-    signal = np.nan_to_num(_mean(flats - dark, axis=(1, 2)), nan=-np.inf)
+    assert seen.flats is not None
+    dark = seen.dark
+    signal = np.nan_to_num(_mean(seen.flats - dark, axis=(1, 2)), nan=-np.inf)
     strongest = float(signal.max())
     if not strongest > 0:
         level = "not finite" if not np.isfinite(strongest) else f"{strongest + dark.mean():.4g} counts"
@@ -174,10 +172,10 @@ def _without_black_flats(scan: Scan, rows: slice, said: list[str], wrong: list[s
             f"darks are "
             f"swapped, or the flats were taken without beam"
         )
-        return scan
+        return scan, seen
     black = signal <= BLACK_FLAT * strongest
     if not black.any():
-        return scan
+        return scan, seen
     said.append(
         f"{black.sum()} of {len(black)} flats are black or not finite and were left out: numbers "
         f"{_told(np.flatnonzero(black))}"
@@ -186,7 +184,7 @@ def _without_black_flats(scan: Scan, rows: slice, said: list[str], wrong: list[s
     good = replace(
         scan.flats, frames=ChosenFrames(scan.flats.frames, kept), position=scan.flats.position[kept]
     )
-    return replace(scan, flats=good)
+    return replace(scan, flats=good), replace(seen, flats=seen.flats[kept])
 
 
 def _blank(scan: Scan, seen: _Seen) -> NDArray[np.bool_]:

@@ -132,9 +132,10 @@ def _ask_each(prepared: Prepared, turn_deg: float) -> list[Candidate]:
     pairs = opposite_pairs(prepared.angles_deg)
     peaks = find_peaks(prepared, pairs, antisymmetric=much_static)
     candidates = []
-    joined = _at_joined_mass(prepared, pairs, much_static) if turn_deg > FULL_TURN_DEG else None
-    if joined is not None and (not peaks or find_by_joined_mass(prepared, peaks[0].column) is None):
-        return joined
+    if turn_deg > FULL_TURN_DEG and (not peaks or find_by_joined_mass(prepared, peaks[0].column) is None):
+        joined = _at_joined_mass(prepared, pairs, much_static)
+        if joined is not None:
+            return joined
     if peaks:
         lack_deg = float(np.abs(pairs.lack_deg).min())
         opposite = _opposite(prepared, pairs, peaks[0], lack_deg, much_static)
