@@ -69,6 +69,8 @@ def engine(path: Path) -> dict[str, float]:
 
 
 def whole(path: Path, folder: Path, slab_rows: int | None, workers: int | None) -> dict[str, float]:
+    import zarr  # noqa: F401  imports count in neither figure
+
     import tomarium as tm
     from tomarium.executors import find_executor
     from tomarium.pipeline.protocol import default_protocol

@@ -8,6 +8,7 @@ group of each hierarchy, and every group above it limits it as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -88,6 +89,7 @@ def processors(process: Path = Path("/proc/self")) -> float | None:
     return _least(process, "cpu", {1: _quota_1, 2: _quota_2})
 
 
+@cache
 def hierarchies(process: Path) -> list[Hierarchy]:
     """Find the hierarchies that are mounted, and the group of a process in each.
 
@@ -100,7 +102,8 @@ def hierarchies(process: Path) -> list[Hierarchy]:
     -------
     list of Hierarchy
         Empty on systems without control groups. Inside a container only its own part of a hierarchy may be
-        mounted: a group that is not below the mounted root counts as that root.
+        mounted: a group that is not below the mounted root counts as that root. Found once for each process:
+        a plan asks a hundred times.
     """
     try:
         mounts = (process / "mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -54,20 +54,24 @@ def truncated_views(sinogram: NDArray[np.float32], angles_deg: NDArray[np.float6
     angles, rows, columns = sinogram.shape
     if columns < 2 * FIT or not angles:
         return np.zeros((angles, rows), np.bool_)
-    highest = np.zeros(rows)
-    for row in range(rows):
-        highest[row] = sinogram[:, row].mean(axis=0, dtype=np.float64).max()
-    found = np.zeros((angles, rows), np.bool_)
     turned = np.argsort(np.asarray(angles_deg, np.float64), kind="stable")
-    for side in (sinogram[..., :EDGE], sinogram[..., columns - EDGE :]):
+    means = np.zeros((2, angles, rows))
+    leasts = np.zeros((2, rows))
+    for n, side in enumerate((sinogram[..., :EDGE], sinogram[..., columns - EDGE :])):
         mean = side.mean(axis=2, dtype=np.float64)[turned]
         # Of neighbouring columns, and of neighbouring views, for filters correlate the columns. What the sample does
         # adds to both, which is on the safe side.
         noise = 1.4826 * np.median(np.abs(np.diff(side, axis=2)), axis=(0, 2)) / (2 * EDGE) ** 0.5
         if angles > 1:
             noise = np.maximum(noise, 1.4826 * np.median(np.abs(np.diff(mean, axis=0)), axis=0) / 2**0.5)
-        least = np.maximum(np.maximum(LEAST * highest, 4 * noise), FAINTEST)
-        found[turned] |= _smooth(mean, np.ones(3) / 3) > least
+        means[n] = _smooth(mean, np.ones(3) / 3)
+        leasts[n] = np.maximum(4 * noise, FAINTEST)
+    # The highest attenuation takes a pass over all columns: only where the edges alone do not settle it.
+    for row in np.flatnonzero((means > leasts[:, None]).any(axis=0).mean(axis=0) >= FEWEST_VIEWS):
+        highest = sinogram[:, row].mean(axis=0, dtype=np.float64).max()
+        leasts[:, row] = np.maximum(leasts[:, row], LEAST * highest)
+    found = np.zeros((angles, rows), np.bool_)
+    found[turned] = (means > leasts[:, None]).any(axis=0)
     found[:, found.mean(axis=0) < FEWEST_VIEWS] = False
     return found
 
