@@ -8,8 +8,8 @@ group of each hierarchy, and every group above it limits it as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
