@@ -13,7 +13,7 @@ from tomarium.cli import execute
 from tomarium.errors import InputError
 from tomarium.formats import data_exchange
 from tomarium.formats.arrays import scan_of_arrays
-from tomarium.model import Scan
+from tomarium.model import Scan, Value
 from tomarium.pipeline.data_check import checked
 from tomarium.pipeline.protocol import as_protocol, default_protocol
 from tomarium.synth.config import SimulationConfig
@@ -39,12 +39,7 @@ def frames() -> Frames:
 
 
 def scan_of(made: Frames) -> Scan:
-    scan = scan_of_arrays(made["projections"], ANGLES, flats=made["flats"], darks=made["darks"])
-    return (
-        scan.with_geometry(axis_column=SCAN.with_geometry(axis_column=None).geometry.axis_column)
-        if False
-        else scan
-    )
+    return scan_of_arrays(made["projections"], ANGLES, flats=made["flats"], darks=made["darks"])
 
 
 def warned(change: Callable[[Frames], None], **more: Any) -> list[str]:
@@ -155,6 +150,24 @@ def test_another_exposure_is_told() -> None:
 
     [said] = warned(later)
     assert "between the projections 89 and 90 and stays so" in said
+
+
+@pytest.mark.parametrize(("told", "turned"), [(360.0, 180), (180.0, 360)])
+def test_angles_that_the_images_contradict_are_told(told: float, turned: int) -> None:
+    config = SimulationConfig(columns=128, rows=8, views=360, span_deg=turned, dead_pixels=0, hot_pixels=0)
+    scan = simulated(config)
+    assert checked(scan, default_protocol()) is scan
+    wrong = scan.with_geometry(angles_deg=Value(np.arange(360) * told / 360, "user", "test"))
+    [said] = [said for said in checked(wrong, default_protocol()).warnings if said not in wrong.warnings]
+    assert f"the sample turned by {turned}°" in said
+    assert f"--angles 0:{turned}:360" in said
+
+
+@pytest.mark.parametrize("value", [0, 700])
+def test_pixels_that_die_within_the_scan_are_told(value: int) -> None:
+    [said] = warned(put("projections", (slice(120, None), 4, 30), value))
+    assert "1 of 384 pixels looked at stop counting within the scan, as that of row 4 and column 30" in said
+    assert "from projection 120 on" in said
 
 
 def test_transmission_and_attenuation_are_looked_at_too() -> None:

@@ -8,11 +8,9 @@ from typing import Final
 
 from tomarium.doctor.check import check, compares
 from tomarium.doctor.finding import Finding, error, warning
-from tomarium.doctor.opposites import axis_of, likeness
+from tomarium.doctor.opposites import profiles
 from tomarium.doctor.subject import Subject, flats_there
-
-SAME: Final = 0.95
-"""Correlation from which the first and the last projection show the sample from one side."""
+from tomarium.kernels.axis.mirror import other_turn
 
 _TURNS: Final = (180.0, 360.0)
 
@@ -74,23 +72,24 @@ def angles_against_images(subject: Subject) -> Iterator[Finding]:
     if "span_deg" not in subject.facts:
         return
     span, sample = subject.facts["span_deg"].value, subject.frames
-    if len(sample.projections) < 3 or not sample.good.any():
+    if len(sample.projections) < 3 or not len(sample.flats) or not sample.good.any():
         return
-    first, middle, last = sample.landmarks
-    alike = likeness(sample, first, last) >= SAME
-    if 355 < span < 365 and not alike:
-        told, other = None, (first, last)
-        found, mend = "the last projection mirrors the first", "the sample turned by 180°: halve the angles"
-    elif 175 < span < 185 and alike:
-        told, other = [(first, last)], (first, middle)
-        found = "the last projection shows the sample as the first does, and the middle one mirrors them"
-        mend = "the sample turned by 360°: double the angles"
-    else:
-        return
-    if axis_of(sample, told) is None and axis_of(sample, [other]) is not None:
-        yield warning(
-            "angles",
-            f"a turn of {span:.5g}° is told, but {found}",
-            "views half a turn apart that mirror each other",
-            mend,
-        )
+    first, middle, last = (profiles(sample, place) for place in sample.landmarks)
+    opposites = [(profiles(sample, one), profiles(sample, other)) for one, other in sample.opposites]
+    match other_turn(span, first, last, opposites, [(first, middle)]):
+        case 180:
+            found, mend = (
+                "the last projection mirrors the first",
+                "the sample turned by 180°: halve the angles",
+            )
+        case 360:
+            found = "the last projection shows the sample as the first does, and the middle one mirrors them"
+            mend = "the sample turned by 360°: double the angles"
+        case None:
+            return
+    yield warning(
+        "angles",
+        f"a turn of {span:.5g}° is told, but {found}",
+        "views half a turn apart that mirror each other",
+        mend,
+    )

@@ -6,7 +6,7 @@ refused. The doctor looks at whole frames, and at more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
+from tomarium.kernels.axis.mirror import other_turn
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol import Protocol
 from tomarium.steps.step import View
@@ -39,6 +40,11 @@ _LASTS: Final = 5
 _SATURATED: Final = 5e-3
 _WRAPPED: Final = 1e-3
 _NOT_FINITE: Final = 1e-2
+_OPPOSITES: Final = 8
+_FEWEST_COLUMNS: Final = 64
+_STUCK: Final = 10
+_FEW_STUCK: Final = 0.02
+_SPOT: Final = 5
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,12 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
             f"{_told(numbers)}"
         )
         seen = replace(seen, projections=seen.projections[~blank], raw=seen.raw[~blank])
+    if not wrong:
+        said += _of_turn(scan, seen)
     if scan.domain == "counts" and not wrong:
         said += _of_counts(seen)
+        if seen.flats is not None and seen.raw.dtype.kind in "iu":
+            said += _of_pixels(seen.raw, seen.flats, rows)
     if wrong and not force:
         raise InputError(f"{scan.path}: {'; '.join(wrong)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*wrong, *said, *scan.warnings)) if wrong or said else scan
@@ -202,6 +212,88 @@ def _blank(scan: Scan, seen: _Seen) -> NDArray[np.bool_]:
     return np.asarray(blank | (np.nan_to_num(signal, nan=-np.inf) <= BLACK * full))
 
 
+def _of_turn(scan: Scan, seen: _Seen) -> Iterator[str]:
+    """Tell where the projections show that the sample turned by half or twice what the angles say."""
+    angles = scan.angles_deg.value
+    views = len(angles)
+    if (
+        views < 8
+        or seen.projections.shape[2] < _FEWEST_COLUMNS
+        or (seen.flats is None and scan.domain == "counts")
+    ):
+        return
+    step = float(np.median(np.abs(np.diff(angles))))
+    starts = np.linspace(0, views - 1, 4 * _OPPOSITES).round().astype(int)
+    apart = np.abs(angles[None] - angles[starts, None] - 180.0)
+    close = apart.min(axis=1) < max(1.0, 1.5 * step)
+    opposites = list(zip(starts[close], apart.argmin(axis=1)[close], strict=True))[:_OPPOSITES]
+    middle = [
+        (k, k + views // 2) for k in np.linspace(0, views - 1 - views // 2, _OPPOSITES).round().astype(int)
+    ]
+    at = _attenuation(scan, seen)
+    span = float(np.ptp(angles)) * views / (views - 1)
+    turned = other_turn(
+        span,
+        at(0),
+        at(views - 1),
+        [(at(one), at(other)) for one, other in opposites],
+        [(at(one), at(other)) for one, other in middle],
+    )
+    if turned is not None:
+        yield (
+            f"the angles tell a turn of {span:.5g}°, but by which projections mirror each other the sample turned by "
+            f"{turned}°: the volume is wrong; give the angles with --angles 0:{turned}:{views}"
+        )
+
+
+def _attenuation(scan: Scan, seen: _Seen) -> Callable[[int], NDArray[np.float32]]:
+    """Return what gives the attenuation of a view, shape (row, column), without defective pixels and single spots."""
+    beam = np.ones_like(seen.dark) if seen.flats is None else _mean(seen.flats - seen.dark, axis=0)
+    usual = np.nanmedian(beam, axis=1, keepdims=True)
+    deviation = np.abs(seen.dark - np.median(seen.dark, axis=1, keepdims=True))
+    good = (beam > 0.3 * usual) & (beam < 3 * usual) & (deviation <= 0.02 * usual)
+    columns = np.arange(good.shape[1])
+
+    def of_view(view: int) -> NDArray[np.float32]:
+        values = seen.projections[view]
+        if scan.domain != "attenuation":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = -np.log(np.clip((values - seen.dark) / beam, 1e-3, 10.0))
+        there = good & np.isfinite(values)
+        filled = [
+            np.interp(columns, columns[seen], row[seen]) if seen.any() else np.zeros(len(row))
+            for row, seen in zip(values, there, strict=True)
+        ]
+        beside = np.pad(np.asarray(filled, np.float32), ((0, 0), (_SPOT // 2, _SPOT // 2)), mode="edge")
+        return np.median(np.lib.stride_tricks.sliding_window_view(beside, _SPOT, axis=1), axis=-1)
+
+    return of_view
+
+
+def _of_pixels(raw: NDArray[Any], flats: NDArray[np.float64], rows: slice) -> Iterator[str]:
+    """Tell which pixels stop counting within the scan: the same number in all of its last views, but not before."""
+    last = max(_STUCK, len(raw) // 20)
+    if len(raw) < 4 * last:
+        return
+
+    def stuck(part: NDArray[Any]) -> NDArray[np.bool_]:
+        return np.asarray(part.max(axis=0) == part.min(axis=0))
+
+    alive = flats.max(axis=0) > flats.min(axis=0) if len(flats) > 2 else np.ones(raw.shape[1:], np.bool_)
+    dead = stuck(raw[-last:]) & ~stuck(raw[:last]) & alive
+    # Images without noise, or an opaque body: neighbours then count the same, too.
+    if not dead.any() or np.mean(stuck(raw[-last:])) > _FEW_STUCK:
+        return
+    row, column = (int(n) for n in np.argwhere(dead)[0])
+    values = raw[:, row, column]
+    since = int(np.flatnonzero(values != values[-1])[-1]) + 1
+    yield (
+        f"{np.count_nonzero(dead)} of {dead.size} pixels looked at stop counting within the scan, as that of row "
+        f"{rows.start + row} and column {column} from projection {since} on: expect parts of rings; the step "
+        f"remove_spikes or remove_stripes lessens them"
+    )
+
+
 def _of_counts(seen: _Seen) -> Iterator[str]:
     raw = seen.raw
     lost = float(np.mean(~np.isfinite(seen.projections)))
@@ -249,11 +341,16 @@ def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
 
 
 def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterator[str]:
-    highest = int(raw.max())
+    # A hot or dead pixel counts the same in every view; that is neither saturation nor a wrapped count.
+    steady = raw.max(axis=0) == raw.min(axis=0)
+    if steady.mean() > _FEW_STUCK or not raw.shape[0] > 1:
+        steady[...] = False
+    highest = int(raw[:, ~steady].max())
     ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
     if ceiling:
         share = max(
-            float(np.mean(raw == highest)), 0.0 if flats is None else float(np.mean(flats >= highest))
+            float(np.mean(raw[:, ~steady] == highest)),
+            0.0 if flats is None else float(np.mean(flats[:, ~steady] >= highest)),
         )
         if share > _SATURATED:
             yield (
@@ -263,7 +360,8 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
             )
     if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
         span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)
-        wrapped = float(np.mean(np.abs(np.diff(raw.astype(np.int32), axis=2)) > 0.75 * span))
+        both = ~(steady[:, 1:] | steady[:, :-1])
+        wrapped = float(np.mean(np.abs(np.diff(raw.astype(np.int32), axis=2))[:, both] > 0.75 * span))
         if wrapped > _WRAPPED:
             yield (
                 f"{100 * wrapped:.3g} % of neighbouring counts differ by nearly all that {raw.dtype} can hold: "
