@@ -1,5 +1,6 @@
 """What makes a wrong volume of a scan is seen before it is computed, and named, left out or refused."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,19 @@ def test_run_and_slice_say_it_first_and_leave_with_1_or_2(
     assert execute(["slice", *words, "-o", str(tmp_path / "b.png")]) == 2
     assert "swapped" in capsys.readouterr().err
     assert execute(["slice", *words, "-o", str(tmp_path / "b.png"), "--force"]) == 1
+
+
+def test_plan_tells_whether_the_sample_is_wider_than_the_detector(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = frames()
+    data_exchange.FORMAT.write(tmp_path / "whole.h5", scan_of(made))  # type: ignore[misc]
+    cut = {name: values[..., 30:66] for name, values in made.items()}
+    wide = {name: np.concatenate([values] * 2, axis=2) for name, values in cut.items()}
+    data_exchange.FORMAT.write(tmp_path / "cut.h5", scan_of(wide))  # type: ignore[misc]
+    for name, least, most in (("whole", 0.0, 0.0), ("cut", 0.9, 1.0)):
+        words = ["plan", str(tmp_path / f"{name}.h5"), "--axis", "36", "--pixel", "1 um"]
+        assert execute(words) in (0, 1)
+        assert ("the sample goes on beyond the detector" in capsys.readouterr().out) == (name == "cut")
+        assert execute([*words, "--json"]) in (0, 1)
+        assert least <= json.loads(capsys.readouterr().out)["truncated_part"] <= most

@@ -12,6 +12,7 @@ from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
     from tomarium.pipeline.choice import Choice
+    from tomarium.pipeline.plan import Plan
 
 
 @click.command("plan")
@@ -33,7 +34,9 @@ def command(
     choice: Choice,
     as_json: bool,
 ) -> None:
-    """Say what `run` would do with SCAN: stages, slabs, bytes and memory; nothing is read or written.
+    """Say what `run` would do with SCAN: stages, slabs, bytes and memory; nothing is written.
+
+    A few rows of some frames are read, to tell whether the sample is wider than the detector.
 
     Leaves with exit code 4 where it cannot fit.
 
@@ -49,8 +52,9 @@ def command(
     protocol = choice.protocol(scan.domain)
     resources = measure(output or Path.cwd(), memory)
     made = plan(protocol, scan, resources, rows=scan_options.parse_rows(rows) or choice.rows())
+    truncated = _truncated_part(made)
     if as_json:
-        show.as_json(plan_data(made))
+        show.as_json(plan_data(made) | {"truncated_part": truncated})
         made.demand_fit()
         return
     for stage in made.stages:
@@ -76,6 +80,12 @@ def command(
     if made.recomputed > 1:
         click.echo(f"halos:  {made.recomputed:.2f} rows are computed for each that is needed")
     click.echo(f"time:   about {show.clock(made.seconds)}, an estimate")
+    if truncated:
+        click.echo(
+            f"truncated: in {100 * truncated:.3g} % of the views looked at the sample goes on beyond the detector; "
+            f"with padding auto, fbp continues them by chords, which takes about twice as long, and grey values are "
+            f"right to some percent only"
+        )
     click.echo(f"result: {' × '.join(map(str, made.shape))} float32 in {made.unit} (z, y, x)")
     click.echo(
         f"memory: {_bytes(made.peak_bytes)} of {_bytes(resources.memory_bytes)}; "
@@ -85,6 +95,23 @@ def command(
         click.echo(f"disk:   {_bytes(made.write_bytes)} of {_bytes(resources.disk_bytes)} free")
     show.warnings(made.warnings)
     made.demand_fit()
+
+
+def _truncated_part(made: Plan) -> float | None:
+    """Look whether the sample is wider than the detector, where slices are made; None where it cannot be told."""
+    from tomarium.errors import TomariumError
+    from tomarium.pipeline.data_check import truncated_part
+
+    if made.layout.domain != "slice":
+        return None
+    try:
+        return truncated_part(made.resolution.scan)
+    except TomariumError as problem:
+        click.echo(
+            f"the frames cannot be read, so nothing tells whether the sample is truncated: {problem}",
+            err=True,
+        )
+        return None
 
 
 def _spool(stage: Any) -> str:

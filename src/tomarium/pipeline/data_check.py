@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import InputError
 from tomarium.kernels.axis.mirror import other_turn
+from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol import Protocol
 from tomarium.steps.step import View
@@ -45,6 +46,7 @@ _FEWEST_COLUMNS: Final = 64
 _STUCK: Final = 10
 _FEW_STUCK: Final = 0.02
 _SPOT: Final = 5
+_LOOKS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,29 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
     if wrong and not force:
         raise InputError(f"{scan.path}: {'; '.join(wrong)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*wrong, *said, *scan.warnings)) if wrong or said else scan
+
+
+def truncated_part(scan: Scan) -> float | None:
+    """Tell in what part of the views the sample is wider than the detector, by a few of them.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan, with its views; four rows of at most 32 projections, of flats and darks are read.
+
+    Returns
+    -------
+    float or None
+        0 to 1; None where nothing tells the attenuation (no flats, or no frames).
+    """
+    if scan.missing or 0 in scan.shape or (scan.domain == "counts" and scan.flats is None):
+        return None
+    views = np.unique(np.linspace(0, scan.shape[0] - 1, _LOOKS).round().astype(np.intp))
+    few = ChosenFrames(scan.projections, views)
+    seen = _look(replace(scan, projections=few), _rows(scan, None))
+    at = _attenuation(scan, seen)
+    sinogram = np.stack([at(view) for view in range(len(views))])
+    return float(truncated_views(sinogram, scan.angles_deg.value[views]).mean())
 
 
 def _numbered(protocol: Protocol) -> bool:
