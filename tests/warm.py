@@ -19,11 +19,11 @@ PARENT = """
 import json, os, resource, signal, sys, traceback
 import h5py, numpy as np, olefile, PIL.Image, scipy.io, tifffile, xml.etree.ElementTree, zarr
 import tomarium as tm
-from tomarium.doctor import checks, examine_path
+from tomarium.doctor import all_checks, examine_path
 from tomarium.errors import TomariumError
 from tomarium.formats import formats
 
-formats(), checks()
+formats(), all_checks()
 
 
 def run(program, arguments, seconds, told):

@@ -30,7 +30,7 @@ def test_every_format_and_finding_is_explained() -> None:
     from tomarium.cli import commands
     from tomarium.cli.reference_checks import sayings
     from tomarium.cli.reference_formats import TOLD
-    from tomarium.doctor import checks
+    from tomarium.doctor import all_checks
     from tomarium.formats import formats
 
     assert set(TOLD) == set(formats())
@@ -40,7 +40,7 @@ def test_every_format_and_finding_is_explained() -> None:
         words = [line.split() for line in lines if not line.startswith("pip install")]
         assert {line[0] for line in words} == {"tomarium"}, name
         assert {line[1] for line in words} <= set(commands()), name
-    for name, one in checks().items():
+    for name, one in all_checks().items():
         said = sayings(one.function)
         assert said, name
         assert all(saying.expected for saying in said), name

@@ -26,7 +26,7 @@ from doctor.subjects import (
 )
 from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.catalogue.checkup import subject_of_path
-from tomarium.doctor import Check, Finding, Subject, checks, examine, subject_of
+from tomarium.doctor import Check, Finding, Subject, all_checks, examine, subject_of
 from tomarium.errors import Interrupted
 from tomarium.model import Record, Value
 from tomarium.pipeline.protocol import default_protocol
@@ -502,10 +502,10 @@ def test_the_fault_is_found(
 
 
 def test_every_check_has_a_fault() -> None:
-    assert set(checks()) == set(FAULTS)
+    assert set(all_checks()) == set(FAULTS)
 
 
-@pytest.mark.parametrize("check", checks().values(), ids=list(checks()))
+@pytest.mark.parametrize("check", all_checks().values(), ids=list(all_checks()))
 def test_a_check_says_what_it_looks_at(check: Check) -> None:
     assert (check.function.__doc__ or "").strip().splitlines()[0].endswith(".")
     assert check.theme == check.function.__module__.rsplit(".", 1)[-1]

@@ -19,6 +19,7 @@ from contracts.test_formats import example_scan
 from tomarium.errors import FormatError, ParameterError, UnitError
 from tomarium.formats import data_exchange, formats
 from tomarium.formats.describe import describe
+from tomarium.formats.memory import ArrayFrames
 from tomarium.model import Geometry, Scan, Value
 from tomarium.model.geometry import BY_NAME, FIELDS, user_value
 from tomarium.pipeline.compare import compare
@@ -179,7 +180,7 @@ def test_what_does_not_fit_is_told(path: Path, given: Any, error: type[Exception
 def many_views(path: Path, angles: np.ndarray) -> Path:
     """A scan of 60 views whose file says these angles, in degrees."""
     scan = example_scan()
-    frames = tm.formats.memory.ArrayFrames(np.ones((len(angles), 4, 5), np.uint16))
+    frames = ArrayFrames(np.ones((len(angles), 4, 5), np.uint16))
     told = replace(scan, projections=frames, flats=None, darks=None)
     formats()["data-exchange"].write(path, told.with_geometry(angles_deg=Value(angles, "read", "")))  # type: ignore[misc]
     return path

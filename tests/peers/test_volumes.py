@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.formats.memory import ArrayFrames
 from tomarium.model import Axis, Geometry, Volume
 
 VALUES = np.random.default_rng(4).normal(size=(64, 300, 280)).astype(np.float32)
@@ -73,7 +74,7 @@ def test_fabio_reads_our_edf_frames(tmp_path: Path) -> None:
     frames = np.random.default_rng(1).integers(0, 60000, (5, 7, 9), np.uint16)
     scan = tm.model.Scan(
         path=tmp_path, name="s", format="", dialect="", why="",
-        projections=tm.formats.memory.ArrayFrames(frames),
+        projections=ArrayFrames(frames),
         geometry=Geometry(angles_deg=tm.model.Value(np.arange(5.0), "read", "")),
     )  # fmt: skip
     tm.formats.formats()["edf"].write(tmp_path / "s", scan)  # type: ignore[misc]

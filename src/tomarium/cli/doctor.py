@@ -105,7 +105,7 @@ def _installation(as_json: bool) -> int:
 
 def _load_every_family() -> None:
     """Load what other packages bring to any family, so that what cannot be used is noted in the registry."""
-    from tomarium.doctor import checks
+    from tomarium.doctor import all_checks
     from tomarium.executors.executor import Executor
     from tomarium.formats import formats
     from tomarium.portal.page import Page
@@ -114,7 +114,7 @@ def _load_every_family() -> None:
     from tomarium.viewers.viewer import Viewer
 
     formats()
-    checks()
+    all_checks()
     collect("executors", Executor)
     collect("standards", Standard)
     collect("viewers", Viewer)

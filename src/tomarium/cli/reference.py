@@ -11,7 +11,7 @@ import click
 from tomarium.cli.reference_checks import sayings
 from tomarium.cli.reference_formats import does, section
 from tomarium.cli.reference_python import entry, overview, public
-from tomarium.doctor import checks
+from tomarium.doctor import all_checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
 from tomarium.steps.spelling import all_steps, default_in_words, describe, type_in_words
@@ -91,7 +91,7 @@ def _checks() -> str:
         "`severity`, `where`, `found`, `expected` and `mend`.\n"
     ]
     for theme, members in groupby(
-        sorted(checks().values(), key=lambda one: one.theme), lambda one: one.theme
+        sorted(all_checks().values(), key=lambda one: one.theme), lambda one: one.theme
     ):
         parts.append(f"## {theme}\n")
         for one in members:

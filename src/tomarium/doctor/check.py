@@ -101,7 +101,7 @@ def knows(*names: str) -> Applies:
     return lambda subject: all(name in subject.facts for name in names)
 
 
-def checks() -> dict[str, Check]:
+def all_checks() -> dict[str, Check]:
     """List the checks there are.
 
     Returns

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tomarium.doctor.check import Check, checks
+from tomarium.doctor.check import Check, all_checks
 from tomarium.doctor.finding import SEVERITIES, Finding, Report, error
 from tomarium.doctor.subject import Subject, subject_of
 from tomarium.doctor.table import Table
@@ -36,7 +36,7 @@ def examine(subject: Subject, *, on_progress: Callable[[int, int], None] | None 
         Findings, the worst first. Frames and slices are sampled, so that the time is bounded: a few seconds for
         a scan of any size.
     """
-    applying = [check for check in checks().values() if check.applies_to(subject)]
+    applying = [check for check in all_checks().values() if check.applies_to(subject)]
     findings: list[Finding] = []
     for done, check in enumerate(applying, 1):
         findings += _made(check, subject)
@@ -71,7 +71,7 @@ def _of_scans(table: Table) -> list[Finding]:
     places: dict[Finding, list[str]] = {}
     for place, scan in table.scans:
         subject = Subject(place, table=scan)
-        for check in checks().values():
+        for check in all_checks().values():
             if check.applies_to(subject):
                 for finding in _made(check, subject):
                     places.setdefault(replace(finding, where=_LINE.sub("", finding.where)), []).append(place)

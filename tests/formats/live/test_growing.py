@@ -16,6 +16,7 @@ import pytest
 import tomarium as tm
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.live.mirror import mirror_once
+from tomarium.formats.live.nodes import Dataset
 from tomarium.formats.live.superblock import MendedFile, lookup3, mend, read_superblock
 
 WRITER = """
@@ -104,7 +105,7 @@ def test_what_was_flushed_is_read(
         tmp_path / "mirror" if reader == "mirror" else path, "auto" if reader == "auto" else reader
     )
     data, angle = opened["e/data"], opened["e"]["angle"]
-    assert isinstance(data, tm.formats.live.nodes.Dataset)
+    assert isinstance(data, Dataset)
     assert data.shape == (20, 64, 64)
     assert data.valid_frames == 20
     assert [int(frame[3, 4]) for frame in data] == list(range(1, 21))
