@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.kernels.axis.prepare import Prepared
+from tomarium.kernels.axis.threads import at_once
 from tomarium.kernels.axis.window import overlap, taper, vertex
 
 FEW_PAIRS: Final = 8
@@ -381,10 +382,12 @@ def _best_window(
     weight = _cross(first, second, column).weight
     tried = column + np.arange(-reach, reach + step / 2, step)
     tried = tried[(tried > 1) & (tried < first.shape[-1] - 2)]
-    curve = np.empty(len(tried))
-    for i, candidate in enumerate(tried):
-        cross = _cross(first, second, float(candidate))
-        curve[i] = weight @ cross.product.real / max(float(weight @ cross.power), 1e-300)
+
+    def likeness(candidate: float) -> float:
+        cross = _cross(first, second, candidate)
+        return float(weight @ cross.product.real) / max(float(weight @ cross.power), 1e-300)
+
+    curve = np.array(at_once(likeness, tried.tolist()))
     best = int(np.argmax(curve))
     if best in (0, len(tried) - 1):
         return None
