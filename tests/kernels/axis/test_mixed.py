@@ -59,6 +59,8 @@ def test_most_are_right_and_most_of_these_are_sure(search: Search) -> None:
     [
         # 106 counts and views that lie 0.32 px aside: the two opposite views place the axis 0.54 px off.
         ("180, in view", 60),
+        # The one pair lacks 1° of half a turn, and what is seen lies before the axis: 0.69 px off.
+        ("180, wider", 144),
     ],
 )
 def test_scans_that_were_once_wrong_and_rated_high(study: ModuleType, name: str, seed: int) -> None:

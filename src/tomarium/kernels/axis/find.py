@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from tomarium.kernels.axis.estimate import AxisEstimate, Candidate, Confidence, ScanType
 from tomarium.kernels.axis.fourier import HalfTurn, contrast, fit_near, half_turns
 from tomarium.kernels.axis.mass import find_by_joined_mass, find_by_mass
-from tomarium.kernels.axis.opposite import Pairs, axis_over_scan, find_by_opposites, opposite_pairs
+from tomarium.kernels.axis.opposite import (
+    Pairs,
+    axis_over_scan,
+    find_by_opposites,
+    further_from_opposite,
+    opposite_pairs,
+)
 from tomarium.kernels.axis.prepare import Prepared, prepare
 from tomarium.kernels.axis.search import Peak, find_peaks
 from tomarium.kernels.axis.unsteadiness import unsteadiness
@@ -196,6 +202,10 @@ def _opposite(prepared: Prepared, pairs: Pairs, peak: Peak, lack_deg: float, muc
     # What the two projections lack of half a turn moves a place at the rim by this many px; a fiftieth of
     # it is what was seen of that in simulated scans.
     systematic = 0.02 * radians(lack_deg) * prepared.attenuation.shape[2]
+    further = further_from_opposite(pairs)
+    if further is not None:
+        moved = find_by_opposites(prepared, further, column, antisymmetric=much_static)[0] - column
+        systematic = max(systematic, abs(moved))
     method = "antisymmetric difference" if much_static else "opposite projections"
     return Candidate(method, "opposite", column, peak.score, hypot(error, systematic))
 

@@ -82,6 +82,31 @@ def opposite_pairs(angles_deg: NDArray[np.float64]) -> Pairs:
     )
 
 
+def further_from_opposite(pairs: Pairs) -> Pairs | None:
+    """Return the pairs that lack one view more of half a turn, where the only pair lacks about one.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        Of `opposite_pairs`.
+
+    Returns
+    -------
+    Pairs or None
+        The second projection with the last, and the first with the last but one; None where pairs are many or
+        half a turn apart. Turning about the axis moves what lies before and behind it to opposite sides, so that
+        the place found moves in proportion to the lack: from these by as much as it did from none to the first.
+    """
+    if len(pairs.first) != 1 or pairs.lack_deg[0] < 1e-3:
+        return None
+    last = int(pairs.right[0]) if pairs.share[0] > 0.5 else int(pairs.left[0])
+    first = int(pairs.first[0])
+    ends = np.array([last, last - 1])
+    return Pairs(
+        np.array([first + 1, first]), ends, ends, np.zeros(2, np.float32), np.repeat(2 * pairs.lack_deg, 2)
+    )
+
+
 def find_by_opposites(
     prepared: Prepared, pairs: Pairs, column: float, *, antisymmetric: bool
 ) -> tuple[float, float]:
