@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from tomarium.kernels.axis.estimate import AxisEstimate, Candidate, Confidence, ScanType
 from tomarium.kernels.axis.fourier import HalfTurn, contrast, fit_near, half_turns
 from tomarium.kernels.axis.mass import find_by_joined_mass, find_by_mass
-from tomarium.kernels.axis.opposite import Pairs, axis_over_scan, find_by_opposites, opposite_pairs
+from tomarium.kernels.axis.opposite import (
+    Pairs,
+    axis_over_scan,
+    find_by_opposites,
+    further_from_opposite,
+    opposite_pairs,
+)
 from tomarium.kernels.axis.prepare import Prepared, prepare
 from tomarium.kernels.axis.search import Peak, find_peaks
 from tomarium.kernels.axis.unsteadiness import unsteadiness
@@ -34,6 +40,10 @@ _MASS_STAYS: Final = 0.95  # score of the joined mass from which it tells a half
 _MOST_ERROR_PX: Final = 10.0
 _FOURIER_ERROR: Final = 1.5  # times what leaving row groups out in turn tells, as measured
 _FREE_ERROR: Final = 2.0
+# How far the axis of half a turn moves with what single views lie aside: the mean of one pair of opposites does by
+# 1 / √2 of it, the spectrum by less, as other views count too.
+_ASIDE: Final = {"opposite": 0.7, "fourier": 0.5, "mass": 0.0}
+_MOST_ASIDE_PX: Final = 0.28  # 0.5 px is two and a half standard deviations of the mean of two such views
 _MOVES_PX: Final = 1.0
 _MUCH_STATIC: Final = 0.3
 _HALF_TURN_DEG: Final = 170.0
@@ -75,7 +85,8 @@ def find(
     prepared = prepare(attenuation, angles_deg, rows_per_group=rows_per_group)
     columns = prepared.attenuation.shape[2]
     turn = turn_deg(prepared.angles_deg)
-    candidates = _ask(prepared, turn)
+    aside = unsteadiness(prepared) if turn < FULL_TURN_DEG else 0.0
+    candidates = _ask(prepared, turn, aside)
     notes = list(prepared.notes)
     if not candidates:
         notes.append("no method found anything; the middle of the detector is returned")
@@ -96,6 +107,11 @@ def find(
             f"sample's own detail"
         )
     notes += movement
+    if aside > _MOST_ASIDE_PX and not any(_credible(c) for c in agreeing if not _ASIDE[c.family]):
+        confidence = "medium" if confidence == "high" else confidence
+        notes.append(
+            f"single views lie {aside:.2f} px aside of their neighbours, and half a turn has one pair of opposites"
+        )
     if turn < _HALF_TURN_DEG:
         confidence = "low"
         notes.append(f"the angles cover {turn:.1f}°, less than half a turn")
@@ -112,14 +128,15 @@ def find(
     )
 
 
-def _ask(prepared: Prepared, turn_deg: float) -> list[Candidate]:
+def _ask(prepared: Prepared, turn_deg: float, aside: float) -> list[Candidate]:
     """Ask one method of each family, the one that suits the data.
 
     Where half a turn shows two opposite views only, each place is as unsure as these two views lie aside.
     """
-    aside = unsteadiness(prepared) if turn_deg < FULL_TURN_DEG else 0.0
-    candidates = _ask_each(prepared, turn_deg)
-    return [c if c.family == "mass" else replace(c, error=_with(c.error, aside / 2)) for c in candidates]
+    return [
+        replace(c, error=_with(c.error, _ASIDE[c.family] * aside)) if _ASIDE[c.family] else c
+        for c in _ask_each(prepared, turn_deg)
+    ]
 
 
 def _with(error: float, systematic: float) -> float:
@@ -185,6 +202,10 @@ def _opposite(prepared: Prepared, pairs: Pairs, peak: Peak, lack_deg: float, muc
     # What the two projections lack of half a turn moves a place at the rim by this many px; a fiftieth of
     # it is what was seen of that in simulated scans.
     systematic = 0.02 * radians(lack_deg) * prepared.attenuation.shape[2]
+    further = further_from_opposite(pairs)
+    if further is not None:
+        moved = find_by_opposites(prepared, further, column, antisymmetric=much_static)[0] - column
+        systematic = max(systematic, abs(moved))
     method = "antisymmetric difference" if much_static else "opposite projections"
     return Candidate(method, "opposite", column, peak.score, hypot(error, systematic))
 

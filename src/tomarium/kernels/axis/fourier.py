@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium.array import processors
 from tomarium.kernels.axis.prepare import Prepared
+from tomarium.kernels.axis.threads import at_once, shares
 from tomarium.kernels.axis.window import mirrored_window, vertex
 
 _COARSE_COLUMNS: Final = 256
@@ -124,6 +125,7 @@ def spectrum(
     *,
     free_of_static: bool,
     radius: float = 0.0,
+    threads: int | None = None,
 ) -> Spectrum:
     """Transform half turns so that any axis near by costs one multiplication.
 
@@ -139,6 +141,8 @@ def spectrum(
         Also fit and remove whatever does not turn.
     radius : float
         Of the sample in px, where it reaches beyond the columns.
+    threads : int, optional
+        Threads that may be used; as many as there are processors by default.
 
     Returns
     -------
@@ -164,9 +168,10 @@ def spectrum(
     bins = max(int(highest * length), 2)
     seen = np.flatnonzero(weights > 0)
     f = np.arange(bins, dtype=np.float64) / length
-    rows = ducc0.fft.r2c(_zeros_after(windowed, 2, length), axes=[2], nthreads=processors())[:, :, :bins]
+    threads = threads or processors()
+    rows = ducc0.fft.r2c(_zeros_after(windowed, 2, length), axes=[2], nthreads=threads)[:, :, :bins]
     rows = rows * np.exp(2j * np.pi * f * axis_column).astype(np.complex64)
-    A = ducc0.fft.c2c(_zeros_after(rows, 1, 2 * views), axes=[1], nthreads=processors())
+    A = ducc0.fft.c2c(_zeros_after(rows, 1, 2 * views), axes=[1], nthreads=threads)
     # Beyond twice the highest order that the sample reaches there is noise only.
     orders = min(views, ceil(4 * np.pi * highest * reach) + 2 * _MARGIN)
     n = np.arange(1, orders)
@@ -181,19 +186,20 @@ def spectrum(
             (M - h * (np.einsum("nf,gnf->gf", np.conj(h), M) / norm)[:, None]).astype(np.complex64)
             for M in (own, mirrored)
         )
-    weight = _weight(own, mirrored, outside)[outside]
-    kept = weight > 0.02
-    point_n, point_f = np.nonzero(outside)
+    weight = _weight(own, mirrored, outside)
+    point_n, point_f = np.nonzero(outside & (weight > 0.02))
     return Spectrum(
-        own=own[:, outside][:, kept],
-        mirrored=mirrored[:, outside][:, kept],
-        order=n[point_n[kept]],
-        frequency=f[point_f[kept]].astype(np.float32),
-        weight=weight[kept].astype(np.float32),
+        own=own[:, point_n, point_f],
+        mirrored=mirrored[:, point_n, point_f],
+        order=n[point_n],
+        frequency=f[point_f].astype(np.float32),
+        weight=weight[point_n, point_f].astype(np.float32),
     )
 
 
-def scatter(spectra: Spectrum, shifts: NDArray[np.float64]) -> NDArray[np.float64]:
+def scatter(
+    spectra: Spectrum, shifts: NDArray[np.float64], *, threads: int | None = None
+) -> NDArray[np.float64]:
     """Measure the energy outside the bow tie for axes near by.
 
     Parameters
@@ -202,6 +208,8 @@ def scatter(spectra: Spectrum, shifts: NDArray[np.float64]) -> NDArray[np.float6
         Of `spectrum`.
     shifts : array of float64, shape (shift,)
         Axis columns less that the spectrum counts from, evenly spaced, in px.
+    threads : int, optional
+        Threads that may be used, 1 or as many as there are processors; the latter by default.
 
     Returns
     -------
@@ -216,9 +224,13 @@ def scatter(spectra: Spectrum, shifts: NDArray[np.float64]) -> NDArray[np.float6
         np.complex64
     )
     curve = np.empty((len(moving), len(shifts)))
-    for i in range(len(shifts)):
-        curve[:, i] = np.abs(spectra.own + moving) @ spectra.weight
-        moving *= turn
+
+    def follow(part: slice) -> None:
+        for i in range(len(shifts)):
+            curve[part, i] = np.abs(spectra.own[part] + moving[part]) @ spectra.weight
+            moving[part] *= turn
+
+    at_once(follow, shares(len(moving)) if threads is None else [slice(None)])
     return np.asarray(curve / np.maximum(reference, 1e-30)[:, None])
 
 
@@ -295,13 +307,14 @@ def contrast(turns: HalfTurn, column: float, *, free_of_static: bool) -> float:
     """
     coarse, factor = binned(turns, _COARSE_COLUMNS)
     place = (column + 0.5) / factor - 0.5
-    at = _least_scatter(coarse, place, free_of_static)
-    others = [_least_scatter(coarse, place + away, free_of_static) for away in _ELSEWHERE]
+    at, *others = at_once(lambda away: _least_scatter(coarse, place + away, free_of_static), (0, *_ELSEWHERE))
     least = min((value for value in others if value is not None), default=None)
     return 1 - at / least if at is not None and least else 0.0
 
 
-def _windowed(turns: HalfTurn, column: float, free_of_static: bool) -> Spectrum | None:
+def _windowed(
+    turns: HalfTurn, column: float, free_of_static: bool, threads: int | None = None
+) -> Spectrum | None:
     """Transform what a window about a column sees; None where that is nothing but noise."""
     columns = turns.sinograms.shape[2]
     half = min(column + 0.5, columns - 0.5 - column)
@@ -317,14 +330,17 @@ def _windowed(turns: HalfTurn, column: float, free_of_static: bool) -> Spectrum 
         weights,
         free_of_static=free_of_static,
         radius=radius,
+        threads=threads,
     )
     return spectra if spectra.weight.size else None
 
 
 def _least_scatter(turns: HalfTurn, column: float, free_of_static: bool) -> float | None:
-    """Return the least scatter within 1 px."""
-    spectra = _windowed(turns, column, free_of_static)
-    return None if spectra is None else float(scatter(spectra, np.arange(-1, 1.1, 0.25)).mean(axis=0).min())
+    """Return the least scatter within 1 px; one thread, as other columns are tried at the same time."""
+    spectra = _windowed(turns, column, free_of_static, threads=1)
+    if spectra is None:
+        return None
+    return float(scatter(spectra, np.arange(-1, 1.1, 0.25), threads=1).mean(axis=0).min())
 
 
 def _least(turns: HalfTurn, column: float, reach: float, free_of_static: bool) -> tuple[float, float] | None:
@@ -363,8 +379,19 @@ def binned(turns: HalfTurn, columns: int) -> tuple[HalfTurn, int]:
     count, views, width = turns.sinograms.shape
     factor = max(1, -(-width // columns))
     kept = width // factor * factor
+    if factor == 1:
+        return turns, 1
     cells = turns.sinograms[:, :, :kept].reshape(count, views, kept // factor, factor)
-    return replace(turns, sinograms=cells.mean(axis=-1)), factor
+
+    def average(sinogram: int) -> None:
+        # Whole arrays are added: a mean over the short last axis takes ten times as long.
+        for cell in range(factor):
+            means[sinogram] += cells[sinogram, :, :, cell]
+        means[sinogram] /= np.float32(factor)
+
+    means = np.zeros((count, views, kept // factor), np.float32)
+    at_once(average, range(count))
+    return replace(turns, sinograms=means), factor
 
 
 def _jackknife(curve: NDArray[np.float64], groups: NDArray[np.intp], shifts: NDArray[np.float64]) -> float:
@@ -399,8 +426,11 @@ def _weight(
 def _running_mean(values: NDArray[np.float64], width: int, axis: int) -> NDArray[np.float64]:
     half = width // 2
     pad = [(half, half) if i == axis else (0, 0) for i in range(values.ndim)]
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, pad, mode="edge"), width, axis=axis)
-    return np.asarray(windows.mean(axis=-1))
+    padded = np.moveaxis(np.pad(values, pad, mode="edge"), axis, 0)
+    total = np.zeros_like(padded[: values.shape[axis]])
+    for k in range(width):
+        total += padded[k : k + values.shape[axis]]
+    return np.moveaxis(total / width, 0, axis)
 
 
 def _zeros_after(values: NDArray[np.generic], axis: int, length: int) -> NDArray[np.generic]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.kernels.axis.prepare import Prepared
+from tomarium.kernels.axis.threads import at_once
 from tomarium.kernels.axis.window import overlap, taper, vertex
 
 FEW_PAIRS: Final = 8
@@ -78,6 +79,31 @@ def opposite_pairs(angles_deg: NDArray[np.float64]) -> Pairs:
         chosen = chosen[np.linspace(0, len(chosen) - 1, _MOST_PAIRS).round().astype(np.intp)]
     return Pairs(
         chosen, right[chosen] - 1, right[chosen], share[chosen].astype(np.float32), np.abs(lack[chosen])
+    )
+
+
+def further_from_opposite(pairs: Pairs) -> Pairs | None:
+    """Return the pairs that lack one view more of half a turn, where the only pair lacks about one.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        Of `opposite_pairs`.
+
+    Returns
+    -------
+    Pairs or None
+        The second projection with the last, and the first with the last but one; None where pairs are many or
+        half a turn apart. Turning about the axis moves what lies before and behind it to opposite sides, so that
+        the place found moves in proportion to the lack: from these by as much as it did from none to the first.
+    """
+    if len(pairs.first) != 1 or pairs.lack_deg[0] < 1e-3:
+        return None
+    last = int(pairs.right[0]) if pairs.share[0] > 0.5 else int(pairs.left[0])
+    first = int(pairs.first[0])
+    ends = np.array([last, last - 1])
+    return Pairs(
+        np.array([first + 1, first]), ends, ends, np.zeros(2, np.float32), np.repeat(2 * pairs.lack_deg, 2)
     )
 
 
@@ -381,10 +407,12 @@ def _best_window(
     weight = _cross(first, second, column).weight
     tried = column + np.arange(-reach, reach + step / 2, step)
     tried = tried[(tried > 1) & (tried < first.shape[-1] - 2)]
-    curve = np.empty(len(tried))
-    for i, candidate in enumerate(tried):
-        cross = _cross(first, second, float(candidate))
-        curve[i] = weight @ cross.product.real / max(float(weight @ cross.power), 1e-300)
+
+    def likeness(candidate: float) -> float:
+        cross = _cross(first, second, candidate)
+        return float(weight @ cross.product.real) / max(float(weight @ cross.power), 1e-300)
+
+    curve = np.array(at_once(likeness, tried.tolist()))
     best = int(np.argmax(curve))
     if best in (0, len(tried) - 1):
         return None

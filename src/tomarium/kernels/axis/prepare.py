@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
+from tomarium.kernels.axis.threads import at_once, shares
 from tomarium.kernels.running_median import running_median
 
 _MEDIAN_COLUMNS: Final = 15
@@ -52,8 +53,11 @@ class Prepared:
     @cached_property
     def _sinograms(self) -> NDArray[np.float32]:
         found = np.empty((len(self.groups), *self.attenuation.shape[::2]), np.float32)
-        for group, rows in enumerate(self.groups):
-            np.mean(self.attenuation[:, rows], axis=1, out=found[group])
+
+        def average(group: int) -> None:
+            np.mean(self.attenuation[:, self.groups[group]], axis=1, out=found[group])
+
+        at_once(average, range(len(self.groups)))
         found.flags.writeable = False
         return found
 
@@ -104,14 +108,16 @@ def prepare(
     order = np.argsort(np.where(usable, angles, np.inf), kind="stable")[: np.count_nonzero(usable)]
     if not usable.all():
         notes.append(f"{views - len(order)} projections have no angle and were left out")
-    p = np.array(attenuation[order], np.float32)
-    bad = ~np.isfinite(p)
-    if bad.any():
+    p = _taken(attenuation, order)
+    total = _total(p)
+    if not np.isfinite(total).all():
+        bad = ~np.isfinite(p)
         p[bad] = 0.0
         # The mean over angles of the pixel's own finite values; 0 where it has none.
         mean = p.sum(axis=0) / np.maximum((~bad).sum(axis=0), 1)
         p[bad] = np.broadcast_to(mean, p.shape)[bad]
         notes.append(f"{np.count_nonzero(bad)} values were not finite and were replaced")
+        total = _total(p)
 
     lit = _lit(p)
     if not lit.all():
@@ -119,9 +125,10 @@ def prepare(
             f"{np.count_nonzero(~lit)} projections are black or far off their neighbours and were left out"
         )
         p, order = p[lit], order[lit]
-    mean = p.mean(axis=0, dtype=np.float64)
+        total = _total(p)
+    mean = total / len(p)
     static = (mean - running_median(mean, _MEDIAN_COLUMNS)).astype(np.float32)
-    p -= static
+    at_once(lambda part: np.subtract(p[part], static, out=p[part]), shares(len(p)))
     spread = np.std(p[:: max(1, len(p) // _SPREAD_VIEWS)], axis=(0, 2))
     alive = spread > 1e-3 * np.median(spread)
     if not alive.any():
@@ -141,6 +148,25 @@ def prepare(
         static_ratio=_static_ratio(p, static, alive),
         notes=tuple(notes),
     )
+
+
+def _taken(values: NDArray[np.floating], order: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Copy projections in an order."""
+    p = np.empty((len(order), *values.shape[1:]), np.float32)
+    sorted_already = len(order) == len(values) and bool(np.all(np.diff(order) == 1))
+
+    def copy(part: slice) -> None:
+        p[part] = values[part] if sorted_already else values[order[part]]
+
+    at_once(copy, shares(len(p)))
+    return p
+
+
+def _total(p: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Add all projections up, shape (row, column): finite only where all values are."""
+    total = np.empty(p.shape[1:])
+    at_once(lambda rows: np.sum(p[:, rows], axis=0, dtype=np.float64, out=total[rows]), shares(p.shape[1]))
+    return total
 
 
 def _lit(p: NDArray[np.float32]) -> NDArray[np.bool_]:
