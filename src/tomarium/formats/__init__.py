@@ -26,6 +26,7 @@ from tomarium.formats.side_car import with_geometry_beside
 from tomarium.formats.sinogram import SinogramFrames, angles_named, oriented
 from tomarium.formats.stored_axes import with_axes
 from tomarium.formats.trust import trusted, trusting
+from tomarium.formats.unpacked import bare
 from tomarium.formats.unwritten import without_unwritten
 from tomarium.model import Image, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
@@ -96,7 +97,7 @@ def recognise(path: str | PathLike[str]) -> tuple[tuple[Format, Match], ...]:
     if problem:
         raise FormatError(problem)
     matches = [(one, match) for one in formats().values() if (match := _ask(one, place)) is not None]
-    suffix = place.suffix.lower()
+    suffix = bare(place).suffix.lower()
     return tuple(sorted(matches, key=lambda pair: (-pair[1].score, suffix not in pair[0].suffixes)))
 
 

@@ -30,6 +30,7 @@ from tomarium.formats.par_text import LONGEST, ParFile, parse_par
 from tomarium.formats.pyhst_par_writer import HALF_PIXEL, write
 from tomarium.formats.stacks import AbsentFrames
 from tomarium.formats.trust import trusted
+from tomarium.formats.unpacked import bare
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -299,7 +300,7 @@ def _projections(par: _Par) -> tuple[Frames, Path, tuple[str, ...]]:
 
 
 def _frames(files: list[Path]) -> Frames:
-    if files[0].suffix.lower() in (".tif", ".tiff"):
+    if bare(files[0]).suffix.lower() in (".tif", ".tiff"):
         from tomarium.formats.tiff_frames import frames_of
 
         return frames_of(files)
