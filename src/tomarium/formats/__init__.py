@@ -15,6 +15,7 @@ from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats import picture
 from tomarium.formats.format import Format, Match
+from tomarium.formats.half_written import looks_truncated, while_written
 from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.image_values import scan_of, settled
 from tomarium.formats.isolated import rehearse
@@ -219,7 +220,8 @@ def open(
     with trusting([trust] if isinstance(trust, str | PathLike) else trust):
         if isolated:
             rehearse(place, as_format, trust=trusted())
-        return _open(place, as_format, named, _given(place, geometry))
+        given = _given(place, geometry)
+        return while_written(place, lambda: _open(place, as_format, named, dict(given)))
 
 
 def _open(place: Path, as_format: str | None, named: _Named, given: dict[str, Any]) -> Scan | Image:
@@ -375,4 +377,7 @@ def _choose(
         refusals = [(form, match.why) for form, match in matches if match.why]
         asked, stacks = (formats()[as_format], []) if as_format else (None, stacks_in(place))
         raise FormatError(explain(place, refusals, asked, stacks))
+    cut = next((match.why for _, match in matches if not match.score and looks_truncated(match.why)), None)
+    if cut is not None:  # another moment's answer would be that of a file half-written
+        raise FormatError(cut if cut.startswith(f"{place}: ") else f"{place}: {cut}")
     return chosen[0]
