@@ -280,7 +280,7 @@ def _finite(origin: tuple[float, ...]) -> tuple[float, float, float]:
 def _extended(path: Path, header: Header) -> bytes:
     with opened(path) as stream:
         stream.seek(HEADER_BYTES)
-        return stream.read(header.extended)
+        return stream.read(header.extended) or b""
 
 
 def _angles(path: Path, header: Header) -> Value[Any] | None:

@@ -6,13 +6,14 @@ Source: TIFF 6.0 section 2; the BigTIFF design (counts and offsets of 8 bytes, e
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from tomarium.errors import FormatError
@@ -112,9 +113,9 @@ def _chain(path: Path, size: int, changed_ns: int) -> Chain:
         return Chain(len(seen), beyond)
 
 
-def _taken(stream: BinaryIO, count: int, place: int) -> bytes:
+def _taken(stream: io.RawIOBase, count: int, place: int) -> bytes:
     stream.seek(place)
-    return stream.read(count)
+    return stream.read(count) or b""
 
 
 def _beyond(entries: bytes, form: str, length: int, size: int, page: int) -> str:

@@ -234,8 +234,8 @@ def size_of(path: Path) -> int:
     return len(unpacked(path)) if is_packed(path) else path.stat().st_size
 
 
-def opened(path: Path) -> BinaryIO:
-    """Open a file for reading, unpacked where it is packed.
+def opened(path: Path) -> io.RawIOBase:
+    """Open a file for reading without a buffer, unpacked where it is packed.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def opened(path: Path) -> BinaryIO:
 
     Returns
     -------
-    BinaryIO
+    io.RawIOBase
         To be closed by the caller.
 
     Raises
@@ -254,10 +254,7 @@ def opened(path: Path) -> BinaryIO:
     FormatError
         It cannot be unpacked.
     """
-    if is_packed(path):
-        stream: Any = UnpackedStream(path)
-        return io.BufferedReader(stream)
-    return path.open("rb")
+    return UnpackedStream(path) if is_packed(path) else path.open("rb", buffering=0)
 
 
 def mapped(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
