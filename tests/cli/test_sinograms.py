@@ -118,3 +118,14 @@ def test_a_square_sinogram_is_asked_about_by_every_command(
     assert any("--axes column,angle" in text for text in told(capsys)["warnings"])
     assert execute(["axis", *words, "--axes", "column,angle", "--json"]) == 0
     assert told(capsys)["column"] == pytest.approx(30.5, abs=0.3)
+
+
+@pytest.mark.parametrize(("axes", "place"), [((1, 2, 0), 2), ((2, 0, 1), 1)])
+def test_arrays_in_another_order_are_asked_back(axes: tuple[int, int, int], place: int) -> None:
+    angles = SCAN.angles_deg.value
+    with pytest.raises(
+        tm.errors.InputError, match=f"as many as axis {place} is long: move that axis to the front"
+    ):
+        tm.scan_of_arrays(STACK.transpose(axes), angles)
+    with pytest.raises(tm.errors.InputError, match="as many as axis 1 is long"):
+        tm.scan_of_arrays(SINOGRAM.T, angles)

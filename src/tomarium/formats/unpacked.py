@@ -33,9 +33,9 @@ SUFFIXES: Final = (".gz", ".bz2")
 _GZIP: Final = b"\x1f\x8b"
 _BZIP2: Final = b"BZh"
 _PIECE: Final = 1 << 20
-# Unpacked bytes of one file that are kept in memory, and of all of them.
-MOST_IN_MEMORY: Final = LARGE_BLOCK
-MOST_HELD: Final = 256 << 20
+# Unpacked bytes of one file that are kept in memory, and of all of them: little, since no plan counts them.
+MOST_IN_MEMORY: Final = 16 << 20
+MOST_HELD: Final = 64 << 20
 # No packed file of the field holds more.
 MOST_UNPACKED: Final = 1 << 40
 # Folders whose files stay unpacked; the one asked least lately is let go for a new one.
