@@ -305,6 +305,16 @@ class TestScan:
             WRITE(tmp_path / "s.par", a_scan(angles_deg=Value(angles, "read", "")))
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.parametrize(
+        ("text", "kept"),
+        [("y" * (5 << 20), f"{'y' * (1 << 14)} …"), ("a\ud800b", "a?b"), ("two\nlines", "two lines")],
+        ids=["long", "half a character", "lines"],
+    )
+    def test_texts_that_no_info_holds(self, tmp_path: Path, text: str, kept: str) -> None:
+        """All frames were written, and then the .info could not be, or not be read."""
+        WRITE(tmp_path / "s.par", a_scan(metadata={"sample_name": Value(text, "read", "")}))
+        assert opened(tmp_path / "s.par").metadata["sample_name"].value == kept
+
     def test_the_logarithm_is_not_taken_twice(self, tmp_path: Path) -> None:
         for domain, taken in (("attenuation", "NO"), ("transmission", "YES"), ("counts", "YES")):
             WRITE(tmp_path / f"{domain}.par", replace(a_scan(), domain=domain))
