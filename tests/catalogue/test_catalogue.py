@@ -351,3 +351,94 @@ def test_address_of_a_file_is_taken(tmp_path: Path) -> None:
 
 def test_record_is_a_record(roots: Path, filled: Catalogue) -> None:
     assert isinstance(ingest(filled, roots / "2026" / "shell"), Record)
+
+
+@pytest.fixture
+def copied(tmp_path: Path, roots: Path) -> Path:
+    return Path(shutil.copytree(roots / "2026" / "molar", tmp_path / "copied"))
+
+
+def a_chunk(folder: Path) -> Path:
+    return next(file for file in sorted(folder.glob("volume.ome.zarr/**/c/**/*")) if file.is_file())
+
+
+def altered(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+class TestWhatIsNotAsItWasFiled:
+    def test_a_changed_file_is_named_and_refused(self, catalogue: Catalogue, copied: Path) -> None:
+        altered(a_chunk(copied))
+        name = a_chunk(copied).relative_to(copied).as_posix()
+        with pytest.raises(FormatError, match=f"{name} was changed.*nothing was put"):
+            ingest(catalogue, copied)
+        assert found(catalogue, "") == []
+        ingest(catalogue, copied, checksums=False)
+        assert found(catalogue, "") == ["molar"]
+
+    @pytest.mark.parametrize("checksums", [True, False])
+    def test_a_missing_file_is_named_and_refused(
+        self, catalogue: Catalogue, copied: Path, checksums: bool
+    ) -> None:
+        a_chunk(copied).unlink()
+        with pytest.raises(FormatError, match="is missing"):
+            ingest(catalogue, copied, checksums=checksums)
+
+    def test_a_file_and_its_line_in_the_manifest_changed_together(
+        self, catalogue: Catalogue, copied: Path
+    ) -> None:
+        import hashlib
+
+        before = hashlib.sha256(a_chunk(copied).read_bytes()).hexdigest()
+        altered(a_chunk(copied))
+        manifest = copied / "manifest-sha256.txt"
+        after = hashlib.sha256(a_chunk(copied).read_bytes()).hexdigest()
+        manifest.write_text(manifest.read_text().replace(before, after))
+        with pytest.raises(FormatError, match=r"manifest-sha256.txt was changed"):
+            ingest(catalogue, copied, checksums=False)
+
+    def test_a_file_that_was_added_is_none_of_the_record(self, catalogue: Catalogue, copied: Path) -> None:
+        (copied / "notes.txt").write_text("mine")
+        assert ingest(catalogue, copied).id == "molar"
+
+
+class TestLinks:
+    @pytest.mark.parametrize(
+        "name", ["notes.txt", "previews/more.png", "volume.ome.zarr/extra", ".source.json"]
+    )
+    def test_a_link_that_leads_out_is_named_and_refused(
+        self, catalogue: Catalogue, copied: Path, tmp_path: Path, name: str
+    ) -> None:
+        (tmp_path / "secret").write_text("{}")
+        (copied / name).unlink(missing_ok=True)
+        (copied / name).symlink_to(tmp_path / "secret")
+        with pytest.raises(
+            FormatError, match=rf"{name}' is a link that leads out of the record, to .*secret.*put the"
+        ):
+            ingest(catalogue, copied)
+        assert f"'{name}' is a link" in rebuild(catalogue, [copied]).problems[0]
+        assert found(catalogue, "") == []
+
+    @pytest.mark.parametrize("name", ["ro-crate-metadata.json", "manifest-sha256.txt", "volume.ome.zarr"])
+    def test_a_part_of_the_record_that_lies_elsewhere(
+        self, catalogue: Catalogue, copied: Path, tmp_path: Path, name: str
+    ) -> None:
+        (copied / name).rename(tmp_path / name)
+        (copied / name).symlink_to(f"../{name}")
+        with pytest.raises(FormatError, match=rf"{name}' is a link that leads out of the record"):
+            ingest(catalogue, copied)
+
+    def test_a_record_reached_through_a_link_is_filed(
+        self, catalogue: Catalogue, copied: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "beside").symlink_to(copied)
+        assert ingest(catalogue, tmp_path / "beside").id == "molar"
+
+    @pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "a/../../b", "a\\b"])
+    def test_names_that_lead_out_are_refused(self, catalogue: Catalogue, copied: Path, name: str) -> None:
+        manifest = copied / "manifest-sha256.txt"
+        manifest.write_text(f"{manifest.read_text()}{'0' * 64}  {name}\n")
+        with pytest.raises(FormatError, match="no name of a file of this folder"):
+            ingest(catalogue, copied)

@@ -64,3 +64,24 @@ def test_an_index_that_is_lost_is_made_anew(
     assert execute(["search", "tooth", "--catalogue", place]) == 0
     assert "1 found" in capsys.readouterr().out
     assert execute(["index", "rebuild", str(record.parent), "--catalogue", place]) == 0
+
+
+def test_of_several_records_the_sound_ones_are_filed(
+    record: Path,
+    make_record_folder: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    damaged = make_record_folder(tmp_path / "records" / "claw", size=16)
+    file_record(damaged, title="Claw")
+    (damaged / "protocol.yaml").write_text("steps: []")
+    ingested = ["ingest", "--catalogue", "c.sqlite", str(damaged)]
+    assert execute([*ingested, str(record)]) == 2
+    told = capsys.readouterr()
+    assert "Tooth" in told.out
+    assert "protocol.yaml was changed" in told.err
+    assert execute(ingested) == 2
+    assert "protocol.yaml was changed" in capsys.readouterr().err
+    assert execute([*ingested, "--no-checksums"]) == 0

@@ -103,3 +103,29 @@ def test_slices_without_angles_stay_a_volume(tmp_path: Path, capsys: pytest.Capt
     assert told(capsys)["kind"] == "volume"
     assert execute(["axis", path]) == 2
     assert "give their angles, such as --angles 0:180:90" in capsys.readouterr().err
+
+
+def test_a_square_sinogram_is_asked_about_by_every_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    square = np.asarray(make_scan(angles=64, domain="attenuation").projections[:])[:, 4]
+    tifffile.imwrite(tmp_path / "square.tif", np.ascontiguousarray(square.T))
+    words = [str(tmp_path / "square.tif"), "--angles", "0:177.1875:64", "--domain", "attenuation"]
+    for command in (["axis"], ["slice", "-o", str(tmp_path / "s.npy")], ["run", "-o", str(tmp_path / "r")]):
+        execute([*command[:1], *words, *command[1:], *(["--axis", "30.5"] if command != ["axis"] else [])])
+        assert "if it is the other way round, say --axes column,angle" in capsys.readouterr().err, command
+    execute(["axis", *words, "--json"])
+    assert any("--axes column,angle" in text for text in told(capsys)["warnings"])
+    assert execute(["axis", *words, "--axes", "column,angle", "--json"]) == 0
+    assert told(capsys)["column"] == pytest.approx(30.5, abs=0.3)
+
+
+@pytest.mark.parametrize(("axes", "place"), [((1, 2, 0), 2), ((2, 0, 1), 1)])
+def test_arrays_in_another_order_are_asked_back(axes: tuple[int, int, int], place: int) -> None:
+    angles = SCAN.angles_deg.value
+    with pytest.raises(
+        tm.errors.InputError, match=f"as many as axis {place} is long: move that axis to the front"
+    ):
+        tm.scan_of_arrays(STACK.transpose(axes), angles)
+    with pytest.raises(tm.errors.InputError, match="as many as axis 1 is long"):
+        tm.scan_of_arrays(SINOGRAM.T, angles)

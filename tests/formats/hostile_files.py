@@ -501,6 +501,35 @@ def edf_frames_without_pixels(home: Path) -> Path:
     return home / "s.edf"
 
 
+def tiff_gzip_bomb(home: Path) -> Path:
+    (home / "s.tif.gz").write_bytes(
+        gzip.compress(b"II*\0" + struct.pack("<I", 8)) + gzip.compress(_ZEROS) * 256
+    )
+    return home / "s.tif.gz"
+
+
+def tiff_folder_of_gzip_bombs(home: Path) -> Path:
+    bomb = tiff_gzip_bomb(home).read_bytes()
+    (home / "s.tif.gz").unlink()
+    (home / "series").mkdir()
+    for number in range(50):
+        (home / "series" / f"proj_{number:04d}.tif.gz").write_bytes(bomb)
+    return home / "series"
+
+
+def mrc_bzip2_bomb(home: Path) -> Path:
+    head = bytearray(1024)
+    struct.pack_into("<4i", head, 0, 1 << 14, 1 << 14, 1 << 10, 0)
+    head[208:214] = b"MAP \x44\x44"
+    (home / "s.mrc.bz2").write_bytes(bz2.compress(bytes(head)) + bz2.compress(_ZEROS) * 256)
+    return home / "s.mrc.bz2"
+
+
+def mrc_gzip_in_gzip(home: Path) -> Path:
+    (home / "s.mrc.gz").write_bytes(gzip.compress(gzip.compress(bytes(2048))))
+    return home / "s.mrc.gz"
+
+
 def edf_gzip_bomb(home: Path) -> Path:
     head = edf_header(Dim_1=1 << 16, Dim_2=1 << 15, Size=1 << 32)
     (home / "s.edf.gz").write_bytes(gzip.compress(head) + gzip.compress(_ZEROS) * 256)

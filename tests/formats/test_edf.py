@@ -179,7 +179,7 @@ class TestCompressed:
         assert scan.projections.cost(2, slice(0, 1))[1] == 2 * 5 * 7 * 2
 
     def test_a_bomb_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("tomarium.formats.edf_header.MOST_DECOMPRESSED", 1 << 16)
+        monkeypatch.setattr("tomarium.formats.unpacked.MOST_UNPACKED", 1 << 16)
         path = tmp_path / "x.edf.gz"
         path.write_bytes(gzip.compress(edf_bytes({}, np.zeros((512, 512), np.float32))))
         with pytest.raises(FormatError, match="more than 65536 bytes once they are decompressed"):

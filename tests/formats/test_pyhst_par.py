@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -257,6 +258,71 @@ class TestScan:
             WRITE(tmp_path / "s", a_scan(projections=wide))
         WRITE(tmp_path / "s", a_scan(projections=wide), lossy=True)
         assert opened(tmp_path / "s").projections.dtype == np.float32
+
+    def test_references_are_neither_wrapped_nor_cut(self, tmp_path: Path) -> None:
+        """Flats and darks were written as the projections' uint16: -5 as 65531, 0.5 as 0, 100000 as 34464."""
+        from tomarium.formats.memory import ArrayFrames
+
+        def of(kind: str, number: float) -> Reference:
+            return Reference(ArrayFrames(np.full((2, 5, 7), number, kind)), np.array([-1.0, -1.0]))
+
+        for place, (kind, number) in enumerate((("int16", -5), ("float32", 0.5), ("uint8", 9))):
+            scan = a_scan(flats=of(kind, number), darks=of(kind, number))
+            WRITE(tmp_path / str(place), scan)
+            again = opened(tmp_path / str(place))
+            assert again.flats is not None
+            assert again.darks is not None
+            assert np.unique(again.flats.frames.read(*ALL)).tolist() == [number]
+            assert np.unique(again.darks.frames.read(*ALL)).tolist() == [number]
+            np.testing.assert_array_equal(again.projections.read(*ALL), scan.projections.read(*ALL))
+        with pytest.raises(InputError, match="flats of int32 fit into neither"):
+            WRITE(tmp_path / "s", a_scan(flats=of("int32", 100_000)))
+        assert not (tmp_path / "s").exists()
+        WRITE(tmp_path / "s", a_scan(flats=of("int32", 100_000)), lossy=True)
+        flats = opened(tmp_path / "s").flats
+        assert flats is not None
+        assert np.unique(flats.frames.read(*ALL)).tolist() == [100_000]
+
+    @pytest.mark.parametrize("name", ["sc#an.par", '"q".par', "a\\b.par", " lead.par", "x .par", "sc#an"])
+    def test_a_name_that_would_read_back_otherwise_is_refused(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(InputError, match="cannot stand in a parameter file"):
+            WRITE(tmp_path / name, a_scan())
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        "name", ["my scan.par", "dark.par", "pröbe.par", "scan12.par", "x.y.par", "NO.par"]
+    )
+    def test_other_names_are_written(self, tmp_path: Path, name: str) -> None:
+        scan = a_scan()
+        WRITE(tmp_path / name, scan)
+        np.testing.assert_array_equal(
+            opened(tmp_path / name).projections.read(*ALL), scan.projections.read(*ALL)
+        )
+
+    @pytest.mark.parametrize("angles", [np.zeros(9), np.full(9, np.nan)])
+    def test_angles_that_say_nothing_are_refused_first(self, tmp_path: Path, angles: np.ndarray) -> None:
+        with pytest.raises(InputError, match="give its angles"):
+            WRITE(tmp_path / "s.par", a_scan(angles_deg=Value(angles, "read", "")))
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        ("text", "kept"),
+        [("y" * (5 << 20), f"{'y' * (1 << 14)} …"), ("a\ud800b", "a?b"), ("two\nlines", "two lines")],
+        ids=["long", "half a character", "lines"],
+    )
+    def test_texts_that_no_info_holds(self, tmp_path: Path, text: str, kept: str) -> None:
+        """All frames were written, and then the .info could not be, or not be read."""
+        WRITE(tmp_path / "s.par", a_scan(metadata={"sample_name": Value(text, "read", "")}))
+        assert opened(tmp_path / "s.par").metadata["sample_name"].value == kept
+
+    def test_the_logarithm_is_not_taken_twice(self, tmp_path: Path) -> None:
+        for domain, taken in (("attenuation", "NO"), ("transmission", "YES"), ("counts", "YES")):
+            WRITE(tmp_path / f"{domain}.par", replace(a_scan(), domain=domain))
+            values = read_par(tmp_path / f"{domain}.par").values
+            assert values["TAKE_LOGARITHM"] is (taken == "YES")
+            assert values["CORRECT_FLATFIELD"] is values["SUBTRACT_BACKGROUND"] is (domain == "counts")
+        assert opened(tmp_path / "attenuation.par").domain == "attenuation"
+        assert opened(tmp_path / "counts.par").domain == "counts"
 
     def test_unknown_axis_and_pixel_are_left_out(self, tmp_path: Path) -> None:
         WRITE(tmp_path / "s", a_scan(pixel_m=None, flats=None, darks=None))

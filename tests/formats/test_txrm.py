@@ -13,6 +13,7 @@ import pytest
 import tomarium as tm
 from formats.ole2_writer import ole2
 from formats.txrm_example import zeiss_streams
+from tomarium.cli import execute
 from tomarium.errors import FormatError, TomariumError
 from tomarium.formats import recognise
 from tomarium.model import Image, Scan, Volume
@@ -150,6 +151,52 @@ def test_one_image_and_a_volume(tmp_path: Path) -> None:
     assert volume.voxel_m == (0.65e-6,) * 3
     for key in (2, slice(1, 3), (slice(None), 3), (0, slice(2, 4), 5), (..., 4), Ellipsis):
         np.testing.assert_array_equal(volume[key], STACK[key])
+
+
+def test_how_an_image_was_taken(tmp_path: Path) -> None:
+    path = tmp_path / "x.xrm"
+    path.write_bytes(ole2(zeiss_streams(STACK[1:2], ANGLES[1:2])))
+    image = tm.open(path)
+    assert isinstance(image, Image)
+    told = {
+        name: image.metadata[name] for name in ("energy_kev", "angle_deg", "distance_m", "source_distance_m")
+    }
+    assert told == {"energy_kev": 20.0, "angle_deg": -30.5, "distance_m": 0.1, "source_distance_m": 0.05}
+    sources = image.metadata["sources"]
+    assert sources["angle_deg"] == {
+        "origin": "read",
+        "source": "x.xrm:ImageInfo/Angles, degrees with the sign of the file",
+    }
+    assert sources["energy_kev"]["source"] == "x.xrm:ImageInfo/Energy, its size says keV"
+    assert sources["start_time"]["origin"] == "derived"
+    scan = tm.open(path, angles_deg=np.arange(40.0))  # as a sinogram
+    assert isinstance(scan, Scan)
+    assert scan.energy_kev is not None
+    assert (scan.energy_kev.value, scan.energy_kev.source) == (20.0, sources["energy_kev"]["source"])
+
+
+def test_an_image_without_an_angle_has_none(tmp_path: Path) -> None:
+    for number, angles in enumerate((None, np.array([np.nan]))):
+        path = tmp_path / f"{number}.xrm"
+        path.write_bytes(ole2(zeiss_streams(STACK[:1], angles)))
+        image = tm.open(path)
+        assert isinstance(image, Image)
+        assert "angle_deg" not in image.metadata
+    path = tmp_path / "volume.txm"
+    path.write_bytes(ole2(zeiss_streams(STACK, ANGLES)))
+    volume = tm.open(path)
+    assert isinstance(volume, Volume)
+    assert volume.metadata["energy_kev"] == 20.0
+    assert "angle_deg" not in volume.metadata
+
+
+def test_info_shows_energy_and_angle_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.xrm"
+    path.write_bytes(ole2(zeiss_streams(STACK[1:2], ANGLES[1:2])))
+    assert execute(["info", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("20 keV" in line and "read: x.xrm:ImageInfo/Energy" in line for line in lines)
+    assert any("-30.5°" in line and "read: x.xrm:ImageInfo/Angles" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -181,3 +181,14 @@ def test_a_volume_killed_at_its_end_is_gone_on_with_and_leaves_nothing(
     )
     assert out == truth
     assert np.array_equal(np.asarray(tm.open(tmp_path / "out" / name)[:]), values)
+
+
+def test_a_name_too_long_for_the_side_car_is_refused_first(tmp_path: Path, source: Path) -> None:
+    """All frames were written, and then the side-car could not have its name."""
+    scan = open_scan(source)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match="bytes too long for the files that are written beside it"):
+        convert(scan, tmp_path / f"{'x' * 240}.par")
+    assert sorted(tmp_path.iterdir()) == before
+    done = convert(scan, tmp_path / f"{'x' * 220}.par")
+    assert done.target.is_file()

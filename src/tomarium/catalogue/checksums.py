@@ -15,6 +15,7 @@ from typing import Final
 
 from tomarium.errors import FormatError
 from tomarium.pipeline.journal import FOLDER as JOURNAL
+from tomarium.viewers.place import is_inside
 
 MANIFEST: Final = "manifest-sha256.txt"
 
@@ -66,13 +67,36 @@ def list_files(folder: Path) -> Iterator[str]:
             path = Path(root, name)
             shown = path.relative_to(folder).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                raise FormatError(
-                    f"{folder.name}: {shown} is a link or no regular file, which a record cannot hold; "
-                    f"put the file itself there, or take it away"
-                )
+                raise FormatError(link_words(folder, path))
             if not shown.isprintable() or "\\" in shown:
                 raise FormatError(f"{folder.name}: the name {shown!r} cannot stand in a manifest; rename it")
         yield from (Path(root, name).relative_to(folder).as_posix() for name in files)
+
+
+def link_words(folder: Path, path: Path) -> str:
+    """Say that something in a record is a link, or is no file.
+
+    Parameters
+    ----------
+    folder : Path
+        The record's folder.
+    path : Path
+        What was found in it.
+
+    Returns
+    -------
+    str
+        The whole message; where a link leads is told.
+    """
+    shown = f"{folder.name}: {path.relative_to(folder).as_posix()!r}"
+    if not path.is_symlink():
+        return f"{shown} is no regular file, which a record cannot hold; take it away"
+    inside = path.resolve().is_relative_to(folder.resolve())
+    where = "elsewhere in the record" if inside else "out of the record"
+    return (
+        f"{shown} is a link that leads {where}, to {str(path.readlink())[:200]!r}, which a record cannot hold; put the "
+        f"file itself there, or take it away"
+    )
 
 
 def sum_files(folder: Path, paths: Sequence[str]) -> dict[str, Sum]:
@@ -176,5 +200,10 @@ def read_manifest(path: Path) -> dict[str, str]:
         checksum, separator, name = line.partition("  ")
         if len(checksum) != 64 or not separator or not name:
             raise FormatError(f"{path.name}, line {number}: {line[:80]!r} is no '<SHA-256>  <path>'")
+        if not is_inside(name):
+            raise FormatError(
+                f"{path.name}, line {number}: {name[:80]!r} is no name of a file of this folder; take the record from "
+                f"its origin"
+            )
         found[name] = checksum
     return found

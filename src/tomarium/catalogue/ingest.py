@@ -6,16 +6,19 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, Value, parameter
 from tomarium.standards.ro_crate import FILENAME
+
+# Files of a record that are not as they were filed and are named.
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Rebuilt:
     problems: tuple[str, ...]
 
 
-def ingest(catalogue: Catalogue, folder: Path) -> Record:
+def ingest(catalogue: Catalogue, folder: Path, *, checksums: bool = True) -> Record:
     """Put a record into the catalogue, or bring its rows up to date.
 
     Parameters
@@ -43,6 +46,8 @@ def ingest(catalogue: Catalogue, folder: Path) -> Record:
         Open.
     folder : Path
         Folder of a record. Where the record was known at another place that is gone, it has moved here.
+    checksums : bool
+        Whether to read every file and compare it with its checksum; otherwise only names are compared.
 
     Returns
     -------
@@ -52,15 +57,31 @@ def ingest(catalogue: Catalogue, folder: Path) -> Record:
     Raises
     ------
     FormatError
-        The folder is no record, is unfinished or damaged.
+        The folder is no record, is unfinished or damaged; there is a link in it, a name that leads out of it, or a
+        file that is missing or is not as it was filed.
     InputError
         Another folder, which is still there, holds a record of the same identifier.
     """
     place = Path(folder).resolve()
+    refuse_links(place)
     record = read_record(place)
+    wrong = [one for one in verify(place, checksums=checksums) if one.problem != "unlisted"]
+    if wrong:
+        raise FormatError(f"{place}: {_not_as_filed(wrong)}")
     with catalogue.writing() as connection:
         _save(connection, record, place)
     return record
+
+
+def _not_as_filed(wrong: Sequence[Mismatch]) -> str:
+    told = [
+        f"{one.path} {'is missing' if one.problem == 'missing' else 'was changed'}" for one in wrong[:_NAMED]
+    ]
+    more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+    return (
+        f"is not as it was filed: {', '.join(told)}{more}; nothing was put into the catalogue. Copy the record again "
+        f"from its origin, or, where the change is meant, file it anew with tomarium run"
+    )
 
 
 def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
@@ -91,6 +112,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
         for root in roots:
             for place in _find(Path(root).resolve(), problems):
                 try:
+                    refuse_links(place)
                     record = read_record(place)
                     _save(connection, record, place)
                     ids.append(record.id)

@@ -9,10 +9,20 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from tomarium import units
-from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, read_manifest, sum_files, sum_folder
+from tomarium.catalogue.checksums import (
+    MANIFEST,
+    SOURCE,
+    Sum,
+    link_words,
+    list_files,
+    read_manifest,
+    sum_files,
+    sum_folder,
+)
 from tomarium.errors import FormatError
 from tomarium.model import Record, Value
 from tomarium.pipeline.folders import NOWHERE, folders_of, without_folders
+from tomarium.pipeline.journal import FOLDER as JOURNAL
 from tomarium.standards.ro_crate import FILENAME, read
 from tomarium.viewers.place import is_inside
 
@@ -123,13 +133,36 @@ def _read_crate(folder: Path) -> Record:
     return record
 
 
-def verify(folder: Path) -> tuple[Mismatch, ...]:
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder in which something leads elsewhere.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a record; it may be reached through a link itself.
+
+    Raises
+    ------
+    FormatError
+        There is a link or a thing that is no file anywhere in it, its name and where it leads told, or a name that no
+        manifest can hold.
+    """
+    for hidden in (JOURNAL, SOURCE):
+        if (folder / hidden).is_symlink():
+            raise FormatError(link_words(folder, folder / hidden))
+    for _ in list_files(folder):
+        pass
+
+
+def verify(folder: Path, *, checksums: bool = True) -> tuple[Mismatch, ...]:
     """Compare all files of a record with their checksums.
 
     Parameters
     ----------
     folder : Path
         Folder of a record.
+    checksums : bool
+        Whether to read the files; otherwise only their names are compared, and the manifest's checksum.
 
     Returns
     -------
@@ -143,9 +176,9 @@ def verify(folder: Path) -> tuple[Mismatch, ...]:
     """
     folder = Path(folder)
     record = read_record(folder)
-    manifest = read_manifest(folder / MANIFEST)
     present = set(list_files(folder)) - {FILENAME, MANIFEST}
-    sums = sum_files(folder, sorted(present & manifest.keys()))
+    manifest = read_manifest(folder / MANIFEST)
+    sums = sum_files(folder, sorted(present & manifest.keys())) if checksums else {}
     problems = {path: Mismatch(path, "missing") for path in manifest.keys() - present}
     problems |= {path: Mismatch(path, "unlisted") for path in present - manifest.keys()}
     problems |= {path: Mismatch(path, "changed") for path in sums if sums[path].sha256 != manifest[path]}

@@ -27,12 +27,14 @@ def command(path: Path, opening: scan_options.Opening, as_json: bool) -> None:
     from tomarium.pipeline.provenance import plain
     from tomarium.steps.find_axis import find_axis
 
-    found = find_axis(opening.open_scan(path))
+    scan = opening.open_scan(path)
+    found = find_axis(scan)
     if as_json:
-        show.as_json(plain(asdict(found)))
+        show.as_json(plain({**asdict(found), "warnings": scan.warnings}))
         return
     click.secho(f"column {found.column:.2f}", bold=True, nl=False)
     click.echo(f"  confidence {found.confidence}, scan over {found.scan_type}")
     show.table((c.method, f"{c.column:.2f}", f"score {c.score:.3g}") for c in found.candidates)
     for note in found.notes:
         click.echo(f"  {note}")
+    show.warnings(scan.warnings)

@@ -9,7 +9,8 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
-from tomarium.model import Image, Scan, Value
+from tomarium.formats.image_values import SOURCES
+from tomarium.model import Image, Scan, Value, parameter
 from tomarium.model.geometry import FIELDS, Field
 
 
@@ -52,6 +53,7 @@ def command(
 
 def _show_image(told: dict[str, Any]) -> None:
     unit = f", values in {told['unit']}" if told["unit"] else ""
+    sources = told["metadata"].get(SOURCES) or {}
     entries = told["entries"] if len(told["entries"]) > 1 else []
     show.table(
         [
@@ -60,15 +62,22 @@ def _show_image(told: dict[str, Any]) -> None:
             *[(f"axis {axis['name']}", *_axis(axis)) for axis in told["axes"]],
             *[(f"entry {number}", show.short(entry, 200), "") for number, entry in enumerate(entries, 1)],
             *[
-                (show.short(name), show.short(value), "")
+                (show.short(name), *_told(name, value, sources.get(name)))
                 for name, value in told["metadata"].items()
-                if value not in ([], {}, "") and value != told["why"] and name != "format"
+                if name != SOURCES and value not in ([], {}, "") and value != told["why"] and name != "format"
             ],
         ]
     )
     for text in told["missing"]:
         click.echo(f"  missing: {show.line(text)}")
     show.warnings(told["warnings"])
+
+
+def _told(name: str, value: Any, source: dict[str, str] | None) -> tuple[str, str]:
+    """Return a value with its unit, and where it comes from, where the format tells."""
+    if source is None:
+        return show.short(value), ""
+    return show.short(parameter.show(name, value)), show.short(f"{source['origin']}: {source['source']}", 200)
 
 
 def _axis(axis: dict[str, Any]) -> tuple[str, str]:

@@ -41,7 +41,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info bone_01_/", "tomarium convert bone_01_/ scan.nx", "tomarium convert scan.nx bone_edf --to edf"),
         ("Where the `.info` and the headers disagree on the angles, the `.info` is believed, and it is said.",
          "Without an `.info`, and without angles in the headers, 0° to 180° are assumed, and it is said.",
-         "Files that are not of the series are left out and named."),
+         "Files that are not of the series are left out and named.",
+         "`.edf.gz` and `.edf.bz2` are unpacked once, into memory or a temporary file."),
     ),
     "edax": (
         ("tomarium info map.h5", "tomarium info map.h5 --entry 'Scan 1/IQ'"),
@@ -66,7 +67,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "mrc": (
         ("tomarium info tilt.mrc", "tomarium convert volume.ome.zarr volume.mrc"),
         ("Without angles beside it or in its header a stack is no scan.",
-         "Lengths are in Å in the file, in m here."),
+         "Lengths are in Å in the file, in m here.",
+         "`.mrc.gz` and `.mrc.bz2` are read as `.mrc` is; angles beside it are named `tilt.rawtlt` all the same."),
     ),
     "nexus-maps": (
         ("tomarium info maps.nxs", "tomarium info maps.nxs --entry /entry1/xrd_entry/data"),
@@ -107,6 +109,7 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "pyhst-par": (
         ("tomarium info bone.par", "tomarium convert scan.h5 bone.par"),
         ("It is read as data and never run; an unchanged one is written back to the byte.",
+         "Flats and darks that uint16 does not hold make all frames float32; of attenuation no logarithm is asked for.",
          "A cone beam, a helical scan, an axis along the rows and corrections that are not made here are told."),
     ),
     "pyhst-volume": (
@@ -138,7 +141,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info tiffs/", "tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'"),
         ("TIFF tells no angles: a text of them beside the frames, else 0° to 180° are assumed, and it is said.",
          "Flats and darks are known by their names or folders.",
-         "Numbers that are absent from the series are named."),
+         "Numbers that are absent from the series are named.",
+         "`.tif.gz` and `.tif.bz2` are read as `.tif` is; a large one is unpacked into the folder that TMPDIR names."),
     ),
     "tiff-slices": (
         ("tomarium info slices/", "tomarium convert slices/ volume.ome.zarr",
@@ -153,7 +157,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "txrm": (
         ("tomarium info scan.txrm", "tomarium convert scan.txrm scan.nx"),
         ("The sign of the angle is that of the file; the other one mirrors every slice.",
-         "Shifts of alignment are told and not applied."),
+         "Shifts of alignment are told and not applied.",
+         "An `.xrm` is one image; `info` tells its energy, angle and distances with the stream of each."),
     ),
 }  # fmt: skip
 

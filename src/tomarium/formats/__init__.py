@@ -15,6 +15,7 @@ from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats import picture
 from tomarium.formats.format import Format, Match
+from tomarium.formats.half_written import looks_truncated, while_written
 from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.image_values import scan_of, settled
 from tomarium.formats.isolated import rehearse
@@ -26,6 +27,7 @@ from tomarium.formats.side_car import with_geometry_beside
 from tomarium.formats.sinogram import SinogramFrames, angles_named, oriented
 from tomarium.formats.stored_axes import with_axes
 from tomarium.formats.trust import trusted, trusting
+from tomarium.formats.unpacked import bare
 from tomarium.formats.unwritten import without_unwritten
 from tomarium.model import Image, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
@@ -96,7 +98,7 @@ def recognise(path: str | PathLike[str]) -> tuple[tuple[Format, Match], ...]:
     if problem:
         raise FormatError(problem)
     matches = [(one, match) for one in formats().values() if (match := _ask(one, place)) is not None]
-    suffix = place.suffix.lower()
+    suffix = bare(place).suffix.lower()
     return tuple(sorted(matches, key=lambda pair: (-pair[1].score, suffix not in pair[0].suffixes)))
 
 
@@ -218,7 +220,8 @@ def open(
     with trusting([trust] if isinstance(trust, str | PathLike) else trust):
         if isolated:
             rehearse(place, as_format, trust=trusted())
-        return _open(place, as_format, named, _given(place, geometry))
+        given = _given(place, geometry)
+        return while_written(place, lambda: _open(place, as_format, named, dict(given)))
 
 
 def _open(place: Path, as_format: str | None, named: _Named, given: dict[str, Any]) -> Scan | Image:
@@ -374,4 +377,7 @@ def _choose(
         refusals = [(form, match.why) for form, match in matches if match.why]
         asked, stacks = (formats()[as_format], []) if as_format else (None, stacks_in(place))
         raise FormatError(explain(place, refusals, asked, stacks))
+    cut = next((match.why for _, match in matches if not match.score and looks_truncated(match.why)), None)
+    if cut is not None:  # another moment's answer would be that of a file half-written
+        raise FormatError(cut if cut.startswith(f"{place}: ") else f"{place}: {cut}")
     return chosen[0]

@@ -60,9 +60,11 @@ def scan_of_arrays(
     stack = stack[:, None, :] if stack.ndim == 2 else stack
     angles = np.asarray(angles_deg, np.float64)
     if stack.ndim != 3 or angles.shape != (len(stack),):
+        where = [axis for axis, length in enumerate(np.shape(projections)) if angles.shape == (length,)]
+        turn = f"; as many as axis {where[0]} is long: move that axis to the front" if len(where) == 1 else ""
         raise InputError(
-            f"projections have shape {np.shape(projections)} and angles_deg {angles.shape}; give (angle, row, column) "
-            f"or (angle, column), and one angle for each projection"
+            f"projections have shape {np.shape(projections)} and angles_deg {angles.shape}{turn}; give (angle, row, "
+            f"column) or (angle, column), and one angle for each projection"
         )
     numbers = {
         "pixel_m": pixel_m,

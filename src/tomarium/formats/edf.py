@@ -20,13 +20,14 @@ from tomarium.errors import FormatError
 from tomarium.formats.angle_file import numbers
 from tomarium.formats.angles import default_angles
 from tomarium.formats.edf_frames import EdfFrames, edf_frames
-from tomarium.formats.edf_header import EdfBlock, all_blocks, first_block, head_of, looks_like_edf
+from tomarium.formats.edf_header import EdfBlock, all_blocks, first_block, looks_like_edf
 from tomarium.formats.edf_info import TEXTS, count_of, number_of, read_edf_info, values_of
 from tomarium.formats.edf_writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frame_stack import FrameStack
 from tomarium.formats.listing import ending_in, named_in
 from tomarium.formats.mapped import MappedArray
+from tomarium.formats.unpacked import head_of
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -73,7 +74,7 @@ def detect(path: Path) -> Match | None:
     """
     if path.is_dir():
         return _detect_folder(path)
-    if not path.is_file() or not looks_like_edf(head_of(path)):
+    if not path.is_file() or not looks_like_edf(head_of(path, any_name=True)):
         return None
     try:
         blocks = all_blocks(path)
@@ -101,7 +102,7 @@ def _detect_folder(path: Path) -> Match | None:
         return Match(
             0.0, "", f"it holds {series.info and series.info.name} and EDF files, but no projections"
         )
-    if not looks_like_edf(head_of(series.projections[0])):
+    if not looks_like_edf(head_of(series.projections[0], any_name=True)):
         return Match(0.0, "", f"{series.projections[0].name} is named like an EDF file and is none")
     dialect = "ESRF series" if series.info else "series"
     beside = f" with {series.info.name}" if series.info else ""

@@ -6,22 +6,19 @@ Source: P. Boesecke, "EDF: the ESRF data format" (2013), and the spellings met i
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import math
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.limits import LARGE_BLOCK, MOST_RATIO
+from tomarium.formats.unpacked import Stream, UnpackedStream, packing_of
 
 # A header is a few blocks of 512 bytes; one longer than this is none.
 LONGEST_HEADER: Final = 256 * 512
@@ -41,26 +38,9 @@ SPELLINGS: Final = {
     "float32": "FloatValue", "float64": "DoubleValue",
 }  # fmt: skip
 _ORDERS: Final = {"lowbytefirst": "<", "highbytefirst": ">"}
-_GZIP: Final = b"\x1f\x8b"
-_BZIP2: Final = b"BZh"
 _NO_COMPRESSION: Final = ("", "none", "nospecificvalue", "uncompressed")
-# A compressed file holds a frame or a few; what grows beyond this is refused.
-MOST_DECOMPRESSED: Final = 1 << 30
-_PIECE: Final = 1 << 20
 # More frames than this in one file are no file of the field.
 _MOST_FRAMES: Final = 1_000_000
-
-
-class Stream(Protocol):
-    """What is read from: a file, or one that is being decompressed."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes."""
-        ...
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a byte."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -135,41 +115,12 @@ def is_compressed(path: Path) -> bool:
         By its first bytes.
     """
     with path.open("rb") as stream:
-        head = stream.read(3)
-    return head.startswith((_GZIP, _BZIP2))
-
-
-def head_of(path: Path) -> bytes:
-    """Read the first bytes of a file, decompressed where it is gzip or bzip2.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    bytes
-        At most 512; none where it cannot be read or decompressed.
-    """
-    try:
-        with path.open("rb") as raw:
-            head = raw.read(3)
-            raw.seek(0)
-            return _decompressed(raw, head).read(512)
-    except (OSError, EOFError, ValueError, zlib.error):
-        return b""
-
-
-def _decompressed(raw: BinaryIO, head: bytes) -> Stream:
-    if head.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=raw)
-    return bz2.BZ2File(raw) if head.startswith(_BZIP2) else raw
+        return packing_of(stream.read(3)) != ""
 
 
 @contextmanager
 def opened_edf(path: Path) -> Iterator[Stream]:
-    """Open a file for reading; one that is gzip or bzip2 is decompressed into memory, within a limit.
+    """Open a file for reading; one that is gzip or bzip2 is unpacked once, within a limit.
 
     Parameters
     ----------
@@ -185,36 +136,20 @@ def opened_edf(path: Path) -> Iterator[Stream]:
     ------
     FormatError
         The file is gone, its compressed bytes are damaged, or they grow beyond the limit.
+    StorageFull
+        There is no room for what it holds.
     """
     try:
         with path.open("rb") as raw:
-            head = raw.read(3)
+            packed = packing_of(raw.read(3)) != ""
             raw.seek(0)
-            stream = _decompressed(raw, head)
-            if stream is not raw:
-                stream = _unpacked(path, raw, stream)
-            yield stream
+            yield UnpackedStream(path) if packed else raw
     except FileNotFoundError as problem:
         raise FormatError(
             f"{path}: this file of the scan is gone; restore it or open the scan again"
         ) from problem
-    except (OSError, EOFError, ValueError, zlib.error) as problem:
+    except (OSError, ValueError) as problem:
         raise FormatError(f"{path}: cannot be read ({problem}); it is damaged, so copy it again") from problem
-
-
-def _unpacked(path: Path, raw: BinaryIO, stream: Stream) -> io.BytesIO:
-    """Decompress a stream piece by piece, and stop where it becomes a bomb."""
-    whole = io.BytesIO()
-    while piece := stream.read(_PIECE):
-        whole.write(piece)
-        most = min(MOST_DECOMPRESSED, max(LARGE_BLOCK, MOST_RATIO * raw.tell()))
-        if whole.tell() > most:
-            raise FormatError(
-                f"{path}: {raw.tell()} of its bytes are more than {most} bytes once they are decompressed: a bomb; "
-                f"take it from its origin, or unpack it yourself if you trust it"
-            )
-    whole.seek(0)
-    return whole
 
 
 def first_block(path: Path) -> EdfBlock:

@@ -18,6 +18,7 @@ from tomarium.errors import FormatError, UnitError
 from tomarium.model import Value
 
 _LONGEST: Final = 1 << 20
+_LONGEST_TEXT: Final = 1 << 14
 # key, lower case → (name of the scan's value, power of ten to its unit)
 NUMBERS: Final = {
     "pixelsize": ("pixel_m", -6),
@@ -197,6 +198,18 @@ def info_text(values: Mapping[str, str | int | float]) -> str:
     Returns
     -------
     str
-        One `KEY=  value` a line, as SPEC pads it.
+        One `KEY=  value` a line, as SPEC pads it; of a text of more than 16384 characters its beginning and "…", since
+        a longer `.info` is not read.
     """
-    return "".join(f"{key + '=':<24}{' '.join(str(value).split())}\n" for key, value in values.items())
+    return "".join(f"{key + '=':<24}{_line(str(value))}\n" for key, value in values.items())
+
+
+def _line(text: str) -> str:
+    """Put a text into one line that can be written and read; halves of characters become "?"."""
+    line = " ".join(text.split())
+    line = line if len(line) <= _LONGEST_TEXT else f"{line[:_LONGEST_TEXT]} …"
+    try:
+        line.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return line.encode("utf-8", "replace").decode("utf-8")
+    return line

@@ -18,6 +18,7 @@ import h5py
 from h5py import h5d, h5g, h5l, h5o, h5z
 
 from tomarium.errors import FormatError
+from tomarium.formats.half_written import while_written
 from tomarium.formats.hdf5_heaps import check_heaps
 from tomarium.formats.limits import check_claim
 from tomarium.formats.live.superblock import read_superblock
@@ -167,7 +168,8 @@ def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False)
     scan : Path or None
         The file its user gave, where that one links to this one; None where they are the same.
     growing : bool
-        Whether it is being written, so that datasets may still be empty.
+        Whether it is being written, so that datasets may still be empty; then the caller tries again, else it is
+        tried for a moment where the file changes meanwhile.
 
     Returns
     -------
@@ -181,6 +183,12 @@ def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False)
         It keeps bytes outside of HDF5, claims what its bytes cannot back, or has groups without end; or a
         heap of it is damaged in a way HDF5 cannot bear.
     """
+    if growing:
+        return _opened(path, scan, growing)
+    return while_written(path, lambda: _opened(path, scan, growing))
+
+
+def _opened(path: Path, scan: Path | None, growing: bool) -> h5py.File:
     check_heaps(path)
     now = path.stat()
     _refuse(_judge(path, now.st_size, now.st_mtime_ns, growing), path, scan)

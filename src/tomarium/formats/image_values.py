@@ -19,6 +19,8 @@ from tomarium.model.scan import IndexedFrames
 
 # Axes that a pixel size measures, as files name them.
 SPATIAL: Final = frozenset({"x", "y", "z", "row", "column", "height", "width", "depth"})
+# Where values of an image's metadata come from: name → {"origin": …, "source": …}.
+SOURCES: Final = "sources"
 _SAID: Final = "given when the image was opened"
 
 
@@ -246,6 +248,8 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
         geometry=Geometry(
             angles_deg=angles,
             pixel_m=_pixel(column, path),
+            energy_kev=_told(image, "energy_kev"),
+            distance_m=_told(image, "distance_m"),
         ),
         counts={FrameKind.PROJECTION: frames.shape[0]},
         metadata={
@@ -254,6 +258,12 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
         repaired=stored.repaired,
         warnings=tuple(warnings),
     )
+
+
+def _told(image: Image, name: str) -> Value[float] | None:
+    """Return what the file of an image tells of how it was taken, with its place."""
+    told = dict(image.metadata.get(SOURCES) or {}).get(name)
+    return None if told is None else Value(float(image.metadata[name]), told["origin"], told["source"])
 
 
 def _pixel(column: Axis, path: Path) -> Value[float] | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.unpacked import mapped
 from tomarium.model.scan import IndexedFrames
 
 
@@ -90,12 +91,12 @@ class MappedArray(IndexedFrames):
 
     def _mapped(self) -> NDArray[Any]:
         try:
-            return np.memmap(self.path, self.stored, "r", self.offset, self.shape)
+            return mapped(self.path, self.stored, self.offset, self.shape)
         except FileNotFoundError as problem:
             raise FormatError(
                 f"{self.path}: this file is gone; restore it or open the data again"
             ) from problem
-        except (OSError, ValueError) as problem:  # numpy says ValueError where the file is too short
+        except (OSError, ValueError, TypeError) as problem:  # of a file that is too short
             raise FormatError(
                 f"{self.path}: an array of shape {self.shape}, {self.dtype}, from byte {self.offset} cannot be "
                 f"mapped ({problem}); the file has changed, so open it again or copy it again"

@@ -25,6 +25,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.image_values import ImageFrames
 from tomarium.formats.mrc_angles import tilt_angles
 from tomarium.formats.mrc_writer import write
+from tomarium.formats.unpacked import bare, head_of, mapped, opened, size_of
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 
 __all__ = ["FORMAT", "MrcArray", "detect", "read", "write"]
@@ -127,12 +128,12 @@ class MrcArray:
 
     def __getitem__(self, key: Any) -> Any:
         try:
-            mapped = np.memmap(self.path, self.stored, "r", self.offset, self.shape)
-        except (OSError, ValueError) as problem:
+            whole = mapped(self.path, self.stored, self.offset, self.shape)
+        except (OSError, ValueError, TypeError) as problem:
             raise FormatError(
                 f"{self.path}: its pixels cannot be read ({problem}); restore the file or open it again"
             ) from problem
-        return np.array(mapped[key], dtype=self.dtype)[()]
+        return np.array(whole[key], dtype=self.dtype)[()]
 
 
 def detect(path: Path) -> Match | None:
@@ -163,11 +164,7 @@ def detect(path: Path) -> Match | None:
 
 
 def _head(path: Path) -> bytes | None:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(HEADER_BYTES)
-    except OSError:
-        return None
+    head = head_of(path, HEADER_BYTES)
     return head if len(head) == HEADER_BYTES else None
 
 
@@ -233,7 +230,7 @@ def parse(head: bytes, path: Path) -> Header:
         repaired=repaired,
     )
     needed = HEADER_BYTES + extended + header.pixel_bytes
-    found = path.stat().st_size
+    found = size_of(path)
     if found < needed:
         raise FormatError(
             f"{path}: is truncated: {sections} sections of {rows} x {columns} pixels of {dtype} and headers need "
@@ -281,16 +278,16 @@ def _finite(origin: tuple[float, ...]) -> tuple[float, float, float]:
 
 
 def _extended(path: Path, header: Header) -> bytes:
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         stream.seek(HEADER_BYTES)
-        return stream.read(header.extended)
+        return stream.read(header.extended) or b""
 
 
 def _angles(path: Path, header: Header) -> Value[Any] | None:
     if header.size[0] < 2:
         return None
     extended = _extended(path, header)
-    return tilt_angles(path, header.size[0], header.kind, extended, header.per_section, header.order)
+    return tilt_angles(bare(path), header.size[0], header.kind, extended, header.per_section, header.order)
 
 
 def read(path: Path, match: Match) -> Scan | Image:
@@ -334,7 +331,7 @@ def read(path: Path, match: Match) -> Scan | Image:
         (text.removeprefix(_UNIT_LABEL) for text in header.labels if text.startswith(_UNIT_LABEL)), ""
     )
     kind = Volume if [axis.name for axis in axes] == ["z", "y", "x"] else Image
-    return kind(data, axes, unit, path.stem, path, metadata)
+    return kind(data, axes, unit, bare(path).stem, path, metadata)
 
 
 def _axes(header: Header) -> tuple[Axis, ...]:
@@ -377,7 +374,7 @@ def _scan(
     pixel = header.cell_m[2]
     return Scan(
         path=path,
-        name=path.stem,
+        name=bare(path).stem,
         format=FORMAT.name,
         dialect=match.dialect,
         why=match.why,

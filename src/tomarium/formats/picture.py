@@ -25,6 +25,7 @@ from tomarium.formats.limits import MOST_ELEMENTS, check_claim
 from tomarium.formats.tiff_calibration import calibration_of, hyperstack_said
 from tomarium.formats.tiff_chain import lost_pages
 from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
+from tomarium.formats.unpacked import head_of, size_of
 from tomarium.model import Axis, Image
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -82,7 +83,7 @@ def _whole_page(path: Path, tif: Any) -> Any:
     """Return a page of colours whose bytes are all there."""
     page = tif.pages[0]
     ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
-    if not ends or max(ends) > path.stat().st_size:
+    if not ends or max(ends) > size_of(path):
         raise FormatError(
             f"{path}: is truncated: its page ends at byte {max(ends, default=0)}; copy it again"
         )
@@ -96,11 +97,7 @@ def _picture(path: Path) -> Any:
 
 
 def _kind(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(8)
-    except OSError:
-        return ""
+    head = head_of(path, 8)
     if head == _PNG:
         return "PNG"
     if head[:3] == _JPEG:
@@ -163,7 +160,7 @@ def _header(path: Path, kind: str) -> tuple[tuple[int, ...], tuple[str, ...], np
                 raise FormatError(f"{path}: a picture of the mode {mode} is not read; save it as grey or RGB")
     if dtype is None or int(np.prod(shape, dtype=np.float64)) > MOST_ELEMENTS or len(letters) < len(shape):
         raise FormatError(f"{path}: its pages are not alike, or larger than any picture; copy it again")
-    check_claim(str(path), shape, np.dtype(dtype).itemsize, path.stat().st_size, block=shape)
+    check_claim(str(path), shape, np.dtype(dtype).itemsize, size_of(path), block=shape)
     names = [_AXES.get(letter, f"axis_{number}") for number, letter in enumerate(letters[: len(shape)])]
     return shape, tuple(names), np.dtype(dtype)
 

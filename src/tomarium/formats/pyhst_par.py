@@ -30,7 +30,8 @@ from tomarium.formats.par_text import LONGEST, ParFile, parse_par
 from tomarium.formats.pyhst_par_writer import HALF_PIXEL, write
 from tomarium.formats.stacks import AbsentFrames
 from tomarium.formats.trust import trusted
-from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
+from tomarium.formats.unpacked import bare
+from tomarium.model import Domain, FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 KNOWN: Final = re.compile(
@@ -226,9 +227,23 @@ def read(path: Path, match: Match) -> Scan:
             FrameKind.DARK: darks.frames.shape[0] if darks else 0,
         },
         metadata=metadata,
+        domain=_domain(par, warnings),
         missing=missing,
         warnings=(*warnings, *said),
     )
+
+
+def _domain(par: _Par, warnings: list[str]) -> Domain:
+    """Take frames for attenuation where PyHST2 is to back-project them as they are."""
+    if par.is_true("TAKE_LOGARITHM", True):
+        return "counts"
+    if par.is_true("CORRECT_FLATFIELD", False):
+        warnings.append(
+            "TAKE_LOGARITHM is NO beside CORRECT_FLATFIELD = YES: PyHST2 would back-project transmission; the frames "
+            "were taken for counts, of which the logarithm is due"
+        )
+        return "counts"
+    return "attenuation"
 
 
 def _plain(value: Any) -> Any:
@@ -299,7 +314,7 @@ def _projections(par: _Par) -> tuple[Frames, Path, tuple[str, ...]]:
 
 
 def _frames(files: list[Path]) -> Frames:
-    if files[0].suffix.lower() in (".tif", ".tiff"):
+    if bare(files[0]).suffix.lower() in (".tif", ".tiff"):
         from tomarium.formats.tiff_frames import frames_of
 
         return frames_of(files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats.edf_writer import scan_range, taken_before, write_series
 from tomarium.formats.folder_draft import Tell, creating_folder, is_begun
 from tomarium.formats.origins import origin_of
+from tomarium.formats.par_text import parse_par
 from tomarium.formats.slab_file import write_text
 from tomarium.formats.volume_info import in_micrometres
 from tomarium.model import Image, Scan
@@ -25,6 +26,8 @@ _TYPES: Final = {
     "uint8": "uint16",
     "int8": "float32",
     "int16": "float32",
+    "bool": "uint16",
+    "float16": "float32",
 }
 
 
@@ -57,19 +60,16 @@ def write(
     FormatError
         There is something at the path already.
     InputError
-        It is no scan, or its frames would be rounded.
+        It is no scan, its frames would be rounded, its angles say nothing, or its name cannot stand in a `.par`;
+        nothing is written then.
     StorageFull
         The disk is full; nothing is left behind.
     """
     if not isinstance(scan, Scan):
         raise InputError(f"{path}: only a scan can be written as a .par; write a volume as .vol")
-    kind = np.dtype(scan.projections.dtype).name
-    if kind not in _TYPES and not lossy:
-        raise InputError(
-            f"{path}: frames of {kind} fit into neither uint16 nor float32, which PyHST2 reads; "
-            f"allow it to be lossy (--lossy) to round them"
-        )
-    dtype = np.dtype(_TYPES.get(kind, "float32"))
+    _check_angles(path, scan)
+    _check_name(path, scan)
+    dtype = _type(path, scan, lossy)
     origin = origin_of(scan, "pyhst-par") if resume else None
     if path.suffix.lower() == ".par":
         frames = path.with_name(f"{path.stem}_edfs")
@@ -84,6 +84,49 @@ def write(
         frames.mkdir(exist_ok=True)
         write_series(frames, path.name, scan, dtype, with_angles=True, tell=tell)
         write_text(home / f"{path.name}.par", par_text(path.name, scan))
+
+
+def _type(path: Path, scan: Scan, lossy: bool) -> np.dtype[Any]:
+    """Choose the type of all frames, flats and darks among them."""
+    stacks = {"projections": scan.projections}
+    stacks |= {
+        kind: one.frames for kind, one in (("flats", scan.flats), ("darks", scan.darks)) if one is not None
+    }
+    kinds = {what: np.dtype(frames.dtype).name for what, frames in stacks.items()}
+    odd = [f"{what} of {kind}" for what, kind in kinds.items() if kind not in _TYPES]
+    if odd and not lossy:
+        raise InputError(
+            f"{path}: {' and '.join(odd)} fit into neither uint16 nor float32, which PyHST2 reads; "
+            f"allow it to be lossy (--lossy) to round them"
+        )
+    chosen = {_TYPES.get(kind, "float32") for kind in kinds.values()}
+    return np.dtype(chosen.pop() if len(chosen) == 1 else "float32")  # which holds every uint16
+
+
+def _check_angles(path: Path, scan: Scan) -> None:
+    """Refuse angles with which a scan would not open again."""
+    angles = scan.angles_deg.value
+    if not np.isfinite(angles).all():
+        raise InputError(
+            f"{path}: {np.sum(~np.isfinite(angles))} of its angles are no finite numbers; give its angles"
+        )
+    if len(angles) > 1 and not np.ptp(angles):
+        raise InputError(
+            f"{path}: all {len(angles)} angles are {angles[0]:g}°, which says nothing; give its angles"
+        )
+
+
+def _check_name(path: Path, scan: Scan) -> None:
+    """Refuse a name that reads back otherwise, for the frames would not be found."""
+    name = path.stem if path.suffix.lower() == ".par" else path.name
+    told = parse_par(par_text(name, scan).encode("utf-8", "surrogateescape"), str(path)).values.get(
+        "FILE_PREFIX"
+    )
+    if told != f"{name}_edfs/{name}" or "\\" in name:  # of which readers make "/"
+        raise InputError(
+            f"{path}: the name {name!r} cannot stand in a parameter file, which reads it as {str(told)[:80]!r}; give a "
+            f"name of letters, digits, - and _"
+        )
 
 
 def par_text(name: str, scan: Scan) -> str:
@@ -102,7 +145,8 @@ def par_text(name: str, scan: Scan) -> str:
         The text; what the scan does not know is left out and said in a comment.
     """
     count, rows, columns = scan.shape
-    lines = ["# pyHST_SLAVE PARAMETER FILE", f"# written by tomarium {__version__} from {scan.path.name}", ""]
+    source = " ".join(scan.path.name.split())
+    lines = ["# pyHST_SLAVE PARAMETER FILE", f"# written by tomarium {__version__} from {source}", ""]
     lines += [
         f"FILE_PREFIX = {name}_edfs/{name}",
         "NUM_FIRST_IMAGE = 0",
@@ -119,7 +163,7 @@ def par_text(name: str, scan: Scan) -> str:
         lines.append("# IMAGE_PIXEL_SIZE_1 and _2, µm, are not known; add them")
     else:
         lines += [f"IMAGE_PIXEL_SIZE_{axis} = {in_micrometres(scan.pixel_m.value)} # µm" for axis in (1, 2)]
-    lines += ["", *_reference_lines(name, scan), "", "TAKE_LOGARITHM = YES", "", *_angle_lines(name, scan)]
+    lines += ["", *_reference_lines(name, scan), "", *_logarithm(scan), "", *_angle_lines(name, scan)]
     lines.append("ROTATION_VERTICAL = YES")
     if scan.axis_column is None:
         lines.append("# ROTATION_AXIS_POSITION is not known yet; find the axis and add it")
@@ -134,7 +178,15 @@ def par_text(name: str, scan: Scan) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _logarithm(scan: Scan) -> list[str]:
+    if scan.domain == "attenuation":
+        return ["TAKE_LOGARITHM = NO # the frames hold -ln(I/I0)"]
+    return ["TAKE_LOGARITHM = YES"]
+
+
 def _reference_lines(name: str, scan: Scan) -> list[str]:
+    if scan.domain != "counts":  # references were applied already
+        return ["SUBTRACT_BACKGROUND = NO", "CORRECT_FLATFIELD = NO"]
     lines = ["SUBTRACT_BACKGROUND = NO"]
     if scan.darks is not None:
         lines = ["SUBTRACT_BACKGROUND = YES", f"BACKGROUND_FILE = {name}_edfs/dark.edf"]

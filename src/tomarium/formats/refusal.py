@@ -9,6 +9,7 @@ from typing import Final
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format
+from tomarium.formats.unpacked import bare
 from tomarium.model.wording import brief
 
 # First bytes of files people take for scans, at their offset.
@@ -20,8 +21,8 @@ SIGNATURES: Final = (
     (0, b"MM\0+", "a BigTIFF file"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE2 file, as Zeiss .txrm and .txm are"),
     (0, b"PK\x03\x04", "a zip archive"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\x1f\x8b", "a gzip archive (unpacked are those of EDF, TIFF and MRC, named .tif.gz or the like)"),
+    (0, b"BZh", "a bzip2 archive (unpacked are those of EDF, TIFF and MRC, named .tif.bz2 or the like)"),
     (0, b"\x89PNG", "a PNG picture"),
     (0, b"\xff\xd8\xff", "a JPEG picture"),
     (0, b"%PDF", "a PDF document"),
@@ -148,7 +149,7 @@ def explain(
 
 def _why_not(path: Path, refusals: Sequence[tuple[Format, str]]) -> str:
     """Word why the nearest formats refuse: those of this ending first, then those that tomarium writes too."""
-    suffix = path.suffix.lower()
+    suffix = bare(path).suffix.lower()
     ranked = sorted(refusals, key=lambda one: (suffix not in one[0].suffixes, one[0].write is None))
     said: dict[str, str] = {}
     for form, reason in ranked:  # formats of one container fail on the same damage with the same words

@@ -22,6 +22,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.matlab import MatlabArray, arrays, is_matlab, load
 from tomarium.formats.stored_axes import stored_axes
 from tomarium.formats.tiff_frames import frames_of, guarded, opened_tiff, page_count
+from tomarium.formats.unpacked import bare, head_of
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import IndexedFrames
 
@@ -146,11 +147,7 @@ def detect(path: Path) -> Match | None:
 
 
 def _is_tiff(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(4) in _TIFF
-    except OSError:
-        return False
+    return head_of(path, 4) in _TIFF
 
 
 def _candidates(path: Path) -> list[MatlabArray]:
@@ -191,7 +188,7 @@ def read(path: Path, match: Match) -> Scan:
     )
     return Scan(
         path=path,
-        name=path.stem,
+        name=bare(path).stem,
         format=FORMAT.name,
         dialect=match.dialect,
         why=match.why,
@@ -224,7 +221,7 @@ def angles_named(path: Path) -> Value[NDArray[np.float64]] | None:
         It holds something else than numbers.
     """
     for ending in _ANGLES_OF:
-        beside = path.with_name(path.stem + ending)
+        beside = path.with_name(bare(path).stem + ending)
         if beside.is_file():
             return Value(numbers(beside), "read", beside.name)
     return None
@@ -253,7 +250,10 @@ def angles_beside(path: Path, shape: tuple[int, int]) -> Value[NDArray[np.float6
     named = angles_named(path)
     if named is not None:
         return named
-    for name in (f"{path.stem}.txt", "angles.txt"):  # a note, or another file's angles, may be called so
+    for name in (
+        f"{bare(path).stem}.txt",
+        "angles.txt",
+    ):  # a note, or another file's angles, may be called so
         beside = path.with_name(name)
         with suppress(FormatError):
             found = numbers(beside) if beside.is_file() else np.zeros(0)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats import unpacked
 from tomarium.formats.angle_file import numbers
 from tomarium.formats.angles import default_angles, in_degrees, without_references
 from tomarium.formats.format import Format, Match
@@ -40,6 +41,7 @@ from tomarium.model.geometry import BY_NAME
 from tomarium.model.scan import Reference
 
 SUFFIXES: Final = (".tif", ".tiff")
+_ENDINGS: Final = (*SUFFIXES, *(f"{suffix}{packed}" for suffix in SUFFIXES for packed in unpacked.SUFFIXES))
 # TIFF 6.0 section 2 and the BigTIFF design: byte order and the number 42 or 43.
 SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -161,11 +163,7 @@ def ring_buffer(files: list[Path], home: Path) -> str | None:
 
 
 def _is_tiff(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(4) in SIGNATURES
-    except OSError:
-        return False
+    return unpacked.head_of(path, 4) in SIGNATURES
 
 
 def _files(folder: Path) -> list[Path]:
@@ -195,7 +193,7 @@ def tiffs_in(folder: Path) -> tuple[list[Path], list[Path]]:
     files, folders = [], []
     with os.scandir(folder) as entries:  # it tells files from folders without a question for each
         for entry in entries:
-            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file():
+            if entry.name.lower().endswith(_ENDINGS) and not entry.name.startswith(".") and entry.is_file():
                 files.append(folder / entry.name)
             elif (
                 (folder / entry.name).is_dir() if entry.is_symlink() else entry.is_dir()
@@ -219,7 +217,7 @@ def kind_of(file: Path, home: Path) -> FrameKind:
     FrameKind
         Flat, dark, or projection.
     """
-    told = _kind_said(file.stem)
+    told = _kind_said(unpacked.bare(file).stem)
     if told is None and file.parent != home:
         told = _kind_said(file.parent.name)
     return FrameKind.PROJECTION if told is None else told
@@ -280,7 +278,7 @@ def read(path: Path, match: Match) -> Scan:
     )
     return Scan(
         path=path,
-        name=path.stem if path.is_file() else path.name,
+        name=unpacked.bare(path).stem if path.is_file() else path.name,
         format=FORMAT.name,
         dialect=match.dialect,
         why=match.why,

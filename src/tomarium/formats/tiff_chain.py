@@ -6,8 +6,8 @@ Source: TIFF 6.0 section 2; the BigTIFF design (counts and offsets of 8 bytes, e
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import re
 import struct
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from tomarium.errors import FormatError
+from tomarium.formats.unpacked import opened, size_of
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -71,7 +72,7 @@ def chain_of(path: Path) -> Chain:
         They go round in a circle, or are more than 2^18.
     """
     now = path.stat()
-    chain = _chain(path, now.st_size, now.st_mtime_ns)
+    chain = _chain(path, size_of(path), now.st_mtime_ns)
     if chain.wrong:
         raise FormatError(
             f"{path}: {chain.wrong}; it is damaged or made to mislead, so take it from its origin"
@@ -82,9 +83,8 @@ def chain_of(path: Path) -> Chain:
 # Each format asks about the same file in turn; the answer changes only with the file.
 @lru_cache(maxsize=256)
 def _chain(path: Path, size: int, changed_ns: int) -> Chain:
-    with path.open("rb", buffering=0) as stream:
-        file = stream.fileno()
-        head = os.pread(file, 16, 0)
+    with opened(path) as stream:
+        head = _taken(stream, 16, 0)
         count_form, form, entry, first = _FORMS.get(head[:4], ("", "", 0, 0))
         width, wide = struct.calcsize(form), struct.calcsize(count_form)
         if not form or len(head) < first + width:
@@ -98,19 +98,24 @@ def _chain(path: Path, size: int, changed_ns: int) -> Chain:
                 return Chain(len(seen), wrong=wrong)
             if len(seen) >= MOST_PAGES:
                 return Chain(len(seen), wrong=f"tells of more than {MOST_PAGES} pages, which is absurd")
-            told = os.pread(file, wide, place) if place < size else b""
+            told = _taken(stream, wide, place) if place < size else b""
             end = place + wide + struct.unpack(count_form, told)[0] * entry if len(told) == wide else size
-            following = os.pread(file, width, end) if end < size else b""
+            following = _taken(stream, width, end) if end < size else b""
             if len(following) < width:
                 return Chain(
                     len(seen), f"page {len(seen)} is told to lie at byte {place}, the file ends at {size}"
                 )
             if not beyond and end - place < _LONGEST:
-                entries = os.pread(file, end - place - wide, place + wide)
+                entries = _taken(stream, end - place - wide, place + wide)
                 beyond = _beyond(entries, form, entry, size, len(seen))
             seen.add(place)
             place = int(struct.unpack(form, following)[0])
         return Chain(len(seen), beyond)
+
+
+def _taken(stream: io.RawIOBase, count: int, place: int) -> bytes:
+    stream.seek(place)
+    return stream.read(count) or b""
 
 
 def _beyond(entries: bytes, form: str, length: int, size: int, page: int) -> str:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.errors import FormatError
+from tomarium.errors import FormatError, TomariumError
 from tomarium.formats.limits import check_claim
 from tomarium.formats.tiff_chain import chain_of, lost_pages
+from tomarium.formats.unpacked import UnpackedStream, is_packed, mapped
 from tomarium.model.scan import IndexedFrames
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class TiffFrames(IndexedFrames):
                     place = self._known.get(page)
                     if place is None or place.offset is None:
                         tif = tif or stack.enter_context(opened_tiff(file))
+                        if place is None:
+                            self._check_single(page, tif)
                         place = self._known.setdefault(page, _place(tif, page.number))
                         self._check(page, place)
                     result[out] = self._pixels(page, place, tif, slice(first, max(first, last)))
@@ -134,9 +137,19 @@ class TiffFrames(IndexedFrames):
             return whole[rows]
         count = rows.stop - rows.start
         start = (place.offset or 0) + rows.start * self.size[1] * place.dtype.itemsize
+        if is_packed(page.file):
+            return mapped(page.file, place.dtype, start, (count, self.size[1]))
         return np.fromfile(page.file, place.dtype, count * self.size[1], offset=start).reshape(
             count, self.size[1]
         )
+
+    def _check_single(self, page: Page, tif: TiffFile) -> None:
+        """Refuse a packed file of several pages that was taken for one of a single page."""
+        if page.number == 0 and is_packed(page.file) and (count := page_count(tif)) > 1:
+            raise FormatError(
+                f"{page.file}: holds {count} pages, the first file of the scan, {self.pages[0].file.name}, one; all "
+                f"files of a scan must be alike, so take it out of the scan"
+            )
 
     def _check(self, page: Page, place: _Place) -> None:
         if place.shape != self.size or place.dtype.newbyteorder("=") != self.dtype:
@@ -191,7 +204,7 @@ def guarded(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except FormatError:
+    except TomariumError:
         raise
     except FileNotFoundError as problem:
         raise FormatError(
@@ -230,7 +243,8 @@ def opened_tiff(path: Path) -> Iterator[TiffFile]:
     # tifffile tells of damage by logging and reads on; what matters shows in the shapes, which are checked.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     chain_of(path)
-    with tifffile.TiffFile(path, _multifile=False) as tif:
+    source: Any = UnpackedStream(path) if is_packed(path) else path
+    with tifffile.TiffFile(source, _multifile=False) as tif:
         yield tif
 
 
@@ -345,7 +359,8 @@ def frames_of(files: list[Path]) -> TiffFrames:
     -------
     TiffFrames
         The stack. Headers are parsed of the first file, and of the others where they differ from it in size;
-        of a file of many pages, those of some and of the last. The rest are checked when they are read.
+        of a file of many pages, those of some and of the last. The rest, and packed files of one page, are checked when
+        they are read.
 
     Raises
     ------
@@ -353,10 +368,10 @@ def frames_of(files: list[Path]) -> TiffFrames:
         A file is damaged, or its frames differ from the first.
     """
     count, first, lost = _pages(files[0])
-    size = files[0].stat().st_size
+    size, packed = files[0].stat().st_size, is_packed(files[0])
     counts, known, notes = {files[0]: count}, {files[0]: first}, [lost]
     for file in files[1:]:
-        if count > 1 or lost or file.stat().st_size != size:
+        if count > 1 or lost or (not packed and file.stat().st_size != size):
             counts[file], known[file], said = _pages(file)
             notes.append(said)
     place = first[Page(files[0], 0)]

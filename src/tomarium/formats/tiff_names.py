@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from tomarium.formats.unpacked import bare
+
 # Words that programs of the field give to reconstructed slices (nrecon, tomopy, nabu, Octopus, Dragonfly …).
 SLICES: Final = frozenset(
     ("rec", "recs", "recon", "recons", "reconstructed", "reconstruction", "nrec", "slice", "slices", "slc", "vol",
@@ -69,7 +71,7 @@ def series_of(files: list[Path]) -> list[list[Path]]:
     """
     groups: dict[str, list[Path]] = {}
     for file in files:
-        groups.setdefault(_LAST_NUMBER.sub("#", str(file).removesuffix(file.suffix)), []).append(file)
+        groups.setdefault(_LAST_NUMBER.sub("#", str(bare(file).with_suffix(""))), []).append(file)
     return sorted(groups.values(), key=len, reverse=True)
 
 
@@ -86,7 +88,7 @@ def gaps(series: list[Path]) -> list[int]:
     list of int
         The first thousand of them, ascending.
     """
-    found = sorted({int(digits[-1]) for file in series if (digits := re.findall(r"\d+", file.stem))})
+    found = sorted({int(digits[-1]) for file in series if (digits := re.findall(r"\d+", bare(file).stem))})
     absent: list[int] = []
     for one, following in pairwise(found):
         absent.extend(range(one + 1, min(following, one + 1001 - len(absent))))
@@ -108,7 +110,7 @@ def same_number(series: list[Path]) -> list[Path]:
     """
     seen: dict[int, Path] = {}
     for file in series:
-        digits = re.findall(r"\d+", file.stem)
+        digits = re.findall(r"\d+", bare(file).stem)
         if not digits:
             continue
         before = seen.setdefault(int(digits[-1]), file)
@@ -134,9 +136,9 @@ def slices_said(files: list[Path], home: Path) -> str | None:
     """
     first = min(series_of(files)[0], key=natural)
     names = (
-        [first.stem, first.parent.name]
+        [bare(first).stem, first.parent.name]
         if first.parent == home
-        else [first.stem, first.parent.name, home.name]
+        else [bare(first).stem, first.parent.name, home.name]
     )
     words = [_words(name) for name in names]
     if projections_said(first):
@@ -158,7 +160,7 @@ def projections_said(file: Path) -> bool:
     bool
         Whether it holds one of the words of radiographs.
     """
-    return bool(_words(file.stem) & PROJECTIONS)
+    return bool(_words(bare(file).stem) & PROJECTIONS)
 
 
 def _words(name: str) -> set[str]:

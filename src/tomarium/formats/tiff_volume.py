@@ -28,6 +28,7 @@ from tomarium.formats.tiff_chain import lost_pages
 from tomarium.formats.tiff_frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff_layout import TiffPlan, tiff_head
 from tomarium.formats.tiff_pyramid import levels_of
+from tomarium.formats.unpacked import head_of
 from tomarium.model import Axis, Image, Scan, Volume
 from tomarium.model.image import Sliceable
 
@@ -48,11 +49,8 @@ def detect(path: Path) -> Match | None:
         None where it is no TIFF file of many pages.
     """
     try:
-        if not path.is_file():
+        if not path.is_file() or head_of(path, 4) not in SIGNATURES:
             return None
-        with path.open("rb") as stream:
-            if stream.read(4) not in SIGNATURES:
-                return None
         with guarded(path), opened_tiff(path) as tif:
             why = is_volume(tif)
             pages, stack = page_count(tif), is_stack(tif)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.image_values import SOURCES
 from tomarium.formats.ole2 import SIGNATURE, opened_ole, stream_bytes, stream_names, stream_offset
 from tomarium.formats.txrm_frames import TxrmFrames, TxrmSlices
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
@@ -150,7 +151,8 @@ def read(path: Path, match: Match) -> Scan | Image:
     Returns
     -------
     Scan, Volume or Image
-        A scan of a .txrm, a volume of a .txm, an image of an .xrm; frames are read when asked for.
+        A scan of a .txrm, a volume of a .txm, an image of an .xrm, whose metadata tell `energy_kev`, `angle_deg`,
+        `distance_m` and, in `sources`, the stream of each; frames are read when asked for.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def read(path: Path, match: Match) -> Scan | Image:
                     ["its name says that it is a scan, but its angles are absent or all the same: it is damaged, or a "
                      "scan without rotation"], "derived", path.name,
                 )  # fmt: skip
-            return _image(path, frames, pixel, metadata, repaired)
+            return _image(path, frames, pixel, _taken(info, frames, pixel) | metadata, repaired)
         flats = _flats(info, frames, metadata, warnings)
         distance = _geometry(info, frames, pixel, metadata, warnings)
         angles = _angles(info)
@@ -421,6 +423,20 @@ def _everything(info: _Info, names: list[str], warnings: list[str]) -> dict[str,
     return kept
 
 
+def _taken(info: _Info, frames: TxrmFrames, pixel: Value[float] | None) -> dict[str, Value[Any]]:
+    """Read how an image was taken: its energy, its angle and its distances, as those of a scan."""
+    found: dict[str, Value[Any]] = {}
+    distance = _geometry(info, frames, pixel, found, [])
+    angles = _angles(info)
+    if angles is not None and info.path.suffix.lower() != ".txm":
+        own = angles[: frames.shape[0]]
+        if len(own) and np.isfinite(own).all() and not np.ptp(own):
+            source = f"{info.place('ImageInfo/Angles')}, degrees with the sign of the file"
+            found["angle_deg"] = Value(_decimal(np.float32(own[0]), 1.0), "read", source)
+    known = {"energy_kev": _energy(info), "distance_m": distance}
+    return {**{name: value for name, value in known.items() if value is not None}, **found}
+
+
 def _image(
     path: Path,
     frames: TxrmFrames,
@@ -433,6 +449,11 @@ def _image(
     unit = "m" if pixel else "px"
     axes = tuple(Axis(name, size, 0.0, unit) for name in ("zyx"[1:] if single else "zyx"))
     kept: dict[str, Any] = {key: value.value for key, value in metadata.items()}
+    kept[SOURCES] = {
+        key: {"origin": value.origin, "source": value.source}
+        for key, value in metadata.items()
+        if not key.startswith("/")
+    }
     if pixel is None:
         kept["uncalibrated"] = True
     if repaired:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ _HINTS: Final = {
 _ALIASES: Final = {"dx": "data-exchange"}
 # Small files of an OME-Zarr group, which is written under its own name.
 _WHOLE: Final = ("zarr.json", ".zgroup", ".zattrs")
+# Bytes of a file's name, on the file systems of Linux and macOS.
+_LONGEST_NAME: Final = 255
 # Formats whose writers put a new file in the place of an old one in one step.
 _REPLACING: Final = frozenset({"data-exchange", "nxtomo", "nxtomoproc", "csv", "mrc"})
 
@@ -111,6 +114,7 @@ def convert(
     form = choose(target, kind_of(opened), to)
     if lossy and form.rounds and form.write is not None:
         form = replace(form, write=partial(form.write, lossy=True))
+    _check_name(target, form)
     _spare_source(opened, target)
     _take_back(target)
     begun, there = _begun(target, form, opened), target.exists() or target.is_symlink()
@@ -128,6 +132,15 @@ def convert(
         return done
     finally:
         _take_back(target)
+
+
+def _check_name(target: Path, form: Format) -> None:
+    """Refuse a name so long that the side-car, which is written last, could not have its own."""
+    longest = target.name if form.carries else f".{lineage.beside(target).name}.partial.done"
+    if (over := len(os.fsencode(longest)) - _LONGEST_NAME) > 0:
+        raise InputError(
+            f"{target}: its name is {over} bytes too long for the files that are written beside it; give a shorter name"
+        )
 
 
 def _spare_source(opened: Scan | Image, target: Path) -> None:

@@ -1,0 +1,139 @@
+"""Opening a file while another program appends to it: tried again for a moment, then said.
+
+Between two writes of one flush an HDF5 file tells of an end that is not there yet, which the library calls truncated;
+some milliseconds later it is whole. A file at rest is not waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+from tomarium.errors import FormatError
+
+# A file that changed so lately may still be written.
+FRESH_S: Final = 60.0
+# How long is tried altogether, of files that take longer to open at least so often but no longer than that; and how
+# long is waited for a file that looks truncated to change.
+PATIENCE_S: Final = 2.0
+LEAST_TRIES: Final = 4
+LONGEST_S: Final = 10.0
+REST_S: Final = 0.1
+_PAUSE_S: Final = 0.01
+_LONGEST_PAUSE_S: Final = 0.1
+# A file that was given up is not waited for again so soon: each format asks in turn.
+_AGAIN_S: Final = 5.0
+_MOST_KNOWN: Final = 64
+WRITTEN: Final = "is being written"
+# Words of HDF5, and of what is made of them.
+_TRUNCATED: Final = ("truncated file", "is truncated (")
+
+_Result = TypeVar("_Result")
+_Kept = TypeVar("_Kept")
+_Stamp: TypeAlias = tuple[int, int, int]
+# Files that looked truncated and did not change, as they were; and when others were given up.
+_resting: dict[Path, _Stamp] = {}
+_given_up: dict[Path, float] = {}
+
+
+def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
+    """Open a file, again where it changed meanwhile.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    attempt : callable
+        Opens it anew.
+
+    Returns
+    -------
+    object
+        What `attempt` returned.
+
+    Raises
+    ------
+    FormatError
+        It is being written, and was met half-written for 2 s or four times; or what `attempt` raised of a file at rest.
+    OSError
+        What `attempt` raised of a file at rest.
+    """
+    begun, tries = time.monotonic(), 0
+    while True:
+        before = _stamp(path)
+        tries += 1
+        try:
+            return attempt()
+        except (FormatError, OSError, RuntimeError, KeyError) as problem:
+            if before is None or not _may_mend(path, before, problem):
+                raise
+            spent = time.monotonic() - begun
+            enough = spent > LONGEST_S or (spent > PATIENCE_S and tries >= LEAST_TRIES)
+            if enough or _was_given_up(path):
+                _keep(_given_up, path, time.monotonic())
+                raise FormatError(_words(path, tries, spent, problem)) from problem
+        time.sleep(min(_LONGEST_PAUSE_S, _PAUSE_S * 2**tries))
+
+
+def looks_truncated(text: str) -> bool:
+    """Tell whether the words of a refusal are those of a file that lacks its end.
+
+    Parameters
+    ----------
+    text : str
+        What was raised, or why a format refuses.
+
+    Returns
+    -------
+    bool
+        It is truncated or being written, as far as HDF5 can tell.
+    """
+    return any(words in text for words in (*_TRUNCATED, WRITTEN))
+
+
+def _words(path: Path, tries: int, spent: float, problem: Exception) -> str:
+    reason = str(problem).removeprefix(f"{path}: ")
+    if reason.startswith(WRITTEN):
+        return f"{path}: {reason}"
+    return (
+        f"{path}: {WRITTEN}, and was met half-written in each of {tries} attempts within {spent:.1f} s; open it again "
+        f"in a moment, or once its writer has closed it ({reason[:300]})"
+    )
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_ino, now.st_size, now.st_mtime_ns
+
+
+def _may_mend(path: Path, before: _Stamp, problem: Exception) -> bool:
+    """Tell whether another attempt may end better: the file changed, or is to change as it looks truncated."""
+    now = _stamp(path)
+    if now is None or not -1.0 < time.time() - now[2] / 1e9 < FRESH_S:
+        return False
+    if now != before:
+        return True
+    if not looks_truncated(str(problem)) or _resting.get(path) == now:
+        return False
+    end = time.monotonic() + REST_S
+    while time.monotonic() < end:
+        time.sleep(_PAUSE_S)
+        if _stamp(path) != now:
+            return True
+    _keep(_resting, path, now)
+    return False
+
+
+def _was_given_up(path: Path) -> bool:
+    return time.monotonic() - _given_up.get(path, -_AGAIN_S) < _AGAIN_S
+
+
+def _keep(known: dict[Path, _Kept], path: Path, told: _Kept) -> None:
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known[path] = told
