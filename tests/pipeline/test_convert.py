@@ -304,7 +304,8 @@ SLOW = """
 import sys, time
 from pathlib import Path
 import tomarium as tm
-from tomarium.formats import hdf5_draft, hdf5_writer
+import tomarium.formats.hdf5_draft as hdf5_draft
+import tomarium.formats.hdf5_writer as hdf5_writer
 from tomarium.pipeline.convert import convert
 hdf5_writer._BLOCK_BYTES = 1 << 20
 def tell(done, total):

@@ -22,7 +22,11 @@ SLOW = """
 import sys, time
 from pathlib import Path
 import tomarium as tm
-from tomarium.formats import edf_writer, folder_draft, hdf5_draft, hdf5_writer, mrc_writer, slab_file
+import tomarium.formats.edf_writer
+import tomarium.formats.hdf5_draft
+import tomarium.formats.hdf5_writer as hdf5_writer
+import tomarium.formats.mrc_writer as mrc_writer
+import tomarium.formats.slab_file as slab_file
 from tomarium.pipeline.convert import convert
 hdf5_writer._BLOCK_BYTES = slab_file._SLAB_BYTES = mrc_writer._BLOCK_BYTES = 1 << 15
 def tell(done, total):
