@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tomarium import units
-from tomarium.formats import data_exchange
+from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 

@@ -18,7 +18,7 @@ import sys
 from time import perf_counter
 import tomarium as tm
 from tomarium.formats import formats
-from tomarium.formats.describe import describe
+from tomarium.formats.opening.summary import describe
 from tomarium.errors import TomariumError
 formats()
 start = perf_counter()

@@ -13,7 +13,7 @@ import hdf5plugin
 import numpy as np
 from contest import Row, in_turns, middle, table
 
-from tomarium.formats.hdf5_chunks import packing_of, read_chunks
+from tomarium.formats.hdf5.chunk_reader import packing_of, read_chunks
 
 PACKINGS: dict[str, dict[str, Any]] = {
     "bitshuffle + LZ4": dict(hdf5plugin.Bitshuffle(cname="lz4")),

@@ -12,8 +12,8 @@ import numpy as np
 from contest import Row, in_turns, middle, table
 from numpy.typing import NDArray
 
-from tomarium.formats.raw_volume import create_raw_volume
-from tomarium.formats.tiff_volume import create_tiff_volume
+from tomarium.formats.raw.volume import create_raw_volume
+from tomarium.formats.tiff.volume import create_tiff_volume
 
 DEPTH = 16
 

@@ -13,8 +13,8 @@ import zarr
 from contest import Row, in_turns, middle, table
 from numpy.typing import NDArray
 
-from tomarium.formats.ome_zarr_chunks import Grid, write_block
-from tomarium.formats.ome_zarr_writer import create, halved
+from tomarium.formats.zarr.chunk_writer import Grid, write_block
+from tomarium.formats.zarr.writer import create, halved
 
 SLAB = 64
 

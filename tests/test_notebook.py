@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 import tomarium as tm
 from contracts.test_steps import make_scan
 from tomarium.errors import FormatError
-from tomarium.formats.stacks import AbsentFrames
+from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.model import Axis, Image, Value, Volume
 
 AXES = tuple(Axis(name, 2e-6, 0.0, "m") for name in "zyx")

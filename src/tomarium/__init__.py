@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tomarium.formats import open
-    from tomarium.formats.arrays import scan_of_arrays
+    from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
     from tomarium.formats.live.nodes import open_h5
     from tomarium.formats.live.writer import LiveWriter
     from tomarium.kernels.fbp import fbp
@@ -61,7 +61,7 @@ _HOMES: Final = {
     "open_h5": "tomarium.formats.live.nodes",
     "protocol": "tomarium.pipeline.protocol:as_protocol",
     "reconstruct": "tomarium.pipeline.reconstruct",
-    "scan_of_arrays": "tomarium.formats.arrays",
+    "scan_of_arrays": "tomarium.formats.frames.scan_of_arrays",
     "select_views": "tomarium.steps.views.select_views",
     "window": "tomarium.steps.views.select_views",
 }

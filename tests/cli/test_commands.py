@@ -18,7 +18,7 @@ from contracts.test_steps import make_scan
 from tomarium.catalogue import verify
 from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.cli import commands, execute
-from tomarium.formats import data_exchange
+from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol import default_protocol
 
@@ -293,7 +293,7 @@ def test_a_scan_whose_frames_are_elsewhere_says_so(
 def test_a_mistake_of_ours_is_told_in_a_sentence_too(
     scan_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tomarium.formats.describe.describe", lambda scan: 1 / 0)
+    monkeypatch.setattr("tomarium.formats.opening.summary.describe", lambda scan: 1 / 0)
     assert execute(["info", str(scan_file)]) == 2
     error = capsys.readouterr().err
     assert "a mistake in tomarium" in error

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.test_steps import make_scan
 from tomarium.cli import execute
-from tomarium.formats.ome_zarr import write
+from tomarium.formats.zarr.reader import write
 from tomarium.model import Axis, Value, Volume
 
 

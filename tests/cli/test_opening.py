@@ -10,7 +10,7 @@ import pytest
 
 from contracts.test_steps import make_scan
 from tomarium.cli import commands, execute
-from tomarium.formats import data_exchange
+from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model.geometry import FIELDS
 
 OPENING = ("axis", "convert", "demo", "diff", "doctor", "info", "plan", "run", "slice")

@@ -9,7 +9,7 @@ import numpy as np
 
 import tomarium as tm
 from contracts.test_steps import make_scan
-from tomarium.formats import data_exchange
+from tomarium.formats.data_exchange import reader as data_exchange
 
 HIDDEN = (
     "import sys; sys.modules['tomarium._native'] = None; from tomarium.cli import main; main(sys.argv[1:])"

@@ -23,7 +23,7 @@ from formats.test_edax import PATTERNS, write_edax
 from formats.txrm_example import zeiss_streams
 from tomarium.errors import FormatError, TomariumError
 from tomarium.formats import formats, recognise
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from warm import Warm

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tomarium.errors import InputError, StepFailed
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Domain, Geometry, Scan, Slab, Value
 from tomarium.model.scan import Reference
 from tomarium.pipeline.price import Direction, step_halo

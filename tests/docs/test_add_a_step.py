@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from contracts.test_steps import make_scan
-from tomarium.formats import data_exchange
+from tomarium.formats.data_exchange import reader as data_exchange
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "add-a-step.md"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.doctor import Subject
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Axis, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.synth.config import SimulationConfig

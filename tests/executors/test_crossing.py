@@ -16,7 +16,7 @@ from contracts.test_steps import SAME, make_scan
 from tomarium.errors import EngineUnavailable, ParameterError
 from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
-from tomarium.formats import data_exchange
+from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan
 from tomarium.pipeline.protocol import default_protocol, from_data
 from tomarium.pipeline.run import run

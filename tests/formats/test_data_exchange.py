@@ -13,8 +13,8 @@ import pytest
 import tomarium as tm
 from scans import changed
 from tomarium.errors import FormatError, InputError, ParameterError
-from tomarium.formats.data_exchange import FORMAT
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.data_exchange.reader import FORMAT
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -294,7 +294,7 @@ def a_scan(**more: Any) -> Scan:
 
 
 def test_written_file_keeps_the_guides_rules(tmp_path: Path) -> None:
-    from tomarium.formats.data_exchange_writer import write
+    from tomarium.formats.data_exchange.writer import write
 
     assert FORMAT.write is write
     write(
@@ -318,7 +318,7 @@ def test_written_file_keeps_the_guides_rules(tmp_path: Path) -> None:
 
 def test_what_is_known_goes_where_the_guide_has_it(tmp_path: Path) -> None:
     """Table by table and in its unit, from whatever format it was read; it means the same when it is read again."""
-    from tomarium.formats.data_exchange_writer import write
+    from tomarium.formats.data_exchange.writer import write
 
     known: dict[str, Any] = {
         "source_current_a": 0.2, "sample_temperature_k": 298.15, "sample_mass_kg": 2.5e-4, "sample_position": "A3",
@@ -345,7 +345,7 @@ def test_what_is_known_goes_where_the_guide_has_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compression", [None, "gzip", "lzf"])
 def test_compressed_or_not_it_reads_the_same(tmp_path: Path, compression: Any) -> None:
-    from tomarium.formats.data_exchange_writer import write
+    from tomarium.formats.data_exchange.writer import write
 
     write(tmp_path / "x.h5", a_scan(), compression=compression)
     scan = opened(tmp_path / "x.h5")
@@ -354,7 +354,7 @@ def test_compressed_or_not_it_reads_the_same(tmp_path: Path, compression: Any) -
 
 
 def test_extra_values_lie_below_their_group(tmp_path: Path) -> None:
-    from tomarium.formats.data_exchange_writer import write
+    from tomarium.formats.data_exchange.writer import write
 
     truth = {
         "axis_column": Value(101.3, "user", ""),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from tomarium.formats.data_exchange_repairs import INCONSISTENCIES
+from tomarium.formats.data_exchange.inconsistencies import INCONSISTENCIES
 from tomarium.model import Scan
 
 DATA = np.arange(6 * 4 * 5, dtype=np.uint16).reshape(6, 4, 5)

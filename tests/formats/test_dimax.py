@@ -12,10 +12,10 @@ import tifffile
 import tomarium as tm
 from formats.dimax_maker import START, save_ring, stamp, stamped
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.dimax import open_turn
-from tomarium.formats.memory import ArrayFrames
-from tomarium.formats.pco_stamp import decode_stamps
-from tomarium.formats.ring_buffer import ring_start, rotation_period, seam_is_clear, signatures
+from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.formats.pco.dimax import open_turn
+from tomarium.formats.pco.ring_buffer import ring_start, rotation_period, seam_is_clear, signatures
+from tomarium.formats.pco.timestamp import decode_stamps
 from tomarium.model import Scan
 
 ALL = (slice(None), slice(None))

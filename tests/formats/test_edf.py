@@ -17,8 +17,8 @@ import tomarium as tm
 from scans import changed
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats, recognise
-from tomarium.formats.edf_header import SPELLINGS, TYPES, all_blocks, edf_bytes
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.edf.header import SPELLINGS, TYPES, all_blocks, edf_bytes
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import FrameKind, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -179,7 +179,7 @@ class TestCompressed:
         assert scan.projections.cost(2, slice(0, 1))[1] == 2 * 5 * 7 * 2
 
     def test_a_bomb_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("tomarium.formats.unpacked.MOST_UNPACKED", 1 << 16)
+        monkeypatch.setattr("tomarium.formats.opening.unpacked.MOST_UNPACKED", 1 << 16)
         path = tmp_path / "x.edf.gz"
         path.write_bytes(gzip.compress(edf_bytes({}, np.zeros((512, 512), np.float32))))
         with pytest.raises(FormatError, match="more than 65536 bytes once they are decompressed"):

@@ -15,8 +15,8 @@ import tomarium as tm
 from formats.beamline_makers import ALL, pixels, write_flyscan
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats import recognise
-from tomarium.formats.flyscan import par_values
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.beamlines.soleil_flyscan import par_values
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Geometry, Scan, Value
 from tomarium.model.scan import Reference
 

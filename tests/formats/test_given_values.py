@@ -17,9 +17,10 @@ import tifffile
 import tomarium as tm
 from contracts.test_formats import example_scan
 from tomarium.errors import FormatError, ParameterError, UnitError
-from tomarium.formats import data_exchange, formats
-from tomarium.formats.describe import describe
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats import formats
+from tomarium.formats.data_exchange import reader as data_exchange
+from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.formats.opening.summary import describe
 from tomarium.model import Geometry, Scan, Value
 from tomarium.model.geometry import BY_NAME, FIELDS, user_value
 from tomarium.pipeline.compare import compare

@@ -12,7 +12,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats import half_written as subject
+from tomarium.formats.hdf5 import half_written as subject
 from tomarium.model import Scan
 
 FRAMES = np.random.default_rng(1).integers(0, 4000, (6, 32, 40)).astype(np.uint16)

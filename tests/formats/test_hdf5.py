@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5 import as_text, reading
-from tomarium.formats.hdf5_frames import frames_of
-from tomarium.formats.hdf5_heaps import check_heaps
-from tomarium.formats.hdf5_names import numbered
+from tomarium.formats.hdf5.frames import frames_of
+from tomarium.formats.hdf5.heap_check import check_heaps
+from tomarium.formats.hdf5.names import numbered
+from tomarium.formats.hdf5.source import as_text, reading
 
 ALL = slice(None)
 
@@ -188,7 +188,7 @@ def test_each_chunk_is_decoded_once(layouts: Path) -> None:
         dataset = source.find("/one chunk, gzip")
         assert isinstance(dataset, h5py.Dataset)
         stack = frames_of(source, dataset)
-    from tomarium.formats.hdf5_frames import _pieces
+    from tomarium.formats.hdf5.frames import _pieces
 
     assert len(list(_pieces(np.array([20, 3, 9, 3]), 23))) == 1
     assert len(list(_pieces(np.array([20, 3, 9, 3]), 1))) == 3
@@ -200,8 +200,8 @@ def test_hdf5plugin_is_loaded_only_for_its_filters(tmp_path: Path) -> None:
     code = """
 import sys, h5py, numpy as np
 from pathlib import Path
-from tomarium.formats.hdf5 import reading
-from tomarium.formats.hdf5_frames import frames_of
+from tomarium.formats.hdf5.source import reading
+from tomarium.formats.hdf5.frames import frames_of
 for name, needed in (("plain", False), ("shuffled", True)):
     with reading(Path(sys.argv[1])) as source:
         stack = frames_of(source, source.find(name))

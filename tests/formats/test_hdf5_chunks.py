@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tomarium.compiled import extension
 from tomarium.errors import EngineUnavailable, FormatError
-from tomarium.formats.hdf5 import reading
-from tomarium.formats.hdf5_chunks import packing_of, read_chunks
-from tomarium.formats.hdf5_frames import frames_of
+from tomarium.formats.hdf5.chunk_reader import packing_of, read_chunks
+from tomarium.formats.hdf5.frames import frames_of
+from tomarium.formats.hdf5.source import reading
 
 PACKINGS: dict[str, dict[str, Any]] = {
     "bitshuffle-lz4": dict(hdf5plugin.Bitshuffle(cname="lz4")),

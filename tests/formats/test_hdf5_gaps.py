@@ -10,8 +10,8 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError, MissingData
-from tomarium.formats.hdf5 import reading
-from tomarium.formats.hdf5_gaps import Gap, gaps_of
+from tomarium.formats.hdf5.missing_data import Gap, gaps_of
+from tomarium.formats.hdf5.source import reading
 from tomarium.formats.live.nodes import Dataset
 
 

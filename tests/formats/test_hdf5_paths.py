@@ -13,7 +13,7 @@ import pytest
 import tomarium as tm
 from formats.beamline_makers import ALL, pixels
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.hdf5_paths import place_of
+from tomarium.formats.hdf5.user_paths import place_of
 from tomarium.model import FrameKind, Scan
 
 Find = Callable[[str], Path]

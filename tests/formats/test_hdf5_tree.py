@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5_tree import copy_tree
+from tomarium.formats.hdf5.copy_tree import copy_tree
 
 REGION = h5py.regionref_dtype
 PAIR = np.dtype([("number", "i4"), ("where", h5py.ref_dtype)])

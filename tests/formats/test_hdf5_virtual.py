@@ -12,8 +12,8 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5 import reading
-from tomarium.formats.hdf5_frames import Hdf5Frames, frames_of
+from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
+from tomarium.formats.hdf5.source import reading
 from tomarium.model import Scan
 
 SHAPE = (10, 24, 40)

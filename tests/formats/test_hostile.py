@@ -13,11 +13,12 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats import hdf5_walk, recognise
-from tomarium.formats.hdf5 import reading
-from tomarium.formats.hdf5_walk import beside, examine, open_checked
-from tomarium.formats.isolated import rehearse
-from tomarium.formats.limits import check_claim
+from tomarium.formats import recognise
+from tomarium.formats.hdf5 import security_check
+from tomarium.formats.hdf5.security_check import beside, examine, open_checked
+from tomarium.formats.hdf5.source import reading
+from tomarium.formats.opening.sandbox import rehearse
+from tomarium.formats.opening.size_limits import check_claim
 
 CANARY = b"canary:x:0:0:" * 40
 SHAPE = (8, 5, 6)
@@ -142,7 +143,7 @@ def hard_cycle(group: h5py.Group, secret: Path) -> None:
 
 def deep(group: h5py.Group, secret: Path) -> None:
     group["data"] = np.ones(SHAPE, np.uint16)
-    for _ in range(hdf5_walk.MOST_DEPTH + 5):
+    for _ in range(security_check.MOST_DEPTH + 5):
         group = group.create_group("g")
 
 
@@ -226,7 +227,7 @@ def test_a_name_pattern_inside_the_folder_is_allowed(home: Path) -> None:
 
 
 def test_too_many_members_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hdf5_walk, "MOST_MEMBERS", 50)
+    monkeypatch.setattr(security_check, "MOST_MEMBERS", 50)
     with h5py.File(home / "many.h5", "w") as file:
         for number in range(60):
             file[f"group/{number}"] = h5py.SoftLink("/nowhere")
@@ -237,7 +238,7 @@ def test_too_many_members_are_refused(home: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_walk_through_very_many_objects_ends(home: Path) -> None:
     """The rest is checked where it is used, which is said."""
     with h5py.File(home / "many.h5", "w") as file:
-        for number in range(hdf5_walk.MOST_INSPECTED + 100):
+        for number in range(security_check.MOST_INSPECTED + 100):
             file[f"{number % 90}/{number}"] = h5py.SoftLink("/nowhere")
     with h5py.File(home / "many.h5", "r") as file:
         began = time.process_time()

@@ -15,7 +15,7 @@ from PIL import Image as Picture
 import tomarium as tm
 from tomarium.errors import FormatError, InputError, TomariumError
 from tomarium.formats import formats
-from tomarium.formats.jpeg2000_page import page_header
+from tomarium.formats.jpeg2000.page import page_header
 from tomarium.model import Axis, Image, Volume
 from tomarium.pipeline.convert import convert
 

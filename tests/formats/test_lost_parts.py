@@ -14,8 +14,8 @@ import tomarium as tm
 from contracts.test_formats import FORMATS, example_scan, example_volume, write_ring_buffer
 from formats.hostile_files import txrm_bytes
 from tomarium.errors import TomariumError
-from tomarium.formats.hdf5 import reading
-from tomarium.formats.tiff_chain import MOST_PAGES, chain_of
+from tomarium.formats.hdf5.source import reading
+from tomarium.formats.tiff.ifd_check import MOST_PAGES, chain_of
 from tomarium.model import Scan, Volume
 
 ALL = (slice(None), slice(None))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tomarium.errors import InputError
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 
 
 def test_reads_what_numpy_would_and_keeps_its_own() -> None:

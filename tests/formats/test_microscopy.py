@@ -15,8 +15,8 @@ import pytest
 import tomarium as tm
 from tomarium.errors import FormatError, ParameterError, TomariumError
 from tomarium.formats import recognise
-from tomarium.formats.microscopy import LazyData, _names
-from tomarium.formats.microscopy_axes import axis_of, in_base_units, plain
+from tomarium.formats.microscopy.axes import axis_of, in_base_units, plain
+from tomarium.formats.microscopy.reader import LazyData, _names
 from tomarium.model import Axis, Image
 
 Find = Callable[[str], Path]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import tomarium as tm
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.formats import formats, recognise
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Axis, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
 

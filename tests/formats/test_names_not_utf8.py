@@ -11,7 +11,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.doctor import examine_path
-from tomarium.formats.describe import describe
+from tomarium.formats.opening.summary import describe
 from tomarium.model import Scan
 from tomarium.pipeline.convert import convert
 

@@ -16,8 +16,8 @@ import tomarium as tm
 from formats.beamline_makers import example_map, write_map
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats import recognise
-from tomarium.formats.describe import describe
-from tomarium.formats.hdf5_axes import in_si, spaced
+from tomarium.formats.hdf5.axes import in_si, spaced
+from tomarium.formats.opening.summary import describe
 from tomarium.model import Axis, Image, Volume
 
 Find = Callable[[str], Path]

@@ -12,7 +12,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats.nxtomo_writer import write
+from tomarium.formats.nexus.nxtomo_writer import write
 from tomarium.model import FrameKind, Scan
 
 Make = Callable[..., Path]

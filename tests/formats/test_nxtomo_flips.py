@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tomarium as tm
-from tomarium.formats.flipped import FlippedFrames, flipped, flips_of, stored
-from tomarium.formats.nxtomo_writer import write
+from tomarium.formats.frames.mirrored import FlippedFrames, flipped, flips_of, stored
+from tomarium.formats.nexus.nxtomo_writer import write
 from tomarium.model import Scan
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import convert

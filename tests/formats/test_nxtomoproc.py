@@ -11,7 +11,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats.nxtomoproc import write
+from tomarium.formats.nexus.nxtomoproc import write
 from tomarium.model import Axis, Scan, Volume
 
 DATA = np.arange(3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)

@@ -20,8 +20,8 @@ from ome_zarr_models.v05.image import Image as ModelImage
 import tomarium as tm
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats import recognise
-from tomarium.formats.ome_zarr import create, open_writer, write
-from tomarium.formats.ome_zarr_writer import VolumeWriter, halved
+from tomarium.formats.zarr.reader import create, open_writer, write
+from tomarium.formats.zarr.writer import VolumeWriter, halved
 from tomarium.model import Axis, Volume
 
 DATA = np.random.default_rng(1).normal(size=(90, 300, 70)).astype(np.float32)
@@ -297,7 +297,7 @@ def test_a_full_disk_is_said_and_the_slab_is_not_done(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tomarium.formats.ome_zarr_chunks._write_file", full)
+        patch.setattr("tomarium.formats.zarr.chunk_writer._write_file", full)
         with pytest.raises(StorageFull, match="1 of 6 slabs are kept; free some space and resume"):
             writer.write(16, DATA[16:32])
     assert writer.done() == (0,)

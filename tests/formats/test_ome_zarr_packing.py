@@ -13,9 +13,9 @@ import zarr
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from tomarium.errors import FormatError
-from tomarium.formats import ome_zarr_packing
-from tomarium.formats.ome_zarr import ZarrArray
-from tomarium.formats.ome_zarr_packing import check_packed
+from tomarium.formats.zarr import chunk_check
+from tomarium.formats.zarr.chunk_check import check_packed
+from tomarium.formats.zarr.reader import ZarrArray
 
 CONTENT = np.random.default_rng(3).poisson(9, (16, 16, 16)).astype(np.uint16).tobytes()
 PACKERS = {
@@ -33,7 +33,7 @@ PACKERS = {
 def test_what_is_right_passes_and_what_claims_more_does_not(
     packing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ome_zarr_packing, "_MUCH", 1)  # count what does not say its size
+    monkeypatch.setattr(chunk_check, "_MUCH", 1)  # count what does not say its size
     packed = bytes(PACKERS[packing](CONTENT))
     check_packed(packing, packed, len(CONTENT))
     with pytest.raises(ValueError, match=f"claims to hold {len(CONTENT)} bytes.* has {len(CONTENT) - 1}"):

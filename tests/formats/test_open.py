@@ -17,11 +17,11 @@ import tomarium as tm
 from scans import changed
 from tomarium.errors import FormatError, StorageFull
 from tomarium.formats import formats, recognise
-from tomarium.formats.data_exchange_writer import write
-from tomarium.formats.describe import describe
-from tomarium.formats.memory import ArrayFrames
-from tomarium.formats.refusal import explain, unusable
-from tomarium.formats.stacks import AbsentFrames, JoinedFrames
+from tomarium.formats.data_exchange.writer import write
+from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.formats.frames.concatenated import AbsentFrames, JoinedFrames
+from tomarium.formats.opening.messages import explain, unusable
+from tomarium.formats.opening.summary import describe
 from tomarium.model import FrameKind, Geometry, Scan, Value
 
 
@@ -128,7 +128,7 @@ def test_without_permission(tmp_path: Path) -> None:
 
 def test_without_permission_as_the_system_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.h5").write_bytes(b"abc")
-    monkeypatch.setattr("tomarium.formats.refusal.os.access", lambda *_: False)
+    monkeypatch.setattr("tomarium.formats.opening.messages.os.access", lambda *_: False)
     assert "this file may not be read; ask its owner" in (unusable(tmp_path / "x.h5") or "")
     assert "this folder may not be read; ask its owner" in (unusable(tmp_path) or "")
 
@@ -144,7 +144,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
             f"Can't synchronously write data (errno = {errno.ENOSPC}, error message = 'No space left')"
         )
 
-    monkeypatch.setattr("tomarium.formats.hdf5_draft._put_block", full)
+    monkeypatch.setattr("tomarium.formats.hdf5.two_phase_writer._put_block", full)
     with pytest.raises(StorageFull, match="the disk is full; free some space"):
         write(tmp_path / "x.h5", a_scan())
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ import pytest
 
 import tomarium as tm
 from scans import changed
-from tomarium.formats.origins import files_of, origin_of
+from tomarium.formats.provenance.source_fingerprint import files_of, origin_of
 from tomarium.model import Scan, Value
 from tomarium.pipeline.convert import convert
 
@@ -108,7 +108,7 @@ def test_what_another_format_left_is_not_mixed_in(tmp_path: Path) -> None:
 
 
 def test_a_changed_series_is_not_mixed_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", FRAMES[0].nbytes)
+    monkeypatch.setattr("tomarium.formats.hdf5.writer._BLOCK_BYTES", FRAMES[0].nbytes)
     path = series(tmp_path, "edf")
 
     def stop(done: int, total: int) -> None:

@@ -18,8 +18,8 @@ import tomarium as tm
 from formats.test_edf import ALL, a_scan
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.formats import formats
-from tomarium.formats.par_text import edited, par_value_text, parse_par
-from tomarium.formats.pyhst_par import paganin_length_m, read_par
+from tomarium.formats.pyhst.par import paganin_length_m, read_par
+from tomarium.formats.pyhst.par_syntax import edited, par_value_text, parse_par
 from tomarium.model import Scan, Value
 from tomarium.model.scan import Reference
 
@@ -251,7 +251,7 @@ class TestScan:
         assert "PyHST2 takes equal steps" in (tmp_path / "s" / "s.par").read_text()
 
     def test_types_pyhst_does_not_read(self, tmp_path: Path) -> None:
-        from tomarium.formats.memory import ArrayFrames
+        from tomarium.formats.frames.array_frames import ArrayFrames
 
         wide = ArrayFrames(np.full((9, 5, 7), 2**31 + 1, np.uint32))
         with pytest.raises(InputError, match="fit into neither uint16 nor float32"):
@@ -261,7 +261,7 @@ class TestScan:
 
     def test_references_are_neither_wrapped_nor_cut(self, tmp_path: Path) -> None:
         """Flats and darks were written as the projections' uint16: -5 as 65531, 0.5 as 0, 100000 as 34464."""
-        from tomarium.formats.memory import ArrayFrames
+        from tomarium.formats.frames.array_frames import ArrayFrames
 
         def of(kind: str, number: float) -> Reference:
             return Reference(ArrayFrames(np.full((2, 5, 7), number, kind)), np.array([-1.0, -1.0]))

@@ -14,8 +14,8 @@ import pytest
 import tomarium as tm
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats import formats
-from tomarium.formats.raw_volume import create_raw_volume, zero_slices
-from tomarium.formats.volume_info import FIRST_LINE
+from tomarium.formats.raw.info import FIRST_LINE
+from tomarium.formats.raw.volume import create_raw_volume, zero_slices
 from tomarium.model import Axis, Volume
 
 Find = Callable[[str], Path]
@@ -278,7 +278,7 @@ class TestWriting:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         with monkeypatch.context() as patch:
-            patch.setattr("tomarium.formats.slab_file.os.pwrite", full)
+            patch.setattr("tomarium.formats.resumable.slab_file.os.pwrite", full)
             with pytest.raises(StorageFull, match="1 slabs are kept; free some space and resume"):
                 writer.write(2, volume[2:])
         assert writer.done() == (0,)

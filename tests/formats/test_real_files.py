@@ -13,7 +13,7 @@ import tifffile
 import tomarium as tm
 from tomarium.errors import FormatError
 from tomarium.formats import recognise
-from tomarium.formats.describe import describe
+from tomarium.formats.opening.summary import describe
 from tomarium.model import FrameKind, Image, Scan, Volume
 
 Find = Callable[[str], Path]

@@ -14,7 +14,7 @@ from tomarium.catalogue import file_record
 from tomarium.cli import execute
 from tomarium.errors import FormatError
 from tomarium.formats import recognise
-from tomarium.formats.ome_zarr_writer import create
+from tomarium.formats.zarr.writer import create
 
 MakeFolder = Callable[..., Path]
 

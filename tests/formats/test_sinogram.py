@@ -14,7 +14,7 @@ import tifffile
 
 import tomarium as tm
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.matlab import arrays, load
+from tomarium.formats.matlab.mat5 import arrays, load
 from tomarium.model import Scan
 
 RNG = np.random.default_rng(2)

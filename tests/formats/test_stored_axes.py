@@ -15,8 +15,8 @@ import tifffile
 import tomarium as tm
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats import formats
-from tomarium.formats.memory import ArrayFrames
-from tomarium.formats.stored_axes import NAMES, ReorderedFrames, stored_axes
+from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.formats.opening.stored_axes import NAMES, ReorderedFrames, stored_axes
 from tomarium.model import Axis, Image, Scan
 from tomarium.pipeline.provenance import given_by_user
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tomarium as tm
 from tomarium.errors import FormatError, InputError
-from tomarium.formats.table_csv import Column, Position, Table, read_table, write_table
+from tomarium.formats.tables.csv_file import Column, Position, Table, read_table, write_table
 
 
 def test_what_is_written(tmp_path: Path) -> None:

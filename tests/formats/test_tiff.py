@@ -11,7 +11,7 @@ import tifffile
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats.angles import without_references
+from tomarium.formats.opening.angles import without_references
 from tomarium.model import Image, Scan
 
 RNG = np.random.default_rng(5)

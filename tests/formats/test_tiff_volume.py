@@ -14,11 +14,11 @@ import tomarium as tm
 from formats.test_edf import ALL, a_scan
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats, recognise
-from tomarium.formats.frame_stack import FrameStack
-from tomarium.formats.grey_range import from_grey, to_grey
-from tomarium.formats.memory import ArrayFrames
-from tomarium.formats.tiff_layout import TiffPlan, tiff_head
-from tomarium.formats.tiff_volume import create_tiff_volume
+from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.formats.frames.as_array import FrameStack
+from tomarium.formats.tiff.grey_range import from_grey, to_grey
+from tomarium.formats.tiff.header import TiffPlan, tiff_head
+from tomarium.formats.tiff.volume import create_tiff_volume
 from tomarium.model import Axis, Scan, Volume
 
 WRITE, WRITE_SERIES = formats()["tiff-volume"].write, formats()["tiff"].write
@@ -53,7 +53,7 @@ class TestJudgedByTifffile:
         self, dtype: str, ome: bool, big: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if big:
-            monkeypatch.setattr("tomarium.formats.tiff_layout.CLASSIC_LIMIT", 1000)
+            monkeypatch.setattr("tomarium.formats.tiff.header.CLASSIC_LIMIT", 1000)
         volume = a_volume(dtype)
         WRITE(tmp_path / "v.tif", volume, ome=ome)
         with tifffile.TiffFile(tmp_path / "v.tif") as judge:

@@ -16,7 +16,7 @@ from contracts.test_steps import make_scan
 from tomarium.cli import execute
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats import formats, trusting
-from tomarium.formats.trust import trusted
+from tomarium.formats.opening.trusted_folders import trusted
 from tomarium.model import Scan
 from tomarium.pipeline.convert import convert
 

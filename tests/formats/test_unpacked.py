@@ -18,8 +18,8 @@ import tifffile
 
 import tomarium as tm
 from tomarium.errors import FormatError, StorageFull
-from tomarium.formats import unpacked
-from tomarium.formats.mrc import write as write_mrc
+from tomarium.formats.mrc.reader import write as write_mrc
+from tomarium.formats.opening import unpacked
 from tomarium.model import Axis, Image, Scan, Volume
 
 PACKINGS = {"gz": gzip.compress, "bz2": bz2.compress}
@@ -216,7 +216,7 @@ def mrc_bytes(folder: Path) -> bytes:
 
 
 def edf_bytes() -> bytes:
-    from tomarium.formats.edf_header import edf_bytes as one
+    from tomarium.formats.edf.header import edf_bytes as one
 
     return one({}, RNG.random((100, 100)).astype(np.float32))
 

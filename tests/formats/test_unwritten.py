@@ -12,7 +12,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5_gaps import is_sparse, unwritten
+from tomarium.formats.hdf5.missing_data import is_sparse, unwritten
 from tomarium.model import FrameKind, Volume
 from tomarium.pipeline.convert import convert
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Axis, FrameKind, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.pipeline.compare import compare

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
 

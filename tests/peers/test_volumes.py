@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Axis, Geometry, Volume
 
 VALUES = np.random.default_rng(4).normal(size=(64, 300, 280)).astype(np.float32)

@@ -11,7 +11,7 @@ import pytest
 import tomarium as tm
 from contracts.test_steps import SAME, make_scan
 from tomarium.errors import ParameterError
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Geometry, Layout, Scan, Slab, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.pipeline.plan import plan

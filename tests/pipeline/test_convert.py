@@ -19,8 +19,9 @@ import tomarium as tm
 from pipeline.scan_makers import FRAMES, RNG, data_exchange, nxtomo, open_scan, sinograms, tree
 from tomarium.cli import execute
 from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
-from tomarium.formats import formats, hdf5_draft
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats import formats
+from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.formats.hdf5 import two_phase_writer
 from tomarium.model import Axis, Geometry, Scan, Value, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import as_data, convert
@@ -304,8 +305,8 @@ SLOW = """
 import sys, time
 from pathlib import Path
 import tomarium as tm
-import tomarium.formats.hdf5_draft as hdf5_draft
-import tomarium.formats.hdf5_writer as hdf5_writer
+import tomarium.formats.hdf5.two_phase_writer as two_phase_writer
+import tomarium.formats.hdf5.writer as hdf5_writer
 from tomarium.pipeline.convert import convert
 hdf5_writer._BLOCK_BYTES = 1 << 20
 def tell(done, total):
@@ -339,22 +340,22 @@ def test_going_on_writes_only_what_lacks(tmp_path: Path, monkeypatch: pytest.Mon
     with h5py.File(source, "a") as file:
         stamped = file.create_dataset("measurement/ring_current", data=[1.0, 2.0], track_times=True)
         stamped.attrs["units"] = "mA"
-    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 22)
-    put, written = hdf5_draft._put_block, []
+    monkeypatch.setattr("tomarium.formats.hdf5.writer._BLOCK_BYTES", 1 << 22)
+    put, written = two_phase_writer._put_block, []
 
-    def full_after_five(file: int, one: hdf5_draft.Fill, start: int, stop: int) -> None:
+    def full_after_five(file: int, one: two_phase_writer.Fill, start: int, stop: int) -> None:
         if len(written) == 5:
             raise OSError(28, "No space left on device")
         put(file, one, start, stop)
         written.append(start)
 
-    monkeypatch.setattr(hdf5_draft, "_put_block", full_after_five)
+    monkeypatch.setattr(two_phase_writer, "_put_block", full_after_five)
     with pytest.raises(StorageFull, match="what is written is kept; free some space and repeat the command"):
         convert(open_scan(source), target)
     assert not target.exists()
     time.sleep(1.1)
     first = list(written)
-    monkeypatch.setattr(hdf5_draft, "_put_block", lambda *a: (written.append(a[2]), put(*a))[1])
+    monkeypatch.setattr(two_phase_writer, "_put_block", lambda *a: (written.append(a[2]), put(*a))[1])
     convert(open_scan(source), target)
     assert len(first) == 5
     assert not set(first) & set(written[5:])
@@ -363,41 +364,41 @@ def test_going_on_writes_only_what_lacks(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_source_that_changed_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = big(tmp_path / "a.h5"), tmp_path / "b.nx"
-    put = hdf5_draft._put_block
-    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 22)
+    put = two_phase_writer._put_block
+    monkeypatch.setattr("tomarium.formats.hdf5.writer._BLOCK_BYTES", 1 << 22)
 
-    def stop_after_first(file: int, one: hdf5_draft.Fill, start: int, stop: int) -> None:
+    def stop_after_first(file: int, one: two_phase_writer.Fill, start: int, stop: int) -> None:
         if start:
             raise KeyboardInterrupt
         put(file, one, start, stop)
 
-    monkeypatch.setattr(hdf5_draft, "_put_block", stop_after_first)
+    monkeypatch.setattr(two_phase_writer, "_put_block", stop_after_first)
     with pytest.raises(KeyboardInterrupt):
         convert(open_scan(source), target)
     time.sleep(0.01)
     with h5py.File(source, "a") as file:
         file["exchange/data"][0] = 7
-    monkeypatch.setattr(hdf5_draft, "_put_block", put)
+    monkeypatch.setattr(two_phase_writer, "_put_block", put)
     convert(open_scan(source), target)
     assert compare(open_scan(source), open_scan(target)).findings[-1].same
 
 
 def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
     with (
-        hdf5_draft.drafting(tmp_path / "x.h5", resume=True),
+        two_phase_writer.drafting(tmp_path / "x.h5", resume=True),
         pytest.raises(InputError, match="another process is writing this file"),
-        hdf5_draft.drafting(tmp_path / "x.h5", resume=True),
+        two_phase_writer.drafting(tmp_path / "x.h5", resume=True),
     ):
         pass
 
 
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames are asked for in blocks, never all at once."""
-    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 22)
+    monkeypatch.setattr("tomarium.formats.hdf5.writer._BLOCK_BYTES", 1 << 22)
     most = []
-    put = hdf5_draft._put_block
+    put = two_phase_writer._put_block
     monkeypatch.setattr(
-        hdf5_draft, "_put_block", lambda *a: (most.append((a[3] - a[2]) * a[1].frame_bytes), put(*a))[1]
+        two_phase_writer, "_put_block", lambda *a: (most.append((a[3] - a[2]) * a[1].frame_bytes), put(*a))[1]
     )
     convert(open_scan(big(tmp_path / "a.h5")), tmp_path / "b.nx")
     assert max(most) <= 1 << 22

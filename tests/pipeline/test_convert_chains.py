@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.scan_makers import FRAMES, data_exchange, nxtomo, open_scan, sinograms, tree
-from tomarium.formats.lineage import beside
+from tomarium.formats.provenance.ancestors import beside
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import convert
 

@@ -11,8 +11,9 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import StorageFull
-from tomarium.formats import folder_draft, formats
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats import formats
+from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.formats.resumable import folder as folder_draft
 from tomarium.model import Axis, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.pipeline.convert import convert
@@ -22,11 +23,11 @@ SLOW = """
 import sys, time
 from pathlib import Path
 import tomarium as tm
-import tomarium.formats.edf_writer
-import tomarium.formats.hdf5_draft
-import tomarium.formats.hdf5_writer as hdf5_writer
-import tomarium.formats.mrc_writer as mrc_writer
-import tomarium.formats.slab_file as slab_file
+import tomarium.formats.edf.writer
+import tomarium.formats.hdf5.two_phase_writer
+import tomarium.formats.hdf5.writer as hdf5_writer
+import tomarium.formats.mrc.writer as mrc_writer
+import tomarium.formats.resumable.slab_file as slab_file
 from tomarium.pipeline.convert import convert
 hdf5_writer._BLOCK_BYTES = slab_file._SLAB_BYTES = mrc_writer._BLOCK_BYTES = 1 << 15
 def tell(done, total):
@@ -166,8 +167,8 @@ def test_a_killed_conversion_goes_on_and_ends_as_if_nothing_had_been(
 def test_what_another_source_left_is_not_mixed_in(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 15)
-    monkeypatch.setattr("tomarium.formats.slab_file._SLAB_BYTES", 1 << 15)
+    monkeypatch.setattr("tomarium.formats.hdf5.writer._BLOCK_BYTES", 1 << 15)
+    monkeypatch.setattr("tomarium.formats.resumable.slab_file._SLAB_BYTES", 1 << 15)
     for folder in ("one", "other", "out", "truth"):
         (tmp_path / folder).mkdir()
     one, other = source_of(tmp_path / "one", name, 1), source_of(tmp_path / "other", name, 2)
@@ -219,8 +220,8 @@ def test_two_processes_do_not_write_the_same_folder(tmp_path: Path) -> None:
 def test_what_is_there_is_replaced_when_the_new_one_is_whole(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tomarium.formats.hdf5_writer._BLOCK_BYTES", 1 << 15)
-    monkeypatch.setattr("tomarium.formats.slab_file._SLAB_BYTES", 1 << 15)
+    monkeypatch.setattr("tomarium.formats.hdf5.writer._BLOCK_BYTES", 1 << 15)
+    monkeypatch.setattr("tomarium.formats.resumable.slab_file._SLAB_BYTES", 1 << 15)
     for folder in ("one", "other", "out", "truth"):
         (tmp_path / folder).mkdir()
     one, other = source_of(tmp_path / "one", name, 1), source_of(tmp_path / "other", name, 2)
@@ -261,7 +262,7 @@ def test_a_run_that_stops_before_the_side_car_writes_it_when_repeated(
     (tmp_path / "one").mkdir()
     source, target = source_of(tmp_path, "edf"), tmp_path / "one" / "scan"
     with monkeypatch.context() as patch:
-        patch.setattr("tomarium.formats.side_car.leave_beside", lambda *a: stopped())
+        patch.setattr("tomarium.formats.provenance.embedded_source.leave_beside", lambda *a: stopped())
         with pytest.raises(KeyboardInterrupt):
             convert(tm.open(source), target, to="edf")
     assert target.is_dir()

@@ -13,7 +13,7 @@ import tomarium as tm
 from tomarium.cli import execute
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats
-from tomarium.formats.table_csv import read_table
+from tomarium.formats.tables.csv_file import read_table
 from tomarium.model import Axis, Image
 from tomarium.pipeline.convert import as_data, convert, convert_dataset
 

@@ -12,8 +12,9 @@ import pytest
 import tomarium as tm
 from pipeline.scan_makers import open_scan
 from tomarium.errors import InputError
-from tomarium.formats import formats, side_car
-from tomarium.formats.lineage import beside
+from tomarium.formats import formats
+from tomarium.formats.provenance import embedded_source
+from tomarium.formats.provenance.ancestors import beside
 from tomarium.model import Axis, Volume
 from tomarium.pipeline.compare import compare
 from tomarium.pipeline.convert import convert
@@ -73,7 +74,7 @@ def test_the_side_car_of_what_was_replaced_goes_with_it(tmp_path: Path, source: 
     assert beside(target).is_file()
     convert(open_scan(tmp_path / "other"), target, to=to, overwrite=True)
     scan = open_scan(target)
-    assert not side_car.ancestors(scan)
+    assert not embedded_source.ancestors(scan)
     assert np.array_equal(scan.projections.read(slice(None), slice(None)), FRAMES)
 
 
@@ -86,7 +87,7 @@ def test_a_run_killed_in_the_side_car_leaves_nothing_when_repeated(
     (tmp_path / "out").mkdir()
     child = os.fork()
     if not child:
-        monkeypatch.setattr("tomarium.formats.lineage.copy_tree", killed)
+        monkeypatch.setattr("tomarium.formats.provenance.ancestors.copy_tree", killed)
         convert(open_scan(source), tmp_path / "out" / "scan", to="tiff")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -129,7 +130,7 @@ def test_a_par_written_by_a_run_killed_before_its_frames_have_their_name_is_gone
 
     child = os.fork()
     if not child:
-        monkeypatch.setattr("tomarium.formats.pyhst_par_writer.write_text", killed)
+        monkeypatch.setattr("tomarium.formats.pyhst.par_writer.write_text", killed)
         convert(open_scan(source), tmp_path / "out.par", to="pyhst-par")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -141,10 +142,10 @@ def test_a_par_written_by_a_run_killed_before_its_frames_have_their_name_is_gone
 @pytest.mark.parametrize(
     ("to", "name", "step"),
     [
-        ("pyhst-volume", "v.vol", "tomarium.formats.raw_volume.write_text"),
-        ("raw-volume", "v.raw", "tomarium.formats.raw_volume.write_text"),
-        ("mrc", "v.mrc", "tomarium.formats.mrc_writer._header"),
-        ("ome-zarr-0.4", "v.zarr", "tomarium.formats.ome_zarr_chunks.os.replace"),
+        ("pyhst-volume", "v.vol", "tomarium.formats.raw.volume.write_text"),
+        ("raw-volume", "v.raw", "tomarium.formats.raw.volume.write_text"),
+        ("mrc", "v.mrc", "tomarium.formats.mrc.writer._header"),
+        ("ome-zarr-0.4", "v.zarr", "tomarium.formats.zarr.chunk_writer.os.replace"),
         *(
             (to, name, "tomarium.whole_files.os.fsync")
             for to, name in (

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 import tomarium as tm
 from tomarium.cli import execute
 from tomarium.errors import InputError
-from tomarium.formats import data_exchange
-from tomarium.formats.arrays import scan_of_arrays
+from tomarium.formats.data_exchange import reader as data_exchange
+from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.model import Scan, Value
 from tomarium.pipeline.data_check import checked
 from tomarium.pipeline.protocol import as_protocol, default_protocol

@@ -19,7 +19,7 @@ from scans import changed
 from tomarium.errors import CannotFit, InputError, Interrupted, MissingData, StorageFull
 from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
-from tomarium.formats import ome_zarr
+from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Scan, Slab, Value
 from tomarium.pipeline.protocol import Item, Protocol, default_protocol, from_data
 from tomarium.pipeline.reconstruct import slice_at

@@ -10,7 +10,7 @@ import pytest
 import tomarium as tm
 from contracts.test_steps import SAME, make_scan
 from tomarium.errors import InputError
-from tomarium.formats.memory import ArrayFrames
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Layout, Slab
 from tomarium.pipeline.plan import plan
 from tomarium.pipeline.protocol import Item, Protocol, default_protocol

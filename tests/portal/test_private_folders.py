@@ -16,7 +16,7 @@ from contracts.test_steps import make_scan
 from tomarium.catalogue import file_record, ingest, open_catalogue, verify
 from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.cli import execute
-from tomarium.formats import data_exchange
+from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan, Value
 from tomarium.pipeline.folders import folders_of, without_folders
 from tomarium.pipeline.protocol import default_protocol

@@ -10,7 +10,7 @@ import tomarium as tm
 from contracts.test_steps import make_scan
 from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.errors import InputError, ParameterError
-from tomarium.formats import data_exchange
+from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Geometry, Scan, Value
 from tomarium.pipeline.protocol import default_protocol, from_data
 

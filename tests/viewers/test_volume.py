@@ -53,7 +53,7 @@ def test_what_is_no_volume_is_refused(tmp_path: Path) -> None:
 
 
 def test_volume_as_the_pipeline_writes_it(tmp_path: Path) -> None:
-    from tomarium.formats import ome_zarr
+    from tomarium.formats.zarr import reader as ome_zarr
 
     data = np.arange(32 * 40 * 300, dtype=np.float32).reshape(32, 40, 300)
     writer = ome_zarr.create(

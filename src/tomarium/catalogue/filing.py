@@ -19,8 +19,8 @@ from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, sum_files, s
 from tomarium.catalogue.record_folder import ID, read_record, what_is_unsound
 from tomarium.catalogue.volume_summary import summarise
 from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.record import PROVENANCE
-from tomarium.formats.record import VOLUME as VOLUME_NAME
+from tomarium.formats.record.reader import PROVENANCE
+from tomarium.formats.record.reader import VOLUME as VOLUME_NAME
 from tomarium.model import FileEntry, Record, Value
 from tomarium.model.wording import brief, in_words
 from tomarium.pipeline.provenance import plain

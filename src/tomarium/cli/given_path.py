@@ -13,7 +13,7 @@ class GivenPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Turn what was given into a path; raises FormatError where no file can have it."""
-        from tomarium.formats.refusal import place_of
+        from tomarium.formats.opening.messages import place_of
 
         place_of(value)
         return super().convert(value, param, ctx)

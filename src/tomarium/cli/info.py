@@ -9,7 +9,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
-from tomarium.formats.image_values import SOURCES
+from tomarium.formats.opening.image_user_values import SOURCES
 from tomarium.model import Image, Scan, Value, parameter
 from tomarium.model.geometry import FIELDS, Field
 
@@ -36,7 +36,7 @@ def command(
     tomarium info any.h5 --data /a/frames --flats flats.h5:/b --angles /a/theta
     """
     from tomarium.formats import recognise
-    from tomarium.formats.describe import describe
+    from tomarium.formats.opening.summary import describe
 
     opened = opening.open(path)
     told = describe(opened, recognise(path)[0] if isinstance(opened, Image) else None)

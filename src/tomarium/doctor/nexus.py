@@ -18,8 +18,8 @@ from tomarium.doctor.finding import Finding, info, warning
 from tomarium.doctor.structure import entries_of
 from tomarium.doctor.subject import Subject, an_hdf5_file
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5 import reading
-from tomarium.formats.hdf5_names import visit_links
+from tomarium.formats.hdf5.names import visit_links
+from tomarium.formats.hdf5.source import reading
 
 SECONDS: Final = 30.0
 _SHOWN: Final = 4

@@ -10,8 +10,8 @@ from tomarium.doctor.check import check
 from tomarium.doctor.finding import Finding, info, warning
 from tomarium.doctor.subject import Subject, a_begun_run
 from tomarium.errors import FormatError, InputError
-from tomarium.formats.ome_zarr_plan import Progress
-from tomarium.formats.record import PROVENANCE, VOLUME
+from tomarium.formats.record.reader import PROVENANCE, VOLUME
+from tomarium.formats.zarr.progress import Progress
 from tomarium.pipeline.journal import FOLDER, LOCK, REQUEST, read_json
 from tomarium.pipeline.lock import take_lock
 

@@ -11,10 +11,10 @@ from tomarium import units
 from tomarium.doctor.check import check, compares
 from tomarium.doctor.finding import Finding, error, info, warning
 from tomarium.doctor.subject import Subject, frames_there
-from tomarium.formats.flipped import stored
-from tomarium.formats.hdf5_damage import guarded
-from tomarium.formats.hdf5_frames import Hdf5Frames
-from tomarium.formats.hdf5_walk import open_checked
+from tomarium.formats.frames.mirrored import stored
+from tomarium.formats.hdf5.errors import guarded
+from tomarium.formats.hdf5.frames import Hdf5Frames
+from tomarium.formats.hdf5.security_check import open_checked
 
 
 @compares("volume_x", "volume_y", "volume_z", "file_bytes")

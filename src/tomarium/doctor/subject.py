@@ -14,7 +14,7 @@ from tomarium.doctor.frame_sample import FrameSample, sample_frames
 from tomarium.doctor.slice_sample import SliceSample, sample_slices
 from tomarium.doctor.table import Table, is_table, read_table
 from tomarium.errors import TomariumError
-from tomarium.formats.hdf5 import is_hdf5
+from tomarium.formats.hdf5.source import is_hdf5
 from tomarium.model import Image, Record, Scan, Value, Volume
 from tomarium.pipeline.journal import FOLDER, REQUEST
 

@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 
 from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats import picture
 from tomarium.formats.format import Format, Match
-from tomarium.formats.half_written import looks_truncated, while_written
-from tomarium.formats.hdf5_paths import open_paths, stacks_in, with_paths
-from tomarium.formats.image_values import scan_of, settled
-from tomarium.formats.isolated import rehearse
-from tomarium.formats.per_view import is_place, numbers_given
-from tomarium.formats.references import with_references
-from tomarium.formats.refusal import explain, place_of, unusable
-from tomarium.formats.settle import checked, with_domain, with_user_values
-from tomarium.formats.side_car import with_geometry_beside
-from tomarium.formats.sinogram import SinogramFrames, angles_named, oriented
-from tomarium.formats.stored_axes import with_axes
-from tomarium.formats.trust import trusted, trusting
-from tomarium.formats.unpacked import bare
-from tomarium.formats.unwritten import without_unwritten
+from tomarium.formats.hdf5.half_written import looks_truncated, while_written
+from tomarium.formats.hdf5.user_paths import open_paths, stacks_in, with_paths
+from tomarium.formats.opening.drop_unwritten import without_unwritten
+from tomarium.formats.opening.external_references import with_references
+from tomarium.formats.opening.image_user_values import scan_of, settled
+from tomarium.formats.opening.messages import explain, place_of, unusable
+from tomarium.formats.opening.per_view import is_place, numbers_given
+from tomarium.formats.opening.sandbox import rehearse
+from tomarium.formats.opening.stored_axes import with_axes
+from tomarium.formats.opening.trusted_folders import trusted, trusting
+from tomarium.formats.opening.unpacked import bare
+from tomarium.formats.opening.user_values import checked, with_domain, with_user_values
+from tomarium.formats.pictures import picture
+from tomarium.formats.provenance.embedded_source import with_geometry_beside
+from tomarium.formats.sinogram.reader import SinogramFrames, angles_named, oriented
 from tomarium.model import Image, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
 

@@ -63,7 +63,7 @@ class Format:
         Whether `write` also takes `resume` (a run that stops leaves what it has, and goes on from there when it
         is repeated) and `tell` (told of bytes written and bytes in all).
     carries : bool
-        Whether `write` also takes `side_car`, as `tomarium.formats.side_car` tells.
+        Whether `write` also takes `side_car`, as `tomarium.formats.provenance.embedded_source` tells.
     rounds : bool
         Whether `write` also takes `lossy`: values that the format does not hold exactly may then be rounded.
     """

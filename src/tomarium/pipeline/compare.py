@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import InputError
-from tomarium.formats.data_exchange_writer import RAW_TITLE
-from tomarium.formats.json_values import as_json
+from tomarium.formats.data_exchange.writer import RAW_TITLE
+from tomarium.formats.provenance.json_values import as_json
 from tomarium.model import Axis, FrameKind, Frames, Image, Scan, Value
 from tomarium.model.geometry import FIELDS, Field
 from tomarium.model.scan import Reference

@@ -15,11 +15,13 @@ import numpy as np
 
 from tomarium import formats
 from tomarium.errors import FormatError, InputError, ParameterError
-from tomarium.formats import csv_table, lineage, side_car
 from tomarium.formats.format import Format
-from tomarium.formats.hdf5 import SIDE_CAR, is_hdf5
-from tomarium.formats.origins import origin_of, sources_of
-from tomarium.formats.table_csv import Table, write_table
+from tomarium.formats.hdf5.source import SIDE_CAR, is_hdf5
+from tomarium.formats.provenance import ancestors as lineage
+from tomarium.formats.provenance import embedded_source
+from tomarium.formats.provenance.source_fingerprint import origin_of, sources_of
+from tomarium.formats.tables import csv_images
+from tomarium.formats.tables.csv_file import Table, write_table
 from tomarium.model import Image, Scan, Volume
 from tomarium.model.geometry import BY_NAME
 from tomarium.model.wording import brief, in_words
@@ -160,8 +162,8 @@ def _convert(
     opened: Scan | Image, target: Path, form: Format, tell: Callable[[int, int], None] | None
 ) -> Converted:
     if isinstance(opened, Scan):
-        if form.name == csv_table.FORMAT.name:
-            return _written_table(opened.path, target, csv_table.table_of_scan(opened), opened)
+        if form.name == csv_images.FORMAT.name:
+            return _written_table(opened.path, target, csv_images.table_of_scan(opened), opened)
         return _convert_scan(opened, target, form, tell)
     return _convert_image(opened, target, form, tell)
 
@@ -236,7 +238,7 @@ def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = F
         raise InputError(
             f"{target}: exists already; give another name, or allow to overwrite it (--overwrite)"
         )
-    return _written_table(path, target, csv_table.table_of_dataset(path, place), None)
+    return _written_table(path, target, csv_images.table_of_dataset(path, place), None)
 
 
 def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) -> Converted:
@@ -251,7 +253,7 @@ def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) ->
     ]
     for what, frames, _ in () if scan is None else stacks(scan, scan):
         changes.append(Change("left out", what, place_of(frames), "", "a table holds no frames"))
-    return Converted(path, target, csv_table.FORMAT.name, tuple(changes), ())
+    return Converted(path, target, csv_images.FORMAT.name, tuple(changes), ())
 
 
 def kind_of(opened: Scan | Image) -> str:
@@ -325,7 +327,7 @@ def _convert_scan(
     for _, frames, _ in stacks(scan, scan):
         if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
             frames.read(slice(0, 1), slice(None))
-    before = list(side_car.ancestors(scan))
+    before = list(embedded_source.ancestors(scan))
     warnings = []
     place = next((number for number, one in enumerate(before) if one.format == form.name), None)
     if place is not None:
@@ -358,8 +360,8 @@ def _convert_scan(
         )
     # The tree of a file of HDF5 tells more than values: types, layouts, attributes.
     if not form.carries and (is_hdf5(scan.path) or any(change.fate == "side-car" for change in changes)):
-        side_car.leave_beside(scan, again, beside)
-    elif not form.carries and is_hdf5(beside) and side_car.look(beside) is not None:
+        embedded_source.leave_beside(scan, again, beside)
+    elif not form.carries and is_hdf5(beside) and embedded_source.look(beside) is not None:
         beside.unlink()  # of what was here before
     _marker(target).unlink(missing_ok=True)
     warnings += _differences(scan, again)

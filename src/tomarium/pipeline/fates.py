@@ -13,14 +13,14 @@ import numpy as np
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
-from tomarium.formats import lineage
-from tomarium.formats.flipped import flips_of, stored
-from tomarium.formats.frame_places import holds
-from tomarium.formats.hdf5 import SIDE_CAR, Source, attribute, is_hdf5, reading
-from tomarium.formats.hdf5_frames import Hdf5Frames
-from tomarium.formats.hdf5_names import member, visit_links
-from tomarium.formats.hdf5_tree import is_taken_along
-from tomarium.formats.json_values import as_json
+from tomarium.formats.frames.mirrored import flips_of, stored
+from tomarium.formats.hdf5.copy_tree import is_taken_along
+from tomarium.formats.hdf5.frames import Hdf5Frames
+from tomarium.formats.hdf5.names import member, visit_links
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, attribute, is_hdf5, reading
+from tomarium.formats.provenance import ancestors
+from tomarium.formats.provenance.frame_mapping import holds
+from tomarium.formats.provenance.json_values import as_json
 from tomarium.model import Frames, Scan, Value
 
 Fate: TypeAlias = Literal[
@@ -53,14 +53,14 @@ class Change:
     detail: str = ""
 
 
-def restored(target: Path, ancestor: lineage.Ancestor) -> Iterator[Change]:
+def restored(target: Path, ancestor: ancestors.Ancestor) -> Iterator[Change]:
     """Name what was put back as it was before an earlier conversion.
 
     Parameters
     ----------
     target : Path
         The HDF5 file that was written.
-    ancestor : lineage.Ancestor
+    ancestor : ancestors.Ancestor
         What it was made of.
 
     Yields
@@ -68,7 +68,7 @@ def restored(target: Path, ancestor: lineage.Ancestor) -> Iterator[Change]:
     Change
         One for each group, dataset and link; a link that led somewhere and now leads nowhere is left out.
     """
-    left = lineage.left_links(ancestor)
+    left = ancestors.left_links(ancestor)
     with reading(target) as source:
         found: list[tuple[str, Any]] = []
         visit_links(source.file, lambda name, link: found.append((name, link)))
@@ -234,7 +234,7 @@ def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
         return
     with reading(scan.path) as source:
         found: list[tuple[str, str]] = []
-        ours = lineage.own(source.file)
+        ours = ancestors.own(source.file)
 
         def visit(name: str, link: Any) -> None:
             if name.split("/")[0] in ours or f"/{name}" in used:

@@ -12,8 +12,8 @@ import numpy as np
 
 from tomarium import array, formats
 from tomarium.errors import InputError, ParameterError
-from tomarium.formats import ome_zarr
 from tomarium.formats.format import Match
+from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Axis, Scan, Slab, Value, Volume
 from tomarium.pipeline.data_check import checked
 from tomarium.pipeline.journal import Journal

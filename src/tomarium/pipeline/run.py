@@ -18,7 +18,8 @@ from typing import Any, Final
 from tomarium import registry
 from tomarium.array import processors, return_freed_memory
 from tomarium.errors import Interrupted, StepFailed, StorageFull
-from tomarium.formats import data_exchange_writer, ome_zarr_writer
+from tomarium.formats.data_exchange import writer as data_exchange_writer
+from tomarium.formats.zarr import writer as ome_zarr_writer
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan, Slab, Value
 from tomarium.pipeline.folders import folders_of_scan, without_folders

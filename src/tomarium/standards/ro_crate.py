@@ -25,7 +25,7 @@ from typing import Any, Final, cast, get_args
 from urllib.parse import quote, unquote
 
 from tomarium.errors import FormatError
-from tomarium.formats.record import CRATE
+from tomarium.formats.record.reader import CRATE
 from tomarium.model import FileEntry, Origin, Record, Value, parameter
 from tomarium.standards.standard import Standard
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats import ome_zarr
+from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Record, Volume
 from tomarium.model.image import Sliceable
 from tomarium.viewers.picture import robust_window

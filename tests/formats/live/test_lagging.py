@@ -11,9 +11,9 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
+from tomarium.formats.hdf5.superblock import lookup3, mend, read_superblock
 from tomarium.formats.live.mirror import mirror_once
 from tomarium.formats.live.nodes import Dataset
-from tomarium.formats.live.superblock import lookup3, mend, read_superblock
 
 VERSIONS = [("earliest", 0), ("v108", 2), ("latest", 3)]
 

@@ -17,9 +17,9 @@ from hypothesis.extra.numpy import basic_indices
 
 import tomarium as tm
 from tomarium.errors import FormatError, MissingData, ParameterError
+from tomarium.formats.hdf5.superblock import read_superblock
 from tomarium.formats.live.mirror import mirror_once
 from tomarium.formats.live.nodes import Dataset, File, Group
-from tomarium.formats.live.superblock import read_superblock
 
 DRAW = np.random.default_rng(5)
 ARRAYS: dict[str, np.ndarray[Any, Any]] = {

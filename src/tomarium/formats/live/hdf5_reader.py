@@ -14,15 +14,15 @@ import numpy as np
 from h5py import h5f, h5fd, h5p
 
 from tomarium.errors import FormatError, MissingData
-from tomarium.formats.hdf5 import Source, raw_attribute
-from tomarium.formats.hdf5_array import first_axis
-from tomarium.formats.hdf5_damage import guarded
-from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
-from tomarium.formats.hdf5_gaps import Gap, gaps_of, is_found, unwritten
-from tomarium.formats.hdf5_walk import check_growing, open_beside, open_checked
+from tomarium.formats.hdf5.array import first_axis
+from tomarium.formats.hdf5.errors import guarded
+from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
+from tomarium.formats.hdf5.missing_data import Gap, gaps_of, is_found, unwritten
+from tomarium.formats.hdf5.security_check import check_growing, open_beside, open_checked
+from tomarium.formats.hdf5.source import Source, raw_attribute
+from tomarium.formats.hdf5.superblock import MendedFile, read_superblock
 from tomarium.formats.live.patience import Stamp, patiently
 from tomarium.formats.live.reader import Look, Shape, Status, count_leading
-from tomarium.formats.live.superblock import MendedFile, read_superblock
 from tomarium.formats.live.virtual import readable
 
 # A writer of a scan does something at least this often.

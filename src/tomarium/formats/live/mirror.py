@@ -21,12 +21,12 @@ from typing import Any, Final
 import h5py
 
 from tomarium.errors import FormatError, StorageFull
-from tomarium.formats.hdf5_damage import DAMAGE
-from tomarium.formats.hdf5_names import member, visit_links
-from tomarium.formats.hdf5_walk import beside, open_checked
+from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.names import member, visit_links
+from tomarium.formats.hdf5.security_check import beside, open_checked
+from tomarium.formats.hdf5.superblock import mend
 from tomarium.formats.live.mirror_copy import Copier, copy_whole, is_same
 from tomarium.formats.live.patience import Stamp, wait_for_rest
-from tomarium.formats.live.superblock import mend
 
 CURRENT: Final = "current"
 KEPT: Final = 2

@@ -12,9 +12,9 @@ from typing import Any
 import h5py
 
 from tomarium.errors import TomariumError
-from tomarium.formats.hdf5_damage import DAMAGE
-from tomarium.formats.hdf5_frames import load_plugins, needs_plugin
-from tomarium.formats.hdf5_walk import examine, open_checked
+from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
+from tomarium.formats.hdf5.security_check import examine, open_checked
 
 
 def what_is_wrong(path: Path) -> str:

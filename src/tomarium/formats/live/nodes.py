@@ -19,14 +19,14 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData, ParameterError, TomariumError
-from tomarium.formats.hdf5 import is_hdf5
+from tomarium.formats.hdf5.source import is_hdf5
+from tomarium.formats.hdf5.superblock import read_superblock
 from tomarium.formats.live.hdf5_reader import Hdf5Reader
 from tomarium.formats.live.mirror import CURRENT, is_mirror
 from tomarium.formats.live.patience import Stamp
 from tomarium.formats.live.reader import Look, Reader, Shape, Status
-from tomarium.formats.live.superblock import read_superblock
 from tomarium.formats.live.zarr_reader import ZarrReader
-from tomarium.formats.refusal import unusable
+from tomarium.formats.opening.messages import unusable
 
 Mode = Literal["auto", "static", "live", "mirror", "zarr"]
 # A file that was written this recently is taken for one that still grows.

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData
-from tomarium.formats.hdf5_damage import DAMAGE
+from tomarium.formats.hdf5.errors import DAMAGE
 
 # A clock of 100 Hz stamps the time of change: a write within the same tick would not be seen.
 REST_S: Final = 0.012

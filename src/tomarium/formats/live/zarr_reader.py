@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData, TomariumError
-from tomarium.formats.hdf5_array import first_axis
+from tomarium.formats.hdf5.array import first_axis
 from tomarium.formats.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE
 from tomarium.formats.live.patience import Stamp
 from tomarium.formats.live.reader import Look, Shape, Status, count_leading
-from tomarium.formats.ome_zarr import check_chunks
+from tomarium.formats.zarr.reader import check_chunks
 
 _MOST_LISTED: Final = 64
 

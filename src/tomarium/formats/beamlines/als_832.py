@@ -1,0 +1,363 @@
+"""Scans of the Advanced Light Source, beamline 8.3.2: one HDF5 dataset a frame, values as texts in attributes.
+
+Below a root group that carries the scan's name lie `<name>_TTTT_AAAA.tif` (tile, angle), flats
+`<name>bak_NNNN_AAAA.tif` and darks `<name>drk_NNNN_AAAA.tif` (repetition, angle at which they were taken).
+Sources: a file of the beamline; that scans are `nangles` frames over `arange` degrees with both ends, from the
+beamline's own reconstruction script (step = arange / (nangles - 1)).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import units
+from tomarium.errors import FormatError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5.errors import guarded
+from tomarium.formats.hdf5.frames import frames_of
+from tomarium.formats.hdf5.names import shown
+from tomarium.formats.hdf5.security_check import open_checked
+from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.opening.angles import default_angles
+from tomarium.model import FrameKind, Geometry, Scan, Value
+from tomarium.model.scan import IndexedFrames, Reference
+
+# A group of frames holds nothing else.
+_MOST_LOOKED_AT: Final = 64
+FRAME: Final = re.compile(r"(?P<kind>bak|drk)?_(?P<group>\d+)_(?P<angle>\d+)\.tiff?$")
+KINDS: Final = {None: FrameKind.PROJECTION, "bak": FrameKind.FLAT, "drk": FrameKind.DARK}
+# Attribute → unit the beamline writes it in, unit here.
+PIXEL: Final = ("pxsize", "mm", "m")
+ENERGY: Final = ("senergy", "eV", "keV")
+TEXTS: Final = {
+    "sample_name": "object", "experimenter_name": "experimenter", "start_time": "sdate", "source": "scanner",
+    "camera": "camera_used", "lens": "lens_name", "scintillator": "scintillator_name",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One dataset: its name, what it shows, its tile or repetition, the angle's number."""
+
+    name: str
+    kind: FrameKind
+    group: int
+    angle: int
+
+
+@dataclass(frozen=True, eq=False)
+class SeparateFrames(IndexedFrames):
+    """Frames that are datasets of their own, in one group of one file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    names : tuple of str
+        Path of each dataset in the file, in order.
+    size : tuple of int
+        Rows and columns of each.
+    dtype : numpy.dtype
+        Type of a pixel, in this machine's byte order.
+    compressed : bool
+        Whether a frame must be decoded, and so is always read whole.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    size: tuple[int, int]
+    dtype: np.dtype[Any]
+    compressed: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return (len(self.names), *self.size)
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In `dtype`.
+
+        Raises
+        ------
+        FormatError
+            The file is damaged or gone.
+        """
+        wanted = np.arange(len(self.names))[frames]
+        first, last, step = rows.indices(self.size[0])
+        last = max(first, last)
+        result = np.empty((len(wanted), last - first, self.size[1]), self.dtype)
+        with guarded(self.path), open_checked(self.path) as file:
+            for out, number in enumerate(wanted):
+                dataset = file[self.names[number]]
+                inside = np.s_[first:last] if dataset.ndim == 2 else np.s_[0, first:last]
+                result[out] = dataset[inside]
+        return result[:, ::step]
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return bytes read from disk and decompressed by `read`.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read, bytes decompressed: a compressed frame is decoded whole.
+        """
+        count = self.size[0] if self.compressed else len(range(*rows.indices(self.size[0])))
+        read = frames * count * self.size[1] * self.dtype.itemsize
+        return read, read if self.compressed else 0
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a root group of datasets that are called like numbered TIFF files.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is no such group.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            group = _home(source)
+            if group is None:
+                return None
+            frames, home = _frames(group), str(group.name)
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    counts = {kind: sum(frame.kind == kind for frame in frames) for kind in KINDS.values()}
+    if counts[FrameKind.PROJECTION] < 2:
+        return Match(0.0, "", f"its group {home} holds frames of names like ALS 8.3.2's, but no scan")
+    tiles = tuple(f"{n:04d}" for n in sorted({f.group for f in frames if f.kind == FrameKind.PROJECTION}))
+    return Match(
+        0.9,
+        "ALS 8.3.2",
+        f"its group {home} holds {counts[FrameKind.PROJECTION]} datasets called …_0000_0000.tif, "
+        f"{counts[FrameKind.FLAT]} called …bak_… and {counts[FrameKind.DARK]} called …drk_…",
+        entry=tiles[0],
+        entries=tiles if len(tiles) > 1 else (),
+    )
+
+
+def _home(source: Source) -> h5py.Group | None:
+    for name in map(shown, source.file):
+        node = source.find(f"/{name}")
+        if isinstance(node, h5py.Group) and any(map(FRAME.search, map(shown, islice(node, _MOST_LOOKED_AT)))):
+            return node
+    return None
+
+
+def _frames(group: h5py.Group) -> list[_Frame]:
+    found = [
+        _Frame(name, KINDS[match["kind"]], int(match["group"]), int(match["angle"]))
+        for name in group
+        if isinstance(name, str)  # h5py gives bytes for what is no UTF-8
+        and (match := FRAME.search(name))
+        and isinstance(group.get(name, getlink=True), h5py.HardLink)
+    ]
+    return sorted(found, key=lambda frame: (frame.angle, frame.group))
+
+
+def read(path: Path, match: Match) -> Scan:
+    """Read the header of an ALS 8.3.2 scan.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` is the number of the tile.
+
+    Returns
+    -------
+    Scan
+        Frames are read when asked for.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or its frames differ in size or type.
+    """
+    with reading(path) as source:
+        group = _home(source)
+        if group is None:
+            raise FormatError(f"{path}: holds no group of frames any more; open the scan again")
+        frames = _frames(group)
+        tile = int(match.entry or 0)
+        chosen = [frame for frame in frames if frame.kind == FrameKind.PROJECTION and frame.group == tile]
+        if len(match.entries) > 1:
+            source.warnings.append(
+                f"tile {match.entry} was opened; the file holds {', '.join(match.entries)}"
+            )
+        projections = _stack(source, group, chosen)
+        flats, darks = (
+            _reference(source, group, [f for f in frames if f.kind == kind], kind, projections)
+            for kind in (FrameKind.FLAT, FrameKind.DARK)
+        )
+        angles = _angles(source, group, chosen)
+        return Scan(
+            path=path,
+            name=path.stem,
+            format=FORMAT.name,
+            dialect=match.dialect,
+            why=match.why,
+            projections=projections,
+            geometry=Geometry(
+                angles_deg=angles,
+                pixel_m=_quantity(source, group, *PIXEL),
+                energy_kev=_quantity(source, group, *ENERGY),
+            ),
+            flats=flats,
+            darks=darks,
+            counts={
+                FrameKind.PROJECTION: len(chosen),
+                FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
+                FrameKind.DARK: darks.frames.shape[0] if darks else 0,
+            },
+            metadata=_metadata(source, group),
+            missing=tuple(source.missing),
+            repaired=tuple(source.repaired),
+            warnings=tuple(source.warnings),
+        )
+
+
+def _stack(source: Source, group: h5py.Group, chosen: list[_Frame]) -> SeparateFrames:
+    first: SeparateFrames | None = None
+    names = []
+    for frame in chosen:
+        node = source.find(frame.name, group)
+        if (
+            not isinstance(node, h5py.Dataset)
+            or node.ndim not in (2, 3)
+            or (node.ndim == 3 and node.shape[0] != 1)
+        ):
+            raise FormatError(
+                f"{source.path}: {group.name}/{frame.name} is no single frame; copy the scan again"
+            )
+        names.append(str(node.name))
+        if first is None:
+            one = frames_of(source, node)
+            first = SeparateFrames(source.path, (), one.size[1:], one.dtype, one.layout.compressed)
+        if tuple(node.shape[-2:]) != first.size or node.dtype.newbyteorder("=") != first.dtype:
+            raise FormatError(
+                f"{source.path}: {node.name} has {node.shape[-2:]} pixels of {node.dtype}, {names[0]} "
+                f"{first.size} of {first.dtype}; all frames must be alike, so copy the scan again"
+            )
+    if first is None:
+        raise FormatError(
+            f"{source.path}: {group.name} holds no projections of this tile; choose another entry"
+        )
+    return SeparateFrames(first.path, tuple(names), first.size, first.dtype, first.compressed)
+
+
+def _reference(
+    source: Source, group: h5py.Group, chosen: list[_Frame], kind: FrameKind, projections: SeparateFrames
+) -> Reference | None:
+    if not chosen:
+        source.warnings.append(f"the scan holds no {kind} fields")
+        return None
+    stack, count = _stack(source, group, chosen), projections.shape[0]
+    if stack.size != projections.size:
+        raise FormatError(
+            f"{source.path}: its {kind} fields have {stack.size} rows and columns, the projections "
+            f"{projections.size}; both must be equal, so crop or replace them"
+        )
+    position = [
+        -1.0 if f.angle == 0 else float(count) if f.angle >= count - 1 else f.angle - 0.5 for f in chosen
+    ]
+    return Reference(stack, np.asarray(position))
+
+
+def _angles(source: Source, group: h5py.Group, chosen: list[_Frame]) -> Value[NDArray[np.float64]]:
+    total, turn = (_number(attribute(group, name)) for name in ("nangles", "arange"))
+    place = f"{source.path.name}:{group.name}@arange and @nangles"
+    count = len(chosen)
+    if total is None or turn is None or total < 2 or not turn:
+        source.warnings.append(
+            "the file gives no angles (arange, nangles): 0° to 180° in equal steps, 180° left out, were assumed"
+        )
+        return default_angles(count)
+    if round(total) != count:
+        source.warnings.append(
+            f"nangles says {total:g} projections, {count} are there; each keeps its own angle"
+        )
+    numbers = np.array([frame.angle for frame in chosen], dtype=np.float64)
+    return Value(numbers * (turn / (total - 1)), "derived", f"{place}: equal steps, both ends included")
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _quantity(source: Source, group: h5py.Group, name: str, unit: str, wanted: str) -> Value[float] | None:
+    number = _number(attribute(group, name))
+    if number is None:
+        return None
+    place = f"{source.path.name}:{group.name}@{name}, in {unit} as the beamline writes it"
+    if number <= 0:
+        source.warnings.append(f"{place} was left out: {number:g} cannot be")
+        return None
+    return Value(float(f"{number * units.factor(unit, wanted):.15g}"), "read", place)
+
+
+def _metadata(source: Source, group: h5py.Group) -> dict[str, Value[Any]]:
+    place = f"{source.path.name}:{group.name}"
+    known: dict[str, Value[Any]] = {
+        name: Value(text, "read", f"{place}@{key}")
+        for name, key in TEXTS.items()
+        if (text := attribute(group, key))
+    }
+    for owner in (source.file, group):
+        home = str(owner.name).rstrip("/")
+        for key in owner.attrs:
+            text = attribute(owner, key)
+            if text:
+                known[f"{home}@{key}" if home else f"/@{key}"] = Value(
+                    text, "read", f"{source.path.name}:{home}@{key}"
+                )
+    return known
+
+
+FORMAT = Format(
+    name="als",
+    title="ALS 8.3.2 (HDF5, one dataset a frame)",
+    suffixes=(".h5",),
+    detect=detect,
+    read=read,
+)

@@ -1,0 +1,515 @@
+"""Raw files of the ESRF's BLISS: numbered scans 1.1, 2.1 … in one HDF5 file, with their detectors and positioners.
+
+A tomography is a sequence of them: one that begins it (title or technique/scan_category such as `tomo:fullturn`),
+then scans of dark images, reference images and projections, told by technique/image_key, else by their titles. Any
+other scan with a stack of images opens as an image whose first axis is what moved. Sources: the titles, motors and
+paths that the converter nxtomomill 2.1.7 looks for; a file of beamline ID03.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.concatenated import JoinedFrames
+from tomarium.formats.hdf5.array import StackedArrays, array_of
+from tomarium.formats.hdf5.axes import axis_of, pixel_axis
+from tomarium.formats.hdf5.frames import frames_of
+from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, reading
+from tomarium.formats.opening.angles import in_degrees
+from tomarium.model import FrameKind, Frames, Geometry, Image, Scan, Value
+from tomarium.model.scan import Reference
+
+SCAN: Final = re.compile(r"(?P<prefix>.*_)?(?P<number>\d+)\.(?P<part>\d+)")
+BEGINS: Final = (
+    "tomo:", "sequence_of_scans", "holotomo_distance", "pcotomo", "multitomo", "multiturn", "backandforth",
+    "back_and_forth",
+)  # fmt: skip
+HEIGHTS: Final = ("tomo:zseries",)
+HEIGHT_MOTORS: Final = ("sz", "difftz", "hrz", "pz", "ntz", "samtz", "mrsz", "tz")
+# Heights are the same where they differ by less than this, in the motor's unit, which is the millimetre.
+_SAME_HEIGHT: Final = 1e-4
+TITLES: Final = {
+    FrameKind.DARK: ("dark",),
+    FrameKind.FLAT: ("reference images", "flat", "ref"),
+    FrameKind.ALIGNMENT: ("static images", "ascan diffrz 180 0 4 0.1"),
+    FrameKind.PROJECTION: ("projections", "ascan rot 0", "ascan diffrz 0 180 1600 0.1"),
+}
+IMAGE_KEY: Final = {0: FrameKind.PROJECTION, 1: FrameKind.FLAT, 2: FrameKind.DARK, -1: FrameKind.ALIGNMENT}
+ROTATIONS: Final = (
+    "rotm", "mhsrot", "hsrot", "mrsrot", "hrsrot", "srot", "srot_eh2", "diffrz", "hrrz_trig", "rot",
+)  # fmt: skip
+POSITIONS: Final = (
+    "instrument/positioners/{name}", "instrument/{name}/value", "instrument/{name}/data", "measurement/{name}",
+)  # fmt: skip
+# Path below a scan, unit where the file gives none, unit here.
+PIXEL: Final = ("technique/optic/sample_pixel_size", "um", "m")
+ENERGY: Final = ("technique/scan/energy", "keV", "keV")
+DISTANCE: Final = ("technique/scan/sample_detector_distance", "mm", "m")
+TEXTS: Final = {
+    "title": "title",
+    "start_time": "start_time",
+    "end_time": "end_time",
+    "sample_name": "sample/name",
+}
+SERIES: Final = "series"
+# What plays a part stands in the first scans of a sequence; a run of thousands is not searched for it.
+_MOST_SEARCHED: Final = 4
+_MOST_WALKED: Final = 32
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One numbered scan: its name, title, what its frames show, and its detectors with their frames."""
+
+    name: str
+    title: str
+    kind: FrameKind | None
+    begins: bool
+    detectors: dict[str, h5py.Dataset]
+
+
+@dataclass
+class _Sequence:
+    """The scans of one tomography: the first one's name and title, and what tells it from others of its series."""
+
+    name: str
+    title: str
+    steps: list[_Step] = field(default_factory=list)
+    part: str = ""
+
+    def detectors(self) -> list[str]:
+        return list(
+            dict.fromkeys(d for s in self.steps if s.kind == FrameKind.PROJECTION for d in s.detectors)
+        )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The tomographies of a file by their names, and the absent files it points to."""
+
+    tomographies: dict[str, tuple[_Sequence, str]]
+    missing: tuple[str, ...]
+
+
+def detect(path: Path) -> Match | None:
+    """Look for numbered scans, and among them for a sequence of projections.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where the root holds no numbered scans; a score of 0 says what they lack.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            steps = list(_steps(source))
+            if not steps:
+                return None
+            found = _tomographies(source, steps)
+            if found:
+                return Match(
+                    0.9,
+                    "BLISS tomography",
+                    _why(steps),
+                    entry=next(iter(found)),
+                    entries=tuple(found),
+                    found=_Found(found, tuple(source.missing)),
+                )
+            images = tuple(_image_entries(steps))
+            absent = ", ".join(source.missing[:3])
+            if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
+                return Match(
+                    0.0, "", f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it"
+                )
+            titles = "; ".join(dict.fromkeys(f"{step.title!r}" for step in steps[:5]))
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    told = f"its root holds {len(steps)} numbered scans as BLISS writes them, none of them projections ({titles})"
+    if not images:
+        return Match(0.0, "", f"{told}, and none has a detector with stacked images")
+    return Match(0.6, "BLISS scans", f"{told}: images over what moved", entry=images[0], entries=images)
+
+
+def _why(steps: list[_Step]) -> str:
+    kinds = [str(step.kind) for step in steps if step.kind]
+    counts = ", ".join(f"{kinds.count(kind)} of {kind} images" for kind in dict.fromkeys(kinds))
+    return f"its root holds {len(steps)} numbered scans as BLISS writes them, {counts}"
+
+
+def _steps(source: Source) -> Iterator[_Step]:
+    """Yield the numbered scans in the order they were made."""
+    numbered = [(match, name) for name in source.file if (match := SCAN.fullmatch(name))]
+    numbered.sort(key=lambda item: (item[0]["prefix"] or "", int(item[0]["number"]), int(item[0]["part"])))
+    for _, name in numbered:
+        group = source.find(f"/{name}")
+        if not isinstance(group, h5py.Group) or not {"instrument", "title", "technique"} & set(group):
+            continue
+        title = source.text("title", group) or ""
+        said = (source.text("technique/scan_category", group) or title).lower()
+        begins = said.startswith(BEGINS)
+        yield _Step(
+            name, title, None if begins else _kind(source, group, said), begins, _detectors(source, group)
+        )
+
+
+def _kind(source: Source, group: h5py.Group, said: str) -> FrameKind | None:
+    key = source.array("technique/image_key", group)
+    if key is not None and len(key):
+        if np.ptp(key):
+            raise FormatError(
+                f"{source.path}: {group.name}/technique/image_key holds several keys, so its frames are of several "
+                f"kinds in one scan; open it by its paths, with --image-key"
+            )
+        return IMAGE_KEY.get(round(float(key[0])))
+    return next((kind for kind, titles in TITLES.items() if said.startswith(titles)), None)
+
+
+def _detectors(source: Source, group: h5py.Group) -> dict[str, h5py.Dataset]:
+    instrument = source.find("instrument", group)
+    if not isinstance(instrument, h5py.Group):
+        return {}
+    nodes = {name: source.find(f"{name}/data", instrument) for name in instrument}
+    return {
+        name: node
+        for name, node in nodes.items()
+        if isinstance(node, h5py.Dataset) and node.ndim == 3 and node.dtype.kind in "iuf" and node.size
+    }
+
+
+def _sequences(steps: list[_Step]) -> list[_Sequence]:
+    """Cut the scans into tomographies: each begins with a scan that says so, or with the first frames."""
+    found: list[_Sequence] = []
+    for step in steps:
+        if step.begins or (not found and step.kind is not None):
+            found.append(_Sequence(step.name, step.title))
+        if found and step.kind is not None:
+            found[-1].steps.append(step)
+    return [sequence for sequence in found if any(s.kind == FrameKind.PROJECTION for s in sequence.steps)]
+
+
+def _heights(source: Source, sequence: _Sequence) -> list[_Sequence]:
+    """Cut a series of heights into its tomographies; it stays whole where a height is not known or lacks one."""
+    if not sequence.title.lower().startswith(HEIGHTS):
+        return [sequence]
+    motors = dict.fromkeys([*_names(source, sequence, "translation_z"), *HEIGHT_MOTORS])
+    found: list[tuple[float, _Sequence]] = []
+    for step in sequence.steps:
+        arrays = (source.array(f"/{step.name}/instrument/positioners/{motor}") for motor in motors)
+        values = next((one for one in arrays if one is not None and len(one)), None)
+        if values is None or np.ptp(values) > _SAME_HEIGHT:
+            return [sequence]
+        height = float(values[0])
+        part = next((one for known, one in found if abs(known - height) <= _SAME_HEIGHT), None)
+        if part is None:
+            part = _Sequence(sequence.name, sequence.title, [], f"/height_{len(found)}")
+            found.append((height, part))
+        part.steps.append(step)
+    parts = [part for _, part in found]
+    return parts if all(part.detectors() for part in parts) else [sequence]
+
+
+def _tomographies(source: Source, steps: list[_Step]) -> dict[str, tuple[_Sequence, str]]:
+    """Name each tomography by its first scan, its height in a series, and its detector where there are several."""
+    found = {}
+    for sequence in (part for whole in _sequences(steps) for part in _heights(source, whole)):
+        detectors = sequence.detectors()
+        named = _names(source, sequence, "detector")
+        detectors.sort(key=lambda name: name not in named)
+        label = f"{sequence.name}{sequence.part}"
+        for detector in detectors:
+            found[label if len(detectors) == 1 else f"{label}/{detector}"] = (sequence, detector)
+    return found
+
+
+def _names(source: Source, sequence: _Sequence, what: str) -> list[str]:
+    """Read which devices played a part: technique/tomoconfig/<part> of the scan that begins the sequence."""
+    for name in (sequence.name, *(step.name for step in sequence.steps[:_MOST_SEARCHED])):
+        node = source.find(f"/{name}/technique/tomoconfig/{what}")
+        if isinstance(node, h5py.Dataset) and node.size and node.size < 16:
+            return [text for one in np.ravel(node[()]) if (text := as_text(one))]
+    return []
+
+
+def read(path: Path, match: Match) -> Scan | Image:
+    """Read the header of a BLISS file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` names the tomography or the scan.
+
+    Returns
+    -------
+    Scan or Image
+        A tomography with all its frames; or the images of one scan, axes (what moved, row, column), or of a
+        series of scans alike, axes (what differs between them, what moved, row, column).
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, its parts do not fit together, or a sequence holds heights that
+        cannot be told apart.
+    """
+    with reading(path) as source:
+        if isinstance(match.found, _Found) and match.entry in match.found.tomographies:
+            source.missing.extend(match.found.missing)
+            sequence, detector = match.found.tomographies[match.entry]
+            return _read_scan(source, match, _opened(source, sequence), detector)
+        steps = list(_steps(source))
+        found = _tomographies(source, steps)
+        if match.entry in found:
+            return _read_scan(source, match, *found[match.entry])
+        if match.entry in _image_entries(steps):
+            return _read_image(source, match, steps)
+        held = ", ".join(found or _image_entries(steps)) or "none"
+        raise FormatError(f"{path}: holds no scan {match.entry!r}; choose one of {held}")
+
+
+def _opened(source: Source, sequence: _Sequence) -> _Sequence:
+    """Open the datasets of a sequence again."""
+    steps = []
+    for step in sequence.steps:
+        group = source.find(f"/{step.name}")
+        nodes = _detectors(source, group) if isinstance(group, h5py.Group) else {}
+        steps.append(replace(step, detectors=nodes))
+    return replace(sequence, steps=steps)
+
+
+def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str) -> Scan:
+    if sequence.title.lower().startswith(HEIGHTS) and not sequence.part:
+        raise FormatError(
+            f"{source.path}: {sequence.name} is a series of several heights ({sequence.title}) that are not told; "
+            f"open one height by its paths, such as data=/3.1/instrument/{detector}/data"
+        )
+    if len(match.entries) > 1:
+        source.warnings.append(f"{match.entry} was opened; the file holds {', '.join(match.entries)}")
+    parts: dict[FrameKind, list[Frames]] = {}
+    positions: dict[FrameKind, list[float]] = {}
+    angles: list[Value[NDArray[np.float64]]] = []
+    rotations = _names(source, sequence, "rotation")
+    taken = 0
+    for step in sequence.steps:
+        data = step.detectors.get(detector)
+        if data is None or step.kind is None:
+            source.warnings.append(f"/{step.name} ({step.title}) holds no frames of {detector}: left out")
+            continue
+        frames = frames_of(source, data)
+        parts.setdefault(step.kind, []).append(frames)
+        positions.setdefault(step.kind, []).extend([float(taken)] * frames.shape[0])
+        if step.kind == FrameKind.PROJECTION:
+            angles.append(_angles(source, rotations, step, frames.shape[0]))
+            taken += frames.shape[0]
+    stacks = {kind: some[0] if len(some) == 1 else JoinedFrames(tuple(some)) for kind, some in parts.items()}
+    _demand_alike(source, parts)
+    return Scan(
+        path=source.path,
+        name=source.path.stem
+        if len(match.entries) < 2
+        else f"{source.path.stem}_{match.entry.replace('/', '_')}",
+        format=FORMAT.name,
+        dialect=match.dialect,
+        why=match.why,
+        projections=stacks[FrameKind.PROJECTION],
+        geometry=Geometry(
+            angles_deg=_joined(angles),
+            pixel_m=_quantity(source, sequence, PIXEL),
+            energy_kev=_quantity(source, sequence, ENERGY),
+            distance_m=_quantity(source, sequence, DISTANCE),
+        ),
+        flats=_reference(source, stacks, positions, FrameKind.FLAT, taken),
+        darks=_reference(source, stacks, positions, FrameKind.DARK, taken),
+        counts={kind: stack.shape[0] for kind, stack in stacks.items()},
+        metadata=_metadata(source, sequence),
+        missing=tuple(source.missing),
+        repaired=tuple(source.repaired),
+        warnings=tuple(source.warnings),
+    )
+
+
+def _demand_alike(source: Source, parts: dict[FrameKind, list[Frames]]) -> None:
+    sizes = {
+        one.shape[1:]: kind for kind, some in parts.items() for one in some if kind != FrameKind.ALIGNMENT
+    }
+    if len(sizes) > 1:
+        said = ", ".join(f"{kind} {size[0]} × {size[1]}" for size, kind in sizes.items())
+        raise FormatError(
+            f"{source.path}: its frames differ in rows and columns ({said}); all of a scan must be alike, so "
+            f"choose another entry or crop them"
+        )
+
+
+def _angles(source: Source, rotations: list[str], step: _Step, count: int) -> Value[NDArray[np.float64]]:
+    """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
+    motors = source.find(f"/{step.name}/technique/scan/motor")
+    told = [as_text(one) for one in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
+    named = told[1:] if told[:1] == ["rotation"] else []
+    for name in dict.fromkeys([*rotations, *named, *ROTATIONS]):
+        for template in POSITIONS:
+            path = f"/{step.name}/{template.format(name=name)}"
+            values = source.array(path)
+            if values is None or len(values) not in (count, count + 1) or (count > 1 and not np.ptp(values)):
+                continue
+            if len(values) == count + 1:
+                source.repaired.append(
+                    f"{path} holds {count + 1} positions for {count} frames: the last was left out"
+                )
+            node = source.find(path)
+            unit = attribute(node, "units") if node is not None else None
+            place = f"{source.path.name}:{path}"
+            value, said = in_degrees(values[:count], unit or "deg", place, guess=False)
+            source.warnings.extend([said] if said else [])
+            return value
+    return Value(
+        np.empty(0),
+        "read",
+        f"/{step.name} holds no rotation of {count} positions (looked for {', '.join(ROTATIONS)})",
+    )
+
+
+def _joined(angles: list[Value[NDArray[np.float64]]]) -> Value[NDArray[np.float64]]:
+    absent = next((one for one in angles if not len(one.value)), None)
+    if absent is not None:
+        return absent
+    return Value(
+        np.concatenate([one.value for one in angles]),
+        angles[0].origin,
+        " and ".join(one.source for one in angles),
+    )
+
+
+def _reference(
+    source: Source,
+    stacks: dict[FrameKind, Frames],
+    positions: dict[FrameKind, list[float]],
+    kind: FrameKind,
+    total: int,
+) -> Reference | None:
+    if kind not in stacks:
+        source.warnings.append(f"the scan holds no {kind} fields")
+        return None
+    before = np.asarray(positions[kind])
+    return Reference(
+        stacks[kind], np.where(before == 0, -1.0, np.where(before == total, total, before - 0.5))
+    )
+
+
+def _quantity(source: Source, sequence: _Sequence, where: tuple[str, str, str]) -> Value[float] | None:
+    path, default, unit = where
+    for name in (sequence.name, *(step.name for step in sequence.steps[:_MOST_SEARCHED])):
+        value = source.quantity(f"/{name}/{path}", unit, default)
+        if value is not None and value.value > 0:
+            return value
+    return None
+
+
+def _metadata(source: Source, sequence: _Sequence) -> dict[str, Value[Any]]:
+    known: dict[str, Value[Any]] = {}
+    for key, path in TEXTS.items():
+        text = source.text(f"/{sequence.name}/{path}")
+        if text is not None:
+            known[key] = Value(text, "read", f"{source.path.name}:/{sequence.name}/{path}")
+    names = list(dict.fromkeys([sequence.name, *(step.name for step in sequence.steps)]))
+    for name in names[:_MOST_WALKED]:
+        group = source.find(f"/{name}")
+        if isinstance(group, h5py.Group):
+            known |= source.walk(group)
+    if len(names) > _MOST_WALKED:
+        source.warnings.append(
+            f"other values were read of the first {_MOST_WALKED} of {len(names)} scans only"
+        )
+    return known
+
+
+def _image_entries(steps: list[_Step]) -> list[str]:
+    """Name what opens as an image: the whole series where its scans are alike, then each scan's detectors."""
+    entries = [
+        step.name if len(step.detectors) == 1 else f"{step.name}/{detector}"
+        for step in steps
+        for detector in step.detectors
+    ]
+    shapes = {(name, d.shape, d.dtype, s.title) for s in steps for name, d in s.detectors.items()}
+    return [SERIES, *entries] if len(shapes) == 1 and len(entries) > 1 else entries
+
+
+def _read_image(source: Source, match: Match, steps: list[_Step]) -> Image:
+    chosen = [
+        (step, detector)
+        for step in steps
+        for detector in step.detectors
+        if match.entry in (SERIES, step.name, f"{step.name}/{detector}")
+    ]
+    first, detector = chosen[0]
+    arrays = tuple(array_of(source, step.detectors[name]) for step, name in chosen)
+    frames = arrays[0].shape[0]
+    axes = [_moved(source, first, frames), *(pixel_axis(name) for name in ("row", "column"))]
+    metadata: dict[str, Any] = {"title": first.title, "detector": detector}
+    if match.entry == SERIES:
+        axes.insert(0, _between(source, [step for step, _ in chosen]))
+    for step in dict.fromkeys(step.name for step, _ in chosen):
+        group = source.find(f"/{step}")
+        if isinstance(group, h5py.Group):
+            metadata |= {name: value.value for name, value in source.walk(group).items()}
+    metadata |= {"uncalibrated": True, "warnings": tuple(source.warnings), "missing": tuple(source.missing)}
+    return Image(
+        data=StackedArrays(arrays) if match.entry == SERIES else arrays[0],
+        axes=tuple(axes),
+        unit="counts",
+        name=f"{source.path.stem} {match.entry}",
+        path=source.path,
+        metadata=metadata,
+    )
+
+
+def _moved(source: Source, step: _Step, count: int) -> Any:
+    """Find what moved from frame to frame: a positioner of as many values, one the title names before others."""
+    instrument = source.find(f"/{step.name}/instrument")
+    found = {}
+    for name in instrument if isinstance(instrument, h5py.Group) else ():
+        for path in (f"/{step.name}/instrument/{name}/value", f"/{step.name}/instrument/positioners/{name}"):
+            values = source.array(path)
+            if values is not None and len(values) == count and np.ptp(values):
+                found[name] = path
+    words = step.title.split()
+    for name in sorted(found, key=lambda name: words.index(name) if name in words else len(words)):
+        return axis_of(source, found[name], name)
+    return pixel_axis("frame")
+
+
+def _between(source: Source, steps: list[_Step]) -> Any:
+    """Find what differs between scans of a series: the one positioner that has another value in each."""
+    home = source.find(f"/{steps[0].name}/instrument/positioners")
+    for name in home if isinstance(home, h5py.Group) else ():
+        values = [source.array(f"/{s.name}/instrument/positioners/{name}") for s in steps]
+        numbers = [float(value[0]) for value in values if value is not None and len(value) == 1]
+        if len(set(numbers)) == len(steps):
+            return axis_of(
+                source, f"/{steps[0].name}/instrument/positioners/{name}", name, np.asarray(numbers)
+            )
+    return pixel_axis("scan")
+
+
+FORMAT = Format(
+    name="bliss",
+    title="ESRF BLISS raw data (HDF5)",
+    suffixes=(".h5",),
+    detect=detect,
+    read=read,
+)

@@ -1,0 +1,1 @@
+"""Data Exchange, the HDF5 layout of the Advanced Photon Source."""

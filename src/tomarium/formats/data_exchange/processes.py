@@ -1,0 +1,102 @@
+"""What a Data Exchange file says was done to its data: Tables 17, 18 and 30 to 35, and the later /process."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from tomarium.formats.hdf5.names import numbered
+from tomarium.formats.hdf5.source import Source
+from tomarium.model import Value
+
+# The five descriptions of the guide, roots of groups that /provenance/process_N/reference points to.
+DESCRIPTIONS: Final = ("sinogram", "ring_removal", "reconstruction", "gridftp", "export")
+STATUS: Final = ("QUEUED", "RUNNING", "FAILED", "SUCCESS")
+# Actors of the later layout (dxfile 1.6); `acquisition` also holds the scan's own settings, read elsewhere.
+ACTORS: Final = ("acquisition", "tomo_rec", "transfer")
+
+
+def read_processes(source: Source) -> dict[str, Value[Any]]:
+    """Read the provenance of a file.
+
+    Parameters
+    ----------
+    source : Source
+        The open file.
+
+    Returns
+    -------
+    dict of str to Value
+        "processes": a list in the order of execution, each {"name", "status", "actor", "reference", "message"
+        and, below "parameters", what the description it points to says}. Empty where nothing is told.
+    """
+    told = [_step(source, f"/provenance/{name}") for name in _members(source, "/provenance", "process")]
+    seen = {one.get("reference", "").strip("/") for one in told}
+    for name in DESCRIPTIONS:
+        for group in numbered(source.file, name):
+            if group not in seen and isinstance(source.find(f"/{group}"), h5py.Group):
+                told.append({"name": group, "parameters": _parameters(source, f"/{group}")})
+    for actor in ACTORS:
+        if isinstance(source.find(f"/process/{actor}"), h5py.Group):
+            told.append(_later(source, actor))
+    told += _table(source)
+    told = [one for one in told if one]
+    if not told:
+        return {}
+    return {"processes": Value(told, "read", f"{source.path.name}:/provenance and /process")}
+
+
+def _members(source: Source, group: str, name: str) -> list[str]:
+    node = source.find(group)
+    return numbered(node, name) if isinstance(node, h5py.Group) else []
+
+
+def _step(source: Source, place: str) -> dict[str, Any]:
+    words = ("status", "actor", "reference", "message")
+    told: dict[str, Any] = {word: text for word in words if (text := source.text(f"{place}/{word}"))}
+    if told.get("status") and told["status"] not in STATUS:
+        source.warnings.append(f"{place}/status is {told['status']!r}, which is none of {', '.join(STATUS)}")
+    reference = told.get("reference", "")
+    if reference and isinstance(source.find(f"/{reference.strip('/')}"), h5py.Group):
+        told["parameters"] = _parameters(source, f"/{reference.strip('/')}")
+    elif reference:
+        source.warnings.append(f"{place}/reference points to {reference}, which the file does not hold")
+    return {"name": reference.strip("/") or place.rsplit("/", 1)[-1], **told}
+
+
+def _parameters(source: Source, place: str) -> dict[str, Any]:
+    """Read all that lies in a description; dots in its names are the guide's typesetting of underscores."""
+    group = source.find(place)
+    if not isinstance(group, h5py.Group):
+        return {}
+    found: dict[str, Any] = {}
+    for name, value in source.walk(group).items():
+        below = name.removeprefix(f"{place}/")
+        found[below.replace(".", "_")] = value.value
+    return found
+
+
+def _later(source: Source, actor: str) -> dict[str, Any]:
+    place = f"/process/{actor}"
+    words = ("status", "start_date", "end_date", "start_time", "end_time", "message", "version")
+    told = {word: text for word in words if (text := source.text(f"{place}/{word}"))}
+    algorithm = _parameters(source, f"{place}/setup/algorithm")
+    return {"name": actor, "actor": actor, **told} | ({"parameters": algorithm} if algorithm else {})
+
+
+def _table(source: Source) -> list[dict[str, Any]]:
+    """Read /process/table, whose columns are lists of texts of one length."""
+    columns = ("actor", "start_time", "end_time", "status", "message", "reference", "description")
+    held: dict[str, list[str]] = {}
+    for column in columns:
+        node = source.find(f"/process/table/{column}")
+        if isinstance(node, h5py.Dataset) and node.ndim <= 1 and h5py.check_string_dtype(node.dtype):
+            held[column] = [
+                one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one)
+                for one in np.ravel(node[()])
+            ]
+    count = min((len(texts) for texts in held.values()), default=0)
+    rows = [{column: texts[row] for column, texts in held.items() if texts[row]} for row in range(count)]
+    return [{"name": row.get("reference", row.get("actor", "")), **row} for row in rows]

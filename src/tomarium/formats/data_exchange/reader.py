@@ -1,0 +1,534 @@
+"""Data Exchange, the HDF5 layout of the Advanced Photon Source.
+
+Sources: "The Scientific Data Exchange Reference Guide" 0.9.1 (21 April 2013), cited below by table; the
+areaDetector layouts the APS beamlines use, which write no `implements`, add `theta` only after the scan and
+come in two spellings of `/process/acquisition`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.data_exchange.fields import read_fields
+from tomarium.formats.data_exchange.inconsistencies import Place, report
+from tomarium.formats.data_exchange.processes import read_processes
+from tomarium.formats.data_exchange.unlisted_fields import AXIS, read_free, read_rest, read_scales, step_of
+from tomarium.formats.data_exchange.volume import is_volume, read_volume
+from tomarium.formats.data_exchange.writer import write
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.concatenated import JoinedFrames
+from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
+from tomarium.formats.hdf5.names import numbered
+from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, reading
+from tomarium.formats.opening.angles import default_angles, in_degrees, still_written
+from tomarium.formats.provenance.embedded_source import meaning, with_geometry
+from tomarium.model import FrameKind, Geometry, Scan, Value, Volume
+from tomarium.model.scan import Reference
+from tomarium.model.slab import RAW_DOMAINS, Domain
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One spelling of what an acquisition program writes.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    evidence : tuple of str
+        It is this dialect where all of these exist.
+    """
+
+    name: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Where one thing is written.
+
+    Attributes
+    ----------
+    name : str
+        Its name here.
+    paths : tuple of str
+        Where to look, best first, below the measurement group, or from the root with a leading "/".
+    """
+
+    name: str
+    paths: tuple[str, ...]
+
+
+DIALECTS: Final = (
+    Dialect("0.9.1", ("implements",)),
+    Dialect("APS areaDetector, rotation_start", ("process/acquisition/rotation/rotation_start",)),
+    Dialect("APS areaDetector, start", ("process/acquisition/rotation/start",)),
+    Dialect("without implements", ()),
+)
+
+# (start, step, number of angles), 13-BM and 6-BM first, then 2-BM, 7-BM and 32-ID.
+# Table 21 has the acquisition below the instrument, later files below /process.
+ROTATION: Final = tuple(
+    tuple(f"{place}/rotation/{name}" for name in names)
+    for place in ("/process/acquisition", "/measurement*/instrument/acquisition")
+    for names in (("rotation_start", "rotation_step", "num_angles"), ("start", "step", "num_angles"))
+)
+FLAT_MODE: Final = tuple(f"/process/acquisition/flat_fields/{name}" for name in ("flat_field_mode", "mode"))
+DARK_MODE: Final = tuple(f"/process/acquisition/dark_fields/{name}" for name in ("dark_field_mode", "mode"))
+# image_type of /process/acquisition (dxfile 1.6): unlike NXtomo, 0 is white and 1 is a projection.
+PROJECTION_TYPE: Final = 1
+
+ENERGY: Final = ("instrument/monochromator/energy", "instrument/source/energy")
+# Table 12 calls source/energy the photon energy and its listing stores 7 GeV: above this it is the ring's.
+HIGHEST_PHOTON_KEV: Final = 1000.0
+# Pixel size at the sample, then of the detector's own pixels, which a magnification divides.
+PIXEL: Final = (
+    "instrument/detection_system/objective*/resolution",
+    "instrument/detector*/actual_pixel_size_x",
+    "instrument/detector*/actual_pixel_size",
+)
+DETECTOR_PIXEL: Final = (
+    "instrument/detector*/x_pixel_size",
+    "instrument/detector*/pixel_size_x",
+    "instrument/detector*/pixel_size",
+)
+# Table 25, of the first objective.
+MAGNIFICATION: Final = "objective_magnification"
+DISTANCE: Final = (
+    "instrument/sample_motor_stack/detector_distance",
+    "instrument/sample_motor_stack/setup/detector_distance",
+    "instrument/sample/detector_distance",
+    "instrument/sample/setup/detector_distance",
+    "instrument/camera/setup/camera_distance",
+)
+# Table 28, of the detector: x, y and z, the way of the beam.
+TRANSLATION: Final = "detector_translation_m"
+
+TEXTS: Final = (
+    Named("title", ("/exchange/title", "/exchange/name", "sample/experiment/title")),
+    Named("sample_name", ("sample/name", "sample/sample_name")),
+    Named("sample_description", ("sample/description", "sample/description_1")),
+    Named("sample_environment", ("sample/environment", "sample/enviroment")),
+    Named("chemical_formula", ("sample/chemical_formula",)),
+    Named("proposal", ("sample/experiment/proposal",)),
+    Named("instrument", ("instrument/name", "instrument/instrument_name")),
+    Named("source", ("instrument/source/name", "instrument/source/source_name")),
+    Named("beamline", ("instrument/source/beamline",)),
+    Named("start_time", ("/process/acquisition/start_date", "instrument/source/datetime",
+                         "instrument/source/date_time")),
+    Named("description", ("/exchange/description",)),
+)  # fmt: skip
+EXPOSURE: Final = ("instrument/detector*/exposure_time", "instrument/detector*/exposure_period")
+
+
+def detect(path: Path) -> Match | None:
+    """Look for /exchange/data.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where the file is no readable HDF5; a score of 0 says what is lacking.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            groups = numbered(source.file, "exchange")
+            if not groups:
+                return Match(0.0, "", "its root holds no group /exchange")
+            held = {group: source.find(f"/{group}/data") for group in groups}
+            entries = tuple(
+                group for group, node in held.items() if isinstance(node, h5py.Dataset) and node.ndim == 3
+            )
+            dialect = next(one for one in DIALECTS if all(source.find(f"/{p}") for p in one.evidence))
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if not entries:
+        return Match(0.0, "", f"its group /{groups[0]} holds no three-dimensional dataset `data`")
+    said = " and /implements" if dialect.name == "0.9.1" else ", but no /implements"
+    return Match(
+        1.0 if dialect.name == "0.9.1" else 0.9,
+        dialect.name,
+        f"its root holds /{entries[0]}/data{said}",
+        entry=entries[0],
+        entries=entries,
+    )
+
+
+def read(path: Path, match: Match) -> Scan | Volume:
+    """Read the header of a Data Exchange file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` names the exchange group.
+
+    Returns
+    -------
+    Scan or Volume
+        Frames are read when asked for; a volume where the group's data have the axes z:y:x.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or its flats or darks do not fit its projections.
+    """
+    with reading(path) as source:
+        exchange = source.find(f"/{match.entry}")
+        data = source.find(f"/{match.entry}/data")
+        if not isinstance(exchange, h5py.Group) or not isinstance(data, h5py.Dataset):
+            raise FormatError(
+                f"{path}: there is no /{match.entry}/data; "
+                f"choose one of {', '.join(match.entries) or '(the file holds no scan)'}"
+            )
+        names = _axis_names(source, data)
+        measurement = _measurement(source, match.entry)
+        if is_volume(names):
+            known = meaning(source) | _metadata(source, measurement)
+            return read_volume(source, match, data, names, _pixel(source, measurement, known), known)
+        order = _order(source, data, names)
+        projections = frames_of(source, data, order)
+        angles = _angles(source, exchange, data, order, projections.shape[0])
+        if source.is_running and len(angles.value) > projections.shape[0]:
+            source.warnings.append(
+                f"the scan is still running: {projections.shape[0]} projections of {len(angles.value)} angles, the "
+                f"first of which were taken"
+            )
+            angles = replace(angles, value=angles.value[: projections.shape[0]])
+        count, listed = projections.shape[0], len(angles.value)
+        held = source.find(angles.source.partition(":")[2]) if ":/" in angles.source else None
+        if count != listed and listed and count and source.grows((data, order[0]), (held, 0)):
+            source.warnings.append(still_written(count, listed))
+            count = min(count, listed)
+            projections = frames_of(source, data, order, np.arange(count))
+            angles = replace(angles, value=angles.value[:count])
+        flats = _reference(
+            source, exchange, "data_white", "theta_white", FLAT_MODE, projections, angles.value
+        )
+        darks = _reference(source, exchange, "data_dark", "theta_dark", DARK_MODE, projections, angles.value)
+        if len(match.entries) > 1:
+            others = ", ".join(entry for entry in match.entries if entry != match.entry)
+            source.warnings.append(f"/{match.entry} was opened; the file also holds {others}")
+        metadata = meaning(source) | _metadata(source, measurement)
+        metadata |= _shifts(source, exchange, projections.shape[0])
+        rows, columns = projections.shape[1:]
+        report(Place(source, exchange, measurement, columns, rows))
+        metadata |= read_scales(source, exchange, rows, columns)
+        pixel = _pixel(source, measurement, metadata) or step_of(metadata.get("x_positions_m"))
+        energy = _energy(source, measurement, metadata)
+        distance = _distance(source, measurement, metadata)
+        values = {"angles": angles, "pixel_m": pixel, "energy_kev": energy, "distance_m": distance}
+        known = metadata | {name: value for name, value in values.items() if value is not None}
+        metadata = read_rest(source, (measurement, exchange), known) | metadata
+        said = attribute(data, "domain")
+        domain: Domain = next((one for one in RAW_DOMAINS if one == said), "counts")
+        if said and said != domain:
+            source.warnings.append(
+                f"{data.name}: its domain {said!r} is none of {', '.join(RAW_DOMAINS)}; counts were taken"
+            )
+        scan = Scan(
+            path=path,
+            name=path.stem,
+            format=FORMAT.name,
+            dialect=match.dialect,
+            why=match.why,
+            projections=projections,
+            geometry=Geometry(
+                angles_deg=angles,
+                pixel_m=pixel,
+                energy_kev=energy,
+                distance_m=distance,
+                axis_column=_first(source, measurement, (AXIS,), "pixel", "pixel"),
+            ),
+            flats=flats,
+            darks=darks,
+            domain=domain,
+            counts={
+                FrameKind.PROJECTION: projections.shape[0],
+                FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
+                FrameKind.DARK: darks.frames.shape[0] if darks else 0,
+            },
+            metadata=metadata,
+            missing=tuple(source.missing),
+            repaired=tuple(source.repaired),
+            warnings=tuple(source.warnings),
+        )
+        return with_geometry(scan, source)
+
+
+def _axis_names(source: Source, data: h5py.Dataset) -> list[str]:
+    """Name a dataset's axes: dimension scales first, then `axes` (guide 3.3); empty where neither tells."""
+    scales = [_scale_name(data, axis) or "" for axis in range(data.ndim)]
+    written = [name.strip() for name in (attribute(data, "axes") or "").replace(",", ":").split(":")]
+    if all(scales) and len(written) == data.ndim and written != scales:
+        source.warnings.append(
+            f"{data.name}: its dimension scales say {':'.join(scales)}, its attribute axes "
+            f"{':'.join(written)}; the scales were followed"
+        )
+    names = scales if all(scales) else written
+    return names if len(names) == data.ndim else []
+
+
+def _order(source: Source, data: h5py.Dataset, names: list[str]) -> tuple[int, int, int]:
+    """Find frame, row and column among a dataset's axes."""
+    if len(names) != len(STACK):
+        return STACK
+    kinds = ["frame" if name.startswith(("theta", "angle")) else name for name in names]
+    if sorted(kinds) == ["frame", "x", "y"]:
+        return kinds.index("frame"), kinds.index("y"), kinds.index("x")
+    source.warnings.append(f"{data.name}: its axes {':'.join(names)} were read as theta:y:x")
+    return STACK
+
+
+def _scale_name(data: h5py.Dataset, axis: int) -> str | None:
+    if "DIMENSION_LIST" not in data.attrs:
+        return None
+    try:
+        scales = data.dims[axis].keys() or [
+            str(one.name).rsplit("/", 1)[-1] for one in data.dims[axis].values()
+        ]
+    except (RuntimeError, KeyError, ValueError):  # a scale that was deleted leaves a reference to nothing
+        return None
+    return scales[0] if scales and scales[0] else None
+
+
+def _angles(
+    source: Source, exchange: h5py.Group, data: h5py.Dataset, order: tuple[int, int, int], count: int
+) -> Value[NDArray[np.float64]]:
+    name = _scale_name(data, order[0])
+    for path in ("theta", *([name] if name else [])):
+        angles = source.array(path, exchange)
+        if angles is not None:
+            node = source.find(path, exchange)
+            unit = attribute(node, "units") if node is not None else None
+            value, mended = in_degrees(
+                angles, unit, f"{source.path.name}:{exchange.name}/{path}", guess=False
+            )
+            if mended:
+                source.warnings.append(mended)
+            return value
+    for start_path, step_path, number_path in ROTATION:
+        start = source.quantity(start_path, "deg", "deg")
+        step = source.quantity(step_path, "deg", "deg")
+        if start is None or step is None:
+            continue
+        number = source.array(number_path)
+        if number is not None and len(number) and int(number[0]) != count:
+            source.warnings.append(
+                f"{number_path} says {int(number[0])} angles, but there are {count} projections"
+            )
+        place = f"{source.path.name}:{start_path} and {step_path}: there is no theta"
+        return Value(start.value + step.value * np.arange(count, dtype=np.float64), "derived", place)
+    angles, types = (source.array(f"/process/acquisition/{name}") for name in ("image_theta", "image_type"))
+    if angles is not None:
+        if types is not None and len(types) == len(angles):
+            angles = angles[types == PROJECTION_TYPE]
+        return Value(angles, "read", f"{source.path.name}:/process/acquisition/image_theta")
+    source.warnings.append("the file gives no angles: 0° to 180° in equal steps, 180° left out, were assumed")
+    return default_angles(count)
+
+
+def _reference(
+    source: Source,
+    exchange: h5py.Group,
+    name: str,
+    theta: str,
+    modes: tuple[str, ...],
+    projections: Hdf5Frames,
+    angles: NDArray[np.float64],
+) -> Reference | None:
+    """Gather data_white or data_dark, and their later spellings with _pre and _post."""
+    parts, positions = [], []
+    for suffix, place in (("_pre", -1.0), ("", None), ("_post", float(projections.shape[0]))):
+        node = source.find(f"{name}{suffix}", exchange)
+        if not isinstance(node, h5py.Dataset) or not node.size:
+            continue
+        order = _order(source, node, _axis_names(source, node)) if node.ndim == 3 else STACK
+        frames = frames_of(source, node, order)
+        if frames.shape[1:] != projections.shape[1:] and node.ndim == 3:
+            frames = frames_of(source, node, projections.order)
+        if frames.shape[1:] != projections.shape[1:]:
+            raise FormatError(
+                f"{source.path}: {node.name} has frames of {frames.shape[1:]} rows and columns, the "
+                f"projections {projections.shape[1:]}; both must be equal, so crop or replace them"
+            )
+        parts.append(frames)
+        taken = source.array(f"{theta}{suffix}", exchange)
+        if place is not None:
+            positions.append(np.full(frames.shape[0], place))
+        elif taken is not None and len(taken) == frames.shape[0]:
+            positions.append(_positions(taken, angles))
+        else:
+            positions.append(_by_mode(source, modes, frames.shape[0], projections.shape[0]))
+    if not parts:
+        word = "flat" if name == "data_white" else "dark"
+        source.warnings.append(f"the file holds no {word} fields ({exchange.name}/{name})")
+        return None
+    return Reference(parts[0] if len(parts) == 1 else JoinedFrames(tuple(parts)), np.concatenate(positions))
+
+
+def _positions(taken: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn the stage's angle when a reference was taken into a place among the projections (guide 3.4)."""
+    steps = np.diff(angles)
+    if len(angles) < 2 or not (np.all(steps > 0) or np.all(steps < 0)):
+        return np.full(len(taken), -1.0)
+    sign = np.sign(steps[0])
+    place = np.searchsorted(sign * angles, sign * taken) - 0.5
+    place[sign * taken <= sign * angles[0]] = -1.0
+    place[sign * taken >= sign * angles[-1]] = len(angles)
+    return np.asarray(place, dtype=np.float64)
+
+
+def _by_mode(source: Source, modes: tuple[str, ...], count: int, projections: int) -> NDArray[np.float64]:
+    mode = next((text for path in modes if (text := source.text(path))), "Start").lower()
+    late = {"end": count, "both": count // 2}.get(mode, 0)
+    return np.concatenate([np.full(count - late, -1.0), np.full(late, float(projections))])
+
+
+def _measurement(source: Source, entry: str) -> h5py.Group | None:
+    """Choose the measurement whose detector names the exchange group (fig. 7), else that of its number."""
+    names = numbered(source.file, "measurement")
+    for name in names:
+        if source.text(f"/{name}/instrument/detector*/output_data") == f"/{entry}" and entry != "exchange":
+            node = source.find(f"/{name}")
+            return node if isinstance(node, h5py.Group) else None
+    same = entry.replace("exchange", "measurement")
+    node = source.find(f"/{same if same in names else (names or ['measurement'])[0]}")
+    return node if isinstance(node, h5py.Group) else None
+
+
+def _first(
+    source: Source, start: h5py.Group | None, paths: tuple[str, ...], unit: str, default: str | None
+) -> Value[float] | None:
+    if start is None:
+        return None
+    return next((value for path in paths if (value := source.quantity(path, unit, default, start))), None)
+
+
+def _pixel(
+    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
+) -> Value[float] | None:
+    pixel = _first(source, measurement, PIXEL, "m", "m")
+    if pixel is None:
+        pixel = _first(source, measurement, DETECTOR_PIXEL, "m", "m")
+        scale = metadata.get(MAGNIFICATION)
+        if pixel is not None and scale is not None and scale.value > 0:
+            pixel = Value(
+                pixel.value / scale.value,
+                "derived",
+                f"{pixel.source} divided by the magnification {scale.value:g}",
+            )
+    return _positive(source, pixel, "pixel size")
+
+
+def _positive(source: Source, value: Value[float] | None, what: str) -> Value[float] | None:
+    if value is not None and value.value <= 0:
+        source.warnings.append(f"{value.source} was left out: a {what} of {value.value:g} cannot be")
+        return None
+    return value
+
+
+def _energy(
+    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
+) -> Value[float] | None:
+    if measurement is None:
+        return None
+    for path in ENERGY:
+        energy = source.quantity(path, "keV", "J", measurement)
+        if energy is not None and energy.value > HIGHEST_PHOTON_KEV:
+            if "/source/" in path:
+                metadata["ring_energy_gev"] = Value(energy.value / 1e6, energy.origin, energy.source)
+            else:
+                source.warnings.append(
+                    f"{energy.source} was left out: {energy.value:g} keV is no photon energy"
+                )
+        elif (energy := _positive(source, energy, "photon energy")) is not None:
+            return energy
+    return None
+
+
+def _distance(
+    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
+) -> Value[float] | None:
+    distance = _first(source, measurement, DISTANCE, "m", "m")
+    place = metadata.get(TRANSLATION)
+    if distance is None and place is not None and place.value[2]:
+        distance = Value(place.value[2], place.origin, place.source)
+    if distance is not None and not distance.value >= 0:  # NaN is none either
+        source.warnings.append(
+            f"{distance.source} was left out: a distance of {distance.value:g} m cannot be"
+        )
+        return None
+    return distance
+
+
+def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:
+    found = source.walk(source.file)
+    known: dict[str, Value[Any]] = {}
+    for field in TEXTS:
+        for path in field.paths:
+            if measurement is None and not path.startswith("/"):
+                continue
+            text = source.text(path, measurement)
+            if text is None:
+                continue
+            node = source.find(path, measurement)
+            place = node.name if node is not None else path
+            known[field.name] = Value(text, "read", f"{source.path.name}:{place}")
+            break
+    exposure = _first(source, measurement, EXPOSURE, "s", "s")
+    if exposure is not None:
+        known["exposure_s"] = exposure
+    _check_implements(source)
+    fields = read_free(source, measurement) | read_fields(source, measurement)
+    return fields | known | read_processes(source) | found
+
+
+def _shifts(source: Source, exchange: h5py.Group, count: int) -> dict[str, Value[Any]]:
+    """Read by how many pixels each projection is displaced (dxfile 1.6)."""
+    found = {name: source.array(f"data_{name}", exchange) for name in ("shift_x", "shift_y")}
+    return {
+        f"{name}_pixel": Value(shift.tolist(), "read", f"{source.path.name}:{exchange.name}/data_{name}")
+        for name, shift in found.items()
+        if shift is not None and len(shift) == count
+    }
+
+
+def _check_implements(source: Source) -> None:
+    node = source.find("/implements")
+    if not isinstance(node, h5py.Dataset):
+        source.warnings.append(
+            "there is no /implements, which Data Exchange demands; the groups speak for themselves"
+        )
+        return
+    named = [part.strip() for part in (as_text(node[()]) or "").split(":") if part.strip()]
+    absent = [name for name in named if name not in source.file]
+    if absent:
+        source.warnings.append(f"/implements names {', '.join(absent)}, which the file does not hold")
+
+
+FORMAT = Format(
+    name="data-exchange",
+    title="Data Exchange 0.9.1 (HDF5)",
+    suffixes=(".h5", ".hdf5", ".hdf"),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"scan"}),
+    resumes=True,
+    carries=True,
+)

@@ -1,0 +1,100 @@
+"""Reconstructed volumes in Data Exchange: an exchange group whose data have the axes z:y:x (guide 3.4 and Fig. 7)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from tomarium.formats.format import Match
+from tomarium.formats.hdf5.axes import in_si, spaced
+from tomarium.formats.hdf5.source import Source, attribute
+from tomarium.formats.hdf5.volume import volume_of
+from tomarium.model import Axis, Value, Volume
+
+_AXES: Final = ("z", "y", "x")
+
+
+def is_volume(names: list[str]) -> bool:
+    """Tell whether a dataset's axes are those of a volume.
+
+    Parameters
+    ----------
+    names : list of str
+        As the file names them.
+
+    Returns
+    -------
+    bool
+        They are z, y and x, in any order.
+    """
+    return sorted(names) == sorted(_AXES)
+
+
+def read_volume(
+    source: Source,
+    match: Match,
+    data: h5py.Dataset,
+    names: list[str],
+    pixel_m: Value[float] | None,
+    metadata: dict[str, Value[Any]],
+) -> Volume:
+    """Make a volume of an exchange group.
+
+    Parameters
+    ----------
+    source : Source
+        The open file.
+    match : Match
+        What `detect` said of it.
+    data : h5py.Dataset
+        The voxels.
+    names : list of str
+        Its axes.
+    pixel_m : Value of float or None
+        The projections' pixel size, m.
+    metadata : dict of str to Value
+        What else the file says.
+
+    Returns
+    -------
+    Volume
+        Axes by the positions in the group where they have a unit of length, else by the pixel size of the
+        projections, else in px.
+
+    Raises
+    ------
+    FormatError
+        It holds no numbers.
+    """
+    order = (names.index("z"), names.index("y"), names.index("x"))
+    voxels = volume_of(source, data, order)
+    found = [
+        _axis(source, match.entry, name, length) for name, length in zip(_AXES, voxels.shape, strict=True)
+    ]
+    told: dict[str, Any] = {name: value.value for name, value in metadata.items()}
+    told |= {"format": match.dialect, "why": match.why, "entry": match.entry}
+    if not all(found) and pixel_m is not None:
+        found = [Axis(name, pixel_m.value, 0.0, "m") for name in _AXES]
+        source.warnings.append(
+            f"{data.name} says no size of its voxels; the pixel size of the projections was taken"
+        )
+    axes = tuple(axis or Axis(name) for axis, name in zip(found, _AXES, strict=True))
+    if any(axis.unit != "m" for axis in axes):
+        told["uncalibrated"] = True
+    if source.warnings:
+        told["warnings"] = tuple(source.warnings)
+    title = source.text(f"/{match.entry}/title")
+    return Volume(voxels, axes, attribute(data, "units") or "", title or source.path.stem, source.path, told)
+
+
+def _axis(source: Source, entry: str, name: str, length: int) -> Axis | None:
+    """Make an axis of the positions beside the data, where they are lengths: the guide's own examples count pixels."""
+    place = f"/{entry}/{name}"
+    node, positions = source.find(place), source.array(place)
+    if not isinstance(node, h5py.Dataset) or positions is None or len(positions) != length:
+        return None
+    factor, unit = in_si(attribute(node, "units") or attribute(node, "unit") or "")
+    axis = spaced(name, np.asarray(positions, np.float64) * factor, unit)
+    return axis if unit == "m" and not axis.coordinates else None

@@ -1,0 +1,1 @@
+"""EDF, the format of the ESRF."""

@@ -1,0 +1,167 @@
+"""Lazy frames in EDF files: only the rows that are asked for are read, unless the file is compressed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, is_compressed, opened_edf
+from tomarium.model.scan import IndexedFrames
+
+
+@dataclass(frozen=True, eq=False)
+class EdfFrames(IndexedFrames):
+    """A stack of EDF frames of one size.
+
+    Attributes
+    ----------
+    places : tuple of (Path, int)
+        File of each frame, and its number there, from 0.
+    size : tuple of int
+        Rows and columns.
+    dtype : numpy.dtype
+        Type of a pixel in this machine's byte order.
+    compressed : bool
+        Whether the files are gzip or bzip2, so that one row costs a whole frame.
+    """
+
+    places: tuple[tuple[Path, int], ...]
+    size: tuple[int, int]
+    dtype: np.dtype[Any]
+    compressed: bool = False
+    # What was learnt of each file, so that its headers are parsed once and not for every slab.
+    _known: dict[Path, tuple[EdfBlock, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return (len(self.places), *self.size)
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In the stored type and this machine's byte order.
+
+        Raises
+        ------
+        FormatError
+            A file is damaged, absent, or its frame differs from the first in size or type.
+        """
+        wanted = np.arange(len(self.places))[frames]
+        first, last, step = rows.indices(self.size[0])
+        result = np.empty((len(wanted), max(0, last - first), self.size[1]), self.dtype)
+        for file, run in groupby(range(len(wanted)), key=lambda out: self.places[wanted[out]][0]):
+            blocks = self._blocks(file)
+            with opened_edf(file) as stream:
+                for out in run:
+                    block = self._block(file, blocks, self.places[wanted[out]][1])
+                    stream.seek(block.offset + first * self.size[1] * self.dtype.itemsize)
+                    found = stream.read(result[out].nbytes)
+                    if len(found) != result[out].nbytes:
+                        raise FormatError(
+                            f"{file}: is truncated: {result[out].nbytes} bytes of rows {first} to {last} were "
+                            f"looked for and {len(found)} found; copy it again"
+                        )
+                    result[out] = np.frombuffer(found, block.dtype).reshape(result.shape[1:])
+        return result if step == 1 else result[:, ::step]
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return what `read` costs for that many frames and these rows.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read from disk, and bytes decompressed: a compressed frame is decoded from its beginning.
+        """
+        count = len(range(*rows.indices(self.size[0])))
+        if not self.compressed:
+            return frames * count * self.size[1] * self.dtype.itemsize, 0
+        sizes = [file.stat().st_size for file in {file for file, _ in self.places[:1]} if file.exists()]
+        return frames * sum(sizes), frames * math.prod(self.size) * self.dtype.itemsize
+
+    def _blocks(self, file: Path) -> tuple[EdfBlock, ...]:
+        if file not in self._known:
+            several = any(number for place, number in self.places if place == file)
+            self._known[file] = all_blocks(file) if several else (first_block(file),)
+        return self._known[file]
+
+    def _block(self, file: Path, blocks: tuple[EdfBlock, ...], number: int) -> EdfBlock:
+        block = blocks[number]
+        if block.shape != self.size or block.dtype.newbyteorder("=") != self.dtype:
+            raise FormatError(
+                f"{file}: its frame {number} has {block.shape} pixels of {block.dtype.name}, the first frame of "
+                f"the scan, in {self.places[0][0].name}, {self.size} of {self.dtype.name}; all must be alike, so "
+                f"take it out of the scan"
+            )
+        return block
+
+
+def edf_frames(files: Sequence[Path], first_file: tuple[EdfBlock, ...] = ()) -> EdfFrames:
+    """Make a lazy stack of files, in their order.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        One or many. The headers of the first are parsed, and of the others where their size differs from it;
+        the rest are parsed when they are read.
+    first_file : tuple of EdfBlock
+        The headers of the first file, where they were parsed already.
+
+    Returns
+    -------
+    EdfFrames
+        The stack.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged, or its frames differ from the first.
+    """
+    size = files[0].stat().st_size
+    compressed = is_compressed(files[0])
+    known = {files[0]: first_file or all_blocks(files[0])}
+    several = len(known[files[0]]) > 1
+    for file in files[1:]:
+        if not file.is_file():
+            raise FormatError(f"{file}: this file of the scan is absent; restore it")
+        if several or (not compressed and file.stat().st_size != size):
+            known[file] = all_blocks(file)
+    first = known[files[0]][0]
+    if len(first.shape) != 2:
+        raise FormatError(f"{files[0]}: has {first.shape} pixels; a frame has rows and columns")
+    frames = EdfFrames(
+        tuple((file, number) for file in files for number in range(len(known.get(file, (first,))))),
+        (first.shape[0], first.shape[1]),
+        first.dtype.newbyteorder("="),
+        compressed,
+        known,
+    )
+    for file, blocks in known.items():
+        for number in range(len(blocks)):
+            frames._block(file, blocks, number)
+    return frames

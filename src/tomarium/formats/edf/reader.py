@@ -1,0 +1,466 @@
+"""EDF: a folder of projections with refs, darks and `scan.info`, one file of several frames, or one image.
+
+A folder follows the ESRF's names: `scanNNNN.edf`, flats `refNNNN_MMMM.edf` (number NNNN of those taken before
+projection MMMM) and their median `refHSTMMMM.edf`, `dark.edf`, `darkend*.edf`, `scan.info`, `scan.xml`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.edf.frames import EdfFrames, edf_frames
+from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, looks_like_edf
+from tomarium.formats.edf.info import TEXTS, count_of, number_of, read_edf_info, values_of
+from tomarium.formats.edf.writer import write
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.as_array import FrameStack
+from tomarium.formats.frames.memory_mapped import MappedArray
+from tomarium.formats.opening.angle_file import numbers
+from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.directory_listing import ending_in, named_in
+from tomarium.formats.opening.unpacked import head_of
+from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value
+from tomarium.model.scan import Reference
+
+SUFFIX: Final = r"\.edf(?:\.gz|\.bz2)?"
+_FRAME: Final = re.compile(rf"(?P<prefix>.*?)(?P<number>\d+){SUFFIX}", re.IGNORECASE)
+SINGLE_FRAMES: Final = {
+    FrameKind.FLAT: re.compile(rf"ref(?P<number>\d+)_(?P<at>\d+){SUFFIX}", re.IGNORECASE),
+    FrameKind.DARK: re.compile(rf"dark(?P<number>\d+)_(?P<at>\d+){SUFFIX}", re.IGNORECASE),
+}
+_MEDIAN: Final = re.compile(rf"refHST(?P<at>\d+){SUFFIX}", re.IGNORECASE)
+_DARK: Final = re.compile(rf"dark(?:HST)?{SUFFIX}", re.IGNORECASE)
+_DARK_END: Final = re.compile(rf"darkend\d*{SUFFIX}", re.IGNORECASE)
+_REFERENCE: Final = re.compile(r"(?:ref|dark)", re.IGNORECASE)
+# Motors and keys of a header that hold the angle, in degrees.
+ROTATIONS: Final = ("srot", "somega", "hrsrot", "diffrz", "rotm", "omega", "rotationangle")
+# The first and the last projection's angle may differ from the .info's by this part of a step.
+_TOLERANCE: Final = 0.5
+# Absent numbers are looked for this far.
+_MOST_GAPS: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Series:
+    """The files of a scan's folder."""
+
+    prefix: str
+    projections: tuple[Path, ...]
+    others: tuple[str, ...]
+    info: Path | None
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a folder of EDF projections, or an EDF file.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is no EDF; a score of 0 says what is lacking.
+    """
+    if path.is_dir():
+        return _detect_folder(path)
+    if not path.is_file() or not looks_like_edf(head_of(path, any_name=True)):
+        return None
+    try:
+        blocks = all_blocks(path)
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if _header_angles(blocks) is not None:
+        return Match(0.8, "frames", f"an EDF file of {len(blocks)} frames whose headers tell their angles")
+    if len(blocks) > 1:
+        return Match(0.7, "images", f"an EDF file of {len(blocks)} frames without angles: a stack of images")
+    return Match(0.7, "image", "an EDF file of one frame and no scan around it: an image")
+
+
+def _detect_folder(path: Path) -> Match | None:
+    series = _series(path)
+    if series is None:
+        return None
+    count = len(series.projections)
+    if series.info is None and count < 3:
+        return Match(
+            0.0,
+            "",
+            f"it holds {count} EDF projections and no .info; a scan has projections at several angles",
+        )
+    if not count:
+        return Match(
+            0.0, "", f"it holds {series.info and series.info.name} and EDF files, but no projections"
+        )
+    if not looks_like_edf(head_of(series.projections[0], any_name=True)):
+        return Match(0.0, "", f"{series.projections[0].name} is named like an EDF file and is none")
+    dialect = "ESRF series" if series.info else "series"
+    beside = f" with {series.info.name}" if series.info else ""
+    return Match(0.85 if series.info else 0.6, dialect, f"{count} files {series.prefix}NNNN.edf{beside}")
+
+
+def _series(folder: Path) -> _Series | None:
+    """Choose the projections of a folder: those named like it or like its .info, else the most numerous."""
+    groups: dict[str, list[tuple[int, Path]]] = {}
+    try:
+        files = named_in(folder, _FRAME.fullmatch)
+        texts = {file.stem: file for file in reversed(ending_in(folder, ".info", ".xml"))}
+    except OSError:
+        return None
+    for file in files:
+        found = _FRAME.fullmatch(file.name)
+        if found and not _REFERENCE.match(file.name) and not file.name.startswith("."):
+            groups.setdefault(found["prefix"], []).append((int(found["number"]), file))
+    if not groups:
+        return None
+    named = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
+    prefix = max(named or groups, key=lambda one: len(groups[one]))
+    info = texts.get(prefix) or (next(iter(texts.values())) if len(texts) == 1 else None)
+    others = tuple(file.name for one, group in groups.items() if one != prefix for _, file in group)
+    return _Series(prefix, tuple(file for _, file in sorted(groups[prefix])), others, info)
+
+
+def read(path: Path, match: Match) -> Scan | Image:
+    """Read the headers of an EDF scan, or an EDF image.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of a series, or a file.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Scan or Image
+        A scan where there are angles or a series; an image, without scale, where there is one frame, and one
+        of the axes (frame, y, x) where there are several.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged, or its frames are not alike.
+    """
+    if path.is_dir():
+        return _read_folder(path, match)
+    blocks = all_blocks(path)
+    angles = _header_angles(blocks)
+    frames = edf_frames([path], blocks) if len(blocks) > 1 or len(blocks[0].shape) == 2 else None
+    if angles is None or frames is None:
+        return _image(path, match, blocks, frames)
+    return Scan(
+        path=path,
+        name=path.name.split(".")[0],
+        format=FORMAT.name,
+        dialect=match.dialect,
+        why=match.why,
+        projections=frames,
+        geometry=Geometry(angles_deg=angles),
+        counts={FrameKind.PROJECTION: len(blocks)},
+        metadata=header_metadata(blocks[0], path.name),
+        warnings=(*blocks[0].notes, "a file of frames tells of no flats and no darks"),
+    )
+
+
+def _image(path: Path, match: Match, blocks: tuple[EdfBlock, ...], frames: EdfFrames | None) -> Image:
+    if frames is None:
+        raise FormatError(f"{path}: has {blocks[0].shape} pixels; frames of rows and columns are read")
+    names = ("frame", "y", "x") if len(blocks) > 1 else ("y", "x")
+    block = blocks[0]
+    data: Any = FrameStack(frames)
+    if len(blocks) == 1:
+        data = data[0] if frames.compressed else MappedArray(path, block.offset, block.shape, block.dtype)
+    return Image(
+        data=data,
+        axes=tuple(Axis(name) for name in names),
+        unit="counts",
+        name=path.name.split(".")[0],
+        path=path,
+        metadata={
+            "format": match.dialect,
+            "why": match.why,
+            "uncalibrated": True,
+            "headers": [dict(block.header) for block in blocks],
+            "notes": list(blocks[0].notes),
+        },
+    )
+
+
+def header_metadata(block: EdfBlock, source: str) -> dict[str, Value[Any]]:
+    """Return every key of a header as metadata.
+
+    Parameters
+    ----------
+    block : EdfBlock
+        A frame.
+    source : str
+        Name of its file.
+
+    Returns
+    -------
+    dict of str to Value
+        "/<file>/<key>" → its text.
+    """
+    return {f"/{source}/{key}": Value(text, "read", source) for key, text in block.header.items()}
+
+
+def _angle(block: EdfBlock) -> tuple[float, str] | None:
+    motors = {name.lower(): position for name, position in block.motors().items()}
+    for name in ROTATIONS:
+        found = motors.get(name, block.number(name))
+        if found is not None:
+            return found, name
+    return None
+
+
+def _header_angles(blocks: tuple[EdfBlock, ...]) -> Value[NDArray[np.float64]] | None:
+    """Return the angles headers tell, where each does and they differ."""
+    found = [_angle(block) for block in blocks]
+    angles = np.array([one[0] for one in found if one is not None])
+    if len(angles) < 3 or len(angles) < len(blocks) or not np.ptp(angles):
+        return None
+    return Value(angles, "read", f"{found[0][1] if found[0] else ''} in the headers of the frames")
+
+
+def _read_folder(path: Path, match: Match) -> Scan:
+    series = _series(path)
+    if series is None:
+        raise FormatError(f"{path}: holds no EDF projections any more; open it again")
+    info = read_edf_info(series.info) if series.info else {}
+    warnings: list[str] = []
+    count = _projections(series, info, warnings)
+    projections = edf_frames(series.projections[:count])
+    references = {
+        kind: _reference(path, kind, projections, info, warnings) for kind in (FrameKind.FLAT, FrameKind.DARK)
+    }
+    flats, darks = references[FrameKind.FLAT], references[FrameKind.DARK]
+    source = series.info.name if series.info else ""
+    values, said = values_of(info, source)
+    first = first_block(series.projections[0])
+    metadata: dict[str, Value[Any]] = {
+        TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
+        for key, text in info.items()
+        if key.lower() in TEXTS and text
+    }
+    metadata |= {name: values[name] for name in ("exposure_s", "ring_current_ma") if name in values}
+    metadata |= {f"/{source}/{key}": Value(text, "read", source) for key, text in info.items()}
+    if series.others:
+        shown = ", ".join(series.others[:5])
+        warnings.append(
+            f"{len(series.others)} EDF files are not {series.prefix}NNNN and were left out: {shown}"
+        )
+    return Scan(
+        path=path,
+        name=series.prefix.rstrip("_-") or path.name,
+        format=FORMAT.name,
+        dialect=match.dialect,
+        why=match.why,
+        projections=projections,
+        geometry=Geometry(
+            angles_deg=_angles(path, series, info, count, projections.shape[0], warnings),
+            pixel_m=values.get("pixel_m"),
+            energy_kev=values.get("energy_kev"),
+            distance_m=values.get("distance_m"),
+            axis_column=values.get("axis_column"),
+        ),
+        flats=flats,
+        darks=darks,
+        counts={
+            FrameKind.PROJECTION: projections.shape[0],
+            FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
+            FrameKind.DARK: darks.frames.shape[0] if darks else 0,
+            **(
+                {FrameKind.ALIGNMENT: len(series.projections) - count}
+                if len(series.projections) > count
+                else {}
+            ),
+        },
+        metadata=metadata | header_metadata(first, series.projections[0].name),
+        warnings=(*first.notes, *warnings, *said),
+    )
+
+
+def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) -> int:
+    """Count the projections: frames beyond TOMO_N were taken to check whether the sample moved."""
+    there, told = len(series.projections), count_of(info, "tomo_n")
+    numbers = [int(found["number"]) for file in series.projections if (found := _FRAME.fullmatch(file.name))]
+    twins = next((place for place, (one, other) in enumerate(pairwise(numbers)) if one == other), None)
+    if twins is not None:
+        one, other = series.projections[twins : twins + 2]
+        raise FormatError(
+            f"{one.parent}: {one.name} and {other.name} have the same number, so one of them would be a frame too "
+            f"many; keep one of the two"
+        )
+    present = set(numbers)
+    absent = [
+        number
+        for number in range(numbers[0], min(numbers[-1], numbers[0] + _MOST_GAPS))
+        if number not in present
+    ]
+    if absent:
+        warnings.append(f"the series has gaps: no number {', '.join(map(str, absent[:5]))}")
+    if numbers[0] > 0:
+        warnings.append(
+            f"the series begins with {series.projections[0].name}; that was taken for the first projection, and if "
+            f"those before it are lost the angles are off"
+        )
+    if told is None or told < 1:
+        return there
+    if told > there:
+        warnings.append(f"{series.info and series.info.name} tells {told} projections, {there} are there")
+    return sum(number - numbers[0] < told for number in numbers)
+
+
+def _angles(
+    folder: Path, series: _Series, info: Mapping[str, str], taken: int, count: int, warnings: list[str]
+) -> Value[NDArray[np.float64]]:
+    """Return the angles: a text of them, else the .info's range, else the headers', else the usual ones."""
+    text = folder / "angles.txt"
+    if text.is_file():
+        return Value(numbers(text), "read", text.name)
+    turn, told = number_of(info, "scanrange"), count_of(info, "tomo_n")
+    if turn and told and taken == count:
+        return _from_range(series, turn, told, taken, warnings)
+    found = _header_angles(tuple(first_block(file) for file in series.projections[:taken]))
+    if found is not None and len(found.value) == count:
+        return found
+    warnings.append(
+        "neither a .info nor the headers tell the angles: 0° to 180°, 180° left out, were assumed"
+    )
+    return default_angles(count)
+
+
+def _from_range(
+    series: _Series, turn: float, told: int, taken: int, warnings: list[str]
+) -> Value[NDArray[np.float64]]:
+    numbers = [
+        int(found["number"]) for file in series.projections[:taken] if (found := _FRAME.fullmatch(file.name))
+    ]
+    first, last = (_angle(first_block(series.projections[number])) for number in (0, taken - 1))
+    start = first[0] if first else 0.0
+    angles = start + turn * (np.array(numbers, dtype=np.float64) - numbers[0]) / told
+    if last and abs(last[0] - angles[-1]) > _TOLERANCE * abs(turn / told):
+        warnings.append(
+            f"the header of {series.projections[taken - 1].name} tells {last[1]} = {last[0]:g}°, the .info's range "
+            f"of {turn:g}° in {told} steps gives {angles[-1]:g}°; the .info was believed"
+        )
+    began = f", beginning at {first[1]} = {start:g}°" if first else ""
+    return Value(angles, "derived", f"ScanRange {turn:g}° in TOMO_N {told} steps, its end left out{began}")
+
+
+def reference_position(at: int, count: int) -> float:
+    """Tell when references were taken from the projection they were taken before.
+
+    Parameters
+    ----------
+    at : int
+        MMMM of `refNNNN_MMMM.edf`.
+    count : int
+        Number of projections.
+
+    Returns
+    -------
+    float
+        -1 before the first projection, `count` after the last, at - 0.5 between.
+    """
+    if at <= 0:
+        return -1.0
+    return float(count) if at >= count else at - 0.5
+
+
+def lost_references(
+    kind: FrameKind, there: Sequence[tuple[int, int]], info: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Say that frames of flats or darks are lost: the .info tells more, or their numbers have gaps.
+
+    Parameters
+    ----------
+    kind : FrameKind
+        Flats or darks.
+    there : sequence of (int, int)
+        MMMM and NNNN of each `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf` that is there.
+    info : Mapping of str to str
+        The .info: REF_N flats in each set, DARK_N darks, and REF_TOTAL where tomarium wrote sets of several sizes.
+
+    Returns
+    -------
+    tuple of str
+        Empty where all are there, or where there are none at all: then their median or mean may be.
+    """
+    word, key = ("ref", "REF_N") if kind == FrameKind.FLAT else ("dark", "DARK_N")
+    if not there:
+        return ()
+    total = count_of(info, "ref_total") if kind == FrameKind.FLAT else count_of(info, "dark_n")
+    if total is not None and len(there) < total:
+        return (f"the .info tells {total} frames {word}NNNN_MMMM.edf, {len(there)} are there",)
+    told = count_of(info, key.lower()) if kind == FrameKind.FLAT and total is None else None
+    said = []
+    for at in sorted({at for at, _ in there}):
+        held = {number for place, number in there if place == at}
+        if told is not None and len(held) < told:
+            said.append(f"{key} tells {told} frames {word}NNNN_{at:04d}.edf, {len(held)} are there")
+        elif len(held) < max(held) + 1:
+            said.append(
+                f"{len(held)} frames {word}NNNN_{at:04d}.edf are there, which are numbered up to {max(held)}"
+            )
+    return tuple(said)
+
+
+def _reference(
+    folder: Path, kind: FrameKind, projections: EdfFrames, info: Mapping[str, str], warnings: list[str]
+) -> Reference | None:
+    """Find the flats or darks: each frame where they are kept, else their median or mean."""
+    count = projections.shape[0]
+    single = [(int(found["at"]), int(found["number"]), file)
+              for file in named_in(folder, SINGLE_FRAMES[kind].fullmatch)
+              if (found := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
+    chosen = [(reference_position(at, count), file) for at, _, file in sorted(single)]
+    warnings.extend(lost_references(kind, [(at, number) for at, number, _ in single], info))
+    if not chosen and kind == FrameKind.FLAT:
+        chosen = [(reference_position(int(found["at"]), count), file)
+                  for file in named_in(folder, _MEDIAN.fullmatch)
+                  if (found := _MEDIAN.fullmatch(file.name))]  # fmt: skip
+    if not chosen and kind == FrameKind.DARK:
+        chosen = [(-1.0, file) for file in named_in(folder, _DARK.fullmatch)][:1]
+        if not chosen:
+            chosen = [(float(count), file) for file in named_in(folder, _DARK_END.fullmatch)]
+            if chosen:
+                warnings.append(
+                    f"{chosen[0][1].name} was taken as it is; some acquisitions store the sum of DARK_N frames there"
+                )
+    if not chosen:
+        looked = "refNNNN_MMMM.edf or refHSTMMMM.edf" if kind == FrameKind.FLAT else "dark.edf"
+        warnings.append(f"no {kind} fields were found; they would be called {looked}")
+        return None
+    frames = edf_frames([file for _, file in chosen])
+    if frames.size != projections.size:
+        raise FormatError(
+            f"{folder}: {chosen[0][1].name} has {frames.size} pixels (rows, columns), the projections "
+            f"{projections.size}; both must be equal, so crop or replace them"
+        )
+    repeats = frames.shape[0] // len(chosen)
+    if repeats * len(chosen) != frames.shape[0]:
+        raise FormatError(f"{folder}: its {kind} files hold different numbers of frames; make them alike")
+    return Reference(frames, np.repeat([at for at, _ in chosen], repeats))
+
+
+FORMAT = Format(
+    name="edf",
+    title="EDF series or image",
+    suffixes=(".edf",),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"scan"}),
+    resumes=True,
+)

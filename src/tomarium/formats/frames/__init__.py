@@ -1,0 +1,1 @@
+"""Frames made of other frames and arrays."""

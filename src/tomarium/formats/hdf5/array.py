@@ -1,0 +1,165 @@
+"""Lazy HDF5 datasets of any number of axes, as images hold them; and several of one shape, stacked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.hdf5.errors import guarded
+from tomarium.formats.hdf5.frames import load_plugins
+from tomarium.formats.hdf5.missing_data import Gap, refuse_gaps, told_gaps
+from tomarium.formats.hdf5.names import member, path_of
+from tomarium.formats.hdf5.security_check import open_checked
+from tomarium.formats.hdf5.source import Source
+from tomarium.model.image import Sliceable
+
+
+@dataclass(frozen=True, eq=False)
+class Hdf5Array:
+    """A dataset whose file is opened for each access, so that nothing stays locked.
+
+    Attributes
+    ----------
+    path : Path
+        The file its user opened.
+    file : Path
+        The file that holds the dataset: `path`, or one it links to.
+    name : str
+        Path of the dataset in `file`.
+    shape : tuple of int
+        Length of each axis.
+    dtype : numpy.dtype
+        Type of an element, in this machine's byte order.
+    plugin : bool
+        Whether decoding needs the package hdf5plugin.
+    gaps : tuple of Gap
+        Entries along the first axis that were never written, or cannot be had.
+    """
+
+    path: Path
+    file: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    plugin: bool = False
+    gaps: tuple[Gap, ...] = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        if self.gaps:
+            refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, first_axis(key, self.shape))
+        if self.plugin:
+            load_plugins()
+        with guarded(self.path), open_checked(self.file, scan=self.path) as file:
+            return np.asarray(member(file, self.name)[key])
+
+
+@dataclass(frozen=True, eq=False)
+class StackedArrays:
+    """Several arrays of one shape as one with a further axis in front.
+
+    Attributes
+    ----------
+    parts : tuple of Sliceable
+        Arrays of one shape and type.
+    """
+
+    parts: tuple[Sliceable, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of parts, then the shape of each."""
+        return (len(self.parts), *self.parts[0].shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type all elements fit in."""
+        return np.result_type(*(np.dtype(part.dtype) for part in self.parts))
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = key if isinstance(key, tuple) else (key,)
+        if not keys or keys[0] is Ellipsis:
+            keys = (slice(None), *keys)
+        first, rest = keys[0], keys[1:]
+        if isinstance(first, int | np.integer):
+            return np.asarray(self.parts[first][rest or ...])
+        chosen = np.arange(len(self.parts))[first]
+        parts = [np.asarray(self.parts[int(i)][rest or ...]) for i in chosen]
+        return np.stack(parts) if parts else np.empty((0, *self.parts[0].shape), self.dtype)
+
+
+def first_axis(key: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """List the entries along the first axis that a key asks for.
+
+    Parameters
+    ----------
+    key : object
+        What stood between the brackets.
+    shape : tuple of int
+        Shape of the dataset.
+
+    Returns
+    -------
+    array of int
+        Entries; none for a name.
+    """
+    first = key[0] if isinstance(key, tuple) and key else key
+    if first is Ellipsis or (isinstance(first, tuple) and not first):
+        first = slice(None)
+    whole = np.arange(shape[0])
+    return np.atleast_1d(whole[first]) if not isinstance(first, str) else whole[:0]
+
+
+def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
+    """Make a lazy array of a dataset.
+
+    Parameters
+    ----------
+    source : Source
+        The open file the dataset was found in.
+    dataset : h5py.Dataset
+        Numbers of any shape.
+
+    Returns
+    -------
+    Hdf5Array
+        The array.
+
+    Raises
+    ------
+    FormatError
+        It holds no numbers, lies in a file that is absent, or needs a filter that is not there.
+    """
+    place = f"{source.path}: {dataset.name}"
+    if dataset.dtype.kind not in "iufb" or not dataset.shape or not all(dataset.shape):
+        raise FormatError(
+            f"{place} has shape {dataset.shape} and type {dataset.dtype}; an image is an array of numbers, "
+            f"so choose another dataset"
+        )
+    plugin = False
+    if dataset.chunks is not None and not dataset.is_virtual:
+        plist = dataset.id.get_create_plist()
+        for code in (plist.get_filter(i)[0] for i in range(plist.get_nfilters())):
+            # Codes of 256 and above are registered filters, which HDF5 does not bring; h5py brings 32000.
+            if code >= 256 and code != 32000:
+                load_plugins()
+                plugin = True
+            if not h5py.h5z.filter_avail(code):
+                raise FormatError(
+                    f"{place} is compressed with HDF5 filter {code}, which is not installed; install the "
+                    f"plugin that brings it, or repack the file with `h5repack -f GZIP=1`"
+                )
+    return Hdf5Array(
+        path=source.path,
+        file=Path(dataset.file.filename),
+        name=path_of(dataset),
+        shape=tuple(int(n) for n in dataset.shape),
+        dtype=dataset.dtype.newbyteorder("="),
+        plugin=plugin,
+        gaps=told_gaps(source, dataset),
+    )

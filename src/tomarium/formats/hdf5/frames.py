@@ -1,0 +1,339 @@
+"""Lazy frames on an HDF5 dataset: contiguous data by slices, chunked data chunk by chunk, each once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.hdf5.chunk_reader import Packing, packing_of, read_chunks
+from tomarium.formats.hdf5.errors import guarded
+from tomarium.formats.hdf5.missing_data import Gap, refuse_gaps, told_gaps
+from tomarium.formats.hdf5.names import member, path_of
+from tomarium.formats.hdf5.security_check import open_checked
+from tomarium.formats.hdf5.source import Source
+from tomarium.formats.hdf5.virtual_dataset import Part, parts_of, read_parts
+from tomarium.model.scan import IndexedFrames
+
+# Filters HDF5 brings itself (deflate, shuffle, fletcher32, szip, nbit, scale-offset), and h5py's lzf.
+_BUILT_IN: Final = frozenset({1, 2, 3, 4, 5, 6, 32000})
+# HDF5's order of axes: these name where frame, row and column lie in the dataset.
+STACK: Final = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a dataset lies on disk.
+
+    Attributes
+    ----------
+    chunks : tuple of int or None
+        Length of a chunk along (frame, row, column); None where the data lie in one piece.
+    stored : float
+        Bytes on disk for each byte of pixels; below 1 where compressed.
+    compressed : bool
+        Whether chunks must be decoded, and so are always read whole.
+    plugin : bool
+        Whether decoding needs the package hdf5plugin.
+    packing : str or None
+        How its chunks are packed, where they are unpacked here and not by the HDF5 library.
+    parts : tuple of Part
+        Of a virtual dataset of whole frames: where these lie, if they are packed so.
+    """
+
+    chunks: tuple[int, int, int] | None = None
+    stored: float = 1.0
+    compressed: bool = False
+    plugin: bool = False
+    packing: Packing | None = None
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Hdf5Frames(IndexedFrames):
+    """A stack of frames in an HDF5 dataset. The file is opened for each `read`, so that nothing stays locked.
+
+    Attributes
+    ----------
+    path : Path
+        The file that was opened by its user.
+    file : Path
+        The file that holds the dataset: `path`, or one it links to.
+    name : str
+        Path of the dataset in `file`.
+    size : tuple of int
+        Frames, rows and columns of the whole dataset.
+    dtype : numpy.dtype
+        Type of a pixel, in this machine's byte order.
+    order : tuple of int
+        Which axes of the dataset are frame, row and column; (1, 0, 2) for a file in sinogram order.
+        A dataset of two axes, one frame alone, has (-1, 0, 1); one sinogram (0, -1, 1) or (1, -1, 0).
+    index : array of int or None
+        Frames of the dataset that belong to this stack; None for all.
+    layout : Layout
+        How the bytes lie.
+    gaps : tuple of Gap
+        Frames whose file is absent, damaged or too short.
+    """
+
+    path: Path
+    file: Path
+    name: str
+    size: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    order: tuple[int, int, int] = STACK
+    index: NDArray[np.intp] | None = None
+    layout: Layout = Layout()
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return (self.size[0] if self.index is None else len(self.index), self.size[1], self.size[2])
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames of this stack, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In the stored type.
+
+        Raises
+        ------
+        FormatError
+            The file is damaged, or the frames lie in a file that is absent or damaged.
+        """
+        stack = np.arange(self.size[0]) if self.index is None else self.index
+        wanted = stack[frames]
+        refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, wanted)
+        first, last, step = rows.indices(self.size[1])
+        with guarded(self.file):
+            result = np.empty((len(wanted), max(0, last - first), self.size[2]), self.dtype)
+            with open_checked(self.file, scan=self.path) as file:
+                dataset = member(file, self.name)
+                if self._unpack(result, dataset, wanted, slice(first, last)):
+                    return result if step == 1 else result[:, ::step]
+                if self.layout.plugin:
+                    load_plugins()
+                for piece in _pieces(wanted, self.layout.chunks[0] if self.layout.chunks else 1):
+                    self._fill(result, dataset, piece, slice(first, last))
+        return result if step == 1 else result[:, ::step]
+
+    def _unpack(
+        self, result: NDArray[Any], dataset: h5py.Dataset, wanted: NDArray[np.intp], rows: slice
+    ) -> bool:
+        """Read past the HDF5 library where that is faster."""
+        if self.layout.packing is None or self.order != STACK or not result.size:
+            return False
+        if self.layout.parts:
+            return read_parts(self.path, self.layout.parts, wanted, rows, result)
+        return read_chunks(dataset, self.layout.packing, wanted, rows, result)
+
+    def _fill(self, result: NDArray[Any], dataset: h5py.Dataset, piece: _Piece, rows: slice) -> None:
+        by_name = {
+            self.order[0]: slice(piece.first, piece.last),
+            self.order[1]: rows,
+            self.order[2]: slice(None),
+        }
+        key = tuple(by_name[axis] for axis in range(dataset.ndim))
+        if piece.run is not None and self.order == STACK:
+            dataset.read_direct(result, key, np.s_[piece.run, :, :])
+            return
+        block = dataset[key]
+        if self.order != STACK:
+            block = block.transpose([axis for axis in self.order if axis >= 0])
+        if dataset.ndim == 2:
+            block = np.expand_dims(block, self.order.index(-1))
+        if piece.run is not None:
+            result[piece.run] = block
+        else:
+            result[piece.places] = block[piece.frames - piece.first]
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return what `read` costs for that many frames and these rows.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames, taken as neighbours.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read from disk, and bytes decompressed (0 where nothing is compressed). A compressed chunk
+            is always read and decoded whole: one row of a chunk (1, rows, columns) costs the whole frame.
+        """
+        count = len(range(*rows.indices(self.size[1])))
+        chunks = self.layout.chunks
+        if chunks is None or not count or not frames:
+            return frames * count * self.size[2] * self.dtype.itemsize, 0
+        blocks = frames / chunks[0]
+        if self.index is not None and len(self.index):
+            blocks = frames * len(np.unique(self.index // chunks[0])) / len(self.index)
+        first, last, _ = rows.indices(self.size[1])
+        tall = (math.ceil(last / chunks[1]) - first // chunks[1]) * chunks[1]
+        wide = math.ceil(self.size[2] / chunks[2]) * chunks[2]
+        touched = math.ceil(blocks) * chunks[0] * tall * wide * self.dtype.itemsize
+        return math.ceil(touched * self.layout.stored), touched if self.layout.compressed else 0
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Frames first … last-1 of the dataset; they go to `result[run]`, or some of them to `result[places]`."""
+
+    first: int
+    last: int
+    frames: NDArray[np.intp]
+    places: NDArray[np.intp]
+
+    @property
+    def run(self) -> slice | None:
+        start = int(self.places[0])
+        whole = np.array_equal(self.frames, np.arange(self.first, self.last))
+        if whole and np.array_equal(self.places, np.arange(start, start + len(self.places))):
+            return slice(start, start + len(self.places))
+        return None
+
+
+def _pieces(wanted: NDArray[np.intp], chunk: int) -> Iterator[_Piece]:
+    """Cut a choice of frames so that neighbours are read together and no chunk is met twice."""
+    if not len(wanted):
+        return
+    places = np.argsort(wanted, kind="stable")
+    ordered = wanted[places]
+    cuts = np.flatnonzero((np.diff(ordered) > 1) & (np.diff(ordered // chunk) > 0)) + 1
+    for some, where in zip(np.split(ordered, cuts), np.split(places, cuts), strict=True):
+        yield _Piece(int(some[0]), int(some[-1]) + 1, some, where)
+
+
+def frames_of(
+    source: Source,
+    dataset: h5py.Dataset,
+    order: tuple[int, int, int] = STACK,
+    index: NDArray[np.intp] | None = None,
+) -> Hdf5Frames:
+    """Make a lazy stack of a dataset.
+
+    Parameters
+    ----------
+    source : Source
+        The open scan the dataset was found in.
+    dataset : h5py.Dataset
+        Of three axes, or of two for one frame alone.
+    order : tuple of int
+        Which axes of the dataset are frame, row and column.
+    index : array of int or None
+        Frames of the dataset to take; None for all.
+
+    Returns
+    -------
+    Hdf5Frames
+        The stack.
+
+    Raises
+    ------
+    FormatError
+        The dataset holds no images, or needs a filter that is not there.
+    """
+    place = f"{source.path}: {dataset.name}"
+    if dataset.dtype.kind not in "iuf" or dataset.ndim not in (2, 3) or not all(dataset.shape):
+        raise FormatError(
+            f"{place} has shape {dataset.shape} and type {dataset.dtype}; frames are numbers of shape "
+            f"(frame, row, column), so choose another group or repair the file"
+        )
+    if dataset.ndim == 2 and order == STACK:
+        order = (-1, 0, 1)
+    frames, rows, columns = (dataset.shape[axis] if axis >= 0 else 1 for axis in order)
+    gaps = told_gaps(source, dataset, max(order[0], 0))
+    if order[0] < 0 and gaps:
+        gaps = (replace(gaps[0], first=0, last=1),)
+    return Hdf5Frames(
+        path=source.path,
+        file=Path(dataset.file.filename),
+        name=path_of(dataset),
+        size=(frames, rows, columns),
+        dtype=dataset.dtype.newbyteorder("="),
+        order=order,
+        index=index,
+        layout=_layout(source, dataset, order, place),
+        gaps=gaps,
+    )
+
+
+def _layout(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int], place: str) -> Layout:
+    if dataset.is_virtual:
+        # A virtual dataset has no bytes of its own: its price is that of its sources, which are alike.
+        for item in dataset.virtual_sources():
+            own = item.file_name == "."
+            parent = Path(dataset.file.filename)
+            file = parent if own else source.locate(parent, item.file_name)
+            below = None if file is None else source.opened.get(file, dataset.file if own else None)
+            part = None if below is None else below.get(item.dset_name)
+            if isinstance(part, h5py.Dataset) and part.ndim == dataset.ndim and part.size:
+                found = _layout(source, part, order, place)
+                parts = parts_of(source, dataset) if found.packing and part.dtype == dataset.dtype else ()
+                return replace(found, packing=found.packing if parts else None, parts=parts)
+        return Layout()
+    if dataset.chunks is None:
+        return Layout()
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+    packing = packing_of(dataset)
+    plugin = any(code not in _BUILT_IN for code in filters)
+    if plugin and packing is None:
+        load_plugins()
+    for code in filters if packing is None else ():
+        if not h5py.h5z.filter_avail(code):
+            raise FormatError(
+                f"{place} is compressed with HDF5 filter {code}, which is not installed; "
+                f"install the plugin that brings it, or repack the file with `h5repack -f GZIP=1`"
+            )
+    raw = dataset.size * dataset.dtype.itemsize
+    chunks = tuple(dataset.chunks[axis] if axis >= 0 else 1 for axis in order)
+    return Layout(
+        chunks=(chunks[0], chunks[1], chunks[2]),
+        stored=min(1.0, dataset.id.get_storage_size() / raw) if filters else 1.0,
+        compressed=bool(filters),
+        plugin=plugin,
+        packing=packing,
+    )
+
+
+def needs_plugin(dataset: h5py.Dataset) -> bool:
+    """Tell whether a dataset is packed with a filter that neither HDF5 nor h5py brings.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Any dataset.
+
+    Returns
+    -------
+    bool
+        Whether `load_plugins` must be called before it is read.
+    """
+    plist = dataset.id.get_create_plist()
+    return any(plist.get_filter(number)[0] not in _BUILT_IN for number in range(plist.get_nfilters()))
+
+
+def load_plugins() -> None:
+    """Let HDF5 know the filters of the package hdf5plugin."""
+    # Imported only here: it registers some twenty filters, which costs a fifth of a second.
+    import hdf5plugin  # noqa: F401

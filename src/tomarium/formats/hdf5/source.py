@@ -1,0 +1,594 @@
+"""HDF5 for reading: never locked, links followed by hand so that none leaves the scan's own folder.
+
+Formats that live in HDF5 keep tables of paths; this module turns a path into a node, a text or a number
+with its unit, and notes what it could not use.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import h5py
+import numpy as np
+from h5py import h5g, h5l, h5o
+from numpy.typing import NDArray
+
+from tomarium import units
+from tomarium.errors import FormatError, UnitError
+from tomarium.formats.hdf5.errors import DAMAGE, advice, guarded
+from tomarium.formats.hdf5.heap_check import claims_too_much
+from tomarium.formats.hdf5.missing_data import gaps_of
+from tomarium.formats.hdf5.names import (
+    as_bytes,
+    key_in,
+    link_in,
+    member,
+    numbered,
+    path_of,
+    shown,
+    visit_links,
+)
+from tomarium.formats.hdf5.security_check import beside, open_checked
+from tomarium.formats.opening.numbers_as_text import numbers_in
+from tomarium.model import Value
+
+Node: TypeAlias = h5py.Group | h5py.Dataset
+
+SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+# What files write where a unit is unknown.
+NO_UNIT: Final = frozenset({"", "undefined", "none", "text", "unknown", "n/a", "na", "any", "-"})
+# areaDetector writes this where an attribute could not be had.
+NO_VALUE: Final = "Error: Unknown Attribute"
+# The group in which a converted file keeps the one it was made from: another file's tree, not this one's.
+SIDE_CAR: Final = "tomarium"
+# Asking takes 8 µs; entries of ten members each, 600 of them, are within it.
+_MOST_TYPED: Final = 6_000
+_MOST_HOPS: Final = 32
+# A file that changed so lately may still be written.
+_FRESH_S: Final = 60.0
+_LONGEST_TEXT: Final = 1 << 20
+_MOST_NUMBERS: Final = 1 << 24
+_MOST_IN_ATTRIBUTE: Final = 1 << 12
+
+
+def is_hdf5(path: Path) -> bool:
+    """Tell whether a file begins as HDF5, whether or not the rest is whole.
+
+    Parameters
+    ----------
+    path : Path
+        Any path; a folder or an unreadable file gives False.
+
+    Returns
+    -------
+    bool
+        The signature stands at byte 0, 512, 1024, 2048 … (HDF5 File Format Specification 3.0, II.A).
+    """
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            offset = 0
+            while offset < size and offset <= 1 << 20:
+                stream.seek(offset)
+                if stream.read(8) == SIGNATURE:
+                    return True
+                offset = offset * 2 or 512
+    except OSError:
+        return False
+    return False
+
+
+@dataclass
+class Source:
+    """An HDF5 scan file, open for reading, and the files beside it that it points to.
+
+    Attributes
+    ----------
+    path : Path
+        The file that was asked for.
+    file : h5py.File
+        It, open.
+    missing : list of str
+        Files that are pointed to and absent, as they are written.
+    repaired, warnings : list of str
+        What was mended, and what the user should know, in words.
+    opened : dict of Path to h5py.File
+        The files it points to, as far as they were needed.
+    admitted : dict of (str, str) to bool
+        File and name of each virtual dataset that was met; False while its sources are looked at.
+    growing : bool
+        Whether it is being written, so that datasets may still be empty.
+    trusted : set of (str, str)
+        File and name of virtual sources that are known to be whole, plain, and in the scan's folder.
+    damaged : dict of Path to str
+        Files of virtual sources that cannot be opened, and why.
+    typed : int
+        How many members of groups were asked what they are.
+    """
+
+    path: Path
+    file: h5py.File
+    stack: ExitStack
+    missing: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    opened: dict[Path, h5py.File] = field(default_factory=dict)
+    admitted: dict[tuple[str, str], bool] = field(default_factory=dict)
+    growing: bool = False
+    trusted: set[tuple[str, str]] = field(default_factory=set)
+    damaged: dict[Path, str] = field(default_factory=dict)
+    typed: int = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its writer has it open so that others read it meanwhile (SWMR), or ended without closing it."""
+        return bool(self.file.swmr_mode)
+
+    def grows(self, *held: tuple[Node | None, int]) -> bool:
+        """Tell whether datasets are being appended to: all can grow, and their files changed in the last minute.
+
+        Parameters
+        ----------
+        *held : tuple of h5py.Dataset or None, int
+            Datasets, each with the axis along which it would grow.
+
+        Returns
+        -------
+        bool
+            Also where the writer lets others read meanwhile (SWMR); a writer that does not leaves no other mark.
+        """
+        for node, axis in held:
+            if not isinstance(node, h5py.Dataset) or node.maxshape is None or node.maxshape[axis] is not None:
+                return False
+            age = time.time() - Path(node.file.filename).stat().st_mtime
+            if age > _FRESH_S and not node.file.swmr_mode:
+                return False
+        return True
+
+    def find(self, path: str, start: h5py.Group | None = None) -> Node | None:
+        """Follow a path to a group or dataset, through links that stay in the scan's folder.
+
+        Parameters
+        ----------
+        path : str
+            "/exchange/data"; a component that ends with "*" also matches the numbered spellings of its
+            name, the unnumbered one first: "detector*" is detector, detector_1, detector1, detector_2 …
+        start : h5py.Group or None
+            Where a relative path begins; the root of the file by default.
+
+        Returns
+        -------
+        h5py.Group, h5py.Dataset or None
+            None where there is nothing; a link to an absent file is noted in `missing`.
+
+        Raises
+        ------
+        FormatError
+            The dataset keeps its bytes outside HDF5, or in a file outside the scan's folder.
+        """
+        here = self.file if start is None or path.startswith("/") else start
+        return self._walk(here, [part for part in path.split("/") if part], 0)
+
+    def _walk(self, here: Node, parts: list[str], hops: int) -> Node | None:
+        if hops > _MOST_HOPS:
+            raise FormatError(f"{self.path}: the links to {'/'.join(parts)} go round in a circle")
+        if not parts:
+            if isinstance(here, h5py.Dataset):
+                self._admit(here, hops)
+            return here
+        if not isinstance(here, h5py.Group):
+            return None
+        name, rest = parts[0], parts[1:]
+        if name.endswith("*"):
+            branches = (self._walk(here, [one, *rest], hops) for one in numbered(here, name[:-1]))
+            return next((node for node in branches if node is not None), None)
+        if name == ".":
+            return self._walk(here, rest, hops)
+        # The library's own question; h5py's takes ten times as long, and a detection asks thousands.
+        key = key_in(here, name)
+        if key is None:
+            return None
+        if here.id.links.get_info(key).type != h5l.TYPE_HARD:
+            link = link_in(here, key)
+            if isinstance(link, h5py.ExternalLink):
+                place = self.locate(Path(here.file.filename), link.filename)
+                if place is None:
+                    return None
+                with guarded(place):
+                    file = self._open(place)
+                return self._walk(file, [*_split(link.path), *rest], hops + 1)
+            if isinstance(link, h5py.SoftLink):
+                begin = here.file if link.path.startswith("/") else here
+                return self._walk(begin, [*_split(link.path), *rest], hops + 1)
+        below = here[key]
+        return None if isinstance(below, h5py.Datatype) else self._walk(below, rest, hops)
+
+    def groups(self, group: h5py.Group, having: tuple[bytes, ...] = ()) -> Iterator[tuple[str, h5py.Group]]:
+        """List the groups in a group, and open no dataset for it.
+
+        Parameters
+        ----------
+        group : h5py.Group
+            Where to look. In all, a source asks what 6 000 members are, and takes those further on for datasets.
+        having : tuple of bytes
+            Names of which a group has at least one member; empty lists all.
+
+        Yields
+        ------
+        tuple of str and h5py.Group
+            Name and group; links are followed as `find` does.
+
+        Raises
+        ------
+        FormatError
+            A link goes round in a circle, or leads to what is refused.
+        """
+        links = group.id.links
+        if self.typed > _MOST_TYPED:
+            return  # before h5py lists all members for the first
+        for name in group:
+            key = as_bytes(name)
+            self.typed += 1
+            if self.typed > _MOST_TYPED:
+                return
+            if links.get_info(key).type == h5l.TYPE_HARD:
+                if h5o.get_info(group.id, key).type != h5o.TYPE_GROUP:
+                    continue
+                found = h5g.open(group.id, key)
+                if not having or any(map(found.links.exists, having)):
+                    yield shown(name), h5py.Group(found)
+                continue
+            node = self._walk(group, [shown(name)], 0)
+            if isinstance(node, h5py.Group):
+                yield shown(name), node
+
+    def _open(self, place: Path) -> h5py.File:
+        if place not in self.opened:
+            self.opened[place] = self.stack.enter_context(
+                open_checked(place, scan=self.path, growing=self.growing)
+            )
+        return self.opened[place]
+
+    def locate(self, parent: Path, name: str) -> Path | None:
+        """Find a file that another one points to.
+
+        Parameters
+        ----------
+        parent : Path
+            The file that points.
+        name : str
+            The name as written there, relative to the parent's folder or absolute.
+
+        Returns
+        -------
+        Path or None
+            The file; None where it is absent, which is noted in `missing`. As HDF5 does, an absolute name
+            that does not exist is looked for by its last part beside the parent.
+
+        Raises
+        ------
+        FormatError
+            The file exists, but outside the scan's folder and those that are trusted: a scan from elsewhere must not
+            be able to make its reader open other people's files.
+        """
+        place = beside(self.path, parent, name)
+        if place is not None:
+            return place
+        if name not in self.missing:
+            self.missing.append(name)
+        return None
+
+    def _admit(self, dataset: h5py.Dataset, hops: int) -> None:
+        if dataset.external:
+            raise FormatError(
+                f"{self.path}: {dataset.name} keeps its bytes in the raw file {dataset.external[0][0]}, "
+                f"which is refused because it could be any file; repack the scan with `h5repack`"
+            )
+        if not dataset.is_virtual:
+            return
+        # Each once: sources of sources may be many, and virtual datasets made of each other never end.
+        key = (dataset.file.filename, path_of(dataset))
+        if key in self.admitted:
+            if not self.admitted[key]:
+                raise FormatError(
+                    f"{self.path}: the virtual dataset {dataset.name} is made of itself; "
+                    f"take the file from its origin"
+                )
+            return
+        self.admitted[key] = False
+        folder = Path(dataset.file.filename).parent
+        for file_name, name in {(item.file_name, item.dset_name) for item in dataset.virtual_sources()}:
+            part = (str(folder / file_name), name)
+            if part in self.trusted:
+                continue
+            place = None if file_name == "." else self.locate(folder / "_", file_name)
+            if file_name != "." and (place is None or place in self.damaged):
+                continue
+            try:
+                file = dataset.file if place is None else self._open(place)
+            except DAMAGE as problem:  # the others can still be read; `gaps_of` tells
+                self.damaged[place or self.path] = advice(str(problem)).split(" (")[0]
+                continue
+            self._walk(file, _split(name), hops + 1)
+        self.admitted[key] = True
+
+    def text(self, path: str, start: h5py.Group | None = None) -> str | None:
+        """Read a text, however it is spelt.
+
+        Parameters
+        ----------
+        path, start
+            As in `find`.
+
+        Returns
+        -------
+        str or None
+            None where there is no text or it is empty.
+        """
+        node = self.find(path, start)
+        return as_text(node[()]) if isinstance(node, h5py.Dataset) and _is_small(node) else None
+
+    def array(self, path: str, start: h5py.Group | None = None) -> NDArray[np.float64] | None:
+        """Read a list of numbers as float64.
+
+        Parameters
+        ----------
+        path, start
+            As in `find`.
+
+        Returns
+        -------
+        array of float64, shape (n,), or None
+            Flattened; None where there is no numeric dataset, or part of it lies in an absent file.
+        """
+        node = self.find(path, start)
+        if not isinstance(node, h5py.Dataset) or node.size is None:
+            return None
+        if node.ndim == 1 and node.size and h5py.check_string_dtype(node.dtype) is not None:
+            return self._numbers_in_words(node)
+        if node.dtype.kind not in "iufb":
+            return None
+        if node.size > _MOST_NUMBERS:
+            raise FormatError(
+                f"{self.path}: {node.name} claims {node.size} numbers, which is no list of angles or keys; "
+                f"the file is damaged, so copy it again from its origin"
+            )
+        if any(gaps_of(self, node)):
+            return None
+        return np.asarray(node[()], dtype=np.float64).ravel()
+
+    def _numbers_in_words(self, node: h5py.Dataset) -> NDArray[np.float64] | None:
+        """Read a list of texts as numbers, where all of them are; None, and said, where one is not."""
+        if not _is_small(node):
+            return None
+        numbers, odd = numbers_in([as_text(one) or "" for one in np.ravel(node[()])])
+        place = f"{self.path.name}:{path_of(node)}"
+        told, said = self.repaired, f"{place} holds texts, which were read as numbers"
+        if numbers is None:
+            told, said = (
+                self.warnings,
+                f"{place} holds texts such as {odd[:40]!r}, no numbers, and was left out",
+            )
+        told.extend([said] if said not in told else [])
+        return numbers
+
+    def quantity(
+        self, path: str, unit: str, default: str | None, start: h5py.Group | None = None
+    ) -> Value[float] | None:
+        """Read a number with its unit.
+
+        Parameters
+        ----------
+        path, start
+            As in `find`.
+        unit : str
+            Unit of the result: "m", "keV", "deg", "s".
+        default : str or None
+            Unit to take where the file gives none; None demands one.
+
+        Returns
+        -------
+        Value of float or None
+            None where there is nothing; also where it is no finite number or its unit cannot be read, which
+            is then said in `warnings`.
+        """
+        node = self.find(path, start)
+        if not isinstance(node, h5py.Dataset) or not _is_small(node):
+            return None
+        place = f"{self.path.name}:{path_of(node)}"
+        try:
+            number, spelling = _number(node[()]), attribute(node, "units") or attribute(node, "unit")
+            if spelling is not None and spelling.lower() in NO_UNIT:
+                spelling = None
+            if number is None or not math.isfinite(number):
+                raise UnitError(f"{as_text(node[()]) or number} is no finite number")
+            if spelling is None and default is None:
+                raise UnitError(f"{number:g} has no unit")
+            given = spelling or default or unit
+            value = number if given == unit else units.convert(number, given, unit)
+        except UnitError as problem:
+            self.warnings.append(f"{place} was left out: {problem}")
+            return None
+        if spelling is None and default != unit:
+            self.warnings.append(f"{place} has no unit; {default} was taken, the format's default")
+        return Value(value, "read", place)
+
+    def walk(self, start: h5py.Group) -> dict[str, Value[Any]]:
+        """Collect every text and single number below a group, and every file that is pointed to and absent.
+
+        Parameters
+        ----------
+        start : h5py.Group
+            Where to begin; links to other files are checked, not followed.
+
+        Returns
+        -------
+        dict of str to Value
+            Full HDF5 path → value, a unit kept as "12.3 mm".
+        """
+        found: dict[str, Value[Any]] = {}
+
+        def visit(name: str, link: Any) -> None:
+            if f"{path_of(start).rstrip('/')}/{name}/".startswith(f"/{SIDE_CAR}/"):
+                return
+            if isinstance(link, h5py.ExternalLink):
+                try:
+                    self.locate(Path(start.file.filename), link.filename)
+                except FormatError as problem:
+                    self.warnings.append(str(problem))
+            elif isinstance(link, h5py.HardLink):
+                node = member(start, name)
+                if isinstance(node, h5py.Dataset) and _is_small(node) and node.size == 1:
+                    value = _plain(node)
+                    if value is not None and not node.external and not node.is_virtual:
+                        place = path_of(node)
+                        found[place] = Value(value, "read", f"{self.path.name}:{place}")
+
+        visit_links(start, visit)
+        return found
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Source]:
+    """Open an HDF5 scan for reading, without locks.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It is opened with locking=False: a lock of ours would stop its writer, and files it links to
+        inherit the setting.
+
+    Yields
+    ------
+    Source
+        The open file; closed with the files it pointed to when the block ends.
+
+    Raises
+    ------
+    FormatError
+        The file is no HDF5, is damaged, or is still being written.
+    """
+    with guarded(path), ExitStack() as stack:
+        yield Source(path, stack.enter_context(open_checked(path)), stack)
+
+
+def attribute(node: Node, name: str) -> str | None:
+    """Read an attribute as text.
+
+    Parameters
+    ----------
+    node : h5py.Group or h5py.Dataset
+        Its owner.
+    name : str
+        Its name.
+
+    Returns
+    -------
+    str or None
+        None where it is absent; "" where it is empty.
+    """
+    value = raw_attribute(node, name)
+    if value is None:
+        return None
+    if np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
+        return f"{np.ravel(value)[0]:g}"
+    return as_text(value) or ""
+
+
+def raw_attribute(node: Node, name: str) -> Any:
+    """Read an attribute as h5py returns it, unless it is of a type or a size that none has here.
+
+    Parameters
+    ----------
+    node : h5py.Group or h5py.Dataset
+        Its owner.
+    name : str
+        Its name.
+
+    Returns
+    -------
+    object or None
+        None where it is absent, no number or text, or too large: damaged bytes can claim any length.
+    """
+    if name not in node.attrs:
+        return None
+    held = node.attrs.get_id(name)
+    if math.prod(held.shape or ()) > _MOST_IN_ATTRIBUTE or not _is_plain(held.dtype):
+        return None
+    return node.attrs[name]
+
+
+def as_text(value: Any) -> str | None:
+    r"""Read text from what h5py returns: str, bytes, arrays of one of them, or int8 codes padded with NUL.
+
+    Parameters
+    ----------
+    value : object
+        A value as h5py returns it.
+
+    Returns
+    -------
+    str or None
+        UTF-8, or latin-1 where it is not that (`\xb5m`); up to the first NUL, stripped. None where it is no
+        text, or empty, or the literal areaDetector writes for "none".
+    """
+    array = np.asarray(value)
+    if array.size == 0:
+        return None
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 1 and array.ndim:
+        raw: Any = array.astype(np.uint8).tobytes()
+    else:
+        raw = array.ravel()[0]
+    if isinstance(raw, bytes):
+        raw = raw.split(b"\0")[0]
+        try:
+            raw = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raw = raw.decode("latin-1")
+    if not isinstance(raw, str):
+        return None
+    plain = raw.split("\0")[0].strip()
+    return None if plain in ("", NO_VALUE) else plain
+
+
+def _split(path: str) -> list[str]:
+    return [part for part in path.split("/") if part and part != "."]
+
+
+def _is_small(dataset: h5py.Dataset) -> bool:
+    size = dataset.size
+    fits = size is not None and size * max(dataset.dtype.itemsize, 1) <= _LONGEST_TEXT
+    return fits and _is_plain(dataset.dtype) and not claims_too_much(dataset)
+
+
+def _is_plain(dtype: np.dtype[Any]) -> bool:
+    # HDF5 2.0.0 crashes on a variable-length type whose damaged kind is neither a text nor a sequence; of
+    # these only texts are read here.
+    return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
+
+
+def _number(value: Any) -> float | None:
+    array = np.asarray(value)
+    # A row of bytes is a text, and an empty one no 0.
+    is_text = array.dtype.kind in "iu" and array.dtype.itemsize == 1 and array.size > 1
+    if array.size and array.dtype.kind in "iuf" and not is_text:
+        # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
+        return float(str(array.ravel()[0]))
+    try:
+        return float(as_text(value) or "")
+    except ValueError:
+        return None
+
+
+def _plain(dataset: h5py.Dataset) -> Any:
+    if dataset.dtype.kind in "iufb":
+        value = np.asarray(dataset[()]).ravel()[0].item()
+        unit = attribute(dataset, "units")
+        return f"{value:g} {unit}" if unit and dataset.dtype.kind != "b" else value
+    return as_text(dataset[()]) if dataset.dtype.kind in "SO" else None

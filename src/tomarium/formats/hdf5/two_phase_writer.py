@@ -1,0 +1,324 @@
+"""An HDF5 file written in two passes: first its structure, closed and whole, then the pixels, block by block.
+
+The pixels of a contiguous dataset lie in one run of bytes whose place HDF5 tells. So the structure is written and
+closed first, and each block of frames then goes straight to its place: nothing of HDF5 is in flight while the
+long work is done, and a killed run knows from its diary which blocks are on disk. The file carries a hidden name
+until its last block is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import StorageFull
+from tomarium.formats.hdf5.content_hash import fingerprint
+from tomarium.formats.hdf5.names import Name, as_bytes, path_of
+from tomarium.formats.hdf5.writer import Compression, blocks, is_full
+from tomarium.formats.provenance.source_fingerprint import files_of
+from tomarium.model import Frames
+from tomarium.whole_files import alone, write_at
+
+Tell: TypeAlias = Callable[[int, int], None]
+"""Told of progress: bytes written so far, bytes in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """Frames that a dataset waits for.
+
+    Attributes
+    ----------
+    dataset : str
+        HDF5 path of the dataset.
+    dtype : numpy.dtype
+        Type it stores.
+    frames : Frames
+        What is to be written.
+    where : array of int, shape (frame,)
+        Which frame of the dataset each becomes.
+    offset : int
+        First byte of the dataset in the file.
+    """
+
+    dataset: str
+    dtype: np.dtype[Any]
+    frames: Frames
+    where: NDArray[np.intp]
+    offset: int
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one stored frame."""
+        _, rows, columns = self.frames.shape
+        return rows * columns * self.dtype.itemsize
+
+
+@dataclass
+class Draft:
+    """A file that is being written.
+
+    Attributes
+    ----------
+    file : h5py.File
+        It, open, for everything but frames.
+    fills : list of Fill
+        The frames its datasets wait for.
+    names : list of str
+        Every dataset of frames, whether it waits or is filled already.
+    """
+
+    file: h5py.File
+    fills: list[Fill] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def reserve(
+        self, group: h5py.Group, name: Name, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> h5py.Dataset:
+        """Make a contiguous dataset whose bytes have their place, but no content yet.
+
+        Parameters
+        ----------
+        group : h5py.Group
+            Where.
+        name : str
+            Name of the dataset.
+        shape : tuple of int
+            Its shape.
+        dtype : numpy.dtype
+            Its type.
+
+        Returns
+        -------
+        h5py.Dataset
+            To be filled with `fill`.
+        """
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        kind, space = h5py.h5t.py_create(dtype, logical=True), h5py.h5s.create_simple(shape)
+        made = h5py.Dataset(h5py.h5d.create(group.id, as_bytes(name), kind, space, dcpl=plist))
+        self.names.append(path_of(made))
+        return made
+
+    def fill(self, dataset: h5py.Dataset, frames: Frames, where: NDArray[np.intp] | None = None) -> None:
+        """Write frames into a dataset: now where it is chunked, after the structure is closed otherwise.
+
+        Parameters
+        ----------
+        dataset : h5py.Dataset
+            Shape (frame, row, column), or (row, column) for one frame.
+        frames : Frames
+            What; cast to the dataset's type.
+        where : array of int, shape (frame,), or None
+            Which frame of the dataset each becomes; None keeps the order.
+        """
+        places = np.arange(frames.shape[0]) if where is None else where
+        offset = dataset.id.get_offset()
+        if offset is not None:
+            self.fills.append(Fill(path_of(dataset), dataset.dtype, frames, places, offset))
+            return
+        for start, stop in blocks(frames):
+            pixels = frames.read(slice(start, stop), slice(None))
+            if dataset.ndim == 2:
+                dataset[...] = pixels[0]
+                continue
+            for run in _runs(places[start:stop]):
+                first = int(places[start + run.start])
+                dataset[first : first + run.stop - run.start] = pixels[run]
+
+    def frames(
+        self, group: h5py.Group, name: str, frames: Frames, compression: Compression = None
+    ) -> h5py.Dataset:
+        """Make a dataset of a stack and have it filled.
+
+        Parameters
+        ----------
+        group : h5py.Group
+            Where.
+        name : str
+            Name of the dataset.
+        frames : Frames
+            What; its type is kept.
+        compression : "gzip", "lzf" or None
+            None stores the pixels in one piece; otherwise one chunk is one frame.
+
+        Returns
+        -------
+        h5py.Dataset
+            Shape (frame, row, column).
+        """
+        dataset = self.stack(group, name, frames.shape, np.dtype(frames.dtype), compression)
+        self.fill(dataset, frames)
+        return dataset
+
+    def stack(
+        self,
+        group: h5py.Group,
+        name: str,
+        shape: tuple[int, int, int],
+        dtype: np.dtype[Any],
+        compression: Compression,
+    ) -> h5py.Dataset:
+        """Make a dataset for frames.
+
+        Parameters
+        ----------
+        group : h5py.Group
+            Where.
+        name : str
+            Name of the dataset.
+        shape : tuple of int
+            Frames, rows, columns.
+        dtype : numpy.dtype
+            Type of a pixel.
+        compression : "gzip", "lzf" or None
+            As in `frames`.
+
+        Returns
+        -------
+        h5py.Dataset
+            To be filled with `fill`.
+        """
+        if compression is None:
+            return self.reserve(group, name, shape, dtype)
+        dataset = group.create_dataset(
+            name, shape=shape, dtype=dtype, chunks=(1, *shape[1:]), compression=compression, shuffle=True
+        )
+        self.names.append(str(dataset.name))
+        return dataset
+
+
+@contextmanager
+def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> Iterator[Draft]:
+    """Write an HDF5 file: its structure in the block, its frames when the block has ended, then its name.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; its folder is made where it is absent, an older file of that name is replaced at the end.
+    resume : bool
+        Whether a run that stops leaves what it has, hidden beside the final name, and goes on from there when it
+        is repeated with the same source. Otherwise nothing is left behind.
+    tell : callable or None
+        Told of progress: bytes of frames written, bytes in all.
+
+    Yields
+    ------
+    Draft
+        For the structure.
+
+    Raises
+    ------
+    StorageFull
+        The disk is full.
+    InputError
+        Another process is writing the same file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
+    fresh, diary = (hidden.with_name(hidden.name + end) for end in (".new", ".done"))
+    with alone(path, diary):
+        try:
+            # Each structure in the oldest spelling that can say it; virtual datasets need that of HDF5 1.10.
+            with h5py.File(fresh, "w", libver=("earliest", "latest"), locking=False) as file:
+                draft = Draft(file)
+                yield draft
+            done = _begun(hidden, fresh, diary, draft)
+            _pour(hidden, diary, draft.fills, done, tell)
+            hidden.replace(path)
+            resume = False
+        except (OSError, RuntimeError) as problem:
+            if is_full(problem):
+                kept = "what is written is kept; free some space and repeat the command to go on"
+                remedy = kept if resume and hidden.exists() else "free some space and write it again"
+                raise StorageFull(f"{path}: the disk is full; {remedy}") from problem
+            raise
+        finally:
+            fresh.unlink(missing_ok=True)
+            if not resume or not hidden.exists():
+                hidden.unlink(missing_ok=True)
+                diary.unlink(missing_ok=True)
+
+
+def _begun(hidden: Path, fresh: Path, diary: Path, draft: Draft) -> set[tuple[int, int]]:
+    """Tell which blocks an earlier run has written, or take the new structure and begin."""
+    key = _key(fresh, draft)
+    lines = diary.read_text("utf-8").splitlines()
+    if hidden.exists() and lines and lines[0] == key:
+        found = (line.split() for line in lines[1:])
+        return {(int(words[0]), int(words[1])) for words in found if len(words) == 3 and words[2] == "."}
+    fresh.replace(hidden)
+    _sync(hidden)
+    with diary.open("r+", encoding="utf-8") as stream:
+        stream.truncate(0)
+        stream.write(f"{key}\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    return set()
+
+
+def _key(fresh: Path, draft: Draft) -> str:
+    """Sum up a structure by what it says, and where its pixels come from and go.
+
+    Not by its bytes: HDF5 stamps the second into each object that is copied from a file with such stamps, so that
+    no two structures of a scan from most detectors are the same.
+    """
+    told = [
+        (one.dataset, one.dtype.str, one.offset, one.frames.shape, one.where.tolist(), files_of(one.frames))
+        for one in draft.fills
+    ]
+    with h5py.File(fresh, "r", locking=False) as file:
+        said = fingerprint(file, frozenset(draft.names))
+    size = fresh.stat().st_size
+    return hashlib.sha256(json.dumps([size, said, told]).encode()).hexdigest()
+
+
+def _pour(
+    hidden: Path, diary: Path, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None
+) -> None:
+    total = sum(one.frames.shape[0] * one.frame_bytes for one in fills)
+    written = 0
+    with diary.open("a", encoding="utf-8") as stream, hidden.open("r+b", buffering=0) as file:
+        for number, one in enumerate(fills):
+            for start, stop in blocks(one.frames):
+                if (number, start) not in done:
+                    _put_block(file.fileno(), one, start, stop)
+                    os.fdatasync(file.fileno())
+                    stream.write(f"{number} {start} .\n")
+                    stream.flush()
+                written += (stop - start) * one.frame_bytes
+                if tell is not None:
+                    tell(written, total)
+
+
+def _put_block(file: int, one: Fill, start: int, stop: int) -> None:
+    pixels = np.ascontiguousarray(one.frames.read(slice(start, stop), slice(None)), dtype=one.dtype)
+    where = one.where[start:stop]
+    for run in _runs(where):
+        place = one.offset + int(where[run.start]) * one.frame_bytes
+        write_at(file, pixels[run].data.cast("B"), place)
+
+
+def _runs(where: NDArray[np.intp]) -> Iterator[slice]:
+    """Cut places into runs of neighbours, each of which goes out in one piece."""
+    cuts = [0, *(np.flatnonzero(np.diff(where) != 1) + 1).tolist(), len(where)]
+    for first, last in pairwise(cuts):
+        if first < last:
+            yield slice(first, last)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())

@@ -1,0 +1,439 @@
+"""Any HDF5 file as a scan, by the paths its user gives: frames, flats, darks, angles, in one file or in several.
+
+A place is written `/entry/data`, `other.h5:/entry/data`, or `/entry/data[50:3051]` for some of its frames.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from h5py import h5d, h5o
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError, ParameterError
+from tomarium.formats.frames.mirrored import flipped, flips_of, stored
+from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
+from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, reading
+from tomarium.formats.nexus.nxtomo import KINDS
+from tomarium.formats.opening.angles import default_angles, in_degrees, without_assumed
+from tomarium.formats.opening.stored_axes import stored_axes
+from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
+from tomarium.model.scan import Reference
+
+PLACE: Final = re.compile(
+    r"(?:(?P<file>.+\.\w+):)?(?P<path>/[^\[\]]*?)(?:\[(?P<first>\d*):(?P<last>\d*)\])?", re.DOTALL
+)
+# What texts call frames, where they stand in place of NXtomo's numbers (frame_type of APS 13-BM).
+WORDS: Final = {
+    ("proj", "normal", "sample", "tomo"): FrameKind.PROJECTION,
+    ("flat", "white", "ref", "bright"): FrameKind.FLAT,
+    ("dark",): FrameKind.DARK,
+    ("background",): FrameKind.BACKGROUND,
+    ("align", "static"): FrameKind.ALIGNMENT,
+}
+_MOST_FRAMES: Final = 1 << 24
+_MOST_TOLD: Final = 4
+_MOST_VISITED: Final = 3_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """A dataset, as its user names it.
+
+    Attributes
+    ----------
+    file : Path
+        The file it lies in.
+    path : str
+        Its path there.
+    frames : slice
+        Which of its frames are meant.
+    """
+
+    file: Path
+    path: str
+    frames: slice
+
+    def __str__(self) -> str:
+        return f"{self.file.name}:{self.path}"
+
+
+def place_of(text: str, scan: Path) -> Place:
+    """Read where a dataset lies.
+
+    Parameters
+    ----------
+    text : str
+        `/entry/data`, `other.h5:/entry/data`, either followed by `[first:last]`. A relative file is looked for from
+        the current folder, then beside the scan.
+    scan : Path
+        The scan's file, meant where no file is named; or its folder.
+
+    Returns
+    -------
+    Place
+        The dataset.
+
+    Raises
+    ------
+    ParameterError
+        The text has another form, or there is no such file.
+    """
+    match = PLACE.fullmatch(text.strip())
+    if match is None:
+        raise ParameterError(
+            f"{text!r} is no place in an HDF5 file; write /group/dataset, file.h5:/group/dataset, or one of them "
+            f"and [first:last]"
+        )
+    file = scan
+    if match["file"]:
+        beside = scan if scan.is_dir() else scan.parent
+        tried = (Path(match["file"]), beside / match["file"])
+        found = next((one for one in tried if one.is_file()), None)
+        if found is None:
+            raise ParameterError(
+                f"{text!r}: there is no file {match['file']}, neither from here nor in {beside}; check its path"
+            )
+        file = found
+    elif not scan.is_file():
+        raise ParameterError(f"{text!r} names no file, and {scan} is a folder; write file.h5:{text}")
+    first, last = (int(match[name]) if match[name] else None for name in ("first", "last"))
+    return Place(file, match["path"], slice(first, last))
+
+
+def open_paths(
+    path: Path,
+    *,
+    data: str,
+    flats: str | None = None,
+    darks: str | None = None,
+    angles: str | Value[NDArray[np.float64]] | None = None,
+    image_key: str | None = None,
+    axes: str | None = None,
+) -> Scan:
+    """Open datasets as a scan.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 file the places are in that name none.
+    data : str
+        Place of the frames, shape (frame, row, column); where there are as many angles as rows and not as frames,
+        (row, frame, column). With angles or axes, two axes are one sinogram, (angle, column) or (column, angle).
+    flats, darks : str or None
+        Places of reference frames, shape (frame, row, column) or (row, column).
+    angles : str, Value of array or None
+        Rotation angles, one for each frame or each projection: a place, degrees where it has no unit, or degrees.
+    image_key : str or None
+        Place of what each frame of `data` shows: numbers as NXtomo has them (0 projection, 1 flat, 2 dark) or
+        words.
+    axes : str or None
+        Names of the stored axes, such as "row,angle,column".
+
+    Returns
+    -------
+    Scan
+        Frames are read when asked for.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged, or a dataset is absent or of another shape.
+    ParameterError
+        A place is not written as one.
+    """
+    where = place_of(data, path)
+    warnings: list[str] = []
+    repaired: list[str] = []
+    given = None if angles is None else _given(angles, path)
+    with reading(where.file) as source:
+        node = _dataset(source, where)
+        order = STACK
+        if node.ndim in (2, 3) and all(node.shape) and (given is not None or axes is not None):
+            views = None if given is None else len(given[0])
+            told = stored_axes(node.shape, views, axes, str(where), sinograms=True)
+            order = told.order
+            repaired += told.repaired
+            warnings += told.warnings
+        stack = frames_of(source, node, order)
+        metadata = source.walk(source.file)
+        missing = list(source.missing)
+    chosen = np.arange(stack.shape[0])[where.frames]
+    kinds = np.full(stack.shape[0], FrameKind.PROJECTION, dtype=object)
+    if image_key is not None:
+        kinds = _kinds(place_of(image_key, path), stack.shape[0])
+    projections = replace(stack, index=_index(chosen, kinds, FrameKind.PROJECTION))
+    total = projections.shape[0]
+    source_of = angles.source if isinstance(angles, Value) else angles
+    named = {"data": data, "flats": flats, "darks": darks, "angles": source_of, "image_key": image_key}
+    scan = Scan(
+        path=path,
+        name=path.stem,
+        format="hdf5-paths",
+        dialect="paths given",
+        why=f"its user named {', '.join(f'{name} {text}' for name, text in named.items() if text)}",
+        projections=projections,
+        geometry=Geometry(
+            angles_deg=default_angles(total) if given is None else _angles(given, chosen, kinds, warnings)
+        ),
+        counts={
+            kind: int(np.sum(kinds[chosen] == kind)) for kind in FrameKind if np.any(kinds[chosen] == kind)
+        },
+        metadata=metadata,
+        missing=tuple(missing),
+    )
+    if isinstance(angles, Value):
+        scan = scan.with_geometry(angles_deg=replace(scan.angles_deg, origin=angles.origin))
+    if given is None:
+        warnings.append("no angles were named: 0° to 180° in equal steps, 180° left out, were assumed")
+    scan = replace(
+        scan,
+        flats=_of_kind(stack, chosen, kinds, FrameKind.FLAT),
+        darks=_of_kind(stack, chosen, kinds, FrameKind.DARK),
+        repaired=tuple(repaired),
+        warnings=tuple(warnings),
+    )
+    scan = with_paths(scan, flats=flats, darks=darks)
+    absent = tuple(
+        f"no {kind} fields were named, and none were found"
+        for kind, held in ((FrameKind.FLAT, scan.flats), (FrameKind.DARK, scan.darks))
+        if held is None
+    )
+    return replace(scan, warnings=scan.warnings + absent)
+
+
+def with_paths(
+    scan: Scan, *, flats: str | None = None, darks: str | None = None, angles: str | None = None
+) -> Scan:
+    """Put references or angles from named datasets in place of a scan's own.
+
+    Parameters
+    ----------
+    scan : Scan
+        Any scan.
+    flats, darks, angles : str or None
+        Places; None keeps the scan's own.
+
+    Returns
+    -------
+    Scan
+        The scan with these. References count as taken before it, or after it where they are later frames of the
+        scan's own dataset.
+
+    Raises
+    ------
+    FormatError
+        A dataset is absent, or its frames are of another size.
+    ParameterError
+        A place is not written as one.
+    """
+    warnings = list(scan.warnings)
+    for kind, text in ((FrameKind.FLAT, flats), (FrameKind.DARK, darks)):
+        if text is None:
+            continue
+        held = _named(scan, place_of(text, scan.path), kind)
+        warnings = [said for said in warnings if not re.search(rf"\bno {kind} fields\b", said)]
+        counts = {**scan.counts, kind: held.frames.shape[0]}
+        scan = (
+            replace(scan, flats=held, counts=counts)
+            if kind == FrameKind.FLAT
+            else replace(scan, darks=held, counts=counts)
+        )
+    if angles is not None:
+        values, unit, place = _numbers(place_of(angles, scan.path))
+        value, said = in_degrees(values, unit, place, guess=False)
+        warnings = [*without_assumed(tuple(warnings)), *([said] if said else [])]
+        scan = scan.with_geometry(angles_deg=value)
+    return replace(scan, warnings=tuple(warnings))
+
+
+def _dataset(source: Source, where: Place) -> h5py.Dataset:
+    node = source.find(where.path)
+    if isinstance(node, h5py.Dataset):
+        return node
+    held = node if isinstance(node, h5py.Group) else source.file
+    what = "is a group" if isinstance(node, h5py.Group) else "is not there"
+    more = f" ({', '.join(source.missing)} is absent)" if source.missing else ""
+    raise FormatError(
+        f"{where.file}: {where.path} {what}{more}; {held.name} holds {', '.join(list(held)[:12]) or 'nothing'}"
+    )
+
+
+def _numbers(where: Place) -> tuple[NDArray[np.float64], str | None, str]:
+    """Read a list of numbers, its unit, and where it stands."""
+    with reading(where.file) as source:
+        node = _dataset(source, where)
+        values = source.array(where.path)
+        if values is None:
+            raise FormatError(
+                f"{where.file}: {where.path} holds no numbers but {node.dtype}; name another dataset"
+            )
+        return values[where.frames], attribute(node, "units"), str(where)
+
+
+def numbers_at(text: str, scan: Path) -> tuple[NDArray[np.float64], str | None, str]:
+    """Read a list of numbers that a user names.
+
+    Parameters
+    ----------
+    text : str
+        Its place, as `place_of` reads it.
+    scan : Path
+        The scan's file or folder.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        As they are stored.
+    str or None
+        Their unit as the file writes it.
+    str
+        Where they stand.
+
+    Raises
+    ------
+    FormatError
+        There is no such dataset, or it holds no numbers.
+    ParameterError
+        The text is no place, or there is no such file.
+    """
+    return _numbers(place_of(text, scan))
+
+
+def _given(
+    angles: str | Value[NDArray[np.float64]], path: Path
+) -> tuple[NDArray[np.float64], str | None, str]:
+    return numbers_at(angles, path) if isinstance(angles, str) else (angles.value, "deg", angles.source)
+
+
+def _kinds(where: Place, count: int) -> NDArray[np.object_]:
+    with reading(where.file) as source:
+        node = _dataset(source, where)
+        if node.size is None or node.size > _MOST_FRAMES:
+            raise FormatError(
+                f"{where.file}: {where.path} claims {node.size} keys; the file is damaged, copy it again"
+            )
+        codes = source.array(where.path)
+        if codes is not None:
+            kinds = [
+                KINDS.get(round(code), FrameKind.INVALID) if np.isfinite(code) else None for code in codes
+            ]
+        else:
+            kinds = [_word(as_text(text) or "") for text in np.ravel(node[()])]
+    kinds = kinds[where.frames]
+    if len(kinds) != count:
+        raise FormatError(
+            f"{where.file}: {where.path} holds {len(kinds)} keys for {count} frames; each frame needs one"
+        )
+    return np.array(kinds, dtype=object)
+
+
+def _word(text: str) -> FrameKind:
+    return next((kind for words, kind in WORDS.items() if text.lower().startswith(words)), FrameKind.INVALID)
+
+
+def _index(chosen: NDArray[np.intp], kinds: NDArray[np.object_], kind: FrameKind) -> NDArray[np.intp]:
+    return np.asarray(chosen[kinds[chosen] == kind], dtype=np.intp)
+
+
+def _of_kind(
+    stack: Hdf5Frames, chosen: NDArray[np.intp], kinds: NDArray[np.object_], kind: FrameKind
+) -> Reference | None:
+    index = _index(chosen, kinds, kind)
+    if not len(index):
+        return None
+    is_projection = kinds[chosen] == FrameKind.PROJECTION
+    before = np.cumsum(is_projection)[kinds[chosen] == kind]
+    total = int(is_projection.sum())
+    position = np.where(before == 0, -1.0, np.where(before == total, float(total), before - 0.5))
+    return Reference(replace(stack, index=index), position)
+
+
+def _named(scan: Scan, where: Place, kind: FrameKind) -> Reference:
+    projections = stored(scan.projections)
+    with reading(where.file) as source:
+        node = _dataset(source, where)
+        stack = frames_of(source, node)
+        if (
+            stack.shape[1:] != projections.shape[1:]
+            and node.ndim == 3
+            and isinstance(projections, Hdf5Frames)
+        ):
+            stack = frames_of(source, node, projections.order)
+    if stack.shape[1:] != projections.shape[1:] and 0 not in projections.shape:
+        raise FormatError(
+            f"{where.file}: {where.path}, given as {kind} fields, has frames of {stack.shape[1:]} rows and columns, "
+            f"the projections {projections.shape[1:]}; both must be equal, so crop or replace them"
+        )
+    index = np.arange(stack.shape[0])[where.frames]
+    frames: Frames = stack if len(index) == stack.shape[0] else replace(stack, index=index)
+    late = _is_later(projections, stack, index)
+    # They are of the scan's detector, and so mirrored as its frames are.
+    shown = flipped(frames, *flips_of(scan.projections))
+    return Reference(shown, np.full(len(index), float(projections.shape[0]) if late else -1.0))
+
+
+def _is_later(projections: Frames, stack: Hdf5Frames, index: NDArray[np.intp]) -> bool:
+    if not isinstance(projections, Hdf5Frames) or projections.index is None or not len(index):
+        return False
+    same = (projections.file.resolve(), projections.name) == (stack.file.resolve(), stack.name)
+    return bool(same and len(projections.index) and index[0] > projections.index[-1])
+
+
+def _angles(
+    given: tuple[NDArray[np.float64], str | None, str],
+    chosen: NDArray[np.intp],
+    kinds: NDArray[np.object_],
+    warnings: list[str],
+) -> Value[NDArray[np.float64]]:
+    """Take the angles of the projections: of a list for all frames, for the chosen ones, or for them alone."""
+    values, unit, place = given
+    is_projection = kinds[chosen] == FrameKind.PROJECTION
+    if len(values) == len(kinds):
+        values = values[chosen][is_projection]
+    elif len(values) == len(chosen):
+        values = values[is_projection]
+    value, said = in_degrees(values, unit, place, guess=False)
+    warnings.extend([said] if said else [])
+    return value
+
+
+def stacks_in(path: Path) -> list[str]:
+    """List the stacks of frames of an HDF5 file that no format knows, so that its user can name one.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    list of str
+        "/entry/detector/detector (3201 × 22 × 26)", the largest first; empty where there are none.
+    """
+    if not path.is_file() or not is_hdf5(path):
+        return []
+    found: dict[str, tuple[int, ...]] = {}
+    visited = 0
+
+    def visit(name: bytes, kind: Any) -> bool | None:
+        nonlocal visited
+        visited += 1
+        if kind.type == h5o.TYPE_DATASET:
+            node = h5d.open(source.file.id, name)
+            if node.rank == 3 and node.dtype.kind in "iuf" and all(node.shape):
+                found[f"/{name.decode('utf-8', 'replace')}"] = node.shape
+        return True if visited > _MOST_VISITED else None
+
+    try:
+        with reading(path) as source:
+            h5o.visit(source.file.id, visit, info=True)  # it follows no soft and no external link
+    except FormatError:
+        return []
+    ranked = sorted(found.items(), key=lambda item: -int(np.prod(item[1], dtype=np.float64)))
+    return [f"{name} ({' × '.join(map(str, shape))})" for name, shape in ranked[:_MOST_TOLD]]

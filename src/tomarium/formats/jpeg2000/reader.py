@@ -1,0 +1,259 @@
+"""Stacks of JPEG 2000 pages, one slice each, read page by page.
+
+What JPEG 2000 cannot say lies in `volume.json` beside the pages: the voxel size, the unit, and the grey range by
+which real numbers became 16 bits; with it the values come back as they were. A stack without it, as other
+programs write, is read as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.jpeg2000.page import PageHeader, decode, is_jpeg2000, page_header
+from tomarium.formats.jpeg2000.writer import LEVELS, SIDE_CAR, write
+from tomarium.formats.opening.directory_listing import ending_in
+from tomarium.formats.tiff.filenames import gaps, natural, same_number, series_of
+from tomarium.model import Axis, Image, Volume
+
+__all__ = ["FORMAT", "Jpeg2000Array", "detect", "read", "write"]
+
+SUFFIXES: Final = (".jp2", ".j2k", ".j2c", ".jpx", ".jpf")
+# A grey range is that of pages of 16 bits.
+_GREY_BITS: Final = 16
+_LONGEST_SIDE_CAR: Final = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Jpeg2000Array:
+    """A stack of pages; each is decoded when it is sliced.
+
+    Attributes
+    ----------
+    pages : tuple of Path
+        One file a slice, in order.
+    header : PageHeader
+        Size and bits of a page.
+    grey_range : tuple of float or None
+        Values that 0 and 65535 stand for; None for the pages' own numbers.
+    single : bool
+        Whether this is one page alone, of two axes.
+    """
+
+    pages: tuple[Path, ...]
+    header: PageHeader
+    grey_range: tuple[float, float] | None = None
+    single: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return self.header.size if self.single else (len(self.pages), *self.header.size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The pages' own type, float32 with a grey range."""
+        return self.header.dtype if self.grey_range is None else np.dtype(np.float32)
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = key if isinstance(key, tuple) else (key,)
+        if self.single:
+            return self._page(0)[keys]
+        if keys and keys[0] is Ellipsis:
+            rest = keys[1:]
+            keys = (slice(None),) * (3 - len(rest)) + rest
+        first, rest = (keys[0], keys[1:]) if keys else (slice(None), ())
+        if isinstance(first, int | np.integer):
+            return self._page(int(first))[rest]
+        wanted = np.arange(len(self.pages))[first]
+        sample = np.empty(self.header.size, self.dtype)[rest]
+        result = np.empty((len(wanted), *np.shape(sample)), self.dtype)
+        for out, page in enumerate(wanted):
+            result[out] = self._page(int(page))[rest]
+        return result
+
+    def _page(self, number: int) -> NDArray[Any]:
+        pixels = decode(self.pages[number], self.header)
+        if self.grey_range is None:
+            return pixels
+        least, most = self.grey_range
+        return (least + pixels * ((most - least) / LEVELS)).astype(np.float32)
+
+
+def detect(path: Path) -> Match | None:
+    """Look for JPEG 2000 pages in a folder, or for one alone.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is none; a score of 0 says what is wrong with the first.
+    """
+    pages = _pages(path)
+    if not pages:
+        return None
+    try:
+        header = page_header(pages[0])
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    what = f"{header.size[0]} x {header.size[1]} pixels of {header.bits} bits"
+    if path.is_file():
+        return Match(0.6, "page", f"a JPEG 2000 page of {what}")
+    beside = f", and {SIDE_CAR} beside them" if (path / SIDE_CAR).is_file() else ""
+    return Match(0.7 if beside else 0.6, "stack", f"{len(pages)} JPEG 2000 pages of {what}{beside}")
+
+
+def _pages(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path] if is_jpeg2000(path) else []
+    if not path.is_dir():
+        return []
+    return sorted((file for file in ending_in(path, *SUFFIXES) if is_jpeg2000(file)), key=natural)
+
+
+def read(path: Path, match: Match) -> Image:
+    """Read the header of a stack or of a page.
+
+    Parameters
+    ----------
+    path : Path
+        Folder or file.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Volume or Image
+        A volume of a folder, an image of one page; pages are decoded when asked for.
+
+    Raises
+    ------
+    FormatError
+        A page or the side-car is damaged, or pages are missing.
+    """
+    pages = _pages(path)
+    if not pages:
+        raise FormatError(f"{path}: its JPEG 2000 pages are gone; restore them")
+    header = page_header(pages[0])
+    if match.dialect == "page":
+        data = Jpeg2000Array((path,), header, single=True)
+        return Image(data, (Axis("y"), Axis("x")), "", path.stem, path, {"uncalibrated": True})
+    notes = _check_pages(path, pages)
+    told = _side_car(path)
+    try:
+        count, size = told.get("pages", len(pages)), tuple(told.get("page_size", header.size))
+        grey_range = _grey_range(told.get("grey_range"))
+        axes = _axes(told.get("voxel_m"), told.get("origin_m"))
+        unit, name = str(told.get("unit", "")), str(told.get("name") or path.name)
+        metadata = dict(told.get("metadata", {}))
+    except (TypeError, ValueError, AttributeError) as problem:
+        raise FormatError(
+            f"{path / SIDE_CAR}: is damaged ({problem}); copy it again, or move it away"
+        ) from problem
+    if size != header.size:
+        raise FormatError(f"{pages[0]}: claims {header.size} pixels, {SIDE_CAR} says {size}; copy it again")
+    if count != len(pages):
+        raise FormatError(f"{path}: holds {len(pages)} of {count} pages; copy the missing ones again")
+    for key in ("grey_range", "ratio", "psnr_db", "largest_error", "clipped", "rounded", "largest_rounding"):
+        if told.get(key) is not None:
+            metadata[key] = told[key]
+    if notes:
+        metadata["notes"] = notes
+    if grey_range is not None and header.bits != _GREY_BITS:
+        raise FormatError(
+            f"{path}: {SIDE_CAR} tells the values of 0 and {LEVELS}, and its pages have {header.bits} bits; one of the "
+            f"two is of another volume, so copy it again"
+        )
+    if axes[0].unit == "px":
+        metadata["uncalibrated"] = True
+    return Volume(Jpeg2000Array(tuple(pages), header, grey_range), axes, unit, name, path, metadata)
+
+
+def _check_pages(path: Path, pages: list[Path]) -> list[str]:
+    """Refuse a folder whose pages cannot be in order, and say which numbers are absent."""
+    kept = set(pages)
+    strange = [file for file in ending_in(path, *SUFFIXES) if file.is_file() and file not in kept]
+    if strange:
+        raise FormatError(
+            f"{strange[0]}: is called a JPEG 2000 page and is none, so a slice would be missing; copy it again, or "
+            f"take it out of the folder"
+        )
+    ranked = series_of(pages)
+    if len(ranked) > 1 and len(ranked[0]) > 1:
+        raise FormatError(
+            f"{path}: holds pages of {len(ranked)} series, {ranked[0][0].name} … and {ranked[1][0].name} …; put each "
+            f"volume into a folder of its own"
+        )
+    twins = same_number(ranked[0])
+    if twins:
+        raise FormatError(
+            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
+            f"slice too many; keep one of the two"
+        )
+    absent = gaps(ranked[0])
+    if not absent:
+        return []
+    shown = ", ".join(map(str, absent[:5])) + (" …" if len(absent) > 5 else "")
+    return [
+        f"{len(absent)} numbers are absent from the pages: {shown}; what follows lies closer than it should"
+    ]
+
+
+def _side_car(path: Path) -> Mapping[str, Any]:
+    file = path / SIDE_CAR
+    if not file.is_file():
+        return {}
+    try:
+        if file.stat().st_size > _LONGEST_SIDE_CAR:
+            raise ValueError(f"{file.stat().st_size} bytes")
+        told = json.loads(file.read_text("utf-8"))
+        if not isinstance(told, Mapping):
+            raise ValueError("no mapping")
+    except (OSError, ValueError, RecursionError) as problem:
+        raise FormatError(f"{file}: is damaged ({problem}); copy it again, or move it away") from problem
+    return told
+
+
+def _grey_range(told: Any) -> tuple[float, float] | None:
+    if told is None:
+        return None
+    least, most = map(float, told)
+    if not (math.isfinite(least) and math.isfinite(most) and least <= most):
+        raise ValueError(f"its grey range is {told}")
+    return least, most
+
+
+def _axes(voxel_m: Any, origin_m: Any) -> tuple[Axis, Axis, Axis]:
+    if voxel_m is None:
+        return Axis("z"), Axis("y"), Axis("x")
+    z, y, x = (
+        Axis(name, float(size), float(start), "m")
+        for name, size, start in zip("zyx", voxel_m, origin_m or (0.0, 0.0, 0.0), strict=True)
+    )
+    return z, y, x
+
+
+FORMAT = Format(
+    name="jpeg2000",
+    title="JPEG 2000 stack",
+    suffixes=SUFFIXES,
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"volume"}),
+    resumes=True,
+    rounds=True,
+)

@@ -1,0 +1,260 @@
+"""Write a volume as a folder of JPEG 2000 pages with the grey range, the voxel size and what was lost beside them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import __version__
+from tomarium.errors import InputError
+from tomarium.formats.jpeg2000.page import decode, encode, page_header
+from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.resumable.folder import creating_folder, put
+from tomarium.model import Volume
+
+SIDE_CAR: Final = "volume.json"
+_DIARY: Final = ".pages"
+# Bytes of the pixels and of the page, voxels clipped and rounded, the largest rounding, the largest error of
+# compression, and PSNR in dB where it was compressed.
+_Page: TypeAlias = tuple[int, int, int, int, float, int, float | None]
+# A grey range is stretched over 16 bits.
+LEVELS: Final = 65535
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What compression did to the pages.
+
+    Attributes
+    ----------
+    ratio : float
+        Bytes of the pixels for each byte of the pages.
+    psnr_db : tuple of float or None
+        Mean and worst peak signal-to-noise ratio of a page, against the whole range of its type; None where
+        every pixel is kept.
+    largest_error : int
+        Largest difference of a pixel by compression, in grey levels.
+    clipped : int
+        Voxels outside the grey range.
+    rounded : int
+        Voxels whose value is none of the 65536 levels of the grey range, those outside of it included.
+    largest_rounding : float
+        By how much such a voxel changed at most, in the unit of the volume, before compression.
+    """
+
+    ratio: float
+    psnr_db: tuple[float, float] | None
+    largest_error: int
+    clipped: int
+    rounded: int = 0
+    largest_rounding: float = 0.0
+
+
+def write(
+    path: Path,
+    volume: Volume,
+    *,
+    ratio: float | None = None,
+    grey_range: tuple[float, float] | None = None,
+    lossy: bool = False,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> Fidelity:
+    """Write a volume slice by slice; the folder appears when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to make.
+    volume : Volume
+        Axes (z, y, x). uint8 and uint16 are stored as they are; other numbers become 16 bits by the grey range.
+    ratio : float or None
+        Compression wanted, such as 10; None (default) keeps every pixel, whatever that saves.
+    grey_range : tuple of float or None
+        Values that become 0 and 65535. None takes those the volume was read with, else its least and largest.
+    lossy : bool
+        Whether values between the levels may be rounded to them; giving a ratio or a grey range allows it too.
+    resume : bool
+        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
+
+    Returns
+    -------
+    Fidelity
+        What was lost; it is stored in the side-car too.
+
+    Raises
+    ------
+    InputError
+        The volume has not three axes, numbers that are not finite, an empty range, or values that would be rounded;
+        or the ratio is below 1.
+    FormatError
+        There is something at the path already.
+    StorageFull
+        The disk is full; nothing is left behind.
+
+    Notes
+    -----
+    1. grey = round((value - least) / (most - least) · 65535), clipped to 0 … 65535.
+    2. value = least + grey · (most - least) / 65535 on reading, so at most half a level is lost before compression.
+    3. PSNR = 10 log10(peak² / mean squared error), peak 255 or 65535.
+    """
+    if volume.ndim != 3:
+        raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; it needs (z, y, x)")
+    if ratio is not None and not ratio >= 1:
+        raise InputError(f"{path}: a compression of {ratio:g} was asked for; it must be 1 or more")
+    plain = volume.dtype in (np.uint8, np.uint16) and grey_range is None
+    scale = None if plain else _range(path, volume, grey_range)
+    if scale is not None and not lossy and ratio is None and grey_range is None:
+        _demand_exact(path, volume, scale)
+    origin = f"{origin_of(volume, 'jpeg2000')} {scale} {ratio}" if resume else None
+    with creating_folder(path, origin) as folder:
+        told = _write_pages(folder, volume, scale, ratio, tell)
+        (folder / SIDE_CAR).write_text(_described(path, volume, scale, told), "utf-8")
+    return told
+
+
+def _range(path: Path, volume: Volume, given: tuple[float, float] | None) -> tuple[float, float]:
+    found = given or volume.metadata.get("grey_range")
+    if found is None:
+        extremes = np.array(
+            [[part.min(), part.max()] for part in (np.asarray(volume[z]) for z in range(len(volume)))]
+        )
+        found = float(extremes[:, 0].min()), float(extremes[:, 1].max())
+    least, most = map(float, found)
+    if not (math.isfinite(least) and math.isfinite(most)) or least > most or (given and least == most):
+        raise InputError(
+            f"{path}: the grey range is {least:g} … {most:g}; give two finite numbers, the smaller first"
+        )
+    return least, most
+
+
+def _demand_exact(path: Path, volume: Volume, scale: tuple[float, float]) -> None:
+    """Refuse values that are no levels, as those of any volume but one that was read from such pages."""
+    for z in range(len(volume)):
+        values = np.asarray(volume[z])
+        rounded, most = _rounding(values, _grey(values, scale, path)[0], scale)
+        if rounded:
+            raise InputError(
+                f"{path}: {volume.dtype} has values that 16 bits do not hold: of slice {z}, {rounded} of {values.size} "
+                f"voxels would change by up to {most:.4g} {volume.unit}".rstrip()
+                + "; allow it to be lossy (--lossy) to round them, or write OME-Zarr or TIFF"
+            )
+
+
+def _rounding(values: NDArray[Any], levels: NDArray[Any], scale: tuple[float, float]) -> tuple[int, float]:
+    """Count the voxels that read back otherwise, and tell by how much at most."""
+    least, most = scale
+    back = (least + levels * ((most - least) / LEVELS)).astype(np.float32)
+    change = np.abs(back.astype(np.float64) - values)
+    return int(np.count_nonzero(back != values)), float(change.max(initial=0.0))
+
+
+def _write_pages(
+    folder: Path,
+    volume: Volume,
+    scale: tuple[float, float] | None,
+    ratio: float | None,
+    tell: Callable[[int, int], None] | None,
+) -> Fidelity:
+    digits, diary = max(4, len(str(len(volume)))), folder / _DIARY
+    known, frame = _known(diary), math.prod(volume.shape[1:]) * volume.dtype.itemsize
+    with diary.open("a", encoding="utf-8") as stream:
+        for z in range(len(volume)):
+            file = folder / f"slice_{z:0{digits}d}.jp2"
+            if z not in known or not file.exists():
+                file.unlink(missing_ok=True)
+                known[z] = _write_page(file, np.asarray(volume[z]), scale, ratio, folder)
+                stream.write(json.dumps([z, *known[z]]) + "\n")
+                stream.flush()
+            if tell is not None:
+                tell((z + 1) * frame, len(volume) * frame)
+    diary.unlink()
+    raw, written, clipped, rounded, change, largest, _ = (
+        np.array(part) for part in zip(*known.values(), strict=True)
+    )
+    noise = [page[-1] for page in known.values() if page[-1] is not None]
+    return Fidelity(
+        float(raw.sum() / written.sum()),
+        (float(np.mean(noise)), min(noise)) if noise else None,
+        int(largest.max()),
+        int(clipped.sum()),
+        int(rounded.sum()),
+        float(change.max()),
+    )
+
+
+def _known(diary: Path) -> dict[int, _Page]:
+    """Read what an earlier run noted of its pages; a last line that was cut is left out."""
+    found: dict[int, _Page] = {}
+    for line in diary.read_text("utf-8").splitlines() if diary.exists() else ():
+        try:
+            z, *page = json.loads(line)
+            raw, written, clipped, rounded, change, largest, noise = page
+        except ValueError:
+            continue
+        found[z] = raw, written, clipped, rounded, change, largest, noise
+    return found
+
+
+def _write_page(
+    file: Path, values: NDArray[Any], scale: tuple[float, float] | None, ratio: float | None, folder: Path
+) -> _Page:
+    pixels, outside = _grey(values, scale, folder)
+    page = encode(pixels, ratio)
+    put(file, page)
+    rounded, change = (0, 0.0) if scale is None else _rounding(values, pixels, scale)
+    if ratio is None:
+        return pixels.nbytes, len(page), outside, rounded, change, 0, None
+    error = decode(file, page_header(file)).astype(np.int64) - pixels
+    peak = np.iinfo(pixels.dtype).max
+    noise = 10 * math.log10(peak**2 / max(float(np.mean(error**2)), 1e-12))
+    return pixels.nbytes, len(page), outside, rounded, change, int(np.abs(error).max()), noise
+
+
+def _grey(values: NDArray[Any], scale: tuple[float, float] | None, folder: Path) -> tuple[NDArray[Any], int]:
+    if scale is None:
+        return np.ascontiguousarray(values, values.dtype.newbyteorder("=")), 0
+    least, most = scale
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"{folder.name}: the volume holds numbers that are not finite; give them a value first"
+        )
+    width = most - least or 1.0
+    levels = np.rint((values.astype(np.float64) - least) * (LEVELS / width))
+    outside = int(np.count_nonzero((levels < 0) | (levels > LEVELS)))
+    return np.clip(levels, 0, LEVELS).astype(np.uint16), outside
+
+
+def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, told: Fidelity) -> str:
+    kept = {
+        key: value
+        for key, value in volume.metadata.items()
+        if key not in {"grey_range", "uncalibrated", *asdict(told)}
+    }
+    content = {
+        "written_by": f"tomarium {__version__}",
+        "name": volume.name,
+        "pages": len(volume),
+        "page_size": volume.shape[1:],
+        "unit": volume.unit,
+        "voxel_m": volume.voxel_m,
+        "origin_m": None if volume.voxel_m is None else [axis.offset for axis in volume.axes],
+        "grey_range": scale,
+        **asdict(told),
+        "metadata": kept,
+    }
+    try:
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as problem:
+        raise InputError(
+            f"{path}: the volume's metadata cannot be written as JSON ({problem}); leave them out"
+        ) from problem

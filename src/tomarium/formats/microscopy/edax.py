@@ -1,0 +1,228 @@
+"""Diffraction maps of EDAX's OIM (EBSD in HDF5): patterns and what was found at each point, on the scan's grid.
+
+Layout, as version 7 of the program writes it: `/Manufacturer` is EDAX; each group `/Scan N` holds `EBSD/Data` with
+one entry a point, row after row, and `EBSD/Header` with `nRows`, `nColumns`, `Grid Type` and the steps in µm. On a
+square grid the points make an image of the axes (y, x); on a hexagonal one, where every other row is shifted and
+shorter, they stay in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from tomarium.errors import FormatError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5.array import Hdf5Array, array_of
+from tomarium.formats.hdf5.axes import pixel_axis
+from tomarium.formats.hdf5.source import Source, as_text, is_hdf5, reading
+from tomarium.model import Axis, Image
+
+PATTERNS: Final = "Pattern"
+_SQUARE: Final = "sqr"
+_MICROMETRE_M: Final = 1e-6
+_UNITS: Final = {"Phi1": "rad", "Phi": "rad", "Phi2": "rad", "Fit": "deg"}
+_POSITIONS: Final = ("X Position", "Y Position")
+
+
+@dataclass(frozen=True, eq=False)
+class GridArray:
+    """One entry a point, shown as rows and columns of points.
+
+    Attributes
+    ----------
+    points : Hdf5Array
+        Shape (point, …).
+    rows, columns : int
+        Points of the grid, which follow each other along its rows.
+    """
+
+    points: Hdf5Array
+    rows: int
+    columns: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, columns, and what each point holds."""
+        return (self.rows, self.columns, *self.points.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of an element."""
+        return self.points.dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if any(one is Ellipsis for one in keys):
+            place = next(number for number, one in enumerate(keys) if one is Ellipsis)
+            keys[place : place + 1] = [slice(None)] * (len(self.shape) - len(keys) + 1)
+        here, rest = tuple(keys[:2]), tuple(keys[2:])
+        numbers = np.arange(self.rows * self.columns).reshape(self.rows, self.columns)[here]
+        if not np.size(numbers):
+            return np.empty((*np.shape(numbers), *self.points.shape[1:]), self.dtype)[
+                (slice(None),) * np.ndim(numbers) + rest
+            ]
+        first, last = int(np.min(numbers)), int(np.max(numbers)) + 1
+        block = self.points[first:last][numbers - first]
+        return block[(slice(None),) * np.ndim(numbers) + rest] if rest else block
+
+
+@dataclass(frozen=True)
+class _Map:
+    """An entry: the scan's group, the dataset, and its grid; 0 rows where its points stay in a row."""
+
+    scan: str
+    name: str
+    node: h5py.Dataset
+    rows: int
+    columns: int
+
+    @property
+    def entry(self) -> str:
+        return f"{self.scan}/{self.name}"
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a file of EDAX with points on a grid.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where it is of no such program.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            if not _is_edax(source):
+                return None
+            entries = tuple(one.entry for one in _maps(source))
+            version = _version(source)
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if not entries:
+        return Match(
+            0.0, "", "its Manufacturer is EDAX, but no scan in it holds EBSD data of the points it tells"
+        )
+    why = f"its Manufacturer is EDAX, and {entries[0].split('/')[0]} holds EBSD data"
+    return Match(0.95, f"EDAX {version}".strip(), why, entry=entries[0], entries=entries)
+
+
+def _is_edax(source: Source) -> bool:
+    return any(
+        (as_text(source.file[name][()]) or "").startswith("EDAX") for name in _heads(source, "manufacturer")
+    )
+
+
+def _version(source: Source) -> str:
+    return next((as_text(source.file[name][()]) or "" for name in _heads(source, "version")), "")
+
+
+def _heads(source: Source, word: str) -> list[str]:
+    """Find a text at the root; the program writes a space before its name."""
+    nodes = ((name, source.find(f"/{name}")) for name in source.file if name.strip().lower() == word)
+    return [name for name, node in nodes if isinstance(node, h5py.Dataset) and node.size == 1]
+
+
+def _maps(source: Source) -> Iterator[_Map]:
+    """Yield the patterns of each scan, then what was found at each point."""
+    for scan in source.file:
+        data = source.find(f"/{scan}/EBSD/Data")
+        if not isinstance(data, h5py.Group):
+            continue
+        rows, columns = (_number(source, f"/{scan}/EBSD/Header/{name}") for name in ("nRows", "nColumns"))
+        square = (source.text(f"/{scan}/EBSD/Header/Grid Type") or "").lower().startswith(_SQUARE)
+        nodes = {name: source.find(f"/{scan}/EBSD/Data/{name}") for name in data if name not in _POSITIONS}
+        for name in sorted(nodes, key=lambda name: name != PATTERNS):
+            node = nodes[name]
+            if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iuf" or node.ndim not in (1, 3):
+                continue
+            whole = square and rows > 0 and rows * columns == node.shape[0]
+            if node.size and (whole or not square):
+                yield _Map(scan, name, node, rows if whole else 0, columns if whole else node.shape[0])
+
+
+def _number(source: Source, path: str) -> int:
+    found = source.array(path)
+    return int(found[0]) if found is not None and len(found) == 1 and found[0] > 0 else 0
+
+
+def read(path: Path, match: Match) -> Image:
+    """Read the header of one map.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` is "Scan 1/Pattern", "Scan 1/IQ" …
+
+    Returns
+    -------
+    Image
+        Axes y and x of the points in m (or one axis `point`), then row and column of the pattern in px. The header
+        of the scan is in `metadata`, whole.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged or has no map of that name.
+    """
+    with reading(path) as source:
+        found = {one.entry: one for one in _maps(source)}
+        if match.entry not in found:
+            raise FormatError(
+                f"{path}: holds no map {match.entry!r}; choose one of {', '.join(found) or 'none'}"
+            )
+        one = found[match.entry]
+        header = source.find(f"/{one.scan}/EBSD/Header")
+        known = source.walk(header) if isinstance(header, h5py.Group) else {}
+        metadata: dict[str, Any] = {name: value.value for name, value in known.items()}
+        data: Any = array_of(source, one.node)
+        axes = _points(source, one)
+        if one.rows:
+            data = GridArray(data, one.rows, one.columns)
+        axes += tuple(pixel_axis(name) for name in ("row", "column")[: one.node.ndim - 1])
+        metadata |= {"format": match.dialect, "why": match.why, "value_name": one.name}
+        if any(axis.unit != "m" for axis in axes[: 2 if one.rows else 1]):
+            metadata["uncalibrated"] = True
+        if source.warnings:
+            metadata["warnings"] = tuple(source.warnings)
+        unit = _UNITS.get(one.name, "counts" if one.name == PATTERNS else "")
+        return Image(data, axes, unit, f"{path.stem} {one.entry}", path, metadata)
+
+
+def _points(source: Source, one: _Map) -> tuple[Axis, ...]:
+    if not one.rows:
+        return (pixel_axis("point"),)
+    axes = []
+    for name, letter in (("y", "Y"), ("x", "X")):
+        step = source.array(f"/{one.scan}/EBSD/Header/Step {letter}")
+        first = source.array(f"/{one.scan}/EBSD/Data/{letter} Position")
+        if step is None or len(step) != 1 or not step[0] > 0:
+            axes.append(pixel_axis(name))
+            continue
+        # Stored as float32: 1.5, not 1.5000000357.
+        length = float(f"{float(step[0]) * _MICROMETRE_M:.7g}")
+        start = float(f"{float(first[0]) * _MICROMETRE_M:.7g}") if first is not None and len(first) else 0.0
+        axes.append(Axis(name, length, start, "m"))
+    return tuple(axes)
+
+
+FORMAT = Format(
+    name="edax",
+    title="EDAX OIM diffraction maps (EBSD, HDF5)",
+    suffixes=(".h5", ".oh5"),
+    detect=detect,
+    read=read,
+)

@@ -1,0 +1,287 @@
+"""Vendors' microscopy and spectroscopy files through RosettaSciIO, as images with calibrated axes.
+
+RosettaSciIO is GPL-3.0, so it is an extra that users install (`tomarium[microscopy]`) and is imported only when
+such a file is opened. Files are recognised without it; reading one then says what to install.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tomarium.errors import FormatError, TomariumError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.microscopy.axes import axis_of, plain
+from tomarium.formats.microscopy.vendor_detection import Kind, kind_of
+from tomarium.formats.opening.image_user_values import SPATIAL
+from tomarium.model import Axis, Image, Volume
+
+INSTALL: Final = "pip install 'tomarium[microscopy]'"
+
+
+@dataclass(frozen=True, eq=False)
+class LazyData:
+    """An array of dask, computed when it is sliced.
+
+    Attributes
+    ----------
+    path : Path
+        The file, for messages.
+    array : dask array or NumPy array
+        The data; colours as a structured type with a field each.
+    """
+
+    path: Path
+    array: Any
+
+    @property
+    def _fields(self) -> tuple[str, ...]:
+        return np.dtype(self.array.dtype).names or ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis; colours are the last."""
+        shape = tuple(int(length) for length in self.array.shape)
+        return (*shape, len(self._fields)) if self._fields else shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of an element."""
+        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
+        return np.dtype(dtype[0]) if self._fields else dtype.newbyteorder("=")
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            if self._fields:
+                whole = np.asarray(self.array)
+                return np.stack([whole[name] for name in self._fields], axis=-1)[key]
+            found = self.array[key]
+            found = found.compute() if hasattr(found, "compute") else found
+            found = found.todense() if hasattr(found, "todense") else found
+            return np.asarray(found, dtype=self.dtype)[()]
+        except IndexError:
+            raise
+        except Exception as problem:  # each vendor's reader raises what its parsing runs into
+            raise FormatError(
+                f"{self.path}: its data cannot be read ({type(problem).__name__}: {problem}); restore the file, or "
+                f"copy it again"
+            ) from problem
+
+
+def detect(path: Path) -> Match | None:
+    """Look for the signs of a vendor's file; with rosettasciio the images it holds are listed too.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None for other files; a score of 0 says why a file that is known cannot be read.
+    """
+    kind = kind_of(path) if path.is_file() else None
+    if kind is None:
+        return None
+    if not kind.reader:
+        return Match(0.0, "", _no_reader(kind))
+    match = Match(0.95, kind.title, kind.why)
+    if find_spec("rsciio") is None:
+        return match
+    try:
+        names = _names(_loaded(path, kind)[0])
+    except FormatError:
+        return match  # reading says what is wrong with it
+    return replace(match, entry=names[0], entries=names)
+
+
+def _no_reader(kind: Kind) -> str:
+    if kind.title.startswith("a "):
+        return kind.why
+    return f"it is {kind.title} ({kind.why}), which no reader here opens; convert it, or give one of its datasets"
+
+
+def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Read all images of a file lazily, and what the reader warned of."""
+    try:
+        reader = import_module(f"rsciio.{kind.reader}")
+    except ModuleNotFoundError as problem:
+        raise FormatError(
+            f"{path}: is {kind.title}; to read it install rosettasciio (GPL-3.0), which is an extra: {INSTALL}"
+        ) from problem
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            # By its path h5py would lock the file for as long as the image lives; a stream it only reads.
+            source: Any = _Stream(path) if kind.reader == "emd" else str(path)
+            try:
+                found = list(reader.file_reader(source, lazy=True))
+            except NotImplementedError:  # spectra in text are read whole
+                found = list(reader.file_reader(source))
+    except TomariumError:
+        raise
+    except ModuleNotFoundError as problem:
+        raise FormatError(
+            f"{path}: is {kind.title}; to read it more is needed ({problem}): {INSTALL}"
+        ) from problem
+    except Exception as problem:  # each vendor's reader raises what its parsing runs into
+        raise FormatError(
+            f"{path}: cannot be read as {kind.title} ({type(problem).__name__}: {problem}); it is damaged, or a file "
+            f"that belongs to it is absent, so copy it again with what lies beside it"
+        ) from problem
+    if not found:
+        raise FormatError(f"{path}: holds no image; copy it again with the files that belong to it")
+    told = [
+        str(one.message) for one in said if not issubclass(one.category, ResourceWarning | DeprecationWarning)
+    ]
+    return found, list(dict.fromkeys(told))
+
+
+class _Stream(io.RawIOBase):
+    """A file that is closed with the last image that reads from it; nobody else knows when that is."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """Whether it can be read: always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether it has places: always."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place and return it."""
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
+        """Fill a buffer; return how many bytes there were."""
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        """Close it; the last reference to it does so."""
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def _names(found: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Name each image by its title, numbered where titles repeat."""
+    names: list[str] = []
+    for number, one in enumerate(found, 1):
+        title = str(one.get("metadata", {}).get("General", {}).get("title") or f"image {number}")
+        same = sum(name == title or name.startswith(f"{title} #") for name in names)
+        names.append(f"{title} #{same + 1}" if same else title)
+    return tuple(names)
+
+
+def read(path: Path, match: Match) -> Image:
+    """Read one image of a vendor's file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; its entry names the image.
+
+    Returns
+    -------
+    Image or Volume
+        Axes in m, keV, deg, s or 1/m, "px" where the file has no scale (then `uncalibrated` stands in the
+        metadata, and `open` takes `pixel_m`). The vendor's metadata lie whole in `/original_metadata`. Data are
+        read when asked for.
+
+    Raises
+    ------
+    FormatError
+        rosettasciio is absent (the message says how to install it), or the file cannot be read.
+    """
+    kind = kind_of(path)
+    if kind is None or not kind.reader:
+        raise FormatError(f"{path}: has changed since it was recognised; open it again")
+    found, said = _loaded(path, kind)
+    names = _names(found)
+    number = names.index(match.entry) if match.entry in names else 0
+    one = found[number]
+    data = LazyData(path, one["data"])
+    original = one.get("original_metadata", {})
+    axes = tuple(axis_of(axis, place) for place, axis in enumerate(_in_order(one["axes"])))
+    repaired: list[str] = []
+    if kind.reader == "tia":
+        axes = _tia_offsets(axes, original, repaired)
+        said += _tia_series(path)
+    if len(axes) < len(data.shape):
+        axes = (*axes, Axis("colour", unit=""))
+    metadata: dict[str, Any] = {
+        "vendor_format": kind.title,
+        "/metadata": plain(one.get("metadata", {})),
+        "/original_metadata": plain(original),
+    }
+    if any(axis.unit == "px" and axis.name.lower() in SPATIAL for axis in axes):
+        metadata["uncalibrated"] = True
+    metadata |= {key: texts for key, texts in (("warnings", said), ("repaired", repaired)) if texts}
+    quantity = str(one.get("metadata", {}).get("Signal", {}).get("quantity") or "")
+    unit = "counts" if "counts" in quantity.lower() else ""
+    shape = Volume if [axis.name for axis in axes] == ["z", "y", "x"] else Image
+    return shape(data, axes, unit, names[number], path, metadata)
+
+
+def _in_order(axes: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Sort axes by their place in the array where they tell it."""
+    if all(axis.get("index_in_array") is not None for axis in axes):
+        return sorted(axes, key=lambda axis: int(axis["index_in_array"]))
+    return list(axes)
+
+
+def _tia_offsets(
+    axes: tuple[Axis, ...], original: Mapping[str, Any], repaired: list[str]
+) -> tuple[Axis, ...]:
+    """Take the offsets of a TIA map from its own header.
+
+    rosettasciio 0.15 turns the step of a scan from metres into nanometres and leaves its offset in metres. In the
+    header the offset is the coordinate of one element, of the number CalibrationElement.
+    """
+    header = original.get("ser_header_parameters", {})
+    mended = list(axes)
+    for place, axis in enumerate(axes):
+        dimension = {"x": "Dim-1", "y": "Dim-2"}.get(axis.name)
+        delta = header.get(f"{dimension}_CalibrationDelta")
+        if delta is None or axis.unit != "m" or header.get(f"{dimension}_Units") not in (b"meters", "meters"):
+            continue
+        element = float(header.get(f"{dimension}_CalibrationElement", 0))
+        first = float(header[f"{dimension}_CalibrationOffset"]) - element * float(delta)
+        mended[place] = replace(axis, scale=float(delta), offset=float(f"{first:.15g}"))
+    if tuple(mended) != axes:
+        repaired.append("the offsets of the scan's axes were taken from the header of the series, in metres")
+    return tuple(mended)
+
+
+def _tia_series(path: Path) -> list[str]:
+    """Say which series a TIA header was read with, since it does not tell how many there were."""
+    if path.suffix.lower() != ".emi":
+        return []
+    beside = sorted(file.name for file in path.parent.iterdir() if file.suffix.lower() == ".ser"
+                    and file.stem.rpartition("_")[0] == path.stem)  # fmt: skip
+    return [
+        f"a TIA header keeps its images in .ser files beside it; found: {', '.join(beside)}; others are absent"
+    ]
+
+
+FORMAT = Format(
+    name="microscopy",
+    title="Microscopy vendors' files (RosettaSciIO)",
+    suffixes=(".dm3", ".dm4", ".bcf", ".emi", ".ser", ".emd", ".msa"),
+    detect=detect,
+    read=read,
+)

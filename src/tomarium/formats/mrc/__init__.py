@@ -1,0 +1,1 @@
+"""MRC volumes and tilt series."""

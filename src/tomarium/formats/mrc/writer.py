@@ -1,0 +1,271 @@
+"""Write MRC2014: a volume, an image or the projections of a scan, with the angles in a text file beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import __version__
+from tomarium.errors import InputError, StorageFull
+from tomarium.formats.hdf5.writer import is_full
+from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.model import Image, Scan
+from tomarium.whole_files import alone, write_at
+
+_ANGSTROM_M: Final = 1e-10
+# MRC has no unsigned bytes; they go into 16 bits.
+_MODES: Final = {
+    "i1": (0, "i1"),
+    "u1": (6, "u2"),
+    "i2": (1, "i2"),
+    "f4": (2, "f4"),
+    "u2": (6, "u2"),
+    "f2": (12, "f2"),
+}
+_BLOCK_BYTES: Final = 32 << 20
+_HEADER_BYTES: Final = 1024
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What is written, whatever it was: lengths are (z, y, x) in m, 0 where they are not known."""
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    block: Callable[[int, int], NDArray[Any]]
+    cell_m: tuple[float, float, float]
+    origin_m: tuple[float, float, float]
+    unit: str
+    space_group: int
+
+
+def write(
+    path: Path,
+    content: Image | Scan,
+    *,
+    lossy: bool = False,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write an MRC file; it appears when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; an older one is replaced at the end.
+    content : Image or Scan
+        An image of two or three axes: bytes and 16-bit integers, float16 or float32. Of a scan its projections,
+        with the angles in degrees in a text file of the same name and the ending `.rawtlt`.
+    lossy : bool
+        Whether float64 may be rounded to float32.
+    resume : bool
+        Whether a run that stops leaves what it has, hidden beside the final name, and goes on from there when it
+        is repeated with the same content. Otherwise nothing is left behind.
+    tell : callable or None
+        Told of progress: bytes written, bytes in all.
+
+    Raises
+    ------
+    InputError
+        The kind of pixels, the number of axes or a negative step has no place in MRC, or a scan has flats or
+        darks, which would be lost.
+    StorageFull
+        The disk is full; without `resume` nothing is left behind.
+    """
+    one = _of_scan(path, content) if isinstance(content, Scan) else _of_image(path, content)
+    if lossy and one.dtype.kind == "f" and one.dtype.itemsize == 8:
+        one = replace(one, dtype=np.dtype(np.float32))
+    spelling = one.dtype.newbyteorder("=").str[1:]
+    if spelling not in _MODES:
+        remedy = "convert them to float32 first"
+        if one.dtype == np.float64:
+            remedy = "allow it to be lossy (--lossy) to round them to float32"
+        raise InputError(f"{path}: pixels of {one.dtype} have no mode in MRC; {remedy}")
+    mode, stored = _MODES[spelling]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
+    diary = partial.with_name(f"{partial.name}.done")
+    with alone(path, diary):
+        try:
+            tally = _pour(
+                partial, diary, one, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), tell
+            )
+            with partial.open("r+b") as stream:
+                stream.write(_header(one, mode, tally))
+            if isinstance(content, Scan):
+                angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
+                path.with_suffix(".rawtlt").write_text(angles, "ascii")
+            partial.replace(path)
+            resume = False
+        except OSError as problem:
+            if is_full(problem):
+                remedy = "repeat the command to go on" if resume else "write it again"
+                raise StorageFull(f"{path}: the disk is full; free some space and {remedy}") from problem
+            raise
+        finally:
+            if not resume:
+                partial.unlink(missing_ok=True)
+                diary.unlink(missing_ok=True)
+
+
+def _pour(
+    partial: Path,
+    diary: Path,
+    one: _Content,
+    stored: np.dtype[Any],
+    origin: str,
+    tell: Callable[[int, int], None] | None,
+) -> _Tally:
+    """Write the blocks that an earlier run has not written, each noted in the diary; return what all hold."""
+    each = math.prod(one.shape[1:]) * stored.itemsize
+    rows = max(1, _BLOCK_BYTES // max(1, each))
+    done = _done(partial, diary, f"{origin} {one.shape} {stored.str} {rows}")
+    whole = _Tally()
+    with diary.open("a", encoding="utf-8") as lines, partial.open("r+b", buffering=0) as stream:
+        for start in range(0, one.shape[0], rows):
+            stop = min(start + rows, one.shape[0])
+            tally = done.get(start)
+            if tally is None:
+                block = one.block(start, stop)
+                tally = _tally(block)
+                pixels = np.ascontiguousarray(block, stored)
+                write_at(stream.fileno(), pixels.data.cast("B"), _HEADER_BYTES + start * each)
+                os.fdatasync(stream.fileno())
+                lines.write(json.dumps([start, *astuple(tally)]) + "\n")
+                lines.flush()
+            whole = whole.with_other(tally)
+            if tell is not None:
+                tell(stop * each, one.shape[0] * each)
+    return whole
+
+
+def _done(partial: Path, diary: Path, key: str) -> dict[int, _Tally]:
+    """Read which blocks an earlier run of the same has written; else begin."""
+    lines = diary.read_text("utf-8").splitlines()
+    if partial.exists() and lines and lines[0] == key:
+        found: dict[int, _Tally] = {}
+        for line in lines[1:]:
+            try:
+                start, *told = json.loads(line)
+                found[start] = _Tally(*told)
+            except (ValueError, TypeError):  # the last line of a run that was killed
+                break
+        return found
+    partial.write_bytes(bytes(_HEADER_BYTES))
+    diary.write_text(f"{key}\n", "utf-8")
+    return {}
+
+
+def _of_image(path: Path, image: Image) -> _Content:
+    if image.ndim not in (2, 3):
+        raise InputError(f"{path}: an image of {image.ndim} axes does not fit in MRC; it needs two or three")
+    if any(axis.unit == "m" and axis.scale < 0 for axis in image.axes):
+        raise InputError(f"{path}: an axis runs backwards, which MRC cannot say; turn the image round first")
+    lengths = [(axis.scale, axis.offset) if axis.unit == "m" else (0.0, 0.0) for axis in image.axes]
+    lengths = [(0.0, 0.0)] * (3 - image.ndim) + lengths
+    if image.ndim == 2 and all(scale for scale, _ in lengths[1:]):
+        lengths[0] = (lengths[2][0], 0.0)
+    shape = (1,) * (3 - image.ndim) + image.shape
+
+    def block(start: int, stop: int) -> NDArray[Any]:
+        return np.asarray(image[start:stop] if image.ndim == 3 else image[:])
+
+    (cz, oz), (cy, oy), (cx, ox) = lengths
+    volume = image.ndim == 3 and [axis.name for axis in image.axes] == ["z", "y", "x"]
+    return _Content(
+        (shape[0], shape[1], shape[2]),
+        image.dtype,
+        block,
+        (cz, cy, cx),
+        (oz, oy, ox),
+        image.unit,
+        int(volume),
+    )
+
+
+def _of_scan(path: Path, scan: Scan) -> _Content:
+    lost = [
+        name for name, reference in (("flats", scan.flats), ("darks", scan.darks)) if reference is not None
+    ]
+    if lost:
+        raise InputError(
+            f"{path}: MRC has no place for the scan's {' and '.join(lost)}; write NXtomo or Data Exchange, "
+            f"or correct the projections first"
+        )
+    frames = scan.projections
+    pixel = scan.pixel_m.value if scan.pixel_m else 0.0
+
+    def block(start: int, stop: int) -> NDArray[Any]:
+        return frames.read(slice(start, stop), slice(None))
+
+    return _Content(frames.shape, np.dtype(frames.dtype), block, (pixel,) * 3, (0.0,) * 3, "", 0)
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Extremes and sums of the finite pixels, block after block."""
+
+    least: float = math.inf
+    most: float = -math.inf
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def with_other(self, other: _Tally) -> _Tally:
+        return _Tally(
+            min(self.least, other.least),
+            max(self.most, other.most),
+            self.count + other.count,
+            self.total + other.total,
+            self.squares + other.squares,
+        )
+
+
+def _tally(block: NDArray[Any]) -> _Tally:
+    values = block.astype(np.float64).ravel()
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return _Tally()
+    total, squares = float(values.sum()), float(values @ values)
+    return _Tally(float(values.min()), float(values.max()), len(values), total, squares)
+
+
+def _header(one: _Content, mode: int, tally: _Tally) -> bytes:
+    sections, rows, columns = one.shape
+    z, y, x = (length / _ANGSTROM_M for length in one.cell_m)
+    mean = tally.total / tally.count if tally.count else 0.0
+    spread = math.sqrt(max(0.0, tally.squares / tally.count - mean**2)) if tally.count else -1.0
+    least, most = (tally.least, tally.most) if tally.count else (0.0, -1.0)  # max < min says unknown
+    header = bytearray(1024)
+    struct.pack_into(
+        "<10i", header, 0, columns, rows, sections, mode, 0, 0, 0, columns, rows, _intervals(one)
+    )
+    struct.pack_into("<6f", header, 40, x * columns, y * rows, z * _intervals(one), 90.0, 90.0, 90.0)
+    struct.pack_into("<3i3f2i", header, 64, 1, 2, 3, least, most, mean, one.space_group, 0)
+    struct.pack_into("<i", header, 108, 20141)  # NVERSION
+    struct.pack_into("<3f", header, 196, *(start / _ANGSTROM_M for start in reversed(one.origin_m)))
+    header[208:216] = b"MAP \x44\x44\0\0"
+    struct.pack_into("<f", header, 216, spread)
+    labels = [
+        f"written by tomarium {__version__}",
+        *([f"unit of the values: {one.unit}"] if one.unit else []),
+    ]
+    struct.pack_into("<i", header, 220, len(labels))
+    for number, label in enumerate(labels):
+        text = label.encode("latin-1", "replace")[:80].ljust(80)
+        header[224 + 80 * number : 304 + 80 * number] = text
+    return bytes(header)
+
+
+def _intervals(one: _Content) -> int:
+    """Return MZ: the sections of a volume, 1 in a stack of images (MRC2014, note 6)."""
+    return one.shape[0] if one.space_group else 1

@@ -1,0 +1,1 @@
+"""NeXus: NXtomo and its kin, and maps."""

@@ -1,0 +1,365 @@
+"""Images of NeXus files: fluorescence and diffraction maps, XANES, STXM, neutron histograms; several in one file.
+
+The rules are those of the NeXus manual, chapter "Associating plottable data": `@default` leads from the root to an
+NXdata group, `@signal` names its array, `@axes` an axis for each dimension and `@<axis>_indices` the dimensions an
+axis of more than one belongs to; before 2014 the signal had `@signal=1` and `@axes="a:b"`, axes `@axis=1`. Diamond's
+raster scans that lost their attributes are read by their shape: positions lie beside the detector's array and have
+the shape of its first two axes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5.array import array_of
+from tomarium.formats.hdf5.axes import axis_of, pixel_axis
+from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, raw_attribute, reading
+from tomarium.formats.nexus.maps_writer import write
+from tomarium.model import Axis, Image, Volume
+
+# Tomographies and their results have readers of their own.
+NOT_MAPS: Final = "NXtomo"
+TEXTS: Final = ("title", "definition", "start_time", "end_time", "run_cycle", "experiment_identifier")
+_DEEPEST: Final = 4
+_HOLDING: Final = (None, "", "NXroot", "NXentry", "NXsubentry", "NXcollection", "NXprocess")
+_MOST_POSITIONS: Final = 1 << 20
+_MOST_GROUPS: Final = 1024
+# Positions of a raster are the same along the other axis where they differ by less than this part of a step.
+_STRAIGHT: Final = 1e-2
+
+
+@dataclass(frozen=True)
+class _Map:
+    """One image: the group it stands in, its array, the name of each axis ("" for none), the entry around it."""
+
+    group: str
+    signal: h5py.Dataset
+    axes: tuple[str, ...]
+    entry: str
+    dialect: str
+
+
+def detect(path: Path) -> Match | None:
+    """Look for NXdata groups with a signal and axes, else for a detector beside the positions of a raster.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is nothing of the kind; a score of 0 says what is lacking.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            found, lacking = _maps(source)
+            told = [f"{one.group} ({_shape(one.signal)} over {', '.join(one.axes)})" for one in found]
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if not found:
+        return Match(0.0, "", "; ".join(lacking[:4])) if lacking else None
+    what = (
+        "NXdata groups with a signal and axes"
+        if found[0].dialect == "NXdata"
+        else "a detector beside positions"
+    )
+    return Match(
+        0.5 if found[0].dialect == "NXdata" else 0.3,
+        found[0].dialect,
+        f"it holds {what}: {'; '.join(told[:8])}",
+        entry=found[0].group,
+        entries=tuple(one.group for one in found),
+    )
+
+
+def _shape(node: h5py.Dataset) -> str:
+    return " × ".join(map(str, node.shape))
+
+
+def _groups(source: Source) -> Iterator[tuple[str, h5py.Group, str, str]]:
+    """Yield (path, group, path of the entry around it, its definition), as deep as entries, subentries and data."""
+    seen = 0
+    waiting: list[tuple[str, h5py.Group, str, str]] = [("", source.file, "", "")]
+    while waiting and seen < _MOST_GROUPS:
+        path, group, entry, definition = waiting.pop(0)
+        for name, node in source.groups(group):
+            seen += 1
+            kind = attribute(node, "NX_class")
+            below, is_entry = f"{path}/{name}", kind in ("NXentry", "NXsubentry") or not path
+            said = source.text("definition", node) or attribute(node, "definition") or definition
+            item = (below, node, below if is_entry else entry, said)
+            yield item
+            # Plots lie in entries, or in groups that have no class or collect others.
+            if below.count("/") < _DEEPEST and kind in _HOLDING:
+                waiting.append(item)
+
+
+def _maps(source: Source) -> tuple[list[_Map], list[str]]:
+    """Collect the images, the default one first, and why other groups are none."""
+    found, lacking = [], []
+    groups = list(_groups(source))
+    for path, group, entry, definition in groups:
+        if attribute(group, "NX_class") != "NXdata":
+            continue
+        if definition.startswith(NOT_MAPS):
+            lacking.append(f"{path} belongs to a tomography ({definition}), which another reader opens")
+            continue
+        signal = _signal(source, path, group)
+        if signal is None:
+            lacking.append(f"{path} is NXdata without a signal that is there")
+            continue
+        axes = _axis_names(source, group, signal)
+        if not any(axes):
+            lacking.append(
+                f"{path} is NXdata of {_shape(signal)} without axes: a stack of frames, part of a scan"
+            )
+            continue
+        found.append(_Map(path, signal, axes, entry, "NXdata"))
+    # What carries no class at all has lost them, or never was NeXus: such a raster lies below its entry.
+    if not found and not any(attribute(group, "NX_class") for _, group, _, _ in groups):
+        found = [
+            one
+            for path, group, _, _ in groups
+            if path.count("/") == 2
+            for one in _rasters(source, path, group)
+        ]
+        found.sort(key=lambda one: -one.signal.ndim)
+    default = _default(source)
+    found.sort(key=lambda one: not (default and f"{one.group}/".startswith(f"{default}/")))
+    return found, lacking
+
+
+def _default(source: Source) -> str:
+    """Follow `@default` from the root as far as it goes."""
+    path, here = "", source.find("/")
+    for _ in range(_DEEPEST):
+        name = attribute(here, "default") if isinstance(here, h5py.Group) else None
+        if not name or source.find(f"{path}/{name}") is None:
+            return path
+        path = f"{path}/{name}"
+        here = source.find(path)
+    return path
+
+
+def _signal(source: Source, path: str, group: h5py.Group) -> h5py.Dataset | None:
+    name = attribute(group, "signal")
+    if name is None:
+        marked = [
+            one
+            for one in group
+            if isinstance(n := source.find(f"{path}/{one}"), h5py.Dataset) and attribute(n, "signal") == "1"
+        ]
+        name = next(iter(marked), "data")
+    node = source.find(f"{path}/{name}")
+    numbers = isinstance(node, h5py.Dataset) and node.dtype.kind in "iuf" and node.ndim >= 1
+    return node if numbers and node is not None and node.size and node.size > 1 else None
+
+
+def _axis_names(source: Source, group: h5py.Group, signal: h5py.Dataset) -> tuple[str, ...]:
+    """Name the axis of each dimension; "" where the file names none."""
+    written = raw_attribute(group, "axes")
+    if written is None:
+        written = raw_attribute(signal, "axes")
+    names: list[str] = [as_text(one) or "" for one in np.ravel(written)] if written is not None else []
+    if len(names) == 1:
+        names = re.split(r"[:,\s]+", names[0].strip("[]"))
+    if not names:
+        numbered = {
+            attribute(node, "axis"): name
+            for name in group
+            if isinstance(node := source.find(name, group), h5py.Dataset)
+        }
+        names = [numbered.get(str(axis + 1), "") for axis in range(signal.ndim)]
+    names = [name.strip() if name.strip() != "." else "" for name in names]
+    rank: int = signal.ndim
+    return (*names[:rank], *[""] * (rank - len(names)))
+
+
+def _rasters(source: Source, path: str, group: h5py.Group) -> Iterator[_Map]:
+    """Yield a group's arrays whose first two axes are those of positions beside them, which vary along one each."""
+    nodes = {name: source.find(f"{path}/{name}") for name in group}
+    numbers = {
+        n: d for n, d in nodes.items() if isinstance(d, h5py.Dataset) and d.dtype.kind == "f" and d.ndim >= 2
+    }
+    moving: dict[int, str] = {}
+    shape: tuple[int, ...] = ()
+    for name, node in numbers.items():
+        values = source.array(f"{path}/{name}") if node.ndim == 2 and node.size <= _MOST_POSITIONS else None
+        along = None if values is None else _along(values.reshape(node.shape))
+        if along is not None and along not in moving and shape in ((), node.shape):
+            moving[along], shape = name, node.shape
+    if len(moving) < 2:
+        return
+    for name, node in numbers.items():
+        if node.shape[:2] == shape and name not in moving.values():
+            axes = (moving[0], moving[1], *[""] * (node.ndim - 2))
+            yield _Map(f"{path}/{name}", node, axes, path, "raster without NeXus classes")
+
+
+def _along(values: NDArray[np.float64]) -> int | None:
+    """Say along which of two axes positions vary; None where along both or none."""
+    if min(values.shape) < 2 or not np.all(np.isfinite(values)):
+        return None
+    spread = [float(np.ptp(values, axis=axis).max()) for axis in (0, 1)]
+    big = int(np.argmax(spread))
+    step = spread[big] / (values.shape[big] - 1)
+    return big if spread[1 - big] < _STRAIGHT * step else None
+
+
+def read(path: Path, match: Match) -> Image:
+    """Read the header of one image of a NeXus file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` is the path of the NXdata group, or of the array.
+
+    Returns
+    -------
+    Image
+        Axes as the file names them, lengths in m, energies in keV, angles in deg, times in s; a `Volume` where they
+        are z, y, x. What the group's entry holds besides is in `metadata`; "uncalibrated" is true where an axis
+        has no unit.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged or has no image of that name.
+    """
+    with reading(path) as source:
+        found, _ = _maps(source)
+        one = next((one for one in found if one.group == match.entry), None)
+        if one is None:
+            held = ", ".join(each.group for each in found) or "none"
+            raise FormatError(f"{path}: holds no image {match.entry!r}; choose one of {held}")
+        if len(found) > 1:
+            source.warnings.append(
+                f"{one.group} was opened; the file holds {len(found)} images: {', '.join(m.group for m in found)}"
+            )
+        data = array_of(source, one.signal)
+        axes = tuple(_axis(source, one, dimension) for dimension in range(one.signal.ndim))
+        metadata = _metadata(source, one)
+        if any(axis.unit in ("px", "") for axis in axes):
+            metadata["uncalibrated"] = True
+        metadata |= {"warnings": list(source.warnings), "missing": list(source.missing)}
+        kind = Volume if [axis.name for axis in axes] == ["z", "y", "x"] else Image
+        return kind(
+            data=data,
+            axes=axes,
+            unit=attribute(one.signal, "units") or "",
+            name=f"{path.stem} {one.group}",
+            path=path,
+            metadata=metadata,
+        )
+
+
+def _axis(source: Source, one: _Map, dimension: int) -> Axis:
+    """Make the axis of one dimension; where its positions do not fit the array, they are left out aloud."""
+    name, length = one.axes[dimension], one.signal.shape[dimension]
+    if not name:
+        return pixel_axis(f"axis_{dimension}")
+    home = one.group if one.dialect == "NXdata" else one.entry
+    path = f"{home}/{name}"
+    node = source.find(path)
+    if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iuf":
+        source.warnings.append(
+            f"{path}, an axis of {one.group}, is not there; its elements are counted instead"
+        )
+        return pixel_axis(name)
+    unit = "deg" if attribute(node, "transformation_type") == "rotation" else None
+    values = source.array(path)
+    if values is not None and node.ndim == 1 and len(values) == length:
+        return axis_of(source, path, name, values, unit)
+    if values is not None and node.ndim == 1 and len(values) == length + 1:
+        source.warnings.append(
+            f"{path} has {length + 1} positions for {length} elements of {one.group}; these were read as edges of bins"
+        )
+        return axis_of(source, path, name, (values[1:] + values[:-1]) / 2, unit)
+    mesh = None if values is None else values.reshape(node.shape)
+    along = None if mesh is None else _mesh(one, home, source, node, name, mesh, dimension)
+    if along is not None:
+        return axis_of(source, path, name, along, unit)
+    source.warnings.append(
+        f"{path} has {_shape(node)} positions for {length} elements of {one.group}, which has {_shape(one.signal)}; "
+        f"they do not fit and were left out"
+    )
+    return pixel_axis(name)
+
+
+def _mesh(
+    one: _Map,
+    home: str,
+    source: Source,
+    node: h5py.Dataset,
+    name: str,
+    mesh: NDArray[np.float64],
+    dimension: int,
+) -> NDArray[np.float64] | None:
+    """Take one axis out of positions that are written for a raster's every point; None where it is no raster."""
+    if mesh.ndim < 2:
+        return None
+    group = source.find(home)
+    told = raw_attribute(group, f"{name}_indices") if isinstance(group, h5py.Group) else None
+    try:
+        dimensions = [int(as_text(one) or one) for one in np.ravel(told)] if told is not None else []
+    except ValueError:
+        dimensions = []
+    if len(dimensions) != mesh.ndim:
+        dimensions = list(range(dimension - mesh.ndim + 1, dimension + 1))
+        fits = [
+            start
+            for start in range(one.signal.ndim - mesh.ndim + 1)
+            if one.signal.shape[start : start + mesh.ndim] == mesh.shape
+        ]
+        dimensions = list(range(fits[0], fits[0] + mesh.ndim)) if fits else dimensions
+    shape = tuple(one.signal.shape[d] for d in dimensions if 0 <= d < one.signal.ndim)
+    if dimension not in dimensions or shape != mesh.shape:
+        return None
+    along = dimensions.index(dimension)
+    others = tuple(axis for axis in range(mesh.ndim) if axis != along)
+    line = mesh.mean(axis=others)
+    step = float(np.ptp(line)) / max(1, len(line) - 1)
+    off = np.abs(mesh - np.expand_dims(line, others)).max()
+    return np.asarray(line) if off <= _STRAIGHT * step else None
+
+
+def _metadata(source: Source, one: _Map) -> dict[str, Any]:
+    entry = source.find(one.entry) if one.entry else source.file
+    known: dict[str, Any] = {}
+    for name in TEXTS:
+        text = source.text(f"{one.entry}/{name}")
+        if text is not None:
+            known[name] = text
+    sample = source.text(f"{one.entry}/sample/name")
+    if sample is not None:
+        known["sample_name"] = sample
+    return known | (
+        {n: v.value for n, v in source.walk(entry).items()} if isinstance(entry, h5py.Group) else {}
+    )
+
+
+FORMAT = Format(
+    name="nexus-maps",
+    title="NeXus images (NXdata, HDF5)",
+    suffixes=(".nxs", ".nx", ".h5"),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"image"}),
+)

@@ -1,0 +1,545 @@
+"""NXtomo, the NeXus application definition of tomography, as its three families of facilities write it.
+
+Sources: NXtomo of the NeXus definitions v2026.01 (NIAC); the ESRF's path versions 1.0 to 2.1 as the package
+nxtomo reads them; Diamond's scans, some of which carry an image_key and no definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import units
+from tomarium.errors import FormatError, UnitError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.concatenated import AbsentFrames
+from tomarium.formats.frames.mirrored import flipped
+from tomarium.formats.hdf5.frames import frames_of
+from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.nexus.detector_orientation import flips
+from tomarium.formats.nexus.nxtomo_writer import FROM_MIDDLE, write
+from tomarium.formats.opening.angles import in_degrees, still_written
+from tomarium.formats.provenance.embedded_source import meaning, with_geometry
+from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
+from tomarium.model.scan import Reference
+
+# NXdetector: 0 … 4; -1 is the ESRF's image_key_control.
+KINDS: Final = {
+    0: FrameKind.PROJECTION, 1: FrameKind.FLAT, 2: FrameKind.DARK, 3: FrameKind.INVALID,
+    4: FrameKind.BACKGROUND, -1: FrameKind.ALIGNMENT,
+}  # fmt: skip
+
+# Below, {entry} is the group of the scan, {parent} the group it lies in, {detector} the detector's.
+DATA: Final = ("{detector}/data", "{entry}/data/data")
+IMAGE_KEY: Final = (
+    "{detector}/image_key_control",
+    "{detector}/image_key",
+    "{entry}/data/image_key",
+    "{entry}/instrument/image_key/image_key",
+    "{parent}/instrument/image_key/image_key",
+)
+ANGLES: Final = (
+    "{entry}/sample/rotation_angle",
+    "{entry}/data/rotation_angle",
+    "{entry}/sample/transformations/rotation_angle",
+    "{detector}/rotation_angle",
+    "{entry}/{name}/gts_theta_value",  # Diamond K11
+    "{entry}/{name}_sum/gts_theta_value",
+)
+PIXEL: Final = (
+    "{entry}/sample/x_pixel_size",  # ESRF 1.5 on: at the sample
+    "{detector}/x_magnified_pixel_size",  # ESRF before 1.5
+    "{detector}/x_pixel_size",
+)
+ENERGY: Final = (
+    "{entry}/instrument/beam/incident_energy",
+    "{entry}/beam/incident_energy",  # ESRF 1.0
+    "{entry}/instrument/monochromator/energy",
+)
+DISTANCE: Final = ("{entry}/sample/propagation_distance", "{detector}/distance")
+AXIS: Final = "{detector}/x_rotation_axis_pixel_position"
+OLD_AXIS: Final = "{detector}/estimated_cor_from_motor"  # ESRF before 1.4
+TEXTS: Final = {
+    "title": ("{entry}/title", "{parent}/title"),
+    "sample_name": ("{entry}/sample/name", "{entry}/sample/sample_name"),
+    "start_time": ("{entry}/start_time", "{parent}/start_time"),
+    "end_time": ("{entry}/end_time", "{parent}/end_time"),
+    "instrument": ("{entry}/instrument/name", "{parent}/instrument/name", "{entry}/instrument/beamline"),
+    "source": ("{entry}/instrument/source/name",),
+    "source_type": ("{entry}/instrument/source/type",),
+    "probe": ("{entry}/instrument/source/probe",),
+    "proposal": ("{entry}/experiment_identifier", "{parent}/experiment_identifier"),
+    "experimenter_name": ("{entry}/user01/username", "{parent}/user01/username"),
+    "field_of_view": ("{detector}/field_of_view",),
+}
+EXPOSURE: Final = "{detector}/count_time"
+# name → (unit that ends it, places); a number that should have a unit and has none says nothing.
+NUMBERS: Final = {
+    "source_current_a": ("A", ("{entry}/instrument/source/current", "{parent}/instrument/source/current")),
+    "source_distance_m": ("m", ("{entry}/instrument/source/distance",)),
+    "sample_temperature_k": ("K", ("{entry}/sample/temperature",)),
+    "detector_pixel_x_m": ("m", ("{detector}/x_pixel_size",)),
+    "detector_pixel_y_m": ("m", ("{detector}/y_pixel_size",)),
+    "detector_binning_x": ("", ("{detector}/x_binning",)),
+    "detector_binning_y": ("", ("{detector}/y_binning",)),
+    "tomo_n": ("", ("{detector}/tomo_n",)),
+    "group_size": ("", ("{entry}/group_size",)),
+}
+# Where the sample stood at each projection, in m: lists as long as the frames or the projections.
+TRANSLATIONS: Final = {f"translation_{axis}_m": f"{{entry}}/sample/{axis}_translation" for axis in "xyz"}
+
+
+# Path, parent's path, group and its definition.
+_Group: TypeAlias = tuple[str, str, h5py.Group, str | None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a scan lies in its file.
+
+    Attributes
+    ----------
+    entry, parent, detector : str
+        HDF5 paths of the scan's group, the group it lies in and its detector.
+    why : str
+        What says that it is a scan.
+    dialect : str
+        Whose spelling it is.
+    score : float
+        How sure that is.
+    """
+
+    entry: str
+    parent: str
+    detector: str
+    why: str
+    dialect: str
+    score: float
+
+    def paths(self, *templates: str) -> tuple[str, ...]:
+        """Fill the templates of the tables above in."""
+        name = self.detector.rsplit("/", 1)[-1]
+        return tuple(
+            one.format(entry=self.entry, parent=self.parent, detector=self.detector, name=name)
+            for one in templates
+        )
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a group with the definition NXtomo, else for a detector with frames and an image_key.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where the file is no readable HDF5; a score of 0 says what is lacking.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            groups = list(_groups(source))
+            places = _places(source, groups)
+            if not places:
+                return Match(0.0, "", _lacking(groups))
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    best = places[0]
+    return Match(
+        best.score, best.dialect, best.why, entry=best.entry, entries=tuple(one.entry for one in places)
+    )
+
+
+def _groups(source: Source) -> Iterator[_Group]:
+    """Yield the root's groups and theirs."""
+    for name, group in source.groups(source.file):
+        yield f"/{name}", "", group, _definition(source, group)
+        for below, child in source.groups(group, (b"instrument", b"definition")):
+            yield f"/{name}/{below}", f"/{name}", child, _definition(source, child)
+
+
+def _definition(source: Source, group: h5py.Group) -> str | None:
+    written = source.text("definition", group) or attribute(group, "definition")
+    # A misspelling that files carry, and what NeXus of before 2006 wrote instead.
+    return written or attribute(group, "defination") or source.text("analysis", group)
+
+
+def _places(source: Source, groups: list[_Group]) -> list[Place]:
+    found = [
+        place
+        for entry, parent, group, said in groups
+        if said == "NXtomo" and (place := _place(source, entry, parent, group, True))
+    ]
+    if not found:
+        undefined = (_place(source, entry, parent, group, False) for entry, parent, group, _ in groups)
+        found = [place for place in undefined if place]
+    return sorted(found, key=lambda place: -place.score)
+
+
+def _place(source: Source, entry: str, parent: str, group: h5py.Group, defined: bool) -> Place | None:
+    """Find the detector of a group that may be a scan: frames and keys of one length are the surest."""
+    instrument = source.find("instrument", group)
+    if not isinstance(instrument, h5py.Group):
+        return None
+    best: Place | None = None
+    for name, detector in source.groups(instrument):
+        if not defined and "image_key" not in detector:
+            continue
+        place = Place(entry, parent, f"{entry}/instrument/{name}", "", "", 0.0)
+        key, data = _key(source, place), _node(source, place, DATA)
+        linked = data is not None or "data" in detector or f"{entry}/data/data" in source.file
+        is_detector = attribute(detector, "NX_class") == "NXdetector" or name.startswith("detector")
+        if key is None or not linked or not is_detector:
+            continue
+        fits = data is not None and data.ndim == 3 and data.shape[0] == len(key)
+        if not defined and not fits:
+            continue
+        score = (1.0 if fits else 0.7) if defined else 0.8
+        if best is None or score > best.score:
+            why = "its definition is NXtomo" if defined else f"instrument/{name} has frames and an image_key"
+            best = Place(
+                entry, parent, place.detector, f"{entry}: {why}", _dialect(group, entry, defined), score
+            )
+    return best
+
+
+def _dialect(group: h5py.Group, entry: str, defined: bool) -> str:
+    if not defined:
+        return "Diamond, without a definition"
+    version = attribute(group, "version")
+    if version is not None:
+        return f"ESRF {version}"
+    return "Diamond tomo_entry" if entry.endswith("/tomo_entry") else "NIAC"
+
+
+def _lacking(groups: list[_Group]) -> str:
+    named = [f"{path} is {text}" for path, _, _, text in groups if text]
+    if any(text.endswith(" is NXtomo") for text in named):
+        return "it has the definition NXtomo, but no detector with frames and an image_key"
+    said = f" ({', '.join(named)})" if named else ""
+    return f"no group has the definition NXtomo{said}, and no detector has stacked frames and an image_key"
+
+
+def _node(source: Source, place: Place, templates: tuple[str, ...]) -> h5py.Dataset | None:
+    nodes = (source.find(path) for path in place.paths(*templates))
+    return next((node for node in nodes if isinstance(node, h5py.Dataset)), None)
+
+
+def _key(source: Source, place: Place) -> NDArray[np.float64] | None:
+    arrays = (source.array(path) for path in place.paths(*IMAGE_KEY))
+    return next((array for array in arrays if array is not None and len(array)), None)
+
+
+def read(path: Path, match: Match) -> Scan:
+    """Read the header of an NXtomo scan.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` is the path of the scan's group.
+
+    Returns
+    -------
+    Scan
+        Frames are read when asked for, mirrored back where the detector is told to mirror them; the axis too.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged or has no scan of that name.
+    """
+    with reading(path) as source:
+        places = {place.entry: place for place in _places(source, list(_groups(source)))}
+        key = _key(source, places[match.entry]) if match.entry in places else None
+        if key is None:
+            raise FormatError(
+                f"{path}: holds no scan {match.entry!r}; choose one of {', '.join(places) or 'none'}"
+            )
+        place = places[match.entry]
+        if len(places) > 1:
+            source.warnings.append(
+                f"{place.entry} was opened; the file holds {len(places)} scans: {', '.join(places)}"
+            )
+        data = _node(source, place, DATA)
+        kinds = _with_angles(source, place, _kinds(source, place, key, data), data)
+        known = source.walk(source.file)
+        absent = _absent(source, place)
+        mirrored = flips(source, place.entry, place.detector)
+        stacks = {
+            kind: _frames(source, data, absent, np.flatnonzero(kinds == kind), mirrored)
+            for kind in KINDS.values()
+        }
+        projections = stacks[FrameKind.PROJECTION]
+        angles = _angles(source, place, kinds)
+        metadata = meaning(source) | _metadata(source, place) | _translations(source, place, kinds)
+        metadata |= _flips(source, place, mirrored)
+        scan = Scan(
+            path=path,
+            name=path.stem,
+            format=FORMAT.name,
+            dialect=place.dialect,
+            why=place.why,
+            projections=projections,
+            geometry=Geometry(
+                angles_deg=angles,
+                pixel_m=_pixel(source, place),
+                energy_kev=_positive(source, _first(source, place, ENERGY, "keV")),
+                distance_m=_positive(source, _first(source, place, DISTANCE, "m")),
+                axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
+            ),
+            flats=_reference(source, stacks, kinds, FrameKind.FLAT),
+            darks=_reference(source, stacks, kinds, FrameKind.DARK),
+            counts={kind: int(np.sum(kinds == kind)) for kind in KINDS.values() if np.any(kinds == kind)},
+            metadata=metadata | known,
+            missing=tuple(source.missing),
+            repaired=tuple(source.repaired),
+            warnings=tuple(source.warnings),
+        )
+        return with_geometry(scan, source)
+
+
+def _kinds(
+    source: Source, place: Place, key: NDArray[np.float64], data: h5py.Dataset | None
+) -> NDArray[np.object_]:
+    """Name what each frame shows; frames and keys that have no partner are left out aloud."""
+    kinds = np.array([KINDS.get(round(code)) if np.isfinite(code) else None for code in key], dtype=object)
+    unknown = np.flatnonzero(kinds == None)  # noqa: E711 - element-wise
+    if len(unknown):
+        source.warnings.append(
+            f"{len(unknown)} frames have an unknown image_key, such as {key[unknown[0]]:g}: left out"
+        )
+        kinds[unknown] = FrameKind.INVALID
+    if data is None or data.ndim != 3 or data.shape[0] == len(kinds):
+        return kinds
+    frames = data.shape[0]
+    source.warnings.append(
+        f"{data.name} holds {frames} frames, its image_key {len(kinds)}: "
+        f"only the first {min(frames, len(kinds))} are used"
+    )
+    return np.append(kinds, [FrameKind.INVALID] * max(0, frames - len(kinds)))[:frames]
+
+
+def _with_angles(
+    source: Source, place: Place, kinds: NDArray[np.object_], data: h5py.Dataset | None
+) -> NDArray[np.object_]:
+    """Leave out the last frames of a scan that is being written where their angles are not there yet."""
+    held = ((source.array(path), source.find(path)) for path in place.paths(*ANGLES))
+    angles, node = next((one for one in held if one[0] is not None), (None, None))
+    if angles is None or not source.grows((data, 0), (node, 0)):
+        return kinds
+    chosen = int(np.sum(kinds == FrameKind.PROJECTION))
+    # A list that is no longer than the projections may be theirs alone, without the flats.
+    if not chosen < len(angles) < len(kinds) and not 0 < len(angles) < len(kinds) == chosen:
+        return kinds
+    source.warnings.append(still_written(len(kinds), len(angles)).replace("projections", "frames"))
+    return kinds[: len(angles)]
+
+
+def _absent(source: Source, place: Place) -> tuple[str, ...]:
+    """Name the files the frames would lie in."""
+    known = source.missing[:]
+    source.missing.clear()
+    _node(source, place, DATA)
+    absent = tuple(source.missing)
+    source.missing[:] = dict.fromkeys([*known, *absent])
+    return absent
+
+
+def _frames(
+    source: Source,
+    data: h5py.Dataset | None,
+    absent: tuple[str, ...],
+    index: NDArray[np.intp],
+    mirrored: tuple[bool, bool],
+) -> Frames:
+    if data is None:
+        return AbsentFrames(source.path, len(index), absent or ("a dataset that is absent",))
+    return flipped(frames_of(source, data, index=index), *mirrored)
+
+
+def _reference(
+    source: Source, stacks: dict[FrameKind, Frames], kinds: NDArray[np.object_], kind: FrameKind
+) -> Reference | None:
+    index = np.flatnonzero(kinds == kind)
+    if not len(index):
+        source.warnings.append(f"the scan holds no {kind} fields")
+        return None
+    is_projection = kinds == FrameKind.PROJECTION
+    before = np.cumsum(is_projection)[index]
+    total = int(is_projection.sum())
+    position = np.where(before == 0, -1.0, np.where(before == total, float(total), before - 0.5))
+    return Reference(stacks[kind], position)
+
+
+def _angles(source: Source, place: Place, kinds: NDArray[np.object_]) -> Value[NDArray[np.float64]]:
+    chosen = kinds == FrameKind.PROJECTION
+    other: Value[NDArray[np.float64]] | None = None
+    for path in place.paths(*ANGLES):
+        angles = source.array(path)
+        if angles is None:
+            continue
+        node = source.find(path)
+        unit = attribute(node, "units") if node is not None else None
+        if len(angles) >= len(kinds) > chosen.sum():
+            if len(angles) > len(kinds):
+                said = f"{source.path.name}:{path} holds {len(angles)} angles for {len(kinds)} frames"
+                source.warnings.append(f"{said}: the first {len(kinds)} were taken")
+            angles = angles[: len(kinds)][chosen]
+        elif len(angles) > len(kinds) and source.grows((node, 0), (_node(source, place, DATA), 0)):
+            source.warnings.append(still_written(len(kinds), len(angles)))
+            angles = angles[: len(kinds)]
+        value, said = in_degrees(angles, unit, f"{source.path.name}:{path}", guess=True)
+        if len(angles) == chosen.sum() and np.any(angles):
+            (source.repaired if value.origin == "derived" else source.warnings).extend([said] if said else [])
+            return value
+        other = other or value
+    return other or Value(np.empty(0), "read", "there is no rotation_angle in sample, data or detector")
+
+
+def _first(source: Source, place: Place, templates: tuple[str, ...], unit: str) -> Value[float] | None:
+    values = (source.quantity(path, unit, None) for path in place.paths(*templates))
+    return next((value for value in values if value), None)
+
+
+def _positive(source: Source, value: Value[float] | None) -> Value[float] | None:
+    if value is not None and value.value <= 0:
+        source.warnings.append(f"{value.source} was left out: {value.value:g} cannot be")
+        return None
+    return value
+
+
+def _pixel(source: Source, place: Place) -> Value[float] | None:
+    for template in PIXEL:
+        across = _positive(source, _first(source, place, (template,), "m"))
+        if across is None:
+            continue
+        upright = _first(source, place, (template.replace("/x_", "/y_"),), "m")
+        if upright is not None and abs(upright.value / across.value - 1) > 0.01:
+            source.warnings.append(
+                f"pixels are not square: {across.value:g} m across, {upright.value:g} m upright"
+            )
+        return across
+    return None
+
+
+def _axis(source: Source, place: Place, columns: int, mirrored: bool) -> Value[float] | None:
+    """Read the axis, which is told of the stored frames, as a column of the frames as they are shown."""
+    axis = _stored_axis(source, place, columns)
+    if axis is None or not mirrored or not columns:
+        return axis
+    return Value(
+        columns - 1 - axis.value,
+        "derived",
+        f"{axis.source} ({axis.value:g} of the stored frames, which are shown mirrored)",
+    )
+
+
+def _stored_axis(source: Source, place: Place, columns: int) -> Value[float] | None:
+    axis = source.quantity(place.paths(AXIS)[0], "pixel", "pixel")
+    if axis is not None:
+        node = source.find(place.paths(AXIS)[0])
+        if node is not None and attribute(node, FROM_MIDDLE) is not None:
+            return Value((columns - 1) / 2 + axis.value, "read", f"{axis.source}, from the middle column")
+        return _from_middle(axis, columns) if place.dialect.startswith("ESRF") else axis
+    old = source.quantity(place.paths(OLD_AXIS)[0], "pixel", "pixel")
+    if old is None or not columns:
+        return None
+    if 0.25 * columns <= old.value < columns:
+        return Value(old.value, "derived", f"{old.source}, by its size a column")
+    middle = (columns - 1) / 2
+    return Value(
+        middle + old.value,
+        "derived",
+        f"{old.source}, by its size an offset from the middle column {middle:g}",
+    )
+
+
+def _from_middle(axis: Value[float], columns: int) -> Value[float]:
+    """Read the ESRF's number: nxtomo calls it absolute, yet nxtomomill writes and nabu reads it from the middle."""
+    middle = (columns - 1) / 2
+    if not columns or abs(axis.value) > middle:
+        return axis
+    why = f"{axis.source}, an offset from the middle column {middle:g}, as nabu reads it"
+    return Value(middle + axis.value, "derived", why)
+
+
+def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
+    found: dict[str, Value[Any]] = {}
+    for name, templates in TEXTS.items():
+        for path in place.paths(*templates):
+            text = source.text(path)
+            if text is not None:
+                found[name] = Value(text, "read", f"{source.path.name}:{path}")
+                break
+    exposure = source.quantity(place.paths(EXPOSURE)[0], "s", "s")
+    if exposure is not None:
+        found["exposure_s"] = exposure
+    for name, (unit, templates) in NUMBERS.items():
+        nodes = ((path, source.find(path)) for path in place.paths(*templates))
+        said = [path for path, node in nodes if node is not None and (not unit or attribute(node, "units"))]
+        told = len(source.warnings)
+        number = source.quantity(said[0], unit, unit) if said else None
+        # What reconstruction needs has been warned of where it is read; these are only worth a mention.
+        del source.warnings[told:]
+        if number is not None:
+            found[name] = number
+    half = source.array(f"{place.detector}/half_acquisition")
+    if half is not None and len(half):
+        found["half_acquisition"] = Value(bool(half[0]), "read", f"{source.path.name}:{place.detector}")
+    return found
+
+
+def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> dict[str, Value[Any]]:
+    found: dict[str, Value[Any]] = {}
+    chosen = kinds == FrameKind.PROJECTION
+    for name, template in TRANSLATIONS.items():
+        path = place.paths(template)[0]
+        moved, node = source.array(path), source.find(path)
+        unit = attribute(node, "units") if node is not None else None
+        if moved is None or not unit or len(moved) not in (len(kinds), int(chosen.sum())):
+            continue
+        try:
+            size = units.factor(unit, "m")
+        except UnitError as problem:
+            source.warnings.append(f"{path} was left out: {problem}")
+            continue
+        steps = moved[chosen] if len(moved) == len(kinds) else moved
+        found[name] = Value((steps * size).tolist(), "read", f"{source.path.name}:{path}")
+    return found
+
+
+def _flips(source: Source, place: Place, mirrored: tuple[bool, bool]) -> dict[str, Value[Any]]:
+    where = f"{source.path.name}:{place.detector}, applied to the frames as they are read"
+    names = ("flip_left_right", "flip_up_down")
+    found: dict[str, Value[Any]] = {
+        name: Value(True, "read", where) for name, one in zip(names, mirrored, strict=True) if one
+    }
+    if found:
+        said = " and ".join(name.removeprefix("flip_").replace("_", "-") for name in found)
+        source.repaired.append(f"the detector mirrors its frames {said}: they are shown mirrored back")
+    return found
+
+
+FORMAT = Format(
+    name="nxtomo",
+    title="NXtomo (NeXus, HDF5)",
+    suffixes=(".nx", ".nxs", ".nexus"),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"scan"}),
+    resumes=True,
+    carries=True,
+)

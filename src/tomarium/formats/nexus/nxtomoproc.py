@@ -1,0 +1,309 @@
+"""NXtomoproc, the NeXus application definition of reconstructed volumes.
+
+Source: NXtomoproc of the NeXus definitions v2026.01. It names the axes of `data` as nX, nY, nZ, while
+reconstruction programs store z first; so the file's own `axes`, then the lengths of x, y and z decide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import __version__, units
+from tomarium.errors import FormatError, InputError, UnitError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5.names import shown
+from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, raw_attribute, reading
+from tomarium.formats.hdf5.two_phase_writer import drafting
+from tomarium.formats.hdf5.volume import volume_of
+from tomarium.formats.hdf5.writer import put
+from tomarium.formats.provenance.json_values import as_json, from_json
+from tomarium.model import Axis, Volume
+from tomarium.model.scan import IndexedFrames
+
+AXES: Final = ("z", "y", "x")
+# Where, below the entry, the definition and reconstruction programs keep the volume.
+DATA: Final = ("data/data", "reconstruction/results/data")
+TEXTS: Final = {
+    "title": "title",
+    "sample_name": "sample/name",
+    "source": "instrument/source/name",
+    "source_type": "instrument/source/type",
+    "probe": "instrument/source/probe",
+    "program": "reconstruction/program",
+    "version": "reconstruction/version",
+    "date": "reconstruction/date",
+    "raw_file": "reconstruction/parameters/raw_file",
+}
+# What else an Image says of itself is kept whole, as JSON, among the parameters of its reconstruction.
+METADATA: Final = "reconstruction/parameters/metadata"
+# NXsource demands one of x-ray, neutron, electron.
+PROBE: Final = "x-ray"
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a group with the definition NXtomoproc and a volume.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where the file is no HDF5 or has no such group; a score of 0 says what is lacking.
+    """
+    if not is_hdf5(path):
+        return None
+    try:
+        with reading(path) as source:
+            defined = [name for name in map(shown, source.file) if _definition(source, name) == "NXtomoproc"]
+            entries = tuple(f"/{name}" for name in defined if _data(source, f"/{name}") is not None)
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if entries:
+        return Match(1.0, "NIAC", f"{entries[0]}: its definition is NXtomoproc", entries[0], entries)
+    return Match(0.0, "", "it has the definition NXtomoproc, but no volume") if defined else None
+
+
+def _definition(source: Source, name: str) -> str | None:
+    group = source.find(f"/{name}")
+    return source.text("definition", group) if isinstance(group, h5py.Group) else None
+
+
+def _data(source: Source, entry: str) -> h5py.Dataset | None:
+    nodes = (source.find(f"{entry}/{path}") for path in DATA)
+    return next((node for node in nodes if isinstance(node, h5py.Dataset) and node.ndim == 3), None)
+
+
+def read(path: Path, match: Match) -> Volume:
+    """Read the header of an NXtomoproc volume.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; `match.entry` is the path of the volume's group.
+
+    Returns
+    -------
+    Volume
+        Axes z, y, x, in m where the file gives their positions with a unit. The factors `scaling` and `offset`
+        the definition allows are noted in the metadata, not applied.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged.
+    """
+    with reading(path) as source:
+        data = _data(source, match.entry)
+        if data is None:
+            raise FormatError(
+                f"{path}: holds no volume {match.entry!r}; choose one of {', '.join(match.entries)}"
+            )
+        group = data.parent
+        order, said = _order(source, data, group)
+        found: dict[str, Any] = {
+            name: text for name, place in TEXTS.items() if (text := source.text(f"{match.entry}/{place}"))
+        }
+        kept = source.text(f"{match.entry}/{METADATA}")
+        if kept:
+            try:
+                found |= from_json(json.loads(kept))
+            except (ValueError, TypeError, RecursionError) as problem:
+                raise FormatError(
+                    f"{path}: {METADATA} is damaged ({problem}); copy the file again"
+                ) from problem
+        for name in ("scaling", "offset", "transform"):
+            if name in data.attrs:
+                found[name] = as_json(raw_attribute(data, name))
+        if said:
+            found["axes_assumed"] = said
+        voxels = volume_of(source, data, order)
+        axes = tuple(
+            _axis(source, group, name, length, found) for name, length in zip(AXES, voxels.shape, strict=True)
+        )
+        if any(axis.unit == "px" for axis in axes):
+            found["uncalibrated"] = True
+        name = str(found.pop("name", found.get("title", path.stem)))
+        if source.warnings:
+            found["warnings"] = list(source.warnings)
+        return Volume(voxels, axes, attribute(data, "units") or "", name, path, found)
+
+
+def _order(source: Source, data: h5py.Dataset, group: h5py.Group) -> tuple[tuple[int, int, int], str]:
+    """Find z, y and x among the axes: as `axes` says, else by the lengths of the three lists of positions."""
+    written = raw_attribute(group, "axes") if "axes" in group.attrs else attribute(data, "axes")
+    texts = (
+        [as_text(one) or "" for one in np.ravel(np.asarray(written, dtype=object))]
+        if written is not None
+        else []
+    )
+    names = texts if len(texts) == 3 else (texts[0].replace(":", ",").split(",") if texts else [])
+    if sorted(names) == ["x", "y", "z"]:
+        return (names.index("z"), names.index("y"), names.index("x")), ""
+    lengths = {name: source.array(name, group) for name in AXES}
+    counts = tuple(len(one) if one is not None else -1 for one in lengths.values())
+    if counts == data.shape:
+        return (0, 1, 2), "" if len(set(counts)) == 3 else "z, y, x: nothing in the file tells"
+    if counts[::-1] == data.shape:
+        return (2, 1, 0), ""
+    return (0, 1, 2), "z, y, x: nothing in the file tells"
+
+
+def _axis(source: Source, group: h5py.Group, name: str, length: int, found: dict[str, Any]) -> Axis:
+    """Read the positions along an axis as a scale and an offset."""
+    node = source.find(name, group)
+    positions = source.array(name, group)
+    if node is None or positions is None or not len(positions):
+        return Axis(name)
+    if len(positions) != length:
+        source.warnings.append(
+            f"{node.name} has {len(positions)} positions for {length} elements of the volume; they do not fit and "
+            f"were left out"
+        )
+        return Axis(name)
+    unit = attribute(node, "units") or "px"
+    steps = np.diff(positions)
+    scale = float((positions[-1] - positions[0]) / len(steps)) if len(steps) else 1.0
+    if len(steps) and (not scale or not np.allclose(steps, scale, rtol=1e-6, atol=0.0)):
+        found[f"{name}_positions"] = positions.tolist()
+        return Axis(name)
+    try:
+        size = units.factor(unit, "m")
+    except UnitError:
+        return Axis(name, scale, float(positions[0]))
+    short = float(f"{scale:.12g}")
+    if np.allclose(positions[0] + short * np.arange(len(positions)), positions, rtol=4e-16, atol=0.0):
+        scale = short  # a difference of two positions carries their rounding: 6.5e-07, not 6.50000000001e-07
+    return Axis(name, float(f"{scale * size:.15g}"), float(f"{positions[0] * size:.15g}"), "m")
+
+
+class _Slices(IndexedFrames):
+    """A volume as a stack of frames, which is how it is written."""
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+        self.path = volume.path
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows, columns."""
+        z, y, x = self._volume.shape
+        return z, y, x
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a voxel."""
+        return self._volume.dtype
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read rows of some slices."""
+        return np.asarray(self._volume[frames, rows])
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return the bytes of that many slices."""
+        return frames * len(range(*rows.indices(self.shape[1]))) * self.shape[2] * self.dtype.itemsize, 0
+
+
+def write(
+    path: Path,
+    volume: Volume,
+    *,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a volume as NXtomoproc.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; it appears when it is complete.
+    volume : Volume
+        What to write, block by block, stored z, y, x. Its metadata go along whole.
+    resume : bool
+        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
+    tell : callable or None
+        Told of progress: bytes written, bytes in all.
+
+    Raises
+    ------
+    InputError
+        It has not the three axes z, y, x.
+    StorageFull
+        The disk is full.
+    """
+    if volume.ndim != 3:
+        raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; give one with z, y and x")
+    known = dict(volume.metadata)
+    with drafting(path, resume=resume, tell=tell) as draft:
+        file = draft.file
+        file.attrs["default"] = "entry"
+        file.attrs["creator"] = f"tomarium {__version__}"
+        entry = _group(file, "entry", "NXentry")
+        entry.attrs["default"] = "data"
+        entry["definition"] = "NXtomoproc"
+        entry["title"] = str(known.get("title") or volume.name or path.stem)
+        source = _group(_group(entry, "instrument", "NXinstrument"), "source", "NXsource")
+        source["name"] = str(known.get("source", "unknown"))
+        source["type"] = str(known.get("source_type", "unknown"))
+        source["probe"] = str(known.get("probe", PROBE))
+        _group(entry, "sample", "NXsample")["name"] = str(
+            known.get("sample_name") or volume.name or path.stem
+        )
+        _write_process(entry, volume, known)
+        data = _group(entry, "data", "NXdata")
+        data.attrs["signal"] = "data"
+        data.attrs["axes"] = list(AXES)
+        stored = draft.frames(data, "data", _Slices(volume))
+        if volume.unit:
+            stored.attrs["units"] = volume.unit
+        for number, axis in enumerate(volume.axes):
+            positions = axis.offset + axis.scale * np.arange(volume.shape[number], dtype=np.float64)
+            put(data, AXES[number], positions, units=axis.unit)
+            data.attrs[f"{AXES[number]}_indices"] = number
+
+
+def _write_process(entry: h5py.Group, volume: Volume, known: dict[str, Any]) -> None:
+    process = _group(entry, "reconstruction", "NXprocess")
+    process["program"] = str(known.get("program", "tomarium"))
+    process["version"] = str(known.get("version", __version__))
+    process["date"] = str(known.get("date") or _when(volume.path))
+    parameters = _group(process, "parameters", "NXparameters")
+    parameters["raw_file"] = str(known.get("raw_file") or (volume.path.name if volume.path else "unknown"))
+    parameters["metadata"] = json.dumps({"name": volume.name, **as_json(known)}, ensure_ascii=False)
+
+
+def _when(path: Path | None) -> str:
+    """Tell when a volume was made: the time of its file, else now."""
+    if path is not None and path.exists():
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+    return datetime.now(UTC).isoformat()
+
+
+def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = nx_class
+    return group
+
+
+FORMAT = Format(
+    name="nxtomoproc",
+    title="NXtomoproc (NeXus volume, HDF5)",
+    suffixes=(".nxs", ".nx", ".h5", ".hdf5"),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"volume"}),
+    resumes=True,
+)

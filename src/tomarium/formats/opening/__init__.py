@@ -1,0 +1,1 @@
+"""What all readers share: values of users, limits, messages."""

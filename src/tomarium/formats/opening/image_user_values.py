@@ -1,0 +1,272 @@
+"""What a user tells of an image: its scale, or that it is a scan whose angles are these."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tomarium.errors import FormatError, ParameterError
+from tomarium.formats.opening.stored_axes import reordered, stored_axes
+from tomarium.model import Axis, FrameKind, Frames, Geometry, Image, Scan, Value
+from tomarium.model.image import Sliceable
+from tomarium.model.scan import IndexedFrames
+
+# Axes that a pixel size measures, as files name them.
+SPATIAL: Final = frozenset({"x", "y", "z", "row", "column", "height", "width", "depth"})
+# Where values of an image's metadata come from: name → {"origin": …, "source": …}.
+SOURCES: Final = "sources"
+_SAID: Final = "given when the image was opened"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFrames(IndexedFrames):
+    """The frames of an image of three axes, (frame, row, column), or the one row of a sinogram.
+
+    Attributes
+    ----------
+    data : Sliceable
+        Shape (frame, row, column), or (angle, column) of a sinogram: frames of one row.
+    turned : bool
+        Whether a sinogram is stored as (column, angle).
+    """
+
+    data: Sliceable
+    turned: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        lengths = [int(length) for length in self.data.shape]
+        if self.turned:
+            lengths.reverse()
+        return lengths[0], lengths[1] if len(lengths) == 3 else 1, lengths[-1]
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of a pixel."""
+        return self.data.dtype
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In the stored type.
+
+        Raises
+        ------
+        FormatError
+            The file is gone or damaged.
+        """
+        wanted = np.arange(self.shape[0])[frames]
+        if self.turned:
+            part = (
+                np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1]) if len(wanted) else None
+            )
+            if part is None:
+                return np.empty((0, len(range(*rows.indices(1))), self.shape[2]), self.dtype)
+            return np.ascontiguousarray(part[:, wanted - int(wanted.min())].T[:, None][:, rows])
+        result = np.empty((len(wanted), len(range(*rows.indices(self.shape[1]))), self.shape[2]), self.dtype)
+        for out, frame in enumerate(wanted):
+            one = (
+                self.data[int(frame), rows]
+                if len(self.data.shape) == 3
+                else self.data[int(frame)][None][rows]
+            )
+            result[out] = one
+        return result
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return what `read` costs where pixels lie plainly, as they do in the images that can be scans.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read from disk, bytes decompressed (none).
+        """
+        count = len(range(*rows.indices(self.shape[1])))
+        return frames * count * self.shape[2] * np.dtype(self.dtype).itemsize, 0
+
+
+def with_user_scale(image: Image, pixel_m: float) -> Image:
+    """Put the user's pixel size in place of the image's.
+
+    Parameters
+    ----------
+    image : Image
+        As it was read.
+    pixel_m : float
+        Distance of two neighbours along each axis of length, m.
+
+    Returns
+    -------
+    Image
+        The image; its metadata say in `calibration` that the scale is the user's, and what it was before.
+
+    Raises
+    ------
+    ParameterError
+        The pixel size is not above zero, or the image has no axis of length.
+    """
+    if not math.isfinite(pixel_m) or pixel_m <= 0:
+        raise ParameterError(f"pixel_m={pixel_m:g} was given; it must be a finite number above 0")
+    measured = [_is_length(axis) for axis in image.axes]
+    if not any(measured):
+        held = ", ".join(f"{axis.name} in {axis.unit or 'no unit'}" for axis in image.axes)
+        raise ParameterError(
+            f"{image.path}: pixel_m was given, but none of its axes is a length ({held}); leave it out"
+        )
+    axes = tuple(
+        replace(
+            axis,
+            # A negative step says that the axis runs backwards, which a new size does not change.
+            scale=math.copysign(pixel_m, axis.scale or 1.0),
+            offset=axis.offset * pixel_m / abs(axis.scale or 1.0),
+            unit="m",
+        )
+        if mine
+        else axis
+        for axis, mine in zip(image.axes, measured, strict=True)
+    )
+    before = {
+        axis.name: [axis.scale, axis.unit] for axis, mine in zip(image.axes, measured, strict=True) if mine
+    }
+    metadata = {key: value for key, value in image.metadata.items() if key != "uncalibrated"}
+    metadata["calibration"] = {"pixel_m": pixel_m, "origin": "user", "source": _SAID, "before": before}
+    return replace(image, axes=axes, metadata=metadata)
+
+
+def _is_length(axis: Axis) -> bool:
+    # Coordinates that are listed one by one, such as wavelengths, are no pixels.
+    return not axis.coordinates and (axis.unit == "m" or (axis.unit == "px" and axis.name.lower() in SPATIAL))
+
+
+def settled(image: Image, given: Mapping[str, Any]) -> Image:
+    """Give an image the scale its user tells, and refuse what only a scan has.
+
+    Parameters
+    ----------
+    image : Image
+        As it was read.
+    given : Mapping of str to Value or None
+        Name of a field of a scan's geometry, or "domain" → what the user gave. An image takes `pixel_m`
+        alone.
+
+    Returns
+    -------
+    Image
+        The image.
+
+    Raises
+    ------
+    ParameterError
+        A value was given that the image cannot take.
+    """
+    useless = [name for name, value in given.items() if value is not None and name != "pixel_m"]
+    if useless:
+        raise ParameterError(
+            f"{image.path}: {', '.join(useless)} was given, but this is an image, not a scan; leave it out, or "
+            f"give angles_deg too where it holds projections"
+        )
+    pixel = given.get("pixel_m")
+    return image if pixel is None else with_user_scale(image, pixel.value)
+
+
+def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: str | None = None) -> Scan:
+    """Take an image for projections, since its user gave their angles.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    image : Image
+        Axes (angle, row, column), or (angle, column) for one sinogram; (column, angle) where there are as many angles
+        as the second axis is long and not the first.
+    angles : Value of array of float64, shape (angle,)
+        Degrees.
+    axes : str or None
+        Names of the stored axes, where the user tells them, such as "row,angle,column".
+
+    Returns
+    -------
+    Scan
+        Without references, since an image says nothing of them.
+
+    Raises
+    ------
+    FormatError
+        The image has not two or three axes, or no real numbers; or as many angles as neither axis of a sinogram.
+    ParameterError
+        The axes are named otherwise.
+    """
+    if image.ndim not in (2, 3) or image.dtype.kind not in "iuf":
+        raise FormatError(
+            f"{path}: angles were given, but an array of shape {image.shape} and type {image.dtype} is no stack "
+            f"of projections; those have the axes (angle, row, column), or (angle, column) for one sinogram"
+        )
+    stored = stored_axes(image.shape, len(angles.value), axes, str(path))
+    if image.ndim == 2:
+        frames: Frames = ImageFrames(image.data, turned=stored.axes[0] == "column")
+    else:
+        frames = reordered(ImageFrames(image.data), stored)
+    column = image.axes[stored.axes.index("column")]
+    warnings = [
+        "its file does not call it a scan: it was taken for projections since angles were given",
+        "no flat and dark fields are known of it: where its values are no counts, say --domain transmission or "
+        "--domain attenuation",
+        *stored.warnings,
+    ]
+    return Scan(
+        path=path,
+        name=image.name,
+        format="image",
+        dialect="projections" if image.ndim == 3 else "sinogram",
+        why=f"an image of the axes ({', '.join(axis.name for axis in image.axes)}), taken as "
+        f"({', '.join(stored.axes)}) since its angles are known",
+        projections=frames,
+        geometry=Geometry(
+            angles_deg=angles,
+            pixel_m=_pixel(column, path),
+            energy_kev=_told(image, "energy_kev"),
+            distance_m=_told(image, "distance_m"),
+        ),
+        counts={FrameKind.PROJECTION: frames.shape[0]},
+        metadata={
+            f"/{key.lstrip('/')}": Value(value, "read", str(path)) for key, value in image.metadata.items()
+        },
+        repaired=stored.repaired,
+        warnings=tuple(warnings),
+    )
+
+
+def _told(image: Image, name: str) -> Value[float] | None:
+    """Return what the file of an image tells of how it was taken, with its place."""
+    told = dict(image.metadata.get(SOURCES) or {}).get(name)
+    return None if told is None else Value(float(image.metadata[name]), told["origin"], told["source"])
+
+
+def _pixel(column: Axis, path: Path) -> Value[float] | None:
+    if column.unit != "m" or not column.scale:
+        return None
+    return Value(abs(column.scale), "read", f"{path}: axis {column.name}")

@@ -1,0 +1,205 @@
+"""Why something is not a scan, in words: what was found, what was looked for, what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tomarium.errors import FormatError
+from tomarium.formats.format import Format
+from tomarium.formats.opening.unpacked import bare
+from tomarium.model.wording import brief
+
+# First bytes of files people take for scans, at their offset.
+SIGNATURES: Final = (
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (0, b"II*\0", "a TIFF file"),
+    (0, b"MM\0*", "a TIFF file"),
+    (0, b"II+\0", "a BigTIFF file"),
+    (0, b"MM\0+", "a BigTIFF file"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE2 file, as Zeiss .txrm and .txm are"),
+    (0, b"PK\x03\x04", "a zip archive"),
+    (0, b"\x1f\x8b", "a gzip archive (unpacked are those of EDF, TIFF and MRC, named .tif.gz or the like)"),
+    (0, b"BZh", "a bzip2 archive (unpacked are those of EDF, TIFF and MRC, named .tif.bz2 or the like)"),
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"%PDF", "a PDF document"),
+    (208, b"MAP ", "an MRC file"),
+    (0, b"MATLAB", "a MATLAB file"),
+    (0, b"\x93NUMPY", "a NumPy array (numpy.load reads it, and tomarium.scan_of_arrays makes a scan of it)"),
+    (0, b"\x0e\x03\x13\x01", "an HDF4 file (h4toh5 of the HDF Group turns it into HDF5)"),
+    (0, b"SIMPLE  =", "a FITS file"),
+    (0, b"SQLite format 3\0", "an SQLite database"),
+    (128, b"DICM", "a DICOM file"),
+    (344, b"n+1\0", "a NIfTI file"),
+)
+_HEAD: Final = 4096
+# What the file systems of Linux and macOS hold; Windows holds less.
+_LONGEST_NAME: Final = 255
+_LONGEST_PATH: Final = 4096
+# Formats whose reasons are told, and characters of each.
+_NEAREST: Final = 3
+_LONGEST_REASON: Final = 300
+
+
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """Turn what a user gives into a path.
+
+    Parameters
+    ----------
+    path : path
+        File or folder; it need not be there.
+
+    Returns
+    -------
+    Path
+        The same; "." and the like by the folder's own name, which titles are made of.
+
+    Raises
+    ------
+    FormatError
+        It is blank, longer than a path can be, or holds a character that no name has.
+    """
+    text = os.fspath(path)
+    if not text.strip():
+        raise FormatError(f"{text!r}: is no path; give the name of a file or folder")
+    if "\0" in text:
+        raise FormatError(f"{text[:80]!r}: is no path a file can have; check its spelling")
+    place = Path(text)
+    longest = max((len(os.fsencode(part)) for part in place.parts), default=0)
+    if longest > _LONGEST_NAME or len(os.fsencode(text)) > _LONGEST_PATH:
+        raise FormatError(
+            f"{text[:40]!r} … ({len(text)} characters): is longer than a path can be; check what was given"
+        )
+    return place if place.name not in ("", "..") else place.resolve()
+
+
+def unusable(path: Path) -> str | None:
+    """Say why nothing can be read at a path, before any format is asked.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder.
+
+    Returns
+    -------
+    str or None
+        The whole message; None where there is something to read.
+    """
+    try:
+        if not path.exists():
+            return f"{path}: there is no such file or folder; {_nearest(path)}"
+        if path.is_dir():
+            if not os.access(path, os.R_OK | os.X_OK):
+                return f"{path}: this folder may not be read; ask its owner for permission"
+            return (
+                None
+                if any(path.iterdir())
+                else f"{path}: this folder is empty; give the one that holds the scan"
+            )
+        if not path.is_file():
+            return f"{path}: this is neither a file nor a folder; give a scan"
+        if not os.access(path, os.R_OK):
+            return f"{path}: this file may not be read; ask its owner for permission"
+        if path.stat().st_size == 0:
+            return f"{path}: this file is empty (0 bytes); copy it again from its origin"
+    except OSError as problem:
+        return f"{path}: cannot be read ({problem.strerror}); check the path and its permissions"
+    except ValueError:
+        return f"{str(path)!r}: is no path a file can have; check its spelling"
+    return None
+
+
+def explain(
+    path: Path,
+    refusals: Sequence[tuple[Format, str]],
+    asked: Format | None = None,
+    stacks: Sequence[str] = (),
+) -> str:
+    """Say why a file is no scan.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder that can be read.
+    refusals : sequence of (Format, str)
+        The formats that looked inside, each with what it found lacking.
+    asked : Format, optional
+        The one it was to be read as; any by default.
+    stacks : sequence of str
+        Datasets that could be frames, as "/path (shape)"; the answer then tells how to name one.
+
+    Returns
+    -------
+    str
+        What was found, why the nearest formats refuse, what to do next.
+    """
+    found = _folder(path) if path.is_dir() else _file(path)
+    why = _why_not(path, refusals)
+    wanted = f" as {asked.name}" if asked is not None else ""
+    return (
+        f"{path}: is not a scan or volume tomarium can read{wanted}. Found: {found}. "
+        f"{f'Why not: {why}. ' if why else ''}Give the scan's own file or folder; `tomarium formats` lists what can be "
+        f"read.{_named(stacks)}"
+    )
+
+
+def _why_not(path: Path, refusals: Sequence[tuple[Format, str]]) -> str:
+    """Word why the nearest formats refuse: those of this ending first, then those that tomarium writes too."""
+    suffix = bare(path).suffix.lower()
+    ranked = sorted(refusals, key=lambda one: (suffix not in one[0].suffixes, one[0].write is None))
+    said: dict[str, str] = {}
+    for form, reason in ranked:  # formats of one container fail on the same damage with the same words
+        said.setdefault(brief(reason.removeprefix(f"{path}: "), _LONGEST_REASON), form.title)
+    if len(said) == 1:
+        return next(iter(said))
+    return "; ".join(f"as {title}: {reason}" for reason, title in list(said.items())[:_NEAREST])
+
+
+def _named(stacks: Sequence[str]) -> str:
+    if not stacks:
+        return ""
+    first = stacks[0].split(" (")[0]
+    return (
+        f" It holds stacks of frames: {', '.join(stacks)}; to open one as a scan, name it: data={first}, and its "
+        f"flats, darks and angles likewise."
+    )
+
+
+def _nearest(path: Path) -> str:
+    parent = path.parent
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    return f"the nearest folder that exists is {parent}, so check the spelling from there"
+
+
+def _folder(path: Path) -> str:
+    counts: dict[str, int] = {}
+    for item in path.iterdir():
+        kind = "folder" if item.is_dir() else item.suffix.lower() or "file without suffix"
+        counts[kind] = counts.get(kind, 0) + 1
+    most = sorted(counts.items(), key=lambda item: -item[1])[:5]
+    held = ", ".join(f"{count} {kind}{'s' if kind == 'folder' and count > 1 else ''}" for kind, count in most)
+    volume = next(iter(sorted(path.glob("*.ome.zarr"))), None)
+    if volume is not None:
+        return f"a folder with {held}, in which {volume.name} lies: give {volume} itself"
+    return f"a folder with {held}"
+
+
+def _file(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    size = path.stat().st_size
+    for offset, signature, words in SIGNATURES:
+        if head[offset : offset + len(signature)] == signature:
+            return f"{words} of {size} bytes"
+    try:
+        first = head.decode("utf-8").strip().splitlines()[:1]
+    except UnicodeDecodeError:
+        first = []
+    if first and first[0].isprintable():
+        return f"a text file of {size} bytes that begins {first[0][:60]!r}"
+    return f"{size} bytes of no kind it knows, beginning {head[:8].hex(' ')}"

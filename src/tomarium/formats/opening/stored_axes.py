@@ -1,0 +1,270 @@
+"""In which order angles, rows and columns are stored, where a file does not say it: as its user does, or as fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError, ParameterError
+from tomarium.formats.opening.angles import default_angles
+from tomarium.model import FrameKind, Frames, Scan
+from tomarium.model.scan import IndexedFrames
+
+NAMES: Final = ("angle", "row", "column")
+"""The axes of projections, in the order they have in memory."""
+
+_ORDERS: Final = {2: ("angle", "column"), 3: NAMES}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The axes of an array of projections, and how they are known.
+
+    Attributes
+    ----------
+    axes : tuple of str
+        "angle", "row" and "column" in the order they are stored; without "row" in one sinogram.
+    repaired : tuple of str
+        What was seen to be in another order than usual, in words.
+    warnings : tuple of str
+        What the user should know.
+    """
+
+    axes: tuple[str, ...]
+    repaired: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Which axes of the array are angle, row and column; -1 for a row that has none."""
+        angle, row, column = (self.axes.index(name) if name in self.axes else -1 for name in NAMES)
+        return angle, row, column
+
+
+def stored_axes(
+    shape: tuple[int, ...], angles: int | None, axes: str | None, where: str, *, sinograms: bool = False
+) -> Stored:
+    """Tell which axis of an array is the angle.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Lengths of its axes, two or three.
+    angles : int or None
+        How many angles are known; None where none are.
+    axes : str or None
+        Names of the stored axes as a user writes them, such as "row,angle,column".
+    where : str
+        What the array is, for messages.
+    sinograms : bool
+        Whether a stack of sinograms is told by its angles, too, as one sinogram is.
+
+    Returns
+    -------
+    Stored
+        What the user said; else (angle, column) or (angle, row, column), unless the angles are as many as the second
+        axis is long, and not the first. Where both axes of a sinogram are equally long, a warning says so.
+
+    Raises
+    ------
+    ParameterError
+        The names are others, or not as many as there are axes.
+    FormatError
+        The angles are as many as neither axis of a sinogram is long, or as the second one of a stack.
+    """
+    if axes is not None:
+        return Stored(_named(axes, shape, where))
+    usual = _ORDERS[len(shape)]
+    if angles is None:
+        return Stored(usual)
+    first, second = shape[0], shape[1]
+    if len(shape) == 2 and angles == first == second:
+        said = (
+            f"{where} is {first} × {second}, so either axis could be that of the {angles} angles: taken as "
+            f"(angle, column); if it is the other way round, say --axes column,angle"
+        )
+        return Stored(usual, warnings=(said,))
+    if angles == second != first:
+        if len(shape) == 2:
+            return Stored(("column", "angle"), (f"{where} has {first} columns of {angles} angles: turned",))
+        if not sinograms:
+            raise FormatError(
+                f"{where}: {angles} angles for {first} projections; one each is needed, so give {first} angles; or, if "
+                f"it is a stack of {first} sinograms, say --axes row,angle,column"
+            )
+        said = f"{where} has {first} rows of {angles} angles: read in sinogram order"
+        return Stored(("row", "angle", "column"), (said,))
+    if len(shape) == 2 and angles != first:
+        raise FormatError(
+            f"{where} is {first} × {second}, but {angles} angles were given; a sinogram has as many angles as one of "
+            f"its axes is long, so give {first} or {second}"
+        )
+    return Stored(usual)
+
+
+def _named(axes: str, shape: tuple[int, ...], where: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in axes.split(","))
+    if sorted(names) != sorted(_ORDERS[len(shape)]):
+        raise ParameterError(
+            f"{where} has {len(shape)} axes of {' × '.join(map(str, shape))}, and axes={axes!r} was given; name each "
+            f"of {', '.join(_ORDERS[len(shape)])} once, in the order they are stored, such as "
+            f"{','.join(reversed(_ORDERS[len(shape)]))}"
+        )
+    return names
+
+
+@dataclass(frozen=True, eq=False)
+class ReorderedFrames(IndexedFrames):
+    """Projections whose file stores their axes in another order.
+
+    Attributes
+    ----------
+    stored : Frames
+        What the file holds, along its own axes.
+    axes : tuple of str
+        Which of "angle", "row" and "column" each of these is.
+    """
+
+    stored: Frames
+    axes: tuple[str, str, str]
+
+    @property
+    def _order(self) -> tuple[int, int, int]:
+        angle, row, column = (self.axes.index(name) for name in NAMES)
+        return angle, row, column
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Angles, rows, columns."""
+        angle, row, column = (self.stored.shape[axis] for axis in self._order)
+        return angle, row, column
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel."""
+        return np.dtype(self.stored.dtype)
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some projections.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which projections, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (angle, row, column)
+            In the stored type. Where the rows are stored first, only those are read; where the columns are, everything.
+
+        Raises
+        ------
+        FormatError
+            The file is gone or damaged.
+        """
+        wanted = {
+            "angle": np.arange(self.shape[0])[frames],
+            "row": np.arange(self.shape[1])[rows],
+            "column": np.arange(self.shape[2]),
+        }
+        first, second, third = (wanted[name] for name in self.axes)
+        near = slice(int(second.min()), int(second.max()) + 1) if len(second) else slice(0, 0)
+        block = self.stored.read(_run(first), near)[:, second - near.start][:, :, third]
+        return np.ascontiguousarray(block.transpose(self._order))
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return what `read` costs.
+
+        Parameters
+        ----------
+        frames : int
+            How many projections.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read from disk, bytes decompressed.
+        """
+        first, last, _ = rows.indices(self.shape[1])
+        wanted = {"angle": slice(0, frames), "row": slice(first, last), "column": slice(0, self.shape[2])}
+        count = wanted[self.axes[0]]
+        return self.stored.cost(count.stop - count.start, wanted[self.axes[1]])
+
+
+def _run(places: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Write neighbours as a slice, which readers take at one go."""
+    if len(places) and bool((np.diff(places) == 1).all()):
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
+def with_axes(scan: Scan, axes: str | None) -> Scan:
+    """Bring the frames of a scan that does not say its axes into order: as its user tells, or as its angles fit.
+
+    Parameters
+    ----------
+    scan : Scan
+        Its frames as they are stored, with the user's angles.
+    axes : str or None
+        Names of the stored axes, such as "row,angle,column".
+
+    Returns
+    -------
+    Scan
+        With its projections in order; angles that were assumed are assumed anew where there are others of them.
+
+    Raises
+    ------
+    ParameterError
+        The axes are named otherwise; or flats and darks, which are stored as frames, forbid another order.
+    """
+    angles = scan.angles_deg
+    own = scan.flats is not None or scan.darks is not None
+    if axes is None and (own or angles.origin != "user"):
+        return scan
+    known = None if angles.origin == "default" else len(angles.value)
+    stored = stored_axes(scan.shape, known, axes, str(scan.path))
+    if stored.axes == NAMES:
+        return scan
+    if own:
+        raise ParameterError(
+            f"{scan.path}: its axes were taken as ({', '.join(stored.axes)}), but its flats or darks are stored "
+            f"as frames of {scan.shape[1]} rows and {scan.shape[2]} columns; open the projections alone"
+        )
+    frames = reordered(scan.projections, stored)
+    if angles.origin == "default":
+        scan = scan.with_geometry(angles_deg=default_angles(frames.shape[0]))
+    return replace(
+        scan,
+        projections=frames,
+        counts={**scan.counts, FrameKind.PROJECTION: frames.shape[0]},
+        repaired=(*scan.repaired, *stored.repaired),
+    )
+
+
+def reordered(frames: Frames, stored: Stored) -> Frames:
+    """Bring a stack into the order of projections.
+
+    Parameters
+    ----------
+    frames : Frames
+        What a file holds, along its own three axes.
+    stored : Stored
+        Which axes these are.
+
+    Returns
+    -------
+    Frames
+        The stack itself where it has that order.
+    """
+    if stored.axes == NAMES:
+        return frames
+    first, second, third = stored.axes
+    return ReorderedFrames(frames, (first, second, third))

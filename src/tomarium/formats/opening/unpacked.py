@@ -1,0 +1,421 @@
+"""Files packed whole by gzip or bzip2: unpacked once into memory or a temporary file, and read there.
+
+What is unpacked belongs to this process: small files are kept in memory, others in one temporary file for each folder,
+which has no name and so goes with the process. Frames keep the path of the packed file, so that they open elsewhere.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import mmap
+import os
+import tempfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO, Final, Protocol
+from weakref import finalize
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError, StorageFull
+from tomarium.formats.hdf5.writer import is_full
+from tomarium.formats.opening.size_limits import LARGE_BLOCK, MOST_RATIO
+
+SUFFIXES: Final = (".gz", ".bz2")
+_GZIP: Final = b"\x1f\x8b"
+_BZIP2: Final = b"BZh"
+_PIECE: Final = 1 << 20
+# Unpacked bytes of one file that are kept in memory, and of all of them: little, since no plan counts them.
+MOST_IN_MEMORY: Final = 16 << 20
+MOST_HELD: Final = 64 << 20
+# No packed file of the field holds more.
+MOST_UNPACKED: Final = 1 << 40
+# Folders whose files stay unpacked; the one asked least lately is let go for a new one.
+_FOLDERS: Final = 4
+
+
+class Stream(Protocol):
+    """What is read from: a file, or the unpacked bytes of one."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a byte."""
+        ...
+
+
+class UnpackedStream(io.RawIOBase):
+    """Unpacked bytes as a file that can be read from anywhere.
+
+    Attributes
+    ----------
+    name : str
+        Path of the packed file, as messages are to call it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = os.fspath(path)
+        self._content = unpacked(path)
+        self._place = 0
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be read from anywhere."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer from where it stands, as far as there are bytes."""
+        into = memoryview(buffer).cast("B")
+        part = self._content[self._place : self._place + len(into)]
+        into[: len(part)] = part
+        self._place += len(part)
+        return len(part)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a byte, counted from the beginning (0), from here (1) or from the end (2)."""
+        start = (0, self._place, len(self._content))[whence]
+        if start + offset < 0:
+            raise ValueError(f"{self.name}: there is no byte {start + offset}")
+        self._place = start + offset
+        return self._place
+
+    def tell(self) -> int:
+        """Return the byte it stands at."""
+        return self._place
+
+
+@dataclass
+class _Entry:
+    """One packed file: what it was when it was unpacked, and its bytes or why there are none."""
+
+    stamp: tuple[int, ...]
+    lock: Lock = field(default_factory=Lock)
+    content: memoryview | None = None
+    problem: str = ""
+
+
+@dataclass
+class _Folder:
+    """The packed files of a folder, and the temporary file of those that memory does not keep."""
+
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+    spool: Any = None
+    end: int = 0
+
+
+_lock = Lock()
+_folders: OrderedDict[str, _Folder] = OrderedDict()
+
+
+def _begin_anew() -> None:
+    """Forget what a parent process unpacked: two processes would write into one temporary file."""
+    global _lock
+    _lock = Lock()
+    _folders.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
+def bare(path: Path) -> Path:
+    """Return a path without the ending of gzip or bzip2, which is there or not.
+
+    Parameters
+    ----------
+    path : Path
+        "scan.tif.gz" or "scan.tif".
+
+    Returns
+    -------
+    Path
+        "scan.tif"; the names of other files are made of it.
+    """
+    return path.with_suffix("") if path.suffix.lower() in SUFFIXES and path.stem else path
+
+
+def packing_of(head: bytes) -> str:
+    """Tell how a file is packed.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first three bytes.
+
+    Returns
+    -------
+    str
+        "gzip", "bzip2", or "" where it is not packed whole.
+    """
+    return "gzip" if head.startswith(_GZIP) else "bzip2" if head.startswith(_BZIP2) else ""
+
+
+def is_packed(path: Path) -> bool:
+    """Tell whether a file is packed whole, by its name and by its first bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one whose name does not end in .gz or .bz2 is not opened.
+
+    Returns
+    -------
+    bool
+        Also False where it cannot be read.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        return False
+    try:
+        with path.open("rb") as stream:
+            return packing_of(stream.read(3)) != ""
+    except OSError:
+        return False
+
+
+def head_of(path: Path, count: int = 512, *, any_name: bool = False) -> bytes:
+    """Read the first bytes of a file, unpacked where it is packed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    count : int
+        How many bytes.
+    any_name : bool
+        Whether to unpack a gzip or bzip2 file whose name does not say so, too.
+
+    Returns
+    -------
+    bytes
+        At most so many; none where it cannot be read or unpacked.
+    """
+    try:
+        with path.open("rb") as raw:
+            named = any_name or path.suffix.lower() in SUFFIXES
+            return (_unpacking(raw) if named else raw).read(count)
+    except (OSError, EOFError, ValueError, zlib.error):
+        return b""
+
+
+def size_of(path: Path) -> int:
+    """Return the length of a file, unpacked where it is packed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Raises
+    ------
+    OSError
+        It is gone.
+    FormatError
+        It cannot be unpacked.
+    """
+    return len(unpacked(path)) if is_packed(path) else path.stat().st_size
+
+
+def opened(path: Path) -> io.RawIOBase:
+    """Open a file for reading without a buffer, unpacked where it is packed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    io.RawIOBase
+        To be closed by the caller.
+
+    Raises
+    ------
+    OSError
+        It is gone.
+    FormatError
+        It cannot be unpacked.
+    """
+    return UnpackedStream(path) if is_packed(path) else path.open("rb", buffering=0)
+
+
+def mapped(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map an array that lies in one piece of a file, or of what it holds where it is packed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dtype : numpy.dtype
+        Type of an element with its byte order.
+    offset : int
+        Byte of the first element, once the file is unpacked.
+    shape : tuple of int
+        Length of each axis, the last one fastest.
+
+    Returns
+    -------
+    array
+        Of that shape, for reading only.
+
+    Raises
+    ------
+    OSError, ValueError
+        The file is gone, or too short.
+    FormatError
+        It cannot be unpacked.
+    """
+    if not is_packed(path):
+        return np.memmap(path, dtype, "r", offset, shape)
+    array: NDArray[Any] = np.ndarray(shape, dtype, unpacked(path), offset)
+    return array
+
+
+def unpacked(path: Path) -> memoryview:
+    """Return what a packed file holds; it is unpacked at the first time, and again where it has changed.
+
+    Parameters
+    ----------
+    path : Path
+        A gzip or bzip2 file.
+
+    Returns
+    -------
+    memoryview
+        Its bytes unpacked, in memory or in a mapped temporary file that goes with this process.
+
+    Raises
+    ------
+    OSError
+        It is gone.
+    FormatError
+        It is truncated or damaged, or grows to more than 64 MiB and 200 times its own bytes (a bomb).
+    StorageFull
+        There is no room for the temporary file.
+    """
+    now = path.stat()
+    stamp = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
+    with _lock:
+        folder = _folder(os.fspath(path.parent))
+        entry = folder.entries.get(path.name)
+        if entry is None or entry.stamp != stamp:
+            entry = folder.entries[path.name] = _Entry(stamp)
+    with entry.lock:
+        if entry.problem:
+            raise FormatError(entry.problem)
+        if entry.content is None:
+            try:
+                entry.content = _unpack(path, folder)
+            except FormatError as problem:  # each format asks in turn
+                entry.problem = str(problem)
+                raise
+        return entry.content
+
+
+def _folder(name: str) -> _Folder:
+    folder = _folders.setdefault(name, _Folder())
+    _folders.move_to_end(name)
+    while len(_folders) > _FOLDERS:
+        _folders.popitem(last=False)
+    return folder
+
+
+def _unpacking(raw: BinaryIO) -> Stream:
+    """Return a stream of what a file holds; the file itself where it is not packed."""
+    packing = packing_of(raw.read(3))
+    raw.seek(0)
+    if packing == "gzip":
+        return gzip.GzipFile(fileobj=raw)
+    return bz2.BZ2File(raw) if packing else raw
+
+
+def _held() -> int:
+    """Count the unpacked bytes that are in memory."""
+    contents = [entry.content for folder in _folders.values() for entry in list(folder.entries.values())]
+    return sum(len(one) for one in contents if one is not None and isinstance(one.obj, bytes))
+
+
+def _unpack(path: Path, folder: _Folder) -> memoryview:
+    with path.open("rb") as raw:
+        try:
+            pieces = _pieces(path, raw)
+            with _lock:
+                room = min(MOST_IN_MEMORY, MOST_HELD - _held())
+            begun = bytearray()
+            for piece in pieces:
+                begun += piece
+                if len(begun) > room:
+                    return _spooled(path, folder, begun, pieces)
+            return memoryview(bytes(begun))
+        except EOFError as problem:
+            raise FormatError(
+                f"{path}: is truncated: its packed bytes end before what they hold does; copy it again"
+            ) from problem
+        except (OSError, ValueError, zlib.error) as problem:
+            if is_full(problem):
+                raise StorageFull(
+                    f"{path}: {tempfile.gettempdir()} is full, where what it holds was to be unpacked; free some "
+                    f"space, set TMPDIR to a folder on a larger disk, or unpack it yourself"
+                ) from problem
+            raise FormatError(
+                f"{path}: cannot be unpacked ({problem}); it is damaged, so copy it again"
+            ) from problem
+
+
+def _pieces(path: Path, raw: BinaryIO) -> Iterator[bytes]:
+    """Unpack a file piece by piece, and stop where it becomes a bomb."""
+    stream, count = _unpacking(raw), 0
+    while piece := stream.read(_PIECE):
+        count += len(piece)
+        most = min(MOST_UNPACKED, max(LARGE_BLOCK, MOST_RATIO * raw.tell()))
+        if count > most:
+            raise FormatError(
+                f"{path}: {raw.tell()} of its bytes are more than {most} bytes once they are decompressed: a bomb; "
+                f"take it from its origin, or unpack it yourself if you trust it"
+            )
+        yield piece
+
+
+def _spooled(path: Path, folder: _Folder, begun: bytearray, pieces: Iterator[bytes]) -> memoryview:
+    """Write what a file holds into the temporary file of its folder, and map it there."""
+    with folder.lock:
+        if folder.spool is None:
+            folder.spool = tempfile.TemporaryFile(prefix="tomarium-unpacked-", buffering=0)  # noqa: SIM115
+            finalize(folder, folder.spool.close)
+        step = mmap.ALLOCATIONGRANULARITY
+        start = -(-folder.end // step) * step
+        end, spool = start, folder.spool
+        try:
+            for piece in chain([bytes(begun)], pieces):
+                end += _written(spool, end, piece)
+        except BaseException:
+            spool.truncate(folder.end)
+            raise
+        folder.end = end
+        return memoryview(mmap.mmap(spool.fileno(), end - start, access=mmap.ACCESS_READ, offset=start))
+
+
+def _written(spool: Any, place: int, piece: bytes) -> int:
+    spool.seek(place)
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[spool.write(rest) :]
+    return len(piece)

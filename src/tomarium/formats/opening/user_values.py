@@ -1,0 +1,178 @@
+"""What is settled once a scan was read: the user's own values, then whether the whole fits together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tomarium import units
+from tomarium.errors import FormatError, ParameterError
+from tomarium.formats.opening.angles import look_like_turns_in_radians, without_assumed
+from tomarium.model import Scan, Value
+from tomarium.model.geometry import BY_NAME, PER_VIEW, user_value
+from tomarium.model.slab import RAW_DOMAINS
+
+
+def with_user_values(scan: Scan, given: Mapping[str, Any]) -> Scan:
+    """Put the user's values in place of the file's.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it was read.
+    given : Mapping of str to object
+        Name of a field of the geometry → what `user_value` takes for it, or a Value made already; None keeps the
+        file's.
+
+    Returns
+    -------
+    Scan
+        The scan with these, each of origin "user".
+
+    Raises
+    ------
+    ParameterError
+        A value is not finite, or one that no scan has.
+    UnitError
+        A text lacks its unit.
+    """
+    if given.get("angles_deg") is not None:
+        scan = replace(scan, warnings=without_assumed(scan.warnings))
+    return scan.with_geometry(
+        **{
+            name: value if isinstance(value, Value) else user_value(name, value)
+            for name, value in given.items()
+            if value is not None
+        }
+    )
+
+
+def with_domain(scan: Scan, domain: str | None) -> Scan:
+    """Put the user's word for what the frames hold in place of the reader's.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it was read.
+    domain : str or None
+        "counts", "transmission" or "attenuation"; None keeps what the file says.
+
+    Returns
+    -------
+    Scan
+        The scan with it.
+
+    Raises
+    ------
+    ParameterError
+        It is another word.
+    """
+    if domain is None:
+        return scan
+    said = next((one for one in RAW_DOMAINS if one == domain), None)
+    if said is None:
+        raise ParameterError(
+            f"domain={domain!r} was given; frames hold {', '.join(RAW_DOMAINS[:-1])} or {RAW_DOMAINS[-1]}"
+        )
+    return replace(scan, domain=said)
+
+
+def checked(scan: Scan) -> Scan:
+    """Refuse a scan whose angles cannot be those of its projections, and say what it lacks.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it was read, with the user's values.
+
+    Returns
+    -------
+    Scan
+        The same scan, with a warning where the angles look like radians; a number that no scan has, as a pixel of
+        6.5 m, is left out, with a warning.
+
+    Raises
+    ------
+    FormatError
+        There are no projections; the angles are too few, too many, not finite or all the same; or another list of
+        one number for each projection does not fit.
+    ParameterError
+        The user gave angles that look like radians.
+    """
+    count = scan.shape[0]
+    if not count:
+        raise FormatError(
+            f"{scan.path}: holds no projections, only {dict(scan.counts)}; nothing can be reconstructed"
+        )
+    angles, where = scan.angles_deg.value, f"{scan.path}: {scan.angles_deg.source}"
+    remedy = f"give {count} angles as angles_deg when you open the scan, or as --angles 0:180:{count}"
+    if len(angles) == 0:
+        raise FormatError(f"{where}; {remedy}")
+    if len(angles) > count and ":/" in scan.angles_deg.source:
+        remedy += f", or their place, such as --angles '{scan.angles_deg.source}[0:{count}]' where the scan was stopped"
+    if len(angles) != count:
+        raise FormatError(
+            f"{where}: {len(angles)} angles for {count} projections; one each is needed, so {remedy}"
+        )
+    bad = np.flatnonzero(~np.isfinite(angles))
+    if len(bad):
+        raise FormatError(
+            f"{where}: {len(bad)} of {count} angles are no finite numbers, the first at projection {bad[0]}; "
+            f"they must all be known, so {remedy}"
+        )
+    if count > 1 and not np.ptp(angles):
+        raise FormatError(f"{where}: all {count} angles are {angles[0]:g}°, which says nothing; {remedy}")
+    for name in PER_VIEW:
+        _demand_one_each(scan, name, count)
+    return _without_absurd(_without_radians(scan))
+
+
+def _demand_one_each(scan: Scan, name: str, count: int) -> None:
+    value = getattr(scan.geometry, name)
+    if value is None or (len(value.value) == count and np.isfinite(value.value).all()):
+        return
+    found = f"{len(value.value)} numbers" if len(value.value) != count else "numbers that are not finite"
+    raise FormatError(
+        f"{scan.path}: {value.source}: {BY_NAME[name].words} has {found} for {count} projections; give one finite "
+        f"number for each as {name}, or leave it out"
+    )
+
+
+def _without_radians(scan: Scan) -> Scan:
+    """Ask angles of a user back that look like radians, and warn of a file's."""
+    angles, origin = scan.angles_deg.value, scan.angles_deg.origin
+    if origin not in ("user", "read") or not look_like_turns_in_radians(angles):
+        return scan
+    if any("may be radians" in said for said in scan.warnings):
+        return scan
+    seen = f"its {len(angles)} angles, {angles[0]:.6g} to {angles[-1]:.6g}"
+    found = f"{scan.angles_deg.source}: {seen}, look like radians"
+    degrees = f"{np.rad2deg(angles[0]):.6g}:{np.rad2deg(angles[-1]):.6g}:{len(angles)}"
+    if origin == "user":
+        raise ParameterError(
+            f"{scan.path}: {found}; write them in degrees, each times 57.29578, such as {degrees}"
+        )
+    said = f"{found}, and were taken for degrees; if they are radians, open it with --angles {degrees}"
+    return replace(scan, warnings=(*scan.warnings, said))
+
+
+def _without_absurd(scan: Scan) -> Scan:
+    """Leave out what a file says and no scan has: mostly a number whose unit is another than the format's default."""
+    absurd: dict[str, Any] = {}
+    said = []
+    for told, value in scan.geometry.items():
+        if told.per_view or value.origin == "user" or told.lowest <= value.value <= told.highest:
+            continue
+        low, high = (units.show(edge, told.unit) for edge in (told.lowest, told.highest))
+        absurd[told.name] = None
+        said.append(
+            f"{value.source} was left out: {units.show(value.value, told.unit)} is no {told.words} of a scan "
+            f"({low} to {high} is taken); give the right one as --{told.option}"
+        )
+    if not absurd:
+        return scan
+    geometry = scan.geometry.with_values(absurd)
+    return replace(scan, geometry=geometry, warnings=(*scan.warnings, *said))

@@ -1,0 +1,1 @@
+"""Where a file comes from, and how its source is kept."""

@@ -1,0 +1,537 @@
+"""The files a scan was before, handed on through every format, so that any of them can be put back.
+
+Each earlier file is one group, `/tomarium` for the last one and `/tomarium/lineage/0`, `1` … for those before:
+
+- `source`: its tree. Datasets of frames are there with shape, type and attributes; they hold no pixels.
+- `layouts`: JSON, how those lay on disk, and as `runs` [[first, last, stack, start]] which frames of the scan's
+  projections, flats or darks, or of `rest/0` …, are its frames. A stack is the one thing every format of a scan
+  keeps, in its order. Without `runs`, the tree holds the pixels.
+- `links`: JSON, what lay in other files: place in the tree → [file, path, "copied" or "left"].
+- `rest`: frames that are in no stack, such as alignment images.
+- attributes `format`, and `stale` where it must not be put back by itself, with the reason.
+
+Beside a target that is not HDF5 they lie in `OUT.side-car.h5`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.formats.hdf5.content_hash import fingerprint
+from tomarium.formats.hdf5.copy_tree import copy_tree, take_along
+from tomarium.formats.hdf5.frames import frames_of
+from tomarium.formats.hdf5.missing_data import is_sparse
+from tomarium.formats.hdf5.names import Name, key_in, member, place_of, shown
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, is_hdf5, reading
+from tomarium.formats.hdf5.two_phase_writer import Draft, Tell, drafting
+from tomarium.formats.provenance.frame_mapping import (
+    Home,
+    Placed,
+    holds,
+    homes_of,
+    key_of,
+    layout_of,
+    runs_of,
+    unfold,
+)
+from tomarium.formats.provenance.json_values import as_json
+from tomarium.model import Frames, Scan
+from tomarium.model.geometry import FIELDS
+from tomarium.model.scan import IndexedFrames
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """A file that a scan was before.
+
+    Attributes
+    ----------
+    format : str
+        Its format.
+    file : Path
+        File that holds what is left of it.
+    group : str
+        Where in that file.
+    stale : str
+        Why it is not put back by itself, in words; "" where it may be.
+    """
+
+    format: str
+    file: Path
+    group: str
+    stale: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Woven(IndexedFrames):
+    """Frames put together from several stacks."""
+
+    stacks: Mapping[str, Frames]
+    runs: Sequence[tuple[int, int, str, int]]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        _, rows, columns = self.stacks[self.runs[0][2]].shape
+        return self.runs[-1][1], rows, columns
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames."""
+        wanted = np.arange(self.shape[0])[frames]
+        count = len(range(*rows.indices(self.shape[1])))
+        result = np.empty((len(wanted), count, self.shape[2]), self.dtype)
+        for first, last, stack, start in self.runs:
+            inside = (wanted >= first) & (wanted < last)
+            if inside.any():
+                result[inside] = self.stacks[stack].read(wanted[inside] - first + start, rows)
+        return result
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Bytes read and bytes decompressed by `read`."""
+        return self.stacks[self.runs[0][2]].cost(frames, rows)
+
+
+def beside(path: Path) -> Path:
+    """Name the side-car of a file or folder that is not HDF5.
+
+    Parameters
+    ----------
+    path : Path
+        The scan.
+
+    Returns
+    -------
+    Path
+        `<path>.side-car.h5`.
+    """
+    return path.with_name(f"{path.name}.side-car.h5")
+
+
+def own(file: h5py.File) -> frozenset[str]:
+    """Name the group of a file that is its side-car, and no part of what it says.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Any file.
+
+    Returns
+    -------
+    frozenset of str
+        Empty where there is none; a group of that name may be another's.
+    """
+    home = file.get(SIDE_CAR)
+    is_ours = isinstance(home, h5py.Group) and {"format", "digest"} <= set(home.attrs)
+    return frozenset({SIDE_CAR} if is_ours else ())
+
+
+def ancestors_of(scan: Scan, changed: bool) -> tuple[Ancestor, ...]:
+    """List the files a scan was before, the last one first.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it was opened, with what its user gave.
+    changed : bool
+        Whether its file says something else than when it was written.
+
+    Returns
+    -------
+    tuple of Ancestor
+        Empty where nothing is told.
+
+    Raises
+    ------
+    FormatError
+        The side-car is damaged.
+    """
+    file = scan.path if is_hdf5(scan.path) else beside(scan.path)
+    if not is_hdf5(file):
+        return ()
+    why = _given(scan) or ("it was changed since" if changed else "")
+    with reading(file) as source:
+        groups = [f"/{SIDE_CAR}", *(f"/{SIDE_CAR}/lineage/{number}" for number in range(_count(source)))]
+        found = [(group, source.find(group)) for group in groups if source.find(f"{group}/source")]
+        return tuple(
+            Ancestor(str(node.attrs["format"]), file, group, str(node.attrs.get("stale", "")) or why)
+            for group, node in found
+            if node is not None and "format" in node.attrs
+        )
+
+
+def _count(source: Source) -> int:
+    home = source.find(f"/{SIDE_CAR}/lineage")
+    return len(home) if isinstance(home, h5py.Group) else 0
+
+
+def _given(scan: Scan) -> str:
+    """Tell what the user gave that the file itself does not say."""
+    given = [*scan.geometry.given(), *(["domain"] if "opened_domain" in scan.metadata else [])]
+    home = scan.path if scan.path.is_dir() or is_hdf5(scan.path) else scan.path.parent
+    for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
+        for part in getattr(reference and reference.frames, "parts", (reference and reference.frames,)):
+            file = getattr(part, "file", None) or getattr(part, "path", None)
+            if file is not None and not Path(file).resolve().is_relative_to(home.resolve()):
+                given.append(word)
+    return f"{', '.join(dict.fromkeys(given))} were given" if given else ""
+
+
+def digest_of(scan: Scan) -> str:
+    """Sum up what a scan says that is not HDF5, its pixels left out.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it is read.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+    """
+    told = [
+        scan.shape,
+        *(
+            (as_json(value.value) if field.expected else [field.name, as_json(value.value)])
+            if value
+            else None
+            for field in FIELDS
+            if (value := getattr(scan.geometry, field.name)) or field.expected
+        ),
+        *(one.position.tolist() if one else None for one in (scan.flats, scan.darks)),
+        {name: as_json(one.value) for name, one in sorted(scan.metadata.items())},
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def stacks_of(scan: Scan) -> dict[str, Frames]:
+    """Name the stacks of a scan whose order every format keeps.
+
+    Parameters
+    ----------
+    scan : Scan
+        A scan.
+
+    Returns
+    -------
+    dict of str to Frames
+        "projections", and "flats" and "darks" where they are told in the order they were taken.
+    """
+    found = {"projections": scan.projections}
+    for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
+        if reference is not None and bool((np.diff(reference.position) >= 0).all()):
+            found[word] = reference.frames
+    return found
+
+
+def types_held(scan: Scan, again: Scan) -> dict[str, np.dtype[Any]]:
+    """Tell the type of each stack that a target gives back as it was.
+
+    Parameters
+    ----------
+    scan : Scan
+        What was written.
+    again : Scan
+        What the target reads as.
+
+    Returns
+    -------
+    dict of str to numpy.dtype
+        Stack → type it is stored in.
+    """
+    there = stacks_of(again)
+    return {
+        name: np.dtype(there[name].dtype)
+        for name, frames in stacks_of(scan).items()
+        if name in there and there[name].shape == frames.shape
+    }
+
+
+def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], Home]:
+    """Follow the stacks of a scan back to the datasets they were read from.
+
+    Parameters
+    ----------
+    scan : Scan
+        Read from HDF5.
+
+    Returns
+    -------
+    dict of (Path, str) to Home
+        Whose `datasets` are names of stacks.
+    """
+    return homes_of([Placed(one, name, np.arange(one.shape[0])) for name, one in stacks_of(scan).items()])
+
+
+def runs_told(home: Home, rest: str) -> list[tuple[int, int, str, int]]:
+    """Tell which frames of which stack a dataset's frames are.
+
+    Parameters
+    ----------
+    home : Home
+        One of `runs_by_stack`.
+    rest : str
+        Where the frames lie that are in none, one after the other.
+
+    Returns
+    -------
+    list of (first, last, stack, start)
+        JSON-ready.
+    """
+    which, frame = home.which.copy(), home.frame.copy()
+    left = np.flatnonzero(which < 0)
+    which[left], frame[left] = len(home.datasets), np.arange(len(left))
+    names = [*home.datasets, rest]
+    whole = Home(home.order, home.size, names, which, frame)
+    return [(first, last, names[which[first]], int(frame[first])) for first, last in runs_of(whole)]
+
+
+def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[Any]]) -> None:
+    """Write what is left of a scan's own file, whose frames lie in a target beside.
+
+    Parameters
+    ----------
+    draft : Draft
+        The side-car; its group is there.
+    source : Source
+        The scan's file, open.
+    scan : Scan
+        What was converted.
+    held : Mapping of str to numpy.dtype
+        As `types_held` says.
+    """
+    group = draft.file[SIDE_CAR]
+    homes, layouts, links = runs_by_stack(scan), dict[str, Any](), dict[str, list[str]]()
+
+    def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
+        node = source.find(shown(name), old)
+        if not isinstance(node, h5py.Dataset):
+            return take_along(source, old, name, new, links)
+        home = homes.get(key_of(node, homes))
+        if home is None:
+            return take_along(source, old, name, new, links)
+        if is_sparse(node):
+            return None
+        layout = layout_of(node)
+        upright = home.order in ((0, 1, 2), (-1, 0, 1))
+        if upright and all(one in held and holds(held[one], node.dtype) for one in home.datasets):
+            left = np.flatnonzero(home.which < 0)
+            kept = group.require_group("rest") if len(left) else group
+            rest = f"rest/{len(kept)}"
+            if len(left):
+                draft.frames(kept, rest.removeprefix("rest/"), frames_of(source, node, home.order, left))
+            layout["runs"] = runs_told(home, rest)
+            _hollow(new, name, node)
+        else:
+            draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames_of(source, node))
+        layouts[place_of(new, name).removeprefix(f"/{SIDE_CAR}/source")] = layout
+        return node
+
+    copy_tree(source.file, group.create_group("source"), skip=own(source.file), replace=replace)
+    group["layouts"] = json.dumps(layouts)
+    prefix = f"/{SIDE_CAR}/source"
+    group["links"] = json.dumps({place.removeprefix(prefix): link for place, link in links.items()})
+
+
+def _hollow(new: h5py.Group, name: Name, node: h5py.Dataset) -> None:
+    """Make a dataset that tells shape and type, and whose frames lie elsewhere.
+
+    A virtual one of no sources says so itself; a plain one would claim bytes the file does not hold, and whoever
+    looks a file over before it is read refuses that.
+    """
+    new.create_virtual_dataset(name, h5py.VirtualLayout(node.shape, node.dtype))
+
+
+def hand_on(
+    draft: Draft, scan: Scan, ancestors: Sequence[Ancestor], held: Mapping[str, np.dtype[Any]]
+) -> None:
+    """Write what is left of the files a scan was before into a side-car.
+
+    Parameters
+    ----------
+    draft : Draft
+        The file; its group is there.
+    scan : Scan
+        What was converted.
+    ancestors : sequence of Ancestor
+        The last one first.
+    held : Mapping of str to numpy.dtype
+        Stacks the target gives back, and the types it stores them in; pixels of others are written here.
+    """
+    for number, one in enumerate(ancestors):
+        home = draft.file.require_group(f"{SIDE_CAR}/lineage/{number}")
+        home.attrs["format"] = one.format
+        if one.stale:
+            home.attrs["stale"] = one.stale
+        with reading(one.file) as source:
+            if source.find(f"{one.group}/rest") is not None:
+                source.file.copy(f"{one.group}/rest", home, "rest")
+            home["layouts"] = json.dumps(_hand_on_tree(draft, source, one, home, scan, held))
+            home["links"] = source.text(f"{one.group}/links") or "{}"
+
+
+def _hand_on_tree(
+    draft: Draft,
+    source: Source,
+    ancestor: Ancestor,
+    home: h5py.Group,
+    scan: Scan,
+    held: Mapping[str, np.dtype[Any]],
+) -> dict[str, Any]:
+    layouts = _layouts(source, ancestor)
+
+    def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
+        layout, node = _framed(source, ancestor, layouts, old, name)
+        if node is None:
+            return None
+        stacks = {stack for *_, stack, _ in layout.get("runs", []) if not stack.startswith("rest/")}
+        if "runs" in layout and all(one in held and holds(held[one], node.dtype) for one in stacks):
+            _hollow(new, name, node)
+            return node
+        frames = _frames(source, ancestor, layout, node, scan)
+        draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames)
+        layout.pop("runs", None)
+        return node
+
+    copy_tree(source.file[f"{ancestor.group}/source"], home.create_group("source"), replace=replace)
+    return layouts
+
+
+def restore(
+    scan: Scan,
+    ancestors: Sequence[Ancestor],
+    target: Path,
+    *,
+    resume: bool = False,
+    tell: Tell | None = None,
+) -> None:
+    """Write the file a scan once was: each dataset and attribute as it was.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan, whose frames it takes.
+    ancestors : sequence of Ancestor
+        The file to put back, and those it was before, which go along.
+    target : Path
+        File to write; it appears when it is complete.
+    resume : bool
+        Whether a run that stops can be gone on with.
+    tell : callable or None
+        Told of progress.
+
+    Raises
+    ------
+    FormatError
+        The side-car is damaged.
+    StorageFull
+        The disk is full.
+    """
+    one, *older = ancestors
+    with reading(one.file) as source, drafting(target, resume=resume, tell=tell) as draft:
+        layouts = _layouts(source, one)
+
+        def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
+            layout, node = _framed(source, one, layouts, old, name)
+            if node is not None:
+                unfold(draft, _frames(source, one, layout, node, scan), node, layout, new, name)
+            return node
+
+        copy_tree(source.file[f"{one.group}/source"], draft.file, replace=replace)
+        _link_again(draft.file, _links(source, one), target)
+        if older:
+            digest = fingerprint(draft.file, frozenset(draft.names))
+            home = draft.file.require_group(SIDE_CAR)
+            home.attrs.update({"format": older[0].format, "digest": digest})
+            home["frames"] = json.dumps(draft.names)
+            types = {name: np.dtype(frames.dtype) for name, frames in stacks_of(scan).items()}
+            hand_on(draft, scan, older, types)
+
+
+def _link_again(file: h5py.File, links: Mapping[str, Sequence[str]], target: Path) -> None:
+    """Put links in the place of copies where what they lead to lies beside the target, as it did beside the source."""
+    for place, (name, path, what) in links.items():
+        neighbour = target.parent / name
+        group, here = _held(file, place)
+        if what == "left" or here is None or not is_hdf5(neighbour):
+            continue
+        with reading(neighbour) as source:
+            there = source.find(path)
+            is_same = (
+                isinstance(there, h5py.Dataset)
+                and isinstance(here, h5py.Dataset)
+                and (there.shape, there.dtype) == (here.shape, here.dtype)
+            )
+        if is_same:
+            key = key_in(group, place.rpartition("/")[2])
+            del group[key]
+            group[key] = h5py.ExternalLink(name, path)
+
+
+def _held(file: h5py.File, place: str) -> tuple[h5py.Group, h5py.Dataset | None]:
+    """Find a dataset and its group."""
+    try:
+        return member(file, place.rpartition("/")[0] or "/"), member(file, place)
+    except KeyError:
+        return file["/"], None
+
+
+def left_links(ancestor: Ancestor) -> frozenset[str]:
+    """Name the links of an earlier file whose other ends were left where they were.
+
+    Parameters
+    ----------
+    ancestor : Ancestor
+        What a scan was before.
+
+    Returns
+    -------
+    frozenset of str
+        Places in that file; of links that led nowhere then, none.
+    """
+    with reading(ancestor.file) as source:
+        return frozenset(place for place, (*_, what) in _links(source, ancestor).items() if what == "left")
+
+
+def _links(source: Source, ancestor: Ancestor) -> dict[str, list[str]]:
+    told: dict[str, list[str]] = json.loads(source.text(f"{ancestor.group}/links") or "{}")
+    return told
+
+
+def _layouts(source: Source, ancestor: Ancestor) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(source.text(f"{ancestor.group}/layouts") or "{}")
+    return told
+
+
+def _framed(
+    source: Source, ancestor: Ancestor, layouts: dict[str, Any], old: h5py.Group, name: Name
+) -> tuple[dict[str, Any], h5py.Dataset | None]:
+    """Find a dataset of frames, and how it lay on disk."""
+    place = place_of(old, name)
+    layout = layouts.get(place.removeprefix(f"{ancestor.group}/source"))
+    if layout is None:
+        return {}, None
+    node = member(old, shown(name))
+    return layout, node if isinstance(node, h5py.Dataset) else None
+
+
+def _frames(
+    source: Source, ancestor: Ancestor, layout: dict[str, Any], node: h5py.Dataset, scan: Scan
+) -> Frames:
+    if "runs" not in layout:
+        return frames_of(source, node)
+    stacks: dict[str, Frames] = stacks_of(scan)
+    for *_, stack, _ in layout["runs"]:
+        if stack.startswith("rest/"):
+            stacks[stack] = frames_of(source, source.file[f"{ancestor.group}/{stack}"])
+    return _Woven(stacks, [tuple(run) for run in layout["runs"]], node.dtype)

@@ -1,0 +1,396 @@
+"""The side-car: what the target of a conversion cannot express, kept in it, and put back on the way home.
+
+A file tomarium converts holds the group `/tomarium`:
+
+- `source`: the tree of the file it was made from, every group, dataset and attribute as it was. Frames lie in
+  the target already, so there they are virtual datasets that point to them: nothing is stored twice, and any
+  HDF5 program shows the file as it was.
+- `layouts`: JSON, how those datasets of frames lay on disk (chunks and filters), and which frames of the scan they are.
+- `links`: JSON, what the source links to in other files, with file and path, and whether the tree holds a copy.
+- `rest`: frames of the source that have no place in the target, such as alignment images.
+- `meaning`: JSON, what the source's reader understood, for readers of the target.
+- `geometry`: JSON, the roll and tilt of the axis, the shifts of the sample and the domain, where known: no format of
+  a scan has a place for them.
+- `lineage`: what is left of the files the source itself was made from, as
+  `tomarium.formats.provenance.ancestors` tells.
+- attributes `format`, of the source, and `digest`, of all that the target says besides: where somebody has
+  changed it since, the way home is not taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from tomarium import __version__
+from tomarium.formats.hdf5.content_hash import fingerprint
+from tomarium.formats.hdf5.copy_tree import copy_tree, take_along
+from tomarium.formats.hdf5.frames import frames_of
+from tomarium.formats.hdf5.missing_data import is_sparse
+from tomarium.formats.hdf5.names import Name, member, place_of, shown
+from tomarium.formats.hdf5.source import Source, is_hdf5, reading
+from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
+from tomarium.formats.provenance import ancestors as lineage
+from tomarium.formats.provenance.frame_mapping import (
+    Home,
+    Placed,
+    holds,
+    homes_of,
+    key_of,
+    layout_of,
+    runs_of,
+)
+from tomarium.formats.provenance.json_values import as_json, from_json
+from tomarium.model import Scan, Value
+from tomarium.model.geometry import FIELDS
+from tomarium.model.slab import RAW_DOMAINS
+
+GROUP: Final = "tomarium"
+_TREE: Final = f"{GROUP}/source"
+
+
+def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
+    """Write the side-car of a scan, as the last part of a file's structure.
+
+    Parameters
+    ----------
+    draft : Draft
+        The file, with everything else of its structure.
+    scan : Scan
+        What is being written.
+    placed : sequence of Placed
+        Where its frames went.
+
+    Raises
+    ------
+    FormatError
+        The source is damaged.
+    """
+    digest = fingerprint(draft.file, frozenset(draft.names))
+    home = draft.file.create_group(GROUP)
+    home.attrs["format"] = scan.format
+    home.attrs["program"] = f"tomarium {__version__}"
+    home.attrs["digest"] = digest
+    home["meaning"] = _meaning(scan.metadata)
+    _keep_geometry(home, scan)
+    home["frames"] = json.dumps(draft.names)
+    names = {id(frames): name for name, frames in lineage.stacks_of(scan).items()}
+    types = {
+        names[id(one.frames)]: draft.file[one.dataset].dtype for one in placed if id(one.frames) in names
+    }
+    lineage.hand_on(draft, scan, ancestors(scan), types)
+    if not is_hdf5(scan.path):
+        return
+    with reading(scan.path) as source:
+        layouts, links = _keep_tree(draft, source, homes_of(placed), lineage.runs_by_stack(scan))
+    home["layouts"] = json.dumps(layouts)
+    home["links"] = json.dumps(links)
+
+
+def ancestors(scan: Scan) -> tuple[lineage.Ancestor, ...]:
+    """List the files a scan was before, the last one first.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it was opened, with what its user gave.
+
+    Returns
+    -------
+    tuple of lineage.Ancestor
+        Those not to be put back by themselves say why.
+
+    Raises
+    ------
+    FormatError
+        A side-car is damaged.
+    """
+    if is_hdf5(scan.path):
+        kept = look(scan.path)
+        return () if kept is None else lineage.ancestors_of(scan, kept.changed)
+    file = lineage.beside(scan.path)
+    if not is_hdf5(file):
+        return ()
+    with reading(file) as source:
+        home = source.find(f"/{GROUP}")
+        told = home.attrs.get("digest", "") if home is not None else ""
+    return lineage.ancestors_of(scan, told != lineage.digest_of(scan))
+
+
+def _meaning(metadata: Mapping[str, Value[Any]]) -> str:
+    # Names that begin with "/" are places in the source, which the tree keeps as they were; what a user named of the
+    # source to open it names nothing in the target.
+    told = {
+        name: {"value": as_json(one.value), "origin": one.origin, "source": one.source}
+        for name, one in metadata.items()
+        if not name.startswith(("/", "opened_"))
+    }
+    # What is no UTF-8, as in names of files, becomes the escape JSON has for it.
+    return json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def meaning(source: Source) -> dict[str, Value[Any]]:
+    """Read what the reader of the first file understood, for values the file itself cannot say.
+
+    Parameters
+    ----------
+    source : Source
+        An open file.
+
+    Returns
+    -------
+    dict of str to Value
+        Empty where there is no side-car.
+    """
+    text = source.text(f"/{GROUP}/meaning")
+    try:
+        found = json.loads(text) if text else {}
+        return {
+            str(name): Value(from_json(one["value"]), one["origin"], str(one["source"]))
+            for name, one in found.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        source.warnings.append(f"/{GROUP}/meaning is damaged and was left out ({problem})")
+        return {}
+
+
+def _keep_geometry(home: h5py.Group, scan: Scan) -> None:
+    told = _geometry(scan)
+    if told:
+        home["geometry"] = json.dumps(told)
+
+
+def _geometry(scan: Scan) -> dict[str, Any]:
+    """Tell what formats have no place for; what most of them have is not told twice."""
+    told: dict[str, Any] = {
+        field.name: {"value": as_json(value.value), "source": value.source}
+        for field, value in scan.geometry.items()
+        if not field.expected
+    }
+    return told if scan.domain == "counts" else {**told, "domain": scan.domain}
+
+
+def with_geometry(scan: Scan, source: Source) -> Scan:
+    """Add what the side-car says of a scan's geometry and the reader of the file did not find there.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it is read from its file.
+    source : Source
+        The open file that holds the side-car, or may hold one.
+
+    Returns
+    -------
+    Scan
+        With the roll and tilt of the axis, the shifts and the domain that were known before; with a warning where
+        the side-car is damaged.
+    """
+    text = source.text(f"/{GROUP}/geometry")
+    try:
+        return _filled(scan, json.loads(text)) if text else scan
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        said = f"/{GROUP}/geometry is damaged and was left out ({problem})"
+        return replace(scan, warnings=(*scan.warnings, said))
+
+
+def with_geometry_beside(scan: Scan) -> Scan:
+    """Add what the side-car beside a file that is no HDF5 says of its scan's geometry.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it is read from its file.
+
+    Returns
+    -------
+    Scan
+        As `with_geometry`; the same scan where there is no side-car.
+
+    Raises
+    ------
+    FormatError
+        The side-car is damaged.
+    """
+    file = lineage.beside(scan.path)
+    if not file.is_file() or is_hdf5(scan.path) or not is_hdf5(file):
+        return scan
+    with reading(file) as source:
+        return with_geometry(scan, source)
+
+
+def _filled(scan: Scan, told: Mapping[str, Any]) -> Scan:
+    found: dict[str, Value[Any]] = {}
+    for field in FIELDS:
+        if field.name not in told or getattr(scan.geometry, field.name) is not None:
+            continue
+        value = from_json(told[field.name]["value"])
+        number = np.asarray(value, np.float64) if field.per_view else float(value)
+        # A list of another length says nothing of these frames: the file was cut since.
+        if not field.per_view or np.shape(number) == scan.shape[:1]:
+            found[field.name] = Value(number, "read", str(told[field.name]["source"]))
+    said = next((one for one in RAW_DOMAINS if one == told.get("domain")), scan.domain)
+    domain = said if scan.domain == "counts" else scan.domain
+    return replace(scan, domain=domain).with_geometry(**found)
+
+
+def _keep_tree(
+    draft: Draft,
+    source: Source,
+    homes: dict[tuple[Path, str], Home],
+    stacks: dict[tuple[Path, str], Home],
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    tree = draft.file.create_group(_TREE)
+    layouts: dict[str, Any] = {}
+    links: dict[str, list[str]] = {}
+    made: dict[tuple[Path, str], str] = {}
+
+    def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
+        node = source.find(shown(name), old)
+        if not isinstance(node, h5py.Dataset):
+            return take_along(source, old, name, new, links)
+        key = key_of(node, homes)
+        if key in made:  # a second link to the same frames
+            new[name] = member(draft.file, made[key])
+            return node
+        home = homes.get(key)
+        if home is None:
+            return take_along(source, old, name, new, links)
+        if not _is_virtually_possible(draft, node, home) or is_sparse(node):
+            return None
+        left = home.which < 0
+        _complete(draft, source, node, home)
+        _point(draft, node, home, new, name)
+        made[key] = place_of(new, name)
+        layout = layout_of(node)
+        if key in stacks and home.order[0] < 1 and np.array_equal(stacks[key].which < 0, left):
+            rest = home.datasets[-1].removeprefix(f"/{GROUP}/")
+            layout["runs"] = lineage.runs_told(stacks[key], rest)
+        layouts[place_of(new, name).removeprefix(f"/{_TREE}")] = layout
+        return node
+
+    copy_tree(source.file, tree, skip=lineage.own(source.file), replace=replace)
+    return layouts, {place.removeprefix(f"/{_TREE}"): link for place, link in links.items()}
+
+
+def _is_virtually_possible(draft: Draft, node: h5py.Dataset, home: Home) -> bool:
+    """Tell whether a virtual dataset can show the frames as they were: upright, and in a type that rounds none."""
+    turned = home.order[2] < home.order[1]
+    return not turned and all(holds(draft.file[one].dtype, node.dtype) for one in home.datasets)
+
+
+def _complete(draft: Draft, source: Source, node: h5py.Dataset, home: Home) -> None:
+    """Store the frames that went nowhere."""
+    rest = np.flatnonzero(home.which < 0)
+    if not len(rest):
+        return
+    group = draft.file.require_group(f"{GROUP}/rest")
+    kept = draft.frames(group, str(len(group)), frames_of(source, node, home.order, rest))
+    home.which[rest] = len(home.datasets)
+    home.frame[rest] = np.arange(len(rest))
+    home.datasets.append(str(kept.name))
+
+
+def _point(draft: Draft, node: h5py.Dataset, home: Home, new: h5py.Group, name: Name) -> None:
+    """Make the virtual dataset: one mapping for each run of neighbouring frames."""
+    layout = h5py.VirtualLayout(node.shape, node.dtype)
+    axis = home.order[0]
+    for first, last in runs_of(home, by_one=axis > 0):
+        held = draft.file[home.datasets[home.which[first]]]
+        source = h5py.VirtualSource(".", held.name, held.shape, held.dtype)
+        begin = int(home.frame[first])
+        if axis < 0:  # one averaged frame, stored without an axis of its own
+            layout[...] = source[begin] if held.ndim == 3 else source
+            continue
+        there: list[slice | int] = [slice(None)] * node.ndim
+        there[axis] = slice(first, last) if axis == 0 else first
+        layout[tuple(there)] = source[begin : begin + last - first] if axis == 0 else source[begin]
+    new.create_virtual_dataset(name, layout)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The side-car a file carries.
+
+    Attributes
+    ----------
+    format : str
+        Format of the file it was made from.
+    whole : bool
+        Whether it holds that file's tree.
+    changed : bool
+        Whether the file that carries it was changed since.
+    """
+
+    format: str
+    whole: bool
+    changed: bool
+
+
+def look(path: Path) -> Kept | None:
+    """Look for a side-car.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    Kept or None
+        None where there is none.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged.
+    """
+    if not is_hdf5(path):
+        return None
+    with reading(path) as source:
+        home = source.find(f"/{GROUP}")
+        if not isinstance(home, h5py.Group) or not {"format", "digest"} <= set(home.attrs):
+            return None
+        names = frozenset(json.loads(source.text(f"/{GROUP}/frames") or "[]"))
+        changed = fingerprint(source.file, names) != home.attrs["digest"]
+        return Kept(str(home.attrs["format"]), "source" in home, changed)
+
+
+def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
+    """Write the tree of a scan's file, and what it was before, beside a target that cannot hold them.
+
+    Parameters
+    ----------
+    scan : Scan
+        What was converted. Of a scan that was not read from HDF5 the meaning alone is kept.
+    again : Scan
+        What the target reads as. Frames it gives back are left empty.
+    target : Path
+        File to write, HDF5.
+
+    Raises
+    ------
+    FormatError
+        The source is damaged.
+    StorageFull
+        The disk is full.
+    """
+    types = lineage.types_held(scan, again)
+    # As one to go on with, for what a killed run leaves of it is found again under that name alone.
+    with drafting(target, resume=True) as draft:
+        home = draft.file.create_group(GROUP)
+        home.attrs["format"] = scan.format
+        home.attrs["program"] = f"tomarium {__version__}"
+        home.attrs["digest"] = lineage.digest_of(_filled(again, _geometry(scan)))
+        home["meaning"] = _meaning(scan.metadata)
+        _keep_geometry(home, scan)
+        lineage.hand_on(draft, scan, ancestors(scan), types)
+        if is_hdf5(scan.path):
+            with reading(scan.path) as source:
+                lineage.leave(draft, source, scan, types)

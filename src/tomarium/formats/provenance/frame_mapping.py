@@ -1,0 +1,225 @@
+"""Where the frames of a source lie in what is written from it, and how their dataset lay on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.formats.hdf5.frames import Hdf5Frames, load_plugins
+from tomarium.formats.hdf5.names import Name, as_bytes, member, path_of
+from tomarium.formats.hdf5.two_phase_writer import Draft
+from tomarium.model import Frames
+
+# Mantissa bits of the floats: an integer of at most so many bits is exact in one of them.
+_MANTISSA: Final = {2: 11, 4: 24, 8: 53}
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Frames of the source and where the target holds them.
+
+    Attributes
+    ----------
+    frames : Frames
+        As the source's reader made them.
+    dataset : str
+        HDF5 path in the target.
+    where : array of int, shape (frame,)
+        Which frame of that dataset each became.
+    """
+
+    frames: Frames
+    dataset: str
+    where: NDArray[np.intp]
+
+
+@dataclass
+class Home:
+    """Where each frame of one dataset of the source now lies.
+
+    Attributes
+    ----------
+    order : tuple of int
+        Which axes of it are frame, row and column.
+    size : tuple of int
+        Frames, rows, columns.
+    datasets : list of str
+        Where its frames went.
+    which, frame : array of int, shape (frame,)
+        Index into `datasets` and frame there; -1 for a frame that went nowhere yet.
+    """
+
+    order: tuple[int, int, int]
+    size: tuple[int, int, int]
+    datasets: list[str] = field(default_factory=list)
+    which: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    frame: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+
+
+def homes_of(placed: Sequence[Placed]) -> dict[tuple[Path, str], Home]:
+    """Follow frames back to the datasets of HDF5 they were read from.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+        Where frames went.
+
+    Returns
+    -------
+    dict of (Path, str) to Home
+        File and HDF5 path of each dataset → where its frames went.
+    """
+    homes: dict[tuple[Path, str], Home] = {}
+    for one in placed:
+        first = 0
+        for part in getattr(one.frames, "parts", (one.frames,)):
+            count = part.shape[0]
+            where = one.where[first : first + count]
+            first += count
+            if not isinstance(part, Hdf5Frames):
+                continue
+            key = (part.file.resolve(), part.name)
+            home = homes.setdefault(key, Home(part.order, part.size))
+            if not len(home.which):
+                home.which, home.frame = (np.full(part.size[0], -1, np.intp) for _ in range(2))
+            if one.dataset not in home.datasets:
+                home.datasets.append(one.dataset)
+            index = np.arange(part.size[0]) if part.index is None else part.index
+            home.which[index] = home.datasets.index(one.dataset)
+            home.frame[index] = where
+    return homes
+
+
+def key_of(node: h5py.Dataset, homes: Mapping[tuple[Path, str], Home]) -> tuple[Path, str]:
+    """Name a dataset as the frames read from it do, by whichever of its links it was found.
+
+    Parameters
+    ----------
+    node : h5py.Dataset
+        A dataset.
+    homes : Mapping
+        As `homes_of` makes it.
+
+    Returns
+    -------
+    (Path, str)
+        A key of `homes`, or what would be one.
+    """
+    file = Path(node.file.filename).resolve()
+    for there, name in homes:
+        if there == file and _is_called(node, name):
+            return there, name
+    return file, path_of(node)
+
+
+def _is_called(node: h5py.Dataset, name: str) -> bool:
+    try:
+        return bool(member(node.file, name) == node)
+    except KeyError:
+        return False
+
+
+def holds(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:
+    """Tell whether one type holds every number of another exactly.
+
+    Parameters
+    ----------
+    wide, narrow : numpy.dtype
+        Of the target and of the source.
+
+    Returns
+    -------
+    bool
+        False where some would be rounded.
+    """
+    if wide == narrow.newbyteorder("="):
+        return True
+    if wide.kind == "f" and narrow.kind in "iu":
+        return 8 * narrow.itemsize - (narrow.kind == "i") <= _MANTISSA.get(wide.itemsize, 0)
+    return bool(np.can_cast(narrow, wide, "safe"))
+
+
+def runs_of(home: Home, *, by_one: bool = False) -> Iterator[tuple[int, int]]:
+    """Cut a dataset into runs of frames that are neighbours where they went, too.
+
+    Parameters
+    ----------
+    home : Home
+        Where its frames went.
+    by_one : bool
+        Whether each frame is a run of its own.
+
+    Yields
+    ------
+    tuple of int
+        First frame and the one after the last.
+    """
+    together = (np.diff(home.which) == 0) & (np.diff(home.frame) == 1)
+    if by_one:
+        together[:] = False
+    cuts = [0, *(np.flatnonzero(~together) + 1).tolist(), len(home.which)]
+    yield from pairwise(cuts)
+
+
+def layout_of(node: h5py.Dataset) -> dict[str, Any]:
+    """Tell how a dataset lies on disk.
+
+    Parameters
+    ----------
+    node : h5py.Dataset
+        The dataset.
+
+    Returns
+    -------
+    dict
+        JSON-ready: `chunks`, `maxshape`, `filters`.
+    """
+    plist = node.id.get_create_plist()
+    filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
+    return {
+        "chunks": None if node.chunks is None else list(node.chunks),
+        "maxshape": list(node.maxshape),
+        "filters": [[int(code), int(flags), [int(v) for v in values]] for code, flags, values, _ in filters],
+    }
+
+
+def unfold(
+    draft: Draft, frames: Frames, node: h5py.Dataset, layout: dict[str, Any], new: h5py.Group, name: Name
+) -> None:
+    """Make a dataset of frames as it was, and have it filled in the order it is stored in.
+
+    Parameters
+    ----------
+    draft : Draft
+        The file.
+    frames : Frames
+        What it holds, along its own first axis.
+    node : h5py.Dataset
+        One of the same shape and type.
+    layout : dict
+        What `layout_of` told of it.
+    new : h5py.Group
+        Where.
+    name : str or bytes
+        Name of the dataset.
+    """
+    if layout["chunks"] is None:
+        draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames)
+        return
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk(tuple(layout["chunks"]))
+    if any(code >= 256 for code, *_ in layout["filters"]):
+        load_plugins()
+    for code, flags, values in layout["filters"]:
+        plist.set_filter(code, flags, tuple(values))
+    most = tuple(h5py.h5s.UNLIMITED if length is None else length for length in layout["maxshape"])
+    space = h5py.h5s.create_simple(node.shape, most)
+    made = h5py.h5d.create(new.id, as_bytes(name), h5py.h5t.py_create(node.dtype), space, dcpl=plist)
+    draft.fill(h5py.Dataset(made), frames)

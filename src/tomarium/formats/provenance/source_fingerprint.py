@@ -1,0 +1,140 @@
+"""Where what is written comes from: a run that stopped goes on only from the same source, unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from tomarium.formats.hdf5.frames import Hdf5Frames
+from tomarium.formats.hdf5.security_check import beside, open_checked
+from tomarium.formats.provenance.json_values import as_json
+from tomarium.model import Frames, Image, Scan
+
+# Arrays in memory above this are told by their shape alone; they come from no file that could have changed.
+_MOST_SUMMED: Final = 1 << 24
+
+
+def origin_of(opened: Scan | Image, form: str) -> str:
+    """Sum up the files of a scan or an image, what is known of it, and what becomes of it.
+
+    Parameters
+    ----------
+    opened : Scan or Image
+        What is written.
+    form : str
+        Name of the format that is written: several share the hidden name of what is not whole yet.
+
+    Returns
+    -------
+    str
+        Another one where a file was changed, or another is meant, or its user gave other values; "" where it
+        lies in no file.
+    """
+    told: list[Any] = [form, opened.shape]
+    if isinstance(opened, Scan):
+        told.append([opened.domain, {field.name: value for field, value in opened.geometry.items()}])
+        told += [opened.metadata, opened.projections, opened.flats, opened.darks]
+        told += [opened.path] if opened.path.is_file() else []
+    elif opened.path is None or not opened.path.exists():
+        return ""
+    else:
+        told += [opened.path, opened.dtype.str, opened.name, repr(opened.axes)]
+    return hashlib.sha256(json.dumps(_told(told, {})).encode()).hexdigest()
+
+
+def files_of(frames: Frames) -> Any:
+    """Tell which frames of which files a stack is, with the sizes and times of these files.
+
+    Parameters
+    ----------
+    frames : Frames
+        A stack.
+
+    Returns
+    -------
+    list or str
+        JSON-ready.
+    """
+    return _told(frames, {})
+
+
+def sources_of(opened: Scan | Image) -> tuple[Path, ...]:
+    """List the files and folders a scan or an image is read from.
+
+    Parameters
+    ----------
+    opened : Scan or Image
+        Any.
+
+    Returns
+    -------
+    tuple of Path
+        Its own first; those of frames that lie in other files after it.
+    """
+    known: dict[Path, Any] = {} if opened.path is None else {opened.path: None}
+    if isinstance(opened, Scan):
+        _told([opened.projections, opened.flats, opened.darks], known)
+    return tuple(known)
+
+
+def _told(one: Any, known: dict[Path, Any]) -> Any:
+    """Spell out what a stack is made of; `known` are files that were looked at before."""
+    if isinstance(one, Path):
+        if one not in known:
+            known[one] = list(_stamps(one))
+        return known[one]
+    if isinstance(one, np.ndarray) and one.dtype.kind in "biufc":
+        content = one.tobytes() if one.nbytes <= _MOST_SUMMED else b""
+        return [one.dtype.str, one.shape, hashlib.sha256(content).hexdigest()]
+    if is_dataclass(one) and not isinstance(one, type):
+        parts = [_told(getattr(one, field.name), known) for field in fields(one) if field.name[0] != "_"]
+        more = [_told(file, known) for file in _virtual(one)] if isinstance(one, Hdf5Frames) else []
+        return [type(one).__name__, *parts, *more]
+    if isinstance(one, Mapping):
+        return {str(name): _told(item, known) for name, item in one.items()}
+    if isinstance(one, list | tuple):
+        return [_told(item, known) for item in one]
+    if isinstance(one, str | int | float | bool | np.generic | np.ndarray | None):
+        return as_json(one)
+    return str(one) if isinstance(one, np.dtype) else type(one).__name__
+
+
+def _virtual(frames: Hdf5Frames) -> Iterator[Path]:
+    """List the files a virtual dataset takes its frames from, and those that these do."""
+    waiting, seen = [(frames.file, frames.name)], set[tuple[Path, str]]()
+    while waiting:
+        place, name = waiting.pop()
+        if (place, name) in seen:
+            continue
+        seen.add((place, name))
+        yield place
+        with suppress(OSError), open_checked(place, scan=frames.path) as file:
+            dataset = file.get(name)
+            if isinstance(dataset, h5py.Dataset) and dataset.is_virtual:
+                for item in dataset.virtual_sources():
+                    part = place if item.file_name == "." else beside(frames.path, place, item.file_name)
+                    waiting += [] if part is None else [(part, item.dset_name)]
+
+
+def _stamps(path: Path) -> Iterator[list[Any]]:
+    yield _stamp(path)
+    if path.is_dir():
+        for place in sorted(path.rglob("*")):
+            yield _stamp(place)
+
+
+def _stamp(place: Path) -> list[Any]:
+    try:
+        now = place.stat()
+    except OSError:  # a link to nowhere, or a place in an archive
+        return [str(place)]
+    # What is written beside the files of a folder changes the folder, but none of them.
+    return [str(place.resolve()), *((now.st_size, now.st_mtime_ns) if place.is_file() else ())]

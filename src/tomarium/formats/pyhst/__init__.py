@@ -1,0 +1,1 @@
+"""Parameter files and volumes of PyHST2."""

@@ -1,0 +1,105 @@
+"""PyHST2 volumes: `.vol`, float32 without a header, x fastest, with `.vol.info` and `.vol.xml` beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tomarium.errors import InputError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.raw.volume import detect_volume, read_volume, write_volume
+from tomarium.model import Image, Scan, Volume
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a `.vol` with its `.info` or `.xml`, alone or in a folder of its own.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is nothing of the kind; a score of 0 says what is lacking.
+    """
+    return detect_volume(path, ".vol", with_name=False)
+
+
+def read(path: Path, match: Match) -> Volume:
+    """Open a `.vol`; it is mapped when it is sliced.
+
+    Parameters
+    ----------
+    path : Path
+        The volume, its `.info` or `.xml`, or the folder that holds them.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Volume
+        float32 in this machine's byte order; axes in m where `voxelSize` is given, else in px.
+
+    Raises
+    ------
+    FormatError
+        The text is damaged, or the file has not the size it tells: it grows still, or was cut.
+    """
+    return read_volume(path, match, ".vol", "float32")
+
+
+def write(
+    path: Path,
+    volume: Image | Scan,
+    *,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+    lossy: bool = False,
+) -> None:
+    """Write a volume as `.vol` with `.vol.info` and `.vol.xml`.
+
+    Parameters
+    ----------
+    path : Path
+        File that ends in `.vol`; any other name becomes a folder that holds `<name>.vol` and its texts.
+    volume : Volume
+        What to write; one slab of it is in memory at a time. Values become float32, the only type PyHST knows.
+    resume : bool
+        Go on with an unfinished one.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
+    lossy : bool
+        Write values that float32 does not hold exactly, rounded.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    InputError
+        It is no volume, its voxels are no cubes, or float32 would round its values.
+    StorageFull
+        The disk is full; what is written is kept.
+    """
+    if isinstance(volume, Volume) and not lossy and not np.can_cast(volume.dtype, np.float32, "safe"):
+        raise InputError(
+            f"{path}: {volume.dtype.name} does not fit into float32, the only type of a .vol; write it as .raw, "
+            f"or allow it to be lossy (--lossy) to round its values"
+        )
+    write_volume(path, volume, ".vol", dtype="float32", resume=resume, tell=tell)
+
+
+FORMAT = Format(
+    name="pyhst-volume",
+    title="PyHST2 volume (.vol, .vol.info, .vol.xml)",
+    suffixes=(".vol",),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"volume"}),
+    resumes=True,
+    rounds=True,
+)

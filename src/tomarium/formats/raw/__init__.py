@@ -1,0 +1,1 @@
+"""Volumes without a header, and what tells their shape."""

@@ -1,0 +1,266 @@
+"""The text beside a raw volume: `<name>.vol.info` and `<name>.vol.xml` as PyHST writes them.
+
+The keys NUM_X, NUM_Y, NUM_Z, voxelSize (µm), BYTEORDER, ValMin, ValMax, s1, s2, S1, S2 and the tree of the XML
+are those of PyHST's own writer; keys are told apart by their case, since `s1` and `S1` are two. DATATYPE and
+valueUnit are tomarium's additions, which other readers pass over.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree
+
+import numpy as np
+
+from tomarium.errors import FormatError
+from tomarium.formats.resumable.slab_file import ValueRange, quantiles
+
+FIRST_LINE: Final = "! PyHST_SLAVE VOLUME INFO FILE"
+# A longer text is none of these.
+_LONGEST: Final = 1 << 20
+# Shares of the voxels below the narrow bounds s1, s2 and the wide ones S1, S2 as tomarium writes them; which
+# PyHST takes is not documented.
+BOUNDS: Final = {"s1": 0.001, "s2": 0.999, "S1": 0.00001, "S2": 0.99999}
+# nabu writes this voxel size where it knows none.
+_NABU_DEFAULT_UM: Final = 40.0
+_XML_SIZES: Final = {"SIZEX": "NUM_X", "SIZEY": "NUM_Y", "SIZEZ": "NUM_Z", "BYTE_ORDER": "BYTEORDER"}
+
+
+@dataclass(frozen=True)
+class VolumeInfo:
+    """What the text beside a volume says.
+
+    Attributes
+    ----------
+    source : str
+        Name of the file it was read from.
+    shape : tuple of int
+        z, y, x.
+    byte_order : "<" or ">"
+        Little or big endian.
+    dtype : str
+        NumPy's name of the type, or "" where the text gives none.
+    voxel_m : float or None
+        Edge of a voxel, m.
+    unit : str
+        Unit of the values, or "".
+    values : Mapping of str to str
+        Every key as it stands.
+    notes : tuple of str
+        What was assumed or looks wrong, in words.
+    """
+
+    source: str
+    shape: tuple[int, int, int]
+    byte_order: str
+    dtype: str
+    voxel_m: float | None
+    unit: str
+    values: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def read_volume_info(path: Path) -> VolumeInfo:
+    """Read the `.info` of a volume, or its `.xml`.
+
+    Parameters
+    ----------
+    path : Path
+        The text.
+
+    Returns
+    -------
+    VolumeInfo
+        What it says.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read, or lacks the size of the volume.
+    """
+    values = _xml_values(path) if path.suffix.lower() == ".xml" else _text_values(path)
+    notes: list[str] = []
+    sizes = [_size(path, values, f"NUM_{axis}") for axis in "ZYX"]
+    order = values.get("BYTEORDER", "").upper()
+    if order not in ("LOWBYTEFIRST", "HIGHBYTEFIRST"):
+        said = f"BYTEORDER is {order!r}" if order else "no BYTEORDER is given"
+        notes.append(f"{path.name}: {said}; little endian was assumed, as PyHST writes")
+    return VolumeInfo(
+        source=path.name,
+        shape=(sizes[0], sizes[1], sizes[2]),
+        byte_order=">" if order == "HIGHBYTEFIRST" else "<",
+        dtype=_dtype(path, values.get("DATATYPE", "")),
+        voxel_m=_voxel(path, values.get("voxelSize", ""), notes),
+        unit=values.get("valueUnit", ""),
+        values=values,
+        notes=tuple(notes),
+    )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise ValueError(f"it has {path.stat().st_size} bytes")
+        return path.read_text("utf-8", errors="replace")
+    except (OSError, ValueError) as problem:
+        raise FormatError(
+            f"{path}: cannot be read as the text beside a volume ({problem}); copy it again"
+        ) from problem
+
+
+def _text_values(path: Path) -> dict[str, str]:
+    pairs = (line.partition("=") for line in _read_text(path).splitlines() if not line.startswith("!"))
+    found: dict[str, str] = {}
+    for key, value in (
+        (key.strip(), value.strip()) for key, equals, value in pairs if equals and key.strip()
+    ):
+        if found.setdefault(key, value) != value:
+            raise FormatError(
+                f"{path}: {key} is {found[key]!r} and {value!r}; leave only the one that is right"
+            )
+    return found
+
+
+def _xml_values(path: Path) -> dict[str, str]:
+    text = _read_text(path)
+    try:
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise FormatError(f"{path}: declares entities, which PyHST never writes; it is not read")
+        leaves = [node for node in ElementTree.fromstring(text).iter() if len(node) == 0]
+    except ElementTree.ParseError as problem:
+        raise FormatError(f"{path}: is no whole XML ({problem}); copy it again") from problem
+    return {_XML_SIZES.get(node.tag, node.tag): (node.text or "").strip() for node in leaves}
+
+
+def _size(path: Path, values: Mapping[str, str], key: str) -> int:
+    text = values.get(key, "")
+    if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
+        said = f"{key} is {text!r}" if text else f"{key} is absent"
+        raise FormatError(f"{path}: {said}; write {key} = and the number of voxels along that axis")
+    return int(text)
+
+
+def _dtype(path: Path, text: str) -> str:
+    if not text:
+        return ""
+    try:
+        dtype = np.dtype(text.lower())
+    except TypeError as problem:
+        raise FormatError(
+            f"{path}: DATATYPE is {text!r}; write a type such as uint16 or float32"
+        ) from problem
+    if dtype.kind not in "iuf":
+        raise FormatError(f"{path}: DATATYPE is {text!r}, no number; write a type such as uint16 or float32")
+    return dtype.name
+
+
+def _voxel(path: Path, text: str, notes: list[str]) -> float | None:
+    try:
+        um = Decimal(text)
+    except InvalidOperation:
+        notes.append(f"{path.name}: voxelSize is {text!r}" if text else f"{path.name}: no voxelSize is given")
+        return None
+    if not um.is_finite() or um <= 0:
+        notes.append(f"{path.name}: voxelSize is {text}, which cannot be, and was left out")
+        return None
+    if um == Decimal(_NABU_DEFAULT_UM):
+        notes.append(f"{path.name}: voxelSize is 40 µm, which nabu writes where it knows none; check it")
+    return float(um.scaleb(-6))
+
+
+def in_micrometres(length_m: float) -> str:
+    """Write a length in µm without losing a digit.
+
+    Parameters
+    ----------
+    length_m : float
+        Metres.
+
+    Returns
+    -------
+    str
+        "0.65".
+    """
+    return f"{Decimal(repr(float(length_m))).scaleb(6):f}"
+
+
+def volume_info_text(
+    shape: tuple[int, int, int], dtype: str, voxel_m: float | None, unit: str, values: ValueRange
+) -> str:
+    """Write the `.info` of a little-endian volume.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        z, y, x.
+    dtype : str
+        Type of a voxel; "" for a `.vol`, which is float32 always.
+    voxel_m : float or None
+        Edge of a voxel, m.
+    unit : str
+        Unit of the values.
+    values : ValueRange
+        Least and greatest value and a sample of all.
+
+    Returns
+    -------
+    str
+        The text. s1, s2 leave out 0.1 % of the voxels at each end, S1, S2 0.001 %.
+    """
+    lines = [FIRST_LINE, *(f"{key} =  {value}" for key, value in _entries(shape, voxel_m, values).items())]
+    lines += [f"DATATYPE = {dtype}"] if dtype else []
+    lines += [f"valueUnit = {unit}"] if unit else []
+    return "\n".join(lines) + "\n"
+
+
+def volume_xml_text(name: str, shape: tuple[int, int, int], voxel_m: float | None, values: ValueRange) -> str:
+    """Write the `.xml` of a little-endian float32 volume.
+
+    Parameters
+    ----------
+    name : str
+        Name of the volume's file.
+    shape : tuple of int
+        z, y, x.
+    voxel_m : float or None
+        Edge of a voxel, m.
+    values : ValueRange
+        Least and greatest value and a sample of all.
+
+    Returns
+    -------
+    str
+        The tree tomodb2/reconstruction/listSubVolume/subVolume.
+    """
+    entries = _entries(shape, voxel_m, values)
+    root = ElementTree.Element("tomodb2")
+    reconstruction = ElementTree.SubElement(root, "reconstruction")
+    ElementTree.SubElement(reconstruction, "idAc").text = "N_A_"
+    listed = ElementTree.SubElement(reconstruction, "listSubVolume")
+    volume = ElementTree.SubElement(listed, "subVolume")
+    leaves = {"SUBVOLUME_NAME": name, "SIZEX": str(shape[2]), "SIZEY": str(shape[1]), "SIZEZ": str(shape[0])}
+    leaves |= {"ORIGINX": "1", "ORIGINY": "1", "ORIGINZ": "1", "DIM_REC": str(math.prod(shape))}
+    leaves |= {"BYTE_ORDER": "LOWBYTEFIRST"}
+    leaves |= {key: entries[key] for key in ("voxelSize", "ValMin", "ValMax", *BOUNDS) if key in entries}
+    for tag, text in leaves.items():
+        ElementTree.SubElement(volume, tag).text = text
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, "unicode")}\n'
+
+
+def _entries(shape: tuple[int, int, int], voxel_m: float | None, values: ValueRange) -> dict[str, str]:
+    entries = {f"NUM_{axis}": str(length) for axis, length in zip("XYZ", shape[::-1], strict=True)}
+    if voxel_m is not None:
+        entries["voxelSize"] = in_micrometres(voxel_m)
+    entries["BYTEORDER"] = "LOWBYTEFIRST"
+    if math.isfinite(values.least):
+        bounds = quantiles(values, tuple(BOUNDS.values()))
+        entries |= {"ValMin": repr(values.least), "ValMax": repr(values.greatest)}
+        entries |= {key: repr(bounds[share]) for key, share in BOUNDS.items()}
+    return entries

@@ -1,0 +1,513 @@
+"""Volumes without a header, x fastest: `.raw` with `.raw.info` beside it, or with the sizes in its name."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.memory_mapped import MappedArray
+from tomarium.formats.opening.directory_listing import ending_in
+from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.raw.info import VolumeInfo, read_volume_info, volume_info_text, volume_xml_text
+from tomarium.formats.resumable.slab_file import (
+    SlabFile,
+    create_slab_file,
+    fill,
+    resume_slab_file,
+    usual_slab_rows,
+    write_text,
+)
+from tomarium.model import Axis, Image, Scan, Volume
+
+# sand_200x200x100_uint8.raw: x, y, z and the type.
+_NAMED: Final = re.compile(
+    r"(?<!\d)(\d{1,6})x(\d{1,6})x(\d{1,6})(?:[_-]?(u?int(?:8|16|32|64)|float(?:32|64)))?(?![\dx])",
+    re.IGNORECASE,
+)
+# What a file without a named type holds, by the bytes of a voxel: what tomodata converts volumes to, and
+# what PyHST writes.
+_BY_BYTES: Final = {1: "uint8", 2: "uint16", 4: "float32", 8: "float64"}
+# Rows looked at for slabs that were never written.
+_ROWS_LOOKED_AT: Final = 128
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A volume's file and the text beside it."""
+
+    data: Path
+    info: Path | None
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a `.raw` with its `.info`, alone or in a folder of its own, or with sizes in its name.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is nothing of the kind; a score of 0 says what is lacking.
+    """
+    return detect_volume(path, ".raw", with_name=True)
+
+
+def detect_volume(path: Path, suffix: str, *, with_name: bool) -> Match | None:
+    """Look for a volume without a header and the text beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The volume, its text, or a folder that holds one such volume.
+    suffix : str
+        Ending of the volume's file: ".vol" or ".raw".
+    with_name : bool
+        Whether the sizes may stand in the file's name instead.
+
+    Returns
+    -------
+    Match or None
+        None where there is nothing of the kind; a score of 0 says what is lacking.
+    """
+    found = _find(path, suffix)
+    if found is None:
+        return None
+    if found.info is not None:
+        if not found.data.is_file():
+            return Match(0.0, "", f"{found.info.name} is there, but the volume {found.data.name} is not")
+        return Match(0.9, found.info.suffix[1:], f"{found.info.name} beside {found.data.name} tells its size")
+    if with_name and _NAMED.search(found.data.stem):
+        return Match(0.7, "name", f"its name, {found.data.name}, tells its size; no .info lies beside it")
+    return Match(
+        0.0,
+        "",
+        f"{found.data.name} has no header and no {found.data.name}.info beside it that tells its size",
+    )
+
+
+def _find(path: Path, suffix: str) -> _Found | None:
+    try:
+        if path.is_dir():
+            held = [file for file in ending_in(path, suffix) if file.is_file()]
+            texts = ending_in(path, f"{suffix}.info")
+            if len(held) == 1 or (not held and len(texts) == 1):
+                return _find((held or texts)[0], suffix)
+            return None
+        if not path.is_file():
+            return None
+    except OSError:
+        return None
+    for ending in (".info", ".xml"):
+        if path.name.lower().endswith(f"{suffix}{ending}"):
+            return _Found(path.with_name(path.name[: -len(ending)]), path)
+    if path.suffix.lower() != suffix:
+        return None
+    beside = [path.with_name(path.name + ending) for ending in (".info", ".xml")]
+    return _Found(path, next((text for text in beside if text.is_file()), None))
+
+
+def read(path: Path, match: Match) -> Volume:
+    """Open a `.raw` volume; it is mapped when it is sliced.
+
+    Parameters
+    ----------
+    path : Path
+        The volume, its `.info`, or the folder that holds both.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Volume
+        Axes in m where a voxel size is known, else in px.
+
+    Raises
+    ------
+    FormatError
+        The text is damaged, or the file has not the size it tells.
+    """
+    return read_volume(path, match, ".raw", "")
+
+
+def read_volume(path: Path, match: Match, suffix: str, default_dtype: str) -> Volume:
+    """Open a volume without a header.
+
+    Parameters
+    ----------
+    path : Path
+        The volume, its text, or the folder that holds both.
+    match : Match
+        What was found.
+    suffix : str
+        Ending of the volume's file.
+    default_dtype : str
+        Type where the text names none; "" tells it by the file's size.
+
+    Returns
+    -------
+    Volume
+        Lazy; `metadata` holds `info`, every key of the text, and `notes`, what was assumed.
+
+    Raises
+    ------
+    FormatError
+        The text is damaged, or the file has not the size it tells.
+    """
+    found = _find(path, suffix)
+    if found is None:
+        raise FormatError(f"{path}: holds no {suffix} volume any more; open it again")
+    info = read_volume_info(found.info) if found.info else _from_name(found.data)
+    _check_other_text(found, info)
+    array, notes = _array(found.data, info, default_dtype)
+    notes = (*info.notes, *notes, *_zeros(array))
+    scale, unit = (1.0, "px") if info.voxel_m is None else (info.voxel_m, "m")
+    return Volume(
+        data=array,
+        axes=tuple(Axis(axis, scale, 0.0, unit) for axis in "zyx"),
+        unit=info.unit,
+        name=found.data.stem,
+        path=path,
+        metadata={
+            "format": match.dialect,
+            "why": match.why,
+            "info": dict(info.values),
+            "notes": list(notes),
+            **({"uncalibrated": True} if info.voxel_m is None else {}),
+        },
+    )
+
+
+def _check_other_text(found: _Found, info: VolumeInfo) -> None:
+    """Refuse a volume whose `.info` and `.xml` tell of other sizes or orders: one of them is another volume's."""
+    other = found.data.with_name(f"{found.data.name}.xml")
+    if found.info is None or found.info.suffix.lower() != ".info" or not other.is_file():
+        return
+    told = read_volume_info(other)
+    # Only what both tell can disagree.
+    orders = all("BYTEORDER" in one.values for one in (info, told)) and info.byte_order != told.byte_order
+    voxels = None not in (info.voxel_m, told.voxel_m) and info.voxel_m != told.voxel_m
+    if told.shape != info.shape or orders or voxels:
+        raise FormatError(
+            f"{found.data}: {info.source} tells {_words(info)}, {info.byte_order} and voxels of {info.voxel_m} m, "
+            f"{told.source} {_words(told)}, {told.byte_order} and {told.voxel_m} m; remove the one that is wrong"
+        )
+
+
+def _from_name(path: Path) -> VolumeInfo:
+    named = _NAMED.search(path.stem)
+    if named is None:
+        raise FormatError(
+            f"{path}: no {path.name}.info lies beside it; write one with NUM_X, NUM_Y and NUM_Z"
+        )
+    x, y, z, dtype = named.groups()
+    if min(int(x), int(y), int(z)) < 1:
+        raise FormatError(f"{path}: its name tells a length of 0; write its sizes into {path.name}.info")
+    notes = (f"sizes{' and type' if dtype else ''} were taken from the name {path.name}: x, y, z, x fastest",)
+    return VolumeInfo(path.name, (int(z), int(y), int(x)), "<", (dtype or "").lower(), None, "", {}, notes)
+
+
+def _array(path: Path, info: VolumeInfo, default_dtype: str) -> tuple[MappedArray, tuple[str, ...]]:
+    """Place the array in its file, once the file's size agrees."""
+    try:
+        size = path.stat().st_size
+    except OSError as problem:
+        raise FormatError(f"{path}: cannot be read ({problem.strerror}); check the path") from problem
+    voxels = math.prod(info.shape)
+    dtype = info.dtype or default_dtype
+    notes: tuple[str, ...] = ()
+    if not dtype:
+        each, rest = divmod(size, voxels)
+        if rest or each not in _BY_BYTES:
+            raise FormatError(
+                f"{path}: has {size} bytes, which is no whole type for the {_words(info)} of {info.source}; "
+                f"correct the sizes there, or add DATATYPE = uint16 (or what it is)"
+            )
+        dtype = _BY_BYTES[each]
+        notes = (f"no type is given; {each} bytes a voxel were read as {dtype}",)
+    stored = np.dtype(dtype).newbyteorder(">" if info.byte_order == ">" else "<")
+    if size != voxels * stored.itemsize:
+        raise FormatError(f"{path}: {_wrong_size(size, info, stored)}")
+    return MappedArray(path, 0, info.shape, stored), notes
+
+
+def _words(info: VolumeInfo) -> str:
+    return " x ".join(map(str, info.shape)) + " voxels (z, y, x)"
+
+
+def _wrong_size(size: int, info: VolumeInfo, stored: np.dtype[Any]) -> str:
+    each = info.shape[1] * info.shape[2] * stored.itemsize
+    whole, rest = divmod(size, each)
+    told = f"{info.source} tells {info.shape[0]} slices of {each} bytes ({_words(info)} of {stored.name})"
+    if whole >= info.shape[0]:
+        held = f"{whole} slices" + (f" and {rest} bytes" if rest else "")
+        return f"holds {held} in {size} bytes where {told}; correct NUM_Z or the other sizes"
+    return (
+        f"holds {whole} whole slices in {size} bytes where {told}; if it is still being reconstructed wait for "
+        f"its end, else copy it again"
+    )
+
+
+def _zeros(array: MappedArray) -> tuple[str, ...]:
+    """Say which of some slices, spread over the volume, are zero in their middle row: slabs that failed."""
+    count = min(array.shape[0], _ROWS_LOOKED_AT)
+    slices = np.unique(np.linspace(0, array.shape[0] - 1, count).round().astype(int))
+    row = array.shape[1] // 2
+    rows = array.read(slices, slice(row, row + 1)).reshape(len(slices), -1)
+    empty = slices[~rows.any(axis=1)]
+    if not len(empty):
+        return ()
+    shown = ", ".join(map(str, empty[:5])) + (" …" if len(empty) > 5 else "")
+    return (
+        f"{len(empty)} of {len(slices)} slices looked at are zero in their middle row (z = {shown}); slabs of "
+        f"the reconstruction may have failed or be missing yet",
+    )
+
+
+def zero_slices(volume: Volume) -> tuple[tuple[int, int], ...]:
+    """Find the runs of slices that are zero throughout; reads the whole volume, slice by slice.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any.
+
+    Returns
+    -------
+    tuple of (int, int)
+        First slice of each run and the one after its last.
+    """
+    empty = [not np.any(volume[z]) for z in range(volume.shape[0])]
+    edges = np.flatnonzero(np.diff([False, *empty, False]))
+    return tuple((int(first), int(last)) for first, last in edges.reshape(-1, 2))
+
+
+class RawVolumeWriter:
+    """A volume without a header that is being written, with the text beside it at the end.
+
+    Attributes
+    ----------
+    path : Path
+        File of the volume.
+    """
+
+    def __init__(self, file: SlabFile, voxel_m: float | None, unit: str) -> None:
+        self.path = file.path
+        self._file, self._voxel_m, self._unit = file, voxel_m, unit
+
+    @property
+    def slab_rows(self) -> int:
+        """Slices of a slab; the last one may have fewer."""
+        return self._file.slab_rows
+
+    def done(self) -> tuple[int, ...]:
+        """List the slabs that are complete, by their first slice."""
+        return self._file.done()
+
+    def write(self, z0: int, block: np.ndarray[Any, np.dtype[Any]]) -> None:
+        """Write one slab, shape (z, y, x); its first slice is `z0`, a multiple of `slab_rows`."""
+        self._file.write(z0, block)
+
+    def finish(self, attributes: object = None) -> Path:
+        """Write the `.info`, and the `.xml` of a `.vol`, and name the file; return the volume's path."""
+        self._file.check_complete()
+        values = self._file.values()
+        shape, dtype, name = self._file.shape, self._file.dtype.name, self.path.name
+        is_vol = self.path.suffix.lower() == ".vol"
+        if is_vol:
+            xml = volume_xml_text(name, shape, self._voxel_m, values)
+            write_text(self.path.with_name(f"{name}.xml"), xml)
+        text = volume_info_text(shape, "" if is_vol else dtype, self._voxel_m, self._unit, values)
+        write_text(self.path.with_name(f"{name}.info"), text)
+        # Last, since a volume without its texts is none, should this run be killed between.
+        return self._file.finish()
+
+
+def create_raw_volume(
+    path: Path,
+    shape: tuple[int, int, int],
+    dtype: str,
+    *,
+    voxel_m: float | None,
+    slab_rows: int,
+    unit: str,
+    resume: bool = False,
+    origin: str = "",
+) -> RawVolumeWriter:
+    """Begin a volume without a header, or go on with one.
+
+    Parameters
+    ----------
+    path : Path
+        File of the volume, `.raw` or `.vol`.
+    shape : tuple of int
+        z, y, x.
+    dtype : str
+        Type to store; PyHST knows only float32.
+    voxel_m : float or None
+        Edge of a voxel, m.
+    slab_rows : int
+        Slices written at once.
+    unit : str
+        Unit of the values.
+    resume : bool
+        Go on with an unfinished one of the same shape, type and origin where there is one.
+    origin : str
+        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
+
+    Returns
+    -------
+    RawVolumeWriter
+        Ready for its slabs; `done()` lists those that need not be written again.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    InputError
+        The shape or type cannot be, or the unfinished volume has others.
+    StorageFull
+        The disk is full.
+    """
+    begin = resume_slab_file if resume else create_slab_file
+    file = begin(path, shape, np.dtype(dtype), slab_rows, origin=origin)
+    return RawVolumeWriter(file, voxel_m, unit)
+
+
+def write(
+    path: Path,
+    volume: Volume,
+    *,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a volume as `.raw` with its `.info`, in its own type.
+
+    Parameters
+    ----------
+    path : Path
+        File that ends in `.raw`; any other name becomes a folder that holds `<name>.raw` and its text.
+    volume : Volume
+        What to write; one slab of it is in memory at a time.
+    resume : bool
+        Go on with an unfinished one.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    InputError
+        It is no volume, or its voxels are no cubes.
+    StorageFull
+        The disk is full; what is written is kept.
+    """
+    write_volume(path, volume, ".raw", resume=resume, tell=tell)
+
+
+def write_volume(
+    path: Path,
+    volume: Image | Scan,
+    suffix: str,
+    *,
+    dtype: str = "",
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a volume without a header and the text beside it.
+
+    Parameters
+    ----------
+    path : Path
+        File that ends in `suffix`; any other name becomes a folder that holds `<name><suffix>`.
+    volume : Volume
+        What to write.
+    suffix : str
+        ".raw" or ".vol".
+    dtype : str
+        Type to store; "" keeps the volume's own.
+    resume : bool
+        Go on with an unfinished one.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    InputError
+        It is no volume, or its voxels are no cubes.
+    StorageFull
+        The disk is full; what is written is kept.
+    """
+    if not isinstance(volume, Volume):
+        raise InputError(f"{path}: only a volume can be written as {suffix}; reconstruct the scan first")
+    file = path if path.suffix.lower() == suffix else path / f"{path.name}{suffix}"
+    z, y, x = volume.shape
+    kind = np.dtype(dtype) if dtype else volume.dtype
+    writer = create_raw_volume(
+        file,
+        (z, y, x),
+        kind.name,
+        voxel_m=cubic_voxel_m(path, volume),
+        slab_rows=usual_slab_rows((z, y, x), kind),
+        unit=volume.unit,
+        resume=resume,
+        origin=origin_of(volume, suffix) if resume else "",
+    )
+    fill(writer._file, volume, tell)
+    writer.finish()
+
+
+def cubic_voxel_m(path: Path, volume: Volume) -> float | None:
+    """Return the edge of a volume's voxels, for formats that hold only one.
+
+    Parameters
+    ----------
+    path : Path
+        What is written, for the message.
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    float or None
+        Metres; None where it is not calibrated.
+
+    Raises
+    ------
+    InputError
+        The voxels are no cubes.
+    """
+    voxel = volume.voxel_m
+    if voxel is None:
+        return None
+    if not np.allclose(voxel, voxel[0], rtol=1e-9, atol=0):
+        raise InputError(
+            f"{path}: its voxels are {voxel} m (z, y, x), and this format holds one length for all; write "
+            f"OME-Zarr, or resample it to cubes"
+        )
+    return voxel[0]
+
+
+FORMAT = Format(
+    name="raw-volume",
+    title="Raw volume with .info",
+    suffixes=(".raw",),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"volume"}),
+    resumes=True,
+)

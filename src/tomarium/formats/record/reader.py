@@ -1,0 +1,81 @@
+"""The folder of a record, as `tomarium run` makes it: it opens as the volume it holds.
+
+It is known by `volume.ome.zarr` beside `ro-crate-metadata.json` or `provenance.json`, or by a volume of that name whose
+run was stopped. Whether its files are as they were filed is not looked at; `tomarium doctor RECORD` does that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tomarium.formats.format import Format, Match
+from tomarium.formats.zarr import reader as ome_zarr
+from tomarium.formats.zarr.progress import Progress
+from tomarium.model import Image
+
+VOLUME: Final = "volume.ome.zarr"
+CRATE: Final = "ro-crate-metadata.json"
+PROVENANCE: Final = "provenance.json"
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a volume beside the metadata of a record, or for one that a run has begun.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is no such folder; the dialect is that of the volume.
+    """
+    volume = path / VOLUME
+    told = any((path / name).is_file() for name in (CRATE, PROVENANCE))
+    if not volume.is_dir() or not (told or Progress.is_there(volume)):
+        return None
+    inner = _form(volume).detect(volume)
+    if inner is None or not inner.score:
+        why = "it is no Zarr group" if inner is None else inner.why
+        return Match(0.0, "", f"it is the folder of a record, whose {VOLUME} cannot be read: {why}")
+    return replace(inner, why=f"it is the folder of a record; its {VOLUME} is {inner.why}")
+
+
+def read(path: Path, match: Match) -> Image:
+    """Read the header of a record's volume.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the record.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Volume or Image
+        As `ome_zarr.read` gives it; its path is that of the volume.
+
+    Raises
+    ------
+    FormatError
+        The volume is unfinished, or its metadata are damaged.
+    """
+    return ome_zarr.read(path / VOLUME, match)
+
+
+def _form(volume: Path) -> Format:
+    """Return the version of OME-Zarr whose metadata lie in a volume's folder."""
+    return ome_zarr.FORMAT_0_4 if (volume / ".zattrs").is_file() else ome_zarr.FORMAT
+
+
+FORMAT = Format(
+    name="record",
+    title="Record of tomarium",
+    suffixes=(),
+    detect=detect,
+    read=read,
+)

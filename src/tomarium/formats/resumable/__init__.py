@@ -1,0 +1,1 @@
+"""Writers that go on after an interruption."""

@@ -1,0 +1,219 @@
+"""Write a folder of files so that it is there whole or not at all, and a run that stopped can go on.
+
+The folder carries a hidden name until its last file is there; so does each file, so that one which is found is
+complete and need not be written again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError, InputError, StorageFull
+from tomarium.formats.hdf5.writer import blocks, is_full
+from tomarium.model import Frames, Scan
+
+Tell: TypeAlias = Callable[[int, int], None]
+"""Told of progress: bytes written so far, bytes in all."""
+
+_ORIGIN: Final = ".origin"
+
+
+@contextmanager
+def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
+    """Write a folder beside its final name and rename it when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; it must not exist, or be an empty folder.
+    origin : str or None
+        Where its content comes from, as `origins.origin_of` says. A run that stops then leaves what it has, and
+        the next one with the same origin finds it. None leaves nothing behind.
+
+    Yields
+    ------
+    Path
+        Folder to write into.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    StorageFull
+        The disk is full.
+    InputError
+        Another process is writing the same folder.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise FormatError(f"{path}: exists already; remove it or choose another path")
+    draft = _draft(path) if origin else path.with_name(f".{path.name}.{os.getpid()}.partial")
+    kept, ours = origin is not None, False
+    try:
+        draft.mkdir(parents=True, exist_ok=True)
+        with _alone(path, draft):
+            ours = True
+            if origin and _origin(draft) != origin:
+                for left in draft.iterdir():
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+                put(draft / _ORIGIN, origin.encode())
+            yield draft
+            (draft / _ORIGIN).unlink(missing_ok=True)
+            if path.exists():
+                path.rmdir()
+            draft.replace(path)
+    except OSError as problem:
+        if is_full(problem):
+            remedy = "what is written is kept; free some space and repeat the command to go on"
+            raise StorageFull(
+                f"{path}: the disk is full; {remedy if kept else 'free some space and write it again'}"
+            ) from problem
+        raise
+    finally:
+        if not kept or (ours and draft.is_dir() and {one.name for one in draft.iterdir()} <= {_ORIGIN}):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def is_begun(path: Path) -> bool:
+    """Tell whether a run that stopped has left part of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Final name of the folder.
+
+    Returns
+    -------
+    bool
+        Whether it can be gone on with.
+    """
+    return _draft(path).is_dir()
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
+
+
+@contextmanager
+def _alone(path: Path, draft: Path) -> Iterator[None]:
+    descriptor = os.open(draft, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as problem:
+        raise InputError(
+            f"{path}: another process is writing this folder; wait for it, or give another name"
+        ) from problem
+    finally:
+        os.close(descriptor)
+
+
+def _origin(draft: Path) -> str:
+    try:
+        return (draft / _ORIGIN).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def put(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a file that has its name only when it is whole; one that is there is left.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    parts : bytes-like
+        What, one after the other.
+    """
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.part")
+    with draft.open("wb") as stream:
+        for part in parts:
+            stream.write(part)
+    draft.replace(path)
+
+
+@dataclass
+class Tally:
+    """How many bytes of frames are written, of how many.
+
+    Attributes
+    ----------
+    total : int
+        Bytes in all.
+    tell : callable or None
+        Told of both.
+    done : int
+        Bytes written.
+    """
+
+    total: int
+    tell: Tell | None = None
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        """Note some more, and tell."""
+        self.done += count
+        if self.tell is not None:
+            self.tell(self.done, self.total)
+
+
+def tally_of(scan: Scan, tell: Tell | None) -> Tally:
+    """Begin to count the frames of a scan.
+
+    Parameters
+    ----------
+    scan : Scan
+        What is written.
+    tell : callable or None
+        Told of progress.
+
+    Returns
+    -------
+    Tally
+        With nothing done.
+    """
+    stacks = [scan.projections, *(one.frames for one in (scan.flats, scan.darks) if one is not None)]
+    return Tally(sum(_bytes(stack) * stack.shape[0] for stack in stacks), tell)
+
+
+def write_frames(
+    frames: Frames,
+    file_of: Callable[[int], Path],
+    parts_of: Callable[[int, NDArray[Any]], Iterable[bytes | memoryview]],
+    tally: Tally,
+) -> None:
+    """Write each frame of a stack into a file of its own; those that are there are not read again.
+
+    Parameters
+    ----------
+    frames : Frames
+        The stack.
+    file_of : callable
+        `file_of(number) -> Path`.
+    parts_of : callable
+        `parts_of(number, frame) -> bytes-like, …`: what its file holds.
+    tally : Tally
+        Counts the bytes.
+    """
+    for start, stop in blocks(frames):
+        lacking = [number for number in range(start, stop) if not file_of(number).exists()]
+        if lacking:
+            block = frames.read(slice(lacking[0], stop), slice(None))
+            for number in lacking:
+                put(file_of(number), *parts_of(number, block[number - lacking[0]]))
+        tally.add((stop - start) * _bytes(frames))
+
+
+def _bytes(frames: Frames) -> int:
+    return frames.shape[1] * frames.shape[2] * np.dtype(frames.dtype).itemsize

@@ -1,0 +1,1 @@
+"""Sinograms in a file."""

@@ -1,0 +1,387 @@
+"""1-D data as a CSV table with units: an image of one axis, or what a scan holds for each projection.
+
+The first column holds the positions along the axis, the second the values; what held for the whole table stands
+in the lines above, as `table_csv` tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.mirrored import stored
+from tomarium.formats.hdf5.axes import spaced
+from tomarium.formats.hdf5.frames import Hdf5Frames, load_plugins
+from tomarium.formats.hdf5.names import Name, path_of, shown
+from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, reading
+from tomarium.formats.tables.csv_file import Column, Position, Table, read_table, write_table
+from tomarium.model import Axis, Image, Scan
+from tomarium.model.geometry import FIELDS
+
+_HEAD: Final = 1 << 16
+_FIELD: Final = re.compile(r"[^\[\]]*\[[^\]]+\]")
+_NUMBER: Final = re.compile(r"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)?", re.IGNORECASE)
+# What a table has no place for is kept in the side-car.
+_MOST_COLUMNS: Final = 1000
+# Filters below this number are the library's own.
+_FIRST_PLUGIN: Final = 256
+_SCAN_UNITS: Final = {field.name: field.unit for field in FIELDS if not field.per_view}
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a table of numbers whose names tell units.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where it is no such text.
+    """
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+        text = head.decode("utf-8-sig", "strict" if len(head) < _HEAD else "ignore")
+    except (OSError, UnicodeDecodeError):
+        return None
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if len(lines) < 2 or "\0" in text:
+        return None
+    names, first = lines[0].split(","), lines[1].split(",")
+    united = [name.strip() for name in names if _FIELD.fullmatch(name.strip())]
+    if (
+        len(names) < 2
+        or len(first) != len(names)
+        or not united
+        or not all(_NUMBER.fullmatch(one.strip()) for one in first)
+    ):
+        return None
+    return Match(0.8, "table with units", f"a table of {len(names)} columns, {united[0]} among them")
+
+
+def read(path: Path, match: Match) -> Image:
+    """Read a table as an image of one axis.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Image
+        Shape (row,). Its axis is the first column, its values the second, in the table's own units; further
+        columns are in `metadata["columns"]`, what held for the whole table beside them.
+
+    Raises
+    ------
+    FormatError
+        A row lacks numbers or has too many.
+    """
+    table = read_table(path)
+    if len(table.columns) < 2 or not len(table.columns[0].values):
+        raise FormatError(f"{path}: holds {len(table.columns)} columns; positions and values are needed")
+    along, values, *others = table.columns
+    metadata: dict[str, Any] = {"value_name": values.name}
+    for name, position in table.positions.items():
+        metadata[name] = {"value": position.value, "unit": position.unit} if position.unit else position.value
+    if not _ends_its_line(path):
+        metadata["notes"] = [
+            "its last line has no end: if the file was cut off, its last number may be shorter than it was, and rows "
+            "be lost"
+        ]
+    if others:
+        metadata["columns"] = {one.name: {"unit": one.unit, "values": one.values.tolist()} for one in others}
+    axis = spaced(along.name, np.asarray(along.values, np.float64), along.unit)
+    return Image(values.values, (axis,), values.unit, table.title or path.stem, path, metadata)
+
+
+def _ends_its_line(path: Path) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(-1, 2)
+        return stream.read(1) in b"\r\n"
+
+
+def write(path: Path, opened: Image | Scan) -> None:
+    """Write 1-D data as a table.
+
+    Parameters
+    ----------
+    path : Path
+        The file; an older one is replaced when the new one is whole.
+    opened : Image or Scan
+        An image with one axis longer than 1; or a scan, of which the angles and all else that is known of each
+        projection is written.
+
+    Raises
+    ------
+    InputError
+        The image has more axes, or holds no numbers.
+    StorageFull
+        The disk is full.
+    """
+    write_table(path, table_of_scan(opened) if isinstance(opened, Scan) else table_of_image(path, opened))
+
+
+def table_of_image(path: Path, image: Image) -> Table:
+    """Make a table of an image with one axis.
+
+    Parameters
+    ----------
+    path : Path
+        What is written, for the message.
+    image : Image
+        One axis longer than 1 at most.
+
+    Returns
+    -------
+    Table
+        Positions and values; numbers and texts of its metadata as what held for the whole table.
+
+    Raises
+    ------
+    InputError
+        It has more axes, or holds no numbers.
+    """
+    long = [number for number, length in enumerate(image.shape) if length > 1]
+    if len(long) > 1 or image.dtype.kind not in "iuf":
+        axes = " × ".join(
+            f"{axis.name} {length}" for axis, length in zip(image.axes, image.shape, strict=True)
+        )
+        raise InputError(
+            f"{path}: an image of {axes} ({image.dtype}) is no row of numbers, which a table holds; choose a 1-D "
+            f"dataset with --data or an entry with --entry, or write another format"
+        )
+    axis = image.axes[long[0] if long else 0]
+    values = np.asarray(image[:]).reshape(-1)
+    known = image.metadata
+    columns = [
+        Column(_safe(axis.name) or "position", _safe(axis.unit), positions_of(axis, len(values))),
+        Column(_safe(str(known.get("value_name", ""))) or "value", _safe(image.unit), values),
+    ]
+    for name, held in (known.get("columns") or {}).items():
+        columns.append(Column(name, held["unit"], np.asarray(held["values"])))
+    return Table(tuple(columns), image.name, _positions(known))
+
+
+def positions_of(axis: Axis, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return where the elements along an axis lie.
+
+    Parameters
+    ----------
+    axis : Axis
+        The axis.
+    count : int
+        How many elements.
+
+    Returns
+    -------
+    array of float64, shape (count,)
+        In the axis's unit.
+    """
+    if axis.coordinates:
+        return np.asarray(axis.coordinates, np.float64)
+    return axis.offset + axis.scale * np.arange(count, dtype=np.float64)
+
+
+def table_of_scan(scan: Scan) -> Table:
+    """Make a table of what is known of each projection.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+
+    Returns
+    -------
+    Table
+        The number, the angle, the shifts where they are known, and each 1-D dataset of an HDF5 source that has one
+        number for each projection, or for each frame of the dataset the projections lie in, those of other scans in
+        the file left out; what the reader understood of each projection; pixel size, energy, distance, axis … as
+        what held for all.
+    """
+    count = scan.shape[0]
+    columns = [
+        Column("projection", "", np.arange(count)),
+        Column("angle", "deg", np.asarray(scan.angles_deg.value, np.float64)),
+        *(
+            Column(field.words, field.unit, np.asarray(value.value, np.float64))
+            for field, value in scan.geometry.items()
+            if field.per_view and field.name != "angles_deg"
+        ),
+    ]
+    if is_hdf5(scan.path):
+        frames = stored(scan.projections)
+        index = frames.index if isinstance(frames, Hdf5Frames) else None
+        lengths = {count: np.arange(count)}
+        if isinstance(frames, Hdf5Frames) and index is not None:
+            lengths[frames.size[0]] = index
+        home = frames.name.split("/")[1] if isinstance(frames, Hdf5Frames) else ""
+        with reading(scan.path) as source:
+            for place, node in _datasets(source):
+                alike = _is_other_entry(place.split("/")[1], home)
+                if node.shape[0] in lengths and len(columns) < _MOST_COLUMNS and not alike:
+                    values = np.asarray(node[()])[lengths[node.shape[0]]]
+                    columns.append(Column(_safe(place), _safe(attribute(node, "units") or ""), values))
+    for name, value in scan.metadata.items():
+        values = (
+            np.asarray(value.value) if isinstance(value.value, np.ndarray | list | tuple) else np.empty(0)
+        )
+        if values.shape == (count,) and values.dtype.kind in "iuf" and not name.startswith("/"):
+            columns.append(Column(_safe(name), "", values))
+    held = {
+        name: Position(float(value.value), unit)
+        for name, unit in _SCAN_UNITS.items()
+        if (value := getattr(scan.geometry, name)) is not None
+    }
+    told = {name: value.value for name, value in scan.metadata.items() if not name.startswith("/")}
+    return Table(tuple(columns), scan.name, {**held, **_positions(told)})
+
+
+def _is_other_entry(name: str, home: str) -> bool:
+    """Tell whether a group of the root is another scan's: called alike but for its number."""
+    bare = [re.sub(r"[\d_.]+", "", one) for one in (name, home)]
+    return name != home and bare[0] == bare[1]
+
+
+def table_of_dataset(path: Path, place: str) -> Table:
+    """Make a table of one 1-D dataset of an HDF5 file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    place : str
+        Its path within.
+
+    Returns
+    -------
+    Table
+        Along its dimension scale or the axis its NXdata group names, else along numbers from 0; the single numbers
+        and texts beside it as what held for the whole table.
+
+    Raises
+    ------
+    FormatError
+        There is no such dataset, or it holds no row of numbers.
+    """
+    with reading(path) as source:
+        node = source.find(place)
+        if not isinstance(node, h5py.Dataset) or node.ndim != 1 or node.dtype.kind not in "iuf":
+            held = [name for name, one in _datasets(source) if one.shape[0] > 1][:8]
+            found = (
+                f"shape {node.shape} and type {node.dtype}"
+                if isinstance(node, h5py.Dataset)
+                else "no dataset"
+            )
+            raise FormatError(
+                f"{path}: {place} holds {found}, where a table needs one row of numbers; such are "
+                f"{', '.join(held) or 'none in this file'}"
+            )
+        plist = node.id.get_create_plist()
+        if any(plist.get_filter(number)[0] >= _FIRST_PLUGIN for number in range(plist.get_nfilters())):
+            load_plugins()
+        home, _, name = place.rpartition("/")
+        group = source.find(home or "/")
+        along = _along(source, node, group if isinstance(group, h5py.Group) else None, home)
+        beside = {}
+        for key in map(shown, group if isinstance(group, h5py.Group) else ()):
+            one = source.find(f"{home}/{key}")
+            if key != name and isinstance(one, h5py.Dataset) and one.size == 1 and _is_told(key):
+                text = as_text(one[()])
+                value = text if text is not None else np.ravel(one[()])[0]
+                if isinstance(value, str) or np.asarray(value).dtype.kind in "iufb":
+                    told = value if isinstance(value, str) else float(value)
+                    beside[key] = Position(told, _safe(attribute(one, "units") or ""))
+        values = Column(_safe(name), _safe(attribute(node, "units") or ""), np.asarray(node[()]))
+    return Table((along, values), f"{path.name}: {place}", beside)
+
+
+def _along(source: Source, node: h5py.Dataset, group: h5py.Group | None, home: str) -> Column:
+    named = [path_of(one) for one in node.dims[0].values()]
+    for holder in (group, node):
+        axes = None if holder is None else holder.attrs.get("axes")
+        named += [f"{home}/{as_text(one)}" for one in np.ravel(axes)[:1]] if axes is not None else []
+    for place in named:
+        one = source.find(place)
+        if (
+            isinstance(one, h5py.Dataset)
+            and one.shape == node.shape
+            and one.dtype.kind in "iuf"
+            and one != node
+        ):
+            name = place.rpartition("/")[2]
+            return Column(_safe(name), _safe(attribute(one, "units") or ""), np.asarray(one[()]))
+    return Column("number", "", np.arange(node.shape[0]))
+
+
+def _datasets(source: Source) -> list[tuple[str, h5py.Dataset]]:
+    """List the rows of numbers that lie in the file itself."""
+    found: list[tuple[str, h5py.Dataset]] = []
+
+    def visit(place: Name, node: h5py.Group | h5py.Dataset) -> None:
+        name = shown(place)
+        row = isinstance(node, h5py.Dataset) and node.ndim == 1 and node.dtype.kind in "iuf"
+        if row and not node.is_virtual and not node.external and not name.startswith("tomarium/"):
+            found.append((f"/{name}", node))
+
+    source.file.visititems(visit)
+    return found
+
+
+def _positions(known: Mapping[str, Any]) -> dict[str, Position]:
+    """Take what a table can say; the rest is not lost, for the side-car holds it."""
+    found: dict[str, Position] = {}
+    for name, held in known.items():
+        pair = isinstance(held, Mapping) and set(held) == {"value", "unit"}
+        value, unit = (held["value"], str(held["unit"])) if pair else (held, "")
+        plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+        if (
+            name != "value_name"
+            and plain
+            and _is_told(name)
+            and _safe(unit) == unit
+            and _reads_back(value, unit)
+        ):
+            found[name] = Position(value, unit)
+    return found
+
+
+def _is_told(name: str) -> bool:
+    return bool(name) and name not in ("title", "rows") and ":" not in name and _safe(name) == name
+
+
+def _reads_back(value: float | str, unit: str) -> bool:
+    """Whether a text stays one: one that looks like a number and its unit would come back as these."""
+    if not isinstance(value, str):
+        return True
+    return value == " ".join(value.split()) and not unit and not _NUMBER.fullmatch(value.partition(" ")[0])
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[\[\]\r\n]", "", name).lstrip("#").strip()
+
+
+FORMAT = Format(
+    name="csv",
+    title="CSV table with units",
+    suffixes=(".csv",),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"scan", "image"}),
+)

@@ -1,0 +1,1 @@
+"""TIFF: series, volumes, pyramids."""

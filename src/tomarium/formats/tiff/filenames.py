@@ -1,0 +1,167 @@
+"""What the names of a folder's TIFF files say: their order, their series, and whether they are slices."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from tomarium.formats.opening.unpacked import bare
+
+# Words that programs of the field give to reconstructed slices (nrecon, tomopy, nabu, Octopus, Dragonfly …).
+SLICES: Final = frozenset(
+    ("rec", "recs", "recon", "recons", "reconstructed", "reconstruction", "nrec", "slice", "slices", "slc", "vol",
+     "volume", "nabuslice")
+)  # fmt: skip
+# Words of radiographs, which outweigh them: "recon_of_proj_0001".
+PROJECTIONS: Final = frozenset(
+    (
+        "proj",
+        "projs",
+        "projection",
+        "projections",
+        "radio",
+        "radios",
+        "radiograph",
+        "radiographs",
+        "raw",
+        "view",
+    )
+)
+_NUMBERS: Final = re.compile(r"(\d+)")
+_LAST_NUMBER: Final = re.compile(r"\d+(?=[^\d/\\]*$)")
+
+
+def natural(file: Path) -> tuple[int | str, ...]:
+    """Return the key that sorts frame_2 before frame_10.
+
+    Parameters
+    ----------
+    file : Path
+        A file.
+
+    Returns
+    -------
+    tuple
+        Text and numbers of its path in turn.
+    """
+    return _natural(str(file))
+
+
+@lru_cache(maxsize=1 << 16)
+def _natural(text: str) -> tuple[int | str, ...]:
+    """Split a name; a folder of thousands is sorted several times on the way to a scan."""
+    return tuple(int(part) if part.isdigit() else part.lower() for part in _NUMBERS.split(text))
+
+
+def series_of(files: list[Path]) -> list[list[Path]]:
+    """Group files whose names differ only in their last number.
+
+    Parameters
+    ----------
+    files : list of Path
+        In any order, which is kept in each group.
+
+    Returns
+    -------
+    list of list of Path
+        The longest series first.
+    """
+    groups: dict[str, list[Path]] = {}
+    for file in files:
+        groups.setdefault(_LAST_NUMBER.sub("#", str(bare(file).with_suffix(""))), []).append(file)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def gaps(series: list[Path]) -> list[int]:
+    """List the numbers that a series leaves out.
+
+    Parameters
+    ----------
+    series : list of Path
+        Files whose names differ only in their last number.
+
+    Returns
+    -------
+    list of int
+        The first thousand of them, ascending.
+    """
+    found = sorted({int(digits[-1]) for file in series if (digits := re.findall(r"\d+", bare(file).stem))})
+    absent: list[int] = []
+    for one, following in pairwise(found):
+        absent.extend(range(one + 1, min(following, one + 1001 - len(absent))))
+    return absent
+
+
+def same_number(series: list[Path]) -> list[Path]:
+    """Find two files of a series that have one number, as frame_7 and frame_0007, or frame_7.tif and frame_7.tiff.
+
+    Parameters
+    ----------
+    series : list of Path
+        Files whose names differ only in their last number.
+
+    Returns
+    -------
+    list of Path
+        The first such two; empty where each has a number of its own.
+    """
+    seen: dict[int, Path] = {}
+    for file in series:
+        digits = re.findall(r"\d+", bare(file).stem)
+        if not digits:
+            continue
+        before = seen.setdefault(int(digits[-1]), file)
+        if before is not file:
+            return [before, file]
+    return []
+
+
+def slices_said(files: list[Path], home: Path) -> str | None:
+    """Say which name calls the longest series of a folder slices.
+
+    Parameters
+    ----------
+    files : list of Path
+        TIFF files of the folder, or of one below it.
+    home : Path
+        The folder; its own name counts too.
+
+    Returns
+    -------
+    str or None
+        The name, in words; None where it says nothing, or speaks of projections.
+    """
+    first = min(series_of(files)[0], key=natural)
+    names = (
+        [bare(first).stem, first.parent.name]
+        if first.parent == home
+        else [bare(first).stem, first.parent.name, home.name]
+    )
+    words = [_words(name) for name in names]
+    if projections_said(first):
+        return None
+    called = next((name for name, said in zip(names, words, strict=True) if said & SLICES), None)
+    return None if called is None else f"the name {called} speaks of slices"
+
+
+def projections_said(file: Path) -> bool:
+    """Tell whether a file's name speaks of projections.
+
+    Parameters
+    ----------
+    file : Path
+        The file; its folder's name does not count.
+
+    Returns
+    -------
+    bool
+        Whether it holds one of the words of radiographs.
+    """
+    return bool(_words(bare(file).stem) & PROJECTIONS)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[\W_\d]+", name.lower()))

@@ -1,0 +1,440 @@
+"""Lazy frames in TIFF pages: read row by row where pixels lie in one piece, else page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError, TomariumError
+from tomarium.formats.opening.size_limits import check_claim
+from tomarium.formats.opening.unpacked import UnpackedStream, is_packed, mapped
+from tomarium.formats.tiff.ifd_check import chain_of, lost_pages
+from tomarium.model.scan import IndexedFrames
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile
+# Parsing a header takes 0.1 ms; these are enough to see what a file is.
+_PARSED: Final = 256
+# TIFF 6.0 section 8: PhotometricInterpretation and Orientation, which neither tifffile nor ImageJ applies to numbers.
+_WHITE_IS_ZERO, _PALETTE = 0, 3
+_UPRIGHT: Final = 1
+USUAL: Final = "has black as zero and its first row on top"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One frame in a file.
+
+    Attributes
+    ----------
+    file : Path
+        The file.
+    number : int
+        Page of the file, from 0.
+    """
+
+    file: Path
+    number: int
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the pixels of a page lie: at `offset` in one piece, or where tifffile finds them; and what they mean."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    offset: int | None
+    meaning: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class TiffFrames(IndexedFrames):
+    """A stack of TIFF pages of one size.
+
+    Attributes
+    ----------
+    pages : tuple of Page
+        The frames in order.
+    size : tuple of int
+        Rows and columns.
+    dtype : numpy.dtype
+        Type of a pixel.
+    whole : bool
+        Whether reading one row costs the whole page, because it is compressed.
+    stored : float
+        Bytes on disk for each byte of pixels.
+    notes : tuple of str
+        Files that tell of more pages than they hold.
+    """
+
+    pages: tuple[Page, ...]
+    size: tuple[int, int]
+    dtype: np.dtype[Any]
+    whole: bool = False
+    stored: float = 1.0
+    notes: tuple[str, ...] = ()
+    # What was learnt of each page's place, so that its header is parsed once and not for every slab.
+    _known: dict[Page, _Place] = field(default_factory=dict, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return (len(self.pages), *self.size)
+
+    @property
+    def meaning(self) -> str:
+        """What the first page's tags tell of its pixels, as `meaning_of` says it."""
+        return self._known[self.pages[0]].meaning
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In the stored type and this machine's byte order.
+
+        Raises
+        ------
+        FormatError
+            A file is damaged, absent, or its page differs from the first in size or type.
+        """
+        wanted = np.arange(len(self.pages))[frames]
+        first, last, step = rows.indices(self.size[0])
+        result = np.empty((len(wanted), max(0, last - first), self.size[1]), self.dtype)
+        for file, run in groupby(range(len(wanted)), key=lambda out: self.pages[wanted[out]].file):
+            with guarded(file), ExitStack() as stack:
+                tif: TiffFile | None = None
+                for out in run:
+                    page = self.pages[wanted[out]]
+                    place = self._known.get(page)
+                    if place is None or place.offset is None:
+                        tif = tif or stack.enter_context(opened_tiff(file))
+                        if place is None:
+                            self._check_single(page, tif)
+                        place = self._known.setdefault(page, _place(tif, page.number))
+                        self._check(page, place)
+                    result[out] = self._pixels(page, place, tif, slice(first, max(first, last)))
+        return result if step == 1 else result[:, ::step]
+
+    def _pixels(self, page: Page, place: _Place, tif: TiffFile | None, rows: slice) -> NDArray[Any]:
+        if place.offset is None and tif is not None:
+            whole: NDArray[Any] = np.reshape(tif.asarray(key=page.number), self.size)
+            return whole[rows]
+        count = rows.stop - rows.start
+        start = (place.offset or 0) + rows.start * self.size[1] * place.dtype.itemsize
+        if is_packed(page.file):
+            return mapped(page.file, place.dtype, start, (count, self.size[1]))
+        return np.fromfile(page.file, place.dtype, count * self.size[1], offset=start).reshape(
+            count, self.size[1]
+        )
+
+    def _check_single(self, page: Page, tif: TiffFile) -> None:
+        """Refuse a packed file of several pages that was taken for one of a single page."""
+        if page.number == 0 and is_packed(page.file) and (count := page_count(tif)) > 1:
+            raise FormatError(
+                f"{page.file}: holds {count} pages, the first file of the scan, {self.pages[0].file.name}, one; all "
+                f"files of a scan must be alike, so take it out of the scan"
+            )
+
+    def _check(self, page: Page, place: _Place) -> None:
+        if place.shape != self.size or place.dtype.newbyteorder("=") != self.dtype:
+            raise FormatError(
+                f"{page.file}: its page {page.number} has {pixel_words(place.shape, place.dtype)}, the first "
+                f"frame, {self.pages[0].file.name}, {pixel_words(self.size, self.dtype)}; all frames of a "
+                f"scan must be alike, so take it out of the scan"
+            )
+        if place.meaning != self.meaning:
+            raise FormatError(
+                f"{page.file}: its page {page.number} {place.meaning or USUAL}, and the first frame, "
+                f"{self.pages[0].file.name}, {self.meaning or USUAL}; all frames of a scan must mean the same, "
+                f"so convert it as the others"
+            )
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return what `read` costs for that many frames and these rows.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read from disk, and bytes decompressed: a compressed page is always decoded whole.
+        """
+        count = len(range(*rows.indices(self.size[0])))
+        row_bytes = self.size[1] * self.dtype.itemsize
+        if not self.whole or not count:
+            return frames * count * row_bytes, 0
+        touched = frames * self.size[0] * row_bytes
+        return round(touched * self.stored), touched
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what a damaged TIFF makes its decoder raise into a FormatError that names the file.
+
+    Parameters
+    ----------
+    path : Path
+        The file being read.
+
+    Raises
+    ------
+    FormatError
+        Anything went wrong below.
+    """
+    try:
+        yield
+    except TomariumError:
+        raise
+    except FileNotFoundError as problem:
+        raise FormatError(
+            f"{path}: this file of the scan is gone; restore it or open the scan again"
+        ) from problem
+    except Exception as problem:  # tifffile and its codecs raise whatever their parsing runs into
+        raise FormatError(
+            f"{path}: cannot be read as TIFF ({type(problem).__name__}: {problem}); it is damaged or of a "
+            f"kind of TIFF that is not known here, so copy it again or convert it"
+        ) from problem
+
+
+@contextmanager
+def opened_tiff(path: Path) -> Iterator[TiffFile]:
+    """Open a TIFF file with tifffile, which is imported only now.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    TiffFile
+        It, open. Planes that its OME description says lie in other files are not looked for: they could be anyone's.
+
+    Raises
+    ------
+    FormatError
+        Its pages go round in a circle or have no end.
+    """
+    import logging
+
+    import tifffile
+
+    # tifffile tells of damage by logging and reads on; what matters shows in the shapes, which are checked.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    chain_of(path)
+    source: Any = UnpackedStream(path) if is_packed(path) else path
+    with tifffile.TiffFile(source, _multifile=False) as tif:
+        yield tif
+
+
+def _place(tif: TiffFile, number: int) -> _Place:
+    """Find the pixels of a page, and refuse one that claims more of them than its file can hold."""
+    offset: int | None
+    if _is_one_directory(tif):
+        series: Any = tif.series[0]
+        rows, columns = series.shape[1:]
+        dtype = np.dtype(series.dtype)
+        offset = int(series.dataoffset) + number * rows * columns * dtype.itemsize
+    else:
+        page: Any = tif.pages[number]
+        if page.samplesperpixel != 1 or len(page.shape) != 2:
+            raise FormatError(
+                f"{tif.filehandle.path}: page {number} has shape {page.shape}; a frame is grey, (row, "
+                f"column), so convert colour pictures first"
+            )
+        rows, columns = page.shape
+        dtype = np.dtype(page.dtype)
+        plain = page.is_contiguous and page.compression == 1 and page.predictor == 1 and page.fillorder == 1
+        plain = plain and page.bitspersample == 8 * dtype.itemsize
+        offset = page.dataoffsets[0] if plain else None
+    if dtype.kind not in "iuf" or rows * columns == 0:
+        raise FormatError(
+            f"{tif.filehandle.path}: page {number} holds {pixel_words((rows, columns), dtype)}, no frame"
+        )
+    dtype = dtype.newbyteorder(tif.byteorder)
+    size = tif.filehandle.size
+    meaning = meaning_of(tif.pages[number if len(tif.pages) > number else 0])
+    if offset is None:
+        stored = min(size, sum(page.databytecounts))
+        where = f"{tif.filehandle.path}: page {number}"
+        tile = (
+            (max(rows, page.tilelength), max(columns, page.tilewidth)) if page.is_tiled else (rows, columns)
+        )
+        check_claim(where, tile, dtype.itemsize, stored, block=tile, blocks=1)
+    if offset is not None and offset + rows * columns * dtype.itemsize > size:
+        raise FormatError(
+            f"{tif.filehandle.path}: is truncated: page {number} ends at byte "
+            f"{offset + rows * columns * dtype.itemsize}, the file at {size}; copy it again"
+        )
+    return _Place((int(rows), int(columns)), dtype, None if offset is None else int(offset), meaning)
+
+
+def meaning_of(page: Any) -> str:
+    """Say what a page's tags tell of its pixels that their numbers do not.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+        A page of one sample a pixel.
+
+    Returns
+    -------
+    str
+        Words that follow "it"; "" where zero is black and the first row on top. The numbers are handed out as they
+        are stored either way, as tifffile and ImageJ do.
+
+    Raises
+    ------
+    FormatError
+        The pixels are places in a table of colours, so no numbers at all.
+    """
+    keyframe = page.keyframe
+    if int(keyframe.photometric) == _PALETTE:
+        raise FormatError(
+            f"{page.parent.filehandle.path}: page {page.index} holds places in a table of colours and no grey values, "
+            f"so convert it to grey first"
+        )
+    said = ["has white as zero"] if int(keyframe.photometric) == _WHITE_IS_ZERO else []
+    # Pages of a series share the tags of their keyframe, and what of this one was parsed anew is its own.
+    tags = getattr(page, "tags", None) or keyframe.tags
+    orientation = int(tags.valueof(274, _UPRIGHT) or _UPRIGHT)
+    said += [f"is stored turned or mirrored (Orientation {orientation})"] if orientation != _UPRIGHT else []
+    return " and ".join(said)
+
+
+def _meant(file: Path, place: _Place) -> str | None:
+    if not place.meaning:
+        return None
+    return f"{file.name} {place.meaning} by its tags; its numbers are given as they are stored"
+
+
+def pixel_words(shape: tuple[int, int], dtype: np.dtype[Any]) -> str:
+    """Say a frame's size and type, for messages.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows, columns.
+    dtype : numpy.dtype
+        Type of a pixel.
+
+    Returns
+    -------
+    str
+        "135 x 160 pixels of uint16".
+    """
+    return f"{shape[0]} x {shape[1]} pixels of {dtype.newbyteorder('=')}"
+
+
+def frames_of(files: list[Path]) -> TiffFrames:
+    """Make a lazy stack of files, in their order.
+
+    Parameters
+    ----------
+    files : list of Path
+        One or many, each of one page or more.
+
+    Returns
+    -------
+    TiffFrames
+        The stack. Headers are parsed of the first file, and of the others where they differ from it in size;
+        of a file of many pages, those of some and of the last. The rest, and packed files of one page, are checked when
+        they are read.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged, or its frames differ from the first.
+    """
+    count, first, lost = _pages(files[0])
+    size, packed = files[0].stat().st_size, is_packed(files[0])
+    counts, known, notes = {files[0]: count}, {files[0]: first}, [lost]
+    for file in files[1:]:
+        if count > 1 or lost or (not packed and file.stat().st_size != size):
+            counts[file], known[file], said = _pages(file)
+            notes.append(said)
+    place = first[Page(files[0], 0)]
+    pixels = place.shape[0] * place.shape[1] * place.dtype.itemsize * count
+    frames = TiffFrames(
+        tuple(Page(file, number) for file in files for number in range(counts.get(file, 1))),
+        place.shape,
+        place.dtype.newbyteorder("="),
+        whole=place.offset is None,
+        stored=min(1.0, size / pixels),
+        notes=tuple(note for note in (_meant(files[0], place), *notes) if note),
+        _known={page: one for places in known.values() for page, one in places.items()},
+    )
+    for page, one in list(frames._known.items()):
+        frames._check(page, one)
+    return frames
+
+
+def _pages(file: Path) -> tuple[int, dict[Page, _Place], str | None]:
+    """Count the pages of a file, parse some of them, the first and the last among them, and say if some are lost."""
+    with guarded(file), opened_tiff(file) as tif:
+        count = page_count(tif)
+        some = sorted({*range(min(count, _PARSED)), count - 1})
+        places = {Page(file, number): _place(tif, number) for number in some}
+        return count, places, lost_pages(tif, count)
+
+
+def page_count(tif: TiffFile) -> int:
+    """Count the frames of a file.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+
+    Returns
+    -------
+    int
+        Its pages, or the frames its one directory stands for.
+    """
+    return int(tif.series[0].shape[0]) if _is_one_directory(tif) else len(tif.pages)
+
+
+def is_stack(tif: TiffFile) -> bool:
+    """Tell whether a file holds several frames, or held them before it was cut.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+
+    Returns
+    -------
+    bool
+        It has several pages, or tells of more than it has.
+    """
+    pages = page_count(tif)
+    return pages > 1 or lost_pages(tif, pages) is not None
+
+
+def _is_one_directory(tif: TiffFile) -> bool:
+    """Tell whether one directory stands for a whole stack, as ImageJ writes those of more than 4 GB."""
+    if len(tif.pages) != 1 or not tif.series:
+        return False
+    series, page = tif.series[0], tif.pages[0]
+    return len(page.shape) == 2 and series.ndim == 3 and series.dataoffset is not None

@@ -1,0 +1,183 @@
+"""The chain of a TIFF's directories, followed without tifffile: it must end, and lie in the file.
+
+tifffile follows a ring that closes late for ever, and takes a chain that leaves the file for one that ends.
+Source: TIFF 6.0 section 2; the BigTIFF design (counts and offsets of 8 bytes, entries of 20).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from xml.etree import ElementTree
+
+from tomarium.errors import FormatError
+from tomarium.formats.opening.unpacked import opened, size_of
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile
+
+# A camera's memory holds some 2^16 frames; a file of more pages is none of the field.
+MOST_PAGES: Final = 1 << 18
+# byte order and version → form of a number of entries, of an offset, bytes of an entry, byte of the first offset
+_FORMS: Final = {
+    b"II*\0": ("<H", "<I", 12, 4), b"MM\0*": (">H", ">I", 12, 4),
+    b"II+\0": ("<Q", "<Q", 20, 8), b"MM\0+": (">Q", ">Q", 20, 8),
+}  # fmt: skip
+_LONGEST: Final = 1 << 20
+# Tags without which numbers lose their meaning → bytes of one value: ImageDescription, XResolution, YResolution.
+_TEXTS: Final = {270: 1, 282: 8, 283: 8}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The directories of a file.
+
+    Attributes
+    ----------
+    pages : int
+        How many are there.
+    cut : str
+        Where the chain leaves the file, in words; "" where it ends as it should.
+    wrong : str
+        Why the file is refused, in words; "" where it is not.
+    """
+
+    pages: int
+    cut: str = ""
+    wrong: str = ""
+
+
+def chain_of(path: Path) -> Chain:
+    """Follow the directories of a TIFF file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that does not begin as TIFF has no directory.
+
+    Returns
+    -------
+    Chain
+        How many there are, and whether the file told of more.
+
+    Raises
+    ------
+    FormatError
+        They go round in a circle, or are more than 2^18.
+    """
+    now = path.stat()
+    chain = _chain(path, size_of(path), now.st_mtime_ns)
+    if chain.wrong:
+        raise FormatError(
+            f"{path}: {chain.wrong}; it is damaged or made to mislead, so take it from its origin"
+        )
+    return chain
+
+
+# Each format asks about the same file in turn; the answer changes only with the file.
+@lru_cache(maxsize=256)
+def _chain(path: Path, size: int, changed_ns: int) -> Chain:
+    with opened(path) as stream:
+        head = _taken(stream, 16, 0)
+        count_form, form, entry, first = _FORMS.get(head[:4], ("", "", 0, 0))
+        width, wide = struct.calcsize(form), struct.calcsize(count_form)
+        if not form or len(head) < first + width:
+            return Chain(0)
+        seen: set[int] = set()
+        beyond = ""
+        place = int(struct.unpack_from(form, head, first)[0])
+        while place:
+            if place in seen:
+                wrong = f"its pages go round in a circle: page {len(seen) - 1} is followed by an earlier one"
+                return Chain(len(seen), wrong=wrong)
+            if len(seen) >= MOST_PAGES:
+                return Chain(len(seen), wrong=f"tells of more than {MOST_PAGES} pages, which is absurd")
+            told = _taken(stream, wide, place) if place < size else b""
+            end = place + wide + struct.unpack(count_form, told)[0] * entry if len(told) == wide else size
+            following = _taken(stream, width, end) if end < size else b""
+            if len(following) < width:
+                return Chain(
+                    len(seen), f"page {len(seen)} is told to lie at byte {place}, the file ends at {size}"
+                )
+            if not beyond and end - place < _LONGEST:
+                entries = _taken(stream, end - place - wide, place + wide)
+                beyond = _beyond(entries, form, entry, size, len(seen))
+            seen.add(place)
+            place = int(struct.unpack(form, following)[0])
+        return Chain(len(seen), beyond)
+
+
+def _taken(stream: io.RawIOBase, count: int, place: int) -> bytes:
+    stream.seek(place)
+    return stream.read(count) or b""
+
+
+def _beyond(entries: bytes, form: str, length: int, size: int, page: int) -> str:
+    """Say which text or resolution of a directory lies behind the end of the file; "" where none does.
+
+    tifffile takes one that is cut off for one that is absent, and a volume then has no voxel size any more.
+    """
+    width = struct.calcsize(form)
+    for start in range(0, len(entries) - length + 1, length):
+        (tag,) = struct.unpack_from(f"{form[0]}H", entries, start)
+        if tag in _TEXTS:
+            count, place = struct.unpack_from(f"{form[0]}2{form[1]}", entries, start + 4)
+            stored = count * _TEXTS[tag]
+            if stored > width and place + stored > size:
+                where = f"{stored} bytes at byte {place}"
+                return f"tag {tag} of page {page} is told to have {where}, the file ends at {size}"
+    return ""
+
+
+def lost_pages(tif: TiffFile, pages: int) -> str | None:
+    """Say that a file tells of more pages than it holds.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        An open file.
+    pages : int
+        How many frames it holds.
+
+    Returns
+    -------
+    str or None
+        What tells so, in words; None where nothing does.
+    """
+    path = Path(tif.filehandle.path)
+    cut = chain_of(path).cut
+    told = _told(str(getattr(tif.pages[0], "description", "") or ""))
+    if told is not None and told[0] > pages:
+        return f"{path.name} is truncated: it holds {pages} of the {told[0]} pages its {told[1]} tells"
+    return f"{path.name} is truncated after {pages} pages: {cut}" if cut else None
+
+
+def _told(description: str) -> tuple[int, str] | None:
+    """Return how many pages a description tells, and whose it is."""
+    if len(description) > _LONGEST:
+        return None
+    if description.startswith("ImageJ="):
+        found = re.search(r"^images=(\d{1,12})\s*$", description, re.MULTILINE)
+        return (int(found[1]), "ImageJ description") if found else None
+    try:
+        if description.startswith('{"shape"'):
+            shape: Any = json.loads(description)["shape"]
+            count = 1
+            for length in shape[:-2]:
+                count *= int(length)
+            return count, "shape"
+        if "<OME" in description[:4096] and "<!DOCTYPE" not in description and "<!ENTITY" not in description:
+            stacks = list(ElementTree.fromstring(description).iterfind(".//{*}Image/{*}Pixels"))
+            sizes = [int(stacks[0].get(f"Size{axis}", "1")) for axis in "ZCT"] if len(stacks) == 1 else []
+            # Planes may lie in other files, and the colours of one page are channels too.
+            here = sizes and stacks[0].find(".//{*}UUID") is None
+            return (sizes[0] * sizes[2], "OME description") if here else None
+    except (ValueError, TypeError, KeyError, RecursionError, ElementTree.ParseError):
+        return None
+    return None

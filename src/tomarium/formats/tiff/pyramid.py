@@ -1,0 +1,125 @@
+"""The levels of a pyramid in TIFF: smaller copies of each page in its SubIFDs, as OME-TIFF 6 lays them down.
+
+Source: the OME-TIFF specification, "Storing pyramids" (tag 330 SubIFDs of every full-resolution page, finest first).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.frames.as_array import FrameStack
+from tomarium.formats.opening.size_limits import check_claim
+from tomarium.formats.tiff.frames import guarded, opened_tiff
+from tomarium.model.image import Sliceable
+from tomarium.model.scan import IndexedFrames
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile
+
+
+@dataclass(frozen=True, eq=False)
+class LevelFrames(IndexedFrames):
+    """The pages of one level.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    level : int
+        0 for full resolution.
+    shape : tuple of int
+        Pages, rows, columns.
+    dtype : numpy.dtype
+        Type of a pixel.
+    """
+
+    path: Path
+    level: int
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read rows of some pages; a page is always decoded whole.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which pages, in the order wanted.
+        rows : slice
+            Rows.
+
+        Returns
+        -------
+        array, shape (page, row, column)
+            In this machine's byte order.
+
+        Raises
+        ------
+        FormatError
+            The file is damaged, or a page differs from the first in size or type.
+        """
+        wanted = np.arange(self.shape[0])[frames]
+        result = np.empty((len(wanted), len(range(*rows.indices(self.shape[1]))), self.shape[2]), self.dtype)
+        with guarded(self.path), opened_tiff(self.path) as tif:
+            pages = tif.series[0].levels[self.level].pages
+            for out, number in enumerate(wanted):
+                page: Any = pages[int(number)]
+                where = f"{self.path}: page {number} of level {self.level}"
+                if page is None or page.shape != self.shape[1:] or np.dtype(page.dtype) != self.dtype:
+                    raise FormatError(f"{where} is absent or unlike the first; copy the file again")
+                stored = min(tif.filehandle.size, sum(page.databytecounts))
+                check_claim(where, page.shape, self.dtype.itemsize, stored, block=page.shape, blocks=1)
+                result[out] = page.asarray()[rows]
+        return result
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return bytes read and decoded, whole pages at most.
+
+        Parameters
+        ----------
+        frames : int
+            How many pages.
+        rows : slice
+            Not used: pages are decoded whole.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read, bytes decoded.
+        """
+        size = frames * self.shape[1] * self.shape[2] * self.dtype.itemsize
+        return size, size
+
+
+def levels_of(path: Path, tif: TiffFile) -> tuple[Sliceable, ...]:
+    """List the levels of a file's first stack, finest first.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    tif : TiffFile
+        It, open.
+
+    Returns
+    -------
+    tuple of arrays
+        Each of three axes; empty where there is no pyramid.
+    """
+    found = tif.series[0].levels if tif.series else []
+    if len(found) < 2:
+        return ()
+    levels: list[Sliceable] = []
+    for number, level in enumerate(found):
+        shape = tuple(map(int, level.shape))
+        if len(shape) != 3 or min(shape) < 1 or level.dtype is None:
+            break
+        kind = np.dtype(level.dtype).newbyteorder("=")
+        levels.append(FrameStack(LevelFrames(path, number, (shape[0], shape[1], shape[2]), kind)))
+    return tuple(levels) if len(levels) > 1 else ()

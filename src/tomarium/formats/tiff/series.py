@@ -1,0 +1,398 @@
+"""TIFF: a folder of projections with its flats, darks and angles, or one file of many pages.
+
+A folder says by its names what a file shows; the tables below hold the words.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.concatenated import JoinedFrames
+from tomarium.formats.opening import unpacked
+from tomarium.formats.opening.angle_file import numbers
+from tomarium.formats.opening.angles import default_angles, in_degrees, without_references
+from tomarium.formats.opening.directory_listing import named_in
+from tomarium.formats.pco.timestamp import stamp_of_file
+from tomarium.formats.tiff.filenames import gaps, natural, same_number, series_of, slices_said
+from tomarium.formats.tiff.frames import (
+    USUAL,
+    TiffFrames,
+    frames_of,
+    guarded,
+    is_stack,
+    opened_tiff,
+    page_count,
+    pixel_words,
+)
+from tomarium.formats.tiff.metadata import hyperstack_said, is_volume
+from tomarium.formats.tiff.series_writer import SIDE_CAR, read_side_car, write
+from tomarium.model import FrameKind, Geometry, Scan, Value
+from tomarium.model.geometry import BY_NAME
+from tomarium.model.scan import Reference
+
+SUFFIXES: Final = (".tif", ".tiff")
+_ENDINGS: Final = (*SUFFIXES, *(f"{suffix}{packed}" for suffix in SUFFIXES for packed in unpacked.SUFFIXES))
+# TIFF 6.0 section 2 and the BigTIFF design: byte order and the number 42 or 43.
+SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+# Words of a file's or folder's name that say what the frames show.
+WORDS: Final = {
+    FrameKind.DARK: ("dark", "darks", "drk", "darkfield"),
+    FrameKind.FLAT: ("flat", "flats", "white", "ref", "refs", "bak", "ob", "openbeam", "flatfield", "bright"),
+}
+# Words that say that references were taken after the projections; otherwise they were before.
+_NUMBER: Final = re.compile(r"\d+")
+AFTER: Final = ("post", "after", "end")
+ANGLE_NAMES: Final = re.compile(
+    r"(?:.*[_\W])?(?:angles?|theta|rotation)(?:[_\W].*)?\.(?:txt|csv|dat)", re.IGNORECASE
+)
+
+
+def detect(path: Path) -> Match | None:
+    """Look for TIFF files in a folder and its sub-folders, or for a file of several pages.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is no TIFF; a score of 0 says what is lacking.
+    """
+    if path.is_dir():
+        files = _files(path)
+        if not files:
+            return None
+        named = ", ".join(sorted({file.parent.name for file in files}))
+        ring = ring_buffer(files, path)
+        if ring:
+            return Match(0.0, "", ring)
+        if len(files) < 3 and not (path / SIDE_CAR).is_file():
+            return Match(
+                0.0, "", f"it holds only {len(files)} TIFF files; a scan has projections at several angles"
+            )
+        evidence = scan_evidence(path, files)
+        slices = None if evidence else slices_said(files, path)
+        if slices:
+            return Match(0.0, "", f"{slices}, and no flats, darks or angles lie there: they are slices")
+        why = evidence or "nothing there says whether they are projections or slices (tiff-slices)"
+        return Match(0.6, "series", f"{len(files)} TIFF files lie in {named}; {why}")
+    if not _is_tiff(path):
+        return None
+    try:
+        with guarded(path), opened_tiff(path) as tif:
+            pages = page_count(tif)
+            volume = is_volume(tif) if pages > 1 else None
+            planes = hyperstack_said(tif)
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if pages < 2:
+        return Match(0.0, "", "it holds one page; open the folder of the series it belongs to")
+    if pages > 1 and stamp_of_file(path) is not None:
+        return Match(0.0, "", "its pages carry PCO time stamps: it is a camera's ring buffer")
+    if volume:
+        return Match(0.0, "", f"it is a volume: {volume}")
+    if planes:
+        return Match(0.0, "", planes)
+    return Match(0.6, "stack", f"a TIFF file of {pages} pages")
+
+
+def scan_evidence(home: Path, files: list[Path]) -> str | None:
+    """Say what makes a folder's TIFF files a scan: flats, darks, angles, or what we wrote beside them.
+
+    Parameters
+    ----------
+    home : Path
+        The folder.
+    files : list of Path
+        Its TIFF files.
+
+    Returns
+    -------
+    str or None
+        The evidence, in words; None where there is none.
+    """
+    references = sum(kind_of(file, home) != FrameKind.PROJECTION for file in files)
+    beside = [file.name for file in named_in(home, ANGLE_NAMES.fullmatch)]
+    if (home / SIDE_CAR).is_file():
+        beside.append(SIDE_CAR)
+    said = [f"{references} of them are flats or darks"] if references else []
+    said += [f"{', '.join(sorted(beside))} lies beside them"] if beside else []
+    return " and ".join(said) or None
+
+
+def ring_buffer(files: list[Path], home: Path) -> str | None:
+    """Say why a folder's files are the ring buffer of a PCO camera and no series.
+
+    Parameters
+    ----------
+    files : list of Path
+        Its TIFF files.
+    home : Path
+        The folder.
+
+    Returns
+    -------
+    str or None
+        The evidence; None where the first file of projections has one page or no time stamp.
+    """
+    projections = (one for one in files if kind_of(one, home) == FrameKind.PROJECTION)
+    first = min(projections, key=natural, default=None)
+    try:
+        if first is None or not _is_tiff(first):
+            return None
+        with guarded(first), opened_tiff(first) as tif:
+            pages, stack = page_count(tif), is_stack(tif)
+    except FormatError:
+        return None
+    if not stack or stamp_of_file(first) is None:
+        return None
+    return f"the {pages} pages of {first.name} carry PCO time stamps: it is a camera's ring buffer"
+
+
+def _is_tiff(path: Path) -> bool:
+    return unpacked.head_of(path, 4) in SIGNATURES
+
+
+def _files(folder: Path) -> list[Path]:
+    """List a folder's TIFF files and those one level below, hidden ones left out."""
+    found, below = tiffs_in(folder)
+    return [*found, *(file for sub in below for file in tiffs_in(sub)[0])]
+
+
+def tiffs_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """List the TIFF files of a folder, hidden ones left out, and its sub-folders.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder.
+
+    Returns
+    -------
+    files, folders : list of Path
+        In the order the disk gives them.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be listed.
+    """
+    files, folders = [], []
+    with os.scandir(folder) as entries:  # it tells files from folders without a question for each
+        for entry in entries:
+            if entry.name.lower().endswith(_ENDINGS) and not entry.name.startswith(".") and entry.is_file():
+                files.append(folder / entry.name)
+            elif (
+                (folder / entry.name).is_dir() if entry.is_symlink() else entry.is_dir()
+            ):  # a link may lead in a ring
+                folders.append(folder / entry.name)
+    return files, folders
+
+
+def kind_of(file: Path, home: Path) -> FrameKind:
+    """Tell what a file shows by the words of its name, else by those of its folder below `home`.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    home : Path
+        Folder of the scan; its own name says nothing.
+
+    Returns
+    -------
+    FrameKind
+        Flat, dark, or projection.
+    """
+    told = _kind_said(unpacked.bare(file).stem)
+    if told is None and file.parent != home:
+        told = _kind_said(file.parent.name)
+    return FrameKind.PROJECTION if told is None else told
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind_said(name: str) -> FrameKind | None:
+    """Look for a known word in a name; it is asked several times on the way to a scan."""
+    return _kind_worded(_NUMBER.sub(" ", name))
+
+
+@lru_cache(maxsize=1024)
+def _kind_worded(name: str) -> FrameKind | None:
+    """Look for a known word in a name without its numbers, which is the same for a whole series."""
+    words = set(re.split(r"[\W_]+", name.lower()))
+    return next((kind for kind, known in WORDS.items() if words & set(known)), None)
+
+
+def read(path: Path, match: Match) -> Scan:
+    """Read the header of a TIFF scan.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of a series, or file of many pages.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Scan
+        Frames are read when asked for.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged, frames differ in size, or the angles cannot be read.
+    """
+    files = [path] if path.is_file() else sorted(_files(path), key=natural)
+    home = path if path.is_dir() else path.parent
+    warnings: list[str] = []
+    repaired: list[str] = []
+    kinds: dict[FrameKind, list[Path]] = {kind: [] for kind in FrameKind}
+    for file in files:
+        kinds[FrameKind.PROJECTION if path.is_file() else kind_of(file, home)].append(file)
+    series = _series(path, kinds[FrameKind.PROJECTION], warnings)
+    projections = frames_of(series)
+    warnings.extend(projections.notes)
+    references = {
+        kind: _reference(path, kinds[kind], kind, projections, warnings)
+        for kind in (FrameKind.FLAT, FrameKind.DARK)
+    }
+    angles = _angles(home if path.is_dir() else None, projections.shape[0], warnings, repaired)
+    kept = read_side_car(home) if path.is_dir() else {}
+    flats, darks = (
+        _placed(references[kind], kept.get(f"{kind}_position"), warnings)
+        for kind in (FrameKind.FLAT, FrameKind.DARK)
+    )
+    return Scan(
+        path=path,
+        name=unpacked.bare(path).stem if path.is_file() else path.name,
+        format=FORMAT.name,
+        dialect=match.dialect,
+        why=match.why,
+        projections=projections,
+        geometry=replace(
+            Geometry(angles_deg=angles), **{name: kept[name] for name in BY_NAME if name in kept}
+        ),
+        domain=kept.get("domain", "counts"),
+        flats=flats,
+        darks=darks,
+        metadata=kept.get("metadata", {}),
+        counts={
+            FrameKind.PROJECTION: projections.shape[0],
+            FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
+            FrameKind.DARK: darks.frames.shape[0] if darks else 0,
+        },
+        repaired=tuple(repaired),
+        warnings=tuple(warnings),
+    )
+
+
+def _series(path: Path, files: list[Path], warnings: list[str]) -> list[Path]:
+    """Choose the longest numbered series among the files that are no references."""
+    if not files:
+        raise FormatError(f"{path}: holds flats and darks but no projections; give the folder above it")
+    ranked = series_of(files)
+    if len(ranked) > 1 and len(ranked[1]) == len(ranked[0]) > 1:
+        raise FormatError(
+            f"{path}: holds two series of {len(ranked[0])} files, {ranked[0][0].name} … and "
+            f"{ranked[1][0].name} …; put each scan into a folder of its own, "
+            f"or call its references flat_… and dark_…"
+        )
+    others = [file.name for group in ranked[1:] for file in group]
+    if others:
+        warnings.append(
+            f"{len(others)} TIFF files are of no series and were left out: {', '.join(others[:5])}"
+        )
+    series = ranked[0]
+    twins = same_number(series)
+    if twins:
+        raise FormatError(
+            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
+            f"frame too many; keep one of the two"
+        )
+    absent = gaps(series)[:5]
+    if absent:
+        warnings.append(f"the series has gaps: no number {', '.join(map(str, absent))}")
+    return series
+
+
+def _reference(
+    path: Path, files: list[Path], kind: FrameKind, projections: TiffFrames, warnings: list[str]
+) -> Reference | None:
+    if not files:
+        warnings.append(f"no {kind} fields were found; their names would hold {' or '.join(WORDS[kind][:3])}")
+        return None
+    stacks = [frames_of([file]) for file in files]
+    warnings.extend(note for stack in stacks for note in stack.notes)
+    for stack in stacks:
+        if stack.size != projections.size:
+            raise FormatError(
+                f"{path}: {stack.pages[0].file.name} has frames of {pixel_words(stack.size, stack.dtype)}, "
+                f"the projections {pixel_words(projections.size, projections.dtype)}; both must be "
+                f"equal, so crop or replace them"
+            )
+        if stack.meaning != projections.meaning:
+            raise FormatError(
+                f"{path}: {stack.pages[0].file.name} {stack.meaning or USUAL}, the first projection "
+                f"{projections.meaning or USUAL}; both must mean the same, so convert one as the other"
+            )
+    after = [
+        bool(set(re.split(r"[\W_\d]+", str(file.relative_to(path)).lower())) & set(AFTER)) for file in files
+    ]
+    position = [np.full(stack.shape[0], float(projections.shape[0]) if late else -1.0)
+                for stack, late in zip(stacks, after, strict=True)]  # fmt: skip
+    return Reference(stacks[0] if len(stacks) == 1 else JoinedFrames(tuple(stacks)), np.concatenate(position))
+
+
+def _placed(
+    reference: Reference | None, position: NDArray[np.float64] | None, warnings: list[str]
+) -> Reference | None:
+    """Take the time of reference frames from the side-car, where it tells as many as there are."""
+    if reference is None or position is None:
+        return reference
+    if len(position) != reference.frames.shape[0]:
+        warnings.append(
+            f"{SIDE_CAR} tells the time of {len(position)} reference frames, {reference.frames.shape[0]} are there"
+        )
+        return reference
+    return Reference(reference.frames, position)
+
+
+def _angles(
+    home: Path | None, count: int, warnings: list[str], repaired: list[str]
+) -> Value[NDArray[np.float64]]:
+    files = named_in(home, ANGLE_NAMES.fullmatch) if home else []
+    if not files:
+        warnings.append("no file of angles was found: 0° to 180° in equal steps, 180° left out, were assumed")
+        return default_angles(count)
+    if len(files) > 1:
+        warnings.append(f"{files[0].name} was read; {', '.join(file.name for file in files[1:])} was not")
+    value, said = in_degrees(numbers(files[0]), "degree", files[0].name, guess=False)
+    kept, mended = without_references(value.value, count)
+    repaired.extend(text for text in (said, mended and f"{files[0].name}: {mended}") if text)
+    return Value(kept, value.origin, value.source)
+
+
+FORMAT = Format(
+    name="tiff",
+    title="TIFF series or stack",
+    suffixes=SUFFIXES,
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"scan"}),
+    resumes=True,
+)

@@ -1,0 +1,167 @@
+"""A folder of TIFF slices, one file each, as reconstruction programs write them: a volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tomarium.errors import FormatError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.as_array import FrameStack
+from tomarium.formats.tiff.filenames import (
+    gaps,
+    natural,
+    projections_said,
+    same_number,
+    series_of,
+    slices_said,
+)
+from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
+from tomarium.formats.tiff.metadata import slice_calibration
+from tomarium.formats.tiff.series import ring_buffer, scan_evidence, tiffs_in
+from tomarium.model import Axis, Volume
+
+# How many absent or odd files are named.
+_NAMED: Final = 5
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a folder of TIFF files that are slices and no projections.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where it is no folder of TIFF files; a score of 0 says what makes it a scan. Flats, darks or angles make
+        one; names such as rec_00000 or real numbers speak for slices; a low score says that nothing is known.
+    """
+    files = _files(path)
+    if not files:
+        return None
+    if len(files) < 2:
+        return Match(0.0, "", "it holds only one TIFF file; a volume has several slices")
+    ring = ring_buffer(files, path)
+    if ring:
+        return Match(0.0, "", ring)
+    scan = scan_evidence(path, files)
+    if scan:
+        return Match(0.0, "", f"it is a scan and no volume: {scan}")
+    first = min(series_of(files)[0], key=natural)
+    try:
+        with guarded(first), opened_tiff(first) as tif:
+            pages, kind = page_count(tif), np.dtype(tif.pages[0].dtype)
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if pages > 1:
+        return Match(0.0, "", f"{first.name} has {pages} pages; a slice has one, so open that file")
+    told = f"{len(files)} TIFF files without flats, darks or angles"
+    said = slices_said(files, path)
+    if said:
+        return Match(0.7, "slices", f"{told}; {said}")
+    if kind.kind == "f" and not projections_said(first):
+        return Match(
+            0.65, "slices", f"{told}; their pixels are {kind.name}, as of slices and not of a camera"
+        )
+    return Match(0.3, "slices", f"{told}; nothing says that they are slices")
+
+
+def _files(path: Path) -> list[Path]:
+    """List the TIFF files of a folder, or of the only folder below it that has some."""
+    if not path.is_dir():
+        return []
+    try:
+        files, folders = tiffs_in(path)
+        below = [] if files else [found for folder in folders if (found := tiffs_in(folder)[0])]
+    except OSError:
+        return []
+    return files or (below[0] if len(below) == 1 else [])
+
+
+def read(path: Path, match: Match) -> Volume:
+    """Open a folder of slices; a slice is read when it is asked for.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Volume
+        Axes in m where the first slice tells the voxel size as ImageJ does, else in px. `metadata["notes"]` names
+        the numbers that are absent and the files that were left out.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged, or differs from the first in size or type; it is named. Slices of the same number of bytes
+        are compared when they are read.
+    """
+    files = _files(path)
+    if not files:
+        raise FormatError(f"{path}: its TIFF files are gone; restore them")
+    ranked = series_of(files)
+    if len(ranked) > 1 and len(ranked[1]) == len(ranked[0]) > 1:
+        raise FormatError(
+            f"{path}: holds two series of {len(ranked[0])} files, {ranked[0][0].name} … and {ranked[1][0].name} …; "
+            f"put each volume into a folder of its own"
+        )
+    slices = sorted(ranked[0], key=natural) if len(ranked[0]) > 1 else sorted(files, key=natural)
+    twins = same_number(slices)
+    if twins and len(ranked[0]) > 1:
+        raise FormatError(
+            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
+            f"slice too many; keep one of the two"
+        )
+    with guarded(slices[0]), opened_tiff(slices[0]) as tif:
+        voxel, said = slice_calibration(tif)
+    frames = frames_of(slices)
+    data = FrameStack(frames)
+    if data.shape[0] != len(slices):
+        raise FormatError(f"{path}: {len(slices)} files hold {data.shape[0]} pages; a slice has one page")
+    metadata: dict[str, Any] = {"format": match.dialect, "why": match.why, "first_slice": slices[0].name}
+    notes = [*said, *frames.notes, *_oddities(files, slices)]
+    if notes:
+        metadata["notes"] = notes
+    if voxel is None:
+        metadata["uncalibrated"] = True
+    axes = tuple(
+        Axis(name, length, 0.0, "px" if voxel is None else "m")
+        for name, length in zip("zyx", voxel or (1.0, 1.0, 1.0), strict=True)
+    )
+    return Volume(data, axes, "", path.name, path, metadata)
+
+
+def _oddities(files: list[Path], slices: list[Path]) -> list[str]:
+    notes = []
+    absent = gaps(slices)
+    if absent:
+        more = " …" if len(absent) > _NAMED else ""
+        notes.append(
+            f"{len(absent)} numbers are absent from the series: {', '.join(map(str, absent[:_NAMED]))}{more}; "
+            f"what follows lies closer than it should"
+        )
+    kept = set(slices)
+    others = [file.name for file in sorted(files, key=natural) if file not in kept]
+    if others:
+        notes.append(
+            f"{len(others)} TIFF files are of no series and were left out: {', '.join(others[:_NAMED])}"
+        )
+    return notes
+
+
+FORMAT = Format(
+    name="tiff-slices",
+    title="Folder of TIFF slices",
+    suffixes=(),
+    detect=detect,
+    read=read,
+)

@@ -1,0 +1,335 @@
+"""Volumes as one TIFF, BigTIFF or OME-TIFF file of many pages, which ImageJ opens with the voxel size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.as_array import FrameStack
+from tomarium.formats.frames.memory_mapped import MappedArray
+from tomarium.formats.opening.unpacked import head_of
+from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.resumable.slab_file import (
+    SlabFile,
+    create_slab_file,
+    resume_slab_file,
+    usual_slab_rows,
+    write_text,
+)
+from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
+from tomarium.formats.tiff.grey_range import to_grey
+from tomarium.formats.tiff.header import TiffPlan, tiff_head
+from tomarium.formats.tiff.ifd_check import lost_pages
+from tomarium.formats.tiff.metadata import calibration_of, is_volume
+from tomarium.formats.tiff.pyramid import levels_of
+from tomarium.model import Axis, Image, Scan, Volume
+from tomarium.model.image import Sliceable
+
+SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a TIFF file of many pages whose description tells a voxel size.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where it is no TIFF file of many pages.
+    """
+    try:
+        if not path.is_file() or head_of(path, 4) not in SIGNATURES:
+            return None
+        with guarded(path), opened_tiff(path) as tif:
+            why = is_volume(tif)
+            pages, stack = page_count(tif), is_stack(tif)
+            big = "BigTIFF" if tif.is_bigtiff else "TIFF"
+            found = calibration_of(tif)
+            levels = len(levels_of(path, tif)) if why else 0
+    except (OSError, FormatError):
+        return None
+    if why is None or found is None or not stack:
+        return None
+    why = f"a {big} file of {pages} pages; {why}"
+    if not levels:
+        return Match(0.8, found.dialect, why)
+    entries = tuple(f"level {number}" for number in range(levels))
+    return Match(0.8, found.dialect, f"{why}; {levels} levels of resolution", entries[0], entries)
+
+
+def read(path: Path, match: Match) -> Volume:
+    """Open a TIFF volume; only what is sliced is read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    match : Match
+        What `detect` said of it; its entry names the level of a pyramid, "level 0" the finest.
+
+    Returns
+    -------
+    Volume
+        With the levels from that one on; `metadata["levels"]` lists all. Axes in m where the description tells the
+        voxel size. Where values were scaled to integers,
+        `metadata["grey_range"]` holds the values that 0 and the greatest integer stand for and their unit.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or its pages are not alike.
+    """
+    with guarded(path), opened_tiff(path) as tif:
+        found = calibration_of(tif)
+        lost = lost_pages(tif, page_count(tif))
+        if lost:  # the slices that are there are no whole volume
+            raise FormatError(f"{path}: {lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
+        levels = levels_of(path, tif)
+        data = levels[0] if levels else _data(path, tif)
+    if found is None:
+        raise FormatError(f"{path}: its description tells no voxel size any more; open it again")
+    voxel = found.voxel_m
+    metadata: dict[str, Any] = {
+        "format": match.dialect,
+        "why": match.why,
+        "description": dict(found.metadata),
+        "notes": list(found.notes),
+    }
+    if voxel is None:
+        metadata["uncalibrated"] = True
+    unit = found.unit
+    if found.grey_range is not None:
+        low, high = found.grey_range
+        metadata["grey_range"] = {"low": low, "high": high, "unit": unit}
+        unit = ""
+    finest, chosen = data.shape, int(match.entry.split()[-1]) if levels and match.entry else 0
+    if levels:
+        metadata["levels"] = [list(level.shape) for level in levels]
+        levels = levels[chosen:]
+        data = levels[0]
+    axes = tuple(
+        _axis(name, length, "px" if voxel is None else "m", whole / held)
+        for name, length, whole, held in zip("zyx", voxel or (1.0, 1.0, 1.0), finest, data.shape, strict=True)
+    )
+    return Volume(data, axes, unit, found.name or path.name.split(".")[0], path, metadata, levels)
+
+
+def _axis(name: str, length: float, unit: str, ratio: float) -> Axis:
+    """Scale an axis to a level; its first voxel covers several of the finest, whose middles it lies between."""
+    return Axis(name, length * ratio, length * (ratio - 1) / 2, unit)
+
+
+def _data(path: Path, tif: Any) -> Sliceable:
+    """Map the pixels where they lie in one piece, else read them page by page."""
+    series = tif.series[0] if tif.series else None
+    if series is not None and series.ndim == 3 and series.dataoffset is not None and series.dtype is not None:
+        stored = np.dtype(series.dtype).newbyteorder(tif.byteorder)
+        array = MappedArray(path, int(series.dataoffset), tuple(map(int, series.shape)), stored)
+        if stored.kind not in "iuf" or min(array.shape) < 1:
+            raise FormatError(f"{path}: holds {array.shape} pixels of {stored}; a volume holds numbers")
+        if array.offset + array.nbytes > tif.filehandle.size:
+            raise FormatError(
+                f"{path}: is truncated: its pixels end at byte {array.offset + array.nbytes}, the file at "
+                f"{tif.filehandle.size}; copy it again"
+            )
+        return array
+    return FrameStack(frames_of([path]))
+
+
+class TiffVolumeWriter:
+    """A TIFF volume that is being written.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    """
+
+    def __init__(self, file: SlabFile, plan: TiffPlan) -> None:
+        self.path = file.path
+        self._file, self._plan = file, plan
+
+    @property
+    def slab_rows(self) -> int:
+        """Slices of a slab; the last one may have fewer."""
+        return self._file.slab_rows
+
+    def done(self) -> tuple[int, ...]:
+        """List the slabs that are complete, by their first slice."""
+        return self._file.done()
+
+    def write(self, z0: int, block: NDArray[Any]) -> None:
+        """Write one slab, shape (z, y, x), whose first slice is `z0`; scaled to integers where that was asked."""
+        grey = self._plan.grey_range
+        self._file.write(z0, block if grey is None else to_grey(block, *grey, self._plan.dtype))
+
+    def finish(self, attributes: Mapping[str, Any] | None = None) -> Path:
+        """Write the range viewers show, name the file, and keep `attributes` and the grey range in a side-car."""
+        values = self._file.values()
+        self._file.finish(tiff_head(self._plan, (values.least, values.greatest)))
+        grey = self._plan.grey_range
+        told: dict[str, Any] = dict(attributes or {})
+        if grey is not None:
+            told["grey_range"] = {"low": grey[0], "high": grey[1], "unit": self._plan.unit}
+        if told:
+            write_text(self.path.with_name(f"{self.path.name}.json"), json.dumps(told, indent=2) + "\n")
+        return self.path
+
+
+def create_tiff_volume(
+    path: Path,
+    shape: tuple[int, int, int],
+    dtype: str,
+    *,
+    voxel_m: tuple[float, float, float] | None,
+    slab_rows: int,
+    unit: str,
+    name: str,
+    ome: bool = False,
+    grey_range: tuple[float, float] | None = None,
+    resume: bool = False,
+    origin: str = "",
+) -> TiffVolumeWriter:
+    """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    shape : tuple of int
+        z, y, x.
+    dtype : str
+        Type to store: integers or floats.
+    voxel_m : tuple of float or None
+        Distance of slices, rows and columns, m.
+    slab_rows : int
+        Slices written at once.
+    unit : str
+        Unit of the values.
+    name : str
+        Short name.
+    ome : bool
+        Describe it in OME-XML instead of as ImageJ does.
+    grey_range : tuple of float or None
+        The values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16 then.
+    resume : bool
+        Go on with an unfinished file where there is one of the same shape, type and origin.
+    origin : str
+        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
+
+    Returns
+    -------
+    TiffVolumeWriter
+        Ready for its slabs.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    InputError
+        The shape, type or range cannot be, or the unfinished file has others.
+    StorageFull
+        The disk is full.
+    """
+    kind = np.dtype(dtype)
+    if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1:
+        raise InputError(f"{path}: a volume of shape {shape} and type {kind} cannot be written; give numbers")
+    if grey_range is not None:
+        to_grey(np.zeros(1, np.float32), *grey_range, kind)
+    plan = TiffPlan(shape, kind, voxel_m, unit, name, ome, grey_range)
+    head = tiff_head(plan)
+    begin = resume_slab_file if resume else create_slab_file
+    return TiffVolumeWriter(begin(path, shape, kind, slab_rows, head, origin=origin), plan)
+
+
+def write(
+    path: Path,
+    volume: Image | Scan,
+    *,
+    ome: bool | None = None,
+    dtype: Literal["uint8", "uint16"] | None = None,
+    grey_range: tuple[float, float] | None = None,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a volume as one TIFF file, slab by slab.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    volume : Volume
+        What to write; one slab of it is in memory at a time.
+    ome : bool or None
+        Describe it in OME-XML; None does so where the name ends in `.ome.tif` or `.ome.tiff`.
+    dtype : "uint8", "uint16" or None
+        Scale values to these integers; needs `grey_range`. None keeps the volume's type.
+    grey_range : tuple of float or None
+        The values that become 0 and the greatest integer; kept in the description and in `<name>.json`.
+    resume : bool
+        Go on with an unfinished file.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
+
+    Raises
+    ------
+    FormatError
+        There is something at the path already.
+    InputError
+        It is no volume, or the range and the type do not go together.
+    StorageFull
+        The disk is full; what is written is kept.
+    """
+    if not isinstance(volume, Volume):
+        raise InputError(
+            f"{path}: only a volume can be written as one TIFF file; write a scan as a TIFF series"
+        )
+    if (dtype is None) != (grey_range is None):
+        raise InputError(
+            f"{path}: dtype and grey_range go together; give both, or neither to keep the values"
+        )
+    z, y, x = volume.shape
+    kind = np.dtype(dtype) if dtype else volume.dtype
+    writer = create_tiff_volume(
+        path,
+        (z, y, x),
+        kind.name,
+        voxel_m=volume.voxel_m,
+        slab_rows=usual_slab_rows((z, y, x), volume.dtype),
+        unit=volume.unit,
+        name=volume.name,
+        ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")) if ome is None else ome,
+        grey_range=grey_range,
+        resume=resume,
+        origin=origin_of(volume, "tiff") if resume else "",
+    )
+    done, frame = set(writer.done()), y * x * kind.itemsize
+    for z0 in range(0, z, writer.slab_rows):
+        if z0 not in done:
+            writer.write(z0, np.asarray(volume[z0 : z0 + writer.slab_rows]))
+        if tell is not None:
+            tell(min(z0 + writer.slab_rows, z) * frame, z * frame)
+    writer.finish()
+
+
+FORMAT = Format(
+    name="tiff-volume",
+    title="TIFF or OME-TIFF volume",
+    suffixes=(".tif", ".tiff"),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"volume"}),
+    resumes=True,
+)

@@ -1,0 +1,498 @@
+"""OME-Zarr 0.5 and 0.4: read a multiscale image, refuse an unfinished one, and write a whole volume at once.
+
+Source: the OME-NGFF specifications (https://ngff.openmicroscopy.org/0.5/ and /0.4/). They are two formats here,
+for a user chooses which one to write: 0.5 has few large files, 0.4 is what older programs read. How a volume is
+written slab by slab is in `ome_zarr_writer`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tomarium import units
+from tomarium.errors import FormatError, InputError, UnitError
+from tomarium.formats.format import Format, Match
+from tomarium.formats.opening.size_limits import MOST_ELEMENTS
+from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.zarr.image import write_image
+from tomarium.formats.zarr.missing_chunks import check_absent
+from tomarium.formats.zarr.progress import Progress
+from tomarium.formats.zarr.writer import VolumeWriter, count_shards, create, open_writer
+from tomarium.model import Axis, Image, Volume
+
+__all__ = [
+    "FORMAT",
+    "FORMAT_0_4",
+    "VolumeWriter",
+    "create",
+    "detect",
+    "detect_0_4",
+    "open_writer",
+    "read",
+    "write",
+]
+
+# Metadata of a group is small; a larger file is none.
+_LONGEST_METADATA: Final = 16 << 20
+# HDF5 allows chunks of 4 GiB, and viewers want some MiB.
+_LARGEST_CHUNK: Final = 4 << 30
+# More chunks than these that are smaller than 16 x 16 x 16 voxels have no use, and take hours to look for.
+_MOST_SMALL_CHUNKS: Final = 1 << 20
+_SMALL_CHUNK: Final = 16**3
+# Each halves the one before.
+_MOST_LEVELS: Final = 64
+# What is in memory at once when a whole volume is written.
+_MOST_ROWS: Final = 64
+_LARGEST_SLAB: Final = 1 << 30
+_SPACE: Final = ("z", "y", "x")
+
+
+@dataclass(frozen=True, eq=False)
+class ZarrArray:
+    """One level of a pyramid; its chunks are read when it is sliced.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the array.
+    shards : int or None
+        How many shards were written, where that is known: Zarr reads one that is absent as zeros.
+    """
+
+    path: Path
+    shards: int | None = None
+
+    @cached_property
+    def array(self) -> Any:
+        """The array as zarr-python opens it, checked."""
+        import zarr
+
+        from tomarium.formats.zarr.chunk_check import checked
+        from tomarium.formats.zarr.contained_store import inside_store
+
+        try:
+            array = checked(zarr.open_array(store=inside_store(self.path), mode="r"))
+        except (
+            Exception
+        ) as problem:  # zarr raises what parsing runs into: KeyError, ValueError, JSONDecodeError …
+            raise FormatError(
+                f"{self.path}: cannot be read as a Zarr array ({problem}); copy it again"
+            ) from problem
+
+        check_chunks(self.path, array)
+        found = None if self.shards is None else count_shards(self.path)
+        if found != self.shards:
+            raise FormatError(
+                f"{self.path}: holds {found} of {self.shards} shards; copy the volume again from its "
+                f"origin, or reconstruct it again"
+            )
+        return array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(int(length) for length in self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of an element."""
+        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
+        return dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Length of a chunk along each axis: what one read fetches and decodes."""
+        return tuple(int(length) for length in self.array.chunks)
+
+    def check_names(self, names: tuple[str, ...]) -> None:
+        """Refuse an array whose own names of its axes are others than the image's."""
+        own = getattr(self.array.metadata, "dimension_names", None)
+        if own and None not in own and tuple(own) != names:
+            raise FormatError(
+                f"{self.path}: calls its axes {', '.join(own)}, and its image {', '.join(names)}; one of the two is "
+                f"wrong, so copy it again from its origin"
+            )
+
+    def __getitem__(self, key: Any) -> Any:
+        array = self.array
+        try:
+            return array[key]
+        except IndexError:
+            raise
+        except Exception as problem:  # codecs raise classes of their own for damaged bytes
+            raise FormatError(
+                f"{self.path}: some of its chunks are damaged ({type(problem).__name__}: {problem}); "
+                f"copy it again or reconstruct it again"
+            ) from problem
+
+
+def check_chunks(path: Path, array: Any) -> None:
+    """Refuse an array that claims what no disk holds: Zarr fills what is absent, chunk by chunk.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder, for the message.
+    array : zarr.Array
+        It.
+
+    Raises
+    ------
+    FormatError
+        It has more than 2^40 elements, chunks of more than 4 GiB, or more than 2^20 tiny chunks.
+    """
+    if not all(array.chunks) or not all(array.shards or (1,)):
+        raise FormatError(
+            f"{path}: tells of chunks of {' × '.join(map(str, array.chunks))} elements, which hold nothing; its "
+            f"metadata are damaged, so copy it again"
+        )
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    chunks = math.prod(
+        -(-length // max(1, one)) for length, one in zip(array.shape, array.chunks, strict=True)
+    )
+    many = chunks > _MOST_SMALL_CHUNKS and math.prod(array.chunks) < _SMALL_CHUNK
+    if math.prod(array.shape) > MOST_ELEMENTS or chunk > _LARGEST_CHUNK or many:
+        raise FormatError(
+            f"{path}: claims {' × '.join(map(str, array.shape))} elements in {chunks} chunks of {chunk} "
+            f"bytes, which is absurd; it is damaged or made to mislead, so take it from its origin"
+        )
+
+
+def detect(path: Path) -> Match | None:
+    """Look for a Zarr v3 group with multiscales, or for a volume that is still being written.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is no such group, or one of version 0.4.
+    """
+    return None if _is_old(path) else _detect(path)
+
+
+def detect_0_4(path: Path) -> Match | None:
+    """Look for a Zarr v2 group with multiscales, or for a volume of that kind that is still being written.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Match or None
+        None where there is no such group.
+    """
+    return _detect(path) if _is_old(path) else None
+
+
+def _is_old(path: Path) -> bool:
+    """Tell whether a folder is a group of Zarr v2: the metadata of 0.4 lie in a file of their own."""
+    return not (path / "zarr.json").is_file() and ((path / ".zattrs").is_file() or _begun_as(path) == "0.4")
+
+
+def _begun_as(path: Path) -> str:
+    try:
+        return Progress.load(path).plan.version if Progress.is_there(path) else ""
+    except FormatError:
+        return ""
+
+
+def _detect(path: Path) -> Match | None:
+    if not path.is_dir():
+        return None
+    if Progress.is_there(path):
+        return Match(0.9, "unfinished", "a volume tomarium began to write")
+    try:
+        attributes = _attributes(path)
+    except FormatError as problem:
+        return Match(0.0, "", str(problem))
+    if attributes is None:
+        return None
+    ome = attributes.get("ome", attributes)
+    if not isinstance(ome, Mapping) or not ome.get("multiscales"):
+        return Match(0.0, "", "it is a Zarr group without multiscales; choose the image in it")
+    version = str(ome.get("version") or "0.4")
+    return Match(1.0, version, f"a Zarr group with OME multiscales, version {version}")
+
+
+def _attributes(path: Path) -> Mapping[str, Any] | None:
+    """Read a group's attributes: zarr.json (Zarr v3) or .zattrs (v2)."""
+    for name in ("zarr.json", ".zattrs"):
+        file = path / name
+        if not file.is_file():
+            continue
+        try:
+            if file.stat().st_size > _LONGEST_METADATA:
+                raise ValueError(f"{file.stat().st_size} bytes of metadata")
+            content = json.loads(file.read_text("utf-8"))
+            found = content.get("attributes", {}) if name == "zarr.json" else content
+            if not isinstance(found, Mapping):
+                raise ValueError("its attributes are no mapping")
+        except (OSError, ValueError, AttributeError, RecursionError) as problem:
+            raise FormatError(f"{file}: cannot be read ({problem}); copy it again") from problem
+        return found
+    return None
+
+
+def read(path: Path, match: Match) -> Image:
+    """Read the header of an OME-Zarr image.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the group.
+    match : Match
+        What `detect` said of it.
+
+    Returns
+    -------
+    Volume or Image
+        A `Volume` with all its levels where the axes are z, y, x; lengths in m. Chunks are read
+        when asked for.
+
+    Raises
+    ------
+    FormatError
+        The volume is unfinished, or its metadata are damaged.
+    """
+    if Progress.is_there(path):
+        progress = Progress.load(path)
+        raise FormatError(
+            f"{path}: is unfinished, {len(progress.done())} of {progress.count} slabs are written; "
+            f"resume the run"
+        )
+    attributes = _attributes(path) or {}
+    try:
+        multiscale = attributes.get("ome", attributes)["multiscales"][0]
+        if len(multiscale["datasets"]) > _MOST_LEVELS:
+            raise FormatError(
+                f"{path}: tells of {len(multiscale['datasets'])} levels of resolution, which is absurd; it is made to "
+                f"mislead, so take it from its origin"
+            )
+        kept = _ours(attributes)
+        counts = kept.pop("shards", None) or [None] * len(multiscale["datasets"])
+        levels = tuple(
+            ZarrArray(_inside(path, str(one["path"])), count)
+            for one, count in zip(multiscale["datasets"], counts, strict=True)
+        )
+        axes, notes = _axes(
+            multiscale["axes"],
+            [
+                # First those of the level, then those of all levels (0.4 and 0.5, "multiscales").
+                *multiscale["datasets"][0].get("coordinateTransformations", []),
+                *multiscale.get("coordinateTransformations", []),
+            ],
+        )
+        shapes = [level.shape for level in levels]
+        name = str(multiscale.get("name") or path.name)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
+        raise FormatError(
+            f"{path}: its OME metadata are incomplete ({type(problem).__name__}: {problem}); copy it again"
+        ) from problem
+    if any(len(shape) != len(axes) for shape in shapes):
+        raise FormatError(
+            f"{path}: has {len(axes)} axes in its metadata and arrays of shape {shapes[0]}; copy it again"
+        )
+    for level in levels:
+        level.check_names(tuple(axis.name for axis in axes))
+    several = len(attributes.get("ome", attributes)["multiscales"])
+    if several > 1:
+        notes.append(f"{several} multiscale images lie in this group; the first was opened")
+    if counts[0] is None:  # what was written here tells how many chunks it has
+        notes.extend(check_absent(path, levels))
+    if notes:
+        kept["notes"] = [
+            *kept.get("notes", []),
+            *(note for note in notes if note not in kept.get("notes", [])),
+        ]
+    if any(axis.unit == "px" for axis in axes if axis.name in _SPACE):
+        kept["uncalibrated"] = True
+    unit = str(kept.pop("unit", ""))
+    if [axis.name for axis in axes] == ["z", "y", "x"]:
+        return Volume(levels[0], axes, unit, name, path, kept, levels=levels)
+    return Image(levels[0], axes, unit, name, path, kept)
+
+
+def _ours(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    found = attributes.get("tomarium")
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _inside(path: Path, name: str) -> Path:
+    place = (path / name).resolve()
+    if not place.is_relative_to(path.resolve()):
+        raise FormatError(
+            f"{path}: its metadata point to {name}, outside the volume's own folder, which is refused"
+        )
+    return path / name
+
+
+def _axes(written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, ...], list[str]]:
+    """Return the axes, in m where they are lengths, and what of their scale cannot be used, in words."""
+    scale, offset = [1.0] * len(written), [0.0] * len(written)
+    notes: list[str] = []
+    for one in transformations:  # one after the other: a scale stretches the offset before it too
+        if one["type"] == "scale" and "scale" in one:
+            factors = [float(factor) for factor in one["scale"]]
+            scale = [a * b for a, b in zip(scale, factors, strict=True)]
+            offset = [a * b for a, b in zip(offset, factors, strict=True)]
+        elif one["type"] == "translation" and "translation" in one:
+            offset = [a + float(b) for a, b in zip(offset, one["translation"], strict=True)]
+        elif one["type"] != "identity":
+            notes.append(
+                f"the transformation {one['type']} is not applied, so the axes of space are in pixels"
+            )
+    lost = bool(notes)
+    axes = []
+    for one, size, start in zip(written, scale, offset, strict=True):
+        name, unit = str(one["name"]), str(one.get("unit") or "px")
+        space = one.get("type") == "space" or ("type" not in one and name in _SPACE)
+        possible = size > 0 and math.isfinite(size) and math.isfinite(start)
+        if not possible:
+            notes.append(
+                f"the axis {name} has a scale of {size:g} and an offset of {start:g}, so it is in pixels"
+            )
+        if not possible or (lost and space):
+            size, start, unit = 1.0, 0.0, "px"
+        if space and unit != "px":
+            try:
+                metres = units.factor(unit, "m")
+            except UnitError:
+                metres = 0.0  # an unknown unit stays as it is written, and the volume is not calibrated
+            if metres:
+                size, start, unit = float(f"{size * metres:.15g}"), float(f"{start * metres:.15g}"), "m"
+        axes.append(Axis(name, size, start, unit))
+    return tuple(axes), notes
+
+
+def write(
+    path: Path,
+    volume: Image,
+    *,
+    slab_rows: int | None = None,
+    resume: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+    version: str = "0.5",
+) -> None:
+    """Write a whole volume.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to make.
+    volume : Volume or Image
+        What to write; a volume is read slab by slab, and gets a pyramid, another image as `write_image` says.
+    slab_rows : int or None
+        Slices written at once; a power of two keeps the whole pyramid. None takes 64, or as many as fit 1 GiB.
+    resume : bool
+        Whether to go on with a volume an earlier run left unfinished, if it is of this shape and type.
+    tell : callable or None
+        Told of progress: bytes of voxels written, bytes in all.
+    version : str
+        Of OME-NGFF: "0.5" or "0.4".
+
+    Raises
+    ------
+    InputError
+        The axes are not z, y, x, or the voxels are no cubes.
+    FormatError
+        There is something at the path already.
+    StorageFull
+        The disk is full.
+    """
+    if not isinstance(volume, Volume):
+        write_image(path, volume, version)
+        return
+    voxel = volume.voxel_m
+    if volume.ndim != 3 or (voxel is not None and not np.allclose(voxel, voxel[0], rtol=1e-6)):
+        raise InputError(f"{path}: a volume of {volume.ndim} axes with voxels {voxel} cannot be written; "
+                         f"it needs three axes and cubic voxels")  # fmt: skip
+    slab_rows = _slab_rows(volume) if slab_rows is None else slab_rows
+    origin = origin_of(volume, f"ome-zarr {version}") if resume else ""
+    if resume and Progress.is_there(path) and Progress.load(path).plan.origin != origin:
+        shutil.rmtree(path)  # what another volume left unfinished
+    begun = resume and Progress.is_there(path)
+    writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
+    done, frame = set(writer.done()), volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
+    for start in range(0, volume.shape[0], writer.slab_rows):
+        stop = min(start + writer.slab_rows, volume.shape[0])
+        if start not in done:
+            writer.write(start, np.asarray(volume[start:stop]))
+        if tell is not None:
+            tell(stop * frame, volume.shape[0] * frame)
+    for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
+        if left.is_file():
+            left.unlink()
+    writer.finish()
+
+
+def _slab_rows(volume: Volume) -> int:
+    each = volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
+    rows = _MOST_ROWS
+    while rows > 1 and rows * each > _LARGEST_SLAB:
+        rows //= 2
+    return rows
+
+
+def _create(path: Path, volume: Volume, slab_rows: int, version: str, origin: str) -> VolumeWriter:
+    voxel = volume.voxel_m
+    z, y, x = (axis.offset for axis in volume.axes)
+    return create(
+        path,
+        (volume.shape[0], volume.shape[1], volume.shape[2]),
+        volume.dtype,
+        voxel_m=None if voxel is None else voxel[0],
+        slab_rows=slab_rows,
+        unit=volume.unit,
+        name=volume.name or path.name,
+        origin_m=(0.0, 0.0, 0.0) if voxel is None else (z, y, x),
+        attributes=volume.metadata,
+        version=version,
+        origin=origin,
+    )
+
+
+def _resumed(path: Path, volume: Volume, version: str) -> VolumeWriter:
+    writer, begun = open_writer(path), Progress.load(path).plan.version
+    if (writer.shape, writer.dtype, begun) != (volume.shape, volume.dtype, version):
+        raise FormatError(
+            f"{path}: holds an unfinished volume of shape {writer.shape}, type {writer.dtype} and version {begun}, "
+            f"not of {volume.shape}, {volume.dtype} and {version}; remove it, or choose another path"
+        )
+    return writer
+
+
+FORMAT = Format(
+    name="ome-zarr",
+    title="OME-Zarr 0.5",
+    suffixes=(".zarr",),
+    detect=detect,
+    read=read,
+    write=write,
+    writes=frozenset({"volume", "image"}),
+    resumes=True,
+)
+
+# Without an ending of its own: it is written only where it is named.
+FORMAT_0_4 = replace(
+    FORMAT,
+    name="ome-zarr-0.4",
+    title="OME-Zarr 0.4",
+    suffixes=(),
+    detect=detect_0_4,
+    write=partial(write, version="0.4"),
+)

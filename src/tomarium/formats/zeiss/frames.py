@@ -1,0 +1,154 @@
+"""Lazy frames in the streams of a Zeiss file: rows where a stream lies in one piece, else frame by frame."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import FormatError
+from tomarium.formats.zeiss.ole2 import opened_ole, stream_bytes
+from tomarium.model.scan import IndexedFrames
+
+
+@dataclass(frozen=True, eq=False)
+class TxrmFrames(IndexedFrames):
+    """A stack of frames, one stream each. The file is opened for each `read`.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    names : tuple of str
+        The streams in order.
+    offsets : tuple of int or None
+        Byte at which each stream begins, None where it does not lie in one piece.
+    size : tuple of int
+        Rows and columns.
+    dtype : numpy.dtype
+        Type of a pixel, little-endian in the file.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    offsets: tuple[int | None, ...]
+    size: tuple[int, int]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return (len(self.names), *self.size)
+
+    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames.
+
+        Parameters
+        ----------
+        frames : slice or array of int
+            Which frames, in the order wanted.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        array, shape (frame, row, column)
+            In the stored type.
+
+        Raises
+        ------
+        FormatError
+            The file is gone, or shorter than it was when it was opened.
+        """
+        wanted = np.arange(len(self.names))[frames]
+        first, last, step = rows.indices(self.size[0])
+        count = max(0, last - first)
+        result = np.empty((len(wanted), count, self.size[1]), self.dtype)
+        with ExitStack() as stack:
+            ole = None
+            for out, frame in enumerate(wanted):
+                offset = self.offsets[frame]
+                if offset is not None:
+                    result[out] = self._rows(offset, first, count)
+                    continue
+                ole = ole or stack.enter_context(opened_ole(self.path))
+                content = stream_bytes(ole, self.path, self.names[frame], self._frame_bytes)
+                whole = np.frombuffer(content, self.dtype.newbyteorder("<")).reshape(self.size)
+                result[out] = whole[first : first + count]
+        return result if step == 1 else result[:, ::step]
+
+    @property
+    def _frame_bytes(self) -> int:
+        return self.size[0] * self.size[1] * self.dtype.itemsize
+
+    def _rows(self, offset: int, first: int, count: int) -> NDArray[Any]:
+        start = offset + first * self.size[1] * self.dtype.itemsize
+        try:
+            found = np.fromfile(self.path, self.dtype.newbyteorder("<"), count * self.size[1], offset=start)
+            return found.reshape(count, self.size[1])
+        except (OSError, ValueError) as problem:
+            raise FormatError(
+                f"{self.path}: {count} rows cannot be read at byte {start} ({problem}); the file has gone or was "
+                f"cut since it was opened, so restore it"
+            ) from problem
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Return what `read` costs for that many frames and these rows.
+
+        Parameters
+        ----------
+        frames : int
+            How many frames.
+        rows : slice
+            Detector rows.
+
+        Returns
+        -------
+        tuple of int
+            Bytes read from disk; 0 decompressed. Scattered streams are read whole.
+        """
+        count = len(range(*rows.indices(self.size[0])))
+        row_bytes = self.size[1] * self.dtype.itemsize
+        whole = any(offset is None for offset in self.offsets)
+        return frames * (self.size[0] if whole and count else count) * row_bytes, 0
+
+
+@dataclass(frozen=True, eq=False)
+class TxrmSlices:
+    """The frames as a sliceable array (z, y, x), for reconstructed volumes and single images.
+
+    Attributes
+    ----------
+    frames : TxrmFrames
+        The frames.
+    single : bool
+        Whether there is one frame, which then has two axes.
+    """
+
+    frames: TxrmFrames
+    single: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return self.frames.size if self.single else self.frames.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel."""
+        return self.frames.dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = key if isinstance(key, tuple) else (key,)
+        if self.single:
+            return self.frames.read(slice(0, 1), slice(None))[0][keys]
+        if keys[0] is Ellipsis:
+            return self.frames.read(slice(None), slice(None))[keys]
+        first, rest = keys[0], keys[1:]
+        if isinstance(first, (int, np.integer)):
+            return self.frames.read(np.array([first]), slice(None))[0][rest]
+        return self.frames.read(first, slice(None))[(slice(None), *rest)]
