@@ -22,9 +22,9 @@ def pytest_xdist_auto_num_workers() -> int:
 SLOW = (
     "catalogue/test_catalogue", "cli/", "contracts/test_formats", "contracts/test_negative_corpus",
     "docs/test_add_a_step", "docs/test_tutorials", "doctor/test_checks", "doctor/test_damaged_files",
-    "executors/", "formats/live/", "formats/test_data_exchange_tables", "formats/test_hostile",
+    "executors/", "live/", "formats/test_data_exchange_tables", "formats/test_hostile",
     "formats/test_nxtomo_flips", "kernels/axis/", "kernels/test_fbp", "kernels/test_half_acquisition",
-    "pipeline/test_contract_cases", "pipeline/test_convert", "pipeline/test_run", "pipeline/test_slabs",
+    "pipeline/test_contract_cases", "conversion/", "pipeline/test_run", "pipeline/test_slabs",
     "pipeline/test_spool", "portal/test_files", "synth/test_scan", "test_from_scan_to_truth",
     "test_public_names",
 )  # fmt: skip

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from tomarium.formats import open
     from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
-    from tomarium.formats.live.nodes import open_h5
-    from tomarium.formats.live.writer import LiveWriter
     from tomarium.kernels.fbp import fbp
+    from tomarium.live.nodes import open_h5
+    from tomarium.live.writer import LiveWriter
     from tomarium.model import Scan, Volume
     from tomarium.pipeline.protocol import as_protocol as protocol
     from tomarium.pipeline.reconstruct import reconstruct
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "LiveWriter": "tomarium.formats.live.writer",
+    "LiveWriter": "tomarium.live.writer",
     "Scan": "tomarium.model",
     "Volume": "tomarium.model",
     "bin": "tomarium.steps.views.bin",
@@ -58,7 +58,7 @@ _HOMES: Final = {
     "find_axis": "tomarium.steps.find_axis",
     "join_half_turns": "tomarium.steps.views.join_half_turns",
     "open": "tomarium.formats",
-    "open_h5": "tomarium.formats.live.nodes",
+    "open_h5": "tomarium.live.nodes",
     "protocol": "tomarium.pipeline.protocol:as_protocol",
     "reconstruct": "tomarium.pipeline.reconstruct",
     "scan_of_arrays": "tomarium.formats.frames.scan_of_arrays",

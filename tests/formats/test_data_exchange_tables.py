@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.conversion.convert import convert
 from tomarium.model import Scan
-from tomarium.pipeline.convert import convert
 
 ROWS, COLUMNS, FRAMES = 4, 5, 6
 THETA = np.linspace(0, 150, FRAMES)

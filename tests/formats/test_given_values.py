@@ -16,6 +16,8 @@ import tifffile
 
 import tomarium as tm
 from contracts.test_formats import example_scan
+from tomarium.conversion.compare import compare
+from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError, UnitError
 from tomarium.formats import formats
 from tomarium.formats.data_exchange import reader as data_exchange
@@ -23,8 +25,6 @@ from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.opening.summary import describe
 from tomarium.model import Geometry, Scan, Value
 from tomarium.model.geometry import BY_NAME, FIELDS, user_value
-from tomarium.pipeline.compare import compare
-from tomarium.pipeline.convert import convert
 from tomarium.pipeline.provenance import given_by_user, source_data
 
 COUNT = example_scan().shape[0]

@@ -12,7 +12,7 @@ import tomarium as tm
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5.missing_data import Gap, gaps_of
 from tomarium.formats.hdf5.source import reading
-from tomarium.formats.live.nodes import Dataset
+from tomarium.live.nodes import Dataset
 
 
 def scan(path: Path, parts: int = 3, each: int = 4) -> Path:

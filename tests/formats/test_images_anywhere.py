@@ -13,9 +13,9 @@ from ome_zarr_models.v05.image import Image as OmeImage
 from PIL import Image as Picture
 
 import tomarium as tm
+from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Axis, Image
-from tomarium.pipeline.convert import convert
 
 RNG = np.random.default_rng(4)
 Y, X = Axis("y", 2e-6, 1e-6, "m"), Axis("x", 3e-6, 0.0, "m")

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image as Picture
 
 import tomarium as tm
+from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, InputError, TomariumError
 from tomarium.formats import formats
 from tomarium.formats.jpeg2000.page import page_header
 from tomarium.model import Axis, Image, Volume
-from tomarium.pipeline.convert import convert
 
 RNG = np.random.default_rng(9)
 write = formats()["jpeg2000"].write

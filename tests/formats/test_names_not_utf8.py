@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.conversion.convert import convert
 from tomarium.doctor import examine_path
 from tomarium.formats.opening.summary import describe
 from tomarium.model import Scan
-from tomarium.pipeline.convert import convert
 
 NAME = "Gerät".encode("latin-1")
 FRAMES = np.random.default_rng(0).integers(100, 60000, (20, 8, 9), np.uint16)

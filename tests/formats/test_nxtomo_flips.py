@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tomarium as tm
+from tomarium.conversion.compare import compare
+from tomarium.conversion.convert import convert
 from tomarium.formats.frames.mirrored import FlippedFrames, flipped, flips_of, stored
 from tomarium.formats.nexus.nxtomo_writer import write
 from tomarium.model import Scan
-from tomarium.pipeline.compare import compare
-from tomarium.pipeline.convert import convert
 
 COLUMNS, ROWS, VIEWS = 64, 12, 90
 AXIS = 29.5

@@ -11,9 +11,9 @@ import pytest
 
 import tomarium as tm
 from scans import changed
+from tomarium.conversion.convert import convert
 from tomarium.formats.provenance.source_fingerprint import files_of, origin_of
 from tomarium.model import Scan, Value
-from tomarium.pipeline.convert import convert
 
 FRAMES = np.random.default_rng(5).integers(0, 60000, (12, 40, 50), np.uint16)
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.conversion.convert import choose, convert_dataset
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Axis, Image, Scan, Volume
-from tomarium.pipeline.convert import choose, convert_dataset
 
 FRAMES = np.random.default_rng(0).integers(0, 9, (5, 4, 6)).astype(np.uint16)
 

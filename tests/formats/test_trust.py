@@ -14,11 +14,11 @@ import tomarium as tm
 from contracts.test_formats import example_scan
 from contracts.test_steps import make_scan
 from tomarium.cli import execute
+from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats import formats, trusting
 from tomarium.formats.opening.trusted_folders import trusted
 from tomarium.model import Scan
-from tomarium.pipeline.convert import convert
 
 
 def refer(folder: Path, how: str, scan: Scan | None = None) -> Path:

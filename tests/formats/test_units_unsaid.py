@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.conversion.convert import convert
 from tomarium.model import Scan
-from tomarium.pipeline.convert import convert
 
 FRAMES = np.random.default_rng(0).integers(100, 60000, (60, 8, 9), np.uint16)
 

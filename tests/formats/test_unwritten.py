@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.missing_data import is_sparse, unwritten
 from tomarium.model import FrameKind, Volume
-from tomarium.pipeline.convert import convert
 
 SHAPE = (40, 8, 8)
 ROWS = slice(0, 8)

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.conversion.compare import compare
+from tomarium.conversion.convert import convert
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Axis, FrameKind, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
-from tomarium.pipeline.compare import compare
-from tomarium.pipeline.convert import convert
 
 ALL = slice(None)
 # These packages warn of their own and their children's ageing; that is not what is judged here.

@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium import formats
+from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Volume
 from tomarium.model.image import Sliceable
-from tomarium.pipeline.convert import convert
 from tomarium.pipeline.run import VOLUME
 from tomarium.whole_files import write_json
 

@@ -11,7 +11,7 @@ from tomarium import units
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
-    from tomarium.pipeline.convert import Converted
+    from tomarium.conversion.convert import Converted
 
 
 @click.command("convert")
@@ -45,7 +45,7 @@ def command(
     tomarium convert scan.nx frames.csv
     tomarium convert scan.nx angles.csv --data /entry/data/rotation_angle
     """
-    from tomarium.pipeline.convert import convert, convert_dataset
+    from tomarium.conversion.convert import convert, convert_dataset
 
     if "data" in opening.given and (to or target.suffix.lower().lstrip(".")) == "csv":
         _tell(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
@@ -64,7 +64,7 @@ def command(
 
 
 def _tell(done: Converted, as_json: bool) -> None:
-    from tomarium.pipeline.convert import as_data
+    from tomarium.conversion.convert import as_data
 
     told = as_data(done)
     if as_json:

@@ -10,7 +10,7 @@ import click
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
-    from tomarium.pipeline.compare import Comparison, Finding
+    from tomarium.conversion.compare import Comparison, Finding
 
 
 @click.command("diff")
@@ -33,7 +33,7 @@ def command(one: Path, other: Path, opening: scan_options.Opening, headers: bool
     tomarium diff scan.h5 scan.nx --headers
     tomarium diff records/tooth records/tooth_again
     """
-    from tomarium.pipeline.compare import compare
+    from tomarium.conversion.compare import compare
 
     tell = show.progress()
     found = compare(

@@ -26,7 +26,7 @@ def command(source: Path, folder: Path, once: bool, every: str) -> None:
     tomarium mirror scan.h5 mirror/
     tomarium mirror scan.h5 mirror/ --once
     """
-    from tomarium.formats.live.mirror import Generation, mirror, mirror_once
+    from tomarium.live.mirror import Generation, mirror, mirror_once
 
     every_s = units.parse(every, "s")
     if every_s <= 0:

@@ -24,8 +24,8 @@ from h5py import h5d, h5o
 
 from tomarium.formats.hdf5.errors import DAMAGE
 from tomarium.formats.hdf5.superblock import MendedFile, mend
-from tomarium.formats.live.hdf5_reader import open_growing
-from tomarium.formats.live.patience import Stamp, wait_for_rest
+from tomarium.live.hdf5_reader import open_growing
+from tomarium.live.retry import Stamp, wait_for_rest
 from tomarium.whole_files import write_at
 
 BLOCK: Final = 8 << 20

@@ -11,11 +11,11 @@ import pytest
 
 import tomarium as tm
 from tomarium.cli import execute
+from tomarium.conversion.convert import as_data, convert, convert_dataset
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats
 from tomarium.formats.tables.csv_file import read_table
 from tomarium.model import Axis, Image
-from tomarium.pipeline.convert import as_data, convert, convert_dataset
 
 
 def nxtomo(path: Path) -> Path:

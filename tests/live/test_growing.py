@@ -16,8 +16,8 @@ import pytest
 import tomarium as tm
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5.superblock import MendedFile, lookup3, mend, read_superblock
-from tomarium.formats.live.mirror import mirror_once
-from tomarium.formats.live.nodes import Dataset
+from tomarium.live.mirror import mirror_once
+from tomarium.live.nodes import Dataset
 
 WRITER = """
 import sys, h5py, numpy as np

@@ -25,8 +25,8 @@ from tomarium.formats.hdf5.errors import DAMAGE
 from tomarium.formats.hdf5.names import member, visit_links
 from tomarium.formats.hdf5.security_check import beside, open_checked
 from tomarium.formats.hdf5.superblock import mend
-from tomarium.formats.live.mirror_copy import Copier, copy_whole, is_same
-from tomarium.formats.live.patience import Stamp, wait_for_rest
+from tomarium.live.mirror_copy import Copier, copy_whole, is_same
+from tomarium.live.retry import Stamp, wait_for_rest
 
 CURRENT: Final = "current"
 KEPT: Final = 2
@@ -312,7 +312,7 @@ def _check(candidate: Path) -> str:
     command = [
         sys.executable,
         "-c",
-        "from tomarium.formats.live.mirror_check import main; main()",
+        "from tomarium.live.mirror_check import main; main()",
         str(candidate),
     ]
     try:

@@ -21,7 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5.writer import is_full
-from tomarium.formats.live.hdf5_reader import STATUS_ATTRIBUTE
+from tomarium.live.hdf5_reader import STATUS_ATTRIBUTE
 
 # A master takes some 30 µs a part to write; it may take a tenth of the time, no more.
 _SHARE: Final = 10.0

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from pipeline.scan_makers import FRAMES, data_exchange, nxtomo, open_scan, sinograms, tree
+from conversion.scan_makers import FRAMES, data_exchange, nxtomo, open_scan, sinograms, tree
+from tomarium.conversion.compare import compare
+from tomarium.conversion.convert import convert
 from tomarium.formats.provenance.ancestors import beside
-from tomarium.pipeline.compare import compare
-from tomarium.pipeline.convert import convert
 
 ENDINGS = {"data-exchange": ".h5", "nxtomo": ".nx", "edf": "", "tiff": "", "pyhst-par": ".par"}
 CHAINS = [

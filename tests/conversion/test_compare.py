@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.scan_makers import open_scan
+from conversion.scan_makers import open_scan
+from tomarium.conversion.compare import compare
+from tomarium.conversion.convert import convert
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Axis, Geometry, Image, Scan, Value, Volume
-from tomarium.pipeline.compare import compare
-from tomarium.pipeline.convert import convert
 
 FRAMES = np.random.default_rng(6).integers(0, 60000, (5, 6, 7), np.uint16)
 

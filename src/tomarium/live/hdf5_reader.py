@@ -21,9 +21,9 @@ from tomarium.formats.hdf5.missing_data import Gap, gaps_of, is_found, unwritten
 from tomarium.formats.hdf5.security_check import check_growing, open_beside, open_checked
 from tomarium.formats.hdf5.source import Source, raw_attribute
 from tomarium.formats.hdf5.superblock import MendedFile, read_superblock
-from tomarium.formats.live.patience import Stamp, patiently
-from tomarium.formats.live.reader import Look, Shape, Status, count_leading
-from tomarium.formats.live.virtual import readable
+from tomarium.live.reader import Look, Shape, Status, count_leading
+from tomarium.live.retry import Stamp, patiently
+from tomarium.live.virtual_dataset import readable
 
 # A writer of a scan does something at least this often.
 QUIET_S: Final = 10.0

@@ -13,7 +13,7 @@ import pytest
 
 import tomarium as tm
 
-BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "live.py"
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "live.py"
 
 
 def test_no_reader_ever_sees_a_wrong_frame(tmp_path: Path) -> None:

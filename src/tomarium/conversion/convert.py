@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium import formats
+from tomarium.conversion.change_report import Change, place_of, restored, scan_changes, stacks
+from tomarium.conversion.compare import compare
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.formats.format import Format
 from tomarium.formats.hdf5.source import SIDE_CAR, is_hdf5
@@ -25,8 +27,6 @@ from tomarium.formats.tables.csv_file import Table, write_table
 from tomarium.model import Image, Scan, Volume
 from tomarium.model.geometry import BY_NAME
 from tomarium.model.wording import brief, in_words
-from tomarium.pipeline.compare import compare
-from tomarium.pipeline.fates import Change, place_of, restored, scan_changes, stacks
 from tomarium.whole_files import clear_drafts, write_json
 
 # What to do where a format holds only data of another kind.

@@ -12,8 +12,8 @@ import pytest
 import tomarium as tm
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.superblock import lookup3, mend, read_superblock
-from tomarium.formats.live.mirror import mirror_once
-from tomarium.formats.live.nodes import Dataset
+from tomarium.live.mirror import mirror_once
+from tomarium.live.nodes import Dataset
 
 VERSIONS = [("earliest", 0), ("v108", 2), ("latest", 3)]
 

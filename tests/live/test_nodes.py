@@ -18,8 +18,8 @@ from hypothesis.extra.numpy import basic_indices
 import tomarium as tm
 from tomarium.errors import FormatError, MissingData, ParameterError
 from tomarium.formats.hdf5.superblock import read_superblock
-from tomarium.formats.live.mirror import mirror_once
-from tomarium.formats.live.nodes import Dataset, File, Group
+from tomarium.live.mirror import mirror_once
+from tomarium.live.nodes import Dataset, File, Group
 
 DRAW = np.random.default_rng(5)
 ARRAYS: dict[str, np.ndarray[Any, Any]] = {

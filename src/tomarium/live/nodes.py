@@ -21,12 +21,12 @@ import numpy as np
 from tomarium.errors import FormatError, MissingData, ParameterError, TomariumError
 from tomarium.formats.hdf5.source import is_hdf5
 from tomarium.formats.hdf5.superblock import read_superblock
-from tomarium.formats.live.hdf5_reader import Hdf5Reader
-from tomarium.formats.live.mirror import CURRENT, is_mirror
-from tomarium.formats.live.patience import Stamp
-from tomarium.formats.live.reader import Look, Reader, Shape, Status
-from tomarium.formats.live.zarr_reader import ZarrReader
 from tomarium.formats.opening.messages import unusable
+from tomarium.live.hdf5_reader import Hdf5Reader
+from tomarium.live.mirror import CURRENT, is_mirror
+from tomarium.live.reader import Look, Reader, Shape, Status
+from tomarium.live.retry import Stamp
+from tomarium.live.zarr_reader import ZarrReader
 
 Mode = Literal["auto", "static", "live", "mirror", "zarr"]
 # A file that was written this recently is taken for one that still grows.

@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from pipeline.scan_makers import FRAMES, RNG, data_exchange, nxtomo, open_scan, sinograms, tree
+from conversion.scan_makers import FRAMES, RNG, data_exchange, nxtomo, open_scan, sinograms, tree
 from tomarium.cli import execute
+from tomarium.conversion.compare import compare
+from tomarium.conversion.convert import as_data, convert
 from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
 from tomarium.formats import formats
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.hdf5 import two_phase_writer
 from tomarium.model import Axis, Geometry, Scan, Value, Volume
-from tomarium.pipeline.compare import compare
-from tomarium.pipeline.convert import as_data, convert
 
 ALL = slice(None)
 
@@ -307,7 +307,7 @@ from pathlib import Path
 import tomarium as tm
 import tomarium.formats.hdf5.two_phase_writer as two_phase_writer
 import tomarium.formats.hdf5.writer as hdf5_writer
-from tomarium.pipeline.convert import convert
+from tomarium.conversion.convert import convert
 hdf5_writer._BLOCK_BYTES = 1 << 20
 def tell(done, total):
     print(done, flush=True)

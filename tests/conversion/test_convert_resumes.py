@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.conversion.convert import convert
 from tomarium.errors import StorageFull
 from tomarium.formats import formats
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.resumable import folder as folder_draft
 from tomarium.model import Axis, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
-from tomarium.pipeline.convert import convert
 from warm import Warm
 
 SLOW = """
@@ -28,7 +28,7 @@ import tomarium.formats.hdf5.two_phase_writer
 import tomarium.formats.hdf5.writer as hdf5_writer
 import tomarium.formats.mrc.writer as mrc_writer
 import tomarium.formats.resumable.slab_file as slab_file
-from tomarium.pipeline.convert import convert
+from tomarium.conversion.convert import convert
 hdf5_writer._BLOCK_BYTES = slab_file._SLAB_BYTES = mrc_writer._BLOCK_BYTES = 1 << 15
 def tell(done, total):
     print(done, flush=True)

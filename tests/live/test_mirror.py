@@ -15,10 +15,10 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats.live import mirror as mirrors
-from tomarium.formats.live.mirror import Generation, mirror, mirror_once
-from tomarium.formats.live.mirror_check import what_is_wrong
-from tomarium.formats.live.mirror_copy import Copier
+from tomarium.live import mirror as mirrors
+from tomarium.live.mirror import Generation, mirror, mirror_once
+from tomarium.live.mirror_check import what_is_wrong
+from tomarium.live.mirror_copy import Copier
 
 
 def write(path: Path, number: int) -> None:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from pipeline.scan_makers import open_scan
+from conversion.scan_makers import open_scan
+from tomarium.conversion.compare import compare
+from tomarium.conversion.convert import convert
 from tomarium.errors import InputError
 from tomarium.formats import formats
 from tomarium.formats.provenance import embedded_source
 from tomarium.formats.provenance.ancestors import beside
 from tomarium.model import Axis, Volume
-from tomarium.pipeline.compare import compare
-from tomarium.pipeline.convert import convert
 
 FRAMES = np.random.default_rng(8).integers(0, 60000, (6, 8, 9), np.uint16)
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from tomarium.formats.live import mirror as mirrors
-from tomarium.formats.live import mirror_copy as copies
-from tomarium.formats.live.mirror import Generation, mirror, mirror_once
-from tomarium.formats.live.mirror_copy import Copier, is_same
+from tomarium.live import mirror as mirrors
+from tomarium.live import mirror_copy as copies
+from tomarium.live.mirror import Generation, mirror, mirror_once
+from tomarium.live.mirror_copy import Copier, is_same
 
 SIDE = 64
 WRITER = """

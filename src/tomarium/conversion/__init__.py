@@ -1,0 +1,1 @@
+"""One file into another, and what became of each of its parts."""
