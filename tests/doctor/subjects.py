@@ -73,7 +73,7 @@ def with_metadata(**told: Any) -> Subject:
 
 def with_facts(**told: Any) -> Subject:
     """Facts alone, as a table gives them."""
-    from tomarium.doctor.table import Table
+    from tomarium.doctor.core.table import Table
 
     return Subject("table", table=Table({name: Value(value, "read", name) for name, value in told.items()}))
 

@@ -491,7 +491,7 @@ def test_the_fault_is_found(
     if name == "nxvalidate":
         pytest.importorskip("nexusformat", reason="the extra nexus is not installed")
     else:  # the foreign validator has a process of its own, and what it says is no matter here
-        monkeypatch.setattr("tomarium.doctor.nexus._ask", lambda path, entry: "")
+        monkeypatch.setattr("tomarium.doctor.checks.nexus._ask", lambda path, entry: "")
     findings = found(make(tmp_path), name)
     assert severity in {finding.severity for finding in findings}, findings
     for finding in findings:

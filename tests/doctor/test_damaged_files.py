@@ -9,7 +9,7 @@ import pytest
 
 from doctor.subjects import written
 from tomarium.doctor import examine_path
-from tomarium.doctor import nexus as nexus_module
+from tomarium.doctor.checks import nexus as nexus_module
 
 
 @pytest.fixture(scope="module")

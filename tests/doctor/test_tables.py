@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomarium.doctor import examine_path
-from tomarium.doctor.table import Row, read_table, understand
-from tomarium.doctor.written_numbers import read_number
+from tomarium.doctor.core.table import Row, read_table, understand
+from tomarium.doctor.core.written_numbers import read_number
 from tomarium.errors import FormatError
 
 # The record ESRF-DG-572252655 as a slide shows it; "2x79", the step and its unit are read from damaged text, and

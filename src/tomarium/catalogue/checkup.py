@@ -8,7 +8,7 @@ from typing import Final
 from tomarium.catalogue.checksums import MANIFEST, list_files, read_manifest
 from tomarium.catalogue.record_folder import read_record, verify
 from tomarium.doctor import Subject, subject_of
-from tomarium.doctor.subject import Opener, Problem
+from tomarium.doctor.core.subject import Opener, Problem
 from tomarium.errors import TomariumError
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.viewers.volume import open_volume, volume_path

@@ -3,9 +3,9 @@
 One check is one small function in the module of its theme; `examine` finds them all by looking.
 """
 
-from tomarium.doctor.check import Check, all_checks
-from tomarium.doctor.examine import examine, examine_path
-from tomarium.doctor.finding import Finding, Report
-from tomarium.doctor.subject import Subject, subject_of
+from tomarium.doctor.core.check import Check, all_checks
+from tomarium.doctor.core.examine import examine, examine_path
+from tomarium.doctor.core.finding import Finding, Report
+from tomarium.doctor.core.subject import Subject, subject_of
 
 __all__ = ["Check", "Finding", "Report", "Subject", "all_checks", "examine", "examine_path", "subject_of"]

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.frame_sample import FrameSample, blocks
-from tomarium.doctor.subject import Subject, flats_there
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, flats_there
+from tomarium.doctor.samples.frame_sample import FrameSample, blocks
 
 MOVED: Final = 3.0
 """How many times the noise the fine structure may change by."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tomarium.doctor.check import compares
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.subject import Subject
+from tomarium.doctor.core.check import compares
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject
 
 
 @compares("projections", "exposure_s", "scan_time_s")

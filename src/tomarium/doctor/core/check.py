@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import wraps
 
 from tomarium import registry
-from tomarium.doctor.finding import Finding
-from tomarium.doctor.subject import Subject
+from tomarium.doctor.core.finding import Finding
+from tomarium.doctor.core.subject import Subject
 
 Run = Callable[[Subject], Iterable[Finding]]
 Applies = Callable[[Subject], bool]

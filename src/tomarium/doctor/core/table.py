@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium import units
-from tomarium.doctor.facts import FACTS, TEXTS, VECTORS
-from tomarium.doctor.written_numbers import read_number
+from tomarium.doctor.core.facts import FACTS, TEXTS, VECTORS
+from tomarium.doctor.core.written_numbers import read_number
 from tomarium.errors import FormatError, UnitError
 from tomarium.model import Value
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tomarium import units
-from tomarium.doctor.check import check, compares
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.subject import Subject, frames_there
+from tomarium.doctor.core.check import check, compares
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, frames_there
 from tomarium.formats.frames.mirrored import stored
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import Hdf5Frames

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tomarium.doctor.check import Check, all_checks
-from tomarium.doctor.finding import SEVERITIES, Finding, Report, error
-from tomarium.doctor.subject import Subject, subject_of
-from tomarium.doctor.table import Table
+from tomarium.doctor.core.check import Check, all_checks
+from tomarium.doctor.core.finding import SEVERITIES, Finding, Report, error
+from tomarium.doctor.core.subject import Subject, subject_of
+from tomarium.doctor.core.table import Table
 from tomarium.errors import TomariumError
 
 MOST_OF_A_KIND: Final = 5

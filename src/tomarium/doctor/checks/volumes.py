@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.slice_sample import SliceSample
-from tomarium.doctor.subject import Subject, a_volume
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, a_volume
+from tomarium.doctor.samples.slice_sample import SliceSample
 from tomarium.model import Volume
 
 JUMP: Final = 8.0

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.doctor.check import check, compares
-from tomarium.doctor.facts import turn_deg
-from tomarium.doctor.finding import Finding, info, warning
-from tomarium.doctor.subject import Subject, a_scan
+from tomarium.doctor.core.check import check, compares
+from tomarium.doctor.core.facts import turn_deg
+from tomarium.doctor.core.finding import Finding, info, warning
+from tomarium.doctor.core.subject import Subject, a_scan
 
 SPARSE: Final = 0.5
 """Part of the projections that full sampling asks for from which streaks are not to be seen."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.subject import Subject, a_scan, refused
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, a_scan, refused
 
 # What references-absent and angles-assumed say too; and what only tells of a choice that was made.
 _SAID_ELSEWHERE: Final = ("holds no flat fields", "holds no dark fields", " were assumed")

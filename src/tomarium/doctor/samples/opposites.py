@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.doctor.frame_sample import FrameSample
+from tomarium.doctor.samples.frame_sample import FrameSample
 from tomarium.kernels.axis.mirror import mirror_column
 
 

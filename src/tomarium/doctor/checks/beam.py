@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.frame_sample import FrameSample
-from tomarium.doctor.subject import Subject, flats_there
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, flats_there
+from tomarium.doctor.samples.frame_sample import FrameSample
 
 GONE: Final = 0.01
 """Part of the usual brightness below which nothing but the dark is left, even behind a dense sample."""

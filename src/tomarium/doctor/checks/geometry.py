@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 
 from tomarium import units
-from tomarium.doctor.check import check, compares
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.opposites import axis_of
-from tomarium.doctor.sampling import HALF_ACQUISITION
-from tomarium.doctor.subject import Subject, frames_there
+from tomarium.doctor.checks.sampling import HALF_ACQUISITION
+from tomarium.doctor.core.check import check, compares
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, frames_there
+from tomarium.doctor.samples.opposites import axis_of
 
 WAVELENGTH_M_KEV: Final = 1.239841984e-9
 """h c in keV m: the wavelength in m is this over the energy in keV (CODATA 2018, exact)."""

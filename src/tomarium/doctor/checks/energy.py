@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from tomarium.doctor.check import check, compares
-from tomarium.doctor.finding import Finding, info, warning
-from tomarium.doctor.subject import Subject, flats_there
+from tomarium.doctor.core.check import check, compares
+from tomarium.doctor.core.finding import Finding, info, warning
+from tomarium.doctor.core.subject import Subject, flats_there
 
 OPAQUE: Final = 0.05
 FAINT: Final = 0.90

@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, info, warning
-from tomarium.doctor.subject import Subject, a_begun_run
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, info, warning
+from tomarium.doctor.core.subject import Subject, a_begun_run
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.record.reader import PROVENANCE, VOLUME
 from tomarium.formats.zarr.progress import Progress

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import units
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, error, warning
-from tomarium.doctor.subject import Subject, an_hdf5_file
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, error, warning
+from tomarium.doctor.core.subject import Subject, an_hdf5_file
 from tomarium.errors import UnitError
 from tomarium.formats.hdf5.names import member, numbered, shown, visit_links
 from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute, reading

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.subject import Subject, a_scan, flats_there, frames_there
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, a_scan, flats_there, frames_there
 
 SATURATED: Final = 1e-3
 """Part of the pixels at the largest count from which reconstructions show it."""

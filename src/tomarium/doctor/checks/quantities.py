@@ -9,11 +9,11 @@ from statistics import median_low
 from typing import Final
 
 from tomarium import units
-from tomarium.doctor.check import check
-from tomarium.doctor.facts import FACTS
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.subject import Subject, a_scan, a_table
-from tomarium.doctor.written_numbers import has_two_senses
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.facts import FACTS
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, a_scan, a_table
+from tomarium.doctor.core.written_numbers import has_two_senses
 
 _FAR: Final = 300.0
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)

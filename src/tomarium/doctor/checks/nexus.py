@@ -13,10 +13,10 @@ from typing import Final
 
 import h5py
 
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, info, warning
-from tomarium.doctor.structure import entries_of
-from tomarium.doctor.subject import Subject, an_hdf5_file
+from tomarium.doctor.checks.structure import entries_of
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, info, warning
+from tomarium.doctor.core.subject import Subject, an_hdf5_file
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.names import visit_links
 from tomarium.formats.hdf5.source import reading

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tomarium import units
-from tomarium.doctor.check import check
-from tomarium.doctor.finding import Finding, error, info, warning
-from tomarium.doctor.subject import Subject, a_record
+from tomarium.doctor.core.check import check
+from tomarium.doctor.core.finding import Finding, error, info, warning
+from tomarium.doctor.core.subject import Subject, a_record
 
 
 @check(a_record)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from tomarium.doctor.check import check, compares
-from tomarium.doctor.finding import Finding, error, warning
-from tomarium.doctor.opposites import profiles
-from tomarium.doctor.subject import Subject, flats_there
+from tomarium.doctor.core.check import check, compares
+from tomarium.doctor.core.finding import Finding, error, warning
+from tomarium.doctor.core.subject import Subject, flats_there
+from tomarium.doctor.samples.opposites import profiles
 from tomarium.kernels.axis.mirror import other_turn
 
 _TURNS: Final = (180.0, 360.0)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tomarium import formats
-from tomarium.doctor.facts import facts_of_image, facts_of_record, facts_of_scan
-from tomarium.doctor.frame_sample import FrameSample, sample_frames
-from tomarium.doctor.slice_sample import SliceSample, sample_slices
-from tomarium.doctor.table import Table, is_table, read_table
+from tomarium.doctor.core.facts import facts_of_image, facts_of_record, facts_of_scan
+from tomarium.doctor.core.table import Table, is_table, read_table
+from tomarium.doctor.samples.frame_sample import FrameSample, sample_frames
+from tomarium.doctor.samples.slice_sample import SliceSample, sample_slices
 from tomarium.errors import TomariumError
 from tomarium.formats.hdf5.source import is_hdf5
 from tomarium.model import Image, Record, Scan, Value, Volume

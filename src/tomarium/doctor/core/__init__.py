@@ -1,0 +1,1 @@
+"""Checks, findings and what they are about."""

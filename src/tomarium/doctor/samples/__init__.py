@@ -1,0 +1,1 @@
+"""What is read of a scan or a volume to examine it."""
