@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tomarium.model import Scan, Volume
     from tomarium.pipeline.protocol import as_protocol as protocol
     from tomarium.pipeline.reconstruct import reconstruct
-    from tomarium.steps.find_axis import find_axis
+    from tomarium.steps.probes.find_axis import find_axis
     from tomarium.steps.views.bin import bin
     from tomarium.steps.views.concatenate import concatenate
     from tomarium.steps.views.crop import crop
@@ -55,7 +55,7 @@ _HOMES: Final = {
     "concatenate": "tomarium.steps.views.concatenate",
     "crop": "tomarium.steps.views.crop",
     "fbp": "tomarium.kernels.fbp",
-    "find_axis": "tomarium.steps.find_axis",
+    "find_axis": "tomarium.steps.probes.find_axis",
     "join_half_turns": "tomarium.steps.views.join_half_turns",
     "open": "tomarium.formats",
     "open_h5": "tomarium.live.nodes",

@@ -22,10 +22,10 @@ from tomarium.pipeline.protocol import Item, Protocol, from_data, from_text, to_
 from tomarium.pipeline.resolve import Resolved, freeze, resolve
 from tomarium.pipeline.slabs import cut_rows
 from tomarium.pipeline.work import make_ready, process, trim
-from tomarium.steps.parameter import FROM_SCAN, Parameter
-from tomarium.steps.sample import layout_of
-from tomarium.steps.spelling import all_steps, check, describe, form, from_form, schema
-from tomarium.steps.step import AnyStep, Probe, Step, Tally, View
+from tomarium.steps.core.parameter import FROM_SCAN, Parameter
+from tomarium.steps.core.sample import layout_of
+from tomarium.steps.core.serialization import all_steps, check, describe, form, from_form, schema
+from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
 
 EVERY = all_steps()
 
@@ -372,7 +372,7 @@ PEAK = """
 import resource, sys
 sys.path.insert(0, {tests!r})
 from contracts.test_steps import STEPS, example_scan, resolved, input_of, process, make_ready
-from tomarium.steps.context import Scratch
+from tomarium.steps.core.context import Scratch
 step = STEPS[{name!r}]
 small = example_scan(step)
 item = resolved(step, small)

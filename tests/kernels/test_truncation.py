@@ -11,8 +11,8 @@ from tomarium.kernels.fbp import fbp
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
 from tomarium.kernels.truncation import FIT, continued, fit_chords, truncated_views
 from tomarium.model import Geometry, Slab, Value
-from tomarium.steps.context import Context
-from tomarium.steps.fbp import fbp as step
+from tomarium.steps.core.context import Context
+from tomarium.steps.reconstruct.fbp import fbp as step
 
 N, VIEWS = 256, 400
 ANGLES = np.arange(VIEWS) * 180 / VIEWS

@@ -20,10 +20,10 @@ from tomarium.pipeline.reconstruct import slice_at
 from tomarium.pipeline.report import plan_data
 from tomarium.pipeline.run import run
 from tomarium.pipeline.section import Resources
-from tomarium.steps.context import Context
-from tomarium.steps.sample import Sample
-from tomarium.steps.spelling import find_step
-from tomarium.steps.step import Cost, probe, step, tally
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.sample import Sample
+from tomarium.steps.core.serialization import find_step
+from tomarium.steps.core.step import Cost, probe, step, tally
 
 PLENTY = Resources(10**12, 10**12, 2, 2)
 

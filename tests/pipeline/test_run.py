@@ -26,7 +26,7 @@ from tomarium.pipeline.reconstruct import slice_at
 from tomarium.pipeline.run import run
 from tomarium.pipeline.section import Resources
 from tomarium.registry import collect
-from tomarium.steps.step import step
+from tomarium.steps.core.step import step
 
 PLENTY = Resources(10**12, 10**12, 2, 2)
 

@@ -18,9 +18,9 @@ from tomarium.pipeline.reconstruct import slice_at
 from tomarium.pipeline.run import run
 from tomarium.pipeline.section import Resources
 from tomarium.pipeline.spool import make_spool
-from tomarium.steps.context import Scratch
-from tomarium.steps.spelling import find_step
-from tomarium.steps.step import step
+from tomarium.steps.core.context import Scratch
+from tomarium.steps.core.serialization import find_step
+from tomarium.steps.core.step import step
 
 PLENTY = Resources(10**12, 10**12, 2, 2)
 

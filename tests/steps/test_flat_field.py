@@ -8,7 +8,7 @@ import pytest
 import tomarium as tm
 from contracts.test_steps import make_scan
 from tomarium.model.scan import Reference
-from tomarium.steps.flat_field import average_references, lowest_signal
+from tomarium.steps.correct.flat_field import average_references, lowest_signal
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from tomarium.pipeline.plan import plan
 from tomarium.pipeline.protocol import Item, Protocol
 from tomarium.pipeline.run import run
 from tomarium.pipeline.section import Resources
-from tomarium.steps.parameter import Positive
-from tomarium.steps.spelling import all_steps
-from tomarium.steps.step import AnyStep, Cost, Step, probe, step, tally, view
+from tomarium.steps.core.parameter import Positive
+from tomarium.steps.core.serialization import all_steps
+from tomarium.steps.core.step import AnyStep, Cost, Step, probe, step, tally, view
 
 PLENTY = Resources(10**12, None, 2, 2)
 

@@ -24,8 +24,8 @@ from tomarium.pipeline.protocol import Protocol, from_data
 from tomarium.pipeline.provenance import PERSONAL, demand_same_source, plain
 from tomarium.pipeline.resources import measure
 from tomarium.pipeline.run import PROVENANCE, Outcome, Progress, run, silent
-from tomarium.steps.spelling import apply_recipe
-from tomarium.steps.statistics import summarise
+from tomarium.steps.core.serialization import apply_recipe
+from tomarium.steps.volume.statistics import summarise
 from tomarium.whole_files import write_json
 
 

@@ -25,7 +25,7 @@ def command(path: Path, opening: scan_options.Opening, as_json: bool) -> None:
     tomarium axis scan.h5 --json
     """
     from tomarium.pipeline.provenance import plain
-    from tomarium.steps.find_axis import find_axis
+    from tomarium.steps.probes.find_axis import find_axis
 
     scan = opening.open_scan(path)
     found = find_axis(scan)

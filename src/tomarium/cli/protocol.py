@@ -60,7 +60,7 @@ def new_command(path: Path, choice: Choice) -> None:
     import json
 
     from tomarium.pipeline.protocol import to_data, to_text, to_yaml
-    from tomarium.steps.spelling import default_in_words, describe
+    from tomarium.steps.core.serialization import default_in_words, describe
 
     if path.exists():
         raise InputError(f"{path} exists already; give another name, or remove it first")

@@ -14,7 +14,7 @@ from tomarium.cli.reference_python import entry, overview, public
 from tomarium.doctor import all_checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
-from tomarium.steps.spelling import all_steps, default_in_words, describe, type_in_words
+from tomarium.steps.core.serialization import all_steps, default_in_words, describe, type_in_words
 
 _HEAD = "<!-- Written by `make docs`; change the program, not this page. -->\n"
 

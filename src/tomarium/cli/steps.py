@@ -9,7 +9,7 @@ import click
 from tomarium.cli import show
 
 if TYPE_CHECKING:
-    from tomarium.steps.step import AnyStep
+    from tomarium.steps.core.step import AnyStep
 
 
 @click.command("steps")
@@ -22,7 +22,7 @@ def command(name: str | None, as_json: bool) -> None:
     tomarium steps
     tomarium steps fbp
     """
-    from tomarium.steps.spelling import (
+    from tomarium.steps.core.serialization import (
         all_steps,
         default_in_words,
         describe,

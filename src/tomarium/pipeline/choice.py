@@ -19,7 +19,7 @@ from tomarium.pipeline.protocol import (
     read,
     with_parameter,
 )
-from tomarium.steps.spelling import check, find_step
+from tomarium.steps.core.serialization import check, find_step
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tomarium.pipeline.slabs import Cut
 from tomarium.pipeline.split import Part, splits
 from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.pipeline.warnings import of_scan
-from tomarium.steps.step import Probe, Step
+from tomarium.steps.core.step import Probe, Step
 
 
 @dataclass(frozen=True)

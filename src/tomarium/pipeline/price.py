@@ -10,7 +10,7 @@ from typing import Final, Literal
 from tomarium.model import Layout
 from tomarium.pipeline.resolve import Resolved
 from tomarium.pipeline.step_errors import told_as_its_own
-from tomarium.steps.step import Step
+from tomarium.steps.core.step import Step
 
 Direction = Literal["row", "angle"]
 """How a section is cut: slabs of rows (and so of slices), or of angles."""

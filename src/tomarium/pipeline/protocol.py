@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Domain
-from tomarium.steps.spelling import check, find_step, from_form, spell
-from tomarium.steps.step import AnyStep, Step, View
+from tomarium.steps.core.serialization import check, find_step, from_form, spell
+from tomarium.steps.core.step import AnyStep, Step, View
 
 VERSION: Final = 1
 

@@ -37,7 +37,7 @@ from tomarium.pipeline.run import (
 from tomarium.pipeline.sink import ArraySink
 from tomarium.pipeline.spool import Spool
 from tomarium.pipeline.work import evaluate, make_ready, process, trim
-from tomarium.steps.step import View
+from tomarium.steps.core.step import View
 
 AnyScan = Scan | str | PathLike[str]
 """A scan, or the path of its file."""

@@ -7,7 +7,7 @@ from typing import Any
 from tomarium.pipeline.plan import Plan
 from tomarium.pipeline.resolve import Resolved
 from tomarium.pipeline.section import Section
-from tomarium.steps.spelling import spell
+from tomarium.steps.core.serialization import spell
 
 
 def plan_data(made: Plan) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from tomarium.model import Geometry, Layout, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
 from tomarium.pipeline.protocol import Item, Protocol
 from tomarium.pipeline.step_errors import told_as_its_own
-from tomarium.steps.parameter import FROM_SCAN, Parameter
-from tomarium.steps.sample import layout_of
-from tomarium.steps.step import AnyStep, Probe, Step, Tally, View
+from tomarium.steps.core.parameter import FROM_SCAN, Parameter
+from tomarium.steps.core.sample import layout_of
+from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
 
 Answers = Mapping[str, Mapping[str, Any]]
 """Key of a probe → what it told, JSON-ready, with its "answer"."""

@@ -43,9 +43,9 @@ from tomarium.pipeline.spool import Spool, make_spool
 from tomarium.pipeline.step_errors import told_as_its_own
 from tomarium.pipeline.warnings import of_result
 from tomarium.pipeline.work import SlabResult, Target, Task, evaluate, raw_steps
-from tomarium.steps.sample import Sample
-from tomarium.steps.statistics import statistics
-from tomarium.steps.step import Probe, Tally
+from tomarium.steps.core.sample import Sample
+from tomarium.steps.core.step import Probe, Tally
+from tomarium.steps.volume.statistics import statistics
 from tomarium.whole_files import write_json
 
 VOLUME: Final = "volume.ome.zarr"

@@ -27,7 +27,7 @@ from tomarium.pipeline.resolve import Resolution, Resolved
 from tomarium.pipeline.slabs import LARGEST, Cut, cut_rows
 from tomarium.pipeline.split import Part
 from tomarium.pipeline.step_errors import told_as_its_own
-from tomarium.steps.step import Step
+from tomarium.steps.core.step import Step
 
 BATCH: Final = 16
 """Rows the compiled engines take at a time; lower slabs are not worth a worker of their own."""

@@ -10,7 +10,7 @@ from typing import Literal
 from tomarium import array, units
 from tomarium.kernels.engines import engines
 from tomarium.registry import BROKEN
-from tomarium.steps.spelling import all_steps
+from tomarium.steps.core.serialization import all_steps
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from tomarium.pipeline.price import Direction, step_halo
 from tomarium.pipeline.resolve import Resolved
-from tomarium.steps.step import Step
+from tomarium.steps.core.step import Step
 
 MOST_SPLITS = 400
 """Ways to split that are priced; a protocol with more is split by the first of them."""

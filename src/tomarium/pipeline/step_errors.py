@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from tomarium import registry
 from tomarium.errors import StepFailed, TomariumError
-from tomarium.steps.step import AnyStep
+from tomarium.steps.core.step import AnyStep
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -12,7 +12,7 @@ from tomarium.kernels.half_acquisition import turn_of
 from tomarium.model import Scan
 from tomarium.pipeline.resolve import Resolution
 from tomarium.pipeline.step_errors import told_as_its_own
-from tomarium.steps.step import Probe, Step
+from tomarium.steps.core.step import Probe, Step
 
 MOST_GAPS: Final = 4
 """Ranges without views that a warning names."""

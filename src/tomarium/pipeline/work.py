@@ -29,9 +29,9 @@ from tomarium.pipeline.resolve import Resolution, Resolved
 from tomarium.pipeline.slabs import Cut, cut_rows
 from tomarium.pipeline.spool import Spool
 from tomarium.pipeline.step_errors import package, told_as_its_own
-from tomarium.steps.context import Context, Scratch
-from tomarium.steps.statistics import statistics
-from tomarium.steps.step import Step, Tally, unit_of
+from tomarium.steps.core.context import Context, Scratch
+from tomarium.steps.core.step import Step, Tally, unit_of
+from tomarium.steps.volume.statistics import statistics
 
 
 class Target(Protocol):

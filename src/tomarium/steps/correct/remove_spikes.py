@@ -9,9 +9,9 @@ import numpy as np
 from tomarium.kernels.spikes import HALO, NoiseModel, measure_noise
 from tomarium.kernels.spikes import remove_spikes as without_spikes
 from tomarium.model import Scan, Slab
-from tomarium.steps.context import Context
-from tomarium.steps.parameter import Positive
-from tomarium.steps.step import Cost, Figure, Values, step
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.parameter import Positive
+from tomarium.steps.core.step import Cost, Figure, Values, step
 
 MEASURED = 5
 """Projections, spread over the scan, in which noise is measured."""

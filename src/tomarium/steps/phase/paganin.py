@@ -12,9 +12,9 @@ from tomarium.kernels.invalid import fill_invalid
 from tomarium.kernels.paganin import halo_pixels, length_m
 from tomarium.kernels.paganin import paganin as filtered
 from tomarium.model import Layout, Slab
-from tomarium.steps.context import Context
-from tomarium.steps.parameter import FROM_SCAN, KiloElectronVolts, Metres, Positive
-from tomarium.steps.step import Cost, Example, Figure, Values, step
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.parameter import FROM_SCAN, KiloElectronVolts, Metres, Positive
+from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 
 
 def _length_px(values: Values) -> float:

@@ -11,9 +11,9 @@ from tomarium.errors import ParameterError
 from tomarium.kernels.stripe_agreement import ANGLE_BLOCKS, remove_stripes_by_agreement
 from tomarium.kernels.stripes import remove_all_stripes, remove_stripes_by_sorting
 from tomarium.model import Layout, Slab
-from tomarium.steps.context import Context
-from tomarium.steps.parameter import NotNegative, OddCount
-from tomarium.steps.step import Cost, Example, Values, step
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.parameter import NotNegative, OddCount
+from tomarium.steps.core.step import Cost, Example, Values, step
 
 LOWEST: Final = 1e-6
 """Transmission below which nothing is told apart."""

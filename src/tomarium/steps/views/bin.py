@@ -12,8 +12,8 @@ from tomarium.errors import ParameterError
 from tomarium.model import Geometry, Scan, Value
 from tomarium.model.geometry import PER_VIEW
 from tomarium.model.scan import Reference
-from tomarium.steps.parameter import Count
-from tomarium.steps.step import Example, view
+from tomarium.steps.core.parameter import Count
+from tomarium.steps.core.step import Example, view
 from tomarium.steps.views.frames import BinnedFrames
 
 WIDEST_DEG: Final = 15.0

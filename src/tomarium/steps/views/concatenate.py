@@ -13,7 +13,7 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.model import FrameKind, Scan
 from tomarium.model.geometry import PER_VIEW
 from tomarium.model.scan import Reference
-from tomarium.steps.step import view
+from tomarium.steps.core.step import view
 from tomarium.steps.views.frames import ConcatenatedFrames
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from tomarium.errors import ParameterError
 from tomarium.model import Scan, Value
 from tomarium.model.scan import Reference
-from tomarium.steps.parameter import Range
-from tomarium.steps.step import Example, view
+from tomarium.steps.core.parameter import Range
+from tomarium.steps.core.step import Example, view
 from tomarium.steps.views.frames import CroppedFrames
 
 

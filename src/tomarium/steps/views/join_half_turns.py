@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tomarium.errors import InputError
 from tomarium.model import Scan, Value
 from tomarium.model.scan import Reference
-from tomarium.steps.parameter import FROM_SCAN, Column
-from tomarium.steps.step import Example, view
+from tomarium.steps.core.parameter import FROM_SCAN, Column
+from tomarium.steps.core.step import Example, view
 from tomarium.steps.views.frames import JoinedFrames
 
 

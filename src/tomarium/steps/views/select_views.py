@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tomarium.errors import ParameterError
 from tomarium.model import Scan
 from tomarium.model.scan import Reference
-from tomarium.steps.parameter import Count, Index, Ranges
-from tomarium.steps.step import Example, view
+from tomarium.steps.core.parameter import Count, Index, Ranges
+from tomarium.steps.core.step import Example, view
 from tomarium.steps.views.frames import ChosenFrames
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tomarium.model import Domain, Layout, Scan, Slab
-from tomarium.steps.parameter import HANDED_IN, Parameter, read_signature
+from tomarium.steps.core.parameter import HANDED_IN, Parameter, read_signature
 
 Values = Mapping[str, Any]
 """Parameter name → plain value."""
@@ -194,7 +194,7 @@ class View:
 
     def __call__(self, scan: Scan, **values: Any) -> Scan:
         """Make the view, and note in the scan's recipe how, and what its user had told before."""
-        from tomarium.steps.spelling import check, spelled
+        from tomarium.steps.core.serialization import check, spelled
 
         values = check(self, values)
         for parameter in self.parameters:

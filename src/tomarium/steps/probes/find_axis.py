@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from tomarium import array
 from tomarium.kernels.axis import AxisEstimate, find, sampled_rows
 from tomarium.model import Layout, Scan, Slab
-from tomarium.steps.flat_field import attenuation_of, average_references
-from tomarium.steps.parameter import Count
-from tomarium.steps.sample import Sample, sample_of
-from tomarium.steps.step import Values, probe
+from tomarium.steps.core.parameter import Count
+from tomarium.steps.core.sample import Sample, sample_of
+from tomarium.steps.core.step import Values, probe
+from tomarium.steps.correct.flat_field import attenuation_of, average_references
 
 
 def _reads(values: Values, layout: Layout) -> tuple[slice, ...]:

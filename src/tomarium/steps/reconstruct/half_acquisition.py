@@ -9,9 +9,9 @@ import numpy as np
 
 from tomarium.kernels.half_acquisition import is_half_acquisition, overlap_weights
 from tomarium.model import Geometry, Slab
-from tomarium.steps.context import Context
-from tomarium.steps.parameter import FROM_SCAN, Column
-from tomarium.steps.step import Cost, step
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.parameter import FROM_SCAN, Column
+from tomarium.steps.core.step import Cost, step
 
 
 @step(

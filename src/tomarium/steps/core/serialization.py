@@ -12,8 +12,8 @@ from typing import Any, Literal
 from tomarium.errors import ParameterError
 from tomarium.model import Scan
 from tomarium.registry import collect
-from tomarium.steps.parameter import Parameter
-from tomarium.steps.step import AnyStep, Probe, Step, Tally, View
+from tomarium.steps.core.parameter import Parameter
+from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
 
 
 @cache

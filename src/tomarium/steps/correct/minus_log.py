@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from tomarium.array import namespace
 from tomarium.model import Slab
-from tomarium.steps.parameter import Positive
-from tomarium.steps.step import Cost, Figure, step
+from tomarium.steps.core.parameter import Positive
+from tomarium.steps.core.step import Cost, Figure, step
 
 
 @step(

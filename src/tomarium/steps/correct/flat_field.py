@@ -15,9 +15,9 @@ from tomarium.kernels.reference_fields import reduce_references
 from tomarium.kernels.stripes import median_over_columns
 from tomarium.model import Domain, Frames, Layout, Scan, Slab
 from tomarium.model.scan import Reference
-from tomarium.steps.context import Context
-from tomarium.steps.parameter import NotNegative
-from tomarium.steps.step import Cost, Figure, Values, step
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.parameter import NotNegative
+from tomarium.steps.core.step import Cost, Figure, Values, step
 
 WEAK: Final = 0.05
 """Part of the signal of its neighbours below which a pixel of the flats is dead."""

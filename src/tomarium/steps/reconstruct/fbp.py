@@ -16,9 +16,9 @@ from tomarium.kernels.ramp import Window
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.model.geometry import BY_NAME
-from tomarium.steps.context import Context
-from tomarium.steps.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres, Ranges
-from tomarium.steps.step import Cost, Figure, Values, step
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres, Ranges
+from tomarium.steps.core.step import Cost, Figure, Values, step
 
 Engine = Literal["auto", "native", "direct", "nufft", "reference"]
 

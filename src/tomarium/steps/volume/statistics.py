@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tomarium.kernels.image_statistics import disc_columns, histogram, moments
 from tomarium.model import Slab
-from tomarium.steps.step import tally
+from tomarium.steps.core.step import tally
 
 BINS: Final = 1024
 """A histogram has between half as many bins as this and this many."""

@@ -1,0 +1,1 @@
+"""The contract of steps: parameters, context, samples, spellings."""

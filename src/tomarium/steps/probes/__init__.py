@@ -1,0 +1,1 @@
+"""Probes: values found in the data."""
