@@ -73,9 +73,9 @@ def whole(path: Path, folder: Path, slab_rows: int | None, workers: int | None) 
 
     import tomarium as tm
     from tomarium.executors import find_executor
-    from tomarium.pipeline.protocol import default_protocol
-    from tomarium.pipeline.resources import measure
-    from tomarium.pipeline.run import run
+    from tomarium.pipeline.plan.resources import measure
+    from tomarium.pipeline.protocol.protocol import default_protocol
+    from tomarium.pipeline.run.runner import run
 
     scan = tm.open(path, axis_column=1023.5)
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tomarium.live.nodes import open_h5
     from tomarium.live.writer import LiveWriter
     from tomarium.model import Scan, Volume
-    from tomarium.pipeline.protocol import as_protocol as protocol
-    from tomarium.pipeline.reconstruct import reconstruct
+    from tomarium.pipeline.protocol.protocol import as_protocol as protocol
+    from tomarium.pipeline.run.reconstruct import reconstruct
     from tomarium.steps.probes.find_axis import find_axis
     from tomarium.steps.views.bin import bin
     from tomarium.steps.views.concatenate import concatenate
@@ -59,8 +59,8 @@ _HOMES: Final = {
     "join_half_turns": "tomarium.steps.views.join_half_turns",
     "open": "tomarium.formats",
     "open_h5": "tomarium.live.nodes",
-    "protocol": "tomarium.pipeline.protocol:as_protocol",
-    "reconstruct": "tomarium.pipeline.reconstruct",
+    "protocol": "tomarium.pipeline.protocol.protocol:as_protocol",
+    "reconstruct": "tomarium.pipeline.run.reconstruct",
     "scan_of_arrays": "tomarium.formats.frames.scan_of_arrays",
     "select_views": "tomarium.steps.views.select_views",
     "window": "tomarium.steps.views.select_views",

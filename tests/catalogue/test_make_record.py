@@ -13,7 +13,7 @@ from tomarium.cli import execute
 from tomarium.errors import InputError
 from tomarium.formats import formats
 from tomarium.model import Scan, Value
-from tomarium.pipeline.protocol import default_protocol
+from tomarium.pipeline.protocol.protocol import default_protocol
 
 
 @pytest.fixture

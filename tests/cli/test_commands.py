@@ -20,7 +20,7 @@ from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.cli import commands, execute
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan, Value
-from tomarium.pipeline.protocol import default_protocol
+from tomarium.pipeline.protocol.protocol import default_protocol
 
 
 @pytest.fixture

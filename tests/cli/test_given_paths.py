@@ -14,7 +14,7 @@ from tomarium.cli import execute
 from tomarium.errors import FormatError
 from tomarium.formats import formats
 from tomarium.model import Scan
-from tomarium.pipeline.protocol import default_protocol
+from tomarium.pipeline.protocol.protocol import default_protocol
 
 NO_PATHS = ["", " ", "  \t", "a\0b", "x" * 256, "µ" * 128, "y/" * 3000, "z" * 100_000]
 

@@ -17,11 +17,11 @@ from tomarium.errors import InputError, StepFailed
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Domain, Geometry, Scan, Slab, Value
 from tomarium.model.scan import Reference
-from tomarium.pipeline.price import Direction, step_halo
-from tomarium.pipeline.protocol import Item, Protocol, from_data, from_text, to_data, to_text
-from tomarium.pipeline.resolve import Resolved, freeze, resolve
-from tomarium.pipeline.slabs import cut_rows
-from tomarium.pipeline.work import make_ready, process, trim
+from tomarium.pipeline.plan.cost import Direction, step_halo
+from tomarium.pipeline.plan.slabs import cut_rows
+from tomarium.pipeline.protocol.protocol import Item, Protocol, from_data, from_text, to_data, to_text
+from tomarium.pipeline.protocol.resolve import Resolved, freeze, resolve
+from tomarium.pipeline.run.work import make_ready, process, trim
 from tomarium.steps.core.parameter import FROM_SCAN, Parameter
 from tomarium.steps.core.sample import layout_of
 from tomarium.steps.core.serialization import all_steps, check, describe, form, from_form, schema

@@ -29,8 +29,8 @@ from tomarium.catalogue.checkup import subject_of_path
 from tomarium.doctor import Check, Finding, Subject, all_checks, examine, subject_of
 from tomarium.errors import Interrupted
 from tomarium.model import Record, Value
-from tomarium.pipeline.protocol import default_protocol
-from tomarium.pipeline.run import run
+from tomarium.pipeline.protocol.protocol import default_protocol
+from tomarium.pipeline.run.runner import run
 from tomarium.synth.config import SimulationConfig, truth
 from tomarium.synth.scan import simulate, simulated
 

@@ -12,9 +12,9 @@ from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.catalogue.make_record import make_record
 from tomarium.cli import execute
 from tomarium.errors import Interrupted
-from tomarium.pipeline.lock import take_lock
-from tomarium.pipeline.protocol import default_protocol
-from tomarium.pipeline.run import run
+from tomarium.pipeline.protocol.protocol import default_protocol
+from tomarium.pipeline.run.lock import take_lock
+from tomarium.pipeline.run.runner import run
 
 
 def stopped(home: Path, after: int) -> Path:

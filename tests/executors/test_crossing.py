@@ -18,9 +18,9 @@ from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan
-from tomarium.pipeline.protocol import default_protocol, from_data
-from tomarium.pipeline.run import run
-from tomarium.pipeline.section import Resources
+from tomarium.pipeline.plan.section import Resources
+from tomarium.pipeline.protocol.protocol import default_protocol, from_data
+from tomarium.pipeline.run.runner import run
 
 PLENTY = Resources(10**12, 10**12, 2, 2)
 pytest.importorskip("distributed")

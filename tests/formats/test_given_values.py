@@ -25,7 +25,7 @@ from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.opening.summary import describe
 from tomarium.model import Geometry, Scan, Value
 from tomarium.model.geometry import BY_NAME, FIELDS, user_value
-from tomarium.pipeline.provenance import given_by_user, source_data
+from tomarium.pipeline.run.provenance import given_by_user, source_data
 
 COUNT = example_scan().shape[0]
 SHIFTS = np.linspace(-1.5, 2.25, COUNT)

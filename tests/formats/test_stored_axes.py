@@ -18,7 +18,7 @@ from tomarium.formats import formats
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.opening.stored_axes import NAMES, ReorderedFrames, stored_axes
 from tomarium.model import Axis, Image, Scan
-from tomarium.pipeline.provenance import given_by_user
+from tomarium.pipeline.run.provenance import given_by_user
 
 RNG = np.random.default_rng(11)
 STACK = RNG.normal(size=(12, 5, 8)).astype(np.float32)

@@ -14,12 +14,12 @@ from tomarium.errors import ParameterError
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Geometry, Layout, Scan, Slab, Value, Volume
 from tomarium.model.scan import Reference
-from tomarium.pipeline.plan import plan
-from tomarium.pipeline.protocol import Item, Protocol, from_data
-from tomarium.pipeline.reconstruct import slice_at
-from tomarium.pipeline.report import plan_data
-from tomarium.pipeline.run import run
-from tomarium.pipeline.section import Resources
+from tomarium.pipeline.plan.planner import plan
+from tomarium.pipeline.plan.report import plan_data
+from tomarium.pipeline.plan.section import Resources
+from tomarium.pipeline.protocol.protocol import Item, Protocol, from_data
+from tomarium.pipeline.run.reconstruct import slice_at
+from tomarium.pipeline.run.runner import run
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.sample import Sample
 from tomarium.steps.core.serialization import find_step

@@ -10,11 +10,11 @@ import pytest
 
 from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.errors import CannotFit, InputError, Interrupted, TomariumWarning
-from tomarium.pipeline import lock
-from tomarium.pipeline.journal import open_journal
-from tomarium.pipeline.protocol import default_protocol
-from tomarium.pipeline.run import run
-from tomarium.pipeline.section import Resources
+from tomarium.pipeline.plan.section import Resources
+from tomarium.pipeline.protocol.protocol import default_protocol
+from tomarium.pipeline.run import lock
+from tomarium.pipeline.run.journal import open_journal
+from tomarium.pipeline.run.runner import run
 
 REQUEST = {"scan": "a"}
 
@@ -80,7 +80,7 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from tomarium.pipeline.journal import open_journal
+from tomarium.pipeline.run.journal import open_journal
 journal = open_journal(Path(sys.argv[1]), {"scan": "a"})
 print("held", flush=True)
 time.sleep(60)
@@ -148,7 +148,7 @@ def test_a_spool_is_made_anew_after_a_restart_of_the_computer(
     again = open_journal(tmp_path / "record", REQUEST)
     assert set(again.slabs) == {(0, 0), (0, 1), (1, 0)}
     again.release()
-    monkeypatch.setattr("tomarium.pipeline.journal._boot", lambda: "another")
+    monkeypatch.setattr("tomarium.pipeline.run.journal._boot", lambda: "another")
     for _ in range(2):  # and it stays so
         again = open_journal(tmp_path / "record", REQUEST)
         assert set(again.slabs) == {(1, 0)}

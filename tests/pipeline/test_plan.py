@@ -12,11 +12,11 @@ from contracts.test_steps import make_scan
 from tomarium.errors import CannotFit, InputError, ParameterError
 from tomarium.model import Scan
 from tomarium.model.scan import Reference
-from tomarium.pipeline.plan import plan
-from tomarium.pipeline.protocol import default_protocol, from_data
-from tomarium.pipeline.report import plan_data
-from tomarium.pipeline.section import Resources
-from tomarium.pipeline.slabs import cut_rows
+from tomarium.pipeline.plan.planner import plan
+from tomarium.pipeline.plan.report import plan_data
+from tomarium.pipeline.plan.section import Resources
+from tomarium.pipeline.plan.slabs import cut_rows
+from tomarium.pipeline.protocol.protocol import default_protocol, from_data
 
 PLENTY = Resources(10**12, 10**12, 2, 2)
 

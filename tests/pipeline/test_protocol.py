@@ -7,7 +7,7 @@ import pytest
 from contracts.test_steps import make_scan
 from tomarium.errors import InputError, MissingData, ParameterError
 from tomarium.model import Value
-from tomarium.pipeline.protocol import (
+from tomarium.pipeline.protocol.protocol import (
     as_protocol,
     default_protocol,
     from_data,
@@ -16,7 +16,7 @@ from tomarium.pipeline.protocol import (
     to_yaml,
     with_parameter,
 )
-from tomarium.pipeline.resolve import resolve
+from tomarium.pipeline.protocol.resolve import resolve
 
 
 def test_the_three_spellings_say_the_same(tmp_path: Path) -> None:

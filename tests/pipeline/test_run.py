@@ -21,10 +21,10 @@ from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Scan, Slab, Value
-from tomarium.pipeline.protocol import Item, Protocol, default_protocol, from_data
-from tomarium.pipeline.reconstruct import slice_at
-from tomarium.pipeline.run import run
-from tomarium.pipeline.section import Resources
+from tomarium.pipeline.plan.section import Resources
+from tomarium.pipeline.protocol.protocol import Item, Protocol, default_protocol, from_data
+from tomarium.pipeline.run.reconstruct import slice_at
+from tomarium.pipeline.run.runner import run
 from tomarium.registry import collect
 from tomarium.steps.core.step import step
 

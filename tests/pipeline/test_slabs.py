@@ -10,9 +10,9 @@ import tomarium as tm
 from contracts.test_steps import SAME
 from pipeline.test_run import PLENTY, volume_of
 from tomarium.model import Scan
-from tomarium.pipeline.protocol import default_protocol
-from tomarium.pipeline.reconstruct import slice_at
-from tomarium.pipeline.run import run
+from tomarium.pipeline.protocol.protocol import default_protocol
+from tomarium.pipeline.run.reconstruct import slice_at
+from tomarium.pipeline.run.runner import run
 from tomarium.synth.config import SimulationConfig
 from tomarium.synth.scan import simulate
 

@@ -12,12 +12,12 @@ from contracts.test_steps import SAME, make_scan
 from tomarium.errors import InputError
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Layout, Slab
-from tomarium.pipeline.plan import plan
-from tomarium.pipeline.protocol import Item, Protocol, default_protocol
-from tomarium.pipeline.reconstruct import slice_at
-from tomarium.pipeline.run import run
-from tomarium.pipeline.section import Resources
-from tomarium.pipeline.spool import make_spool
+from tomarium.pipeline.plan.planner import plan
+from tomarium.pipeline.plan.section import Resources
+from tomarium.pipeline.protocol.protocol import Item, Protocol, default_protocol
+from tomarium.pipeline.run.reconstruct import slice_at
+from tomarium.pipeline.run.runner import run
+from tomarium.pipeline.run.spool import make_spool
 from tomarium.steps.core.context import Scratch
 from tomarium.steps.core.serialization import find_step
 from tomarium.steps.core.step import step

@@ -6,9 +6,9 @@ import numpy as np
 
 from contracts.test_steps import make_scan
 from tomarium.model import Scan, Value
-from tomarium.pipeline.protocol import default_protocol
-from tomarium.pipeline.resolve import resolve
-from tomarium.pipeline.warnings import of_result, of_scan
+from tomarium.pipeline.plan.warnings import of_result, of_scan
+from tomarium.pipeline.protocol.protocol import default_protocol
+from tomarium.pipeline.protocol.resolve import resolve
 
 
 def warned(scan: Scan, quality: dict[str, float], lost: int, rows: int | None = None) -> tuple[str, ...]:

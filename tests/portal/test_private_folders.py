@@ -18,8 +18,8 @@ from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.cli import execute
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan, Value
-from tomarium.pipeline.folders import folders_of, without_folders
-from tomarium.pipeline.protocol import default_protocol
+from tomarium.pipeline.protocol.protocol import default_protocol
+from tomarium.pipeline.run.folders import folders_of, without_folders
 from tomarium.portal.app import create_app
 
 MakeFolder = Callable[..., Path]

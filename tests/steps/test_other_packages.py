@@ -13,10 +13,10 @@ from contracts.test_steps import make_scan
 from tomarium import registry
 from tomarium.errors import MissingData, StepFailed, TomariumWarning
 from tomarium.model import Scan, Slab
-from tomarium.pipeline.plan import plan
-from tomarium.pipeline.protocol import Item, Protocol
-from tomarium.pipeline.run import run
-from tomarium.pipeline.section import Resources
+from tomarium.pipeline.plan.planner import plan
+from tomarium.pipeline.plan.section import Resources
+from tomarium.pipeline.protocol.protocol import Item, Protocol
+from tomarium.pipeline.run.runner import run
 from tomarium.steps.core.parameter import Positive
 from tomarium.steps.core.serialization import all_steps
 from tomarium.steps.core.step import AnyStep, Cost, Step, probe, step, tally, view

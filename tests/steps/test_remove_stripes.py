@@ -8,7 +8,7 @@ import pytest
 from kernels.test_stripes import clean_scan, stripes
 from tomarium.errors import ParameterError
 from tomarium.model import Slab
-from tomarium.pipeline.protocol import from_steps, preset
+from tomarium.pipeline.protocol.protocol import from_steps, preset
 from tomarium.steps.core.context import Context
 from tomarium.steps.stripes.remove_stripes import remove_stripes
 

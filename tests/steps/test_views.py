@@ -12,7 +12,7 @@ from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.errors import InputError, ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Geometry, Scan, Value
-from tomarium.pipeline.protocol import default_protocol, from_data
+from tomarium.pipeline.protocol.protocol import default_protocol, from_data
 
 ALL = slice(0, None)
 

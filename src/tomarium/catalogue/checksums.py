@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.errors import FormatError
-from tomarium.pipeline.journal import FOLDER as JOURNAL
+from tomarium.pipeline.run.journal import FOLDER as JOURNAL
 from tomarium.viewers.place import is_inside
 
 MANIFEST: Final = "manifest-sha256.txt"

@@ -14,7 +14,7 @@ from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Volume
 from tomarium.model.image import Sliceable
-from tomarium.pipeline.run import VOLUME
+from tomarium.pipeline.run.runner import VOLUME
 from tomarium.whole_files import write_json
 
 FORMATS: Final[Mapping[str, tuple[str, str]]] = {
@@ -215,7 +215,7 @@ def _limits(wanted: Export, statistics: Mapping[str, Any]) -> tuple[float, float
 
 
 def _note(folder: Path, told: Mapping[str, Any]) -> None:
-    from tomarium.pipeline.journal import read_json
+    from tomarium.pipeline.run.journal import read_json
 
     before = [one for one in read_json(folder / EXPORTS) or [] if one["file"] != told["file"]]
     write_json(folder / EXPORTS, [*before, told])

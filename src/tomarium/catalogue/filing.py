@@ -23,7 +23,7 @@ from tomarium.formats.record.reader import PROVENANCE
 from tomarium.formats.record.reader import VOLUME as VOLUME_NAME
 from tomarium.model import FileEntry, Record, Value
 from tomarium.model.wording import brief, in_words
-from tomarium.pipeline.provenance import plain
+from tomarium.pipeline.run.provenance import plain
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.viewer import Viewer

@@ -17,13 +17,13 @@ from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
 from tomarium.model.geometry import NUMBERS
-from tomarium.pipeline.data_check import checked
-from tomarium.pipeline.folders import folders_of_scan, without_folders
-from tomarium.pipeline.journal import read_json
-from tomarium.pipeline.protocol import Protocol, from_data
-from tomarium.pipeline.provenance import PERSONAL, demand_same_source, plain
-from tomarium.pipeline.resources import measure
-from tomarium.pipeline.run import PROVENANCE, Outcome, Progress, run, silent
+from tomarium.pipeline.plan.resources import measure
+from tomarium.pipeline.protocol.protocol import Protocol, from_data
+from tomarium.pipeline.run.data_check import checked
+from tomarium.pipeline.run.folders import folders_of_scan, without_folders
+from tomarium.pipeline.run.journal import read_json
+from tomarium.pipeline.run.provenance import PERSONAL, demand_same_source, plain
+from tomarium.pipeline.run.runner import PROVENANCE, Outcome, Progress, run, silent
 from tomarium.steps.core.serialization import apply_recipe
 from tomarium.steps.volume.statistics import summarise
 from tomarium.whole_files import write_json
@@ -81,9 +81,10 @@ def make_record(
     Raises
     ------
     InputError
-        The record would lie in the folder of its scan, or its pixel size is absurd; or as `tomarium.pipeline.run.run`.
+        The record would lie in the folder of its scan, or its pixel size is absurd; or as
+        `tomarium.pipeline.run.runner.run`.
     CannotFit, Interrupted, StorageFull
-        As `tomarium.pipeline.run.run`.
+        As `tomarium.pipeline.run.runner.run`.
     """
     place = folder or Path(f"{scan.name}_record")
     demand_apart(scan.path, place)

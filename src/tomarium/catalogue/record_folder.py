@@ -21,8 +21,8 @@ from tomarium.catalogue.checksums import (
 )
 from tomarium.errors import FormatError
 from tomarium.model import Record, Value
-from tomarium.pipeline.folders import NOWHERE, folders_of, without_folders
-from tomarium.pipeline.journal import FOLDER as JOURNAL
+from tomarium.pipeline.run.folders import NOWHERE, folders_of, without_folders
+from tomarium.pipeline.run.journal import FOLDER as JOURNAL
 from tomarium.standards.ro_crate import FILENAME, read
 from tomarium.viewers.place import is_inside
 

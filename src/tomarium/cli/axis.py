@@ -24,7 +24,7 @@ def command(path: Path, opening: scan_options.Opening, as_json: bool) -> None:
     tomarium axis scan.h5
     tomarium axis scan.h5 --json
     """
-    from tomarium.pipeline.provenance import plain
+    from tomarium.pipeline.run.provenance import plain
     from tomarium.steps.probes.find_axis import find_axis
 
     scan = opening.open_scan(path)

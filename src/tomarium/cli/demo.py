@@ -10,7 +10,7 @@ import click
 
 from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
-from tomarium.pipeline.choice import Choice
+from tomarium.pipeline.protocol.choice import Choice
 
 DELTA_BETA: Final = 60.0
 """Of the simulated sample: its edges have fringes, as those of a real scan have."""
@@ -56,7 +56,7 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ingest import ingest
     from tomarium.catalogue.make_record import make_record
-    from tomarium.pipeline.self_check import self_check
+    from tomarium.pipeline.protocol.self_check import self_check
     from tomarium.portal.serve import serve as serve_portal
     from tomarium.standards.ro_crate import FILENAME
 

@@ -87,7 +87,7 @@ def _tell(report: Report) -> None:
 
 def _installation(as_json: bool) -> int:
     """Say which engines, devices and optional parts are there, and why others are not."""
-    from tomarium.pipeline.self_check import self_check
+    from tomarium.pipeline.protocol.self_check import self_check
 
     _load_every_family()
     findings = self_check()

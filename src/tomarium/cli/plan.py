@@ -11,8 +11,8 @@ from tomarium import units
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
-    from tomarium.pipeline.choice import Choice
-    from tomarium.pipeline.plan import Plan
+    from tomarium.pipeline.plan.planner import Plan
+    from tomarium.pipeline.protocol.choice import Choice
 
 
 @click.command("plan")
@@ -44,9 +44,9 @@ def command(
     tomarium plan scan.h5
     tomarium plan scan.h5 --memory 4GB --rows 100:200
     """
-    from tomarium.pipeline.plan import plan
-    from tomarium.pipeline.report import plan_data
-    from tomarium.pipeline.resources import measure
+    from tomarium.pipeline.plan.planner import plan
+    from tomarium.pipeline.plan.report import plan_data
+    from tomarium.pipeline.plan.resources import measure
 
     scan = opening.open_scan(path)
     protocol = choice.protocol(scan.domain)
@@ -100,7 +100,7 @@ def command(
 def _truncated_part(made: Plan) -> float | None:
     """Look whether the sample is wider than the detector, where slices are made; None where it cannot be told."""
     from tomarium.errors import TomariumError
-    from tomarium.pipeline.data_check import truncated_part
+    from tomarium.pipeline.run.data_check import truncated_part
 
     if made.layout.domain != "slice":
         return None

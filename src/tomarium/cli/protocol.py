@@ -11,7 +11,7 @@ from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
-    from tomarium.pipeline.choice import Choice
+    from tomarium.pipeline.protocol.choice import Choice
 
 
 @click.group("protocol")
@@ -33,8 +33,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def show_command(name: str | None, as_json: bool) -> None:
     """Show the protocol of a preset or of a file; without NAME, list the presets."""
-    from tomarium.pipeline.choice import describe_presets
-    from tomarium.pipeline.protocol import PRESETS, preset, read, to_data, to_yaml
+    from tomarium.pipeline.protocol.choice import describe_presets
+    from tomarium.pipeline.protocol.protocol import PRESETS, preset, read, to_data, to_yaml
 
     if name is None:
         if as_json:
@@ -59,7 +59,7 @@ def new_command(path: Path, choice: Choice) -> None:
     """Write a protocol to FILE, .yaml, .json or .txt, with every parameter of its steps to change."""
     import json
 
-    from tomarium.pipeline.protocol import to_data, to_text, to_yaml
+    from tomarium.pipeline.protocol.protocol import to_data, to_text, to_yaml
     from tomarium.steps.core.serialization import default_in_words, describe
 
     if path.exists():
@@ -92,8 +92,8 @@ def new_command(path: Path, choice: Choice) -> None:
 @scan_options.opening
 def check_command(path: Path, scan: Path | None, opening: scan_options.Opening) -> None:
     """Check the protocol in FILE: its form, its steps, their values, and whether they can follow each other."""
-    from tomarium.pipeline.protocol import read
-    from tomarium.pipeline.resolve import resolve
+    from tomarium.pipeline.protocol.protocol import read
+    from tomarium.pipeline.protocol.resolve import resolve
 
     protocol = read(path)
     steps = " → ".join(item.step.name for item in protocol.items)

@@ -10,7 +10,7 @@ import click
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
-    from tomarium.pipeline.choice import Choice
+    from tomarium.pipeline.protocol.choice import Choice
 
 
 @click.command("run")

@@ -163,7 +163,7 @@ def steps(function: F) -> F:
     Parameters
     ----------
     function : callable
-        Takes `choice`, a `tomarium.pipeline.choice.Choice`.
+        Takes `choice`, a `tomarium.pipeline.protocol.choice.Choice`.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def steps(function: F) -> F:
 
     @wraps(function)
     def packed(**given: Any) -> Any:
-        from tomarium.pipeline.choice import Choice
+        from tomarium.pipeline.protocol.choice import Choice
 
         names = {one.name for one in fields(Choice)}
         path = given.pop("path_of_protocol")

@@ -13,7 +13,7 @@ from tomarium.errors import InputError
 
 if TYPE_CHECKING:
     from tomarium.model import Image, Scan
-    from tomarium.pipeline.choice import Choice
+    from tomarium.pipeline.protocol.choice import Choice
     from tomarium.viewers.slice_file import Plane
 
 
@@ -94,9 +94,9 @@ def command(
 def _of_scan(scan: Scan, rows: str | None, output: Path, choice: Choice, force: bool) -> int:
     import numpy as np
 
-    from tomarium.pipeline.reconstruct import slices_at
-    from tomarium.pipeline.resolve import resolve
-    from tomarium.pipeline.warnings import of_result
+    from tomarium.pipeline.plan.warnings import of_result
+    from tomarium.pipeline.protocol.resolve import resolve
+    from tomarium.pipeline.run.reconstruct import slices_at
     from tomarium.viewers.slice_file import save_slices
 
     protocol = choice.protocol(scan.domain)
@@ -131,8 +131,8 @@ def _tell(output: Path, what: str, plane: Plane, pixel_m: float | None, more: st
 
 
 def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path, choice: Choice) -> int:
-    from tomarium.pipeline.reconstruct import slices_at_axes
-    from tomarium.pipeline.warnings import of_scan
+    from tomarium.pipeline.plan.warnings import of_scan
+    from tomarium.pipeline.run.reconstruct import slices_at_axes
     from tomarium.viewers.slice_file import save_slices
 
     columns = _columns(sweep)
@@ -151,7 +151,7 @@ def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path, choice: Choic
 
 
 def _upright(scan: Scan, along: str, at: int | None, output: Path, choice: Choice) -> int:
-    from tomarium.pipeline.reconstruct import plane_at
+    from tomarium.pipeline.run.reconstruct import plane_at
     from tomarium.viewers.slice_file import Plane, save_slices
 
     volume, outcome = plane_at(scan, along, at, choice.protocol(scan.domain), on_progress=show.progress())

@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from tomarium.model import Record
-from tomarium.pipeline.folders import NOWHERE, without_folders
+from tomarium.pipeline.run.folders import NOWHERE, without_folders
 from tomarium.portal.desk import AtDesk
 from tomarium.portal.routes import give
 from tomarium.registry import collect

@@ -12,8 +12,8 @@ from tomarium.doctor.core.subject import Subject, a_begun_run
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.record.reader import PROVENANCE, VOLUME
 from tomarium.formats.zarr.progress import Progress
-from tomarium.pipeline.journal import FOLDER, LOCK, REQUEST, read_json
-from tomarium.pipeline.lock import take_lock
+from tomarium.pipeline.run.journal import FOLDER, LOCK, REQUEST, read_json
+from tomarium.pipeline.run.lock import take_lock
 
 
 @check(a_begun_run)

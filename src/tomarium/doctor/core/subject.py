@@ -16,7 +16,7 @@ from tomarium.doctor.samples.slice_sample import SliceSample, sample_slices
 from tomarium.errors import TomariumError
 from tomarium.formats.hdf5.source import is_hdf5
 from tomarium.model import Image, Record, Scan, Value, Volume
-from tomarium.pipeline.journal import FOLDER, REQUEST
+from tomarium.pipeline.run.journal import FOLDER, REQUEST
 
 Opener: TypeAlias = Callable[[Path], Scan | Image]
 """Opens a path as a scan or an image."""

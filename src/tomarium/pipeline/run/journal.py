@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from tomarium.errors import InputError
-from tomarium.pipeline.lock import take_lock
+from tomarium.pipeline.run.lock import take_lock
 from tomarium.whole_files import drafts_of, write_json, write_whole
 
 FOLDER: Final = "unfinished"

@@ -8,8 +8,8 @@ from math import ceil
 from typing import Final, Literal
 
 from tomarium.model import Layout
-from tomarium.pipeline.resolve import Resolved
-from tomarium.pipeline.step_errors import told_as_its_own
+from tomarium.pipeline.protocol.resolve import Resolved
+from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Step
 
 Direction = Literal["row", "angle"]

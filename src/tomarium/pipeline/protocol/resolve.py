@@ -12,8 +12,8 @@ import numpy as np
 from tomarium.errors import MissingData, ParameterError
 from tomarium.model import Geometry, Layout, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
-from tomarium.pipeline.protocol import Item, Protocol
-from tomarium.pipeline.step_errors import told_as_its_own
+from tomarium.pipeline.protocol.protocol import Item, Protocol
+from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.parameter import FROM_SCAN, Parameter
 from tomarium.steps.core.sample import layout_of
 from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View

@@ -15,13 +15,14 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.formats.format import Match
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Axis, Scan, Slab, Value, Volume
-from tomarium.pipeline.data_check import checked
-from tomarium.pipeline.journal import Journal
-from tomarium.pipeline.price import halo_of
-from tomarium.pipeline.protocol import AnyProtocol, as_protocol, with_parameter
-from tomarium.pipeline.resolve import Resolution, freeze, resolve
-from tomarium.pipeline.resources import measure
-from tomarium.pipeline.run import (
+from tomarium.pipeline.plan.cost import halo_of
+from tomarium.pipeline.plan.resources import measure
+from tomarium.pipeline.protocol.protocol import AnyProtocol, as_protocol, with_parameter
+from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
+from tomarium.pipeline.run.data_check import checked
+from tomarium.pipeline.run.journal import Journal
+from tomarium.pipeline.run.output import ArraySink
+from tomarium.pipeline.run.runner import (
     PROJECTIONS,
     VOLUME,
     Map,
@@ -34,9 +35,8 @@ from tomarium.pipeline.run import (
     run,
     silent,
 )
-from tomarium.pipeline.sink import ArraySink
-from tomarium.pipeline.spool import Spool
-from tomarium.pipeline.work import evaluate, make_ready, process, trim
+from tomarium.pipeline.run.spool import Spool
+from tomarium.pipeline.run.work import evaluate, make_ready, process, trim
 from tomarium.steps.core.step import View
 
 AnyScan = Scan | str | PathLike[str]
@@ -120,7 +120,7 @@ def reconstruct(
     Raises
     ------
     InputError, CannotFit, Interrupted, StorageFull
-        As `tomarium.pipeline.run.run`.
+        As `tomarium.pipeline.run.runner.run`.
     """
     opened = with_axis(as_scan_of(scan), axis_column)
     asked = as_protocol(protocol, opened.domain)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tomarium.model import Layout, Scan
-from tomarium.pipeline.price import (
+from tomarium.pipeline.plan.cost import (
     PACK,
     PROGRAM_BYTES,
     PYRAMID,
@@ -23,10 +23,10 @@ from tomarium.pipeline.price import (
     row_halo_of,
     slab_cost,
 )
-from tomarium.pipeline.resolve import Resolution, Resolved
-from tomarium.pipeline.slabs import LARGEST, Cut, cut_rows
-from tomarium.pipeline.split import Part
-from tomarium.pipeline.step_errors import told_as_its_own
+from tomarium.pipeline.plan.slabs import LARGEST, Cut, cut_rows
+from tomarium.pipeline.plan.split import Part
+from tomarium.pipeline.protocol.resolve import Resolution, Resolved
+from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Step
 
 BATCH: Final = 16

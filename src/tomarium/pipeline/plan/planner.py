@@ -9,14 +9,14 @@ from typing import Any
 from tomarium import units
 from tomarium.errors import CannotFit, InputError
 from tomarium.model import Layout, Scan
-from tomarium.pipeline.price import PROGRAM_BYTES, READ, UNPACK, halo_of
-from tomarium.pipeline.protocol import Protocol
-from tomarium.pipeline.resolve import Answers, Resolution, Resolved, resolve
-from tomarium.pipeline.section import Resources, Section, expanded, price_sections, rank, size_of
-from tomarium.pipeline.slabs import Cut
-from tomarium.pipeline.split import Part, splits
-from tomarium.pipeline.step_errors import told_as_its_own
-from tomarium.pipeline.warnings import of_scan
+from tomarium.pipeline.plan.cost import PROGRAM_BYTES, READ, UNPACK, halo_of
+from tomarium.pipeline.plan.section import Resources, Section, expanded, price_sections, rank, size_of
+from tomarium.pipeline.plan.slabs import Cut
+from tomarium.pipeline.plan.split import Part, splits
+from tomarium.pipeline.plan.warnings import of_scan
+from tomarium.pipeline.protocol.protocol import Protocol
+from tomarium.pipeline.protocol.resolve import Answers, Resolution, Resolved, resolve
+from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Probe, Step
 
 

@@ -17,7 +17,7 @@ from tomarium.errors import InputError
 from tomarium.kernels.axis.mirror import other_turn
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Frames, Scan
-from tomarium.pipeline.protocol import Protocol
+from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.steps.core.step import View
 from tomarium.steps.views.frames import ChosenFrames
 from tomarium.steps.views.select_views import select_views

@@ -22,11 +22,18 @@ from tomarium.formats.data_exchange import writer as data_exchange_writer
 from tomarium.formats.zarr import writer as ome_zarr_writer
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan, Slab, Value
-from tomarium.pipeline.folders import folders_of_scan, without_folders
-from tomarium.pipeline.journal import Journal, is_unfinished, open_journal, read_json
-from tomarium.pipeline.plan import Plan, plan, split_data
-from tomarium.pipeline.protocol import Protocol, to_data, to_yaml
-from tomarium.pipeline.provenance import (
+from tomarium.pipeline.plan.planner import Plan, plan, split_data
+from tomarium.pipeline.plan.report import plan_data
+from tomarium.pipeline.plan.section import Resources, Section
+from tomarium.pipeline.plan.slabs import Cut
+from tomarium.pipeline.plan.warnings import of_result
+from tomarium.pipeline.protocol.protocol import Protocol, to_data, to_yaml
+from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
+from tomarium.pipeline.protocol.step_errors import told_as_its_own
+from tomarium.pipeline.run.folders import folders_of_scan, without_folders
+from tomarium.pipeline.run.journal import Journal, is_unfinished, open_journal, read_json
+from tomarium.pipeline.run.output import ArraySink, Sink
+from tomarium.pipeline.run.provenance import (
     fingerprint_of,
     given_by_user,
     plain,
@@ -34,15 +41,8 @@ from tomarium.pipeline.provenance import (
     value_data,
     versions,
 )
-from tomarium.pipeline.report import plan_data
-from tomarium.pipeline.resolve import Resolution, freeze, resolve
-from tomarium.pipeline.section import Resources, Section
-from tomarium.pipeline.sink import ArraySink, Sink
-from tomarium.pipeline.slabs import Cut
-from tomarium.pipeline.spool import Spool, make_spool
-from tomarium.pipeline.step_errors import told_as_its_own
-from tomarium.pipeline.warnings import of_result
-from tomarium.pipeline.work import SlabResult, Target, Task, evaluate, raw_steps
+from tomarium.pipeline.run.spool import Spool, make_spool
+from tomarium.pipeline.run.work import SlabResult, Target, Task, evaluate, raw_steps
 from tomarium.steps.core.sample import Sample
 from tomarium.steps.core.step import Probe, Tally
 from tomarium.steps.volume.statistics import statistics

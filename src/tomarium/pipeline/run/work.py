@@ -17,7 +17,7 @@ from tomarium.compiled import release_scratch
 from tomarium.errors import InputError, StepFailed
 from tomarium.model import Frames, Geometry, Layout, Scan, Slab
 from tomarium.model.scan import IndexedFrames, Reference
-from tomarium.pipeline.price import (
+from tomarium.pipeline.plan.cost import (
     Direction,
     angles_block,
     halo_of,
@@ -25,10 +25,10 @@ from tomarium.pipeline.price import (
     row_halo_of,
     step_halo,
 )
-from tomarium.pipeline.resolve import Resolution, Resolved
-from tomarium.pipeline.slabs import Cut, cut_rows
-from tomarium.pipeline.spool import Spool
-from tomarium.pipeline.step_errors import package, told_as_its_own
+from tomarium.pipeline.plan.slabs import Cut, cut_rows
+from tomarium.pipeline.protocol.resolve import Resolution, Resolved
+from tomarium.pipeline.protocol.step_errors import package, told_as_its_own
+from tomarium.pipeline.run.spool import Spool
 from tomarium.steps.core.context import Context, Scratch
 from tomarium.steps.core.step import Step, Tally, unit_of
 from tomarium.steps.volume.statistics import statistics

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tomarium import array, units
 from tomarium.errors import InputError
-from tomarium.pipeline.section import Resources
+from tomarium.pipeline.plan.section import Resources
 
 SHARE = 0.6
 """Part of the available memory that is taken unless the user says otherwise."""

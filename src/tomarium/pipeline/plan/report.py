@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tomarium.pipeline.plan import Plan
-from tomarium.pipeline.resolve import Resolved
-from tomarium.pipeline.section import Section
+from tomarium.pipeline.plan.planner import Plan
+from tomarium.pipeline.plan.section import Section
+from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.steps.core.serialization import spell
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Domain
-from tomarium.pipeline.protocol import (
+from tomarium.pipeline.protocol.protocol import (
     Item,
     Protocol,
     default_protocol,
@@ -112,7 +112,7 @@ def _range(text: str) -> slice:
 
 def describe_presets() -> list[dict[str, Any]]:
     """List the protocols that come with the program: `name`, `summary`, `steps`."""
-    from tomarium.pipeline.protocol import PRESETS, to_data
+    from tomarium.pipeline.protocol.protocol import PRESETS, to_data
 
     return [
         {"name": name, "summary": summary, "steps": to_data(preset(name))["steps"]}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from tomarium.pipeline.price import Direction, step_halo
-from tomarium.pipeline.resolve import Resolved
+from tomarium.pipeline.plan.cost import Direction, step_halo
+from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.steps.core.step import Step
 
 MOST_SPLITS = 400

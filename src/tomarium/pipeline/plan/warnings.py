@@ -10,8 +10,8 @@ import numpy as np
 from tomarium.kernels.backprojection.angular_weights import missing_angles
 from tomarium.kernels.half_acquisition import turn_of
 from tomarium.model import Scan
-from tomarium.pipeline.resolve import Resolution
-from tomarium.pipeline.step_errors import told_as_its_own
+from tomarium.pipeline.protocol.resolve import Resolution
+from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Probe, Step
 
 MOST_GAPS: Final = 4

@@ -1,0 +1,1 @@
+"""A run, its journal and what it leaves."""
