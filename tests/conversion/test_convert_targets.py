@@ -147,7 +147,7 @@ def test_a_par_written_by_a_run_killed_before_its_frames_have_their_name_is_gone
         ("mrc", "v.mrc", "tomarium.formats.mrc.writer._header"),
         ("ome-zarr-0.4", "v.zarr", "tomarium.formats.zarr.chunk_writer.os.replace"),
         *(
-            (to, name, "tomarium.whole_files.os.fsync")
+            (to, name, "tomarium.atomic_files.os.fsync")
             for to, name in (
                 ("pyhst-volume", "v.vol"),
                 ("raw-volume", "v.raw"),

@@ -10,12 +10,12 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium import formats
+from tomarium.atomic_files import write_json
 from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Volume
 from tomarium.model.image import Sliceable
 from tomarium.pipeline.run.runner import VOLUME
-from tomarium.whole_files import write_json
 
 FORMATS: Final[Mapping[str, tuple[str, str]]] = {
     "tiff": ("tiff-volume", ".tif"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium import units
+from tomarium.atomic_files import write_whole
 from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, sum_files, sum_folder, write_manifest
 from tomarium.catalogue.record_folder import ID, read_record, what_is_unsound
 from tomarium.catalogue.volume_summary import summarise
@@ -28,7 +29,6 @@ from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.viewer import Viewer
 from tomarium.viewers.volume import open_volume, volume_window
-from tomarium.whole_files import write_whole
 
 VOLUME: Final = f"{VOLUME_NAME}/"
 PREVIEWS: Final = "previews"

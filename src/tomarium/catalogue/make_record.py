@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tomarium import formats, units
+from tomarium.atomic_files import write_json
 from tomarium.catalogue.checksums import SOURCE
 from tomarium.catalogue.export import Export, export
 from tomarium.catalogue.filing import file_record
@@ -26,7 +27,6 @@ from tomarium.pipeline.run.provenance import PERSONAL, demand_same_source, plain
 from tomarium.pipeline.run.runner import PROVENANCE, Outcome, Progress, run, silent
 from tomarium.steps.core.serialization import apply_recipe
 from tomarium.steps.volume.statistics import summarise
-from tomarium.whole_files import write_json
 
 
 def make_record(

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium import formats
+from tomarium.atomic_files import clear_drafts, write_json
 from tomarium.conversion.change_report import Change, place_of, restored, scan_changes, stacks
 from tomarium.conversion.compare import compare
 from tomarium.errors import FormatError, InputError, ParameterError
@@ -27,7 +28,6 @@ from tomarium.formats.tables.csv_file import Table, write_table
 from tomarium.model import Image, Scan, Volume
 from tomarium.model.geometry import BY_NAME
 from tomarium.model.wording import brief, in_words
-from tomarium.whole_files import clear_drafts, write_json
 
 # What to do where a format holds only data of another kind.
 _HINTS: Final = {

@@ -22,11 +22,11 @@ import h5py
 import numpy as np
 from h5py import h5d, h5o
 
+from tomarium.atomic_files import write_at
 from tomarium.formats.hdf5.errors import DAMAGE
 from tomarium.formats.hdf5.superblock import MendedFile, mend
 from tomarium.live.hdf5_reader import open_growing
 from tomarium.live.retry import Stamp, wait_for_rest
-from tomarium.whole_files import write_at
 
 BLOCK: Final = 8 << 20
 # What a disk copies within a few milliseconds.

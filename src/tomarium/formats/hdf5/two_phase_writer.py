@@ -22,13 +22,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.atomic_files import alone, write_at
 from tomarium.errors import StorageFull
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.names import Name, as_bytes, path_of
 from tomarium.formats.hdf5.writer import Compression, blocks, is_full
 from tomarium.formats.provenance.source_fingerprint import files_of
 from tomarium.model import Frames
-from tomarium.whole_files import alone, write_at
 
 Tell: TypeAlias = Callable[[int, int], None]
 """Told of progress: bytes written so far, bytes in all."""

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import __version__
+from tomarium.atomic_files import alone, write_at
 from tomarium.errors import InputError, StorageFull
 from tomarium.formats.hdf5.writer import is_full
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.model import Image, Scan
-from tomarium.whole_files import alone, write_at
 
 _ANGSTROM_M: Final = 1e-10
 # MRC has no unsigned bytes; they go into 16 bits.

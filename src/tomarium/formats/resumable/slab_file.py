@@ -21,10 +21,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.atomic_files import write_at, write_json, write_whole
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5.writer import is_full
 from tomarium.model import Volume
-from tomarium.whole_files import write_at, write_json, write_whole
 
 # Values kept of a slab for the quantiles of the whole: 32 slabs give two million.
 _SAMPLE: Final = 1 << 16

@@ -21,11 +21,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from tomarium import __version__
 from tomarium.array import processors
+from tomarium.atomic_files import write_json
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5.writer import is_full
 from tomarium.formats.zarr.chunk_writer import BLOCK_BYTES, COMPRESSOR, LEVEL, SHUFFLE, Grid, write_block
 from tomarium.formats.zarr.progress import PARTIAL, VERSIONS, Plan, Progress
-from tomarium.whole_files import write_json
 
 # A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
 CHUNK: Final = 64

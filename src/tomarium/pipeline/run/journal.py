@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
+from tomarium.atomic_files import drafts_of, write_json, write_whole
 from tomarium.errors import InputError
 from tomarium.pipeline.run.lock import take_lock
-from tomarium.whole_files import drafts_of, write_json, write_whole
 
 FOLDER: Final = "unfinished"
 """Below the record's folder; its presence says that the run has not come to its end."""

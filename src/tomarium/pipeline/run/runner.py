@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from tomarium import registry
 from tomarium.array import processors, return_freed_memory
+from tomarium.atomic_files import write_json
 from tomarium.errors import Interrupted, StepFailed, StorageFull
 from tomarium.formats.data_exchange import writer as data_exchange_writer
 from tomarium.formats.zarr import writer as ome_zarr_writer
@@ -46,7 +47,6 @@ from tomarium.pipeline.run.work import SlabResult, Target, Task, evaluate, raw_s
 from tomarium.steps.core.sample import Sample
 from tomarium.steps.core.step import Probe, Tally
 from tomarium.steps.volume.statistics import statistics
-from tomarium.whole_files import write_json
 
 VOLUME: Final = "volume.ome.zarr"
 PROJECTIONS: Final = "projections.h5"

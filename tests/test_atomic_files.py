@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tomarium import whole_files
-from tomarium.whole_files import drafts_of, write_json, write_whole
+from tomarium import atomic_files
+from tomarium.atomic_files import drafts_of, write_json, write_whole
 
 
 def test_the_old_file_stays_where_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +20,7 @@ def test_the_old_file_stays_where_writing_fails(tmp_path: Path, monkeypatch: pyt
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(whole_files.os, "fsync", full)
+    monkeypatch.setattr(atomic_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
@@ -36,7 +36,7 @@ def test_json_keeps_its_words(tmp_path: Path) -> None:
 def test_what_a_killed_writer_leaves_is_a_draft(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     program = (
-        "import os, sys; from pathlib import Path; from tomarium import whole_files as w\n"
+        "import os, sys; from pathlib import Path; from tomarium import atomic_files as w\n"
         "w.os.fsync = lambda descriptor: os._exit(9)\n"
         "w.write_whole(Path(sys.argv[1]), b'half')"
     )
