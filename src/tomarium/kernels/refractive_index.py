@@ -1,0 +1,206 @@
+"""The refractive index of a material for X-rays: from its formula, its density and the photon energy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite, pi
+from typing import Any, Final
+
+from tomarium import units
+from tomarium.errors import EngineUnavailable, ParameterError
+from tomarium.kernels.paganin import WAVELENGTH_M_KEV
+
+ENERGIES_KEV: Final = 0.1, 800.0
+"""Energies between which xraylib has tables of attenuation."""
+
+DENSITIES_G_CM3: Final = 1e-5, 25.0
+"""Densities that matter has outside of stars; others are a slip of the unit, and asked back."""
+
+_SPELLING: Final = re.compile(r"^\s*(\S+?)[\s,;:]+([-+.\deE]+)\s*(.*?)\s*$")
+_GRAMS: Final = ("", "g/cm3", "g/cm^3", "g/cm³", "g cm-3", "g/ml", "g/cc")
+_KILOGRAMS: Final = ("kg/m3", "kg/m^3", "kg/m³", "kg m-3")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a sample is made of.
+
+    Attributes
+    ----------
+    formula : str
+        Chemical formula, such as "SiO2" or "Ca5(PO4)3OH".
+    density_g_cm3 : float
+        Density in g/cm³.
+    """
+
+    formula: str
+    density_g_cm3: float
+
+    def __str__(self) -> str:
+        return f"{self.formula} {self.density_g_cm3:g} g/cm³"
+
+
+@dataclass(frozen=True)
+class RefractiveIndex:
+    """n = 1 - delta + i beta of a material at an energy.
+
+    Attributes
+    ----------
+    material : Material
+        The material.
+    energy_kev : float
+        Photon energy in keV.
+    delta : float
+        Decrement of the real part, dimensionless.
+    beta : float
+        Imaginary part, dimensionless: lambda mu / (4 pi), mu of the total attenuation.
+    """
+
+    material: Material
+    energy_kev: float
+    delta: float
+    beta: float
+
+    @property
+    def delta_beta(self) -> float:
+        """The ratio delta / beta."""
+        return self.delta / self.beta
+
+    @property
+    def attenuation_1_cm(self) -> float:
+        """Linear attenuation coefficient mu = 4 pi beta / lambda in 1/cm, scattering included."""
+        return 4 * pi * self.beta * self.energy_kev / (100 * WAVELENGTH_M_KEV)
+
+    @property
+    def source(self) -> str:
+        """Where the numbers come from, in words."""
+        return f"{self.material} at {units.show(self.energy_kev, 'keV')}, tables of xraylib {_xraylib().__version__}"
+
+
+def parse_material(text: str) -> Material:
+    """Read a material as people write it.
+
+    Parameters
+    ----------
+    text : str
+        Formula and density: "SiO2 2.65", "H2O 1.0 g/cm3", "Al 2700 kg/m3". Without a unit the density is in g/cm³.
+
+    Returns
+    -------
+    Material
+        With a formula whose elements are known.
+
+    Raises
+    ------
+    ParameterError
+        There is no density, one that no matter has, or the formula is none.
+    EngineUnavailable
+        xraylib is not installed.
+    """
+    match = _SPELLING.match(text)
+    if match is None:
+        raise ParameterError(f"the material {text!r} has no density; {_asked((text.split() or [''])[0])}")
+    formula, number, unit = match.groups()
+    try:
+        density = float(number)
+    except ValueError as problem:
+        raise ParameterError(
+            f"the material {text!r}: {number!r} is no density; {_asked(formula)}"
+        ) from problem
+    if unit.lower() in _KILOGRAMS:
+        density /= 1000
+    elif unit.lower() not in _GRAMS:
+        raise ParameterError(f"the material {text!r}: {unit!r} is no unit of density; write g/cm3 or kg/m3")
+    _check_formula(formula)
+    low, high = DENSITIES_G_CM3
+    if not (isfinite(density) and low <= density <= high):
+        raise ParameterError(
+            f"the material {text!r} has a density of {density:g} g/cm³; {low:g} to {high:g} g/cm³ is taken; "
+            f"check its unit, such as '{formula} {number} kg/m3'"
+        )
+    return Material(formula, density)
+
+
+def refractive_index(material: Material, energy_kev: float) -> RefractiveIndex:
+    """Look up the refractive index of a material.
+
+    Parameters
+    ----------
+    material : Material
+        Formula and density.
+    energy_kev : float
+        Photon energy in keV, 0.1 to 800.
+
+    Returns
+    -------
+    RefractiveIndex
+        delta of the scattering factors with their dispersion, beta of the total cross section (photoelectric,
+        Compton and Rayleigh).
+
+    Raises
+    ------
+    ParameterError
+        The energy lies outside of the tables, or they lack an element.
+    EngineUnavailable
+        xraylib is not installed.
+
+    References
+    ----------
+    T. Schoonjans et al., Spectrochimica Acta B 66 (2011) 776, doi 10.1016/j.sab.2011.09.011.
+    """
+    low, high = ENERGIES_KEV
+    if not low <= energy_kev <= high:
+        raise ParameterError(
+            f"{material}: the tables reach from {low:g} to {high:g} keV, but the energy is {energy_kev:g} keV; "
+            f"check its unit, or give delta/beta as a number"
+        )
+    tables = _xraylib()
+    given = material.formula, float(energy_kev), material.density_g_cm3
+    delta, beta = 1 - _asking(tables.Refractive_Index_Re, *given), _asking(tables.Refractive_Index_Im, *given)
+    if not (delta > 0 and beta > 0):
+        raise ParameterError(
+            f"{material}: at {energy_kev:g} keV, close to an absorption edge, the tables give delta {delta:.3g} and "
+            f"beta {beta:.3g}, which no phase retrieval takes; choose another energy"
+        )
+    return RefractiveIndex(material, float(energy_kev), delta, beta)
+
+
+def _check_formula(formula: str) -> None:
+    try:
+        _asking(_xraylib().CompoundParser, formula)
+    except ParameterError as problem:
+        raise ParameterError(
+            f"{formula!r} is no chemical formula: {str(problem).removeprefix('Invalid chemical formula: ')}; write "
+            f"element symbols with their numbers and no spaces, such as SiO2, C5H8O2 or Ca5(PO4)3OH"
+        ) from problem
+
+
+def _asked(formula: str) -> str:
+    """Say what to write; of an element, its density by the tables."""
+    _check_formula(formula)
+    tables = _xraylib()
+    parts = tables.CompoundParser(formula)
+    if parts["nElements"] == 1:
+        density = tables.ElementDensity(parts["Elements"][0])
+        return f"write it in g/cm³ behind the formula; the tables tell {density:g} of the element"
+    return f"write it in g/cm³ behind the formula, such as '{formula} 2.65'"
+
+
+def _asking(function: Callable[..., Any], *given: Any) -> Any:
+    try:
+        return function(*given)
+    except ValueError as problem:
+        raise ParameterError(str(problem)) from problem
+
+
+def _xraylib() -> Any:
+    try:
+        import xraylib
+    except ImportError as problem:
+        raise EngineUnavailable(
+            "materials are looked up by xraylib, which is not installed; install it with "
+            "`pip install 'tomarium[materials]'`, or give delta/beta as a number"
+        ) from problem
+    return xraylib
