@@ -243,6 +243,8 @@ def _step(state: _State, item: Item) -> None:
     assert isinstance(item.step, Step)
     _demand_domain(state, item)
     values = _values(state, item)
+    if item.step.settle is not None:
+        values |= item.step.settle(values)
     plain = {name: value.value for name, value in values.items()}
     layout = state.layout
     if item.step.cut == "angle" and layout.domain == "slice":

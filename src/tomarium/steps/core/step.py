@@ -11,11 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tomarium.model import Domain, Layout, Scan, Slab
+from tomarium.model import Domain, Layout, Scan, Slab, Value
 from tomarium.steps.core.parameter import HANDED_IN, Parameter, read_signature
 
 Values = Mapping[str, Any]
 """Parameter name → plain value."""
+
+Settle = Callable[[Mapping[str, Value[Any]]], Mapping[str, Value[Any]]]
+"""Values of a step's parameters → those of them that follow from others."""
 
 Cut = Literal["any", "row", "angle", "slice"]
 """How a step's input may be cut: "any", a frame or a row, whatever it gets, with a halo of rows; "row", all angles of
@@ -119,6 +122,9 @@ class Step:
         `prepared`.
     demand : callable or None
         `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
+    settle : callable or None
+        `settle(values) -> values`, of parameter name → `Value`: gives parameters that follow from others their value
+        and its source, once all are known, so that plan and record state them.
     figures : tuple of Figure
         What it counts.
     place : int
@@ -139,6 +145,7 @@ class Step:
     cost: Cost
     prepare: Callable[[Scan, Values, slice], Any] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
+    settle: Settle | None = None
     figures: tuple[Figure, ...] = ()
     place: int = 40
     example: Example = Example()
@@ -324,6 +331,7 @@ def step(
     cost: Cost = Cost(),
     prepare: Callable[[Scan, Values, slice], Any] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
+    settle: Settle | None = None,
     figures: tuple[Figure, ...] = (),
     place: int = 40,
     example: Example = Example(),
@@ -339,7 +347,7 @@ def step(
         What numbers it returns, of the same shape; by default those it was given.
     after : callable, optional
         `after(layout, values)`: all that it changes, where that is more than the domain.
-    cut, halo, cost, prepare, demand, figures, place, example, aliases
+    cut, halo, cost, prepare, demand, settle, figures, place, example, aliases
         See `Step`; a halo may be a number.
 
     Returns
@@ -364,6 +372,7 @@ def step(
             cost=cost,
             prepare=prepare,
             demand=demand,
+            settle=settle,
             figures=figures,
             place=place,
             example=example,

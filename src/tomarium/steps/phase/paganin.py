@@ -2,25 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from math import isclose
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from tomarium.array import namespace
+from tomarium.errors import EngineUnavailable, ParameterError
 from tomarium.kernels.invalid import fill_invalid
 from tomarium.kernels.paganin import halo_pixels, length_m
 from tomarium.kernels.paganin import paganin as filtered
-from tomarium.model import Layout, Slab
+from tomarium.kernels.refractive_index import RefractiveIndex, parse_material, refractive_index
+from tomarium.model import Layout, Slab, Value
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, KiloElectronVolts, Metres, Positive
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 
+RATIO: Final = 100.0
+"""δ/β where neither it nor a material is given."""
+
+
+def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
+    """Take the ratio δ/β of the material, where there is one.
+
+    Parameters
+    ----------
+    values : mapping of str to Value
+        Of the parameters of `paganin`.
+
+    Returns
+    -------
+    dict of str to Value
+        `delta_beta` with its source, where it was not given.
+
+    Raises
+    ------
+    ParameterError
+        The material is none, or a ratio was given that is not the material's.
+    EngineUnavailable
+        A material was given alone, and xraylib is not installed.
+    """
+    given, material = values["delta_beta"], values["material"].value
+    if material is None:
+        return (
+            {}
+            if given.value is not None
+            else {"delta_beta": Value(RATIO, "default", "default of step paganin")}
+        )
+    try:
+        index = _index(material, values["energy_kev"].value)
+    except EngineUnavailable:
+        if given.value is None:
+            raise
+        return {}  # a protocol that was run before states both
+    if given.value is None:
+        return {"delta_beta": Value(index.delta_beta, "derived", index.source)}
+    if not isclose(given.value, index.delta_beta, rel_tol=1e-3):
+        raise ParameterError(
+            f"paganin.delta_beta is {given.value:g}, but paganin.material is {material!r}, whose ratio is "
+            f"{index.delta_beta:.4g}; give one of them"
+        )
+    return {}
+
+
+def _index(material: str, energy_kev: float) -> RefractiveIndex:
+    return refractive_index(parse_material(material), energy_kev)
+
 
 def _length_px(values: Values) -> float:
-    return length_m(values["delta_beta"], values["energy_kev"], values["distance_m"]) / float(
-        values["pixel_m"]
-    )
+    ratio, material = values.get("delta_beta"), values.get("material")
+    if ratio is None:  # of a step that is called by itself; a run settles it before
+        ratio = RATIO if material is None else _index(material, values["energy_kev"]).delta_beta
+    return length_m(ratio, values["energy_kev"], values["distance_m"]) / float(values["pixel_m"])
 
 
 def _halo(values: Values, layout: Layout) -> int:
@@ -40,6 +95,7 @@ def _host(values: Values, layout: Layout) -> int:
     cut="any",
     halo=_halo,
     cost=Cost(host=_host, nanoseconds=50.0),
+    settle=settle,
     figures=(Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),),
     place=30,
     example=Example({"delta_beta": 20.0, "energy_kev": "20 keV", "distance_m": "1 cm", "pixel_m": "1 um"}),
@@ -49,7 +105,8 @@ def paganin(
     slab: Slab,
     *,
     context: Context,
-    delta_beta: Positive = 100.0,
+    delta_beta: Positive | None = None,
+    material: str | None = None,
     energy_kev: KiloElectronVolts = FROM_SCAN,
     distance_m: Metres = FROM_SCAN,
     pixel_m: Metres = FROM_SCAN,
@@ -67,8 +124,10 @@ def paganin(
         Transmission I/I₀, shape (angle, row, column): flat_field with log: false, and minus_log behind.
     context : Context
         Threads, and memory for the result.
-    delta_beta : float
-        Ratio δ/β of the sample's material at that energy.
+    delta_beta : float or None
+        Ratio δ/β of the sample's material at that energy; that of `material` where it is not given, 100 without one.
+    material : str or None
+        Formula and density in g/cm³ of the sample, such as "SiO2 2.65", looked up in the tables of xraylib.
     energy_kev : float
         Photon energy.
     distance_m : float
@@ -89,6 +148,7 @@ def paganin(
     """
     values = {
         "delta_beta": delta_beta,
+        "material": material,
         "energy_kev": energy_kev,
         "distance_m": distance_m,
         "pixel_m": pixel_m,
