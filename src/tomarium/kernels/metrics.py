@@ -13,6 +13,7 @@ from tomarium.kernels.running_median import running_median
 
 _MAD_OF_NORMAL: Final = 0.6744897501960817  # median |x| of the standard normal law
 _HIGHPASS: Final = 15
+_ROWS: Final = 128
 
 
 def _chosen(
@@ -211,7 +212,9 @@ def edge_error(image: NDArray[np.floating], truth: NDArray[np.floating], *, shar
     return rmse(image, truth, slope > share * slope.max()) / float(np.ptp(truth))
 
 
-def ring_index(image: NDArray[np.floating], centre: tuple[float, float] | None = None) -> float:
+def ring_index(
+    image: NDArray[np.floating], centre: tuple[float, float] | None = None, sigma: float | None = None
+) -> float:
     """Measure rings: rms of the high-passed radial profile over the noise.
 
     Parameters
@@ -220,6 +223,8 @@ def ring_index(image: NDArray[np.floating], centre: tuple[float, float] | None =
         Slice.
     centre : tuple of float, optional
         (y, x) of the rotation axis in px; the middle of the image where it is None.
+    sigma : float, optional
+        Noise of the slice, in its unit, where it is known better than from all of it.
 
     Returns
     -------
@@ -239,16 +244,25 @@ def ring_index(image: NDArray[np.floating], centre: tuple[float, float] | None =
         )
     y0, x0 = centre or ((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2)
     f = np.asarray(image, np.float64)
-    windows = sliding_window_view(np.pad(f, 1, mode="edge"), (3, 3)).reshape(*f.shape, 9)
-    detail = f - np.median(windows, axis=-1)
+    detail = _detail(f)
     y, x = np.ogrid[: f.shape[0], : f.shape[1]]
     radius = np.rint(np.hypot(y - y0, x - x0)).astype(np.intp).ravel()
     largest = int(0.94 * min(y0, x0, f.shape[0] - 1 - y0, f.shape[1] - 1 - x0))
     total = np.bincount(radius, detail.ravel())[:largest]
     profile = total / np.maximum(np.bincount(radius)[:largest], 1)
     ripple = (profile - running_median(profile, _HIGHPASS))[4:]
-    sigma = noise(f)
+    sigma = noise(f) if sigma is None else sigma
     return float(np.sqrt(np.mean(ripple**2)) / sigma) if sigma > 0 else float("nan")
+
+
+def _detail(f: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what the 3 x 3 median takes away, some rows at a time: the windows of all would fill nine slices."""
+    padded, detail = np.pad(f, 1, mode="edge"), np.empty_like(f)
+    for start in range(0, len(f), _ROWS):
+        windows = sliding_window_view(padded[start : start + _ROWS + 2], (3, 3))
+        part = slice(start, start + windows.shape[0])
+        detail[part] = f[part] - np.median(windows.reshape(*windows.shape[:2], 9), axis=-1)
+    return detail
 
 
 def stripe_index(sinogram: NDArray[np.floating]) -> float:

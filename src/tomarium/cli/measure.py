@@ -1,0 +1,132 @@
+"""`tomarium measure`: figures of a finished volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from tomarium import units
+from tomarium.cli import scan_options, show
+from tomarium.errors import InputError
+
+if TYPE_CHECKING:
+    from tomarium.model import Volume
+
+LINES: Final = 16
+"""Lines of the histogram."""
+
+
+@click.command("measure")
+@click.argument("path", metavar="VOLUME", type=click.Path(path_type=Path))
+@click.option(
+    "--other",
+    type=click.Path(path_type=Path),
+    help="The same volume made of the other half of the views: the resolution at which both agree.",
+)
+@click.option("--whole", is_flag=True, help="Count the corners too, outside of the inscribed circle.")
+@scan_options.opening
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def command(
+    path: Path, other: Path | None, whole: bool, opening: scan_options.Opening, as_json: bool
+) -> None:
+    """Measure VOLUME, or the folder of a record: grey values, noise, rings, sharpness.
+
+    Grey values are those of all voxels inside the circle; noise, rings and edges are measured in 9 slices. The volume
+    is read slab by slab, so any size fits.
+
+    \b
+    noise       standard deviation of the finest diagonal detail; what is correlated from voxel to voxel is not in it
+    ring index  ripple of the mean along circles over the noise; a strong smoothing lowers it too
+    edge width  full width at half maximum of the line-spread function, from the strongest edges
+    resolution  with --other: Fourier ring correlation, half-bit criterion
+
+    \b
+    tomarium measure volume.ome.zarr
+    tomarium measure record/ --json
+    tomarium run scan.h5 -o even --step select_views --set select_views.keep=::2
+    tomarium run scan.h5 -o odd --step select_views --set select_views.keep=1::2
+    tomarium measure even/ --other odd/
+    """
+    from tomarium.pipeline.measure.measure import as_data, measure
+
+    volume = _volume(path, opening)
+    second = None if other is None else _volume(other, opening)
+    told = as_data(volume, measure(volume, second, whole=whole, tell=show.progress()))
+    if as_json:
+        show.as_json(told)
+        return
+    unit, shown = told["unit"], told["percentiles"]
+    click.secho(show.short(volume.name, 120), bold=True)
+    show.table(
+        [
+            ("volume", " × ".join(map(str, told["shape"])), f"(z, y, x) {told['dtype']}, {told['counted']}"),
+            ("mean", units.show(told["mean"], unit), f"standard deviation {told['standard_deviation']:.4g}"),
+            ("median", units.show(shown["50"], unit), f"quartiles {shown['25']:.4g} and {shown['75']:.4g}"),
+            (
+                "range",
+                f"{told['minimum']:.4g} … {told['maximum']:.4g}",
+                f"{told['not_finite']} voxels not finite",
+            ),
+            ("percentiles", f"{shown['0.01']:.4g} … {shown['99.99']:.4g}", "0.01 and 99.99 %"),
+            *_of_slices(told),
+        ]
+    )
+    _show_histogram(told)
+
+
+def _volume(path: Path, opening: scan_options.Opening) -> Volume:
+    from tomarium.model import Volume
+
+    opened = opening.open(path)
+    if not isinstance(opened, Volume):
+        raise InputError(
+            f"{path} holds no volume (z, y, x), but something of shape {opened.shape}; reconstruct a scan with "
+            f"`tomarium run`, and look at images with `tomarium info`"
+        )
+    return opened
+
+
+def _of_slices(told: dict[str, Any]) -> list[tuple[str, str, str]]:
+    slices = f"median of {len(told['slices'])} slices"
+    noise, ring, edges, halves = (told[name] for name in ("noise", "ring_index", "edges", "halves"))
+    rows = []
+    if noise is None:
+        rows.append(("noise", "–", "slices are too small for noise, rings and edges"))
+    else:
+        rows.append(("noise", units.show(noise, told["unit"]), f"{slices}, of the finest diagonal detail"))
+        rows.append(("ring index", "–" if ring is None else f"{ring:.3g}", f"{slices}, ripple over noise"))
+        width = edges["fwhm_px"]
+        why = f"FWHM, median of {edges['count']} edges"
+        rows.append(("edge width", _length(width, edges["fwhm_m"]), why if width else f"{why}: too few"))
+    if halves is not None:
+        finest = "finer than 2 px" if halves["resolution_px"] is None else ""
+        rows.append(
+            (
+                "resolution",
+                finest or _length(halves["resolution_px"], halves["resolution_m"]),
+                halves["criterion"],
+            )
+        )
+    return rows
+
+
+def _length(pixels: float | None, metres: float | None) -> str:
+    if pixels is None:
+        return "–"
+    return f"{pixels:.3g} px" + ("" if metres is None else f" = {units.show(metres, 'm', 3)}")
+
+
+def _show_histogram(told: dict[str, Any]) -> None:
+    """Draw the histogram between the percentiles 0.1 and 99.9."""
+    import numpy as np
+
+    edges, counts = (np.asarray(told["histogram"][name]) for name in ("edges", "counts"))
+    middle = (edges[1:] + edges[:-1]) / 2
+    low, high = told["percentiles"]["0.1"], told["percentiles"]["99.9"]
+    if not low < high:
+        return
+    lines, ends = np.histogram(middle, LINES, (low, high), weights=counts)
+    for count, first in zip(lines, ends, strict=False):
+        click.echo(f"  {first:>11.4g}  {'█' * round(50 * count / max(lines.max(), 1))}")

@@ -1,0 +1,104 @@
+"""`tomarium measure` of volumes whose noise, blur, rings and resolution are known."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contracts.test_steps import make_scan
+from tomarium.cli import execute
+from tomarium.formats.data_exchange import reader as data_exchange
+from tomarium.formats.tiff.volume import write
+from tomarium.model import Axis, Volume
+
+SIZE, DEPTH, PIXEL = 200, 12, 2e-6
+
+
+def body(sigma: float = 1.2) -> Any:
+    y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    rise = np.vectorize(math.erf)((60 - np.hypot(x - 4, y + 3)) / (sigma * math.sqrt(2)))
+    return np.repeat((1 + rise)[None], DEPTH, 0)
+
+
+def saved(path: Path, data: Any) -> Path:
+    axes = tuple(Axis(name, PIXEL, 0.0, "m") for name in "zyx")
+    write(path, Volume(data.astype(np.float32), axes, "1/cm", "body"))
+    return path
+
+
+def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> Any:
+    assert execute(["measure", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_noise_and_blur_are_those_put_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw = np.random.default_rng(0)
+    path = saved(tmp_path / "v.tif", body() + draw.normal(0, 0.1, (DEPTH, SIZE, SIZE)))
+    found = told([str(path)], capsys)
+    assert found["noise"] == pytest.approx(0.1, rel=0.03)
+    assert found["edges"]["fwhm_px"] == pytest.approx(1.2 * 2.3548, rel=0.03)
+    assert found["edges"]["fwhm_m"] == pytest.approx(found["edges"]["fwhm_px"] * PIXEL)
+    assert found["unit"] == "1/cm"
+    assert found["halves"] is None
+    assert execute(["measure", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "edge width" in shown
+    assert "█" in shown
+
+
+def test_rings_are_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw = np.random.default_rng(1)
+    clean = body() + draw.normal(0, 0.1, (DEPTH, SIZE, SIZE))
+    y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    ring = draw.normal(0, 1, SIZE)[np.rint(np.hypot(x, y)).astype(int)]
+    index = [
+        told([str(saved(tmp_path / f"{k}.tif", clean + k * 0.05 * ring))], capsys)["ring_index"]
+        for k in range(3)
+    ]
+    assert index[1] > 2 * index[0]
+    assert index[2] > 1.5 * index[1]
+
+
+def test_two_halves_tell_the_resolution(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """White fields blurred by sigma, with noise: they agree up to S / (S + N) = T."""
+    draw = np.random.default_rng(2)
+    frequency = np.hypot(np.fft.fftfreq(SIZE)[:, None], np.fft.fftfreq(SIZE)[None])
+    blur = np.exp(-2 * (np.pi * 1.2 * frequency) ** 2)
+    signal = np.fft.ifft2(np.fft.fft2(draw.normal(size=(DEPTH, SIZE, SIZE))) * blur).real
+    one, two = (
+        str(saved(tmp_path / f"{k}.tif", signal + draw.normal(0, 0.3, signal.shape))) for k in ("one", "two")
+    )
+    halves = told([one, "--other", two], capsys)["halves"]
+    power = np.exp(-4 * (np.pi * 1.2 * np.asarray(halves["frequency_1_px"])) ** 2)
+    crossing = halves["frequency_1_px"][
+        int(np.argmax(power / (power + 0.09) < np.asarray(halves["threshold"])))
+    ]
+    assert halves["resolution_px"] == pytest.approx(1 / crossing, rel=0.03)
+    assert halves["resolution_m"] == pytest.approx(halves["resolution_px"] * PIXEL)
+    small = str(saved(tmp_path / "small.tif", signal[:5]))
+    assert execute(["measure", one, "--other", small]) == 2
+    assert "two halves of one shape" in capsys.readouterr().err
+
+
+def test_a_record_of_half_the_views_beside_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = tmp_path / "disc.h5"
+    data_exchange.FORMAT.write(scan, make_scan(angles=90))  # type: ignore[misc]
+    for name, keep in (("even", "::2"), ("odd", "1::2")):
+        words = ["run", str(scan), "-o", str(tmp_path / name), "--step", "select_views"]
+        assert execute([*words, "--set", f"select_views.keep={keep}"]) in (0, 1)
+    capsys.readouterr()
+    found = told([str(tmp_path / "even"), "--other", str(tmp_path / "odd")], capsys)
+    assert found["shape"] == [12, 64, 64]
+    assert 2 <= found["halves"]["resolution_px"] < 20
+
+
+def test_what_is_no_volume_is_asked_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scan = tmp_path / "disc.h5"
+    data_exchange.FORMAT.write(scan, make_scan())  # type: ignore[misc]
+    assert execute(["measure", str(scan)]) == 2
+    assert "holds no volume" in capsys.readouterr().err
