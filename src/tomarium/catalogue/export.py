@@ -11,10 +11,10 @@ import numpy as np
 
 from tomarium import formats
 from tomarium.atomic_files import write_json
+from tomarium.conversion.cast import Scaled
 from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Volume
-from tomarium.model.image import Sliceable
 from tomarium.pipeline.run.runner import VOLUME
 
 FORMATS: Final[Mapping[str, tuple[str, str]]] = {
@@ -101,38 +101,6 @@ def parse_export(text: str) -> Export:
             f"--output {text!r}: limits {words[2]} cannot be used; LOW must be below HIGH, and float32 has none"
         )
     return Export(words[0], dtype, low, high)
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """A volume whose values are spread over a whole type when they are read.
-
-    Attributes
-    ----------
-    source : Sliceable
-        The volume's own numbers.
-    dtype : dtype
-        An unsigned whole type.
-    low, high : float
-        Values that become 0 and the greatest number; what lies beyond is clipped, NaN becomes 0.
-    """
-
-    source: Sliceable
-    dtype: np.dtype[Any]
-    low: float
-    high: float
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of its axes."""
-        return tuple(self.source.shape)
-
-    def __getitem__(self, key: Any) -> Any:
-        most = float(np.iinfo(self.dtype).max)
-        part = (np.asarray(self.source[key], np.float32) - np.float32(self.low)) * (
-            most / (self.high - self.low)
-        )
-        return np.rint(np.clip(np.nan_to_num(part, nan=0.0), 0, most)).astype(self.dtype)
 
 
 def export(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -11,6 +11,7 @@ from tomarium import units
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
+    from tomarium.conversion.cast import CastReport
     from tomarium.conversion.convert import Converted
 
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 @click.option(
     "--lossy", is_flag=True, help="Round values that OUT's format does not hold exactly, instead of refusing."
 )
+@click.option(
+    "--dtype", type=click.Choice(["uint8", "uint16"]), help="Cast a volume to whole numbers of 8 or 16 bits."
+)
+@click.option(
+    "--limits",
+    metavar="auto|A:B",
+    help="With --dtype: values that become 0 and the greatest number; auto, the default, takes percentiles.",
+)
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
 def command(
@@ -31,6 +40,8 @@ def command(
     opening: scan_options.Opening,
     overwrite: bool,
     lossy: bool,
+    dtype: Literal["uint8", "uint16"] | None,
+    limits: str | None,
     as_json: bool,
 ) -> None:
     """Convert SCAN, or a volume, to OUT and report what became of every part of it.
@@ -39,19 +50,33 @@ def command(
     repeat it and it goes on. What the new format cannot express is kept in a side-car, and put back when the file
     is converted home again.
 
+    With --dtype, a volume is cast between limits that are stated in OUT or in OUT.json, so that values come back within
+    half a step; auto takes the percentiles 0.01 and 99.99 inside the circle. It is then read back and compared.
+
     \b
     tomarium convert scan.h5 scan.nx
     tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'
     tomarium convert scan.nx frames.csv
+    tomarium convert record/ volume.tif --dtype uint8
+    tomarium convert volume.ome.zarr volume.tif --dtype uint16 --limits -0.1:2.5
     tomarium convert scan.nx angles.csv --data /entry/data/rotation_angle
     """
     from tomarium.conversion.convert import convert, convert_dataset
 
+    if limits is not None and dtype is None:
+        raise click.UsageError("--limits goes with --dtype uint8 or --dtype uint16")
     if "data" in opening.given and (to or target.suffix.lower().lstrip(".")) == "csv":
         _tell(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
         return
     opened = opening.open(path)
     tell = show.progress()
+    if dtype is not None:
+        from tomarium.conversion.cast import convert_cast, parse_limits
+
+        given = parse_limits(limits or "auto")
+        written, report = convert_cast(opened, target, dtype, given, to=to, overwrite=overwrite, tell=tell)
+        _tell(written, as_json, report)
+        return
     done = convert(
         opened,
         target,
@@ -63,10 +88,11 @@ def command(
     _tell(done, as_json)
 
 
-def _tell(done: Converted, as_json: bool) -> None:
+def _tell(done: Converted, as_json: bool, cast: CastReport | None = None) -> None:
+    from tomarium.conversion import cast as casting
     from tomarium.conversion.convert import as_data
 
-    told = as_data(done)
+    told = as_data(done) | ({} if cast is None else {"cast": casting.as_data(cast)})
     if as_json:
         show.as_json(told)
         return
@@ -82,4 +108,18 @@ def _tell(done: Converted, as_json: bool) -> None:
     size = done.target.stat().st_size if done.target.is_file() else None
     if size is not None:
         click.echo(f"  {units.show(size, 'B')}")
+    if cast is not None:
+        _tell_cast(cast)
     show.warnings(done.warnings)
+
+
+def _tell_cast(cast: CastReport) -> None:
+    shares = [f"{100 * count / cast.voxels:.3g} %" for count in (cast.below, cast.above)]
+    click.echo(f"  {cast.dtype} from {cast.low:g} to {cast.high:g} {cast.unit}: {cast.limits}")
+    click.echo(f"  {cast.formula}")
+    click.echo(
+        f"  read back: between the limits right to {cast.largest_error:.3g} {cast.unit}, "
+        f"{cast.largest_error / cast.step:.3f} of a step"
+    )
+    lost = f"; {cast.not_finite} that were no numbers became 0" if cast.not_finite else ""
+    click.echo(f"  clipped: {shares[0]} of all voxels below, {shares[1]} above{lost}")

@@ -47,6 +47,7 @@ def origin_of(opened: Scan | Image, form: str) -> str:
         return ""
     else:
         told += [opened.path, opened.dtype.str, opened.name, repr(opened.axes)]
+        told += [opened.metadata["grey_range"]] if "grey_range" in opened.metadata else []
     return hashlib.sha256(json.dumps(_told(told, {})).encode()).hexdigest()
 
 

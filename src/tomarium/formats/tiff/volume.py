@@ -156,9 +156,9 @@ class TiffVolumeWriter:
         The file.
     """
 
-    def __init__(self, file: SlabFile, plan: TiffPlan) -> None:
+    def __init__(self, file: SlabFile, plan: TiffPlan, *, is_scaled: bool = False) -> None:
         self.path = file.path
-        self._file, self._plan = file, plan
+        self._file, self._plan, self._is_scaled = file, plan, is_scaled
 
     @property
     def slab_rows(self) -> int:
@@ -172,7 +172,8 @@ class TiffVolumeWriter:
     def write(self, z0: int, block: NDArray[Any]) -> None:
         """Write one slab, shape (z, y, x), whose first slice is `z0`; scaled to integers where that was asked."""
         grey = self._plan.grey_range
-        self._file.write(z0, block if grey is None else to_grey(block, *grey, self._plan.dtype))
+        plain = grey is None or self._is_scaled
+        self._file.write(z0, block if plain or grey is None else to_grey(block, *grey, self._plan.dtype))
 
     def finish(self, attributes: Mapping[str, Any] | None = None) -> Path:
         """Write the range viewers show, name the file, and keep `attributes` and the grey range in a side-car."""
@@ -198,6 +199,7 @@ def create_tiff_volume(
     name: str,
     ome: bool = False,
     grey_range: tuple[float, float] | None = None,
+    is_scaled: bool = False,
     resume: bool = False,
     origin: str = "",
 ) -> TiffVolumeWriter:
@@ -223,6 +225,8 @@ def create_tiff_volume(
         Describe it in OME-XML instead of as ImageJ does.
     grey_range : tuple of float or None
         The values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16 then.
+    is_scaled : bool
+        Whether the slabs hold these integers already, for which the range is stated alone.
     resume : bool
         Go on with an unfinished file where there is one of the same shape, type and origin.
     origin : str
@@ -250,7 +254,9 @@ def create_tiff_volume(
     plan = TiffPlan(shape, kind, voxel_m, unit, name, ome, grey_range)
     head = tiff_head(plan)
     begin = resume_slab_file if resume else create_slab_file
-    return TiffVolumeWriter(begin(path, shape, kind, slab_rows, head, origin=origin), plan)
+    return TiffVolumeWriter(
+        begin(path, shape, kind, slab_rows, head, origin=origin), plan, is_scaled=is_scaled
+    )
 
 
 def write(
@@ -276,7 +282,8 @@ def write(
     dtype : "uint8", "uint16" or None
         Scale values to these integers; needs `grey_range`. None keeps the volume's type.
     grey_range : tuple of float or None
-        The values that become 0 and the greatest integer; kept in the description and in `<name>.json`.
+        The values that become 0 and the greatest integer; kept in the description and in `<name>.json`. Of integers,
+        by default what the volume's own `metadata["grey_range"]` says they stand for.
     resume : bool
         Go on with an unfinished file.
     tell : callable or None
@@ -301,16 +308,18 @@ def write(
         )
     z, y, x = volume.shape
     kind = np.dtype(dtype) if dtype else volume.dtype
+    told = _stated(volume) if grey_range is None else None
     writer = create_tiff_volume(
         path,
         (z, y, x),
         kind.name,
         voxel_m=volume.voxel_m,
         slab_rows=usual_slab_rows((z, y, x), volume.dtype),
-        unit=volume.unit,
+        unit=volume.unit if told is None else str(told.get("unit", "")),
         name=volume.name,
         ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")) if ome is None else ome,
-        grey_range=grey_range,
+        grey_range=grey_range if told is None else (float(told["low"]), float(told["high"])),
+        is_scaled=told is not None,
         resume=resume,
         origin=origin_of(volume, "tiff") if resume else "",
     )
@@ -321,6 +330,13 @@ def write(
         if tell is not None:
             tell(min(z0 + writer.slab_rows, z) * frame, z * frame)
     writer.finish()
+
+
+def _stated(volume: Volume) -> Mapping[str, Any] | None:
+    """Return what a volume of integers says they stand for."""
+    told = volume.metadata.get("grey_range")
+    whole = volume.dtype in (np.uint8, np.uint16)
+    return told if whole and isinstance(told, Mapping) and {"low", "high"} <= told.keys() else None
 
 
 FORMAT = Format(

@@ -1,0 +1,278 @@
+"""A volume in 8 or 16 bits, between limits that are stated, so that its values come back within half a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import formats
+from tomarium.atomic_files import write_json
+from tomarium.conversion.convert import Converted, choose, convert
+from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.kernels.grey_values import grey_values
+from tomarium.model import Image, Scan, Volume
+from tomarium.model.image import Sliceable
+
+PERCENTILES: Final = 0.01, 99.99
+"""Percent of the voxels below the lower limit and below the upper one, where none are given."""
+
+FEWEST_VOXELS: Final = 20_000_000
+"""Voxels at least that the limits are taken from, in whole slices evenly over the volume."""
+
+SLAB_BYTES: Final = 64 << 20
+TYPES: Final = ("uint8", "uint16")
+
+_OWN: Final = "tiff-volume"
+"""Format that states the limits in the file itself and in its side-car."""
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A volume whose values are spread over a whole type when they are read.
+
+    Attributes
+    ----------
+    source : Sliceable
+        The volume's own numbers.
+    dtype : dtype
+        An unsigned whole type.
+    low, high : float
+        Values that become 0 and the greatest number; what lies beyond is clipped, NaN becomes 0.
+    """
+
+    source: Sliceable
+    dtype: np.dtype[Any]
+    low: float
+    high: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of its axes."""
+        return tuple(self.source.shape)
+
+    def __getitem__(self, key: Any) -> Any:
+        most = float(np.iinfo(self.dtype).max)
+        part = (np.asarray(self.source[key], np.float64) - self.low) * (most / (self.high - self.low))
+        return np.floor(np.clip(np.nan_to_num(part, nan=0.0), 0, most) + 0.5).astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class CastReport:
+    """What became of the values of a volume that was cast.
+
+    Attributes
+    ----------
+    dtype : str
+        Type that was written.
+    low, high : float
+        Values that became 0 and the greatest number.
+    unit : str
+        Unit of them.
+    limits : str
+        Where the limits come from, in words.
+    step : float
+        Distance of two levels, in the volume's unit.
+    below, above, not_finite : int
+        Voxels that were clipped, and that were no numbers and became 0.
+    voxels : int
+        All of them.
+    largest_error : float
+        By how much a voxel between the limits reads back otherwise at most, in the volume's unit.
+    """
+
+    dtype: str
+    low: float
+    high: float
+    unit: str
+    limits: str
+    step: float
+    below: int
+    above: int
+    not_finite: int
+    voxels: int
+    largest_error: float
+
+    @property
+    def formula(self) -> str:
+        """How a value is had from a number, in words."""
+        return f"value = {self.low!r} + number × {self.step!r} {self.unit}".rstrip()
+
+
+def parse_limits(text: str) -> tuple[float, float] | None:
+    """Read the limits of a cast.
+
+    Parameters
+    ----------
+    text : str
+        "auto", or "A:B" in the volume's unit.
+
+    Returns
+    -------
+    tuple of float or None
+        The limits; None for "auto".
+
+    Raises
+    ------
+    ParameterError
+        It has another form, or A is not below B.
+    """
+    if text.strip() == "auto":
+        return None
+    first, _, last = text.partition(":")
+    try:
+        low, high = float(first), float(last)
+    except ValueError as problem:
+        raise ParameterError(
+            f"--limits {text!r}: write auto, or A:B in the volume's unit, such as -0.1:2.5"
+        ) from problem
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise ParameterError(f"--limits {text!r}: give two finite values, the lower first, such as -0.1:2.5")
+    return low, high
+
+
+def convert_cast(
+    opened: Scan | Image,
+    target: Path,
+    dtype: Literal["uint8", "uint16"],
+    limits: tuple[float, float] | None = None,
+    *,
+    to: str | None = None,
+    overwrite: bool = False,
+    tell: Callable[[str, int, int], None] | None = None,
+) -> tuple[Converted, CastReport]:
+    """Write a volume in 8 or 16 bits, slab by slab, and read it back.
+
+    1. Where no limits are given, they are the percentiles 0.01 and 99.99 of the voxels inside the inscribed circle, of
+       whole slices evenly over the volume, 20 million voxels at least.
+    2. number = floor((value - low) / (high - low) · most + 1/2), clipped to 0 … most, most 255 or 65535.
+    3. Every voxel is read back and compared; the source is left as it is.
+
+    Parameters
+    ----------
+    opened : Volume
+        What to write.
+    target : Path
+        File or folder. The limits stand in `<target>.json`, and of TIFF in the file's description too.
+    dtype : {"uint8", "uint16"}
+        Type to write.
+    limits : tuple of float, optional
+        Values that become 0 and the greatest number, in the volume's unit.
+    to, overwrite
+        See `tomarium.conversion.convert.convert`.
+    tell : callable, optional
+        `tell(stage, done, total)`.
+
+    Returns
+    -------
+    Converted, CastReport
+        What became of the file's parts, and of its values.
+
+    Raises
+    ------
+    InputError
+        It is no volume, or the target is there already, or no voxel is finite.
+    FormatError
+        What was written does not read back; the source is whole.
+    StorageFull
+        The disk is full; repeat the conversion to go on.
+    """
+    if not isinstance(opened, Volume):
+        raise InputError(f"{opened.path}: only a volume is cast to {dtype}; reconstruct a scan first")
+    if "grey_range" in opened.metadata:
+        raise InputError(
+            f"{opened.path}: its numbers were cast before, {opened.metadata['grey_range']}; cast the volume of "
+            f"floats that it was made of"
+        )
+    form = choose(target, "volume", to)
+    say = tell or (lambda stage, done, total: None)
+    source = "as given"
+    if limits is None:
+        limits, source = _limits(opened, say)
+    low, high = limits
+    step = (high - low) / np.iinfo(dtype).max
+    told = {"low": low, "high": high, "unit": opened.unit}
+    data = Scaled(opened.data, np.dtype(dtype), low, high)
+    grey = replace(opened, data=data, levels=(), unit="", metadata={"grey_range": told})
+    done = convert(
+        grey,
+        target,
+        to=form.name,
+        overwrite=overwrite,
+        tell=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),
+    )
+    below, above, lost, error = _verified(opened, data, target, form.name, say)
+    report = CastReport(
+        dtype, low, high, opened.unit, source, step, below, above, lost, _voxels(opened), error
+    )
+    if form.name != _OWN:
+        write_json(target.with_name(f"{target.name}.json"), {"grey_range": told, "value": report.formula})
+    return done, report
+
+
+def as_data(report: CastReport) -> dict[str, Any]:
+    """Write what became of the values for machines: the fields of `CastReport`, and `value`, its formula."""
+    return {**asdict(report), "value": report.formula}
+
+
+def _voxels(volume: Volume) -> int:
+    return int(np.prod(volume.shape, dtype=np.int64))
+
+
+def _limits(volume: Volume, say: Callable[[str, int, int], None]) -> tuple[tuple[float, float], str]:
+    depth, rows, columns = volume.shape
+    count = min(depth, max(1, -(-FEWEST_VOXELS // (rows * columns))))
+    planes = np.unique(np.linspace(0, depth - 1, count).round().astype(int)).tolist()
+    values = grey_values(volume.data, planes=planes, tell=lambda done, total: say("limits", done, total))
+    low, high = (values.percentile(percent) for percent in PERCENTILES)
+    if not low < high:
+        raise InputError(
+            f"{volume.path}: its values lie at {low:g}; a constant volume needs limits, such as --limits 0:1"
+        )
+    where = " inside the circle" if rows == columns else ""
+    source = (
+        f"percentiles {PERCENTILES[0]:g} and {PERCENTILES[1]:g}{where} of {len(planes)} of {depth} slices"
+    )
+    return (low, high), source
+
+
+def _verified(
+    volume: Volume, data: Scaled, target: Path, form: str, say: Callable[[str, int, int], None]
+) -> tuple[int, int, int, float]:
+    """Read back what was written; return the voxels below, above and not finite, and the largest error between."""
+    again = formats.open(target, as_format=form)
+    if not isinstance(again, Image):
+        raise FormatError(f"{target}: was written as a volume and reads back as a scan; report this file")
+    below = above = lost = 0
+    error, step = 0.0, (data.high - data.low) / np.iinfo(data.dtype).max
+    for rows, values in _slabs(volume, say):
+        stored = np.asarray(again[rows])
+        if not np.array_equal(stored, replace(data, source=values)[:]):  # MRC keeps 8 bits in 16
+            raise FormatError(
+                f"{target}: slices {rows.start} to {rows.stop - 1} do not read back as they were written; keep "
+                f"{volume.path}, check the disk, and write it again with --overwrite"
+            )
+        finite = np.isfinite(values)
+        lost += values.size - int(np.count_nonzero(finite))
+        below += int(np.count_nonzero(values < data.low))
+        above += int(np.count_nonzero(values > data.high))
+        within = finite & (values >= data.low) & (values <= data.high)
+        if within.any():
+            back = data.low + step * stored[within].astype(np.float64)
+            error = max(error, float(np.abs(back - values[within]).max()))
+    return below, above, lost, error
+
+
+def _slabs(
+    volume: Volume, say: Callable[[str, int, int], None]
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    depth, rows, columns = volume.shape
+    height = max(1, SLAB_BYTES // (8 * rows * columns))
+    for start in range(0, depth, height):
+        part = slice(start, min(start + height, depth))
+        yield part, np.asarray(volume[part], np.float64)
+        say("verify", part.stop, depth)
