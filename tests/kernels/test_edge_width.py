@@ -50,3 +50,9 @@ def test_noise_alone_and_nothing_have_no_edge() -> None:
     assert edges(np.ones((SIZE, SIZE))) == []
     with pytest.raises(InputError, match="32 x 32"):
         edges(np.ones((8, 8)))
+
+
+def test_what_is_sharper_than_can_be_told_reads_as_the_limit() -> None:
+    y, x = np.mgrid[:SIZE, :SIZE] - 127.3
+    found = edges((np.hypot(x, y) < 90).astype(float))
+    assert np.median([edge.fwhm_px for edge in found]) == 0.4

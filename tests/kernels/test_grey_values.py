@@ -73,3 +73,8 @@ def test_chosen_slices_alone_are_read() -> None:
     found = grey_values(volume, planes=[2, 3, 7], tell=lambda done, total: told.append((done, total)))
     assert (found.minimum, found.maximum) == (1, 1)
     assert told == [(k, 6) for k in range(1, 7)]
+
+
+def test_a_small_spread_on_a_large_mean_is_exact() -> None:
+    volume = (1e5 + np.random.default_rng(5).normal(0, 0.5, (4, 64, 64))).astype(np.float32)
+    assert grey_values(volume).standard_deviation == pytest.approx(inside(volume).std(), rel=1e-9)

@@ -99,7 +99,8 @@ def _of_slices(told: dict[str, Any]) -> list[tuple[str, str, str]]:
         rows.append(("ring index", "–" if ring is None else f"{ring:.3g}", f"{slices}, ripple over noise"))
         width = edges["fwhm_px"]
         why = f"FWHM, median of {edges['count']} edges"
-        rows.append(("edge width", _length(width, edges["fwhm_m"]), why if width else f"{why}: too few"))
+        shown = f"{edges['limit'] or ''} {_length(width, edges['fwhm_m'])}".strip()
+        rows.append(("edge width", shown, why if width else f"{why}: too few"))
     if halves is not None:
         finest = "finer than 2 px" if halves["resolution_px"] is None else ""
         rows.append(

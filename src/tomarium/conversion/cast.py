@@ -24,7 +24,7 @@ PERCENTILES: Final = 0.01, 99.99
 FEWEST_VOXELS: Final = 20_000_000
 """Voxels at least that the limits are taken from, in whole slices evenly over the volume."""
 
-SLAB_BYTES: Final = 64 << 20
+SLAB_BYTES: Final = 32 << 20
 TYPES: Final = ("uint8", "uint16")
 
 _OWN: Final = "tiff-volume"
@@ -56,9 +56,20 @@ class Scaled:
         return tuple(self.source.shape)
 
     def __getitem__(self, key: Any) -> Any:
+        part = np.asarray(self.source[key])
+        if part.ndim < 3:
+            return self._levels(part)
+        levels = np.empty(part.shape, self.dtype)
+        for k, plane in enumerate(part):  # in double precision, a slice at a time
+            levels[k] = self._levels(plane)
+        return levels
+
+    def _levels(self, values: NDArray[Any]) -> NDArray[Any]:
         most = float(np.iinfo(self.dtype).max)
-        part = (np.asarray(self.source[key], np.float64) - self.low) * (most / (self.high - self.low))
-        return np.floor(np.clip(np.nan_to_num(part, nan=0.0), 0, most) + 0.5).astype(self.dtype)
+        levels = np.nan_to_num(
+            (np.asarray(values, np.float64) - self.low) * (most / (self.high - self.low)), nan=0.0
+        )
+        return np.asarray(np.floor(np.clip(levels, 0, most) + 0.5)).astype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -256,14 +267,13 @@ def _verified(
                 f"{target}: slices {rows.start} to {rows.stop - 1} do not read back as they were written; keep "
                 f"{volume.path}, check the disk, and write it again with --overwrite"
             )
-        finite = np.isfinite(values)
-        lost += values.size - int(np.count_nonzero(finite))
-        below += int(np.count_nonzero(values < data.low))
+        levels = (values - data.low) / step
+        lost += values.size - int(np.count_nonzero(np.isfinite(values)))
+        below += int(np.count_nonzero(levels < 0))
         above += int(np.count_nonzero(values > data.high))
-        within = finite & (values >= data.low) & (values <= data.high)
-        if within.any():
-            back = data.low + step * stored[within].astype(np.float64)
-            error = max(error, float(np.abs(back - values[within]).max()))
+        within = (levels >= 0) & (values <= data.high)
+        np.abs(np.subtract(levels, stored, out=levels), out=levels)
+        error = max(error, step * float(levels.max(where=within, initial=0.0)))
     return below, above, lost, error
 
 

@@ -30,6 +30,9 @@ LEAST_STEP: Final = 5.0
 LEAST_FIT: Final = 0.8
 """Part of the variance of its neighbourhood that a single edge must explain."""
 
+MEASURABLE_PX: Final = 0.4, 9.0
+"""Widths (FWHM) that are told apart; a sharper edge reads as the one, a wider one as the other."""
+
 STRONG: Final = 0.5
 """Part of the steepest slope from which an edge is a strong one."""
 
@@ -59,8 +62,8 @@ class Edge:
 
     @property
     def fwhm_px(self) -> float:
-        """Full width at half maximum of the line-spread function in pixels."""
-        return FWHM * self.sigma_px
+        """Full width at half maximum of the line-spread function in pixels, within `MEASURABLE_PX`."""
+        return min(max(FWHM * self.sigma_px, MEASURABLE_PX[0]), MEASURABLE_PX[1])
 
 
 def edges(

@@ -17,6 +17,7 @@ from tomarium.model.image import Sliceable
 BINS: Final = 65536
 """Bins of the histogram."""
 
+_CANCELS: Final = 1e-6
 SLAB_BYTES: Final = 64 << 20
 """Voxels as float32 that are in memory at a time, but for single slices that are larger."""
 
@@ -122,7 +123,9 @@ def grey_values(
     told, drawn = [], []
     for done, plane in enumerate(_planes(volume, chosen), 1):
         told.append(moments(plane, first, last))
-        drawn.append(_inside(plane, first, last)[(done * 7919) % stride :: stride])
+        drawn.append(
+            _inside(plane, first, last)[(done * 7919) % stride :: stride].copy()
+        )  # a view keeps them all
         if tell is not None:
             tell(done, 2 * len(chosen))
     count = sum(one.count for one in told)
@@ -131,20 +134,28 @@ def grey_values(
     minimum, maximum = min(one.minimum for one in told), max(one.maximum for one in told)
     mean = math.fsum(one.sum for one in told) / count
     low, high = _range(np.concatenate(drawn), minimum, maximum)
+    variance = max(math.fsum(one.sum_squares for one in told) / count - mean**2, 0.0)
+    exactly = variance < _CANCELS * mean**2  # the difference of two large numbers tells nothing
     counts, below, above, squares = np.zeros(BINS, np.int64), 0, 0, 0.0
+    scale = np.float32(BINS / (high - low))
     for done, plane in enumerate(_planes(volume, chosen), 1):
         values = _inside(plane, first, last)
-        place = (values.astype(np.float64) - low) * (BINS / (high - low))
         below += int(np.count_nonzero(values < low))
         above += int(np.count_nonzero(values > high))
-        within = place[(values >= low) & (values <= high)]
-        counts += np.bincount(np.minimum(within.astype(np.int64), BINS - 1), minlength=BINS)
-        squares += float(np.square(values.astype(np.float64) - mean).sum())
+        if exactly:
+            squares += float(np.square(values.astype(np.float64) - mean).sum())
+        if below or above:
+            values = values[(values >= low) & (values <= high)]
+        place = ((values - np.float32(low)) * scale).astype(
+            np.int32
+        )  # of a bin, single precision rounds 1/256
+        counts += np.bincount(np.clip(place, 0, BINS - 1), minlength=BINS)
         if tell is not None:
             tell(len(chosen) + done, 2 * len(chosen))
+    variance = squares / count if exactly else variance
     lost = sum(one.not_finite for one in told)
     return GreyValues(
-        count, lost, minimum, maximum, mean, math.sqrt(squares / count), low, high, below, above, counts
+        count, lost, minimum, maximum, mean, math.sqrt(variance), low, high, below, above, counts
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
-from tomarium.kernels.edge_width import Edge, edges
+from tomarium.kernels.edge_width import MEASURABLE_PX, Edge, edges
 from tomarium.kernels.grey_values import GreyValues, grey_values
 from tomarium.kernels.image_statistics import disc_columns
 from tomarium.kernels.metrics import noise, ring_index
@@ -168,9 +168,18 @@ def _edges(measured: Measured, pixel: float | None) -> dict[str, Any]:
     return {
         "count": len(measured.edges),
         "fwhm_px": width,
+        "limit": _limit(width),
         "fwhm_quartiles_px": quartiles,
         "fwhm_m": None if width is None or pixel is None else width * pixel,
     }
+
+
+def _limit(width: float | None) -> str | None:
+    """Say where a width lies at the end of what can be told."""
+    low, high = MEASURABLE_PX
+    if width is None or low < width < high:
+        return None
+    return "at most" if width <= low else "at least"
 
 
 def _halves(found: RingCorrelation, pixel: float | None) -> dict[str, Any]:
