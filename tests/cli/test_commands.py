@@ -275,7 +275,7 @@ def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
     assert (tmp_path / "record" / "ro-crate-metadata.json").exists()
 
 
-@pytest.mark.parametrize("words", [["axis"], ["plan"], ["slice", "-o", "s.png"], ["run"]])
+@pytest.mark.parametrize("words", [["advise"], ["axis"], ["plan"], ["slice", "-o", "s.png"], ["run"]])
 def test_a_scan_whose_frames_are_elsewhere_says_so(
     words: list[str],
     shared: Any,

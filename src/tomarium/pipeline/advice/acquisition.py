@@ -103,6 +103,8 @@ def acquisition(given: Mapping[str, Any], scan: Scan | None = None) -> Acquisiti
 
     Raises
     ------
+    MissingData
+        The scan has no frames: they lie elsewhere.
     ParameterError
         A number that no scan has, or a material that is none.
     EngineUnavailable
@@ -129,6 +131,7 @@ def _user(name: str, value: Any) -> Value[Any]:
 
 
 def _of_scan(scan: Scan) -> Acquisition:
+    scan.demand_frames()
     views, rows, columns = scan.shape
     place = scan.path.name
     angles = np.asarray(scan.angles_deg.value, np.float64)
