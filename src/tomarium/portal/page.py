@@ -16,8 +16,8 @@ class Page:
     name : str
         Name its address is built by: "record".
     path : str
-        Address with its parameters: "/records/{id}". The same content as JSON is at `twin`.
-    twin : str
+        Address with its parameters: "/records/{id}". The same content as JSON is at `json_path`.
+    json_path : str
         "/records/{id}.json".
     template : str
         File in `portal/templates`; the content's fields are its names.
@@ -32,7 +32,7 @@ class Page:
 
     name: str
     path: str
-    twin: str
+    json_path: str
     template: str
     content: Callable[..., Any]
     menu: str = ""
