@@ -16,7 +16,7 @@ from tomarium.portal import files
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
-from tomarium.portal.request_context import AtDesk
+from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
 from tomarium.registry import collect
@@ -65,7 +65,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAP
 
 def _people(page: Page) -> Callable[..., Response]:
     def show(
-        request_context: AtDesk, request: Request, content: Annotated[Any, Depends(page.content)]
+        request_context: CurrentRequest, request: Request, content: Annotated[Any, Depends(page.content)]
     ) -> Response:
         if wants_json(request):
             return answer_json(content)

@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, Response
 
 from tomarium.model import Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
-from tomarium.portal.request_context import AtDesk
+from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME
@@ -81,7 +81,7 @@ def find_file(record: Record, folder: Path, path: str) -> Path | None:
     return place_of(folder, path) if whole or part else None
 
 
-def read_file(request_context: AtDesk, request: Request, id: str, path: str) -> Response:
+def read_file(request_context: CurrentRequest, request: Request, id: str, path: str) -> Response:
     """Give a file of a record, or ranges of it (RFC 9110, section 14).
 
     A file that the record lists has its SHA-256 as ETag; one inside the volume has its size and time. Where a text
@@ -108,7 +108,7 @@ def read_file(request_context: AtDesk, request: Request, id: str, path: str) -> 
     return FileResponse(found, headers=headers, media_type=media_type, stat_result=state)
 
 
-def draw_picture(request_context: AtDesk, request: Request, id: str, viewer: str, name: str) -> Response:
+def draw_picture(request_context: CurrentRequest, request: Request, id: str, viewer: str, name: str) -> Response:
     """Draw a picture, such as the slice `z-120.png` of the viewer `slices`, in the greys `low` to `high`."""
     record, folder = request_context.record(id)
     known = collect("viewers", Viewer).get(viewer)
@@ -120,7 +120,7 @@ def draw_picture(request_context: AtDesk, request: Request, id: str, viewer: str
     return Picture(content, headers={"Cache-Control": caching})
 
 
-def export_metadata(request_context: AtDesk, id: str, standard: str) -> Response:
+def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> Response:
     """Write the metadata of a record in a standard, such as `ro-crate`."""
     record, _ = request_context.record(id)
     known = collect("standards", Standard).get(standard)

@@ -123,4 +123,4 @@ def _desk(request: Request) -> RequestContext:
     return RequestContext(request.app.state.catalogue, request)
 
 
-AtDesk = Annotated[RequestContext, Depends(_desk)]
+CurrentRequest = Annotated[RequestContext, Depends(_desk)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from tomarium.portal.page import Page
-from tomarium.portal.request_context import AtDesk
+from tomarium.portal.request_context import CurrentRequest
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 from tomarium.viewers.parameters import ORIGINS
@@ -37,7 +37,7 @@ class AboutPage:
     origin: str
 
 
-def content(request_context: AtDesk) -> AboutPage:
+def content(request_context: CurrentRequest) -> AboutPage:
     """Tell what this catalogue is and how it is used."""
     return AboutPage(
         title="About and help",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tomarium.portal.page import Page
-from tomarium.portal.request_context import AtDesk
+from tomarium.portal.request_context import CurrentRequest
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ApiPage:
     origin: str
 
 
-def content(request_context: AtDesk) -> ApiPage:
+def content(request_context: CurrentRequest) -> ApiPage:
     """List all addresses for programs; the OpenAPI document says more, and names the HTML pages too."""
     document: dict[str, Any] = request_context.request.app.openapi()
     addresses = tuple(

@@ -9,7 +9,7 @@ from fastapi import HTTPException
 
 from tomarium.portal.files import find_file
 from tomarium.portal.page import Page
-from tomarium.portal.request_context import AtDesk
+from tomarium.portal.request_context import CurrentRequest
 
 SHOWN = 1000
 
@@ -62,7 +62,7 @@ class FolderPage:
     left_out: int
 
 
-def content(request_context: AtDesk, id: str, path: str) -> FolderPage:
+def content(request_context: CurrentRequest, id: str, path: str) -> FolderPage:
     """List a folder of a record."""
     record, folder = request_context.record(id)
     path = path.rstrip("/")

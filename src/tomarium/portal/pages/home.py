@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tomarium.catalogue import search
 from tomarium.portal.page import Page
-from tomarium.portal.request_context import AtDesk
+from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.result_card import FoundRecord, found_records
 
 NEWEST = 9
@@ -31,7 +31,7 @@ class HomePage:
     hits: tuple[FoundRecord, ...]
 
 
-def content(request_context: AtDesk) -> HomePage:
+def content(request_context: CurrentRequest) -> HomePage:
     """Show the newest records."""
     found = search(request_context.catalogue, limit=NEWEST)
     return HomePage("A herbarium for tomograms", found.total, found_records(request_context, found.hits))

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from tomarium.errors import FormatError
 from tomarium.model import Record, parameter
 from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import AtDesk, RequestContext
+from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 from tomarium.viewers.viewer import Piece, View, Viewer
@@ -104,7 +104,7 @@ class RecordPage:
     thumbnail: str
 
 
-def content(request_context: AtDesk, id: str) -> RecordPage:
+def content(request_context: CurrentRequest, id: str) -> RecordPage:
     """Show a record; each viewer reads its own choices, such as the slice z = 120, from the address."""
     record, folder = request_context.record(id)
     suitable = [viewer for viewer in collect("viewers", Viewer).values() if viewer.suits(record)]

@@ -9,7 +9,7 @@ from fastapi import Query
 
 from tomarium.catalogue import search
 from tomarium.portal.page import Page
-from tomarium.portal.request_context import AtDesk
+from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.result_card import FoundRecord, found_records
 
 
@@ -47,7 +47,7 @@ class RecordsPage:
 
 
 def content(
-    request_context: AtDesk,
+    request_context: CurrentRequest,
     q: Annotated[str, Query(description="Words that must all occur; “in quotes”: side by side")] = "",
     limit: Annotated[int, Query(ge=1, le=200, description="Records on a page")] = 24,
     offset: Annotated[int, Query(ge=0, lt=2**31, description="Records to pass over")] = 0,
