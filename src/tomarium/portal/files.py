@@ -108,7 +108,9 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     return FileResponse(found, headers=headers, media_type=media_type, stat_result=state)
 
 
-def draw_picture(request_context: CurrentRequest, request: Request, id: str, viewer: str, name: str) -> Response:
+def draw_picture(
+    request_context: CurrentRequest, request: Request, id: str, viewer: str, name: str
+) -> Response:
     """Draw a picture, such as the slice `z-120.png` of the viewer `slices`, in the greys `low` to `high`."""
     record, folder = request_context.record(id)
     known = collect("viewers", Viewer).get(viewer)

@@ -20,7 +20,8 @@ class Page:
     json_path : str
         "/records/{id}.json".
     template : str
-        File in `portal/templates`; the content's fields are its names.
+        File in `portal/templates`, or "package:file.html" in the folder `templates` of another package; the
+        content's fields are its names.
     content : callable
         A FastAPI dependency: its signature says what the page takes from the address. It returns a frozen
         dataclass with a field `title`; fields that are made for people only are marked by `FOR_PEOPLE`.

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tomarium import units
@@ -94,7 +94,7 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     request_context : RequestContext
         For the addresses.
     template : str
-        File in `portal/templates`.
+        File in `portal/templates`, or "package:file.html" in the folder `templates` of another package.
     content : Mapping of str to any
         Names the template uses; text is escaped.
 
@@ -109,10 +109,23 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     return _templates().get_template(template).render({**house, **content})
 
 
+class _Templates(BaseLoader):
+    """Templates of the portal, and, as "package:file.html", of packages that bring pages."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Any]:
+        package, _, name = template.rpartition(":")
+        return _of_package(package or "tomarium.portal").get_source(environment, name)
+
+
+@cache
+def _of_package(package: str) -> PackageLoader:
+    return PackageLoader(package)
+
+
 @cache
 def _templates() -> Environment:
     environment = Environment(
-        loader=PackageLoader("tomarium.portal"),
+        loader=_Templates(),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -119,8 +119,8 @@ def _read(folder: Path, _changed_ns: int, _bytes: int) -> Record:
     return read_record(folder)
 
 
-def _desk(request: Request) -> RequestContext:
+def _context(request: Request) -> RequestContext:
     return RequestContext(request.app.state.catalogue, request)
 
 
-CurrentRequest = Annotated[RequestContext, Depends(_desk)]
+CurrentRequest = Annotated[RequestContext, Depends(_context)]

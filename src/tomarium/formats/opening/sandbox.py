@@ -103,6 +103,12 @@ def _limit() -> None:
 
 
 def main(open_scan: Callable[..., Any]) -> None:
-    """Try the file that is named on the command line with `tomarium.open`, and print what refused it as JSON."""
+    """Try the file that is named on the command line, and print what refused it as JSON.
+
+    Parameters
+    ----------
+    open_scan : callable
+        `tomarium.formats.open`; handed in, for this module lies below it.
+    """
     _limit()
     print(json.dumps({"refused": _try(open_scan, Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3:])}))
