@@ -87,8 +87,8 @@ def _demand(scan: Scan, layout: Layout) -> None:
     for name in ("shift_columns_px", "shift_rows_px"):
         if getattr(layout.geometry, name) is not None:
             raise MissingData(
-                f"{scan.path} tells {BY_NAME[name].label.lower()}, which step fbp does not "
-                f"correct; correct the frames first"
+                f"{scan.path} tells {BY_NAME[name].label.lower()}, which step fbp does not correct; put "
+                f"--step apply_shifts before it"
             )
     for name in ("axis_roll_deg", "axis_tilt_deg"):
         told = getattr(layout.geometry, name)
