@@ -65,14 +65,14 @@ def write_json(path: Path, data: Any) -> None:
 
 
 @contextmanager
-def alone(path: Path, diary: Path) -> Iterator[None]:
+def alone(path: Path, progress_log: Path) -> Iterator[None]:
     """Keep other processes off a file while it is written.
 
     Parameters
     ----------
     path : Path
         The file, for messages.
-    diary : Path
+    progress_log : Path
         What holds the lock; made where it is absent, and to be removed within the block when all is done.
 
     Yields
@@ -85,11 +85,11 @@ def alone(path: Path, diary: Path) -> Iterator[None]:
     InputError
         Another process holds it.
     """
-    with diary.open("a") as held:
+    with progress_log.open("a") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # One that ended between the two has taken the diary away, and the lock on it holds nobody off.
-            first = diary.exists() and diary.stat().st_ino == os.fstat(held.fileno()).st_ino
+            # One that ended between the two has taken the progress log away, and the lock on it holds nobody off.
+            first = progress_log.exists() and progress_log.stat().st_ino == os.fstat(held.fileno()).st_ino
         except BlockingIOError:
             first = False
         if not first:

@@ -259,9 +259,9 @@ def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    diary = tmp_path / "record" / "unfinished" / "slabs.jsonl"
+    progress_log = tmp_path / "record" / "unfinished" / "slabs.jsonl"
     until = time.monotonic() + 60
-    while not diary.exists() and process.poll() is None and time.monotonic() < until:
+    while not progress_log.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)

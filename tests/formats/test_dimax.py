@@ -15,7 +15,7 @@ from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.pco.dimax import open_turn
 from tomarium.formats.pco.ring_buffer import ring_start, rotation_period, seam_is_clear, signatures
-from tomarium.formats.pco.timestamp import decode_stamps
+from tomarium.formats.tiff.pco_timestamp import decode_stamps
 from tomarium.model import Scan
 
 ALL = (slice(None), slice(None))

@@ -17,7 +17,7 @@ from tomarium.formats import recognise
 from tomarium.formats.hdf5 import security_check
 from tomarium.formats.hdf5.security_check import beside, examine, open_checked
 from tomarium.formats.hdf5.source import reading
-from tomarium.formats.opening.sandbox import rehearse
+from tomarium.formats.opening.sandbox import open_in_subprocess
 from tomarium.formats.opening.size_limits import check_claim
 
 CANARY = b"canary:x:0:0:" * 40
@@ -324,7 +324,7 @@ def test_an_isolated_file_that_is_good_opens(home: Path) -> None:
 def test_a_file_that_never_ends_is_given_up(home: Path) -> None:
     path = data_exchange(home / "scan.h5", lambda group: group.create_dataset("data", data=np.ones(SHAPE)))
     with pytest.raises(FormatError, match=r"had not ended after 0\.05 s"):
-        rehearse(path, longest_s=0.05)
+        open_in_subprocess(path, longest_s=0.05)
 
 
 CRASHING = """

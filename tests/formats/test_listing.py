@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tomarium.formats.opening.directory_listing import ending_in, named_in
-from tomarium.formats.tiff.filenames import natural, series_of
+from tomarium.formats.opening.filenames import natural, series_of
 
 
 def test_names_are_chosen_and_sorted(tmp_path: Path) -> None:

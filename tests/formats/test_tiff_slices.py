@@ -12,7 +12,7 @@ import tifffile
 import tomarium as tm
 from tomarium.errors import FormatError, TomariumError
 from tomarium.formats import recognise
-from tomarium.formats.tiff.filenames import gaps, series_of
+from tomarium.formats.opening.filenames import gaps, series_of
 from tomarium.model import Scan, Volume
 
 DATA = np.random.default_rng(4).normal(size=(9, 6, 7)).astype(np.float32)

@@ -55,7 +55,7 @@ def _is_endpoint(function: FunctionType) -> bool:
     """An address of the portal: its parameters are the request's, and are described in the OpenAPI page."""
     return (
         function.__module__.startswith("tomarium.portal.")
-        and "desk" in inspect.signature(function).parameters
+        and "request_context" in inspect.signature(function).parameters
     )
 
 

@@ -164,6 +164,17 @@ def test_angles_that_the_images_contradict_are_told(told: float, turned: int) ->
     assert f"--angles 0:{turned}:360" in said
 
 
+def test_views_that_something_blocks_are_told() -> None:
+    made = frames()
+    made["projections"][50:60, :, 30:60] = made["darks"].mean()
+    found = [said for said in warned(lambda other: other.update(made)) if "partly blocked" in said]
+    assert len(found) == 1
+    assert found[0].startswith("10 of 180 projections are partly blocked")
+    scan = scan_of(made)
+    left = checked(scan, as_protocol("steps: [remove_blocked_views, flat_field, fbp]"))
+    assert not any("streaks" in said for said in left.warnings)
+
+
 @pytest.mark.parametrize("value", [0, 700])
 def test_pixels_that_die_within_the_scan_are_told(value: int) -> None:
     [said] = warned(put("projections", (slice(120, None), 4, 30), value))

@@ -1,4 +1,4 @@
-"""The diary of a run touches nothing that is not the run's own, and lets one run at a time work in a folder."""
+"""The progress log of a run touches nothing that is not the run's own, and lets one run at a time work in a folder."""
 
 import errno
 import subprocess

@@ -143,8 +143,8 @@ def test_a_killed_run_resumes_at_the_slabs_that_are_missing(tmp_path: Path) -> N
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert told.returncode == -signal.SIGKILL, told.stderr
-    with (tmp_path / "record" / "unfinished" / "slabs.jsonl").open("a") as diary:
-        diary.write('{"section": 0, "slab": 3, "rep')  # the line the kill cut short
+    with (tmp_path / "record" / "unfinished" / "slabs.jsonl").open("a") as progress_log:
+        progress_log.write('{"section": 0, "slab": 3, "rep')  # the line the kill cut short
     scan = scan_on_disk(tmp_path)
     outcome = run(scan, default_protocol(), tmp_path / "record", PLENTY)
     assert outcome.provenance["resumed_slabs"] == 3

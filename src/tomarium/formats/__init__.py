@@ -21,7 +21,7 @@ from tomarium.formats.opening.external_references import with_references
 from tomarium.formats.opening.image_user_values import scan_of, settled
 from tomarium.formats.opening.messages import explain, place_of, unusable
 from tomarium.formats.opening.per_view import is_place, numbers_given
-from tomarium.formats.opening.sandbox import rehearse
+from tomarium.formats.opening.sandbox import open_in_subprocess
 from tomarium.formats.opening.stored_axes import with_axes
 from tomarium.formats.opening.trusted_folders import trusted, trusting
 from tomarium.formats.opening.unpacked import bare
@@ -219,7 +219,7 @@ def open(
     named = _Named(entry, data, flats, darks, None, image_key, domain, axes)
     with trusting([trust] if isinstance(trust, str | PathLike) else trust):
         if isolated:
-            rehearse(place, as_format, trust=trusted())
+            open_in_subprocess(place, as_format, trust=trusted())
         given = _given(place, geometry)
         return while_written(place, lambda: _open(place, as_format, named, dict(given)))
 

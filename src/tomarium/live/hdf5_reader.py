@@ -22,7 +22,7 @@ from tomarium.formats.hdf5.security_check import check_growing, open_beside, ope
 from tomarium.formats.hdf5.source import Source, raw_attribute
 from tomarium.formats.hdf5.superblock import MendedFile, read_superblock
 from tomarium.live.reader import Look, Shape, Status, count_leading
-from tomarium.live.retry import Stamp, patiently
+from tomarium.live.retry import Stamp, retry_until_stable
 from tomarium.live.virtual_dataset import readable
 
 # A writer of a scan does something at least this often.
@@ -139,7 +139,7 @@ class Hdf5Reader:
                 return act(source)
 
         if self.growing:
-            return patiently(self.path, once, self.patience_s)
+            return retry_until_stable(self.path, once, self.patience_s)
         with guarded(self.path):
             return once()
 

@@ -54,7 +54,7 @@ class Stamp:
         return age if age > -1.0 else 1e9
 
 
-def patiently(path: Path, read: Callable[[], _Result], patience_s: float) -> _Result:
+def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: float) -> _Result:
     """Read from a growing file until what was read can be trusted.
 
     Parameters

@@ -148,7 +148,8 @@ class Scan:
         What the numbers of the projections are: "counts" of a detector, or data corrected already,
         "transmission" or "attenuation".
     counts : Mapping of FrameKind to int
-        How many frames of each kind the file holds, including kinds that are not used.
+        How many frames of each kind the file holds, including kinds that are not used; by default those of
+        `projections`, `flats` and `darks`.
     metadata : Mapping of str to Value
         Everything else that was understood: title, sample_name, start_time, instrument, …
     missing : tuple of str
@@ -178,6 +179,13 @@ class Scan:
     repaired: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     recipe: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.counts:
+            there = {FrameKind.PROJECTION: self.projections.shape[0]}
+            for kind, reference in ((FrameKind.FLAT, self.flats), (FrameKind.DARK, self.darks)):
+                there |= {kind: reference.frames.shape[0]} if reference is not None else {}
+            object.__setattr__(self, "counts", there)
 
     @property
     def shape(self) -> tuple[int, int, int]:

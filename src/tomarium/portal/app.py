@@ -13,10 +13,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tomarium.catalogue import Catalogue
 from tomarium.portal import files
-from tomarium.portal.desk import AtDesk
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
+from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
 from tomarium.registry import collect
@@ -53,7 +53,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAP
     )
     app.state.catalogue = catalogue
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: page.path):
-        give(app, page.twin, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
+        give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
     # Longer addresses first, so that one with a free end does not take what is another's.
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
@@ -64,12 +64,14 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAP
 
 
 def _people(page: Page) -> Callable[..., Response]:
-    def show(desk: AtDesk, request: Request, content: Annotated[Any, Depends(page.content)]) -> Response:
+    def show(
+        request_context: CurrentRequest, request: Request, content: Annotated[Any, Depends(page.content)]
+    ) -> Response:
         if wants_json(request):
             return answer_json(content)
-        path = desk.link(f"{page.name}.json", request.path_params)
-        twin = f"{path}?{request.url.query}" if request.url.query else path
-        return answer_html(desk, page, content, twin)
+        path = request_context.link(f"{page.name}.json", request.path_params)
+        json_path = f"{path}?{request.url.query}" if request.url.query else path
+        return answer_html(request_context, page, content, json_path)
 
     show.__doc__ = page.content.__doc__
     return show

@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, Response
 
 from tomarium.model import Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
-from tomarium.portal.desk import AtDesk
+from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME
@@ -81,18 +81,18 @@ def find_file(record: Record, folder: Path, path: str) -> Path | None:
     return place_of(folder, path) if whole or part else None
 
 
-def read_file(desk: AtDesk, request: Request, id: str, path: str) -> Response:
+def read_file(request_context: CurrentRequest, request: Request, id: str, path: str) -> Response:
     """Give a file of a record, or ranges of it (RFC 9110, section 14).
 
     A file that the record lists has its SHA-256 as ETag; one inside the volume has its size and time. Where a text
     tells a folder of the machine it was written on, that is left out.
     """
-    record, folder = desk.record(id)
+    record, folder = request_context.record(id)
     found = find_file(record, folder, path)
     if found is None or not found.is_file() or path.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
     state = found.stat()
-    if cleared := _without_folders(found, desk.folders_told(folder), state.st_size):
+    if cleared := _without_folders(found, request_context.folders_told(folder), state.st_size):
         return cleared
     entry = next((entry for entry in record.files if entry.path == path), None)
     # The checksum names the content only as long as the file has the size that was filed.
@@ -108,9 +108,11 @@ def read_file(desk: AtDesk, request: Request, id: str, path: str) -> Response:
     return FileResponse(found, headers=headers, media_type=media_type, stat_result=state)
 
 
-def draw_picture(desk: AtDesk, request: Request, id: str, viewer: str, name: str) -> Response:
+def draw_picture(
+    request_context: CurrentRequest, request: Request, id: str, viewer: str, name: str
+) -> Response:
     """Draw a picture, such as the slice `z-120.png` of the viewer `slices`, in the greys `low` to `high`."""
-    record, folder = desk.record(id)
+    record, folder = request_context.record(id)
     known = collect("viewers", Viewer).get(viewer)
     if known is None or known.picture is None or not known.suits(record):
         raise HTTPException(404, f"The record {id} has no pictures of the kind “{viewer[:80]}”.")
@@ -120,9 +122,9 @@ def draw_picture(desk: AtDesk, request: Request, id: str, viewer: str, name: str
     return Picture(content, headers={"Cache-Control": caching})
 
 
-def export_metadata(desk: AtDesk, id: str, standard: str) -> Response:
+def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> Response:
     """Write the metadata of a record in a standard, such as `ro-crate`."""
-    record, _ = desk.record(id)
+    record, _ = request_context.record(id)
     known = collect("standards", Standard).get(standard)
     if known is None:
         raise HTTPException(404, f"There is no metadata standard “{standard[:80]}” here.")

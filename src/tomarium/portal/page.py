@@ -16,11 +16,12 @@ class Page:
     name : str
         Name its address is built by: "record".
     path : str
-        Address with its parameters: "/records/{id}". The same content as JSON is at `twin`.
-    twin : str
+        Address with its parameters: "/records/{id}". The same content as JSON is at `json_path`.
+    json_path : str
         "/records/{id}.json".
     template : str
-        File in `portal/templates`; the content's fields are its names.
+        File in `portal/templates`, or "package:file.html" in the folder `templates` of another package; the
+        content's fields are its names.
     content : callable
         A FastAPI dependency: its signature says what the page takes from the address. It returns a frozen
         dataclass with a field `title`; fields that are made for people only are marked by `FOR_PEOPLE`.
@@ -32,7 +33,7 @@ class Page:
 
     name: str
     path: str
-    twin: str
+    json_path: str
     template: str
     content: Callable[..., Any]
     menu: str = ""

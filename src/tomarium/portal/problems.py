@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from tomarium.errors import FormatError, InputError
-from tomarium.portal.desk import Desk
 from tomarium.portal.rendering import answer_json, fill, wants_json
+from tomarium.portal.request_context import RequestContext
 
 TITLES: Final = {
     400: "This cannot be shown",
@@ -93,9 +93,11 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
     if wants_json(request) or request.url.path.endswith(".json"):
         response = answer_json({"error": problem}, status)
     else:
-        desk = Desk(request.app.state.catalogue, request)
+        request_context = RequestContext(request.app.state.catalogue, request)
         html = fill(
-            desk, "problem.html", {"here": "", "twin": None, "title": problem.title, "problem": problem}
+            request_context,
+            "problem.html",
+            {"here": "", "json_path": None, "title": problem.title, "problem": problem},
         )
         response = HTMLResponse(html, status)
     response.headers.update(headers or {})

@@ -11,14 +11,14 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tomarium import units
 from tomarium.catalogue.words import mark, read_terms
 from tomarium.model.wording import brief
-from tomarium.portal.desk import Desk
 from tomarium.portal.page import Page, machine, names
+from tomarium.portal.request_context import RequestContext
 from tomarium.registry import collect
 
 
@@ -44,18 +44,18 @@ def wants_json(request: Request) -> bool:
     return qualities["application/json"] > qualities["text/html"]
 
 
-def answer_html(desk: Desk, page: Page, content: Any, twin: str) -> Response:
+def answer_html(request_context: RequestContext, page: Page, content: Any, json_path: str) -> Response:
     """Show a page to people.
 
     Parameters
     ----------
-    desk : Desk
+    request_context : RequestContext
         Of the request.
     page : Page
         The page.
     content : dataclass
         What it shows.
-    twin : str
+    json_path : str
         Address of the same content as JSON.
 
     Returns
@@ -63,8 +63,8 @@ def answer_html(desk: Desk, page: Page, content: Any, twin: str) -> Response:
     Response
         HTML.
     """
-    html = fill(desk, page.template, {"here": page.name, "twin": twin, **names(content)})
-    links = f'<{twin}>; rel="alternate"; type="application/json"'
+    html = fill(request_context, page.template, {"here": page.name, "json_path": json_path, **names(content)})
+    links = f'<{json_path}>; rel="alternate"; type="application/json"'
     return HTMLResponse(html, headers={"Link": links, "Vary": "Accept"})
 
 
@@ -86,15 +86,15 @@ def answer_json(content: Any, status: int = 200) -> Response:
     return JSONResponse(machine(content), status, headers={"Vary": "Accept"})
 
 
-def fill(desk: Desk, template: str, content: Mapping[str, Any]) -> str:
+def fill(request_context: RequestContext, template: str, content: Mapping[str, Any]) -> str:
     """Fill one of the portal's templates.
 
     Parameters
     ----------
-    desk : Desk
+    request_context : RequestContext
         For the addresses.
     template : str
-        File in `portal/templates`.
+        File in `portal/templates`, or "package:file.html" in the folder `templates` of another package.
     content : Mapping of str to any
         Names the template uses; text is escaped.
 
@@ -105,14 +105,27 @@ def fill(desk: Desk, template: str, content: Mapping[str, Any]) -> str:
     """
     pages = [page for page in collect("portal.pages", Page).values() if page.menu]
     menu = [(page.name, page.menu) for page in sorted(pages, key=lambda page: page.order)]
-    house = {"link": desk.link, "menu": menu, "version": version("tomarium")}
+    house = {"link": request_context.link, "menu": menu, "version": version("tomarium")}
     return _templates().get_template(template).render({**house, **content})
+
+
+class _Templates(BaseLoader):
+    """Templates of the portal, and, as "package:file.html", of packages that bring pages."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Any]:
+        package, _, name = template.rpartition(":")
+        return _of_package(package or "tomarium.portal").get_source(environment, name)
+
+
+@cache
+def _of_package(package: str) -> PackageLoader:
+    return PackageLoader(package)
 
 
 @cache
 def _templates() -> Environment:
     environment = Environment(
-        loader=PackageLoader("tomarium.portal"),
+        loader=_Templates(),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -47,13 +47,13 @@ def render(record: Record, view: View) -> Piece:
     """
     path = next((entry.path for entry in record.files if entry.role == "protocol"), None)
     text = _text(place_of(view.folder, path)) if path else None
-    cautions = _sentences(record.provenance.get("warnings"))
-    hidden = {"protocol": bool(text), "warnings": bool(cautions)}
+    warnings = _sentences(record.provenance.get("warnings"))
+    hidden = {"protocol": bool(text), "warnings": bool(warnings)}
     details = {key: value for key, value in record.provenance.items() if not hidden.get(key)}
     html = fill(
         "provenance.html",
         {
-            "cautions": cautions,
+            "warnings": warnings,
             "protocol": text,
             "protocol_file": view.file(path) if path else None,
             "protocol_name": path,

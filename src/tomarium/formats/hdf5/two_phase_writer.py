@@ -2,7 +2,7 @@
 
 The pixels of a contiguous dataset lie in one run of bytes whose place HDF5 tells. So the structure is written and
 closed first, and each block of frames then goes straight to its place: nothing of HDF5 is in flight while the
-long work is done, and a killed run knows from its diary which blocks are on disk. The file carries a hidden name
+long work is done, and a killed run knows from its progress log which blocks are on disk. The file carries a hidden name
 until its last block is there.
 """
 
@@ -228,15 +228,15 @@ def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> I
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
-    fresh, diary = (hidden.with_name(hidden.name + end) for end in (".new", ".done"))
-    with alone(path, diary):
+    fresh, progress_log = (hidden.with_name(hidden.name + end) for end in (".new", ".done"))
+    with alone(path, progress_log):
         try:
             # Each structure in the oldest spelling that can say it; virtual datasets need that of HDF5 1.10.
             with h5py.File(fresh, "w", libver=("earliest", "latest"), locking=False) as file:
                 draft = Draft(file)
                 yield draft
-            done = _begun(hidden, fresh, diary, draft)
-            _pour(hidden, diary, draft.fills, done, tell)
+            done = _begun(hidden, fresh, progress_log, draft)
+            _pour(hidden, progress_log, draft.fills, done, tell)
             hidden.replace(path)
             resume = False
         except (OSError, RuntimeError) as problem:
@@ -249,19 +249,19 @@ def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> I
             fresh.unlink(missing_ok=True)
             if not resume or not hidden.exists():
                 hidden.unlink(missing_ok=True)
-                diary.unlink(missing_ok=True)
+                progress_log.unlink(missing_ok=True)
 
 
-def _begun(hidden: Path, fresh: Path, diary: Path, draft: Draft) -> set[tuple[int, int]]:
+def _begun(hidden: Path, fresh: Path, progress_log: Path, draft: Draft) -> set[tuple[int, int]]:
     """Tell which blocks an earlier run has written, or take the new structure and begin."""
     key = _key(fresh, draft)
-    lines = diary.read_text("utf-8").splitlines()
+    lines = progress_log.read_text("utf-8").splitlines()
     if hidden.exists() and lines and lines[0] == key:
         found = (line.split() for line in lines[1:])
         return {(int(words[0]), int(words[1])) for words in found if len(words) == 3 and words[2] == "."}
     fresh.replace(hidden)
     _sync(hidden)
-    with diary.open("r+", encoding="utf-8") as stream:
+    with progress_log.open("r+", encoding="utf-8") as stream:
         stream.truncate(0)
         stream.write(f"{key}\n")
         stream.flush()
@@ -286,11 +286,11 @@ def _key(fresh: Path, draft: Draft) -> str:
 
 
 def _pour(
-    hidden: Path, diary: Path, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None
+    hidden: Path, progress_log: Path, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None
 ) -> None:
     total = sum(one.frames.shape[0] * one.frame_bytes for one in fills)
     written = 0
-    with diary.open("a", encoding="utf-8") as stream, hidden.open("r+b", buffering=0) as file:
+    with progress_log.open("a", encoding="utf-8") as stream, hidden.open("r+b", buffering=0) as file:
         for number, one in enumerate(fills):
             for start, stop in blocks(one.frames):
                 if (number, start) not in done:

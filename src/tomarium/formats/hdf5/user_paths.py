@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.mirrored import flipped, flips_of, stored
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
+from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, reading
-from tomarium.formats.nexus.nxtomo import KINDS
 from tomarium.formats.opening.angles import default_angles, in_degrees, without_assumed
 from tomarium.formats.opening.stored_axes import stored_axes
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
@@ -321,7 +321,8 @@ def _kinds(where: Place, count: int) -> NDArray[np.object_]:
         codes = source.array(where.path)
         if codes is not None:
             kinds = [
-                KINDS.get(round(code), FrameKind.INVALID) if np.isfinite(code) else None for code in codes
+                IMAGE_KEY_KINDS.get(round(code), FrameKind.INVALID) if np.isfinite(code) else None
+                for code in codes
             ]
         else:
             kinds = [_word(as_text(text) or "") for text in np.ravel(node[()])]

@@ -22,7 +22,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.jpeg2000.page import PageHeader, decode, is_jpeg2000, page_header
 from tomarium.formats.jpeg2000.writer import LEVELS, SIDE_CAR, write
 from tomarium.formats.opening.directory_listing import ending_in
-from tomarium.formats.tiff.filenames import gaps, natural, same_number, series_of
+from tomarium.formats.opening.filenames import gaps, natural, same_number, series_of
 from tomarium.model import Axis, Image, Volume
 
 __all__ = ["FORMAT", "Jpeg2000Array", "detect", "read", "write"]

@@ -165,9 +165,9 @@ def _write_pages(
     ratio: float | None,
     tell: Callable[[int, int], None] | None,
 ) -> Fidelity:
-    digits, diary = max(4, len(str(len(volume)))), folder / _DIARY
-    known, frame = _known(diary), math.prod(volume.shape[1:]) * volume.dtype.itemsize
-    with diary.open("a", encoding="utf-8") as stream:
+    digits, progress_log = max(4, len(str(len(volume)))), folder / _DIARY
+    known, frame = _known(progress_log), math.prod(volume.shape[1:]) * volume.dtype.itemsize
+    with progress_log.open("a", encoding="utf-8") as stream:
         for z in range(len(volume)):
             file = folder / f"slice_{z:0{digits}d}.jp2"
             if z not in known or not file.exists():
@@ -177,7 +177,7 @@ def _write_pages(
                 stream.flush()
             if tell is not None:
                 tell((z + 1) * frame, len(volume) * frame)
-    diary.unlink()
+    progress_log.unlink()
     raw, written, clipped, rounded, change, largest, _ = (
         np.array(part) for part in zip(*known.values(), strict=True)
     )
@@ -192,10 +192,10 @@ def _write_pages(
     )
 
 
-def _known(diary: Path) -> dict[int, _Page]:
+def _known(progress_log: Path) -> dict[int, _Page]:
     """Read what an earlier run noted of its pages; a last line that was cut is left out."""
     found: dict[int, _Page] = {}
-    for line in diary.read_text("utf-8").splitlines() if diary.exists() else ():
+    for line in progress_log.read_text("utf-8").splitlines() if progress_log.exists() else ():
         try:
             z, *page = json.loads(line)
             raw, written, clipped, rounded, change, largest, noise = page

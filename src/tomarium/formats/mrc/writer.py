@@ -93,11 +93,16 @@ def write(
     mode, stored = _MODES[spelling]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
-    diary = partial.with_name(f"{partial.name}.done")
-    with alone(path, diary):
+    progress_log = partial.with_name(f"{partial.name}.done")
+    with alone(path, progress_log):
         try:
             tally = _pour(
-                partial, diary, one, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), tell
+                partial,
+                progress_log,
+                one,
+                np.dtype(stored).newbyteorder("<"),
+                origin_of(content, "mrc"),
+                tell,
             )
             with partial.open("r+b") as stream:
                 stream.write(_header(one, mode, tally))
@@ -114,23 +119,23 @@ def write(
         finally:
             if not resume:
                 partial.unlink(missing_ok=True)
-                diary.unlink(missing_ok=True)
+                progress_log.unlink(missing_ok=True)
 
 
 def _pour(
     partial: Path,
-    diary: Path,
+    progress_log: Path,
     one: _Content,
     stored: np.dtype[Any],
     origin: str,
     tell: Callable[[int, int], None] | None,
 ) -> _Tally:
-    """Write the blocks that an earlier run has not written, each noted in the diary; return what all hold."""
+    """Write the blocks that an earlier run has not written, each noted in the progress log; return what all hold."""
     each = math.prod(one.shape[1:]) * stored.itemsize
     rows = max(1, _BLOCK_BYTES // max(1, each))
-    done = _done(partial, diary, f"{origin} {one.shape} {stored.str} {rows}")
+    done = _done(partial, progress_log, f"{origin} {one.shape} {stored.str} {rows}")
     whole = _Tally()
-    with diary.open("a", encoding="utf-8") as lines, partial.open("r+b", buffering=0) as stream:
+    with progress_log.open("a", encoding="utf-8") as lines, partial.open("r+b", buffering=0) as stream:
         for start in range(0, one.shape[0], rows):
             stop = min(start + rows, one.shape[0])
             tally = done.get(start)
@@ -148,9 +153,9 @@ def _pour(
     return whole
 
 
-def _done(partial: Path, diary: Path, key: str) -> dict[int, _Tally]:
+def _done(partial: Path, progress_log: Path, key: str) -> dict[int, _Tally]:
     """Read which blocks an earlier run of the same has written; else begin."""
-    lines = diary.read_text("utf-8").splitlines()
+    lines = progress_log.read_text("utf-8").splitlines()
     if partial.exists() and lines and lines[0] == key:
         found: dict[int, _Tally] = {}
         for line in lines[1:]:
@@ -161,7 +166,7 @@ def _done(partial: Path, diary: Path, key: str) -> dict[int, _Tally]:
                 break
         return found
     partial.write_bytes(bytes(_HEADER_BYTES))
-    diary.write_text(f"{key}\n", "utf-8")
+    progress_log.write_text(f"{key}\n", "utf-8")
     return {}
 
 

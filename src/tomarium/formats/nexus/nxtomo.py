@@ -21,6 +21,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.frames.mirrored import flipped
 from tomarium.formats.hdf5.frames import frames_of
+from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
 from tomarium.formats.nexus.detector_orientation import flips
 from tomarium.formats.nexus.nxtomo_writer import FROM_MIDDLE, write
@@ -28,12 +29,6 @@ from tomarium.formats.opening.angles import in_degrees, still_written
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
-
-# NXdetector: 0 … 4; -1 is the ESRF's image_key_control.
-KINDS: Final = {
-    0: FrameKind.PROJECTION, 1: FrameKind.FLAT, 2: FrameKind.DARK, 3: FrameKind.INVALID,
-    4: FrameKind.BACKGROUND, -1: FrameKind.ALIGNMENT,
-}  # fmt: skip
 
 # Below, {entry} is the group of the scan, {parent} the group it lies in, {detector} the detector's.
 DATA: Final = ("{detector}/data", "{entry}/data/data")
@@ -279,7 +274,7 @@ def read(path: Path, match: Match) -> Scan:
         mirrored = flips(source, place.entry, place.detector)
         stacks = {
             kind: _frames(source, data, absent, np.flatnonzero(kinds == kind), mirrored)
-            for kind in KINDS.values()
+            for kind in IMAGE_KEY_KINDS.values()
         }
         projections = stacks[FrameKind.PROJECTION]
         angles = _angles(source, place, kinds)
@@ -301,7 +296,9 @@ def read(path: Path, match: Match) -> Scan:
             ),
             flats=_reference(source, stacks, kinds, FrameKind.FLAT),
             darks=_reference(source, stacks, kinds, FrameKind.DARK),
-            counts={kind: int(np.sum(kinds == kind)) for kind in KINDS.values() if np.any(kinds == kind)},
+            counts={
+                kind: int(np.sum(kinds == kind)) for kind in IMAGE_KEY_KINDS.values() if np.any(kinds == kind)
+            },
             metadata=metadata | known,
             missing=tuple(source.missing),
             repaired=tuple(source.repaired),
@@ -314,7 +311,9 @@ def _kinds(
     source: Source, place: Place, key: NDArray[np.float64], data: h5py.Dataset | None
 ) -> NDArray[np.object_]:
     """Name what each frame shows; frames and keys that have no partner are left out aloud."""
-    kinds = np.array([KINDS.get(round(code)) if np.isfinite(code) else None for code in key], dtype=object)
+    kinds = np.array(
+        [IMAGE_KEY_KINDS.get(round(code)) if np.isfinite(code) else None for code in key], dtype=object
+    )
     unknown = np.flatnonzero(kinds == None)  # noqa: E711 - element-wise
     if len(unknown):
         source.warnings.append(

@@ -9,9 +9,9 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tomarium.errors import FormatError
 
@@ -19,7 +19,7 @@ LONGEST_S: Final = 60.0
 _MOST_BYTES: Final = 8 << 30
 
 
-def rehearse(
+def open_in_subprocess(
     path: Path,
     as_format: str | None = None,
     *,
@@ -46,7 +46,12 @@ def rehearse(
         an end.
     """
     words = [str(path), as_format or "", *map(str, trust)]
-    command = [sys.executable, "-c", f"from {__name__} import main; main()", *words]
+    command = [
+        sys.executable,
+        "-c",
+        f"from {__name__} import main; from tomarium.formats import open; main(open)",
+        *words,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=longest_s, check=False)
     except subprocess.TimeoutExpired as problem:
@@ -70,9 +75,10 @@ def rehearse(
         raise FormatError(refused)
 
 
-def _try(path: Path, as_format: str | None, trust: Sequence[str]) -> str | None:
+def _try(
+    open_scan: Callable[..., Any], path: Path, as_format: str | None, trust: Sequence[str]
+) -> str | None:
     from tomarium.errors import TomariumError
-    from tomarium.formats import open as open_scan
     from tomarium.model import Scan
 
     try:
@@ -96,7 +102,13 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def main() -> None:
-    """Try the file that is named on the command line, and print what refused it as JSON."""
+def main(open_scan: Callable[..., Any]) -> None:
+    """Try the file that is named on the command line, and print what refused it as JSON.
+
+    Parameters
+    ----------
+    open_scan : callable
+        `tomarium.formats.open`; handed in, for this module lies below it.
+    """
     _limit()
-    print(json.dumps({"refused": _try(Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3:])}))
+    print(json.dumps({"refused": _try(open_scan, Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3:])}))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.opening.directory_listing import ending_in
+from tomarium.formats.opening.filenames import natural
 from tomarium.formats.pco.ring_buffer import (
     ChosenFrames,
     ring_start,
@@ -25,10 +26,8 @@ from tomarium.formats.pco.ring_buffer import (
     seam_is_clear,
     signatures,
 )
-from tomarium.formats.pco.timestamp import PIXELS, Stamps, decode_stamps, stamp_of_file
 from tomarium.formats.pyhst.par import read_par
 from tomarium.formats.pyhst.par_syntax import ParFile
-from tomarium.formats.tiff.filenames import natural
 from tomarium.formats.tiff.frames import (
     TiffFrames,
     frames_of,
@@ -38,6 +37,7 @@ from tomarium.formats.tiff.frames import (
     page_count,
 )
 from tomarium.formats.tiff.metadata import hyperstack_said, is_volume
+from tomarium.formats.tiff.pco_timestamp import PIXELS, Stamps, decode_stamps, stamp_of_file
 from tomarium.formats.tiff.series import SIGNATURES, SUFFIXES, kind_of, tiffs_in
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference

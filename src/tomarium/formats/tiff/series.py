@@ -22,8 +22,7 @@ from tomarium.formats.opening import unpacked
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles, in_degrees, without_references
 from tomarium.formats.opening.directory_listing import named_in
-from tomarium.formats.pco.timestamp import stamp_of_file
-from tomarium.formats.tiff.filenames import gaps, natural, same_number, series_of, slices_said
+from tomarium.formats.opening.filenames import gaps, natural, same_number, series_of, slices_said
 from tomarium.formats.tiff.frames import (
     USUAL,
     TiffFrames,
@@ -35,6 +34,7 @@ from tomarium.formats.tiff.frames import (
     pixel_words,
 )
 from tomarium.formats.tiff.metadata import hyperstack_said, is_volume
+from tomarium.formats.tiff.pco_timestamp import stamp_of_file
 from tomarium.formats.tiff.series_writer import SIDE_CAR, read_side_car, write
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.geometry import BY_NAME

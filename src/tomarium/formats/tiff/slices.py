@@ -10,7 +10,7 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.as_array import FrameStack
-from tomarium.formats.tiff.filenames import (
+from tomarium.formats.opening.filenames import (
     gaps,
     natural,
     projections_said,

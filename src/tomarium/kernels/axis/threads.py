@@ -16,7 +16,20 @@ Result = TypeVar("Result")
 
 
 def at_once(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
-    """Return the results of all parts, in their order; NumPy lets go of the interpreter while it counts."""
+    """Do the same work on several parts, in threads.
+
+    Parameters
+    ----------
+    work : callable
+        Takes a part; should spend its time in NumPy, which lets other threads run meanwhile.
+    parts : iterable
+        What it is given, one at a time.
+
+    Returns
+    -------
+    list
+        The results in the order of the parts.
+    """
     listed, threads = list(parts), processors()
     if threads < 2 or len(listed) < 2:
         return [work(part) for part in listed]
@@ -25,6 +38,17 @@ def at_once(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Resul
 
 
 def shares(count: int) -> list[slice]:
-    """Cut so many elements into as many slices as there are processors."""
+    """Cut elements into as many slices as there are processors.
+
+    Parameters
+    ----------
+    count : int
+        How many elements.
+
+    Returns
+    -------
+    list of slice
+        Nearly equal, in order; none is empty unless `count` is 0.
+    """
     edges = np.linspace(0, count, min(processors(), max(count, 1)) + 1).astype(int)
     return [slice(int(start), int(stop)) for start, stop in pairwise(edges)]

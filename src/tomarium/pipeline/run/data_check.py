@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import InputError
 from tomarium.kernels.axis.mirror import other_turn
+from tomarium.kernels.blocked_views import blocked_views
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol.protocol import Protocol
@@ -118,6 +119,7 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
         seen = replace(seen, projections=seen.projections[~blank], raw=seen.raw[~blank])
     if not wrong:
         said += _of_turn(scan, seen)
+        said += () if _numbered(protocol) else _of_shadows(scan, seen)
     if scan.domain == "counts" and not wrong:
         said += _of_counts(seen)
         if seen.flats is not None and seen.raw.dtype.kind in "iu":
@@ -268,6 +270,25 @@ def _of_turn(scan: Scan, seen: _Seen) -> Iterator[str]:
         yield (
             f"the angles tell a turn of {span:.5g}°, but by which projections mirror each other the sample turned by "
             f"{turned}°: the volume is wrong; give the angles with --angles 0:{turned}:{views}"
+        )
+
+
+def _of_shadows(scan: Scan, seen: _Seen) -> Iterator[str]:
+    """Tell where something stands before the sample in some views."""
+    if (
+        scan.domain == "attenuation"
+        or len(seen.projections) < 8
+        or (seen.flats is None and scan.domain == "counts")
+    ):
+        return
+    beam = np.ones_like(seen.dark) if seen.flats is None else _mean(seen.flats - seen.dark, axis=0)
+    lit = beam > 0.1 * np.nanmedian(beam)
+    through = np.where(lit, (seen.projections - seen.dark) / np.where(lit, beam, 1.0), np.nan)
+    count = int(blocked_views(through, scan.angles_deg.value).sum())
+    if count:
+        yield (
+            f"{count} of {len(through)} projections are partly blocked by what is not the sample: expect dark "
+            f"streaks; --step remove_blocked_views leaves them out"
         )
 
 

@@ -26,7 +26,7 @@ BOOT: Final = "boot"
 
 @dataclass
 class Journal:
-    """The diary of a run.
+    """The progress log of a run.
 
     Attributes
     ----------
@@ -86,10 +86,10 @@ class Journal:
         """
         with self._lock:
             if self.home is not None:
-                with (self.home / "slabs.jsonl").open("a", encoding="utf-8") as diary:
-                    diary.write(json.dumps({"section": section, "slab": index, **told}) + "\n")
-                    diary.flush()
-                    os.fsync(diary.fileno())
+                with (self.home / "slabs.jsonl").open("a", encoding="utf-8") as progress_log:
+                    progress_log.write(json.dumps({"section": section, "slab": index, **told}) + "\n")
+                    progress_log.flush()
+                    os.fsync(progress_log.fileno())
             self.slabs[section, index] = told
 
     def forget_spools(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from tomarium.portal.desk import AtDesk
 from tomarium.portal.page import Page
+from tomarium.portal.request_context import CurrentRequest
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 from tomarium.viewers.parameters import ORIGINS
@@ -37,21 +37,21 @@ class AboutPage:
     origin: str
 
 
-def content(desk: AtDesk) -> AboutPage:
+def content(request_context: CurrentRequest) -> AboutPage:
     """Tell what this catalogue is and how it is used."""
     return AboutPage(
         title="About and help",
         version=version("tomarium"),
         standards=tuple(known.title for known in collect("standards", Standard).values()),
         origins=dict(ORIGINS),
-        origin=str(desk.request.base_url).rstrip("/"),
+        origin=str(request_context.request.base_url).rstrip("/"),
     )
 
 
 ABOUT = Page(
     name="about",
     path="/about",
-    twin="/about.json",
+    json_path="/about.json",
     template="about.html",
     content=content,
     menu="About",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tomarium.portal.desk import AtDesk
 from tomarium.portal.page import Page
+from tomarium.portal.request_context import CurrentRequest
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class ApiPage:
     origin: str
 
 
-def content(desk: AtDesk) -> ApiPage:
+def content(request_context: CurrentRequest) -> ApiPage:
     """List all addresses for programs; the OpenAPI document says more, and names the HTML pages too."""
-    document: dict[str, Any] = desk.request.app.openapi()
+    document: dict[str, Any] = request_context.request.app.openapi()
     addresses = tuple(
         address
         for path, methods in document["paths"].items()
@@ -75,8 +75,8 @@ def content(desk: AtDesk) -> ApiPage:
     return ApiPage(
         title="API",
         addresses=addresses,
-        openapi=desk.link("openapi"),
-        origin=str(desk.request.base_url).rstrip("/"),
+        openapi=request_context.link("openapi"),
+        origin=str(request_context.request.base_url).rstrip("/"),
     )
 
 
@@ -92,7 +92,7 @@ def _address(path: str, operation: dict[str, Any]) -> Address:
 API = Page(
     name="api",
     path="/api",
-    twin="/api.json",
+    json_path="/api.json",
     template="api.html",
     content=content,
     menu="API",

@@ -7,9 +7,9 @@ from itertools import accumulate
 
 from fastapi import HTTPException
 
-from tomarium.portal.desk import AtDesk
 from tomarium.portal.files import find_file
 from tomarium.portal.page import Page
+from tomarium.portal.request_context import CurrentRequest
 
 SHOWN = 1000
 
@@ -62,9 +62,9 @@ class FolderPage:
     left_out: int
 
 
-def content(desk: AtDesk, id: str, path: str) -> FolderPage:
+def content(request_context: CurrentRequest, id: str, path: str) -> FolderPage:
     """List a folder of a record."""
-    record, folder = desk.record(id)
+    record, folder = request_context.record(id)
     path = path.rstrip("/")
     found = find_file(record, folder, path)
     if found is None or not found.is_dir():
@@ -74,7 +74,9 @@ def content(desk: AtDesk, id: str, path: str) -> FolderPage:
     entries = []
     for item in inside[:SHOWN]:
         is_file = item.is_file()
-        address = desk.link("file" if is_file else "folder", {"id": id, "path": f"{path}/{item.name}"})
+        address = request_context.link(
+            "file" if is_file else "folder", {"id": id, "path": f"{path}/{item.name}"}
+        )
         size = item.stat().st_size if is_file else None
         entries.append(Entry(item.name if is_file else f"{item.name}/", size, address))
     above = list(accumulate(path.split("/")[:-1], lambda whole, part: f"{whole}/{part}"))
@@ -82,9 +84,10 @@ def content(desk: AtDesk, id: str, path: str) -> FolderPage:
         title=f"{path}/",
         id=id,
         path=f"{path}/",
-        record=desk.link("record", {"id": id}),
+        record=request_context.link("record", {"id": id}),
         above=tuple(
-            Entry(name.split("/")[-1], None, desk.link("folder", {"id": id, "path": name})) for name in above
+            Entry(name.split("/")[-1], None, request_context.link("folder", {"id": id, "path": name}))
+            for name in above
         ),
         entries=tuple(entries),
         left_out=max(0, len(inside) - SHOWN),
@@ -94,7 +97,7 @@ def content(desk: AtDesk, id: str, path: str) -> FolderPage:
 FOLDER = Page(
     name="folder",
     path="/records/{id}/folders/{path:path}",
-    twin="/records/{id}/folders/{path:path}.json",
+    json_path="/records/{id}/folders/{path:path}.json",
     template="folder.html",
     content=content,
 )

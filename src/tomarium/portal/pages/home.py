@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tomarium.catalogue import search
-from tomarium.portal.desk import AtDesk
-from tomarium.portal.found import FoundRecord, found_records
 from tomarium.portal.page import Page
+from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.result_card import FoundRecord, found_records
 
 NEWEST = 9
 
@@ -31,10 +31,10 @@ class HomePage:
     hits: tuple[FoundRecord, ...]
 
 
-def content(desk: AtDesk) -> HomePage:
+def content(request_context: CurrentRequest) -> HomePage:
     """Show the newest records."""
-    found = search(desk.catalogue, limit=NEWEST)
-    return HomePage("A herbarium for tomograms", found.total, found_records(desk, found.hits))
+    found = search(request_context.catalogue, limit=NEWEST)
+    return HomePage("A herbarium for tomograms", found.total, found_records(request_context, found.hits))
 
 
-HOME = Page(name="home", path="/", twin="/index.json", template="home.html", content=content)
+HOME = Page(name="home", path="/", json_path="/index.json", template="home.html", content=content)

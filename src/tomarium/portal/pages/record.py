@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from tomarium.errors import FormatError
 from tomarium.model import Record, parameter
-from tomarium.portal.desk import AtDesk, Desk
 from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 from tomarium.viewers.viewer import Piece, View, Viewer
@@ -104,9 +104,9 @@ class RecordPage:
     thumbnail: str
 
 
-def content(desk: AtDesk, id: str) -> RecordPage:
+def content(request_context: CurrentRequest, id: str) -> RecordPage:
     """Show a record; each viewer reads its own choices, such as the slice z = 120, from the address."""
-    record, folder = desk.record(id)
+    record, folder = request_context.record(id)
     suitable = [viewer for viewer in collect("viewers", Viewer).values() if viewer.suits(record)]
     suitable.sort(key=lambda viewer: viewer.order)
     scripts = dict.fromkeys(viewer.script.name for viewer in suitable if viewer.script)
@@ -133,19 +133,23 @@ def content(desk: AtDesk, id: str) -> RecordPage:
             for key, value in record.parameters.items()
         },
         facts=tuple(_facts(record)),
-        viewers={viewer.name: _show(viewer, record, folder, desk) for viewer in suitable},
+        viewers={viewer.name: _show(viewer, record, folder, request_context) for viewer in suitable},
         exports=tuple(
-            Export(known.title, desk.link("metadata", {"id": id, "standard": known.name}), known.media_type)
+            Export(
+                known.title,
+                request_context.link("metadata", {"id": id, "standard": known.name}),
+                known.media_type,
+            )
             for known in collect("standards", Standard).values()
         ),
-        scripts=tuple(desk.link("asset", {"name": name}) for name in scripts),
-        thumbnail=desk.link("file", {"id": id, "path": thumbnail}) if thumbnail else "",
+        scripts=tuple(request_context.link("asset", {"name": name}) for name in scripts),
+        thumbnail=request_context.link("file", {"id": id, "path": thumbnail}) if thumbnail else "",
     )
 
 
-def _show(viewer: Viewer, record: Record, folder: Path, desk: Desk) -> Shown:
+def _show(viewer: Viewer, record: Record, folder: Path, request_context: RequestContext) -> Shown:
     try:
-        piece = viewer.render(record, _view(viewer, record, folder, desk))
+        piece = viewer.render(record, _view(viewer, record, folder, request_context))
     except (FormatError, OSError) as problem:
         # One damaged file must not hide the rest of the record.
         logging.getLogger(__name__).error("record %s, viewer %s: %s", record.id, viewer.name, problem)
@@ -154,21 +158,23 @@ def _show(viewer: Viewer, record: Record, folder: Path, desk: Desk) -> Shown:
     return Shown(viewer.title, piece.data, piece.html)
 
 
-def _view(viewer: Viewer, record: Record, folder: Path, desk: Desk) -> View:
-    choices = dict(desk.request.query_params)
+def _view(viewer: Viewer, record: Record, folder: Path, request_context: RequestContext) -> View:
+    choices = dict(request_context.request.query_params)
 
     def page(changes: Mapping[str, str | None]) -> str:
         changed = {**choices, **changes}
-        return desk.link("record", {"id": record.id}, {key: text for key, text in changed.items() if text})
+        return request_context.link(
+            "record", {"id": record.id}, {key: text for key, text in changed.items() if text}
+        )
 
     def file(path: str) -> str:
         name = "folder" if path.endswith("/") else "file"
-        return desk.link(name, {"id": record.id, "path": path.rstrip("/")})
+        return request_context.link(name, {"id": record.id, "path": path.rstrip("/")})
 
     def picture(name: str, query: Mapping[str, str]) -> str:
-        return desk.link("picture", {"id": record.id, "viewer": viewer.name, "name": name}, query)
+        return request_context.link("picture", {"id": record.id, "viewer": viewer.name, "name": name}, query)
 
-    origin = str(desk.request.base_url.replace(path="")).rstrip("/")
+    origin = str(request_context.request.base_url.replace(path="")).rstrip("/")
     return View(folder, choices, page, file, picture, origin)
 
 
@@ -189,7 +195,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
 RECORD = Page(
     name="record",
     path="/records/{id}",
-    twin="/records/{id}.json",
+    json_path="/records/{id}.json",
     template="record.html",
     content=content,
 )

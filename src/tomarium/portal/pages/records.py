@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Query
 
 from tomarium.catalogue import search
-from tomarium.portal.desk import AtDesk
-from tomarium.portal.found import FoundRecord, found_records
 from tomarium.portal.page import Page
+from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.result_card import FoundRecord, found_records
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class RecordsPage:
 
 
 def content(
-    desk: AtDesk,
+    request_context: CurrentRequest,
     q: Annotated[str, Query(description="Words that must all occur; “in quotes”: side by side")] = "",
     limit: Annotated[int, Query(ge=1, le=200, description="Records on a page")] = 24,
     offset: Annotated[int, Query(ge=0, lt=2**31, description="Records to pass over")] = 0,
 ) -> RecordsPage:
     """List records, or find them by words in title, description, names and parameters."""
-    found = search(desk.catalogue, q, limit=limit, offset=offset)
+    found = search(request_context.catalogue, q, limit=limit, offset=offset)
     chosen = {"q": q, "limit": str(limit) if limit != 24 else ""}
 
     def beside(start: int) -> str:
-        return desk.link("records", query={**chosen, "offset": str(start) if start else ""})
+        return request_context.link("records", query={**chosen, "offset": str(start) if start else ""})
 
     return RecordsPage(
         title=f"Search for “{q}”" if q.strip() else "All records",
@@ -66,7 +66,7 @@ def content(
         more=found.more,
         first=offset + 1 if found.hits else 0,
         last=offset + len(found.hits) if found.hits else 0,
-        hits=found_records(desk, found.hits),
+        hits=found_records(request_context, found.hits),
         previous=beside(max(0, offset - limit)) if offset else None,
         next=beside(offset + limit) if offset + limit < found.total else None,
     )
@@ -75,7 +75,7 @@ def content(
 RECORDS = Page(
     name="records",
     path="/records",
-    twin="/records.json",
+    json_path="/records.json",
     template="records.html",
     content=content,
     menu="Records",

@@ -87,15 +87,16 @@ def _demand(scan: Scan, layout: Layout) -> None:
     for name in ("shift_columns_px", "shift_rows_px"):
         if getattr(layout.geometry, name) is not None:
             raise MissingData(
-                f"{scan.path} tells {BY_NAME[name].label.lower()}, which step fbp does not "
-                f"correct; correct the frames first"
+                f"{scan.path} tells {BY_NAME[name].label.lower()}, which step fbp does not correct; put "
+                f"--step apply_shifts before it"
             )
-    for name in ("axis_roll_deg", "axis_tilt_deg"):
+    mends = {"axis_roll_deg": "put --step correct_roll before it", "axis_tilt_deg": "turn the frames first"}
+    for name, mend in mends.items():
         told = getattr(layout.geometry, name)
         if told is not None and told.value != 0:
             raise MissingData(
                 f"{scan.path} tells {BY_NAME[name].label.lower()} of {told.value:g}°, which step fbp does not correct; "
-                f"turn the frames first, or set it to 0 where it may be left out of account"
+                f"{mend}, or set it to 0 where it may be left out of account"
             )
 
 

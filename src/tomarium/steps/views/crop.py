@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from tomarium.errors import ParameterError
@@ -16,7 +17,8 @@ from tomarium.steps.views.frames import CroppedFrames
 def crop(scan: Scan, *, rows: Range = "", columns: Range = "") -> Scan:
     """Crop detector rows and columns of projections, flats and darks.
 
-    The column of the rotation axis is moved along: it counts from the first column that is kept.
+    The column of the rotation axis is moved along: it counts from the first column that is kept, and where the axis is
+    known to lean it is that at the middle of the rows that are kept.
 
     Parameters
     ----------
@@ -46,10 +48,16 @@ def crop(scan: Scan, *, rows: Range = "", columns: Range = "") -> Scan:
             return None
         return replace(reference, frames=CroppedFrames(reference.frames, kept_rows, kept_columns))
 
-    axis = scan.axis_column
+    axis, roll = scan.axis_column, scan.geometry.axis_roll_deg
     if axis is not None and kept_columns.start:
         moved = f"{axis.source}, from the crop's first column on"
         axis = Value(axis.value - kept_columns.start, axis.origin, moved)
+    if (
+        axis is not None and roll is not None and roll.value
+    ):  # told at the middle row, which is another one now
+        lower = (kept_rows.start + kept_rows.stop - height) / 2
+        moved = f"{axis.source}, at the middle row of the crop"
+        axis = Value(axis.value + lower * math.tan(math.radians(roll.value)), axis.origin, moved)
     made = replace(
         scan,
         projections=CroppedFrames(scan.projections, kept_rows, kept_columns),

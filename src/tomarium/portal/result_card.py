@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tomarium.catalogue import Hit
-from tomarium.portal.desk import Desk
+from tomarium.portal.request_context import RequestContext
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class FoundRecord:
     thumbnail: str
 
 
-def found_records(desk: Desk, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
+def found_records(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
     """Give hits their addresses.
 
     Parameters
     ----------
-    desk : Desk
+    request_context : RequestContext
         Of the request.
     hits : iterable of Hit
         What was found.
@@ -58,8 +58,10 @@ def found_records(desk: Desk, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
             bytes=hit.bytes,
             shape=hit.shape,
             voxel_m=hit.voxel_m,
-            page=desk.link("record", {"id": hit.id}),
-            thumbnail=desk.link("file", {"id": hit.id, "path": hit.thumbnail}) if hit.thumbnail else "",
+            page=request_context.link("record", {"id": hit.id}),
+            thumbnail=request_context.link("file", {"id": hit.id, "path": hit.thumbnail})
+            if hit.thumbnail
+            else "",
         )
         for hit in hits
     )

@@ -21,7 +21,7 @@ from tomarium.standards.ro_crate import FILENAME
 
 
 @dataclass(frozen=True)
-class Desk:
+class RequestContext:
     """One request's view of the house.
 
     Attributes
@@ -119,8 +119,8 @@ def _read(folder: Path, _changed_ns: int, _bytes: int) -> Record:
     return read_record(folder)
 
 
-def _desk(request: Request) -> Desk:
-    return Desk(request.app.state.catalogue, request)
+def _context(request: Request) -> RequestContext:
+    return RequestContext(request.app.state.catalogue, request)
 
 
-AtDesk = Annotated[Desk, Depends(_desk)]
+CurrentRequest = Annotated[RequestContext, Depends(_context)]
