@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tomarium.kernels.projection import ACCURACY, Rays
 from tomarium.kernels.ramp import good_length
 
-
 BLOCK: Final = 32
 """Rows or columns that are transformed at a time."""
 
@@ -59,6 +58,11 @@ class NormalOperator:
         float
             Squared norm of the projections by the other views; 0 without.
         """
+        return self._convolve(image, other, True)
+
+    def _convolve(
+        self, image: NDArray[np.float32], other: NormalOperator | None, wanted: bool
+    ) -> tuple[NDArray[np.float32], float]:
         import ducc0
 
         n, grid = self.size, self.grid
@@ -79,16 +83,22 @@ class NormalOperator:
             ducc0.fft.c2c(part, axes=[0], nthreads=1, out=part)
             if other is not None:
                 energy += other._energy(part, columns)
+            if not wanted:
+                continue
             part *= self.spectrum[:, columns]
             ducc0.fft.c2c(part, axes=[0], forward=False, nthreads=1, out=part)
             rows[:, columns] = part[:n]
         result = np.empty((n, n), np.float32)
-        for first in range(0, n, BLOCK):
+        for first in range(0, n if wanted else 0, BLOCK):
             part = rows[first : first + BLOCK]
             out = padded[: len(part)]
             ducc0.fft.c2r(part, axes=[1], lastsize=grid, forward=False, nthreads=1, out=out)
             np.multiply(out[:, :n], np.float32(1 / grid**2), out=result[first : first + BLOCK])
         return result, energy
+
+    def energy(self, image: NDArray[np.float32]) -> float:
+        """Return image' A'A image, the squared norm of its projections."""
+        return self._convolve(image, self, False)[1]
 
     def _energy(self, transform: NDArray[np.complex64], columns: slice) -> float:
         """Return what some columns of an image's transform on the grid add to image' A'A image (Parseval)."""
@@ -103,13 +113,15 @@ class NormalOperator:
         return twice / self.grid**2
 
 
-def make_normal_operator(rays: Rays) -> NormalOperator:
+def make_normal_operator(rays: Rays, weights: NDArray[np.float32] | None = None) -> NormalOperator:
     """Make the kernel of A'A: the backprojection of a dot's projections.
 
     Parameters
     ----------
     rays : Rays
         The geometry. Columns of the detector are taken to reach as far as the projections do.
+    weights : array of float32, shape (length / 2,), optional
+        Weights W of the frequencies of a projection: then it is A'WA.
 
     Returns
     -------
@@ -121,6 +133,8 @@ def make_normal_operator(rays: Rays) -> NormalOperator:
     grid = good_length(2 * rays.size)
     points = np.full(rays.phases.shape, 2 / rays.length, np.complex64)
     points[:, 0] /= 2
+    if weights is not None:
+        points *= weights
     dot = np.empty((grid, grid), np.complex64)
     ducc0.nufft.nu2u(
         points=points.reshape(-1), coord=rays.coordinates, forward=False, epsilon=ACCURACY, nthreads=1,

@@ -103,7 +103,9 @@ def forward(rays: Rays, image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(rows[:, : rays.columns])
 
 
-def adjoint(rays: Rays, sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
+def adjoint(
+    rays: Rays, sinogram: NDArray[np.float32], weights: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Backproject one sinogram without filter or weights, in one thread: the exact transpose of `forward`.
 
     Parameters
@@ -112,6 +114,8 @@ def adjoint(rays: Rays, sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
         The geometry.
     sinogram : array of float32, shape (view, column)
         Line integrals.
+    weights : array of float32, shape (length / 2,), optional
+        Weights of the frequencies of a projection.
 
     Returns
     -------
@@ -125,7 +129,7 @@ def adjoint(rays: Rays, sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
     spectrum = ducc0.fft.r2c(rows, axes=[1], forward=True, nthreads=1)[:, :-1]
     points = spectrum * np.conj(rays.phases)
     points[:, 1:] *= 2  # with their conjugates below 0
-    points /= np.float32(rays.length)
+    points *= np.float32(1 / rays.length) if weights is None else weights / np.float32(rays.length)
     image = np.empty((rays.size, rays.size), np.complex64)
     ducc0.nufft.nu2u(
         points=points.reshape(-1), coord=rays.coordinates, forward=False, epsilon=ACCURACY, nthreads=1,
