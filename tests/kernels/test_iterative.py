@@ -174,6 +174,18 @@ def test_sirt_ends_within_five_percent_of_its_best(seed: int, views: int, noise:
     assert rmse(found.image, truth, setup) <= 1.05 * lowest
 
 
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("views", [60, 180])
+def test_noise_of_counting_does_not_mislead_it(seed: int, views: int) -> None:
+    clean, angles, truth = scan(seed, views, 0.0)
+    scale = 2.5 / clean.max()
+    counts = np.random.default_rng(seed).poisson(3000 * np.exp(-scale * np.maximum(clean, 0)))
+    sinogram = (-np.log(np.maximum(counts, 1) / 3000) / scale).astype(np.float32)
+    setup = make_setup(angles, MIDDLE, SIZE)
+    found = solve(setup, sinogram, sirt, zero, Stop(400))
+    assert rmse(found.image, truth, setup) <= 1.05 * best(setup, sinogram, sirt, truth, 120)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_cgls_ends_near_its_best(seed: int) -> None:
     sinogram, angles, truth = scan(seed, 60, 0.02)
