@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import tomarium as tm
-from tomarium.kernels.iterative import Method, Stop, StopBy, cgls, default_alpha, make_setup, sirt, solve, tv
+from tomarium.kernels.iterative import Method, Stop, cgls, default_alpha, sirt, solve, tv
+from tomarium.kernels.least_squares import StopBy, make_setup
 from tomarium.kernels.phantom import line_integrals, pixel_coordinates, voxelise
 from tomarium.synth.specimen import specimen
 

@@ -13,20 +13,17 @@ from tomarium.errors import InputError
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.iterative import (
     Method,
-    Problem,
     RayWeights,
-    Setup,
     Solution,
     Stop,
     cgls,
     default_alpha,
-    make_problem,
-    make_setup,
     noise_of,
     sirt,
     solve,
     tv,
 )
+from tomarium.kernels.least_squares import Problem, Setup, make_problem, make_setup
 from tomarium.kernels.projection import Rays, forward
 from tomarium.kernels.total_variation import shrink_variation, total_variation
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tomarium.kernels.iterative import Stop, StopBy
+from tomarium.kernels.iterative import Stop
 from tomarium.kernels.iterative import cgls as iterate
+from tomarium.kernels.least_squares import StopBy
 from tomarium.model import Geometry, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Metres, NotNegative, Percent

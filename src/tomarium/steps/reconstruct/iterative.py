@@ -15,7 +15,8 @@ from tomarium.array import processors
 from tomarium.errors import InputError
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.half_acquisition import is_half_acquisition
-from tomarium.kernels.iterative import Method, Solution, Stop, StopBy, make_setup, solve
+from tomarium.kernels.iterative import Method, Solution, Stop, solve
+from tomarium.kernels.least_squares import StopBy, make_setup
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.steps.core.context import Context

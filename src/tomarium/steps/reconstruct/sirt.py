@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from tomarium.kernels.iterative import RayWeights, Stop, StopBy
+from tomarium.kernels.iterative import RayWeights, Stop
 from tomarium.kernels.iterative import sirt as iterate
+from tomarium.kernels.least_squares import StopBy
 from tomarium.model import Geometry, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Metres, NotNegative, Percent, Relaxation

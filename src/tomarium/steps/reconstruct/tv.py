@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.iterative import Iterate, Problem, Stop, default_alpha
+from tomarium.kernels.iterative import Stop, default_alpha
 from tomarium.kernels.iterative import tv as iterate
+from tomarium.kernels.least_squares import Iterate, Problem
 from tomarium.model import Geometry, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Metres, NotNegative
