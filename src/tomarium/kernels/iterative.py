@@ -220,7 +220,18 @@ def sirt(
 
 
 def ray_weights(setup: Setup) -> NDArray[np.float32]:
-    """Return one over the length of each ray in the field, at least 4 pixels; 0 beside it; shape (view, column)."""
+    """Return one over the length of each ray in the field, at least 4 pixels; 0 beside it; shape (view, column).
+
+    Parameters
+    ----------
+    setup : Setup
+        The geometry.
+
+    Returns
+    -------
+    array of float32, shape (view, column)
+        Weights in 1/px.
+    """
     lengths = forward(setup.rays, setup.inside.astype(np.float32))
     return np.where(lengths > 1, 1 / np.maximum(lengths, 4), 0).astype(np.float32)
 
@@ -309,6 +320,16 @@ def noise_of(sinogram: NDArray[np.float32]) -> float:
 
     The median of the second differences along the columns, in which smooth projections cancel; noise that a filter
     has smoothed comes out too small.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (view, column)
+        Attenuation.
+
+    Returns
+    -------
+    float
+        Standard deviation, in attenuation.
     """
     if sinogram.shape[1] < 3:
         return 0.0
@@ -320,6 +341,16 @@ def noise_of_columns(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
     """Estimate the standard deviation of the noise in each column, shape (column,), as `noise_of` does.
 
     Of 19 columns together: behind more of a sample there is more noise.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (view, column)
+        Attenuation.
+
+    Returns
+    -------
+    array of float32, shape (column,)
+        Standard deviations, in attenuation.
     """
     count = sinogram.shape[1]
     result = np.zeros(count, np.float32)
@@ -334,6 +365,16 @@ def default_alpha(sinogram: NDArray[np.float32]) -> float:
 
     Noise of standard deviation s in K views gives its backprojection one of s sqrt(K), which the total variation has
     to outweigh.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (view, column)
+        Attenuation.
+
+    Returns
+    -------
+    float
+        Weight for `tv`.
     """
     return WEIGHT * noise_of(sinogram) * sqrt(len(sinogram))
 

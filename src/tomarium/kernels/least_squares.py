@@ -71,7 +71,20 @@ class Iterate:
 
 
 def field_diameter(axis_column: float, columns: int, size: int) -> float:
-    """Return the diameter of the field that every view sees, in pixels."""
+    """Return the diameter of the field that every view sees, in pixels.
+
+    Parameters
+    ----------
+    axis_column : float
+        Rotation axis in pixels from the centre of column 0.
+    columns, size : int
+        Columns of the detector and pixels along an edge of the slices.
+
+    Returns
+    -------
+    float
+        Pixels.
+    """
     return min(float(size), 2 * (min(axis_column, columns - 1 - axis_column) + 0.5))
 
 
@@ -224,5 +237,16 @@ def make_problem(setup: Setup, sinogram: NDArray[np.float32], watch: bool = True
 
 
 def dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Inner product: in float32 along rows, in float64 over them."""
+    """Inner product: in float32 along rows, in float64 over them.
+
+    Parameters
+    ----------
+    a, b : array of float32, shape (row, column)
+        Two images or sinograms.
+
+    Returns
+    -------
+    float
+        Sum of the products.
+    """
     return float(np.einsum("ij,ij->i", a, b).sum(dtype=np.float64))

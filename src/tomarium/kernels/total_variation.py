@@ -88,7 +88,18 @@ def _image(
 
 
 def total_variation(image: NDArray[np.float32]) -> float:
-    """Return the sum of the lengths of an image's differences to its next row and column."""
+    """Return the sum of the lengths of an image's differences to its next row and column.
+
+    Parameters
+    ----------
+    image : array of float32, shape (y, x)
+        A slice.
+
+    Returns
+    -------
+    float
+        In units of the image.
+    """
     rows, columns = np.zeros_like(image), np.zeros_like(image)
     rows[:-1] = image[1:] - image[:-1]
     columns[:, :-1] = image[:, 1:] - image[:, :-1]
