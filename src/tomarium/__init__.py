@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tomarium.formats import open
     from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
     from tomarium.kernels.fbp import fbp
+    from tomarium.kernels.projection import project
     from tomarium.live.nodes import open_h5
     from tomarium.live.writer import LiveWriter
     from tomarium.model import Scan, Volume
@@ -40,6 +41,7 @@ __all__ = [
     "join_half_turns",
     "open",
     "open_h5",
+    "project",
     "protocol",
     "reconstruct",
     "scan_of_arrays",
@@ -59,6 +61,7 @@ _HOMES: Final = {
     "join_half_turns": "tomarium.steps.views.join_half_turns",
     "open": "tomarium.formats",
     "open_h5": "tomarium.live.nodes",
+    "project": "tomarium.kernels.projection",
     "protocol": "tomarium.pipeline.protocol.protocol:as_protocol",
     "reconstruct": "tomarium.pipeline.run.reconstruct",
     "scan_of_arrays": "tomarium.formats.frames.scan_of_arrays",

@@ -384,6 +384,15 @@ def test_steps_are_added_by_name_and_stand_in_their_natural_places(
     assert "there is no step 'nonsense'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["sirt", "cgls", "tv"])
+def test_a_reconstruction_added_by_name_takes_the_place_of_fbp(
+    name: str, scan_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["plan", str(scan_file), "--step", name, "--step", "remove_stripes", "--json"]) == 0
+    names = [step for section in told(capsys)["sections"] for step in section["steps"]]
+    assert names == ["flat_field", "remove_stripes", "half_acquisition", name]
+
+
 def test_presets_are_shown_written_and_run(
     scan_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

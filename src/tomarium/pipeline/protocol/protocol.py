@@ -184,6 +184,10 @@ def as_protocol(given: AnyProtocol, domain: Domain = "counts") -> Protocol:
     return read(Path(given))
 
 
+RECONSTRUCTION: Final = 60
+"""Natural place of the steps that make slices, of which a protocol has one."""
+
+
 def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts") -> Protocol:
     """Put steps in their natural places among those of a protocol.
 
@@ -199,7 +203,8 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
     Returns
     -------
     Protocol
-        Sorted by place. Where a step works on transmission, the logarithm is taken behind it.
+        Sorted by place. A reconstruction takes the place of the one that is there. Where a step works on transmission,
+        the logarithm is taken behind it.
 
     Raises
     ------
@@ -212,6 +217,8 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
     for name in names:
         step = find_step(name)
         if step not in [item.step for item in items]:
+            if step.place == RECONSTRUCTION:
+                items = [item for item in items if item.step.place != RECONSTRUCTION]
             items.append(Item(step))
     needs_transmission = any(getattr(item.step, "accepts", ()) == ("transmission",) for item in items)
     if needs_transmission and domain == "counts":

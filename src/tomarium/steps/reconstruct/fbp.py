@@ -7,18 +7,18 @@ from typing import Literal
 
 import numpy as np
 
-from tomarium.errors import MissingData, ParameterError
+from tomarium.errors import ParameterError
 from tomarium.kernels.engines import choose, peak_bytes
 from tomarium.kernels.fbp import BATCH, FEWEST_ANGLES, Beyond
 from tomarium.kernels.fbp import fbp as reconstruct
 from tomarium.kernels.half_acquisition import field_columns, is_half_acquisition, turn_of
 from tomarium.kernels.ramp import Window
 from tomarium.kernels.truncation import truncated_views
-from tomarium.model import Geometry, Layout, Scan, Slab
-from tomarium.model.geometry import BY_NAME
+from tomarium.model import Geometry, Layout, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres, Ranges
 from tomarium.steps.core.step import Cost, Figure, Values, step
+from tomarium.steps.reconstruct.corrected import demand_corrected
 
 Engine = Literal["auto", "native", "direct", "nufft", "reference"]
 
@@ -82,29 +82,11 @@ def _after(layout: Layout, values: Values) -> Layout:
     )
 
 
-def _demand(scan: Scan, layout: Layout) -> None:
-    """Refuse what this step would leave out of account without a word."""
-    for name in ("shift_columns_px", "shift_rows_px"):
-        if getattr(layout.geometry, name) is not None:
-            raise MissingData(
-                f"{scan.path} tells {BY_NAME[name].label.lower()}, which step fbp does not correct; put "
-                f"--step apply_shifts before it"
-            )
-    mends = {"axis_roll_deg": "put --step correct_roll before it", "axis_tilt_deg": "turn the frames first"}
-    for name, mend in mends.items():
-        told = getattr(layout.geometry, name)
-        if told is not None and told.value != 0:
-            raise MissingData(
-                f"{scan.path} tells {BY_NAME[name].label.lower()} of {told.value:g}°, which step fbp does not correct; "
-                f"{mend}, or set it to 0 where it may be left out of account"
-            )
-
-
 @step(
     accepts=("attenuation",),
     after=_after,
     cost=Cost(host=_host, nanoseconds=12.0),
-    demand=_demand,
+    demand=demand_corrected("fbp"),
     figures=(
         Figure(
             "continued",

@@ -1,0 +1,159 @@
+"""What the iterative reconstruction steps share: layout, memory, figures, and the slices in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.array import processors
+from tomarium.errors import InputError
+from tomarium.kernels.fbp import fbp
+from tomarium.kernels.half_acquisition import is_half_acquisition
+from tomarium.kernels.iterative import Method, Solution, Stop, solve
+from tomarium.kernels.least_squares import StopBy, make_setup
+from tomarium.kernels.truncation import truncated_views
+from tomarium.model import Geometry, Layout, Scan, Slab
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.step import Figure, Values
+from tomarium.steps.reconstruct.corrected import demand_corrected
+
+Start = Literal["zero", "fbp"]
+
+TRUNCATED: Final = Figure(
+    "truncated",
+    0.01,
+    "in {percent} % of the rows of views the attenuation does not fall to zero at the edges of the detector: the "
+    "sample is wider, or the beam drifted. Iterative steps take the sample to lie in the field, so grey values are "
+    "wrong, most near the rim; reconstruct by fbp, which continues the views",
+)
+UNFINISHED: Final = Figure(
+    "unfinished",
+    0.01,
+    "{percent} % of the slices ended by the number of iterations before their condition was met; give more iterations",
+)
+FIGURES: Final = (TRUNCATED, UNFINISHED)
+
+
+def after(layout: Layout, values: Values) -> Layout:
+    """Return the layout of the slices: as wide as the detector."""
+    pixel = layout.geometry.pixel_m if values["pixel_m"] is not None else None
+    columns = layout.shape[2]
+    return Layout(
+        shape=(layout.shape[1], columns, columns),
+        dtype=np.dtype(np.float32),
+        domain="slice",
+        unit="1/px" if values["pixel_m"] is None else "1/cm",
+        geometry=replace(layout.geometry, pixel_m=pixel),
+    )
+
+
+def host_bytes(_: Values, layout: Layout) -> int:
+    """Return the memory at the worst moment: data, slices, kernels, and what each thread works in."""
+    views, rows, columns = layout.shape
+    pixels = columns * columns
+    points = views * (columns + 64)
+    threads = min(processors(), rows)
+    shared = 32 * pixels + 32 * points
+    making = 120 * pixels + 24 * points
+    working = threads * (110 * pixels + 48 * points)
+    return 4 * layout.values + 4 * rows * pixels + shared + max(making, working)
+
+
+def demand(name: str) -> Callable[[Scan, Layout], None]:
+    """Return the `demand` of an iterative step."""
+
+    def refuse(scan: Scan, layout: Layout) -> None:
+        demand_corrected(name)(scan, layout)
+        axis = layout.geometry.axis_column
+        if axis is not None:
+            _refuse_half(name, layout.geometry.angles_deg.value, axis.value, layout.shape[2])
+
+    return refuse
+
+
+def _refuse_half(name: str, angles_deg: NDArray[np.float64], axis_column: float, columns: int) -> None:
+    if is_half_acquisition(angles_deg, axis_column, columns):
+        raise InputError(
+            f"the scan is a half acquisition: a full turn with the axis at column {axis_column:.2f} of {columns}. Step "
+            f"{name} does not reconstruct its wider field; use half_acquisition and fbp, or join_half_turns before it"
+        )
+
+
+def reconstruct_slices(
+    name: str,
+    slab: Slab,
+    geometry: Geometry,
+    context: Context,
+    axis_column: float,
+    pixel_m: float | None,
+    method: Method,
+    stop: Stop,
+    start: Start,
+    stop_by: StopBy,
+    held_out_percent: float = 5.0,
+) -> Slab:
+    """Reconstruct the rows of a slab, each in one thread.
+
+    Parameters
+    ----------
+    name : str
+        The step.
+    slab, geometry, context, axis_column, pixel_m
+        What the step was given.
+    method, stop, stop_by, held_out_percent
+        See `tomarium.kernels.iterative`.
+    start : {"zero", "fbp"}
+        Where to start, unless the context has a slice.
+
+    Returns
+    -------
+    Slab
+        Slices. Its report counts iterations, and residuals in millionths of attenuation, summed over the slices.
+
+    Raises
+    ------
+    InputError
+        The scan is a half acquisition, or no field is seen by all views.
+    """
+    data = np.asarray(slab.data)
+    views, rows, columns = data.shape
+    angles = geometry.angles_deg.value
+    _refuse_half(name, angles, axis_column, columns)
+    setup = make_setup(angles, axis_column, columns, stop_by, held_out_percent)
+    result = context.result((rows, columns, columns))
+    scale = 1.0 if pixel_m is None else 1 / (100 * pixel_m)
+
+    def begin(row: int, sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
+        if context.warm_start is not None:
+            return np.asarray(context.warm_start[row] / scale, np.float32)
+        if start == "zero":
+            return np.zeros((columns, columns), np.float32)
+        return fbp(sinogram[setup.used], angles[setup.used], axis_column, padding="zero", threads=1)
+
+    def one(row: int) -> Solution:
+        found = solve(setup, np.ascontiguousarray(data[:, row]), method, partial(begin, row), stop)
+        np.multiply(found.image, np.float32(scale), out=result[row])
+        if context.on_progress is not None:
+            context.on_progress(row + 1, rows)
+        return replace(found, image=result[row])
+
+    with ThreadPoolExecutor(min(context.threads, rows)) as pool:
+        found = list(pool.map(one, range(rows)))
+    open_ended = stop_by == "iterations" and not (stop.change_percent or stop.residual)
+    unfinished = 0 if open_ended else sum(one.reason == "iterations" for one in found)
+    counted: dict[str, Any] = {
+        "truncated": int(np.count_nonzero(truncated_views(data, angles))) * columns,
+        "unfinished": unfinished * views * columns,
+        "iterations": sum(one.iterations for one in found),
+        "residual_millionths": sum(round(1e6 * one.residual) for one in found),
+    }
+    report = {**slab.report, **{f"{name}.{key}": number for key, number in counted.items()}}
+    return replace(
+        slab, data=result, domain="slice", unit="1/px" if pixel_m is None else "1/cm", report=report
+    )
