@@ -13,7 +13,7 @@ from tomarium.steps.core.context import Context
 from tomarium.steps.stripes.remove_stripes import remove_stripes
 
 
-@pytest.mark.parametrize("method", ["agreement", "sorting", "all"])
+@pytest.mark.parametrize("method", ["agreement", "sorting", "large", "dead", "wavelet", "all"])
 def test_a_transmission_is_corrected_as_its_attenuation_is(method: Any) -> None:
     struck = stripes(clean_scan(0, 0.005), 0)[:, None]
     attenuation = Slab(struck, slice(0, 1), domain="attenuation")

@@ -100,11 +100,7 @@ def remove_stripes_by_agreement(
     N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 3, doi 10.1364/OE.26.028396;
     the shrinkage is that of W. James and C. Stein (1961), the agreement our own.
     """
-    if np.ndim(sinograms) == 3 and len(sinograms) < ANGLE_BLOCKS:
-        raise InputError(
-            f"remove_stripes: {len(sinograms)} angles are too few to ask their parts for agreement; at least "
-            f"{ANGLE_BLOCKS} are needed, use remove_stripes_by_sorting"
-        )
+    _demand_angles(sinograms)
 
     def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
         bridged = bridge(sinogram, dead_columns(sinogram))
@@ -119,6 +115,42 @@ def remove_stripes_by_agreement(
         return bridged
 
     return each_sinogram(sinograms, correct, threads, out)
+
+
+def _demand_angles(sinograms: Any) -> None:
+    if np.ndim(sinograms) == 3 and len(sinograms) < ANGLE_BLOCKS:
+        raise InputError(
+            f"remove_stripes: {len(sinograms)} angles are too few to ask their parts for agreement; at least "
+            f"{ANGLE_BLOCKS} are needed, use remove_stripes_by_sorting"
+        )
+
+
+def bridge_dead_columns(
+    sinograms: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Interpolate dead columns between their neighbours, and leave all others as they are.
+
+    Parameters
+    ----------
+    sinograms : array of float32, shape (angle, row, column)
+        Attenuation, finite.
+    threads : int, optional
+        Sinograms in work at a time; by default as many as processors.
+    out : array of float32, shape (angle, row, column), optional
+        Where the result goes.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Corrected sinograms; which columns are dead is told by `dead_columns`.
+
+    Raises
+    ------
+    InputError
+        The sinograms have not three axes, or there are fewer angles than 32.
+    """
+    _demand_angles(sinograms)
+    return each_sinogram(sinograms, lambda one: bridge(one, dead_columns(one)), threads, out)
 
 
 def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
