@@ -100,7 +100,7 @@ def remove_stripes_by_agreement(
     N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 3, doi 10.1364/OE.26.028396;
     the shrinkage is that of W. James and C. Stein (1961), the agreement our own.
     """
-    _demand_angles(sinograms)
+    demand_angles(sinograms)
 
     def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
         bridged = bridge(sinogram, dead_columns(sinogram))
@@ -109,15 +109,46 @@ def remove_stripes_by_agreement(
         means = _block_means(removed, BLOCKS)
         removed *= _agreed(means, LEAST_AGREEMENT)
         bridged -= removed
-        faint = _block_means(bridged, FAINT_BLOCKS)
-        faint -= median_over_columns(faint, NARROW)
-        bridged -= _agreed(faint, FAINT_AGREEMENT) * faint.mean(axis=0).astype(np.float32)
+        bridged -= constant_stripes(bridged)[0]
         return bridged
 
     return each_sinogram(sinograms, correct, threads, out)
 
 
-def _demand_angles(sinograms: Any) -> None:
+def constant_stripes(sinogram: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return what columns add to their neighbours at all angles, as far as blocks of angles agree on it.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, column)
+        Attenuation.
+
+    Returns
+    -------
+    stripes : array of float32, shape (column,)
+        What is to be subtracted from each column; 0 where the blocks do not agree.
+    standing : array of float64, shape (16, column)
+        What the means of 16 blocks of angles are above the median of 9 columns, before it is subtracted.
+    """
+    standing = _block_means(sinogram, FAINT_BLOCKS)
+    standing -= median_over_columns(standing, NARROW)
+    agreed = _agreed(standing, FAINT_AGREEMENT) * standing.mean(axis=0)
+    return agreed.astype(np.float32), standing
+
+
+def demand_angles(sinograms: Any) -> None:
+    """Refuse sinograms of too few angles for their parts to be compared.
+
+    Parameters
+    ----------
+    sinograms : array, shape (angle, row, column)
+        Attenuation.
+
+    Raises
+    ------
+    InputError
+        There are fewer angles than 32.
+    """
     if np.ndim(sinograms) == 3 and len(sinograms) < ANGLE_BLOCKS:
         raise InputError(
             f"remove_stripes: {len(sinograms)} angles are too few to ask their parts for agreement; at least "
@@ -149,7 +180,7 @@ def bridge_dead_columns(
     InputError
         The sinograms have not three axes, or there are fewer angles than 32.
     """
-    _demand_angles(sinograms)
+    demand_angles(sinograms)
     return each_sinogram(sinograms, lambda one: bridge(one, dead_columns(one)), threads, out)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final, Literal
+from dataclasses import fields, replace
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -13,18 +13,25 @@ from tomarium.kernels.stripe_agreement import (
     bridge_dead_columns,
     remove_stripes_by_agreement,
 )
+from tomarium.kernels.stripe_selection import Columns, Treatment, remove_stripes_where_found
 from tomarium.kernels.stripe_wavelets import remove_stripes_by_wavelets
 from tomarium.kernels.stripes import remove_all_stripes, remove_large_stripes, remove_stripes_by_sorting
 from tomarium.model import Layout, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import NotNegative, OddCount
-from tomarium.steps.core.step import Cost, Example, Values, step
+from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 
-Method = Literal["agreement", "sorting", "large", "dead", "wavelet", "all"]
+Method = Literal["agreement", "sorting", "large", "dead", "wavelet", "all", "auto"]
 """How stripes are told from the sample."""
 
-COMPARING: Final = ("agreement", "dead")
+COMPARING: Final = ("agreement", "dead", "auto")
 """Methods that compare parts of the scan."""
+
+COUNTED: Final = (
+    *(f"rows_{name}" for name in get_args(Treatment)),
+    *(f"columns_{field.name}" for field in fields(Columns)),
+)
+"""What "auto" tells: rows by their treatment, and columns, row by row, by their kind."""
 
 LOWEST: Final = 1e-6
 """Transmission below which nothing is told apart."""
@@ -40,6 +47,7 @@ def _host(values: Values, layout: Layout) -> int:
 @step(
     accepts=("attenuation", "transmission"),
     cost=Cost(host=_host, nanoseconds=35.0),
+    figures=tuple(Figure(name) for name in COUNTED),
     place=25,
     example=Example({"size": 9}),
     aliases=("ring_removal", "remove_rings", "remove_stripe_based_sorting"),
@@ -64,15 +72,18 @@ def remove_stripes(
         Attenuation, or transmission, whose logarithm is corrected; shape (angle, row, column).
     context : Context
         Threads, and memory for the result.
-    method : {"agreement", "sorting", "large", "dead", "wavelet", "all"}
+    method : {"agreement", "sorting", "large", "dead", "wavelet", "all", "auto"}
         "agreement" removes a stripe as far as all parts of the scan show it, and spares the sample: a sinogram without
-        stripes is changed by 0.001 of its attenuation; stripes wider than 4 columns are left. "sorting" removes all
+        stripes is changed by 0.001 of its attenuation. "sorting" removes all
         that was found, stripes over part of the angles too, and blurs 0.03 to 0.07 of the attenuation near edges.
         "large" levels every column and smooths those that stand out, for stripes 5 to 25 columns wide; it changes a
         clean sinogram by 0.04 to 0.10. "dead" interpolates columns that follow no neighbour, and leaves the others.
         "wavelet" damps what is slow along the angles and fine across, by 0.03 of the attenuation of a clean sinogram.
         "all" is the published chain for dead columns, wide and narrow stripes; it changes a clean sinogram by 0.06 to
-        0.10.
+        0.10. "auto" tells dead columns from those that are wrong at all, at most or at some angles, treats each kind,
+        and keeps for each row of none, double flat field, dead columns too, and all that which leaves the least of
+        stripes and changes the least else: of a clean sinogram 0.001 to 0.003; the report counts what it chose.
+        Stripes wider than 4 columns are left by "agreement" and "auto".
     size : int
         Columns of the median, odd; wider than twice the widest stripe. Larger is stronger, and blurs more. "large"
         wants 51 or more; "wavelet" has as many levels as make up half of it; "dead" does not look at it.
@@ -87,7 +98,7 @@ def remove_stripes(
     Raises
     ------
     ParameterError
-        There are fewer angles than "agreement" and "dead" can compare.
+        There are fewer angles than "agreement", "dead" and "auto" can compare.
 
     References
     ----------
@@ -105,6 +116,7 @@ def remove_stripes(
         np.log(np.maximum(slab.data, LOWEST, out=taken), out=taken)
         np.negative(taken, out=taken)
     threads, out = context.threads, context.result(slab.data.shape)
+    report = dict(slab.report)
     if method == "sorting":
         data = remove_stripes_by_sorting(taken, size, strength=strength, threads=threads, out=out)
     elif method == "agreement":
@@ -115,8 +127,11 @@ def remove_stripes(
         data = bridge_dead_columns(taken, threads=threads, out=out)
     elif method == "wavelet":
         data = remove_stripes_by_wavelets(taken, max(1, size.bit_length() - 2), threads=threads, out=out)
-    else:
+    elif method == "all":
         data = remove_all_stripes(taken, small_size=size, threads=threads, out=out)
+    else:
+        data, counts = remove_stripes_where_found(taken, size, threads=threads, out=out)
+        report |= {f"remove_stripes.{name}": counts.get(name.split("_", 1)[1], 0) for name in COUNTED}
     if strength != 1 and method != "sorting":
         data -= taken
         data *= strength
@@ -124,4 +139,4 @@ def remove_stripes(
     if slab.domain == "transmission":
         np.negative(data, out=data)
         np.exp(data, out=data)
-    return replace(slab, data=data)
+    return replace(slab, data=data, report=report)

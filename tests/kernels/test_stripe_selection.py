@@ -1,0 +1,66 @@
+"""Stripes of each kind are told, and only they are treated."""
+
+import numpy as np
+import pytest
+
+from kernels.test_stripes import clean_scan, error, stripes
+from tomarium.errors import InputError
+from tomarium.kernels.stripe_agreement import remove_stripes_by_agreement
+from tomarium.kernels.stripe_selection import best_treatment, remove_stripes_where_found
+
+
+@pytest.mark.parametrize("noise", [0.0005, 0.005, 0.02])
+def test_less_is_left_than_by_agreement_and_a_clean_sinogram_stays(noise: float) -> None:
+    before, agreed, chosen, damage = np.zeros((4, 6))
+    for seed in range(6):
+        clean = clean_scan(seed, noise)
+        struck = stripes(clean, seed)[:, None]
+        before[seed] = error(struck[:, 0], clean)
+        agreed[seed] = error(remove_stripes_by_agreement(struck)[:, 0], clean)
+        chosen[seed] = error(remove_stripes_where_found(struck)[0][:, 0], clean)
+        damage[seed] = error(remove_stripes_where_found(clean[:, None])[0][:, 0], clean)
+    assert chosen.mean() < 0.17 * before.mean()
+    assert chosen.mean() < 0.95 * agreed.mean()
+    assert damage.max() < 0.003
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_kind_is_told(seed: int) -> None:
+    clean = clean_scan(seed, 0.005)
+    struck = clean.copy()
+    struck[:, 40] = np.random.default_rng(seed).normal(1, 0.02, len(clean))
+    struck[:, 80] += 0.3
+    struck[180:360, 120] += 0.3
+    struck[:, 160] *= 0.7
+    made, treatment, found = best_treatment(struck)
+    assert np.flatnonzero(found.dead).tolist() == [40]
+    assert found.constant[80]
+    assert found.partial[120]
+    assert found.large[160] or found.constant[160]
+    elsewhere = found.partial | found.large
+    elsewhere[[120, 160]] = False
+    assert np.count_nonzero(elsewhere) < 0.03 * len(elsewhere), "edges of the sample where they turn back"
+    assert treatment == "all"
+    assert error(made, clean) < 0.25 * error(struck, clean)
+
+
+def test_only_what_is_flagged_is_changed() -> None:
+    clean = clean_scan(1, 0.005)
+    struck = clean.copy()
+    struck[180:360, 120] += 0.3
+    made, _, found = best_treatment(struck)
+    touched = found.constant | found.dead
+    touched[119:122] = True
+    np.testing.assert_array_equal(made[:, ~touched], struck[:, ~touched])
+
+
+def test_a_sinogram_in_which_nothing_stands_out_is_returned_as_it_is() -> None:
+    flat = np.ones((64, 2, 100), np.float32)
+    made, counts = remove_stripes_where_found(flat)
+    np.testing.assert_array_equal(made, flat)
+    assert counts["none"] == 2
+
+
+def test_too_few_angles_are_refused() -> None:
+    with pytest.raises(InputError, match="31 angles are too few"):
+        remove_stripes_where_found(np.ones((31, 1, 50), np.float32))
