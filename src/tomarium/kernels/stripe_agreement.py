@@ -106,7 +106,7 @@ def remove_stripes_by_agreement(
         bridged = bridge(sinogram, dead_columns(sinogram))
         smooth = remove_stripes_by_sorting(bridged[:, None], size, engine=engine, threads=1)[:, 0]
         removed = bridged - smooth
-        means = _block_means(removed, BLOCKS)
+        means = block_means(removed, BLOCKS)
         removed *= _agreed(means, LEAST_AGREEMENT)
         bridged -= removed
         bridged -= constant_stripes(bridged)[0]
@@ -130,10 +130,25 @@ def constant_stripes(sinogram: NDArray[np.float32]) -> tuple[NDArray[np.float32]
     standing : array of float64, shape (16, column)
         What the means of 16 blocks of angles are above the median of 9 columns, before it is subtracted.
     """
-    standing = _block_means(sinogram, FAINT_BLOCKS)
-    standing -= median_over_columns(standing, NARROW)
+    standing = standing_out(block_means(sinogram, FAINT_BLOCKS))
     agreed = _agreed(standing, FAINT_AGREEMENT) * standing.mean(axis=0)
     return agreed.astype(np.float32), standing
+
+
+def standing_out(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what means of blocks of angles are above the median of 9 columns.
+
+    Parameters
+    ----------
+    means : array of float64, shape (block, column)
+        Mean attenuation.
+
+    Returns
+    -------
+    array of float64, shape (block, column)
+        0 for a column like its neighbours.
+    """
+    return np.asarray(means - median_over_columns(means, NARROW))
 
 
 def demand_angles(sinograms: Any) -> None:
@@ -202,7 +217,7 @@ def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
     usual = np.maximum(median_over_columns(rough, 51), least)
     # Second differences of white noise have sqrt(6) times its deviation, whose median is 0.6745 of it.
     noise = usual / (0.6745 * 6**0.5) / (len(sinogram) / ANGLE_BLOCKS) ** 0.5
-    means = _block_means(sinogram, ANGLE_BLOCKS)
+    means = block_means(sinogram, ANGLE_BLOCKS)
     means -= means.mean(axis=0)
     reach, columns = 4, sinogram.shape[1]
     mirrored, at = means[:, mirrored_places(columns, reach)], np.arange(columns) + reach
@@ -224,6 +239,19 @@ def _agreed(means: NDArray[np.float64], least: float) -> NDArray[np.float32]:
     return np.where(alone, share, 0).astype(np.float32)
 
 
-def _block_means(values: NDArray[np.float32], blocks: int) -> NDArray[np.float64]:
-    """Return the means of blocks of neighbouring angles, shape (block, column)."""
+def block_means(values: NDArray[np.float32], blocks: int) -> NDArray[np.float64]:
+    """Average blocks of neighbouring angles.
+
+    Parameters
+    ----------
+    values : array of float32, shape (angle, column)
+        One sinogram.
+    blocks : int
+        Blocks, as equal as can be.
+
+    Returns
+    -------
+    array of float64, shape (block, column)
+        Mean of each.
+    """
     return np.stack([part.mean(axis=0, dtype=np.float64) for part in np.array_split(values, blocks)])

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from tomarium.kernels.stripe_agreement import (
     FAINT_BLOCKS,
     NARROW,
+    block_means,
     constant_stripes,
     dead_columns,
     demand_angles,
+    standing_out,
 )
 from tomarium.kernels.stripes import (
     Engine,
@@ -34,6 +36,9 @@ OUTSTANDING: Final = 3.0
 
 USUAL_OVER: Final = 51
 """Columns whose median is usual, besides that of the nearest."""
+
+FEW: Final = 4
+"""Of so many columns one is asked for the noise."""
 
 LEAST: Final = 1e-3
 """Part of the attenuation's range that is usual at least: less is structure of a sample without noise."""
@@ -157,26 +162,29 @@ def best_treatment(
     dead = dead_columns(sinogram)
     bridged = bridge(sinogram, dead)
     stripes = constant_stripes(bridged)[0]
-    level = bridged - stripes
-    large, partial = _outstanding(level)
+    large, partial = _outstanding(sinogram, block_means(bridged, FAINT_BLOCKS) - stripes)
     columns = Columns(dead, stripes != 0, large, partial)
     tried: dict[Treatment, NDArray[np.float32]] = {"none": sinogram}
     if columns.constant.any():
-        tried["double_flat_field"] = sinogram - np.where(dead, 0, stripes) if dead.any() else level
+        tried["double_flat_field"] = sinogram - np.where(dead, 0, stripes)
     if dead.any():
-        tried["dead_and_double_flat_field"] = level
+        tried["dead_and_double_flat_field"] = bridged - stripes
     if large.any() or partial.any():
-        tried["all"] = _sorted_there(level, large | partial, size, engine)
-    costs = {name: _cost(sinogram, made, dead) for name, made in tried.items()}
+        tried["all"] = _sorted_there(bridged - stripes, large | partial, size, engine)
+    if len(tried) == 1:
+        return sinogram, "none", columns
+    costs = {name: _cost(sinogram, made, columns) for name, made in tried.items()}
     best = min(costs, key=lambda name: costs[name])
     return tried[best], best, columns
 
 
-def _outstanding(sinogram: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which columns stand out at most angles, and which at some."""
-    standing = np.abs(constant_stripes(sinogram)[1])
+def _outstanding(
+    sinogram: NDArray[np.float32], means: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which columns stand out in most means of blocks, and which in some."""
+    standing = np.abs(standing_out(means))
     much = np.sqrt(np.mean(standing**2, axis=0))
-    rough = np.median(np.abs(np.diff(sinogram, 2, axis=0)))
+    rough = np.median(np.abs(np.diff(sinogram[:, ::FEW], 2, axis=0)))
     # Second differences of white noise have sqrt(6) times its deviation, whose median is 0.6745 of it.
     noise = rough / (0.6745 * 6**0.5) / (len(sinogram) / FAINT_BLOCKS) ** 0.5
     least = max(2 * float(noise), LEAST * float(np.ptp(sinogram)))
@@ -203,14 +211,13 @@ def _sorted_there(
     return made
 
 
-def _cost(before: NDArray[np.float32], after: NDArray[np.float32], dead: NDArray[np.bool_]) -> float:
+def _cost(before: NDArray[np.float32], after: NDArray[np.float32], columns: Columns) -> float:
     """Return the mean square of what stands out in blocks of angles, and of what was changed within them."""
-    cost = float(np.mean(constant_stripes(after)[1] ** 2))
-    if after is before:
-        return cost
-    for old, new in zip(*(np.array_split(part, FAINT_BLOCKS) for part in (before, after)), strict=True):
-        change = new - old
-        change -= change.mean(axis=0)
-        change[:, dead] = 0
-        cost += float(np.mean(change**2)) / FAINT_BLOCKS
+    cost = float(np.mean(standing_out(block_means(after, FAINT_BLOCKS)) ** 2))
+    sorted_ones = np.convolve(columns.large | columns.partial, np.ones(3), "same") > 0
+    # The others are changed alike at all angles, or were dead.
+    there = np.flatnonzero(sorted_ones & ~columns.dead)
+    change = after[:, there] - before[:, there]
+    for block in np.array_split(change, FAINT_BLOCKS):
+        cost += float(np.sum((block - block.mean(axis=0)) ** 2)) / before.size
     return cost
