@@ -41,7 +41,7 @@ def _host(values: Values, layout: Layout) -> int:
     accepts=("attenuation", "transmission"),
     halo=_halo,
     cost=Cost(host=_host, nanoseconds=2.0),
-    place=24,
+    place=26,
     example=Example({"rows": 5, "columns": 7}),
     aliases=("double_ff", "double_flatfield", "doubleff", "DOUBLEFFCORRECTION"),
 )
@@ -69,7 +69,8 @@ def double_flat_field(
     4. The errors are subtracted from every view.
 
     Views of other rows are looked at too: a spot of the scintillator is small in both directions, while edges of the
-    sample go on from row to row. It wants a scan of many views and at least half a turn.
+    sample go on from row to row. It wants a scan of many views and at least half a turn. Pixels that are dead, or wrong
+    at some angles, it takes for whole rings: remove_stripes with method=auto goes before it.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def _host(values: Values, layout: Layout) -> int:
     accepts=("attenuation", "transmission"),
     halo=lambda values, layout: int(values["rows"]) // 2,
     cost=Cost(host=_host, nanoseconds=4.0),
-    place=24,
+    place=26,
     example=Example({"rows": 5, "columns": 7, "blocks": 3}),
     aliases=("nonconstant_ring_correction", "double_flat_field_by_blocks"),
 )
