@@ -65,7 +65,7 @@ def test_a_sinogram_in_which_nothing_stands_out_is_returned_as_it_is() -> None:
     flat = np.ones((64, 2, 100), np.float32)
     made, counts = remove_stripes_where_found(flat)
     np.testing.assert_array_equal(made, flat)
-    assert counts["none"] == 2
+    assert [row["none"] for row in counts] == [1, 1]
 
 
 def test_a_real_sinogram_with_pixels_that_fail_behind_a_dense_rod(shared: Callable[[str], Path]) -> None:

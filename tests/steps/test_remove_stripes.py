@@ -37,6 +37,10 @@ def test_what_auto_chose_stands_in_the_report() -> None:
     assert told["remove_stripes.rows_double_flat_field"] == 0
     assert told["remove_stripes.columns_dead"] == 1
     assert told["remove_stripes.columns_constant"] > 50
+    within = Slab(rows, slice(0, 2), halo=(0, 1), domain="attenuation")
+    own = remove_stripes(within, context=Context(), method="auto").report
+    assert own["remove_stripes.rows_none"] == 1
+    assert own["remove_stripes.rows_all"] == 0, "the row of the halo is counted by the neighbour"
 
 
 def test_too_few_angles_to_compare_are_refused() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import processors
+from tomarium.errors import InputError
 from tomarium.kernels.stripe_agreement import (
     FAINT_BLOCKS,
     NARROW,
@@ -22,7 +24,6 @@ from tomarium.kernels.stripe_agreement import (
 from tomarium.kernels.stripes import (
     Engine,
     bridge,
-    each_sinogram,
     median_over_columns,
     remove_stripes_by_sorting,
 )
@@ -73,7 +74,7 @@ def remove_stripes_where_found(
     engine: Engine = "auto",
     threads: int | None = None,
     out: NDArray[np.float32] | None = None,
-) -> tuple[NDArray[np.float32], Mapping[str, int]]:
+) -> tuple[NDArray[np.float32], tuple[Counter[str], ...]]:
     """Classify the columns of each sinogram, treat those that are wrong, and keep the treatment that is best.
 
     1. Columns are dead by `dead_columns`, constant where blocks of angles agree on what they add
@@ -107,9 +108,8 @@ def remove_stripes_where_found(
     -------
     sinograms : array of float32, shape (angle, row, column)
         Corrected.
-    counts : mapping
-        How many sinograms had each treatment, and how many columns of theirs were "dead", "constant", "large" and
-        "partial".
+    counts : tuple of Counter, one a row
+        1 for the treatment it had, and how many of its columns were "dead", "constant", "large" and "partial".
 
     Raises
     ------
@@ -124,16 +124,19 @@ def remove_stripes_where_found(
     of stripes and sorting; the choice is our own.
     """
     demand_angles(sinograms)
-    told: list[Counter[str]] = []
+    data = np.asarray(sinograms, np.float32)
+    if data.ndim != 3:
+        raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
+    result = np.empty(data.shape, np.float32) if out is None else out
 
-    def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
-        chosen, treatment, columns = best_treatment(sinogram, size, engine)
+    def one(row: int) -> Counter[str]:
+        chosen, treatment, columns = best_treatment(np.ascontiguousarray(data[:, row]), size, engine)
+        result[:, row] = chosen
         kinds = {kind: int(np.count_nonzero(mask)) for kind, mask in vars(columns).items()}
-        told.append(Counter({treatment: 1, **kinds}))
-        return chosen
+        return Counter({treatment: 1, **kinds})
 
-    data = each_sinogram(sinograms, correct, threads, out)
-    return data, sum(told, Counter[str]())
+    with ThreadPoolExecutor(threads or processors()) as pool:
+        return result, tuple(pool.map(one, range(data.shape[1])))
 
 
 def best_treatment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import fields, replace
 from typing import Final, Literal, get_args
 
@@ -130,8 +131,10 @@ def remove_stripes(
     elif method == "all":
         data = remove_all_stripes(taken, small_size=size, threads=threads, out=out)
     else:
-        data, counts = remove_stripes_where_found(taken, size, threads=threads, out=out)
-        report |= {f"remove_stripes.{name}": counts.get(name.split("_", 1)[1], 0) for name in COUNTED}
+        data, told = remove_stripes_where_found(taken, size, threads=threads, out=out)
+        # Neighbours count the rows of the halo.
+        counts = sum(told[slab.halo[0] : len(told) - slab.halo[1]], Counter[str]())
+        report |= {f"remove_stripes.{name}": counts[name.split("_", 1)[1]] for name in COUNTED}
     if strength != 1 and method != "sorting":
         data -= taken
         data *= strength
