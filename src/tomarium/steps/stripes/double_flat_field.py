@@ -40,7 +40,7 @@ def _host(values: Values, layout: Layout) -> int:
 @step(
     accepts=("attenuation", "transmission"),
     halo=_halo,
-    cost=Cost(host=_host, nanoseconds=2.0),
+    cost=Cost(host=_host, nanoseconds=6.0),
     place=26,
     example=Example({"rows": 5, "columns": 7}),
     aliases=("double_ff", "double_flatfield", "doubleff", "DOUBLEFFCORRECTION"),

@@ -31,7 +31,7 @@ def _host(values: Values, layout: Layout) -> int:
 @step(
     accepts=("attenuation", "transmission"),
     halo=lambda values, layout: int(values["rows"]) // 2,
-    cost=Cost(host=_host, nanoseconds=4.0),
+    cost=Cost(host=_host, nanoseconds=16.0),
     place=26,
     example=Example({"rows": 5, "columns": 7, "blocks": 3}),
     aliases=("nonconstant_ring_correction", "double_flat_field_by_blocks"),

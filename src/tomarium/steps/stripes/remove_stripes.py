@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
 
+from tomarium.array import processors
 from tomarium.errors import ParameterError
 from tomarium.kernels.stripe_agreement import (
     ANGLE_BLOCKS,
@@ -34,15 +36,21 @@ COUNTED: Final = (
 )
 """What "auto" tells: rows by their treatment, and columns, row by row, by their kind."""
 
+HELD: Final[Mapping[str, int]] = {
+    "agreement": 5, "sorting": 0, "large": 3, "dead": 2, "wavelet": 7, "all": 8, "auto": 6,
+}  # fmt: skip
+"""Sinograms that a method holds in each thread at its worst moment."""
+
 LOWEST: Final = 1e-6
 """Transmission below which nothing is told apart."""
 
 
 def _host(values: Values, layout: Layout) -> int:
-    """Input, result, the logarithm of a transmission, and one sinogram sorted with its order for each thread."""
-    angles, _, columns = layout.shape
+    """Input, result, the logarithm of a transmission, a sinogram sorted with its order, and what each thread holds."""
+    angles, rows, columns = layout.shape
     copies = 2 if layout.domain == "transmission" else 1
-    return layout.bytes + 4 * layout.values * copies + 8 * 4 * (angles + 16) * (2 * columns + 24)
+    held = 4 * angles * columns * HELD[values["method"]] * min(rows, processors())
+    return layout.bytes + 4 * layout.values * copies + 8 * 4 * (angles + 16) * (2 * columns + 24) + held
 
 
 @step(
