@@ -71,6 +71,14 @@ def test_ring_index_sees_rings_and_not_noise() -> None:
     assert aside == pytest.approx(loud, rel=0.15)
 
 
+def test_sectors_see_rings_that_cancel_along_the_circle() -> None:
+    y, x = np.mgrid[:256, :256] - 127.5
+    clean = np.random.default_rng(4).normal(0, 0.1, (256, 256))
+    changing = clean + 1.0 * np.cos(np.arctan2(y, x)) * (np.abs(np.hypot(y, x) - 60) < 0.7)
+    assert metrics.ring_index(changing) < 1.2 * metrics.ring_index(clean)
+    assert metrics.ring_index(changing, sectors=8) > 1.5 * metrics.ring_index(clean, sectors=8)
+
+
 def test_stripe_index_is_near_one_without_stripes() -> None:
     draw = np.random.default_rng(3)
     sinogram = draw.normal(0, 0.2, (400, 500))

@@ -11,8 +11,9 @@ from tomarium.compiled import VARIABLE, extension
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
-from tomarium.kernels.stripe_agreement import dead_columns, remove_stripes_by_agreement
-from tomarium.kernels.stripes import remove_all_stripes, remove_stripes_by_sorting
+from tomarium.kernels.stripe_agreement import bridge_dead_columns, dead_columns, remove_stripes_by_agreement
+from tomarium.kernels.stripe_wavelets import remove_stripes_by_wavelets
+from tomarium.kernels.stripes import remove_all_stripes, remove_large_stripes, remove_stripes_by_sorting
 
 
 def sinogram(seed: int, angles: int = 361, columns: int = 400) -> np.ndarray:
@@ -188,7 +189,40 @@ def test_a_dead_column_is_told_and_an_edge_is_not() -> None:
     assert np.flatnonzero(dead_columns(struck)).tolist() == [100, 150]
 
 
-@pytest.mark.parametrize("method", [remove_all_stripes, remove_stripes_by_agreement])
+@pytest.mark.parametrize("width", [8, 16])
+def test_a_wide_stripe_is_levelled_and_agreement_leaves_it(width: int) -> None:
+    levelled, agreed, damage = np.zeros((3, 4))
+    for seed in range(4):
+        clean = clean_scan(seed, 0.005)
+        struck, first = clean.copy(), int(np.random.default_rng(seed).integers(30, 200))
+        struck[:, first : first + width] += 0.3
+        before = error(struck, clean)
+        levelled[seed] = error(remove_large_stripes(struck[:, None])[:, 0], clean) / before
+        agreed[seed] = error(remove_stripes_by_agreement(struck[:, None])[:, 0], clean) / before
+        damage[seed] = error(remove_large_stripes(clean[:, None])[:, 0], clean)
+    assert levelled.mean() < 0.65
+    assert agreed.min() > 0.8, "stripes wider than half of 9 columns are taken for the sample"
+    assert damage.max() < 0.11
+
+
+def test_dead_columns_alone_are_bridged() -> None:
+    clean = clean_scan(2, 0.005)
+    struck = clean.copy()
+    struck[:, 100] = 0.7
+    made = bridge_dead_columns(struck[:, None])[:, 0]
+    np.testing.assert_allclose(made[:, 100], (struck[:, 99] + struck[:, 101]) / 2, atol=1e-6)
+    np.testing.assert_array_equal(np.delete(made, 100, axis=1), np.delete(struck, 100, axis=1))
+    with pytest.raises(InputError, match="31 angles are too few"):
+        bridge_dead_columns(struck[:31, None])
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        remove_all_stripes, remove_stripes_by_agreement, remove_large_stripes, bridge_dead_columns,
+        remove_stripes_by_wavelets,
+    ],
+)  # fmt: skip
 def test_each_row_is_a_sinogram_of_its_own(method: Callable[..., NDArray[np.float32]]) -> None:
     rows = np.stack([stripes(clean_scan(seed, 0.005), seed) for seed in range(3)], axis=1)
     place = np.empty_like(rows)

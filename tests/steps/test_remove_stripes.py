@@ -13,7 +13,7 @@ from tomarium.steps.core.context import Context
 from tomarium.steps.stripes.remove_stripes import remove_stripes
 
 
-@pytest.mark.parametrize("method", ["agreement", "sorting", "all"])
+@pytest.mark.parametrize("method", ["agreement", "sorting", "large", "dead", "wavelet", "all", "auto"])
 def test_a_transmission_is_corrected_as_its_attenuation_is(method: Any) -> None:
     struck = stripes(clean_scan(0, 0.005), 0)[:, None]
     attenuation = Slab(struck, slice(0, 1), domain="attenuation")
@@ -25,6 +25,22 @@ def test_a_transmission_is_corrected_as_its_attenuation_is(method: Any) -> None:
     assert np.mean(abs(-np.log(made.data) - expected) > 2e-5) < 1e-3
     half = remove_stripes(attenuation, context=Context(), method=method, strength=0.5).data
     np.testing.assert_allclose(half, (struck + expected) / 2, atol=2e-5)
+
+
+def test_what_auto_chose_stands_in_the_report() -> None:
+    clean = clean_scan(0, 0.005)
+    rows = np.stack([np.full_like(clean, 1), stripes(clean, 0)], axis=1)
+    told = remove_stripes(
+        Slab(rows, slice(0, 2), domain="attenuation"), context=Context(), method="auto"
+    ).report
+    assert told["remove_stripes.rows_none"] == told["remove_stripes.rows_all"] == 1
+    assert told["remove_stripes.rows_double_flat_field"] == 0
+    assert told["remove_stripes.columns_dead"] == 1
+    assert told["remove_stripes.columns_constant"] > 50
+    within = Slab(rows, slice(0, 2), halo=(0, 1), domain="attenuation")
+    own = remove_stripes(within, context=Context(), method="auto").report
+    assert own["remove_stripes.rows_none"] == 1
+    assert own["remove_stripes.rows_all"] == 0, "the row of the halo is counted by the neighbour"
 
 
 def test_too_few_angles_to_compare_are_refused() -> None:

@@ -213,7 +213,11 @@ def edge_error(image: NDArray[np.floating], truth: NDArray[np.floating], *, shar
 
 
 def ring_index(
-    image: NDArray[np.floating], centre: tuple[float, float] | None = None, sigma: float | None = None
+    image: NDArray[np.floating],
+    centre: tuple[float, float] | None = None,
+    sigma: float | None = None,
+    *,
+    sectors: int = 1,
 ) -> float:
     """Measure rings: rms of the high-passed radial profile over the noise.
 
@@ -225,12 +229,15 @@ def ring_index(
         (y, x) of the rotation axis in px; the middle of the image where it is None.
     sigma : float, optional
         Noise of the slice, in its unit, where it is known better than from all of it.
+    sectors : int
+        Parts of the circle that are averaged each by itself, at least 1: rings that change along the circle are lost
+        in the mean of the whole, parts of the circle have more noise.
 
     Returns
     -------
     float
-        rms(h) / σ with h(r) = m(r) - median₁₅ m(r), m(r) the mean along the circle of radius r of the slice
-        less its 3 x 3 median, over 4 ≤ r < 0.94 R, and σ of `noise`; nan where the slice has no noise.
+        rms(h) / σ with h(r) = m(r) - median₁₅ m(r), m(r) the mean along the circle of radius r, or a sector of
+        it, of the slice less its 3 x 3 median, over 4 ≤ r < 0.94 R, and σ of `noise`; nan where the slice has no noise.
         A strong smoothing lowers it too: report it beside the damage done to a clean slice.
 
     Raises
@@ -246,11 +253,15 @@ def ring_index(
     f = np.asarray(image, np.float64)
     detail = _detail(f)
     y, x = np.ogrid[: f.shape[0], : f.shape[1]]
-    radius = np.rint(np.hypot(y - y0, x - x0)).astype(np.intp).ravel()
+    radius = np.rint(np.hypot(y - y0, x - x0)).astype(np.intp)
     largest = int(0.94 * min(y0, x0, f.shape[0] - 1 - y0, f.shape[1] - 1 - x0))
-    total = np.bincount(radius, detail.ravel())[:largest]
-    profile = total / np.maximum(np.bincount(radius)[:largest], 1)
-    ripple = (profile - running_median(profile, _HIGHPASS))[4:]
+    sector = np.floor((np.arctan2(y - y0, x - x0) / (2 * np.pi)) * sectors).astype(np.intp) % sectors
+    inside = radius < largest
+    place = (sector * largest + radius)[inside]
+    total = np.bincount(place, detail[inside], sectors * largest)
+    profile = total / np.maximum(np.bincount(place, minlength=sectors * largest), 1)
+    profile = profile.reshape(sectors, largest)
+    ripple = (profile - running_median(profile, _HIGHPASS))[:, 4:]
     sigma = noise(f) if sigma is None else sigma
     return float(np.sqrt(np.mean(ripple**2)) / sigma) if sigma > 0 else float("nan")
 

@@ -100,25 +100,103 @@ def remove_stripes_by_agreement(
     N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 3, doi 10.1364/OE.26.028396;
     the shrinkage is that of W. James and C. Stein (1961), the agreement our own.
     """
+    demand_angles(sinograms)
+
+    def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
+        bridged = bridge(sinogram, dead_columns(sinogram))
+        smooth = remove_stripes_by_sorting(bridged[:, None], size, engine=engine, threads=1)[:, 0]
+        removed = bridged - smooth
+        means = block_means(removed, BLOCKS)
+        removed *= _agreed(means, LEAST_AGREEMENT)
+        bridged -= removed
+        bridged -= constant_stripes(bridged)[0]
+        return bridged
+
+    return each_sinogram(sinograms, correct, threads, out)
+
+
+def constant_stripes(sinogram: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return what columns add to their neighbours at all angles, as far as blocks of angles agree on it.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, column)
+        Attenuation.
+
+    Returns
+    -------
+    stripes : array of float32, shape (column,)
+        What is to be subtracted from each column; 0 where the blocks do not agree.
+    standing : array of float64, shape (16, column)
+        What the means of 16 blocks of angles are above the median of 9 columns, before it is subtracted.
+    """
+    standing = standing_out(block_means(sinogram, FAINT_BLOCKS))
+    agreed = _agreed(standing, FAINT_AGREEMENT) * standing.mean(axis=0)
+    return agreed.astype(np.float32), standing
+
+
+def standing_out(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what means of blocks of angles are above the median of 9 columns.
+
+    Parameters
+    ----------
+    means : array of float64, shape (block, column)
+        Mean attenuation.
+
+    Returns
+    -------
+    array of float64, shape (block, column)
+        0 for a column like its neighbours.
+    """
+    return np.asarray(means - median_over_columns(means, NARROW))
+
+
+def demand_angles(sinograms: Any) -> None:
+    """Refuse sinograms of too few angles for their parts to be compared.
+
+    Parameters
+    ----------
+    sinograms : array, shape (angle, row, column)
+        Attenuation.
+
+    Raises
+    ------
+    InputError
+        There are fewer angles than 32.
+    """
     if np.ndim(sinograms) == 3 and len(sinograms) < ANGLE_BLOCKS:
         raise InputError(
             f"remove_stripes: {len(sinograms)} angles are too few to ask their parts for agreement; at least "
             f"{ANGLE_BLOCKS} are needed, use remove_stripes_by_sorting"
         )
 
-    def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
-        bridged = bridge(sinogram, dead_columns(sinogram))
-        smooth = remove_stripes_by_sorting(bridged[:, None], size, engine=engine, threads=1)[:, 0]
-        removed = bridged - smooth
-        means = _block_means(removed, BLOCKS)
-        removed *= _agreed(means, LEAST_AGREEMENT)
-        bridged -= removed
-        faint = _block_means(bridged, FAINT_BLOCKS)
-        faint -= median_over_columns(faint, NARROW)
-        bridged -= _agreed(faint, FAINT_AGREEMENT) * faint.mean(axis=0).astype(np.float32)
-        return bridged
 
-    return each_sinogram(sinograms, correct, threads, out)
+def bridge_dead_columns(
+    sinograms: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Interpolate dead columns between their neighbours, and leave all others as they are.
+
+    Parameters
+    ----------
+    sinograms : array of float32, shape (angle, row, column)
+        Attenuation, finite.
+    threads : int, optional
+        Sinograms in work at a time; by default as many as processors.
+    out : array of float32, shape (angle, row, column), optional
+        Where the result goes.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Corrected sinograms; which columns are dead is told by `dead_columns`.
+
+    Raises
+    ------
+    InputError
+        The sinograms have not three axes, or there are fewer angles than 32.
+    """
+    demand_angles(sinograms)
+    return each_sinogram(sinograms, lambda one: bridge(one, dead_columns(one)), threads, out)
 
 
 def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -139,7 +217,7 @@ def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
     usual = np.maximum(median_over_columns(rough, 51), least)
     # Second differences of white noise have sqrt(6) times its deviation, whose median is 0.6745 of it.
     noise = usual / (0.6745 * 6**0.5) / (len(sinogram) / ANGLE_BLOCKS) ** 0.5
-    means = _block_means(sinogram, ANGLE_BLOCKS)
+    means = block_means(sinogram, ANGLE_BLOCKS)
     means -= means.mean(axis=0)
     reach, columns = 4, sinogram.shape[1]
     mirrored, at = means[:, mirrored_places(columns, reach)], np.arange(columns) + reach
@@ -161,6 +239,19 @@ def _agreed(means: NDArray[np.float64], least: float) -> NDArray[np.float32]:
     return np.where(alone, share, 0).astype(np.float32)
 
 
-def _block_means(values: NDArray[np.float32], blocks: int) -> NDArray[np.float64]:
-    """Return the means of blocks of neighbouring angles, shape (block, column)."""
+def block_means(values: NDArray[np.float32], blocks: int) -> NDArray[np.float64]:
+    """Average blocks of neighbouring angles.
+
+    Parameters
+    ----------
+    values : array of float32, shape (angle, column)
+        One sinogram.
+    blocks : int
+        Blocks, as equal as can be.
+
+    Returns
+    -------
+    array of float64, shape (block, column)
+        Mean of each.
+    """
     return np.stack([part.mean(axis=0, dtype=np.float64) for part in np.array_split(values, blocks)])

@@ -207,10 +207,7 @@ def remove_all_stripes(
     ----------
     N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), doi 10.1364/OE.26.028396.
     """
-    if not snr > 1:
-        raise ParameterError(f"remove_stripes: snr is {snr}; give a number above 1")
-    if not 0 <= drop <= 0.8:
-        raise ParameterError(f"remove_stripes: drop is {drop}; give a part from 0 to 0.8")
+    _demand(snr, drop)
 
     def chain(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
         bridged = _bridge_dead(sinogram, snr, large_size)
@@ -218,6 +215,57 @@ def remove_all_stripes(
         return _sorted(_level_large(bridged, smoothed, snr, drop), small_size, engine)
 
     return each_sinogram(sinograms, chain, threads, out)
+
+
+def remove_large_stripes(
+    sinograms: Any,
+    size: int = 51,
+    *,
+    snr: float = 3.0,
+    drop: float = 0.1,
+    engine: Engine = "auto",
+    threads: int | None = None,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Remove wide stripes alone, algorithm 5 of Vo et al.
+
+    The mean of the ranks of each column is brought to the level of its neighbours; where a column stands out, smoothed
+    ranks take its place. Simulated for stripes 8 and 16 columns wide, the error of a slice falls to a half; a sinogram
+    without stripes is changed by 0.04 to 0.10 of the matrix's attenuation.
+
+    Parameters
+    ----------
+    sinograms : array of float32, shape (angle, row, column)
+        Attenuation, finite.
+    size : int
+        Columns of the median, odd, at most 101; wider than twice the widest stripe.
+    snr, drop, engine, threads, out
+        As for `remove_all_stripes`.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Corrected sinograms.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is out of its range.
+    InputError
+        The sinograms have not three axes, or a value is not finite.
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
+
+    References
+    ----------
+    N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 5, doi 10.1364/OE.26.028396.
+    """
+    _demand(snr, drop)
+
+    def level(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
+        return _level_large(sinogram, _sorted(sinogram, size, engine), snr, drop)
+
+    return each_sinogram(sinograms, level, threads, out)
 
 
 def each_sinogram(
@@ -286,6 +334,13 @@ def bridge(sinogram: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np
     bridged = sinogram.copy()
     bridged[:, bad] = sinogram[:, left] + part * (sinogram[:, right] - sinogram[:, left])
     return bridged
+
+
+def _demand(snr: float, drop: float) -> None:
+    if not snr > 1:
+        raise ParameterError(f"remove_stripes: snr is {snr}; give a number above 1")
+    if not 0 <= drop <= 0.8:
+        raise ParameterError(f"remove_stripes: drop is {drop}; give a part from 0 to 0.8")
 
 
 def _sorted(sinogram: NDArray[np.float32], size: int, engine: Engine) -> NDArray[np.float32]:

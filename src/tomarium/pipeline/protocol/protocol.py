@@ -65,8 +65,9 @@ PRESETS: Final[Mapping[str, tuple[str, list[Any]]]] = {
         ["find_axis", {"flat_field": {"log": False}}, "paganin", "minus_log", "half_acquisition", "fbp"],
     ),
     "rings": (
-        "standard with zingers removed from the frames and stripes from the sinograms",
-        ["find_axis", "remove_spikes", "flat_field", "remove_stripes", "half_acquisition", "fbp"],
+        "standard with zingers removed from the frames, stripes by their kind, and pixels corrected by all views",
+        ["find_axis", "remove_spikes", "flat_field", {"remove_stripes": {"method": "auto"}}, "double_flat_field",
+         "half_acquisition", "fbp"],
     ),
 }  # fmt: skip
 """Protocols that come with the program: name → what it does, and its steps."""

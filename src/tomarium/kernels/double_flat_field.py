@@ -1,0 +1,194 @@
+"""What a pixel adds to all views, seen in their mean: the double flat field."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError
+from tomarium.kernels.stripes import mirrored_places
+
+Background = Literal["median", "gaussian", "homogeneous"]
+"""What of a mean view is the sample: its median in a window, its Gaussian mean, or the median of each row."""
+
+LOWEST: Final = 1e-6
+"""Transmission below which nothing is told apart."""
+
+CHUNK: Final = 4 << 20
+"""Numbers whose logarithm is taken at a time."""
+
+REACH: Final = 4.0
+"""Standard deviations after which a Gaussian is cut off."""
+
+
+def mean_attenuation(
+    views: Any, *, transmission: bool = False, mean_of_transmission: bool = False
+) -> NDArray[np.float64]:
+    """Average attenuation over the views.
+
+    Parameters
+    ----------
+    views : array of float32, shape (angle, row, column)
+        Attenuation p, or transmission T.
+    transmission : bool
+        Whether they are T, whose logarithm is taken.
+    mean_of_transmission : bool
+        Whether -ln⟨T⟩ is returned in place of ⟨-ln T⟩, as other programs do; an error of gain is exact in the latter.
+
+    Returns
+    -------
+    array of float64, shape (row, column)
+        Mean attenuation.
+
+    Raises
+    ------
+    InputError
+        There are no views, or a value is not finite.
+    """
+    if np.ndim(views) != 3 or not len(views):
+        raise InputError(f"double_flat_field: views have shape {np.shape(views)}; give (angle, row, column)")
+    total = np.zeros(views.shape[1:], np.float64)
+    count = max(1, CHUNK // max(1, total.size))
+    for start in range(0, len(views), count):
+        part = views[start : start + count]
+        if transmission and not mean_of_transmission:
+            part = -np.log(np.maximum(part, np.float32(LOWEST)))
+        elif mean_of_transmission and not transmission:
+            part = np.exp(-part)
+        total += part.sum(axis=0, dtype=np.float64)
+    mean = total / len(views)
+    if mean_of_transmission:
+        mean = -np.log(np.maximum(mean, LOWEST))
+    if not np.isfinite(mean).all():
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(mean))[0])
+        raise InputError(
+            f"double_flat_field: a view is not finite at row {row} of the slab and column {column}; every value "
+            f"must be: normalise with flat and dark fields first"
+        )
+    return mean
+
+
+def pixel_errors(
+    mean: NDArray[np.float64],
+    *,
+    background: Background = "median",
+    size: tuple[int, int] = (9, 9),
+    columns_only: bool = False,
+    threads: int = 1,
+) -> NDArray[np.float64]:
+    """Return what stands out of the smooth background of a mean view.
+
+    Parameters
+    ----------
+    mean : array of float64, shape (row, column)
+        Attenuation averaged over views.
+    background : {"median", "gaussian", "homogeneous"}
+        The median of a window of `size`; a Gaussian of that full width at half maximum; or the median of each row.
+    size : tuple of int
+        Rows and columns, odd. Rings up to half of its columns wide are told from the sample.
+    columns_only : bool
+        Whether only what continues along the columns counts: the background is taken within each row, and what stands
+        out of it is the median over `size[0]` rows.
+    threads : int
+        Rows in work at a time.
+
+    Returns
+    -------
+    array of float64, shape (row, column)
+        Error of each pixel, in attenuation; 0 where there is none.
+    """
+    window = (1, size[1]) if columns_only else size
+    if background == "homogeneous":
+        smooth = np.broadcast_to(np.median(mean, axis=1, keepdims=True), mean.shape)
+    elif background == "gaussian":
+        smooth = _gaussian(mean, window)
+    else:
+        smooth = _median(mean, window, threads)
+    error = mean - smooth
+    return _median(error, (size[0], 1), threads) if columns_only else error
+
+
+def halo_rows(background: Background, rows: int, columns_only: bool) -> int:
+    """Return the rows above and below that the error of a pixel depends on.
+
+    Parameters
+    ----------
+    background : {"median", "gaussian", "homogeneous"}
+        As in `pixel_errors`.
+    rows : int
+        Rows of its window.
+    columns_only : bool
+        As in `pixel_errors`.
+
+    Returns
+    -------
+    int
+        0 where each row is corrected by itself.
+    """
+    if columns_only or background == "median":
+        return rows // 2
+    return _reach(rows) if background == "gaussian" else 0
+
+
+def spared_about_axis(columns: int, axis_column: float, width: float) -> NDArray[np.float64]:
+    """Return how much of an error is to be removed: the middle of the sample hardly moves, as a ring does not.
+
+    Parameters
+    ----------
+    columns : int
+        Columns of the detector.
+    axis_column : float
+        Column c of the rotation axis, 0-based, pixel centres at integers.
+    width : float
+        Columns w on either side of it.
+
+    Returns
+    -------
+    array of float64, shape (column,)
+        min(1, (|u - c| / w)²), 1 everywhere where w is 0.
+    """
+    away = np.abs(np.arange(columns) - axis_column)
+    return np.minimum(1, (away / width) ** 2) if width > 0 else np.ones(columns)
+
+
+def _reach(size: int) -> int:
+    return int(np.ceil(REACH * _deviation(size))) if size > 1 else 0
+
+
+def _deviation(size: int) -> float:
+    return size / float(np.sqrt(8 * np.log(2)))
+
+
+def _median(image: NDArray[np.float64], size: tuple[int, int], threads: int) -> NDArray[np.float64]:
+    """Return the median of a window about each pixel, the image mirrored at its edges."""
+    if size == (1, 1):
+        return image.copy()
+    rows, columns = (mirrored_places(n, s // 2) for n, s in zip(image.shape, size, strict=True))
+    windows = sliding_window_view(image[np.ix_(rows, columns)], size)
+    result = np.empty_like(image)
+
+    def one(row: int) -> None:
+        taken = windows[row].reshape(len(windows[row]), -1)
+        middle = taken.shape[1] // 2
+        result[row] = np.partition(taken, middle, axis=1)[:, middle]
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one, range(len(image))))
+    return result
+
+
+def _gaussian(image: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Smooth along both axes, the image mirrored at its edges."""
+    for axis, width in enumerate(size):
+        reach = _reach(width)
+        if not reach:
+            continue
+        offsets = np.arange(-reach, reach + 1)
+        weights = np.exp(-0.5 * (offsets / _deviation(width)) ** 2)
+        mirrored = np.take(image, mirrored_places(image.shape[axis], reach), axis=axis)
+        image = sliding_window_view(mirrored, len(offsets), axis=axis) @ (weights / weights.sum())
+    return image
