@@ -25,7 +25,7 @@ SLOW = (
     "executors/", "live/", "formats/test_data_exchange_tables", "formats/test_hostile",
     "formats/test_nxtomo_flips", "kernels/axis/", "kernels/test_fbp", "kernels/test_half_acquisition",
     "pipeline/test_contract_cases", "conversion/", "pipeline/test_run", "pipeline/test_slabs",
-    "pipeline/test_spool", "portal/test_files", "synth/test_scan", "test_from_scan_to_truth",
+    "pipeline/test_spool", "portal/test_files", "steps/test_correct_roll", "synth/test_scan", "test_from_scan_to_truth",
     "test_public_names",
 )  # fmt: skip
 """Where tests take seconds: measured, file by file."""
