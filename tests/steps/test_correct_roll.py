@@ -6,8 +6,12 @@ import pytest
 import tomarium as tm
 from tomarium.errors import MissingData
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
+from tomarium.kernels.axis import AxisEstimate
+from tomarium.kernels.axis.estimate import Confidence
+from tomarium.kernels.axis.lean import fit_roll
 from tomarium.model import Layout, Scan, Value
 from tomarium.steps.correct.correct_roll import correct_roll
+from tomarium.steps.probes.find_roll import find_roll
 from tomarium.steps.views.crop import crop
 
 VIEWS, ROWS, COLUMNS = 181, 48, 128
@@ -16,22 +20,33 @@ AXIS = 60.0
 FINE = (np.arange(4) - 1.5) / 4
 
 
-def projections(seed: int, roll_deg: float) -> np.ndarray:
+def projections(seed: int, roll_deg: float, rows: int = ROWS, bodies: int = 14) -> np.ndarray:
     """Spheres that turn about an axis through (middle row, AXIS), its top to lower columns by `roll_deg`."""
     draw = np.random.default_rng(seed)
     roll = np.radians(roll_deg)
-    row = (np.arange(ROWS)[:, None] + FINE).ravel() - (ROWS - 1) / 2
+    row = (np.arange(rows)[:, None] + FINE).ravel() - (rows - 1) / 2
     column = (np.arange(COLUMNS)[:, None] + FINE).ravel() - AXIS
     across = column[None] * np.cos(roll) - row[:, None] * np.sin(roll)
     along = column[None] * np.sin(roll) + row[:, None] * np.cos(roll)
-    made = np.zeros((VIEWS, ROWS, COLUMNS), np.float32)
-    for _ in range(14):
-        z, distance, phase = draw.uniform(-20, 20), draw.uniform(0, 36), draw.uniform(0, 360)
+    made = np.zeros((VIEWS, rows, COLUMNS), np.float32)
+    for _ in range(bodies):
+        z, distance, phase = (
+            draw.uniform(4 - rows / 2, rows / 2 - 4),
+            draw.uniform(0, 36),
+            draw.uniform(0, 360),
+        )
         radius, attenuation = draw.uniform(4, 12), draw.uniform(0.01, 0.04)
+        reach = radius + 8 + abs(roll) * COLUMNS
+        first = max(0, int(z - reach + rows / 2))
+        last = min(rows, int(z + reach + rows / 2) + 1)
+        part = slice(len(FINE) * first, len(FINE) * last)
         for k, angle in enumerate(ANGLES):
             u = distance * np.cos(np.radians(angle - phase))
-            chord = 2 * np.sqrt(np.clip(radius**2 - (across - u) ** 2 - (along - z) ** 2, 0, None))
-            made[k] += attenuation * chord.reshape(ROWS, 4, COLUMNS, 4).mean(axis=(1, 3))
+            chord = 2 * np.sqrt(
+                np.clip(radius**2 - (across[part] - u) ** 2 - (along[part] - z) ** 2, 0, None)
+            )
+            pixels = chord.reshape(last - first, len(FINE), COLUMNS, len(FINE)).mean(axis=(1, 3))
+            made[k, first:last] += attenuation * pixels
     return made
 
 
@@ -78,3 +93,32 @@ def test_some_rows_are_as_the_whole_has_them_and_a_crop_takes_the_axis_along() -
     # The middle of the turn is another one: the slices lie where they did but for a part of a row.
     inside = np.s_[12:24, 20:108, 20:108]
     assert np.corrcoef(slices[inside].ravel(), whole[16:][inside].ravel())[0, 1] > 0.995
+
+
+@pytest.mark.parametrize("roll_deg", [1.2, -2.0])
+def test_the_roll_is_found_in_the_data(roll_deg: float) -> None:
+    leaning = scan_of(projections(0, roll_deg, 160, 36))
+    found = find_roll(leaning)
+    assert found.roll_deg == pytest.approx(roll_deg, abs=0.05)
+    assert found.column == pytest.approx(AXIS, abs=0.05)
+    assert found.confidence == "high"
+    made = tm.reconstruct(leaning, "steps: [find_roll, correct_roll, fbp]", rows=slice(40, 56))
+    upright = tm.reconstruct(scan_of(projections(0, 0.0, 160, 36)), "steps: [fbp]", rows=slice(40, 56))
+    error = float(np.sqrt(np.mean((np.asarray(made) - np.asarray(upright)) ** 2)))
+    assert error < 0.06 * float(np.asarray(upright).std())
+
+
+def test_heights_that_agree_make_a_line_and_others_do_not() -> None:
+    rows = (10.0, 30.0, 50.0, 70.0)
+
+    def at(*columns: float, confidence: Confidence = "high") -> list[AxisEstimate]:
+        return [AxisEstimate(column, confidence, "180", (), 0.0) for column in columns]
+
+    line = fit_roll(rows, at(59.3, 59.8, 60.2, 60.7), 40.0)
+    assert line.confidence == "high"
+    assert line.column == pytest.approx(60.0)
+    assert line.roll_deg == pytest.approx(np.degrees(np.arctan(0.023)), abs=0.01)
+    assert 0 < line.error_deg < 0.1
+    assert fit_roll(rows, at(59.3, 61.5, 60.2, 60.7), 40.0).confidence == "low"
+    nothing = fit_roll(rows, at(59.3, 61.5, 60.2, 60.7, confidence="low"), 40.0)
+    assert (nothing.roll_deg, nothing.confidence) == (0.0, "low")

@@ -18,13 +18,18 @@ def _after(layout: Layout, values: Values) -> Layout:
     geometry = replace(layout.geometry, axis_roll_deg=None)
     axis, middle = geometry.axis_column, (layout.shape[2] - 1) / 2
     if axis is not None:  # the frame is turned about its middle, not about the axis
-        cosine = math.cos(math.radians(values["axis_roll_deg"]))
+        cosine = math.cos(math.radians(_roll(values)))
         geometry = replace(geometry, axis_column=replace(axis, value=middle + (axis.value - middle) * cosine))
     return replace(layout, geometry=geometry, dtype=np.dtype(np.float32))
 
 
 def _halo(values: Values, layout: Layout) -> int:
-    return rows_beside(values["axis_roll_deg"], layout.shape[2]) if values["axis_roll_deg"] else 0
+    return rows_beside(_roll(values), layout.shape[2]) if _roll(values) else 0
+
+
+def _roll(values: Values) -> float:
+    """Return the roll, 0 while a probe has still to find it."""
+    return float(values["axis_roll_deg"] or 0)
 
 
 @step(

@@ -73,12 +73,12 @@ def find_axis(sample: Scan | Sample, *, groups: Count = 5, group_rows: Count = 8
     """
     reached = sample_of(sample)
     rows = _reads({"groups": groups, "group_rows": group_rows}, reached.layout)
-    parts = [_attenuation(slab, reached.scan) for slab in reached.read(rows)]
+    parts = [attenuation_of_slab(slab, reached.scan) for slab in reached.read(rows)]
     angles = reached.layout.geometry.angles_deg.value
     return find(np.concatenate(parts, axis=1), angles, rows_per_group=parts[0].shape[1])
 
 
-def _attenuation(slab: Slab, scan: Scan) -> NDArray[np.float32]:
+def attenuation_of_slab(slab: Slab, scan: Scan) -> NDArray[np.float32]:
     """Bring what reaches the probe to attenuation."""
     if slab.domain == "attenuation":
         return np.asarray(slab.data, np.float32)
