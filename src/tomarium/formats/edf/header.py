@@ -41,6 +41,7 @@ _ORDERS: Final = {"lowbytefirst": "<", "highbytefirst": ">"}
 _NO_COMPRESSION: Final = ("", "none", "nospecificvalue", "uncompressed")
 # More frames than this in one file are no file of the field.
 _MOST_FRAMES: Final = 1_000_000
+_MOST_GENERAL: Final = 1000  # headers in a row without pixels
 
 
 @dataclass(frozen=True)
@@ -231,8 +232,8 @@ def looks_like_edf(head: bytes) -> bool:
 
 
 def _blocks(path: Path, stream: Stream) -> Iterator[EdfBlock]:
-    place = 0
-    while True:
+    place = empty = 0
+    while empty <= _MOST_GENERAL:
         stream.seek(place)
         head = stream.read(512)
         if place and not head.strip(b"\0\r\n\t "):
@@ -243,7 +244,12 @@ def _blocks(path: Path, stream: Stream) -> Iterator[EdfBlock]:
         block = _header(path, stream, place, head)
         if block.shape:
             yield block
+        empty = 0 if block.shape else empty + 1
         place = block.offset + block.nbytes
+    raise FormatError(
+        f"{path}: {empty} headers one after the other tell of no pixels; it holds no frame, or is damaged behind byte "
+        f"{place}"
+    )
 
 
 def _header(path: Path, stream: Stream, place: int, head: bytes) -> EdfBlock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from tomarium.model.scan import IndexedFrames
 if TYPE_CHECKING:
     from tifffile import TiffFile
 # Parsing a header takes 0.1 ms; these are enough to see what a file is.
+_KEPT: Final = 1024
+_ONE_DIRECTORY: Final[dict[tuple[int, int, int, int], bool]] = {}
 _PARSED: Final = 256
 # TIFF 6.0 section 8: PhotometricInterpretation and Orientation, which neither tifffile nor ImageJ applies to numbers.
 _WHITE_IS_ZERO, _PALETTE = 0, 3
@@ -433,8 +436,26 @@ def is_stack(tif: TiffFile) -> bool:
 
 
 def _is_one_directory(tif: TiffFile) -> bool:
-    """Tell whether one directory stands for a whole stack, as ImageJ writes those of more than 4 GB."""
-    if len(tif.pages) != 1 or not tif.series:
+    """Tell whether one directory stands for a whole stack, as ImageJ writes those of more than 4 GB.
+
+    The answer is kept, for each format that is asked opens the file anew, and its description may be long.
+    """
+    if len(tif.pages) != 1:
+        return False
+    try:
+        state = os.fstat(tif.filehandle.fileno())
+    except (OSError, ValueError, AttributeError):  # in memory
+        return _one_directory(tif)
+    key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+    if key not in _ONE_DIRECTORY:
+        if len(_ONE_DIRECTORY) >= _KEPT:
+            _ONE_DIRECTORY.clear()
+        _ONE_DIRECTORY[key] = _one_directory(tif)
+    return _ONE_DIRECTORY[key]
+
+
+def _one_directory(tif: TiffFile) -> bool:
+    if not tif.series:
         return False
     series, page = tif.series[0], tif.pages[0]
     return len(page.shape) == 2 and series.ndim == 3 and series.dataoffset is not None

@@ -79,7 +79,20 @@ def find_axis(sample: Scan | Sample, *, groups: Count = 5, group_rows: Count = 8
 
 
 def attenuation_of_slab(slab: Slab, scan: Scan) -> NDArray[np.float32]:
-    """Bring what reaches the probe to attenuation."""
+    """Bring what reaches a probe to attenuation.
+
+    Parameters
+    ----------
+    slab : Slab
+        Some rows at all angles: counts, transmission or attenuation.
+    scan : Scan
+        Its flats and darks; without flats the brightest pixels are taken for the open beam.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Attenuation, dimensionless.
+    """
     if slab.domain == "attenuation":
         return np.asarray(slab.data, np.float32)
     if slab.domain == "counts" and scan.flats is not None:
