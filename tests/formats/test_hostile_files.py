@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -174,6 +175,13 @@ def answer(warm: Warm, path: Path) -> tuple[str, str, float, float]:
     return how, words, done.seconds, done.megabytes
 
 
+def pace() -> float:
+    """How much longer this processor takes now than one that does this loop in 0.15 s."""
+    start = time.process_time()
+    sum(number * number for number in range(3_000_000))
+    return max(1.0, (time.process_time() - start) / 0.15)
+
+
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_hostile_file_is_answered_in_words(name: str, warm: Warm, tmp_path: Path) -> None:
     (tmp_path / "scan").mkdir()
@@ -188,5 +196,5 @@ def test_a_hostile_file_is_answered_in_words(name: str, warm: Warm, tmp_path: Pa
     assert how == expected, words
     assert re.search(said, words), words
     assert str(files.CANARY) not in words
-    assert seconds < LONGEST_S
+    assert seconds < LONGEST_S or seconds < LONGEST_S * pace()
     assert megabytes < MOST_MB
