@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.shifts import TAPS, sinc_weights
+from tomarium.kernels.shifts import TAPS, move_lines, moves_by
 
 
 def rows_beside(roll_deg: float, columns: int) -> int:
@@ -57,32 +55,9 @@ def turn_frames(
     y = np.arange(rows, dtype=np.float64) + first_row - (height - 1) / 2
     x = np.arange(columns, dtype=np.float64) - (columns - 1) / 2
     roll = math.radians(roll_deg)
-    along_columns, along_rows = np.float64(math.tan(roll / 2)) * y, np.float64(-math.sin(roll)) * x
+    along_columns = moves_by(math.tan(roll / 2) * y)
+    along_rows = moves_by(-math.sin(roll) * x)
     for frame, result in zip(frames, out, strict=True):
-        sheared = _sheared(frame, along_columns)
-        sheared = _sheared(np.ascontiguousarray(sheared.T), along_rows)
-        result[...] = _sheared(np.ascontiguousarray(sheared.T), along_columns)
-
-
-def _sheared(lines: NDArray[np.float32], shifts: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Move each line, shape (line, place), by its own shift."""
-    result = np.zeros_like(lines)
-    length = lines.shape[1]
-    whole = np.floor(shifts).astype(int)
-    weights = np.array(
-        [sinc_weights(shift - start) for shift, start in zip(shifts, whole, strict=True)], np.float32
-    )
-    for part in _alike(whole):
-        reach = TAPS // 2
-        padded = np.pad(lines[part], ((0, 0), (reach + abs(whole[part.start]),) * 2), mode="edge")
-        start = abs(whole[part.start]) + whole[part.start] + 1
-        for tap in range(TAPS):
-            result[part] += weights[part, tap, None] * padded[:, start + tap : start + tap + length]
-    return result
-
-
-def _alike(whole: NDArray[np.intp]) -> Iterator[slice]:
-    """Yield ranges of lines that move by the same whole number."""
-    edges = [0, *(np.flatnonzero(np.diff(whole)) + 1).tolist(), len(whole)]
-    for start, stop in itertools.pairwise(edges):
-        yield slice(start, stop)
+        sheared = move_lines(frame, along_columns)
+        sheared = move_lines(np.ascontiguousarray(sheared.T), along_rows)
+        result[...] = move_lines(np.ascontiguousarray(sheared.T), along_columns)

@@ -28,7 +28,7 @@ class RollEstimate:
     roll_deg : float
         Counter-clockwise, the top of the axis to lower columns; degrees.
     error_deg : float
-        One standard deviation, from how far the columns lie from a line; nan for two heights or fewer.
+        One standard deviation, from how far the columns lie from a line; nan where none is drawn.
     column : float
         Column of the axis at the middle row, 0-based, pixel centres at integers.
     confidence : Confidence
@@ -71,14 +71,14 @@ def fit_roll(rows: Sequence[float], found: Sequence[AxisEstimate], middle: float
     row = np.array([row for row, _, _ in used]) - middle
     columns = np.array([column for _, column, _ in used])
     weight = np.array([1.0 if confidence == "high" else 0.5 for _, _, confidence in used])
-    (slope, at_middle), covariance = _line(row, columns, weight)
+    (slope, at_middle), variance = _line(row, columns, weight)
     apart = np.abs(columns - at_middle - slope * row)
     sure = sum(confidence == "high" for _, _, confidence in used)
     if sure >= min(4, len(heights)) and sure == len(used) and apart.max() <= CLOSE_PX:
         trust: Confidence = "high"
     else:
         trust = "medium" if apart.max() <= 1.0 else "low"
-    error = math.degrees(math.sqrt(covariance)) if len(used) > FEWEST - 1 else math.nan
+    error = math.degrees(math.sqrt(variance))
     return RollEstimate(math.degrees(math.atan(slope)), error, float(at_middle), trust, heights)
 
 
