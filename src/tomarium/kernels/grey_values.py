@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
-from tomarium.kernels.image_statistics import disc_columns, moments
+from tomarium.kernels.image_statistics import counted_columns, counted_values, moments
 from tomarium.model.image import Sliceable
 
 BINS: Final = 65536
@@ -112,20 +112,15 @@ def grey_values(
         No voxel is finite.
     """
     _, rows, columns = volume.shape
-    first, last = (
-        disc_columns(rows, columns)
-        if circle and rows == columns
-        else (np.zeros(rows, np.int32), np.full(rows, columns, np.int32))
-    )
+    first, last = counted_columns(rows, columns, disc=circle)
     chosen = range(volume.shape[0]) if planes is None else planes
     inside = int((last - first).sum())
     stride = max(1, len(chosen) * inside // DRAWN)
     told, drawn = [], []
     for done, plane in enumerate(_planes(volume, chosen), 1):
         told.append(moments(plane, first, last))
-        drawn.append(
-            _inside(plane, first, last)[(done * 7919) % stride :: stride].copy()
-        )  # a view keeps them all
+        # A view would keep all of them.
+        drawn.append(_inside(plane, first, last)[(done * 7919) % stride :: stride].copy())
         if tell is not None:
             tell(done, 2 * len(chosen))
     count = sum(one.count for one in told)
@@ -146,9 +141,8 @@ def grey_values(
             squares += float(np.square(values.astype(np.float64) - mean).sum())
         if below or above:
             values = values[(values >= low) & (values <= high)]
-        place = ((values - np.float32(low)) * scale).astype(
-            np.int32
-        )  # of a bin, single precision rounds 1/256
+        # Single precision rounds to 1/256 of a bin.
+        place = ((values - np.float32(low)) * scale).astype(np.int32)
         counts += np.bincount(np.clip(place, 0, BINS - 1), minlength=BINS)
         if tell is not None:
             tell(len(chosen) + done, 2 * len(chosen))
@@ -170,8 +164,7 @@ def _range(drawn: NDArray[np.float32], minimum: float, maximum: float) -> tuple[
 def _inside(
     plane: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]
 ) -> NDArray[np.float32]:
-    column = np.arange(plane.shape[1])
-    values: NDArray[np.float32] = plane[(column >= first[:, None]) & (column < last[:, None])]
+    values = counted_values(plane, first, last)
     return values[np.isfinite(values)]
 
 

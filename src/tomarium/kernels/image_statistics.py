@@ -60,6 +60,26 @@ def disc_columns(rows: int, columns: int) -> tuple[NDArray[np.int32], NDArray[np
     return np.maximum(first, 0), np.minimum(last, columns)
 
 
+def counted_columns(rows: int, columns: int, *, disc: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the columns of an image that count, row by row.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Shape of the image.
+    disc : bool
+        Whether only the inscribed disc counts, where the image is square.
+
+    Returns
+    -------
+    first, last : array of int32, shape (row,)
+        The columns first to last - 1 of a row count.
+    """
+    if disc and rows == columns:
+        return disc_columns(rows, columns)
+    return np.zeros(rows, np.int32), np.full(rows, columns, np.int32)
+
+
 def moments(
     image: NDArray[np.float32],
     first: NDArray[np.int32],
@@ -90,7 +110,7 @@ def moments(
     """
     if _compiled(engine):
         return Moments(*extension().moments(image, first, last, level()))
-    values = _values(image, first, last)
+    values = counted_values(image, first, last)
     finite = values[np.isfinite(values)].astype(np.float64)
     low, high = (finite.min(), finite.max()) if finite.size else (np.inf, -np.inf)
     lost = values.size - finite.size
@@ -137,7 +157,7 @@ def histogram(
     if bins <= MOST_BINS and abs(exponent) < 100 and abs(origin) < 2**30 and _compiled(engine):
         extension().histogram(image, first, last, 2.0**-exponent, origin, counts, level())
         return counts
-    values = _values(image, first, last)
+    values = counted_values(image, first, last)
     places = (
         np.floor(values[np.isfinite(values)].astype(np.float64) * 2.0**-exponent).astype(np.int64) - origin
     )
@@ -145,9 +165,23 @@ def histogram(
     return counts
 
 
-def _values(
+def counted_values(
     image: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]
 ) -> NDArray[np.float32]:
+    """Return the values of part of an image, finite or not.
+
+    Parameters
+    ----------
+    image : array of float32, shape (y, x)
+        The image.
+    first, last : array of int32, shape (y,)
+        Columns first to last - 1 of each row count.
+
+    Returns
+    -------
+    array of float32, shape (value,)
+        Row by row.
+    """
     column = np.arange(image.shape[1])
     return image[(column >= first[:, None]) & (column < last[:, None])]
 

@@ -78,7 +78,6 @@ def solve(
     method: Method,
     begin: Callable[[NDArray[np.float32]], Image],
     stop: Stop,
-    on_iteration: Callable[[int], None] | None = None,
 ) -> Solution:
     """Iterate until a condition ends it.
 
@@ -103,8 +102,6 @@ def solve(
         `begin(sinogram)` gives the start.
     stop : Stop
         The conditions.
-    on_iteration : callable, optional
-        Called with the number of iterations done.
 
     Returns
     -------
@@ -123,8 +120,6 @@ def solve(
     best, at, done = before, 0, 0
     reason: Reason = "iterations"
     for done, (now, value) in enumerate(watched, start=1):
-        if on_iteration is not None:
-            on_iteration(done)
         if not value >= best_value:
             best, at, best_value = now, done, value
         elif done - at >= stop.patience:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.image_statistics import disc_columns, histogram, moments
+from tomarium.kernels.image_statistics import counted_columns, histogram, moments
 from tomarium.model import Slab
 from tomarium.steps.core.step import tally
 
@@ -70,10 +70,7 @@ def statistics(slab: Slab) -> dict[str, Any]:
         `first`, `counts`}: bin i covers [(first + i) · 2^exponent, (first + i + 1) · 2^exponent).
     """
     _, rows, columns = slab.data.shape
-    if slab.domain == "slice" and rows == columns:
-        first, last = disc_columns(rows, columns)
-    else:
-        first, last = np.zeros(rows, np.int32), np.full(rows, columns, np.int32)
+    first, last = counted_columns(rows, columns, disc=slab.domain == "slice")
     parts = [_plane(np.ascontiguousarray(plane, np.float32), first, last) for plane in slab.data]
     return reduce(merge, parts)
 
