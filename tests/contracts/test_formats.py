@@ -446,7 +446,7 @@ class TestWriter:
 
 # Damage is met in a process of its own, so that a crash or an endless loop there is one failure here.
 DAMAGE = """
-import resource, sys
+import os, resource, sys
 from pathlib import Path
 import numpy as np
 import tomarium as tm
@@ -466,6 +466,7 @@ for trial in range(count):
         for place in rng.integers(0, len(whole), rng.integers(1, 12)):
             damaged[place] = rng.integers(0, 256)
     path.write_bytes(damaged)
+    os.utime(path, (10**9 + trial,) * 2)  # at rest, each at a time of its own: nobody waits for its writer
     try:
         found = tm.open(path)
         if isinstance(found, Scan):
