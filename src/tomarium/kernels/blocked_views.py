@@ -10,11 +10,33 @@ from numpy.typing import NDArray
 DARKEST = 1e-3
 """Transmission below which the attenuation is not told any more."""
 
+UNLIT = 0.1
+"""Part of the median of the open beam up to which a pixel is not lit."""
+
 SPREAD = 8.0
 """Standard deviations of the views' mean attenuation that a blocked view exceeds."""
 
 GAP = 3
 """Fewer views than this between blocked ones are blocked, too."""
+
+
+def transmission_where_lit(signal: NDArray[np.float64], beam: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide views by the open beam where there is one.
+
+    Parameters
+    ----------
+    signal : array of float64, shape (angle, row, column)
+        Counts less darks.
+    beam : array of float64, shape (row, column)
+        Flats less darks.
+
+    Returns
+    -------
+    array of float64, shape (angle, row, column)
+        I/I0; NaN for pixels whose beam is a tenth of the median or less.
+    """
+    lit = beam > UNLIT * np.nanmedian(beam)
+    return np.where(lit, signal / np.where(lit, beam, 1.0), np.nan)
 
 
 def blocked_views(

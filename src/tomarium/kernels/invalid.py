@@ -51,6 +51,30 @@ def fill_invalid(frames: NDArray[np.float32], empty: float) -> int:
     return empty_rows
 
 
+def open_beam_for_invalid(
+    values: NDArray[np.float32], *, transmission: bool
+) -> tuple[NDArray[np.float32], int]:
+    """Take the open beam for what is NaN or infinite.
+
+    Parameters
+    ----------
+    values : array of float32
+        Transmission or attenuation; not changed.
+    transmission : bool
+        Whether it is transmission, of which the open beam has 1; attenuation has 0.
+
+    Returns
+    -------
+    values : array of float32
+        The same array where all of it is finite.
+    count : int
+        How many were not.
+    """
+    lost = ~np.isfinite(values)
+    count = int(np.count_nonzero(lost))
+    return (np.where(lost, np.float32(transmission), values) if count else values), count
+
+
 def _neighbour_median(frames: NDArray[np.float32], holes: NDArray[np.intp]) -> NDArray[np.float32]:
     """Return the median of the valid neighbours of each hole, NaN where there is none."""
     rows, columns = frames.shape[1:]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import InputError
 from tomarium.kernels.axis.mirror import other_turn
-from tomarium.kernels.blocked_views import blocked_views
+from tomarium.kernels.blocked_views import blocked_views, transmission_where_lit
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol.protocol import Protocol
@@ -58,6 +59,14 @@ class _Seen:
     flats: NDArray[np.float64] | None
     dark: NDArray[np.float64]
     raw: NDArray[Any]
+
+    @cached_property
+    def beam(self) -> NDArray[np.float64]:
+        """Mean flat less the dark, shape (row, column); 1 where there are no flats."""
+        beam: NDArray[np.float64] = (
+            np.ones_like(self.dark) if self.flats is None else _mean(self.flats - self.dark, axis=0)
+        )
+        return beam
 
 
 def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bool = False) -> Scan:
@@ -105,16 +114,14 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
     elif blank.any() and _numbered(protocol):
         said.append(
             f"{blank.sum()} projections hold no information (black, or not finite), and are not left out since the "
-            f"protocol "
-            f"chooses projections itself; drop these there: {_spelled(np.flatnonzero(blank))}"
+            f"protocol chooses projections itself; drop these there: {_spelled(np.flatnonzero(blank))}"
         )
     elif blank.any():
         numbers = np.flatnonzero(blank)
         scan = select_views(scan, drop=_spelled(numbers))
         said.append(
             f"{len(numbers)} projections hold no information (black, or not finite) and were left out with their "
-            f"angles: "
-            f"{_told(numbers)}"
+            f"angles: {_told(numbers)}"
         )
         seen = replace(seen, projections=seen.projections[~blank], raw=seen.raw[~blank])
     if not wrong:
@@ -206,8 +213,7 @@ def _without_black_flats(scan: Scan, seen: _Seen, said: list[str], wrong: list[s
         level = "not finite" if not np.isfinite(strongest) else f"{strongest + dark.mean():.4g} counts"
         wrong.append(
             f"no flat is brighter than the darks (the brightest is {level}, the darks {dark.mean():.4g}): flats and "
-            f"darks are "
-            f"swapped, or the flats were taken without beam"
+            f"darks are swapped, or the flats were taken without beam"
         )
         return scan, seen
     black = signal <= BLACK_FLAT * strongest
@@ -281,9 +287,7 @@ def _of_shadows(scan: Scan, seen: _Seen) -> Iterator[str]:
         or (seen.flats is None and scan.domain == "counts")
     ):
         return
-    beam = np.ones_like(seen.dark) if seen.flats is None else _mean(seen.flats - seen.dark, axis=0)
-    lit = beam > 0.1 * np.nanmedian(beam)
-    through = np.where(lit, (seen.projections - seen.dark) / np.where(lit, beam, 1.0), np.nan)
+    through = transmission_where_lit(seen.projections - seen.dark, seen.beam)
     count = int(blocked_views(through, scan.angles_deg.value).sum())
     if count:
         yield (
@@ -294,7 +298,7 @@ def _of_shadows(scan: Scan, seen: _Seen) -> Iterator[str]:
 
 def _attenuation(scan: Scan, seen: _Seen) -> Callable[[int], NDArray[np.float32]]:
     """Return what gives the attenuation of a view, shape (row, column), without defective pixels and single spots."""
-    beam = np.ones_like(seen.dark) if seen.flats is None else _mean(seen.flats - seen.dark, axis=0)
+    beam = seen.beam
     usual = np.nanmedian(beam, axis=1, keepdims=True)
     deviation = np.abs(seen.dark - np.median(seen.dark, axis=1, keepdims=True))
     good = (beam > 0.3 * usual) & (beam < 3 * usual) & (deviation <= 0.02 * usual)
@@ -307,8 +311,8 @@ def _attenuation(scan: Scan, seen: _Seen) -> Callable[[int], NDArray[np.float32]
                 values = -np.log(np.clip((values - seen.dark) / beam, 1e-3, 10.0))
         there = good & np.isfinite(values)
         filled = [
-            np.interp(columns, columns[seen], row[seen]) if seen.any() else np.zeros(len(row))
-            for row, seen in zip(values, there, strict=True)
+            np.interp(columns, columns[told], row[told]) if told.any() else np.zeros(len(row))
+            for row, told in zip(values, there, strict=True)
         ]
         beside = np.pad(np.asarray(filled, np.float32), ((0, 0), (_SPOT // 2, _SPOT // 2)), mode="edge")
         return np.median(np.lib.stride_tricks.sliding_window_view(beside, _SPOT, axis=1), axis=-1)
@@ -349,15 +353,14 @@ def _of_counts(seen: _Seen) -> Iterator[str]:
         yield from _of_integers(raw, seen.flats)
     if seen.flats is None:
         return
-    flat = _mean(seen.flats - seen.dark, axis=0)
+    flat = seen.beam
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(flat > 0, (seen.projections - seen.dark) / flat, np.nan)
     brightest = np.nanmedian(np.nanpercentile(ratio.reshape(len(ratio), -1), 95, axis=1))
     if brightest > BRIGHTER:
         yield (
             f"the projections are {brightest:.3g} times as bright as the flats where nothing absorbs: exposure or "
-            f"beam differed, "
-            f"and the attenuation is wrong by -ln {brightest:.3g}"
+            f"beam differed, and the attenuation is wrong by -ln {brightest:.3g}"
         )
     yield from _jumps(_mean(seen.projections - seen.dark, axis=(1, 2)))
 
@@ -380,8 +383,7 @@ def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
         ):
             yield (
                 f"the signal changes by a factor of {np.exp(change):.3g} between the projections {k} and {k + 1} and "
-                f"stays so: "
-                f"exposure or beam changed within the scan"
+                f"stays so: exposure or beam changed within the scan"
             )
             return
 
@@ -401,8 +403,7 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
         if share > _SATURATED:
             yield (
                 f"{100 * share:.3g} % of the counts of projections or flats are {highest}, the highest the detector "
-                f"can tell: "
-                f"they are saturated, and the attenuation there is wrong"
+                f"can tell: they are saturated, and the attenuation there is wrong"
             )
     if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
         span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)
@@ -411,8 +412,7 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
         if wrapped > _WRAPPED:
             yield (
                 f"{100 * wrapped:.3g} % of neighbouring counts differ by nearly all that {raw.dtype} can hold: "
-                f"counts above its "
-                f"range began again at its lowest"
+                f"counts above its range began again at its lowest"
             )
 
 

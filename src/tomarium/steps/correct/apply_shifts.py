@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.invalid import open_beam_for_invalid
 from tomarium.kernels.shifts import TAPS, move_views
 from tomarium.model import Geometry, Layout, Slab
 from tomarium.steps.core.context import Context
@@ -68,11 +69,10 @@ def apply_shifts(slab: Slab, *, geometry: Geometry, context: Context) -> Slab:
     C. E. Duchon, Journal of Applied Meteorology 18, 1016 (1979).
     """
     columns, rows = geometry.shift_columns_px, geometry.shift_rows_px
-    data = np.asarray(slab.data, np.float32)
-    lost = ~np.isfinite(data)
-    report = {**slab.report, "apply_shifts.filled": int(lost.sum())}
-    if lost.any():
-        data = np.where(lost, np.float32(slab.domain == "transmission"), data)
+    data, lost = open_beam_for_invalid(
+        np.asarray(slab.data, np.float32), transmission=slab.domain == "transmission"
+    )
+    report = {**slab.report, "apply_shifts.filled": lost}
     if columns is None and rows is None:
         return replace(slab, data=data, report=report)
     none = np.zeros(len(data))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tomarium.kernels.invalid import open_beam_for_invalid
 from tomarium.kernels.roll import rows_beside, turn_frames
 from tomarium.model import Layout, Slab
 from tomarium.steps.core.context import Context
@@ -70,11 +71,10 @@ def correct_roll(slab: Slab, *, context: Context, axis_roll_deg: Degrees = FROM_
     ----------
     A. W. Paeth, Graphics Interface 86, 77 (1986).
     """
-    data = np.asarray(slab.data, np.float32)
-    lost = ~np.isfinite(data)
-    report = {**slab.report, "correct_roll.not_finite": int(lost.sum())}
-    if lost.any():
-        data = np.where(lost, np.float32(slab.domain == "transmission"), data)
+    data, lost = open_beam_for_invalid(
+        np.asarray(slab.data, np.float32), transmission=slab.domain == "transmission"
+    )
+    report = {**slab.report, "correct_roll.not_finite": lost}
     if axis_roll_deg == 0:
         return replace(slab, data=data, report=report)
     height = slab.data.shape[1] if context.whole is None else context.whole.shape[1]

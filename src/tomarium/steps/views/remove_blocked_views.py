@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
-from tomarium.kernels.blocked_views import blocked_views
+from tomarium.kernels.blocked_views import blocked_views, transmission_where_lit
 from tomarium.model import Scan
 from tomarium.steps.core.parameter import Positive
 from tomarium.steps.core.step import Example, view
@@ -95,5 +95,4 @@ def _transmission(scan: Scan) -> NDArray[np.float64]:
         )
         values -= dark
         flat -= dark
-    lit = flat > 0.1 * np.median(flat)
-    return np.where(lit, values / np.where(lit, flat, 1.0), np.nan)
+    return transmission_where_lit(values, flat)
