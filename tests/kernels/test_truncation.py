@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import ParameterError
 from tomarium.kernels.fbp import fbp
+from tomarium.kernels.half_acquisition import field_columns, overlap_weights
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
 from tomarium.kernels.truncation import FIT, continued, fit_chords, truncated_views
 from tomarium.model import Geometry, Slab, Value
@@ -21,19 +22,24 @@ MIDDLE = (N - 1) / 2
 
 
 def wide_scan(seed: int, scale: float) -> NDArray[np.float32]:
-    """An ellipse of so many times the field, off its middle, with ten inclusions; three times as wide as the field."""
+    """A body of so many times the field, projected on three times the field."""
+    u = np.arange(3 * N) - (3 * N - 1) / 2
+    return np.asarray(line_integrals(wide_body(seed, scale, N), ANGLES, np.zeros(1), u)[:, 0], np.float32)
+
+
+def wide_body(seed: int, scale: float, field: int) -> list[Ellipsoid]:
+    """An ellipse of so many times the field, off its middle, with ten inclusions."""
     draw = np.random.default_rng(seed)
-    a, ratio = scale * N / 2, draw.uniform(0.75, 1.0)
-    y, x = draw.uniform(-0.08, 0.08, 2) * N
+    a, ratio = scale * field / 2, draw.uniform(0.75, 1.0)
+    y, x = draw.uniform(-0.08, 0.08, 2) * field
     things = [Ellipsoid((0, y, x), (1e6, a, a * ratio), MATRIX, (draw.uniform(0, 180), 0, 0))]
     for _ in range(10):
         r, phi = draw.uniform(0, 0.85 * a * ratio), draw.uniform(0, 2 * np.pi)
-        radii = draw.uniform(0.03, 0.12, 2) * N
+        radii = draw.uniform(0.03, 0.12, 2) * field
         attenuation = MATRIX * draw.choice([-0.5, 0.4, 0.3])
         place = (0, r * np.sin(phi), r * np.cos(phi))
         things.append(Ellipsoid(place, (1e6, *radii), attenuation, (draw.uniform(0, 180), 0, 0)))
-    made = line_integrals(things, ANGLES, np.zeros(1), np.arange(3 * N) - (3 * N - 1) / 2)
-    return np.asarray(made[:, 0], np.float32)
+    return things
 
 
 def cut(wide: NDArray[np.float32], noise: float = 0.005) -> NDArray[np.float32]:
@@ -41,11 +47,12 @@ def cut(wide: NDArray[np.float32], noise: float = 0.005) -> NDArray[np.float32]:
     return np.asarray(inside + np.random.default_rng(0).normal(0, noise, inside.shape), np.float32)
 
 
-def bias_and_cupping(image: Any, wide: NDArray[np.float32]) -> tuple[float, float]:
+def bias_and_cupping(difference: Any) -> tuple[float, float]:
     """Error within 0.9 of the field as b + c (r² - <r²>), in units of the matrix."""
-    error = (image - fbp(wide, ANGLES, (3 * N - 1) / 2, size=N)) / MATRIX
-    y, x = np.mgrid[:N, :N] - (N - 1) / 2
-    r2 = (x**2 + y**2) / (N / 2) ** 2
+    error = difference / MATRIX
+    size = len(error)
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    r2 = (x**2 + y**2) / (size / 2) ** 2
     inside = r2 < 0.81
     terms = np.stack([np.ones(inside.sum()), r2[inside] - r2[inside].mean()], axis=1)
     bias, cupping = np.linalg.lstsq(terms, error[inside], rcond=None)[0]
@@ -55,7 +62,10 @@ def bias_and_cupping(image: Any, wide: NDArray[np.float32]) -> tuple[float, floa
 @pytest.mark.parametrize("scale", [1.05, 1.3, 1.8, 2.2])
 def test_the_mean_and_the_flatness_of_truncated_slices_are_right(scale: float) -> None:
     told = np.array([
-        [bias_and_cupping(fbp(cut(wide), ANGLES, MIDDLE, padding=name), wide) for name in ("auto", "zero", "edge")]
+        [
+            bias_and_cupping(fbp(cut(wide), ANGLES, MIDDLE, padding=name) - fbp(wide, ANGLES, (3 * N - 1) / 2, size=N))
+            for name in ("auto", "zero", "edge")
+        ]
         for wide in (wide_scan(seed, scale) for seed in range(6))
     ])  # fmt: skip
     auto, zero, edge = np.abs(told).mean(axis=0)
@@ -64,6 +74,45 @@ def test_the_mean_and_the_flatness_of_truncated_slices_are_right(scale: float) -
     assert (np.abs(told[:, 0]) < 0.07).all()
     assert (auto < 0.2 * zero).all()
     assert (auto < 0.5 * edge).all()
+
+
+@pytest.mark.parametrize(("axis", "turn"), [(30.0, 360), (225.0, 345), (80.0, 380)])
+def test_a_half_acquisition_goes_on_beyond_the_edge_of_its_field(axis: float, turn: int) -> None:
+    size = field_columns(N, axis)
+    turned = np.arange(0, turn, 0.5)
+    wide_enough = np.arange(3 * size) - (3 * size - 1) / 2
+    told = []
+    for seed in range(3):
+        things = wide_body(seed, 1.8, size)
+        whole = line_integrals(things, ANGLES, np.zeros(1), wide_enough)[:, 0]
+        seen = line_integrals(things, turned, np.zeros(1), np.arange(N) - axis)[:, 0]
+        seen = seen + np.random.default_rng(seed).normal(0, 0.005, seen.shape)
+        seen = np.asarray(seen * overlap_weights(N, axis), np.float32)
+        true = fbp(whole, ANGLES, (3 * size - 1) / 2, size=size)
+        told.append([
+            bias_and_cupping(fbp(seen, turned, axis, size=size, turn_deg=360, padding=name) - true)
+            for name in ("auto", "zero")
+        ])  # fmt: skip
+    auto, zero = np.abs(told).mean(axis=0)
+    assert (auto < 0.05).all()
+    assert (auto < 0.1 * zero).all()
+
+
+@pytest.mark.parametrize("axis", [14.0, 230.0])
+def test_a_half_acquisition_that_sees_its_whole_sample_is_left_as_it_is(axis: float) -> None:
+    size = field_columns(N, axis)
+    turned = np.arange(0, 360, 0.5)
+    things = wide_body(1, 0.8, size)
+    seen = line_integrals(things, turned, np.zeros(1), np.arange(N) - axis)[:, 0] * overlap_weights(N, axis)
+    auto, zero = (
+        fbp(seen.astype(np.float32), turned, axis, size=size, turn_deg=360, padding=name)
+        for name in ("auto", "zero")
+    )
+    np.testing.assert_array_equal(auto, zero)
+    slab = Slab(seen[:, None].astype(np.float32), slice(0, 1), domain="attenuation")
+    geometry = Geometry(angles_deg=Value(turned, "user", "test"))
+    made = step(slab, geometry=geometry, context=Context(), axis_column=axis, pixel_m=None)
+    assert made.report["fbp.continued"] == 0
 
 
 def test_a_sample_inside_the_field_is_left_as_it_is() -> None:
@@ -85,6 +134,8 @@ def test_what_lies_beyond_is_the_chord_of_an_ellipse() -> None:
     inside = np.ascontiguousarray(wide[..., N : 2 * N])
     assert truncated_views(inside, ANGLES).all()
     left, right, more = fit_chords(inside, ANGLES)
+    assert left is not None
+    assert right is not None
     longer = continued(inside, left, right, int(more[0]))
     assert more[0] == N // 2
     expected = wide[..., N - more[0] : 2 * N + more[0]]

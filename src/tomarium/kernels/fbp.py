@@ -15,7 +15,7 @@ from tomarium.kernels.backprojection import direct, gridding, nufft, reference
 from tomarium.kernels.backprojection.geometry import make_task
 from tomarium.kernels.engines import choose
 from tomarium.kernels.ramp import Padding, Window
-from tomarium.kernels.truncation import FIT, continued, fit_chords, truncated_views
+from tomarium.kernels.truncation import FIT, Edge, continued, far_edge, fit_chords, truncated_views
 
 Beyond = Literal["auto", "zero", "edge", "chord"]
 """How projections go on beyond the detector."""
@@ -71,7 +71,8 @@ def fbp(
         Where the taper ends, as a fraction of the Nyquist frequency, (0, 1].
     padding : {"auto", "zero", "edge", "chord"}
         What is taken beyond the detector: "zero", "edge" values, or "chord", see `tomarium.kernels.truncation`. "auto"
-        takes chords in rows where the sample is truncated, and zero in others and in half acquisitions.
+        takes chords in rows where the sample is truncated, and zero in others. A half acquisition goes on beyond the
+        edge far from its axis.
     engine : {"auto", "native", "direct", "nufft", "reference"}
         See `tomarium.kernels.engines.choose`.
     size : int, optional
@@ -128,11 +129,12 @@ def fbp(
     if chosen != "native":
         _check_finite(rows)
     plain: Padding = "edge" if padding == "edge" else "zero"
-    for part, longer, more in _batches(rows, angles, padding, turn_deg):
+    half = float(axis_column) if turn_deg != 180 else None
+    for part, longer, before, after in _batches(rows, angles, padding, half):
         task = make_task(
             angles,
             longer.shape[2],
-            float(axis_column) + more,
+            float(axis_column) + before,
             size,
             region,
             window,
@@ -141,7 +143,7 @@ def fbp(
             scale,
             threads or processors(),
             turn_deg,
-            more,
+            min(before, after),
         )
         match chosen:
             case "native":
@@ -156,37 +158,37 @@ def fbp(
 
 
 def _batches(
-    rows: NDArray[Any], angles: NDArray[np.float64], padding: Beyond, turn_deg: float
-) -> Iterator[tuple[slice, NDArray[Any], int]]:
+    rows: NDArray[Any], angles: NDArray[np.float64], padding: Beyond, half_axis: float | None
+) -> Iterator[tuple[slice, NDArray[Any], int, int]]:
     """Yield ranges of rows, their sinograms as they go on beyond the detector, and by how many columns on each side.
 
     Zero and edge values are the engines' own, and need no longer sinogram. Neighbours that go on alike come together.
+    `half_axis` is the rotation axis of a half acquisition, None for other scans.
     """
-    count = rows.shape[1]
-    if (
-        padding in ("zero", "edge")
-        or rows.shape[2] < 2 * FIT
-        or len(angles) < FEWEST_ANGLES
-        or turn_deg != 180
-    ):
-        yield slice(0, count), rows, 0
+    count, columns = rows.shape[1:]
+    if padding in ("zero", "edge") or columns < 2 * FIT or len(angles) < FEWEST_ANGLES:
+        yield slice(0, count), rows, 0, 0
         return
-    go_on = np.ones(count, np.bool_) if padding == "chord" else truncated_views(rows, angles).any(axis=0)
+    edge: Edge = "both" if half_axis is None else far_edge(columns, half_axis)
+    go_on = (
+        np.ones(count, np.bool_) if padding == "chord" else truncated_views(rows, angles, edge).any(axis=0)
+    )
     if not go_on.any():
-        yield slice(0, count), rows, 0
+        yield slice(0, count), rows, 0, 0
         return
-    left, right, more = fit_chords(rows.astype(np.float32, copy=False), angles)
+    left, right, more = fit_chords(rows.astype(np.float32, copy=False), angles, axis_column=half_axis)
     wanted: list[int] = np.where(go_on, more, 0).tolist()
     first = 0
     while first < count:
         last = first + 1
         while last < count and wanted[last] == wanted[first] and (not wanted[first] or last - first < BATCH):
             last += 1
-        part, columns = slice(first, last), wanted[first]
+        part, reach = slice(first, last), wanted[first]
         held = rows[:, part]
-        if columns:
-            held = continued(held, left.of_rows(part), right.of_rows(part), columns)
-        yield part, held, columns
+        if reach:
+            beside = [None if chord is None else chord.of_rows(part) for chord in (left, right)]
+            held = continued(held, beside[0], beside[1], reach)
+        yield part, held, 0 if left is None else reach, 0 if right is None else reach
         first = last
 
 

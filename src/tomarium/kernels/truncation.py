@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,31 @@ BLEND: Final = 8.0
 REACHES: Final = (0.125, 0.25, 0.5)
 """Columns beyond either edge, as parts of the width."""
 
+Edge = Literal["both", "left", "right"]
+"""Which edges of the detector may cut the sample off: only the one far from the axis in a half acquisition."""
 
-def truncated_views(sinogram: NDArray[np.float32], angles_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
+
+def far_edge(columns: int, axis_column: float) -> Edge:
+    """Return the edge of a half acquisition that is the edge of its field.
+
+    Parameters
+    ----------
+    columns : int
+        Width of the detector.
+    axis_column : float
+        Column of the rotation axis.
+
+    Returns
+    -------
+    {"left", "right"}
+        The one farther from the axis. The sample passes over the other one in any half acquisition.
+    """
+    return "right" if axis_column < (columns - 1) / 2 else "left"
+
+
+def truncated_views(
+    sinogram: NDArray[np.float32], angles_deg: NDArray[np.float64], edge: Edge = "both"
+) -> NDArray[np.bool_]:
     """Tell in which views the sample goes on beyond the detector.
 
     Parameters
@@ -43,11 +66,13 @@ def truncated_views(sinogram: NDArray[np.float32], angles_deg: NDArray[np.float6
         Attenuation.
     angles_deg : array of float64, shape (angle,)
         Degrees, in any order.
+    edge : {"both", "left", "right"}
+        Edges that are looked at, see `far_edge`.
 
     Returns
     -------
     array of bool, shape (angle, row)
-        True where the mean of the 8 outermost columns on either side, and of three neighbouring views, is above 5 % of
+        True where the mean of the 8 outermost columns on either such side, and of three neighbouring views, is above 5 % of
         the row's highest attenuation (the mean over the angles of each column), above 0.01, and above four times its
         noise. All False for a row in which that holds for less than 2 % of the views.
     """
@@ -55,9 +80,11 @@ def truncated_views(sinogram: NDArray[np.float32], angles_deg: NDArray[np.float6
     if columns < 2 * FIT or not angles:
         return np.zeros((angles, rows), np.bool_)
     turned = np.argsort(np.asarray(angles_deg, np.float64), kind="stable")
-    means = np.zeros((2, angles, rows))
-    leasts = np.zeros((2, rows))
-    for n, side in enumerate((sinogram[..., :EDGE], sinogram[..., columns - EDGE :])):
+    sides = {"left": sinogram[..., :EDGE], "right": sinogram[..., columns - EDGE :]}
+    looked_at = list(sides.values()) if edge == "both" else [sides[edge]]
+    means = np.zeros((len(looked_at), angles, rows))
+    leasts = np.zeros((len(looked_at), rows))
+    for n, side in enumerate(looked_at):
         mean = side.mean(axis=2, dtype=np.float64)[turned]
         # Of neighbouring columns, and of neighbouring views, for filters correlate the columns. What the sample does
         # adds to both, which is on the safe side.
@@ -101,8 +128,11 @@ class Chord:
 
 
 def fit_chords(
-    sinogram: NDArray[np.float32], angles_deg: NDArray[np.float64]
-) -> tuple[Chord, Chord, NDArray[np.intp]]:
+    sinogram: NDArray[np.float32],
+    angles_deg: NDArray[np.float64],
+    *,
+    axis_column: float | None = None,
+) -> tuple[Chord | None, Chord | None, NDArray[np.intp]]:
     """Fit how truncated projections go on beyond the detector.
 
     At either edge the projection is taken for the chord p(x) = 2 µ sqrt(R² - x²) of a body of attenuation µ, with x
@@ -110,19 +140,24 @@ def fit_chords(
     see one body: their x add up to the distance h of the two fits, so 4 µ² = -(v s + v' s') / h, for an ellipse
     anywhere, at any angle. (Hsieh et al. continue by a circle whose µ is given.) µ² is averaged over 18° of angles.
 
+    In a half acquisition the edge far from the axis is one edge of the field, and that of the view half a turn later
+    is the other.
+
     Parameters
     ----------
     sinogram : array of float32, shape (angle, row, column)
-        Attenuation; at least 48 columns.
+        Attenuation; at least 48 columns. That of a half acquisition is weighted as step `half_acquisition` does.
     angles_deg : array of float64, shape (angle,)
         Degrees, in any order.
+    axis_column : float, optional
+        Column of the rotation axis of a half acquisition; None for other scans.
 
     Returns
     -------
-    left, right : Chord
-        Beyond the first and beyond the last column.
+    left, right : Chord or None
+        Beyond the first and beyond the last column; None for the edge of a half acquisition next to its axis.
     more : array of int, shape (row,)
-        Columns that are wanted on either side: an eighth, a quarter or half of the width, the least that will do.
+        Columns that are wanted on a side: an eighth, a quarter or half of the field's width, the least that will do.
 
     Notes
     -----
@@ -135,66 +170,91 @@ def fit_chords(
     J. Hsieh et al., Medical Physics 31, 2385 (2004), doi 10.1118/1.1776673, for the chord at a given µ.
     """
     angles, _, columns = sinogram.shape
-    turned = np.argsort(np.asarray(angles_deg, np.float64), kind="stable")
-    back = np.argsort(turned)
-    span = max(float(np.ptp(angles_deg)), 1e-9)
+    half = axis_column is not None
+    turn = np.mod(angles_deg, 360.0) if half else np.asarray(angles_deg, np.float64)
+    order = np.argsort(turn, kind="stable")
+    back = np.argsort(order)
+    span = max(float(np.ptp(turn)), 1e-9)
     near, far = _views(SLOPE_DEG, angles, span), _views(CURVE_DEG, angles, span)
     middle = (FIT - 1) / 2
-    sides = [
-        _fit(sinogram[turned, :, :FIT][..., ::-1], near),
-        _fit(sinogram[turned, :, columns - FIT :], near),
-    ]
-    squared = -sum(value * slope for value, slope, _ in sides) / (8 * ((columns - 1) / 2 - middle))
+    radius = max(axis_column, columns - 1 - axis_column) if axis_column is not None else (columns - 1) / 2
+    edges = ("left", "right") if axis_column is None else (far_edge(columns, axis_column),)
+    sides = {name: _fit(_outward(sinogram, name)[order], near, round_turn=half) for name in edges}
+    products = [value * slope for value, slope, _ in sides.values()]
+    if half:
+        products.append(_half_a_turn_later(products[0], turn[order]))
+    squared = -sum(products) / (8 * (radius - middle))
     whole = squared.mean(axis=0)
-    widest = sinogram.max(axis=2).mean(axis=0) / columns  # no slope outward: as flat as can be
+    width = 2 * radius + 1
+    widest = sinogram.max(axis=2).mean(axis=0) / width  # no slope outward: as flat as can be
     whole = np.where(whole > 0, whole, (0.3 * widest) ** 2)
-    attenuation = np.sqrt(np.clip(_smooth(squared, far), 0.25 * whole, 4 * whole))
+    attenuation = np.sqrt(np.clip(_smooth(squared, far, round_turn=half), 0.25 * whole, 4 * whole))
     attenuation = np.maximum(attenuation, 1e-9)
-    chords = []
+    chords = {}
     wanted = np.zeros(sinogram.shape[1])
-    for value, slope, edge in sides:
+    for name, (value, slope, edge) in sides.items():
         x = -value * slope / (4 * attenuation**2)
         radius2 = x**2 + (value / (2 * attenuation)) ** 2
         wanted = np.maximum(wanted, np.max(np.sqrt(radius2) - x - middle, axis=0) + 3 * BLEND)
         used = np.where(value > 0, attenuation, 0)
-        chords.append(Chord(used[back], (x + middle)[back], radius2[back], edge[back]))
-    reaches = (np.array(REACHES) * columns).astype(np.intp)
+        chords[name] = Chord(used[back], (x + middle)[back], radius2[back], edge[back])
+    reaches = (np.array(REACHES) * width).astype(np.intp)
     more = reaches[np.minimum(np.searchsorted(reaches, wanted), len(reaches) - 1)]
-    return chords[0], chords[1], more
+    return chords.get("left"), chords.get("right"), more
 
 
-def continued(sinogram: NDArray[np.float32], left: Chord, right: Chord, more: int) -> NDArray[np.float32]:
+def continued(
+    sinogram: NDArray[np.float32], left: Chord | None, right: Chord | None, more: int
+) -> NDArray[np.float32]:
     """Continue projections by chords.
 
     Parameters
     ----------
     sinogram : array of float32, shape (angle, row, column)
         Attenuation.
-    left, right : Chord
+    left, right : Chord or None
         As `fit_chords` returns them for these rows.
     more : int
-        Columns on either side.
+        Columns on each side that has a chord.
 
     Returns
     -------
-    array of float32, shape (angle, row, column + 2 · more)
+    array of float32, shape (angle, row, column + more), or column + 2 · more with chords on both sides
         What differs from the chord at the edge dies away within some columns.
     """
     angles, rows, columns = sinogram.shape
-    result = np.empty((angles, rows, columns + 2 * more), np.float32)
-    result[..., more : more + columns] = sinogram
-    result[..., :more] = _beyond(left, more)[..., ::-1]
-    result[..., more + columns :] = _beyond(right, more)
+    before, after = (more if chord is not None else 0 for chord in (left, right))
+    result = np.empty((angles, rows, before + columns + after), np.float32)
+    result[..., before : before + columns] = sinogram
+    if left is not None:
+        result[..., :before] = _beyond(left, before)[..., ::-1]
+    if right is not None:
+        result[..., before + columns :] = _beyond(right, after)
     return result
 
 
-def _fit(edge: NDArray[np.float32], near: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+def _outward(sinogram: NDArray[np.float32], edge: str) -> NDArray[np.float32]:
+    """Return the columns of an edge that are fitted, from inside outward."""
+    return sinogram[..., FIT - 1 :: -1] if edge == "left" else sinogram[..., sinogram.shape[2] - FIT :]
+
+
+def _half_a_turn_later(values: NDArray[np.float64], turn_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values, shape (angle, row) by increasing angle, half a turn after each angle."""
+    later = turn_deg + 180.0
+    return np.stack([np.interp(later, turn_deg, column, period=360.0) for column in values.T], axis=1)
+
+
+def _fit(
+    edge: NDArray[np.float32], near: NDArray[np.float64], *, round_turn: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Value and slope in the middle of an edge whose columns go outward, and its last values; shape (angle, row)."""
     t = np.arange(FIT) - (FIT - 1) / 2
     brief = np.ones(3) / 3
-    value = _smooth(edge.mean(axis=2, dtype=np.float64), brief)
-    slope = _smooth(np.asarray(edge @ t.astype(np.float32), np.float64) / float(t @ t), near)
-    return value, slope, _smooth(edge[..., -4:].mean(axis=2, dtype=np.float64), brief)
+    value = _smooth(edge.mean(axis=2, dtype=np.float64), brief, round_turn=round_turn)
+    along = np.asarray(edge @ t.astype(np.float32), np.float64) / float(t @ t)
+    slope = _smooth(along, near, round_turn=round_turn)
+    outermost = edge[..., -4:].mean(axis=2, dtype=np.float64)
+    return value, slope, _smooth(outermost, brief, round_turn=round_turn)
 
 
 def _beyond(chord: Chord, more: int) -> NDArray[np.float32]:
@@ -222,8 +282,12 @@ def _views(half_width_deg: float, angles: int, span_deg: float) -> NDArray[np.fl
     return np.asarray(window / window.sum())
 
 
-def _smooth(values: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average over neighbouring views; the ends are mirrored."""
+def _smooth(
+    values: NDArray[Any], weights: NDArray[np.float64], *, round_turn: bool = False
+) -> NDArray[np.float64]:
+    """Average over neighbouring views; the ends are mirrored, or joined in a full turn."""
     half = len(weights) // 2
-    mirrored = np.pad(np.asarray(values, np.float64), ((half, half), (0, 0)), "symmetric")
-    return np.stack([np.convolve(column, weights, "valid") for column in mirrored.T], axis=1)
+    longer = np.pad(
+        np.asarray(values, np.float64), ((half, half), (0, 0)), "wrap" if round_turn else "symmetric"
+    )
+    return np.stack([np.convolve(column, weights, "valid") for column in longer.T], axis=1)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tomarium.errors import InputError
 from tomarium.kernels.axis.mirror import other_turn
 from tomarium.kernels.blocked_views import blocked_views, transmission_where_lit
-from tomarium.kernels.truncation import truncated_views
+from tomarium.kernels.half_acquisition import FULL_TURN_DEG, turn_deg
+from tomarium.kernels.truncation import Edge, truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.steps.core.step import View
@@ -156,7 +157,12 @@ def truncated_part(scan: Scan) -> float | None:
     seen = _look(replace(scan, projections=few), _rows(scan, None))
     at = _attenuation(scan, seen)
     sinogram = np.stack([at(view) for view in range(len(views))])
-    return float(truncated_views(sinogram, scan.angles_deg.value[views]).mean())
+    angles = scan.angles_deg.value
+    if turn_deg(angles) < FULL_TURN_DEG:
+        return float(truncated_views(sinogram, angles[views]).mean())
+    # The sample passes over one edge in any half acquisition; where it is wider than the field, over both.
+    edges: tuple[Edge, Edge] = ("left", "right")
+    return min(float(truncated_views(sinogram, angles[views], edge).mean()) for edge in edges)
 
 
 def _numbered(protocol: Protocol) -> bool:

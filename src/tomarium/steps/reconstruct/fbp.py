@@ -13,7 +13,7 @@ from tomarium.kernels.fbp import BATCH, FEWEST_ANGLES, Beyond
 from tomarium.kernels.fbp import fbp as reconstruct
 from tomarium.kernels.half_acquisition import field_columns, is_half_acquisition, turn_of
 from tomarium.kernels.ramp import Window
-from tomarium.kernels.truncation import truncated_views
+from tomarium.kernels.truncation import Edge, far_edge, truncated_views
 from tomarium.model import Geometry, Layout, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres, Ranges
@@ -146,8 +146,7 @@ def fbp(
         Frequency at which the window ends, as part of the highest the detector samples.
     padding : str
         How rows go on beyond the detector: "zero", with their "edge" values, or by the "chord" of an ellipse that both
-        edges see. "auto" takes chords in rows where the sample is wider than the field of view, and zero in others and
-        in half acquisitions.
+        edges see. "auto" takes chords in rows where the sample is wider than the field of view, and zero in others.
     angle_offset_deg : float
         Added to every angle; turns the slices.
     field : str
@@ -180,15 +179,10 @@ def fbp(
     # Chosen by the whole scan, so that a slab, a slice and the volume are made by the same engine.
     chosen = choose(engine, whole.shape[1], whole.shape[2], box)
     turn = turn_of(geometry.angles_deg.value, axis_column, whole.shape[2])
-    name = (
-        "continued"
-        if padding in ("auto", "chord") and turn == 180 and len(slab.data) >= FEWEST_ANGLES
-        else "truncated"
-    )
-    seen = (
-        np.count_nonzero(truncated_views(np.asarray(slab.data), geometry.angles_deg.value))
-        * slab.data.shape[2]
-    )
+    name = "continued" if padding in ("auto", "chord") and len(slab.data) >= FEWEST_ANGLES else "truncated"
+    edge: Edge = "both" if turn == 180 else far_edge(whole.shape[2], axis_column)
+    views = truncated_views(np.asarray(slab.data), geometry.angles_deg.value, edge)
+    seen = np.count_nonzero(views) * slab.data.shape[2]
     data = reconstruct(
         slab.data,
         geometry.angles_deg.value + angle_offset_deg,
