@@ -72,9 +72,9 @@ def truncated_views(
     Returns
     -------
     array of bool, shape (angle, row)
-        True where the mean of the 8 outermost columns on either such side, and of three neighbouring views, is above 5 % of
-        the row's highest attenuation (the mean over the angles of each column), above 0.01, and above four times its
-        noise. All False for a row in which that holds for less than 2 % of the views.
+        True where the mean of the 8 outermost columns on either such side, and of three neighbouring views, is above
+        5 % of the row's highest attenuation (the mean over the angles of each column), above 0.01, and above four times
+        its noise. All False for a row in which that holds for less than 2 % of the views.
     """
     angles, rows, columns = sinogram.shape
     if columns < 2 * FIT or not angles:

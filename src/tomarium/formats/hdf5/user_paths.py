@@ -156,7 +156,14 @@ def open_paths(
         order = STACK
         if node.ndim in (2, 3) and all(node.shape) and (given is not None or axes is not None):
             views = None if given is None else len(given[0])
-            told = stored_axes(node.shape, views, axes, str(where), sinograms=True)
+            told = stored_axes(
+                node.shape,
+                views,
+                axes,
+                str(where),
+                values=lambda: frames_of(source, node).read(slice(0, 1), slice(None))[0],
+                sinograms=True,
+            )
             order = told.order
             repaired += told.repaired
             warnings += told.warnings

@@ -225,11 +225,18 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
             f"{path}: angles were given, but an array of shape {image.shape} and type {image.dtype} is no stack "
             f"of projections; those have the axes (angle, row, column), or (angle, column) for one sinogram"
         )
-    stored = stored_axes(image.shape, len(angles.value), axes, str(path))
+    frames: Frames = ImageFrames(image.data)
+    stored = stored_axes(
+        image.shape,
+        len(angles.value),
+        axes,
+        str(path),
+        values=lambda: frames.read(slice(None), slice(None))[:, 0],
+    )
     if image.ndim == 2:
-        frames: Frames = ImageFrames(image.data, turned=stored.axes[0] == "column")
+        projections: Frames = ImageFrames(image.data, turned=stored.axes[0] == "column")
     else:
-        frames = reordered(ImageFrames(image.data), stored)
+        projections = reordered(frames, stored)
     column = image.axes[stored.axes.index("column")]
     warnings = [
         "its file does not call it a scan: it was taken for projections since angles were given",
@@ -244,14 +251,14 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
         dialect="projections" if image.ndim == 3 else "sinogram",
         why=f"an image of the axes ({', '.join(axis.name for axis in image.axes)}), taken as "
         f"({', '.join(stored.axes)}) since its angles are known",
-        projections=frames,
+        projections=projections,
         geometry=Geometry(
             angles_deg=angles,
             pixel_m=_pixel(column, path),
             energy_kev=_told(image, "energy_kev"),
             distance_m=_told(image, "distance_m"),
         ),
-        counts={FrameKind.PROJECTION: frames.shape[0]},
+        counts={FrameKind.PROJECTION: projections.shape[0]},
         metadata={
             f"/{key.lstrip('/')}": Value(value, "read", str(path)) for key, value in image.metadata.items()
         },

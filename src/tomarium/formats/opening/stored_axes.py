@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,6 +18,13 @@ NAMES: Final = ("angle", "row", "column")
 """The axes of projections, in the order they have in memory."""
 
 _ORDERS: Final = {2: ("angle", "column"), 3: NAMES}
+
+STEADIER: Final = 4.0
+"""How many times less the mean over the columns must vary than that over the angles, for a sinogram to be known.
+
+All rays through a sample add up to its mass at every angle. Simulated (7 kinds of scans of 20 seeds each, attenuation
+or transmission) the ratio is above 5 for samples up to 1.05 times the field, and above 3.4 for those of 1.3 times.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,13 @@ class Stored:
 
 
 def stored_axes(
-    shape: tuple[int, ...], angles: int | None, axes: str | None, where: str, *, sinograms: bool = False
+    shape: tuple[int, ...],
+    angles: int | None,
+    axes: str | None,
+    where: str,
+    *,
+    values: Callable[[], NDArray[Any]],
+    sinograms: bool = False,
 ) -> Stored:
     """Tell which axis of an array is the angle.
 
@@ -59,6 +73,8 @@ def stored_axes(
         Names of the stored axes as a user writes them, such as "row,angle,column".
     where : str
         What the array is, for messages.
+    values : callable
+        Reads a sinogram, as it is stored; called only where both of its axes are as long as there are angles.
     sinograms : bool
         Whether a stack of sinograms is told by its angles, too, as one sinogram is.
 
@@ -66,12 +82,13 @@ def stored_axes(
     -------
     Stored
         What the user said; else (angle, column) or (angle, row, column), unless the angles are as many as the second
-        axis is long, and not the first. Where both axes of a sinogram are equally long, a warning says so.
+        axis is long, and not the first. Where both axes of a sinogram are equally long, its values tell.
 
     Raises
     ------
     ParameterError
-        The names are others, or not as many as there are axes.
+        The names are others, or not as many as there are axes; or both axes are equally long and the values do not tell
+        which one is the angle.
     FormatError
         The angles are as many as neither axis of a sinogram is long, or as the second one of a stack.
     """
@@ -82,11 +99,7 @@ def stored_axes(
         return Stored(usual)
     first, second = shape[0], shape[1]
     if len(shape) == 2 and angles == first == second:
-        said = (
-            f"{where} is {first} × {second}, so either axis could be that of the {angles} angles: taken as "
-            f"(angle, column); if it is the other way round, say --axes column,angle"
-        )
-        return Stored(usual, warnings=(said,))
+        return _square(values(), where)
     if angles == second != first:
         if len(shape) == 2:
             return Stored(("column", "angle"), (f"{where} has {first} columns of {angles} angles: turned",))
@@ -103,6 +116,22 @@ def stored_axes(
             f"its axes is long, so give {first} or {second}"
         )
     return Stored(usual)
+
+
+def _square(values: NDArray[Any], where: str) -> Stored:
+    """Tell which axis of a square sinogram is the angle: that along which its mean varies least."""
+    sinogram = np.where(np.isfinite(values), values, 0).astype(np.float64)
+    along_first, along_second = (float(np.std(sinogram.mean(axis=axis))) for axis in (1, 0))
+    shape = f"{where} is {sinogram.shape[0]} × {sinogram.shape[1]}"
+    if along_first * STEADIER < along_second:
+        return Stored(_ORDERS[2])
+    if along_second * STEADIER < along_first:
+        said = f"{shape}, and its mean varies least along the second axis: taken as (column, angle)"
+        return Stored(("column", "angle"), (said,))
+    raise ParameterError(
+        f"{shape}, so either axis could be that of the angles, and its values do not tell which; say --axes "
+        f"angle,column where each row is one view, or --axes column,angle"
+    )
 
 
 def _named(axes: str, shape: tuple[int, ...], where: str) -> tuple[str, ...]:
@@ -230,7 +259,13 @@ def with_axes(scan: Scan, axes: str | None) -> Scan:
     if axes is None and (own or angles.origin != "user"):
         return scan
     known = None if angles.origin == "default" else len(angles.value)
-    stored = stored_axes(scan.shape, known, axes, str(scan.path))
+    stored = stored_axes(
+        scan.shape,
+        known,
+        axes,
+        str(scan.path),
+        values=lambda: scan.projections.read(slice(None), slice(None)),
+    )
     if stored.axes == NAMES:
         return scan
     if own:

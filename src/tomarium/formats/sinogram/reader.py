@@ -289,7 +289,13 @@ def oriented(scan: Scan, axes: str | None) -> Scan:
     assert isinstance(frames, SinogramFrames)
     first, second = frames.source.shape[-2:]
     known = len(scan.angles_deg.value) or None
-    stored = stored_axes((first, second), known, axes, str(scan.path))
+    stored = stored_axes(
+        (first, second),
+        known,
+        axes,
+        str(scan.path),
+        values=lambda: frames.read(slice(None), slice(None))[:, 0],
+    )
     turned = replace(frames, turned=stored.axes[0] == "column")
     count = turned.shape[0]
     if known is None:
