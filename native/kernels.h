@@ -103,6 +103,18 @@ struct Spikes {
     int threads;
 };
 
+constexpr int SHADOW_NUMBERS = 9;
+
+// Ellipsoids seen from one side; see shadows.h. A chord's length times the attenuation is, squared,
+// peak - by_row dz² + both dz du - by_column du².
+struct Shadows {
+    const double* table; // (ellipsoid, 9): z, u, half height, half width, peak, by_row, both, by_column, sign
+    std::ptrdiff_t ellipsoids;
+    const double *z, *u; // (row,) and (column,), ascending
+    int rows, columns;
+    float* out; // (row, column), added to
+};
+
 constexpr int HISTOGRAM_BINS = 2048; // most bins of a histogram
 
 // Columns first to last - 1 of each row of an image.
@@ -158,6 +170,7 @@ struct Kernels {
     std::int64_t (*sort_stripes)(const Sorting&); // returns how many rows were not finite
     std::ptrdiff_t (*spikes_scratch_lines)(const Spikes&);
     void (*mend_spikes)(const Spikes&);
+    void (*add_shadows)(const Shadows&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 

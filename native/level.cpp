@@ -3,6 +3,7 @@
 #include "bitshuffle.h"
 #include "direct.h"
 #include "flat_field.h"
+#include "shadows.h"
 #include "sorting.h"
 #include "spikes.h"
 #include "statistics.h"
@@ -18,7 +19,8 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     using namespace TOMARIUM_LEVEL;
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
                                  reconstruct, backproject, normalise, moments, histogram, sorting_scratch_lines,
-                                 sort_stripes, spikes_scratch_lines, mend_spikes, bitshuffle_lz4};
+                                 sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
+                                 bitshuffle_lz4};
     return kernels;
 }
 

@@ -310,6 +310,22 @@ std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3
     return kernel.sort_stripes(s);
 }
 
+void add_shadows(In<double, 2> table, In<double, 1> z, In<double, 1> u, Out<float, 2> out, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(table.shape(1) == SHADOW_NUMBERS, "table must be (ellipsoid, 9)");
+    demand(out.shape(0) == z.shape(0) && out.shape(1) == u.shape(0), "out must be (row, column)");
+    Shadows s{};
+    s.table = table.data();
+    s.ellipsoids = std::ptrdiff_t(table.shape(0));
+    s.z = z.data();
+    s.u = u.data();
+    s.rows = int(z.shape(0));
+    s.columns = int(u.shape(0));
+    s.out = out.data();
+    nb::gil_scoped_release released;
+    kernel.add_shadows(s);
+}
+
 template <class Count>
 void mend_spikes(In<Count, 3> frames, In<double, 1> brightness, In<double, 1> sigma, double threshold, float least,
                  Out<Count, 3> out, Out<std::int64_t, 1> replaced, int threads, const std::string& level) {
@@ -423,6 +439,8 @@ NB_MODULE(_native, m) {
     def_mend_spikes<float>(m);
     m.def("sort_stripes", sort_stripes, "sinograms"_a.noconvert(), "size"_a, "strength"_a, "out"_a.noconvert(),
           "threads"_a, "level"_a);
+    m.def("add_shadows", add_shadows, "table"_a.noconvert(), "z"_a.noconvert(), "u"_a.noconvert(),
+          "out"_a.noconvert(), "level"_a);
     m.def("moments", image_moments, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
           "level"_a);
     m.def("histogram", image_histogram, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal, get_args
 
-from tomarium.errors import EngineUnavailable
+from tomarium.errors import EngineUnavailable, ParameterError
+
+Engine = Literal["auto", "native", "reference"]
+"""A compiled kernel, or NumPy; "auto" takes the compiled one where it is there."""
 
 VARIABLE = "TOMARIUM_INSTRUCTIONS"
 """Environment variable that asks for one instruction-set level: v4 (AVX-512), v3 (AVX2) or plain."""
@@ -36,6 +39,41 @@ def extension() -> Any:
             f"clang), or use engine 'nufft'"
         ) from error
     return _native
+
+
+def takes_compiled(engine: str, where: str) -> bool:
+    """Tell whether a kernel that has a NumPy form, too, runs compiled.
+
+    Parameters
+    ----------
+    engine : str
+        One of `Engine`.
+    where : str
+        Name of the kernel, for messages.
+
+    Returns
+    -------
+    bool
+        True for "native", and for "auto" where the extension is there.
+
+    Raises
+    ------
+    ParameterError
+        There is no such engine.
+    EngineUnavailable
+        "native" was asked for, and the extension is not there.
+    """
+    if engine not in get_args(Engine):
+        raise ParameterError(f"{where}: there is no engine {engine!r}; choose auto, native or reference")
+    if engine == "reference":
+        return False
+    try:
+        extension()
+    except EngineUnavailable:
+        if engine == "native":
+            raise
+        return False
+    return True
 
 
 def release_scratch() -> int:

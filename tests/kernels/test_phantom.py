@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tomarium.errors import ParameterError
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinates, voxelise
+from tomarium.synth.specimen import specimen
 
 lengths = st.floats(2.0, 20.0)
 places = st.floats(-15.0, 15.0)
@@ -22,6 +24,22 @@ def test_chord_of_a_ball(radius: float, offset: float, height: float, theta: flo
     chord = 2 * radius * sqrt(max(0.0, 1 - offset**2 - height**2))
     # float32 under the root: its half precision at the rim, its own away from it.
     assert p[0, 0, 0] == pytest.approx(0.3 * chord, abs=2e-3 * radius)
+
+
+def test_the_compiled_kernel_is_the_reference() -> None:
+    parts = specimen(100.0, 64, 3)
+    assert any(part.attenuation < 0 for part in parts)
+    z, u = pixel_coordinates(64, 31.5, 2), pixel_coordinates(120, 55.25, 2)
+    angles = np.arange(0, 360, 7.0)
+    native, reference = (line_integrals(parts, angles, z, u, engine=name) for name in ("native", "reference"))  # type: ignore[arg-type]
+    assert (
+        np.abs(native - reference).max() < 2e-4 * reference.max()
+    )  # at the rims, where float32 lies under the root
+    assert np.sqrt(np.mean((native - reference) ** 2)) < 1e-6 * reference.max()
+    assert not line_integrals([], angles, z, u).any()
+    assert not line_integrals([Ellipsoid((0, 0, 900), (1, 1, 1), 1.0)], np.zeros(1), z, u).any()
+    with pytest.raises(ParameterError, match="there is no engine 'fast'; choose auto, native or reference"):
+        line_integrals(parts, angles, z, u, engine="fast")  # type: ignore[arg-type]
 
 
 @settings(max_examples=25, deadline=None)

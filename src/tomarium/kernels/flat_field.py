@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.array import processors
-from tomarium.compiled import extension, level
-from tomarium.errors import EngineUnavailable, InputError, ParameterError
+from tomarium.compiled import extension, level, takes_compiled
+from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.invalid import fill_invalid
 
 LOWEST_TRANSMISSION = 1e-6
@@ -122,7 +122,7 @@ def normalise(
     # What overflows here is marked and replaced like any other value that is not finite.
     with np.errstate(over="ignore", invalid="ignore"):
         bright = flats.astype(np.float64) - dark
-        if _compiled(engine):
+        if takes_compiled(engine, "normalise"):
             tally = _native(counts, dark, bright, lower, fraction, lowest_counts, log, threads, result)
         else:
             tally = _reference(counts, dark, bright, lower, fraction, lowest_counts, log, result)
@@ -191,20 +191,6 @@ def _checked(out: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.flo
             f"normalise: out is {out.dtype} of shape {out.shape}; give C-contiguous float32 of shape {shape}"
         )
     return out
-
-
-def _compiled(engine: str) -> bool:
-    if engine not in ("auto", "native", "reference"):
-        raise ParameterError(f"normalise: there is no engine {engine!r}; choose from auto, native, reference")
-    if engine == "reference":
-        return False
-    try:
-        extension()
-    except EngineUnavailable:
-        if engine == "native":
-            raise
-        return False
-    return True
 
 
 def _native(

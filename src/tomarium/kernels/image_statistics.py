@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.compiled import extension, level
-from tomarium.errors import EngineUnavailable
-
-Engine = Literal["auto", "native", "reference"]
+from tomarium.compiled import Engine, extension, level, takes_compiled
 
 MOST_BINS: Final = 2048
 """Bins of the compiled histogram."""
@@ -108,7 +105,7 @@ def moments(
     EngineUnavailable
         The compiled kernel was asked for and is not there.
     """
-    if _compiled(engine):
+    if takes_compiled(engine, "image_statistics"):
         return Moments(*extension().moments(image, first, last, level()))
     values = counted_values(image, first, last)
     finite = values[np.isfinite(values)].astype(np.float64)
@@ -154,7 +151,12 @@ def histogram(
     """
     counts = np.zeros(bins, np.int64)
     # The compiled kernel computes in single precision, which holds a power of two and its products exactly.
-    if bins <= MOST_BINS and abs(exponent) < 100 and abs(origin) < 2**30 and _compiled(engine):
+    if (
+        bins <= MOST_BINS
+        and abs(exponent) < 100
+        and abs(origin) < 2**30
+        and takes_compiled(engine, "image_statistics")
+    ):
         extension().histogram(image, first, last, 2.0**-exponent, origin, counts, level())
         return counts
     values = counted_values(image, first, last)
@@ -184,15 +186,3 @@ def counted_values(
     """
     column = np.arange(image.shape[1])
     return image[(column >= first[:, None]) & (column < last[:, None])]
-
-
-def _compiled(engine: Engine) -> bool:
-    if engine == "reference":
-        return False
-    try:
-        extension()
-    except EngineUnavailable:
-        if engine == "native":
-            raise
-        return False
-    return True

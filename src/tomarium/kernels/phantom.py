@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.compiled import Engine, extension, level, takes_compiled
 from tomarium.errors import InputError
 
 _VOXEL_RADIUS: Final = 0.8660254037844386  # half the diagonal of a unit cube
@@ -59,6 +60,7 @@ def line_integrals(
     columns: NDArray[np.floating],
     *,
     out: NDArray[np.float32] | None = None,
+    engine: Engine = "auto",
 ) -> NDArray[np.float32]:
     """Compute the exact parallel-beam line integrals of a sum of ellipsoids.
 
@@ -73,11 +75,20 @@ def line_integrals(
         ascending. Column j of a detector whose axis lies in `axis_column` is at j - axis_column.
     out : array of float32, shape (angle, row, column), optional
         Filled and returned; spares a caller that comes back often the price of fresh memory.
+    engine : {"auto", "native", "reference"}
+        Compiled kernel, or NumPy; "auto" takes the compiled one where it is there.
 
     Returns
     -------
     array of float32, shape (angle, row, column)
         -ln(I/I0) along each ray, dimensionless.
+
+    Raises
+    ------
+    ParameterError
+        There is no such engine.
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
 
     Notes
     -----
@@ -89,62 +100,81 @@ def line_integrals(
     if out is None:
         out = np.empty((len(angles_deg), len(rows), len(columns)), np.float32)
     out.fill(0)
-    z, u = np.asarray(rows, np.float64), np.asarray(columns, np.float64)
+    z, u = (np.ascontiguousarray(values, np.float64) for values in (rows, columns))
     theta = np.radians(np.asarray(angles_deg, np.float64))
+    if not (ellipsoids and len(theta)):
+        return out
+    table = _shadows(tuple(ellipsoids), theta)
+    if takes_compiled(engine, "line_integrals"):
+        native = extension()
+        for view, image in zip(table, out, strict=True):
+            native.add_shadows(view, z, u, image, level())
+        return out
     work = np.empty(len(z) * len(u), np.float32)
-    for ellipsoid in ellipsoids:
-        _add_shadows(out, work, ellipsoid, theta, z, u)
+    for view, image in zip(table, out, strict=True):
+        for shadow in view:
+            _add_shadow(image, work, shadow, z, u)
     return out
 
 
-@lru_cache(maxsize=4096)
-def _forms(ellipsoid: Ellipsoid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return Q of `Ellipsoid.covariance` and its inverse, which every view of a scan asks for again."""
-    Q = ellipsoid.covariance()
-    return Q, np.asarray(np.linalg.inv(Q), dtype=np.float64)
+@lru_cache(maxsize=64)
+def _forms(ellipsoids: tuple[Ellipsoid, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Q of `Ellipsoid.covariance` and its inverse, shape (ellipsoid, 3, 3); each view asks for them again."""
+    Q = np.stack([one.covariance() for one in ellipsoids])
+    return Q, np.asarray(np.linalg.inv(Q), np.float64)
 
 
-def _add_shadows(
-    out: NDArray[np.float32],
+def _shadows(ellipsoids: tuple[Ellipsoid, ...], theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where and how dark shadows are.
+
+    Returns
+    -------
+    array of float64, shape (angle, ellipsoid, 9)
+        Row and column of the middle, half height, half width; then p, a, b, c of (µ · chord)² = p - a dz² + b dz du -
+        c du²; and the sign of µ.
+    """
+    Q, M = _forms(ellipsoids)
+    z, y, x = np.array([one.centre for one in ellipsoids]).T
+    attenuation = np.array([one.attenuation for one in ellipsoids])
+    sine, cosine = np.sin(theta)[:, None], np.cos(theta)[:, None]
+    # d = (0, cos θ, -sin θ) runs along the beam, (0, sin θ, cos θ) across it; each line is a product with Q or M.
+    a = cosine**2 * M[:, 1, 1] - sine * cosine * (M[:, 1, 2] + M[:, 2, 1]) + sine**2 * M[:, 2, 2]
+    S_uu = sine**2 * Q[:, 1, 1] + sine * cosine * (Q[:, 1, 2] + Q[:, 2, 1]) + cosine**2 * Q[:, 2, 2]
+    S_zu = sine * Q[:, 0, 1] + cosine * Q[:, 0, 2]
+    S_zz = Q[:, 0, 0]
+    # The squared peak of µ · chord is folded into the quadratic form: fewer passes over the shadow.
+    peak = 4.0 * attenuation**2 / a
+    scale = peak / (S_uu * S_zz - S_zu**2)
+    columns = (
+        z, x * cosine + y * sine, np.sqrt(S_zz), np.sqrt(S_uu),
+        peak, scale * S_uu, 2 * scale * S_zu, scale * S_zz, np.sign(attenuation),
+    )  # fmt: skip
+    return np.stack([np.broadcast_to(column, peak.shape) for column in columns], axis=-1)
+
+
+def _add_shadow(
+    image: NDArray[np.float32],
     work: NDArray[np.float32],
-    ellipsoid: Ellipsoid,
-    theta: NDArray[np.float64],
+    shadow: NDArray[np.float64],
     z: NDArray[np.float64],
     u: NDArray[np.float64],
 ) -> None:
-    """Add one ellipsoid's line integrals to `out`, using `work` as scratch space."""
-    Q, M = _forms(ellipsoid)
-    sine, cosine = np.sin(theta), np.cos(theta)
-    # d = (0, cos θ, -sin θ) runs along the beam, (0, sin θ, cos θ) across it; each line is a product with Q or M.
-    a = cosine**2 * M[1, 1] - sine * cosine * (M[1, 2] + M[2, 1]) + sine**2 * M[2, 2]
-    S_uu = sine**2 * Q[1, 1] + sine * cosine * (Q[1, 2] + Q[2, 1]) + cosine**2 * Q[2, 2]
-    S_zu = sine * Q[0, 1] + cosine * Q[0, 2]
-    S_zz = Q[0, 0]
-    determinant = S_uu * S_zz - S_zu**2
-    # The squared peak of μ · chord is folded into the quadratic form: fewer passes over the shadow.
-    peak = 4.0 * ellipsoid.attenuation**2 / a
-    u0 = ellipsoid.centre[2] * cosine + ellipsoid.centre[1] * sine
-    half = np.sqrt(S_uu)
-    first, last = np.searchsorted(u, u0 - half), np.searchsorted(u, u0 + half)
-    top, bottom = np.searchsorted(z, ellipsoid.centre[0] + np.array([-1, 1]) * np.sqrt(S_zz))
-    dz = z[top:bottom] - ellipsoid.centre[0]
-    add = np.subtract if ellipsoid.attenuation < 0 else np.add
-    for k in range(len(theta)):
-        window = slice(first[k], last[k])
-        du = u[window] - u0[k]
-        if not (len(du) and len(dz)):
-            continue
-        scale = peak[k] / determinant[k]
-        by_row = (peak[k] - scale * S_uu[k] * dz**2).astype(np.float32)
-        by_column = (scale * S_zz * du**2).astype(np.float32)
-        chord = work[: len(dz) * len(du)].reshape(len(dz), len(du))
-        np.subtract(by_row[:, None], by_column, out=chord)
-        if abs(S_zu[k]) > 1e-9 * S_zz:
-            chord += np.outer(2 * scale * S_zu[k] * dz, du).astype(np.float32)
-        np.maximum(chord, 0, out=chord)
-        np.sqrt(chord, out=chord)
-        target = out[k, top:bottom, window]
-        add(target, chord, out=target)
+    """Add one ellipsoid's line integrals to an image, using `work` as scratch space."""
+    z0, u0, half_z, half_u, peak, by_row, both, by_column, sign = shadow
+    top, bottom = np.searchsorted(z, (z0 - half_z, z0 + half_z))
+    first, last = np.searchsorted(u, (u0 - half_u, u0 + half_u))
+    dz, du = z[top:bottom] - z0, u[first:last] - u0
+    if not (len(du) and len(dz)):
+        return
+    chord = work[: len(dz) * len(du)].reshape(len(dz), len(du))
+    along = (peak - by_row * dz**2).astype(np.float32)
+    np.subtract(along[:, None], (by_column * du**2).astype(np.float32), out=chord)
+    if abs(both) > 1e-9 * by_column:
+        chord += np.outer(both * dz, du).astype(np.float32)
+    np.maximum(chord, 0, out=chord)
+    np.sqrt(chord, out=chord)
+    target = image[top:bottom, first:last]
+    (np.subtract if sign < 0 else np.add)(target, chord, out=target)
 
 
 def voxelise(

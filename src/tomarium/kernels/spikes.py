@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.compiled import extension, level
+from tomarium.compiled import extension, level, takes_compiled
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
 
 MOST_BRIGHT: Final = 4
@@ -233,22 +233,10 @@ def _checked(out: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:
 
 
 def _compiled(engine: str, dtype: np.dtype[Any]) -> bool:
-    if engine not in ("auto", "native", "reference"):
-        raise ParameterError(
-            f"remove_spikes: there is no engine {engine!r}; choose auto, native or reference"
-        )
     known = dtype in (np.uint16, np.float32)
     if engine == "native" and not known:
         raise EngineUnavailable(f"remove_spikes: the compiled kernel takes uint16 and float32, not {dtype}")
-    if engine == "reference" or not known:
-        return False
-    try:
-        extension()
-    except EngineUnavailable:
-        if engine == "native":
-            raise
-        return False
-    return True
+    return takes_compiled(engine, "remove_spikes") and known
 
 
 def _one_frame(

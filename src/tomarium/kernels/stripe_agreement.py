@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.compiled import Engine
 from tomarium.errors import InputError
 from tomarium.kernels.stripes import (
-    Engine,
     bridge,
     each_sinogram,
     median_over_columns,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.array import processors
+from tomarium.compiled import Engine
 from tomarium.errors import InputError
 from tomarium.kernels.stripe_agreement import (
     FAINT_BLOCKS,
@@ -22,7 +23,6 @@ from tomarium.kernels.stripe_agreement import (
     standing_out,
 )
 from tomarium.kernels.stripes import (
-    Engine,
     bridge,
     median_over_columns,
     remove_stripes_by_sorting,

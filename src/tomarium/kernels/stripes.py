@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.array import processors
-from tomarium.compiled import extension, level
-from tomarium.errors import EngineUnavailable, InputError, ParameterError
-
-Engine = Literal["auto", "native", "reference"]
+from tomarium.compiled import Engine, extension, level, takes_compiled
+from tomarium.errors import InputError, ParameterError
 
 LARGEST: Final = 101
 """Columns of the widest median."""
@@ -84,7 +82,7 @@ def remove_stripes_by_sorting(
     if data.ndim != 3:
         raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
     result = np.empty(data.shape, np.float32) if out is None else out
-    if _compiled(engine):
+    if takes_compiled(engine, "remove_stripes"):
         if data.strides[2] != data.itemsize or data.strides[0] < 0 or data.strides[1] < 0:
             data = np.ascontiguousarray(data)
         broken = extension().sort_stripes(data, size, strength, result, threads or processors(), level())
@@ -400,19 +398,3 @@ def _widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     wide[1:] |= mask[:-1]
     wide[:-1] |= mask[1:]
     return wide
-
-
-def _compiled(engine: Engine) -> bool:
-    if engine not in ("auto", "native", "reference"):
-        raise ParameterError(
-            f"remove_stripes: there is no engine {engine!r}; choose auto, native or reference"
-        )
-    if engine == "reference":
-        return False
-    try:
-        extension()
-    except EngineUnavailable:
-        if engine == "native":
-            raise
-        return False
-    return True
