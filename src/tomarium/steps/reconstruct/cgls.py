@@ -19,7 +19,7 @@ from tomarium.steps.reconstruct.iterative import FIGURES, Start, after, demand, 
     demand=demand("cgls"),
     figures=FIGURES,
     place=60,
-    example=Example({"iterations": 4}),
+    example=Example({"iterations": 2}),
     aliases=("conjugate_gradient",),
 )
 def cgls(

@@ -21,7 +21,7 @@ from tomarium.steps.reconstruct.iterative import FIGURES, Start, after, demand, 
     demand=demand("sirt"),
     figures=FIGURES,
     place=60,
-    example=Example({"iterations": 6}),
+    example=Example({"iterations": 2}),
     aliases=("sirt.py",),
 )
 def sirt(

@@ -24,7 +24,7 @@ from tomarium.steps.reconstruct.iterative import FIGURES, Start, after, demand, 
     demand=demand("tv"),
     figures=FIGURES,
     place=60,
-    example=Example({"iterations": 6}),
+    example=Example({"iterations": 2}),
     aliases=("total_variation", "fista_tv"),
 )
 def tv(
