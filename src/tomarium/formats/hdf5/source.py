@@ -26,6 +26,7 @@ from tomarium.formats.hdf5.heap_check import claims_too_much
 from tomarium.formats.hdf5.missing_data import gaps_of
 from tomarium.formats.hdf5.names import (
     as_bytes,
+    hard_linked,
     key_in,
     link_in,
     member,
@@ -206,7 +207,7 @@ class Source:
             if isinstance(link, h5py.SoftLink):
                 begin = here.file if link.path.startswith("/") else here
                 return self._walk(begin, [*_split(link.path), *rest], hops + 1)
-        below = here[key]
+        below = hard_linked(here, key)
         return None if isinstance(below, h5py.Datatype) else self._walk(below, rest, hops)
 
     def groups(self, group: h5py.Group, having: tuple[bytes, ...] = ()) -> Iterator[tuple[str, h5py.Group]]:
