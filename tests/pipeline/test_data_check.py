@@ -154,14 +154,15 @@ def test_another_exposure_is_told() -> None:
 
 
 @pytest.mark.parametrize(("told", "turned"), [(360.0, 180), (180.0, 360)])
-def test_angles_that_the_images_contradict_are_told(told: float, turned: int) -> None:
+def test_angles_that_the_images_contradict_are_refused(told: float, turned: int) -> None:
     config = SimulationConfig(columns=128, rows=8, views=360, span_deg=turned, dead_pixels=0, hot_pixels=0)
     scan = simulated(config)
     assert checked(scan, default_protocol()) is scan
     wrong = scan.with_geometry(angles_deg=Value(np.arange(360) * told / 360, "user", "test"))
-    [said] = [said for said in checked(wrong, default_protocol()).warnings if said not in wrong.warnings]
-    assert f"the sample turned by {turned}°" in said
-    assert f"--angles 0:{turned}:360" in said
+    with pytest.raises(InputError, match=f"the sample turned by {turned}°.*--angles 0:{turned}:360; --force"):
+        checked(wrong, default_protocol())
+    forced = checked(wrong, default_protocol(), force=True)
+    assert f"the sample turned by {turned}°" in forced.warnings[0]
 
 
 def test_views_that_something_blocks_are_told() -> None:

@@ -94,7 +94,8 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
     Raises
     ------
     InputError
-        More than half of the views hold nothing, or no flat is brighter than the darks.
+        More than half of the views hold nothing, no flat is brighter than the darks, or the projections show that the
+        sample turned by half or twice what the angles say.
     """
     if scan.missing or 0 in scan.shape:
         return scan
@@ -126,12 +127,9 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
         )
         seen = replace(seen, projections=seen.projections[~blank], raw=seen.raw[~blank])
     if not wrong:
-        said += _of_turn(scan, seen)
+        wrong += _of_turn(scan, seen)
         said += () if _numbered(protocol) else _of_shadows(scan, seen)
-    if scan.domain == "counts" and not wrong:
-        said += _of_counts(seen)
-        if seen.flats is not None and seen.raw.dtype.kind in "iu":
-            said += _of_pixels(seen.raw, seen.flats, rows)
+        said += _of_counts(scan, seen, rows)
     if wrong and not force:
         raise InputError(f"{scan.path}: {'; '.join(wrong)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*wrong, *said, *scan.warnings)) if wrong or said else scan
@@ -281,7 +279,7 @@ def _of_turn(scan: Scan, seen: _Seen) -> Iterator[str]:
     if turned is not None:
         yield (
             f"the angles tell a turn of {span:.5g}°, but by which projections mirror each other the sample turned by "
-            f"{turned}°: the volume is wrong; give the angles with --angles 0:{turned}:{views}"
+            f"{turned}°, and the volume would be wrong; give the angles with --angles 0:{turned}:{views}"
         )
 
 
@@ -350,7 +348,10 @@ def _of_pixels(raw: NDArray[Any], flats: NDArray[np.float64], rows: slice) -> It
     )
 
 
-def _of_counts(seen: _Seen) -> Iterator[str]:
+def _of_counts(scan: Scan, seen: _Seen, rows: slice) -> Iterator[str]:
+    """Tell what the detector's counts show: saturation, other exposures, pixels that die."""
+    if scan.domain != "counts":
+        return
     raw = seen.raw
     lost = float(np.mean(~np.isfinite(seen.projections)))
     if lost > _NOT_FINITE:
@@ -369,6 +370,8 @@ def _of_counts(seen: _Seen) -> Iterator[str]:
             f"beam differed, and the attenuation is wrong by -ln {brightest:.3g}"
         )
     yield from _jumps(_mean(seen.projections - seen.dark, axis=(1, 2)))
+    if raw.dtype.kind in "iu":
+        yield from _of_pixels(raw, seen.flats, rows)
 
 
 def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
