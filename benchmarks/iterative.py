@@ -16,6 +16,7 @@ from PIL import Image
 import tomarium as tm
 from tomarium.kernels.iterative import Method, Stop, cgls, default_alpha, sirt, solve, tv
 from tomarium.kernels.least_squares import StopBy, make_setup
+from tomarium.kernels.ordered_subsets import em, sart
 from tomarium.kernels.phantom import line_integrals, pixel_coordinates, voxelise
 from tomarium.synth.specimen import specimen
 
@@ -61,6 +62,9 @@ METHODS = {
     "cgls": partial(iterative, cgls, Stop(50, patience=3), "error"),
     "sirt": partial(iterative, sirt, Stop(400), "error"),
     "sirt, equal": partial(iterative, partial(sirt, weights="equal"), Stop(400), "error"),
+    "sart": partial(iterative, sart, Stop(60), "error"),
+    "mlem": partial(iterative, em, Stop(200), "error"),
+    "osem": partial(iterative, partial(em, subsets=8), Stop(40), "error"),
     "tv": partial(
         iterative, lambda problem, image: tv(problem, image, default_alpha(problem.data)),
         Stop(300, change_percent=0.1), "iterations",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.kernels.least_squares import Image, Iterate, Problem, Setup, dot, make_problem
-from tomarium.kernels.projection import adjoint, forward
+from tomarium.kernels.projection import Rays, adjoint, forward
 from tomarium.kernels.total_variation import shrink_variation
 
 WEIGHT: Final = 1.6
@@ -205,7 +205,7 @@ def sirt(
             product, watched2 = problem.multiply(image)
             yield problem.iterate(image, product, watched2)
             image = _admit(image + rate * (problem.target - product), problem, non_negative)
-    by_length = ray_weights(setup)
+    by_length = weights_by_length(setup.rays, setup.inside)
     used = problem.data[setup.used]
     while True:
         missed = used - forward(setup.rays, image)
@@ -214,20 +214,22 @@ def sirt(
         image = _admit(image + rate * adjoint(setup.rays, missed), problem, non_negative)
 
 
-def ray_weights(setup: Setup) -> NDArray[np.float32]:
+def weights_by_length(rays: Rays, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return one over the length of each ray in the field, at least 4 pixels; 0 beside it; shape (view, column).
 
     Parameters
     ----------
-    setup : Setup
+    rays : Rays
         The geometry.
+    inside : array of bool, shape (y, x)
+        The field.
 
     Returns
     -------
     array of float32, shape (view, column)
         Weights in 1/px.
     """
-    lengths = forward(setup.rays, setup.inside.astype(np.float32))
+    lengths = forward(rays, inside.astype(np.float32))
     return np.where(lengths > 1, 1 / np.maximum(lengths, 4), 0).astype(np.float32)
 
 

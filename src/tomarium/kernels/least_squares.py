@@ -31,6 +31,10 @@ class Setup:
 
     Attributes
     ----------
+    angles_deg : array of float64, shape (view,)
+        Of all views.
+    axis_column : float
+        Rotation axis in pixels from the centre of column 0.
     stop_by : StopBy
         What is watched.
     used, watched : array of int
@@ -49,6 +53,8 @@ class Setup:
         The field.
     """
 
+    angles_deg: NDArray[np.float64]
+    axis_column: float
     stop_by: StopBy
     used: NDArray[np.intp]
     watched: NDArray[np.intp]
@@ -153,8 +159,8 @@ def _make_setup(
     inside: NDArray[np.bool_] = place**2 + place[:, None] ** 2 <= 0.25 * diameter**2
     watched_normal = make_normal_operator(watched_rays, weights) if len(watched) else None
     return Setup(
-        stop_by, used, watched, rays, watched_rays, make_normal_operator(rays), watched_normal, weights, diameter,
-        inside,
+        degrees, axis_column, stop_by, used, watched, rays, watched_rays, make_normal_operator(rays), watched_normal,
+        weights, diameter, inside,
     )  # fmt: skip
 
 

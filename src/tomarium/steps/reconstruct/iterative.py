@@ -65,6 +65,12 @@ def host_bytes(_: Values, layout: Layout) -> int:
     return 4 * layout.values + 4 * rows * pixels + shared + max(making, working)
 
 
+def host_bytes_of_subsets(values: Values, layout: Layout) -> int:
+    """Return the memory where the geometry of subsets is kept beside that of all views."""
+    views, _, columns = layout.shape
+    return host_bytes(values, layout) + 24 * views * (columns + 64)
+
+
 def demand(name: str) -> Callable[[Scan, Layout], None]:
     """Return the `demand` of an iterative step."""
 
