@@ -1,0 +1,150 @@
+"""What a pixel adds to all views, seen beside the projections of a slice made of a few materials."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.kernels.double_flat_field import pixel_errors, spared_about_axis
+from tomarium.kernels.fbp import fbp
+from tomarium.kernels.projection import forward, make_rays
+
+MOST_CLASSES: Final = 5
+"""Materials that are tried, air among them."""
+
+ENOUGH: Final = 1.1
+"""Times the least that moves, up to which fewer classes do."""
+
+SMOOTHED: Final = 5
+"""Pixels along an edge of the square whose mean tells the class of a pixel."""
+
+BINS: Final = 256
+ROUNDS: Final = 50
+
+
+def pixel_errors_beside_classes(
+    sinogram: NDArray[np.float32],
+    angles_deg: NDArray[np.float64],
+    axis_column: float,
+    *,
+    classes: int = 0,
+    columns: int = 25,
+    iterations: int = 2,
+    axis_width: float = 3.0,
+) -> tuple[NDArray[np.float64], int]:
+    """Return what each column of one sinogram adds to all views.
+
+    1. The slice is reconstructed, smoothed over 5 × 5 pixels, and each pixel is given the mean of its class: a slice
+       of a few materials, without rings.
+    2. It is projected. Of data less projections what the sample is wrong in moves from view to view, and what a pixel
+       adds does not: the median over the views tells it.
+    3. What of it is wider than a Gaussian of full width `columns` is left to the sample.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, column)
+        Attenuation.
+    angles_deg : array of float64, shape (angle,)
+        Degrees.
+    axis_column : float
+        Rotation axis in pixels from the centre of column 0.
+    classes : int
+        Materials, air among them. 0 takes the fewest of 2 to 5 that leave at most 1.1 times the least that moves.
+    columns : int
+        Full width at half maximum, odd; more than twice as wide as the widest ring.
+    iterations : int
+        How often, each time with the slice of the corrected data.
+    axis_width : float
+        Columns on either side of the axis within which less is told, see `spared_about_axis`.
+
+    Returns
+    -------
+    error : array of float64, shape (column,)
+        In attenuation.
+    classes : int
+        Of the last iteration.
+    """
+    size = sinogram.shape[1]
+    rays = make_rays(angles_deg, axis_column, size, size)
+    spared = spared_about_axis(size, axis_column, axis_width)
+    total = np.zeros(size)
+    used = classes
+    for _ in range(iterations):
+        corrected = (sinogram - total).astype(np.float32)
+        image = fbp(corrected, angles_deg, axis_column, threads=1)
+        smooth = _mean_of_square(image, SMOOTHED)
+        wanted = [classes] if classes else list(range(2, MOST_CLASSES + 1))
+        missed = [corrected - forward(rays, of_classes(smooth, count)) for count in wanted]
+        moving = [float(np.mean((one - np.median(one, axis=0)) ** 2)) for one in missed]
+        best = next(n for n, value in enumerate(moving) if value <= ENOUGH * min(moving))
+        used = wanted[best]
+        constant = np.median(missed[best], axis=0).astype(np.float64)
+        error = pixel_errors(constant[None], background="gaussian", size=(1, columns))[0]
+        total += error * spared
+    return total, used
+
+
+def of_classes(image: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return a slice in which each pixel of the disc has the mean of its class, and the others are 0.
+
+    Parameters
+    ----------
+    image : array of float32, shape (y, x)
+        The slice.
+    count : int
+        Classes; their means are found by Lloyd's iteration on the histogram.
+
+    Returns
+    -------
+    array of float32, shape (y, x)
+        The slice of so many values.
+    """
+    size = len(image)
+    place = np.arange(size) - (size - 1) / 2
+    inside = place**2 + place[:, None] ** 2 <= 0.25 * size**2
+    means = class_means(image[inside], count)
+    edges = (means[1:] + means[:-1]) / 2
+    return np.where(inside, means[np.searchsorted(edges, image)], 0).astype(np.float32)
+
+
+def class_means(values: NDArray[np.float32], count: int) -> NDArray[np.float64]:
+    """Return the means of classes, ascending, between which the values vary least, from even ones on.
+
+    Parameters
+    ----------
+    values : array of float32, shape (value,)
+        Finite numbers.
+    count : int
+        Classes.
+
+    Returns
+    -------
+    array of float64, shape (count,)
+        Their means; a class that nothing falls into keeps its place.
+
+    References
+    ----------
+    S. Lloyd, IEEE Transactions on Information Theory 28, 129 (1982), doi 10.1109/TIT.1982.1056489.
+    """
+    low, high = np.percentile(values, (0.1, 99.9))
+    found, edges = np.histogram(values, BINS, (float(low), float(max(high, low + 1e-12))))
+    middle = (edges[1:] + edges[:-1]) / 2
+    means = np.linspace(low, high, count + 2)[1:-1]
+    for _ in range(ROUNDS):
+        members = np.searchsorted((means[1:] + means[:-1]) / 2, middle)
+        number = np.bincount(members, found, count)
+        total = np.bincount(members, found * middle, count)
+        before, means = means, np.where(number > 0, total / np.maximum(number, 1), means)
+        if np.allclose(before, means, rtol=1e-6, atol=0):
+            break
+    return np.asarray(means, np.float64)
+
+
+def _mean_of_square(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Average over the square about each pixel; beyond the edges there is 0, as beyond the disc."""
+    padded = np.pad(image.astype(np.float64), (size // 2 + 1, size // 2))
+    sums = padded.cumsum(axis=0).cumsum(axis=1)
+    boxes = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    return np.asarray(boxes / size**2, np.float32)
