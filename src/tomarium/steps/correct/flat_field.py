@@ -240,14 +240,15 @@ def _prepared(scan: Scan, values: Values) -> int:
     return 4 * 4 * height * columns
 
 
-def _after(layout: Layout, values: Values) -> Layout:
+def after_correction(layout: Layout, values: Values) -> Layout:
+    """Return the layout of attenuation, or of transmission where no logarithm is taken."""
     domain: Domain = "attenuation" if values["log"] else "transmission"
     return replace(layout, dtype=np.dtype(np.float32), domain=domain, unit="1")
 
 
 @step(
     accepts=("counts",),
-    after=_after,
+    after=after_correction,
     cut="any",
     halo=RINGS,
     cost=Cost(host=_host, prepared=_prepared, nanoseconds=3.0),

@@ -123,7 +123,7 @@ def double_flat_field_special(
     _refuse_half(geometry, axis_column, data.shape[2])
     result = context.result(data.shape)
 
-    whole = ~truncated_views(data, angles).any(axis=0)
+    whole = np.logical_not(np.asarray(truncated_views(data, angles).any(axis=0)))
 
     def one(row: int) -> int:
         if not whole[row]:
