@@ -156,7 +156,18 @@ def binned(image: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.flo
 
 
 def block_size(shape: tuple[int, int]) -> tuple[int, int]:
-    """Return the block over which frames of that shape, (row, column), are averaged for `Fit`."""
+    """Return the block over which frames are averaged for `Fit`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of a frame.
+
+    Returns
+    -------
+    tuple of int
+        Rows and columns of a block, at least 1.
+    """
     rows, columns = (max(1, n // most) for n, most in zip(shape, BINS, strict=True))
     return rows, columns
 
