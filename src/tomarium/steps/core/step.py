@@ -122,6 +122,9 @@ class Step:
         `prepared`.
     demand : callable or None
         `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
+    first : callable
+        `first(layout, values) -> tuple of str`: names of steps that what reaches it has to pass before; they are put
+        there where the protocol lacks them.
     settle : callable or None
         `settle(values) -> values`, of parameter name → `Value`: gives parameters that follow from others their value
         and its source, once all are known, so that plan and record state them.
@@ -145,6 +148,7 @@ class Step:
     cost: Cost
     prepare: Callable[[Scan, Values, slice], Any] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
+    first: Callable[[Layout, Values], tuple[str, ...]] = lambda _layout, _values: ()
     settle: Settle | None = None
     figures: tuple[Figure, ...] = ()
     place: int = 40
@@ -227,10 +231,10 @@ class Probe:
     function : callable
         `function(sample, *, <parameters>) -> result`, a frozen dataclass with a `confidence`; `sample` is a Scan,
         or a `Sample` of what the steps before the probe leave.
-    fills : str
-        Field of `Geometry` that its answer fills.
+    fills : str or tuple of str
+        Field of `Geometry` that its answer fills, or several.
     answer : callable
-        `answer(result)`: the value to fill it with.
+        `answer(result)`: the value to fill it with, or one for each of several; None where a field stays as it is.
     reads : callable
         `reads(values, layout) -> tuple of slice`: the detector rows it reads at all angles.
     warnings : callable
@@ -247,7 +251,7 @@ class Probe:
 
     name: str
     function: Callable[..., Any]
-    fills: str
+    fills: str | tuple[str, ...]
     answer: Callable[[Any], Any]
     reads: Callable[[Values, Layout], tuple[slice, ...]]
     warnings: Callable[[Mapping[str, Any]], list[str]]
@@ -260,6 +264,19 @@ class Probe:
     def parameters(self) -> tuple[Parameter, ...]:
         """Its parameters, in the order of the signature."""
         return read_signature(self.function)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the geometry that it fills."""
+        return (self.fills,) if isinstance(self.fills, str) else self.fills
+
+    def filled(self, answer: Any) -> dict[str, Any]:
+        """Return the value for each field, of an answer as `answer` gives it or JSON keeps it."""
+        each = (answer,) if isinstance(self.fills, str) else answer
+        named = zip(self.fields, each, strict=True)
+        return {
+            name: np.asarray(one) if isinstance(one, list) else one for name, one in named if one is not None
+        }
 
     def __call__(self, sample: Any, **values: Any) -> Any:
         """Run the function."""
@@ -331,6 +348,7 @@ def step(
     cost: Cost = Cost(),
     prepare: Callable[[Scan, Values, slice], Any] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
+    first: Callable[[Layout, Values], tuple[str, ...]] = lambda _layout, _values: (),
     settle: Settle | None = None,
     figures: tuple[Figure, ...] = (),
     place: int = 40,
@@ -347,7 +365,7 @@ def step(
         What numbers it returns, of the same shape; by default those it was given.
     after : callable, optional
         `after(layout, values)`: all that it changes, where that is more than the domain.
-    cut, halo, cost, prepare, demand, settle, figures, place, example, aliases
+    cut, halo, cost, prepare, demand, first, settle, figures, place, example, aliases
         See `Step`; a halo may be a number.
 
     Returns
@@ -372,6 +390,7 @@ def step(
             cost=cost,
             prepare=prepare,
             demand=demand,
+            first=first,
             settle=settle,
             figures=figures,
             place=place,
@@ -407,7 +426,7 @@ def view(
 
 def probe(
     *,
-    fills: str,
+    fills: str | tuple[str, ...],
     answer: Callable[[Any], Any],
     reads: Callable[[Values, Layout], tuple[slice, ...]],
     warnings: Callable[[Mapping[str, Any]], list[str]] = lambda _: [],
