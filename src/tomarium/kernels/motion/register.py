@@ -76,18 +76,22 @@ def _smooth(images: Image, sigma: float, axis: int) -> Image:
     return np.ascontiguousarray(smooth[tuple(part)])
 
 
-def window(rows: int, columns: int) -> Image:
-    """Return weights of an image's pixels that fade to zero at its edges, shape (row, column)."""
+def window(rows: int, columns: int, edge: float = EDGE) -> Image:
+    """Return weights of an image's pixels that fade to zero over a share of each side, shape (row, column)."""
 
-    def fade(length: int) -> NDArray[np.float64]:
+    def fade(length: int, edge: float) -> NDArray[np.float64]:
         distance = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5
-        return 0.5 - 0.5 * np.cos(np.pi * np.clip(distance / max(1.0, EDGE * length), 0, 1))
+        return 0.5 - 0.5 * np.cos(np.pi * np.clip(distance / max(1.0, edge * length), 0, 1))
 
-    return np.asarray(np.outer(fade(rows) if rows > 1 else np.ones(1), fade(columns)), np.float32)
+    return np.asarray(np.outer(fade(rows, edge) if rows > 1 else np.ones(1), fade(columns, EDGE)), np.float32)
 
 
 def register(
-    fixed: Image, moving: Image, reach_px: float, start: tuple[float, float] | None = None
+    fixed: Image,
+    moving: Image,
+    reach_px: float,
+    start: tuple[float, float] | None = None,
+    row_edge: float = EDGE,
 ) -> Offset:
     """Find how far an image lies beside another.
 
@@ -103,6 +107,8 @@ def register(
         Farthest that is looked for, pixels.
     start : tuple of float, optional
         (columns, rows) to begin from, in place of the correlation.
+    row_edge : float
+        Share of the rows over which their weight falls at either end; 0.5 for few rows.
 
     Returns
     -------
@@ -114,7 +120,7 @@ def register(
     B. D. Lucas and T. Kanade, Proceedings of the 7th International Joint Conference on Artificial Intelligence, 674
     (1981).
     """
-    weight = window(*fixed.shape)
+    weight = window(fixed.shape[0], fixed.shape[1], row_edge)
     columns, rows = start or _whole(fixed * weight, moving * weight, reach_px)
     flat = fixed.shape[0] < TAPS
     for _ in range(ROUNDS):

@@ -190,6 +190,8 @@ class View:
         Small input for the contract suite.
     aliases : tuple of str
         Other names it is known by.
+    gives : Domain or None
+        What the numbers of the made scan are; None where they are those of the scan.
     """
 
     name: str
@@ -197,6 +199,7 @@ class View:
     place: int = 0
     example: Example = Example()
     aliases: tuple[str, ...] = ()
+    gives: Domain | None = None
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -407,13 +410,17 @@ def unit_of(domain: Domain) -> str:
 
 
 def view(
-    *, place: int = 0, example: Example = Example(), aliases: tuple[str, ...] = ()
+    *,
+    place: int = 0,
+    example: Example = Example(),
+    aliases: tuple[str, ...] = (),
+    gives: Domain | None = None,
 ) -> Callable[[Callable[..., Scan]], View]:
     """Make a view of a function.
 
     Parameters
     ----------
-    place, example, aliases
+    place, example, aliases, gives
         See `View`.
 
     Returns
@@ -421,7 +428,7 @@ def view(
     callable
         Decorator that turns the function into a `View`.
     """
-    return lambda function: View(function.__name__, function, place, example, aliases)
+    return lambda function: View(function.__name__, function, place, example, aliases, gives)
 
 
 def probe(
