@@ -9,12 +9,16 @@ from tomarium.kernels.axis.estimate import Confidence
 from tomarium.kernels.half_acquisition import is_half_acquisition
 from tomarium.kernels.motion.drift import LEAST_PX, MotionEstimate
 from tomarium.kernels.motion.reprojection import align
+from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Layout, Scan
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Positive
 from tomarium.steps.core.sample import Sample, sample_of
 from tomarium.steps.core.step import Cost, Values, probe
 from tomarium.steps.probes.find_axis import attenuation_of_slab
 from tomarium.steps.probes.movement_correction import answer_of, bands_of, motion_warnings
+
+CUT_OFF = 0.02
+"""Share of rows of views that do not fall to zero at the edges from which shifts are less sure."""
 
 LIKE = 0.9
 """Correlation of views with the projections of their slices from which shifts are trusted."""
@@ -67,8 +71,8 @@ def align_by_reprojection(
     Returns
     -------
     MotionEstimate
-        Shifts of each view; "high" where the last round moved views by less than 0.05 px and they correlate to 0.9
-        with the projections.
+        Shifts of each view; "high" where the last round moved views by less than 0.05 px, they correlate to 0.9
+        with the projections, and the sample does not leave the field of view.
 
     Raises
     ------
@@ -96,7 +100,8 @@ def align_by_reprojection(
     settled = found.change_px <= LEAST_PX
     sure: Confidence = "low"
     if settled and found.likeness > 0.5:
-        sure = "high" if found.likeness >= LIKE else "medium"
+        cut = float(truncated_views(views, angles).mean())
+        sure = "high" if found.likeness >= LIKE and cut < CUT_OFF else "medium"
     moved = views.shape[1] > 8 and float(np.abs(found.rows_px).max()) > LEAST_PX
     return MotionEstimate(
         found.columns_px,
