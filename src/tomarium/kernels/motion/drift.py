@@ -224,7 +224,22 @@ LEAST_PX: Final = 0.05
 
 
 def confidence_of(residual_px: float, error_px: float, inseparable: Sequence[str], used: int) -> Confidence:
-    """Tell how far shifts can be trusted, see `MotionEstimate`."""
+    """Tell how far shifts can be trusted, see `MotionEstimate`.
+
+    Parameters
+    ----------
+    residual_px, error_px : float
+        What the model leaves, and the largest standard error of a shift, pixels.
+    inseparable : sequence of str
+        What the views cannot tell apart.
+    used : int
+        Pairs of views.
+
+    Returns
+    -------
+    Confidence
+        Of the shifts.
+    """
     if inseparable or not np.isfinite([residual_px, error_px]).all() or used < 3:
         return "low"
     if residual_px <= 0.1 and error_px <= 0.15:

@@ -77,7 +77,20 @@ def _smooth(images: Image, sigma: float, axis: int) -> Image:
 
 
 def window(rows: int, columns: int, edge: float = EDGE) -> Image:
-    """Return weights of an image's pixels that fade to zero over a share of each side, shape (row, column)."""
+    """Return weights of an image's pixels that fade to zero at its edges.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Size of the image.
+    edge : float
+        Share of the rows over which they fade at either end; 0.15 of the columns.
+
+    Returns
+    -------
+    array of float32, shape (row, column)
+        From 0 to 1.
+    """
 
     def fade(length: int, edge: float) -> NDArray[np.float64]:
         distance = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5
@@ -142,7 +155,20 @@ def register(
 
 
 def move(image: Image, columns: float, rows: float) -> Image:
-    """Take an image where its content lies: result(row, column) = image(row + rows, column + columns)."""
+    """Take an image where its content lies: result(row, column) = image(row + rows, column + columns).
+
+    Parameters
+    ----------
+    image : array of float32, shape (row, column)
+        An image.
+    columns, rows : float
+        How far its content lies towards higher columns and rows, pixels.
+
+    Returns
+    -------
+    array of float32, shape (row, column)
+        Beyond its edges the outermost values are repeated.
+    """
     if rows:
         image = np.ascontiguousarray(
             move_lines(np.ascontiguousarray(image.T), moves_by(np.full(image.shape[1], rows))).T

@@ -255,7 +255,8 @@ def _step(state: _State, item: Item) -> None:
     assert isinstance(item.step, Step)
     _demand_domain(state, item)
     values = _values(state, item)
-    before = item.step.first(state.layout, {name: value.value for name, value in values.items()})
+    plain = {name: value.value for name, value in values.items()}
+    before = () if item.step.first is None else item.step.first(state.layout, plain)
     for name in before:
         with told_as_its_own(lacking := find_step(name)):
             _follow(state, Item(lacking, {}), {})

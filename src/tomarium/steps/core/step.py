@@ -122,7 +122,7 @@ class Step:
         `prepared`.
     demand : callable or None
         `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
-    first : callable
+    first : callable or None
         `first(layout, values) -> tuple of str`: names of steps that what reaches it has to pass before; they are put
         there where the protocol lacks them.
     settle : callable or None
@@ -148,7 +148,7 @@ class Step:
     cost: Cost
     prepare: Callable[[Scan, Values, slice], Any] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
-    first: Callable[[Layout, Values], tuple[str, ...]] = lambda _layout, _values: ()
+    first: Callable[[Layout, Values], tuple[str, ...]] | None = None
     settle: Settle | None = None
     figures: tuple[Figure, ...] = ()
     place: int = 40
@@ -351,7 +351,7 @@ def step(
     cost: Cost = Cost(),
     prepare: Callable[[Scan, Values, slice], Any] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
-    first: Callable[[Layout, Values], tuple[str, ...]] = lambda _layout, _values: (),
+    first: Callable[[Layout, Values], tuple[str, ...]] | None = None,
     settle: Settle | None = None,
     figures: tuple[Figure, ...] = (),
     place: int = 40,
