@@ -33,7 +33,7 @@ static void one_by_one(const Backprojection& b, int row) {
                 float* to = slice + (y - b.y0) * stride - b.x0;
                 for (int k = start; k < smaller(start + ANGLES, b.angles); ++k) {
                     const float* q = b.filtered + k * b.angle_stride + row * b.row_stride;
-                    const double cosine = b.cosine[k], base = b.axis + (y - middle) * b.sine[k] - middle * cosine;
+                    const double cosine = b.cosine[k], base = b.axis[k] + (y - middle) * b.sine[k] - middle * cosine;
                     for (int x = first; x < last; ++x) {
                         const double position = base + x * cosine;
                         const int i = int(position);
@@ -69,7 +69,7 @@ static void sixteen(const Backprojection& b, int first_row) {
                     int first, last, index[PATCH];
                     float fraction[PATCH];
                     disc_run(b.size, y, left, right, first, last);
-                    const double base = b.axis + (y - middle) * b.sine[k] - middle * cosine;
+                    const double base = b.axis[k] + (y - middle) * b.sine[k] - middle * cosine;
                     for (int x = first; x < last; ++x) {
                         const double position = base + x * cosine;
                         index[x - first] = int(position);

@@ -77,7 +77,7 @@ static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, 
     const Line* spectrum = fft<-1>(g.filter_plan, a, b);
 
     // An image of even size has its pixels half-way between the integers of the transform.
-    const double shift = g.axis + (g.size % 2 ? 0.0 : 0.5 * (g.cosine[k] + g.sine[k]));
+    const double shift = g.axis[k] + (g.size % 2 ? 0.0 : 0.5 * (g.cosine[k] + g.sine[k]));
     const double step = TWO_PI * shift / n;
     constexpr int FINE = 64;
     float fine_re[FINE], fine_im[FINE];

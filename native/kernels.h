@@ -27,10 +27,10 @@ struct Gridding {
     const int* order;                          // (angle,) indices sorted by direction
     const double *direction, *cosine, *sine;   // (angle,) sorted; direction in [0, pi)
     const double* weight;                      // (angle,) sorted; angular weight in radians
+    const double* axis;                        // (angle,) sorted; column of the rotation axis in each
     const float* response;                     // (padded / 2 + 1,) ramp filter with its window
     int padded;
     bool extend_edges;
-    double axis;
     int size, y0, y1, x0, x1; // full image and the part of it that is asked for
     FftPlan filter_plan, image_plan;
     int degree;
@@ -51,7 +51,7 @@ struct Backprojection {
     std::ptrdiff_t angle_stride, row_stride;
     int angles, rows, samples;
     const double *cosine, *sine; // (angle,) times the samples per pixel
-    double axis;                 // in samples
+    const double* axis;          // (angle,) in samples
     int size, y0, y1, x0, x1;
     float* out;    // (row, y1 - y0, x1 - x0), added to
     float* packed; // (angle, samples) lines; null to take the rows one by one

@@ -142,7 +142,7 @@ const Kernels& kernels(const std::string& level) {
 }
 
 std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> directions, In<float, 1> response,
-                      bool extend_edges, double axis, int size, nb::tuple region, int grid,
+                      bool extend_edges, int size, nb::tuple region, int grid,
                       In<float, 2> polynomial, In<float, 1> correction, float scale, Out<float, 3> out, int threads,
                       const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -160,7 +160,7 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     g.x1 = nb::cast<int>(region[3]);
     demand(sinogram.stride(2) == 1, "columns must be contiguous");
     demand(int(order.shape(0)) == g.angles, "order must have one index an angle");
-    demand(directions.shape(0) == 4 && int(directions.shape(1)) == g.angles, "directions must be (4, angle)");
+    demand(directions.shape(0) == 5 && int(directions.shape(1)) == g.angles, "directions must be (5, angle)");
     demand(g.padded >= g.columns, "the padded length must hold the columns");
     demand(polynomial.shape(1) == TAP_SLOTS && polynomial.shape(0) >= 1 && polynomial.shape(0) <= 16,
            "polynomial must be (degree + 1, 8)");
@@ -176,9 +176,9 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     g.cosine = g.direction + g.angles;
     g.sine = g.cosine + g.angles;
     g.weight = g.sine + g.angles;
+    g.axis = g.weight + g.angles;
     g.response = response.data();
     g.extend_edges = extend_edges;
-    g.axis = axis;
     g.size = size;
     g.degree = int(polynomial.shape(0)) - 1;
     g.polynomial = polynomial.data();
@@ -203,7 +203,7 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     return broken;
 }
 
-void backproject(Rows filtered, In<double, 2> directions, double axis, int size, nb::tuple region, Out<float, 3> out,
+void backproject(Rows filtered, In<double, 2> directions, int size, nb::tuple region, Out<float, 3> out,
                  bool pack, int threads, const std::string& level) {
     const Kernels& kernel = kernels(level);
     Backprojection b{};
@@ -218,18 +218,18 @@ void backproject(Rows filtered, In<double, 2> directions, double axis, int size,
     b.x0 = nb::cast<int>(region[2]);
     b.x1 = nb::cast<int>(region[3]);
     demand(filtered.stride(2) == 1, "samples must be contiguous");
-    demand(directions.shape(0) == 2 && int(directions.shape(1)) == b.angles, "directions must be (2, angle)");
+    demand(directions.shape(0) == 3 && int(directions.shape(1)) == b.angles, "directions must be (3, angle)");
     demand(0 <= b.y0 && b.y0 < b.y1 && b.y1 <= size && 0 <= b.x0 && b.x0 < b.x1 && b.x1 <= size,
            "the region must lie in the image");
     demand(int(out.shape(0)) == b.rows && int(out.shape(1)) == b.y1 - b.y0 && int(out.shape(2)) == b.x1 - b.x0,
            "out must be (row, y, x)");
     b.cosine = directions.data();
     b.sine = b.cosine + b.angles;
+    b.axis = b.sine + b.angles;
     for (int k = 0; k < b.angles; ++k) {
         const double c = b.cosine[k], s = b.sine[k], reach = 0.5 * size * std::sqrt(c * c + s * s) + 1e-6;
-        demand(axis - reach >= 0 && axis + reach < b.samples - 1, "the samples must cover the disc");
+        demand(b.axis[k] - reach >= 0 && b.axis[k] + reach < b.samples - 1, "the samples must cover the disc");
     }
-    b.axis = axis;
     b.size = size;
     b.out = out.data();
     b.threads = threads;
@@ -428,10 +428,10 @@ NB_MODULE(_native, m) {
           "Give back the memory that calls left for the next ones; returns how many bytes that were.");
     // Arrays are taken as they are or refused: a converted copy would be a silent cost, and `out` would be lost.
     m.def("gridding", gridding, "sinogram"_a.noconvert(), "order"_a.noconvert(), "directions"_a.noconvert(),
-          "response"_a.noconvert(), "extend_edges"_a, "axis"_a, "size"_a, "region"_a, "grid"_a,
+          "response"_a.noconvert(), "extend_edges"_a, "size"_a, "region"_a, "grid"_a,
           "polynomial"_a.noconvert(), "correction"_a.noconvert(), "scale"_a, "out"_a.noconvert(), "threads"_a,
           "level"_a);
-    m.def("backproject", backproject, "filtered"_a.noconvert(), "directions"_a.noconvert(), "axis"_a, "size"_a,
+    m.def("backproject", backproject, "filtered"_a.noconvert(), "directions"_a.noconvert(), "size"_a,
           "region"_a, "out"_a.noconvert(), "pack"_a, "threads"_a, "level"_a);
     def_normalise<std::uint16_t>(m);
     def_normalise<float>(m);

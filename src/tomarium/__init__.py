@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tomarium.steps.views.crop import crop
     from tomarium.steps.views.join_half_turns import join_half_turns
     from tomarium.steps.views.select_views import select_views, window
+    from tomarium.steps.views.stitch import stitch
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "reconstruct",
     "scan_of_arrays",
     "select_views",
+    "stitch",
     "window",
 ]
 
@@ -66,6 +68,7 @@ _HOMES: Final = {
     "reconstruct": "tomarium.pipeline.run.reconstruct",
     "scan_of_arrays": "tomarium.formats.frames.scan_of_arrays",
     "select_views": "tomarium.steps.views.select_views",
+    "stitch": "tomarium.steps.views.stitch",
     "window": "tomarium.steps.views.select_views",
 }
 

@@ -416,7 +416,7 @@ def test_every_keyword_is_parsed_and_kept(name: str, shared: Callable[[str], Pat
         ("DXPERPROJ", 0.5, "sideways"),
         ("CONICITY", True, "a parallel beam is assumed"),
         ("CONICITY_FAN", 1, "a parallel beam is assumed"),
-        ("DO_AXIS_CORRECTION", True, "were not applied"),
+        ("DO_AXIS_CORRECTION", True, "correct.txt is absent"),
         ("DISTORTION_FILE", "maps", "were not applied"),
         ("STEAM_INVERTER", 1, "project a volume"),
         ("ROTATION_VERTICAL", False, "turn the frames by 90°"),
@@ -431,6 +431,20 @@ def test_what_is_not_followed_is_said(key: str, value: object, said: str, par: P
     assert not [text for text in before.warnings if key in text]
     assert [text for text in scan.warnings if text.startswith(f"{key} is") and said in text]
     assert (scan.axis_column is None) == (key == "ROTATION_VERTICAL")
+
+
+def test_the_axis_correction_of_pyhst_is_read(par: Path) -> None:
+    count = tm.open(par).shape[0]  # type: ignore[union-attr]
+    given = {"DO_AXIS_CORRECTION": True, "AXIS_CORRECTION_FILE": "moved.txt"}
+    par.write_bytes(edited(read_par(par), given).to_bytes())
+    (par.parent / "moved.txt").write_text("".join(f"{0.25 * k} {-0.5 * k}\n" for k in range(count)))
+    told = tm.open(par).geometry  # type: ignore[union-attr]
+    np.testing.assert_allclose(told.shift_columns_px.value, 0.25 * np.arange(count))
+    np.testing.assert_allclose(told.shift_rows_px.value, -0.5 * np.arange(count))
+    (par.parent / "moved.txt").write_text("0.25\n" * (count + 1))
+    short = tm.open(par)
+    assert short.geometry.shift_columns_px is None  # type: ignore[union-attr]
+    assert any(f"moved.txt has {count + 1} lines" in said for said in short.warnings)  # type: ignore[union-attr]
 
 
 def test_references_of_a_part_of_the_files_keep_their_time(tmp_path: Path) -> None:

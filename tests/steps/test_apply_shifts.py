@@ -7,9 +7,10 @@ import pytest
 
 import tomarium as tm
 from tomarium.cli import execute
-from tomarium.errors import MissingData
+from tomarium.errors import FormatError, InputError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
+from tomarium.formats.opening.shift_file import write_shifts
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
 from tomarium.kernels.shifts import sinc_weights
 from tomarium.model import Value
@@ -64,8 +65,28 @@ def test_slices_are_as_if_nothing_had_moved(seed: int) -> None:
     error, before = (float(np.sqrt(np.mean((made - truth) ** 2))) for made in (mended, blurred))
     assert error < 0.03 * float(truth.std())
     assert error < before / 8
-    with pytest.raises(MissingData, match="--step apply_shifts"):
-        tm.reconstruct(told, plain, axis_column=AXIS)
+    np.testing.assert_array_equal(np.asarray(tm.reconstruct(told, plain, axis_column=AXIS))[6:18], mended)
+
+
+@pytest.mark.parametrize("engine", ["native", "direct", "nufft", "reference"])
+def test_shifts_along_columns_need_no_interpolation(engine: str) -> None:
+    columns = np.random.default_rng(5).uniform(-3, 3, VIEWS)
+    none = np.zeros(VIEWS)
+    still, moved = projections(1, none, none)[:, 12], projections(1, columns, none)[:, 12]
+    truth = tm.fbp(still, ANGLES, AXIS, engine=engine)
+    made = tm.fbp(moved, ANGLES, AXIS, engine=engine, shift_columns_px=columns)
+    blurred = tm.fbp(moved, ANGLES, AXIS, engine=engine)
+    error, before = (float(np.sqrt(np.mean((one - truth) ** 2))) for one in (made, blurred))
+    assert error < 0.03 * float(truth.std())
+    assert error < before / 8
+    # A shift that is the same in all views is another axis.
+    same = tm.fbp(still, ANGLES, AXIS - 1.25, engine=engine, shift_columns_px=np.full(VIEWS, 1.25))
+    np.testing.assert_allclose(same, truth, atol=1e-5 * float(np.abs(truth).max()))
+
+
+def test_shifts_that_are_none_of_a_scan_are_refused() -> None:
+    with pytest.raises(InputError, match="shift_columns_px has shape"):
+        tm.fbp(np.ones((VIEWS, COLUMNS)), ANGLES, AXIS, shift_columns_px=np.zeros(3))
 
 
 def test_slabs_are_as_the_whole(tmp_path: Path) -> None:
@@ -84,9 +105,7 @@ def test_weights_keep_a_constant_and_whole_pixels() -> None:
     assert [sinc_weights(f).sum() for f in (0.1, 0.5, 0.9)] == pytest.approx([1, 1, 1])
 
 
-def test_shifts_in_a_text_file_are_undone_on_the_command_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_shifts_in_a_text_file_are_undone_on_the_command_line(tmp_path: Path) -> None:
     shifts = np.linspace(-2, 2, VIEWS)
     transmission = np.exp(-projections(0, shifts, np.zeros(VIEWS)))
     draw = np.random.default_rng(0)
@@ -104,14 +123,32 @@ def test_shifts_in_a_text_file_are_undone_on_the_command_line(
         "63",
         "--pixel",
         "1 um",
-        "--shift-columns",
+        "--shifts",
         str(tmp_path / "shifts.txt"),
     ]
-    assert execute(["slice", *words, "-o", str(tmp_path / "a.png")]) == 2
-    assert "--step apply_shifts" in capsys.readouterr().err
-    assert execute(["run", *words, "--step", "apply_shifts", "-o", str(tmp_path / "record")]) == 0
+    assert execute(["run", *words, "-o", str(tmp_path / "record")]) == 0
     made = np.asarray(tm.open(tmp_path / "record" / "volume.ome.zarr"))[12]
     still = np.exp(-projections(0, np.zeros(VIEWS), np.zeros(VIEWS)))
     truth = tm.fbp(-np.log(still[:, 12]), ANGLES, AXIS, pixel_m=1e-6)
     inside = np.hypot(*(np.mgrid[:COLUMNS, :COLUMNS] - 63.5)) < 45
     assert np.corrcoef(made[inside], truth[inside])[0, 1] > 0.97
+
+
+def test_a_correction_file_is_written_and_read(tmp_path: Path) -> None:
+    columns, rows = np.random.default_rng(0).normal(0, 2, (2, VIEWS))
+    write_shifts(tmp_path / "correct.txt", columns, rows)
+    told = np.loadtxt(tmp_path / "correct.txt")  # as PyHST2 and nabu read it
+    np.testing.assert_allclose(told, np.stack([columns, rows], axis=1), atol=5e-5)
+    data_exchange.FORMAT.write(  # type: ignore[misc]
+        tmp_path / "a.h5", scan_of_arrays(projections(0, columns * 0, rows * 0), ANGLES, domain="attenuation")
+    )
+    scan = tm.open(tmp_path / "a.h5", shifts="correct.txt")
+    np.testing.assert_array_equal(scan.geometry.shift_columns_px.value, told[:, 0])
+    np.testing.assert_array_equal(scan.geometry.shift_rows_px.value, told[:, 1])
+    assert scan.geometry.shift_rows_px.source == "given in correct.txt"
+    (tmp_path / "x.txt").write_text("# one column\n" + "0.5\n" * VIEWS)
+    one = tm.open(tmp_path / "a.h5", shifts=tmp_path / "x.txt")
+    assert one.geometry.shift_rows_px is None
+    (tmp_path / "x.txt").write_text("1 2\n3\n")
+    with pytest.raises(FormatError, match="its lines hold 1 or 2 numbers"):
+        tm.open(tmp_path / "a.h5", shifts=tmp_path / "x.txt")

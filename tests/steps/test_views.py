@@ -160,3 +160,17 @@ def test_a_geometry_of_views_cuts_whatever_has_one_number_a_view() -> None:
     made = told.of_views(np.array([2, 0]))
     for value in (made.angles_deg, made.shift_rows_px, made.motors["sx"]):
         np.testing.assert_array_equal(value.value, [2, 0])  # type: ignore[union-attr]
+
+
+def test_a_window_of_a_series_is_as_the_scan_of_that_turn() -> None:
+    draw = np.random.default_rng(3)
+    turns = np.arange(120) * 3.0
+    series = tm.scan_of_arrays(
+        draw.normal(1, 0.1, (120, 4, 32)).astype(np.float32), turns, domain="attenuation"
+    )
+    alone = tm.scan_of_arrays(np.asarray(series.projections)[60:], turns[60:], domain="attenuation")
+    window = tm.window(series, views=60, step=60, number=1)
+    made, single = (
+        np.asarray(tm.reconstruct(one, "steps: [fbp]", axis_column=15.5)) for one in (window, alone)
+    )
+    np.testing.assert_array_equal(made, single)

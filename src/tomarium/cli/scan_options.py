@@ -102,6 +102,11 @@ def _options() -> Iterator[tuple[str, str, dict[str, Any]]]:
         kind = "ANGLES" if each.unit == "deg" else "NUMBERS"
         metavar = kind if each.per_view else METAVARS[each.unit]
         yield each.option, each.name, {"metavar": metavar, "help": each.help}
+    told = (
+        "Both shifts at once: a correction file as PyHST2 and nabu write it, one line a view with its shift along "
+        "columns and along rows, pixels."
+    )
+    yield "shifts", "shifts", {"metavar": "FILE", "help": told}
     yield (
         "domain",
         "domain",

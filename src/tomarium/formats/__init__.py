@@ -22,6 +22,7 @@ from tomarium.formats.opening.image_user_values import scan_of, settled
 from tomarium.formats.opening.messages import explain, place_of, unusable
 from tomarium.formats.opening.per_view import is_place, numbers_given
 from tomarium.formats.opening.sandbox import open_in_subprocess
+from tomarium.formats.opening.shift_file import shifts_given
 from tomarium.formats.opening.stored_axes import with_axes
 from tomarium.formats.opening.trusted_folders import trusted, trusting
 from tomarium.formats.opening.unpacked import bare
@@ -128,6 +129,7 @@ def open(
     axis_tilt_deg: Number | None = None,
     shift_columns_px: PerView | None = None,
     shift_rows_px: PerView | None = None,
+    shifts: PerView | None = None,
     domain: str | None = None,
     axes: str | None = None,
     trust: Sequence[str | PathLike[str]] = (),
@@ -171,6 +173,8 @@ def open(
         Turn of the axis in the detector's plane, and its lean along the beam, degrees.
     shift_columns_px, shift_rows_px : array of float, shape (angle,), str, path or None
         Where the sample stands in each view beside its place in a perfect scan, pixels; written like the angles.
+    shifts : array of float, shape (angle,) or (angle, 2), str, path or None
+        Both shifts at once, along columns and rows: a correction file as PyHST2 and nabu write it, or its numbers.
     domain : {"counts", "transmission", "attenuation"} or None
         What the numbers of the projections are: detector counts, I/I0 or -ln(I/I0). None takes what the file says,
         counts where it says nothing.
@@ -203,7 +207,7 @@ def open(
     place = place_of(path)
     if angles is not None and angles_deg is not None:
         raise ParameterError(f"{place}: angles (a place) and angles_deg (numbers) were both given; give one")
-    geometry = {
+    geometry: dict[str, Any] = {
         "angles_deg": angles if angles_deg is None else angles_deg,
         "pixel_m": pixel_m,
         "energy_kev": energy_kev,
@@ -214,6 +218,12 @@ def open(
         "shift_columns_px": shift_columns_px,
         "shift_rows_px": shift_rows_px,
     }
+    if shifts is not None:
+        if shift_columns_px is not None or shift_rows_px is not None:
+            raise ParameterError(
+                f"{place}: shifts was given beside shift_columns_px or shift_rows_px; give one of both"
+            )
+        geometry |= shifts_given(shifts, place)
     flats = None if flats is None else fspath(flats)
     darks = None if darks is None else fspath(darks)
     named = _Named(entry, data, flats, darks, None, image_key, domain, axes)
@@ -315,7 +325,9 @@ def _given(place: Path, told: Mapping[str, Any]) -> dict[str, Any]:
         if one is None:
             continue
         field = BY_NAME[name]
-        if field.per_view and isinstance(one, str | PathLike):
+        if isinstance(one, Value):
+            given[name] = one
+        elif field.per_view and isinstance(one, str | PathLike):
             text = fspath(one)
             given[name] = (
                 text if name == "angles_deg" and is_place(text) else numbers_given(field, text, place)

@@ -45,6 +45,7 @@ def fbp(
     pixel_m: float | None = None,
     out: NDArray[np.float32] | None = None,
     turn_deg: float = 180.0,
+    shift_columns_px: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """Reconstruct slices from parallel projections.
 
@@ -87,6 +88,9 @@ def fbp(
         Where the result goes; C-contiguous, of the result's shape.
     turn_deg : float
         180, where opposite views see the same rays; 360 for a half acquisition, where they do not.
+    shift_columns_px : array, shape (angle,), optional
+        How far the sample stands towards higher columns in each view, pixels: the axis is taken there, so that nothing
+        is interpolated beforehand.
 
     Returns
     -------
@@ -111,6 +115,7 @@ def fbp(
     angles = _angles(angles_deg, rows.shape[0])
     columns = rows.shape[2]
     _check_axis(axis_column, columns)
+    shifts = _shifts(shift_columns_px, len(angles), columns)
     size = columns if size is None else size
     region = (0, size, 0, size) if region is None else region
     _check_image(size, region)
@@ -144,6 +149,7 @@ def fbp(
             threads or processors(),
             turn_deg,
             min(before, after),
+            shifts,
         )
         match chosen:
             case "native":
@@ -222,6 +228,18 @@ def _angles(angles_deg: Any, count: int) -> NDArray[np.float64]:
         first = int(np.argmin(np.isfinite(angles)))
         raise InputError(f"fbp: angles_deg[{first}] is {angles[first]}; every angle must be a finite number")
     return angles
+
+
+def _shifts(given: Any, count: int, columns: int) -> NDArray[np.float64] | None:
+    if given is None:
+        return None
+    shifts = np.asarray(given, np.float64)
+    if shifts.shape != (count,) or not np.isfinite(shifts).all() or np.abs(shifts).max() > columns:
+        raise InputError(
+            f"fbp: shift_columns_px has shape {shifts.shape} for {count} projections of {columns} columns; give one "
+            f"finite number of pixels for each, none beyond the width of the detector"
+        )
+    return shifts
 
 
 def _check_axis(axis_column: float, columns: int) -> None:

@@ -44,16 +44,36 @@ def numbers(file: Path) -> NDArray[np.float64]:
         raise FormatError(f"{file}: cannot be read ({problem.strerror}); check its permissions") from problem
     found: list[float] = []
     for line_number, line in enumerate(lines, 1):
-        words = re.split(r"[\s,;]+", line.split("#")[0].strip())
-        if words == [""]:
+        words = _words(line)
+        if not words:
             continue
         try:
             if "_" in line.split("#")[0]:  # Python reads 1_0 as ten
                 raise ValueError(line)
-            found.extend(float(word) for word in words if word)
+            found.extend(float(word) for word in words)
         except ValueError as problem:
             raise FormatError(
                 f"{file}: line {line_number} is {line.strip()[:40]!r}, no number; "
                 f"write one angle in degrees a line"
             ) from problem
     return np.asarray(found, dtype=np.float64)
+
+
+def text_lines(file: Path) -> list[list[str]]:
+    """Return the words of each line that holds some, of a file that `numbers` has read.
+
+    Parameters
+    ----------
+    file : Path
+        UTF-8 text.
+
+    Returns
+    -------
+    list of list of str
+        Without comments.
+    """
+    return [words for line in file.read_text("utf-8-sig").splitlines() if (words := _words(line))]
+
+
+def _words(line: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", line.split("#")[0].strip()) if word]

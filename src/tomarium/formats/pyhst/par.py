@@ -27,6 +27,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.shift_file import read_shifts
 from tomarium.formats.opening.trusted_folders import trusted
 from tomarium.formats.opening.unpacked import bare
 from tomarium.formats.pyhst.par_syntax import LONGEST, ParFile, parse_par
@@ -45,7 +46,6 @@ _UNUSUAL: Final = (
     ("DZPERPROJ", "the scan is helical; its projections were read as those of a circle"),
     ("CONICITY", "the beam is a cone; a parallel beam is assumed"),
     ("CONICITY_FAN", "the beam is a fan; a parallel beam is assumed"),
-    ("DO_AXIS_CORRECTION", "the sample moved; the displacements of AXIS_CORRECTION_FILE were not applied"),
     ("DISTORTION_FILE", "the detector distorts; its maps of distortion were not applied"),
     ("STEAM_INVERTER", "PyHST2 is to project a volume; what FILE_PREFIX names was read as projections"),
 )
@@ -195,6 +195,7 @@ def read(path: Path, match: Match) -> Scan:
     pixel = _pixel(par, warnings) or values.get("pixel_m")
     _check_paganin(par, values, warnings)
     _check_geometry(par, warnings)
+    columns, rows = _shifts(par, count, warnings)
     metadata: dict[str, Value[Any]] = {
         TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
         for key, text in info.items()
@@ -218,6 +219,8 @@ def read(path: Path, match: Match) -> Scan:
             energy_kev=values.get("energy_kev"),
             distance_m=values.get("distance_m"),
             axis_column=_axis(par),
+            shift_columns_px=columns,
+            shift_rows_px=rows,
         ),
         flats=flats,
         darks=darks,
@@ -407,6 +410,27 @@ def _pixel(par: _Par, warnings: list[str]) -> Value[float] | None:
     if other is not None and not math.isclose(found, other, rel_tol=1e-6):
         warnings.append(f"pixels are {found:g} µm wide and {other:g} µm high; the width was taken")
     return Value(float(f"{found * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_1, µm")
+
+
+def _shifts(
+    par: _Par, count: int, warnings: list[str]
+) -> tuple[Value[NDArray[np.float64]] | None, Value[NDArray[np.float64]] | None]:
+    """Read how far the sample stood from its place in each view, where PyHST2 is to correct that."""
+    if not par.is_true("DO_AXIS_CORRECTION", False):
+        return None, None
+    file = _inside(par, par.text("AXIS_CORRECTION_FILE", "correct.txt"))
+    if not file.is_file():
+        warnings.append(
+            f"DO_AXIS_CORRECTION is YES, but {file.name} is absent: the sample moved, which is not corrected; give the "
+            f"file with --shifts"
+        )
+        return None, None
+    columns, rows = read_shifts(file)
+    if len(columns) != count:
+        warnings.append(f"{file.name} has {len(columns)} lines for {count} projections, and was left out")
+        return None, None
+    source = f"{file.name}, named by AXIS_CORRECTION_FILE"
+    return Value(columns, "read", source), None if rows is None else Value(rows, "read", source)
 
 
 def _check_geometry(par: _Par, warnings: list[str]) -> None:

@@ -38,8 +38,8 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
     run, instructions = extension().backproject, level()
     out[:] = 0
     start, stop = _window(task)
-    directions = np.stack([task.cosine, task.sine]) * OVERSAMPLING
-    axis = (task.axis_column + task.left) * OVERSAMPLING - start
+    directions = np.stack([task.cosine, task.sine, task.axes + task.left]) * OVERSAMPLING
+    directions[2] -= start
     weight = (task.weight * task.scale).astype(np.float32)[:, None, None]
     for row in range(0, sinogram.shape[1], 16):
         rows = slice(row, row + 16)
@@ -47,7 +47,7 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
             block = slice(k, k + ANGLES)
             samples = _filtered(sinogram[block, rows] * weight[block], task)[..., start:stop]
             run(
-                samples, np.ascontiguousarray(directions[:, block]), axis, task.size, task.region, out[rows],
+                samples, np.ascontiguousarray(directions[:, block]), task.size, task.region, out[rows],
                 samples.shape[1] >= MINIMUM_ROWS, task.threads, instructions,
             )  # fmt: skip
             del samples  # the largest array here; the next block must not find it still there
@@ -62,9 +62,9 @@ def _filtered(weighted: NDArray[np.float32], task: Task) -> NDArray[np.float32]:
 
 def _window(task: Task) -> tuple[int, int]:
     """Return the samples the disc can look at, so that no others are packed."""
-    axis = task.axis_column + task.left
-    first = max(0, int((axis - task.size / 2 - 1) * OVERSAMPLING))
-    return first, min(int((axis + task.size / 2 + 1) * OVERSAMPLING) + 2, task.padded * OVERSAMPLING)
+    lowest, highest = task.axes.min() + task.left, task.axes.max() + task.left
+    first = max(0, int((lowest - task.size / 2 - 1) * OVERSAMPLING))
+    return first, min(int((highest + task.size / 2 + 1) * OVERSAMPLING) + 2, task.padded * OVERSAMPLING)
 
 
 def scratch_bytes(angles: int, rows: int, columns: int, axis_column: float, size: int) -> int:

@@ -28,8 +28,8 @@ class Task:
         Angle each projection stands for, in radians; their sum is pi.
     columns : int
         Detector columns.
-    axis_column : float
-        Where the rotation axis lies, in pixels from the centre of column 0.
+    axes : array of float64, shape (angle,)
+        Where the rotation axis lies in each view, in pixels from the centre of column 0: all alike where nothing moved.
     size : int
         Pixels along an edge of the whole image.
     region : tuple of int
@@ -48,7 +48,7 @@ class Task:
     sine: NDArray[np.float64]
     weight: NDArray[np.float64]
     columns: int
-    axis_column: float
+    axes: NDArray[np.float64]
     size: int
     region: tuple[int, int, int, int]
     response: NDArray[np.float64]
@@ -64,7 +64,7 @@ class Task:
     @property
     def left(self) -> int:
         """Pixels the disc reaches before the detector's first column, and two more for interpolation."""
-        return max(0, ceil(self.size / 2 - self.axis_column)) + 2
+        return max(0, ceil(self.size / 2 - float(self.axes.min()))) + 2
 
 
 def make_task(
@@ -80,6 +80,7 @@ def make_task(
     threads: int,
     turn_deg: float = 180.0,
     beyond: int = 0,
+    shift_columns_px: NDArray[np.float64] | None = None,
 ) -> Task:
     """Work out directions, weights and filter of one filtered backprojection.
 
@@ -87,14 +88,18 @@ def make_task(
     ----------
     angles_deg : array of float64, shape (angle,)
         Angles in degrees.
-    columns, axis_column, size, region, padding, scale, threads
+    columns, size, region, padding, scale, threads
         See `Task`.
+    axis_column : float
+        Rotation axis in pixels from the centre of column 0.
     window, cutoff
         See `tomarium.kernels.ramp.window_response`.
     turn_deg
         See `angular_weights`.
     beyond
         See `padded_length`.
+    shift_columns_px : array of float64, shape (angle,), optional
+        How far the sample stands towards higher columns in each view; the axis moves with it.
 
     Returns
     -------
@@ -108,9 +113,13 @@ def make_task(
     """
     check_padding(padding)
     angles = np.deg2rad(angles_deg)
-    response = filter_response(padded_length(columns, axis_column, size, beyond), window, cutoff)
+    axes = np.full(len(angles), float(axis_column))
+    if shift_columns_px is not None:
+        axes += shift_columns_px
+    padded = max(padded_length(columns, float(edge), size, beyond) for edge in (axes.min(), axes.max()))
+    response = filter_response(padded, window, cutoff)
     return Task(
-        np.cos(angles), -np.sin(angles), angular_weights(angles_deg, turn_deg), columns, axis_column, size,
+        np.cos(angles), -np.sin(angles), angular_weights(angles_deg, turn_deg), columns, axes, size,
         region, response, padding, scale, threads,
     )  # fmt: skip
 

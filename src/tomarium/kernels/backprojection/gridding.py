@@ -50,11 +50,13 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
     direction = np.mod(np.arctan2(task.sine, task.cosine), np.pi)
     direction[direction >= np.pi] = 0.0  # the remainder of a tiny negative angle rounds up to pi
     order = np.argsort(direction, kind="stable").astype(np.int32)
-    directions = np.ascontiguousarray(np.stack([direction, task.cosine, task.sine, task.weight])[:, order])
+    directions = np.ascontiguousarray(
+        np.stack([direction, task.cosine, task.sine, task.weight, task.axes])[:, order]
+    )
     grid = grid_length(task.size)
     broken = extension().gridding(
         sinogram, order, directions, task.response.astype(np.float32), task.padding == "edge",
-        task.axis_column, task.size, task.region, grid, _polynomials(), _correction(task.size, grid),
+        task.size, task.region, grid, _polynomials(), _correction(task.size, grid),
         task.scale, out, task.threads, level(),
     )  # fmt: skip
     if broken:

@@ -72,7 +72,7 @@ def _factors(task: Task, frequency: NDArray[np.float64]) -> NDArray[np.complex64
     response[[0, -1]] /= 2  # both ends are the one Nyquist frequency
     # An image of even size has its pixels half-way between the integers of the transform.
     half = 0.5 * (1 - task.size % 2)
-    shift = task.axis_column + half * (task.cosine + task.sine)
+    shift = task.axes + half * (task.cosine + task.sine)
     weight = task.weight * (task.scale / task.padded)
     factors = np.empty((len(shift), len(frequency)), np.complex64)
     for k, row in enumerate(factors):

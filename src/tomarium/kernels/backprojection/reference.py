@@ -42,7 +42,7 @@ def backproject(
         for k, weight in enumerate(task.weight):
             projection = sinogram[k, row].astype(np.float64)
             q = filtered_samples(projection, task.response, task.padding, task.left, oversampling, 1)
-            column = task.axis_column + x * task.cosine[k] + y[:, None] * task.sine[k]
+            column = task.axes[k] + x * task.cosine[k] + y[:, None] * task.sine[k]
             position = (column[inside] + task.left) * oversampling
             before = position.astype(np.intp)
             fraction = position - before

@@ -20,6 +20,7 @@ from tomarium.pipeline.protocol.protocol import (
     with_parameter,
 )
 from tomarium.steps.core.serialization import check, find_step
+from tomarium.steps.core.step import View
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class Choice:
         if self.path is not None:
             protocol = read(self.path)
         else:
+            # A view may give other numbers than the scan's, as one that corrects several scans by their flats.
+            named = [find_step(name) for name in self.steps]
+            domain = next((one.gives for one in named if isinstance(one, View) and one.gives), domain)
             chosen = for_domain(preset(self.preset), domain) if self.preset else default_protocol(domain)
             protocol = from_steps(self.steps, chosen, domain)
         if self.binning != 1:

@@ -16,6 +16,7 @@ from tomarium.pipeline.protocol.protocol import Item, Protocol
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.parameter import FROM_SCAN, Parameter
 from tomarium.steps.core.sample import layout_of
+from tomarium.steps.core.serialization import find_step
 from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
 
 Answers = Mapping[str, Mapping[str, Any]]
@@ -222,27 +223,45 @@ def _view(state: _State, item: Item) -> None:
 
 def _probe(state: _State, item: Item, answers: Answers) -> None:
     assert isinstance(item.step, Probe)
-    fills = item.step.fills
-    known = getattr(state.layout.geometry, fills)
-    if fills in state.given or (known is not None and known.origin == "user"):
+    wanted = [name for name in item.step.fields if not _told_by_user(state, name)]
+    if not wanted:
         return  # its answer would not be used
     state.add(item.step, _values(state, item), state.layout)
     told = answers.get(state.items[-1].key)
     if told is None:
-        state.awaited.add(fills)
+        state.awaited.update(wanted)
+        # So that the plan holds the steps which shifts ask for, before anybody knows how large they are.
+        still = {name: Value(np.zeros(state.layout.shape[0]), "derived", _AWAITED.source) for name in wanted
+                 if BY_NAME[name].per_view}  # fmt: skip
+        state.layout = replace(state.layout, geometry=state.layout.geometry.with_values(still))
         return
     source = f"probe {item.step.name}, confidence {told.get('confidence', 'unknown')}"
-    answer = told["answer"]
-    value = Value(np.asarray(answer) if isinstance(answer, list) else answer, "derived", source)
-    state.awaited.discard(fills)
-    state.layout = replace(state.layout, geometry=state.layout.geometry.with_values({fills: value}))
-    state.scan = state.scan.with_geometry(**{fills: value})
+    answers_used = {
+        name: Value(found, "derived", source)
+        for name, found in item.step.filled(told["answer"]).items()
+        if name in wanted
+    }
+    state.awaited.difference_update(wanted)
+    state.layout = replace(state.layout, geometry=state.layout.geometry.with_values(answers_used))
+    state.scan = state.scan.with_geometry(**answers_used)
+
+
+def _told_by_user(state: _State, name: str) -> bool:
+    known = getattr(state.layout.geometry, name)
+    return name in state.given or (known is not None and known.origin == "user")
 
 
 def _step(state: _State, item: Item) -> None:
     assert isinstance(item.step, Step)
     _demand_domain(state, item)
     values = _values(state, item)
+    plain = {name: value.value for name, value in values.items()}
+    before = () if item.step.first is None else item.step.first(state.layout, plain)
+    for name in before:
+        with told_as_its_own(lacking := find_step(name)):
+            _follow(state, Item(lacking, {}), {})
+    if before:
+        values = _values(state, item)
     if item.step.settle is not None:
         values |= item.step.settle(values)
     plain = {name: value.value for name, value in values.items()}

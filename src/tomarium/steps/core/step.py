@@ -122,6 +122,9 @@ class Step:
         `prepared`.
     demand : callable or None
         `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
+    first : callable or None
+        `first(layout, values) -> tuple of str`: names of steps that what reaches it has to pass before; they are put
+        there where the protocol lacks them.
     settle : callable or None
         `settle(values) -> values`, of parameter name → `Value`: gives parameters that follow from others their value
         and its source, once all are known, so that plan and record state them.
@@ -145,6 +148,7 @@ class Step:
     cost: Cost
     prepare: Callable[[Scan, Values, slice], Any] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
+    first: Callable[[Layout, Values], tuple[str, ...]] | None = None
     settle: Settle | None = None
     figures: tuple[Figure, ...] = ()
     place: int = 40
@@ -186,6 +190,8 @@ class View:
         Small input for the contract suite.
     aliases : tuple of str
         Other names it is known by.
+    gives : Domain or None
+        What the numbers of the made scan are; None where they are those of the scan.
     """
 
     name: str
@@ -193,6 +199,7 @@ class View:
     place: int = 0
     example: Example = Example()
     aliases: tuple[str, ...] = ()
+    gives: Domain | None = None
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -227,10 +234,10 @@ class Probe:
     function : callable
         `function(sample, *, <parameters>) -> result`, a frozen dataclass with a `confidence`; `sample` is a Scan,
         or a `Sample` of what the steps before the probe leave.
-    fills : str
-        Field of `Geometry` that its answer fills.
+    fills : str or tuple of str
+        Field of `Geometry` that its answer fills, or several.
     answer : callable
-        `answer(result)`: the value to fill it with.
+        `answer(result)`: the value to fill it with, or one for each of several; None where a field stays as it is.
     reads : callable
         `reads(values, layout) -> tuple of slice`: the detector rows it reads at all angles.
     warnings : callable
@@ -247,7 +254,7 @@ class Probe:
 
     name: str
     function: Callable[..., Any]
-    fills: str
+    fills: str | tuple[str, ...]
     answer: Callable[[Any], Any]
     reads: Callable[[Values, Layout], tuple[slice, ...]]
     warnings: Callable[[Mapping[str, Any]], list[str]]
@@ -260,6 +267,19 @@ class Probe:
     def parameters(self) -> tuple[Parameter, ...]:
         """Its parameters, in the order of the signature."""
         return read_signature(self.function)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the geometry that it fills."""
+        return (self.fills,) if isinstance(self.fills, str) else self.fills
+
+    def filled(self, answer: Any) -> dict[str, Any]:
+        """Return the value for each field, of an answer as `answer` gives it or JSON keeps it."""
+        each = (answer,) if isinstance(self.fills, str) else answer
+        named = zip(self.fields, each, strict=True)
+        return {
+            name: np.asarray(one) if isinstance(one, list) else one for name, one in named if one is not None
+        }
 
     def __call__(self, sample: Any, **values: Any) -> Any:
         """Run the function."""
@@ -331,6 +351,7 @@ def step(
     cost: Cost = Cost(),
     prepare: Callable[[Scan, Values, slice], Any] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
+    first: Callable[[Layout, Values], tuple[str, ...]] | None = None,
     settle: Settle | None = None,
     figures: tuple[Figure, ...] = (),
     place: int = 40,
@@ -347,7 +368,7 @@ def step(
         What numbers it returns, of the same shape; by default those it was given.
     after : callable, optional
         `after(layout, values)`: all that it changes, where that is more than the domain.
-    cut, halo, cost, prepare, demand, settle, figures, place, example, aliases
+    cut, halo, cost, prepare, demand, first, settle, figures, place, example, aliases
         See `Step`; a halo may be a number.
 
     Returns
@@ -372,6 +393,7 @@ def step(
             cost=cost,
             prepare=prepare,
             demand=demand,
+            first=first,
             settle=settle,
             figures=figures,
             place=place,
@@ -388,13 +410,17 @@ def unit_of(domain: Domain) -> str:
 
 
 def view(
-    *, place: int = 0, example: Example = Example(), aliases: tuple[str, ...] = ()
+    *,
+    place: int = 0,
+    example: Example = Example(),
+    aliases: tuple[str, ...] = (),
+    gives: Domain | None = None,
 ) -> Callable[[Callable[..., Scan]], View]:
     """Make a view of a function.
 
     Parameters
     ----------
-    place, example, aliases
+    place, example, aliases, gives
         See `View`.
 
     Returns
@@ -402,12 +428,12 @@ def view(
     callable
         Decorator that turns the function into a `View`.
     """
-    return lambda function: View(function.__name__, function, place, example, aliases)
+    return lambda function: View(function.__name__, function, place, example, aliases, gives)
 
 
 def probe(
     *,
-    fills: str,
+    fills: str | tuple[str, ...],
     answer: Callable[[Any], Any],
     reads: Callable[[Values, Layout], tuple[slice, ...]],
     warnings: Callable[[Mapping[str, Any]], list[str]] = lambda _: [],

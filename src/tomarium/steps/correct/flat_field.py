@@ -182,28 +182,34 @@ def _average(frames: Frames, chosen: NDArray[np.intp], rows: slice, kind: Any) -
 
 
 def attenuation_of(
-    counts: NDArray[Any], references: AveragedReferences, rows: slice, threads: int
+    counts: NDArray[Any],
+    references: AveragedReferences,
+    rows: slice,
+    threads: int,
+    position: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """Correct counts by the flat field and take the logarithm.
 
     Parameters
     ----------
     counts : array, shape (angle, row, column)
-        Detector counts at all angles.
+        Detector counts at all angles, or at those of `position`.
     references : AveragedReferences
         Cover the rows.
     rows : slice
         Rows of the scan the counts are of.
     threads : int
         Threads that may be used.
+    position : array of float64, shape (angle,), optional
+        Numbers of the projections; all by default.
 
     Returns
     -------
     array of float32, shape (angle, row, column)
         Attenuation -ln(I/I0).
     """
-    everything = np.arange(len(counts), dtype=np.float64)
-    return _normalise(counts, references, rows, everything, threads, True, None, None)[0]
+    at = np.arange(len(counts), dtype=np.float64) if position is None else position
+    return _normalise(counts, references, rows, at, threads, True, None, None)[0]
 
 
 def _normalise(

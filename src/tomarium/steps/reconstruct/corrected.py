@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from tomarium.errors import MissingData
 from tomarium.model import Layout, Scan
 from tomarium.model.geometry import BY_NAME
+from tomarium.steps.core.step import Values
 
 
 def demand_corrected(name: str) -> Callable[[Scan, Layout], None]:
-    """Return the `demand` of a reconstruction step that corrects neither shifts of views nor a tilted axis."""
+    """Return the `demand` of a reconstruction step that does not correct a tilted axis."""
 
     def demand(scan: Scan, layout: Layout) -> None:
         """Refuse what this step would leave out of account without a word."""
-        for field in ("shift_columns_px", "shift_rows_px"):
-            if getattr(layout.geometry, field) is not None:
-                raise MissingData(
-                    f"{scan.path} tells {BY_NAME[field].label.lower()}, which step {name} does not "
-                    f"correct; put --step apply_shifts before it"
-                )
         mends = {
             "axis_roll_deg": "put --step correct_roll before it",
             "axis_tilt_deg": "turn the frames first",
@@ -33,3 +30,15 @@ def demand_corrected(name: str) -> Callable[[Scan, Layout], None]:
                 )
 
     return demand
+
+
+def moved_back(layout: Layout, _: Values) -> tuple[str, ...]:
+    """Return the step that moves views back, for a step that takes no shifts: its `first`."""
+    geometry = layout.geometry
+    return () if geometry.shift_columns_px is None and geometry.shift_rows_px is None else ("apply_shifts",)
+
+
+def rows_moved_back(layout: Layout, _: Values) -> tuple[str, ...]:
+    """Return the step that moves views back, for a step that takes shifts along columns alone: its `first`."""
+    told = layout.geometry.shift_rows_px
+    return () if told is None or not np.any(told.value) else ("apply_shifts",)

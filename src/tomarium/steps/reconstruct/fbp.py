@@ -18,7 +18,7 @@ from tomarium.model import Geometry, Layout, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres, Ranges
 from tomarium.steps.core.step import Cost, Figure, Values, step
-from tomarium.steps.reconstruct.corrected import demand_corrected
+from tomarium.steps.reconstruct.corrected import demand_corrected, rows_moved_back
 
 Engine = Literal["auto", "native", "direct", "nufft", "reference"]
 
@@ -72,12 +72,13 @@ def _after(layout: Layout, values: Values) -> Layout:
     size = _size(values, layout)
     y0, y1, x0, x1 = _region(values["region"], size)
     pixel = layout.geometry.pixel_m if values["pixel_m"] is not None else None
+    geometry = replace(layout.geometry, pixel_m=pixel, shift_columns_px=None, shift_rows_px=None)
     return Layout(
         shape=(layout.shape[1], y1 - y0, x1 - x0),
         dtype=np.dtype(np.float32),
         domain="slice",
         unit="1/px" if values["pixel_m"] is None else "1/cm",
-        geometry=replace(layout.geometry, pixel_m=pixel),
+        geometry=geometry,
         first_voxel=(y0 - (size - 1) / 2, x0 - (size - 1) / 2) if values["region"] else None,
     )
 
@@ -87,6 +88,7 @@ def _after(layout: Layout, values: Values) -> Layout:
     after=_after,
     cost=Cost(host=_host, nanoseconds=12.0),
     demand=demand_corrected("fbp"),
+    first=rows_moved_back,
     figures=(
         Figure(
             "continued",
@@ -125,14 +127,15 @@ def fbp(
 
     The band-limited ramp is sampled in space, so that the mean of a slice is right; rows are padded to at
     least twice their length. The rotation axis is the middle of the slice. Voxels that some view does not
-    see are zero.
+    see are zero. Where the scan tells shifts of the sample along columns, each view is backprojected from where the
+    sample stood, without interpolating it first; shifts along rows are undone by `apply_shifts` before.
 
     Parameters
     ----------
     slab : Slab
         Attenuation, shape (angle, row, column), dimensionless.
     geometry : Geometry
-        Tells the angles.
+        Tells the angles, and shifts of the sample along columns.
     context : Context
         Threads, the whole of which the slab is a part, and memory for the result.
     axis_column : float
@@ -183,6 +186,7 @@ def fbp(
     edge: Edge = "both" if turn == 180 else far_edge(whole.shape[2], axis_column)
     views = truncated_views(np.asarray(slab.data), geometry.angles_deg.value, edge)
     seen = np.count_nonzero(views) * slab.data.shape[2]
+    shifts = geometry.shift_columns_px
     data = reconstruct(
         slab.data,
         geometry.angles_deg.value + angle_offset_deg,
@@ -197,6 +201,7 @@ def fbp(
         pixel_m=pixel_m,
         out=context.result((slab.data.shape[1], y1 - y0, x1 - x0)),
         turn_deg=turn,
+        shift_columns_px=None if shifts is None else shifts.value,
     )
     report = {**slab.report, f"fbp.{name}": int(seen)}
     return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm", report=report)

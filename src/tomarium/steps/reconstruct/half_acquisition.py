@@ -8,15 +8,27 @@ from typing import Literal
 import numpy as np
 
 from tomarium.kernels.half_acquisition import is_half_acquisition, overlap_weights
-from tomarium.model import Geometry, Slab
+from tomarium.model import Geometry, Layout, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column
-from tomarium.steps.core.step import Cost, step
+from tomarium.steps.core.step import Cost, Values, step
+from tomarium.steps.reconstruct.corrected import moved_back
+
+
+def _first(layout: Layout, values: Values) -> tuple[str, ...]:
+    """Weights of opposite views add up to one ray only where both stand at their places."""
+    angles, axis, columns = layout.geometry.angles_deg.value, values["axis_column"], layout.shape[2]
+    if values["mode"] == "off" or axis is None:
+        return ()
+    if values["mode"] == "auto" and not is_half_acquisition(angles, axis, columns):
+        return ()
+    return moved_back(layout, values)
 
 
 @step(
     accepts=("attenuation",),
     cost=Cost(host=2.0, nanoseconds=0.5),
+    first=_first,
     place=50,
     aliases=("half_acq", "extended_field", "pentezone.py"),
 )

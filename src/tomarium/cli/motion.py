@@ -1,0 +1,101 @@
+"""`tomarium motion`: how the sample moved in the course of a scan."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tomarium.cli import scan_options, show
+
+if TYPE_CHECKING:
+    from tomarium.kernels.motion.drift import MotionEstimate
+    from tomarium.model import Scan
+
+METHODS = ("drift", "points", "reprojection")
+
+
+@click.command("motion")
+@scan_options.SCAN
+@scan_options.opening
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default="drift",
+    show_default=True,
+    help="drift, from views of the same direction; points, small dense ones that are followed; reprojection, each view "
+    "on its own.",
+)
+@click.option(
+    "--returns", metavar="FILE", default="", help="With drift: scan of return images, with their angles."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Correction file to write, for --shifts."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def command(
+    path: Path, opening: scan_options.Opening, method: str, returns: str, output: Path | None, as_json: bool
+) -> None:
+    """Find how the sample moved in the course of SCAN.
+
+    The correction file has a line for each view, how far the sample lies to higher columns and rows in pixels; it is
+    what --shifts takes, and PyHST2 (AXIS_CORRECTION_FILE) and nabu (translation_movements_file).
+
+    \b
+    tomarium motion scan.h5 -o correct.txt
+    tomarium motion scan.h5 --method points -o correct.txt
+    tomarium run scan.h5 --shifts correct.txt
+    """
+    from tomarium.formats.opening.shift_file import write_shifts
+    from tomarium.pipeline.run.provenance import plain
+
+    scan = opening.open_scan(path)
+    found = _found(scan, method, returns)
+    if output is not None:
+        write_shifts(output, found.shift_columns_px, found.shift_rows_px)
+    if as_json:
+        show.as_json(plain({**asdict(found), "warnings": scan.warnings}))
+        return
+    _show(found)
+    if output is not None:
+        click.echo(f"  written to {output}; take it with --shifts {output} --axis {found.axis_column:.2f}")
+    show.warnings(scan.warnings)
+
+
+def _found(scan: Scan, method: str, returns: str) -> MotionEstimate:
+    from tomarium.model import Value
+    from tomarium.steps.probes.align_by_reprojection import align_by_reprojection
+    from tomarium.steps.probes.find_axis import find_axis
+    from tomarium.steps.probes.mercedes import mercedes
+    from tomarium.steps.probes.movement_correction import movement_correction
+
+    if scan.axis_column is None:
+        axis = find_axis(scan)
+        scan = scan.with_geometry(axis_column=Value(axis.column, "derived", "found"))
+    given: dict[str, Any] = {"returns": returns} if method == "drift" else {}
+    probe = {"drift": movement_correction, "points": mercedes, "reprojection": align_by_reprojection}[method]
+    found: MotionEstimate = probe(scan, **given)
+    return found
+
+
+def _show(found: MotionEstimate) -> None:
+    columns = found.shift_columns_px
+    click.secho(f"{columns.min():.2f} to {columns.max():.2f} px along columns", bold=True, nl=False)
+    rows = found.shift_rows_px
+    along = "none along rows" if rows is None else f"{rows.min():.2f} to {rows.max():.2f} px along rows"
+    click.echo(f", {along}  confidence {found.confidence}, {found.model}")
+    axis = "unknown" if found.axis_column is None else f"{found.axis_column:.2f}"
+    show.table(
+        (
+            ("axis column", axis),
+            ("left by the model", f"{found.residual_px:.3f} px"),
+            ("largest error", f"{found.error_px:.3f} px"),
+            ("pairs, points or views", str(found.used)),
+        )
+    )
+    if found.inseparable:
+        click.echo(
+            f"  the views do not tell apart {', '.join(found.inseparable)}; nothing is corrected there"
+        )

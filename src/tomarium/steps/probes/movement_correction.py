@@ -1,0 +1,229 @@
+"""The probe that finds how the sample drifted in the course of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import formats
+from tomarium.errors import InputError
+from tomarium.kernels.axis.window import overlap
+from tomarium.kernels.motion.drift import (
+    LEAST_PX,
+    Fit,
+    Model,
+    MotionEstimate,
+    confidence_of,
+    fit_columns,
+    fit_rows,
+)
+from tomarium.kernels.motion.pairs import ViewPairs, view_pairs
+from tomarium.kernels.motion.register import Offset, band_pass, register
+from tomarium.model import Layout, Scan, Slab
+from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Positive
+from tomarium.steps.core.sample import Sample, sample_of
+from tomarium.steps.core.step import Cost, Values, probe
+from tomarium.steps.probes.find_axis import attenuation_of_slab
+
+FINEST_PX: Final = 1.0
+Array = NDArray[np.float64]
+
+
+def bands_of(values: Values, layout: Layout) -> tuple[slice, ...]:
+    """Return bands of neighbouring rows, evenly over the height, that a probe of motion reads."""
+    height = layout.rows
+    size = min(values["band_rows"], height)
+    count = max(1, min(values["bands"], height // size))
+    starts = [round((k + 0.5) * height / count - size / 2) for k in range(count)]
+    return tuple(slice(start, start + size) for start in (min(max(0, one), height - size) for one in starts))
+
+
+def answer_of(found: MotionEstimate) -> tuple[Any, Any]:
+    """Return what fills the geometry; what the views do not tell stays as it was."""
+    along = any("rows" not in name for name in found.inseparable)
+    return None if along else found.shift_columns_px, found.shift_rows_px
+
+
+def motion_warnings(name: str, told: Mapping[str, Any]) -> list[str]:
+    """Say what the user should know of shifts that were found."""
+    said = []
+    if told["inseparable"]:
+        said.append(
+            f"{name}: the views do not tell apart {', '.join(told['inseparable'])}, so nothing was corrected there; a "
+            f"full turn, views that come back to an angle, or return images would tell"
+        )
+    elif told["confidence"] != "high":
+        error, rest = told["error_px"], told["residual_px"]
+        said.append(
+            f"{name}: motion was found with {told['confidence']} confidence, with an error of {error:.2g} px and "
+            f"{rest:.2g} px that the model leaves: compare slices with and without it"
+        )
+    return said
+
+
+@probe(
+    fills=("shift_columns_px", "shift_rows_px"),
+    answer=answer_of,
+    reads=bands_of,
+    warnings=lambda told: motion_warnings("movement_correction", told),
+    cost=Cost(host=4.0, nanoseconds=60.0),
+    place=27,
+    aliases=("movement", "movement_correction.py", "m"),
+)
+def movement_correction(
+    sample: Scan | Sample,
+    *,
+    axis_column: Column | None = FROM_SCAN,
+    model: Literal["auto", "sample", "detector"] = "auto",
+    degree: Count = 1,
+    reach_px: Positive = 10.0,
+    returns: str = "",
+    bands: Count = 1,
+    band_rows: Count = 64,
+    coarsest_px: Positive = 8.0,
+) -> MotionEstimate:
+    """Find how the sample drifted, from views of the same direction that were taken at different times.
+
+    In a full turn, the mirror image of a view lies where the view half a turn later lies, but for the axis and the
+    motion between; views that come back to an angle, and return images after the scan, lie on each other but for the
+    motion. A polynomial of time is fitted to how far they lie apart, along with the rotation axis. Half a turn without
+    return images does not tell a drift along columns from the axis; that is said, and nothing is corrected.
+
+    Parameters
+    ----------
+    sample : Scan or Sample
+        The scan, or what the steps before the probe leave of it; bands of rows are read at all angles.
+    axis_column : float or None
+        Column of the rotation axis: shifts are told beside it. It is looked for anew along with the motion.
+    model : str
+        "sample", it slides on the stage and turns with it; "detector", it drifts along the detector, or the axis does;
+        "auto", what leaves less.
+    degree : int
+        Highest power of time.
+    reach_px : float
+        Farthest two images may lie apart beside their expected places, pixels.
+    returns : str
+        Scan of return images, taken after the scan, with their angles and flats; a relative path counts from the
+        scan's folder.
+    bands, band_rows : int
+        Bands of neighbouring rows that are looked at, spread over the height, and rows of each.
+    coarsest_px : float
+        Structures coarser than this are left out, pixels.
+
+    Returns
+    -------
+    MotionEstimate
+        Shifts of each view, with confidence and what could not be told apart.
+
+    Raises
+    ------
+    InputError
+        The return images have another size, or are no scan.
+
+    References
+    ----------
+    The model and its fit are those of the motion estimation of nabu (ESRF), written down independently.
+    """
+    reached = sample_of(sample)
+    values = {"bands": bands, "band_rows": band_rows}
+    rows = bands_of(values, reached.layout)
+    parts = [attenuation_of_slab(slab, reached.scan) for slab in reached.read(rows)]
+    angles = np.asarray(reached.layout.geometry.angles_deg.value, np.float64)
+    count = len(angles)
+    times = np.linspace(-0.5, 0.5, count) if count > 1 else np.zeros(1)
+    if returns:
+        more, extra = _returns(returns, reached, rows)
+        parts = [np.concatenate(both) for both in zip(parts, extra, strict=True)]
+        times, angles = np.r_[times, np.full(len(more), 0.55)], np.r_[angles, more]
+    if axis_column is FROM_SCAN:  # called without a protocol
+        known = reached.layout.geometry.axis_column
+        axis_column = None if known is None else known.value
+    seen = slice(0, parts[0].shape[2]) if axis_column is None else overlap(parts[0].shape[2], axis_column)
+    reach = reach_px if axis_column is not None else max(reach_px, parts[0].shape[2] / 3)
+    pairs = view_pairs(angles, times)
+    offsets = [_offsets(part[:, :, seen], pairs, reach, coarsest_px) for part in parts]
+    again = len(parts)
+    together = ViewPairs(
+        np.tile(pairs.first, again), np.tile(pairs.second, again), np.tile(pairs.mirrored, again)
+    )
+    flat = [one for some in offsets for one in some]
+    chosen, along = _columns(together, flat, angles, times, seen.stop - seen.start, model, degree)
+    across = fit_rows(together, flat, times, degree=degree)
+    shifts = along.shifts_px[:count]
+    found_axis = along.axis_column + seen.start
+    if not along.inseparable and axis_column is not None:
+        shifts = shifts + (found_axis - axis_column)
+    lacking = (*along.inseparable, *across.inseparable)
+    level = across.shifts_px[:count]
+    moved = not across.inseparable and float(np.abs(level).max()) > LEAST_PX and parts[0].shape[1] > 8
+    residual, error = max(along.residual_px, across.residual_px), max(along.error_px, across.error_px)
+    return MotionEstimate(
+        shifts,
+        level if moved else None,
+        axis_column if axis_column is not None or along.inseparable else found_axis,
+        chosen,
+        confidence_of(residual, error, lacking, len(flat)),
+        residual,
+        error,
+        len(flat),
+        lacking,
+    )
+
+
+def _offsets(part: NDArray[np.float32], pairs: ViewPairs, reach: float, coarsest: float) -> list[Offset]:
+    if not len(pairs.first):
+        return []
+    used = np.unique(np.r_[pairs.first, pairs.second])
+    place = {int(view): k for k, view in enumerate(used)}
+    images = band_pass(np.ascontiguousarray(part[used]), FINEST_PX, coarsest)
+    found = []
+    for first, second, mirrored in zip(pairs.first, pairs.second, pairs.mirrored, strict=True):
+        other = images[place[int(second)]]
+        other = np.ascontiguousarray(other[:, ::-1]) if mirrored else other
+        found.append(register(images[place[int(first)]], other, reach))
+    return found
+
+
+def _columns(
+    pairs: ViewPairs,
+    offsets: list[Offset],
+    angles: Array,
+    times: Array,
+    columns: int,
+    model: str,
+    degree: int,
+) -> tuple[str, Fit]:
+    """Fit each model that is asked for, with the axis as an unknown."""
+    names: tuple[Model, ...] = ("sample", "detector")
+    fits: dict[str, Fit] = {}
+    for name in names:
+        if model in ("auto", name):
+            fits[name] = fit_columns(
+                pairs, offsets, angles, times, columns=columns, model=name, degree=degree
+            )
+    told = {name: fit for name, fit in fits.items() if not fit.inseparable}
+    best = min(told or fits, key=lambda name: fits[name].residual_px if told else 0.0)
+    if "detector" in told and told["detector"].residual_px <= 1.02 * told[best].residual_px:
+        best = "detector"  # it has fewer unknowns
+    return best, fits[best]
+
+
+def _returns(path: str, reached: Sample, rows: tuple[slice, ...]) -> tuple[Array, list[NDArray[np.float32]]]:
+    """Read the return images in the same rows."""
+    place = reached.scan.path.parent / path
+    opened = formats.open(place)
+    if not isinstance(opened, Scan):
+        raise InputError(f"{place} holds an image; return images need their angles, such as a scan has")
+    if opened.shape[1:] != reached.layout.shape[1:]:
+        raise InputError(
+            f"{place}: return images of {opened.shape[1]} × {opened.shape[2]} do not lie on views of "
+            f"{reached.layout.shape[1]} × {reached.layout.shape[2]}; leave out views that crop or bin before this probe"
+        )
+    parts = []
+    for part in rows:
+        data = opened.projections.read(slice(0, opened.shape[0]), part)
+        parts.append(attenuation_of_slab(Slab(data, part, domain=opened.domain, unit=""), opened))
+    return np.asarray(opened.angles_deg.value, np.float64), parts
