@@ -9,6 +9,7 @@ from tomarium.model import Geometry, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Metres, NotNegative, Percent
 from tomarium.steps.core.step import Cost, Example, step
+from tomarium.steps.reconstruct.corrected import moved_back
 from tomarium.steps.reconstruct.iterative import (
     FIGURES,
     Start,
@@ -24,6 +25,7 @@ from tomarium.steps.reconstruct.iterative import (
     after=after,
     cost=Cost(host=host_bytes_of_subsets, nanoseconds=10000.0),
     demand=demand("mlem"),
+    first=moved_back,
     figures=FIGURES,
     place=60,
     example=Example({"iterations": 1}),

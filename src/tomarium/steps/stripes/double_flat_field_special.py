@@ -17,6 +17,7 @@ from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Index, NotNegative, OddCount
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
+from tomarium.steps.reconstruct.corrected import demand_corrected, moved_back
 
 
 def _host(values: Values, layout: Layout) -> int:
@@ -29,6 +30,7 @@ def _host(values: Values, layout: Layout) -> int:
 
 
 def _demand(scan: Scan, layout: Layout) -> None:
+    demand_corrected("double_flat_field_special")(scan, layout)
     axis = layout.geometry.axis_column
     if axis is not None:
         _refuse_half(layout.geometry, axis.value, layout.shape[2])
@@ -46,6 +48,7 @@ def _refuse_half(geometry: Geometry, axis_column: float, columns: int) -> None:
     accepts=("attenuation",),
     cost=Cost(host=_host, nanoseconds=1500.0),
     demand=_demand,
+    first=moved_back,
     figures=(
         Figure(
             "left",
