@@ -167,8 +167,8 @@ def paganin(
         Length L in pixels, see `length_m`; 0 leaves the frames as they are.
     form : {"continuous", "discrete"}
         "discrete" takes finite differences between pixels in place of the Laplacian,
-        1 + L² / (2 pi²) (2 - cos 2 pi f_row - cos 2 pi f_column): the generalised filter of Paganin et al. (2020), which blurs
-        the finest detail less. It matters where L is below some pixels.
+        1 + L² / (2 pi²) (2 - cos 2 pi f_row - cos 2 pi f_column): the generalised filter of Paganin et al. (2020). It
+        blurs the finest detail less, which matters where L is below some pixels.
     unsharp : Unsharp, optional
         Mask that sharpens the filtered transmission.
     pad : {"edge", "reflect"}
