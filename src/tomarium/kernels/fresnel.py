@@ -12,7 +12,9 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.paganin import WAVELENGTH_M_KEV
 
 
-def chirp(shape: tuple[int, int], pixel_m: float, energy_kev: float, distance_m: float) -> NDArray[np.float64]:
+def chirp(
+    shape: tuple[int, int], pixel_m: float, energy_kev: float, distance_m: float
+) -> NDArray[np.float64]:
     """Return chi = pi lambda D f², by which propagation delays the part of a wave that has the frequency f.
 
     Parameters
@@ -85,7 +87,9 @@ def propagate(
 
     wave = np.asarray(wave)
     if wave.ndim != 2 or wave.dtype.kind != "c" or 0 in wave.shape:
-        raise InputError(f"fresnel: the wave is {wave.dtype} of shape {wave.shape}; give complex (row, column)")
+        raise InputError(
+            f"fresnel: the wave is {wave.dtype} of shape {wave.shape}; give complex (row, column)"
+        )
     half = chirp(wave.shape, pixel_m, energy_kev, distance_m)
     delay = np.exp(-1j * half).astype(wave.dtype)
     columns = wave.shape[1]

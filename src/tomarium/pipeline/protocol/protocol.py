@@ -204,8 +204,9 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
     Returns
     -------
     Protocol
-        Sorted by place. A reconstruction takes the place of the one that is there. Where a step works on transmission,
-        the logarithm is taken behind it.
+        Sorted by place. A reconstruction takes the place of the one that is there, and a step that turns counts into
+        attenuation that of flat_field. Where a step works on transmission, the logarithm is taken behind it, unless it
+        gives attenuation itself.
 
     Raises
     ------
@@ -220,11 +221,13 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
         if step not in [item.step for item in items]:
             if step.place == RECONSTRUCTION:
                 items = [item for item in items if item.step.place != RECONSTRUCTION]
+            if isinstance(step, Step) and step.gives == "attenuation" and step.accepts == ("counts",):
+                items = [item for item in items if item.step.name != "flat_field"]
             items.append(Item(step))
     needs_transmission = any(getattr(item.step, "accepts", ()) == ("transmission",) for item in items)
     if needs_transmission and domain == "counts":
         items = [Item(i.step, {**i.given, "log": False}) if i.step.name == "flat_field" else i for i in items]
-        if not any(item.step.name == "minus_log" for item in items):
+        if not any(isinstance(i.step, Step) and i.step.gives == "attenuation" for i in items):
             items.append(Item(find_step("minus_log")))
     return Protocol(
         tuple(sorted(items, key=lambda item: item.step.place))

@@ -226,7 +226,7 @@ def paganin(
     if context.whole is not None and slab.frames is None:
         edges = slab.rows.start == 0, slab.rows.stop == context.whole.rows
     is_numpy = namespace(slab.data) is np
-    taken, replaced = _finite(slab.data)
+    taken, replaced = finite(slab.data)
     data = filtered(
         taken,
         _length_px(values),
@@ -240,8 +240,19 @@ def paganin(
     return replace(slab, data=data, report={**slab.report, "paganin.not_finite": replaced})
 
 
-def _finite(data: Any) -> tuple[Any, int]:
-    """Replace what is not finite by the median of its neighbours, for the filter would spread it over the frame."""
+def finite(data: Any) -> tuple[Any, int]:
+    """Replace what is not finite by the median of its neighbours, for a filter would spread it over the frame.
+
+    Parameters
+    ----------
+    data : array, shape (angle, row, column)
+        Transmission.
+
+    Returns
+    -------
+    array, int
+        The same array where all of it is finite, and how many values were replaced.
+    """
     xp = namespace(data)
     bad = int(xp.count_nonzero(xp.logical_not(xp.isfinite(data))))
     if not bad:
