@@ -131,4 +131,4 @@ def test_flats_in_blocks_and_fringes_that_are_missing() -> None:
 def test_it_takes_the_place_of_the_flat_field() -> None:
     names = [item.step.name for item in from_steps(("grating",), preset("standard"), "counts").items]
     assert "flat_field" not in names
-    assert names.index("grating") < names.index("fbp")
+    assert names.index("grating") < names.index("find_axis") < names.index("fbp")
