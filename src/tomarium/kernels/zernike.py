@@ -14,7 +14,7 @@ from tomarium.kernels.ramp import good_length
 BORDER: Final = 4
 """Columns at either side that are taken for air."""
 
-PASSES: Final = 3
+PASSES: Final = 6
 """How often the halo beyond the frame is made of what was found."""
 
 
@@ -46,7 +46,7 @@ def without_halo(
     sigma_px: float,
     *,
     strength: float = 1.0,
-    regularisation: float = 1e-5,
+    regularisation: float = 3e-5,
     threads: int = 1,
     out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
@@ -56,7 +56,7 @@ def without_halo(
     2. Their spectrum is multiplied by H (1 + α) / (H² + α), the regularised inverse of H, see `halo_response`.
     3. The mean, which a full halo takes away, is set so that the outermost columns are air: 0 in the median.
     4. Beyond the frame the halo of what was found is put in place of the edge values, and 2 and 3 are done again, in
-       all three times.
+       all six times. Samples are taken to go on above and below as they end, and air at both sides.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def _host(values: Values, layout: Layout) -> int:
 @step(
     accepts=("attenuation",),
     cut="angle",
-    cost=Cost(host=_host, nanoseconds=400.0),
+    cost=Cost(host=_host, nanoseconds=900.0),
     place=36,
     example=Example({"sigma_px": 6.0}),
     aliases=("zernike", "halo_correction"),
@@ -40,7 +40,7 @@ def correct_zernike_halo(
     sigma_px: Positive = 20.0,
     strength: Fraction = 1.0,
     contrast: Literal["positive", "negative"] = "positive",
-    regularisation: Regularisation = 1e-5,
+    regularisation: Regularisation = 3e-5,
 ) -> Slab:
     """Take the halo and the shade-off of Zernike phase contrast away.
 
