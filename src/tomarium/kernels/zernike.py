@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -52,7 +52,7 @@ def without_halo(
 ) -> NDArray[np.float32]:
     """Undo the halo of views in Zernike phase contrast.
 
-    1. Frames go on with their edge values, by half their size and by 4 σ at least.
+    1. Frames go on with their edge values, by 4 σ at each side.
     2. Their spectrum is multiplied by H (1 + α) / (H² + α), the regularised inverse of H, see `halo_response`.
     3. The mean, which a full halo takes away, is set so that the outermost columns are air: 0 in the median.
     4. Beyond the frame the halo of what was found is put in place of the edge values, and 2 and 3 are done again, in
@@ -100,8 +100,8 @@ def without_halo(
     if views.ndim != 3:
         raise InputError(f"zernike: the views have shape {views.shape}; give (angle, row, column)")
     result = np.empty(views.shape, np.float32) if out is None else out
-    sides = [max(n // 2, int(4 * sigma_px) + 1) for n in views.shape[1:]]
-    rows, columns = (good_length(n + 2 * side) for n, side in zip(views.shape[1:], sides, strict=True))
+    side = ceil(4 * sigma_px)
+    rows, columns = (good_length(n + 2 * side) for n in views.shape[1:])
     before = [(length - n) // 2 for n, length in zip(views.shape[1:], (rows, columns), strict=True)]
     far = [(b, length - n - b) for b, n, length in zip(before, views.shape[1:], (rows, columns), strict=True)]
     response = halo_response(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import Annotated, Literal
 
 from annotated_types import Interval
@@ -19,9 +20,7 @@ Regularisation = Annotated[float, Interval(gt=0, lt=1)]
 
 def _host(values: Values, layout: Layout) -> int:
     """Input, result, and a padded frame with its spectrum, its factors and copies."""
-    rows, columns = (
-        good_length(n + 2 * max(n // 2, int(4 * values["sigma_px"]) + 1)) for n in layout.shape[1:]
-    )
+    rows, columns = (good_length(n + 2 * ceil(4 * values["sigma_px"])) for n in layout.shape[1:])
     return layout.bytes + 4 * layout.values + 32 * rows * columns
 
 
