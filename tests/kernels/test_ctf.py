@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError, ParameterError
-from tomarium.kernels.ctf import retrieve, transfer
+from tomarium.kernels.ctf import retrieve, retrieve_and_judge, transfer
 from tomarium.kernels.fresnel import chirp, propagate
 from tomarium.kernels.paganin import length_m, paganin
 from tomarium.kernels.registration import find_shift, placement
@@ -87,6 +87,12 @@ def test_noise_is_not_raised_where_the_transfer_is_zero() -> None:
     assert spread < 0.1
     counts = draw.poisson(1e4 * seen(3.0, 100.0)) / 1e4
     assert error(retrieve(counts, known), 3.0) < 0.03
+
+
+def test_what_the_wave_does_not_explain_is_told() -> None:
+    known = transfer((SIZE, SIZE), DISTANCES, PIXEL, ENERGY, delta_beta=100.0)
+    assert retrieve_and_judge(seen(3.0, 100.0), known)[1] == 0
+    assert retrieve_and_judge(seen(60.0, 100.0), known)[1] > 0.02
 
 
 def test_one_short_distance_is_paganins_filter() -> None:

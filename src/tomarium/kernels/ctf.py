@@ -21,6 +21,9 @@ LEAST_MARGIN: Final = 32
 LEAST_PART: Final = 1e-3
 """Regularisation of low frequencies by default, as a part of the transfer there: what it takes off the phase."""
 
+MISFIT: Final = 0.25
+"""Part of the open beam by which the intensity of a wave may differ from an image."""
+
 BORDER: Final = 3
 """Columns at either side that are taken for air, where the mean of the phase is not seen."""
 
@@ -204,6 +207,30 @@ def retrieve(
     InputError
         The images have another shape, or hold a value that is not finite.
     """
+    return retrieve_and_judge(images, known, iterations=iterations, threads=threads)[0]
+
+
+def retrieve_and_judge(
+    images: NDArray[Any], known: Transfer, *, iterations: int = 3, threads: int = 1
+) -> tuple[NDArray[np.float32], float]:
+    """Return the phase shift, and the part of the pixels that the wave does not explain.
+
+    Parameters
+    ----------
+    images, known, iterations, threads
+        See `retrieve`.
+
+    Returns
+    -------
+    array of float32, float
+        The phase shift, and the part of the pixels of all images from which the intensity of the wave before the last
+        correction differs by more than `MISFIT`; 0 without iterations, which do not look.
+
+    Raises
+    ------
+    InputError
+        The images have another shape, or hold a value that is not finite.
+    """
     from ducc0.fft import c2c, c2r, r2c
 
     images = np.asarray(images)
@@ -217,6 +244,7 @@ def retrieve(
     far = [(b, p - n - b) for b, p, n in zip(known.margin, known.padded, known.shape, strict=True)]
     seen = np.pad(images.astype(np.float32, copy=False), [(0, 0), *far], mode="edge")
     phase = np.zeros(known.padded, np.float32)
+    missed = 0.0
     for number in range(iterations + 1):
         wave = np.exp(np.complex64(-known.ratio - 1j) * phase) if number else None
         if wave is not None:
@@ -226,6 +254,8 @@ def retrieve(
             spectrum -= known.alpha * r2c(phase, axes=(0, 1), nthreads=threads)
         for k, image in enumerate(seen):
             excess = (np.float32(1) if wave is None else _intensity(wave, known.delays[k], threads)) - image
+            if number and number == iterations:
+                missed += float(np.mean(np.abs(_inner(excess, known)) > MISFIT)) / len(seen)
             part = r2c(excess, axes=(0, 1), nthreads=threads)
             part *= known.factors(k)
             spectrum += part
@@ -235,7 +265,7 @@ def retrieve(
         )
         if not known.ratio:
             phase -= _border(phase, known)
-    return np.array(_inner(phase, known))
+    return np.array(_inner(phase, known)), missed
 
 
 def _intensity(

@@ -341,7 +341,15 @@ def _prepared(scan: Scan, values: Values) -> int:
     cut="angle",
     cost=Cost(host=_host, prepared=_prepared, nanoseconds=1500.0),
     prepare=prepare,
-    figures=(Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),),
+    figures=(
+        Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),
+        Figure(
+            "misfit",
+            0.02,
+            "{percent} % of the pixels differ by a quarter of the open beam from the wave that was found: the phase is "
+            "too strong for ctf, or delta_beta or a distance is wrong",
+        ),
+    ),
     place=30,
     example=Example(
         {
@@ -443,11 +451,15 @@ def ctf(
     first = 0 if slab.frames is None else slab.frames.start
     taken, replaced = finite(slab.data)
     result = context.result(slab.data.shape)
+    missed = 0.0
     for k, image in enumerate(taken):
         stack = _stack(image, prepared, slice(first + k, first + k + 1))
-        result[k] = kernel.retrieve(stack, prepared.known, iterations=iterations, threads=context.threads)
+        result[k], part = kernel.retrieve_and_judge(
+            stack, prepared.known, iterations=iterations, threads=context.threads
+        )
+        missed += part * image.size
     result *= factor
-    report = {**slab.report, "ctf.not_finite": replaced}
+    report = {**slab.report, "ctf.not_finite": replaced, "ctf.misfit": round(missed)}
     return replace(slab, data=result, domain="attenuation", unit="1", report=report)
 
 
