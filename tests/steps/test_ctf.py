@@ -17,7 +17,7 @@ from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol.protocol import from_data, from_steps, preset
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.work import evaluate
-from tomarium.synth import SimulationConfig, simulate
+from tomarium.synth import SimulationConfig, simulate, simulated
 from tomarium.synth.wave import BLUR_PIXELS
 
 RATIO, VIEWS = 100.0, 6
@@ -163,6 +163,17 @@ def test_what_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:
         retrieved(scan, scans=str(tmp_path / "noise.h5"))
     with pytest.raises(ParameterError, match=r"give ctf.output=phase"):
         retrieved(scan, delta_beta=None)
+
+
+def test_counts_of_whole_frames_are_told_of_the_rows_that_are_wanted() -> None:
+    strong = tuple(replace(ball, attenuation=40 * ball.attenuation) for ball in BALLS)
+    scan = simulated(replace(CONFIG, ellipsoids=strong, distance_m=0.2))
+    steps = [{"flat_field": {"log": False}}, {"ctf": {"delta_beta": RATIO}}]
+    resolution = resolve(from_data({"steps": steps}, "test"), scan)
+    [whole] = evaluate(resolution, resolution.work, [slice(0, 80)], 1)
+    [row] = evaluate(resolution, resolution.work, [slice(40, 41)], 1)
+    assert 0.02 * VIEWS * 80 * 96 < whole.report["ctf.misfit"] < VIEWS * 80 * 96
+    assert row.report["ctf.misfit"] == pytest.approx(whole.report["ctf.misfit"] / 80, abs=1)
 
 
 def test_the_step_alone_makes_a_protocol() -> None:
