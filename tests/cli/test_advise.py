@@ -57,6 +57,9 @@ def test_phase_exposure_and_transmission(capsys: pytest.CaptureFixture[str]) -> 
     phase = values(told(words, capsys, 1)["phase"])
     assert phase["paganin_length_px"] == pytest.approx(136, abs=0.5)  # of methods measured with it
     assert phase["fresnel_number"] == pytest.approx(0.65e-6**2 / (1.239841984e-9 / 25 * 0.1))
+    back = told([*words[:-2], "--length-px", str(phase["paganin_length_px"])], capsys, 1)["phase"]
+    assert values(back)["delta_beta_of_length"] == pytest.approx(500)
+    assert back["missing"] == []
     words = ["--columns", "2048", "--exposure", "50 ms", "--speed", "3.6 deg/s"]
     exposure = values(told(words, capsys, 1)["exposure"])
     assert exposure["blur_px"] == pytest.approx(1024 * np.radians(0.18))

@@ -8,7 +8,7 @@ import pytest
 import tomarium as tm
 from contracts.test_steps import make_scan
 from tomarium.catalogue.make_record import make_record, repeat_record
-from tomarium.errors import EngineUnavailable, ParameterError
+from tomarium.errors import EngineUnavailable, MissingData, ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.kernels.refractive_index import Material, refractive_index
 from tomarium.pipeline.protocol.protocol import Protocol, from_steps, preset, with_parameter
@@ -75,3 +75,22 @@ def test_a_record_states_it_and_is_repeated(tmp_path: Path) -> None:
     ]
     np.testing.assert_array_equal(volumes[0], volumes[1])
     np.testing.assert_array_equal(volumes[0], volumes[2])
+
+
+def test_a_length_stands_for_a_ratio_and_needs_no_energy() -> None:
+    found, origin, source = ratio(phase("paganin.length_px=25"))
+    assert found == pytest.approx(25**2 * 1e-12 / (np.pi * 1.239841984e-9 / 20 * 0.1), rel=1e-9)
+    assert (origin, source) == ("derived", "L = 25 px, L² / (π λ R)")
+    with pytest.raises(
+        ParameterError, match=r"delta_beta is 30, but paganin.length_px is 25.*give one of them"
+    ):
+        ratio(phase("paganin.length_px=25", "paganin.delta_beta=30"))
+    with pytest.raises(ParameterError, match=r"length_px is 25 and paganin.material.*give one of them"):
+        ratio(phase("paganin.length_px=25", "paganin.material=SiO2 2.65"))
+    bare = make_scan().with_geometry(energy_kev=None)
+    [item] = [i for i in resolve(phase("paganin.length_px=25"), bare).items if i.step.name == "paganin"]
+    assert (item.plain["delta_beta"], item.plain["length_px"]) == (None, 25)
+    with pytest.raises(MissingData, match=r"needs energy_kev, and test_steps.py does not tell it.*--energy"):
+        resolve(phase(), bare)
+    frozen = freeze(resolve(phase("paganin.length_px=25"), make_scan()))
+    assert freeze(resolve(frozen, make_scan())) == frozen

@@ -53,6 +53,11 @@ def _numbers(function: Callable[..., Any]) -> Callable[..., Any]:
                 click.FloatRange(min=0, min_open=True),
                 "Ratio δ/β of the sample, for phase retrieval.",
             ),
+            (
+                "length-px",
+                click.FloatRange(min=0, min_open=True),
+                "Length of Paganin's filter in pixels, for the ratio that it stands for.",
+            ),
             ("exposure", None, "Exposure time of a projection, such as '50 ms'."),
             ("speed", None, "Speed of a continuous rotation, such as '3.6 deg/s'."),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -25,6 +26,26 @@ from tomarium.cli import show
 @click.option("--photons", default=10_000.0, show_default=True, help="Photons in a pixel of the open beam.")
 @click.option("--pixel", default="3.25 um", show_default=True, help="Pixel size.")
 @click.option("--energy", default="25 keV", show_default=True, help="Photon energy.")
+@click.option(
+    "--absorption",
+    default=1.2,
+    show_default=True,
+    help="Line integral of the attenuation through the specimen's middle, about.",
+)
+@click.option("--distance", default="5 cm", show_default=True, help="Distance from sample to detector.")
+@click.option(
+    "--delta-beta",
+    default=0.0,
+    show_default=True,
+    help="Ratio δ/β of the sample, whose edges then show fringes; 0 for none.",
+)
+@click.option(
+    "--propagation",
+    type=click.Choice(["transport", "wave"]),
+    default="transport",
+    show_default=True,
+    help="How fringes are made: by the transport of intensity, or by the wave, true at any distance.",
+)
 @click.option("--clean", is_flag=True, help="No dead or hot pixels, no rings, no zingers.")
 @click.option(
     "--to", "format_name", default="data-exchange", show_default=True, help="Format: data-exchange or nxtomo."
@@ -41,6 +62,10 @@ def command(
     photons: float,
     pixel: str,
     energy: str,
+    absorption: float,
+    distance: str,
+    delta_beta: float,
+    propagation: Literal["transport", "wave"],
     clean: bool,
     format_name: str,
 ) -> None:
@@ -51,6 +76,7 @@ def command(
     \b
     tomarium simulate scan.h5
     tomarium simulate small.nxs --size 128 --views 180 --seed 7 --to nxtomo
+    tomarium simulate far.h5 --size 256 --absorption 0.05 --delta-beta 200 --distance '20 cm' --propagation wave
     """
     from tomarium.synth.config import SimulationConfig
     from tomarium.synth.scan import simulate
@@ -68,6 +94,10 @@ def command(
         gain=min(4.0, 50_000 / photons) if photons > 0 else 4.0,
         pixel_m=units.parse(pixel, "m"),
         energy_kev=units.parse(energy, "keV"),
+        absorption=absorption,
+        distance_m=units.parse(distance, "m"),
+        delta_beta=delta_beta,
+        propagation=propagation,
     )
     if clean:
         config = replace(config, dead_pixels=0, hot_pixels=0, ring_error=0.0, zingers=0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import ceil, isfinite, log, pi, sqrt
+from math import acosh, ceil, isfinite, log, pi, sqrt
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from tomarium.array import namespace
 from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.ramp import good_length
+from tomarium.kernels.unsharp import Unsharp
 
 Pad = Literal["edge", "reflect"]
 """What lies beyond the frame: its outermost values, or its mirror image."""
+
+Form = Literal["continuous", "discrete"]
+"""The Laplacian in the filter: of continuous space, or of finite differences between pixels."""
 
 WAVELENGTH_M_KEV: Final = 1.239841984e-9
 """h c in keV m: the wavelength in m is this over the energy in keV (CODATA 2018, exact)."""
@@ -85,7 +89,7 @@ def delta_beta(length_m: float, energy_kev: float, distance_m: float) -> float:
     return length_m**2 / (pi * WAVELENGTH_M_KEV / energy_kev * abs(distance_m))
 
 
-def halo_pixels(length_px: float) -> int:
+def halo_pixels(length_px: float, form: Form = "continuous", unsharp: Unsharp | None = None) -> int:
     """Return how many neighbours on each side a pixel looks at, so that a slab with them equals the whole.
 
     1. In space the filter is (2 pi / L²) K0(2 pi r / L); summed along a row it falls as exp(-2 pi |z| / L) with
@@ -99,10 +103,17 @@ def halo_pixels(length_px: float) -> int:
     Measured on steps and on white noise, from L = 0.3 to 136: 1e-4 of the range at most. Nothing but rows that
     alternate over the whole range far beyond the halo, with L below 8, exceeds it (by up to five times).
 
+    The discrete form has no such tail; it falls as exp(-k |z|) with cosh k = 1 + 2 (pi / L)². An unsharp mask of the
+    coefficient c raises what is left by 1 + 2 c at most, and looks as far beyond as its Gaussian reaches.
+
     Parameters
     ----------
     length_px : float
         Length L of the filter in pixels, 0 or more.
+    form : {"continuous", "discrete"}
+        See `paganin`.
+    unsharp : Unsharp, optional
+        Mask behind the filter.
 
     Returns
     -------
@@ -115,15 +126,22 @@ def halo_pixels(length_px: float) -> int:
         `length_px` is negative or not finite.
     """
     _check_length(length_px)
+    error = SLAB_ERROR / (1 if unsharp is None else 1 + 2 * unsharp.coefficient)
+    beyond = 0 if unsharp is None else unsharp.reach(error)
+    if form == "discrete":
+        decay = acosh(1 + 2 * (pi / length_px) ** 2) if length_px else 0.0
+        return beyond + (ceil(log(1 / error) / decay) if decay else 0)
     slope = length_px**2 / (1 + length_px**2 / 4) ** 2
-    rows: float = length_px / (2 * pi) * log(1 / SLAB_ERROR) + (0.054 / SLAB_ERROR * slope) ** (2 / 3)
-    return ceil(rows)
+    rows: float = length_px / (2 * pi) * log(1 / error) + (0.054 / error * slope) ** (2 / 3)
+    return ceil(rows) + beyond
 
 
 def paganin(
     transmission: Any,
     length_px: float,
     *,
+    form: Form = "continuous",
+    unsharp: Unsharp | None = None,
     pad: Pad = "edge",
     pad_rows: tuple[bool, bool] = (True, True),
     threads: int = 1,
@@ -137,8 +155,8 @@ def paganin(
     1. Columns go on beyond the detector by at least 4 L, two halos and `LEAST_GAP` pixels, half on either side, to
        a length that is quick to transform, and are transformed.
     2. Rows go on likewise, in the spectrum, at the edges of the detector that `pad_rows` names.
-    3. The spectrum is multiplied by 1 / (1 + L² (f_row² + f_column²)), f in cycles a pixel, transformed back and
-       cropped. The mean is kept but for what the padding adds.
+    3. The spectrum is multiplied by 1 / (1 + L² (f_row² + f_column²)), f in cycles a pixel, and by that of the unsharp
+       mask; transformed back and cropped. The mean is kept but for what the padding adds.
 
     Parameters
     ----------
@@ -147,6 +165,12 @@ def paganin(
         frame by frame in threads; any other through the `fft` of its own namespace (Python array API standard).
     length_px : float
         Length L in pixels, see `length_m`; 0 leaves the frames as they are.
+    form : {"continuous", "discrete"}
+        "discrete" takes finite differences between pixels in place of the Laplacian,
+        1 + L² / (2 pi²) (2 - cos 2 pi f_row - cos 2 pi f_column): the generalised filter of Paganin et al. (2020). It
+        blurs the finest detail less, which matters where L is below some pixels.
+    unsharp : Unsharp, optional
+        Mask that sharpens the filtered transmission.
     pad : {"edge", "reflect"}
         How frames go on beyond the detector: with their edge values, or mirrored (d c b a | a b c d).
     pad_rows : tuple of bool
@@ -171,15 +195,21 @@ def paganin(
 
     References
     ----------
-    D. Paganin et al., Journal of Microscopy 206, 33 (2002), doi 10.1046/j.1365-2818.2002.01010.x.
+    D. Paganin et al., Journal of Microscopy 206, 33 (2002), doi 10.1046/j.1365-2818.2002.01010.x; D. M. Paganin et al.,
+    Journal of Optics 22, 115607 (2020), doi 10.1088/2040-8986/abbab9, for the discrete form.
     """
     _check_length(length_px)
+    if form not in get_args(Form):
+        raise ParameterError(f"paganin: there is no form {form!r}; choose from {', '.join(get_args(Form))}")
     if pad not in get_args(Pad):
         raise ParameterError(f"paganin: there is no pad {pad!r}; choose from {', '.join(get_args(Pad))}")
     shape = tuple(transmission.shape)
     if len(shape) != 3 or 0 in shape[1:]:
         raise InputError(f"paganin: the transmission has shape {shape}; give (angle, row, column)")
-    xp, plan = namespace(transmission), _plan(shape[1], shape[2], length_px, pad, pad_rows)
+    xp, plan = (
+        namespace(transmission),
+        _plan(shape[1], shape[2], _Filter(length_px, form, unsharp), pad, pad_rows),
+    )
     if xp is np:
         return _on_processors(transmission, plan, max(1, threads), out)
     if out is not None:
@@ -192,6 +222,37 @@ def paganin(
         for k in range(0, shape[0], count)
     ]
     return xp.concat(parts, axis=0) if parts else transmission
+
+
+@dataclass(frozen=True)
+class _Filter:
+    """What is done to the spectrum."""
+
+    length_px: float
+    form: Form
+    unsharp: Unsharp | None
+
+    @property
+    def side(self) -> int:
+        """Pixels by which frames go on at each side."""
+        reach = halo_pixels(self.length_px, self.form, self.unsharp)
+        least = max(ceil(2 * self.length_px), LEAST_GAP // 2) if self.length_px else 0
+        return max(least, reach)
+
+    def response(self, rows: int, columns: int) -> NDArray[np.float64]:
+        """Return the factors of a spectrum of so many rows and columns."""
+        down = np.asarray(np.fft.fftfreq(rows), np.float64)
+        across = np.asarray(np.fft.rfftfreq(columns), np.float64)
+        if self.form == "continuous":
+            squared = np.add.outer(down**2, across**2)
+        else:  # 2 - 2 cos x = 4 sin² (x / 2)
+            squared = np.add.outer(np.sin(pi * down) ** 2, np.sin(pi * across) ** 2) / pi**2
+        squared *= self.length_px**2
+        squared += 1
+        response: NDArray[np.float64] = np.reciprocal(squared, out=squared)
+        if self.unsharp is not None:
+            response *= self.unsharp.response(down, across)
+        return response
 
 
 @dataclass(frozen=True)
@@ -208,15 +269,11 @@ class _Plan:
         return 8 * len(self.rows) * (len(self.columns) + 2)
 
 
-def _plan(rows: int, columns: int, length_px: float, pad: Pad, pad_rows: tuple[bool, bool]) -> _Plan:
-    side = max(ceil(2 * length_px), halo_pixels(length_px), LEAST_GAP // 2) if length_px else 0
+def _plan(rows: int, columns: int, chosen: _Filter, pad: Pad, pad_rows: tuple[bool, bool]) -> _Plan:
+    side = chosen.side
     down = _continued(rows, side * pad_rows[0], side * pad_rows[1], pad)
     across = _continued(columns, side, side, pad)
-    response = np.add.outer(np.fft.fftfreq(len(down)) ** 2, np.fft.rfftfreq(len(across)) ** 2)
-    response *= length_px**2
-    response += 1
-    np.reciprocal(response, out=response)
-    return _Plan(down, across, response)
+    return _Plan(down, across, chosen.response(len(down), len(across)))
 
 
 def _continued(length: int, before: int, after: int, pad: Pad) -> NDArray[np.int64]:

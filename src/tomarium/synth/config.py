@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ class SimulationConfig:
     ellipsoids : tuple of Ellipsoid or None
         Phantom in px; None draws a specimen that fits in the field of view, which for a full turn about an
         axis near an edge is that of a half acquisition.
+    absorption : float
+        About the line integral of the attenuation through the middle of a specimen that is drawn.
     seed : int
         Seed of everything that is drawn.
     subrays : int
@@ -58,6 +61,9 @@ class SimulationConfig:
         Pixel size at the sample in m, photon energy in keV and distance from sample to detector in m.
     delta_beta : float
         Ratio δ/β of the sample, whose edges then show the fringes of free propagation; 0 for none.
+    propagation : {"transport", "wave"}
+        How they are made: by the transport of intensity, quick, which Paganin's filter undoes exactly; or by the wave
+        itself, which is true at any distance.
     """
 
     columns: int = 512
@@ -67,6 +73,7 @@ class SimulationConfig:
     span_deg: float = 180.0
     axis_column: float | None = None
     ellipsoids: tuple[Ellipsoid, ...] | None = None
+    absorption: float = 1.2
     seed: int = 0
     subrays: int = 2
     photons: float = 10_000.0
@@ -85,6 +92,7 @@ class SimulationConfig:
     energy_kev: float = 25.0
     distance_m: float = 0.05
     delta_beta: float = 0.0
+    propagation: Literal["transport", "wave"] = "transport"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
@@ -94,6 +102,7 @@ class SimulationConfig:
             "views",
             "subrays",
             "photons",
+            "absorption",
             "gain",
             "pixel_m",
             "energy_kev",
@@ -113,6 +122,10 @@ class SimulationConfig:
         ):
             if not 0 <= getattr(self, name) < inf:
                 raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give 0 or more")
+        if self.propagation not in ("transport", "wave"):
+            raise ParameterError(
+                f"simulation: there is no propagation {self.propagation!r}; choose from transport, wave"
+            )
         if self.axis_column is not None and not -self.columns <= self.axis_column <= 2 * self.columns - 1:
             raise ParameterError(
                 f"simulation: axis_column is {self.axis_column} on a detector of {self.columns} columns; "
@@ -201,7 +214,9 @@ def truth(config: SimulationConfig) -> Truth:
     axis_column = drawn_axis if config.axis_column is None else config.axis_column
     drawn = config.ellipsoids is None
     ellipsoids = (
-        specimen(_diameter(config, axis_column), config.rows, config.seed) if drawn else config.ellipsoids
+        specimen(_diameter(config, axis_column), config.rows, config.seed, absorption=config.absorption)
+        if drawn
+        else config.ellipsoids
     )
     broken = draw.choice(config.rows * config.columns, config.dead_pixels + config.hot_pixels, replace=False)
     pattern = draw.standard_normal((config.rows, config.columns), np.float32)

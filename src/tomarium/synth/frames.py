@@ -16,13 +16,11 @@ from tomarium.kernels.phantom import line_integrals, pixel_coordinates
 from tomarium.model import FrameKind
 from tomarium.model.scan import IndexedFrames
 from tomarium.synth.config import SimulationConfig, Truth, truth
+from tomarium.synth.wave import BLUR_PIXELS, wave_intensity
 
 _FULL: Final = 65535
 _MANY_PHOTONS: Final = 64.0
 # (periods over the height, relative amplitude, phase): the stripes a multilayer monochromator leaves.
-BLUR_PIXELS: Final = 0.7
-"""Standard deviation of the detector's blur where fringes are simulated."""
-
 _STRIPES: Final = ((7.3, 0.03, 0.4), (13.1, 0.02, 2.1), (23.7, 0.015, 4.0))
 _STREAM: Final = {FrameKind.DARK: 1, FrameKind.FLAT: 2, FrameKind.PROJECTION: 3}
 
@@ -203,8 +201,10 @@ def transmission(config: SimulationConfig, known: Truth, view: int) -> NDArray[n
     Returns
     -------
     array of float32, shape (row, column)
-        Mean over each pixel of exp(-line integral).
+        Mean over each pixel of exp(-line integral), with the fringes of propagation where there are some.
     """
+    if config.delta_beta and config.propagation == "wave":
+        return wave_intensity(config, known, view)
     s = config.subrays
     z = pixel_coordinates(config.rows, (config.rows - 1) / 2, s)
     u = pixel_coordinates(config.columns, known.axis_column, s)

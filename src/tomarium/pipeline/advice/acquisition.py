@@ -21,7 +21,7 @@ WIDEST_STEP_DEG: Final = 30.0
 """Neighbouring views that lie further apart do not follow each other."""
 
 COUNTS: Final = ("columns", "rows", "views", "flats", "darks", "scans", "width")
-POSITIVE: Final = ("sample_m", "delta_beta", "exposure_s", "speed_deg_s", "span_deg")
+POSITIVE: Final = ("sample_m", "delta_beta", "length_px", "exposure_s", "speed_deg_s", "span_deg")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Acquisition:
         What the sample is made of.
     delta_beta : Value of float or None
         Ratio delta/beta of the sample.
+    length_px : Value of float or None
+        Length of Paganin's filter in px, which stands for a ratio.
     scans : Value of int or None
         How many such scans.
     extended : Value of bool or None
@@ -69,6 +71,7 @@ class Acquisition:
     sample_m: Value[float] | None = None
     material: Value[Material] | None = None
     delta_beta: Value[float] | None = None
+    length_px: Value[float] | None = None
     scans: Value[int] | None = None
     extended: Value[bool] | None = None
     width: Value[int] | None = None

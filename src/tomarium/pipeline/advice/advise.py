@@ -10,6 +10,7 @@ from typing import Any, Final
 from tomarium import units
 from tomarium.errors import ParameterError
 from tomarium.kernels import scan_design as design
+from tomarium.kernels.paganin import delta_beta as ratio_of
 from tomarium.kernels.paganin import length_m
 from tomarium.kernels.refractive_index import ENERGIES_KEV, RefractiveIndex, refractive_index
 from tomarium.model import Value
@@ -331,7 +332,7 @@ def _index(known: Acquisition) -> RefractiveIndex | None:
 def _phase(known: Acquisition, index: RefractiveIndex | None) -> Topic:
     lines = [] if index is None else list(_index_lines(index))
     missing = _lacking(known, "energy_kev", "distance_m", "pixel_m")
-    if known.delta_beta is None and known.material is None:
+    if known.delta_beta is None and known.material is None and known.length_px is None:
         missing += (WORDS["delta_beta"],)
     if known.distance_m is not None and not known.distance_m.value:
         return Topic("phase", tuple(lines), ("a distance other than 0: there is no propagation without one",))
@@ -383,6 +384,11 @@ def _near_field(
 def _paganin_length(known: Acquisition, index: RefractiveIndex | None) -> Iterator[Line]:
     assert known.energy_kev is not None
     assert known.distance_m is not None
+    if known.length_px is not None and known.pixel_m is not None:
+        told = known.length_px.value
+        ratio = ratio_of(told * known.pixel_m.value, known.energy_kev.value, known.distance_m.value)
+        why = f"δ/β that a filter of {told:g} px stands for, L² / (πλR)"
+        yield Line("delta_beta_of_length", ratio, "", f"{ratio:.4g}", why)
     if known.delta_beta is not None:
         ratio, of = known.delta_beta.value, "as given"
     elif index is not None:

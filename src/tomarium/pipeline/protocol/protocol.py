@@ -12,7 +12,7 @@ from typing import Any, Final
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Domain
 from tomarium.steps.core.serialization import check, find_step, from_form, spell
-from tomarium.steps.core.step import AnyStep, Step, View
+from tomarium.steps.core.step import AnyStep, Probe, Step, View
 
 VERSION: Final = 1
 
@@ -204,8 +204,9 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
     Returns
     -------
     Protocol
-        Sorted by place. A reconstruction takes the place of the one that is there. Where a step works on transmission,
-        the logarithm is taken behind it.
+        Sorted by place. A reconstruction takes the place of the one that is there, and a step that turns counts into
+        attenuation that of flat_field, with probes behind it. Where a step works on transmission, the logarithm is
+        taken behind it, unless it gives attenuation itself.
 
     Raises
     ------
@@ -220,15 +221,27 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
         if step not in [item.step for item in items]:
             if step.place == RECONSTRUCTION:
                 items = [item for item in items if item.step.place != RECONSTRUCTION]
+            if _turns_counts_into_attenuation(step):
+                items = [item for item in items if item.step.name != "flat_field"]
             items.append(Item(step))
     needs_transmission = any(getattr(item.step, "accepts", ()) == ("transmission",) for item in items)
     if needs_transmission and domain == "counts":
         items = [Item(i.step, {**i.given, "log": False}) if i.step.name == "flat_field" else i for i in items]
-        if not any(item.step.name == "minus_log" for item in items):
+        if not any(isinstance(i.step, Step) and i.step.gives == "attenuation" for i in items):
             items.append(Item(find_step("minus_log")))
-    return Protocol(
-        tuple(sorted(items, key=lambda item: item.step.place))
-    )  # of equal places as they were told
+    # Frames of a stepping are no views yet: a probe looks at what is made of them.
+    first = max((item.step.place for item in items if _turns_counts_into_attenuation(item.step)), default=0)
+
+    def place(item: Item) -> float:
+        return (
+            max(item.step.place, first + 0.5) if isinstance(item.step, Probe) and first else item.step.place
+        )
+
+    return Protocol(tuple(sorted(items, key=place)))  # of equal places as they were told
+
+
+def _turns_counts_into_attenuation(step: AnyStep) -> bool:
+    return isinstance(step, Step) and step.gives == "attenuation" and step.accepts == ("counts",)
 
 
 def from_data(data: Any, where: str, *, written: bool = False) -> Protocol:

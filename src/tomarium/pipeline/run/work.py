@@ -509,7 +509,10 @@ def evaluate(
     halo = halo_of(tail, "row")
     reads = [slice(max(0, part.start - halo), min(height, part.stop + halo)) for part in rows]
     if head:
-        slabs = _through_frames(resolution, head, reads, threads)
+        slabs = [
+            replace(slab, report=_part_of(slab.report, (part.stop - part.start) / height))
+            for slab, part in zip(_through_frames(resolution, head, reads, threads), rows, strict=True)
+        ]
     else:
         everything = slice(0, scan.shape[0])
         unit = unit_of(scan.domain)
@@ -520,6 +523,11 @@ def evaluate(
         ready = make_ready(tail, scan, "row", slab.rows, raw_steps(head))
         found.append(trim(process(cut, ready, threads)))
     return tuple(found)
+
+
+def _part_of(report: Mapping[str, int], part: float) -> dict[str, int]:
+    """Take whole frames for as good as the rows that are wanted of them."""
+    return {name: round(number * part) for name, number in report.items()}
 
 
 def _through_frames(

@@ -137,6 +137,8 @@ class Step:
         Small input for the contract suite.
     aliases : tuple of str
         Other names it is known by.
+    gives : Domain or None
+        What numbers it returns, where that does not hang on its parameters.
     """
 
     name: str
@@ -154,6 +156,7 @@ class Step:
     place: int = 40
     example: Example = Example()
     aliases: tuple[str, ...] = ()
+    gives: Domain | None = None
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -365,7 +368,7 @@ def step(
     accepts : tuple of Domain
         What numbers it works on.
     gives : Domain, optional
-        What numbers it returns, of the same shape; by default those it was given.
+        What numbers it returns; by default those it was given.
     after : callable, optional
         `after(layout, values)`: all that it changes, where that is more than the domain.
     cut, halo, cost, prepare, demand, first, settle, figures, place, example, aliases
@@ -399,6 +402,7 @@ def step(
             place=place,
             example=example,
             aliases=aliases,
+            gives=gives,
         )
 
     return decorate

@@ -212,6 +212,30 @@ def attenuation_of(
     return _normalise(counts, references, rows, at, threads, True, None, None)[0]
 
 
+def transmission_of(
+    counts: NDArray[Any], references: AveragedReferences, rows: slice, position: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Correct counts by the flat field.
+
+    Parameters
+    ----------
+    counts : array, shape (angle, row, column)
+        Detector counts.
+    references : AveragedReferences
+        Cover the rows.
+    rows : slice
+        Rows of the scan the counts are of.
+    position : array of float64, shape (angle,)
+        Place of each projection in the scan.
+
+    Returns
+    -------
+    array of float32, shape (angle, row, column)
+        Transmission I/I0.
+    """
+    return _normalise(counts, references, rows, position, 1, False, None, None)[0]
+
+
 def _normalise(
     counts: NDArray[Any],
     references: AveragedReferences,

@@ -5,27 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import isclose
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import numpy as np
+from annotated_types import Ge
 
 from tomarium.array import namespace
-from tomarium.errors import EngineUnavailable, ParameterError
+from tomarium.errors import EngineUnavailable, MissingData, ParameterError
 from tomarium.kernels.invalid import fill_invalid
-from tomarium.kernels.paganin import halo_pixels, length_m
+from tomarium.kernels.paganin import Form, Pad, halo_pixels, length_m
+from tomarium.kernels.paganin import delta_beta as ratio_of
 from tomarium.kernels.paganin import paganin as filtered
 from tomarium.kernels.refractive_index import RefractiveIndex, parse_material, refractive_index
+from tomarium.kernels.unsharp import Unsharp
 from tomarium.model import Layout, Slab, Value
+from tomarium.model.geometry import BY_NAME
 from tomarium.steps.core.context import Context
-from tomarium.steps.core.parameter import FROM_SCAN, KiloElectronVolts, Metres, Positive
+from tomarium.steps.core.parameter import FROM_SCAN, KiloElectronVolts, Metres, NotNegative, Positive
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 
 RATIO: Final = 100.0
 """δ/β where neither it nor a material is given."""
 
+Sigma = Annotated[float, Ge(0.2)]
+
 
 def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
-    """Take the ratio δ/β of the material, where there is one.
+    """Take the ratio δ/β of the material, or of the length of the filter, where one of them is given.
 
     Parameters
     ----------
@@ -40,10 +46,21 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
     Raises
     ------
     ParameterError
-        The material is none, or a ratio was given that is not the material's.
+        The material is none, or a ratio was given that is not that of the material or of the length.
+    MissingData
+        Energy or distance are not known, and no length of the filter is given.
     EngineUnavailable
         A material was given alone, and xraylib is not installed.
     """
+    if values["length_px"].value is not None:
+        return _of_length(values)
+    for name in ("energy_kev", "distance_m", "pixel_m"):
+        if values[name].value is None:
+            option = BY_NAME[name].option
+            raise MissingData(
+                f"step paganin needs {name}, and {values[name].source}; give it with --{option}, --set "
+                f"paganin.{name}=… or in the protocol, or give the length of the filter, paganin.length_px"
+            )
     given, material = values["delta_beta"], values["material"].value
     if material is None:
         return (
@@ -67,25 +84,57 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
     return {}
 
 
+def _of_length(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
+    """State the ratio that a length stands for, where energy, distance and pixel are known."""
+    length, given = values["length_px"].value, values["delta_beta"].value
+    if values["material"].value is not None:
+        raise ParameterError(
+            f"paganin.length_px is {length:g} and paganin.material {values['material'].value!r}; give one of them"
+        )
+    energy, distance, pixel = (values[name].value for name in ("energy_kev", "distance_m", "pixel_m"))
+    if None in (energy, distance, pixel):
+        if given is not None:
+            raise ParameterError(
+                f"paganin.length_px is {length:g} and paganin.delta_beta {given:g}; give one of them"
+            )
+        return {}
+    ratio = ratio_of(length * pixel, energy, distance)
+    if given is None:
+        return {"delta_beta": Value(ratio, "derived", f"L = {length:g} px, L² / (π λ R)")}
+    if not isclose(given, ratio, rel_tol=1e-3):
+        raise ParameterError(
+            f"paganin.delta_beta is {given:g}, but paganin.length_px is {length:g}, which is a ratio of {ratio:.4g}; "
+            f"give one of them"
+        )
+    return {}
+
+
 def _index(material: str, energy_kev: float) -> RefractiveIndex:
     return refractive_index(parse_material(material), energy_kev)
 
 
 def _length_px(values: Values) -> float:
+    if values.get("length_px") is not None:
+        return float(values["length_px"])
     ratio, material = values.get("delta_beta"), values.get("material")
     if ratio is None:  # of a step that is called by itself; a run settles it before
         ratio = RATIO if material is None else _index(material, values["energy_kev"]).delta_beta
     return length_m(ratio, values["energy_kev"], values["distance_m"]) / float(values["pixel_m"])
 
 
+def _unsharp(values: Values) -> Unsharp | None:
+    coefficient = values.get("unsharp_coefficient", 0.0)
+    return Unsharp(values["unsharp_sigma_px"], coefficient) if coefficient else None
+
+
 def _halo(values: Values, layout: Layout) -> int:
-    return halo_pixels(_length_px(values))
+    return halo_pixels(_length_px(values), values["form"], _unsharp(values))
 
 
 def _host(values: Values, layout: Layout) -> int:
     """Input, result, and one batch of padded frames with its spectrum; one frame where frames are large."""
     angles, rows, columns = layout.shape
-    reach = halo_pixels(_length_px(values))
+    reach = _halo(values, layout)
     frame = int(12.5 * (rows + 2 * reach) * (columns + 2 * reach) * 1.1)
     return layout.bytes + 4 * layout.values + max(frame, min(64 << 20, angles * frame)) + frame // 2
 
@@ -99,7 +148,7 @@ def _host(values: Values, layout: Layout) -> int:
     figures=(Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),),
     place=30,
     example=Example({"delta_beta": 20.0, "energy_kev": "20 keV", "distance_m": "1 cm", "pixel_m": "1 um"}),
-    aliases=("paganin.py", "p", "phase_retrieval"),
+    aliases=("paganin.py", "p", "phase_retrieval", "DO_PAGANIN"),
 )
 def paganin(
     slab: Slab,
@@ -107,16 +156,21 @@ def paganin(
     context: Context,
     delta_beta: Positive | None = None,
     material: str | None = None,
-    energy_kev: KiloElectronVolts = FROM_SCAN,
-    distance_m: Metres = FROM_SCAN,
-    pixel_m: Metres = FROM_SCAN,
-    pad: Literal["edge", "reflect"] = "edge",
+    length_px: NotNegative | None = None,
+    form: Form = "continuous",
+    unsharp_coefficient: NotNegative = 0.0,
+    unsharp_sigma_px: Sigma = 2.0,
+    energy_kev: KiloElectronVolts | None = FROM_SCAN,
+    distance_m: Metres | None = FROM_SCAN,
+    pixel_m: Metres | None = FROM_SCAN,
+    pad: Pad = "edge",
 ) -> Slab:
     """Retrieve the phase of a homogeneous sample from one propagation distance.
 
     T' = F⁻¹{F(T) / (1 + L² f²)} with L² = π λ R δ/β: a low-pass filter on the transmission, before the logarithm,
     that undoes the edge fringes of free propagation. -ln T' is then the attenuation that the sample would show in
-    contact, with far less noise. Weakly absorbing samples want a larger δ/β; too large a one blurs.
+    contact, with far less noise. Weakly absorbing samples want a larger δ/β; too large a one blurs. The unsharp mask
+    (1 + c) T' - c G * T', as PyHST2 has it, gives edges back some of their sharpness, and noise with it.
 
     Parameters
     ----------
@@ -128,11 +182,20 @@ def paganin(
         Ratio δ/β of the sample's material at that energy; that of `material` where it is not given, 100 without one.
     material : str or None
         Formula and density in g/cm³ of the sample, such as "SiO2 2.65", looked up in the tables of xraylib.
-    energy_kev : float
+    length_px : float or None
+        Length L of the filter in pixels in place of a ratio; energy and distance are then not needed.
+    form : {"continuous", "discrete"}
+        "discrete" is the generalised filter, which blurs the finest detail less; it matters where L is below some
+        pixels.
+    unsharp_coefficient : float
+        Coefficient c of the unsharp mask, PyHST2's PUC; 0 is none, 0.5 a usual one.
+    unsharp_sigma_px : float
+        Standard deviation of its Gaussian G in pixels, PyHST2's PUS.
+    energy_kev : float or None
         Photon energy.
-    distance_m : float
+    distance_m : float or None
         Distance from sample to detector; of a diverging beam, divided by the magnification.
-    pixel_m : float
+    pixel_m : float or None
         Pixel size at the sample.
     pad : str
         How frames go on beyond the detector: "edge", with their edge values; "reflect", mirrored.
@@ -145,10 +208,15 @@ def paganin(
     References
     ----------
     D. Paganin et al., Journal of Microscopy 206, 33 (2002), equation 10, doi 10.1046/j.1365-2818.2002.01010.x.
+    Generalised: D. M. Paganin et al., Journal of Optics 22, 115607 (2020), doi 10.1088/2040-8986/abbab9.
+    Unsharp mask: A. Mirone et al., Nucl. Instrum. Methods B 324, 41 (2014), doi 10.1016/j.nimb.2013.09.030.
     """
     values = {
         "delta_beta": delta_beta,
         "material": material,
+        "length_px": length_px,
+        "unsharp_coefficient": unsharp_coefficient,
+        "unsharp_sigma_px": unsharp_sigma_px,
         "energy_kev": energy_kev,
         "distance_m": distance_m,
         "pixel_m": pixel_m,
@@ -158,10 +226,12 @@ def paganin(
     if context.whole is not None and slab.frames is None:
         edges = slab.rows.start == 0, slab.rows.stop == context.whole.rows
     is_numpy = namespace(slab.data) is np
-    taken, replaced = _finite(slab.data)
+    taken, replaced = finite(slab.data)
     data = filtered(
         taken,
         _length_px(values),
+        form=form,
+        unsharp=_unsharp(values),
         pad=pad,
         pad_rows=edges,
         threads=context.threads,
@@ -170,8 +240,19 @@ def paganin(
     return replace(slab, data=data, report={**slab.report, "paganin.not_finite": replaced})
 
 
-def _finite(data: Any) -> tuple[Any, int]:
-    """Replace what is not finite by the median of its neighbours, for the filter would spread it over the frame."""
+def finite(data: Any) -> tuple[Any, int]:
+    """Replace what is not finite by the median of its neighbours, for a filter would spread it over the frame.
+
+    Parameters
+    ----------
+    data : array, shape (angle, row, column)
+        Transmission.
+
+    Returns
+    -------
+    array, int
+        The same array where all of it is finite, and how many values were replaced.
+    """
     xp = namespace(data)
     bad = int(xp.count_nonzero(xp.logical_not(xp.isfinite(data))))
     if not bad:

@@ -1,0 +1,479 @@
+"""Phase retrieval from several propagation distances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import formats, units
+from tomarium.errors import InputError, MissingData, ParameterError
+from tomarium.kernels import ctf as kernel
+from tomarium.kernels.fresnel import chirp
+from tomarium.kernels.registration import Placement, Shift, find_shift, placement
+from tomarium.model import Frames, Layout, Scan, Slab
+from tomarium.steps.core.context import Context
+from tomarium.steps.core.parameter import FROM_SCAN, Index, KiloElectronVolts, Metres, NotNegative, Positive
+from tomarium.steps.core.step import Cost, Example, Figure, Values, step
+from tomarium.steps.correct.flat_field import AveragedReferences, average_references, transmission_of
+from tomarium.steps.phase.paganin import finite
+from tomarium.steps.views.bin import bin as binned
+from tomarium.steps.views.crop import crop
+from tomarium.steps.views.frames import BinnedFrames, ChosenFrames, CroppedFrames
+
+Align = Literal["none", "scan", "views"]
+"""Whether images of other distances are moved onto those of the scan: by one shift, or by one for each view."""
+
+LEAST_LIKENESS: Final = 0.1
+"""Correlation below which two images are not of one thing."""
+
+LOOKED_AT: Final = 12
+"""Views of a scan by which its one shift is found."""
+
+MOST_APART: Final = 1.0
+"""Pixels by which the shift of half of these views may differ from that of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distance:
+    """A scan of the same sample at another distance.
+
+    Attributes
+    ----------
+    scan : Scan
+        The scan.
+    references : AveragedReferences or None
+        Its flats and darks; None where it holds transmission.
+    distance_m : float
+        Propagation distance.
+    views : array of int, shape (angle,)
+        Its view at each angle of the first scan.
+    scale : float
+        Pixel size of the first scan over its own.
+    shift : tuple of float
+        Rows and columns by which its images lie beside those of the first.
+    """
+
+    scan: Scan
+    references: AveragedReferences | None
+    distance_m: float
+    views: NDArray[np.intp]
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    def transmission(self, angles: slice) -> NDArray[np.float32]:
+        """Read the views at some angles of the first scan, I / I₀ on its own pixels."""
+        wanted, rows = self.views[angles], slice(0, self.scan.shape[1])
+        data = self.scan.projections.read(wanted, rows)
+        if self.references is None:
+            return np.asarray(finite(np.asarray(data, np.float32))[0])
+        return transmission_of(data, self.references, rows, wanted.astype(np.float64))
+
+    def onto(self, shape: tuple[int, int], shift: tuple[float, float]) -> Placement | None:
+        """Return what puts its images on the pixels of the first scan; None where they lie there."""
+        if self.scan.shape[1:] == shape and self.scale == 1 and shift == (0, 0):
+            return None
+        return placement(shape, (self.scan.shape[1], self.scan.shape[2]), self.scale, shift)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What is made once for all views.
+
+    Attributes
+    ----------
+    others : tuple of Distance
+        Scans at further distances.
+    known : kernel.Transfer
+        Transfer at each distance, the first scan's first.
+    factors : tuple of array
+        Transfer at each distance for frames as they are, by which shifts are found; empty where none is looked for.
+    """
+
+    others: tuple[Distance, ...]
+    known: kernel.Transfer
+    factors: tuple[NDArray[np.float64], ...]
+
+
+def prepare(scan: Scan, values: Values, rows: slice) -> Prepared:
+    """Open the scans at further distances, and find where their images lie.
+
+    Parameters
+    ----------
+    scan : Scan
+        The first scan, with its views.
+    values : mapping
+        Parameters of `ctf`.
+    rows : slice
+        Rows that are needed; whole frames are.
+
+    Returns
+    -------
+    Prepared
+        For all views.
+
+    Raises
+    ------
+    InputError
+        A further scan is none, lacks an angle of the first, or does not show the same sample.
+    MissingData
+        A distance is not known, or a scan has no flats.
+    ParameterError
+        The parameters do not fit together.
+    """
+    shape = (scan.shape[1], scan.shape[2])
+    paths = [part.strip() for part in values["scans"].split(",") if part.strip()]
+    told = [part.strip() for part in values["distances"].split(",") if part.strip()]
+    if told and len(told) != len(paths):
+        raise ParameterError(
+            f"step ctf: {len(paths)} scans and {len(told)} distances are given; give one distance for each of "
+            f"scans, or none where the files tell them"
+        )
+    given: list[float | None] = [units.parse(text, "m") for text in told]
+    given = given or [None] * len(paths)
+    others = tuple(_opened(scan, path, far, values) for path, far in zip(paths, given, strict=True))
+    distances = [values["distance_m"], *(other.distance_m for other in others)]
+    if len({round(1e9 * distance) for distance in distances}) < len(distances):
+        listed = ", ".join(units.show(distance, "m") for distance in distances)
+        raise ParameterError(f"step ctf: the distances are {listed}; two are the same, and one would do")
+    known = kernel.transfer(
+        shape,
+        distances,
+        values["pixel_m"],
+        values["energy_kev"],
+        delta_beta=values["delta_beta"],
+        low=values["regularisation_low"],
+        high=values["regularisation_high"],
+    )
+    if not others or values["align"] == "none":
+        return Prepared(others, known, ())
+    factors = _factors(shape, distances, values)
+    if values["align"] == "scan":
+        others = tuple(
+            replace(other, shift=_shift(scan, values, other, factors[0], factor))
+            for other, factor in zip(others, factors[1:], strict=True)
+        )
+        return Prepared(others, known, ())
+    return Prepared(others, known, factors)
+
+
+def _factors(
+    shape: tuple[int, int], distances: Sequence[float], values: Values
+) -> tuple[NDArray[np.float64], ...]:
+    ratio = 1 / values["delta_beta"] if values["delta_beta"] else 0.0
+    chi = [chirp(shape, values["pixel_m"], values["energy_kev"], distance) for distance in distances]
+    return tuple(np.sin(one) + ratio * np.cos(one) for one in chi)
+
+
+def _opened(scan: Scan, text: str, distance_m: float | None, values: Values) -> Distance:
+    """Open a scan at another distance, as the first one is seen: with its crop and its bins, at its angles."""
+    path = scan.path.parent / text
+    other = formats.open(path)
+    if not isinstance(other, Scan):
+        raise InputError(f"{path} holds an image, not a scan at another distance")
+    scale = 1.0
+    if other.pixel_m is not None:
+        fine = values["pixel_m"] / _bins(scan.projections)
+        scale = 1.0 if np.isclose(fine, other.pixel_m.value, rtol=1e-6) else fine / other.pixel_m.value
+    energy = other.energy_kev
+    if energy is not None and not np.isclose(energy.value, values["energy_kev"], rtol=1e-3):
+        raise InputError(
+            f"{path}: the energy is {units.show(energy.value, 'keV')}, but "
+            f"{units.show(values['energy_kev'], 'keV')} in {scan.path}; step ctf needs scans of one energy"
+        )
+    seen = _as_seen(other, scan.projections, scale)
+    if distance_m is None:
+        if other.distance_m is None:
+            raise MissingData(
+                f"{path} does not tell its distance; give those of all further scans, --set ctf.distances='3 cm, 8 cm'"
+            )
+        distance_m = other.distance_m.value
+    if scale == 1 and seen.shape[1:] != scan.shape[1:]:
+        raise InputError(
+            f"{path}: frames of {seen.shape[1]} × {seen.shape[2]} lie beside those of {scan.path}, which are "
+            f"{scan.shape[1]} × {scan.shape[2]}; give scans of one size, or their pixel sizes"
+        )
+    references = average_references(seen, slice(0, seen.shape[1])) if seen.domain == "counts" else None
+    if seen.domain not in ("counts", "transmission"):
+        raise InputError(
+            f"{path} holds {seen.domain}; step ctf needs counts or transmission at each distance"
+        )
+    return Distance(seen, references, distance_m, _same_angles(scan, seen, path), scale)
+
+
+def _bins(frames: Frames) -> int:
+    """Return how many columns of the file one column is the mean of."""
+    if isinstance(frames, BinnedFrames):
+        return frames.columns * _bins(frames.source)
+    return _bins(frames.source) if isinstance(frames, CroppedFrames | ChosenFrames) else 1
+
+
+def _as_seen(other: Scan, frames: Frames, scale: float) -> Scan:
+    """Crop and bin another scan as the first one is; which views were chosen is seen by their angles."""
+    if isinstance(frames, ChosenFrames):
+        return _as_seen(other, frames.source, scale)
+    if isinstance(frames, CroppedFrames):
+        if scale != 1:
+            raise InputError(
+                f"{other.path} has another pixel size than the first scan, whose frames are cropped; step ctf needs "
+                f"whole frames to put one on the other: leave the crop away"
+            )
+        inner = _as_seen(other, frames.source, scale)
+        rows, columns = (f"{part.start}:{part.stop}" for part in (frames.rows, frames.columns))
+        return crop.function(inner, rows=rows, columns=columns)
+    if isinstance(frames, BinnedFrames):
+        if frames.frames > 1:
+            raise InputError(
+                "step ctf cannot follow views that are means of neighbours; leave bin.angles at 1"
+            )
+        inner = _as_seen(other, frames.source, scale)
+        return binned.function(inner, rows=frames.rows, columns=frames.columns)
+    return other
+
+
+def _same_angles(scan: Scan, other: Scan, path: Any) -> NDArray[np.intp]:
+    """Return the view of another scan at each angle of the first."""
+    wanted, there = scan.angles_deg.value, other.angles_deg.value
+    order = np.argsort(there, kind="stable")
+    after = np.clip(np.searchsorted(there[order], wanted), 1, max(1, len(there) - 1))
+    nearer = np.abs(there[order][after - 1] - wanted) <= np.abs(there[order][after % len(there)] - wanted)
+    found = order[np.where(nearer, after - 1, after % len(there))]
+    steps = np.abs(np.diff(np.sort(wanted)))
+    apart = np.abs(there[found] - wanted)
+    allowed = 0.25 * float(np.median(steps)) if len(steps) else 0.25
+    if apart.max() > allowed + 1e-9:
+        worst = int(np.argmax(apart))
+        raise InputError(
+            f"{path} has no view at {wanted[worst]:g}°, where {scan.path} has one; the nearest is at "
+            f"{there[found[worst]]:g}°. Choose views that both have with select_views"
+        )
+    return np.asarray(found, np.intp)
+
+
+def _shift(
+    scan: Scan, values: Values, other: Distance, first: NDArray[np.float64], second: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Find the one shift of a scan from some of its views, and whether halves of them tell the same."""
+    shape = (scan.shape[1], scan.shape[2])
+    own = Distance(
+        scan,
+        average_references(scan, slice(0, scan.shape[1])) if scan.domain == "counts" else None,
+        values["distance_m"],
+        np.arange(scan.shape[0]),
+    )
+    views = np.unique(np.linspace(0, scan.shape[0] - 1, min(LOOKED_AT, scan.shape[0])).astype(int)).tolist()
+    ours = np.concatenate([own.transmission(slice(view, view + 1)) for view in views])
+    theirs = np.stack([_there(other, slice(view, view + 1), shape) for view in views])
+
+    def shift(part: slice) -> Shift:
+        return find_shift(ours[part], theirs[part], first_transfer=first, second_transfer=second)
+
+    found, *halves = (
+        shift(part) for part in (slice(None), slice(0, None, 2), slice(1, None, 2)) if len(ours[part])
+    )
+    if found.likeness < LEAST_LIKENESS:
+        raise InputError(
+            f"{other.scan.path} shows no likeness with {scan.path} at the same angles (correlation "
+            f"{found.likeness:.2f}); are they scans of one sample? --set ctf.align=none takes them as they lie"
+        )
+    apart = max(max(abs(h.rows_px - found.rows_px), abs(h.columns_px - found.columns_px)) for h in halves)
+    if apart > MOST_APART:
+        raise InputError(
+            f"{other.scan.path} lies beside {scan.path} by {found.columns_px:.1f} columns and {found.rows_px:.1f} "
+            f"rows, but by {apart:.1f} px more or less in half of the views: the sample moved. --set ctf.align=views "
+            f"moves each view by its own shift, ctf.align=none takes them as they lie"
+        )
+    return found.rows_px, found.columns_px
+
+
+def _there(other: Distance, angle: slice, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return a view of a further scan, enlarged but not moved."""
+    put = other.onto(shape, (0.0, 0.0))
+    image = other.transmission(angle)[0]
+    return image if put is None else put(image)
+
+
+def _found(
+    image: NDArray[Any],
+    other: Distance,
+    angle: slice,
+    shape: tuple[int, int],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+) -> Shift:
+    return find_shift(image, _there(other, angle, shape), first_transfer=first, second_transfer=second)
+
+
+def _padded(values: Values, layout: Layout) -> int:
+    """Return the pixels of a frame with what it goes on by; for the farthest distance, where that is known."""
+    shape = (layout.shape[1], layout.shape[2])
+    far = [values["distance_m"], *(units.parse(t, "m") for t in values["distances"].split(",") if t.strip())]
+    rows, columns = kernel.padded_shape(
+        shape, far, values["pixel_m"], values["energy_kev"], values["delta_beta"]
+    )
+    return rows * columns
+
+
+def _count(values: Values) -> int:
+    return 1 + len([part for part in values["scans"].split(",") if part.strip()])
+
+
+def _host(values: Values, layout: Layout) -> int:
+    """Input, result, images of one view, and the padded frames of the propagation."""
+    padded = _padded(values, layout)
+    return layout.bytes + 4 * layout.values + padded * (36 + 4 * _count(values))
+
+
+def _prepared(scan: Scan, values: Values) -> int:
+    """Delays at each distance, regularisation and inverse; flats of the further scans."""
+    _, rows, columns = scan.shape
+    layout = Layout(scan.shape, np.dtype(np.float32), "transmission", "1", scan.geometry)
+    count = _count(values)
+    return _padded(values, layout) * (4 * count + 20) + 16 * rows * columns * (count - 1)
+
+
+@step(
+    accepts=("transmission",),
+    gives="attenuation",
+    cut="angle",
+    cost=Cost(host=_host, prepared=_prepared, nanoseconds=1500.0),
+    prepare=prepare,
+    figures=(
+        Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),
+        Figure(
+            "misfit",
+            0.02,
+            "{percent} % of the pixels differ by a quarter of the open beam from the wave that was found: the phase is "
+            "too strong for ctf, or delta_beta or a distance is wrong",
+        ),
+    ),
+    place=30,
+    example=Example(
+        {
+            "delta_beta": 20.0,
+            "iterations": 1,
+            "energy_kev": "20 keV",
+            "distance_m": "1 cm",
+            "pixel_m": "1 um",
+        },
+        angles=20,
+    ),
+    aliases=("multi_distance", "holotomography", "contrast_transfer_function"),
+)
+def ctf(
+    slab: Slab,
+    *,
+    context: Context,
+    prepared: Prepared,
+    scans: str = "",
+    distances: str = "",
+    delta_beta: Positive | None = 100.0,
+    output: Literal["attenuation", "phase"] = "attenuation",
+    iterations: Index = 3,
+    align: Align = "scan",
+    regularisation_low: NotNegative | None = None,
+    regularisation_high: NotNegative = 0.2,
+    energy_kev: KiloElectronVolts = FROM_SCAN,
+    distance_m: Metres = FROM_SCAN,
+    pixel_m: Metres = FROM_SCAN,
+) -> Slab:
+    """Retrieve the phase from scans at several propagation distances.
+
+    Each distance shows other frequencies of the phase; least squares over all of them, by the contrast transfer
+    function, give it without the blur of a single distance. The first order, which holds for weak phases, is then
+    refined: the wave that was found is propagated to each distance, and what differs from the images corrects it.
+
+    1. The further scans are read at the angles of the first one, corrected by their own flats, and put on its pixels:
+       enlarged by the ratio of the pixel sizes, moved by the shift that correlates best.
+    2. Least squares, see `tomarium.kernels.ctf.retrieve`.
+
+    Only the views crop, bin, and those that choose views are followed in the further scans; steps before this one are
+    not done to them, but for the flat field.
+
+    Parameters
+    ----------
+    slab : Slab
+        Transmission I/I₀ of the first scan, shape (angle, row, column): flat_field with log: false.
+    context : Context
+        Threads, and memory for the result.
+    prepared : Prepared
+        The further scans, and the transfer functions.
+    scans : str
+        Paths of the scans at further distances, separated by commas; relative ones count from the first scan's folder.
+        None takes a single distance.
+    distances : str
+        Their distances with units, in that order, "3 cm, 8 cm", in place of what the files tell.
+    delta_beta : float or None
+        Ratio δ/β of the sample; none for one that does not absorb, with air at the left and the right of the frames.
+    output : {"attenuation", "phase"}
+        "attenuation", what the sample would show in contact, 2 β/δ times the phase; "phase", k ∫δ in radians, whose
+        slices are 2πδ/λ. Both go into fbp as they are.
+    iterations : int
+        How often the phase is refined; 0 is the first order of the papers.
+    align : {"none", "scan", "views"}
+        How images of further scans are moved: "none", as they lie; "scan", all by the median shift of some views;
+        "views", each by its own.
+    regularisation_low : float or None
+        Regularisation at low frequencies; raise it where clouds drown the sample. None takes a thousandth of the
+        transfer there.
+    regularisation_high : float
+        Regularisation beyond the first maximum of the farthest distance.
+    energy_kev : float
+        Photon energy.
+    distance_m : float
+        Distance of the first scan from sample to detector; of a diverging beam, divided by the magnification.
+    pixel_m : float
+        Pixel size of the first scan at the sample.
+
+    Returns
+    -------
+    Slab
+        Attenuation, or phase; dimensionless, float32.
+
+    Raises
+    ------
+    ParameterError
+        The attenuation of a sample that does not absorb is asked for.
+
+    References
+    ----------
+    P. Cloetens et al., Applied Physics Letters 75, 2912 (1999), doi 10.1063/1.125225; L. D. Turner et al., Optics
+    Express 12, 2960 (2004), doi 10.1364/OPEX.12.002960.
+    """
+    if delta_beta is None and output == "attenuation":
+        raise ParameterError(
+            "step ctf: with delta_beta none the sample has no attenuation; give ctf.output=phase"
+        )
+    factor = np.float32(1.0 if output == "phase" or delta_beta is None else 2 / delta_beta)
+    first = 0 if slab.frames is None else slab.frames.start
+    taken, replaced = finite(slab.data)
+    result = context.result(slab.data.shape)
+    missed = 0.0
+    for k, image in enumerate(taken):
+        stack = _stack(image, prepared, slice(first + k, first + k + 1))
+        result[k], part = kernel.retrieve_and_judge(
+            stack, prepared.known, iterations=iterations, threads=context.threads
+        )
+        missed += part * image.size
+    result *= factor
+    report = {**slab.report, "ctf.not_finite": replaced, "ctf.misfit": round(missed)}
+    return replace(slab, data=result, domain="attenuation", unit="1", report=report)
+
+
+def _stack(image: NDArray[Any], prepared: Prepared, angle: slice) -> NDArray[np.float32]:
+    """Put the images of one view at all distances on the pixels of the first."""
+    shape = (image.shape[0], image.shape[1])
+    stack = np.empty((len(prepared.others) + 1, *shape), np.float32)
+    stack[0] = image
+    for number, other in enumerate(prepared.others, 1):
+        shift = other.shift
+        if prepared.factors:
+            found = _found(image, other, angle, shape, prepared.factors[0], prepared.factors[number])
+            shift = found.rows_px, found.columns_px
+        put = other.onto(shape, shift)
+        there = other.transmission(angle)[0]
+        stack[number] = there if put is None else put(there)
+    return stack
