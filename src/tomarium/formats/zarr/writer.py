@@ -8,6 +8,7 @@ finished one.
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -78,6 +79,29 @@ class VolumeWriter:
     def attributes(self) -> Mapping[str, Any]:
         """What `create` was given to keep with the volume."""
         return self._plan.attributes
+
+    def files(self, z0: int) -> tuple[str, ...]:
+        """List the files of a slab at all levels, by their paths below the volume's folder; some may be left out.
+
+        Parameters
+        ----------
+        z0 : int
+            Its first slice.
+
+        Returns
+        -------
+        tuple of str
+            Finest level first.
+        """
+        found = []
+        for level, grid in enumerate(self._grids):
+            _, rows, columns = self._plan.level_shape(level)
+            tall, wide = (
+                -(-length // size) for length, size in zip((rows, columns), grid.files[1:], strict=True)
+            )
+            places = ((z0 // self.slab_rows, y, x) for y in range(tall) for x in range(wide))
+            found += [grid.file(place).relative_to(self.path).as_posix() for place in places]
+        return tuple(found)
 
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice.
@@ -306,6 +330,64 @@ def open_writer(path: Path) -> VolumeWriter:
         what = "is finished already" if is_finished(path) else "holds no volume tomarium began to write"
         raise FormatError(f"{path}: {what}; there is nothing to resume")
     return VolumeWriter(Progress.load(path))
+
+
+def open_beside(path: Path, finished: Path) -> VolumeWriter:
+    """Write some slabs of a finished volume once more, into another folder: files of the same names and layout.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to make, for the slabs that are written again.
+    finished : Path
+        Folder of the finished volume, of OME-Zarr 0.5.
+
+    Returns
+    -------
+    VolumeWriter
+        For any of its slabs; it is not to be finished.
+
+    Raises
+    ------
+    FormatError
+        The volume is not laid out as this writer does.
+    """
+    import zarr
+
+    try:
+        first = zarr.open_array(store=finished / "0", mode="r")
+        shards = first.shards
+        if shards is None or len(first.shape) != 3:
+            raise ValueError(f"shape {first.shape}, no shards")
+        z, y, x = (int(length) for length in first.shape)
+        plan = Plan((z, y, x), np.dtype(first.dtype).name, None, int(shards[0]), "", "", (0.0, 0.0, 0.0), {})
+        there = sum((finished / str(level) / "zarr.json").is_file() for level in range(plan.levels + 1))
+        if there != plan.levels or any(
+            (grid := _grid(finished, plan, level)).shards != zarr.open_array(store=grid.path, mode="r").shards
+            for level in range(plan.levels)
+        ):
+            raise ValueError(f"{there} levels, shards of {shards}")
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise FormatError(
+            f"{finished}: is not laid out as tomarium writes volumes ({problem}), so no slab of it can be replaced; "
+            f"make all of it again"
+        ) from problem
+    (path / PARTIAL).mkdir(parents=True, exist_ok=True)
+    return VolumeWriter(Progress(path, plan))
+
+
+def count_again(path: Path) -> None:
+    """Let a volume of OME-Zarr 0.5 tell of as many files as it has now, after slabs were replaced.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+    """
+    content = json.loads((path / "zarr.json").read_text("utf-8"))
+    ours = content["attributes"]["tomarium"]
+    ours["shards"] = [count_shards(path / str(level)) for level in range(len(ours["shards"]))]
+    write_json(path / "zarr.json", content)
 
 
 def count_shards(array: Path) -> int:
