@@ -88,7 +88,11 @@ def cut(path: Path) -> None:
 
 @pytest.mark.parametrize(("damage", "kind"), [(Path.unlink, "slab-missing"), (cut, "slab-unreadable")])
 def test_lost_and_truncated_files_are_named(
-    damage: Callable[[Path], None], kind: str, stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    damage: Callable[[Path], None],
+    kind: str,
+    stored: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = shutil.copytree(stored, tmp_path / "ball.ome.zarr")
     assert execute(["check", str(path), "--json"]) == 0
@@ -108,7 +112,12 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulate(home / "scan.nx", replace(SimulationConfig(), columns=64, rows=32, views=90), to="nxtomo")
     scan = open_any(home / "scan.nx")
     assert isinstance(scan, Scan)
-    make_record(scan, as_protocol("steps: [flat_field, remove_stripes, {fbp: {axis_column: 31.5}}]"), home / "record", slab_rows=8)
+    make_record(
+        scan,
+        as_protocol("steps: [flat_field, remove_stripes, {fbp: {axis_column: 31.5}}]"),
+        home / "record",
+        slab_rows=8,
+    )
     return home / "record"
 
 

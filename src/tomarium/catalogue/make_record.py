@@ -97,7 +97,7 @@ def make_record(
 
     def deliver(outcome: Outcome) -> None:
         for wanted in exports:
-            export(place, wanted, summarise(outcome.provenance["statistics"]), on_progress)
+            export(place, wanted, on_progress)
         on_progress("file", 0, 1)
         _file(place, outcome, title)
         on_progress("file", 1, 1)
