@@ -33,6 +33,8 @@ def command(
     With --repair the slabs that are bad are made again from the record's scan by its own frozen protocol, put in their
     place, and compared with the checksums they were filed with. Then all is looked at again.
 
+    In tomodata it is called check_reconstructions, and it answers to that name too.
+
     Leaves with exit code 0 where all is well, 1 with warnings, 2 with errors, as `tomarium doctor` does.
 
     \b

@@ -11,7 +11,18 @@ from tomarium.optional_packages import optional_import
 
 
 def smoothing_halo(sigma_px: float) -> int:
-    """Return how many neighbours smoothing needs on either side: 4 σ, and 1 for the curvature; 0 without smoothing."""
+    """Return how many neighbours smoothing needs on either side: 4 σ, and 1 for the curvature.
+
+    Parameters
+    ----------
+    sigma_px : float
+        σ of the Gaussian in px.
+
+    Returns
+    -------
+    int
+        0 without smoothing.
+    """
     return ceil(4 * sigma_px) + 1 if sigma_px > 0 else 0
 
 
