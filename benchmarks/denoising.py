@@ -1,4 +1,4 @@
-"""How near the strength that the views tell is to the best one: python benchmarks/denoising.py, a table for docs/how-to."""
+"""How near the strength that the views tell is to the best one: python benchmarks/denoising.py prints a table."""
 
 from __future__ import annotations
 
@@ -54,10 +54,8 @@ def main() -> None:
                 told.append(f"{rmse(denoise_slice(whole, kind, found.strength)) / best:.2f}")
             chosen = denoise.tune(scan, protocol, slice(0, 2))
             left = rmse(denoise_slice(whole, chosen.kind, chosen.strength)) / rmse(whole)
-            print(
-                f"| {views} | {100 * rmse(whole) / CONTRAST:.1f} % | {told[0]} | {told[1]} | {left:.2f} ({chosen.kind}) |",
-                flush=True,
-            )
+            before = f"{100 * rmse(whole) / CONTRAST:.1f} %"
+            print(f"| {views} | {before} | {' | '.join(told)} | {left:.2f} ({chosen.kind}) |", flush=True)
 
 
 if __name__ == "__main__":
