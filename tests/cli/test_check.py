@@ -149,12 +149,25 @@ def test_repair_makes_the_bad_slabs_again_to_the_same_bytes(
     assert list(tmp_path.iterdir()) == [folder]
 
 
+def test_repair_is_the_same_where_steps_work_on_whole_frames(record: Path, tmp_path: Path) -> None:
+    scan = open_any(record.parent / "scan.nx")
+    assert isinstance(scan, Scan)
+    steps = "steps: [{flat_field: {log: false}}, paganin, minus_log, {fbp: {axis_column: 31.5}}]"
+    folder = tmp_path / "phase"
+    made = make_record(scan, as_protocol(steps), folder, slab_rows=8)
+    assert len(made.provenance["split"]) > 1
+    whole = sums(folder)
+    (folder / "volume.ome.zarr/0/c/1/0/0").unlink()
+    assert execute(["check", str(folder), "--repair"]) == 0
+    assert sums(folder) == whole
+
+
 def test_voxels_that_were_changed_are_told_by_their_checksum(
     record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = shutil.copytree(record, tmp_path / "record")
     array = formats()["record"].read(folder, formats()["record"].detect(folder))  # type: ignore[arg-type]
-    made = writer.open_beside(tmp_path / "other", folder / "volume.ome.zarr")
+    made = writer.create(tmp_path / "other", (32, 64, 64), "f4", voxel_m=None, slab_rows=8, unit="", name="")
     made.write(16, np.asarray(array[16:24]) * 1.001)
     (tmp_path / "other/0/c/2/0/0").replace(folder / "volume.ome.zarr/0/c/2/0/0")
     assert execute(["check", str(folder), "--json"]) == 2

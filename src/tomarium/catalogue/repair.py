@@ -6,10 +6,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from tomarium import formats
 from tomarium.catalogue.checksums import MANIFEST, read_manifest, sum_file
@@ -22,11 +18,10 @@ from tomarium.executors import find_executor
 from tomarium.formats.record.reader import PROVENANCE, VOLUME
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.formats.zarr import writer as ome_zarr_writer
-from tomarium.formats.zarr.lost_files import slices_of_file
+from tomarium.formats.zarr.lost_files import height_of_files, slices_of_file
 from tomarium.model import Volume
 from tomarium.pipeline.plan.resources import measure
 from tomarium.pipeline.run.data_check import checked
-from tomarium.pipeline.run.output import ArraySink
 from tomarium.pipeline.run.runner import Progress, run, silent
 from tomarium.standards.ro_crate import FILENAME
 
@@ -157,8 +152,9 @@ def repair(
 ) -> tuple[Remade, ...]:
     """Make the bad slabs of a record again, and only these, from the same scan by the same frozen protocol.
 
-    Each slab is written beside the record and put in its place file by file when it is whole. Its files are then
-    compared with the checksums they were filed with; where they differ, the record is filed once more.
+    Sections that work on whole frames go through all of them, else the voxels would not be the same. Slabs are written
+    beside the record and put in their place, file by file, when all are whole. The files are compared with the
+    checksums they were filed with; where they differ, the record is filed once more.
 
     Parameters
     ----------
@@ -194,6 +190,9 @@ def repair(
             f"{record}: is no record, and only a record tells how its volume was made; copy the slices again from "
             f"their origin, or reconstruct the scan again with `tomarium run`"
         )
+    again = again_of(record, scan)
+    volume, _ = open_to_check(record)
+    starts = _slabs(faults, again.slab_rows, volume.shape[0])
     scratch = record.resolve().with_name(f".{record.resolve().name}.repair")
     try:
         scratch.mkdir()
@@ -202,13 +201,28 @@ def repair(
             f"{scratch}: exists, so another repair is at work or was killed; wait for it, or remove that folder"
         ) from problem
     try:
-        writer = ome_zarr_writer.open_beside(scratch / VOLUME, record / VOLUME)
-        found = []
-        starts = _slabs(faults, writer.slab_rows, writer.shape[0])
-        for done, start in enumerate(starts):
-            on_progress("slabs", done, len(starts))
-            found.append(_remake(record, writer, start, scan, memory, executor, on_progress))
-        on_progress("slabs", len(starts), len(starts))
+        chosen = find_executor(executor)
+        run(
+            checked(again.scan, again.protocol, force=True),
+            again.protocol,
+            scratch / "slabs",
+            measure(scratch, memory),
+            rows=again.rows,
+            slab_rows=again.slab_rows,
+            split=again.split,
+            mapper=chosen.map,
+            crosses=chosen.crosses,
+            only=frozenset(starts),
+            on_progress=on_progress,
+        )
+        writer = ome_zarr_writer.open_writer(scratch / "slabs" / VOLUME)
+        height = height_of_files(volume)
+        if writer.shape != volume.shape or writer.slab_rows != height or set(writer.done()) != set(starts):
+            raise FormatError(
+                f"{record}: its volume of shape {volume.shape} in files of {height} slices is made again as "
+                f"{writer.shape} in files of {writer.slab_rows}; make all of it again with tomarium run --again"
+            )
+        found = [_put(record, writer, start) for start in starts]
     finally:
         shutil.rmtree(scratch)
     if any(one.outcome == "other" for one in found):
@@ -222,63 +236,22 @@ def _slabs(faults: tuple[Fault, ...], height: int, depth: int) -> list[int]:
     return sorted(starts)
 
 
-def _remake(
-    record: Path,
-    writer: ome_zarr_writer.VolumeWriter,
-    start: int,
-    scan: Path | None,
-    memory: str | None,
-    executor: str,
-    on_progress: Progress,
-) -> Remade:
-    again = again_of(record, scan)
-    stop = min(start + writer.slab_rows, writer.shape[0])
-    rows = slice(again.rows.start + start, again.rows.start + stop)
-    chosen = find_executor(executor)
-    outcome = run(
-        checked(again.scan, again.protocol, force=True),
-        again.protocol,
-        None,
-        measure(record, memory),
-        rows=rows,
-        slab_rows=again.slab_rows,
-        split=again.split,
-        mapper=chosen.map,
-        crosses=chosen.crosses,
-        on_progress=on_progress,
-    )
-    assert isinstance(outcome.sink, ArraySink)
-    block = outcome.sink.array
-    if block.shape != (stop - start, *writer.shape[1:]):
-        raise FormatError(
-            f"{record}: slices {start} to {stop - 1} come out as {block.shape}; make all of it again"
-        )
-    same = _is_same(record / VOLUME, start, stop, block)
-    writer.write(start, block)
+def _put(record: Path, writer: ome_zarr_writer.VolumeWriter, start: int) -> Remade:
+    """Put the files of a slab in their place, and compare them with those that were there and those that were filed."""
     filed = read_manifest(record / MANIFEST) if (record / MANIFEST).is_file() else {}
-    as_filed = True
+    same = as_filed = True
     for name in writer.files(start):
         made, place = writer.path / name, record / VOLUME / name
-        listed = filed.get(f"{VOLUME}/{name}")
-        as_filed = as_filed and (sum_file(made).sha256 if made.is_file() else None) == listed
+        checksum = sum_file(made).sha256 if made.is_file() else None
+        same = same and checksum == (sum_file(place).sha256 if place.is_file() else None)
+        as_filed = as_filed and checksum == filed.get(f"{VOLUME}/{name}")
         if made.is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
             made.replace(place)
         else:
             place.unlink(missing_ok=True)
-    if as_filed:
-        return Remade(start, stop - 1, "same" if same else "as filed")
-    return Remade(start, stop - 1, "other")
-
-
-def _is_same(path: Path, start: int, stop: int, block: NDArray[Any]) -> bool:
-    """Tell whether a slab held these voxels before; False where it cannot be read, or files of it are absent."""
-    volume, _ = open_to_check(path)
-    try:
-        before = np.asarray(volume[start:stop])
-    except (FormatError, OSError):
-        return False
-    return bool(np.array_equal(before, block, equal_nan=True))
+    stop = min(start + writer.slab_rows, writer.shape[0])
+    return Remade(start, stop - 1, "same" if same else "as filed" if as_filed else "other")
 
 
 def _file_again(record: Path) -> None:

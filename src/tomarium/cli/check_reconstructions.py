@@ -8,3 +8,4 @@ from tomarium.cli.check import command as check
 
 command = copy(check)
 command.name, command.hidden = "check_reconstructions", True
+command.help = (check.help or "").replace("tomarium check ", "tomarium check_reconstructions ")

@@ -33,8 +33,11 @@ MOST_AT_ONCE: Final = 64 << 20
 COMPARED: Final = 1 << 18
 """Voxels of a slice, evenly over it, that are compared with those of the next."""
 
-ROWS_EMPTY: Final = 0.02
-"""Part of the rows of a slice that may be constant where those of most slices are not."""
+ROWS_EMPTY: Final = 3
+"""Rows next to each other that hold one value and do so in few slices: what is cut off ends in such."""
+
+SELDOM: Final = 0.1
+"""Part of the slices in which such a row may hold one value; rows of background that is cut off at 0 do in more."""
 
 LEAST_ROW: Final = 16
 """Voxels of a row from which it is looked at."""
@@ -78,7 +81,7 @@ class _Slice:
     low: float = np.nan
     high: float = np.nan
     finite: float = np.nan
-    rows_constant: float = np.nan
+    rows_constant: NDArray[np.bool_] | None = None
     change: tuple[float, float] = (np.nan, np.nan)
 
 
@@ -212,23 +215,22 @@ def _measure(plane: NDArray[Any], before: NDArray[np.float32] | None) -> tuple[_
     )
 
 
-def _rows_constant(values: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]) -> float:
-    """Return which part of the rows holds one value within the circle."""
+def _rows_constant(
+    values: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Tell which rows hold one value within the circle."""
+    found = np.zeros(len(values), bool)
     wide = np.flatnonzero(last - first >= LEAST_ROW)
-    if not len(wide):
-        return 0.0
     starts = values[wide, first[wide]]
-    suspect = wide[
-        (starts == values[wide, last[wide] - 1]) & (starts == values[wide, (first[wide] + last[wide]) // 2])
-    ]
-    constant = sum(bool((values[y, first[y] : last[y]] == values[y, first[y]]).all()) for y in suspect)
-    return constant / len(wide)
+    ends = starts == values[wide, last[wide] - 1]
+    for y in wide[ends & (starts == values[wide, (first[wide] + last[wide]) // 2])]:
+        found[y] = bool((values[y, first[y] : last[y]] == values[y, first[y]]).all())
+    return found
 
 
 def _of_values(slices: list[_Slice], whole_numbers: bool) -> Iterator[Fault]:
-    low, high, finite, rows = (
-        np.array([getattr(one, name) for one in slices])
-        for name in ("low", "high", "finite", "rows_constant")
+    low, high, finite = (
+        np.array([getattr(one, name) for one in slices]) for name in ("low", "high", "finite")
     )
     depth = len(slices)
     for first, last in _runs(low == high):
@@ -254,18 +256,28 @@ def _of_values(slices: list[_Slice], whole_numbers: bool) -> Iterator[Fault]:
             "finite numbers",
             severe=False,
         )
-    known = np.isfinite(rows)
-    if whole_numbers or not known.any():
+    if not whole_numbers:
+        yield from _of_rows(slices, low == high)
+
+
+def _of_rows(slices: list[_Slice], empty: NDArray[np.bool_]) -> Iterator[Fault]:
+    """Name slices with rows of one value, where these rows hold several in most slices."""
+    known = [one.rows_constant for one in slices if one.rows_constant is not None]
+    if not known:
         return
-    usual = float(np.median(rows[known]))
-    for first, last in _runs((rows > usual + ROWS_EMPTY) & (low != high)):
-        share = 100 * float(rows[first : last + 1].max())
+    seldom = np.mean(known, axis=0) <= SELDOM
+    longest = np.zeros(len(slices), int)
+    for z, one in enumerate(slices):
+        if one.rows_constant is not None and not empty[z]:
+            runs = _runs(one.rows_constant & seldom)
+            longest[z] = max((last - first + 1 for first, last in runs), default=0)
+    for first, last in _runs(longest >= ROWS_EMPTY):
         yield Fault(
             "rows-empty",
             first,
             last,
-            f"{share:.3g} % of the rows hold one value",
-            f"{100 * usual:.3g} %, as in most slices",
+            f"{longest[first : last + 1].max()} rows next to each other hold one value",
+            f"values that differ, as in these rows of {100 * (1 - SELDOM):.0f} % of the slices or more",
         )
 
 

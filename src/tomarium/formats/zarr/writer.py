@@ -340,50 +340,6 @@ def open_writer(path: Path) -> VolumeWriter:
     return VolumeWriter(Progress.load(path))
 
 
-def open_beside(path: Path, finished: Path) -> VolumeWriter:
-    """Write some slabs of a finished volume once more, into another folder: files of the same names and layout.
-
-    Parameters
-    ----------
-    path : Path
-        Folder to make, for the slabs that are written again.
-    finished : Path
-        Folder of the finished volume, of OME-Zarr 0.5.
-
-    Returns
-    -------
-    VolumeWriter
-        For any of its slabs; it is not to be finished.
-
-    Raises
-    ------
-    FormatError
-        The volume is not laid out as this writer does.
-    """
-    import zarr
-
-    try:
-        first = zarr.open_array(store=finished / "0", mode="r")
-        shards = first.shards
-        if shards is None or len(first.shape) != 3:
-            raise ValueError(f"shape {first.shape}, no shards")
-        z, y, x = (int(length) for length in first.shape)
-        plan = Plan((z, y, x), np.dtype(first.dtype).name, None, int(shards[0]), "", "", (0.0, 0.0, 0.0), {})
-        there = sum((finished / str(level) / "zarr.json").is_file() for level in range(plan.levels + 1))
-        if there != plan.levels or any(
-            (grid := _grid(finished, plan, level)).shards != zarr.open_array(store=grid.path, mode="r").shards
-            for level in range(plan.levels)
-        ):
-            raise ValueError(f"{there} levels, shards of {shards}")
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise FormatError(
-            f"{finished}: is not laid out as tomarium writes volumes ({problem}), so no slab of it can be replaced; "
-            f"make all of it again"
-        ) from problem
-    (path / PARTIAL).mkdir(parents=True, exist_ok=True)
-    return VolumeWriter(Progress(path, plan))
-
-
 def count_again(path: Path) -> None:
     """Let a volume of OME-Zarr 0.5 tell of as many files as it has now, after slabs were replaced.
 

@@ -131,6 +131,7 @@ def run(
     split: list[dict[str, Any]] | None = None,
     mapper: Map = in_turn,
     crosses: bool = False,
+    only: frozenset[int] | None = None,
     on_progress: Progress = silent,
     deliver: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
@@ -157,6 +158,9 @@ def run(
         Executor.
     crosses : bool
         Whether it takes work to other processes, which share the disk but not the memory.
+    only : frozenset of int, optional
+        First slices of the slabs that are made, of the last section. The volume in the folder is not finished then, and
+        the run does not come to its end: it is for slabs that take the place of those of another volume.
     on_progress : callable
         Told how far it is.
     deliver : callable, optional
@@ -186,12 +190,13 @@ def run(
     first.demand_fit()
     return_freed_memory()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
-    work = _Work(scan, protocol, first, slab_rows, split, journal, mapper, crosses, on_progress)
+    work = _Work(scan, protocol, first, slab_rows, split, journal, mapper, crosses, on_progress, only)
     try:
         outcome = _carry_out(work)
         if deliver is not None:
             deliver(outcome)
-        journal.close()
+        if only is None:
+            journal.close()
         if folder is not None:
             _log_path(folder).unlink(missing_ok=True)
     except KeyboardInterrupt as stop:
@@ -228,6 +233,7 @@ class _Work:
     mapper: Map
     crosses: bool
     on_progress: Progress
+    only: frozenset[int] | None
 
 
 def _discard_if_empty(journal: Journal) -> None:
@@ -298,6 +304,8 @@ def _carry_out(work: _Work) -> Outcome:
         return Outcome(chosen.resolution.scan, chosen, done, journal.folder, None)
     sink = _open_sink(journal, chosen)
     _run_sections(work, chosen, sink)
+    if work.only is not None:
+        return Outcome(chosen.resolution.scan, chosen, {}, journal.folder, sink)
     last = len(chosen.sections) - 1
     told = list(journal.slabs.values())
     quality = _sum(slab["report"] for slab in told)
@@ -529,8 +537,11 @@ def _spool_path(journal: Journal, number: int) -> Path | None:
 
 def _map(work: _Work, number: int, section: Section, task: Task, target: Target) -> None:
     journal = work.journal
-    todo = [cut for cut in section.cuts if cut.index not in journal.done(number)]
-    total = len(section.cuts)
+    cuts = list(section.cuts)
+    if work.only is not None and number == len(work.plan.sections) - 1:
+        cuts = [cut for cut in cuts if cut.makes.start - work.plan.rows.start in work.only]
+    todo = [cut for cut in cuts if cut.index not in journal.done(number)]
+    total = len(cuts)
     if not todo:
         return
     work.on_progress(section.name, total - len(todo), total)
