@@ -22,7 +22,7 @@ from tomarium.errors import Interrupted, StepFailed, StorageFull
 from tomarium.formats.data_exchange import writer as data_exchange_writer
 from tomarium.formats.zarr import writer as ome_zarr_writer
 from tomarium.kernels.engines import engines
-from tomarium.model import Frames, Scan, Slab, Value
+from tomarium.model import Frames, Scan, Value
 from tomarium.pipeline.plan.planner import Plan, plan, split_data
 from tomarium.pipeline.plan.report import plan_data
 from tomarium.pipeline.plan.section import Resources, Section
@@ -33,7 +33,7 @@ from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.journal import Journal, is_unfinished, open_journal, read_json
-from tomarium.pipeline.run.output import ArraySink, Sink
+from tomarium.pipeline.run.output import ArraySink, Sink, VolumeTarget
 from tomarium.pipeline.run.provenance import (
     fingerprint_of,
     given_by_user,
@@ -467,26 +467,6 @@ def first_voxel(chosen: Plan) -> tuple[float, float]:
     """Tell where the first voxel of each slice lies, (y, x) in voxels from the rotation axis."""
     _, y, x = chosen.shape
     return chosen.layout.first_voxel or (-(y - 1) / 2, -(x - 1) / 2)
-
-
-@dataclass(frozen=True)
-class VolumeTarget:
-    """Slices of a volume that begins at a row of the scan.
-
-    Attributes
-    ----------
-    sink : Sink
-        Where slices go.
-    first_row : int
-        Row of the scan that its first slice is.
-    """
-
-    sink: Sink
-    first_row: int
-
-    def put(self, slab: Slab) -> None:
-        """Store slices."""
-        self.sink.write(slab.rows.start - self.first_row, slab.data)
 
 
 def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
