@@ -150,3 +150,63 @@ def test_a_constant_volume_and_one_cast_before_are_asked_back(source: Path, tmp_
     assert parse_limits("auto") is None
     with pytest.raises(ParameterError):
         parse_limits("nan:1")
+
+
+def test_recad_writes_beside_and_removes_what_reads_back(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["recad", str(source), "--bits", "8"]) == 0
+    assert np.asarray(tm.open(tmp_path / "volume_8bit.tif")).dtype == np.uint8
+    assert execute(["recad", str(source), "--bits", "8"]) == 2  # it is there
+    capsys.readouterr()
+
+    def failing(*given: Any, **named: Any) -> Any:
+        raise FormatError("do not read back")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_verified", failing)
+        assert execute(["recad", str(source), "--remove-source"]) == 2
+    assert source.exists()
+    assert execute(["recad", str(source), "--remove-source", "--overwrite"]) == 0
+    assert "removed" in capsys.readouterr().out
+    assert not source.exists()
+    assert np.asarray(tm.open(tmp_path / "volume_16bit.tif")).dtype == np.uint16
+
+
+@pytest.mark.parametrize("word", ["tiff", "hdf5", "vol", "mrc", "zarr", "jpeg2000", "raw"])
+def test_an_output_of_a_run_has_the_limits_of_convert(word: str, tmp_path: Path) -> None:
+    from tomarium.catalogue.export import export, parse_export
+    from tomarium.formats.zarr.reader import write as write_zarr
+
+    data = volume() * 40
+    data[:, :8, :8] = 1e6  # outside of the circle
+    axes = tuple(Axis(name, 1e-6, 0.0, "m") for name in "zyx")
+    write_zarr(tmp_path / "record" / "volume.ome.zarr", Volume(data, axes, "1/cm", "noise"))
+    (tmp_path / "record" / "provenance.json").write_text("{}")
+    whole = tm.open(tmp_path / "record" / "volume.ome.zarr")
+    for dtype in ("uint16",) if word == "mrc" else ("uint8", "uint16"):
+        made = export(
+            tmp_path / "record", parse_export(f"volume:{word},{dtype}"), lambda stage, done, total: None
+        )
+        _, report = convert_cast(whole, tmp_path / f"{dtype}.tif", dtype)  # type: ignore[arg-type]
+        beside = json.loads(made.with_name(f"{made.name}.json").read_text("utf-8"))["grey_range"]
+        assert beside == {"low": report.low, "high": report.high, "unit": "1/cm"}
+        assert report.high < 200
+        told = json.loads((tmp_path / "record" / "exports.json").read_text("utf-8"))[-1]
+        assert (told["low"], told["high"], told["limits"]) == (report.low, report.high, report.limits)
+        np.testing.assert_array_equal(
+            np.asarray(tm.open(made)), np.asarray(tm.open(tmp_path / f"{dtype}.tif"))
+        )
+    if word == "tiff":
+        assert tm.open(made).metadata["grey_range"] == beside
+
+
+def test_a_record_keeps_its_volume(tmp_path: Path) -> None:
+    from tomarium.formats.zarr.reader import write as write_zarr
+
+    axes = tuple(Axis(name, 1e-6, 0.0, "m") for name in "zyx")
+    write_zarr(tmp_path / "record" / "volume.ome.zarr", Volume(volume(), axes, "1/cm", "noise"))
+    (tmp_path / "record" / "ro-crate-metadata.json").write_text("{}")
+    for name in ("record", "record/volume.ome.zarr"):
+        assert execute(["recad", str(tmp_path / name), str(tmp_path / "out.tif"), "--remove-source"]) == 2
+    assert not (tmp_path / "out.tif").exists()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from tomarium import formats
 from tomarium.atomic_files import write_json
-from tomarium.conversion.cast import Scaled
+from tomarium.conversion.cast import convert_cast
 from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Volume
@@ -30,9 +30,6 @@ FORMATS: Final[Mapping[str, tuple[str, str]]] = {
 
 TYPES: Final = ("float32", "uint16", "uint8")
 
-QUANTILES: Final = 0.0005, 0.9995
-"""Parts of the voxels below black and above white, where no limits are given."""
-
 EXPORTS: Final = "exports.json"
 
 
@@ -47,7 +44,8 @@ class Export:
     dtype : str
         One of `TYPES`.
     low, high : float or None
-        Values that become the least and the greatest number of a whole type; None takes `QUANTILES`.
+        Values that become the least and the greatest number of a whole type; None takes those of
+        `tomarium.conversion.cast.auto_limits`.
     """
 
     word: str
@@ -106,10 +104,12 @@ def parse_export(text: str) -> Export:
 def export(
     folder: Path,
     wanted: Export,
-    statistics: Mapping[str, Any],
     on_progress: Callable[[str, int, int], None],
 ) -> Path:
     """Write a record's volume once more.
+
+    A whole type is cast as `tomarium convert --dtype` does: between the same limits, which are kept in the file and
+    beside it, and read back.
 
     Parameters
     ----------
@@ -117,10 +117,8 @@ def export(
         Folder of the record; its volume is whole.
     wanted : Export
         Format, type and limits.
-    statistics : mapping
-        The volume's own, with `histogram`, for the limits.
     on_progress : callable
-        `on_progress("export", done, total)`, in bytes.
+        `on_progress(stage, done, total)`.
 
     Returns
     -------
@@ -130,7 +128,7 @@ def export(
     Raises
     ------
     FormatError
-        The record has no volume.
+        The record has no volume, or what was written does not read back.
     StorageFull
         The disk is full.
     """
@@ -138,29 +136,34 @@ def export(
     if not isinstance(volume, Volume):
         raise FormatError(f"{folder}: holds no volume that could be written as {wanted.word}")
     told: dict[str, Any] = {"file": wanted.name, "format": FORMATS[wanted.word][0], "type": wanted.dtype}
-    if wanted.dtype != "float32":
-        low, high = _limits(wanted, statistics)
-        most = int(np.iinfo(wanted.dtype).max)
-        told |= {
-            "low": low,
-            "high": high,
-            "unit": volume.unit,
-            "value": f"low + number × (high - low) / {most}, in {volume.unit}",
-        }
-        data = Scaled(volume.data, np.dtype(wanted.dtype), low, high)
-        scale = {"scaled_from": [low, high], "scaled_unit": volume.unit, "scaled_value": told["value"]}
-        volume = replace(volume, data=data, levels=(), unit="", metadata={**_kept(volume), **scale})
+    path, form = folder / wanted.name, FORMATS[wanted.word][0]
+    volume = replace(volume, metadata=_kept(volume))
+    if wanted.dtype == "float32":
+        convert(
+            volume,
+            path,
+            to=form,
+            overwrite=True,
+            lossy=True,
+            tell=lambda done, total: on_progress("export", done, total),
+        )
     else:
-        volume = replace(volume, metadata=_kept(volume))
-    path = folder / wanted.name
-    convert(
-        volume,
-        path,
-        to=FORMATS[wanted.word][0],
-        overwrite=True,
-        lossy=True,
-        tell=lambda done, total: on_progress("export", done, total),
-    )
+        limits = None if wanted.low is None or wanted.high is None else (wanted.low, wanted.high)
+        dtype: Literal["uint8", "uint16"] = "uint8" if wanted.dtype == "uint8" else "uint16"
+        cast = convert_cast(
+            volume, path, dtype, limits, to=form, overwrite=True, constant=True, tell=on_progress
+        )[1]
+        told |= {
+            "low": cast.low,
+            "high": cast.high,
+            "unit": cast.unit,
+            "value": cast.formula,
+            "limits": cast.limits,
+            "below": cast.below,
+            "above": cast.above,
+            "not_finite": cast.not_finite,
+            "largest_error": cast.largest_error,
+        }
     _note(folder, told)
     return path
 
@@ -168,18 +171,6 @@ def export(
 def _kept(volume: Volume) -> dict[str, Any]:
     """Leave the account of the run to the record itself."""
     return {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
-
-
-def _limits(wanted: Export, statistics: Mapping[str, Any]) -> tuple[float, float]:
-    if wanted.low is not None and wanted.high is not None:
-        return wanted.low, wanted.high
-    edges = np.asarray(statistics["histogram"]["edges"], np.float64)
-    counts = np.asarray(statistics["histogram"]["counts"], np.float64)
-    if not counts.sum():
-        return 0.0, 1.0
-    share = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
-    low, high = (float(np.interp(quantile, share, edges)) for quantile in QUANTILES)
-    return (low, high) if low < high else (low, low + 1.0)
 
 
 def _note(folder: Path, told: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def make_record(
 
     def deliver(outcome: Outcome) -> None:
         for wanted in exports:
-            export(place, wanted, summarise(outcome.provenance["statistics"]), on_progress)
+            export(place, wanted, on_progress)
         on_progress("file", 0, 1)
         _file(place, outcome, title)
         on_progress("file", 1, 1)
@@ -185,6 +186,70 @@ def repeat_record(
     InputError
         Its scan is absent, or is not the one it was made of.
     """
+    again = again_of(record, source)
+    return make_record(
+        again.scan,
+        again.protocol,
+        folder or record.with_name(f"{record.name}_again"),
+        memory=memory,
+        rows=again.rows,
+        slab_rows=again.slab_rows,
+        split=again.split,
+        executor=executor,
+        title=title,
+        exports=exports,
+        force=True,  # what was made is made again
+        on_progress=on_progress,
+    )
+
+
+@dataclass(frozen=True)
+class Again:
+    """What it takes to repeat the run of a record.
+
+    Attributes
+    ----------
+    scan : Scan
+        The scan it was made of, with the views of then.
+    protocol : Protocol
+        With every value that was used.
+    rows : slice
+        Detector rows that became slices.
+    slab_rows : int
+        Rows of a slab.
+    split : list or None
+        How the run was split into sections.
+    """
+
+    scan: Scan
+    protocol: Protocol
+    rows: slice
+    slab_rows: int
+    split: list[dict[str, Any]] | None
+
+
+def again_of(record: Path, source: Path | None = None) -> Again:
+    """Open the scan a record was made of, and read what was done with it.
+
+    Parameters
+    ----------
+    record : Path
+        Folder of the record.
+    source : Path, optional
+        Where its scan lies now; by default where it lay then.
+
+    Returns
+    -------
+    Again
+        For a run that makes the same voxels.
+
+    Raises
+    ------
+    FormatError
+        The record has no provenance.
+    InputError
+        Its scan is absent, or is not the one it was made of.
+    """
     told = _provenance(record)
     kept = _kept(record, told["source"])
     path = source or Path(kept["path"])
@@ -196,19 +261,12 @@ def repeat_record(
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
     demand_same_source(told, scan)
     scan = apply_recipe(scan, told.get("recipe", []))
-    return make_record(
+    return Again(
         scan,
         from_data(told["frozen"], str(record / PROVENANCE)),
-        folder or record.with_name(f"{record.name}_again"),
-        memory=memory,
-        rows=slice(*told["rows"]),
-        slab_rows=told["slab_rows"],
-        split=told.get("split"),
-        executor=executor,
-        title=title,
-        exports=exports,
-        force=True,  # what was made is made again
-        on_progress=on_progress,
+        slice(*told["rows"]),
+        told["slab_rows"],
+        told.get("split"),
     )
 
 

@@ -13,6 +13,7 @@ from tomarium.cli import scan_options, show
 if TYPE_CHECKING:
     from tomarium.conversion.cast import CastReport
     from tomarium.conversion.convert import Converted
+    from tomarium.model import Image, Scan
 
 
 @click.command("convert")
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     metavar="auto|A:B",
     help="With --dtype: values that become 0 and the greatest number; auto, the default, takes percentiles.",
 )
+@click.option(
+    "--remove-source",
+    is_flag=True,
+    help="With --dtype: remove the volume once every voxel of OUT is read back.",
+)
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
 def command(
@@ -42,6 +48,7 @@ def command(
     lossy: bool,
     dtype: Literal["uint8", "uint16"] | None,
     limits: str | None,
+    remove_source: bool,
     as_json: bool,
 ) -> None:
     """Convert SCAN, or a volume, to OUT and report what became of every part of it.
@@ -50,8 +57,9 @@ def command(
     repeat it and it goes on. What the new format cannot express is kept in a side-car, and put back when the file
     is converted home again.
 
-    With --dtype, a volume is cast between limits that are stated in OUT or in OUT.json, so that values come back within
-    half a step; auto takes the percentiles 0.01 and 99.99 inside the circle. It is then read back and compared.
+    With --dtype, a volume is cast between limits that are stated in OUT or in OUT.json, so that values come back
+    within half a step; auto takes the percentiles 0.01 and 99.99 inside the circle. It is then read back and compared,
+    and only then --remove-source removes it. `tomarium recad` does the same by its name in tomodata.
 
     \b
     tomarium convert scan.h5 scan.nx
@@ -63,19 +71,25 @@ def command(
     """
     from tomarium.conversion.convert import convert, convert_dataset
 
-    if limits is not None and dtype is None:
-        raise click.UsageError("--limits goes with --dtype uint8 or --dtype uint16")
+    for option, given in (("--limits", limits is not None), ("--remove-source", remove_source)):
+        if given and dtype is None:
+            raise click.UsageError(f"{option} goes with --dtype uint8 or --dtype uint16")
     if "data" in opening.given and (to or target.suffix.lower().lstrip(".")) == "csv":
         _tell(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
         return
     opened = opening.open(path)
     tell = show.progress()
     if dtype is not None:
-        from tomarium.conversion.cast import convert_cast, parse_limits
-
-        given = parse_limits(limits or "auto")
-        written, report = convert_cast(opened, target, dtype, given, to=to, overwrite=overwrite, tell=tell)
-        _tell(written, as_json, report)
+        cast_volume(
+            opened,
+            target,
+            dtype,
+            limits,
+            to=to,
+            overwrite=overwrite,
+            remove_source=remove_source,
+            as_json=as_json,
+        )
         return
     done = convert(
         opened,
@@ -86,6 +100,30 @@ def command(
         tell=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
     )
     _tell(done, as_json)
+
+
+def cast_volume(
+    opened: Scan | Image,
+    target: Path,
+    dtype: Literal["uint8", "uint16"],
+    limits: str | None,
+    *,
+    to: str | None,
+    overwrite: bool,
+    remove_source: bool,
+    as_json: bool,
+) -> None:
+    """Cast a volume, tell what became of it, and remove the source where that was asked."""
+    from tomarium.conversion.cast import convert_cast, demand_removable, parse_limits, remove
+
+    given = parse_limits(limits or "auto")
+    sources = demand_removable(opened) if remove_source else ()
+    tell = show.progress()
+    written, report = convert_cast(opened, target, dtype, given, to=to, overwrite=overwrite, tell=tell)
+    remove(sources, target)
+    _tell(written, as_json, report)
+    if sources and not as_json:
+        click.echo(f"  removed: {', '.join(map(str, sources))}")
 
 
 def _tell(done: Converted, as_json: bool, cast: CastReport | None = None) -> None:

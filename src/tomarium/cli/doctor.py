@@ -60,11 +60,11 @@ def command(
     if as_json:
         show.as_json(report.as_data())
     else:
-        _tell(report)
+        tell_report(report)
     context.exit(report.exit_code)
 
 
-def _tell(report: Report) -> None:
+def tell_report(report: Report) -> None:
     """Print a report for people: by theme, the worst first."""
     verdict = {"clean": "green", "warnings": "yellow", "errors": "red"}[report.verdict]
     click.secho(f"{report.name}: {report.verdict}", bold=True, fg=verdict, nl=False)

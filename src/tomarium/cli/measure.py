@@ -26,12 +26,36 @@ LINES: Final = 16
     help="The same volume made of the other half of the views: the resolution at which both agree.",
 )
 @click.option("--whole", is_flag=True, help="Count the corners too, outside of the inscribed circle.")
+@click.option("--objects", is_flag=True, help="VOLUME holds labels: count and measure its objects.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="TABLE.csv",
+    help="With --objects: table of the objects; the shares of each slice go into TABLE_slices.csv.",
+)
+@click.option(
+    "--smallest", type=click.IntRange(1), default=1, help="With --objects: voxels from which one is told."
+)
+@click.option(
+    "--skeleton", is_flag=True, help="With --objects: length and branches of pores and vessels, by thinning."
+)
+@click.option("--overwrite", is_flag=True, help="Replace TABLE.csv where it is there already.")
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def command(
-    path: Path, other: Path | None, whole: bool, opening: scan_options.Opening, as_json: bool
+    path: Path,
+    other: Path | None,
+    whole: bool,
+    objects: bool,
+    output: Path | None,
+    smallest: int,
+    skeleton: bool,
+    overwrite: bool,
+    opening: scan_options.Opening,
+    as_json: bool,
 ) -> None:
-    """Measure VOLUME, or the folder of a record: grey values, noise, rings, sharpness.
+    """Measure VOLUME, or the folder of a record: grey values, noise, rings, sharpness; or the objects of labels.
 
     Grey values are those of all voxels inside the circle; noise, rings and edges are measured in 9 slices. The volume
     is read slab by slab, so any size fits.
@@ -42,16 +66,30 @@ def command(
     edge width  full width at half maximum of the line-spread function, from the strongest edges
     resolution  with --other: Fourier ring correlation, half-bit criterion
 
+    With --objects, VOLUME holds labels, such as `tomarium segment` writes. An object is what touches by a face, an edge
+    or a corner and has one label. Told are volume, equivalent diameter, surface, sphericity, axes of inertia, box,
+    and whether it touches an end of the volume or the rim of the circle; and the share of each label, such as the
+    porosity, of every slice.
+
     \b
     tomarium measure volume.ome.zarr
     tomarium measure record/ --json
     tomarium run scan.h5 -o even --step select_views --set select_views.keep=::2
     tomarium run scan.h5 -o odd --step select_views --set select_views.keep=1::2
     tomarium measure even/ --other odd/
+    tomarium measure grains.ome.zarr --objects -o grains.csv --smallest 30
+    tomarium measure vessels.ome.zarr --objects --skeleton -o vessels.csv
     """
     from tomarium.pipeline.measure.measure import as_data, measure
 
     volume = _volume(path, opening)
+    if objects:
+        if other is not None:
+            raise click.UsageError("--other goes with grey values, and --objects with labels")
+        _objects(volume, output, smallest, whole, skeleton, overwrite, as_json)
+        return
+    if output is not None or skeleton or smallest > 1:
+        raise click.UsageError("--output, --smallest and --skeleton go with --objects")
     second = None if other is None else _volume(other, opening)
     told = as_data(volume, measure(volume, second, whole=whole, tell=show.progress()))
     if as_json:
@@ -74,6 +112,47 @@ def command(
         ]
     )
     _show_histogram(told)
+
+
+def _objects(
+    labels: Volume,
+    output: Path | None,
+    smallest: int,
+    whole: bool,
+    skeleton: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from tomarium.pipeline.measure import objects as measuring
+
+    if output is not None and output.exists() and not overwrite:
+        raise InputError(
+            f"{output}: exists already; give another name, or allow to overwrite it (--overwrite)"
+        )
+    found = measuring.measure_objects(
+        labels, smallest=smallest, whole=whole, skeletons=skeleton, tell=show.progress()
+    )
+    files = () if output is None else measuring.write_tables(output, labels, found)
+    told = measuring.as_data(labels, found)
+    if as_json:
+        show.as_json({**told, "tables": [str(file) for file in files]})
+        return
+    unit = "µm" if told["unit"] == "um" else told["unit"]
+    click.secho(show.short(labels.name, 120), bold=True)
+    rows = [("objects", str(told["objects"]), f"{told['touching_edge']} of them touch an edge")]
+    if told["left_out"]:
+        rows.append(("left out", str(told["left_out"]), f"of fewer than {smallest} voxels"))
+    if told["median_diameter"] is not None:
+        rows.append(
+            ("diameter", f"{told['median_diameter']:.4g} {unit}", "equivalent, median of whole objects")
+        )
+        rows.append(("sphericity", f"{told['median_sphericity']:.3f}", "median of whole objects"))
+    if told["skeleton_length"] is not None:
+        rows.append(("skeleton", f"{told['skeleton_length']:.5g} {unit}", "length of all lines"))
+    rows += [(f"share of {value}", f"{100 * share:.3f} %", "") for value, share in told["share"].items()]
+    show.table(rows)
+    for file in files:
+        click.echo(f"  {file}")
 
 
 def _volume(path: Path, opening: scan_options.Opening) -> Volume:

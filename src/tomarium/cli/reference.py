@@ -44,6 +44,8 @@ def _commands() -> str:
 
     parts = [f"{_HEAD}\n# Commands\n"]
     for name, command in tomarium.commands.items():
+        if command.hidden:  # another name of a command that is told
+            continue
         context = click.Context(command, parent, name, terminal_width=96, max_content_width=96)
         parts.append(f"## tomarium {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)

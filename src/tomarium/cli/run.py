@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     metavar="FOLDER | volume:FORMAT[,TYPE[,LOW:HIGH]]",
     help="Folder to make; SCAN's name and '_record' by default. Given again as volume:FORMAT, the volume is written "
     "once more into it: tiff, hdf5, vol, mrc, zarr, jpeg2000 or raw; as float32, uint16 or uint8, the values LOW:HIGH "
-    "(by default 0.05 to 99.95 % of the volume) as least and greatest number.",
+    "as least and greatest number, by default the limits of `tomarium convert --dtype`.",
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +16,9 @@ from tomarium import formats
 from tomarium.atomic_files import write_json
 from tomarium.conversion.convert import Converted, choose, convert
 from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.formats.hdf5.source import is_hdf5
+from tomarium.formats.provenance.source_fingerprint import sources_of
+from tomarium.formats.record.reader import CRATE
 from tomarium.kernels.grey_values import grey_values
 from tomarium.model import Image, Scan, Volume
 from tomarium.model.image import Sliceable
@@ -154,6 +159,7 @@ def convert_cast(
     *,
     to: str | None = None,
     overwrite: bool = False,
+    constant: bool = False,
     tell: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Converted, CastReport]:
     """Write a volume in 8 or 16 bits, slab by slab, and read it back.
@@ -175,6 +181,8 @@ def convert_cast(
         Values that become 0 and the greatest number, in the volume's unit.
     to, overwrite
         See `tomarium.conversion.convert.convert`.
+    constant : bool
+        Whether a volume without contrast gets limits 1 apart, as where nobody can be asked; it is refused otherwise.
     tell : callable, optional
         `tell(stage, done, total)`.
 
@@ -203,7 +211,7 @@ def convert_cast(
     say = tell or (lambda stage, done, total: None)
     source = "as given"
     if limits is None:
-        limits, source = _limits(opened, say)
+        limits, source = auto_limits(opened, say, constant=constant)
     low, high = limits
     step = (high - low) / np.iinfo(dtype).max
     told = {"low": low, "high": high, "unit": opened.unit}
@@ -225,6 +233,62 @@ def convert_cast(
     return done, report
 
 
+def demand_removable(opened: Scan | Image) -> tuple[Path, ...]:
+    """List the files that may be removed once a volume was cast; a part of something larger may not.
+
+    Parameters
+    ----------
+    opened : Scan or Image
+        The source.
+
+    Returns
+    -------
+    tuple of Path
+        One file, or one folder of Zarr.
+
+    Raises
+    ------
+    InputError
+        It is no volume, is read from several files, or lies in a record, which would be a record no more.
+    """
+    path = opened.path
+    if not isinstance(opened, Volume) or path is None or not path.exists():
+        raise InputError(f"{path}: only the file of a volume is removed when it was cast")
+    if any((folder / CRATE).is_file() for folder in (path, *path.resolve().parents[:2])):
+        raise InputError(f"{path}: is part of a record, which needs it; leave out --remove-source")
+    is_zarr = path.is_dir() and any((path / name).is_file() for name in ("zarr.json", ".zattrs"))
+    if not is_zarr and [one.resolve() for one in sources_of(opened)] not in ([path.resolve()], []):
+        raise InputError(
+            f"{path}: is read from several files; remove them yourself once you have looked at the cast"
+        )
+    if path.is_file() and is_hdf5(path):
+        raise InputError(
+            f"{path}: is an HDF5 file, which may hold more than the volume; leave out --remove-source"
+        )
+    if not path.is_file() and not is_zarr:
+        raise InputError(
+            f"{path}: is a folder of files; remove them yourself once you have looked at the cast"
+        )
+    return (path,)
+
+
+def remove(paths: tuple[Path, ...], target: Path) -> None:
+    """Remove what was cast, once what was made of it lies on the disk.
+
+    Parameters
+    ----------
+    paths : tuple of Path
+        What `demand_removable` told.
+    target : Path
+        What was written and read back.
+    """
+    for file in [target] if target.is_file() else [one for one in target.rglob("*") if one.is_file()]:
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def as_data(report: CastReport) -> dict[str, Any]:
     """Write what became of the values for machines: the fields of `CastReport`, and `value`, its formula."""
     return {**asdict(report), "value": report.formula}
@@ -234,12 +298,17 @@ def _voxels(volume: Volume) -> int:
     return int(np.prod(volume.shape, dtype=np.int64))
 
 
-def _limits(volume: Volume, say: Callable[[str, int, int], None]) -> tuple[tuple[float, float], str]:
+def auto_limits(
+    volume: Volume, say: Callable[[str, int, int], None], *, constant: bool = False
+) -> tuple[tuple[float, float], str]:
+    """Return the limits of a cast where none are given, and where they come from in words."""
     depth, rows, columns = volume.shape
     count = min(depth, max(1, -(-FEWEST_VOXELS // (rows * columns))))
     planes = np.unique(np.linspace(0, depth - 1, count).round().astype(int)).tolist()
     values = grey_values(volume.data, planes=planes, tell=lambda done, total: say("limits", done, total))
     low, high = (values.percentile(percent) for percent in PERCENTILES)
+    if not low < high and constant:
+        return (low, low + 1.0), f"a constant volume: its value and 1 {volume.unit} more".rstrip()
     if not low < high:
         raise InputError(
             f"{volume.path}: its values lie at {low:g}; a constant volume needs limits, such as --limits 0:1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,8 @@ from tomarium.doctor.core.check import check
 from tomarium.doctor.core.finding import Finding, error, info, warning
 from tomarium.doctor.core.subject import Subject, a_volume
 from tomarium.doctor.samples.slice_sample import SliceSample
+from tomarium.kernels.slice_jumps import FEWEST, slice_jumps
 from tomarium.model import Volume
-
-JUMP: Final = 8.0
-"""How many median absolute deviations the grey value may jump from a slice to the next."""
-
-ERRORS: Final = 5.0
-"""How many standard errors of a slice's own statistics are still noise."""
-
-LEAST_JUMP: Final = 0.02
-"""Part of the spread of the grey values below which no jump is seen."""
 
 
 @check(a_volume)
@@ -93,7 +84,7 @@ def slices_jump(subject: Subject) -> Iterator[Finding]:
     1. From a slice to the next, the tenth and the ninetieth percentile of what changes stay where they are; where
        the sample begins, one of them moves. In a slab with another offset both move, the same way and about
        as far: the smaller of their moves counts.
-    2. One slice alone that is off deviates from both neighbours in its mean.
+    2. One slice alone that is off deviates from both neighbours in its mean, and many of its voxels with it.
     3. Named is what exceeds 8 median absolute deviations, 2 % of the spread of the grey values, 5 standard errors
        of what was measured in slices of so many voxels, and 5 times what most slices move by. Percentiles of whole
        numbers move by whole numbers, so there the first must exceed one grey value.
@@ -109,38 +100,19 @@ def slices_jump(subject: Subject) -> Iterator[Finding]:
         A warning with the place of the largest jump.
     """
     sample = subject.slices
-    if not sample.neighbours or len(sample.z) < 8:
+    if not sample.neighbours or len(sample.z) < FEWEST:
         return
-    least = LEAST_JUMP * float(np.median(sample.spread))
-    alone = np.zeros_like(sample.mean)
-    alone[1:-1] = _both(np.diff(sample.mean))
     whole = subject.image is not None and np.dtype(subject.image.dtype).kind in "iub"
-    # Of independent voxels: of a percentile sqrt(p (1 - p) / n) over the density there, that of a normal
-    # distribution for the width the changes have; of a mean its spread over sqrt(n).
-    percentile = 0.67 * float(np.median(sample.change[:, 1] - sample.change[:, 0])) / np.sqrt(sample.voxels)
-    mean = float(np.median(sample.spread)) / np.sqrt(sample.voxels)
-    for what, values, places, step in (
-        (
-            "all grey values shift",
-            _common(sample.change),
-            sample.z[1:],
-            max(float(whole), ERRORS * percentile, ERRORS * _usual(sample.change)),
-        ),
-        ("the mean leaves that of both neighbours", alone, sample.z, ERRORS * mean),
-    ):
-        middle = np.median(values)
-        deviation = np.abs(values - middle)
-        bound = max(JUMP * float(np.median(deviation)), least, step)
-        jumps = np.flatnonzero(deviation > bound)
-        if len(jumps) and bound > 0:
-            worst = int(jumps[np.argmax(deviation[jumps])])
-            yield warning(
-                f"slice {int(places[worst])} of {subject.image.shape[0] if subject.image else 0}",
-                f"{what} by {deviation[worst]:.3g}; {len(jumps)} such places",
-                f"at most {bound:.3g}, what neighbours and noise differ by",
-                "slabs were treated differently there, or the beam was: compare flats and normalisation of those rows",
-            )
-            return
+    jumps = slice_jumps(sample.mean, sample.spread, sample.change, sample.voxels, whole_numbers=whole)
+    if jumps:
+        worst = max(jumps, key=lambda one: abs(one.size))
+        what = "the mean leaves that of both neighbours" if worst.alone else "all grey values shift"
+        yield warning(
+            f"slice {int(sample.z[worst.place])} of {subject.image.shape[0] if subject.image else 0}",
+            f"{what} by {abs(worst.size):.3g}; {len(jumps)} such places",
+            f"at most {worst.bound:.3g}, what neighbours and noise differ by",
+            "slabs were treated differently there, or the beam was: compare flats and normalisation of those rows",
+        )
 
 
 @check(a_volume)
@@ -215,26 +187,6 @@ def voxel_size_absent(subject: Subject) -> Iterator[Finding]:
         )
     elif max(size) > 1.1 * min(size):
         yield info("voxel size", " × ".join(f"{1e6 * edge:.4g} µm" for edge in size), "cubes, as a rule")
-
-
-def _common(change: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return by how much both percentiles move the same way from a slice to the next; 0 where they do not."""
-    moves = change - np.median(change, axis=0)
-    least, most = np.min(np.abs(moves), axis=1), np.max(np.abs(moves), axis=1)
-    alike = (moves[:, 0] * moves[:, 1] > 0) & (least > 0.5 * most)
-    return np.asarray(np.where(alike, np.sign(moves[:, 0]) * least, 0.0))
-
-
-def _usual(change: NDArray[np.float64]) -> float:
-    """Return the standard deviation of how far the percentiles move together, from most slices to the next."""
-    moves = (change - np.median(change, axis=0)).mean(axis=1)
-    return 1.4826 * float(np.median(np.abs(moves)))
-
-
-def _both(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each slice but the ends how far it leaves both neighbours; 0 where it lies between them."""
-    rise, fall = steps[:-1], -steps[1:]
-    return np.asarray(np.where(rise * fall > 0, np.sign(rise) * np.minimum(np.abs(rise), np.abs(fall)), 0.0))
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

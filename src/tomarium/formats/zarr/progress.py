@@ -45,6 +45,8 @@ class Plan:
         Of OME-NGFF: "0.5" (Zarr v3, shards) or "0.4" (Zarr v2, a file for each chunk).
     origin : str
         Where the content comes from, as `origins.origin_of` says; "" where that is not told.
+    labels : bool
+        Whether voxels are numbers of objects, which have no mean: coarser levels then hold every second voxel.
     """
 
     shape: tuple[int, int, int]
@@ -57,6 +59,7 @@ class Plan:
     attributes: Mapping[str, Any]
     version: str = "0.5"
     origin: str = ""
+    labels: bool = False
 
     @property
     def levels(self) -> int:

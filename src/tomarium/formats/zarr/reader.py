@@ -248,7 +248,7 @@ def _attributes(path: Path) -> Mapping[str, Any] | None:
     return None
 
 
-def read(path: Path, match: Match) -> Image:
+def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
     """Read the header of an OME-Zarr image.
 
     Parameters
@@ -257,6 +257,9 @@ def read(path: Path, match: Match) -> Image:
         Folder of the group.
     match : Match
         What `detect` said of it.
+    in_part : bool
+        Whether to open it where files of chunks are absent, which then read as the fill value: for a look at what
+        is lost.
 
     Returns
     -------
@@ -285,6 +288,7 @@ def read(path: Path, match: Match) -> Image:
             )
         kept = _ours(attributes)
         counts = kept.pop("shards", None) or [None] * len(multiscale["datasets"])
+        counts = [None] * len(counts) if in_part else counts
         levels = tuple(
             ZarrArray(_inside(path, str(one["path"])), count)
             for one, count in zip(multiscale["datasets"], counts, strict=True)
@@ -312,7 +316,7 @@ def read(path: Path, match: Match) -> Image:
     several = len(attributes.get("ome", attributes)["multiscales"])
     if several > 1:
         notes.append(f"{several} multiscale images lie in this group; the first was opened")
-    if counts[0] is None:  # what was written here tells how many chunks it has
+    if counts[0] is None and not in_part:  # what was written here tells how many chunks it has
         notes.extend(check_absent(path, levels))
     if notes:
         kept["notes"] = [

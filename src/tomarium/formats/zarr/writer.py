@@ -8,6 +8,7 @@ finished one.
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -79,6 +80,29 @@ class VolumeWriter:
         """What `create` was given to keep with the volume."""
         return self._plan.attributes
 
+    def files(self, z0: int) -> tuple[str, ...]:
+        """List the files of a slab at all levels, by their paths below the volume's folder; some may be left out.
+
+        Parameters
+        ----------
+        z0 : int
+            Its first slice.
+
+        Returns
+        -------
+        tuple of str
+            Finest level first.
+        """
+        found = []
+        for level, grid in enumerate(self._grids):
+            _, rows, columns = self._plan.level_shape(level)
+            tall, wide = (
+                -(-length // size) for length, size in zip((rows, columns), grid.files[1:], strict=True)
+            )
+            places = ((z0 // self.slab_rows, y, x) for y in range(tall) for x in range(wide))
+            found += [grid.file(place).relative_to(self.path).as_posix() for place in places]
+        return tuple(found)
+
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice.
 
@@ -116,7 +140,11 @@ class VolumeWriter:
         try:
             for level, grid in enumerate(self._grids):
                 if level:
-                    level_block = halved(level_block, self._empty)
+                    level_block = (
+                        np.ascontiguousarray(level_block[::2, ::2, ::2])
+                        if self._plan.labels
+                        else halved(level_block, self._empty)
+                    )
                 write_block(grid, z0 >> level, level_block)
             self._progress.mark(z0)
         except OSError as problem:
@@ -199,6 +227,7 @@ def create(
     attributes: Mapping[str, Any] | None = None,
     version: str = "0.5",
     origin: str = "",
+    labels: bool = False,
 ) -> VolumeWriter:
     """Begin a volume.
 
@@ -228,6 +257,9 @@ def create(
         do not read the other.
     origin : str
         Where the content comes from, as `origins.origin_of` says.
+    labels : bool
+        Whether voxels are numbers of objects: the group is then a label image (OME-NGFF, "image-label"), and coarser
+        levels hold every second voxel.
 
     Returns
     -------
@@ -255,7 +287,7 @@ def create(
         remedy = "resume it" if Progress.is_there(path) else "remove it or choose another path"
         raise FormatError(f"{path}: exists already; {remedy}")
     plan = Plan(shape, kind.name, voxel_m, min(slab_rows, _height(shape[0], slab_rows)), unit, name, origin_m,
-                dict(attributes or {}), version, origin)  # fmt: skip
+                dict(attributes or {}), version, origin, labels)  # fmt: skip
     try:
         for level in range(plan.levels):
             _create_level(path, plan, level)
@@ -306,6 +338,20 @@ def open_writer(path: Path) -> VolumeWriter:
         what = "is finished already" if is_finished(path) else "holds no volume tomarium began to write"
         raise FormatError(f"{path}: {what}; there is nothing to resume")
     return VolumeWriter(Progress.load(path))
+
+
+def count_again(path: Path) -> None:
+    """Let a volume of OME-Zarr 0.5 tell of as many files as it has now, after slabs were replaced.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+    """
+    content = json.loads((path / "zarr.json").read_text("utf-8"))
+    ours = content["attributes"]["tomarium"]
+    ours["shards"] = [count_shards(path / str(level)) for level in range(len(ours["shards"]))]
+    write_json(path / "zarr.json", content)
 
 
 def count_shards(array: Path) -> int:
@@ -465,7 +511,7 @@ def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
     datasets = []
     for level in range(plan.levels):
         # A voxel of level k covers 2^k of level 0; its centre lies (2^k - 1) / 2 of these further in.
-        shift = (2**level - 1) / 2 * voxel
+        shift = 0.0 if plan.labels else (2**level - 1) / 2 * voxel
         datasets.append({
             "path": str(level),
             "coordinateTransformations": [
@@ -479,10 +525,16 @@ def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
         "name": plan.name,
         "axes": axes,
         "datasets": datasets,
-        "type": "mean",
-        "metadata": {"description": "each level is the mean of 2 x 2 x 2 voxels of the one before"},
+        "type": "nearest" if plan.labels else "mean",
+        "metadata": {
+            "description": "each level holds every second voxel of the one before"
+            if plan.labels
+            else "each level is the mean of 2 x 2 x 2 voxels of the one before"
+        },
     }
     ome: dict[str, Any] = {"multiscales": [multiscale]}
+    if plan.labels:
+        ome["image-label"] = {"version": plan.version}
     if window is not None:
         start, end = (float(value) for value in window)
         shown = {"min": start, "max": end, "start": start, "end": end}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tomarium.model import Slab
 
 
 class Sink(Protocol):
@@ -39,3 +42,23 @@ class ArraySink:
 
     def finish(self, attributes: Mapping[str, Any] | None = None) -> None:
         """Nothing is left to do: the array is whole."""
+
+
+@dataclass(frozen=True)
+class VolumeTarget:
+    """Slices of a volume that begins at a row of the scan.
+
+    Attributes
+    ----------
+    sink : Sink
+        Where slices go.
+    first_row : int
+        Row of the scan that its first slice is.
+    """
+
+    sink: Sink
+    first_row: int
+
+    def put(self, slab: Slab) -> None:
+        """Store slices."""
+        self.sink.write(slab.rows.start - self.first_row, slab.data)

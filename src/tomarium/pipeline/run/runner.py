@@ -22,7 +22,7 @@ from tomarium.errors import Interrupted, StepFailed, StorageFull
 from tomarium.formats.data_exchange import writer as data_exchange_writer
 from tomarium.formats.zarr import writer as ome_zarr_writer
 from tomarium.kernels.engines import engines
-from tomarium.model import Frames, Scan, Slab, Value
+from tomarium.model import Frames, Scan, Value
 from tomarium.pipeline.plan.planner import Plan, plan, split_data
 from tomarium.pipeline.plan.report import plan_data
 from tomarium.pipeline.plan.section import Resources, Section
@@ -33,7 +33,7 @@ from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.journal import Journal, is_unfinished, open_journal, read_json
-from tomarium.pipeline.run.output import ArraySink, Sink
+from tomarium.pipeline.run.output import ArraySink, Sink, VolumeTarget
 from tomarium.pipeline.run.provenance import (
     fingerprint_of,
     given_by_user,
@@ -131,6 +131,7 @@ def run(
     split: list[dict[str, Any]] | None = None,
     mapper: Map = in_turn,
     crosses: bool = False,
+    only: frozenset[int] | None = None,
     on_progress: Progress = silent,
     deliver: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
@@ -157,6 +158,9 @@ def run(
         Executor.
     crosses : bool
         Whether it takes work to other processes, which share the disk but not the memory.
+    only : frozenset of int, optional
+        First slices of the slabs that are made, of the last section. The volume in the folder is not finished then, and
+        the run does not come to its end: it is for slabs that take the place of those of another volume.
     on_progress : callable
         Told how far it is.
     deliver : callable, optional
@@ -186,12 +190,13 @@ def run(
     first.demand_fit()
     return_freed_memory()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
-    work = _Work(scan, protocol, first, slab_rows, split, journal, mapper, crosses, on_progress)
+    work = _Work(scan, protocol, first, slab_rows, split, journal, mapper, crosses, on_progress, only)
     try:
         outcome = _carry_out(work)
         if deliver is not None:
             deliver(outcome)
-        journal.close()
+        if only is None:
+            journal.close()
         if folder is not None:
             _log_path(folder).unlink(missing_ok=True)
     except KeyboardInterrupt as stop:
@@ -228,6 +233,7 @@ class _Work:
     mapper: Map
     crosses: bool
     on_progress: Progress
+    only: frozenset[int] | None
 
 
 def _discard_if_empty(journal: Journal) -> None:
@@ -298,6 +304,8 @@ def _carry_out(work: _Work) -> Outcome:
         return Outcome(chosen.resolution.scan, chosen, done, journal.folder, None)
     sink = _open_sink(journal, chosen)
     _run_sections(work, chosen, sink)
+    if work.only is not None:
+        return Outcome(chosen.resolution.scan, chosen, {}, journal.folder, sink)
     last = len(chosen.sections) - 1
     told = list(journal.slabs.values())
     quality = _sum(slab["report"] for slab in told)
@@ -461,26 +469,6 @@ def first_voxel(chosen: Plan) -> tuple[float, float]:
     return chosen.layout.first_voxel or (-(y - 1) / 2, -(x - 1) / 2)
 
 
-@dataclass(frozen=True)
-class VolumeTarget:
-    """Slices of a volume that begins at a row of the scan.
-
-    Attributes
-    ----------
-    sink : Sink
-        Where slices go.
-    first_row : int
-        Row of the scan that its first slice is.
-    """
-
-    sink: Sink
-    first_row: int
-
-    def put(self, slab: Slab) -> None:
-        """Store slices."""
-        self.sink.write(slab.rows.start - self.first_row, slab.data)
-
-
 def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
     """Take every slab that is missing through its section, and leave it where the next one looks for it."""
     journal, resolution = work.journal, chosen.resolution
@@ -529,8 +517,11 @@ def _spool_path(journal: Journal, number: int) -> Path | None:
 
 def _map(work: _Work, number: int, section: Section, task: Task, target: Target) -> None:
     journal = work.journal
-    todo = [cut for cut in section.cuts if cut.index not in journal.done(number)]
-    total = len(section.cuts)
+    cuts = list(section.cuts)
+    if work.only is not None and number == len(work.plan.sections) - 1:
+        cuts = [cut for cut in cuts if cut.makes.start - work.plan.rows.start in work.only]
+    todo = [cut for cut in cuts if cut.index not in journal.done(number)]
+    total = len(cuts)
     if not todo:
         return
     work.on_progress(section.name, total - len(todo), total)

@@ -1,0 +1,154 @@
+"""Which files of a Zarr volume are lost, and which slices a file holds."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tomarium.formats.zarr.writer import count_shards
+from tomarium.model import Volume
+
+
+@dataclass(frozen=True)
+class LostFile:
+    """A file of chunks that is not there.
+
+    Attributes
+    ----------
+    path : str
+        Below the volume's folder.
+    first, last : int
+        Slices of the finest level that it holds, both included.
+    """
+
+    path: str
+    first: int
+    last: int
+
+
+def lost_files(volume: Volume) -> tuple[LostFile, ...]:
+    """List the files of chunks that a volume lacks and should have.
+
+    A file that is absent reads as zeros, and a writer leaves out what holds zeros only. It counts as lost where the
+    volume tells of more files than there are, and the next level does not show zeros there too.
+
+    Parameters
+    ----------
+    volume : Volume
+        An OME-Zarr volume, opened in part.
+
+    Returns
+    -------
+    tuple of LostFile
+        Of all levels; empty where none is lost, or where nothing tells.
+    """
+    assert volume.path is not None
+    told = _told(volume.path)
+    found: list[LostFile] = []
+    for level, held in enumerate(volume.levels):
+        array, home = getattr(held, "array", None), getattr(held, "path", None)
+        if array is None or home is None:
+            continue
+        if level < len(told) and told[level] == count_shards(home):
+            continue
+        coarse = volume.levels[level + 1] if level + 1 < len(volume.levels) else None
+        for place in _absent(array, home):
+            if coarse is None and level >= len(told):
+                continue
+            if coarse is None or _shows(place, array, coarse):
+                name = f"{home.relative_to(volume.path).as_posix()}/{array.metadata.encode_chunk_key(place)}"
+                found.append(LostFile(name, *_slices(place[0], array, volume.shape[0])))
+    return tuple(found)
+
+
+def slices_of_file(volume: Volume, name: str) -> tuple[int, int] | None:
+    """Tell which slices of a volume a file of chunks holds.
+
+    Parameters
+    ----------
+    volume : Volume
+        An OME-Zarr volume.
+    name : str
+        Path of the file below the volume's folder, such as "0/c/3/0/0".
+
+    Returns
+    -------
+    tuple of int or None
+        First and last slice of the finest level; None where it is no file of chunks.
+    """
+    assert volume.path is not None
+    for held in volume.levels:
+        home, array = getattr(held, "path", None), getattr(held, "array", None)
+        if home is None or array is None:
+            continue
+        level = home.relative_to(volume.path).as_posix()
+        numbers = [part for part in name.removeprefix(f"{level}/").split("/") if part != "c"]
+        if name.startswith(f"{level}/") and len(numbers) == 3 and all(one.isdigit() for one in numbers):
+            return _slices(int(numbers[0]), array, volume.shape[0])
+    return None
+
+
+def height_of_files(volume: Volume) -> int:
+    """Return how many slices of the finest level one file of chunks holds; 1 where that is not known.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    array = getattr(volume.data, "array", None)
+    files = None if array is None else (getattr(array, "shards", None) or getattr(array, "chunks", None))
+    return int(files[0]) if files else 1
+
+
+def _told(path: Path) -> list[int]:
+    """Read how many files of each level the volume tells of."""
+    for name in ("zarr.json", ".zattrs"):
+        try:
+            content = json.loads((path / name).read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        attributes = content.get("attributes", content) if isinstance(content, dict) else {}
+        counts = dict(attributes.get("tomarium") or {}).get("shards")
+        if isinstance(counts, list):
+            return [int(one) for one in counts]
+    return []
+
+
+def _absent(array: Any, home: Path) -> Iterator[tuple[int, ...]]:
+    files = array.shards or array.chunks
+    there = {file.relative_to(home).as_posix() for file in home.rglob("*") if file.is_file()}
+    counts = (range(-(-length // size)) for length, size in zip(array.shape, files, strict=True))
+    for place in itertools.product(*counts):
+        if array.metadata.encode_chunk_key(place) not in there:
+            yield place
+
+
+def _shows(place: tuple[int, ...], array: Any, coarse: Any) -> bool:
+    """Tell whether the next level holds something where a file should lie; true too where it cannot be read."""
+    files = array.shards or array.chunks
+    key = tuple(
+        slice(math.floor(n * size * short / length), math.ceil(min((n + 1) * size, length) * short / length))
+        for n, size, length, short in zip(place, files, array.shape, coarse.shape, strict=True)
+    )
+    try:
+        return bool(np.any(coarse[key]))
+    except Exception:  # it is damaged as well, so nothing says that zeros were left out
+        return True
+
+
+def _slices(number: int, array: Any, depth: int) -> tuple[int, int]:
+    height = (array.shards or array.chunks)[0] * max(1, round(depth / array.shape[0]))
+    return number * height, min((number + 1) * height, depth) - 1

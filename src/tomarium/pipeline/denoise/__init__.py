@@ -1,0 +1,1 @@
+"""Noise of finished volumes, taken away with a strength that the views themselves tell."""

@@ -1,0 +1,273 @@
+"""Objects of a label volume of any size: counted and measured slab by slab."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.atomic_files import write_whole
+from tomarium.errors import InputError
+from tomarium.kernels.components import Components
+from tomarium.kernels.object_sums import Measures, ObjectSums, add_crossings, add_voxels, measures
+from tomarium.kernels.skeleton import Skeleton, skeleton
+from tomarium.model import Volume
+from tomarium.pipeline.segment.slabs import inside, slab_height, slabs
+
+BYTES: Final = 96
+MOST_VALUES: Final = 16
+"""Values whose shares of each slice are told; of more, that of all objects alone."""
+
+MOST_BOX: Final = 1 << 28
+"""Voxels of the box of an object that is thinned to its skeleton, in memory as a whole."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What a label volume holds.
+
+    Attributes
+    ----------
+    measures : Measures
+        Of objects that are large enough, the largest first, in voxels.
+    left_out : int
+        Objects that are smaller.
+    shares : array, shape (z, value)
+        Part of the voxels of each slice inside the circle that has each of `values`.
+    values : tuple of int
+        Of the columns of `shares`; 1 stands for all that is not 0 where there are more than 16.
+    skeletons : tuple of Skeleton or None
+        Of each object, where they were asked for; None of one whose box does not fit.
+    """
+
+    measures: Measures
+    left_out: int
+    shares: NDArray[np.float64]
+    values: tuple[int, ...]
+    skeletons: tuple[Skeleton | None, ...]
+
+
+def measure_objects(
+    labels: Volume,
+    *,
+    smallest: int = 1,
+    whole: bool = False,
+    skeletons: bool = False,
+    tell: Callable[[str, int, int], None] | None = None,
+) -> Objects:
+    """Measure the objects of a label volume.
+
+    An object is what touches by a face, an edge or a corner (26 neighbours) and has one value above 0: so the basins of
+    a watershed stay apart, and classes come apart into objects. Slabs of any height give the same numbers.
+
+    Parameters
+    ----------
+    labels : Volume
+        Whole numbers; 0 is background.
+    smallest : int
+        Voxels from which an object is told.
+    whole : bool
+        Whether the corners outside of the inscribed circle of square slices count too.
+    skeletons : bool
+        Whether each object is thinned to its lines.
+    tell : callable, optional
+        `tell(stage, done, total)`.
+
+    Returns
+    -------
+    Objects
+        In voxels.
+
+    Raises
+    ------
+    InputError
+        Its values are not whole numbers, or below 0.
+    EngineUnavailable
+        The packages of the extra `analysis` are not installed.
+    """
+    if labels.dtype.kind not in "iub":
+        raise InputError(
+            f"{labels.path}: holds {labels.dtype}, and objects are told of labels, which are whole numbers; make them "
+            f"with `tomarium segment`"
+        )
+    say = tell or (lambda stage, done, total: None)
+    depth, rows, columns = labels.shape
+    circle = np.ones((rows, columns), bool) if whole else inside(labels.shape)
+    rim = ~circle | _at_rim(circle)
+    components, sums = Components(), ObjectSums.empty(0)
+    counts: list[dict[int, int]] = []
+    last: tuple[NDArray[np.int64], NDArray[Any]] | None = None
+    for start, stop in slabs(depth, slab_height(labels.shape, BYTES)):
+        values = np.asarray(labels[start:stop])
+        if values.dtype.kind == "i" and values.min(initial=0) < 0:
+            raise InputError(f"{labels.path}: holds {values.min()}; labels are 0 or more")
+        values = np.where(circle, values, 0) if values.dtype != bool else (values & circle).astype(np.uint8)
+        counts += [_tallied(plane[circle]) for plane in values]
+        numbers = components.add(values)
+        sums = sums.grown(components.count)
+        at_edge = np.broadcast_to(rim, values.shape).copy()
+        at_edge[[z for z in (0 - start, depth - 1 - start) if 0 <= z < len(values)]] = True
+        add_voxels(sums, numbers, values, start, at_edge)
+        if last is None:
+            add_crossings(sums, numbers, values, skip=0)
+        else:
+            with_last = np.concatenate([last[0], numbers]), np.concatenate([last[1], values])
+            add_crossings(sums, *with_last, skip=1)
+        last = numbers[-1:], values[-1:]
+        say("objects", stop, depth)
+    told = measures(sums.joined(components.numbers()))
+    order = np.argsort(-told.volume, kind="stable")
+    kept = order[told.volume[order] >= smallest]
+    chosen = Measures(**{name: getattr(told, name)[kept] for name in Measures.__dataclass_fields__})
+    lines: list[Skeleton | None] = []
+    for number in range(len(kept) if skeletons else 0):
+        lines.append(_skeleton(labels, chosen, number, circle))
+        say("skeletons", number + 1, len(kept))
+    shares, values_told = _shares(counts, int(circle.sum()))
+    return Objects(chosen, len(order) - len(kept), shares, values_told, tuple(lines))
+
+
+def _at_rim(circle: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the voxels of a circle that have a neighbour outside of it, or lie at an end of the slice."""
+    padded = np.pad(circle, 1)
+    rows, columns = circle.shape
+    steps = [(dy, dx) for dy in range(3) for dx in range(3)]
+    around = np.all([padded[dy : dy + rows, dx : dx + columns] for dy, dx in steps], axis=0)
+    return np.asarray(circle & ~around)
+
+
+def _tallied(plane: NDArray[Any]) -> dict[int, int]:
+    found, count = np.unique(plane, return_counts=True)
+    if len(found) > 4 * MOST_VALUES:
+        nothing = int(count[found == 0].sum())
+        return {0: nothing, -1: int(plane.size) - nothing}
+    return dict(zip(found.tolist(), count.tolist(), strict=True))
+
+
+def _shares(counts: list[dict[int, int]], voxels: int) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    values = sorted({0, *(value for one in counts for value in one)})
+    if len(values) > MOST_VALUES or values[0] < 0:
+        filled = [[one.get(0, 0), voxels - one.get(0, 0)] for one in counts]
+        return np.array(filled) / voxels, (0, 1)
+    return np.array([[one.get(value, 0) for value in values] for one in counts]) / voxels, tuple(values)
+
+
+def _skeleton(labels: Volume, told: Measures, number: int, circle: NDArray[np.bool_]) -> Skeleton | None:
+    first, last = told.box[number, :3], told.box[number, 3:] + 1
+    if np.prod(last - first) > MOST_BOX:
+        return None
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    mask = (np.asarray(labels[z])[:, y, x] == told.value[number]) & circle[y, x]
+    if int(mask.sum()) != int(told.volume[number]):  # other objects of this value lie in the box
+        own = Components()
+        numbers = own.add(mask)
+        sizes = np.bincount(numbers.ravel())
+        sizes[0] = 0
+        mask = numbers == int(np.flatnonzero(sizes == told.volume[number])[0])
+    return skeleton(mask)
+
+
+def write_tables(target: Path, labels: Volume, found: Objects) -> tuple[Path, Path]:
+    """Write the objects as a table, and the shares of each slice as another beside it.
+
+    Parameters
+    ----------
+    target : Path
+        CSV file; that of slices gets "_slices" before its ending.
+    labels : Volume
+        What was measured, for the size of a voxel.
+    found : Objects
+        What was found.
+
+    Returns
+    -------
+    tuple of Path
+        Both files. Lengths are in µm where voxels are cubes of known size, else in voxels; the unit is in the column's
+        name.
+    """
+    step, unit = _step(labels)
+    one = found.measures
+    names = [
+        "object",
+        "label",
+        "voxels",
+        f"volume_{unit}3",
+        f"equivalent_diameter_{unit}",
+        f"surface_{unit}2",
+    ]
+    names += ["sphericity", *(f"centre_{axis}_px" for axis in "zyx")]
+    names += [f"{which}_axis_{unit}" for which in ("long", "middle", "short")]
+    names += [f"direction_{axis}" for axis in "zyx"]
+    names += [f"{end}_{axis}_px" for end in ("first", "last") for axis in "zyx"]
+    names += ["touches_edge"]
+    names += [f"skeleton_length_{unit}", "branch_points", "end_points"] if found.skeletons else []
+    rows: list[list[Any]] = []
+    for k in range(len(one.volume)):
+        row: list[Any] = [k + 1, int(one.value[k]), int(one.volume[k])]
+        scaled = [
+            one.volume[k] * step**3,
+            one.diameter[k] * step,
+            one.surface[k] * step**2,
+            one.sphericity[k],
+        ]
+        row += [
+            _short(number) for number in (*scaled, *one.centre[k], *(one.axes[k] * step), *one.direction[k])
+        ]
+        row += [*one.box[k].tolist(), int(one.edge[k])]
+        if found.skeletons:
+            lines = found.skeletons[k]
+            row += (
+                ["", "", ""] if lines is None else [_short(lines.length * step), lines.branches, lines.ends]
+            )
+        rows.append(row)
+    _write(target, names, rows)
+    beside = target.with_name(f"{target.stem}_slices{target.suffix}")
+    shares = [[z, *(_short(share) for share in row)] for z, row in enumerate(found.shares)]
+    _write(beside, ["slice", *(f"share_of_{value}" for value in found.values)], shares)
+    return target, beside
+
+
+def _step(labels: Volume) -> tuple[float, str]:
+    voxel = labels.voxel_m
+    if voxel is None or max(voxel) > min(voxel) * (1 + 1e-6):
+        return 1.0, "px"
+    return voxel[0] * 1e6, "um"
+
+
+def _short(number: float) -> str:
+    return f"{number:.7g}"
+
+
+def _write(target: Path, names: list[str], rows: list[list[Any]]) -> None:
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(names)
+    writer.writerows(rows)
+    write_whole(target, text.getvalue().encode())
+
+
+def as_data(labels: Volume, found: Objects) -> dict[str, Any]:
+    """Sum up what was found for machines: counts, medians and shares; lengths in µm or voxels, as `unit` says."""
+    step, unit = _step(labels)
+    one, free = found.measures, ~found.measures.edge
+    return {
+        "unit": unit,
+        "objects": len(one.volume),
+        "touching_edge": int(one.edge.sum()),
+        "left_out": found.left_out,
+        "voxels": int(one.volume.sum()),
+        "median_diameter": float(np.median(one.diameter[free]) * step) if free.any() else None,
+        "median_sphericity": float(np.median(one.sphericity[free])) if free.any() else None,
+        "share": {
+            str(value): float(share) for value, share in zip(found.values, found.shares.mean(0), strict=True)
+        },
+        "skeleton_length": sum(line.length for line in found.skeletons if line) * step
+        if found.skeletons
+        else None,
+    }

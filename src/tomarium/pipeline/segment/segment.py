@@ -1,0 +1,296 @@
+"""Segment a volume of any size: every voxel inside the circle gets the number of a class, or of an object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError, ParameterError
+from tomarium.kernels.components import Components
+from tomarium.kernels.grey_values import GreyValues, grey_values
+from tomarium.kernels.thresholds import multi_otsu, otsu
+from tomarium.model import Volume
+from tomarium.pipeline.segment import forest
+from tomarium.pipeline.segment.label_volume import demand_new, write_labels
+from tomarium.pipeline.segment.slabs import Smoothed, inside, slab_height, slabs
+from tomarium.pipeline.segment.watershed import basins
+
+Method = Literal["otsu", "multi-otsu", "hysteresis", "watershed", "forest"]
+METHODS: Final[tuple[Method, ...]] = ("otsu", "multi-otsu", "hysteresis", "watershed", "forest")
+
+FEWEST_VOXELS: Final = 20_000_000
+"""Voxels at least that thresholds are taken from, in runs of slices evenly over the volume."""
+
+RUNS: Final = 8
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What became of a volume.
+
+    Attributes
+    ----------
+    method : str
+        One of `METHODS`.
+    thresholds : tuple of float
+        In the volume's unit; those of a hysteresis are the weak and the strong one. Empty for a forest.
+    smooth_px : float
+        Smoothing before, σ in px.
+    dark : bool
+        Whether objects are darker than the threshold.
+    voxels : dict of int to int
+        Class → voxels inside the circle, 0 the background; of a watershed 0 and 1 for all objects.
+    objects : int or None
+        Basins of a watershed.
+    """
+
+    method: str
+    thresholds: tuple[float, ...]
+    smooth_px: float
+    dark: bool
+    voxels: dict[int, int]
+    objects: int | None = None
+
+
+def segment(
+    volume: Volume,
+    target: Path,
+    method: Method = "otsu",
+    *,
+    smooth_px: float = 1.0,
+    classes: int = 3,
+    thresholds: tuple[float, ...] = (),
+    dark: bool = False,
+    painted: Path | None = None,
+    h_px: float = 1.0,
+    overwrite: bool = False,
+    tell: Tell | None = None,
+) -> Segmentation:
+    """Segment a volume, slab by slab, and write the labels.
+
+    Voxels outside of the inscribed circle, where slices are square, get 0. Slabs of any height give the same labels.
+
+    Parameters
+    ----------
+    volume : Volume
+        Grey values in any unit.
+    target : Path
+        Where labels go; .zarr makes an OME-Zarr label image.
+    method : {"otsu", "multi-otsu", "hysteresis", "watershed", "forest"}
+        otsu: 1 beyond one threshold. multi-otsu: 0, 1, 2 … between several, the darkest 0. hysteresis: 1 beyond the
+        weak threshold in objects that reach the strong one. watershed: objects beyond one threshold, parted at
+        their necks, 1, 2, 3 … forest: the classes of painted voxels, learned from their neighbourhoods.
+    smooth_px : float
+        σ of the smoothing before, px; it keeps curved surfaces where they are. 0 for none.
+    classes : int
+        Of multi-otsu, 2 to 8.
+    thresholds : tuple of float
+        In the volume's unit, in place of those that are found: one; weak and strong; or classes - 1.
+    dark : bool
+        Whether objects are what is darker, such as pores.
+    painted : Path, optional
+        For a forest: label volume or CSV table.
+    h_px : float
+        For a watershed: by how much a seed rises above the neck to a thicker one.
+    overwrite : bool
+        Whether a target that is there may be replaced.
+    tell : callable, optional
+        `tell(stage, done, total)`.
+
+    Returns
+    -------
+    Segmentation
+        Thresholds and counts.
+
+    Raises
+    ------
+    InputError
+        The target is there, the volume has no contrast, or painted voxels cannot be used.
+    ParameterError
+        Numbers that cannot be.
+    EngineUnavailable
+        The packages of the extra `analysis` are not installed.
+    """
+    say = tell or (lambda stage, done, total: None)
+    _demand(method, smooth_px, classes, thresholds, painted, h_px)
+    demand_new(target, overwrite)
+    circle = inside(volume.shape)
+    source = Smoothed(volume, smooth_px, _fill(volume))
+    levels: tuple[float, ...] = ()
+    if method != "forest":
+        levels = thresholds or _thresholds(source, method, classes, dark, say)
+    told: dict[int, int] = {}
+    objects: list[int] = []
+    dtype = np.dtype(np.uint32 if method == "watershed" else np.uint8)
+    sign = -1.0 if dark else 1.0
+    blocks: Iterator[NDArray[Any]]
+    if method == "forest":
+        assert painted is not None
+        blocks = _forest(source, painted, say)
+    elif method == "hysteresis":
+        blocks = _hysteresis(source, levels, sign, circle, say)
+    elif method == "watershed":
+        blocks = _watershed(source, levels[0], sign, circle, h_px, objects, say)
+    else:
+        blocks = _thresholded(source, levels, sign, say)
+    account: dict[str, Any] = {
+        "method": method,
+        "thresholds": list(levels),
+        "unit": volume.unit,
+        "smooth_px": smooth_px,
+        "dark": dark,
+        "source": volume.path.name if volume.path else volume.name,
+    }
+    counted = _counted(blocks, circle, told, method == "watershed")
+    write_labels(target, volume, counted, dtype, account, overwrite=overwrite, tell=say)
+    return Segmentation(method, levels, smooth_px, dark, told, objects[0] if objects else None)
+
+
+def as_data(found: Segmentation) -> dict[str, Any]:
+    """Write what became of a volume for machines: the fields of `Segmentation`."""
+    return {**asdict(found), "thresholds": list(found.thresholds)}
+
+
+def _demand(
+    method: str,
+    smooth_px: float,
+    classes: int,
+    thresholds: tuple[float, ...],
+    painted: Path | None,
+    h_px: float,
+) -> None:
+    if method not in METHODS:
+        raise ParameterError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
+    if not (0 <= smooth_px <= 20 and 0 < h_px <= 100 and 2 <= classes <= 8):
+        raise ParameterError(
+            f"smoothing {smooth_px} px, h {h_px} px, {classes} classes: give 0 to 20 px, above 0 px, and 2 to 8"
+        )
+    wanted = {"otsu": 1, "watershed": 1, "hysteresis": 2, "multi-otsu": classes - 1, "forest": 0}[method]
+    if thresholds and (len(thresholds) != wanted or not np.isfinite(thresholds).all()):
+        raise ParameterError(f"{method} takes {wanted} thresholds, and {len(thresholds)} were given")
+    if (method == "forest") != (painted is not None):
+        raise ParameterError("painted voxels and the method forest belong together: give both or none")
+
+
+def _fill(volume: Volume) -> float:
+    """Return what stands for values that are not finite: the median of the middle slice."""
+    plane = np.asarray(volume[volume.shape[0] // 2], np.float32)
+    finite = plane[np.isfinite(plane)]
+    return float(np.median(finite)) if finite.size else 0.0
+
+
+def _thresholds(source: Smoothed, method: str, classes: int, dark: bool, say: Tell) -> tuple[float, ...]:
+    values = _values(source, say)
+    counts, low, high = values.counts, values.low, values.high
+    if method == "multi-otsu":
+        return multi_otsu(counts, low, high, classes)
+    middle = otsu(counts, low, high)
+    if method != "hysteresis":
+        return (middle,)
+    # The weak threshold stands in the middle, the strong one half-way to the mean of what lies beyond it.
+    centres = np.linspace(low, high, 2 * len(counts) + 1)[1::2]
+    beyond = centres < middle if dark else centres > middle
+    strong = float((counts[beyond] * centres[beyond]).sum() / max(1, counts[beyond].sum()))
+    return middle, (middle + strong) / 2
+
+
+def _values(source: Smoothed, say: Tell) -> GreyValues:
+    depth, rows, columns = source.shape
+    count = min(depth, max(1, -(-FEWEST_VOXELS // (rows * columns))))
+    runs = min(RUNS, count)
+    starts = np.linspace(0, depth - count // runs, runs).round().astype(int) if count < depth else [0]
+    length = count // runs if count < depth else depth
+    planes = sorted({z for start in starts for z in range(int(start), int(start) + length)})
+    return grey_values(source, planes=planes, tell=lambda done, total: say("thresholds", done, total))
+
+
+def _counted(
+    blocks: Iterator[NDArray[Any]], circle: NDArray[np.bool_], told: dict[int, int], objects: bool
+) -> Iterator[NDArray[Any]]:
+    """Clear what lies outside of the circle, and count the rest."""
+    for block in blocks:
+        block[:, ~circle] = 0
+        held = (block[:, circle] > 0).astype(np.uint8) if objects else block[:, circle]
+        for number, count in enumerate(np.bincount(held.ravel().astype(np.intp))):
+            if count:
+                told[number] = told.get(number, 0) + int(count)
+        yield block
+
+
+def _thresholded(
+    source: Smoothed, levels: tuple[float, ...], sign: float, say: Tell
+) -> Iterator[NDArray[np.uint8]]:
+    several = len(levels) > 1
+    for start, stop in slabs(source.shape[0], slab_height(source.shape, 24, 8)):
+        values = source.read(start, stop)
+        if several:
+            numbers = np.digitize(values, np.array(levels, np.float32)).astype(np.uint8)
+            yield len(levels) - numbers if sign < 0 else numbers
+        else:
+            yield (sign * values > sign * levels[0]).astype(np.uint8)
+        say("classes", stop, source.shape[0])
+
+
+def _hysteresis(
+    source: Smoothed, levels: tuple[float, ...], sign: float, circle: NDArray[np.bool_], say: Tell
+) -> Iterator[NDArray[np.uint8]]:
+    weak, strong = levels
+    if sign * weak > sign * strong:
+        raise ParameterError(f"a hysteresis from {weak:g} to {strong:g}: the weak threshold comes first")
+    depth, height = source.shape[0], slab_height(source.shape, 64, 8)
+    components, reaching = Components(), [np.zeros(1, np.int64)]
+    for start, stop in slabs(depth, height):
+        values = source.read(start, stop)
+        numbers = components.add((sign * values > sign * weak) & circle)
+        reaching.append(np.unique(numbers[(sign * values > sign * strong) & circle]))
+        say("objects", stop, depth)
+    numbers_of = components.numbers()
+    keep = np.zeros(int(numbers_of.max(initial=0)) + 1, bool)
+    keep[numbers_of[np.concatenate(reaching)]] = True
+    keep[0] = False
+    again = Components()
+    for start, stop in slabs(depth, height):
+        numbers = again.add((sign * source.read(start, stop) > sign * weak) & circle)
+        yield keep[numbers_of[numbers]].astype(np.uint8)
+        say("classes", stop, depth)
+
+
+def _watershed(
+    source: Smoothed,
+    level: float,
+    sign: float,
+    circle: NDArray[np.bool_],
+    h_px: float,
+    objects: list[int],
+    say: Tell,
+) -> Iterator[NDArray[np.uint32]]:
+    def mask(start: int, stop: int) -> NDArray[np.bool_]:
+        return np.asarray((sign * source.read(start, stop) > sign * level) & circle)
+
+    numbers: dict[int, int] = {0: 0}
+    for _, places in basins(mask, source.shape, h_px, say):
+        found, first, back = np.unique(places, return_index=True, return_inverse=True)
+        for one in found[
+            np.argsort(first)
+        ].tolist():  # by their first voxel, as slabs of any height meet them
+            numbers.setdefault(one, len(numbers))
+        yield np.array([numbers[one] for one in found.tolist()], np.uint32)[back].reshape(places.shape)
+    objects.append(len(numbers) - 1)
+
+
+def _forest(source: Smoothed, painted: Path, say: Tell) -> Iterator[NDArray[np.uint8]]:
+    trees = forest.learn(source, forest.read_painted(painted, source.shape), say)
+    if len(trees.classes_) < 2:
+        raise InputError(f"{painted}: one class only was painted")
+    depth = source.shape[0]
+    for start, stop in slabs(depth, slab_height(source.shape, 2 * forest.BYTES, forest.HALO)):
+        rows = forest.described(source, start, stop).reshape(-1, forest.FEATURES)
+        yield trees.predict(rows).astype(np.uint8).reshape(stop - start, *source.shape[1:])
+        say("classes", stop, depth)
