@@ -51,7 +51,9 @@ def projections(seed: int, roll_deg: float, rows: int = ROWS, bodies: int = 14) 
             right = (u + radius + leans.max()) / np.cos(roll) + AXIS + 2
             beside = slice(max(0, int(left)), min(COLUMNS, int(right) + 1))
             fine = part, slice(len(FINE) * beside.start, len(FINE) * beside.stop)
-            chord = 2 * np.sqrt(np.clip(radius**2 - (across[fine] - u) ** 2 - (along[fine] - z) ** 2, 0, None))
+            chord = 2 * np.sqrt(
+                np.clip(radius**2 - (across[fine] - u) ** 2 - (along[fine] - z) ** 2, 0, None)
+            )
             pixels = chord.reshape(last - first, len(FINE), -1, len(FINE)).mean(axis=(1, 3))
             made[k, first:last, beside] += attenuation * pixels
     made.flags.writeable = False
