@@ -369,7 +369,7 @@ class _Cross:
 def _frequencies(columns: int) -> NDArray[np.float64]:
     """List the frequencies of the padded windows, cycles per px."""
     length = ducc0.fft.good_size(2 * columns, True)
-    return np.arange(length // 2 + 1) / length
+    return np.asarray(np.arange(length // 2 + 1) / length)
 
 
 def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> _Cross:
