@@ -163,13 +163,20 @@ def main() -> None:
         default=3,
         help="pieces into which the time is cut, in turns with the writer alone",
     )
+    parser.add_argument(
+        "--only-beside",
+        action="store_true",
+        help="leave out the writer that is alone, or whose readers read elsewhere, and with them the comparison",
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     arguments = parser.parse_args()
-    kinds: dict[str, list[dict[str, Any]]] = {"alone": [], "elsewhere": [], "beside": []}
+    compared = ("beside",) if arguments.only_beside else ("alone", "elsewhere", "beside")
+    kinds: dict[str, list[dict[str, Any]]] = {kind: [] for kind in compared}
     reads: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         finished = Path(name) / "finished.h5"
-        answer(start("write", finished, 2, arguments.period_ms / 1e3))
+        if "elsewhere" in kinds:
+            answer(start("write", finished, 2, arguments.period_ms / 1e3))
         for turn in range(arguments.turns):
             for kind, writers in kinds.items():
                 path = Path(name) / f"{kind}-{turn}.h5"
@@ -185,8 +192,9 @@ def main() -> None:
     for figure in ("wall_ms", "cpu_ms", "wall_ms_p95"):
         taken = {kind: float(np.median([one[figure] for one in told])) for kind, told in kinds.items()}
         figures |= {f"{kind}_{figure}": value for kind, value in taken.items()}
-        figures[f"to_alone_{figure}"] = taken["beside"] / taken["alone"]
-        figures[f"to_elsewhere_{figure}"] = taken["beside"] / taken["elsewhere"]
+        figures |= {
+            f"to_{kind}_{figure}": taken["beside"] / taken[kind] for kind in kinds if kind != "beside"
+        }
     figures["killed"] = killed
     figures["said"] = sorted({said for one in reads for said in one["said"]})[:5]
     for key, value in figures.items():

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 PARENT = """
-import json, os, resource, signal, sys, traceback
+import gc, json, os, resource, signal, sys, traceback
 import h5py, numpy as np, olefile, PIL.Image, scipy.io, tifffile, xml.etree.ElementTree, zarr
 import tomarium as tm
 from tomarium.doctor import all_checks, examine_path
@@ -24,6 +24,8 @@ from tomarium.errors import TomariumError
 from tomarium.formats import formats
 
 formats(), all_checks()
+gc.collect()
+gc.freeze()  # else the first collection of each child copies all pages that hold an object
 
 
 def run(program, arguments, seconds, told):

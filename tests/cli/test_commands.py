@@ -243,7 +243,7 @@ def test_angles_a_user_gave_are_given_again(scan_file: Path, tmp_path: Path) -> 
 
 def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
     path = tmp_path / "disc.h5"
-    data_exchange.FORMAT.write(path, make_scan(angles=100, rows=64, columns=256))  # type: ignore[misc]
+    data_exchange.FORMAT.write(path, make_scan(angles=50, rows=64, columns=256))  # type: ignore[misc]
     command = [
         sys.executable,
         "-m",

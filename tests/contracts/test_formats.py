@@ -506,7 +506,7 @@ def test_damage_is_always_refused_in_words(name: str, how: str, warm: Warm, tmp_
 
 # Folders and single files alike: one of their files is cut, deleted, renamed or has bytes changed.
 FILE_DAMAGE = """
-import resource, sys
+import os, resource, sys
 from pathlib import Path
 import numpy as np
 import tomarium as tm
@@ -539,6 +539,8 @@ for trial in range(count):
         file.unlink()
     else:
         file.rename(aside)
+    if file.exists():
+        os.utime(file, (10**9 + 2 * trial,) * 2)  # at rest, as above
     try:
         found = frames()
         if how != "flip":  # what is left are frames of the whole, in their order
@@ -550,6 +552,7 @@ for trial in range(count):
         refused += 1
     aside.unlink(missing_ok=True)
     file.write_bytes(whole)
+    os.utime(file, (10**9 + 2 * trial + 1,) * 2)
 print(refused)
 """
 

@@ -7,12 +7,14 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from contracts.test_steps import make_scan
 from tomarium.formats.data_exchange import reader as data_exchange
+from warm import Warm
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "add-a-step.md"
@@ -50,7 +52,38 @@ def call(folder: Path, *words: str, cwd: Path | None = None) -> subprocess.Compl
     )  # fmt: skip
 
 
-def test_the_page_is_done(folder: Path) -> None:
+# The program, in a child of a process in which its modules are imported; what it knows of packages it asks anew.
+APART = """
+import importlib, os, runpy, sys
+from tomarium import registry
+
+folder, *words = sys.argv[1:]
+os.chdir(folder)
+os.dup2(os.open("errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+site = os.environ["PYTHONPATH"] = folder + "/site"
+sys.path.insert(0, site)
+importlib.invalidate_caches()
+for known in (registry._collect, registry._providers, registry._distributions):
+    known.cache_clear()
+sys.argv = ["tomarium", *words]
+runpy.run_module("tomarium", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with Warm(tmp_path_factory.mktemp("warm")) as warm:
+        yield warm
+
+
+def tomarium(warm: Warm, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    done = warm.run(APART, folder, *words)
+    return subprocess.CompletedProcess(
+        words, done.returncode, done.output, (folder / "errors").read_text(encoding="utf-8")
+    )
+
+
+def test_the_page_is_done(folder: Path, warm: Warm) -> None:
     install(folder / "site")
     for line in COMMANDS.splitlines():
         told = call(folder, *shlex.split(line.removeprefix("$ ")))
@@ -64,10 +97,10 @@ def test_the_page_is_done(folder: Path) -> None:
     (folder / "test_gamma_steps.py").write_text(TEST)
     told = call(folder, "pytest", "-q", "test_gamma_steps.py")
     assert told.returncode == 0, told.stdout
-    listed = call(folder, "tomarium", "steps").stdout
+    listed = tomarium(warm, folder, "steps").stdout
     assert "adjust_gamma  (step, package gamma-steps 1.2.0)" in listed
     assert "fbp  (step, also filtered_backprojection, fbp.py)" in listed
-    schema = json.loads(call(folder, "tomarium", "steps", "average_slices", "--json").stdout)
+    schema = json.loads(tomarium(warm, folder, "steps", "average_slices", "--json").stdout)
     assert schema["package"] == "gamma-steps 1.2.0"
 
 
@@ -78,13 +111,13 @@ def test_the_contract_suite_takes_its_steps(folder: Path) -> None:
     assert int(re.search(r"(\d+) passed", told.stdout)[1]) > 15  # type: ignore[index]
 
 
-def test_an_error_in_it_is_its_own(folder: Path) -> None:
+def test_an_error_in_it_is_its_own(folder: Path, warm: Warm) -> None:
     failing = '    raise ZeroDivisionError("by gamma")\n    result = context'
     install(folder / "site", MODULE.replace("    result = context", failing))
-    run = ["tomarium", "run", "disc.h5", "-o", "record", "--step", "adjust_gamma", "--step", "minus_log",
+    run = ["run", "disc.h5", "-o", "record", "--step", "adjust_gamma", "--step", "minus_log",
            "--set", "flat_field.log=no"]  # fmt: skip
     for executor in ("threads", "dask"):
-        told = call(folder, *run, "--executor", executor)
+        told = tomarium(warm, folder, *run, "--executor", executor)
         assert told.returncode == 2
         assert (
             "step adjust_gamma (package gamma-steps 1.2.0) failed: ZeroDivisionError: by gamma" in told.stderr
@@ -94,7 +127,7 @@ def test_an_error_in_it_is_its_own(folder: Path) -> None:
         assert 'raise ZeroDivisionError("by gamma")' in log.read_text()
         assert not (folder / "record").exists(), "nothing worth keeping was done"
         log.unlink()
-    told = call(folder, "tomarium", "info", "disc.h5")
+    told = tomarium(warm, folder, "info", "disc.h5")
     assert (told.returncode, told.stderr) == (0, "")
 
 
@@ -106,32 +139,32 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("module", BROKEN, ids=["import", "name"])
-def test_a_broken_package_stops_nothing_but_itself(folder: Path, module: str) -> None:
+def test_a_broken_package_stops_nothing_but_itself(folder: Path, module: str, warm: Warm) -> None:
     install(folder / "site", module)
     warning = (
         "! package gamma-steps: gamma_steps:adjust_gamma, one of its steps, is left out: "
         f"{BROKEN[module]}; update or remove that package\n"
     )
-    told = call(folder, "tomarium", "run", "disc.h5", "-o", "record", "--axis", "30.5")
+    told = tomarium(warm, folder, "run", "disc.h5", "-o", "record", "--axis", "30.5")
     assert told.returncode == 0, told.stderr
     assert told.stderr.startswith(warning)
-    told = call(folder, "tomarium", "steps")
+    told = tomarium(warm, folder, "steps")
     assert (told.returncode, told.stderr) == (0, warning)
     assert "average_slices  (step, package gamma-steps 1.2.0)" in told.stdout
-    told = call(folder, "tomarium", "doctor", "--self")
+    told = tomarium(warm, folder, "doctor", "--self")
     assert told.returncode == 1
     assert re.search(
         f"^! steps/adjust_gamma of gamma-steps +is left out: {re.escape(BROKEN[module])}", told.stdout, re.M
     )
 
 
-def test_a_broken_format_stops_nothing_but_itself(folder: Path) -> None:
+def test_a_broken_format_stops_nothing_but_itself(folder: Path, warm: Warm) -> None:
     install(folder / "site", "import absent_library\n", {"gamma": "gamma_steps:FORMAT"}, "formats")
-    told = call(folder, "tomarium", "info", "disc.h5", "--json")
+    told = tomarium(warm, folder, "info", "disc.h5", "--json")
     assert told.returncode == 0
     assert told.stderr.startswith(
         "! package gamma-steps: gamma_steps:FORMAT, one of its formats, is left out: "
     )
     assert len(told.stderr.splitlines()) == 1
     assert json.loads(told.stdout)["format"] == "data-exchange"
-    assert "! formats/gamma of gamma-steps" in call(folder, "tomarium", "doctor", "--self").stdout
+    assert "! formats/gamma of gamma-steps" in tomarium(warm, folder, "doctor", "--self").stdout

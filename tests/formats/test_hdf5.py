@@ -17,7 +17,8 @@ from tomarium.errors import FormatError
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.heap_check import check_heaps
 from tomarium.formats.hdf5.names import numbered
-from tomarium.formats.hdf5.source import as_text, reading
+from tomarium.formats.hdf5.plain_values import as_text
+from tomarium.formats.hdf5.source import reading
 
 ALL = slice(None)
 

@@ -15,6 +15,7 @@ from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5.half_written import looks_truncated, while_written
+from tomarium.formats.hdf5.held_open import held_open
 from tomarium.formats.hdf5.user_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.opening.drop_unwritten import without_unwritten
 from tomarium.formats.opening.external_references import with_references
@@ -98,7 +99,8 @@ def recognise(path: str | PathLike[str]) -> tuple[tuple[Format, Match], ...]:
     problem = unusable(place)
     if problem:
         raise FormatError(problem)
-    matches = [(one, match) for one in formats().values() if (match := _ask(one, place)) is not None]
+    with held_open(place):
+        matches = [(one, match) for one in formats().values() if (match := _ask(one, place)) is not None]
     suffix = bare(place).suffix.lower()
     return tuple(sorted(matches, key=lambda pair: (-pair[1].score, suffix not in pair[0].suffixes)))
 
@@ -361,6 +363,11 @@ def _by_paths(
 
 
 def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
+    with held_open(place):
+        return _opened(place, as_format, entry)
+
+
+def _opened(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
     form, match = _choose(place, recognise(place), as_format)
     if entry is not None:
         found = next((one for one in match.entries if one.strip("/") == entry.strip("/")), None)

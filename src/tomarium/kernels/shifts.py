@@ -75,27 +75,32 @@ def move_lines(lines: NDArray[np.float32], moves: Moves) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    lines : array of float32, shape (line, place)
-        An image.
+    lines : array of float32, shape (…, line, place)
+        An image, or several whose lines are moved alike.
     moves : Moves
         One for each line.
 
     Returns
     -------
-    array of float32, shape (line, place)
+    array of float32, of the same shape
         Beyond the ends of a line its outermost values are repeated.
     """
     result = np.zeros(lines.shape, np.float32)
-    length, reach = lines.shape[1], TAPS // 2
+    length, reach = lines.shape[-1], TAPS // 2
     edges = [0, *(np.flatnonzero(np.diff(moves.whole)) + 1).tolist(), len(moves.whole)]
     for first, last in pairwise(edges):  # lines that move by the same whole number
         # Farther than the line is long there is nothing but its end.
         whole = int(np.clip(moves.whole[first], -length - TAPS, length + TAPS))
-        padded = np.pad(lines[first:last], ((0, 0), (reach + abs(whole),) * 2), mode="edge")
+        some, made = lines[..., first:last, :], result[..., first:last, :]
+        beside = reach + abs(whole)
+        padded = np.concatenate(
+            [np.repeat(some[..., :1], beside, -1), some, np.repeat(some[..., -1:], beside, -1)], axis=-1
+        )
         start = abs(whole) + whole + 1
+        term = np.empty(made.shape, np.float32)
         for tap in range(TAPS):
             weight = moves.weights[first:last, tap, None]
-            result[first:last] += weight * padded[:, start + tap : start + tap + length]
+            made += np.multiply(weight, padded[..., start + tap : start + tap + length], out=term)
     return result
 
 

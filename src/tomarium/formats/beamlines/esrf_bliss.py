@@ -24,7 +24,8 @@ from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.array import StackedArrays, array_of
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
 from tomarium.formats.hdf5.frames import frames_of
-from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.plain_values import as_text
+from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
 from tomarium.formats.opening.angles import in_degrees
 from tomarium.model import FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference

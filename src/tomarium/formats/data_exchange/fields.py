@@ -15,7 +15,6 @@ import h5py
 import numpy as np
 
 from tomarium.errors import UnitError
-from tomarium.formats.hdf5.names import numbered
 from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute
 from tomarium.model import Value
 from tomarium.units import SPELLINGS
@@ -178,7 +177,7 @@ def instances(
     if not isinstance(above, h5py.Group):
         return
     word = parts[place][:-1]
-    for order, name in enumerate(numbered(above, word)):
+    for order, name in enumerate(source.numbered(above, word)):
         below = "/".join([*parts[:place], name, *parts[place + 1 :]])
         own = ((word, int(name.removeprefix(word).strip("_") or 1)),) if order else ()
         for more, whole in instances(source, start, below):

@@ -21,7 +21,6 @@ from tomarium.formats.data_exchange.fields import (
     instances,
 )
 from tomarium.formats.data_exchange.processes import DESCRIPTIONS
-from tomarium.formats.hdf5.names import numbered
 from tomarium.formats.hdf5.source import NO_UNIT, Node, Source, attribute
 from tomarium.units import SPELLINGS
 
@@ -124,7 +123,7 @@ def _ring_energy(place: Place) -> Iterator[str]:
 def _no_actor(place: Place) -> Iterator[str]:
     provenance = place.source.find("/provenance")
     if isinstance(provenance, h5py.Group):
-        for name in numbered(provenance, "process"):
+        for name in place.source.numbered(provenance, "process"):
             group = place.source.find(name, provenance)
             if isinstance(group, h5py.Group) and "actor" not in group:
                 yield f"{group.name} names no actor, as in the guide's own example"
@@ -153,7 +152,7 @@ def _distances(place: Place) -> Iterator[str]:
 
 def _dots(analysis: bool) -> Look:
     def look(place: Place) -> Iterator[str]:
-        for name in (one for word in DESCRIPTIONS for one in numbered(place.source.file, word)):
+        for name in (one for word in DESCRIPTIONS for one in place.source.numbered(place.source.file, word)):
             group = place.source.find(f"/{name}")
             if not isinstance(group, h5py.Group):
                 continue

@@ -7,7 +7,6 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from tomarium.formats.hdf5.names import numbered
 from tomarium.formats.hdf5.source import Source
 from tomarium.model import Value
 
@@ -35,7 +34,7 @@ def read_processes(source: Source) -> dict[str, Value[Any]]:
     told = [_step(source, f"/provenance/{name}") for name in _members(source, "/provenance", "process")]
     seen = {one.get("reference", "").strip("/") for one in told}
     for name in DESCRIPTIONS:
-        for group in numbered(source.file, name):
+        for group in source.numbered(source.file, name):
             if group not in seen and isinstance(source.find(f"/{group}"), h5py.Group):
                 told.append({"name": group, "parameters": _parameters(source, f"/{group}")})
     for actor in ACTORS:
@@ -50,7 +49,7 @@ def read_processes(source: Source) -> dict[str, Value[Any]]:
 
 def _members(source: Source, group: str, name: str) -> list[str]:
     node = source.find(group)
-    return numbered(node, name) if isinstance(node, h5py.Group) else []
+    return source.numbered(node, name) if isinstance(node, h5py.Group) else []
 
 
 def _step(source: Source, place: str) -> dict[str, Any]:

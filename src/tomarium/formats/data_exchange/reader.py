@@ -25,8 +25,8 @@ from tomarium.formats.data_exchange.writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
-from tomarium.formats.hdf5.names import numbered
-from tomarium.formats.hdf5.source import Source, as_text, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.plain_values import as_text
+from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
 from tomarium.formats.opening.angles import default_angles, in_degrees, still_written
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
 from tomarium.model import FrameKind, Geometry, Scan, Value, Volume
@@ -145,7 +145,7 @@ def detect(path: Path) -> Match | None:
         return None
     try:
         with reading(path) as source:
-            groups = numbered(source.file, "exchange")
+            groups = source.numbered(source.file, "exchange")
             if not groups:
                 return Match(0.0, "", "its root holds no group /exchange")
             held = {group: source.find(f"/{group}/data") for group in groups}
@@ -401,7 +401,7 @@ def _by_mode(source: Source, modes: tuple[str, ...], count: int, projections: in
 
 def _measurement(source: Source, entry: str) -> h5py.Group | None:
     """Choose the measurement whose detector names the exchange group (fig. 7), else that of its number."""
-    names = numbered(source.file, "measurement")
+    names = source.numbered(source.file, "measurement")
     for name in names:
         if source.text(f"/{name}/instrument/detector*/output_data") == f"/{entry}" and entry != "exchange":
             node = source.find(f"/{name}")

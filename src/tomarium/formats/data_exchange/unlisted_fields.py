@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.formats.data_exchange.fields import CELSIUS, ZERO_CELSIUS_K
@@ -68,8 +69,7 @@ def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
         text = source.text(path_of(node)) if node.size == 1 or node.dtype.kind in "iu" else None
         return None if text is None else ("", Value(text, "read", place))
     written = (attribute(node, "units") or attribute(node, "unit") or "").strip()
-    # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
-    numbers = [float(str(one)) if node.dtype.kind == "f" else int(one) for one in np.ravel(node[()])]
+    numbers = _as_python(np.ravel(node[()]))
     single = node.size == 1
     if not numbers or (single and not np.isfinite(numbers[0])):
         return None
@@ -84,6 +84,13 @@ def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
         for one in numbers
     ]
     return f"_{_ENDINGS[base]}", Value(held[0] if single else held, "read", place)
+
+
+def _as_python(numbers: NDArray[Any]) -> list[Any]:
+    if numbers.dtype.kind != "f" or numbers.dtype.itemsize == 8:
+        return list(numbers.tolist())
+    # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
+    return [float(str(one)) for one in numbers]
 
 
 def read_free(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:

@@ -85,8 +85,10 @@ def claims_too_much(dataset: h5py.Dataset) -> bool:
     bool
         False too where its pointers lie in no one piece, so that they are not looked at.
     """
+    if dataset.dtype.kind != "O" or h5py.check_string_dtype(dataset.dtype) is None:
+        return False
     offset, width = dataset.id.get_offset(), dataset.id.get_type().get_size()
-    if offset is None or h5py.check_string_dtype(dataset.dtype) is None or dataset.dtype.kind != "O":
+    if offset is None:
         return False
     path = Path(dataset.file.filename)
     with path.open("rb") as stream:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import h5py
@@ -256,6 +256,24 @@ def numbered(group: h5py.Group, name: str) -> list[str]:
     list of str
         Names, the unnumbered first, then by number.
     """
+    return numbered_in(map(shown, group), name)
+
+
+def numbered_in(names: Iterable[str], name: str) -> list[str]:
+    """List those of some names that are a name or one of its numbered spellings.
+
+    Parameters
+    ----------
+    names : iterable of str
+        As `shown` spells them.
+    name : str
+        As in `numbered`.
+
+    Returns
+    -------
+    list of str
+        Names, the unnumbered first, then by number.
+    """
     pattern = re.compile(re.escape(name) + r"(?:_?(\d+))?")
-    hits = [(int(match[1] or -1), key) for key in map(shown, group) if (match := pattern.fullmatch(key))]
+    hits = [(int(match[1] or -1), key) for key in names if (match := pattern.fullmatch(key))]
     return [key for _, key in sorted(hits)]

@@ -7,6 +7,7 @@ with its unit, and notes what it could not use.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,25 +17,26 @@ from typing import Any, Final, TypeAlias
 
 import h5py
 import numpy as np
-from h5py import h5g, h5l, h5o
+from h5py import h5d, h5g, h5l, h5o
 from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
 from tomarium.formats.hdf5.errors import DAMAGE, advice, guarded
 from tomarium.formats.hdf5.heap_check import claims_too_much
+from tomarium.formats.hdf5.held_open import shared_open
+from tomarium.formats.hdf5.members import KnownGroups, Members
 from tomarium.formats.hdf5.missing_data import gaps_of
 from tomarium.formats.hdf5.names import (
     as_bytes,
     hard_linked,
     key_in,
     link_in,
-    member,
     numbered,
     path_of,
     shown,
-    visit_links,
 )
+from tomarium.formats.hdf5.plain_values import as_number, as_text
 from tomarium.formats.hdf5.security_check import beside, open_checked
 from tomarium.formats.opening.numbers_as_text import numbers_in
 from tomarium.model import Value
@@ -44,8 +46,6 @@ Node: TypeAlias = h5py.Group | h5py.Dataset
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 # What files write where a unit is unknown.
 NO_UNIT: Final = frozenset({"", "undefined", "none", "text", "unknown", "n/a", "na", "any", "-"})
-# areaDetector writes this where an attribute could not be had.
-NO_VALUE: Final = "Error: Unknown Attribute"
 # The group in which a converted file keeps the one it was made from: another file's tree, not this one's.
 SIDE_CAR: Final = "tomarium"
 # Asking takes 8 µs; entries of ten members each, 600 of them, are within it.
@@ -111,6 +111,8 @@ class Source:
         Files of virtual sources that cannot be opened, and why.
     typed : int
         How many members of groups were asked what they are.
+    known : KnownGroups or None
+        What its groups hold; None where it grows.
     """
 
     path: Path
@@ -125,6 +127,7 @@ class Source:
     trusted: set[tuple[str, str]] = field(default_factory=set)
     damaged: dict[Path, str] = field(default_factory=dict)
     typed: int = 0
+    known: KnownGroups | None = None
 
     @property
     def is_running(self) -> bool:
@@ -187,15 +190,17 @@ class Source:
             return None
         name, rest = parts[0], parts[1:]
         if name.endswith("*"):
-            branches = (self._walk(here, [one, *rest], hops) for one in numbered(here, name[:-1]))
+            branches = (self._walk(here, [one, *rest], hops) for one in self.numbered(here, name[:-1]))
             return next((node for node in branches if node is not None), None)
         if name == ".":
             return self._walk(here, rest, hops)
         # The library's own question; h5py's takes ten times as long, and a detection asks thousands.
-        key = key_in(here, name)
+        members = self._members(here)
+        key = key_in(here, name) if members is None else members.key(name)
         if key is None:
             return None
-        if here.id.links.get_info(key).type != h5l.TYPE_HARD:
+        kind = here.id.links.get_info(key).type if members is None else members.kinds[key]
+        if kind != h5l.TYPE_HARD:
             link = link_in(here, key)
             if isinstance(link, h5py.ExternalLink):
                 place = self.locate(Path(here.file.filename), link.filename)
@@ -205,10 +210,35 @@ class Source:
                     file = self._open(place)
                 return self._walk(file, [*_split(link.path), *rest], hops + 1)
             if isinstance(link, h5py.SoftLink):
-                begin = here.file if link.path.startswith("/") else here
+                begin = (here.file if self.opened else self.file) if link.path.startswith("/") else here
                 return self._walk(begin, [*_split(link.path), *rest], hops + 1)
-        below = hard_linked(here, key)
+        below = None if members is None else members.groups.get(key)
+        if below is None:
+            below = hard_linked(here, key)
+            if members is not None and isinstance(below, h5py.Group):
+                members.groups[key] = below
         return None if isinstance(below, h5py.Datatype) else self._walk(below, rest, hops)
+
+    def _members(self, group: h5py.Group) -> Members | None:
+        return None if self.known is None else self.known.of(group)
+
+    def numbered(self, group: h5py.Group, name: str) -> list[str]:
+        """List the members of a group that carry a name or its numbered spellings.
+
+        Parameters
+        ----------
+        group : h5py.Group
+            Where it lies.
+        name : str
+            "exchange" finds exchange, exchange_2, exchange3.
+
+        Returns
+        -------
+        list of str
+            Names, the unnumbered first, then by number.
+        """
+        members = self._members(group)
+        return numbered(group, name) if members is None else members.numbered(name)
 
     def groups(self, group: h5py.Group, having: tuple[bytes, ...] = ()) -> Iterator[tuple[str, h5py.Group]]:
         """List the groups in a group, and open no dataset for it.
@@ -233,17 +263,22 @@ class Source:
         links = group.id.links
         if self.typed > _MOST_TYPED:
             return  # before h5py lists all members for the first
-        for name in group:
+        members = self._members(group)
+        for name in group if members is None else members.kinds:
             key = as_bytes(name)
             self.typed += 1
             if self.typed > _MOST_TYPED:
                 return
-            if links.get_info(key).type == h5l.TYPE_HARD:
+            if (links.get_info(key).type if members is None else members.kinds[key]) == h5l.TYPE_HARD:
                 if h5o.get_info(group.id, key).type != h5o.TYPE_GROUP:
                     continue
-                found = h5g.open(group.id, key)
-                if not having or any(map(found.links.exists, having)):
-                    yield shown(name), h5py.Group(found)
+                found = None if members is None else members.groups.get(key)
+                if found is None:
+                    found = h5py.Group(h5g.open(group.id, key))
+                    if members is not None:
+                        members.groups[key] = found
+                if not having or any(map(found.id.links.exists, having)):
+                    yield shown(name), found
                 continue
             node = self._walk(group, [shown(name)], 0)
             if isinstance(node, h5py.Group):
@@ -286,12 +321,13 @@ class Source:
         return None
 
     def _admit(self, dataset: h5py.Dataset, hops: int) -> None:
-        if dataset.external:
+        plist = dataset.id.get_create_plist()
+        if plist.get_external_count():
             raise FormatError(
                 f"{self.path}: {dataset.name} keeps its bytes in the raw file {dataset.external[0][0]}, "
                 f"which is refused because it could be any file; repack the scan with `h5repack`"
             )
-        if not dataset.is_virtual:
+        if plist.get_layout() != h5d.VIRTUAL:
             return
         # Each once: sources of sources may be many, and virtual datasets made of each other never end.
         key = (dataset.file.filename, path_of(dataset))
@@ -404,7 +440,7 @@ class Source:
             return None
         place = f"{self.path.name}:{path_of(node)}"
         try:
-            number, spelling = _number(node[()]), attribute(node, "units") or attribute(node, "unit")
+            number, spelling = as_number(node[()]), attribute(node, "units") or attribute(node, "unit")
             if spelling is not None and spelling.lower() in NO_UNIT:
                 spelling = None
             if number is None or not math.isfinite(number):
@@ -435,23 +471,28 @@ class Source:
         """
         found: dict[str, Value[Any]] = {}
 
-        def visit(name: str, link: Any) -> None:
-            if f"{path_of(start).rstrip('/')}/{name}/".startswith(f"/{SIDE_CAR}/"):
+        home = path_of(start).rstrip("/")
+        links = start.id.links
+
+        def visit(key: bytes) -> None:
+            if f"{home}/{shown(key)}/".startswith(f"/{SIDE_CAR}/"):
                 return
-            if isinstance(link, h5py.ExternalLink):
+            kind = links.get_info(key).type
+            if kind == h5l.TYPE_EXTERNAL:
                 try:
-                    self.locate(Path(start.file.filename), link.filename)
+                    self.locate(Path(start.file.filename), os.fsdecode(links.get_val(key)[0]))
                 except FormatError as problem:
                     self.warnings.append(str(problem))
-            elif isinstance(link, h5py.HardLink):
-                node = member(start, name)
-                if isinstance(node, h5py.Dataset) and _is_small(node) and node.size == 1:
+            elif kind == h5l.TYPE_HARD and h5o.get_info(start.id, key).type == h5o.TYPE_DATASET:
+                # Of arrays, which are most, nothing more is asked.
+                node = h5py.Dataset(h5d.open(start.id, key), readonly=True)
+                if node.size == 1 and _is_small(node):
                     value = _plain(node)
                     if value is not None and not node.external and not node.is_virtual:
                         place = path_of(node)
                         found[place] = Value(value, "read", f"{self.path.name}:{place}")
 
-        visit_links(start, visit)
+        links.visit(visit)
         return found
 
 
@@ -476,7 +517,8 @@ def reading(path: Path) -> Iterator[Source]:
         The file is no HDF5, is damaged, or is still being written.
     """
     with guarded(path), ExitStack() as stack:
-        yield Source(path, stack.enter_context(open_checked(path)), stack)
+        file, known = stack.enter_context(shared_open(path))
+        yield Source(path, file, stack, known=known)
 
 
 def attribute(node: Node, name: str) -> str | None:
@@ -525,39 +567,6 @@ def raw_attribute(node: Node, name: str) -> Any:
     return node.attrs[name]
 
 
-def as_text(value: Any) -> str | None:
-    r"""Read text from what h5py returns: str, bytes, arrays of one of them, or int8 codes padded with NUL.
-
-    Parameters
-    ----------
-    value : object
-        A value as h5py returns it.
-
-    Returns
-    -------
-    str or None
-        UTF-8, or latin-1 where it is not that (`\xb5m`); up to the first NUL, stripped. None where it is no
-        text, or empty, or the literal areaDetector writes for "none".
-    """
-    array = np.asarray(value)
-    if array.size == 0:
-        return None
-    if array.dtype.kind in "iu" and array.dtype.itemsize == 1 and array.ndim:
-        raw: Any = array.astype(np.uint8).tobytes()
-    else:
-        raw = array.ravel()[0]
-    if isinstance(raw, bytes):
-        raw = raw.split(b"\0")[0]
-        try:
-            raw = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            raw = raw.decode("latin-1")
-    if not isinstance(raw, str):
-        return None
-    plain = raw.split("\0")[0].strip()
-    return None if plain in ("", NO_VALUE) else plain
-
-
 def _split(path: str) -> list[str]:
     return [part for part in path.split("/") if part and part != "."]
 
@@ -572,19 +581,6 @@ def _is_plain(dtype: np.dtype[Any]) -> bool:
     # HDF5 2.0.0 crashes on a variable-length type whose damaged kind is neither a text nor a sequence; of
     # these only texts are read here.
     return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
-
-
-def _number(value: Any) -> float | None:
-    array = np.asarray(value)
-    # A row of bytes is a text, and an empty one no 0.
-    is_text = array.dtype.kind in "iu" and array.dtype.itemsize == 1 and array.size > 1
-    if array.size and array.dtype.kind in "iuf" and not is_text:
-        # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
-        return float(str(array.ravel()[0]))
-    try:
-        return float(as_text(value) or "")
-    except ValueError:
-        return None
 
 
 def _plain(dataset: h5py.Dataset) -> Any:

@@ -20,7 +20,8 @@ from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5.array import Hdf5Array, array_of
 from tomarium.formats.hdf5.axes import pixel_axis
-from tomarium.formats.hdf5.source import Source, as_text, is_hdf5, reading
+from tomarium.formats.hdf5.plain_values import as_text
+from tomarium.formats.hdf5.source import Source, is_hdf5, reading
 from tomarium.model import Axis, Image
 
 PATTERNS: Final = "Pattern"

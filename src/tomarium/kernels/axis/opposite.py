@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import hypot, isnan, radians
 from typing import Final
@@ -22,6 +23,7 @@ _SUBSETS: Final = 4  # of pairs, to learn the error where there is one row group
 _FARTHEST_PX: Final = 3.0  # from where a refinement starts
 _ROUNDS: Final = 5
 _SCAN: Final = ((1.0, 0.25), (0.3, 0.1))  # reach and step in px of the candidates tried in their own windows
+_SHIFTS: Final = np.arange(-4, 4.05, 0.1)  # px, of which the cross-spectrum is asked
 _LEAST_TURNING: Final = 0.02  # of the variance
 _UNSETTLED_PX: Final = 0.5
 _BLOCK: Final = 8  # bins of a padded spectrum
@@ -364,6 +366,12 @@ class _Cross:
     weight: NDArray[np.float64]
 
 
+def _frequencies(columns: int) -> NDArray[np.float64]:
+    """List the frequencies of the padded windows, cycles per px."""
+    length = ducc0.fft.good_size(2 * columns, True)
+    return np.asarray(np.arange(length // 2 + 1) / length)
+
+
 def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> _Cross:
     """Cut a window that mirrors about a column out of both, and multiply their spectra."""
     columns = first.shape[-1]
@@ -375,7 +383,7 @@ def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
     A, B = (
         ducc0.fft.r2c(np.pad(x.reshape(-1, width), ((0, 0), (0, length - width))), axes=[-1]) for x in (a, b)
     )
-    f = np.arange(A.shape[-1]) / length
+    f = _frequencies(columns)
     power = sum(np.einsum("pf,pf->f", x, np.conj(x)).real.astype(np.float64) for x in (A, B)) / 2
     noise = float(np.median(power[f > 0.4])) * (1 + 1e-9) + 1e-300
     # Averaged over the taper's own resolution: the weights must not follow the noise of single bins.
@@ -390,13 +398,18 @@ def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
     return _Cross(f, np.einsum("pf,pf->f", A, B).astype(np.complex128) * turn, power, weight)
 
 
+@lru_cache(maxsize=2)
+def _turns(columns: int) -> NDArray[np.complex128]:
+    """Return exp(2 pi i s f) for each shift s and frequency f; every window of a search asks for the same."""
+    return np.asarray(np.exp(2j * np.pi * np.outer(_SHIFTS, _frequencies(columns))))
+
+
 def _shift(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> tuple[float, float]:
     """Return 2 (c - column) and its error by the weighted cross-spectrum of the two windows, within 4 px."""
     cross = _cross(first, second, column)
     terms, f = cross.weight * cross.product, cross.frequency
-    shifts = np.arange(-4, 4.05, 0.1)
-    curve = (np.exp(2j * np.pi * np.outer(shifts, f)) @ terms).real
-    shift = float(shifts[0] + 0.1 * vertex(curve, int(np.argmax(curve))))
+    curve = (_turns(first.shape[-1]) @ terms).real
+    shift = float(_SHIFTS[0] + 0.1 * vertex(curve, int(np.argmax(curve))))
     return shift, _curve_error(terms * np.exp(2j * np.pi * f * shift), f)
 
 
