@@ -57,6 +57,8 @@ def test_most_are_right_and_most_of_these_are_sure(search: Search) -> None:
 @pytest.mark.parametrize(
     ("name", "seed"),
     [
+        # 185 counts in two rows that lie together: both methods place the axis 0.51 px off, and see errors of 0.1 px.
+        ("180, in view", 329),
         # 106 counts and views that lie 0.32 px aside: the two opposite views place the axis 0.54 px off.
         ("180, in view", 60),
         # The one pair lacks 1° of half a turn, and what is seen lies before the axis: 0.69 px off.

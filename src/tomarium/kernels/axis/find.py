@@ -112,6 +112,15 @@ def find(
         notes.append(
             f"single views lie {aside:.2f} px aside of their neighbours, and half a turn has one pair of opposites"
         )
+    if (
+        confidence == "high"
+        and len(prepared.groups) == 1
+        and min(_error(c) for c in agreeing) > _SMALL_ERROR_PX
+    ):
+        confidence = "medium"
+        notes.append(
+            "the rows looked at lie together, so that none tells how far another is off; more rows, far apart, do"
+        )
     if turn < _HALF_TURN_DEG:
         confidence = "low"
         notes.append(f"the angles cover {turn:.1f}°, less than half a turn")
