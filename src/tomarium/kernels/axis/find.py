@@ -115,11 +115,13 @@ def find(
     if (
         confidence == "high"
         and len(prepared.groups) == 1
+        and len(agreeing) < 3
         and min(_error(c) for c in agreeing) > _SMALL_ERROR_PX
     ):
         confidence = "medium"
         notes.append(
-            "the rows looked at lie together, so that none tells how far another is off; more rows, far apart, do"
+            "the rows looked at lie together, so that none tells how far another is off, and two methods agree only; more "
+            "rows, far apart, would tell"
         )
     if turn < _HALF_TURN_DEG:
         confidence = "low"
