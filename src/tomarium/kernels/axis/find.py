@@ -120,8 +120,8 @@ def find(
     ):
         confidence = "medium"
         notes.append(
-            "the rows looked at lie together, so that none tells how far another is off, and two methods agree only; more "
-            "rows, far apart, would tell"
+            "the rows looked at lie together, so that none tells how far another is off, and two methods agree only; "
+            "more rows, far apart, would tell"
         )
     if turn < _HALF_TURN_DEG:
         confidence = "low"
