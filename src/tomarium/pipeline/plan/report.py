@@ -7,7 +7,7 @@ from typing import Any
 from tomarium.pipeline.plan.planner import Plan
 from tomarium.pipeline.plan.section import Section
 from tomarium.pipeline.protocol.resolve import Resolved
-from tomarium.steps.core.serialization import spell
+from tomarium.steps.core.values import spell
 
 
 def plan_data(made: Plan) -> dict[str, Any]:

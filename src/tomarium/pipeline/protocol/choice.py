@@ -19,8 +19,9 @@ from tomarium.pipeline.protocol.protocol import (
     read,
     with_parameter,
 )
-from tomarium.steps.core.serialization import check, find_step
+from tomarium.steps.core.serialization import find_step
 from tomarium.steps.core.step import View
+from tomarium.steps.core.values import check
 
 
 @dataclass(frozen=True)

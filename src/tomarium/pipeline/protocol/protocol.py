@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Domain
-from tomarium.steps.core.serialization import check, find_step, from_form, spell
+from tomarium.steps.core.serialization import find_step, from_form
 from tomarium.steps.core.step import AnyStep, Probe, Step, View
+from tomarium.steps.core.values import check, spell
 
 VERSION: Final = 1
 

@@ -1,11 +1,10 @@
-"""How the parameters of a step are checked, and spelled in YAML, forms, command lines and schemas."""
+"""The steps there are, their parameters in forms and schemas, and recipes of views."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from tomarium.model import Scan
 from tomarium.registry import collect
 from tomarium.steps.core.parameter import Parameter
 from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
+from tomarium.steps.core.values import check, names_alike, spell
 
 
 @cache
@@ -50,7 +50,7 @@ def find_step(name: str) -> AnyStep:
     known = {alias: step for step in all_steps().values() for alias in (step.name, *step.aliases)}
     if name in known:
         return known[name]
-    raise ParameterError(f"there is no step {name!r}; {_advice(name, all_steps())}")
+    raise ParameterError(f"there is no step {name!r}; {names_alike(name, all_steps())}")
 
 
 def apply_recipe(scan: Scan, recipe: Sequence[Mapping[str, Any]]) -> Scan:
@@ -84,86 +84,6 @@ def apply_recipe(scan: Scan, recipe: Sequence[Mapping[str, Any]]) -> Scan:
                 )
             scan = view(scan, **values)
     return scan
-
-
-def check(step: AnyStep, given: Mapping[str, Any], *, written: bool = False) -> dict[str, Any]:
-    """Check the parameters given to a step.
-
-    Parameters
-    ----------
-    step : Step, View, Probe or Tally
-        The step.
-    given : mapping of str to object
-        Values as YAML, a form or a command line holds them; text with units for numbers that have one.
-    written : bool
-        Whether a person wrote them into a file: then a bare number is refused where a unit belongs. In Python a bare
-        number is in the unit of the parameter's name.
-
-    Returns
-    -------
-    dict of str to object
-        The given parameters as the function wants them; those not given are left out.
-
-    Raises
-    ------
-    ParameterError
-        An unknown parameter, or a value it does not allow.
-    """
-    known = {parameter.name: parameter for parameter in step.parameters}
-    for name in given:
-        if name not in known:
-            raise ParameterError(f"step {step.name} has no parameter {name!r}; {_advice(str(name), known)}")
-    for name, value in given.items():
-        is_bare = isinstance(value, int | float) and not isinstance(value, bool)
-        if written and is_bare and known[name].needs_unit:
-            example = {"m": "0.65 um", "keV": "20 keV"}.get(known[name].unit, f"{value:g} {known[name].unit}")
-            raise ParameterError(
-                f"step {step.name}: {name} = {value!r} has no unit; write it with one, such as '{example}'"
-            )
-    return {name: _value(step, known[name], value) for name, value in given.items()}
-
-
-def _value(step: AnyStep, parameter: Parameter, given: Any) -> Any:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(parameter.annotation).validate_python(given)
-    except ValidationError as problem:
-        reasons = "; ".join(dict.fromkeys(str(error["msg"]) for error in problem.errors()))
-        raise ParameterError(
-            f"step {step.name}: {parameter.name} = {given!r} is not allowed: {reasons.removeprefix('Value error, ')}"
-        ) from problem
-
-
-def _advice(name: str, known: Mapping[str, Any]) -> str:
-    alike = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(alike)}?" if alike else f"there are: {', '.join(known) or 'none'}"
-
-
-def spell(parameter: Parameter, value: Any) -> Any:
-    """Write a value as YAML, JSON and people read it back: a number that has a unit becomes text with it.
-
-    Parameters
-    ----------
-    parameter : Parameter
-        Tells the unit.
-    value : object
-        As `check` returns it.
-
-    Returns
-    -------
-    object
-        JSON-ready; `check` turns it back into the same value.
-    """
-    if parameter.unit and isinstance(value, float | int) and not isinstance(value, bool):
-        return f"{value!r} {parameter.unit}"
-    return value
-
-
-def spelled(step: AnyStep, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the values of a step as `spell` does each."""
-    known = {parameter.name: parameter for parameter in step.parameters}
-    return {name: spell(known[name], value) for name, value in values.items()}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tomarium.model import Domain, Layout, Scan, Slab, Value
 from tomarium.steps.core.parameter import HANDED_IN, Parameter, read_signature
+from tomarium.steps.core.values import check, spelled
 
 Values = Mapping[str, Any]
 """Parameter name → plain value."""
@@ -211,8 +212,6 @@ class View:
 
     def __call__(self, scan: Scan, **values: Any) -> Scan:
         """Make the view, and note in the scan's recipe how, and what its user had told before."""
-        from tomarium.steps.core.serialization import check, spelled
-
         values = check(self, values)
         for parameter in self.parameters:
             if parameter.from_scan and parameter.name not in values:

@@ -1,0 +1,131 @@
+"""The values of a step's parameters: checked, and written as people and files read them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+from tomarium.errors import ParameterError
+from tomarium.steps.core.parameter import Parameter
+
+
+class Named(Protocol):
+    """A step, view, probe or tally, as far as its parameters go."""
+
+    @property
+    def name(self) -> str:
+        """Word users write."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its parameters, in the order of the signature."""
+
+
+def check(step: Named, given: Mapping[str, Any], *, written: bool = False) -> dict[str, Any]:
+    """Check the parameters given to a step.
+
+    Parameters
+    ----------
+    step : Step, View, Probe or Tally
+        The step.
+    given : mapping of str to object
+        Values as YAML, a form or a command line holds them; text with units for numbers that have one.
+    written : bool
+        Whether a person wrote them into a file: then a bare number is refused where a unit belongs. In Python a bare
+        number is in the unit of the parameter's name.
+
+    Returns
+    -------
+    dict of str to object
+        The given parameters as the function wants them; those not given are left out.
+
+    Raises
+    ------
+    ParameterError
+        An unknown parameter, or a value it does not allow.
+    """
+    known = {parameter.name: parameter for parameter in step.parameters}
+    for name in given:
+        if name not in known:
+            raise ParameterError(
+                f"step {step.name} has no parameter {name!r}; {names_alike(str(name), known)}"
+            )
+    for name, value in given.items():
+        is_bare = isinstance(value, int | float) and not isinstance(value, bool)
+        if written and is_bare and known[name].needs_unit:
+            example = {"m": "0.65 um", "keV": "20 keV"}.get(known[name].unit, f"{value:g} {known[name].unit}")
+            raise ParameterError(
+                f"step {step.name}: {name} = {value!r} has no unit; write it with one, such as '{example}'"
+            )
+    return {name: _value(step, known[name], value) for name, value in given.items()}
+
+
+def _value(step: Named, parameter: Parameter, given: Any) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(parameter.annotation).validate_python(given)
+    except ValidationError as problem:
+        reasons = "; ".join(dict.fromkeys(str(error["msg"]) for error in problem.errors()))
+        raise ParameterError(
+            f"step {step.name}: {parameter.name} = {given!r} is not allowed: {reasons.removeprefix('Value error, ')}"
+        ) from problem
+
+
+def names_alike(name: str, known: Mapping[str, Any]) -> str:
+    """Say which of the known names an unknown one may stand for.
+
+    Parameters
+    ----------
+    name : str
+        What was written.
+    known : mapping of str to object
+        The names there are.
+
+    Returns
+    -------
+    str
+        The end of a sentence: those alike, or all.
+    """
+    alike = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(alike)}?" if alike else f"there are: {', '.join(known) or 'none'}"
+
+
+def spell(parameter: Parameter, value: Any) -> Any:
+    """Write a value as YAML, JSON and people read it back: a number that has a unit becomes text with it.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        Tells the unit.
+    value : object
+        As `check` returns it.
+
+    Returns
+    -------
+    object
+        JSON-ready; `check` turns it back into the same value.
+    """
+    if parameter.unit and isinstance(value, float | int) and not isinstance(value, bool):
+        return f"{value!r} {parameter.unit}"
+    return value
+
+
+def spelled(step: Named, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the values of a step as `spell` does each.
+
+    Parameters
+    ----------
+    step : Step, View, Probe or Tally
+        The step.
+    values : mapping of str to object
+        As `check` returns them.
+
+    Returns
+    -------
+    dict of str to object
+        JSON-ready.
+    """
+    known = {parameter.name: parameter for parameter in step.parameters}
+    return {name: spell(known[name], value) for name, value in values.items()}
