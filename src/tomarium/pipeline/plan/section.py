@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from tomarium.model import Layout, Scan
@@ -231,6 +232,11 @@ def _section(
     made_bytes = result.with_rows(window.stop - window.start).bytes
     spool_bytes = 0 if last and result.domain == "slice" else made_bytes
 
+    @cache  # nearly all slabs of a size read as much
+    def slab_bytes(taken: int) -> int:
+        return part_of(inner, part.direction, taken).bytes
+
+    @cache  # each size is asked for with each number of workers
     def io(size: int) -> tuple[tuple[Cut, ...], int, int]:
         cuts = _cuts(by_row, window, length, size, halo, height)
         read = unpacked = 0
@@ -244,7 +250,7 @@ def _section(
                 )
                 read, unpacked = read + more[0], unpacked + more[1]
             else:
-                read += part_of(inner, part.direction, taken).bytes
+                read += slab_bytes(taken)
         return cuts, read, unpacked
 
     def priced(size: int, workers: int) -> _Choice:
