@@ -85,3 +85,13 @@ def test_of_several_records_the_sound_ones_are_filed(
     assert execute(ingested) == 2
     assert "protocol.yaml was changed" in capsys.readouterr().err
     assert execute([*ingested, "--no-checksums"]) == 0
+
+
+def test_serve_takes_the_catalogue_by_its_name_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = str(tmp_path / "absent.sqlite")
+    assert execute(["serve", place]) == 2
+    assert "absent.sqlite: there is no catalogue of this name" in capsys.readouterr().err
+    assert execute(["serve", place, "--catalogue", place]) == 2
+    assert "two catalogues were given" in capsys.readouterr().err

@@ -8,20 +8,26 @@ import click
 
 
 @click.command("serve")
+@click.argument("place", metavar="[CATALOGUE]", required=False, type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
-def command(host: str, port: int, catalogue: Path | None) -> None:
+@click.option("--catalogue", type=click.Path(path_type=Path), help="The same as CATALOGUE.")
+def command(place: Path | None, host: str, port: int, catalogue: Path | None) -> None:
     """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C.
+
+    CATALOGUE is its file; the user's own by default.
 
     \b
     tomarium serve
+    tomarium serve demo/catalogue.sqlite
     tomarium serve --port 8080
     """
+    if place is not None and catalogue is not None:
+        raise click.UsageError(f"two catalogues were given, {place} and --catalogue {catalogue}; give one")
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.portal.serve import serve
 
-    with open_catalogue(catalogue, make=False) as opened:
+    with open_catalogue(place or catalogue, make=False) as opened:
         serve(opened, host=host, port=port, announce=lambda address: click.echo(f"portal: {address}"))
