@@ -378,7 +378,7 @@ step = STEPS[{name!r}]
 small = example_scan(step)
 item = resolved(step, small)
 process(input_of(item, small), make_ready([item], small, "row"))
-rows = 20 if step.cost.nanoseconds > 1000 else 32  # a slow step takes seconds for each row
+rows = 10 if step.cost.nanoseconds > 1000 else 32  # an iterative step takes seconds for each row
 scan = example_scan(step, angles=360, rows=rows, columns=512)
 item = resolved(step, scan)
 ready = make_ready([item], scan, "row")

@@ -322,9 +322,9 @@ def _count(values: Values) -> int:
 
 
 def _host(values: Values, layout: Layout) -> int:
-    """Input, result, images of one view, and the padded frames of the propagation."""
+    """Input, result, two masks of what is finite, images of one view, and the padded frames of the propagation."""
     padded = _padded(values, layout)
-    return layout.bytes + 4 * layout.values + padded * (36 + 4 * _count(values))
+    return layout.bytes + 6 * layout.values + padded * (36 + 4 * _count(values))
 
 
 def _prepared(scan: Scan, values: Values) -> int:
