@@ -12,7 +12,7 @@ from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.kernels.eigen_flats import Fit, binned, eigen_flats
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
 from tomarium.model import Scan, Slab, Value
-from tomarium.pipeline.protocol.protocol import as_protocol
+from tomarium.pipeline.protocol.protocol import as_protocol, default_protocol, from_steps
 from tomarium.steps.core.context import Context
 from tomarium.steps.correct.dynamic_flat_field import dynamic_flat_field, prepare
 
@@ -121,3 +121,13 @@ def test_weights_are_found_whatever_is_in_the_way() -> None:
     with_hole = np.full((4, 4), np.nan)
     with_hole[0, 0] = 2.0
     assert binned(with_hole, (2, 2))[0, 0] == 2.0
+
+
+def test_by_name_it_stands_in_the_place_of_the_flat_field() -> None:
+    told = [item.step.name for item in from_steps(["dynamic_flat_field"], default_protocol()).items]
+    assert "flat_field" not in told
+    assert told.index("dynamic_flat_field") < told.index("fbp")
+    behind = from_steps(["paganin", "dynamic_flat_field"], default_protocol()).items
+    [flats] = [item for item in behind if item.step.name == "dynamic_flat_field"]
+    assert flats.given["log"] is False
+    assert "minus_log" in [item.step.name for item in behind]

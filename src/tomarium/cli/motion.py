@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,10 @@ def _show(found: MotionEstimate) -> None:
     show.table(
         (
             ("axis column", axis),
-            ("left by the model", f"{found.residual_px:.3f} px"),
+            (
+                "left by the model",
+                f"{found.residual_px:.3f} px" if isfinite(found.residual_px) else "unknown",
+            ),
             ("largest error", f"{found.error_px:.3f} px"),
             ("pairs, points or views", str(found.used)),
         )

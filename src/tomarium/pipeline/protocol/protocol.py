@@ -222,12 +222,12 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
         if step not in [item.step for item in items]:
             if step.place == RECONSTRUCTION:
                 items = [item for item in items if item.step.place != RECONSTRUCTION]
-            if _turns_counts_into_attenuation(step):
-                items = [item for item in items if item.step.name != "flat_field"]
+            if _turns_counts_into_attenuation(step) or _corrects_counts(step):
+                items = [item for item in items if not _corrects_counts(item.step)]
             items.append(Item(step))
     needs_transmission = any(getattr(item.step, "accepts", ()) == ("transmission",) for item in items)
     if needs_transmission and domain == "counts":
-        items = [Item(i.step, {**i.given, "log": False}) if i.step.name == "flat_field" else i for i in items]
+        items = [Item(i.step, {**i.given, "log": False}) if _corrects_counts(i.step) else i for i in items]
         if not any(isinstance(i.step, Step) and i.step.gives == "attenuation" for i in items):
             items.append(Item(find_step("minus_log")))
     # Frames of a stepping are no views yet: a probe looks at what is made of them.
@@ -243,6 +243,13 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
 
 def _turns_counts_into_attenuation(step: AnyStep) -> bool:
     return isinstance(step, Step) and step.gives == "attenuation" and step.accepts == ("counts",)
+
+
+def _corrects_counts(step: AnyStep) -> bool:
+    """Tell whether a step is flat_field, or what stands in its place: it takes the logarithm, or leaves it."""
+    if not isinstance(step, Step) or step.accepts != ("counts",):
+        return False
+    return any(parameter.name == "log" for parameter in step.parameters)
 
 
 def from_data(data: Any, where: str, *, written: bool = False) -> Protocol:
