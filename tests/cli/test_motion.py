@@ -31,3 +31,21 @@ def test_a_correction_file_is_written_and_taken(tmp_path: Path, capsys: pytest.C
     capsys.readouterr()
     assert execute(["motion", *words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["confidence"] == "high"
+
+
+def test_what_nothing_tells_is_said_first_and_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = FULL / 2
+    scan = scan_of_arrays(
+        projections(bodies(2, 12), half, SHAPE, AXIS, 0 * TIME, 0 * TIME), half, domain="attenuation"
+    )
+    data_exchange.FORMAT.write(tmp_path / "half.h5", scan)  # type: ignore[misc]
+    words = ["motion", str(tmp_path / "half.h5"), "--axis", str(AXIS)]
+    execute(words)
+    told = capsys.readouterr().out
+    assert told.startswith("motion is unknown: the views do not tell apart drift")
+    assert "0.00 to 0.00" not in told
+    assert execute([*words, "-o", str(tmp_path / "correct.txt")]) == 2
+    assert "nothing tells how the sample moved" in capsys.readouterr().err
+    assert not (tmp_path / "correct.txt").exists()

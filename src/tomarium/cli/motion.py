@@ -49,11 +49,16 @@ def command(
     tomarium motion scan.h5 --method points -o correct.txt
     tomarium run scan.h5 --shifts correct.txt
     """
+    from tomarium.errors import InputError
     from tomarium.formats.opening.shift_file import write_shifts
     from tomarium.pipeline.run.provenance import plain
 
     scan = opening.open_scan(path)
     found = _found(scan, method, returns)
+    if output is not None and not found.used:
+        raise InputError(
+            f"{path}: nothing tells how the sample moved, so {output} was not written; without -o it is said why"
+        )
     if output is not None:
         write_shifts(output, found.shift_columns_px, found.shift_rows_px)
     if as_json:
@@ -82,6 +87,11 @@ def _found(scan: Scan, method: str, returns: str) -> MotionEstimate:
 
 
 def _show(found: MotionEstimate) -> None:
+    if not found.used:
+        apart = ", ".join(found.inseparable) or "motion from anything else"
+        click.secho(f"motion is unknown: the views do not tell apart {apart}", bold=True)
+        click.echo("  a full turn, views that come back to an angle, or return images (--returns) would tell")
+        return
     columns = found.shift_columns_px
     click.secho(f"{columns.min():.2f} to {columns.max():.2f} px along columns", bold=True, nl=False)
     rows = found.shift_rows_px
@@ -91,11 +101,8 @@ def _show(found: MotionEstimate) -> None:
     show.table(
         (
             ("axis column", axis),
-            (
-                "left by the model",
-                f"{found.residual_px:.3f} px" if isfinite(found.residual_px) else "unknown",
-            ),
-            ("largest error", f"{found.error_px:.3f} px"),
+            ("left by the model", _px(found.residual_px)),
+            ("largest error", _px(found.error_px)),
             ("pairs, points or views", str(found.used)),
         )
     )
@@ -103,3 +110,7 @@ def _show(found: MotionEstimate) -> None:
         click.echo(
             f"  the views do not tell apart {', '.join(found.inseparable)}; nothing is corrected there"
         )
+
+
+def _px(value: float) -> str:
+    return f"{value:.3f} px" if isfinite(value) else "unknown"
