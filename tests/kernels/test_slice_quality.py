@@ -44,6 +44,11 @@ def test_one_material_is_not_parted() -> None:
     assert homogeneous(image, np.zeros(image.shape, bool)) == ()
 
 
+def test_structure_is_not_taken_for_noise() -> None:
+    waves = np.sin(X / 3) * np.sin(Y / 4)
+    assert homogeneous(waves + np.random.default_rng(2).normal(0, 0.05, waves.shape)) == ()
+
+
 @pytest.mark.parametrize("rise", [-0.3, 0.0, 0.2])
 def test_cupping_is_the_rise_to_the_rim(rise: float) -> None:
     image = 5 * (1 + rise * (RADIUS / (SIZE / 2)) ** 2)
