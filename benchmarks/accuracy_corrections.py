@@ -78,8 +78,8 @@ def light_cases() -> list[Case]:
         ours: dict[str, Score] = {"": lambda seed, c=config: bias_in_air(c, "flat_field", seed)}  # type: ignore[misc]
         peers: dict[str, Score] = {}
         if ALGOTOM:
-            peers["algotom flat_field_correction"] = lambda seed, c=config: abs(
-                float(algotom_light(c, seed)[0].mean())
+            peers["algotom flat_field_correction"] = lambda seed, c=config: rms_of_views(
+                algotom_light(c, seed)[0]
             )  # type: ignore[misc]
         made.append(Case("`flat_field`", f"{what}: attenuation of air, rms of the views", limit, ours, peers))
     moving = replace(HONEST, beam_jitter_rows=0.7, beam_drift_rows=1.0, beam_stripes=0.2)
