@@ -126,7 +126,18 @@ def _boxes(f: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 
 def contrast_to_noise_of(parts: tuple[Homogeneous, ...]) -> float:
-    """Return |m₁ - m₂| / √(σ₁² + σ₂²) of two materials; nan where there is one, or no noise."""
+    """Return the contrast of two materials over their noise, |m₁ - m₂| / √(σ₁² + σ₂²).
+
+    Parameters
+    ----------
+    parts : tuple of Homogeneous
+        As `homogeneous` returns them.
+
+    Returns
+    -------
+    float
+        Dimensionless; nan where there is one material, or no noise.
+    """
     if len(parts) < 2:
         return float("nan")
     noise = float(np.hypot(parts[0].deviation, parts[1].deviation))
