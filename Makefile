@@ -14,7 +14,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-peers lint docs bench accuracy clean
+.PHONY: help install demo test test-fast test-peers lint docs bench accuracy accuracy-quick clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ test-peers: $(PEERS)/.installed ## read what other programs write, and have them
 accuracy: $(PEERS)/.installed ## compare slices with analytic truth, beside peers, into docs/reference/accuracy.md
 	$(PEERS)/bin/python -m pip install --quiet --group accuracy
 	$(PEERS)/bin/python benchmarks/accuracy.py
+
+accuracy-quick: $(PEERS)/.installed ## judge the steps by their criteria with 3 seeds, in five minutes; fails on a loss
+	$(PEERS)/bin/python -m pip install --quiet --group accuracy
+	$(PEERS)/bin/python benchmarks/accuracy.py --quick
 
 $(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

@@ -13,6 +13,7 @@ from tomarium.cli import execute
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.formats.tiff.volume import write
 from tomarium.model import Axis, Volume
+from tomarium.synth import SimulationConfig, simulate, truth
 
 SIZE, DEPTH, PIXEL = 200, 12, 2e-6
 
@@ -100,5 +101,24 @@ def test_a_record_of_half_the_views_beside_the_other(
 def test_what_is_no_volume_is_asked_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scan = tmp_path / "disc.h5"
     data_exchange.FORMAT.write(scan, make_scan())  # type: ignore[misc]
-    assert execute(["measure", str(scan)]) == 2
-    assert "holds no volume" in capsys.readouterr().err
+    for more in (["--objects"], ["--other", str(scan)]):
+        assert execute(["measure", str(scan), *more]) == 2
+        assert "holds no volume" in capsys.readouterr().err
+
+
+def test_a_scan_is_measured_by_its_even_and_odd_views(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More photons resolve more; the figures are those of the slices that the protocol makes."""
+    found = []
+    for photons in (300.0, 30_000.0):
+        config = SimulationConfig(columns=96, rows=12, views=150, photons=photons, seed=5, flats=10, darks=5)
+        path = simulate(tmp_path / f"{photons:g}.h5", config)
+        found.append(told([str(path), "--axis", str(truth(config).axis_column)], capsys))
+    noisy, clean = found
+    assert noisy["halves"]["resolution_px"] > 1.5 * (clean["halves"]["resolution_px"] or 2.0)
+    assert noisy["noise"] > 5 * clean["noise"]
+    assert clean["shape"] == [len(clean["slices"]), 96, 96]
+    assert clean["signal_to_noise"] > noisy["signal_to_noise"]
+    assert execute(["measure", str(tmp_path / "300.h5"), "--set", "fbp.window=hann"]) == 0
+    assert "half-bit, of two halves of the views" in capsys.readouterr().out

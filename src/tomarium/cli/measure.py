@@ -12,14 +12,15 @@ from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
-    from tomarium.model import Volume
+    from tomarium.model import Image, Scan, Volume
+    from tomarium.pipeline.protocol.choice import Choice
 
 LINES: Final = 16
 """Lines of the histogram."""
 
 
 @click.command("measure")
-@click.argument("path", metavar="VOLUME", type=click.Path(path_type=Path))
+@click.argument("path", metavar="VOLUME|SCAN", type=click.Path(path_type=Path))
 @click.option(
     "--other",
     type=click.Path(path_type=Path),
@@ -42,6 +43,7 @@ LINES: Final = 16
 )
 @click.option("--overwrite", is_flag=True, help="Replace TABLE.csv where it is there already.")
 @scan_options.opening
+@scan_options.steps
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def command(
     path: Path,
@@ -53,6 +55,7 @@ def command(
     skeleton: bool,
     overwrite: bool,
     opening: scan_options.Opening,
+    choice: Choice,
     as_json: bool,
 ) -> None:
     """Measure VOLUME, or the folder of a record: grey values, noise, rings, sharpness; or the objects of labels.
@@ -63,8 +66,14 @@ def command(
     \b
     noise       standard deviation of the finest diagonal detail; what is correlated from voxel to voxel is not in it
     ring index  ripple of the mean along circles over the noise; a strong smoothing lowers it too
+    SNR, CNR    mean over deviation, and contrast, of windows of 13 px without an edge; of two materials where there are
+    cupping     part by which the brighter material rises from the axis to the rim, by a fit of r²; it may be its own
+    entropy     of the histogram over 0.1 to 99.9 %: lower is sharper, for the same volume and range only
     edge width  full width at half maximum of the line-spread function, from the strongest edges
     resolution  with --other: Fourier ring correlation, half-bit criterion
+
+    Of a SCAN, 9 slices are reconstructed by the protocol, and measured as the slices of a volume; resolution is that at
+    which the even and the odd views agree, each with half of the views. A volume has no need of a protocol.
 
     With --objects, VOLUME holds labels, such as `tomarium segment` writes. An object is what touches by a face, an edge
     or a corner and has one label. Told are volume, equivalent diameter, surface, sphericity, axes of inertia, box,
@@ -74,15 +83,26 @@ def command(
     \b
     tomarium measure volume.ome.zarr
     tomarium measure record/ --json
+    tomarium measure scan.h5 --preset rings
     tomarium run scan.h5 -o even --step select_views --set select_views.keep=::2
     tomarium run scan.h5 -o odd --step select_views --set select_views.keep=1::2
     tomarium measure even/ --other odd/
     tomarium measure grains.ome.zarr --objects -o grains.csv --smallest 30
     tomarium measure vessels.ome.zarr --objects --skeleton -o vessels.csv
     """
+    from tomarium.model import Scan
     from tomarium.pipeline.measure.measure import as_data, measure
 
-    volume = _volume(path, opening)
+    opened = opening.open(path)
+    if isinstance(opened, Scan) and not (objects or other):
+        from tomarium.pipeline.measure.scan import measure_scan
+
+        made, figures = measure_scan(
+            opened, choice.protocol(opened.domain), whole=whole, tell=show.progress()
+        )
+        _show(made, as_data(made, figures), as_json)
+        return
+    volume = _as_volume(path, opened)
     if objects:
         if other is not None:
             raise click.UsageError("--other goes with grey values, and --objects with labels")
@@ -91,7 +111,10 @@ def command(
     if output is not None or skeleton or smallest > 1:
         raise click.UsageError("--output, --smallest and --skeleton go with --objects")
     second = None if other is None else _volume(other, opening)
-    told = as_data(volume, measure(volume, second, whole=whole, tell=show.progress()))
+    _show(volume, as_data(volume, measure(volume, second, whole=whole, tell=show.progress())), as_json)
+
+
+def _show(volume: Volume, told: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show.as_json(told)
         return
@@ -156,9 +179,12 @@ def _objects(
 
 
 def _volume(path: Path, opening: scan_options.Opening) -> Volume:
+    return _as_volume(path, opening.open(path))
+
+
+def _as_volume(path: Path, opened: Scan | Image) -> Volume:
     from tomarium.model import Volume
 
-    opened = opening.open(path)
     if not isinstance(opened, Volume):
         raise InputError(
             f"{path} holds no volume (z, y, x), but something of shape {opened.shape}; reconstruct a scan with "
@@ -176,6 +202,7 @@ def _of_slices(told: dict[str, Any]) -> list[tuple[str, str, str]]:
     else:
         rows.append(("noise", units.show(noise, told["unit"]), f"{slices}, of the finest diagonal detail"))
         rows.append(("ring index", "–" if ring is None else f"{ring:.3g}", f"{slices}, ripple over noise"))
+        rows += _of_quality(told)
         width = edges["fwhm_px"]
         why = f"FWHM, median of {edges['count']} edges"
         shown = f"{edges['limit'] or ''} {_length(width, edges['fwhm_m'])}".strip()
@@ -190,6 +217,43 @@ def _of_slices(told: dict[str, Any]) -> list[tuple[str, str, str]]:
             )
         )
     return rows
+
+
+def _of_quality(told: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Tell what `FIGURES` of the measurement names; what could not be told is a dash."""
+    unit = told["unit"]
+    return [
+        (words, "–" if told[name] is None else shown(told[name]), what)
+        for name, words, shown, what in (
+            (
+                "ring_index_of_sectors",
+                "partial rings",
+                "{:.3g}".format,
+                "ring index of eight parts of the circle",
+            ),
+            (
+                "signal_to_noise",
+                "SNR",
+                "{:.4g}".format,
+                "mean over deviation of the brighter material's windows",
+            ),
+            ("contrast_to_noise", "CNR", "{:.4g}".format, "of the homogeneous windows of two materials"),
+            (
+                "cupping",
+                "cupping",
+                "{:+.2%}".format,
+                "rise from the axis to the rim, of the brighter material's mean",
+            ),
+            ("entropy_bits", "entropy", "{:.3f} bit".format, "of 256 grey values over 0.1 to 99.9 %"),
+            (
+                "mean_gradient",
+                "gradient",
+                lambda value: f"{value:.4g} {unit or ''}/px".replace(" /px", " per px"),
+                "mean of |∇f|",
+            ),
+            ("negative_part", "negative", "{:.2%}".format, "of the sum of |f|"),
+        )
+    ]
 
 
 def _length(pixels: float | None, metres: float | None) -> str:

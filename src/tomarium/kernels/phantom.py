@@ -59,6 +59,7 @@ def line_integrals(
     rows: NDArray[np.floating],
     columns: NDArray[np.floating],
     *,
+    roll_deg: float = 0.0,
     out: NDArray[np.float32] | None = None,
     engine: Engine = "auto",
 ) -> NDArray[np.float32]:
@@ -73,6 +74,9 @@ def line_integrals(
     rows, columns : array, shape (row,) and (column,)
         Height of each row from the middle row and distance of each column from the rotation axis, in px,
         ascending. Column j of a detector whose axis lies in `axis_column` is at j - axis_column.
+    roll_deg : float
+        How far the axis is turned in the detector's plane about the origin, degrees, counter-clockwise with rows
+        counted downwards.
     out : array of float32, shape (angle, row, column), optional
         Filled and returned; spares a caller that comes back often the price of fresh memory.
     engine : {"auto", "native", "reference"}
@@ -104,7 +108,7 @@ def line_integrals(
     theta = np.radians(np.asarray(angles_deg, np.float64))
     if not (ellipsoids and len(theta)):
         return out
-    table = _shadows(tuple(ellipsoids), theta)
+    table = _shadows(tuple(ellipsoids), theta, radians(roll_deg))
     if takes_compiled(engine, "line_integrals"):
         native = extension()
         for view, image in zip(table, out, strict=True):
@@ -124,7 +128,9 @@ def _forms(ellipsoids: tuple[Ellipsoid, ...]) -> tuple[NDArray[np.float64], NDAr
     return Q, np.asarray(np.linalg.inv(Q), np.float64)
 
 
-def _shadows(ellipsoids: tuple[Ellipsoid, ...], theta: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shadows(
+    ellipsoids: tuple[Ellipsoid, ...], theta: NDArray[np.float64], roll: float = 0.0
+) -> NDArray[np.float64]:
     """Return where and how dark shadows are.
 
     Returns
@@ -141,12 +147,20 @@ def _shadows(ellipsoids: tuple[Ellipsoid, ...], theta: NDArray[np.float64]) -> N
     a = cosine**2 * M[:, 1, 1] - sine * cosine * (M[:, 1, 2] + M[:, 2, 1]) + sine**2 * M[:, 2, 2]
     S_uu = sine**2 * Q[:, 1, 1] + sine * cosine * (Q[:, 1, 2] + Q[:, 2, 1]) + cosine**2 * Q[:, 2, 2]
     S_zu = sine * Q[:, 0, 1] + cosine * Q[:, 0, 2]
-    S_zz = Q[:, 0, 0]
+    S_zz, u = np.broadcast_to(Q[:, 0, 0], S_uu.shape), x * cosine + y * sine
+    if roll:  # z' = z cos - u sin, u' = z sin + u cos; the determinant of S stays
+        s, c = sin(roll), cos(roll)
+        z, u = c * z - s * u, s * z + c * u
+        S_zz, S_zu, S_uu = (
+            c * c * S_zz - 2 * c * s * S_zu + s * s * S_uu,
+            c * s * (S_zz - S_uu) + (c * c - s * s) * S_zu,
+            s * s * S_zz + 2 * c * s * S_zu + c * c * S_uu,
+        )
     # The squared peak of µ · chord is folded into the quadratic form: fewer passes over the shadow.
     peak = 4.0 * attenuation**2 / a
     scale = peak / (S_uu * S_zz - S_zu**2)
     columns = (
-        z, x * cosine + y * sine, np.sqrt(S_zz), np.sqrt(S_uu),
+        z, u, np.sqrt(S_zz), np.sqrt(S_uu),
         peak, scale * S_uu, 2 * scale * S_zu, scale * S_zz, np.sign(attenuation),
     )  # fmt: skip
     return np.stack([np.broadcast_to(column, peak.shape) for column in columns], axis=-1)

@@ -3,6 +3,7 @@
 from tomarium.synth.config import SimulationConfig, Truth, truth
 from tomarium.synth.frames import frames
 from tomarium.synth.scan import simulate, simulated
+from tomarium.synth.series import series
 from tomarium.synth.specimen import specimen
 
-__all__ = ["SimulationConfig", "Truth", "frames", "simulate", "simulated", "specimen", "truth"]
+__all__ = ["SimulationConfig", "Truth", "frames", "series", "simulate", "simulated", "specimen", "truth"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 from typing import Literal
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from tomarium.errors import ParameterError
 from tomarium.kernels.phantom import Ellipsoid
-from tomarium.synth.specimen import specimen
+from tomarium.synth.course import Course, all_hits, course
+from tomarium.synth.specimen import BODY, specimen
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,35 @@ class SimulationConfig:
         Rows by which the beam moves from the first projection to the last; it drifts through the flats too.
     fixed_pattern : float
         Relative standard deviation of the pixels' gain; the same in flats, so that flat-fielding removes it.
+    beam_jitter_rows : float
+        Standard deviation in rows of the beam's place from frame to frame, flats and projections alike.
+    beam_stripes : float
+        Sum of the relative amplitudes of the stripes that a multilayer monochromator leaves; they move with the beam.
+    current_decay : float
+        Part of the beam's intensity that is lost from the first projection to the last, as exp(-t); flats too.
     ring_error : float
         Relative standard deviation of the columns' response to a sample against that to the flats: rings.
     dead_pixels, hot_pixels : int
         Pixels that count nothing, or always the most.
     zingers : float
-        Mean number of hits by stray radiation in a frame.
+        Mean number of hits by stray radiation in a frame; each is one to three pixels along a row.
+    drift_px : tuple of float
+        How far the sample moves from the first projection to the last along x, y and z (down), in px. It stands in
+        its place in the middle of the scan.
+    jitter_px : float
+        Standard deviation in px of the sample's place in each view, along columns and along rows.
+    roll_deg : float
+        How far the axis is turned in the detector's plane, degrees, counter-clockwise.
+    blocked_deg : tuple of (float, float)
+        Ranges of angle in degrees over which a bar passes the beam, such as a column of a press.
+    wide : float
+        Largest width of a drawn specimen over that of the field of view; 0 for one that fits with a margin.
+    specimen_rows : int or None
+        Height in px over which a specimen is drawn; the detector's where it is None.
+    height_rows : float
+        How far the middle of the detector stands below the middle of the specimen, in px.
+    part : int
+        Number of the scan in a series: noise, jitter and hits differ, specimen and detector are the same.
     pixel_m, energy_kev, distance_m : float
         Pixel size at the sample in m, photon energy in keV and distance from sample to detector in m.
     delta_beta : float
@@ -83,11 +108,22 @@ class SimulationConfig:
     flats: int = 20
     darks: int = 20
     beam_drift_rows: float = 0.0
+    beam_jitter_rows: float = 0.0
+    beam_stripes: float = 0.065
+    current_decay: float = 0.0
     fixed_pattern: float = 0.02
     ring_error: float = 0.002
     dead_pixels: int = 8
     hot_pixels: int = 8
     zingers: float = 0.5
+    drift_px: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    jitter_px: float = 0.0
+    roll_deg: float = 0.0
+    blocked_deg: tuple[tuple[float, float], ...] = ()
+    wide: float = 0.0
+    specimen_rows: int | None = None
+    height_rows: float = 0.0
+    part: int = 0
     pixel_m: float = 3.25e-6
     energy_kev: float = 25.0
     distance_m: float = 0.05
@@ -119,6 +155,11 @@ class SimulationConfig:
             "zingers",
             "delta_beta",
             "seed",
+            "beam_jitter_rows",
+            "beam_stripes",
+            "jitter_px",
+            "wide",
+            "part",
         ):
             if not 0 <= getattr(self, name) < inf:
                 raise ParameterError(f"simulation: {name} is {getattr(self, name)}; give 0 or more")
@@ -131,6 +172,19 @@ class SimulationConfig:
                 f"simulation: axis_column is {self.axis_column} on a detector of {self.columns} columns; "
                 f"give the rotation axis in pixels, at most {self.columns} beyond either edge"
             )
+        for name in ("beam_stripes", "current_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ParameterError(
+                    f"simulation: {name} is {getattr(self, name)}; give a part of the beam, 0 or more and below 1"
+                )
+        if abs(self.roll_deg) > 45:
+            raise ParameterError(f"simulation: roll_deg is {self.roll_deg}; give at most 45 degrees")
+        for first, last in self.blocked_deg:
+            if not self.start_deg <= first < last <= self.start_deg + self.span_deg:
+                raise ParameterError(
+                    f"simulation: blocked_deg has {first:g} to {last:g} degrees, but the scan goes from "
+                    f"{self.start_deg:g} to {self.start_deg + self.span_deg:g}; give a rising range within it"
+                )
         if self.dead_pixels + self.hot_pixels > self.rows * self.columns:
             raise ParameterError(
                 f"simulation: {self.dead_pixels} dead and {self.hot_pixels} hot pixels were asked for, but "
@@ -156,10 +210,10 @@ class Truth:
         Response to the sample over response to the flats.
     dead, hot : array of intp, shape (pixel,)
         Flat index row · columns + column of the defective pixels.
-    pixel_m : float
-        Pixel size in m.
-    seed : int
-        Seed all of it was drawn from.
+    course : Course
+        What changes from frame to frame: places of sample and beam, intensity, bars.
+    config : SimulationConfig
+        What was asked for.
     """
 
     ellipsoids: tuple[Ellipsoid, ...]
@@ -169,8 +223,13 @@ class Truth:
     column_response: NDArray[np.float32]
     dead: NDArray[np.intp]
     hot: NDArray[np.intp]
-    pixel_m: float
-    seed: int
+    course: Course
+    config: SimulationConfig
+
+    @property
+    def seed(self) -> int:
+        """Seed all of it was drawn from."""
+        return self.config.seed
 
     def entries(self) -> Mapping[str, NDArray[np.generic] | str | float]:
         """Return it as named arrays and numbers, for a file's own group of truth.
@@ -178,19 +237,29 @@ class Truth:
         Returns
         -------
         Mapping of str to array, str or float
-            `ellipsoids` has the columns that `ellipsoid_columns` names; the rest as the attributes say.
+            `ellipsoids` has the columns that `ellipsoid_columns` names, `zingers` those that `zinger_columns` names,
+            and `settings` all that was asked for, as JSON; the rest as the attributes say.
         """
+        asked = {one.name: getattr(self.config, one.name) for one in fields(self.config)}
+        del asked["ellipsoids"]
         table = [[*e.centre, *e.half_axes, *e.rotation_deg, e.attenuation] for e in self.ellipsoids]
         return {
             "ellipsoids": np.array(table, np.float64).reshape(-1, 10),
             "ellipsoid_columns": "centre z y x (px), half axes z y x (px), rotation z y x (deg), "
             "attenuation (1/px)",
-            "attenuation_per_cm": np.array([row[-1] for row in table]) / (100 * self.pixel_m),
+            "attenuation_per_cm": np.array([row[-1] for row in table]) / (100 * self.config.pixel_m),
             "angles_deg": self.angles_deg,
             "axis_column": self.axis_column,
+            "axis_roll_deg": self.config.roll_deg,
+            "height_rows": self.config.height_rows,
+            "pixel_gain": self.pixel_gain,
             "column_response": self.column_response,
             "dead_pixels": self.dead,
             "hot_pixels": self.hot,
+            **self.course.entries(),
+            "zingers": all_hits(self.config),
+            "zinger_columns": "projection, row, first column, columns hit, height (counts)",
+            "settings": json.dumps(asked),
             "seed": float(self.seed),
         }
 
@@ -213,29 +282,32 @@ def truth(config: SimulationConfig) -> Truth:
     drawn_axis = middle + float(draw.uniform(-0.03, 0.03)) * config.columns
     axis_column = drawn_axis if config.axis_column is None else config.axis_column
     drawn = config.ellipsoids is None
+    height = config.rows if config.specimen_rows is None else config.specimen_rows
     ellipsoids = (
-        specimen(_diameter(config, axis_column), config.rows, config.seed, absorption=config.absorption)
+        specimen(_diameter(config, axis_column), height, config.seed, absorption=config.absorption)
         if drawn
         else config.ellipsoids
     )
     broken = draw.choice(config.rows * config.columns, config.dead_pixels + config.hot_pixels, replace=False)
     pattern = draw.standard_normal((config.rows, config.columns), np.float32)
     columns = draw.standard_normal(config.columns, np.float32)
+    angles_deg = np.float64(config.start_deg) + np.arange(config.views) * (config.span_deg / config.views)
     return Truth(
         ellipsoids=ellipsoids or (),
-        angles_deg=np.float64(config.start_deg) + np.arange(config.views) * (config.span_deg / config.views),
+        angles_deg=angles_deg,
         axis_column=float(axis_column),
         pixel_gain=np.maximum(1 + np.float32(config.fixed_pattern) * pattern, np.float32(0.1)),
         column_response=np.maximum(1 + np.float32(config.ring_error) * columns, np.float32(0.1)),
         dead=broken[: config.dead_pixels],
         hot=broken[config.dead_pixels :],
-        pixel_m=config.pixel_m,
-        seed=config.seed,
+        course=course(config, angles_deg),
+        config=config,
     )
 
 
 def _diameter(config: SimulationConfig, axis_column: float) -> float:
-    """Return the diameter in px that the detector sees about the axis, less 5 %."""
+    """Return the diameter in px of the drawn specimen: what the detector sees about the axis, less 5 %."""
     near, far = sorted((axis_column, config.columns - 1 - axis_column))
     half_acquisition = config.span_deg >= 360 and near < 0.35 * config.columns
-    return 1.9 * max(far if half_acquisition else near, 0.25 * config.columns)
+    seen = max(far if half_acquisition else near, 0.25 * config.columns)
+    return 2 * seen * config.wide / BODY if config.wide else 1.9 * seen

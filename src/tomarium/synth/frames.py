@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from tomarium.array import processors
 from tomarium.kernels.paganin import length_m
-from tomarium.kernels.phantom import line_integrals, pixel_coordinates
+from tomarium.kernels.phantom import pixel_coordinates
 from tomarium.model import FrameKind
 from tomarium.model.scan import IndexedFrames
 from tomarium.synth.config import SimulationConfig, Truth, truth
-from tomarium.synth.wave import BLUR_PIXELS, wave_intensity
+from tomarium.synth.course import BAR_TRANSMISSION, STREAM, hits, positions
+from tomarium.synth.wave import BLUR_PIXELS, through_sample, wave_intensity
 
 _FULL: Final = 65535
 _MANY_PHOTONS: Final = 64.0
 # (periods over the height, relative amplitude, phase): the stripes a multilayer monochromator leaves.
 _STRIPES: Final = ((7.3, 0.03, 0.4), (13.1, 0.02, 2.1), (23.7, 0.015, 4.0))
-_STREAM: Final = {FrameKind.DARK: 1, FrameKind.FLAT: 2, FrameKind.PROJECTION: 3}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +79,8 @@ class SimulatedFrames(IndexedFrames):
         Notes
         -----
         counts = min(65535, dark + gain · N + read noise), N Poisson of photons · beam(row, time) · pixel gain
-        · mean of exp(-p) over the sub-rays of the pixel. The mean is of the transmission, not of p: an edge
-        across a pixel is then as non-linear as in a real one.
+        · column response · bars · mean of exp(-p) over the sub-rays of the pixel. The mean is of the transmission,
+        not of p: an edge across a pixel is then as non-linear as in a real one.
         """
         numbers = np.arange(self.shape[0])[frames]
         with ThreadPoolExecutor(processors()) as pool:
@@ -107,16 +107,10 @@ class SimulatedFrames(IndexedFrames):
 
     def position(self) -> NDArray[np.float64]:
         """Return when each frame is taken, on the scale of the projections' own index; shape (frame,)."""
-        views, flats, darks = self.config.views, self.config.flats, self.config.darks
-        if self.kind is FrameKind.PROJECTION:
-            return np.arange(views, dtype=np.float64)
-        if self.kind is FrameKind.DARK:
-            return np.arange(-darks - flats, -flats, dtype=np.float64)
-        return np.concatenate([np.arange(-flats, 0.0), np.arange(views, views + flats, dtype=np.float64)])
+        return positions(self.config, self.kind)
 
     def _make(self, number: int) -> NDArray[np.uint16]:
-        time = float(self.position()[number]) / max(self.config.views - 1, 1)
-        counts = _expose(self.config, self.known, self.kind, number, time)
+        counts = _expose(self.config, self.known, self.kind, number)
         if self.on_read is not None:
             self.on_read(1)
         return counts
@@ -165,25 +159,27 @@ def frames(
             yield kind, counts
 
 
-def beam(config: SimulationConfig, time: float) -> NDArray[np.float32]:
+def beam(config: SimulationConfig, place_px: float) -> NDArray[np.float32]:
     """Return the height profile of the beam.
 
     Parameters
     ----------
     config : SimulationConfig
         The scan.
-    time : float
-        0 at the first projection, 1 at the last; flats lie beyond.
+    place_px : float
+        Where the beam stands beside the middle row, px.
 
     Returns
     -------
     array of float32, shape (row,)
         Intensity over that of the brightest place, above 0 and at most 1.
     """
-    place = (np.arange(config.rows) - (config.rows - 1) / 2 - time * config.beam_drift_rows) / config.rows
-    stripes = sum(size * np.cos(2 * np.pi * periods * place + phase) for periods, size, phase in _STRIPES)
-    largest = 1 + sum(size for _, size, _ in _STRIPES)
-    return np.asarray(np.exp(-1.2 * place**2) * (1 + stripes) / largest, dtype=np.float32)
+    place = (np.arange(config.rows) - (config.rows - 1) / 2 - place_px) / config.rows
+    scale = config.beam_stripes / sum(size for _, size, _ in _STRIPES)
+    stripes = scale * sum(
+        size * np.cos(2 * np.pi * periods * place + phase) for periods, size, phase in _STRIPES
+    )
+    return np.asarray(np.exp(-1.2 * place**2) * (1 + stripes) / (1 + config.beam_stripes), dtype=np.float32)
 
 
 def transmission(config: SimulationConfig, known: Truth, view: int) -> NDArray[np.float32]:
@@ -208,7 +204,7 @@ def transmission(config: SimulationConfig, known: Truth, view: int) -> NDArray[n
     s = config.subrays
     z = pixel_coordinates(config.rows, (config.rows - 1) / 2, s)
     u = pixel_coordinates(config.columns, known.axis_column, s)
-    through = line_integrals(known.ellipsoids, known.angles_deg[view : view + 1], z, u)[0]
+    through = through_sample(known, view, z, u)
     np.negative(through, out=through)
     np.exp(through, out=through)
     by_row = sum(through[i::s] for i in range(1, s)) + through[::s]
@@ -283,31 +279,35 @@ def photon_counts(draw: np.random.Generator, expected: NDArray[np.float32]) -> N
     return np.asarray(np.rint(np.maximum(counts, 0, out=counts), out=counts))
 
 
-def _expose(
-    config: SimulationConfig, known: Truth, kind: FrameKind, number: int, time: float
-) -> NDArray[np.uint16]:
+def bars(known: Truth, view: int) -> NDArray[np.float32]:
+    """Return what bars in the beam let through in one view, a column cut by an edge in part; shape (column,)."""
+    columns = known.config.columns
+    first = known.course.blocked_from[view] * columns
+    last = first + known.course.blocked_share[view] * columns
+    place = np.arange(columns)
+    covered = np.clip(np.minimum(place + 1, last) - np.maximum(place, first), 0, 1)
+    return np.asarray(1 - (1 - BAR_TRANSMISSION) * covered, np.float32)
+
+
+def _expose(config: SimulationConfig, known: Truth, kind: FrameKind, number: int) -> NDArray[np.uint16]:
     """Take one frame: shape (row, column)."""
-    draw = np.random.Generator(np.random.SFC64((config.seed, _STREAM[kind], number)))
+    stream = (config.seed, STREAM[kind], number, *([config.part] if config.part else []))
+    draw = np.random.Generator(np.random.SFC64(stream))
     counts = draw.standard_normal((config.rows, config.columns), np.float32)
     counts *= config.read_noise
     counts += config.dark_level
     if kind is not FrameKind.DARK:
-        expected = config.photons * beam(config, time)[:, None] * known.pixel_gain
+        place_px, intensity = known.course.beam(kind, number)
+        light = np.float32(config.photons * intensity) * beam(config, place_px)
+        expected = light[:, None] * known.pixel_gain
         if kind is FrameKind.PROJECTION:
             expected *= transmission(config, known, number)
-            expected *= known.column_response
+            expected *= known.column_response * bars(known, number)
         counts += config.gain * photon_counts(draw, expected)
-    _add_zingers(draw, counts, config.zingers)
+    if config.zingers:
+        for row, column, length, height in hits(config, kind, number):
+            counts[int(row), int(column) : int(column + length)] += np.float32(height)
     counts.ravel()[known.dead] = 0
     counts.ravel()[known.hot] = _FULL
     np.rint(counts, out=counts)
     return np.clip(counts, 0, _FULL, out=counts).astype(np.uint16)
-
-
-def _add_zingers(draw: np.random.Generator, counts: NDArray[np.float32], mean: float) -> None:
-    """Add hits of stray radiation: one to three pixels, exponential height."""
-    rows, columns = counts.shape
-    for _ in range(draw.poisson(mean)):
-        row, column = draw.integers(rows), draw.integers(columns)
-        length = draw.integers(1, 4)
-        counts[row, column : column + length] += draw.exponential(10_000.0)

@@ -17,6 +17,8 @@ _FOAM_RADIUS: Final = 0.2
 _VESSELS: Final = 14
 _CORE: Final = 0.7  # of the body: pieces keep inside, vessels outside
 _DOTS: Final = 4
+BODY: Final = 0.74
+"""Largest width of the body over the diameter of the cylinder that holds all of it."""
 _TRIES: Final = 400
 
 
@@ -41,7 +43,7 @@ def specimen(diameter: float, height: float, seed: int, *, absorption: float = 1
     """
     draw = np.random.default_rng(seed)
     radius = diameter / 2
-    length = 0.74 * radius
+    length = BODY * radius
     matrix = absorption / (2 * length)
     turn = (float(draw.uniform(0, 180)), 0.0, 0.0)
     aside = draw.uniform(-0.06, 0.06, 2) * radius

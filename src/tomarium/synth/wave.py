@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from math import ceil, sqrt
 from typing import Final
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium.kernels.fresnel import propagate, spread_m
 from tomarium.kernels.paganin import WAVELENGTH_M_KEV
-from tomarium.kernels.phantom import line_integrals, pixel_coordinates
+from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinates
 from tomarium.kernels.ramp import good_length
 from tomarium.synth.config import SimulationConfig, Truth
 
@@ -76,13 +78,48 @@ def wave_intensity(config: SimulationConfig, known: Truth, view: int) -> NDArray
     before, wide = zip(*(_beyond(n, margin) for n in (config.rows, config.columns)), strict=True)
     z = pixel_coordinates(wide[0], before[0] + (config.rows - 1) / 2, s)
     u = pixel_coordinates(wide[1], before[1] + known.axis_column, s)
-    through = line_integrals(known.ellipsoids, known.angles_deg[view : view + 1], z, u)[0]
+    through = through_sample(known, view, z, u)
     wave = np.exp(np.complex64(-0.5 - 0.5j * config.delta_beta) * through)
     there = propagate(wave, fine_m, config.energy_kev, config.distance_m)
     intensity = _blurred(there.real**2 + there.imag**2, BLUR_PIXELS * s)
     pixels = intensity.reshape(wide[0], s, wide[1], s).mean((1, 3), dtype=np.float64)
     inner = pixels[before[0] : before[0] + config.rows, before[1] : before[1] + config.columns]
     return np.asarray(inner, np.float32)
+
+
+def through_sample(
+    known: Truth, view: int, rows: NDArray[np.float64], columns: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return the line integrals of the sample where it stands in one view.
+
+    Parameters
+    ----------
+    known : Truth
+        Truth of the scan.
+    view : int
+        Number of the projection.
+    rows, columns : array of float64, shape (row,) and (column,)
+        Places on the detector in px from the middle row and from the axis, ascending.
+
+    Returns
+    -------
+    array of float32, shape (row, column)
+        Attenuation, dimensionless.
+    """
+    course, config = known.course, known.config
+    z = rows - course.shift_rows_px[view]
+    u = columns - course.shift_columns_px[view]
+    sample = known.ellipsoids
+    if config.height_rows:
+        sample = _lifted(sample, config.height_rows)
+    through = line_integrals(sample, known.angles_deg[view : view + 1], z, u, roll_deg=config.roll_deg)
+    return np.asarray(through[0])
+
+
+@lru_cache(maxsize=16)
+def _lifted(sample: tuple[Ellipsoid, ...], rows: float) -> tuple[Ellipsoid, ...]:
+    """Return the sample as a detector sees it that stands so many rows below its middle."""
+    return tuple(replace(one, centre=(one.centre[0] - rows, *one.centre[1:])) for one in sample)
 
 
 def _beyond(length: int, margin: int) -> tuple[int, int]:

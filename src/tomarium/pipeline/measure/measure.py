@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,14 @@ from tomarium.kernels.grey_values import GreyValues, grey_values
 from tomarium.kernels.image_statistics import disc_columns
 from tomarium.kernels.metrics import noise, ring_index
 from tomarium.kernels.ring_correlation import RingCorrelation, ring_correlation
+from tomarium.kernels.slice_quality import (
+    contrast_to_noise_of,
+    cupping,
+    entropy_bits,
+    homogeneous,
+    mean_gradient,
+    negative_part,
+)
 from tomarium.model import Volume
 
 PERCENTILES: Final = (0.01, 0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 99.99)
@@ -23,6 +31,15 @@ SLICES: Final = 9
 
 FEWEST_EDGES: Final = 5
 """Edges from which their median is told."""
+
+SECTORS: Final = 8
+"""Parts of the circle by which rings are measured that change along it."""
+
+FIGURES: Final = (
+    "ring_index_of_sectors", "signal_to_noise", "contrast_to_noise", "cupping", "entropy_bits", "mean_gradient",
+    "negative_part",
+)  # fmt: skip
+"""Further figures of a slice, each the median of the slices."""
 
 _LEAST: Final = 48
 
@@ -43,6 +60,8 @@ class Measured:
         Median of the slices.
     edges : tuple of Edge
         Of all slices.
+    quality : Mapping of str to float or None
+        Medians of the slices, by the names of `FIGURES`.
     halves : RingCorrelation or None
         With another volume, where one was given.
     circle : bool
@@ -54,6 +73,7 @@ class Measured:
     noise: float | None
     ring_index: float | None
     edges: tuple[Edge, ...]
+    quality: Mapping[str, float | None]
     halves: RingCorrelation | None
     circle: bool
 
@@ -104,9 +124,13 @@ def measure(
     values = grey_values(volume.data, circle=circle, tell=lambda done, total: say("grey values", done, total))
     chosen = _chosen(depth)
     told: list[tuple[float, float, list[Edge]]] = []
+    quality: list[dict[str, float]] = []
+    limits = values.percentile(0.1), values.percentile(99.9)
     if min(rows, columns) >= _LEAST:
         for done, z in enumerate(chosen, 1):
-            told.append(_of_slice(np.asarray(volume[z], np.float64), circle, _axis(volume)))
+            plane = _finite(np.asarray(volume[z], np.float64))
+            told.append(_of_slice(plane, circle, _axis(volume)))
+            quality.append(_quality(plane, circle, _axis(volume), limits))
             say("slices", done, len(chosen))
     halves = None if other is None else ring_correlation(_pairs(volume, other, chosen, say))
     return Measured(
@@ -115,6 +139,7 @@ def measure(
         float(np.median([one[0] for one in told])) if told else None,
         _median([one[1] for one in told]),
         tuple(edge for one in told for edge in one[2]),
+        {name: _median([one[name] for one in quality]) for name in FIGURES},
         halves,
         circle,
     )
@@ -154,6 +179,13 @@ def as_data(volume: Volume, measured: Measured) -> dict[str, Any]:
         "slices": list(measured.slices),
         "noise": measured.noise,
         "ring_index": measured.ring_index,
+        "ring_index_of_sectors": measured.quality["ring_index_of_sectors"],
+        "signal_to_noise": measured.quality["signal_to_noise"],
+        "contrast_to_noise": measured.quality["contrast_to_noise"],
+        "cupping": measured.quality["cupping"],
+        "entropy_bits": measured.quality["entropy_bits"],
+        "mean_gradient": measured.quality["mean_gradient"],
+        "negative_part": measured.quality["negative_part"],
         "edges": _edges(measured, pixel),
         "halves": None if measured.halves is None else _halves(measured.halves, pixel),
         "histogram": _histogram(values),
@@ -215,19 +247,46 @@ def _of_slice(
 ) -> tuple[float, float, list[Edge]]:
     """Measure noise and edges within the circle only, for its border is an edge of its own."""
     rows, columns = plane.shape
-    finite = np.isfinite(plane)
-    if not finite.all():
-        plane = np.where(finite, plane, np.median(plane[finite]) if finite.any() else 0.0)
     aside = int(np.ceil(min(rows, columns) * (1 - 1 / np.sqrt(2)) / 2)) if circle else 0
     inner = plane[aside : rows - aside, aside : columns - aside]
     sigma = noise(inner)
-    mask = None
-    if circle:
-        first, last = disc_columns(rows, columns)
-        x = np.arange(columns)
-        mask = (x >= (first + 12)[:, None]) & (x < (last - 12)[:, None])
-        mask[:12], mask[-12:] = False, False
+    mask = _inside(rows, columns) if circle else None
     return sigma, ring_index(plane, axis, sigma), edges(plane, mask)
+
+
+def _quality(
+    plane: NDArray[np.float64], circle: bool, axis: tuple[float, float] | None, limits: tuple[float, float]
+) -> dict[str, float]:
+    """Return what `FIGURES` names."""
+    mask = _inside(*plane.shape) if circle else None
+    parts = homogeneous(plane, mask)
+    low, high = limits
+    return {
+        "ring_index_of_sectors": ring_index(plane, axis, sectors=SECTORS),
+        "signal_to_noise": parts[0].signal_to_noise if parts else float("nan"),
+        "contrast_to_noise": contrast_to_noise_of(parts),
+        "cupping": cupping(plane, parts[0].middles, axis) if parts else float("nan"),
+        "entropy_bits": entropy_bits(plane, low, high, mask) if high > low else 0.0,
+        "mean_gradient": mean_gradient(plane, mask),
+        "negative_part": negative_part(plane, mask),
+    }
+
+
+def _finite(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put the median in place of what is not finite."""
+    finite = np.isfinite(plane)
+    if finite.all():
+        return plane
+    return np.where(finite, plane, np.median(plane[finite]) if finite.any() else 0.0)
+
+
+def _inside(rows: int, columns: int) -> NDArray[np.bool_]:
+    """Return the inscribed circle less 12 px, for its border is an edge of its own."""
+    first, last = disc_columns(rows, columns)
+    x = np.arange(columns)
+    mask = (x >= (first + 12)[:, None]) & (x < (last - 12)[:, None])
+    mask[:12], mask[-12:] = False, False
+    return np.asarray(mask, np.bool_)
 
 
 def _axis(volume: Volume) -> tuple[float, float] | None:

@@ -1,0 +1,312 @@
+"""Cases of what makes slices: phase, axis, backprojection, half acquisition, truncation, iterations, motion, bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import accuracy
+import axis_study
+import iterative
+import motion
+import numpy as np
+from criteria import ALGOTOM, ASTRA, Array, Case, Score, through
+
+import tomarium as tm
+from tomarium.kernels.half_acquisition import field_columns, overlap_weights
+from tomarium.kernels.paganin import length_m, paganin
+from tomarium.kernels.phantom import Ellipsoid
+from tomarium.model import Value
+from tomarium.steps.views.remove_blocked_views import remove_blocked_views
+from tomarium.synth import SimulationConfig, simulated, truth
+from tomarium.synth.wave import wave_intensity
+
+N, MIDDLE, MATRIX = accuracy.N, accuracy.MIDDLE, accuracy.MATRIX
+
+
+# Phase.
+
+PHASE = SimulationConfig(
+    columns=192, rows=192, views=1, axis_column=95.5, pixel_m=1e-6, energy_kev=20.0, delta_beta=200.0, distance_m=0.05,
+    propagation="wave",
+)  # fmt: skip
+
+
+def thickness(noise: float, largest: float, seed: int) -> float:
+    """Relative error of the thickness that Paganin's filter tells of spheres with such a largest attenuation."""
+    draw = np.random.default_rng(seed)
+    radii = (40.0, *draw.uniform(8, 20, 4))
+    places = [(0.0, 0.0, 0.0), *draw.uniform(-60, 60, (4, 3))]
+    spheres = tuple(
+        Ellipsoid(tuple(place), (r, r, r), largest / 80) for place, r in zip(places, radii, strict=True)
+    )
+    config = replace(PHASE, ellipsoids=spheres)
+    known, behind = truth(config), replace(config, distance_m=0.0)
+    exact = -np.log(wave_intensity(behind, truth(behind), 0))  # by the same detector
+    seen = wave_intensity(config, known, 0)[None]
+    seen = seen + draw.normal(0, noise, seen.shape).astype(np.float32)
+    length = length_m(config.delta_beta, config.energy_kev, config.distance_m) / config.pixel_m
+    found = -np.log(paganin(seen.astype(np.float32), length)[0])
+    return float(np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2)))
+
+
+def phase_cases() -> list[Case]:
+    made = []
+    for largest, noise, limit, reached in (
+        (0.016, 0.0, 0.01, True),
+        (0.08, 0.0, 0.01, False),
+        (0.08, 0.01, 0.015, False),
+    ):
+        phase = f"{PHASE.delta_beta * largest / 2:.1f} rad"
+        what = f"spheres up to {phase}, a wave at 5 cm, noise of {noise:g}: relative error of the thickness"
+        ours: dict[str, Score] = {"": lambda seed, n=noise, a=largest: thickness(n, a, seed)}  # type: ignore[misc]
+        made.append(Case("`paganin`", what, limit, ours, {}, reached=reached))
+    return made
+
+
+# Axis.
+
+
+@lru_cache(maxsize=4)
+def turned(name: str, seed: int) -> tuple[Array, Array, float]:
+    return axis_study.draw_scan(axis_study.CASES[name], seed)
+
+
+def axis_ours(name: str, seed: int) -> float:
+    p, angles, column = turned(name, seed)
+    found = axis_study.find(p, angles, rows_per_group=axis_study.CASES[name].rows_per_group)
+    return abs(found.column - column)
+
+
+def axis_algotom(name: str, seed: int) -> float:
+    p, _, column = turned(name, seed)
+    return abs(axis_study.peer_column(axis_study.CASES[name], p) - column)
+
+
+def axis_cases() -> list[Case]:
+    made = []
+    for name, limit, quick in (
+        ("clean", 0.1, True), ("I0=200", 0.5, True), ("3 % contrast", 0.5, False), ("10 % + spots 2 %", 0.5, False),
+        ("local", 0.5, False), ("half", 0.2, True),
+    ):  # fmt: skip
+        peers: dict[str, Score] = {}
+        if ALGOTOM:
+            peers["algotom " + ("360" if name == "half" else "vo")] = lambda seed, n=name: axis_algotom(
+                n, seed
+            )  # type: ignore[misc]
+        ours: dict[str, Score] = {"": lambda seed, n=name: axis_ours(n, seed)}  # type: ignore[misc]
+        made.append(Case("`find_axis`", f"{name}: error in px", limit, ours, peers, quick))
+    return made
+
+
+# Backprojection.
+
+METHODS = accuracy.installed()
+ANGLES = np.arange(400) * 0.45
+
+
+def whole(method: accuracy.Method, seed: int, noise: float = 0.0, scale: float = 0.6) -> tuple[Array, Array]:
+    things = accuracy.body(seed, scale)
+    made = accuracy.noisy(accuracy.project(things, ANGLES, N, MIDDLE), seed, noise)
+    return method(made, ANGLES, MIDDLE, N), accuracy.picture(things)
+
+
+def fbp_error(method: accuracy.Method, noise: float, seed: int) -> float:
+    return accuracy.rmse(*whole(method, seed, noise), 0.75)
+
+
+def wide(which: int, method: accuracy.Method, seed: int) -> float:
+    """Bias (0) or cupping (1) of a sample of 1.8 times the field."""
+    return abs(accuracy.bias_and_cupping(*whole(method, seed, 0.005, 1.8))[which])
+
+
+def slice_cases() -> list[Case]:
+    def of(score: Callable[[accuracy.Method, int], float]) -> tuple[dict[str, Score], dict[str, Score]]:
+        ours: dict[str, Score] = {"": lambda seed: score(accuracy.ours(), seed)}
+        return ours, {name: lambda seed, m=method: score(m, seed) for name, method in METHODS.items()}  # type: ignore[misc]
+
+    made = []
+    for noise in (0.0, 0.01):
+        pair = of(lambda method, seed, n=noise: fbp_error(method, n, seed))  # type: ignore[misc]
+        made.append(Case("`fbp`", f"400 views, noise of {noise:g}: error inside", None, *pair))
+    for which, name in enumerate(("bias", "cupping")):
+        pair = of(lambda method, seed, w=which: wide(w, method, seed))  # type: ignore[misc]
+        made.append(Case("truncation", f"sample of 1.8 × the field: {name}", 0.05, *pair))
+    return made
+
+
+def half_ratio(by: Callable[[Array, Array, float, int], Array], seed: int) -> float:
+    """Error of a half acquisition over that of a whole detector with the same angles."""
+    axis, angles = 40.0, np.arange(0, 360, 0.5)
+    size = field_columns(N, axis)
+    things = accuracy.body(seed, 0.75 * size / N)
+    wanted = accuracy.picture(things, size)
+    made = accuracy.noisy(accuracy.project(things, angles, N, axis), seed, 0.01)
+    broad = accuracy.noisy(accuracy.project(things, angles[:360], size, (size - 1) / 2), seed + 500, 0.01)
+    full = tm.fbp(broad.astype(np.float32), angles[:360], (size - 1) / 2, size=size, padding="zero")
+    return accuracy.rmse(by(made, angles, axis, size), wanted, 0.7) / accuracy.rmse(full, wanted, 0.7)
+
+
+def half_ours(p: Array, angles: Array, axis: float, size: int) -> Array:
+    weighted = (p * overlap_weights(N, axis)).astype(np.float32)
+    return np.asarray(tm.fbp(weighted, angles, axis, size=size, turn_deg=360, padding="zero"))
+
+
+def half_algotom(p: Array, angles: Array, axis: float, size: int) -> Array:
+    from algotom.prep.conversion import convert_sinogram_360_to_180
+
+    # Its first view is that at 0 again at 360 degrees; views beyond half a turn are flipped.
+    joined, centre = convert_sinogram_360_to_180(np.vstack([p, p[:1]]).astype(np.float32), axis, norm=False)
+    half_turn = np.linspace(0, 180, len(joined))
+    made = tm.fbp(
+        np.ascontiguousarray(joined, np.float32), half_turn, float(centre), size=size, padding="zero"
+    )
+    return np.asarray(made)
+
+
+def blocked_ratio(seed: int) -> float:
+    """Error of a full turn with two bars of 15 degrees over that without them, the blocked views found."""
+    config = SimulationConfig(
+        columns=129, rows=8, views=360, span_deg=360.0, seed=seed, axis_column=64.0, dead_pixels=0, hot_pixels=0,
+        zingers=0.0, ring_error=0.0,
+    )  # fmt: skip
+    scans = [simulated(replace(config, blocked_deg=bars)) for bars in (((40.0, 55.0), (250.0, 265.0)), ())]
+    steps = ["flat_field", {"fbp": {"axis_column": 64.0, "padding": "zero"}}]
+    middle = slice(4, 5)
+    place = np.arange(129) - 64.0
+    things = truth(config).ellipsoids
+    exact = accuracy.voxelise(things, np.array([0.5]), place, place)[0, ::-1] / (100 * config.pixel_m)
+    found = [
+        through(remove_blocked_views(scans[0]), *steps, rows=middle)[0],
+        through(scans[1], *steps, rows=middle)[0],
+    ]
+    errors = [accuracy.rmse(one, np.asarray(exact), 0.9) for one in found]
+    return errors[0] / errors[1]
+
+
+def more_cases() -> list[Case]:
+    peers: dict[str, Score] = {}
+    if ALGOTOM:
+        peers["algotom 360 to 180"] = lambda seed: half_ratio(half_algotom, seed)
+    return [
+        Case("half acquisition", "axis at column 40 of 257, noise of 0.01: error over that of a wide detector", 1.05,
+             {"": lambda seed: half_ratio(half_ours, seed)}, peers),
+        Case("`remove_blocked_views`", "two bars of 15° in 360°: error over that without bars", 1.1,
+             {"": blocked_ratio}, {}),
+    ]  # fmt: skip
+
+
+# Iterations: 60 views with noise of 2 %.
+
+
+@lru_cache(maxsize=4)
+def sparse(seed: int) -> tuple[Array, Array, Array, float]:
+    sinogram, angles, wanted = iterative.scan(60, 180.0, 0.02, seed)
+    plain = iterative.METHODS["fbp"](sinogram, angles)[0]
+    return sinogram, angles, wanted, sparse_error(plain, wanted)
+
+
+def sparse_error(image: Array, wanted: Array) -> float:
+    place = np.arange(iterative.N) - iterative.MIDDLE
+    field = np.hypot(place[:, None], place) < iterative.N / 2
+    return float(np.sqrt(np.mean((image - wanted)[field] ** 2)))
+
+
+def over_fbp(method: str, seed: int) -> float:
+    sinogram, angles, wanted, plain = sparse(seed)
+    return sparse_error(iterative.METHODS[method](sinogram, angles)[0], wanted) / plain
+
+
+def astra_sirt(iterations: int, seed: int) -> float:
+    import astra
+
+    sinogram, angles, wanted, plain = sparse(seed)
+    size = iterative.N
+    volume = astra.create_vol_geom(size, size)
+    geometry = astra.create_proj_geom("parallel", 1.0, size, np.deg2rad(angles))
+    settings = astra.astra_dict("SIRT") | {
+        "ProjectorId": astra.create_projector("linear", geometry, volume),
+        "ProjectionDataId": astra.data2d.create("-sino", geometry, sinogram),
+        "ReconstructionDataId": astra.data2d.create("-vol", volume),
+        "option": {"MinConstraint": 0.0},
+    }
+    algorithm = astra.algorithm.create(settings)
+    astra.algorithm.run(algorithm, iterations)
+    made = astra.data2d.get(settings["ReconstructionDataId"])
+    astra.clear()
+    return sparse_error(made, wanted) / plain
+
+
+def iterative_cases() -> list[Case]:
+    peers: dict[str, Score] = {}
+    if ASTRA:
+        peers = {f"ASTRA SIRT, {n} iterations": lambda seed, n=n: astra_sirt(n, seed) for n in (50, 100, 200)}  # type: ignore[misc]
+    what = "60 views, noise of 2 %: error over that of fbp"
+    return [
+        Case("`tv`", what, 0.35, {"": lambda seed: over_fbp("tv", seed)}, {}, quick=False),
+        Case("`sirt`", what, None, {"": lambda seed: over_fbp("sirt", seed)}, peers, quick=False),
+    ]
+
+
+# Motion.
+
+
+def motion_left(name: str, seed: int) -> float:
+    """What of the shifts along columns is left, rms in px."""
+    probe, points, columns, rows, noise = motion.cases(seed)[name]
+    small = name == "align_by_reprojection"
+    bodies = motion.specimen(seed, points, 6, True) if small else motion.specimen(seed, points)
+    scan = motion.scan_of(motion.views(bodies, columns, rows), noise, seed)
+    found: Any = probe(scan)  # type: ignore[operator]
+    return motion.left(found.shift_columns_px, columns)
+
+
+def undone(seed: int) -> float:
+    """Error of a slice of a sample that drifts and jitters, its shifts known, over that of one that stands still."""
+    config = SimulationConfig(
+        columns=129, rows=24, views=240, seed=seed, axis_column=64.0, dead_pixels=0, hot_pixels=0, zingers=0.0,
+        ring_error=0.0, drift_px=(3.0, -2.0, 1.0), jitter_px=0.5, specimen_rows=64,
+    )  # fmt: skip
+    still = replace(config, drift_px=(0.0, 0.0, 0.0), jitter_px=0.0)
+    course = truth(config).course
+    moved = simulated(config).with_geometry(
+        shift_columns_px=Value(course.shift_columns_px, "user", "truth"),
+        shift_rows_px=Value(course.shift_rows_px, "user", "truth"),
+    )
+    middle, fbp = slice(12, 13), {"fbp": {"axis_column": 64.0, "padding": "zero"}}
+    place = np.arange(129) - 64.0
+    exact = accuracy.voxelise(truth(still).ellipsoids, np.array([0.5]), place, place)[0, ::-1] / (
+        100 * config.pixel_m
+    )
+    one = through(moved, "flat_field", "apply_shifts", fbp, rows=middle)[0]
+    other = through(simulated(still), "flat_field", fbp, rows=middle)[0]
+    return accuracy.rmse(one, np.asarray(exact), 0.85) / accuracy.rmse(other, np.asarray(exact), 0.85)
+
+
+def motion_cases() -> list[Case]:
+    found = [
+        Case(
+            f"`{name}`",
+            f"{what}: px rms left along columns",
+            limit,
+            {"": lambda seed, n=name: motion_left(n, seed)},  # type: ignore[misc]
+            {},
+            quick=False,
+        )
+        for name, what, limit in (
+            ("movement_correction", "drift of 3 px over a full turn", 0.15),
+            ("mercedes", "five dots, smooth motion of 5 px", 0.15),
+            ("align_by_reprojection", "jitter of 3 px", 0.2),
+        )
+    ]
+    what = "known drift of 3 px and jitter of 0.5: error over that of a still sample"
+    return [Case("`apply_shifts`", what, None, {"": undone}, {}), *found]
+
+
+def cases() -> list[Case]:
+    """All of them."""
+    return [
+        *phase_cases(), *axis_cases(), *slice_cases(), *more_cases(), *iterative_cases(), *motion_cases(),
+    ]  # fmt: skip

@@ -1,0 +1,102 @@
+"""Cases that `make accuracy` judges: a step, its criterion, and the methods that are tried on the same input."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.model import Scan
+from tomarium.pipeline.protocol.protocol import from_data
+from tomarium.pipeline.protocol.resolve import resolve
+from tomarium.pipeline.run.work import evaluate
+
+Array = NDArray[Any]
+Score = Callable[[int], float]
+ALGOTOM, ASTRA = (find_spec(name) is not None for name in ("algotom", "astra"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table.
+
+    Attributes
+    ----------
+    step : str
+        What is judged.
+    what : str
+        The input, and what the number is; smaller is better.
+    limit : float or None
+        The criterion; None where the number is told alone.
+    ours, peers : dict of str to callable
+        Name → number of a seed; `ours` has one, and variants beside it.
+    quick : bool
+        Whether it runs with `--quick`.
+    reached : bool
+        Whether the criterion was met in the median when the case was written; then `--quick` fails where it is not.
+    """
+
+    step: str
+    what: str
+    limit: float | None
+    ours: dict[str, Score]
+    peers: dict[str, Score]
+    quick: bool = True
+    reached: bool = True
+
+
+def through(scan: Scan, *steps: Any, rows: slice | None = None) -> Array:
+    """Take rows of a scan through steps."""
+    resolution = resolve(from_data({"steps": list(steps)}, "benchmark"), scan)
+    wanted = rows or slice(0, resolution.scan.shape[1])
+    return np.asarray(evaluate(resolution, resolution.work, [wanted], 1)[0].data)
+
+
+def table(cases: Iterable[Case], seeds: int) -> tuple[str, list[str]]:
+    """Run the cases.
+
+    Returns
+    -------
+    str
+        The table in Markdown.
+    list of str
+        Cases whose criterion was met once, and is not any more.
+    """
+    lines = ["| step | input, and number | criterion | tomarium | peers | |", "|---|---|---|---|---|---|"]
+    lost = []
+    for case in cases:
+        began = time.perf_counter()
+        ours, peers = (
+            {name: [score(seed) for seed in range(seeds)] for name, score in methods.items()}
+            for methods in (case.ours, case.peers)
+        )
+        cells = ["<br>".join(_cell(name, found) for name, found in each.items()) for each in (ours, peers)]
+        limit = "" if case.limit is None else f"≤ {case.limit:.3g}"
+        said = verdict(case, ours, peers)
+        lines.append(f"| {case.step} | {case.what} | {limit} | {cells[0]} | {cells[1]} | {said} |")
+        print(lines[-1], f"{time.perf_counter() - began:.0f} s", flush=True)
+        if case.reached and "**not met**" in said:
+            lost.append(f"{case.step}: {case.what}: {cells[0]}, and {limit} was expected")
+    return "\n".join(lines), lost
+
+
+def _cell(name: str, found: list[float]) -> str:
+    return f"{name}{' ' if name else ''}{np.median(found):.2g} / {np.max(found):.2g}"
+
+
+def verdict(case: Case, ours: dict[str, list[float]], peers: dict[str, list[float]]) -> str:
+    """Say whether the first of ours meets the criterion, and which peer is better by more than 2 %."""
+    first = next(iter(ours.values()))
+    said = []
+    if case.limit is not None:
+        met = "met" if np.max(first) <= case.limit else "met in the median"
+        said.append(met if np.median(first) <= case.limit else "**not met**")
+    better = [name for name, found in peers.items() if np.median(found) < 0.98 * np.median(first)]
+    if better:
+        said.append(f"**{', '.join(better)} better**")
+    return "; ".join(said)
