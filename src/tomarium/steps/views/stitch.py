@@ -23,7 +23,7 @@ UNLIKE = 0.3
 LEAST_PX = 0.05
 
 
-@view(place=0, gives="attenuation", aliases=("stitch_spiral", "preprocess_spiral", "stitch_spiral.py"))
+@view(place=0, gives="attenuation", aliases=("stitch_spiral", "preprocess_spiral", "sp", "stitch_spiral.py"))
 def stitch(
     scan: Scan,
     *,
