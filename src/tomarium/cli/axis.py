@@ -100,8 +100,8 @@ def _by_motor(scan: Scan, motor: str, found: AxisEstimate, accept: bool) -> tupl
     if accept:
         if given is None and found.confidence != "high":
             raise InputError(
-                f"the axis was found with {found.confidence} confidence, which calibrates no motor; look at slices, and "
-                f"give the right column: --axis {column:.1f} --accept"
+                f"the axis was found with {found.confidence} confidence, which calibrates no motor; look at slices, "
+                f"and give the right column: --axis {column:.1f} --accept"
             )
         count = axis_motors.accept(scan, motor, column)
         told["said"] += f"; column {column:.2f} is accepted as its scan {count}"
