@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from steps.motion_scans import bodies, projections
 from tomarium.cli import execute
 from tomarium.errors import InputError, MissingData, ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.model import Scan, Value
 from tomarium.steps.views.gather_helix import gather_helix
@@ -104,6 +107,27 @@ def test_parts_are_parts_of_the_whole() -> None:
     whole = np.asarray(gathered)
     np.testing.assert_allclose(gathered[5:40:7, 3:9], whole[5:40:7, 3:9], atol=2e-5)
     np.testing.assert_allclose(gathered[[7, 3]], whole[[7, 3]], atol=2e-5)
+
+
+def test_a_few_rows_are_made_of_a_few_rows() -> None:
+    """Views of several turns, which see them at other heights, are not read together."""
+    scan = helix(14.0, each=60)
+    read = []
+
+    class Watched(ArrayFrames):
+        def read(self, frames: Any, rows: slice) -> Any:
+            made = super().read(frames, rows)
+            read.append(made.shape[1])
+            return made
+
+    tall = np.repeat(np.asarray(scan.projections), 10, axis=1)  # 200 rows, a pitch of 140
+    heights = Value(scan.geometry.shift_rows_px.value * 10, "user", "made")  # type: ignore[union-attr]
+    gathered = gather_helix(
+        replace(scan.with_geometry(shift_rows_px=heights), projections=Watched(tall), counts={})
+    )
+    gathered.projections.read(slice(0, 60), slice(30, 34))
+    assert len(read) > 2
+    assert max(read) <= 4 + 16 + 2 * 6
 
 
 def test_it_runs_from_a_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
@@ -99,11 +100,25 @@ class HelixFrames(IndexedFrames):
         seen = (low < self.piece.scan.shape[1]) & (low + (last - first) > 0)
         mine = np.flatnonzero((place[self.parts.target] >= 0) & seen[self.parts.source])
         mine = mine[np.argsort(self.parts.source[mine], kind="stable")]
-        step = max(1, _BLOCK_BYTES // max(1, (last - first + TAPS) * width * 16))
-        for begin in range(0, len(mine), step):
-            self._add(mine[begin : begin + step], first, last, place, result, weights)
+        for block in self._blocks(mine, low, last - first):
+            self._add(block, first, last, place, result, weights)
         np.divide(result, weights, out=result, where=weights > 0)
         return result
+
+    def _blocks(
+        self, pairs: NDArray[np.intp], low: NDArray[np.float64], rows: int
+    ) -> Iterator[NDArray[np.intp]]:
+        """Cut pairs, sorted by source, into blocks read together: few views, nearly at one height."""
+        reach = max(16, rows)
+        most = max(1, _BLOCK_BYTES // max(1, (rows + reach + TAPS) * self.shape[2] * 16))
+        begin = 0
+        for end in range(1, len(pairs) + 1):
+            if end < len(pairs):
+                one, other = self.parts.source[pairs[begin]], self.parts.source[pairs[end]]
+                if end - begin < most and abs(low[other] - low[one]) <= reach:
+                    continue
+            yield pairs[begin:end]
+            begin = end
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read and decompressed of the views that see the rows."""
