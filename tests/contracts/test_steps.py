@@ -322,7 +322,9 @@ def _defaults(step: AnyStep) -> dict[str, Any]:
     return {p.name: p.default for p in step.parameters}
 
 
-@pytest.mark.parametrize("name", [name for name in VIEWS if name not in ("concatenate", "stitch")])
+@pytest.mark.parametrize(
+    "name", [name for name in VIEWS if name not in ("concatenate", "gather_helix", "stitch")]
+)
 def test_a_view_takes_flats_and_darks_along(name: str) -> None:
     view, scan = VIEWS[name], example_scan(VIEWS[name])
     made = view(scan, **dict(view.example.values or {}))

@@ -125,8 +125,22 @@ class TestOrder:
 
         form, match = recognise(tmp_path / "r")[0]
         assert form.name == "dimax"
-        assert match.entries == ("turn 0", "turn 1", "turn 2", "turn 3")
+        assert match.entries == ("turn 0", "turn 1", "turn 2", "turn 3", "all turns")
         assert opened(tmp_path / "r").metadata["start_time"].value == "2024-03-05T14:07:59.999000"
+
+    def test_all_turns_are_one_long_scan(self, tmp_path: Path) -> None:
+        """For windows that begin anywhere in it: the angles go on from turn to turn."""
+        marked = stamped(views(4.5, 40, 1))
+        write_par(save_ring(tmp_path / "r", marked, 77), 40, 9)
+        scan = opened(tmp_path / "r", entry="all turns")
+        np.testing.assert_array_equal(scan.projections.read(*ALL), marked)
+        np.testing.assert_allclose(scan.angles_deg.value, np.arange(180) * 9.0)
+        (tmp_path / "r" / "rec.par").unlink()
+        without = opened(tmp_path / "r", entry="all turns")
+        assert without.shape == scan.shape
+        np.testing.assert_allclose(without.angles_deg.value, scan.angles_deg.value, atol=2)
+        turn = opened(tmp_path / "r")
+        np.testing.assert_array_equal(turn.projections.read(*ALL), marked[:40])
 
     def test_lost_frames_are_counted(self, tmp_path: Path) -> None:
         marked = np.delete(stamped(views(3, 40, 2)), [50, 51], axis=0)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
+    from tomarium.kernels.axis import AxisEstimate
     from tomarium.model import Scan
 
 
@@ -21,8 +22,20 @@ if TYPE_CHECKING:
 @click.option(
     "--roll", is_flag=True, help="Find how far it leans to the side, from its column at several heights."
 )
+@click.option(
+    "--motor",
+    metavar="NAME",
+    help="Motor of the file that moves the axis: compare with what its position tells.",
+)
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="With --motor: keep the axis, that of --axis or the one found, to calibrate it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
-def command(path: Path, opening: scan_options.Opening, roll: bool, as_json: bool) -> None:
+def command(
+    path: Path, opening: scan_options.Opening, roll: bool, motor: str | None, accept: bool, as_json: bool
+) -> int:
     """Find the rotation axis of SCAN.
 
     Several methods of different families vote; the confidence says how well they agree. Columns are 0-based with
@@ -32,24 +45,67 @@ def command(path: Path, opening: scan_options.Opening, roll: bool, as_json: bool
     tomarium axis scan.h5
     tomarium axis scan.h5 --json
     tomarium axis scan.h5 --roll
+    tomarium axis scan.h5 --motor tx --accept
+    tomarium axis other.h5 --motor tx
     """
     from tomarium.pipeline.run.provenance import plain
     from tomarium.steps.probes.find_axis import find_axis
 
+    if (accept and motor is None) or (roll and motor is not None):
+        raise click.UsageError("--accept goes with --motor, and --motor not with --roll")
     scan = opening.open_scan(path)
     if roll:
         _roll(scan, as_json)
-        return
+        return 0
     found = find_axis(scan)
+    told, warning = ({}, None) if motor is None else _by_motor(scan, motor, found, accept)
     if as_json:
-        show.as_json(plain({**asdict(found), "warnings": scan.warnings}))
-        return
+        said = [*scan.warnings, *([warning] if warning else [])]
+        show.as_json(plain({**asdict(found), **({"motor": told} if told else {}), "warnings": said}))
+        return 1 if warning else 0
     click.secho(f"column {found.column:.2f}", bold=True, nl=False)
     click.echo(f"  confidence {found.confidence}, scan over {found.scan_type}")
     show.table((c.method, f"{c.column:.2f}", f"score {c.score:.3g}") for c in found.candidates)
     for note in found.notes:
         click.echo(f"  {note}")
-    show.warnings(scan.warnings)
+    if told:
+        click.echo(f"  {told['said']}")
+    show.warnings([*scan.warnings, *([warning] if warning else [])])
+    return 1 if warning else 0
+
+
+def _by_motor(scan: Scan, motor: str, found: AxisEstimate, accept: bool) -> tuple[dict[str, Any], str | None]:
+    """Tell what the motor says of the axis, before this one is accepted; and a warning where they lie far apart."""
+    from tomarium.catalogue import axis_motors
+    from tomarium.errors import InputError
+    from tomarium.kernels.axis.motor_guess import FAR_PX
+
+    given = scan.axis_column if scan.axis_column is not None and scan.axis_column.origin == "user" else None
+    column = found.column if given is None else given.value
+    one = axis_motors.as_accepted(scan, motor, column)
+    told: dict[str, Any] = {"name": motor, "position": one.position}
+    warning = None
+    try:
+        known = axis_motors.calibration_of(motor)
+        guess = (scan.shape[2] - 1) / 2 + known.offset_px(one.position, one.pixel_m)
+        told |= {"column": guess, "error_px": known.error_px, "scans": known.scans}
+        told["said"] = f"motor {motor} tells column {guess:.1f}, by {known.scans} accepted scans"
+        if abs(guess - column) > FAR_PX:
+            warning = (
+                f"the axis at column {column:.1f} lies {abs(guess - column):.0f} columns from {guess:.1f}, where motor "
+                f"{motor} tells it: look at slices, tomarium slice SCAN --axis-sweep"
+            )
+    except InputError as problem:
+        told["said"] = f"motor {motor} tells nothing yet: {problem}"
+    if accept:
+        if given is None and found.confidence != "high":
+            raise InputError(
+                f"the axis was found with {found.confidence} confidence, which calibrates no motor; look at slices, "
+                f"and give the right column: --axis {column:.1f} --accept"
+            )
+        count = axis_motors.accept(scan, motor, column)
+        told["said"] += f"; column {column:.2f} is accepted as its scan {count}"
+    return told, warning
 
 
 def _roll(scan: Scan, as_json: bool) -> None:

@@ -10,7 +10,9 @@ import click
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
+    from tomarium.model import Scan
     from tomarium.pipeline.protocol.choice import Choice
+    from tomarium.pipeline.protocol.protocol import Protocol
 
 
 @click.command("run")
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
+@click.option(
+    "--crop",
+    metavar="auto | Z,Y,X",
+    help="Only the box of the object, found by a quick reconstruction; or a box of so many voxels about the middle.",
+)
 @click.option(
     "--executor",
     default="threads",
@@ -48,6 +55,7 @@ def command(
     outputs: tuple[str, ...],
     memory: str | None,
     rows: str | None,
+    crop: str | None,
     executor: str,
     title: str | None,
     again: Path | None,
@@ -63,6 +71,7 @@ def command(
     tomarium run scan.h5
     tomarium run scan.h5 --step paganin --step remove_stripes --set paganin.delta_beta=300
     tomarium run scan.h5 --preset rings --bin 2 --output volume:tiff,uint16
+    tomarium run scan.h5 --crop auto
     tomarium run scan.h5 -p protocol.yaml -o records/tooth --memory 4GB --rows 100:200
     tomarium run --again records/tooth -o records/tooth_again
     """
@@ -79,6 +88,8 @@ def command(
 
     told = show.progress()
     if again is not None:
+        if crop is not None:
+            raise click.UsageError("--again makes the part that the record holds; leave out --crop")
         if opening.given:
             raise click.UsageError(
                 f"--again takes what the record's run was given; leave out {', '.join(opening.given)}"
@@ -97,12 +108,13 @@ def command(
         raise click.UsageError("give a SCAN, or --again RECORD")
     else:
         scan = opening.open_scan(path)
+        protocol, wanted = _part(scan, choice, rows, crop)
         outcome = make_record(
             scan,
-            choice.protocol(scan.domain),
+            protocol,
             output,
             memory=memory,
-            rows=scan_options.parse_rows(rows) or choice.rows(),
+            rows=wanted,
             executor=executor,
             title=title,
             exports=exports,
@@ -112,3 +124,22 @@ def command(
     show.warnings(outcome.provenance["warnings"])
     click.echo(f"{outcome.folder}: finished; file it with: tomarium ingest {outcome.folder}")
     return 1 if outcome.provenance["warnings"] else 0
+
+
+def _part(scan: Scan, choice: Choice, rows: str | None, crop: str | None) -> tuple[Protocol, slice | None]:
+    """Return the protocol and the rows, of the part of the volume that is asked for."""
+    protocol = choice.protocol(scan.domain)
+    if crop is None:
+        return protocol, scan_options.parse_rows(rows) or choice.rows()
+    if rows is not None or choice.region is not None:
+        raise click.UsageError("--crop chooses the part of the volume; leave out --rows and --roi")
+    from tomarium.pipeline.protocol.protocol import with_parameter
+    from tomarium.pipeline.run.crop import centred_crop, find_crop, parse_sizes
+
+    if crop == "auto":
+        found = find_crop(scan, protocol, on_progress=show.progress())
+    else:
+        found = centred_crop(scan, protocol, parse_sizes(crop))
+    show.warnings(found.warnings)
+    click.echo(f"crop: {found.told}")
+    return with_parameter(protocol, f"fbp.region={found.region}"), found.rows

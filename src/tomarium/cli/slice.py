@@ -34,6 +34,17 @@ if TYPE_CHECKING:
 )
 @click.option("--at", type=int, help="With --along y or x: its place in voxels; the middle by default.")
 @click.option(
+    "--plane",
+    metavar="Z,Y,X | TILT,TURN",
+    help="A plane at any angle: the direction it stands across, or that by two angles in degrees, from the rotation "
+    "axis, and in the slice from x towards y.",
+)
+@click.option(
+    "--through",
+    metavar="Z,Y,X",
+    help="With --plane: a voxel that lies in it; the middle of the volume by default.",
+)
+@click.option(
     "--axis-sweep",
     "sweep",
     metavar="A:B:STEP",
@@ -54,6 +65,8 @@ def command(
     rows: str | None,
     along: str,
     at: int | None,
+    plane: str | None,
+    through: str | None,
     sweep: str | None,
     output: Path,
     force: bool,
@@ -69,6 +82,8 @@ def command(
     tomarium slice scan.h5 --axis-sweep 1020:1028:1 -o sweep.png
     tomarium slice scan.h5 --along y -o upright.png
     tomarium slice volume.ome.zarr --along x --at 300 -o side.png
+    tomarium slice volume.ome.zarr --plane 0.2,1,0.5 --through 300,512,512 -o oblique.tif
+    tomarium slice scan.h5 --plane 60,45 -o oblique.png
     """
     from tomarium.model import Scan
 
@@ -81,7 +96,15 @@ def command(
         raise click.UsageError("--axis-sweep tries axes of a slice along z; leave --axis and --along out")
     if at is not None and along == "z":
         raise click.UsageError("--at goes with --along y or x; a slice along z is chosen by --row")
+    if plane is None and through is not None:
+        raise click.UsageError("--through goes with --plane, which tells how it stands")
+    if plane is not None and (rows is not None or along != "z" or sweep is not None):
+        raise click.UsageError(
+            "--plane tells how the slice stands; leave --row, --along and --axis-sweep out"
+        )
     opened = opening.open(path)
+    if plane is not None:
+        return _oblique(opened, plane, through, output, choice, force)
     if not isinstance(opened, Scan):
         return _of_volume(opened, rows, along, at, output)
     if sweep is not None:
@@ -162,6 +185,46 @@ def _upright(scan: Scan, along: str, at: int | None, output: Path, choice: Choic
     save_slices(output, [plane], pixel_m=None if voxel is None else voxel[0], unit=volume.unit)
     _tell(output, f"slice along {along}", plane, None if voxel is None else voxel[0])
     return 1 if outcome.provenance["warnings"] else 0
+
+
+def _oblique(
+    opened: Scan | Image, plane: str, through: str | None, output: Path, choice: Choice, force: bool
+) -> int:
+    from tomarium.kernels.oblique import normal_of_angles
+    from tomarium.model import Scan, Volume
+    from tomarium.pipeline.run.oblique import oblique_at, oblique_of_volume
+    from tomarium.viewers.slice_file import Plane, save_slices
+
+    told = _floats("--plane", plane, (2, 3))
+    normal = normal_of_angles(*told) if len(told) == 2 else told
+    point = None if through is None else _floats("--through", through, (3,))
+    warnings: list[str] = []
+    if isinstance(opened, Scan):
+        protocol = choice.protocol(opened.domain)
+        image, outcome = oblique_at(opened, normal, point, protocol, force=force, on_progress=show.progress())
+        warnings = outcome.provenance["warnings"]
+    elif isinstance(opened, Volume):
+        image = oblique_of_volume(opened, normal, point)
+    else:
+        raise InputError(f"{opened.path} holds an image of shape {opened.shape}, neither a scan nor a volume")
+    show.warnings(warnings)
+    made = Plane(image[...])
+    pixel = image.axes[0].scale if image.axes[0].unit == "m" else None
+    save_slices(output, [made], pixel_m=pixel, unit=image.unit)
+    _tell(output, f"plane across {','.join(f'{one:.4g}' for one in normal)}", made, pixel)
+    return 1 if warnings else 0
+
+
+def _floats(option: str, text: str, lengths: tuple[int, ...]) -> tuple[float, ...]:
+    """Read numbers by commas."""
+    try:
+        found = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) not in lengths:
+        wanted = "TILT,TURN in degrees or Z,Y,X" if 2 in lengths else "Z,Y,X in voxels"
+        raise InputError(f"{option} {text!r}: write {wanted}, numbers separated by commas")
+    return found
 
 
 def _of_volume(image: Image, rows: str | None, along: str, at: int | None, output: Path) -> int:

@@ -43,6 +43,7 @@ from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
 _TURN: Final = "turn "
+_ALL: Final = "all turns"
 _TURN_DEG: Final = 360.0
 # A period may differ from the one the .par tells by this many frames.
 _TOLERANCE: Final = 0.5
@@ -92,14 +93,14 @@ def detect(path: Path) -> Match | None:
     )
     if stamp_of_file(first) is None:
         return Match(0.3, "without stamps", f"{parts} of {pages} pages; a ring buffer if you say so")
-    entries: tuple[str, ...] = ()
+    turns: tuple[str, ...] = ()
     each = _from_par(recording)[0]
     if each is not None:
         total = sum(_page_count(file) for file in recording.projections)
-        entries = tuple(f"{_TURN}{number}" for number in range(total // each))
+        turns = tuple(f"{_TURN}{number}" for number in range(total // each))
     return Match(
-        0.85, "time stamps", f"{parts} of {pages} pages that carry PCO time stamps", entries[0] if entries else "",
-        entries,
+        0.85, "time stamps", f"{parts} of {pages} pages that carry PCO time stamps", turns[0] if turns else "",
+        (*turns, _ALL),
     )  # fmt: skip
 
 
@@ -149,7 +150,7 @@ def _from_par(recording: _Recording) -> tuple[int | None, float | None, ParFile 
 
 
 def read(path: Path, match: Match) -> Scan:
-    """Open one turn of a recording: the one `match.entry` names, else the first.
+    """Open one turn of a recording: the one `match.entry` names, else the first; or "all turns" as one long scan.
 
     Parameters
     ----------
@@ -161,13 +162,15 @@ def read(path: Path, match: Match) -> Scan:
     Returns
     -------
     Scan
-        The frames of that turn in the order they were taken.
+        The frames of that turn, or of all, in the order they were taken; the angles of all go on from turn to turn.
 
     Raises
     ------
     FormatError
         A file is damaged, or there are too few frames.
     """
+    if match.entry == _ALL:
+        return _opened(path, match, None, None, 0)
     turn = int(match.entry.removeprefix(_TURN)) if match.entry.startswith(_TURN) else 0
     return _opened(path, match, turn, None, 0)
 
@@ -204,7 +207,7 @@ def open_turn(path: Path, turn: int, *, projections_per_turn: int | None = None,
     return _opened(path, match, turn, projections_per_turn, first)
 
 
-def _opened(path: Path, match: Match, turn: int, given: int | None, first: int) -> Scan:
+def _opened(path: Path, match: Match, turn: int | None, given: int | None, first: int) -> Scan:
     recording = _recording(path)
     if recording is None:
         raise FormatError(f"{path}: holds no recording any more; open it again")
@@ -229,18 +232,20 @@ def _opened(path: Path, match: Match, turn: int, given: int | None, first: int) 
         period = period if period is not None else float(each)
     else:
         period = float(each)
-    start = first + round(turn * period)
-    if each < 1 or turn < 0 or first < 0 or start + each > len(order):
+    number = turn or 0
+    start = first + round(number * period)
+    if each < 1 or number < 0 or first < 0 or start + each > len(order):
         turns = max(0, int((len(order) - first) // period)) if each > 0 else 0
         raise ParameterError(
-            f"{path}: there is no turn {turn} of {each} frames from frame {first} on; its {len(order)} frames hold "
+            f"{path}: there is no turn {number} of {each} frames from frame {first} on; its {len(order)} frames hold "
             f"{turns}{''.join(f'; {note}' for note in stack.notes)}"
         )
-    angles = _angles(recording, each, step, period, start - first - turn * period, warnings)
-    chosen = ChosenFrames(stack, order[start : start + each])
+    count = each if turn is not None else len(order) - start
+    angles = _angles(recording, each, count, step, period, start - first - number * period, warnings)
+    chosen = ChosenFrames(stack, order[start : start + count])
     flats, darks = (_reference(recording, kind, stack, warnings) for kind in (FrameKind.FLAT, FrameKind.DARK))
     metadata: dict[str, Value[Any]] = {
-        "turn": Value(turn, "derived", f"frames {start} to {start + each - 1}")
+        "turn": Value("all" if turn is None else turn, "derived", f"frames {start} to {start + count - 1}")
     }
     if stamps is not None:
         taken = np.datetime64(round(float(stamps.time_s[order[start]]) * 1e6), "us")
@@ -262,7 +267,7 @@ def _opened(path: Path, match: Match, turn: int, given: int | None, first: int) 
         flats=flats,
         darks=darks,
         counts={
-            FrameKind.PROJECTION: each,
+            FrameKind.PROJECTION: count,
             FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
             FrameKind.DARK: darks.frames.shape[0] if darks else 0,
         },
@@ -343,9 +348,15 @@ def _period(ordered: ChosenFrames, each: int | None, step: float | None, warning
 
 
 def _angles(
-    recording: _Recording, each: int, step: float | None, period: float, shift: float, warnings: list[str]
+    recording: _Recording,
+    each: int,
+    count: int,
+    step: float | None,
+    period: float,
+    shift: float,
+    warnings: list[str],
 ) -> Value[NDArray[np.float64]]:
-    numbers = np.arange(each, dtype=np.float64)
+    numbers = np.arange(count, dtype=np.float64)
     if step is not None:
         source = recording.par.name if recording.par else "given"
         turn = abs(step) * each

@@ -30,7 +30,7 @@ def all_steps() -> Mapping[str, AnyStep]:
 
 
 def find_step(name: str) -> AnyStep:
-    """Find a step by its name or one of its aliases.
+    """Find a step by its name or one of its aliases, with or without a script's ".py".
 
     Parameters
     ----------
@@ -47,9 +47,13 @@ def find_step(name: str) -> AnyStep:
     ParameterError
         There is none; the message names those that sound alike.
     """
-    known = {alias: step for step in all_steps().values() for alias in (step.name, *step.aliases)}
-    if name in known:
-        return known[name]
+    known = {
+        alias.removesuffix(".py"): step
+        for step in all_steps().values()
+        for alias in (step.name, *step.aliases)
+    }
+    if (bare := name.removesuffix(".py")) in known:
+        return known[bare]
     raise ParameterError(f"there is no step {name!r}; {names_alike(name, all_steps())}")
 
 

@@ -43,7 +43,7 @@ def _prepare(scan: Scan, values: Values, rows: slice) -> NoiseModel:
         ),
     ),
     place=10,
-    aliases=("dezinger", "remove_zingers", "remove_outlier"),
+    aliases=("dezinger", "rs", "remove_zingers", "remove_outlier"),
 )
 def remove_spikes(slab: Slab, *, context: Context, prepared: NoiseModel, threshold: Positive = 8.0) -> Slab:
     """Remove spikes (zingers), pixels that stray radiation made far too bright.

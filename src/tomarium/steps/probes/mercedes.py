@@ -24,7 +24,7 @@ FULL_TURN_DEG = 340.0
     warnings=lambda told: motion_warnings("mercedes", told),
     cost=Cost(host=8.0, nanoseconds=600.0),
     place=27,
-    aliases=("mercedes.py", "mb"),
+    aliases=("mercedes_movement_correction", "mercedes.py", "mb"),
 )
 def mercedes(
     sample: Scan | Sample,

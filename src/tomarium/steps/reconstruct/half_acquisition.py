@@ -30,7 +30,7 @@ def _first(layout: Layout, values: Values) -> tuple[str, ...]:
     cost=Cost(host=2.0, nanoseconds=0.5),
     first=_first,
     place=50,
-    aliases=("half_acq", "extended_field", "pentezone.py"),
+    aliases=("half_acq", "d", "extended_field", "pentezone.py"),
 )
 def half_acquisition(
     slab: Slab,

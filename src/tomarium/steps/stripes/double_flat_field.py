@@ -43,7 +43,7 @@ def _host(values: Values, layout: Layout) -> int:
     cost=Cost(host=_host, nanoseconds=6.0),
     place=26,
     example=Example({"rows": 5, "columns": 7}),
-    aliases=("double_ff", "double_flatfield", "doubleff", "DOUBLEFFCORRECTION"),
+    aliases=("double_ff", "f", "double_flatfield", "doubleff", "DOUBLEFFCORRECTION"),
 )
 def double_flat_field(
     slab: Slab,

@@ -59,7 +59,7 @@ def _refuse_half(geometry: Geometry, axis_column: float, columns: int) -> None:
     ),
     place=46,
     example=Example({"classes": 2, "iterations": 1}),
-    aliases=("double_ff_special", "double_ff_special.py"),
+    aliases=("double_ff_special", "ffs", "double_ff_special.py"),
 )
 def double_flat_field_special(
     slab: Slab,

@@ -34,7 +34,7 @@ def _host(values: Values, layout: Layout) -> int:
     cost=Cost(host=_host, nanoseconds=16.0),
     place=26,
     example=Example({"rows": 5, "columns": 7, "blocks": 3}),
-    aliases=("nonconstant_ring_correction", "double_flat_field_by_blocks"),
+    aliases=("nonconstant_ring_correction", "nc", "double_flat_field_by_blocks"),
 )
 def nonconstant_rings(
     slab: Slab,

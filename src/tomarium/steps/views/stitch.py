@@ -23,7 +23,7 @@ UNLIKE = 0.3
 LEAST_PX = 0.05
 
 
-@view(place=0, gives="attenuation", aliases=("stitch_spiral", "preprocess_spiral", "stitch_spiral.py"))
+@view(place=0, gives="attenuation", aliases=("stitch_spiral", "preprocess_spiral", "sp", "stitch_spiral.py"))
 def stitch(
     scan: Scan,
     *,
@@ -205,12 +205,23 @@ def _weights(scans: list[Scan], starts: list[float]) -> list[NDArray[np.float64]
                 length = max(1.0, high - low)
                 falls = (high + 1 - rows) if starts[other] > start else (rows - low + 1)
                 weight = np.minimum(weight, np.clip(falls / (length + 1), 0, 1))
-        found.append(np.maximum(weight, 1e-6) * _light(scan))
+        found.append(np.maximum(weight, 1e-6) * light_of_rows(scan))
     return found
 
 
-def _light(scan: Scan) -> NDArray[np.float64]:
-    """Return the mean light of each row: the variance of attenuation falls as it rises."""
+def light_of_rows(scan: Scan) -> NDArray[np.float64]:
+    """Return the mean light of each row: the variance of attenuation falls as it rises.
+
+    Parameters
+    ----------
+    scan : Scan
+        Counts with flats, or corrected data, whose rows count alike.
+
+    Returns
+    -------
+    array of float64, shape (row,)
+        Counts above dark, above 0.
+    """
     if scan.domain != "counts":
         return np.ones(scan.shape[1])
     references = average_references(scan, slice(0, scan.shape[1]))

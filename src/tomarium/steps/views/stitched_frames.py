@@ -21,6 +21,8 @@ _BLOCK_BYTES: Final = 64 << 20
 _LEAST_PX: Final = 0.01
 """Below this no row or column is interpolated."""
 
+_LEAST_TRANSMISSION: Final = np.float32(1e-6)
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:
@@ -29,7 +31,7 @@ class Piece:
     Attributes
     ----------
     scan : Scan
-        Counts with flats, or attenuation.
+        Counts with flats, transmission or attenuation.
     start : float
         Row of the tall detector at which its row 0 lies.
     columns_px : array of float64, shape (view,)
@@ -58,7 +60,8 @@ class Piece:
         data = self.scan.projections.read(which, rows)
         if self.scan.domain == "counts":
             data = attenuation_of(data, self.references, rows, array.processors(), frames.astype(np.float64))
-        return np.asarray(data, np.float32)
+        data = np.asarray(data, np.float32)
+        return data if self.scan.domain != "transmission" else -np.log(np.maximum(data, _LEAST_TRANSMISSION))
 
 
 @dataclass(frozen=True, eq=False)

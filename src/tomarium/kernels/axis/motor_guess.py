@@ -1,0 +1,136 @@
+"""The rotation axis guessed from the position of a motor, as scans whose axis was accepted calibrate it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tomarium.errors import InputError
+
+FEWEST: Final = 3
+"""Accepted scans from which the motor is calibrated."""
+
+ROBUST: Final = 5
+"""Scans from which some may be wrong."""
+
+FAR_PX: Final = 20.0
+"""An axis farther than this from the guess is doubted."""
+
+_UNITS: Final = {"m": 1.0, "mm": 1e-3, "um": 1e-6}
+_CLEAR: Final = 5.0
+_LEAST_PX: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A scan whose axis was accepted.
+
+    Attributes
+    ----------
+    position : float
+        Of the motor, in its own unit.
+    pixel_m : float
+        Pixel size at the sample, m.
+    offset_px : float
+        Column of the axis less that of the middle of the detector, pixels.
+    """
+
+    position: float
+    pixel_m: float
+    offset_px: float
+
+
+@dataclass(frozen=True)
+class MotorCalibration:
+    """Where the motor puts the axis.
+
+    Attributes
+    ----------
+    sign : int
+        1 where the axis moves towards higher columns with the position, -1 towards lower ones.
+    unit : str
+        Unit of the position: m, mm or um.
+    reference : float
+        Position, in that unit, at which the axis lies in the middle of the detector.
+    error_px : float
+        Scatter of the accepted scans about it, at the median of their pixels (1.48 times the median deviation).
+    scans : int
+        How many there are.
+    """
+
+    sign: int
+    unit: str
+    reference: float
+    error_px: float
+    scans: int
+
+    def offset_px(self, position: float, pixel_m: float) -> float:
+        """Return where the axis is to be expected, in pixels from the middle of the detector.
+
+        Parameters
+        ----------
+        position : float
+            Of the motor, in its own unit.
+        pixel_m : float
+            Pixel size at the sample, m.
+
+        Returns
+        -------
+        float
+            Pixels.
+        """
+        return self.sign * (position - self.reference) * _UNITS[self.unit] / pixel_m
+
+
+def calibrate(accepted: Sequence[Accepted]) -> MotorCalibration:
+    """Find sign, unit and reference of a motor from scans whose axis was accepted.
+
+    Parameters
+    ----------
+    accepted : sequence of Accepted
+        Three at least, at positions that differ by more than their scatter.
+
+    Returns
+    -------
+    MotorCalibration
+        By medians: of five scans or more, a quarter may be wrong.
+
+    Raises
+    ------
+    InputError
+        Fewer than three, or positions that do not tell sign and unit.
+
+    Notes
+    -----
+    offset = sign (position - reference) unit / pixel. For each sign and unit the reference is the median of what the
+    scans tell. The one with the least deviation is taken, the largest one of three or four scans, the upper quartile of
+    more, where that of the next is five times as large.
+    """
+    if len(accepted) < FEWEST:
+        raise InputError(
+            f"{len(accepted)} scans with an accepted axis: {FEWEST} at least are needed to calibrate the motor; accept "
+            f"more of them with --accept"
+        )
+    position = np.array([one.position for one in accepted])
+    pixel = np.array([one.pixel_m for one in accepted])
+    offset = np.array([one.offset_px for one in accepted])
+    part = 0.75 if len(accepted) >= ROBUST else 1.0
+    found = []
+    for sign, (unit, scale) in itertools.product((1, -1), _UNITS.items()):
+        reference = float(np.median(position - sign * offset * pixel / scale))
+        rest = offset - sign * (position - reference) * scale / pixel
+        found.append(
+            (float(np.quantile(np.abs(rest), part)), float(np.median(np.abs(rest))), sign, unit, reference)
+        )
+    found.sort()
+    if found[1][0] < _CLEAR * max(found[0][0], _LEAST_PX):
+        raise InputError(
+            f"the positions of {len(accepted)} accepted scans do not tell in which direction the motor moves the axis, "
+            f"or in which unit they are: {np.round(position, 6).tolist()}; accept scans at other positions"
+        )
+    _, spread, sign, unit, reference = found[0]
+    return MotorCalibration(sign, unit, reference, 1.4826 * spread, len(accepted))

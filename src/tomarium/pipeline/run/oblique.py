@@ -1,0 +1,108 @@
+"""An oblique plane of a scan: the slices that it crosses are reconstructed, and it is cut out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tomarium.errors import ParameterError
+from tomarium.kernels.oblique import plane_through, sample_plane
+from tomarium.model import Axis, Image, Volume
+from tomarium.pipeline.plan.resources import measure
+from tomarium.pipeline.protocol.protocol import AnyProtocol, as_protocol
+from tomarium.pipeline.protocol.resolve import freeze, resolve
+from tomarium.pipeline.run.data_check import checked
+from tomarium.pipeline.run.journal import Journal
+from tomarium.pipeline.run.reconstruct import AnyScan, as_scan_of, as_volume
+from tomarium.pipeline.run.runner import Outcome, Progress, ask_probes, run, silent
+
+
+def oblique_of_volume(volume: Volume, normal: Sequence[float], point: Sequence[float] | None = None) -> Image:
+    """Cut a plane out of a volume; only what it crosses is read.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+    normal : sequence of float
+        Direction (z, y, x) that the plane stands across.
+    point : sequence of float, optional
+        A place (z, y, x) in it, voxels; the voxel in the middle by default.
+
+    Returns
+    -------
+    Image
+        Of the axes (row, column), float32; 0 outside of the volume.
+
+    Raises
+    ------
+    ParameterError
+        The normal has no direction, or the plane passes the volume by.
+    """
+    voxel = volume.voxel_m
+    plane = plane_through(volume.shape, normal, point, voxel or (1.0, 1.0, 1.0))
+    return _image(volume, sample_plane(volume, plane))
+
+
+def oblique_at(
+    scan: AnyScan,
+    normal: Sequence[float],
+    point: Sequence[float] | None = None,
+    protocol: AnyProtocol = None,
+    *,
+    force: bool = False,
+    memory: str | None = None,
+    on_progress: Progress = silent,
+) -> tuple[Image, Outcome]:
+    """Reconstruct the slices that a plane crosses, in memory, and cut it out of them.
+
+    Parameters
+    ----------
+    scan, protocol
+        As for `tomarium.reconstruct`.
+    normal, point
+        As for `oblique_of_volume`, in voxels of the whole volume.
+    force : bool
+        As for `tomarium.reconstruct`.
+    memory : str, optional
+        Limit such as "4GB".
+    on_progress : callable
+        `on_progress(section, done, total)`.
+
+    Returns
+    -------
+    Image, Outcome
+        The plane, and the run that made the slices.
+
+    Raises
+    ------
+    ParameterError
+        As `oblique_of_volume`; or the protocol makes no slices.
+    CannotFit
+        The slices do not fit into memory.
+    """
+    opened = as_scan_of(scan)
+    asked = as_protocol(protocol, opened.domain)
+    opened = checked(opened, asked, force=force)
+    answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
+    resolution = resolve(asked, opened, answers)
+    if resolution.layout.domain != "slice":
+        raise ParameterError(
+            "the protocol makes no slices that a plane could be cut out of; add a reconstruction, such as fbp"
+        )
+    plane = plane_through(resolution.layout.shape, normal, point)
+    rows = plane.z_range(resolution.layout.shape[0])
+    outcome = run(
+        opened, freeze(resolution), None, measure(None, memory, 1), rows=rows, on_progress=on_progress
+    )
+    made = as_volume(outcome)
+    assert isinstance(made, Volume)
+    return _image(made, sample_plane(made, plane, rows.start)), outcome
+
+
+def _image(volume: Volume, pixels: np.typing.NDArray[np.float32]) -> Image:
+    voxel = volume.voxel_m
+    scale, unit = (1.0, "px") if voxel is None else (min(voxel), "m")
+    axes = tuple(Axis(name, scale, 0.0, unit) for name in ("row", "column"))
+    return Image(pixels, axes, volume.unit, volume.name)

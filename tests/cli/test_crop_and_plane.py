@@ -1,0 +1,74 @@
+"""`run --crop` and `slice --plane` as their users meet them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tomarium as tm
+from contracts.test_steps import make_scan
+from tomarium.cli import execute
+from tomarium.formats.data_exchange import reader as data_exchange
+
+
+@pytest.fixture
+def scan_file(tmp_path: Path) -> Path:
+    path = tmp_path / "disc.h5"
+    data_exchange.FORMAT.write(path, make_scan(angles=90).with_geometry(axis_column=None))  # type: ignore[misc]
+    return path
+
+
+def test_run_makes_a_centred_part(
+    scan_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "record"
+    assert execute(["run", str(scan_file), "--crop", "4,20,30", "-o", str(record)]) == 0
+    assert "crop: 4 × 20 × 30 voxels about the middle" in capsys.readouterr().out
+    made = tm.open(record / "volume.ome.zarr")
+    assert made.shape == (4, 20, 30)
+    assert [axis.offset for axis in made.axes] == pytest.approx([4e-6, -9.5e-6, -14.5e-6])  # type: ignore[union-attr]
+    np.testing.assert_allclose(
+        np.asarray(made), np.asarray(tm.reconstruct(tm.open(scan_file)))[4:8, 22:42, 17:47], atol=0.5  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_a_crop_does_not_go_with_other_parts(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["run", str(scan_file), "--crop", "auto", "--rows", "1:3"]) == 2
+    assert "leave out --rows and --roi" in capsys.readouterr().err
+
+
+def test_a_plane_of_a_scan_is_that_of_its_volume(
+    scan_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "record"
+    assert execute(["run", str(scan_file), "-o", str(record)]) == 0
+    places = [str(record / "volume.ome.zarr"), str(scan_file)]
+    capsys.readouterr()
+    images = []
+    for place in places:
+        for how in (
+            ["--plane", "60,30", "--through", "6,30,32"],
+            ["--plane", "0,1,0", "--through", "0,20,0"],
+        ):
+            target = tmp_path / "plane.npy"
+            assert execute(["slice", place, *how, "-o", str(target)]) == 0
+            images.append(np.load(target))
+    assert "plane across 0,1,0, 64 × 12, pixel 1 µm" in capsys.readouterr().out
+    np.testing.assert_allclose(images[0], images[2], atol=2e-3 * np.ptp(images[0]))
+    np.testing.assert_allclose(images[1], images[3], atol=2e-3 * np.ptp(images[1]))
+    np.testing.assert_array_equal(images[1], np.asarray(tm.open(places[0]))[:, 20])
+
+
+def test_planes_that_cannot_be(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(scan_file.with_name("plane.png"))
+    for how, said in (
+        (["--plane", "1,2,3,4"], "TILT,TURN in degrees or Z,Y,X"),
+        (["--plane", "a,b"], "numbers separated by commas"),
+        (["--plane", "0,0"], ""),
+        (["--plane", "1,0,0", "--through", "99,1,1"], "outside of the volume of"),
+        (["--plane", "1,0,0", "--row", "2"], "leave --row"),
+        (["--through", "1,0,0"], "goes with --plane"),
+    ):
+        code = execute(["slice", str(scan_file), *how, "-o", out])
+        assert code == (0 if not said else 2)
+        assert said in capsys.readouterr().err
