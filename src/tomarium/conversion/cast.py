@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from tomarium import formats
 from tomarium.atomic_files import write_json
-from tomarium.conversion.convert import Converted, choose, convert
+from tomarium.conversion.convert import Converted, convert
+from tomarium.conversion.target_format import choose
 from tomarium.errors import FormatError, InputError, ParameterError
-from tomarium.formats.hdf5.source import is_hdf5
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.provenance.source_fingerprint import sources_of
 from tomarium.formats.record.reader import CRATE
 from tomarium.kernels.grey_values import grey_values

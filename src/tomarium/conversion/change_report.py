@@ -14,10 +14,11 @@ import numpy as np
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
 from tomarium.formats.frames.mirrored import flips_of, stored
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.copy_tree import is_taken_along
 from tomarium.formats.hdf5.frames import Hdf5Frames
 from tomarium.formats.hdf5.names import member, visit_links
-from tomarium.formats.hdf5.source import SIDE_CAR, Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
 from tomarium.formats.provenance import ancestors
 from tomarium.formats.provenance.frame_mapping import holds
 from tomarium.formats.provenance.json_values import as_json

@@ -17,27 +17,20 @@ from tomarium import formats
 from tomarium.atomic_files import clear_drafts, write_json
 from tomarium.conversion.change_report import Change, place_of, restored, scan_changes, stacks
 from tomarium.conversion.compare import compare
-from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.conversion.target_format import choose, kind_of
+from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format
-from tomarium.formats.hdf5.source import SIDE_CAR, is_hdf5
+from tomarium.formats.hdf5.attributes import is_hdf5
+from tomarium.formats.hdf5.source import SIDE_CAR
 from tomarium.formats.provenance import ancestors as lineage
 from tomarium.formats.provenance import embedded_source
 from tomarium.formats.provenance.source_fingerprint import origin_of, sources_of
 from tomarium.formats.tables import csv_images
 from tomarium.formats.tables.csv_file import Table, write_table
-from tomarium.model import Image, Scan, Volume
+from tomarium.model import Image, Scan
 from tomarium.model.geometry import BY_NAME
 from tomarium.model.wording import brief, in_words
 
-# What to do where a format holds only data of another kind.
-_HINTS: Final = {
-    "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN OUT",
-    "volume": "a volume becomes a scan only where it is one (axes angle, row, column): tell its angles",
-    "image": "write it as NeXus (.nxs), which holds any, as OME-Zarr, OME-TIFF, PNG or MRC, or one axis as CSV",
-}
-
-# Other words for a format.
-_ALIASES: Final = {"dx": "data-exchange"}
 # Small files of an OME-Zarr group, which is written under its own name.
 _WHOLE: Final = ("zarr.json", ".zgroup", ".zattrs")
 # Bytes of a file's name, on the file systems of Linux and macOS.
@@ -254,71 +247,6 @@ def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) ->
     for what, frames, _ in () if scan is None else stacks(scan, scan):
         changes.append(Change("left out", what, place_of(frames), "", "a table holds no frames"))
     return Converted(path, target, csv_images.FORMAT.name, tuple(changes), ())
-
-
-def kind_of(opened: Scan | Image) -> str:
-    """Name what was opened as `Format.writes` does.
-
-    Parameters
-    ----------
-    opened : Scan or Image
-        A scan or an image.
-
-    Returns
-    -------
-    str
-        "scan", "volume" or "image".
-    """
-    if isinstance(opened, Scan):
-        return "scan"
-    return "volume" if isinstance(opened, Volume) else "image"
-
-
-def choose(target: Path, kind: str, to: str | None) -> Format:
-    """Choose the format to write.
-
-    Parameters
-    ----------
-    target : Path
-        Where it goes; its ending decides where `to` is None.
-    kind : str
-        "scan", "volume" or "image".
-    to : str or None
-        Name of the format.
-
-    Returns
-    -------
-    Format
-        One that writes such data.
-
-    Raises
-    ------
-    ParameterError
-        None or several fit.
-    """
-    able = {
-        name: form
-        for name, form in formats.formats().items()
-        if form.write is not None and (not form.writes or kind in form.writes)
-    }
-    listed = ", ".join(able) or "none"
-    if to is not None:
-        to = _ALIASES.get(to, to)
-        if to not in able:
-            hint = f" {_HINTS[kind]};" if to in formats.formats() else ""
-            raise ParameterError(f"there is no format {to!r} that writes a {kind};{hint} there are {listed}")
-        return able[to]
-    fits = [form for form in able.values() if target.suffix.lower() in form.suffixes]
-    said = [form for form in fits if form.writes] or fits
-    if len(said) == 1:
-        return said[0]
-    names = ", ".join(form.name for form in said)
-    why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
-    others = [
-        one for one in formats.formats().values() if one.write and target.suffix.lower() in one.suffixes
-    ]
-    hint = "" if said or not others else f" {_HINTS[kind]}; or"
-    raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")
 
 
 def _convert_scan(

@@ -15,11 +15,12 @@ from h5py import h5f, h5fd, h5p
 
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5.array import first_axis
+from tomarium.formats.hdf5.attributes import raw_attribute
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
 from tomarium.formats.hdf5.missing_data import Gap, gaps_of, is_found, unwritten
 from tomarium.formats.hdf5.security_check import check_growing, open_beside, open_checked
-from tomarium.formats.hdf5.source import Source, raw_attribute
+from tomarium.formats.hdf5.source import Source
 from tomarium.formats.hdf5.superblock import MendedFile, read_superblock
 from tomarium.live.reader import Look, Shape, Status, count_leading
 from tomarium.live.retry import Stamp, retry_until_stable

@@ -15,7 +15,7 @@ import numpy as np
 
 from tomarium.errors import FormatError, MissingData, TomariumError
 from tomarium.formats.hdf5.array import first_axis
-from tomarium.formats.zarr.reader import check_chunks
+from tomarium.formats.zarr.array import check_chunks
 from tomarium.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE
 from tomarium.live.reader import Look, Shape, Status, count_leading
 from tomarium.live.retry import Stamp

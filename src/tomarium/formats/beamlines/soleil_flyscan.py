@@ -24,8 +24,9 @@ from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import JoinedFrames
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import in_degrees
 from tomarium.formats.opening.directory_listing import ending_in
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value

@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 
 from tomarium.errors import UnitError
-from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute
+from tomarium.formats.hdf5.attributes import attribute
+from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Value
 from tomarium.units import SPELLINGS
 

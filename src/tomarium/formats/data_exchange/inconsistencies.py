@@ -21,7 +21,8 @@ from tomarium.formats.data_exchange.fields import (
     instances,
 )
 from tomarium.formats.data_exchange.processes import DESCRIPTIONS
-from tomarium.formats.hdf5.source import NO_UNIT, Node, Source, attribute
+from tomarium.formats.hdf5.attributes import Node, attribute
+from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.units import SPELLINGS
 
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.formats.data_exchange.fields import CELSIUS, ZERO_CELSIUS_K
+from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.names import member, path_of, visit_links
-from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute
+from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Value
 
 # Groups that the guide leaves to the instrument (Table 21): all that lies in them is read by its own name.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import UnitError
-from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute
+from tomarium.formats.hdf5.attributes import attribute
+from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Axis
 
 # Positions are evenly spaced where none is off by more than this part of a step.

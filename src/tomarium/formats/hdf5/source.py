@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import h5py
 import numpy as np
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
+from tomarium.formats.hdf5.attributes import Node, attribute, is_small, plain_text
 from tomarium.formats.hdf5.errors import DAMAGE, advice, guarded
-from tomarium.formats.hdf5.heap_check import claims_too_much
 from tomarium.formats.hdf5.held_open import shared_open
 from tomarium.formats.hdf5.members import KnownGroups, Members
 from tomarium.formats.hdf5.missing_data import gaps_of
@@ -41,9 +41,6 @@ from tomarium.formats.hdf5.security_check import beside, open_checked
 from tomarium.formats.opening.numbers_as_text import numbers_in
 from tomarium.model import Value
 
-Node: TypeAlias = h5py.Group | h5py.Dataset
-
-SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 # What files write where a unit is unknown.
 NO_UNIT: Final = frozenset({"", "undefined", "none", "text", "unknown", "n/a", "na", "any", "-"})
 # The group in which a converted file keeps the one it was made from: another file's tree, not this one's.
@@ -53,36 +50,7 @@ _MOST_TYPED: Final = 6_000
 _MOST_HOPS: Final = 32
 # A file that changed so lately may still be written.
 _FRESH_S: Final = 60.0
-_LONGEST_TEXT: Final = 1 << 20
 _MOST_NUMBERS: Final = 1 << 24
-_MOST_IN_ATTRIBUTE: Final = 1 << 12
-
-
-def is_hdf5(path: Path) -> bool:
-    """Tell whether a file begins as HDF5, whether or not the rest is whole.
-
-    Parameters
-    ----------
-    path : Path
-        Any path; a folder or an unreadable file gives False.
-
-    Returns
-    -------
-    bool
-        The signature stands at byte 0, 512, 1024, 2048 … (HDF5 File Format Specification 3.0, II.A).
-    """
-    try:
-        with path.open("rb") as stream:
-            size = stream.seek(0, 2)
-            offset = 0
-            while offset < size and offset <= 1 << 20:
-                stream.seek(offset)
-                if stream.read(8) == SIGNATURE:
-                    return True
-                offset = offset * 2 or 512
-    except OSError:
-        return False
-    return False
 
 
 @dataclass
@@ -369,7 +337,7 @@ class Source:
             None where there is no text or it is empty.
         """
         node = self.find(path, start)
-        return as_text(node[()]) if isinstance(node, h5py.Dataset) and _is_small(node) else None
+        return as_text(node[()]) if isinstance(node, h5py.Dataset) and is_small(node) else None
 
     def array(self, path: str, start: h5py.Group | None = None) -> NDArray[np.float64] | None:
         """Read a list of numbers as float64.
@@ -402,7 +370,7 @@ class Source:
 
     def _numbers_in_words(self, node: h5py.Dataset) -> NDArray[np.float64] | None:
         """Read a list of texts as numbers, where all of them are; None, and said, where one is not."""
-        if not _is_small(node):
+        if not is_small(node):
             return None
         numbers, odd = numbers_in([as_text(one) or "" for one in np.ravel(node[()])])
         place = f"{self.path.name}:{path_of(node)}"
@@ -436,7 +404,7 @@ class Source:
             is then said in `warnings`.
         """
         node = self.find(path, start)
-        if not isinstance(node, h5py.Dataset) or not _is_small(node):
+        if not isinstance(node, h5py.Dataset) or not is_small(node):
             return None
         place = f"{self.path.name}:{path_of(node)}"
         try:
@@ -486,8 +454,8 @@ class Source:
             elif kind == h5l.TYPE_HARD and h5o.get_info(start.id, key).type == h5o.TYPE_DATASET:
                 # Of arrays, which are most, nothing more is asked.
                 node = h5py.Dataset(h5d.open(start.id, key), readonly=True)
-                if node.size == 1 and _is_small(node):
-                    value = _plain(node)
+                if node.size == 1 and is_small(node):
+                    value = plain_text(node)
                     if value is not None and not node.external and not node.is_virtual:
                         place = path_of(node)
                         found[place] = Value(value, "read", f"{self.path.name}:{place}")
@@ -521,71 +489,5 @@ def reading(path: Path) -> Iterator[Source]:
         yield Source(path, file, stack, known=known)
 
 
-def attribute(node: Node, name: str) -> str | None:
-    """Read an attribute as text.
-
-    Parameters
-    ----------
-    node : h5py.Group or h5py.Dataset
-        Its owner.
-    name : str
-        Its name.
-
-    Returns
-    -------
-    str or None
-        None where it is absent; "" where it is empty.
-    """
-    value = raw_attribute(node, name)
-    if value is None:
-        return None
-    if np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
-        return f"{np.ravel(value)[0]:g}"
-    return as_text(value) or ""
-
-
-def raw_attribute(node: Node, name: str) -> Any:
-    """Read an attribute as h5py returns it, unless it is of a type or a size that none has here.
-
-    Parameters
-    ----------
-    node : h5py.Group or h5py.Dataset
-        Its owner.
-    name : str
-        Its name.
-
-    Returns
-    -------
-    object or None
-        None where it is absent, no number or text, or too large: damaged bytes can claim any length.
-    """
-    if name not in node.attrs:
-        return None
-    held = node.attrs.get_id(name)
-    if math.prod(held.shape or ()) > _MOST_IN_ATTRIBUTE or not _is_plain(held.dtype):
-        return None
-    return node.attrs[name]
-
-
 def _split(path: str) -> list[str]:
     return [part for part in path.split("/") if part and part != "."]
-
-
-def _is_small(dataset: h5py.Dataset) -> bool:
-    size = dataset.size
-    fits = size is not None and size * max(dataset.dtype.itemsize, 1) <= _LONGEST_TEXT
-    return fits and _is_plain(dataset.dtype) and not claims_too_much(dataset)
-
-
-def _is_plain(dtype: np.dtype[Any]) -> bool:
-    # HDF5 2.0.0 crashes on a variable-length type whose damaged kind is neither a text nor a sequence; of
-    # these only texts are read here.
-    return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
-
-
-def _plain(dataset: h5py.Dataset) -> Any:
-    if dataset.dtype.kind in "iufb":
-        value = np.asarray(dataset[()]).ravel()[0].item()
-        unit = attribute(dataset, "units")
-        return f"{value:g} {unit}" if unit and dataset.dtype.kind != "b" else value
-    return as_text(dataset[()]) if dataset.dtype.kind in "SO" else None

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.mirrored import flipped, flips_of, stored
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import default_angles, in_degrees, without_assumed
 from tomarium.formats.opening.stored_axes import stored_axes
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value

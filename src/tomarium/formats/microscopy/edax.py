@@ -19,9 +19,10 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5.array import Hdf5Array, array_of
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.axes import pixel_axis
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.model import Axis, Image
 
 PATTERNS: Final = "Pattern"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import FormatError
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.security_check import open_checked
-from tomarium.formats.hdf5.source import is_hdf5
 from tomarium.formats.tiff.frames import guarded as guarded_tiff
 from tomarium.formats.tiff.frames import opened_tiff
 

@@ -19,7 +19,8 @@ from typing import Final
 import h5py
 import numpy as np
 
-from tomarium.formats.hdf5.source import Source, attribute, raw_attribute
+from tomarium.formats.hdf5.attributes import attribute, raw_attribute
+from tomarium.formats.hdf5.source import Source
 
 # The ESRF's axes held until this path version.
 _MCSTAS_SINCE: Final = 2.0

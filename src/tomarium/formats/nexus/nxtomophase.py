@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
 from tomarium.formats.hdf5.security_check import open_checked
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import in_degrees
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import IndexedFrames, Reference

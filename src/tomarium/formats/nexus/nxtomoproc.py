@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from tomarium import __version__, units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5, raw_attribute
 from tomarium.formats.hdf5.names import shown
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, raw_attribute, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.hdf5.two_phase_writer import drafting
 from tomarium.formats.hdf5.volume import volume_of
 from tomarium.formats.hdf5.writer import put

@@ -13,9 +13,10 @@ import numpy as np
 
 from tomarium.errors import FormatError
 from tomarium.formats.frames.mirrored import flipped, flips_of
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
 from tomarium.formats.hdf5.names import path_of, visit_links
-from tomarium.formats.hdf5.source import SIDE_CAR, Source, is_hdf5, reading
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
 from tomarium.model import FrameKind, Scan
 from tomarium.model.scan import Reference
 

@@ -24,29 +24,25 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.copy_tree import copy_tree, take_along
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.missing_data import is_sparse
 from tomarium.formats.hdf5.names import Name, key_in, member, place_of, shown
-from tomarium.formats.hdf5.source import SIDE_CAR, Source, is_hdf5, reading
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
 from tomarium.formats.hdf5.two_phase_writer import Draft, Tell, drafting
 from tomarium.formats.provenance.frame_mapping import (
-    Home,
-    Placed,
     holds,
-    homes_of,
     key_of,
     layout_of,
-    runs_of,
     unfold,
 )
 from tomarium.formats.provenance.json_values import as_json
+from tomarium.formats.provenance.stacks import Woven, runs_by_stack, runs_told, stacks_of
 from tomarium.model import Frames, Scan
 from tomarium.model.geometry import FIELDS
-from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True)
@@ -69,36 +65,6 @@ class Ancestor:
     file: Path
     group: str
     stale: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Woven(IndexedFrames):
-    """Frames put together from several stacks."""
-
-    stacks: Mapping[str, Frames]
-    runs: Sequence[tuple[int, int, str, int]]
-    dtype: np.dtype[Any]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Frames, rows, columns."""
-        _, rows, columns = self.stacks[self.runs[0][2]].shape
-        return self.runs[-1][1], rows, columns
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames."""
-        wanted = np.arange(self.shape[0])[frames]
-        count = len(range(*rows.indices(self.shape[1])))
-        result = np.empty((len(wanted), count, self.shape[2]), self.dtype)
-        for first, last, stack, start in self.runs:
-            inside = (wanted >= first) & (wanted < last)
-            if inside.any():
-                result[inside] = self.stacks[stack].read(wanted[inside] - first + start, rows)
-        return result
-
-    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Bytes read and bytes decompressed by `read`."""
-        return self.stacks[self.runs[0][2]].cost(frames, rows)
 
 
 def beside(path: Path) -> Path:
@@ -212,88 +178,6 @@ def digest_of(scan: Scan) -> str:
         {name: as_json(one.value) for name, one in sorted(scan.metadata.items())},
     ]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-def stacks_of(scan: Scan) -> dict[str, Frames]:
-    """Name the stacks of a scan whose order every format keeps.
-
-    Parameters
-    ----------
-    scan : Scan
-        A scan.
-
-    Returns
-    -------
-    dict of str to Frames
-        "projections", and "flats" and "darks" where they are told in the order they were taken.
-    """
-    found = {"projections": scan.projections}
-    for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
-        if reference is not None and bool((np.diff(reference.position) >= 0).all()):
-            found[word] = reference.frames
-    return found
-
-
-def types_held(scan: Scan, again: Scan) -> dict[str, np.dtype[Any]]:
-    """Tell the type of each stack that a target gives back as it was.
-
-    Parameters
-    ----------
-    scan : Scan
-        What was written.
-    again : Scan
-        What the target reads as.
-
-    Returns
-    -------
-    dict of str to numpy.dtype
-        Stack → type it is stored in.
-    """
-    there = stacks_of(again)
-    return {
-        name: np.dtype(there[name].dtype)
-        for name, frames in stacks_of(scan).items()
-        if name in there and there[name].shape == frames.shape
-    }
-
-
-def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], Home]:
-    """Follow the stacks of a scan back to the datasets they were read from.
-
-    Parameters
-    ----------
-    scan : Scan
-        Read from HDF5.
-
-    Returns
-    -------
-    dict of (Path, str) to Home
-        Whose `datasets` are names of stacks.
-    """
-    return homes_of([Placed(one, name, np.arange(one.shape[0])) for name, one in stacks_of(scan).items()])
-
-
-def runs_told(home: Home, rest: str) -> list[tuple[int, int, str, int]]:
-    """Tell which frames of which stack a dataset's frames are.
-
-    Parameters
-    ----------
-    home : Home
-        One of `runs_by_stack`.
-    rest : str
-        Where the frames lie that are in none, one after the other.
-
-    Returns
-    -------
-    list of (first, last, stack, start)
-        JSON-ready.
-    """
-    which, frame = home.which.copy(), home.frame.copy()
-    left = np.flatnonzero(which < 0)
-    which[left], frame[left] = len(home.datasets), np.arange(len(left))
-    names = [*home.datasets, rest]
-    whole = Home(home.order, home.size, names, which, frame)
-    return [(first, last, names[which[first]], int(frame[first])) for first, last in runs_of(whole)]
 
 
 def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[Any]]) -> None:
@@ -534,4 +418,4 @@ def _frames(
     for *_, stack, _ in layout["runs"]:
         if stack.startswith("rest/"):
             stacks[stack] = frames_of(source, source.file[f"{ancestor.group}/{stack}"])
-    return _Woven(stacks, [tuple(run) for run in layout["runs"]], node.dtype)
+    return Woven(stacks, [tuple(run) for run in layout["runs"]], node.dtype)

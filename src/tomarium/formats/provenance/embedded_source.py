@@ -29,12 +29,13 @@ import h5py
 import numpy as np
 
 from tomarium import __version__
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.copy_tree import copy_tree, take_along
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.missing_data import is_sparse
 from tomarium.formats.hdf5.names import Name, member, place_of, shown
-from tomarium.formats.hdf5.source import Source, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
 from tomarium.formats.provenance import ancestors as lineage
 from tomarium.formats.provenance.frame_mapping import (
@@ -47,6 +48,7 @@ from tomarium.formats.provenance.frame_mapping import (
     runs_of,
 )
 from tomarium.formats.provenance.json_values import as_json, from_json
+from tomarium.formats.provenance.stacks import runs_by_stack, runs_told, stacks_of, types_held
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import FIELDS
 from tomarium.model.slab import RAW_DOMAINS
@@ -80,7 +82,7 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
     home["meaning"] = _meaning(scan.metadata)
     _keep_geometry(home, scan)
     home["frames"] = json.dumps(draft.names)
-    names = {id(frames): name for name, frames in lineage.stacks_of(scan).items()}
+    names = {id(frames): name for name, frames in stacks_of(scan).items()}
     types = {
         names[id(one.frames)]: draft.file[one.dataset].dtype for one in placed if id(one.frames) in names
     }
@@ -88,7 +90,7 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
     if not is_hdf5(scan.path):
         return
     with reading(scan.path) as source:
-        layouts, links = _keep_tree(draft, source, homes_of(placed), lineage.runs_by_stack(scan))
+        layouts, links = _keep_tree(draft, source, homes_of(placed), runs_by_stack(scan))
     home["layouts"] = json.dumps(layouts)
     home["links"] = json.dumps(links)
 
@@ -271,7 +273,7 @@ def _keep_tree(
         layout = layout_of(node)
         if key in stacks and home.order[0] < 1 and np.array_equal(stacks[key].which < 0, left):
             rest = home.datasets[-1].removeprefix(f"/{GROUP}/")
-            layout["runs"] = lineage.runs_told(stacks[key], rest)
+            layout["runs"] = runs_told(stacks[key], rest)
         layouts[place_of(new, name).removeprefix(f"/{_TREE}")] = layout
         return node
 
@@ -381,7 +383,7 @@ def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
     StorageFull
         The disk is full.
     """
-    types = lineage.types_held(scan, again)
+    types = types_held(scan, again)
     # As one to go on with, for what a killed run leaves of it is found again under that name alone.
     with drafting(target, resume=True) as draft:
         home = draft.file.create_group(GROUP)

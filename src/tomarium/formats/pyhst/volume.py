@@ -9,7 +9,8 @@ import numpy as np
 
 from tomarium.errors import InputError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.raw.volume import detect_volume, read_volume, write_volume
+from tomarium.formats.raw.volume import detect_volume, read_volume
+from tomarium.formats.raw.volume_writer import write_volume
 from tomarium.model import Image, Scan, Volume
 
 

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.resumable.slab_file import ValueRange, quantiles
+from tomarium.formats.resumable.value_range import ValueRange, quantiles
 
 FIRST_LINE: Final = "! PyHST_SLAVE VOLUME INFO FILE"
 # A longer text is none of these.

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,12 +24,9 @@ from numpy.typing import NDArray
 from tomarium.atomic_files import write_at, write_json, write_whole
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.hdf5.writer import is_full
+from tomarium.formats.resumable.value_range import ValueRange, extremes, sampled
 from tomarium.model import Volume
 
-# Values kept of a slab for the quantiles of the whole: 32 slabs give two million.
-_SAMPLE: Final = 1 << 16
-# Of these as many are put in order: a quarter of a million tells a thousandth to a few parts in a hundred.
-_MOST_ORDERED: Final = 1 << 18
 # What is cast at once, and searched for its extremes by one thread while another writes it.
 _PIECE_BYTES: Final = 4 << 20
 # Slabs of a volume that is copied whole are about this large.
@@ -59,23 +56,6 @@ class SlabPlan:
     slab_rows: int
     offset: int
     origin: str = ""
-
-
-@dataclass(frozen=True)
-class ValueRange:
-    """What the voxels written say of the whole.
-
-    Attributes
-    ----------
-    least, greatest : float
-        Of all finite values; NaN where there is none.
-    sample : array of float64, shape (n,)
-        Finite values taken at equal steps, for quantiles; at most 65,536 of each slab.
-    """
-
-    least: float
-    greatest: float
-    sample: NDArray[np.float64]
 
 
 class SlabFile:
@@ -145,14 +125,14 @@ class SlabFile:
             try:
                 with ThreadPoolExecutor(1) as beside:
                     for piece in self._pieces(block):
-                        searched = beside.submit(_extremes, piece)
+                        searched = beside.submit(extremes, piece)
                         write_at(descriptor, piece.data.cast("B"), place)
                         place += piece.nbytes
                         low, high = searched.result()
                         least, greatest = min(least, low), max(greatest, high)
             finally:
                 os.close(descriptor)
-            self._mark(z0, np.concatenate([[least, greatest], _sampled(block)]))
+            self._mark(z0, np.concatenate([[least, greatest], sampled(block)]))
 
     def values(self) -> ValueRange:
         """Return what the slabs written so far say of the values."""
@@ -472,41 +452,3 @@ def _progress(path: Path) -> Path:
 
 def _mark(path: Path, z0: int) -> Path:
     return _progress(path) / f"slab-{z0:06d}.npy"
-
-
-def _extremes(piece: NDArray[Any]) -> tuple[float, float]:
-    low, high = float(piece.min()), float(piece.max())
-    if math.isfinite(low) and math.isfinite(high):
-        return low, high
-    finite = piece[np.isfinite(piece)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (math.inf, -math.inf)
-
-
-def _sampled(block: NDArray[Any]) -> NDArray[np.float64]:
-    """Take values at equal steps; a step that shares no factor with the row length meets every column."""
-    step = max(1, -(-block.size // _SAMPLE))
-    while step > 1 and math.gcd(step, block.shape[-1]) > 1:
-        step += 1
-    taken = block.reshape(-1)[::step].astype(np.float64)
-    return taken[np.isfinite(taken)]
-
-
-def quantiles(values: ValueRange, shares: tuple[float, ...]) -> Mapping[float, float]:
-    """Estimate quantiles of the whole from the sample.
-
-    Parameters
-    ----------
-    values : ValueRange
-        What was written.
-    shares : tuple of float
-        From 0 to 1.
-
-    Returns
-    -------
-    Mapping of float to float
-        Share → value; NaN where there is none.
-    """
-    if not values.sample.size:
-        return dict.fromkeys(shares, math.nan)
-    some = values.sample[:: -(-values.sample.size // _MOST_ORDERED)]
-    return dict(zip(shares, map(float, np.quantile(some, shares)), strict=True))

@@ -17,11 +17,12 @@ import numpy as np
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.mirrored import stored
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.axes import spaced
 from tomarium.formats.hdf5.frames import Hdf5Frames, load_plugins
 from tomarium.formats.hdf5.names import Name, path_of, shown
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.tables.csv_file import Column, Position, Table, read_table, write_table
 from tomarium.model import Axis, Image, Scan
 from tomarium.model.geometry import FIELDS
