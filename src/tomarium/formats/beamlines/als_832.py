@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import frames_of
@@ -104,16 +105,13 @@ class SeparateFrames(IndexedFrames):
         FormatError
             The file is damaged or gone.
         """
-        wanted = np.arange(len(self.names))[frames]
-        first, last, step = rows.indices(self.size[0])
-        last = max(first, last)
-        result = np.empty((len(wanted), last - first, self.size[1]), self.dtype)
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with guarded(self.path), open_checked(self.path) as file:
             for out, number in enumerate(wanted):
                 dataset = file[self.names[number]]
-                inside = np.s_[first:last] if dataset.ndim == 2 else np.s_[0, first:last]
-                result[out] = dataset[inside]
-        return result[:, ::step]
+                result[out] = dataset[rows] if dataset.ndim == 2 else dataset[0, rows]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return bytes read from disk and decompressed by `read`.
@@ -130,8 +128,7 @@ class SeparateFrames(IndexedFrames):
         tuple of int
             Bytes read, bytes decompressed: a compressed frame is decoded whole.
         """
-        count = self.size[0] if self.compressed else len(range(*rows.indices(self.size[0])))
-        read = frames * count * self.size[1] * self.dtype.itemsize
+        read, _ = plain_cost(self, frames, slice(None) if self.compressed else rows)
         return read, read if self.compressed else 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, is_compressed, opened_edf
+from tomarium.formats.frames.per_frame import by_file, plain_cost, read_rows
 from tomarium.model.scan import IndexedFrames
 
 
@@ -65,23 +65,22 @@ class EdfFrames(IndexedFrames):
         FormatError
             A file is damaged, absent, or its frame differs from the first in size or type.
         """
-        wanted = np.arange(len(self.places))[frames]
-        first, last, step = rows.indices(self.size[0])
-        result = np.empty((len(wanted), max(0, last - first), self.size[1]), self.dtype)
-        for file, run in groupby(range(len(wanted)), key=lambda out: self.places[wanted[out]][0]):
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        for file, run in by_file([self.places[frame][0] for frame in wanted]):
             blocks = self._blocks(file)
             with opened_edf(file) as stream:
                 for out in run:
                     block = self._block(file, blocks, self.places[wanted[out]][1])
-                    stream.seek(block.offset + first * self.size[1] * self.dtype.itemsize)
+                    stream.seek(block.offset + rows.start * self.size[1] * self.dtype.itemsize)
                     found = stream.read(result[out].nbytes)
                     if len(found) != result[out].nbytes:
                         raise FormatError(
-                            f"{file}: is truncated: {result[out].nbytes} bytes of rows {first} to {last} were "
-                            f"looked for and {len(found)} found; copy it again"
+                            f"{file}: is truncated: {result[out].nbytes} bytes of rows {rows.start} to "
+                            f"{rows.stop} were looked for and {len(found)} found; copy it again"
                         )
                     result[out] = np.frombuffer(found, block.dtype).reshape(result.shape[1:])
-        return result if step == 1 else result[:, ::step]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.
@@ -98,9 +97,8 @@ class EdfFrames(IndexedFrames):
         tuple of int
             Bytes read from disk, and bytes decompressed: a compressed frame is decoded from its beginning.
         """
-        count = len(range(*rows.indices(self.size[0])))
         if not self.compressed:
-            return frames * count * self.size[1] * self.dtype.itemsize, 0
+            return plain_cost(self, frames, rows)
         sizes = [file.stat().st_size for file in {file for file, _ in self.places[:1]} if file.exists()]
         return frames * sum(sizes), frames * math.prod(self.size) * self.dtype.itemsize
 

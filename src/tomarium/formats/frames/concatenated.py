@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.frames.per_frame import read_rows
 from tomarium.model import Frames
 from tomarium.model.scan import IndexedFrames
 
@@ -51,16 +52,15 @@ class JoinedFrames(IndexedFrames):
         array, shape (frame, row, column)
             In `dtype`.
         """
-        wanted = np.arange(self.shape[0])[frames]
-        count = len(range(*rows.indices(self.shape[1])))
-        result = np.empty((len(wanted), count, self.shape[2]), self.dtype)
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         first = 0
         for part in self.parts:
             inside = (wanted >= first) & (wanted < first + part.shape[0])
             if inside.any():
                 result[inside] = part.read(wanted[inside] - first, rows)
             first += part.shape[0]
-        return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return bytes read from disk and decompressed, the parts' mean.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.hdf5.chunk_reader import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.missing_data import Gap, refuse_gaps, told_gaps
@@ -118,21 +119,20 @@ class Hdf5Frames(IndexedFrames):
         FormatError
             The file is damaged, or the frames lie in a file that is absent or damaged.
         """
-        stack = np.arange(self.size[0]) if self.index is None else self.index
-        wanted = stack[frames]
-        refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, wanted)
-        first, last, step = rows.indices(self.size[1])
         with guarded(self.file):
-            result = np.empty((len(wanted), max(0, last - first), self.size[2]), self.dtype)
-            with open_checked(self.file, scan=self.path) as file:
-                dataset = member(file, self.name)
-                if self._unpack(result, dataset, wanted, slice(first, last)):
-                    return result if step == 1 else result[:, ::step]
-                if self.layout.plugin:
-                    load_plugins()
-                for piece in _pieces(wanted, self.layout.chunks[0] if self.layout.chunks else 1):
-                    self._fill(result, dataset, piece, slice(first, last))
-        return result if step == 1 else result[:, ::step]
+            return read_rows(self, frames, rows, self._read)
+
+    def _read(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        stored = wanted if self.index is None else self.index[wanted]
+        refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, stored)
+        with open_checked(self.file, scan=self.path) as file:
+            dataset = member(file, self.name)
+            if self._unpack(result, dataset, stored, rows):
+                return
+            if self.layout.plugin:
+                load_plugins()
+            for piece in _pieces(stored, self.layout.chunks[0] if self.layout.chunks else 1):
+                self._fill(result, dataset, piece, rows)
 
     def _unpack(
         self, result: NDArray[Any], dataset: h5py.Dataset, wanted: NDArray[np.intp], rows: slice
@@ -183,7 +183,7 @@ class Hdf5Frames(IndexedFrames):
         count = len(range(*rows.indices(self.size[1])))
         chunks = self.layout.chunks
         if chunks is None or not count or not frames:
-            return frames * count * self.size[2] * self.dtype.itemsize, 0
+            return plain_cost(self, frames, rows)
         blocks = frames / chunks[0]
         if self.index is not None and len(self.index):
             blocks = frames * len(np.unique(self.index // chunks[0])) / len(self.index)

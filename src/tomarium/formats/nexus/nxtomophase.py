@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
@@ -82,14 +83,13 @@ class PhaseFrames(IndexedFrames):
         FormatError
             The file is damaged.
         """
-        wanted = np.arange(self.shape[0])[frames]
-        first, last, step = rows.indices(self.shape[1])
-        result = np.empty((len(wanted), max(0, last - first), self.shape[2]), self.dtype)
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with guarded(self.file), open_checked(self.file) as file:
             dataset = file[self.name]
             for place, frame in enumerate(wanted):
-                result[place] = dataset[int(frame), self.step, first:last]
-        return result[:, ::step]
+                result[place] = dataset[int(frame), self.step, rows]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return the bytes that many frames take.
@@ -106,8 +106,7 @@ class PhaseFrames(IndexedFrames):
         tuple of int
             Bytes read from disk; 0 decompressed.
         """
-        count = len(range(*rows.indices(self.shape[1])))
-        return frames * count * self.shape[2] * self.dtype.itemsize, 0
+        return plain_cost(self, frames, rows)
 
 
 def detect(path: Path) -> Match | None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tomarium import __version__, units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import plain_cost
 from tomarium.formats.hdf5.attributes import attribute, is_hdf5, raw_attribute
 from tomarium.formats.hdf5.names import shown
 from tomarium.formats.hdf5.plain_values import as_text
@@ -215,7 +216,7 @@ class _Slices(IndexedFrames):
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return the bytes of that many slices."""
-        return frames * len(range(*rows.indices(self.shape[1]))) * self.shape[2] * self.dtype.itemsize, 0
+        return plain_cost(self, frames, rows)
 
 
 def write(

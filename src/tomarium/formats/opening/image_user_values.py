@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, ParameterError
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.opening.stored_axes import reordered, stored_axes
 from tomarium.model import Axis, FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.image import Sliceable
@@ -72,15 +73,13 @@ class ImageFrames(IndexedFrames):
         FormatError
             The file is gone or damaged.
         """
-        wanted = np.arange(self.shape[0])[frames]
-        if self.turned:
-            part = (
-                np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1]) if len(wanted) else None
-            )
-            if part is None:
-                return np.empty((0, len(range(*rows.indices(1))), self.shape[2]), self.dtype)
-            return np.ascontiguousarray(part[:, wanted - int(wanted.min())].T[:, None][:, rows])
-        result = np.empty((len(wanted), len(range(*rows.indices(self.shape[1]))), self.shape[2]), self.dtype)
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        if self.turned and len(wanted):
+            part = np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1])
+            result[...] = part[:, wanted - int(wanted.min())].T[:, None][:, rows]
+            return
         for out, frame in enumerate(wanted):
             one = (
                 self.data[int(frame), rows]
@@ -88,7 +87,6 @@ class ImageFrames(IndexedFrames):
                 else self.data[int(frame)][None][rows]
             )
             result[out] = one
-        return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs where pixels lie plainly, as they do in the images that can be scans.
@@ -105,8 +103,7 @@ class ImageFrames(IndexedFrames):
         tuple of int
             Bytes read from disk, bytes decompressed (none).
         """
-        count = len(range(*rows.indices(self.shape[1])))
-        return frames * count * self.shape[2] * np.dtype(self.dtype).itemsize, 0
+        return plain_cost(self, frames, rows)
 
 
 def with_user_scale(image: Image, pixel_m: float) -> Image:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.formats.frames.per_frame import read_rows
 from tomarium.formats.provenance.frame_mapping import (
     Home,
     Placed,
@@ -36,14 +37,13 @@ class Woven(IndexedFrames):
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read detector rows of some frames."""
-        wanted = np.arange(self.shape[0])[frames]
-        count = len(range(*rows.indices(self.shape[1])))
-        result = np.empty((len(wanted), count, self.shape[2]), self.dtype)
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         for first, last, stack, start in self.runs:
             inside = (wanted >= first) & (wanted < last)
             if inside.any():
                 result[inside] = self.stacks[stack].read(wanted[inside] - first + start, rows)
-        return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read and bytes decompressed by `read`."""

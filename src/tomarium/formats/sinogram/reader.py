@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import plain_cost
 from tomarium.formats.matlab.mat5 import MatlabArray, arrays, is_matlab, load
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.stored_axes import stored_axes
@@ -107,8 +108,7 @@ class SinogramFrames(IndexedFrames):
         tuple of int
             Bytes read from disk, bytes decompressed.
         """
-        count = len(range(*rows.indices(1)))
-        wanted = frames * count * self.shape[2] * self.dtype.itemsize
+        wanted, _ = plain_cost(self, frames, rows)
         return wanted, wanted if isinstance(self.source, MatlabArray) else 0
 
 

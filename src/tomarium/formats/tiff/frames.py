@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, TomariumError
+from tomarium.formats.frames.per_frame import by_file, plain_cost, read_rows
 from tomarium.formats.opening.size_limits import check_claim
 from tomarium.formats.opening.unpacked import UnpackedStream, is_packed, mapped
 from tomarium.formats.tiff.ifd_check import chain_of, lost_pages
@@ -116,10 +116,10 @@ class TiffFrames(IndexedFrames):
         FormatError
             A file is damaged, absent, or its page differs from the first in size or type.
         """
-        wanted = np.arange(len(self.pages))[frames]
-        first, last, step = rows.indices(self.size[0])
-        result = np.empty((len(wanted), max(0, last - first), self.size[1]), self.dtype)
-        for file, run in groupby(range(len(wanted)), key=lambda out: self.pages[wanted[out]].file):
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        for file, run in by_file([self.pages[frame].file for frame in wanted]):
             with guarded(file), ExitStack() as stack:
                 tif: TiffFile | None = None
                 for out in run:
@@ -131,8 +131,7 @@ class TiffFrames(IndexedFrames):
                             self._check_single(page, tif)
                         place = self._known.setdefault(page, _place(tif, page.number))
                         self._check(page, place)
-                    result[out] = self._pixels(page, place, tif, slice(first, max(first, last)))
-        return result if step == 1 else result[:, ::step]
+                    result[out] = self._pixels(page, place, tif, rows)
 
     def _pixels(self, page: Page, place: _Place, tif: TiffFile | None, rows: slice) -> NDArray[Any]:
         if place.offset is None and tif is not None:
@@ -183,11 +182,9 @@ class TiffFrames(IndexedFrames):
         tuple of int
             Bytes read from disk, and bytes decompressed: a compressed page is always decoded whole.
         """
-        count = len(range(*rows.indices(self.size[0])))
-        row_bytes = self.size[1] * self.dtype.itemsize
-        if not self.whole or not count:
-            return frames * count * row_bytes, 0
-        touched = frames * self.size[0] * row_bytes
+        if not self.whole or not range(*rows.indices(self.size[0])):
+            return plain_cost(self, frames, rows)
+        touched, _ = plain_cost(self, frames, slice(None))
         return round(touched * self.stored), touched
 
 

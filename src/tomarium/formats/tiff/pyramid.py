@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.frames.as_array import FrameStack
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.opening.size_limits import check_claim
 from tomarium.formats.tiff.frames import guarded, opened_tiff
 from tomarium.model.image import Sliceable
@@ -64,8 +65,9 @@ class LevelFrames(IndexedFrames):
         FormatError
             The file is damaged, or a page differs from the first in size or type.
         """
-        wanted = np.arange(self.shape[0])[frames]
-        result = np.empty((len(wanted), len(range(*rows.indices(self.shape[1]))), self.shape[2]), self.dtype)
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with guarded(self.path), opened_tiff(self.path) as tif:
             pages = tif.series[0].levels[self.level].pages
             for out, number in enumerate(wanted):
@@ -76,7 +78,6 @@ class LevelFrames(IndexedFrames):
                 stored = min(tif.filehandle.size, sum(page.databytecounts))
                 check_claim(where, page.shape, self.dtype.itemsize, stored, block=page.shape, blocks=1)
                 result[out] = page.asarray()[rows]
-        return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return bytes read and decoded, whole pages at most.
@@ -93,7 +94,7 @@ class LevelFrames(IndexedFrames):
         tuple of int
             Bytes read, bytes decoded.
         """
-        size = frames * self.shape[1] * self.shape[2] * self.dtype.itemsize
+        size, _ = plain_cost(self, frames, slice(None))
         return size, size
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.zeiss.ole2 import opened_ole, stream_bytes
 from tomarium.model.scan import IndexedFrames
 
@@ -64,22 +65,20 @@ class TxrmFrames(IndexedFrames):
         FormatError
             The file is gone, or shorter than it was when it was opened.
         """
-        wanted = np.arange(len(self.names))[frames]
-        first, last, step = rows.indices(self.size[0])
-        count = max(0, last - first)
-        result = np.empty((len(wanted), count, self.size[1]), self.dtype)
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with ExitStack() as stack:
             ole = None
             for out, frame in enumerate(wanted):
                 offset = self.offsets[frame]
                 if offset is not None:
-                    result[out] = self._rows(offset, first, count)
+                    result[out] = self._rows(offset, rows.start, rows.stop - rows.start)
                     continue
                 ole = ole or stack.enter_context(opened_ole(self.path))
                 content = stream_bytes(ole, self.path, self.names[frame], self._frame_bytes)
                 whole = np.frombuffer(content, self.dtype.newbyteorder("<")).reshape(self.size)
-                result[out] = whole[first : first + count]
-        return result if step == 1 else result[:, ::step]
+                result[out] = whole[rows]
 
     @property
     def _frame_bytes(self) -> int:
@@ -111,10 +110,8 @@ class TxrmFrames(IndexedFrames):
         tuple of int
             Bytes read from disk; 0 decompressed. Scattered streams are read whole.
         """
-        count = len(range(*rows.indices(self.size[0])))
-        row_bytes = self.size[1] * self.dtype.itemsize
-        whole = any(offset is None for offset in self.offsets)
-        return frames * (self.size[0] if whole and count else count) * row_bytes, 0
+        scattered = any(offset is None for offset in self.offsets) and range(*rows.indices(self.size[0]))
+        return plain_cost(self, frames, slice(None) if scattered else rows)
 
 
 @dataclass(frozen=True, eq=False)
