@@ -13,6 +13,7 @@ from tomarium import units
 from tomarium.errors import InputError
 from tomarium.formats.data_exchange.writer import RAW_TITLE
 from tomarium.formats.provenance.json_values import as_json
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Axis, FrameKind, Frames, Image, Scan, Value
 from tomarium.model.geometry import FIELDS, Field
 from tomarium.model.scan import Reference
@@ -83,7 +84,7 @@ def compare(
     other: Scan | Image,
     *,
     pixels: bool = True,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> Comparison:
     """Compare two scans, or two images.
 
@@ -199,7 +200,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _stacks(one: Scan, other: Scan, tell: Callable[[int, int], None] | None) -> Iterator[Finding]:
+def _stacks(one: Scan, other: Scan, tell: Tell | None) -> Iterator[Finding]:
     pairs: list[tuple[str, Frames | None, Frames | None]] = [
         ("projections", one.projections, other.projections),
         ("flats", _frames(one.flats), _frames(other.flats)),
@@ -239,7 +240,7 @@ def _pixels(
     dtype: Any,
     begun: int,
     total: int,
-    tell: Callable[[int, int], None] | None,
+    tell: Tell | None,
 ) -> Finding:
     """Compare block by block; `one` and `other` read from a first to a last element of the first axis."""
     each = max(1, int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize)
@@ -320,7 +321,7 @@ def _axis(axis: Axis | None) -> str | None:
     return None if axis is None else f"{axis.name}: {axis.offset:g} + {axis.scale:g} i, {axis.unit}"
 
 
-def _voxels(one: Image, other: Image, tell: Callable[[int, int], None] | None) -> Iterator[Finding]:
+def _voxels(one: Image, other: Image, tell: Tell | None) -> Iterator[Finding]:
     if one.shape != other.shape:
         return
     total = int(np.prod(one.shape, dtype=np.int64)) * one.dtype.itemsize

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from tomarium.formats.hdf5.source import SIDE_CAR
 from tomarium.formats.provenance import ancestors as lineage
 from tomarium.formats.provenance import embedded_source
 from tomarium.formats.provenance.source_fingerprint import origin_of, sources_of
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.tables import csv_images
 from tomarium.formats.tables.csv_file import Table, write_table
 from tomarium.model import Image, Scan
@@ -69,7 +69,7 @@ def convert(
     to: str | None = None,
     overwrite: bool = False,
     lossy: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> Converted:
     """Convert what was opened, block by block, into a file of another format.
 
@@ -151,9 +151,7 @@ def _spare_source(opened: Scan | Image, target: Path) -> None:
             raise InputError(f"{target}: holds the source {source}; give another name")
 
 
-def _convert(
-    opened: Scan | Image, target: Path, form: Format, tell: Callable[[int, int], None] | None
-) -> Converted:
+def _convert(opened: Scan | Image, target: Path, form: Format, tell: Tell | None) -> Converted:
     if isinstance(opened, Scan):
         if form.name == csv_images.FORMAT.name:
             return _written_table(opened.path, target, csv_images.table_of_scan(opened), opened)
@@ -249,9 +247,7 @@ def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) ->
     return Converted(path, target, csv_images.FORMAT.name, tuple(changes), ())
 
 
-def _convert_scan(
-    scan: Scan, target: Path, form: Format, tell: Callable[[int, int], None] | None
-) -> Converted:
+def _convert_scan(scan: Scan, target: Path, form: Format, tell: Tell | None) -> Converted:
     for _, frames, _ in stacks(scan, scan):
         if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
             frames.read(slice(0, 1), slice(None))
@@ -325,9 +321,7 @@ def _lost_links(changes: list[Change], target: Path) -> list[str]:
     ]
 
 
-def _write_marked(
-    form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None
-) -> None:
+def _write_marked(form: Format, target: Path, opened: Scan | Image, tell: Tell | None) -> None:
     """Write the target, unless an earlier run has and was stopped before the side-car."""
     if form.name.startswith("ome-zarr") and _is_hollow(target, form):
         shutil.rmtree(target)
@@ -362,7 +356,7 @@ def _is_hollow(target: Path, form: Format) -> bool:
     )
 
 
-def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None) -> None:
+def _write(form: Format, target: Path, opened: Scan | Image, tell: Tell | None) -> None:
     assert form.write is not None
     write = form.write
     if form.resumes and form.carries:
@@ -373,9 +367,7 @@ def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int
         write(target, opened)
 
 
-def _convert_image(
-    image: Image, target: Path, form: Format, tell: Callable[[int, int], None] | None
-) -> Converted:
+def _convert_image(image: Image, target: Path, form: Format, tell: Tell | None) -> Converted:
     _write_marked(form, target, image, tell)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Image):

@@ -14,7 +14,8 @@ from tomarium.errors import InputError
 from tomarium.formats.edf.header import SPELLINGS, edf_bytes
 from tomarium.formats.edf.info import NUMBERS, TEXTS, info_text
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.folder import Tally, Tell, creating_folder, put, tally_of, write_frames
+from tomarium.formats.resumable.folder import Tally, creating_folder, put, tally_of, write_frames
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Image, Scan
 from tomarium.model.scan import Reference
 

@@ -17,7 +17,7 @@ from tomarium.formats.hdf5.attributes import Node
 from tomarium.formats.hdf5.missing_data import gaps_of
 from tomarium.formats.hdf5.names import Name, as_bytes, copy_link, link_in, path_of, place_of, shown
 from tomarium.formats.hdf5.source import Source
-from tomarium.formats.hdf5.writer import is_full
+from tomarium.formats.resumable.full_disk import is_full
 
 Replace: TypeAlias = Callable[[h5py.Group, Name, h5py.Group], h5py.Dataset | None]
 """Asked for each dataset and external link: (old parent, name, new parent). Where it made one of its own of that

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.errors import FormatError, TomariumError
-from tomarium.formats.hdf5.writer import is_full
+from tomarium.formats.resumable.full_disk import is_full
 
 # What h5py raises for damaged bytes; there is no common parent below Exception.
 DAMAGE: Final = (

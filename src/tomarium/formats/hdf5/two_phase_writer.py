@@ -10,28 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.atomic_files import alone, write_at
-from tomarium.errors import StorageFull
+from tomarium.atomic_files import write_at
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.names import Name, as_bytes, path_of
-from tomarium.formats.hdf5.writer import Compression, blocks, is_full
+from tomarium.formats.hdf5.writer import Compression, blocks
 from tomarium.formats.provenance.source_fingerprint import files_of
+from tomarium.formats.resumable.hidden_file import HiddenFile, Tell, hidden_file
 from tomarium.model import Frames
-
-Tell: TypeAlias = Callable[[int, int], None]
-"""Told of progress: bytes written so far, bytes in all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,47 +222,26 @@ def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> I
     InputError
         Another process is writing the same file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
-    fresh, progress_log = (hidden.with_name(hidden.name + end) for end in (".new", ".done"))
-    with alone(path, progress_log):
+    with hidden_file(path, resume=resume) as hidden:
+        fresh = hidden.partial.with_name(f"{hidden.partial.name}.new")
         try:
             # Each structure in the oldest spelling that can say it; virtual datasets need that of HDF5 1.10.
             with h5py.File(fresh, "w", libver=("earliest", "latest"), locking=False) as file:
                 draft = Draft(file)
                 yield draft
-            done = _begun(hidden, fresh, progress_log, draft)
-            _pour(hidden, progress_log, draft.fills, done, tell)
-            hidden.replace(path)
-            resume = False
-        except (OSError, RuntimeError) as problem:
-            if is_full(problem):
-                kept = "what is written is kept; free some space and repeat the command to go on"
-                remedy = kept if resume and hidden.exists() else "free some space and write it again"
-                raise StorageFull(f"{path}: the disk is full; {remedy}") from problem
-            raise
+            _pour(hidden, draft.fills, _begun(hidden, fresh, draft), tell)
         finally:
             fresh.unlink(missing_ok=True)
-            if not resume or not hidden.exists():
-                hidden.unlink(missing_ok=True)
-                progress_log.unlink(missing_ok=True)
 
 
-def _begun(hidden: Path, fresh: Path, progress_log: Path, draft: Draft) -> set[tuple[int, int]]:
+def _begun(hidden: HiddenFile, fresh: Path, draft: Draft) -> set[tuple[int, int]]:
     """Tell which blocks an earlier run has written, or take the new structure and begin."""
     key = _key(fresh, draft)
-    lines = progress_log.read_text("utf-8").splitlines()
-    if hidden.exists() and lines and lines[0] == key:
-        found = (line.split() for line in lines[1:])
-        return {(int(words[0]), int(words[1])) for words in found if len(words) == 3 and words[2] == "."}
-    fresh.replace(hidden)
-    _sync(hidden)
-    with progress_log.open("r+", encoding="utf-8") as stream:
-        stream.truncate(0)
-        stream.write(f"{key}\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    return set()
+    blocks_there = hidden.blocks(key)
+    if blocks_there is None:
+        fresh.replace(hidden.partial)
+        hidden.begin(key)
+    return {(number, start) for number, start in blocks_there or ()}
 
 
 def _key(fresh: Path, draft: Draft) -> str:
@@ -285,19 +260,15 @@ def _key(fresh: Path, draft: Draft) -> str:
     return hashlib.sha256(json.dumps([size, said, told]).encode()).hexdigest()
 
 
-def _pour(
-    hidden: Path, progress_log: Path, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None
-) -> None:
+def _pour(hidden: HiddenFile, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None) -> None:
     total = sum(one.frames.shape[0] * one.frame_bytes for one in fills)
     written = 0
-    with progress_log.open("a", encoding="utf-8") as stream, hidden.open("r+b", buffering=0) as file:
+    with hidden.writing() as (file, note):
         for number, one in enumerate(fills):
             for start, stop in blocks(one.frames):
                 if (number, start) not in done:
-                    _put_block(file.fileno(), one, start, stop)
-                    os.fdatasync(file.fileno())
-                    stream.write(f"{number} {start} .\n")
-                    stream.flush()
+                    _put_block(file, one, start, stop)
+                    note((number, start))
                 written += (stop - start) * one.frame_bytes
                 if tell is not None:
                     tell(written, total)
@@ -317,8 +288,3 @@ def _runs(where: NDArray[np.intp]) -> Iterator[slice]:
     for first, last in pairwise(cuts):
         if first < last:
             yield slice(first, last)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
@@ -16,25 +14,6 @@ from tomarium.model import Frames, Value
 Compression = Literal["gzip", "lzf"] | None
 # Frames are copied in blocks of about this many bytes.
 _BLOCK_BYTES: Final = 64 << 20
-
-
-def is_full(problem: BaseException) -> bool:
-    """Tell whether an error says that the disk, or a quota on it, is full.
-
-    Parameters
-    ----------
-    problem : BaseException
-        What was raised; h5py puts the system's number into its text only.
-
-    Returns
-    -------
-    bool
-        ENOSPC or EDQUOT, as a number or in words.
-    """
-    if getattr(problem, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    words = (f"errno = {errno.ENOSPC}", f"errno = {errno.EDQUOT}", os.strerror(errno.ENOSPC))
-    return any(word in str(problem) for word in words)
 
 
 def blocks(frames: Frames) -> Iterator[tuple[int, int]]:

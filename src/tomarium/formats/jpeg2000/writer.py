@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -17,6 +16,7 @@ from tomarium.errors import InputError
 from tomarium.formats.jpeg2000.page import decode, encode, page_header
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.folder import creating_folder, put
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Volume
 
 SIDE_CAR: Final = "volume.json"
@@ -65,7 +65,7 @@ def write(
     grey_range: tuple[float, float] | None = None,
     lossy: bool = False,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> Fidelity:
     """Write a volume slice by slice; the folder appears when it is complete.
 
@@ -163,7 +163,7 @@ def _write_pages(
     volume: Volume,
     scale: tuple[float, float] | None,
     ratio: float | None,
-    tell: Callable[[int, int], None] | None,
+    tell: Tell | None,
 ) -> Fidelity:
     digits, progress_log = max(4, len(str(len(volume)))), folder / _DIARY
     known, frame = _known(progress_log), math.prod(volume.shape[1:]) * volume.dtype.itemsize

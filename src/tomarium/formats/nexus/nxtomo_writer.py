@@ -12,10 +12,11 @@ import numpy as np
 
 from tomarium import __version__
 from tomarium.formats.frames.mirrored import flipped, flips_of
-from tomarium.formats.hdf5.two_phase_writer import Draft, Tell, drafting
+from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
 from tomarium.formats.hdf5.writer import Compression, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import FrameKind, Frames, Scan
 from tomarium.model.scan import Reference
 

@@ -7,7 +7,6 @@ reconstruction programs store z first; so the file's own `axes`, then the length
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +27,7 @@ from tomarium.formats.hdf5.two_phase_writer import drafting
 from tomarium.formats.hdf5.volume import volume_of
 from tomarium.formats.hdf5.writer import put
 from tomarium.formats.provenance.json_values import as_json, from_json
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Axis, Volume
 from tomarium.model.scan import IndexedFrames
 
@@ -224,7 +224,7 @@ def write(
     volume: Volume,
     *,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Write a volume as NXtomoproc.
 

@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, StorageFull
-from tomarium.formats.hdf5.writer import is_full
 from tomarium.formats.opening.size_limits import LARGE_BLOCK, MOST_RATIO
+from tomarium.formats.resumable.full_disk import is_full
 
 SUFFIXES: Final = (".gz", ".bz2")
 _GZIP: Final = b"\x1f\x8b"

@@ -32,7 +32,7 @@ from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.missing_data import is_sparse
 from tomarium.formats.hdf5.names import Name, key_in, member, place_of, shown
 from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
-from tomarium.formats.hdf5.two_phase_writer import Draft, Tell, drafting
+from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
 from tomarium.formats.provenance.frame_mapping import (
     holds,
     key_of,
@@ -41,6 +41,7 @@ from tomarium.formats.provenance.frame_mapping import (
 )
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.formats.provenance.stacks import Woven, runs_by_stack, runs_told, stacks_of
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Frames, Scan
 from tomarium.model.geometry import FIELDS
 

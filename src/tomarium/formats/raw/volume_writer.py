@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from tomarium.errors import InputError
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.raw.info import volume_info_text, volume_xml_text
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.resumable.slab_file import (
     SlabFile,
     create_slab_file,
@@ -119,7 +119,7 @@ def write(
     volume: Volume,
     *,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Write a volume as `.raw` with its `.info`, in its own type.
 
@@ -153,7 +153,7 @@ def write_volume(
     *,
     dtype: str = "",
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Write a volume without a header and the text beside it.
 

@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.hdf5.writer import blocks, is_full
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.hdf5.writer import blocks
+from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, saying_full
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Frames, Scan
-
-Tell: TypeAlias = Callable[[int, int], None]
-"""Told of progress: bytes written so far, bytes in all."""
 
 _ORIGIN: Final = ".origin"
 
@@ -59,8 +58,9 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
     draft = _draft(path) if origin else path.with_name(f".{path.name}.{os.getpid()}.partial")
     kept, ours = origin is not None, False
     try:
-        draft.mkdir(parents=True, exist_ok=True)
-        with _alone(path, draft):
+        with saying_full(path, NOT_KEPT):
+            draft.mkdir(parents=True, exist_ok=True)
+        with saying_full(path, KEPT if kept else NOT_KEPT), _alone(path, draft):
             ours = True
             if origin and _origin(draft) != origin:
                 for left in draft.iterdir():
@@ -71,13 +71,6 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
             if path.exists():
                 path.rmdir()
             draft.replace(path)
-    except OSError as problem:
-        if is_full(problem):
-            remedy = "what is written is kept; free some space and repeat the command to go on"
-            raise StorageFull(
-                f"{path}: the disk is full; {remedy if kept else 'free some space and write it again'}"
-            ) from problem
-        raise
     finally:
         if not kept or (ours and draft.is_dir() and {one.name for one in draft.iterdir()} <= {_ORIGIN}):
             shutil.rmtree(draft, ignore_errors=True)

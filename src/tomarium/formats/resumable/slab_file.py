@@ -11,9 +11,8 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.atomic_files import write_at, write_json, write_whole
-from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.hdf5.writer import is_full
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.resumable.full_disk import NOT_KEPT, saying_full
+from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.slabs import check_complete, check_slab, check_volume, done_slabs
 from tomarium.formats.resumable.value_range import ValueRange, extremes, sampled
 from tomarium.model import Volume
 
@@ -93,8 +94,7 @@ class SlabFile:
 
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice."""
-        names = (file.stem.removeprefix("slab-") for file in _progress(self.path).glob("slab-*.npy"))
-        return tuple(sorted(int(name) for name in names if name.isdigit()))
+        return done_slabs(file.stem for file in _progress(self.path).glob("slab-*.npy"))
 
     def write(self, z0: int, block: NDArray[Any]) -> None:
         """Write one slab; it counts as done when all of it was handed to the disk.
@@ -113,14 +113,9 @@ class SlabFile:
         StorageFull
             The disk is full; the slab is not done and can be written again.
         """
-        depth = min(self.slab_rows, self.shape[0] - z0)
-        if z0 % self.slab_rows or z0 < 0 or block.shape != (depth, *self.shape[1:]):
-            raise InputError(
-                f"{self.path}: a block {block.shape} at slice {z0} is no slab of this file; slabs begin at "
-                f"multiples of {self.slab_rows} and are {(depth, *self.shape[1:])} there"
-            )
+        check_slab(self.path, self.shape, self.slab_rows, z0, block.shape, "file")
         least, greatest, place = math.inf, -math.inf, self._offset(z0)
-        with _saying_full(self.path, f"{len(self.done())} slabs are kept; free some space and resume"):
+        with saying_full(self.path, f"{len(self.done())} slabs are kept; free some space and resume"):
             descriptor = os.open(_partial(self.path), os.O_WRONLY)
             try:
                 with ThreadPoolExecutor(1) as beside:
@@ -152,12 +147,7 @@ class SlabFile:
         InputError
             Some have not been.
         """
-        missing = sorted(set(range(0, self.shape[0], self.slab_rows)) - set(self.done()))
-        if missing:
-            raise InputError(
-                f"{self.path}: {len(missing)} of {-(-self.shape[0] // self.slab_rows)} slabs are not written, "
-                f"the first at slice {missing[0]}; write them, then finish"
-            )
+        check_complete(self.path, self.shape[0], self.slab_rows, self.done())
 
     def finish(self, head: bytes | None = None) -> Path:
         """Give the file its name.
@@ -184,7 +174,7 @@ class SlabFile:
             raise InputError(
                 f"{self.path}: a head of {len(head)} bytes was given for one of {self._plan.offset}"
             )
-        with _saying_full(self.path, "free some space and finish again"):
+        with saying_full(self.path, "free some space and finish again"):
             if head is not None:
                 with _partial(self.path).open("r+b") as stream:
                     stream.write(head)
@@ -250,16 +240,12 @@ def create_slab_file(
     StorageFull
         The disk is full.
     """
-    if dtype.kind not in "iuf" or dtype.itemsize > 8 or min(shape) < 1 or slab_rows < 1:
-        raise InputError(
-            f"{path}: a volume of shape {shape}, type {dtype} and slabs of {slab_rows} cannot be written; all "
-            f"lengths must be above zero and the type an integer or a float of at most 64 bits"
-        )
+    check_volume(path, shape, dtype, slab_rows)
     if path.exists() or _progress(path).exists():
         remedy = "remove it or choose another path" if path.exists() else "resume it, or remove it first"
         raise FormatError(f"{path}: exists already, {'whole' if path.exists() else 'unfinished'}; {remedy}")
     plan = SlabPlan(shape, dtype.newbyteorder("=").name, min(slab_rows, shape[0]), len(head), origin)
-    with _saying_full(path, "free some space and write it again"):
+    with saying_full(path, NOT_KEPT):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _partial(path).open("wb") as stream:
             stream.write(head)
@@ -368,9 +354,7 @@ def resume_slab_file(
     return file
 
 
-def fill(
-    file: SlabFile, volume: Volume | NDArray[Any], tell: Callable[[int, int], None] | None = None
-) -> None:
+def fill(file: SlabFile, volume: Volume | NDArray[Any], tell: Tell | None = None) -> None:
     """Copy a volume into a file, slab by slab; slabs that are done are left as they are.
 
     Parameters
@@ -428,18 +412,8 @@ def write_text(path: Path, text: str) -> None:
     StorageFull
         The disk is full.
     """
-    with _saying_full(path, "free some space and write it again"):
+    with saying_full(path, NOT_KEPT):
         write_whole(path, text.encode("utf-8", "surrogateescape"))
-
-
-@contextmanager
-def _saying_full(path: Path, remedy: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        if is_full(problem):
-            raise StorageFull(f"{path}: the disk is full; {remedy}") from problem
-        raise
 
 
 def _partial(path: Path) -> Path:

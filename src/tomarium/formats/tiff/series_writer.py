@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.folder import Tally, Tell, creating_folder, tally_of, write_frames
+from tomarium.formats.resumable.folder import Tally, creating_folder, tally_of, write_frames
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
 from tomarium.model import Frames, Image, Scan, Value
 from tomarium.model.geometry import FIELDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,6 +16,7 @@ from tomarium.formats.frames.as_array import FrameStack
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.unpacked import head_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.resumable.slab_file import (
     SlabFile,
     create_slab_file,
@@ -267,7 +268,7 @@ def write(
     dtype: Literal["uint8", "uint16"] | None = None,
     grey_range: tuple[float, float] | None = None,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Write a volume as one TIFF file, slab by slab.
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError
+from tomarium.formats.resumable.slabs import done_slabs
 
 # Folder of what is kept only until the volume is finished.
 PARTIAL: Final = ".partial"
@@ -120,8 +121,7 @@ class Progress:
 
     def done(self) -> tuple[int, ...]:
         """List the first slices of the slabs that are complete."""
-        names = (file.name.removeprefix("slab-") for file in (self.path / PARTIAL).glob("slab-*"))
-        return tuple(sorted(int(name) for name in names if name.isdigit()))
+        return done_slabs(file.name for file in (self.path / PARTIAL).glob("slab-*"))
 
     def mark(self, z0: int) -> None:
         """Note that a slab is complete."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
 from tomarium.formats.zarr.missing_chunks import check_absent
@@ -273,7 +274,7 @@ def write(
     *,
     slab_rows: int | None = None,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
     version: str = "0.5",
 ) -> None:
     """Write a whole volume.

@@ -21,8 +21,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from tomarium import __version__
 from tomarium.atomic_files import write_json
-from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.hdf5.writer import is_full
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.resumable.full_disk import saying_full
+from tomarium.formats.resumable.slabs import check_complete, check_slab, check_volume
 from tomarium.formats.zarr.chunk_writer import write_block
 from tomarium.formats.zarr.levels import chunk_grid, create_level, group_metadata, halved, height
 from tomarium.formats.zarr.progress import PARTIAL, VERSIONS, Plan, Progress
@@ -122,14 +123,9 @@ class VolumeWriter:
         StorageFull
             The disk is full; the slab is not done and can be written again.
         """
-        depth = min(self.slab_rows, self.shape[0] - z0)
-        if z0 % self.slab_rows or z0 < 0 or block.shape != (depth, *self.shape[1:]):
-            raise InputError(
-                f"{self.path}: a block {block.shape} at slice {z0} is no slab of this volume; slabs begin "
-                f"at multiples of {self.slab_rows} and are {(depth, *self.shape[1:])} there"
-            )
+        check_slab(self.path, self.shape, self.slab_rows, z0, block.shape, "volume")
         level_block = np.asarray(block, dtype=self.dtype)
-        try:
+        with saying_full(self.path, self._kept_slabs):
             for level, grid in enumerate(self._grids):
                 if level:
                     level_block = (
@@ -139,9 +135,6 @@ class VolumeWriter:
                     )
                 write_block(grid, z0 >> level, level_block)
             self._progress.mark(z0)
-        except OSError as problem:
-            self._say_full(problem)
-            raise
 
     def finish(
         self, attributes: Mapping[str, Any] | None = None, *, window: tuple[float, float] | None = None
@@ -167,12 +160,7 @@ class VolumeWriter:
         StorageFull
             The disk is full.
         """
-        missing = sorted(set(range(0, self.shape[0], self.slab_rows)) - set(self.done()))
-        if missing:
-            raise InputError(
-                f"{self.path}: {len(missing)} of {self._progress.count} slabs are not written, "
-                f"the first at slice {missing[0]}; write them, then finish"
-            )
+        check_complete(self.path, self.shape[0], self.slab_rows, self.done())
         ours = {
             "unit": self._plan.unit,
             "writer": f"tomarium {__version__}",
@@ -181,12 +169,9 @@ class VolumeWriter:
             **self._plan.attributes,
             **(attributes or {}),
         }
-        try:
+        with saying_full(self.path, self._kept_slabs):
             for name, content in group_metadata(self._plan, window, ours).items():
                 write_json(self.path / name, content)
-        except OSError as problem:
-            self._say_full(problem)
-            raise
         shutil.rmtree(self.path / PARTIAL)
         return self.path
 
@@ -198,12 +183,10 @@ class VolumeWriter:
             arrays[key] = np.empty(shape, dtype)
         return arrays[key]
 
-    def _say_full(self, problem: OSError) -> None:
-        if is_full(problem):
-            raise StorageFull(
-                f"{self.path}: the disk is full, {len(self.done())} of {self._progress.count} slabs are "
-                f"kept; free some space and resume the run"
-            ) from problem
+    def _kept_slabs(self) -> str:
+        return (
+            f"{len(self.done())} of {self._progress.count} slabs are kept; free some space and resume the run"
+        )
 
 
 def create(
@@ -268,11 +251,7 @@ def create(
         The disk is full.
     """
     kind = np.dtype(dtype)
-    if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1 or slab_rows < 1:
-        raise InputError(
-            f"{path}: a volume of shape {shape}, type {kind} and slabs of {slab_rows} cannot be written; "
-            f"all lengths must be above zero and the type an integer or a float of at most 64 bits"
-        )
+    check_volume(path, shape, kind, slab_rows)
     if version not in VERSIONS:
         raise InputError(f"{path}: OME-Zarr {version} cannot be written; choose {' or '.join(VERSIONS)}")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -280,15 +259,11 @@ def create(
         raise FormatError(f"{path}: exists already; {remedy}")
     plan = Plan(shape, kind.name, voxel_m, min(slab_rows, height(shape[0], slab_rows)), unit, name, origin_m,
                 dict(attributes or {}), version, origin, labels)  # fmt: skip
-    try:
+    with saying_full(path, "free some space and run again"):
         for level in range(plan.levels):
             create_level(path, plan, level)
         (path / PARTIAL).mkdir(parents=True, exist_ok=True)
         write_json(path / PARTIAL / "plan.json", asdict(plan))
-    except OSError as problem:
-        if is_full(problem):
-            raise StorageFull(f"{path}: the disk is full; free some space and run again") from problem
-        raise
     return VolumeWriter(Progress(path, plan))
 
 
