@@ -39,3 +39,17 @@ def functions() -> Iterator[tuple[str, FunctionType]]:
                         yield f"{module.__name__}.{name}.{method_name}", method
             elif isinstance(getattr(member, "function", None), FunctionType):
                 yield f"{module.__name__}.{name}", member.function
+
+
+def steps() -> dict[str, set[str]]:
+    """Names of the steps, views, probes and tallies that each module makes."""
+    return {
+        module.__name__: {
+            name
+            for name, member in vars(module).items()
+            if isinstance(getattr(member, "function", None), FunctionType)
+            and member.function.__module__ == module.__name__
+        }
+        for module in modules()
+        if module.__name__.startswith("tomarium.steps")
+    }

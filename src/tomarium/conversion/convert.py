@@ -202,28 +202,8 @@ def _take_back(target: Path) -> None:
 def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = False) -> Converted:
     """Write one 1-D dataset of an HDF5 file as a table, with its axis and what was measured once beside it.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    place : str
-        Path of the dataset in it.
-    target : Path
-        CSV file to write.
-    overwrite : bool
-        Whether a file that is there may be replaced.
-
-    Returns
-    -------
-    Converted
-        What became of it; the rest of the file is left out, and nothing is said of it.
-
-    Raises
-    ------
-    FormatError
-        There is no row of numbers at that place.
-    InputError
-        The target is there already.
+    `overwrite`: whether a file that is there may be replaced. Result: what became of it; the rest of the file
+    is left out, and nothing is said of it.
     """
     if target.exists() and not overwrite:
         raise InputError(
@@ -408,16 +388,8 @@ def _rounded(again: Image) -> tuple[str, ...]:
 def as_data(converted: Converted) -> dict[str, Any]:
     """Turn what became of a conversion into plain data.
 
-    Parameters
-    ----------
-    converted : Converted
-        What `convert` returned.
-
-    Returns
-    -------
-    dict
-        JSON-ready: `source`, `target`, `format`, `changes` [{`fate`, `what`, `source`, `target`, `detail`}],
-        `counts` {fate: number}, `warnings`.
+    Result: JSON-ready: `source`, `target`, `format`, `changes` [{`fate`, `what`, `source`, `target`,
+    `detail`}], `counts` {fate: number}, `warnings`.
     """
     counts: dict[str, int] = {}
     for one in converted.changes:

@@ -23,18 +23,7 @@ _ALIASES: Final = {"dx": "data-exchange"}
 
 
 def kind_of(opened: Scan | Image) -> str:
-    """Name what was opened as `Format.writes` does.
-
-    Parameters
-    ----------
-    opened : Scan or Image
-        A scan or an image.
-
-    Returns
-    -------
-    str
-        "scan", "volume" or "image".
-    """
+    """Name what was opened as `Format.writes` does."""
     if isinstance(opened, Scan):
         return "scan"
     return "volume" if isinstance(opened, Volume) else "image"
@@ -43,24 +32,7 @@ def kind_of(opened: Scan | Image) -> str:
 def choose(target: Path, kind: str, to: str | None) -> Format:
     """Choose the format to write.
 
-    Parameters
-    ----------
-    target : Path
-        Where it goes; its ending decides where `to` is None.
-    kind : str
-        "scan", "volume" or "image".
-    to : str or None
-        Name of the format.
-
-    Returns
-    -------
-    Format
-        One that writes such data.
-
-    Raises
-    ------
-    ParameterError
-        None or several fit.
+    `target`: where it goes; its ending decides where `to` is None.
     """
     able = {
         name: form

@@ -25,13 +25,7 @@ _MOST_LISTED: Final = 64
 
 @dataclass(frozen=True, eq=False)
 class ZarrReader:
-    """A zarr group on disk, of format 2 or 3.
-
-    Attributes
-    ----------
-    path : Path
-        Its folder.
-    """
+    """A zarr group on disk, of format 2 or 3."""
 
     path: Path
 

@@ -58,27 +58,13 @@ class _Frame:
 
 @dataclass(frozen=True, eq=False)
 class SeparateFrames(IndexedFrames):
-    """Frames that are datasets of their own, in one group of one file.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    names : tuple of str
-        Path of each dataset in the file, in order.
-    size : tuple of int
-        Rows and columns of each.
-    dtype : numpy.dtype
-        Type of a pixel, in this machine's byte order.
-    compressed : bool
-        Whether a frame must be decoded, and so is always read whole.
-    """
+    """Frames that are datasets of their own, in one group of one file."""
 
     path: Path
-    names: tuple[str, ...]
-    size: tuple[int, int]
-    dtype: np.dtype[Any]
-    compressed: bool = False
+    names: tuple[str, ...]  # path of each dataset in the file, in order
+    size: tuple[int, int]  # rows and columns of each
+    dtype: np.dtype[Any]  # type of a pixel, in this machine's byte order
+    compressed: bool = False  # whether a frame must be decoded, and so is always read whole
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -86,25 +72,7 @@ class SeparateFrames(IndexedFrames):
         return (len(self.names), *self.size)
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
-
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In `dtype`.
-
-        Raises
-        ------
-        FormatError
-            The file is damaged or gone.
-        """
+        """Read detector rows of some frames."""
         return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
@@ -116,17 +84,7 @@ class SeparateFrames(IndexedFrames):
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return bytes read from disk and decompressed by `read`.
 
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read, bytes decompressed: a compressed frame is decoded whole.
+        Result: bytes read, bytes decompressed: a compressed frame is decoded whole.
         """
         read, _ = plain_cost(self, frames, slice(None) if self.compressed else rows)
         return read, read if self.compressed else 0

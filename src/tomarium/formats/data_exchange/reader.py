@@ -38,33 +38,18 @@ from tomarium.model.slab import RAW_DOMAINS, Domain
 
 @dataclass(frozen=True)
 class Dialect:
-    """One spelling of what an acquisition program writes.
-
-    Attributes
-    ----------
-    name : str
-        For people.
-    evidence : tuple of str
-        It is this dialect where all of these exist.
-    """
+    """One spelling of what an acquisition program writes."""
 
     name: str
-    evidence: tuple[str, ...]
+    evidence: tuple[str, ...]  # it is this dialect where all of these exist
 
 
 @dataclass(frozen=True)
 class Named:
-    """Where one thing is written.
+    """Where one thing is written."""
 
-    Attributes
-    ----------
-    name : str
-        Its name here.
-    paths : tuple of str
-        Where to look, best first, below the measurement group, or from the root with a leading "/".
-    """
-
-    name: str
+    name: str  # its name here
+    # where to look, best first, below the measurement group, or from the root with a leading "/"
     paths: tuple[str, ...]
 
 

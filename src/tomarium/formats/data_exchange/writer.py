@@ -131,17 +131,8 @@ def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[
 def taken_at(reference: Reference, angles_deg: NDArray[np.float64]) -> NDArray[np.float64]:
     """Tell the stage's angle at which reference frames were taken, from their place among the projections.
 
-    Parameters
-    ----------
-    reference : Reference
-        Flats or darks.
-    angles_deg : array of float64, shape (angle,)
-        Angles of the projections, degrees.
-
-    Returns
-    -------
-    array of float64, shape (frame,)
-        Degrees: the first projection's angle before the scan, the last one's after it, between two the mean.
+    `angles_deg`: angles of the projections, degrees. Result, shape (frame,): degrees: the first projection's
+    angle before the scan, the last one's after it, between two the mean.
     """
     return np.interp(reference.position, np.arange(len(angles_deg)), angles_deg)
 

@@ -19,24 +19,12 @@ from tomarium.model.scan import IndexedFrames
 
 @dataclass(frozen=True, eq=False)
 class EdfFrames(IndexedFrames):
-    """A stack of EDF frames of one size.
+    """A stack of EDF frames of one size."""
 
-    Attributes
-    ----------
-    places : tuple of (Path, int)
-        File of each frame, and its number there, from 0.
-    size : tuple of int
-        Rows and columns.
-    dtype : numpy.dtype
-        Type of a pixel in this machine's byte order.
-    compressed : bool
-        Whether the files are gzip or bzip2, so that one row costs a whole frame.
-    """
-
-    places: tuple[tuple[Path, int], ...]
-    size: tuple[int, int]
-    dtype: np.dtype[Any]
-    compressed: bool = False
+    places: tuple[tuple[Path, int], ...]  # file of each frame, and its number there, from 0
+    size: tuple[int, int]  # rows and columns
+    dtype: np.dtype[Any]  # type of a pixel in this machine's byte order
+    compressed: bool = False  # whether the files are gzip or bzip2, so that one row costs a whole frame
     # What was learnt of each file, so that its headers are parsed once and not for every slab.
     _known: dict[Path, tuple[EdfBlock, ...]] = field(default_factory=dict, repr=False)
 
@@ -48,22 +36,7 @@ class EdfFrames(IndexedFrames):
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read detector rows of some frames.
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type and this machine's byte order.
-
-        Raises
-        ------
-        FormatError
-            A file is damaged, absent, or its frame differs from the first in size or type.
+        Result, shape (frame, row, column): in the stored type and this machine's byte order.
         """
         return read_rows(self, frames, rows, self._fill)
 
@@ -85,17 +58,8 @@ class EdfFrames(IndexedFrames):
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.
 
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk, and bytes decompressed: a compressed frame is decoded from its beginning.
+        Result: bytes read from disk, and bytes decompressed: a compressed frame is decoded from its
+        beginning.
         """
         if not self.compressed:
             return plain_cost(self, frames, rows)
@@ -122,23 +86,9 @@ class EdfFrames(IndexedFrames):
 def edf_frames(files: Sequence[Path], first_file: tuple[EdfBlock, ...] = ()) -> EdfFrames:
     """Make a lazy stack of files, in their order.
 
-    Parameters
-    ----------
-    files : sequence of Path
-        One or many. The headers of the first are parsed, and of the others where their size differs from it;
-        the rest are parsed when they are read.
-    first_file : tuple of EdfBlock
-        The headers of the first file, where they were parsed already.
-
-    Returns
-    -------
-    EdfFrames
-        The stack.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, or its frames differ from the first.
+    `files`: one or many. The headers of the first are parsed, and of the others where their size differs from
+    it; the rest are parsed when they are read. `first_file`: the headers of the first file, where they were
+    parsed already.
     """
     size = files[0].stat().st_size
     compressed = is_compressed(files[0])

@@ -21,21 +21,8 @@ def read_rows(
 ) -> NDArray[Any]:
     """Read detector rows of some frames of a stack by what reads its kind of file.
 
-    Parameters
-    ----------
-    stack : Frames
-        The stack; its `shape` and `dtype` are the result's.
-    frames : slice or array of int
-        Which frames, in the order wanted.
-    rows : slice
-        Detector rows.
-    fill : callable
-        `fill(result, wanted, band)` writes rows `band` (of step 1) of the frames numbered `wanted` into `result`.
-
-    Returns
-    -------
-    array, shape (frame, row, column)
-        In the type of the stack.
+    `stack`: the stack; its `shape` and `dtype` are the result's. `fill`: `fill(result, wanted, band)` writes
+    rows `band` (of step 1) of the frames numbered `wanted` into `result`.
     """
     wanted = np.arange(stack.shape[0])[frames]
     first, last, step = rows.indices(stack.shape[1])

@@ -21,15 +21,8 @@ _MOST_IN_ATTRIBUTE: Final = 1 << 12
 def is_hdf5(path: Path) -> bool:
     """Tell whether a file begins as HDF5, whether or not the rest is whole.
 
-    Parameters
-    ----------
-    path : Path
-        Any path; a folder or an unreadable file gives False.
-
-    Returns
-    -------
-    bool
-        The signature stands at byte 0, 512, 1024, 2048 … (HDF5 File Format Specification 3.0, II.A).
+    `path`: any path; a folder or an unreadable file gives False. Result: true where the signature stands at
+    byte 0, 512, 1024, 2048 … (HDF5 File Format Specification 3.0, II.A).
     """
     try:
         with path.open("rb") as stream:
@@ -48,17 +41,7 @@ def is_hdf5(path: Path) -> bool:
 def attribute(node: Node, name: str) -> str | None:
     """Read an attribute as text.
 
-    Parameters
-    ----------
-    node : h5py.Group or h5py.Dataset
-        Its owner.
-    name : str
-        Its name.
-
-    Returns
-    -------
-    str or None
-        None where it is absent; "" where it is empty.
+    Result: None where it is absent; "" where it is empty.
     """
     value = raw_attribute(node, name)
     if value is None:
@@ -71,17 +54,7 @@ def attribute(node: Node, name: str) -> str | None:
 def raw_attribute(node: Node, name: str) -> Any:
     """Read an attribute as h5py returns it, unless it is of a type or a size that none has here.
 
-    Parameters
-    ----------
-    node : h5py.Group or h5py.Dataset
-        Its owner.
-    name : str
-        Its name.
-
-    Returns
-    -------
-    object or None
-        None where it is absent, no number or text, or too large: damaged bytes can claim any length.
+    Result: None where it is absent, no number or text, or too large: damaged bytes can claim any length.
     """
     if name not in node.attrs:
         return None

@@ -39,27 +39,7 @@ _given_up: dict[Path, float] = {}
 
 
 def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
-    """Open a file, again where it changed meanwhile.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    attempt : callable
-        Opens it anew.
-
-    Returns
-    -------
-    object
-        What `attempt` returned.
-
-    Raises
-    ------
-    FormatError
-        It is being written, and was met half-written for 2 s or four times; or what `attempt` raised of a file at rest.
-    OSError
-        What `attempt` raised of a file at rest.
-    """
+    """Open a file, again where it changed meanwhile."""
     begun, tries = time.monotonic(), 0
     while True:
         before = _stamp(path)
@@ -80,15 +60,7 @@ def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
 def looks_truncated(text: str) -> bool:
     """Tell whether the words of a refusal are those of a file that lacks its end.
 
-    Parameters
-    ----------
-    text : str
-        What was raised, or why a format refuses.
-
-    Returns
-    -------
-    bool
-        It is truncated or being written, as far as HDF5 can tell.
+    Result: true where it is truncated or being written, as far as HDF5 can tell.
     """
     return any(words in text for words in (*_TRUNCATED, WRITTEN))
 

@@ -39,21 +39,8 @@ _held: ContextVar[_Held | None] = ContextVar("held", default=None)
 def held_open(path: Path) -> Iterator[None]:
     """Open a file once for all who read it within the block, one after the other.
 
-    Parameters
-    ----------
-    path : Path
-        The file; anything else is passed over. It is opened when first asked for, and anew where it changed since, its
-        writer has it open so that others read it meanwhile (SWMR), or reading failed.
-
-    Yields
-    ------
-    None
-        While it may be shared.
-
-    Raises
-    ------
-    FormatError
-        The library cannot close it, as it is damaged.
+    `path`: the file; anything else is passed over. It is opened when first asked for, and anew where it
+    changed since, its writer has it open so that others read it meanwhile (SWMR), or reading failed.
     """
     outer = _held.get()
     if outer is not None and outer.path == path:
@@ -71,25 +58,7 @@ def held_open(path: Path) -> Iterator[None]:
 
 @contextmanager
 def shared_open(path: Path) -> Iterator[tuple[h5py.File, KnownGroups]]:
-    """Open a file for reading, or take it as `held_open` holds it.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Yields
-    ------
-    h5py.File
-        The open file.
-    KnownGroups
-        What is known of its groups.
-
-    Raises
-    ------
-    FormatError
-        As in `security_check.open_checked`.
-    """
+    """Open a file for reading, or take it as `held_open` holds it."""
     held = _held.get()
     if held is None or held.path != path or not _is_ready(held):
         with open_checked(path) as file:

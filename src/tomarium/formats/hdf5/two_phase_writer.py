@@ -32,27 +32,13 @@ from tomarium.model import Frames
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """Frames that a dataset waits for.
+    """Frames that a dataset waits for."""
 
-    Attributes
-    ----------
-    dataset : str
-        HDF5 path of the dataset.
-    dtype : numpy.dtype
-        Type it stores.
-    frames : Frames
-        What is to be written.
-    where : array of int, shape (frame,)
-        Which frame of the dataset each becomes.
-    offset : int
-        First byte of the dataset in the file.
-    """
-
-    dataset: str
-    dtype: np.dtype[Any]
-    frames: Frames
-    where: NDArray[np.intp]
-    offset: int
+    dataset: str  # HDF5 path of the dataset
+    dtype: np.dtype[Any]  # type it stores
+    frames: Frames  # what is to be written
+    where: NDArray[np.intp]  # shape (frame,): which frame of the dataset each becomes
+    offset: int  # first byte of the dataset in the file
 
     @property
     def frame_bytes(self) -> int:
@@ -63,20 +49,11 @@ class Fill:
 
 @dataclass
 class Draft:
-    """A file that is being written.
+    """A file that is being written."""
 
-    Attributes
-    ----------
-    file : h5py.File
-        It, open, for everything but frames.
-    fills : list of Fill
-        The frames its datasets wait for.
-    names : list of str
-        Every dataset of frames, whether it waits or is filled already.
-    """
-
-    file: h5py.File
-    fills: list[Fill] = field(default_factory=list)
+    file: h5py.File  # it, open, for everything but frames
+    fills: list[Fill] = field(default_factory=list)  # the frames its datasets wait for
+    # every dataset of frames, whether it waits or is filled already
     names: list[str] = field(default_factory=list)
 
     def reserve(
@@ -84,21 +61,7 @@ class Draft:
     ) -> h5py.Dataset:
         """Make a contiguous dataset whose bytes have their place, but no content yet.
 
-        Parameters
-        ----------
-        group : h5py.Group
-            Where.
-        name : str
-            Name of the dataset.
-        shape : tuple of int
-            Its shape.
-        dtype : numpy.dtype
-            Its type.
-
-        Returns
-        -------
-        h5py.Dataset
-            To be filled with `fill`.
+        Result: to be filled with `fill`.
         """
         plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -111,14 +74,8 @@ class Draft:
     def fill(self, dataset: h5py.Dataset, frames: Frames, where: NDArray[np.intp] | None = None) -> None:
         """Write frames into a dataset: now where it is chunked, after the structure is closed otherwise.
 
-        Parameters
-        ----------
-        dataset : h5py.Dataset
-            Shape (frame, row, column), or (row, column) for one frame.
-        frames : Frames
-            What; cast to the dataset's type.
-        where : array of int, shape (frame,), or None
-            Which frame of the dataset each becomes; None keeps the order.
+        `dataset`: shape (frame, row, column), or (row, column) for one frame. `where`: which frame of the
+        dataset each becomes; None keeps the order.
         """
         places = np.arange(frames.shape[0]) if where is None else where
         offset = dataset.id.get_offset()
@@ -139,21 +96,7 @@ class Draft:
     ) -> h5py.Dataset:
         """Make a dataset of a stack and have it filled.
 
-        Parameters
-        ----------
-        group : h5py.Group
-            Where.
-        name : str
-            Name of the dataset.
-        frames : Frames
-            What; its type is kept.
-        compression : "gzip", "lzf" or None
-            None stores the pixels in one piece; otherwise one chunk is one frame.
-
-        Returns
-        -------
-        h5py.Dataset
-            Shape (frame, row, column).
+        `compression`: None stores the pixels in one piece; otherwise one chunk is one frame.
         """
         dataset = self.stack(group, name, frames.shape, np.dtype(frames.dtype), compression)
         self.fill(dataset, frames)
@@ -169,23 +112,7 @@ class Draft:
     ) -> h5py.Dataset:
         """Make a dataset for frames.
 
-        Parameters
-        ----------
-        group : h5py.Group
-            Where.
-        name : str
-            Name of the dataset.
-        shape : tuple of int
-            Frames, rows, columns.
-        dtype : numpy.dtype
-            Type of a pixel.
-        compression : "gzip", "lzf" or None
-            As in `frames`.
-
-        Returns
-        -------
-        h5py.Dataset
-            To be filled with `fill`.
+        Result: to be filled with `fill`.
         """
         if compression is None:
             return self.reserve(group, name, shape, dtype)
@@ -200,27 +127,10 @@ class Draft:
 def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> Iterator[Draft]:
     """Write an HDF5 file: its structure in the block, its frames when the block has ended, then its name.
 
-    Parameters
-    ----------
-    path : Path
-        Final name; its folder is made where it is absent, an older file of that name is replaced at the end.
-    resume : bool
-        Whether a run that stops leaves what it has, hidden beside the final name, and goes on from there when it
-        is repeated with the same source. Otherwise nothing is left behind.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Yields
-    ------
-    Draft
-        For the structure.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full.
-    InputError
-        Another process is writing the same file.
+    `path`: final name; its folder is made where it is absent, an older file of that name is replaced at the
+    end. `resume`: whether a run that stops leaves what it has, hidden beside the final name, and goes on from
+    there when it is repeated with the same source. Otherwise nothing is left behind. `tell`: told of
+    progress: bytes of frames written, bytes in all.
     """
     with hidden_file(path, resume=resume) as hidden:
         fresh = hidden.partial.with_name(f"{hidden.partial.name}.new")

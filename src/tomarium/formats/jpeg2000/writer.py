@@ -30,30 +30,17 @@ LEVELS: Final = 65535
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What compression did to the pages.
+    """What compression did to the pages."""
 
-    Attributes
-    ----------
-    ratio : float
-        Bytes of the pixels for each byte of the pages.
-    psnr_db : tuple of float or None
-        Mean and worst peak signal-to-noise ratio of a page, against the whole range of its type; None where
-        every pixel is kept.
-    largest_error : int
-        Largest difference of a pixel by compression, in grey levels.
-    clipped : int
-        Voxels outside the grey range.
-    rounded : int
-        Voxels whose value is none of the 65536 levels of the grey range, those outside of it included.
-    largest_rounding : float
-        By how much such a voxel changed at most, in the unit of the volume, before compression.
-    """
-
-    ratio: float
+    ratio: float  # bytes of the pixels for each byte of the pages
+    # mean and worst peak signal-to-noise ratio of a page, against the whole range of its type; None where
+    # every pixel is kept
     psnr_db: tuple[float, float] | None
-    largest_error: int
-    clipped: int
+    largest_error: int  # largest difference of a pixel by compression, in grey levels
+    clipped: int  # voxels outside the grey range
+    # voxels whose value is none of the 65536 levels of the grey range, those outside of it included
     rounded: int = 0
+    # by how much such a voxel changed at most, in the unit of the volume, before compression
     largest_rounding: float = 0.0
 
 

@@ -34,17 +34,10 @@ _POSITIONS: Final = ("X Position", "Y Position")
 
 @dataclass(frozen=True, eq=False)
 class GridArray:
-    """One entry a point, shown as rows and columns of points.
+    """One entry a point, shown as rows and columns of points."""
 
-    Attributes
-    ----------
-    points : Hdf5Array
-        Shape (point, …).
-    rows, columns : int
-        Points of the grid, which follow each other along its rows.
-    """
-
-    points: Hdf5Array
+    points: Hdf5Array  # shape (point, …)
+    # points of the grid, which follow each other along its rows
     rows: int
     columns: int
 

@@ -30,26 +30,15 @@ Group: TypeAlias = tuple[str, str, h5py.Group, str | None]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a scan lies in its file.
+    """Where a scan lies in its file."""
 
-    Attributes
-    ----------
-    entry, parent, detector : str
-        HDF5 paths of the scan's group, the group it lies in and its detector.
-    why : str
-        What says that it is a scan.
-    dialect : str
-        Whose spelling it is.
-    score : float
-        How sure that is.
-    """
-
+    # HDF5 paths of the scan's group, the group it lies in and its detector
     entry: str
     parent: str
     detector: str
-    why: str
-    dialect: str
-    score: float
+    why: str  # what says that it is a scan
+    dialect: str  # whose spelling it is
+    score: float  # how sure that is
 
     def paths(self, *templates: str) -> tuple[str, ...]:
         """Fill the templates of the tables above in."""

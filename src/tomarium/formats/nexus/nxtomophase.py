@@ -41,48 +41,16 @@ TEXTS: Final = {
 
 @dataclass(frozen=True, eq=False)
 class PhaseFrames(IndexedFrames):
-    """The frames of one phase step of a dataset (frame, phase, row, column).
-
-    Attributes
-    ----------
-    file : Path
-        The file.
-    name : str
-        Path of the dataset.
-    step : int
-        Which phase.
-    shape : tuple of int
-        Frames, rows, columns.
-    dtype : numpy.dtype
-        Type of a pixel.
-    """
+    """The frames of one phase step of a dataset (frame, phase, row, column)."""
 
     file: Path
-    name: str
+    name: str  # path of the dataset
     step: int
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
+    shape: tuple[int, int, int]  # frames, rows, columns
+    dtype: np.dtype[Any]  # type of a pixel
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
-
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-
-        Raises
-        ------
-        FormatError
-            The file is damaged.
-        """
+        """Read detector rows of some frames."""
         return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
@@ -92,20 +60,7 @@ class PhaseFrames(IndexedFrames):
                 result[place] = dataset[int(frame), self.step, rows]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return the bytes that many frames take.
-
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk; 0 decompressed.
-        """
+        """Return the bytes that many frames take."""
         return plain_cost(self, frames, rows)
 
 

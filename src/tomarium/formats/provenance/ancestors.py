@@ -48,54 +48,23 @@ from tomarium.model.geometry import FIELDS
 
 @dataclass(frozen=True)
 class Ancestor:
-    """A file that a scan was before.
-
-    Attributes
-    ----------
-    format : str
-        Its format.
-    file : Path
-        File that holds what is left of it.
-    group : str
-        Where in that file.
-    stale : str
-        Why it is not put back by itself, in words; "" where it may be.
-    """
+    """A file that a scan was before."""
 
     format: str
-    file: Path
-    group: str
-    stale: str
+    file: Path  # file that holds what is left of it
+    group: str  # where in that file
+    stale: str  # why it is not put back by itself, in words; "" where it may be
 
 
 def beside(path: Path) -> Path:
-    """Name the side-car of a file or folder that is not HDF5.
-
-    Parameters
-    ----------
-    path : Path
-        The scan.
-
-    Returns
-    -------
-    Path
-        `<path>.side-car.h5`.
-    """
+    """Name the side-car of a file or folder that is not HDF5."""
     return path.with_name(f"{path.name}.side-car.h5")
 
 
 def own(file: h5py.File) -> frozenset[str]:
     """Name the group of a file that is its side-car, and no part of what it says.
 
-    Parameters
-    ----------
-    file : h5py.File
-        Any file.
-
-    Returns
-    -------
-    frozenset of str
-        Empty where there is none; a group of that name may be another's.
+    Result: empty where there is none; a group of that name may be another's.
     """
     home = file.get(SIDE_CAR)
     is_ours = isinstance(home, h5py.Group) and {"format", "digest"} <= set(home.attrs)
@@ -105,22 +74,8 @@ def own(file: h5py.File) -> frozenset[str]:
 def ancestors_of(scan: Scan, changed: bool) -> tuple[Ancestor, ...]:
     """List the files a scan was before, the last one first.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it was opened, with what its user gave.
-    changed : bool
-        Whether its file says something else than when it was written.
-
-    Returns
-    -------
-    tuple of Ancestor
-        Empty where nothing is told.
-
-    Raises
-    ------
-    FormatError
-        The side-car is damaged.
+    `scan`: as it was opened, with what its user gave. `changed`: whether its file says something else than
+    when it was written.
     """
     file = scan.path if is_hdf5(scan.path) else beside(scan.path)
     if not is_hdf5(file):
@@ -154,18 +109,7 @@ def _given(scan: Scan) -> str:
 
 
 def digest_of(scan: Scan) -> str:
-    """Sum up what a scan says that is not HDF5, its pixels left out.
-
-    Parameters
-    ----------
-    scan : Scan
-        As it is read.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
-    """
+    """Sum up what a scan says that is not HDF5, its pixels left out."""
     told = [
         scan.shape,
         *(
@@ -182,19 +126,7 @@ def digest_of(scan: Scan) -> str:
 
 
 def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[Any]]) -> None:
-    """Write what is left of a scan's own file, whose frames lie in a target beside.
-
-    Parameters
-    ----------
-    draft : Draft
-        The side-car; its group is there.
-    source : Source
-        The scan's file, open.
-    scan : Scan
-        What was converted.
-    held : Mapping of str to numpy.dtype
-        As `types_held` says.
-    """
+    """Write what is left of a scan's own file, whose frames lie in a target beside."""
     group = draft.file[SIDE_CAR]
     homes, layouts, links = runs_by_stack(scan), dict[str, Any](), dict[str, list[str]]()
 
@@ -242,16 +174,7 @@ def hand_on(
 ) -> None:
     """Write what is left of the files a scan was before into a side-car.
 
-    Parameters
-    ----------
-    draft : Draft
-        The file; its group is there.
-    scan : Scan
-        What was converted.
-    ancestors : sequence of Ancestor
-        The last one first.
-    held : Mapping of str to numpy.dtype
-        Stacks the target gives back, and the types it stores them in; pixels of others are written here.
+    `held`: stacks the target gives back, and the types it stores them in; pixels of others are written here.
     """
     for number, one in enumerate(ancestors):
         home = draft.file.require_group(f"{SIDE_CAR}/lineage/{number}")
@@ -302,25 +225,8 @@ def restore(
 ) -> None:
     """Write the file a scan once was: each dataset and attribute as it was.
 
-    Parameters
-    ----------
-    scan : Scan
-        The scan, whose frames it takes.
-    ancestors : sequence of Ancestor
-        The file to put back, and those it was before, which go along.
-    target : Path
-        File to write; it appears when it is complete.
-    resume : bool
-        Whether a run that stops can be gone on with.
-    tell : callable or None
-        Told of progress.
-
-    Raises
-    ------
-    FormatError
-        The side-car is damaged.
-    StorageFull
-        The disk is full.
+    `ancestors`: the file to put back, and those it was before, which go along. `target`: file to write; it
+    appears when it is complete. `resume`: whether a run that stops can be gone on with.
     """
     one, *older = ancestors
     with reading(one.file) as source, drafting(target, resume=resume, tell=tell) as draft:
@@ -374,15 +280,7 @@ def _held(file: h5py.File, place: str) -> tuple[h5py.Group, h5py.Dataset | None]
 def left_links(ancestor: Ancestor) -> frozenset[str]:
     """Name the links of an earlier file whose other ends were left where they were.
 
-    Parameters
-    ----------
-    ancestor : Ancestor
-        What a scan was before.
-
-    Returns
-    -------
-    frozenset of str
-        Places in that file; of links that led nowhere then, none.
+    Result: places in that file; of links that led nowhere then, none.
     """
     with reading(ancestor.file) as source:
         return frozenset(place for place, (*_, what) in _links(source, ancestor).items() if what == "left")

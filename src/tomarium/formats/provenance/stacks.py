@@ -53,15 +53,7 @@ class Woven(IndexedFrames):
 def stacks_of(scan: Scan) -> dict[str, Frames]:
     """Name the stacks of a scan whose order every format keeps.
 
-    Parameters
-    ----------
-    scan : Scan
-        A scan.
-
-    Returns
-    -------
-    dict of str to Frames
-        "projections", and "flats" and "darks" where they are told in the order they were taken.
+    Result: "projections", and "flats" and "darks" where they are told in the order they were taken.
     """
     found = {"projections": scan.projections}
     for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
@@ -71,20 +63,7 @@ def stacks_of(scan: Scan) -> dict[str, Frames]:
 
 
 def types_held(scan: Scan, again: Scan) -> dict[str, np.dtype[Any]]:
-    """Tell the type of each stack that a target gives back as it was.
-
-    Parameters
-    ----------
-    scan : Scan
-        What was written.
-    again : Scan
-        What the target reads as.
-
-    Returns
-    -------
-    dict of str to numpy.dtype
-        Stack → type it is stored in.
-    """
+    """Tell the type of each stack that a target gives back as it was."""
     there = stacks_of(again)
     return {
         name: np.dtype(there[name].dtype)
@@ -96,15 +75,7 @@ def types_held(scan: Scan, again: Scan) -> dict[str, np.dtype[Any]]:
 def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], Home]:
     """Follow the stacks of a scan back to the datasets they were read from.
 
-    Parameters
-    ----------
-    scan : Scan
-        Read from HDF5.
-
-    Returns
-    -------
-    dict of (Path, str) to Home
-        Whose `datasets` are names of stacks.
+    Result: whose `datasets` are names of stacks.
     """
     return homes_of([Placed(one, name, np.arange(one.shape[0])) for name, one in stacks_of(scan).items()])
 
@@ -112,17 +83,7 @@ def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], Home]:
 def runs_told(home: Home, rest: str) -> list[tuple[int, int, str, int]]:
     """Tell which frames of which stack a dataset's frames are.
 
-    Parameters
-    ----------
-    home : Home
-        One of `runs_by_stack`.
-    rest : str
-        Where the frames lie that are in none, one after the other.
-
-    Returns
-    -------
-    list of (first, last, stack, start)
-        JSON-ready.
+    `rest`: where the frames lie that are in none, one after the other.
     """
     which, frame = home.which.copy(), home.frame.copy()
     left = np.flatnonzero(which < 0)

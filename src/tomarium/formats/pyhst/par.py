@@ -103,20 +103,7 @@ def _detect_file(path: Path) -> Match | None:
 def read_par(path: Path) -> ParFile:
     """Read a parameter file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    ParFile
-        Its statements; `values` holds what they say.
-
-    Raises
-    ------
-    FormatError
-        It cannot be read, or is no text.
+    Result: its statements; `values` holds what they say.
     """
     try:
         if path.stat().st_size > LONGEST:
@@ -306,19 +293,8 @@ def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.
 def paganin_length_m(delta_beta: float, energy_kev: float, distance_m: float) -> float:
     """Return the length PyHST2's Paganin filter takes.
 
-    Parameters
-    ----------
-    delta_beta : float
-        Ratio δ/β.
-    energy_kev : float
-        Photon energy, keV.
-    distance_m : float
-        Distance from sample to detector, m.
-
-    Returns
-    -------
-    float
-        L in m; L² = π λ R₂ δ/β, the filter is 1 / (1 + L² f²) (PyHST2's documentation of PAGANIN_Lmicron).
+    `distance_m`: distance from sample to detector, m. Result: l in m; L² = π λ R₂ δ/β, the filter is 1 / (1 +
+    L² f²) (PyHST2's documentation of PAGANIN_Lmicron).
     """
     wavelength_m = 1.23984198e-9 / energy_kev
     return math.sqrt(math.pi * wavelength_m * distance_m * delta_beta)

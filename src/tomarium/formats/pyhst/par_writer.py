@@ -133,17 +133,7 @@ def _check_name(path: Path, scan: Scan) -> None:
 def par_text(name: str, scan: Scan) -> str:
     """Write the parameter file of a scan whose frames lie in `<name>_edfs`.
 
-    Parameters
-    ----------
-    name : str
-        Beginning of the frames' names.
-    scan : Scan
-        The scan.
-
-    Returns
-    -------
-    str
-        The text; what the scan does not know is left out and said in a comment.
+    Result: the text; what the scan does not know is left out and said in a comment.
     """
     count, rows, columns = scan.shape
     source = " ".join(scan.path.name.split())

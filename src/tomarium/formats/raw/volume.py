@@ -57,19 +57,9 @@ def detect(path: Path) -> Match | None:
 def detect_volume(path: Path, suffix: str, *, with_name: bool) -> Match | None:
     """Look for a volume without a header and the text beside it.
 
-    Parameters
-    ----------
-    path : Path
-        The volume, its text, or a folder that holds one such volume.
-    suffix : str
-        Ending of the volume's file: ".vol" or ".raw".
-    with_name : bool
-        Whether the sizes may stand in the file's name instead.
-
-    Returns
-    -------
-    Match or None
-        None where there is nothing of the kind; a score of 0 says what is lacking.
+    `path`: the volume, its text, or a folder that holds one such volume. `with_name`: whether the sizes may
+    stand in the file's name instead. Result: None where there is nothing of the kind; a score of 0 says what
+    is lacking.
     """
     found = _find(path, suffix)
     if found is None:
@@ -134,26 +124,9 @@ def read(path: Path, match: Match) -> Volume:
 def read_volume(path: Path, match: Match, suffix: str, default_dtype: str) -> Volume:
     """Open a volume without a header.
 
-    Parameters
-    ----------
-    path : Path
-        The volume, its text, or the folder that holds both.
-    match : Match
-        What was found.
-    suffix : str
-        Ending of the volume's file.
-    default_dtype : str
-        Type where the text names none; "" tells it by the file's size.
-
-    Returns
-    -------
-    Volume
-        Lazy; `metadata` holds `info`, every key of the text, and `notes`, what was assumed.
-
-    Raises
-    ------
-    FormatError
-        The text is damaged, or the file has not the size it tells.
+    `path`: the volume, its text, or the folder that holds both. `default_dtype`: type where the text names
+    none; "" tells it by the file's size. Result: lazy; `metadata` holds `info`, every key of the text, and
+    `notes`, what was assumed.
     """
     found = _find(path, suffix)
     if found is None:
@@ -268,15 +241,7 @@ def _zeros(array: MappedArray) -> tuple[str, ...]:
 def zero_slices(volume: Volume) -> tuple[tuple[int, int], ...]:
     """Find the runs of slices that are zero throughout; reads the whole volume, slice by slice.
 
-    Parameters
-    ----------
-    volume : Volume
-        Any.
-
-    Returns
-    -------
-    tuple of (int, int)
-        First slice of each run and the one after its last.
+    Result: first slice of each run and the one after its last.
     """
     empty = [not np.any(volume[z]) for z in range(volume.shape[0])]
     edges = np.flatnonzero(np.diff([False, *empty, False]))

@@ -23,13 +23,7 @@ from tomarium.model import Image, Scan, Volume
 
 
 class RawVolumeWriter:
-    """A volume without a header that is being written, with the text beside it at the end.
-
-    Attributes
-    ----------
-    path : Path
-        File of the volume.
-    """
+    """A volume without a header that is being written, with the text beside it at the end."""
 
     def __init__(self, file: SlabFile, voxel_m: float | None, unit: str) -> None:
         self.path = file.path
@@ -76,38 +70,10 @@ def create_raw_volume(
 ) -> RawVolumeWriter:
     """Begin a volume without a header, or go on with one.
 
-    Parameters
-    ----------
-    path : Path
-        File of the volume, `.raw` or `.vol`.
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        Type to store; PyHST knows only float32.
-    voxel_m : float or None
-        Edge of a voxel, m.
-    slab_rows : int
-        Slices written at once.
-    unit : str
-        Unit of the values.
-    resume : bool
-        Go on with an unfinished one of the same shape, type and origin where there is one.
-    origin : str
-        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
-
-    Returns
-    -------
-    RawVolumeWriter
-        Ready for its slabs; `done()` lists those that need not be written again.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        The shape or type cannot be, or the unfinished volume has others.
-    StorageFull
-        The disk is full.
+    `path`: file of the volume, `.raw` or `.vol`. `voxel_m`: edge of a voxel, m. `resume`: go on with an
+    unfinished one of the same shape, type and origin where there is one. `origin`: where the content comes
+    from, as `origins.origin_of` says; one of another origin is begun anew. Result: ready for its slabs;
+    `done()` lists those that need not be written again.
     """
     begin = resume_slab_file if resume else create_slab_file
     file = begin(path, shape, np.dtype(dtype), slab_rows, origin=origin)
@@ -157,29 +123,8 @@ def write_volume(
 ) -> None:
     """Write a volume without a header and the text beside it.
 
-    Parameters
-    ----------
-    path : Path
-        File that ends in `suffix`; any other name becomes a folder that holds `<name><suffix>`.
-    volume : Volume
-        What to write.
-    suffix : str
-        ".raw" or ".vol".
-    dtype : str
-        Type to store; "" keeps the volume's own.
-    resume : bool
-        Go on with an unfinished one.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no volume, or its voxels are no cubes.
-    StorageFull
-        The disk is full; what is written is kept.
+    `path`: file that ends in `suffix`; any other name becomes a folder that holds `<name><suffix>`. `tell`:
+    told of progress: bytes of voxels written, bytes in all.
     """
     if not isinstance(volume, Volume):
         raise InputError(f"{path}: only a volume can be written as {suffix}; reconstruct the scan first")
@@ -203,22 +148,7 @@ def write_volume(
 def cubic_voxel_m(path: Path, volume: Volume) -> float | None:
     """Return the edge of a volume's voxels, for formats that hold only one.
 
-    Parameters
-    ----------
-    path : Path
-        What is written, for the message.
-    volume : Volume
-        The volume.
-
-    Returns
-    -------
-    float or None
-        Metres; None where it is not calibrated.
-
-    Raises
-    ------
-    InputError
-        The voxels are no cubes.
+    Result: metres; None where it is not calibrated.
     """
     voxel = volume.voxel_m
     if voxel is None:

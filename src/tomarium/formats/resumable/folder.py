@@ -31,27 +31,9 @@ _ORIGIN: Final = ".origin"
 def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
     """Write a folder beside its final name and rename it when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        Final name; it must not exist, or be an empty folder.
-    origin : str or None
-        Where its content comes from, as `origins.origin_of` says. A run that stops then leaves what it has, and
-        the next one with the same origin finds it. None leaves nothing behind.
-
-    Yields
-    ------
-    Path
-        Folder to write into.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    StorageFull
-        The disk is full.
-    InputError
-        Another process is writing the same folder.
+    `path`: final name; it must not exist, or be an empty folder. `origin`: where its content comes from, as
+    `origins.origin_of` says. A run that stops then leaves what it has, and the next one with the same origin
+    finds it. None leaves nothing behind.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FormatError(f"{path}: exists already; remove it or choose another path")
@@ -77,18 +59,7 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
 
 
 def is_begun(path: Path) -> bool:
-    """Tell whether a run that stopped has left part of a folder.
-
-    Parameters
-    ----------
-    path : Path
-        Final name of the folder.
-
-    Returns
-    -------
-    bool
-        Whether it can be gone on with.
-    """
+    """Tell whether a run that stopped has left part of a folder."""
     return _draft(path).is_dir()
 
 
@@ -118,15 +89,7 @@ def _origin(draft: Path) -> str:
 
 
 def put(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a file that has its name only when it is whole; one that is there is left.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    parts : bytes-like
-        What, one after the other.
-    """
+    """Write a file that has its name only when it is whole; one that is there is left."""
     if path.exists():
         return
     draft = path.with_name(f".{path.name}.part")
@@ -138,20 +101,10 @@ def put(path: Path, *parts: bytes | memoryview) -> None:
 
 @dataclass
 class Tally:
-    """How many bytes of frames are written, of how many.
+    """How many bytes of frames are written, of how many."""
 
-    Attributes
-    ----------
-    total : int
-        Bytes in all.
-    tell : callable or None
-        Told of both.
-    done : int
-        Bytes written.
-    """
-
-    total: int
-    tell: Tell | None = None
+    total: int  # bytes in all
+    tell: Tell | None = None  # told of both
     done: int = 0
 
     def add(self, count: int) -> None:
@@ -162,20 +115,7 @@ class Tally:
 
 
 def tally_of(scan: Scan, tell: Tell | None) -> Tally:
-    """Begin to count the frames of a scan.
-
-    Parameters
-    ----------
-    scan : Scan
-        What is written.
-    tell : callable or None
-        Told of progress.
-
-    Returns
-    -------
-    Tally
-        With nothing done.
-    """
+    """Begin to count the frames of a scan."""
     stacks = [scan.projections, *(one.frames for one in (scan.flats, scan.darks) if one is not None)]
     return Tally(sum(_bytes(stack) * stack.shape[0] for stack in stacks), tell)
 
@@ -188,16 +128,7 @@ def write_frames(
 ) -> None:
     """Write each frame of a stack into a file of its own; those that are there are not read again.
 
-    Parameters
-    ----------
-    frames : Frames
-        The stack.
-    file_of : callable
-        `file_of(number) -> Path`.
-    parts_of : callable
-        `parts_of(number, frame) -> bytes-like, …`: what its file holds.
-    tally : Tally
-        Counts the bytes.
+    `parts_of`: `parts_of(number, frame) -> bytes-like, …`: what its file holds.
     """
     for start, stop in blocks(frames):
         lacking = [number for number in range(start, stop) if not file_of(number).exists()]

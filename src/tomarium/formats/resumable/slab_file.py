@@ -36,37 +36,17 @@ _SLAB_BYTES: Final = 64 << 20
 
 @dataclass(frozen=True)
 class SlabPlan:
-    """What an unfinished file will be.
+    """What an unfinished file will be."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        NumPy's name of the stored type; bytes are stored little-endian.
-    slab_rows : int
-        Slices of a slab.
-    offset : int
-        Byte where the first slice lies.
-    origin : str
-        Where its content comes from, as `origins.origin_of` says; "" where that is not told.
-    """
-
-    shape: tuple[int, int, int]
-    dtype: str
-    slab_rows: int
-    offset: int
-    origin: str = ""
+    shape: tuple[int, int, int]  # z, y, x
+    dtype: str  # NumPy's name of the stored type; bytes are stored little-endian
+    slab_rows: int  # slices of a slab
+    offset: int  # byte where the first slice lies
+    origin: str = ""  # where its content comes from, as `origins.origin_of` says; "" where that is not told
 
 
 class SlabFile:
-    """A file of slices that is being written; different slabs may come from different threads or processes.
-
-    Attributes
-    ----------
-    path : Path
-        The name it gets when it is complete.
-    """
+    """A file of slices that is being written; different slabs may come from different threads or processes."""
 
     def __init__(self, path: Path, plan: SlabPlan) -> None:
         self.path = path
@@ -99,19 +79,8 @@ class SlabFile:
     def write(self, z0: int, block: NDArray[Any]) -> None:
         """Write one slab; it counts as done when all of it was handed to the disk.
 
-        Parameters
-        ----------
-        z0 : int
-            Its first slice, a multiple of `slab_rows`.
-        block : array, shape (z, y, x)
-            The slab, whole: `slab_rows` slices, or what is left at the end. Cast to the file's type.
-
-        Raises
-        ------
-        InputError
-            The slab does not lie where one can be.
-        StorageFull
-            The disk is full; the slab is not done and can be written again.
+        `z0`: its first slice, a multiple of `slab_rows`. `block`: the slab, whole: `slab_rows` slices, or
+        what is left at the end. Cast to the file's type.
         """
         check_slab(self.path, self.shape, self.slab_rows, z0, block.shape, "file")
         least, greatest, place = math.inf, -math.inf, self._offset(z0)
@@ -140,34 +109,13 @@ class SlabFile:
         return ValueRange(float(least), float(greatest), np.concatenate([one[2:] for one in kept]))
 
     def check_complete(self) -> None:
-        """Refuse to end before every slab is written.
-
-        Raises
-        ------
-        InputError
-            Some have not been.
-        """
+        """Refuse to end before every slab is written."""
         check_complete(self.path, self.shape[0], self.slab_rows, self.done())
 
     def finish(self, head: bytes | None = None) -> Path:
         """Give the file its name.
 
-        Parameters
-        ----------
-        head : bytes or None
-            What takes the place of the bytes before the first slice; as long as these.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            Some slabs have not been written, or the head has another length.
-        StorageFull
-            The disk is full.
+        `head`: what takes the place of the bytes before the first slice; as long as these.
         """
         self.check_complete()
         if head is not None and len(head) != self._plan.offset:
@@ -211,34 +159,8 @@ def create_slab_file(
 ) -> SlabFile:
     """Begin a file of slices.
 
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is made where it is absent.
-    shape : tuple of int
-        z, y, x.
-    dtype : numpy.dtype
-        Type to store, little-endian: integers or floats of at most 64 bits.
-    slab_rows : int
-        Slices of a slab.
-    head : bytes
-        What stands before the first slice.
-    origin : str
-        Where its content comes from.
-
-    Returns
-    -------
-    SlabFile
-        Ready for its slabs.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already, finished or not.
-    InputError
-        The shape, the type or the slab's height cannot be.
-    StorageFull
-        The disk is full.
+    `path`: the file; its folder is made where it is absent. `dtype`: type to store, little-endian: integers
+    or floats of at most 64 bits.
     """
     check_volume(path, shape, dtype, slab_rows)
     if path.exists() or _progress(path).exists():
@@ -258,20 +180,7 @@ def create_slab_file(
 def open_slab_file(path: Path) -> SlabFile:
     """Go on with a file of slices that is unfinished.
 
-    Parameters
-    ----------
-    path : Path
-        The name it is to have.
-
-    Returns
-    -------
-    SlabFile
-        Its `done()` lists what need not be written again.
-
-    Raises
-    ------
-    FormatError
-        There is no unfinished file of that name, or its plan is damaged.
+    Result: its `done()` lists what need not be written again.
     """
     if not (_progress(path) / "plan.json").is_file() or not _partial(path).is_file():
         what = "is finished already" if path.exists() else "is no file tomarium began to write"
@@ -301,34 +210,7 @@ def resume_slab_file(
 ) -> SlabFile:
     """Go on with a file of slices, or begin it where there is none, or one of another origin.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    shape : tuple of int
-        z, y, x.
-    dtype : numpy.dtype
-        Type to store.
-    slab_rows : int
-        Slices of a slab.
-    head : bytes
-        What stands before the first slice.
-    origin : str
-        Where its content comes from.
-
-    Returns
-    -------
-    SlabFile
-        Its `done()` lists what need not be written again.
-
-    Raises
-    ------
-    FormatError
-        There is a whole file at the path, or the plan of the unfinished one is damaged.
-    InputError
-        The unfinished file is of the same origin, but of another shape, type or height of slabs.
-    StorageFull
-        The disk is full.
+    Result: its `done()` lists what need not be written again.
     """
     if not path.exists() and not (_progress(path) / "plan.json").is_file():
         # Killed before its plan was there, if it was begun at all.
@@ -357,19 +239,8 @@ def resume_slab_file(
 def fill(file: SlabFile, volume: Volume | NDArray[Any], tell: Tell | None = None) -> None:
     """Copy a volume into a file, slab by slab; slabs that are done are left as they are.
 
-    Parameters
-    ----------
-    file : SlabFile
-        Where.
-    volume : Volume or array, shape (z, y, x)
-        What; only one slab of it is in memory at a time.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full; what is written is kept.
+    `volume`: what; only one slab of it is in memory at a time. `tell`: told of progress: bytes of voxels
+    written, bytes in all.
     """
     done, each = set(file.done()), math.prod(file.shape[1:]) * file.dtype.itemsize
     for z0 in range(0, file.shape[0], file.slab_rows):
@@ -380,37 +251,14 @@ def fill(file: SlabFile, volume: Volume | NDArray[Any], tell: Tell | None = None
 
 
 def usual_slab_rows(shape: tuple[int, int, int], dtype: np.dtype[Any]) -> int:
-    """Return how many slices make a slab of about 64 MiB.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        z, y, x.
-    dtype : numpy.dtype
-        Stored type.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """Return how many slices make a slab of about 64 MiB."""
     return max(1, min(shape[0], _SLAB_BYTES // max(1, shape[1] * shape[2] * dtype.itemsize)))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a small text so that the file is there whole or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        Where.
-    text : str
-        What, written as UTF-8 with the line endings it has.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full.
+    `text`: what, written as UTF-8 with the line endings it has.
     """
     with saying_full(path, NOT_KEPT):
         write_whole(path, text.encode("utf-8", "surrogateescape"))

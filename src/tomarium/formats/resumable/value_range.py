@@ -18,18 +18,12 @@ _MOST_ORDERED: Final = 1 << 18
 
 @dataclass(frozen=True)
 class ValueRange:
-    """What the voxels written say of the whole.
+    """What the voxels written say of the whole."""
 
-    Attributes
-    ----------
-    least, greatest : float
-        Of all finite values; NaN where there is none.
-    sample : array of float64, shape (n,)
-        Finite values taken at equal steps, for quantiles; at most 65,536 of each slab.
-    """
-
+    # of all finite values; NaN where there is none
     least: float
     greatest: float
+    # shape (n,): finite values taken at equal steps, for quantiles; at most 65,536 of each slab
     sample: NDArray[np.float64]
 
 
@@ -52,20 +46,7 @@ def sampled(block: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def quantiles(values: ValueRange, shares: tuple[float, ...]) -> Mapping[float, float]:
-    """Estimate quantiles of the whole from the sample.
-
-    Parameters
-    ----------
-    values : ValueRange
-        What was written.
-    shares : tuple of float
-        From 0 to 1.
-
-    Returns
-    -------
-    Mapping of float to float
-        Share → value; NaN where there is none.
-    """
+    """Estimate quantiles of the whole from the sample."""
     if not values.sample.size:
         return dict.fromkeys(shares, math.nan)
     some = values.sample[:: -(-values.sample.size // _MOST_ORDERED)]

@@ -26,45 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LevelFrames(IndexedFrames):
-    """The pages of one level.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    level : int
-        0 for full resolution.
-    shape : tuple of int
-        Pages, rows, columns.
-    dtype : numpy.dtype
-        Type of a pixel.
-    """
+    """The pages of one level."""
 
     path: Path
-    level: int
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
+    level: int  # 0 for full resolution
+    shape: tuple[int, int, int]  # pages, rows, columns
+    dtype: np.dtype[Any]  # type of a pixel
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read rows of some pages; a page is always decoded whole.
-
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which pages, in the order wanted.
-        rows : slice
-            Rows.
-
-        Returns
-        -------
-        array, shape (page, row, column)
-            In this machine's byte order.
-
-        Raises
-        ------
-        FormatError
-            The file is damaged, or a page differs from the first in size or type.
-        """
+        """Read rows of some pages; a page is always decoded whole."""
         return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
@@ -80,20 +50,7 @@ class LevelFrames(IndexedFrames):
                 result[out] = page.asarray()[rows]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return bytes read and decoded, whole pages at most.
-
-        Parameters
-        ----------
-        frames : int
-            How many pages.
-        rows : slice
-            Not used: pages are decoded whole.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read, bytes decoded.
-        """
+        """Return bytes read and decoded, whole pages at most."""
         size, _ = plain_cost(self, frames, slice(None))
         return size, size
 
@@ -101,17 +58,7 @@ class LevelFrames(IndexedFrames):
 def levels_of(path: Path, tif: TiffFile) -> tuple[Sliceable, ...]:
     """List the levels of a file's first stack, finest first.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    tif : TiffFile
-        It, open.
-
-    Returns
-    -------
-    tuple of arrays
-        Each of three axes; empty where there is no pyramid.
+    Result: each of three axes; empty where there is no pyramid.
     """
     found = tif.series[0].levels if tif.series else []
     if len(found) < 2:

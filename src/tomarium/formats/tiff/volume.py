@@ -149,13 +149,7 @@ def _data(path: Path, tif: Any) -> Sliceable:
 
 
 class TiffVolumeWriter:
-    """A TIFF volume that is being written.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    """
+    """A TIFF volume that is being written."""
 
     def __init__(self, file: SlabFile, plan: TiffPlan, *, is_scaled: bool = False) -> None:
         self.path = file.path
@@ -206,46 +200,11 @@ def create_tiff_volume(
 ) -> TiffVolumeWriter:
     """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        Type to store: integers or floats.
-    voxel_m : tuple of float or None
-        Distance of slices, rows and columns, m.
-    slab_rows : int
-        Slices written at once.
-    unit : str
-        Unit of the values.
-    name : str
-        Short name.
-    ome : bool
-        Describe it in OME-XML instead of as ImageJ does.
-    grey_range : tuple of float or None
-        The values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16 then.
-    is_scaled : bool
-        Whether the slabs hold these integers already, for which the range is stated alone.
-    resume : bool
-        Go on with an unfinished file where there is one of the same shape, type and origin.
-    origin : str
-        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
-
-    Returns
-    -------
-    TiffVolumeWriter
-        Ready for its slabs.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        The shape, type or range cannot be, or the unfinished file has others.
-    StorageFull
-        The disk is full.
+    `voxel_m`: distance of slices, rows and columns, m. `ome`: describe it in OME-XML instead of as ImageJ
+    does. `grey_range`: the values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16
+    then. `is_scaled`: whether the slabs hold these integers already, for which the range is stated alone.
+    `resume`: go on with an unfinished file where there is one of the same shape, type and origin. `origin`:
+    where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
     """
     kind = np.dtype(dtype)
     if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1:

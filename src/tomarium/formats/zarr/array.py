@@ -23,17 +23,10 @@ _SMALL_CHUNK: Final = 16**3
 
 @dataclass(frozen=True, eq=False)
 class ZarrArray:
-    """One level of a pyramid; its chunks are read when it is sliced.
+    """One level of a pyramid; its chunks are read when it is sliced."""
 
-    Attributes
-    ----------
-    path : Path
-        Folder of the array.
-    shards : int or None
-        How many shards were written, where that is known: Zarr reads one that is absent as zeros.
-    """
-
-    path: Path
+    path: Path  # folder of the array
+    # how many shards were written, where that is known: Zarr reads one that is absent as zeros
     shards: int | None = None
 
     @cached_property
@@ -101,20 +94,7 @@ class ZarrArray:
 
 
 def check_chunks(path: Path, array: Any) -> None:
-    """Refuse an array that claims what no disk holds: Zarr fills what is absent, chunk by chunk.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder, for the message.
-    array : zarr.Array
-        It.
-
-    Raises
-    ------
-    FormatError
-        It has more than 2^40 elements, chunks of more than 4 GiB, or more than 2^20 tiny chunks.
-    """
+    """Refuse an array that claims what no disk holds: Zarr fills what is absent, chunk by chunk."""
     if not all(array.chunks) or not all(array.shards or (1,)):
         raise FormatError(
             f"{path}: tells of chunks of {' × '.join(map(str, array.chunks))} elements, which hold nothing; its "

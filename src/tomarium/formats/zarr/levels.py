@@ -25,18 +25,9 @@ _HALVED_ROWS: Final = 64
 def halved(block: NDArray[Any], empty: Callable[..., NDArray[Any]] = np.empty) -> NDArray[Any]:
     """Halve a block along each axis by the mean of 2 x 2 x 2 voxels.
 
-    Parameters
-    ----------
-    block : array, shape (z, y, x)
-        Integers or floats.
-    empty : callable
-        Makes the result from its shape and type where it is float32 of even lengths.
-
-    Returns
-    -------
-    array, shape (ceil(z/2), ceil(y/2), ceil(x/2))
-        Of the same type; integers are rounded to the nearest. Where an axis is odd, its last voxel stands for
-        its missing neighbour. A NaN makes the voxels it belongs to NaN.
+    `empty`: makes the result from its shape and type where it is float32 of even lengths. Result, shape
+    (ceil(z/2): of the same type; integers are rounded to the nearest. Where an axis is odd, its last voxel
+    stands for its missing neighbour. A NaN makes the voxels it belongs to NaN.
     """
     if block.dtype == np.float32 and all(length % 2 == 0 for length in block.shape):
         return _halved_planes(block, empty)

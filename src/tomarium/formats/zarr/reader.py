@@ -71,15 +71,7 @@ def detect(path: Path) -> Match | None:
 def detect_0_4(path: Path) -> Match | None:
     """Look for a Zarr v2 group with multiscales, or for a volume of that kind that is still being written.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no such group.
+    Result: None where there is no such group.
     """
     return _detect(path) if _is_old(path) else None
 

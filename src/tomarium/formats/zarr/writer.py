@@ -30,13 +30,7 @@ from tomarium.formats.zarr.progress import PARTIAL, VERSIONS, Plan, Progress
 
 
 class VolumeWriter:
-    """A volume that is being written; different slabs may be written by different threads or processes.
-
-    Attributes
-    ----------
-    path : Path
-        Folder of the volume.
-    """
+    """A volume that is being written; different slabs may be written by different threads or processes."""
 
     def __init__(self, progress: Progress) -> None:
         self.path = progress.path
@@ -74,18 +68,7 @@ class VolumeWriter:
         return self._plan.attributes
 
     def files(self, z0: int) -> tuple[str, ...]:
-        """List the files of a slab at all levels, by their paths below the volume's folder; some may be left out.
-
-        Parameters
-        ----------
-        z0 : int
-            Its first slice.
-
-        Returns
-        -------
-        tuple of str
-            Finest level first.
-        """
+        """List the files of a slab at all levels, by their paths below the volume's folder; some may be left out."""
         found = []
         for level, grid in enumerate(self._grids):
             _, rows, columns = self._plan.level_shape(level)
@@ -99,29 +82,15 @@ class VolumeWriter:
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice.
 
-        Returns
-        -------
-        tuple of int
-            Multiples of `slab_rows`, sorted.
+        Result: multiples of `slab_rows`, sorted.
         """
         return self._progress.done()
 
     def write(self, z0: int, block: NDArray[Any]) -> None:
         """Write one slab at all levels; it counts as done when all of it is on disk.
 
-        Parameters
-        ----------
-        z0 : int
-            Its first slice, a multiple of `slab_rows`.
-        block : array, shape (z, y, x)
-            The slab, whole: `slab_rows` slices, or what is left at the end. Cast to the volume's type.
-
-        Raises
-        ------
-        InputError
-            The slab does not lie where one can be.
-        StorageFull
-            The disk is full; the slab is not done and can be written again.
+        `z0`: its first slice, a multiple of `slab_rows`. `block`: the slab, whole: `slab_rows` slices, or
+        what is left at the end. Cast to the volume's type.
         """
         check_slab(self.path, self.shape, self.slab_rows, z0, block.shape, "volume")
         level_block = np.asarray(block, dtype=self.dtype)
@@ -141,24 +110,8 @@ class VolumeWriter:
     ) -> Path:
         """Write the group's metadata, which makes the folder an OME-Zarr image.
 
-        Parameters
-        ----------
-        attributes : Mapping or None
-            What is known now that all is done, JSON-ready; kept beside what `create` was given.
-        window : tuple of float or None
-            Values viewers show as black and white to begin with.
-
-        Returns
-        -------
-        Path
-            The folder.
-
-        Raises
-        ------
-        InputError
-            Some slabs have not been written.
-        StorageFull
-            The disk is full.
+        `attributes`: what is known now that all is done, JSON-ready; kept beside what `create` was given.
+        `window`: values viewers show as black and white to begin with.
         """
         check_complete(self.path, self.shape[0], self.slab_rows, self.done())
         ours = {
@@ -206,49 +159,15 @@ def create(
 ) -> VolumeWriter:
     """Begin a volume.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make; it must not exist, or be empty.
-    shape : tuple of int
-        Slices, rows, columns: z, y, x.
-    dtype : numpy type
-        Type of a voxel: integers, float16, float32 or float64.
-    voxel_m : float or None
-        Edge of a voxel, m. None writes a scale of 1 and no unit.
-    slab_rows : int
-        Slices written at once, and the height of a shard. The pyramid has one level more for each time it can
-        be halved, so a power of two is best. A volume lower than this becomes one slab.
-    unit : str
-        Unit of the values, "1/cm" …
-    name : str
-        Short name.
-    origin_m : tuple of float
-        Where the centre of the first voxel lies, z, y, x, m.
-    attributes : Mapping or None
-        What else to keep with the volume, JSON-ready; it lies under `tomarium` in the group's attributes.
-    version : str
-        Of OME-NGFF: "0.5", Zarr v3 with shards, or "0.4", Zarr v2 with a file for each chunk, for programs that
-        do not read the other.
-    origin : str
-        Where the content comes from, as `origins.origin_of` says.
-    labels : bool
-        Whether voxels are numbers of objects: the group is then a label image (OME-NGFF, "image-label"), and coarser
-        levels hold every second voxel.
-
-    Returns
-    -------
-    VolumeWriter
-        Ready for its slabs.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        The shape, the type, the slab's height or the version cannot be.
-    StorageFull
-        The disk is full.
+    `path`: folder to make; it must not exist, or be empty. `dtype`: type of a voxel: integers, float16,
+    float32 or float64. `voxel_m`: edge of a voxel, m. None writes a scale of 1 and no unit. `slab_rows`:
+    slices written at once, and the height of a shard. The pyramid has one level more for each time it can be
+    halved, so a power of two is best. A volume lower than this becomes one slab. `origin_m`: where the centre
+    of the first voxel lies, z, y, x, m. `attributes`: what else to keep with the volume, JSON-ready; it lies
+    under `tomarium` in the group's attributes. `version`: of OME-NGFF: "0.5", Zarr v3 with shards, or "0.4",
+    Zarr v2 with a file for each chunk, for programs that do not read the other. `origin`: where the content
+    comes from, as `origins.origin_of` says. `labels`: whether voxels are numbers of objects: the group is
+    then a label image (OME-NGFF, "image-label"), and coarser levels hold every second voxel.
     """
     kind = np.dtype(dtype)
     check_volume(path, shape, kind, slab_rows)
@@ -270,15 +189,7 @@ def create(
 def is_finished(path: Path) -> bool:
     """Tell whether a volume has come to its end.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-
-    Returns
-    -------
-    bool
-        True where the group's metadata is there, which is written last.
+    Result: True where the group's metadata is there, which is written last.
     """
     return (path / "zarr.json").is_file() or (path / ".zattrs").is_file()
 
@@ -286,20 +197,7 @@ def is_finished(path: Path) -> bool:
 def open_writer(path: Path) -> VolumeWriter:
     """Go on with a volume that is unfinished.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-
-    Returns
-    -------
-    VolumeWriter
-        Its `done()` lists what need not be written again.
-
-    Raises
-    ------
-    FormatError
-        There is no unfinished volume at the path.
+    Result: its `done()` lists what need not be written again.
     """
     if not Progress.is_there(path):
         what = "is finished already" if is_finished(path) else "holds no volume tomarium began to write"
@@ -308,13 +206,7 @@ def open_writer(path: Path) -> VolumeWriter:
 
 
 def count_again(path: Path) -> None:
-    """Let a volume of OME-Zarr 0.5 tell of as many files as it has now, after slabs were replaced.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-    """
+    """Let a volume of OME-Zarr 0.5 tell of as many files as it has now, after slabs were replaced."""
     content = json.loads((path / "zarr.json").read_text("utf-8"))
     ours = content["attributes"]["tomarium"]
     ours["shards"] = [count_shards(path / str(level)) for level in range(len(ours["shards"]))]
@@ -324,15 +216,8 @@ def count_again(path: Path) -> None:
 def count_shards(array: Path) -> int:
     """Count the shards of an array that hold something, or its chunks where it has no shards.
 
-    Parameters
-    ----------
-    array : Path
-        Folder of a Zarr array; the chunks of v3 lie below its folder `c`, those of v2 below itself.
-
-    Returns
-    -------
-    int
-        Files that are not empty and not left over from an interrupted write.
+    `array`: folder of a Zarr array; the chunks of v3 lie below its folder `c`, those of v2 below itself.
+    Result: files that are not empty and not left over from an interrupted write.
     """
     below = array if (array / ".zarray").is_file() else array / "c"
     files = (file for file in below.rglob("*") if file.name.isdigit() and file.is_file())

@@ -18,27 +18,14 @@ from tomarium.model.scan import IndexedFrames
 
 @dataclass(frozen=True, eq=False)
 class TxrmFrames(IndexedFrames):
-    """A stack of frames, one stream each. The file is opened for each `read`.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    names : tuple of str
-        The streams in order.
-    offsets : tuple of int or None
-        Byte at which each stream begins, None where it does not lie in one piece.
-    size : tuple of int
-        Rows and columns.
-    dtype : numpy.dtype
-        Type of a pixel, little-endian in the file.
-    """
+    """A stack of frames, one stream each. The file is opened for each `read`."""
 
     path: Path
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # the streams in order
+    # byte at which each stream begins, None where it does not lie in one piece
     offsets: tuple[int | None, ...]
-    size: tuple[int, int]
-    dtype: np.dtype[Any]
+    size: tuple[int, int]  # rows and columns
+    dtype: np.dtype[Any]  # type of a pixel, little-endian in the file
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -46,25 +33,7 @@ class TxrmFrames(IndexedFrames):
         return (len(self.names), *self.size)
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
-
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-
-        Raises
-        ------
-        FormatError
-            The file is gone, or shorter than it was when it was opened.
-        """
+        """Read detector rows of some frames."""
         return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
@@ -98,17 +67,7 @@ class TxrmFrames(IndexedFrames):
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.
 
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk; 0 decompressed. Scattered streams are read whole.
+        Result: bytes read from disk; 0 decompressed. Scattered streams are read whole.
         """
         scattered = any(offset is None for offset in self.offsets) and range(*rows.indices(self.size[0]))
         return plain_cost(self, frames, slice(None) if scattered else rows)
@@ -116,18 +75,10 @@ class TxrmFrames(IndexedFrames):
 
 @dataclass(frozen=True, eq=False)
 class TxrmSlices:
-    """The frames as a sliceable array (z, y, x), for reconstructed volumes and single images.
-
-    Attributes
-    ----------
-    frames : TxrmFrames
-        The frames.
-    single : bool
-        Whether there is one frame, which then has two axes.
-    """
+    """The frames as a sliceable array (z, y, x), for reconstructed volumes and single images."""
 
     frames: TxrmFrames
-    single: bool = False
+    single: bool = False  # whether there is one frame, which then has two axes
 
     @property
     def shape(self) -> tuple[int, ...]:
