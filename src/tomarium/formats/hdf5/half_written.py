@@ -30,11 +30,12 @@ WRITTEN: Final = "is being written"
 # Words of HDF5, and of what is made of them.
 _TRUNCATED: Final = ("truncated file", "is truncated (")
 
+Stamp: TypeAlias = tuple[int, int, int]
+
 _Result = TypeVar("_Result")
 _Kept = TypeVar("_Kept")
-_Stamp: TypeAlias = tuple[int, int, int]
 # Files that looked truncated and did not change, as they were; and when others were given up.
-_resting: dict[Path, _Stamp] = {}
+_resting: dict[Path, Stamp] = {}
 _given_up: dict[Path, float] = {}
 
 
@@ -42,7 +43,7 @@ def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
     """Open a file, again where it changed meanwhile."""
     begun, tries = time.monotonic(), 0
     while True:
-        before = _stamp(path)
+        before = stamp_of(path)
         tries += 1
         try:
             return attempt()
@@ -75,7 +76,8 @@ def _words(path: Path, tries: int, spent: float, problem: Exception) -> str:
     )
 
 
-def _stamp(path: Path) -> _Stamp | None:
+def stamp_of(path: Path) -> Stamp | None:
+    """Return what changes when a file is written or replaced; None where there is none."""
     try:
         now = path.stat()
     except OSError:
@@ -83,9 +85,9 @@ def _stamp(path: Path) -> _Stamp | None:
     return now.st_ino, now.st_size, now.st_mtime_ns
 
 
-def _may_mend(path: Path, before: _Stamp, problem: Exception) -> bool:
+def _may_mend(path: Path, before: Stamp, problem: Exception) -> bool:
     """Tell whether another attempt may end better: the file changed, or is to change as it looks truncated."""
-    now = _stamp(path)
+    now = stamp_of(path)
     if now is None or not -1.0 < time.time() - now[2] / 1e9 < FRESH_S:
         return False
     if now != before:
@@ -95,7 +97,7 @@ def _may_mend(path: Path, before: _Stamp, problem: Exception) -> bool:
     end = time.monotonic() + REST_S
     while time.monotonic() < end:
         time.sleep(_PAUSE_S)
-        if _stamp(path) != now:
+        if stamp_of(path) != now:
             return True
     _keep(_resting, path, now)
     return False

@@ -34,6 +34,13 @@ def put(group: h5py.Group, name: str, value: Any, units: str) -> h5py.Dataset:
     return dataset
 
 
+def nexus_group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
+    """Make a group of a NeXus class."""
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = nx_class
+    return group
+
+
 def sayable(text: str) -> str:
     """Put a "?" for what is no UTF-8, as in the name of a file from an older system; HDF5 refuses it."""
     return text.encode("utf-8", "replace").decode()

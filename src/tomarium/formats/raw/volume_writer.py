@@ -14,11 +14,11 @@ from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.resumable.slab_file import (
     SlabFile,
     create_slab_file,
-    fill,
     resume_slab_file,
     usual_slab_rows,
     write_text,
 )
+from tomarium.formats.resumable.slabs import fill
 from tomarium.model import Image, Scan, Volume
 
 
@@ -141,7 +141,7 @@ def write_volume(
         resume=resume,
         origin=origin_of(volume, suffix) if resume else "",
     )
-    fill(writer._file, volume, tell)
+    fill(writer, volume, kind.itemsize, tell)
     writer.finish()
 
 

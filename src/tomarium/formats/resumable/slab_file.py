@@ -23,10 +23,8 @@ from numpy.typing import NDArray
 from tomarium.atomic_files import write_at, write_json, write_whole
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.resumable.full_disk import NOT_KEPT, saying_full
-from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.resumable.slabs import check_complete, check_slab, check_volume, done_slabs
 from tomarium.formats.resumable.value_range import ValueRange, extremes, sampled
-from tomarium.model import Volume
 
 # What is cast at once, and searched for its extremes by one thread while another writes it.
 _PIECE_BYTES: Final = 4 << 20
@@ -234,20 +232,6 @@ def resume_slab_file(
             f"choose another path"
         )
     return file
-
-
-def fill(file: SlabFile, volume: Volume | NDArray[Any], tell: Tell | None = None) -> None:
-    """Copy a volume into a file, slab by slab; slabs that are done are left as they are.
-
-    `volume`: what; only one slab of it is in memory at a time. `tell`: told of progress: bytes of voxels
-    written, bytes in all.
-    """
-    done, each = set(file.done()), math.prod(file.shape[1:]) * file.dtype.itemsize
-    for z0 in range(0, file.shape[0], file.slab_rows):
-        if z0 not in done:
-            file.write(z0, np.asarray(volume[z0 : z0 + file.slab_rows]))
-        if tell is not None:
-            tell(min(z0 + file.slab_rows, file.shape[0]) * each, file.shape[0] * each)
 
 
 def usual_slab_rows(shape: tuple[int, int, int], dtype: np.dtype[Any]) -> int:

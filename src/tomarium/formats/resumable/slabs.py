@@ -1,14 +1,17 @@
-"""What all volumes that are written slab by slab refuse alike."""
+"""What all volumes that are written slab by slab do alike: refuse what cannot be, and copy what is not there yet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tomarium.errors import InputError
+from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.model import Volume
 
 
 def check_volume(path: Path, shape: tuple[int, int, int], dtype: np.dtype[Any], slab_rows: int) -> None:
@@ -46,3 +49,30 @@ def done_slabs(names: Iterable[str]) -> tuple[int, ...]:
     """Return the first slices of slabs from the names of their marks, `slab-000016` …, sorted."""
     numbers = (name.removeprefix("slab-") for name in names)
     return tuple(sorted(int(number) for number in numbers if number.isdigit()))
+
+
+class SlabWriter(Protocol):
+    """A volume that is being written slab by slab."""
+
+    @property
+    def slab_rows(self) -> int:
+        """Slices of a slab; the last one may have fewer."""
+
+    def done(self) -> tuple[int, ...]:
+        """List the slabs that are complete, by their first slice."""
+
+    def write(self, z0: int, block: NDArray[Any], /) -> None:
+        """Write the slab that begins at slice `z0`."""
+
+
+def fill(
+    writer: SlabWriter, volume: Volume | NDArray[Any], voxel_bytes: int, tell: Tell | None = None
+) -> None:
+    """Copy a volume slab by slab, one of them in memory at a time; slabs that are done are left as they are."""
+    done, (slices, rows, columns) = set(writer.done()), volume.shape
+    for start in range(0, slices, writer.slab_rows):
+        stop = min(start + writer.slab_rows, slices)
+        if start not in done:
+            writer.write(start, np.asarray(volume[start:stop]))
+        if tell is not None:
+            tell(stop * rows * columns * voxel_bytes, slices * rows * columns * voxel_bytes)

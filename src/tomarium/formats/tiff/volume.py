@@ -24,6 +24,7 @@ from tomarium.formats.resumable.slab_file import (
     usual_slab_rows,
     write_text,
 )
+from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff.grey_range import to_grey
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
@@ -283,12 +284,7 @@ def write(
         resume=resume,
         origin=origin_of(volume, "tiff") if resume else "",
     )
-    done, frame = set(writer.done()), y * x * kind.itemsize
-    for z0 in range(0, z, writer.slab_rows):
-        if z0 not in done:
-            writer.write(z0, np.asarray(volume[z0 : z0 + writer.slab_rows]))
-        if tell is not None:
-            tell(min(z0 + writer.slab_rows, z) * frame, z * frame)
+    fill(writer, volume, kind.itemsize, tell)
     writer.finish()
 
 

@@ -23,6 +23,7 @@ from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
 from tomarium.formats.zarr.missing_chunks import check_absent
@@ -308,13 +309,7 @@ def write(
         shutil.rmtree(path)  # what another volume left unfinished
     begun = resume and Progress.is_there(path)
     writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
-    done, frame = set(writer.done()), volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
-    for start in range(0, volume.shape[0], writer.slab_rows):
-        stop = min(start + writer.slab_rows, volume.shape[0])
-        if start not in done:
-            writer.write(start, np.asarray(volume[start:stop]))
-        if tell is not None:
-            tell(stop * frame, volume.shape[0] * frame)
+    fill(writer, volume, volume.dtype.itemsize, tell)
     for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
         if left.is_file():
             left.unlink()
