@@ -15,7 +15,7 @@ import numpy as np
 from memory import write_scan
 
 from tomarium.formats import formats
-from tomarium.formats.raw.volume import create_raw_volume
+from tomarium.formats.raw.volume_writer import create_raw_volume
 
 # The peak of the process alone: what `wait4` tells begins with the size of the process that started it.
 ONE = """

@@ -19,7 +19,7 @@ from tomarium.kernels.zernike import halo_response
 from tomarium.model import Scan
 from tomarium.pipeline.protocol.protocol import from_data
 from tomarium.pipeline.protocol.resolve import resolve
-from tomarium.pipeline.run.work import evaluate
+from tomarium.pipeline.run.evaluate import evaluate
 from tomarium.synth import SimulationConfig, simulate, truth
 
 Array = NDArray[Any]

@@ -12,7 +12,7 @@ import numpy as np
 from contest import Row, in_turns, middle, table
 from numpy.typing import NDArray
 
-from tomarium.formats.raw.volume import create_raw_volume
+from tomarium.formats.raw.volume_writer import create_raw_volume
 from tomarium.formats.tiff.volume import create_tiff_volume
 
 DEPTH = 16

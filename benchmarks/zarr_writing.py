@@ -14,7 +14,8 @@ from contest import Row, in_turns, middle, table
 from numpy.typing import NDArray
 
 from tomarium.formats.zarr.chunk_writer import Grid, write_block
-from tomarium.formats.zarr.writer import create, halved
+from tomarium.formats.zarr.levels import halved
+from tomarium.formats.zarr.writer import create
 
 SLAB = 64
 

@@ -142,8 +142,8 @@ def test_a_par_written_by_a_run_killed_before_its_frames_have_their_name_is_gone
 @pytest.mark.parametrize(
     ("to", "name", "step"),
     [
-        ("pyhst-volume", "v.vol", "tomarium.formats.raw.volume.write_text"),
-        ("raw-volume", "v.raw", "tomarium.formats.raw.volume.write_text"),
+        ("pyhst-volume", "v.vol", "tomarium.formats.raw.volume_writer.write_text"),
+        ("raw-volume", "v.raw", "tomarium.formats.raw.volume_writer.write_text"),
         ("mrc", "v.mrc", "tomarium.formats.mrc.writer._header"),
         ("ome-zarr-0.4", "v.zarr", "tomarium.formats.zarr.chunk_writer.os.replace"),
         *(

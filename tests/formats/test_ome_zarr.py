@@ -20,8 +20,9 @@ from ome_zarr_models.v05.image import Image as ModelImage
 import tomarium as tm
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats import recognise
+from tomarium.formats.zarr.levels import halved
 from tomarium.formats.zarr.reader import create, open_writer, write
-from tomarium.formats.zarr.writer import VolumeWriter, halved
+from tomarium.formats.zarr.writer import VolumeWriter
 from tomarium.model import Axis, Volume
 
 DATA = np.random.default_rng(1).normal(size=(90, 300, 70)).astype(np.float32)

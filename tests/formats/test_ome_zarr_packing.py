@@ -14,8 +14,8 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from tomarium.errors import FormatError
 from tomarium.formats.zarr import chunk_check
+from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.chunk_check import check_packed
-from tomarium.formats.zarr.reader import ZarrArray
 
 CONTENT = np.random.default_rng(3).poisson(9, (16, 16, 16)).astype(np.uint16).tobytes()
 PACKERS = {

@@ -15,7 +15,8 @@ import tomarium as tm
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats import formats
 from tomarium.formats.raw.info import FIRST_LINE
-from tomarium.formats.raw.volume import create_raw_volume, zero_slices
+from tomarium.formats.raw.volume import zero_slices
+from tomarium.formats.raw.volume_writer import create_raw_volume
 from tomarium.model import Axis, Volume
 
 Find = Callable[[str], Path]

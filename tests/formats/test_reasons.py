@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from tomarium.conversion.convert import choose, convert_dataset
+from tomarium.conversion.convert import convert_dataset
+from tomarium.conversion.target_format import choose
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Axis, Image, Scan, Volume
 

@@ -29,7 +29,12 @@ def functions() -> Iterator[tuple[str, FunctionType]]:
         if module.__name__.endswith(".env"):
             continue
         for name, member in vars(module).items():
-            if name.startswith("_") or getattr(member, "__module__", None) != module.__name__:
+            if name.startswith("_"):
+                continue
+            made_of = getattr(member, "function", None)  # a step is an object made of a function
+            if isinstance(made_of, FunctionType) and made_of.__module__ == module.__name__:
+                yield f"{module.__name__}.{name}", made_of
+            if getattr(member, "__module__", None) != module.__name__:
                 continue
             if isinstance(member, FunctionType):
                 yield f"{module.__name__}.{name}", member
@@ -37,5 +42,17 @@ def functions() -> Iterator[tuple[str, FunctionType]]:
                 for method_name, method in vars(member).items():
                     if isinstance(method, FunctionType) and not method_name.startswith("_"):
                         yield f"{module.__name__}.{name}.{method_name}", method
-            elif isinstance(getattr(member, "function", None), FunctionType):
-                yield f"{module.__name__}.{name}", member.function
+
+
+def steps() -> dict[str, set[str]]:
+    """Names of the steps, views, probes and tallies that each module makes."""
+    return {
+        module.__name__: {
+            name
+            for name, member in vars(module).items()
+            if isinstance(getattr(member, "function", None), FunctionType)
+            and member.function.__module__ == module.__name__
+        }
+        for module in modules()
+        if module.__name__.startswith("tomarium.steps")
+    }

@@ -1,4 +1,4 @@
-"""Every public function is typed and documented; what users call, steps and kernels in full."""
+"""Every public function is typed and has one good line; what users call, steps, kernels and formats say all."""
 
 import ast
 import inspect
@@ -12,6 +12,8 @@ import tomarium
 from house import source
 
 FUNCTIONS = dict(source.functions())
+PUBLIC_MODULES = {home.partition(":")[0] for home in tomarium._HOMES.values()}
+STEPS = source.steps()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -25,10 +27,7 @@ def test_public_function_is_documented(name: str) -> None:
     untyped = [p for p in parameters if p not in function.__annotations__]
     assert not untyped, f"not typed: {untyped}"
     assert "return" in function.__annotations__, "the result is not typed"
-    method_of_protocol_or_resource = "." in name.removeprefix(f"{function.__module__}.")
-    if method_of_protocol_or_resource or _is_command(function) or _is_endpoint(function):
-        return
-    if len(text.splitlines()) == 1 and not _is_for_users(function):
+    if not _is_for_users(name, function):
         return  # inside the house one good line is enough
     missing = [
         p for p in parameters if not re.search(rf"^\*{{0,2}}[\w, *]*\b{p}\b[\w, *]*(?: :|$)", text, re.M)
@@ -40,22 +39,17 @@ def test_public_function_is_documented(name: str) -> None:
     assert not raised or "Raises\n------" in text, f"raises {raised}, which is not documented"
 
 
-def _is_for_users(function: FunctionType) -> bool:
+def _is_for_users(name: str, function: FunctionType) -> bool:
     """What users call and what computes: shapes, units, errors and sources are said in full."""
+    short = name.removeprefix(f"{function.__module__}.")
+    if "." in short:  # a method of a protocol or of a resource
+        return False
     module = function.__module__
-    public = {home.partition(":")[0] for home in tomarium._HOMES.values()}
-    return module in public or module.startswith(("tomarium.kernels", "tomarium.formats"))
-
-
-def _is_command(function: FunctionType) -> bool:
-    return function.__module__.startswith("tomarium.cli.") and function.__name__ == "command"
-
-
-def _is_endpoint(function: FunctionType) -> bool:
-    """An address of the portal: its parameters are the request's, and are described in the OpenAPI page."""
     return (
-        function.__module__.startswith("tomarium.portal.")
-        and "request_context" in inspect.signature(function).parameters
+        module.startswith("tomarium.kernels")
+        or (module.startswith("tomarium.steps") and short in STEPS.get(module, ()))
+        or (module.startswith("tomarium.formats") and short in {"detect", "read", "write"})
+        or module in PUBLIC_MODULES
     )
 
 

@@ -16,7 +16,7 @@ from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinate
 from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol.protocol import from_data, from_steps, preset
 from tomarium.pipeline.protocol.resolve import resolve
-from tomarium.pipeline.run.work import evaluate
+from tomarium.pipeline.run.evaluate import evaluate
 from tomarium.synth import SimulationConfig, simulate, simulated
 from tomarium.synth.wave import BLUR_PIXELS
 

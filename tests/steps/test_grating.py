@@ -14,7 +14,7 @@ from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinate
 from tomarium.model import Scan
 from tomarium.pipeline.protocol.protocol import from_data, from_steps, preset
 from tomarium.pipeline.protocol.resolve import resolve
-from tomarium.pipeline.run.work import evaluate
+from tomarium.pipeline.run.evaluate import evaluate
 from tomarium.steps.phase.grating import stepping
 
 ROWS, COLUMNS, VIEWS, STEPS, AXIS = 6, 80, 120, 5, 39.5

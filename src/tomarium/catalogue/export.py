@@ -15,7 +15,7 @@ from tomarium.conversion.cast import convert_cast
 from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Volume
-from tomarium.pipeline.run.runner import VOLUME
+from tomarium.pipeline.run.result_files import VOLUME
 
 FORMATS: Final[Mapping[str, tuple[str, str]]] = {
     "tiff": ("tiff-volume", ".tif"),

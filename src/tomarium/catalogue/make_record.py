@@ -25,7 +25,8 @@ from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.journal import read_json
 from tomarium.pipeline.run.provenance import PERSONAL, demand_same_source, plain
-from tomarium.pipeline.run.runner import PROVENANCE, Outcome, Progress, run, silent
+from tomarium.pipeline.run.result_files import PROVENANCE
+from tomarium.pipeline.run.runner import Outcome, Progress, run, silent
 from tomarium.steps.core.serialization import apply_recipe
 from tomarium.steps.volume.statistics import summarise
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from tomarium import formats
 from tomarium.atomic_files import write_json
-from tomarium.conversion.convert import Converted, choose, convert
+from tomarium.conversion.convert import Converted, convert
+from tomarium.conversion.target_format import choose
 from tomarium.errors import FormatError, InputError, ParameterError
-from tomarium.formats.hdf5.source import is_hdf5
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.provenance.source_fingerprint import sources_of
 from tomarium.formats.record.reader import CRATE
 from tomarium.kernels.grey_values import grey_values
@@ -38,20 +39,11 @@ _OWN: Final = "tiff-volume"
 
 @dataclass(frozen=True)
 class Scaled:
-    """A volume whose values are spread over a whole type when they are read.
+    """A volume whose values are spread over a whole type when they are read."""
 
-    Attributes
-    ----------
-    source : Sliceable
-        The volume's own numbers.
-    dtype : dtype
-        An unsigned whole type.
-    low, high : float
-        Values that become 0 and the greatest number; what lies beyond is clipped, NaN becomes 0.
-    """
-
-    source: Sliceable
-    dtype: np.dtype[Any]
+    source: Sliceable  # the volume's own numbers
+    dtype: np.dtype[Any]  # an unsigned whole type
+    # values that become 0 and the greatest number; what lies beyond is clipped, NaN becomes 0
     low: float
     high: float
 
@@ -79,38 +71,21 @@ class Scaled:
 
 @dataclass(frozen=True)
 class CastReport:
-    """What became of the values of a volume that was cast.
+    """What became of the values of a volume that was cast."""
 
-    Attributes
-    ----------
-    dtype : str
-        Type that was written.
-    low, high : float
-        Values that became 0 and the greatest number.
-    unit : str
-        Unit of them.
-    limits : str
-        Where the limits come from, in words.
-    step : float
-        Distance of two levels, in the volume's unit.
-    below, above, not_finite : int
-        Voxels that were clipped, and that were no numbers and became 0.
-    voxels : int
-        All of them.
-    largest_error : float
-        By how much a voxel between the limits reads back otherwise at most, in the volume's unit.
-    """
-
-    dtype: str
+    dtype: str  # type that was written
+    # values that became 0 and the greatest number
     low: float
     high: float
-    unit: str
-    limits: str
-    step: float
+    unit: str  # unit of them
+    limits: str  # where the limits come from, in words
+    step: float  # distance of two levels, in the volume's unit
+    # voxels that were clipped, and that were no numbers and became 0
     below: int
     above: int
     not_finite: int
-    voxels: int
+    voxels: int  # all of them
+    # by how much a voxel between the limits reads back otherwise at most, in the volume's unit
     largest_error: float
 
     @property
@@ -122,20 +97,7 @@ class CastReport:
 def parse_limits(text: str) -> tuple[float, float] | None:
     """Read the limits of a cast.
 
-    Parameters
-    ----------
-    text : str
-        "auto", or "A:B" in the volume's unit.
-
-    Returns
-    -------
-    tuple of float or None
-        The limits; None for "auto".
-
-    Raises
-    ------
-    ParameterError
-        It has another form, or A is not below B.
+    `text`: "auto", or "A:B" in the volume's unit. Result: the limits; None for "auto".
     """
     if text.strip() == "auto":
         return None
@@ -169,36 +131,10 @@ def convert_cast(
     2. number = floor((value - low) / (high - low) · most + 1/2), clipped to 0 … most, most 255 or 65535.
     3. Every voxel is read back and compared; the source is left as it is.
 
-    Parameters
-    ----------
-    opened : Volume
-        What to write.
-    target : Path
-        File or folder. The limits stand in `<target>.json`, and of TIFF in the file's description too.
-    dtype : {"uint8", "uint16"}
-        Type to write.
-    limits : tuple of float, optional
-        Values that become 0 and the greatest number, in the volume's unit.
-    to, overwrite
-        See `tomarium.conversion.convert.convert`.
-    constant : bool
-        Whether a volume without contrast gets limits 1 apart, as where nobody can be asked; it is refused otherwise.
-    tell : callable, optional
-        `tell(stage, done, total)`.
-
-    Returns
-    -------
-    Converted, CastReport
-        What became of the file's parts, and of its values.
-
-    Raises
-    ------
-    InputError
-        It is no volume, or the target is there already, or no voxel is finite.
-    FormatError
-        What was written does not read back; the source is whole.
-    StorageFull
-        The disk is full; repeat the conversion to go on.
+    `target`: file or folder. The limits stand in `<target>.json`, and of TIFF in the file's description too.
+    `limits`: values that become 0 and the greatest number, in the volume's unit. `constant`: whether a volume
+    without contrast gets limits 1 apart, as where nobody can be asked; it is refused otherwise. Result: what
+    became of the file's parts, and of its values.
     """
     if not isinstance(opened, Volume):
         raise InputError(f"{opened.path}: only a volume is cast to {dtype}; reconstruct a scan first")
@@ -234,23 +170,7 @@ def convert_cast(
 
 
 def demand_removable(opened: Scan | Image) -> tuple[Path, ...]:
-    """List the files that may be removed once a volume was cast; a part of something larger may not.
-
-    Parameters
-    ----------
-    opened : Scan or Image
-        The source.
-
-    Returns
-    -------
-    tuple of Path
-        One file, or one folder of Zarr.
-
-    Raises
-    ------
-    InputError
-        It is no volume, is read from several files, or lies in a record, which would be a record no more.
-    """
+    """List the files that may be removed once a volume was cast; a part of something larger may not."""
     path = opened.path
     if not isinstance(opened, Volume) or path is None or not path.exists():
         raise InputError(f"{path}: only the file of a volume is removed when it was cast")
@@ -273,15 +193,7 @@ def demand_removable(opened: Scan | Image) -> tuple[Path, ...]:
 
 
 def remove(paths: tuple[Path, ...], target: Path) -> None:
-    """Remove what was cast, once what was made of it lies on the disk.
-
-    Parameters
-    ----------
-    paths : tuple of Path
-        What `demand_removable` told.
-    target : Path
-        What was written and read back.
-    """
+    """Remove what was cast, once what was made of it lies on the disk."""
     for file in [target] if target.is_file() else [one for one in target.rglob("*") if one.is_file()]:
         with file.open("rb") as stream:
             os.fsync(stream.fileno())

@@ -14,10 +14,11 @@ import numpy as np
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
 from tomarium.formats.frames.mirrored import flips_of, stored
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.copy_tree import is_taken_along
 from tomarium.formats.hdf5.frames import Hdf5Frames
 from tomarium.formats.hdf5.names import member, visit_links
-from tomarium.formats.hdf5.source import SIDE_CAR, Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
 from tomarium.formats.provenance import ancestors
 from tomarium.formats.provenance.frame_mapping import holds
 from tomarium.formats.provenance.json_values import as_json
@@ -32,41 +33,21 @@ put back as it was before an earlier conversion; kept beside what the target exp
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one part of the source.
+    """What became of one part of the source."""
 
-    Attributes
-    ----------
-    fate : Fate
-        In a word.
-    what : str
-        What it means, "angles_deg" or "projections", or its place in the source where nothing is known of it.
-    source, target : str
-        Where it lay, where it lies; "" where it does not.
-    detail : str
-        More, in words.
-    """
-
-    fate: Fate
+    fate: Fate  # in a word
+    # what it means, "angles_deg" or "projections", or its place in the source where nothing is known of it
     what: str
+    # where it lay, where it lies; "" where it does not
     source: str
     target: str
-    detail: str = ""
+    detail: str = ""  # more, in words
 
 
 def restored(target: Path, ancestor: ancestors.Ancestor) -> Iterator[Change]:
     """Name what was put back as it was before an earlier conversion.
 
-    Parameters
-    ----------
-    target : Path
-        The HDF5 file that was written.
-    ancestor : ancestors.Ancestor
-        What it was made of.
-
-    Yields
-    ------
-    Change
-        One for each group, dataset and link; a link that led somewhere and now leads nowhere is left out.
+    Yields: one for each group, dataset and link; a link that led somewhere and now leads nowhere is left out.
     """
     left = ancestors.left_links(ancestor)
     with reading(target) as source:
@@ -104,19 +85,7 @@ def _lacking(source: Source, name: str, link: Any) -> str:
 def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
     """Follow every value by its meaning, then name all that has none.
 
-    Parameters
-    ----------
-    scan : Scan
-        What was converted.
-    again : Scan
-        What was written, as it reads back.
-    beside : str
-        Where the side-car lies.
-
-    Yields
-    ------
-    Change
-        Frames first, then values, then what is not understood.
+    Yields: frames first, then values, then what is not understood.
     """
     used: set[str] = set()
     written = _Units(scan.path, again.path)
@@ -143,18 +112,7 @@ def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
 
 
 def stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
-    """Pair the stacks of two scans.
-
-    Parameters
-    ----------
-    scan, again : Scan
-        Two scans.
-
-    Yields
-    ------
-    tuple of (name, frames of the one, frames of the other)
-        Those that both have.
-    """
+    """Pair the stacks of two scans."""
     yield "projections", scan.projections, again.projections
     for what, one, other in (("flats", scan.flats, again.flats), ("darks", scan.darks, again.darks)):
         if one is not None and other is not None:
@@ -164,15 +122,7 @@ def stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
 def place_of(frames: Frames) -> str:
     """Name where a stack lies.
 
-    Parameters
-    ----------
-    frames : Frames
-        Any stack.
-
-    Returns
-    -------
-    str
-        Path of its dataset in HDF5, else its file; "" for one in memory.
+    Result: path of its dataset in HDF5, else its file; "" for one in memory.
     """
     part = stored(getattr(frames, "parts", (frames,))[0])
     return part.name if isinstance(part, Hdf5Frames) else str(getattr(part, "path", ""))

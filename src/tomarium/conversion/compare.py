@@ -13,6 +13,7 @@ from tomarium import units
 from tomarium.errors import InputError
 from tomarium.formats.data_exchange.writer import RAW_TITLE
 from tomarium.formats.provenance.json_values import as_json
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Axis, FrameKind, Frames, Image, Scan, Value
 from tomarium.model.geometry import FIELDS, Field
 from tomarium.model.scan import Reference
@@ -30,42 +31,24 @@ _NOT_CONTENT: Final = frozenset({"writer", "shards", "processes", "detector_outp
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was compared.
+    """One thing that was compared."""
 
-    Attributes
-    ----------
-    what : str
-        "angles_deg", "projections", "sample_name" …
-    same : bool
-        Whether both say the same.
-    one, other : object
-        What each says, JSON-ready; None where it says nothing.
-    detail : str
-        How far they differ, or how exactly they agree, in words.
-    content : bool
-        Whether it counts. What an image tells besides its voxels, axes and unit does not, nor where in space a
-        volume lies: it is told as a note.
-    """
-
-    what: str
-    same: bool
+    what: str  # "angles_deg", "projections", "sample_name" …
+    same: bool  # whether both say the same
+    # what each says, JSON-ready; None where it says nothing
     one: Any
     other: Any
-    detail: str = ""
+    detail: str = ""  # how far they differ, or how exactly they agree, in words
+    # Whether it counts. What an image tells besides its voxels, axes and unit does not, nor where in space a
+    # volume lies: it is told as a note.
     content: bool = True
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of comparing two scans or images.
+    """What became of comparing two scans or images."""
 
-    Attributes
-    ----------
-    findings : tuple of Finding
-        In a fixed order.
-    """
-
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...]  # in a fixed order
 
     @property
     def same(self) -> bool:
@@ -83,33 +66,15 @@ def compare(
     other: Scan | Image,
     *,
     pixels: bool = True,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> Comparison:
     """Compare two scans, or two images.
 
-    Parameters
-    ----------
-    one, other : Scan or Image
-        What to compare, of any formats.
-    pixels : bool
-        Whether frames or voxels are compared too, block by block; otherwise headers alone.
-    tell : callable or None
-        Told of progress: bytes compared, bytes in all.
-
-    Returns
-    -------
-    Comparison
-        Values agree where they differ by less than 1e-9 of themselves (angles and shifts: 1e-9 of a degree or
-        pixel), pixels where their numbers are equal, whatever type they are stored in; no number equals no number.
-        Images are the same where their voxels, axes and unit are: two runs on one scan tell other times, and a
-        format may have no place for where in space a volume lies.
-
-    Raises
-    ------
-    InputError
-        One is a scan and the other an image.
-    FormatError
-        One is damaged.
+    `pixels`: whether frames or voxels are compared too, block by block; otherwise headers alone. Result:
+    values agree where they differ by less than 1e-9 of themselves (angles and shifts: 1e-9 of a degree or
+    pixel), pixels where their numbers are equal, whatever type they are stored in; no number equals no
+    number. Images are the same where their voxels, axes and unit are: two runs on one scan tell other times,
+    and a format may have no place for where in space a volume lies.
     """
     if isinstance(one, Scan) and isinstance(other, Scan):
         return Comparison((*_meaning(one, other), *(_stacks(one, other, tell) if pixels else [])))
@@ -199,7 +164,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _stacks(one: Scan, other: Scan, tell: Callable[[int, int], None] | None) -> Iterator[Finding]:
+def _stacks(one: Scan, other: Scan, tell: Tell | None) -> Iterator[Finding]:
     pairs: list[tuple[str, Frames | None, Frames | None]] = [
         ("projections", one.projections, other.projections),
         ("flats", _frames(one.flats), _frames(other.flats)),
@@ -239,7 +204,7 @@ def _pixels(
     dtype: Any,
     begun: int,
     total: int,
-    tell: Callable[[int, int], None] | None,
+    tell: Tell | None,
 ) -> Finding:
     """Compare block by block; `one` and `other` read from a first to a last element of the first axis."""
     each = max(1, int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize)
@@ -320,7 +285,7 @@ def _axis(axis: Axis | None) -> str | None:
     return None if axis is None else f"{axis.name}: {axis.offset:g} + {axis.scale:g} i, {axis.unit}"
 
 
-def _voxels(one: Image, other: Image, tell: Callable[[int, int], None] | None) -> Iterator[Finding]:
+def _voxels(one: Image, other: Image, tell: Tell | None) -> Iterator[Finding]:
     if one.shape != other.shape:
         return
     total = int(np.prod(one.shape, dtype=np.int64)) * one.dtype.itemsize

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,27 +16,21 @@ from tomarium import formats
 from tomarium.atomic_files import clear_drafts, write_json
 from tomarium.conversion.change_report import Change, place_of, restored, scan_changes, stacks
 from tomarium.conversion.compare import compare
-from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.conversion.target_format import choose, kind_of
+from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format
-from tomarium.formats.hdf5.source import SIDE_CAR, is_hdf5
+from tomarium.formats.hdf5.attributes import is_hdf5
+from tomarium.formats.hdf5.source import SIDE_CAR
 from tomarium.formats.provenance import ancestors as lineage
 from tomarium.formats.provenance import embedded_source
 from tomarium.formats.provenance.source_fingerprint import origin_of, sources_of
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.tables import csv_images
 from tomarium.formats.tables.csv_file import Table, write_table
-from tomarium.model import Image, Scan, Volume
+from tomarium.model import Image, Scan
 from tomarium.model.geometry import BY_NAME
 from tomarium.model.wording import brief, in_words
 
-# What to do where a format holds only data of another kind.
-_HINTS: Final = {
-    "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN OUT",
-    "volume": "a volume becomes a scan only where it is one (axes angle, row, column): tell its angles",
-    "image": "write it as NeXus (.nxs), which holds any, as OME-Zarr, OME-TIFF, PNG or MRC, or one axis as CSV",
-}
-
-# Other words for a format.
-_ALIASES: Final = {"dx": "data-exchange"}
 # Small files of an OME-Zarr group, which is written under its own name.
 _WHOLE: Final = ("zarr.json", ".zgroup", ".zattrs")
 # Bytes of a file's name, on the file systems of Linux and macOS.
@@ -76,7 +69,7 @@ def convert(
     to: str | None = None,
     overwrite: bool = False,
     lossy: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> Converted:
     """Convert what was opened, block by block, into a file of another format.
 
@@ -158,9 +151,7 @@ def _spare_source(opened: Scan | Image, target: Path) -> None:
             raise InputError(f"{target}: holds the source {source}; give another name")
 
 
-def _convert(
-    opened: Scan | Image, target: Path, form: Format, tell: Callable[[int, int], None] | None
-) -> Converted:
+def _convert(opened: Scan | Image, target: Path, form: Format, tell: Tell | None) -> Converted:
     if isinstance(opened, Scan):
         if form.name == csv_images.FORMAT.name:
             return _written_table(opened.path, target, csv_images.table_of_scan(opened), opened)
@@ -211,28 +202,8 @@ def _take_back(target: Path) -> None:
 def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = False) -> Converted:
     """Write one 1-D dataset of an HDF5 file as a table, with its axis and what was measured once beside it.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    place : str
-        Path of the dataset in it.
-    target : Path
-        CSV file to write.
-    overwrite : bool
-        Whether a file that is there may be replaced.
-
-    Returns
-    -------
-    Converted
-        What became of it; the rest of the file is left out, and nothing is said of it.
-
-    Raises
-    ------
-    FormatError
-        There is no row of numbers at that place.
-    InputError
-        The target is there already.
+    `overwrite`: whether a file that is there may be replaced. Result: what became of it; the rest of the file
+    is left out, and nothing is said of it.
     """
     if target.exists() and not overwrite:
         raise InputError(
@@ -256,74 +227,7 @@ def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) ->
     return Converted(path, target, csv_images.FORMAT.name, tuple(changes), ())
 
 
-def kind_of(opened: Scan | Image) -> str:
-    """Name what was opened as `Format.writes` does.
-
-    Parameters
-    ----------
-    opened : Scan or Image
-        A scan or an image.
-
-    Returns
-    -------
-    str
-        "scan", "volume" or "image".
-    """
-    if isinstance(opened, Scan):
-        return "scan"
-    return "volume" if isinstance(opened, Volume) else "image"
-
-
-def choose(target: Path, kind: str, to: str | None) -> Format:
-    """Choose the format to write.
-
-    Parameters
-    ----------
-    target : Path
-        Where it goes; its ending decides where `to` is None.
-    kind : str
-        "scan", "volume" or "image".
-    to : str or None
-        Name of the format.
-
-    Returns
-    -------
-    Format
-        One that writes such data.
-
-    Raises
-    ------
-    ParameterError
-        None or several fit.
-    """
-    able = {
-        name: form
-        for name, form in formats.formats().items()
-        if form.write is not None and (not form.writes or kind in form.writes)
-    }
-    listed = ", ".join(able) or "none"
-    if to is not None:
-        to = _ALIASES.get(to, to)
-        if to not in able:
-            hint = f" {_HINTS[kind]};" if to in formats.formats() else ""
-            raise ParameterError(f"there is no format {to!r} that writes a {kind};{hint} there are {listed}")
-        return able[to]
-    fits = [form for form in able.values() if target.suffix.lower() in form.suffixes]
-    said = [form for form in fits if form.writes] or fits
-    if len(said) == 1:
-        return said[0]
-    names = ", ".join(form.name for form in said)
-    why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
-    others = [
-        one for one in formats.formats().values() if one.write and target.suffix.lower() in one.suffixes
-    ]
-    hint = "" if said or not others else f" {_HINTS[kind]}; or"
-    raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")
-
-
-def _convert_scan(
-    scan: Scan, target: Path, form: Format, tell: Callable[[int, int], None] | None
-) -> Converted:
+def _convert_scan(scan: Scan, target: Path, form: Format, tell: Tell | None) -> Converted:
     for _, frames, _ in stacks(scan, scan):
         if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
             frames.read(slice(0, 1), slice(None))
@@ -397,9 +301,7 @@ def _lost_links(changes: list[Change], target: Path) -> list[str]:
     ]
 
 
-def _write_marked(
-    form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None
-) -> None:
+def _write_marked(form: Format, target: Path, opened: Scan | Image, tell: Tell | None) -> None:
     """Write the target, unless an earlier run has and was stopped before the side-car."""
     if form.name.startswith("ome-zarr") and _is_hollow(target, form):
         shutil.rmtree(target)
@@ -434,7 +336,7 @@ def _is_hollow(target: Path, form: Format) -> bool:
     )
 
 
-def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int, int], None] | None) -> None:
+def _write(form: Format, target: Path, opened: Scan | Image, tell: Tell | None) -> None:
     assert form.write is not None
     write = form.write
     if form.resumes and form.carries:
@@ -445,9 +347,7 @@ def _write(form: Format, target: Path, opened: Scan | Image, tell: Callable[[int
         write(target, opened)
 
 
-def _convert_image(
-    image: Image, target: Path, form: Format, tell: Callable[[int, int], None] | None
-) -> Converted:
+def _convert_image(image: Image, target: Path, form: Format, tell: Tell | None) -> Converted:
     _write_marked(form, target, image, tell)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Image):
@@ -488,16 +388,8 @@ def _rounded(again: Image) -> tuple[str, ...]:
 def as_data(converted: Converted) -> dict[str, Any]:
     """Turn what became of a conversion into plain data.
 
-    Parameters
-    ----------
-    converted : Converted
-        What `convert` returned.
-
-    Returns
-    -------
-    dict
-        JSON-ready: `source`, `target`, `format`, `changes` [{`fate`, `what`, `source`, `target`, `detail`}],
-        `counts` {fate: number}, `warnings`.
+    Result: JSON-ready: `source`, `target`, `format`, `changes` [{`fate`, `what`, `source`, `target`,
+    `detail`}], `counts` {fate: number}, `warnings`.
     """
     counts: dict[str, int] = {}
     for one in converted.changes:

@@ -15,11 +15,12 @@ from h5py import h5f, h5fd, h5p
 
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5.array import first_axis
+from tomarium.formats.hdf5.attributes import raw_attribute
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
 from tomarium.formats.hdf5.missing_data import Gap, gaps_of, is_found, unwritten
 from tomarium.formats.hdf5.security_check import check_growing, open_beside, open_checked
-from tomarium.formats.hdf5.source import Source, raw_attribute
+from tomarium.formats.hdf5.source import Source
 from tomarium.formats.hdf5.superblock import MendedFile, read_superblock
 from tomarium.live.reader import Look, Shape, Status, count_leading
 from tomarium.live.retry import Stamp, retry_until_stable
@@ -35,19 +36,10 @@ _Result = TypeVar("_Result")
 
 @dataclass(eq=False)
 class Hdf5Reader:
-    """An HDF5 file, closed or growing.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    growing : bool
-        Whether a program may be writing it; then each question is asked until its answer can be trusted.
-    patience_s : float
-        How long.
-    """
+    """An HDF5 file, closed or growing."""
 
     path: Path
+    # whether a program may be writing it; then each question is asked until its answer can be trusted
     growing: bool = False
     patience_s: float = 10.0
     # Virtual sources that were found to be plain data in the scan's folder.
@@ -168,17 +160,7 @@ def _lags(path: Path) -> bool:
 def open_growing(path: Path, stack: ExitStack) -> h5py.File:
     """Open a file in whichever of the library's ways its writer has left open.
 
-    Parameters
-    ----------
-    path : Path
-        HDF5 file that may be being written; the caller has walked through it, or trusts it.
-    stack : ExitStack
-        Closes what lies below the library's own file.
-
-    Returns
-    -------
-    h5py.File
-        To be closed by the caller.
+    `path`: HDF5 file that may be being written; the caller has walked through it, or trusts it.
     """
     if not _lags(path) or read_superblock(path).is_swmr:
         return open_beside(path)

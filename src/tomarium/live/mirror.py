@@ -43,44 +43,20 @@ _SHARE: Final = 4.0
 
 @dataclass(frozen=True)
 class Generation:
-    """One copy that was made and found good.
-
-    Attributes
-    ----------
-    number : int
-        From 1.
-    path : Path
-        The copy.
-    source : Stamp
-        The source when it was copied.
-    seconds : float
-        How long copying and looking through it took.
-    attempts : int
-        How many copies were begun for it.
-    absent : tuple of str
-        Files it points to that are not beside the source.
-    """
+    """One copy that was made and found good."""
 
     number: int
     path: Path
-    source: Stamp
-    seconds: float
-    attempts: int
-    absent: tuple[str, ...] = ()
+    source: Stamp  # the source when it was copied
+    seconds: float  # how long copying and looking through it took
+    attempts: int  # how many copies were begun for it
+    absent: tuple[str, ...] = ()  # files it points to that are not beside the source
 
 
 def is_mirror(folder: Path) -> bool:
     """Tell whether a folder is a mirror that has a copy to show.
 
-    Parameters
-    ----------
-    folder : Path
-        Any path.
-
-    Returns
-    -------
-    bool
-        `current` leads to a generation.
+    Result: true where `current` leads to a generation.
     """
     return (folder / CURRENT).is_symlink() and (folder / CURRENT).resolve().name.startswith("gen-")
 
@@ -90,28 +66,9 @@ def mirror_once(
 ) -> Generation:
     """Copy a file that may be being written, and make the copy the current one of its mirror.
 
-    Parameters
-    ----------
-    source : Path
-        HDF5 file. It is only read, never locked.
-    folder : Path
-        The mirror; made where it is absent.
-    patience_s : float
-        Seconds for which copies are begun anew, because the source changed meanwhile or the copy was bad.
-    copier : Copier or None
-        What is known from earlier copies of this source; a large one is then copied only where it changed.
-
-    Returns
-    -------
-    Generation
-        The copy.
-
-    Raises
-    ------
-    FormatError
-        No good copy could be made, and the older ones stay; or the folder has files in it and is no mirror.
-    StorageFull
-        The disk is full; the older copies stay.
+    `patience_s`: seconds for which copies are begun anew, because the source changed meanwhile or the copy
+    was bad. `copier`: what is known from earlier copies of this source; a large one is then copied only where
+    it changed.
     """
     if not source.is_file():
         what = "is a folder" if source.is_dir() else "is no file" if source.exists() else "is not there (yet)"
@@ -161,20 +118,9 @@ def mirror(
 ) -> None:
     """Keep a mirror of a file up to date until told to stop.
 
-    Parameters
-    ----------
-    source : Path
-        HDF5 file that is being written.
-    folder : Path
-        The mirror.
-    every_s : float
-        Seconds between two copies, if the source changed; more where copying takes more than a quarter of it.
-    tell : callable or None
-        Called with each new generation.
-    complain : callable or None
-        Called with the reason where no copy could be made; the older ones stay, and it goes on.
-    stop : callable or None
-        Asked ten times a second; True ends it. None lets it run until it is interrupted.
+    `every_s`: seconds between two copies, if the source changed; more where copying takes more than a quarter
+    of it. `complain`: called with the reason where no copy could be made; the older ones stay, and it goes
+    on. `stop`: asked ten times a second; True ends it. None lets it run until it is interrupted.
     """
     made: Stamp | None = None
     copier, compared = Copier(source), False

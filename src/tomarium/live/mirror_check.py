@@ -20,15 +20,8 @@ from tomarium.formats.hdf5.security_check import examine, open_checked
 def what_is_wrong(path: Path) -> str:
     """Look through an HDF5 file that nobody writes.
 
-    Parameters
-    ----------
-    path : Path
-        The copy. Links to other files are not followed.
-
-    Returns
-    -------
-    str
-        What is wrong with it; empty where nothing is.
+    `path`: the copy. Links to other files are not followed. Result: what is wrong with it; empty where
+    nothing is.
     """
     try:
         with open_checked(path, growing=True) as file:

@@ -48,13 +48,7 @@ class Piece(NamedTuple):
 
 @dataclass
 class Copier:
-    """What is known of a growing file from the copies made of it.
-
-    Attributes
-    ----------
-    source : Path
-        The file.
-    """
+    """What is known of a growing file from the copies made of it."""
 
     source: Path
     _inode: int = 0
@@ -66,26 +60,10 @@ class Copier:
     def copy(self, target: Path, last: Path | None, end: float) -> Stamp | None:
         """Bring a copy up to date.
 
-        Parameters
-        ----------
-        target : Path
-            The copy. One that this copier made and that nobody reads is brought up to date; else it is made, from
-            the last one if this copier made that.
-        last : Path or None
-            The newest good copy.
-        end : float
-            Time of `time.monotonic` at which no further rest is waited for.
-
-        Returns
-        -------
-        Stamp or None
-            The source as it was copied; None where it did not rest for long enough, or moved a frame: then
-            another try continues with what is copied.
-
-        Raises
-        ------
-        OSError
-            A file cannot be read or written.
+        `target`: the copy. One that this copier made and that nobody reads is brought up to date; else it is
+        made, from the last one if this copier made that. `end`: time of `time.monotonic` at which no further
+        rest is waited for. Result: the source as it was copied; None where it did not rest for long enough,
+        or moved a frame: then another try continues with what is copied.
         """
         self._begin(target, last)
         try:
@@ -191,16 +169,8 @@ def _is_read_by_nobody(path: Path) -> bool:
 def pieces_of(file: h5py.File) -> dict[Piece, bool]:
     """List the chunks and entries that are not written again where scans are written in order.
 
-    Parameters
-    ----------
-    file : h5py.File
-        Open for reading.
-
-    Returns
-    -------
-    dict of Piece to bool
-        Whether it may be half filled: then it counts only once its end is. The last two rows of chunks of each
-        dataset are left out, small datasets too.
+    Result: whether it may be half filled: then it counts only once its end is. The last two rows of chunks of
+    each dataset are left out, small datasets too.
     """
     found: dict[Piece, bool] = {}
     if file.userblock_size:  # the places are then not those in the file
@@ -260,15 +230,7 @@ def _copy_range(read: int, write: int, start: int, stop: int) -> None:
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file; file systems that can share its blocks do so (copy_file_range), which takes no time.
-
-    Parameters
-    ----------
-    source : Path
-        What.
-    target : Path
-        Where; it is replaced.
-    """
+    """Copy a file; file systems that can share its blocks do so (copy_file_range), which takes no time."""
     with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
         size = os.fstat(read.fileno()).st_size
         done = 0
@@ -290,17 +252,7 @@ def copy_whole(source: Path, target: Path) -> None:
 def is_same(source: Path, copy: Path) -> bool:
     """Compare a file that rests with a copy of it, byte for byte.
 
-    Parameters
-    ----------
-    source : Path
-        The file; where it is marked as open, it is compared as a closed one would read.
-    copy : Path
-        The copy.
-
-    Returns
-    -------
-    bool
-        Whether they are the same.
+    `source`: the file; where it is marked as open, it is compared as a closed one would read.
     """
     with MendedFile(source) as one, copy.open("rb", buffering=0) as other:
         while block := one.read(BLOCK):

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData, ParameterError, TomariumError
-from tomarium.formats.hdf5.source import is_hdf5
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.superblock import read_superblock
 from tomarium.formats.opening.messages import unusable
 from tomarium.live.hdf5_reader import Hdf5Reader

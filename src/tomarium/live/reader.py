@@ -13,59 +13,27 @@ Status = Literal["closed", "growing", "finished", "quiet"]
 
 @dataclass(frozen=True)
 class Shape:
-    """What is known of a dataset without reading it.
+    """What is known of a dataset without reading it."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Length of each axis.
-    dtype : numpy.dtype
-        Type of an element; `object` for texts.
-    chunks : tuple of int or None
-        Length of a chunk along each axis; None where it lies in one piece.
-    valid : int
-        Entries along the first axis that are all written; 1 for a single value.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...] | None
-    valid: int
+    shape: tuple[int, ...]  # length of each axis
+    dtype: np.dtype[Any]  # type of an element; `object` for texts
+    chunks: tuple[int, ...] | None  # length of a chunk along each axis; None where it lies in one piece
+    valid: int  # entries along the first axis that are all written; 1 for a single value
 
 
 @dataclass(frozen=True)
 class Look:
-    """What stands at a path.
-
-    Attributes
-    ----------
-    kind : "group" or "dataset"
-        Which.
-    members : tuple of str
-        Names below a group, in the file's order.
-    shape : Shape or None
-        Of a dataset.
-    """
+    """What stands at a path."""
 
     kind: Literal["group", "dataset"]
-    members: tuple[str, ...] = ()
-    shape: Shape | None = None
+    members: tuple[str, ...] = ()  # names below a group, in the file's order
+    shape: Shape | None = None  # of a dataset
 
 
 def count_leading(count: int, is_there: Callable[[int], bool]) -> int:
     """Count the leading parts that are there; scans are written in order, so that a bisection finds the end.
 
-    Parameters
-    ----------
-    count : int
-        Number of parts.
-    is_there : callable
-        Tells whether the part of a number is there.
-
-    Returns
-    -------
-    int
-        0 to `count`.
+    `is_there`: tells whether the part of a number is there.
     """
     low, high = 0, count
     while low < high:

@@ -30,14 +30,9 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Stamp:
-    """What changes when a file is written or replaced.
+    """What changes when a file is written or replaced."""
 
-    Attributes
-    ----------
-    inode, size, changed_ns : int
-        Which file stands there, its bytes, and when it was written last, in ns since 1970.
-    """
-
+    # which file stands there, its bytes, and when it was written last, in ns since 1970
     inode: int
     size: int
     changed_ns: int
@@ -57,27 +52,9 @@ class Stamp:
 def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: float) -> _Result:
     """Read from a growing file until what was read can be trusted.
 
-    Parameters
-    ----------
-    path : Path
-        The file; `read` opens it anew.
-    read : callable
-        Reads something, and may raise what half-written bytes make the library raise.
-    patience_s : float
-        Seconds after which it is given up.
-
-    Returns
-    -------
-    object
-        What `read` returned while the file rested from before to after; or what it returned twice in a row,
-        REST_S apart, where the writer never rests.
-
-    Raises
-    ------
-    FormatError
-        No attempt ended well.
-    MissingData
-        What was asked for is still not written.
+    `path`: the file; `read` opens it anew. `read`: reads something, and may raise what half-written bytes
+    make the library raise. Result: what `read` returned while the file rested from before to after; or what
+    it returned twice in a row, REST_S apart, where the writer never rests.
     """
     end = time.monotonic() + patience_s
     said: int | None = None
@@ -122,15 +99,7 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
 def fingerprint(result: Any) -> int:
     """Return a number that is the same for equal results.
 
-    Parameters
-    ----------
-    result : object
-        An array, or anything with a repr that tells it apart.
-
-    Returns
-    -------
-    int
-        A checksum.
+    `result`: an array, or anything with a repr that tells it apart.
     """
     if isinstance(result, np.ndarray) and result.dtype.kind != "O":
         return zlib.crc32(result.tobytes(), result.size)
@@ -141,17 +110,8 @@ def fingerprint(result: Any) -> int:
 def wait_for_rest(path: Path, end: float) -> Stamp:
     """Wait until nothing was written to a file for a moment.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    end : float
-        Time of `time.monotonic` at which it is given up.
-
-    Returns
-    -------
-    Stamp
-        The file then; the caller sees whether it stays so for long enough.
+    `end`: time of `time.monotonic` at which it is given up. Result: the file then; the caller sees whether it
+    stays so for long enough.
     """
     while True:
         stamp = Stamp.of(path)

@@ -24,20 +24,8 @@ from tomarium.errors import FormatError
 def readable(node: h5py.Dataset) -> Iterator[h5py.Dataset]:
     """Give a dataset whose entries can be read.
 
-    Parameters
-    ----------
-    node : h5py.Dataset
-        Any dataset, of a file opened in any way.
-
-    Yields
-    ------
-    h5py.Dataset
-        Itself, or its mapping in a file that is gone afterwards.
-
-    Raises
-    ------
-    FormatError
-        A part of it lies in the file itself, which the library cannot open.
+    `node`: any dataset, of a file opened in any way. Yields: itself, or its mapping in a file that is gone
+    afterwards.
     """
     if not node.is_virtual or node.file.driver != "fileobj":
         yield node

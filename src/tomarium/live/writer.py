@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.hdf5.writer import is_full
+from tomarium.formats.resumable.full_disk import saying_full
 from tomarium.live.hdf5_reader import STATUS_ATTRIBUTE
 
 # A master takes some 30 µs a part to write; it may take a tenth of the time, no more.
@@ -262,14 +262,8 @@ class LiveWriter:
         file.create_virtual_dataset(name, layout)
 
     def _guard(self, act: Any) -> None:
-        try:
+        with saying_full(self.path, lambda: f"{self.published} entries are readable, free some space"):
             act()
-        except (OSError, RuntimeError) as problem:
-            if is_full(problem):
-                raise StorageFull(
-                    f"{self.path}: the disk is full; {self.published} entries are readable, free some space"
-                ) from problem
-            raise
 
 
 def _entry(

@@ -15,7 +15,7 @@ import numpy as np
 
 from tomarium.errors import FormatError, MissingData, TomariumError
 from tomarium.formats.hdf5.array import first_axis
-from tomarium.formats.zarr.reader import check_chunks
+from tomarium.formats.zarr.array import check_chunks
 from tomarium.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE
 from tomarium.live.reader import Look, Shape, Status, count_leading
 from tomarium.live.retry import Stamp
@@ -25,13 +25,7 @@ _MOST_LISTED: Final = 64
 
 @dataclass(frozen=True, eq=False)
 class ZarrReader:
-    """A zarr group on disk, of format 2 or 3.
-
-    Attributes
-    ----------
-    path : Path
-        Its folder.
-    """
+    """A zarr group on disk, of format 2 or 3."""
 
     path: Path
 

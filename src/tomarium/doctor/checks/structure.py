@@ -21,8 +21,9 @@ from tomarium.doctor.core.check import check
 from tomarium.doctor.core.finding import Finding, error, warning
 from tomarium.doctor.core.subject import Subject, an_hdf5_file
 from tomarium.errors import UnitError
+from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.names import member, numbered, shown, visit_links
-from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute, reading
+from tomarium.formats.hdf5.source import NO_UNIT, Source, reading
 
 # Last word of a dataset's path → the unit it is of.
 KINDS_OF_UNIT: Final = {

@@ -14,7 +14,7 @@ from tomarium.doctor.core.table import Table, is_table, read_table
 from tomarium.doctor.samples.frame_sample import FrameSample, sample_frames
 from tomarium.doctor.samples.slice_sample import SliceSample, sample_slices
 from tomarium.errors import TomariumError
-from tomarium.formats.hdf5.source import is_hdf5
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.model import Image, Record, Scan, Value, Volume
 from tomarium.pipeline.run.journal import FOLDER, REQUEST
 

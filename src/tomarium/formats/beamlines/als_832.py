@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.names import shown
 from tomarium.formats.hdf5.security_check import open_checked
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import default_angles
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import IndexedFrames, Reference
@@ -56,27 +58,13 @@ class _Frame:
 
 @dataclass(frozen=True, eq=False)
 class SeparateFrames(IndexedFrames):
-    """Frames that are datasets of their own, in one group of one file.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    names : tuple of str
-        Path of each dataset in the file, in order.
-    size : tuple of int
-        Rows and columns of each.
-    dtype : numpy.dtype
-        Type of a pixel, in this machine's byte order.
-    compressed : bool
-        Whether a frame must be decoded, and so is always read whole.
-    """
+    """Frames that are datasets of their own, in one group of one file."""
 
     path: Path
-    names: tuple[str, ...]
-    size: tuple[int, int]
-    dtype: np.dtype[Any]
-    compressed: bool = False
+    names: tuple[str, ...]  # path of each dataset in the file, in order
+    size: tuple[int, int]  # rows and columns of each
+    dtype: np.dtype[Any]  # type of a pixel, in this machine's byte order
+    compressed: bool = False  # whether a frame must be decoded, and so is always read whole
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -84,53 +72,21 @@ class SeparateFrames(IndexedFrames):
         return (len(self.names), *self.size)
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
+        """Read detector rows of some frames."""
+        return read_rows(self, frames, rows, self._fill)
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In `dtype`.
-
-        Raises
-        ------
-        FormatError
-            The file is damaged or gone.
-        """
-        wanted = np.arange(len(self.names))[frames]
-        first, last, step = rows.indices(self.size[0])
-        last = max(first, last)
-        result = np.empty((len(wanted), last - first, self.size[1]), self.dtype)
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with guarded(self.path), open_checked(self.path) as file:
             for out, number in enumerate(wanted):
                 dataset = file[self.names[number]]
-                inside = np.s_[first:last] if dataset.ndim == 2 else np.s_[0, first:last]
-                result[out] = dataset[inside]
-        return result[:, ::step]
+                result[out] = dataset[rows] if dataset.ndim == 2 else dataset[0, rows]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return bytes read from disk and decompressed by `read`.
 
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read, bytes decompressed: a compressed frame is decoded whole.
+        Result: bytes read, bytes decompressed: a compressed frame is decoded whole.
         """
-        count = self.size[0] if self.compressed else len(range(*rows.indices(self.size[0])))
-        read = frames * count * self.size[1] * self.dtype.itemsize
+        read, _ = plain_cost(self, frames, slice(None) if self.compressed else rows)
         return read, read if self.compressed else 0
 
 

@@ -8,9 +8,7 @@ paths that the converter nxtomomill 2.1.7 looks for; a file of beamline ID03.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,33 +17,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.beamlines.bliss_sequences import (
+    HEIGHTS,
+    MOST_SEARCHED,
+    NumberedScan,
+    Sequence,
+    detectors,
+    names_of,
+    numbered_scans,
+    tomographies,
+)
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.array import StackedArrays, array_of
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import in_degrees
 from tomarium.model import FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
 
-SCAN: Final = re.compile(r"(?P<prefix>.*_)?(?P<number>\d+)\.(?P<part>\d+)")
-BEGINS: Final = (
-    "tomo:", "sequence_of_scans", "holotomo_distance", "pcotomo", "multitomo", "multiturn", "backandforth",
-    "back_and_forth",
-)  # fmt: skip
-HEIGHTS: Final = ("tomo:zseries",)
-HEIGHT_MOTORS: Final = ("sz", "difftz", "hrz", "pz", "ntz", "samtz", "mrsz", "tz")
-# Heights are the same where they differ by less than this, in the motor's unit, which is the millimetre.
-_SAME_HEIGHT: Final = 1e-4
-TITLES: Final = {
-    FrameKind.DARK: ("dark",),
-    FrameKind.FLAT: ("reference images", "flat", "ref"),
-    FrameKind.ALIGNMENT: ("static images", "ascan diffrz 180 0 4 0.1"),
-    FrameKind.PROJECTION: ("projections", "ascan rot 0", "ascan diffrz 0 180 1600 0.1"),
-}
-IMAGE_KEY: Final = {0: FrameKind.PROJECTION, 1: FrameKind.FLAT, 2: FrameKind.DARK, -1: FrameKind.ALIGNMENT}
 ROTATIONS: Final = (
     "rotm", "mhsrot", "hsrot", "mrsrot", "hrsrot", "srot", "srot_eh2", "diffrz", "hrrz_trig", "rot",
 )  # fmt: skip
@@ -63,42 +56,14 @@ TEXTS: Final = {
     "sample_name": "sample/name",
 }
 SERIES: Final = "series"
-# What plays a part stands in the first scans of a sequence; a run of thousands is not searched for it.
-_MOST_SEARCHED: Final = 4
 _MOST_WALKED: Final = 32
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One numbered scan: its name, title, what its frames show, and its detectors with their frames."""
-
-    name: str
-    title: str
-    kind: FrameKind | None
-    begins: bool
-    detectors: dict[str, h5py.Dataset]
-
-
-@dataclass
-class _Sequence:
-    """The scans of one tomography: the first one's name and title, and what tells it from others of its series."""
-
-    name: str
-    title: str
-    steps: list[_Step] = field(default_factory=list)
-    part: str = ""
-
-    def detectors(self) -> list[str]:
-        return list(
-            dict.fromkeys(d for s in self.steps if s.kind == FrameKind.PROJECTION for d in s.detectors)
-        )
 
 
 @dataclass(frozen=True)
 class _Found:
     """The tomographies of a file by their names, and the absent files it points to."""
 
-    tomographies: dict[str, tuple[_Sequence, str]]
+    tomographies: dict[str, tuple[Sequence, str]]
     missing: tuple[str, ...]
 
 
@@ -119,10 +84,10 @@ def detect(path: Path) -> Match | None:
         return None
     try:
         with reading(path) as source:
-            steps = list(_steps(source))
+            steps = list(numbered_scans(source))
             if not steps:
                 return None
-            found = _tomographies(source, steps)
+            found = tomographies(source, steps)
             if found:
                 return Match(
                     0.9,
@@ -147,104 +112,10 @@ def detect(path: Path) -> Match | None:
     return Match(0.6, "BLISS scans", f"{told}: images over what moved", entry=images[0], entries=images)
 
 
-def _why(steps: list[_Step]) -> str:
+def _why(steps: list[NumberedScan]) -> str:
     kinds = [str(step.kind) for step in steps if step.kind]
     counts = ", ".join(f"{kinds.count(kind)} of {kind} images" for kind in dict.fromkeys(kinds))
     return f"its root holds {len(steps)} numbered scans as BLISS writes them, {counts}"
-
-
-def _steps(source: Source) -> Iterator[_Step]:
-    """Yield the numbered scans in the order they were made."""
-    numbered = [(match, name) for name in source.file if (match := SCAN.fullmatch(name))]
-    numbered.sort(key=lambda item: (item[0]["prefix"] or "", int(item[0]["number"]), int(item[0]["part"])))
-    for _, name in numbered:
-        group = source.find(f"/{name}")
-        if not isinstance(group, h5py.Group) or not {"instrument", "title", "technique"} & set(group):
-            continue
-        title = source.text("title", group) or ""
-        said = (source.text("technique/scan_category", group) or title).lower()
-        begins = said.startswith(BEGINS)
-        yield _Step(
-            name, title, None if begins else _kind(source, group, said), begins, _detectors(source, group)
-        )
-
-
-def _kind(source: Source, group: h5py.Group, said: str) -> FrameKind | None:
-    key = source.array("technique/image_key", group)
-    if key is not None and len(key):
-        if np.ptp(key):
-            raise FormatError(
-                f"{source.path}: {group.name}/technique/image_key holds several keys, so its frames are of several "
-                f"kinds in one scan; open it by its paths, with --image-key"
-            )
-        return IMAGE_KEY.get(round(float(key[0])))
-    return next((kind for kind, titles in TITLES.items() if said.startswith(titles)), None)
-
-
-def _detectors(source: Source, group: h5py.Group) -> dict[str, h5py.Dataset]:
-    instrument = source.find("instrument", group)
-    if not isinstance(instrument, h5py.Group):
-        return {}
-    nodes = {name: source.find(f"{name}/data", instrument) for name in instrument}
-    return {
-        name: node
-        for name, node in nodes.items()
-        if isinstance(node, h5py.Dataset) and node.ndim == 3 and node.dtype.kind in "iuf" and node.size
-    }
-
-
-def _sequences(steps: list[_Step]) -> list[_Sequence]:
-    """Cut the scans into tomographies: each begins with a scan that says so, or with the first frames."""
-    found: list[_Sequence] = []
-    for step in steps:
-        if step.begins or (not found and step.kind is not None):
-            found.append(_Sequence(step.name, step.title))
-        if found and step.kind is not None:
-            found[-1].steps.append(step)
-    return [sequence for sequence in found if any(s.kind == FrameKind.PROJECTION for s in sequence.steps)]
-
-
-def _heights(source: Source, sequence: _Sequence) -> list[_Sequence]:
-    """Cut a series of heights into its tomographies; it stays whole where a height is not known or lacks one."""
-    if not sequence.title.lower().startswith(HEIGHTS):
-        return [sequence]
-    motors = dict.fromkeys([*_names(source, sequence, "translation_z"), *HEIGHT_MOTORS])
-    found: list[tuple[float, _Sequence]] = []
-    for step in sequence.steps:
-        arrays = (source.array(f"/{step.name}/instrument/positioners/{motor}") for motor in motors)
-        values = next((one for one in arrays if one is not None and len(one)), None)
-        if values is None or np.ptp(values) > _SAME_HEIGHT:
-            return [sequence]
-        height = float(values[0])
-        part = next((one for known, one in found if abs(known - height) <= _SAME_HEIGHT), None)
-        if part is None:
-            part = _Sequence(sequence.name, sequence.title, [], f"/height_{len(found)}")
-            found.append((height, part))
-        part.steps.append(step)
-    parts = [part for _, part in found]
-    return parts if all(part.detectors() for part in parts) else [sequence]
-
-
-def _tomographies(source: Source, steps: list[_Step]) -> dict[str, tuple[_Sequence, str]]:
-    """Name each tomography by its first scan, its height in a series, and its detector where there are several."""
-    found = {}
-    for sequence in (part for whole in _sequences(steps) for part in _heights(source, whole)):
-        detectors = sequence.detectors()
-        named = _names(source, sequence, "detector")
-        detectors.sort(key=lambda name: name not in named)
-        label = f"{sequence.name}{sequence.part}"
-        for detector in detectors:
-            found[label if len(detectors) == 1 else f"{label}/{detector}"] = (sequence, detector)
-    return found
-
-
-def _names(source: Source, sequence: _Sequence, what: str) -> list[str]:
-    """Read which devices played a part: technique/tomoconfig/<part> of the scan that begins the sequence."""
-    for name in (sequence.name, *(step.name for step in sequence.steps[:_MOST_SEARCHED])):
-        node = source.find(f"/{name}/technique/tomoconfig/{what}")
-        if isinstance(node, h5py.Dataset) and node.size and node.size < 16:
-            return [text for one in np.ravel(node[()]) if (text := as_text(one))]
-    return []
 
 
 def read(path: Path, match: Match) -> Scan | Image:
@@ -274,8 +145,8 @@ def read(path: Path, match: Match) -> Scan | Image:
             source.missing.extend(match.found.missing)
             sequence, detector = match.found.tomographies[match.entry]
             return _read_scan(source, match, _opened(source, sequence), detector)
-        steps = list(_steps(source))
-        found = _tomographies(source, steps)
+        steps = list(numbered_scans(source))
+        found = tomographies(source, steps)
         if match.entry in found:
             return _read_scan(source, match, *found[match.entry])
         if match.entry in _image_entries(steps):
@@ -284,17 +155,17 @@ def read(path: Path, match: Match) -> Scan | Image:
         raise FormatError(f"{path}: holds no scan {match.entry!r}; choose one of {held}")
 
 
-def _opened(source: Source, sequence: _Sequence) -> _Sequence:
+def _opened(source: Source, sequence: Sequence) -> Sequence:
     """Open the datasets of a sequence again."""
     steps = []
     for step in sequence.steps:
         group = source.find(f"/{step.name}")
-        nodes = _detectors(source, group) if isinstance(group, h5py.Group) else {}
+        nodes = detectors(source, group) if isinstance(group, h5py.Group) else {}
         steps.append(replace(step, detectors=nodes))
     return replace(sequence, steps=steps)
 
 
-def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str) -> Scan:
+def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) -> Scan:
     if sequence.title.lower().startswith(HEIGHTS) and not sequence.part:
         raise FormatError(
             f"{source.path}: {sequence.name} is a series of several heights ({sequence.title}) that are not told; "
@@ -305,7 +176,7 @@ def _read_scan(source: Source, match: Match, sequence: _Sequence, detector: str)
     parts: dict[FrameKind, list[Frames]] = {}
     positions: dict[FrameKind, list[float]] = {}
     angles: list[Value[NDArray[np.float64]]] = []
-    rotations = _names(source, sequence, "rotation")
+    rotations = names_of(source, sequence, "rotation")
     taken = 0
     for step in sequence.steps:
         data = step.detectors.get(detector)
@@ -357,7 +228,9 @@ def _demand_alike(source: Source, parts: dict[FrameKind, list[Frames]]) -> None:
         )
 
 
-def _angles(source: Source, rotations: list[str], step: _Step, count: int) -> Value[NDArray[np.float64]]:
+def _angles(
+    source: Source, rotations: list[str], step: NumberedScan, count: int
+) -> Value[NDArray[np.float64]]:
     """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
     motors = source.find(f"/{step.name}/technique/scan/motor")
     told = [as_text(one) for one in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
@@ -412,16 +285,16 @@ def _reference(
     )
 
 
-def _quantity(source: Source, sequence: _Sequence, where: tuple[str, str, str]) -> Value[float] | None:
+def _quantity(source: Source, sequence: Sequence, where: tuple[str, str, str]) -> Value[float] | None:
     path, default, unit = where
-    for name in (sequence.name, *(step.name for step in sequence.steps[:_MOST_SEARCHED])):
+    for name in (sequence.name, *(step.name for step in sequence.steps[:MOST_SEARCHED])):
         value = source.quantity(f"/{name}/{path}", unit, default)
         if value is not None and value.value > 0:
             return value
     return None
 
 
-def _metadata(source: Source, sequence: _Sequence) -> dict[str, Value[Any]]:
+def _metadata(source: Source, sequence: Sequence) -> dict[str, Value[Any]]:
     known: dict[str, Value[Any]] = {}
     for key, path in TEXTS.items():
         text = source.text(f"/{sequence.name}/{path}")
@@ -439,7 +312,7 @@ def _metadata(source: Source, sequence: _Sequence) -> dict[str, Value[Any]]:
     return known
 
 
-def _image_entries(steps: list[_Step]) -> list[str]:
+def _image_entries(steps: list[NumberedScan]) -> list[str]:
     """Name what opens as an image: the whole series where its scans are alike, then each scan's detectors."""
     entries = [
         step.name if len(step.detectors) == 1 else f"{step.name}/{detector}"
@@ -450,7 +323,7 @@ def _image_entries(steps: list[_Step]) -> list[str]:
     return [SERIES, *entries] if len(shapes) == 1 and len(entries) > 1 else entries
 
 
-def _read_image(source: Source, match: Match, steps: list[_Step]) -> Image:
+def _read_image(source: Source, match: Match, steps: list[NumberedScan]) -> Image:
     chosen = [
         (step, detector)
         for step in steps
@@ -479,7 +352,7 @@ def _read_image(source: Source, match: Match, steps: list[_Step]) -> Image:
     )
 
 
-def _moved(source: Source, step: _Step, count: int) -> Any:
+def _moved(source: Source, step: NumberedScan, count: int) -> Any:
     """Find what moved from frame to frame: a positioner of as many values, one the title names before others."""
     instrument = source.find(f"/{step.name}/instrument")
     found = {}
@@ -494,7 +367,7 @@ def _moved(source: Source, step: _Step, count: int) -> Any:
     return pixel_axis("frame")
 
 
-def _between(source: Source, steps: list[_Step]) -> Any:
+def _between(source: Source, steps: list[NumberedScan]) -> Any:
     """Find what differs between scans of a series: the one positioner that has another value in each."""
     home = source.find(f"/{steps[0].name}/instrument/positioners")
     for name in home if isinstance(home, h5py.Group) else ():

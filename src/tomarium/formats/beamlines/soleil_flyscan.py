@@ -24,8 +24,9 @@ from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import JoinedFrames
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import in_degrees
 from tomarium.formats.opening.directory_listing import ending_in
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
@@ -199,20 +200,8 @@ def read(path: Path, match: Match) -> Scan:
 def rotation(source: Source, group: str, count: int) -> Value[NDArray[np.float64]]:
     """Choose the rotation among the positions that were recorded with each image.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    group : str
-        Name of the root group.
-    count : int
-        Number of projections.
-
-    Returns
-    -------
-    Value of array of float64, shape (count,)
-        Degrees, as they were recorded: they may be negative and go beyond 360. Empty where none can be it, with
-        what was there as the source.
+    Result, shape (count,): degrees, as they were recorded: they may be negative and go beyond 360. Empty
+    where none can be it, with what was there as the source.
 
     Notes
     -----
@@ -368,20 +357,8 @@ def _par(source: Source, master: Path, metadata: dict[str, Value[Any]]) -> Value
 def par_values(file: Path) -> Mapping[str, str]:
     """Read the lines `KEY = value` of a PyHST2 parameter file, as texts; nothing of it is ever run.
 
-    Parameters
-    ----------
-    file : Path
-        The file.
-
-    Returns
-    -------
-    Mapping of str to str
-        Key → its value without comment and quotes; of a key that comes twice the last one, as PyHST2 takes it.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
+    Result: key → its value without comment and quotes; of a key that comes twice the last one, as PyHST2
+    takes it.
     """
     found = {}
     with file.open("rb") as stream:

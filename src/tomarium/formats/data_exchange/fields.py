@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 
 from tomarium.errors import UnitError
-from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute
+from tomarium.formats.hdf5.attributes import attribute
+from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Value
 from tomarium.units import SPELLINGS
 
@@ -32,24 +33,14 @@ THICKEST_M: Final = 10.0
 
 @dataclass(frozen=True)
 class Field:
-    """One member.
+    """One member."""
 
-    Attributes
-    ----------
-    name : str
-        What it is called here; in a numbered group its second instance is `detector_2_model`.
-    paths : tuple of str
-        Where it lies below /measurement, best first; "*" marks a group that may be numbered.
-    unit : str or None
-        Unit of its value here, which ends its name; None for text, "" for a plain number.
-    default : str or None
-        Unit to take where the file gives none (Table 36); `unit` where this is None.
-    """
-
-    name: str
+    name: str  # what it is called here; in a numbered group its second instance is `detector_2_model`
+    # where it lies below /measurement, best first; "*" marks a group that may be numbered
     paths: tuple[str, ...]
+    # unit of its value here, which ends its name; None for text, "" for a plain number
     unit: str | None = None
-    default: str | None = None
+    default: str | None = None  # unit to take where the file gives none (Table 36); `unit` where this is None
 
 
 def _texts(group: str, prefix: str, names: str) -> list[Field]:
@@ -152,21 +143,8 @@ def instances(
 ) -> Iterator[tuple[tuple[tuple[str, int], ...], str]]:
     """Spell out the numbered groups of a path.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    start : h5py.Group
-        Where the path begins.
-    path : str
-        "instrument/detector*/roi/x1".
-
-    Yields
-    ------
-    tuple of (str, int)
-        For each starred group that is not the first of its name: the name and its number.
-    str
-        The path with the groups as the file calls them; the last part may be absent.
+    Yields: for each starred group that is not the first of its name: the name and its number. Yields: the
+    path with the groups as the file calls them; the last part may be absent.
     """
     parts = path.split("/")
     place = next((i for i, part in enumerate(parts) if part.endswith("*")), None)
@@ -187,17 +165,7 @@ def instances(
 def named(name: str, numbers: tuple[tuple[str, int], ...]) -> str:
     """Put the numbers of groups into a name.
 
-    Parameters
-    ----------
-    name : str
-        "detector_model".
-    numbers : tuple of (str, int)
-        What `instances` yields: (("detector", 2),).
-
-    Returns
-    -------
-    str
-        "detector_2_model".
+    `numbers`: what `instances` yields: (("detector", 2),).
     """
     for word, number in numbers:
         name = name.replace(word, f"{word}_{number}", 1) if word in name else f"{word}_{number}_{name}"
@@ -207,17 +175,8 @@ def named(name: str, numbers: tuple[tuple[str, int], ...]) -> str:
 def read_fields(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:
     """Read every member of a measurement that has a meaning.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    measurement : h5py.Group or None
-        /measurement, or one of several; None where there is none.
-
-    Returns
-    -------
-    dict of str to Value
-        Name → value, in the unit the name ends with.
+    `measurement`: /measurement, or one of several; None where there is none. Result: name → value, in the
+    unit the name ends with.
     """
     found: dict[str, Value[Any]] = {}
     if measurement is None:
@@ -286,19 +245,7 @@ def _plain_number(source: Source, start: h5py.Group, place: str) -> Value[float]
 def temperature_k(source: Source, start: h5py.Group, place: str) -> Value[float] | None:
     """Read a temperature in any of its spellings.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    start : h5py.Group
-        Where `place` begins.
-    place : str
-        Path of the dataset.
-
-    Returns
-    -------
-    Value of float or None
-        Kelvin; None where there is none or its unit is of something else.
+    Result: kelvin; None where there is none or its unit is of something else.
     """
     node = source.find(place, start)
     if not isinstance(node, h5py.Dataset) or node.size != 1 or node.dtype.kind not in "iuf":

@@ -21,29 +21,19 @@ from tomarium.formats.data_exchange.fields import (
     instances,
 )
 from tomarium.formats.data_exchange.processes import DESCRIPTIONS
-from tomarium.formats.hdf5.source import NO_UNIT, Node, Source, attribute
+from tomarium.formats.hdf5.attributes import Node, attribute
+from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.units import SPELLINGS
 
 
 @dataclass(frozen=True)
 class Place:
-    """What is looked at.
+    """What is looked at."""
 
-    Attributes
-    ----------
-    source : Source
-        The open file.
-    exchange : h5py.Group
-        The exchange group that was chosen.
-    measurement : h5py.Group or None
-        Its measurement.
-    columns, rows : int
-        Of its frames.
-    """
-
-    source: Source
-    exchange: h5py.Group
+    source: Source  # the open file
+    exchange: h5py.Group  # the exchange group that was chosen
     measurement: h5py.Group | None
+    # of its frames
     columns: int
     rows: int
 
@@ -192,19 +182,8 @@ def _regions(place: Place) -> Iterator[str]:
 def region(source: Source, node: Node, columns: int, rows: int) -> tuple[int, int, bool] | None:
     """Tell the size of a region of interest, whose last pixel Table 24 leaves open.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    node : h5py.Group
-        The roi.
-    columns, rows : int
-        Of the frames.
-
-    Returns
-    -------
-    tuple of (int, int, bool) or None
-        Columns, rows and whether x2 and y2 are inclusive: so only where the frames have exactly that size.
+    Result: columns, rows and whether x2 and y2 are inclusive: so only where the frames have exactly that
+    size.
     """
     if not isinstance(node, h5py.Group):
         return None
@@ -218,27 +197,13 @@ def region(source: Source, node: Node, columns: int, rows: int) -> tuple[int, in
 
 @dataclass(frozen=True)
 class Inconsistency:
-    """One contradiction of the guide.
-
-    Attributes
-    ----------
-    number : int
-        Its number.
-    where : str
-        The tables (T) and listings that disagree.
-    variants : str
-        What they say.
-    normal : str
-        What it is read as, and what tomarium writes.
-    look : callable or None
-        Finds the other spellings; None where no file can show it.
-    """
+    """One contradiction of the guide."""
 
     number: int
-    where: str
-    variants: str
-    normal: str
-    look: Look | None
+    where: str  # the tables (T) and listings that disagree
+    variants: str  # what they say
+    normal: str  # what it is read as, and what tomarium writes
+    look: Look | None  # finds the other spellings; None where no file can show it
 
 
 INCONSISTENCIES: Final = (
@@ -278,10 +243,7 @@ INCONSISTENCIES: Final = (
 def report(place: Place) -> None:
     """Say which of the guide's contradictions a file shows, and what was made of them.
 
-    Parameters
-    ----------
-    place : Place
-        The open file; its `source.repaired` takes the sentences.
+    `place`: the open file; its `source.repaired` takes the sentences.
     """
     for one in INCONSISTENCIES:
         if one.look is not None:

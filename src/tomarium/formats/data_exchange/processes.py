@@ -20,16 +20,8 @@ ACTORS: Final = ("acquisition", "tomo_rec", "transfer")
 def read_processes(source: Source) -> dict[str, Value[Any]]:
     """Read the provenance of a file.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-
-    Returns
-    -------
-    dict of str to Value
-        "processes": a list in the order of execution, each {"name", "status", "actor", "reference", "message"
-        and, below "parameters", what the description it points to says}. Empty where nothing is told.
+    Result: "processes": a list in the order of execution, each {"name", "status", "actor", "reference",
+    "message" and, below "parameters", what the description it points to says}. Empty where nothing is told.
     """
     told = [_step(source, f"/provenance/{name}") for name in _members(source, "/provenance", "process")]
     seen = {one.get("reference", "").strip("/") for one in told}

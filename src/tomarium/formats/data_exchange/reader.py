@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.data_exchange.fields import read_fields
+from tomarium.formats.data_exchange.geometry import distance_of, energy_of, first_measured, pixel_of
 from tomarium.formats.data_exchange.inconsistencies import Place, report
 from tomarium.formats.data_exchange.processes import read_processes
 from tomarium.formats.data_exchange.unlisted_fields import AXIS, read_free, read_rest, read_scales, step_of
@@ -24,9 +25,10 @@ from tomarium.formats.data_exchange.volume import is_volume, read_volume
 from tomarium.formats.data_exchange.writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import JoinedFrames
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import default_angles, in_degrees, still_written
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
 from tomarium.model import FrameKind, Geometry, Scan, Value, Volume
@@ -36,33 +38,18 @@ from tomarium.model.slab import RAW_DOMAINS, Domain
 
 @dataclass(frozen=True)
 class Dialect:
-    """One spelling of what an acquisition program writes.
-
-    Attributes
-    ----------
-    name : str
-        For people.
-    evidence : tuple of str
-        It is this dialect where all of these exist.
-    """
+    """One spelling of what an acquisition program writes."""
 
     name: str
-    evidence: tuple[str, ...]
+    evidence: tuple[str, ...]  # it is this dialect where all of these exist
 
 
 @dataclass(frozen=True)
 class Named:
-    """Where one thing is written.
+    """Where one thing is written."""
 
-    Attributes
-    ----------
-    name : str
-        Its name here.
-    paths : tuple of str
-        Where to look, best first, below the measurement group, or from the root with a leading "/".
-    """
-
-    name: str
+    name: str  # its name here
+    # where to look, best first, below the measurement group, or from the root with a leading "/"
     paths: tuple[str, ...]
 
 
@@ -85,31 +72,6 @@ DARK_MODE: Final = tuple(f"/process/acquisition/dark_fields/{name}" for name in 
 # image_type of /process/acquisition (dxfile 1.6): unlike NXtomo, 0 is white and 1 is a projection.
 PROJECTION_TYPE: Final = 1
 
-ENERGY: Final = ("instrument/monochromator/energy", "instrument/source/energy")
-# Table 12 calls source/energy the photon energy and its listing stores 7 GeV: above this it is the ring's.
-HIGHEST_PHOTON_KEV: Final = 1000.0
-# Pixel size at the sample, then of the detector's own pixels, which a magnification divides.
-PIXEL: Final = (
-    "instrument/detection_system/objective*/resolution",
-    "instrument/detector*/actual_pixel_size_x",
-    "instrument/detector*/actual_pixel_size",
-)
-DETECTOR_PIXEL: Final = (
-    "instrument/detector*/x_pixel_size",
-    "instrument/detector*/pixel_size_x",
-    "instrument/detector*/pixel_size",
-)
-# Table 25, of the first objective.
-MAGNIFICATION: Final = "objective_magnification"
-DISTANCE: Final = (
-    "instrument/sample_motor_stack/detector_distance",
-    "instrument/sample_motor_stack/setup/detector_distance",
-    "instrument/sample/detector_distance",
-    "instrument/sample/setup/detector_distance",
-    "instrument/camera/setup/camera_distance",
-)
-# Table 28, of the detector: x, y and z, the way of the beam.
-TRANSLATION: Final = "detector_translation_m"
 
 TEXTS: Final = (
     Named("title", ("/exchange/title", "/exchange/name", "sample/experiment/title")),
@@ -199,7 +161,7 @@ def read(path: Path, match: Match) -> Scan | Volume:
         measurement = _measurement(source, match.entry)
         if is_volume(names):
             known = meaning(source) | _metadata(source, measurement)
-            return read_volume(source, match, data, names, _pixel(source, measurement, known), known)
+            return read_volume(source, match, data, names, pixel_of(source, measurement, known), known)
         order = _order(source, data, names)
         projections = frames_of(source, data, order)
         angles = _angles(source, exchange, data, order, projections.shape[0])
@@ -228,9 +190,9 @@ def read(path: Path, match: Match) -> Scan | Volume:
         rows, columns = projections.shape[1:]
         report(Place(source, exchange, measurement, columns, rows))
         metadata |= read_scales(source, exchange, rows, columns)
-        pixel = _pixel(source, measurement, metadata) or step_of(metadata.get("x_positions_m"))
-        energy = _energy(source, measurement, metadata)
-        distance = _distance(source, measurement, metadata)
+        pixel = pixel_of(source, measurement, metadata) or step_of(metadata.get("x_positions_m"))
+        energy = energy_of(source, measurement, metadata)
+        distance = distance_of(source, measurement, metadata)
         values = {"angles": angles, "pixel_m": pixel, "energy_kev": energy, "distance_m": distance}
         known = metadata | {name: value for name, value in values.items() if value is not None}
         metadata = read_rest(source, (measurement, exchange), known) | metadata
@@ -252,7 +214,7 @@ def read(path: Path, match: Match) -> Scan | Volume:
                 pixel_m=pixel,
                 energy_kev=energy,
                 distance_m=distance,
-                axis_column=_first(source, measurement, (AXIS,), "pixel", "pixel"),
+                axis_column=first_measured(source, measurement, (AXIS,), "pixel", "pixel"),
             ),
             flats=flats,
             darks=darks,
@@ -411,71 +373,6 @@ def _measurement(source: Source, entry: str) -> h5py.Group | None:
     return node if isinstance(node, h5py.Group) else None
 
 
-def _first(
-    source: Source, start: h5py.Group | None, paths: tuple[str, ...], unit: str, default: str | None
-) -> Value[float] | None:
-    if start is None:
-        return None
-    return next((value for path in paths if (value := source.quantity(path, unit, default, start))), None)
-
-
-def _pixel(
-    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
-) -> Value[float] | None:
-    pixel = _first(source, measurement, PIXEL, "m", "m")
-    if pixel is None:
-        pixel = _first(source, measurement, DETECTOR_PIXEL, "m", "m")
-        scale = metadata.get(MAGNIFICATION)
-        if pixel is not None and scale is not None and scale.value > 0:
-            pixel = Value(
-                pixel.value / scale.value,
-                "derived",
-                f"{pixel.source} divided by the magnification {scale.value:g}",
-            )
-    return _positive(source, pixel, "pixel size")
-
-
-def _positive(source: Source, value: Value[float] | None, what: str) -> Value[float] | None:
-    if value is not None and value.value <= 0:
-        source.warnings.append(f"{value.source} was left out: a {what} of {value.value:g} cannot be")
-        return None
-    return value
-
-
-def _energy(
-    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
-) -> Value[float] | None:
-    if measurement is None:
-        return None
-    for path in ENERGY:
-        energy = source.quantity(path, "keV", "J", measurement)
-        if energy is not None and energy.value > HIGHEST_PHOTON_KEV:
-            if "/source/" in path:
-                metadata["ring_energy_gev"] = Value(energy.value / 1e6, energy.origin, energy.source)
-            else:
-                source.warnings.append(
-                    f"{energy.source} was left out: {energy.value:g} keV is no photon energy"
-                )
-        elif (energy := _positive(source, energy, "photon energy")) is not None:
-            return energy
-    return None
-
-
-def _distance(
-    source: Source, measurement: h5py.Group | None, metadata: dict[str, Value[Any]]
-) -> Value[float] | None:
-    distance = _first(source, measurement, DISTANCE, "m", "m")
-    place = metadata.get(TRANSLATION)
-    if distance is None and place is not None and place.value[2]:
-        distance = Value(place.value[2], place.origin, place.source)
-    if distance is not None and not distance.value >= 0:  # NaN is none either
-        source.warnings.append(
-            f"{distance.source} was left out: a distance of {distance.value:g} m cannot be"
-        )
-        return None
-    return distance
-
-
 def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:
     found = source.walk(source.file)
     known: dict[str, Value[Any]] = {}
@@ -490,7 +387,7 @@ def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value
             place = node.name if node is not None else path
             known[field.name] = Value(text, "read", f"{source.path.name}:{place}")
             break
-    exposure = _first(source, measurement, EXPOSURE, "s", "s")
+    exposure = first_measured(source, measurement, EXPOSURE, "s", "s")
     if exposure is not None:
         known["exposure_s"] = exposure
     _check_implements(source)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.formats.data_exchange.fields import CELSIUS, ZERO_CELSIUS_K
+from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.names import member, path_of, visit_links
-from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute
+from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Value
 
 # Groups that the guide leaves to the instrument (Table 21): all that lies in them is read by its own name.
@@ -48,19 +49,9 @@ _PLACES: Final = re.compile(r"/(?:measurement|process|exchange)[^\s,;]*")
 def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
     """Read a value under its own name.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    node : h5py.Dataset
-        A text, a number, or a list of numbers.
-
-    Returns
-    -------
-    str
-        How its name must end: "_m" for a length, "" for a text and for a number without unit.
-    Value
-        The number in that unit, or the text; a number in a unit that is not known keeps it: "12.3 furlong".
+    `node`: a text, a number, or a list of numbers. Result: how its name must end: "_m" for a length, "" for a
+    text and for a number without unit. Result: the number in that unit, or the text; a number in a unit that
+    is not known keeps it: "12.3 furlong".
     """
     if not isinstance(node, h5py.Dataset):
         return None
@@ -96,17 +87,7 @@ def _as_python(numbers: NDArray[Any]) -> list[Any]:
 def read_free(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:
     """Read the groups that are the instrument's own.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    measurement : h5py.Group or None
-        /measurement, or one of several; None where there is none, and /process alone is read.
-
-    Returns
-    -------
-    dict of str to Value
-        "setup_camera_gain", "acquisition_rotation_speed_deg_per_s" …
+    `measurement`: /measurement, or one of several; None where there is none, and /process alone is read.
     """
     found: dict[str, Value[Any]] = {}
     for prefix, path in FREE:
@@ -126,19 +107,7 @@ def read_rest(
 ) -> dict[str, Value[Any]]:
     """Read every value of some groups that nothing else has read.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    groups : iterable of h5py.Group or None
-        /measurement and /exchange, or one of several each.
-    known : Mapping of str to Value
-        What was read; where each came from is left out here, and no name is given twice.
-
-    Returns
-    -------
-    dict of str to Value
-        "mirror_angle_deg", "sample_motor_stack_top_x_m", "zone_plate_description" …
+    `known`: what was read; where each came from is left out here, and no name is given twice.
     """
     meant = {name: value for name, value in known.items() if not name.startswith("/")}
     used = {place for value in meant.values() for place in _PLACES.findall(value.source)}
@@ -166,20 +135,9 @@ def read_rest(
 def read_scales(source: Source, exchange: h5py.Group, rows: int, columns: int) -> dict[str, Value[Any]]:
     """Read where the rows and columns of the frames lie (Table 20, x and y), and what the data are called.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    exchange : h5py.Group
-        /exchange, or one of several.
-    rows, columns : int
-        Of a frame. Positions of another number are no scale of it.
-
-    Returns
-    -------
-    dict of str to Value
-        "x_positions_m", or "x_positions" where they are no lengths; nothing where they only count the pixels.
-        "data_description" and "data_units" (Table 5), where they say more than our writer does of every scan.
+    `rows`, `columns`: of a frame. Positions of another number are no scale of it. Result: "x_positions_m", or
+    "x_positions" where they are no lengths; nothing where they only count the pixels. "data_description" and
+    "data_units" (Table 5), where they say more than our writer does of every scan.
     """
     found: dict[str, Value[Any]] = {}
     for name, length in (("x", columns), ("y", rows)):
@@ -201,15 +159,7 @@ def read_scales(source: Source, exchange: h5py.Group, rows: int, columns: int) -
 def step_of(positions: Value[Any] | None) -> Value[float] | None:
     """Tell the pixel size by positions of pixels.
 
-    Parameters
-    ----------
-    positions : Value of list of float or None
-        Where columns lie, m.
-
-    Returns
-    -------
-    Value of float or None
-        Their step, m; None where they are not evenly spaced.
+    `positions`: where columns lie, m. Result: their step, m; None where they are not evenly spaced.
     """
     if positions is None or len(positions.value) < 2:
         return None
@@ -222,16 +172,8 @@ def step_of(positions: Value[Any] | None) -> Value[float] | None:
 def own_name(below: str) -> str:
     """Name a value by its path.
 
-    Parameters
-    ----------
-    below : str
-        Path below the measurement, "instrument/mirror/setup/mirror_x".
-
-    Returns
-    -------
-    str
-        "mirror_x": in small letters; parts that say nothing, and words a part repeats of the one above it, are
-        left out.
+    Result: "mirror_x": in small letters; parts that say nothing, and words a part repeats of the one above
+    it, are left out.
 
     Examples
     --------

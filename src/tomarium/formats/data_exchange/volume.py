@@ -8,8 +8,9 @@ import h5py
 import numpy as np
 
 from tomarium.formats.format import Match
+from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.axes import in_si, spaced
-from tomarium.formats.hdf5.source import Source, attribute
+from tomarium.formats.hdf5.source import Source
 from tomarium.formats.hdf5.volume import volume_of
 from tomarium.model import Axis, Value, Volume
 
@@ -19,15 +20,7 @@ _AXES: Final = ("z", "y", "x")
 def is_volume(names: list[str]) -> bool:
     """Tell whether a dataset's axes are those of a volume.
 
-    Parameters
-    ----------
-    names : list of str
-        As the file names them.
-
-    Returns
-    -------
-    bool
-        They are z, y and x, in any order.
+    Result: true where they are z, y and x, in any order.
     """
     return sorted(names) == sorted(_AXES)
 
@@ -42,31 +35,9 @@ def read_volume(
 ) -> Volume:
     """Make a volume of an exchange group.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    match : Match
-        What `detect` said of it.
-    data : h5py.Dataset
-        The voxels.
-    names : list of str
-        Its axes.
-    pixel_m : Value of float or None
-        The projections' pixel size, m.
-    metadata : dict of str to Value
-        What else the file says.
-
-    Returns
-    -------
-    Volume
-        Axes by the positions in the group where they have a unit of length, else by the pixel size of the
-        projections, else in px.
-
-    Raises
-    ------
-    FormatError
-        It holds no numbers.
+    `match`: what `detect` said of it. `pixel_m`: the projections' pixel size, m. Result: axes by the
+    positions in the group where they have a unit of length, else by the pixel size of the projections, else
+    in px.
     """
     order = (names.index("z"), names.index("y"), names.index("x"))
     voxels = volume_of(source, data, order)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from tomarium import __version__
 from tomarium.formats.data_exchange.fields import FIELDS
-from tomarium.formats.hdf5.two_phase_writer import Draft, Tell, drafting
+from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
 from tomarium.formats.hdf5.writer import Compression, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Scan
 from tomarium.model.scan import Reference
 
@@ -130,17 +131,8 @@ def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[
 def taken_at(reference: Reference, angles_deg: NDArray[np.float64]) -> NDArray[np.float64]:
     """Tell the stage's angle at which reference frames were taken, from their place among the projections.
 
-    Parameters
-    ----------
-    reference : Reference
-        Flats or darks.
-    angles_deg : array of float64, shape (angle,)
-        Angles of the projections, degrees.
-
-    Returns
-    -------
-    array of float64, shape (frame,)
-        Degrees: the first projection's angle before the scan, the last one's after it, between two the mean.
+    `angles_deg`: angles of the projections, degrees. Result, shape (frame,): degrees: the first projection's
+    angle before the scan, the last one's after it, between two the mean.
     """
     return np.interp(reference.position, np.arange(len(angles_deg)), angles_deg)
 

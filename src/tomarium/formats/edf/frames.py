@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,18 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, is_compressed, opened_edf
+from tomarium.formats.frames.per_frame import by_file, plain_cost, read_rows
 from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
 class EdfFrames(IndexedFrames):
-    """A stack of EDF frames of one size.
+    """A stack of EDF frames of one size."""
 
-    Attributes
-    ----------
-    places : tuple of (Path, int)
-        File of each frame, and its number there, from 0.
-    size : tuple of int
-        Rows and columns.
-    dtype : numpy.dtype
-        Type of a pixel in this machine's byte order.
-    compressed : bool
-        Whether the files are gzip or bzip2, so that one row costs a whole frame.
-    """
-
-    places: tuple[tuple[Path, int], ...]
-    size: tuple[int, int]
-    dtype: np.dtype[Any]
-    compressed: bool = False
+    places: tuple[tuple[Path, int], ...]  # file of each frame, and its number there, from 0
+    size: tuple[int, int]  # rows and columns
+    dtype: np.dtype[Any]  # type of a pixel in this machine's byte order
+    compressed: bool = False  # whether the files are gzip or bzip2, so that one row costs a whole frame
     # What was learnt of each file, so that its headers are parsed once and not for every slab.
     _known: dict[Path, tuple[EdfBlock, ...]] = field(default_factory=dict, repr=False)
 
@@ -48,59 +36,33 @@ class EdfFrames(IndexedFrames):
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read detector rows of some frames.
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type and this machine's byte order.
-
-        Raises
-        ------
-        FormatError
-            A file is damaged, absent, or its frame differs from the first in size or type.
+        Result, shape (frame, row, column): in the stored type and this machine's byte order.
         """
-        wanted = np.arange(len(self.places))[frames]
-        first, last, step = rows.indices(self.size[0])
-        result = np.empty((len(wanted), max(0, last - first), self.size[1]), self.dtype)
-        for file, run in groupby(range(len(wanted)), key=lambda out: self.places[wanted[out]][0]):
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        for file, run in by_file([self.places[frame][0] for frame in wanted]):
             blocks = self._blocks(file)
             with opened_edf(file) as stream:
                 for out in run:
                     block = self._block(file, blocks, self.places[wanted[out]][1])
-                    stream.seek(block.offset + first * self.size[1] * self.dtype.itemsize)
+                    stream.seek(block.offset + rows.start * self.size[1] * self.dtype.itemsize)
                     found = stream.read(result[out].nbytes)
                     if len(found) != result[out].nbytes:
                         raise FormatError(
-                            f"{file}: is truncated: {result[out].nbytes} bytes of rows {first} to {last} were "
-                            f"looked for and {len(found)} found; copy it again"
+                            f"{file}: is truncated: {result[out].nbytes} bytes of rows {rows.start} to "
+                            f"{rows.stop} were looked for and {len(found)} found; copy it again"
                         )
                     result[out] = np.frombuffer(found, block.dtype).reshape(result.shape[1:])
-        return result if step == 1 else result[:, ::step]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.
 
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk, and bytes decompressed: a compressed frame is decoded from its beginning.
+        Result: bytes read from disk, and bytes decompressed: a compressed frame is decoded from its
+        beginning.
         """
-        count = len(range(*rows.indices(self.size[0])))
         if not self.compressed:
-            return frames * count * self.size[1] * self.dtype.itemsize, 0
+            return plain_cost(self, frames, rows)
         sizes = [file.stat().st_size for file in {file for file, _ in self.places[:1]} if file.exists()]
         return frames * sum(sizes), frames * math.prod(self.size) * self.dtype.itemsize
 
@@ -124,23 +86,9 @@ class EdfFrames(IndexedFrames):
 def edf_frames(files: Sequence[Path], first_file: tuple[EdfBlock, ...] = ()) -> EdfFrames:
     """Make a lazy stack of files, in their order.
 
-    Parameters
-    ----------
-    files : sequence of Path
-        One or many. The headers of the first are parsed, and of the others where their size differs from it;
-        the rest are parsed when they are read.
-    first_file : tuple of EdfBlock
-        The headers of the first file, where they were parsed already.
-
-    Returns
-    -------
-    EdfFrames
-        The stack.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, or its frames differ from the first.
+    `files`: one or many. The headers of the first are parsed, and of the others where their size differs from
+    it; the rest are parsed when they are read. `first_file`: the headers of the first file, where they were
+    parsed already.
     """
     size = files[0].stat().st_size
     compressed = is_compressed(files[0])

@@ -46,30 +46,15 @@ _MOST_GENERAL: Final = 1000  # headers in a row without pixels
 
 @dataclass(frozen=True)
 class EdfBlock:
-    """One frame of a file: its header, and where its pixels lie.
+    """One frame of a file: its header, and where its pixels lie."""
 
-    Attributes
-    ----------
-    header : Mapping of str to str
-        Every key as it stands.
-    offset : int
-        Byte of the first pixel, once the file is decompressed.
-    shape : tuple of int
-        Rows (Dim_2) and columns (Dim_1, fastest), with a Dim_3 before them where it is more than 1.
-    dtype : numpy.dtype
-        Type of a pixel with the file's byte order.
-    nbytes : int
-        Bytes from the first pixel to the next header.
-    notes : tuple of str
-        What the header lacks and was assumed.
-    """
-
-    header: Mapping[str, str]
-    offset: int
+    header: Mapping[str, str]  # every key as it stands
+    offset: int  # byte of the first pixel, once the file is decompressed
+    # rows (Dim_2) and columns (Dim_1, fastest), with a Dim_3 before them where it is more than 1
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    nbytes: int
-    notes: tuple[str, ...]
+    dtype: np.dtype[Any]  # type of a pixel with the file's byte order
+    nbytes: int  # bytes from the first pixel to the next header
+    notes: tuple[str, ...]  # what the header lacks and was assumed
 
     def value(self, key: str) -> str:
         """Return a key's value whatever its case, or "" where it is absent or `Na`."""
@@ -103,18 +88,7 @@ class EdfBlock:
 
 
 def is_compressed(path: Path) -> bool:
-    """Tell whether a file is gzip or bzip2.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    bool
-        By its first bytes.
-    """
+    """Tell whether a file is gzip or bzip2."""
     with path.open("rb") as stream:
         return packing_of(stream.read(3)) != ""
 
@@ -123,22 +97,7 @@ def is_compressed(path: Path) -> bool:
 def opened_edf(path: Path) -> Iterator[Stream]:
     """Open a file for reading; one that is gzip or bzip2 is unpacked once, within a limit.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Yields
-    ------
-    Stream
-        It, open; what it raises on reading is turned into FormatError.
-
-    Raises
-    ------
-    FormatError
-        The file is gone, its compressed bytes are damaged, or they grow beyond the limit.
-    StorageFull
-        There is no room for what it holds.
+    Yields: it, open; what it raises on reading is turned into FormatError.
     """
     try:
         with path.open("rb") as raw:
@@ -156,20 +115,7 @@ def opened_edf(path: Path) -> Iterator[Stream]:
 def first_block(path: Path) -> EdfBlock:
     """Read the first header of a file that has pixels.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    EdfBlock
-        Its first frame; whether the pixels are all there is not looked at.
-
-    Raises
-    ------
-    FormatError
-        It has no EDF header, or one that makes no frame.
+    Result: its first frame; whether the pixels are all there is not looked at.
     """
     with opened_edf(path) as stream:
         block = next(_blocks(path, stream), None)
@@ -179,23 +125,7 @@ def first_block(path: Path) -> EdfBlock:
 
 
 def all_blocks(path: Path) -> tuple[EdfBlock, ...]:
-    """Read every header of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    tuple of EdfBlock
-        Its frames in order.
-
-    Raises
-    ------
-    FormatError
-        A header is damaged, or the pixels it tells of are not all there.
-    """
+    """Read every header of a file."""
     with opened_edf(path) as stream:
         end = stream.seek(0, io.SEEK_END)
         stream.seek(0)
@@ -216,18 +146,7 @@ def all_blocks(path: Path) -> tuple[EdfBlock, ...]:
 
 
 def looks_like_edf(head: bytes) -> bool:
-    """Tell whether bytes begin an EDF header.
-
-    Parameters
-    ----------
-    head : bytes
-        The first 512 bytes of a file, decompressed.
-
-    Returns
-    -------
-    bool
-        A brace, then a key and "=".
-    """
+    """Tell whether bytes begin an EDF header."""
     return re.match(rb"\s{0,2}\{\s*[\w][\w .()\-]*=", head) is not None
 
 
@@ -333,19 +252,9 @@ def _type(path: Path, text: str) -> np.dtype[Any]:
 def edf_bytes(header: Mapping[str, str], pixels: np.ndarray[Any, np.dtype[Any]], number: int = 1) -> bytes:
     """Return one frame as EDF, header first.
 
-    Parameters
-    ----------
-    header : Mapping of str to str
-        Keys besides those of size and type; values hold no ";" and no braces.
-    pixels : array, shape (row, column)
-        Any integer or float type of at most 64 bits.
-    number : int
-        Number of the frame in its file, from 1.
-
-    Returns
-    -------
-    bytes
-        A header of 512 · k bytes and the pixels, low byte first.
+    `header`: keys besides those of size and type; values hold no ";" and no braces. `pixels`: any integer or
+    float type of at most 64 bits. `number`: number of the frame in its file, from 1. Result: a header of 512
+    · k bytes and the pixels, low byte first.
     """
     rows, columns = pixels.shape
     entries = {

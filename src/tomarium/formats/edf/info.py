@@ -45,21 +45,8 @@ TEXTS: Final = {
 def read_edf_info(path: Path) -> dict[str, str]:
     """Read a `.info` or a `.xml` of an EDF scan.
 
-    Parameters
-    ----------
-    path : Path
-        The text.
-
-    Returns
-    -------
-    dict of str to str
-        Key, as it is written, → value. Of the XML, the leaves below `acquisition`; `projectionSize/DIM_1`
-        becomes `DIM_1`.
-
-    Raises
-    ------
-    FormatError
-        It cannot be read.
+    Result: key, as it is written, → value. Of the XML, the leaves below `acquisition`; `projectionSize/DIM_1`
+    becomes `DIM_1`.
     """
     try:
         if path.stat().st_size > _LONGEST:
@@ -96,17 +83,7 @@ def _leaves(path: Path, text: str) -> dict[str, str]:
 def count_of(values: Mapping[str, str], key: str) -> int | None:
     """Return a whole number of a `.info`.
 
-    Parameters
-    ----------
-    values : Mapping of str to str
-        What `read_edf_info` returned.
-    key : str
-        Key, lower case.
-
-    Returns
-    -------
-    int or None
-        None where it is absent or no number.
+    Result: None where it is absent or no number.
     """
     number = number_of(values, key)
     return int(number) if number is not None and number == int(number) else None
@@ -115,19 +92,8 @@ def count_of(values: Mapping[str, str], key: str) -> int | None:
 def number_of(values: Mapping[str, str], key: str, power: int = 0) -> float | None:
     """Return a number of a `.info` in another unit.
 
-    Parameters
-    ----------
-    values : Mapping of str to str
-        What `read_edf_info` returned.
-    key : str
-        Key, lower case.
-    power : int
-        Power of ten of the file's unit in the one wanted: -6 turns µm into m, without losing a digit.
-
-    Returns
-    -------
-    float or None
-        None where it is absent or no finite number.
+    `power`: power of ten of the file's unit in the one wanted: -6 turns µm into m, without losing a digit.
+    Result: None where it is absent or no finite number.
     """
     text = next((value for name, value in values.items() if name.lower() == key), "")
     try:
@@ -142,19 +108,7 @@ def number_of(values: Mapping[str, str], key: str, power: int = 0) -> float | No
 def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[float]], list[str]]:
     """Return the numbers a scan knows by name, in its units.
 
-    Parameters
-    ----------
-    values : Mapping of str to str
-        What `read_edf_info` returned.
-    source : str
-        Name of the file, for the values' origin.
-
-    Returns
-    -------
-    dict of str to Value
-        `pixel_m`, `energy_kev`, `distance_m`, `ring_current_ma`, `exposure_s`, `axis_column`.
-    list of str
-        What was left out, in words.
+    Result: `pixel_m`, `energy_kev`, `distance_m`, `ring_current_ma`, `exposure_s`, `axis_column`.
     """
     found: dict[str, Value[float]] = {}
     said: list[str] = []
@@ -190,16 +144,8 @@ def _is_usual(name: str, power: int, unit: str) -> bool:
 def info_text(values: Mapping[str, str | int | float]) -> str:
     """Write a `.info`.
 
-    Parameters
-    ----------
-    values : Mapping of str to text or number
-        Key → value.
-
-    Returns
-    -------
-    str
-        One `KEY=  value` a line, as SPEC pads it; of a text of more than 16384 characters its beginning and "…", since
-        a longer `.info` is not read.
+    Result: one `KEY=  value` a line, as SPEC pads it; of a text of more than 16384 characters its beginning
+    and "…", since a longer `.info` is not read.
     """
     return "".join(f"{key + '=':<24}{_line(str(value))}\n" for key, value in values.items())
 

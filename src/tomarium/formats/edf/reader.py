@@ -197,20 +197,7 @@ def _image(path: Path, match: Match, blocks: tuple[EdfBlock, ...], frames: EdfFr
 
 
 def header_metadata(block: EdfBlock, source: str) -> dict[str, Value[Any]]:
-    """Return every key of a header as metadata.
-
-    Parameters
-    ----------
-    block : EdfBlock
-        A frame.
-    source : str
-        Name of its file.
-
-    Returns
-    -------
-    dict of str to Value
-        "/<file>/<key>" → its text.
-    """
+    """Return every key of a header as metadata."""
     return {f"/{source}/{key}": Value(text, "read", source) for key, text in block.header.items()}
 
 
@@ -361,17 +348,7 @@ def _from_range(
 def reference_position(at: int, count: int) -> float:
     """Tell when references were taken from the projection they were taken before.
 
-    Parameters
-    ----------
-    at : int
-        MMMM of `refNNNN_MMMM.edf`.
-    count : int
-        Number of projections.
-
-    Returns
-    -------
-    float
-        -1 before the first projection, `count` after the last, at - 0.5 between.
+    Result: -1 before the first projection, `count` after the last, at - 0.5 between.
     """
     if at <= 0:
         return -1.0
@@ -383,19 +360,9 @@ def lost_references(
 ) -> tuple[str, ...]:
     """Say that frames of flats or darks are lost: the .info tells more, or their numbers have gaps.
 
-    Parameters
-    ----------
-    kind : FrameKind
-        Flats or darks.
-    there : sequence of (int, int)
-        MMMM and NNNN of each `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf` that is there.
-    info : Mapping of str to str
-        The .info: REF_N flats in each set, DARK_N darks, and REF_TOTAL where tomarium wrote sets of several sizes.
-
-    Returns
-    -------
-    tuple of str
-        Empty where all are there, or where there are none at all: then their median or mean may be.
+    `there`: MMMM and NNNN of each `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf` that is there. `info`: the .info:
+    REF_N flats in each set, DARK_N darks, and REF_TOTAL where tomarium wrote sets of several sizes. Result:
+    empty where all are there, or where there are none at all: then their median or mean may be.
     """
     word, key = ("ref", "REF_N") if kind == FrameKind.FLAT else ("dark", "DARK_N")
     if not there:

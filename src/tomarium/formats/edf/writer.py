@@ -14,7 +14,8 @@ from tomarium.errors import InputError
 from tomarium.formats.edf.header import SPELLINGS, edf_bytes
 from tomarium.formats.edf.info import NUMBERS, TEXTS, info_text
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.folder import Tally, Tell, creating_folder, put, tally_of, write_frames
+from tomarium.formats.resumable.folder import Tally, creating_folder, put, tally_of, write_frames
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Image, Scan
 from tomarium.model.scan import Reference
 
@@ -69,25 +70,8 @@ def write_series(
 ) -> None:
     """Write the files of an EDF scan into a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Where; it exists.
-    name : str
-        Beginning of the projections' names.
-    scan : Scan
-        What to write.
-    dtype : numpy.dtype or None
-        Type to store; None keeps each stack's own.
-    with_angles : bool
-        Write `angles.txt` even where the .info tells the angles exactly.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Raises
-    ------
-    InputError
-        The frames are of a type EDF does not hold.
+    `dtype`: type to store; None keeps each stack's own. `with_angles`: write `angles.txt` even where the
+    .info tells the angles exactly. `tell`: told of progress: bytes of frames written, bytes in all.
     """
     _check_type(folder, dtype or np.dtype(scan.projections.dtype))
     angles, tally = scan.angles_deg.value, tally_of(scan, tell)
@@ -118,15 +102,7 @@ def _check_type(path: Path, kind: np.dtype[Any]) -> None:
 def scan_range(angles_deg: NDArray[np.float64]) -> float | None:
     """Return the range that equally spaced angles share, its end left out.
 
-    Parameters
-    ----------
-    angles_deg : array of float64, shape (angle,)
-        Degrees.
-
-    Returns
-    -------
-    float or None
-        Degrees; None where they are not equally spaced to a millionth of a step.
+    Result: degrees; None where they are not equally spaced to a millionth of a step.
     """
     steps = np.diff(angles_deg)
     if not len(steps) or not steps[0] or np.abs(steps - steps.mean()).max() > 1e-6 * abs(steps.mean()):
@@ -138,17 +114,7 @@ def scan_range(angles_deg: NDArray[np.float64]) -> float | None:
 def taken_before(reference: Reference, count: int) -> list[int]:
     """Tell the projection each reference frame was taken before.
 
-    Parameters
-    ----------
-    reference : Reference
-        Flats or darks.
-    count : int
-        Number of projections.
-
-    Returns
-    -------
-    list of int
-        0 before the first projection, `count` after the last.
+    Result: 0 before the first projection, `count` after the last.
     """
     return [min(count, max(0, math.ceil(position))) for position in reference.position]
 

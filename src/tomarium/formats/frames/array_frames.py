@@ -14,20 +14,9 @@ from tomarium.model.scan import IndexedFrames
 
 @dataclass(frozen=True, eq=False)
 class ArrayFrames(IndexedFrames):
-    """A stack of frames held in an array.
+    """A stack of frames held in an array."""
 
-    Attributes
-    ----------
-    array : array, shape (frame, row, column)
-        The frames, of any numeric type.
-
-    Raises
-    ------
-    InputError
-        The array has not three axes.
-    """
-
-    array: NDArray[Any]
+    array: NDArray[Any]  # shape (frame, row, column): the frames, of any numeric type
 
     def __post_init__(self) -> None:
         if self.array.ndim != 3:
@@ -50,33 +39,11 @@ class ArrayFrames(IndexedFrames):
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Copy detector rows of some frames.
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            A copy of the stored type, C-ordered; changing it leaves the stack as it is.
+        Result, shape (frame, row, column): a copy of the stored type, C-ordered; changing it leaves the stack
+        as it is.
         """
         return np.array(self.array[frames, rows], order="C")
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return the bytes that come from disk and those that are decompressed: none of either.
-
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            (0, 0).
-        """
+        """Return the bytes that come from disk and those that are decompressed: none of either."""
         return 0, 0

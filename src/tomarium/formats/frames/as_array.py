@@ -13,13 +13,7 @@ from tomarium.model import Frames
 
 @dataclass(frozen=True, eq=False)
 class FrameStack:
-    """Frames as an array of three axes; only the frames and rows of a slice are read.
-
-    Attributes
-    ----------
-    frames : Frames
-        The stack.
-    """
+    """Frames as an array of three axes; only the frames and rows of a slice are read."""
 
     frames: Frames
 

@@ -10,21 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.frames.per_frame import read_rows
 from tomarium.model import Frames
 from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
 class JoinedFrames(IndexedFrames):
-    """Several stacks one after the other.
+    """Several stacks one after the other."""
 
-    Attributes
-    ----------
-    parts : tuple of Frames
-        Stacks with the same rows and columns, in order.
-    """
-
-    parts: tuple[Frames, ...]
+    parts: tuple[Frames, ...]  # stacks with the same rows and columns, in order
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -37,46 +32,19 @@ class JoinedFrames(IndexedFrames):
         return np.result_type(*(np.dtype(part.dtype) for part in self.parts))
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames, from whichever parts they lie in.
+        """Read detector rows of some frames, from whichever parts they lie in."""
+        return read_rows(self, frames, rows, self._fill)
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In `dtype`.
-        """
-        wanted = np.arange(self.shape[0])[frames]
-        count = len(range(*rows.indices(self.shape[1])))
-        result = np.empty((len(wanted), count, self.shape[2]), self.dtype)
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         first = 0
         for part in self.parts:
             inside = (wanted >= first) & (wanted < first + part.shape[0])
             if inside.any():
                 result[inside] = part.read(wanted[inside] - first, rows)
             first += part.shape[0]
-        return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return bytes read from disk and decompressed, the parts' mean.
-
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read, bytes decompressed.
-        """
+        """Return bytes read from disk and decompressed, the parts' mean."""
         whole = [part.cost(part.shape[0], rows) for part in self.parts]
         share = frames / max(1, self.shape[0])
         return round(share * sum(cost[0] for cost in whole)), round(share * sum(cost[1] for cost in whole))
@@ -84,21 +52,11 @@ class JoinedFrames(IndexedFrames):
 
 @dataclass(frozen=True, eq=False)
 class AbsentFrames(IndexedFrames):
-    """Frames whose file is absent: how many there are is known, what they show is not.
+    """Frames whose file is absent: how many there are is known, what they show is not."""
 
-    Attributes
-    ----------
-    path : Path
-        The scan that points to them.
-    count : int
-        How many.
-    files : tuple of str
-        The absent files, as the scan names them.
-    """
-
-    path: Path
+    path: Path  # the scan that points to them
     count: int
-    files: tuple[str, ...]
+    files: tuple[str, ...]  # the absent files, as the scan names them
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -111,38 +69,12 @@ class AbsentFrames(IndexedFrames):
         return np.dtype("V")
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Refuse to read.
-
-        Parameters
-        ----------
-        frames : slice or array of int
-            Not used.
-        rows : slice
-            Not used.
-
-        Raises
-        ------
-        FormatError
-            Always; it names the absent files.
-        """
+        """Refuse to read."""
         raise FormatError(
             f"{self.path}: its {self.count} frames lie in {', '.join(self.files)}, which is absent; "
             f"copy that file to where the scan points and open the scan again"
         )
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return no cost, since nothing can be read.
-
-        Parameters
-        ----------
-        frames : int
-            Not used.
-        rows : slice
-            Not used.
-
-        Returns
-        -------
-        tuple of int
-            (0, 0).
-        """
+        """Return no cost, since nothing can be read."""
         return 0, 0

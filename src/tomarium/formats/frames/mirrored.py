@@ -15,21 +15,11 @@ from tomarium.model.scan import IndexedFrames
 
 @dataclass(frozen=True, eq=False)
 class FlippedFrames(IndexedFrames):
-    """A stack whose frames are mirrored as they are read.
+    """A stack whose frames are mirrored as they are read."""
 
-    Attributes
-    ----------
-    stored : Frames
-        The stack as the file has it.
-    left_right : bool
-        Whether columns run the other way.
-    up_down : bool
-        Whether rows run the other way.
-    """
-
-    stored: Frames
-    left_right: bool
-    up_down: bool
+    stored: Frames  # the stack as the file has it
+    left_right: bool  # whether columns run the other way
+    up_down: bool  # whether rows run the other way
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -47,20 +37,7 @@ class FlippedFrames(IndexedFrames):
         return getattr(self.stored, "file", None) or getattr(self.stored, "path", None)
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read rows of some frames, mirrored.
-
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Rows as they are shown.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-        """
+        """Read rows of some frames, mirrored."""
         first, last, step = rows.indices(self.shape[1])
         found = self.stored.read(frames, self._rows(slice(first, last)))
         if not found.flags.writeable:
@@ -71,20 +48,7 @@ class FlippedFrames(IndexedFrames):
         return found if step == 1 else found[:, ::step]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return bytes read from disk and decompressed, those of the stored rows.
-
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Rows as they are shown.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read, bytes decompressed.
-        """
+        """Return bytes read from disk and decompressed, those of the stored rows."""
         first, last, _ = rows.indices(self.shape[1])
         return self.stored.cost(frames, self._rows(slice(first, last)))
 
@@ -96,33 +60,14 @@ class FlippedFrames(IndexedFrames):
 
 
 def flips_of(frames: Frames) -> tuple[bool, bool]:
-    """Tell how a stack is mirrored on its way from the file.
-
-    Parameters
-    ----------
-    frames : Frames
-        Any stack.
-
-    Returns
-    -------
-    tuple of bool
-        Left and right changed, up and down changed.
-    """
+    """Tell how a stack is mirrored on its way from the file."""
     return (frames.left_right, frames.up_down) if isinstance(frames, FlippedFrames) else (False, False)
 
 
 def stored(frames: Frames) -> Frames:
     """Return a stack as its file has it.
 
-    Parameters
-    ----------
-    frames : Frames
-        Any stack.
-
-    Returns
-    -------
-    Frames
-        The one below the mirror, or the stack itself.
+    Result: the one below the mirror, or the stack itself.
     """
     return frames.stored if isinstance(frames, FlippedFrames) else frames
 
@@ -130,19 +75,7 @@ def stored(frames: Frames) -> Frames:
 def flipped(frames: Frames, left_right: bool, up_down: bool) -> Frames:
     """Mirror a stack; what is mirrored twice is as it was.
 
-    Parameters
-    ----------
-    frames : Frames
-        Any stack.
-    left_right : bool
-        Whether to turn columns round.
-    up_down : bool
-        Whether to turn rows round.
-
-    Returns
-    -------
-    Frames
-        The stack itself, where nothing is left to mirror.
+    Result: the stack itself, where nothing is left to mirror.
     """
     already = flips_of(frames)
     across, upright = left_right != already[0], up_down != already[1]

@@ -22,33 +22,15 @@ from tomarium.model.image import Sliceable
 
 @dataclass(frozen=True, eq=False)
 class Hdf5Array:
-    """A dataset whose file is opened for each access, so that nothing stays locked.
+    """A dataset whose file is opened for each access, so that nothing stays locked."""
 
-    Attributes
-    ----------
-    path : Path
-        The file its user opened.
-    file : Path
-        The file that holds the dataset: `path`, or one it links to.
-    name : str
-        Path of the dataset in `file`.
-    shape : tuple of int
-        Length of each axis.
-    dtype : numpy.dtype
-        Type of an element, in this machine's byte order.
-    plugin : bool
-        Whether decoding needs the package hdf5plugin.
-    gaps : tuple of Gap
-        Entries along the first axis that were never written, or cannot be had.
-    """
-
-    path: Path
-    file: Path
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    plugin: bool = False
-    gaps: tuple[Gap, ...] = ()
+    path: Path  # the file its user opened
+    file: Path  # the file that holds the dataset: `path`, or one it links to
+    name: str  # path of the dataset in `file`
+    shape: tuple[int, ...]  # length of each axis
+    dtype: np.dtype[Any]  # type of an element, in this machine's byte order
+    plugin: bool = False  # whether decoding needs the package hdf5plugin
+    gaps: tuple[Gap, ...] = ()  # entries along the first axis that were never written, or cannot be had
 
     def __getitem__(self, key: Any) -> Any:
         if self.gaps:
@@ -61,15 +43,9 @@ class Hdf5Array:
 
 @dataclass(frozen=True, eq=False)
 class StackedArrays:
-    """Several arrays of one shape as one with a further axis in front.
+    """Several arrays of one shape as one with a further axis in front."""
 
-    Attributes
-    ----------
-    parts : tuple of Sliceable
-        Arrays of one shape and type.
-    """
-
-    parts: tuple[Sliceable, ...]
+    parts: tuple[Sliceable, ...]  # arrays of one shape and type
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -94,20 +70,7 @@ class StackedArrays:
 
 
 def first_axis(key: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """List the entries along the first axis that a key asks for.
-
-    Parameters
-    ----------
-    key : object
-        What stood between the brackets.
-    shape : tuple of int
-        Shape of the dataset.
-
-    Returns
-    -------
-    array of int
-        Entries; none for a name.
-    """
+    """List the entries along the first axis that a key asks for."""
     first = key[0] if isinstance(key, tuple) and key else key
     if first is Ellipsis or (isinstance(first, tuple) and not first):
         first = slice(None)
@@ -116,25 +79,7 @@ def first_axis(key: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
 
 
 def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
-    """Make a lazy array of a dataset.
-
-    Parameters
-    ----------
-    source : Source
-        The open file the dataset was found in.
-    dataset : h5py.Dataset
-        Numbers of any shape.
-
-    Returns
-    -------
-    Hdf5Array
-        The array.
-
-    Raises
-    ------
-    FormatError
-        It holds no numbers, lies in a file that is absent, or needs a filter that is not there.
-    """
+    """Make a lazy array of a dataset."""
     place = f"{source.path}: {dataset.name}"
     if dataset.dtype.kind not in "iufb" or not dataset.shape or not all(dataset.shape):
         raise FormatError(

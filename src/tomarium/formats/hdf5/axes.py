@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import UnitError
-from tomarium.formats.hdf5.source import NO_UNIT, Source, attribute
+from tomarium.formats.hdf5.attributes import attribute
+from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Axis
 
 # Positions are evenly spaced where none is off by more than this part of a step.
@@ -22,15 +23,7 @@ _PIXELS: Final = frozenset({"px", "pixel", "pixels", "channel", "channels", "bin
 def pixel_axis(name: str) -> Axis:
     """Make an axis without calibration.
 
-    Parameters
-    ----------
-    name : str
-        Its name.
-
-    Returns
-    -------
-    Axis
-        Scale 1, offset 0, unit "px".
+    Result: scale 1, offset 0, unit "px".
     """
     return Axis(name, 1.0, 0.0, "px")
 
@@ -40,24 +33,11 @@ def axis_of(
 ) -> Axis:
     """Make an axis of the positions in a dataset.
 
-    Parameters
-    ----------
-    source : Source
-        The open file; what is assumed is said in its `warnings`.
-    path : str
-        The dataset, for its unit and, where `values` is None, its positions.
-    name : str
-        Name of the axis.
-    values : array of float64, shape (n,), or None
-        The positions, where they are not simply all of the dataset.
-    unit : str or None
-        Unit to take where the dataset gives none; None leaves the positions without one.
-
-    Returns
-    -------
-    Axis
-        Lengths in m, energies in keV, angles in deg, times in s, others in the file's own unit; "" where there is
-        none. `coordinates` hold the positions where they are not evenly spaced.
+    `source`: the open file; what is assumed is said in its `warnings`. `path`: the dataset, for its unit and,
+    where `values` is None, its positions. `values`: the positions, where they are not simply all of the
+    dataset. `unit`: unit to take where the dataset gives none; None leaves the positions without one. Result:
+    lengths in m, energies in keV, angles in deg, times in s, others in the file's own unit; "" where there is
+    none. `coordinates` hold the positions where they are not evenly spaced.
     """
     node = source.find(path)
     positions = source.array(path) if values is None else values
@@ -75,17 +55,8 @@ def axis_of(
 def in_si(spelling: str) -> tuple[float, str]:
     """Find the unit an axis is kept in, and the factor to it.
 
-    Parameters
-    ----------
-    spelling : str
-        As the file writes it; "" for none.
-
-    Returns
-    -------
-    float
-        `value_in_the_unit = value * factor`.
-    str
-        "m", "keV", "deg", "s" or "px"; any other unit as it is spelt.
+    Result: `value_in_the_unit = value * factor`. Result: "m", "keV", "deg", "s" or "px"; any other unit as it
+    is spelt.
     """
     text = spelling.strip()
     if text.lower() in _PIXELS:
@@ -105,19 +76,8 @@ def in_si(spelling: str) -> tuple[float, str]:
 def spaced(name: str, positions: NDArray[np.float64], unit: str) -> Axis:
     """Make an axis of positions.
 
-    Parameters
-    ----------
-    name : str
-        Its name.
-    positions : array of float64, shape (n,)
-        Position of each element, in `unit`.
-    unit : str
-        The unit.
-
-    Returns
-    -------
-    Axis
-        With offset and scale alone where positions are evenly spaced, else with `coordinates` too.
+    `positions`: position of each element, in `unit`. Result: with offset and scale alone where positions are
+    evenly spaced, else with `coordinates` too.
     """
     count = len(positions)
     first = float(positions[0]) if count else 0.0

@@ -50,15 +50,7 @@ class _Chunk:
 def packing_of(dataset: h5py.Dataset) -> Packing | None:
     """Tell whether the chunks of a dataset can be unpacked here.
 
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        Any dataset.
-
-    Returns
-    -------
-    str or None
-        How they are packed; None where only the HDF5 library can read them.
+    Result: how they are packed; None where only the HDF5 library can read them.
     """
     if dataset.is_virtual or dataset.chunks is None or not dataset.dtype.isnative:
         return None
@@ -92,31 +84,8 @@ def read_chunks(
 ) -> bool:
     """Read rows of some frames of a packed dataset.
 
-    Parameters
-    ----------
-    dataset : h5py.Dataset, shape (frame, row, column)
-        In an open file.
-    packing : str
-        As `packing_of` tells.
-    frames : array of int
-        Which frames, in the order wanted.
-    rows : slice
-        Detector rows, without a step.
-    out : array, shape (frame, row, column)
-        Where they go, in the stored type.
-    threads : int or None
-        How many unpack at a time; None for all processors.
-
-    Returns
-    -------
-    bool
-        False where a chunk is absent, was stored unpacked, or the file is not an ordinary one: the HDF5 library
-        must read it then.
-
-    Raises
-    ------
-    FormatError
-        A chunk does not unpack to what the dataset says it holds.
+    `threads`: how many unpack at a time; None for all processors. Result: False where a chunk is absent, was
+    stored unpacked, or the file is not an ordinary one: the HDF5 library must read it then.
     """
     if dataset.file.driver != "sec2" or dataset.file.userblock_size or not hasattr(os, "preadv"):
         return False

@@ -19,17 +19,7 @@ _PIECE: Final = 1 << 24
 def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
     """Sum up what a file says, its frames and its side-car left out.
 
-    Parameters
-    ----------
-    file : h5py.File
-        The file.
-    frames : frozenset of str
-        Paths of the datasets that hold frames; only their attributes, shape and type count.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
+    `frames`: paths of the datasets that hold frames; only their attributes, shape and type count.
     """
     digest = hashlib.sha256()
     # By address, since one dataset may have several names.

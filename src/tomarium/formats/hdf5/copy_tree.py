@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.hdf5.attributes import Node
 from tomarium.formats.hdf5.missing_data import gaps_of
 from tomarium.formats.hdf5.names import Name, as_bytes, copy_link, link_in, path_of, place_of, shown
-from tomarium.formats.hdf5.source import Node, Source
-from tomarium.formats.hdf5.writer import is_full
+from tomarium.formats.hdf5.source import Source
+from tomarium.formats.resumable.full_disk import is_full
 
 Replace: TypeAlias = Callable[[h5py.Group, Name, h5py.Group], h5py.Dataset | None]
 """Asked for each dataset and external link: (old parent, name, new parent). Where it made one of its own of that
@@ -35,21 +36,13 @@ _MOST_LINKED: Final = 64 << 20
 
 @dataclass
 class Copied:
-    """What became of a tree.
+    """What became of a tree."""
 
-    Attributes
-    ----------
-    nodes : dict of str to str or bytes
-        Path of each group and dataset in the source → its path in the copy.
-    attributes : list of str
-        "path@name" of each attribute, as the source calls it.
-    links : list of str
-        Soft and external links, kept as links.
-    """
-
+    # path of each group and dataset in the source → its path in the copy
     nodes: dict[str, Name] = field(default_factory=dict)
+    # "path@name" of each attribute, as the source calls it
     attributes: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)  # soft and external links, kept as links
 
 
 def copy_tree(
@@ -61,22 +54,10 @@ def copy_tree(
 ) -> Copied:
     """Copy all that lies below a group, with the group's own attributes.
 
-    Parameters
-    ----------
-    source : h5py.Group
-        Root of the tree.
-    target : h5py.Group
-        Where it goes; another file or another place of the same one.
-    skip : frozenset of str
-        Names right below the root to leave out.
-    replace : callable or None
-        Makes some datasets in its own way; their attributes are copied here all the same.
-
-    Returns
-    -------
-    Copied
-        What was copied. A dataset keeps its type, layout and filters, its chunks are not decoded; an object
-        with several names keeps them all; references point to the copies.
+    `target`: where it goes; another file or another place of the same one. `replace`: makes some datasets in
+    its own way; their attributes are copied here all the same. Result: what was copied. A dataset keeps its
+    type, layout and filters, its chunks are not decoded; an object with several names keeps them all;
+    references point to the copies.
     """
     work = _Work(source, target, Copied(), replace)
     work.groups(source, target, skip)
@@ -87,19 +68,7 @@ def copy_tree(
 def is_taken_along(source: Source, old: h5py.Group, node: h5py.Dataset) -> bool:
     """Tell whether what a link leads to is copied in the place of the link.
 
-    Parameters
-    ----------
-    source : Source
-        The file that is copied, open.
-    old : h5py.Group
-        The group that holds the link.
-    node : h5py.Dataset
-        What the link leads to.
-
-    Returns
-    -------
-    bool
-        It lies in another file, is of 64 MiB at most, and all of it is there.
+    Result: true where it lies in another file, is of 64 MiB at most, and all of it is there.
     """
     if node.file.filename == old.file.filename or _refers(_type_of(node.id)):
         return False
@@ -111,23 +80,8 @@ def take_along(
 ) -> h5py.Dataset | None:
     """Copy what an external link leads to, where it leads anywhere: from another folder it would lead nowhere.
 
-    Parameters
-    ----------
-    source : Source
-        The file that is copied, open.
-    old : h5py.Group
-        The group that holds the link.
-    name : str or bytes
-        Name of the link.
-    new : h5py.Group
-        Where the copy goes.
-    links : dict of str to list of str
-        Gets the path of the copy → file and path the link led to, and whether that was "copied" or "left".
-
-    Returns
-    -------
-    h5py.Dataset or None
-        What was copied, without its attributes; None where nothing is.
+    `links`: gets the path of the copy → file and path the link led to, and whether that was "copied" or
+    "left". Result: what was copied, without its attributes; None where nothing is.
     """
     link, node = link_in(old, name), source.find(shown(name), old)
     if not isinstance(link, h5py.ExternalLink) or node is None:

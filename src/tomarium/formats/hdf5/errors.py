@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.errors import FormatError, TomariumError
-from tomarium.formats.hdf5.writer import is_full
+from tomarium.formats.resumable.full_disk import is_full
 
 # What h5py raises for damaged bytes; there is no common parent below Exception.
 DAMAGE: Final = (
@@ -27,18 +27,7 @@ DAMAGE: Final = (
 
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
-    """Turn what h5py raises for a damaged file into a FormatError that names the file.
-
-    Parameters
-    ----------
-    path : Path
-        The file being read.
-
-    Raises
-    ------
-    FormatError
-        Anything went wrong below.
-    """
+    """Turn what h5py raises for a damaged file into a FormatError that names the file."""
     try:
         yield
     except TomariumError:
@@ -53,18 +42,7 @@ def guarded(path: Path) -> Iterator[None]:
 
 
 def advice(problem: str) -> str:
-    """Say what the HDF5 library's words mean, and what to do.
-
-    Parameters
-    ----------
-    problem : str
-        What it said.
-
-    Returns
-    -------
-    str
-        To follow "FILE: ".
-    """
+    """Say what the HDF5 library's words mean, and what to do."""
     short = re.sub(r"^\[Errno \d+\] ", "", problem).strip("'\"")
     if "already open for write" in short:
         return (

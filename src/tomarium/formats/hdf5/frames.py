@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.hdf5.chunk_reader import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.missing_data import Gap, refuse_gaps, told_gaps
@@ -30,68 +31,34 @@ STACK: Final = (0, 1, 2)
 
 @dataclass(frozen=True)
 class Layout:
-    """How a dataset lies on disk.
+    """How a dataset lies on disk."""
 
-    Attributes
-    ----------
-    chunks : tuple of int or None
-        Length of a chunk along (frame, row, column); None where the data lie in one piece.
-    stored : float
-        Bytes on disk for each byte of pixels; below 1 where compressed.
-    compressed : bool
-        Whether chunks must be decoded, and so are always read whole.
-    plugin : bool
-        Whether decoding needs the package hdf5plugin.
-    packing : str or None
-        How its chunks are packed, where they are unpacked here and not by the HDF5 library.
-    parts : tuple of Part
-        Of a virtual dataset of whole frames: where these lie, if they are packed so.
-    """
-
+    # length of a chunk along (frame, row, column); None where the data lie in one piece
     chunks: tuple[int, int, int] | None = None
-    stored: float = 1.0
-    compressed: bool = False
-    plugin: bool = False
+    stored: float = 1.0  # bytes on disk for each byte of pixels; below 1 where compressed
+    compressed: bool = False  # whether chunks must be decoded, and so are always read whole
+    plugin: bool = False  # whether decoding needs the package hdf5plugin
+    # how its chunks are packed, where they are unpacked here and not by the HDF5 library
     packing: Packing | None = None
+    # of a virtual dataset of whole frames: where these lie, if they are packed so
     parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Hdf5Frames(IndexedFrames):
-    """A stack of frames in an HDF5 dataset. The file is opened for each `read`, so that nothing stays locked.
+    """A stack of frames in an HDF5 dataset. The file is opened for each `read`, so that nothing stays locked."""
 
-    Attributes
-    ----------
-    path : Path
-        The file that was opened by its user.
-    file : Path
-        The file that holds the dataset: `path`, or one it links to.
-    name : str
-        Path of the dataset in `file`.
-    size : tuple of int
-        Frames, rows and columns of the whole dataset.
-    dtype : numpy.dtype
-        Type of a pixel, in this machine's byte order.
-    order : tuple of int
-        Which axes of the dataset are frame, row and column; (1, 0, 2) for a file in sinogram order.
-        A dataset of two axes, one frame alone, has (-1, 0, 1); one sinogram (0, -1, 1) or (1, -1, 0).
-    index : array of int or None
-        Frames of the dataset that belong to this stack; None for all.
-    layout : Layout
-        How the bytes lie.
-    gaps : tuple of Gap
-        Frames whose file is absent, damaged or too short.
-    """
-
-    path: Path
-    file: Path
-    name: str
-    size: tuple[int, int, int]
-    dtype: np.dtype[Any]
+    path: Path  # the file that was opened by its user
+    file: Path  # the file that holds the dataset: `path`, or one it links to
+    name: str  # path of the dataset in `file`
+    size: tuple[int, int, int]  # frames, rows and columns of the whole dataset
+    dtype: np.dtype[Any]  # type of a pixel, in this machine's byte order
+    # Which axes of the dataset are frame, row and column; (1, 0, 2) for a file in sinogram order. A dataset
+    # of two axes, one frame alone, has (-1, 0, 1); one sinogram (0, -1, 1) or (1, -1, 0).
     order: tuple[int, int, int] = STACK
-    index: NDArray[np.intp] | None = None
-    layout: Layout = Layout()
-    gaps: tuple[Gap, ...] = ()
+    index: NDArray[np.intp] | None = None  # frames of the dataset that belong to this stack; None for all
+    layout: Layout = Layout()  # how the bytes lie
+    gaps: tuple[Gap, ...] = ()  # frames whose file is absent, damaged or too short
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -101,38 +68,22 @@ class Hdf5Frames(IndexedFrames):
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read detector rows of some frames.
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames of this stack, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-
-        Raises
-        ------
-        FormatError
-            The file is damaged, or the frames lie in a file that is absent or damaged.
+        `frames`: which frames of this stack, in the order wanted.
         """
-        stack = np.arange(self.size[0]) if self.index is None else self.index
-        wanted = stack[frames]
-        refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, wanted)
-        first, last, step = rows.indices(self.size[1])
         with guarded(self.file):
-            result = np.empty((len(wanted), max(0, last - first), self.size[2]), self.dtype)
-            with open_checked(self.file, scan=self.path) as file:
-                dataset = member(file, self.name)
-                if self._unpack(result, dataset, wanted, slice(first, last)):
-                    return result if step == 1 else result[:, ::step]
-                if self.layout.plugin:
-                    load_plugins()
-                for piece in _pieces(wanted, self.layout.chunks[0] if self.layout.chunks else 1):
-                    self._fill(result, dataset, piece, slice(first, last))
-        return result if step == 1 else result[:, ::step]
+            return read_rows(self, frames, rows, self._read)
+
+    def _read(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        stored = wanted if self.index is None else self.index[wanted]
+        refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, stored)
+        with open_checked(self.file, scan=self.path) as file:
+            dataset = member(file, self.name)
+            if self._unpack(result, dataset, stored, rows):
+                return
+            if self.layout.plugin:
+                load_plugins()
+            for piece in _pieces(stored, self.layout.chunks[0] if self.layout.chunks else 1):
+                self._fill(result, dataset, piece, rows)
 
     def _unpack(
         self, result: NDArray[Any], dataset: h5py.Dataset, wanted: NDArray[np.intp], rows: slice
@@ -167,23 +118,13 @@ class Hdf5Frames(IndexedFrames):
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.
 
-        Parameters
-        ----------
-        frames : int
-            How many frames, taken as neighbours.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk, and bytes decompressed (0 where nothing is compressed). A compressed chunk
-            is always read and decoded whole: one row of a chunk (1, rows, columns) costs the whole frame.
+        Result: bytes read from disk, and bytes decompressed (0 where nothing is compressed). A compressed
+        chunk is always read and decoded whole: one row of a chunk (1, rows, columns) costs the whole frame.
         """
         count = len(range(*rows.indices(self.size[1])))
         chunks = self.layout.chunks
         if chunks is None or not count or not frames:
-            return frames * count * self.size[2] * self.dtype.itemsize, 0
+            return plain_cost(self, frames, rows)
         blocks = frames / chunks[0]
         if self.index is not None and len(self.index):
             blocks = frames * len(np.unique(self.index // chunks[0])) / len(self.index)
@@ -231,26 +172,8 @@ def frames_of(
 ) -> Hdf5Frames:
     """Make a lazy stack of a dataset.
 
-    Parameters
-    ----------
-    source : Source
-        The open scan the dataset was found in.
-    dataset : h5py.Dataset
-        Of three axes, or of two for one frame alone.
-    order : tuple of int
-        Which axes of the dataset are frame, row and column.
-    index : array of int or None
-        Frames of the dataset to take; None for all.
-
-    Returns
-    -------
-    Hdf5Frames
-        The stack.
-
-    Raises
-    ------
-    FormatError
-        The dataset holds no images, or needs a filter that is not there.
+    `dataset`: of three axes, or of two for one frame alone. `order`: which axes of the dataset are frame, row
+    and column. `index`: frames of the dataset to take; None for all.
     """
     place = f"{source.path}: {dataset.name}"
     if dataset.dtype.kind not in "iuf" or dataset.ndim not in (2, 3) or not all(dataset.shape):
@@ -319,15 +242,7 @@ def _layout(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int], 
 def needs_plugin(dataset: h5py.Dataset) -> bool:
     """Tell whether a dataset is packed with a filter that neither HDF5 nor h5py brings.
 
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        Any dataset.
-
-    Returns
-    -------
-    bool
-        Whether `load_plugins` must be called before it is read.
+    Result: whether `load_plugins` must be called before it is read.
     """
     plist = dataset.id.get_create_plist()
     return any(plist.get_filter(number)[0] not in _BUILT_IN for number in range(plist.get_nfilters()))

@@ -30,39 +30,20 @@ WRITTEN: Final = "is being written"
 # Words of HDF5, and of what is made of them.
 _TRUNCATED: Final = ("truncated file", "is truncated (")
 
+Stamp: TypeAlias = tuple[int, int, int]
+
 _Result = TypeVar("_Result")
 _Kept = TypeVar("_Kept")
-_Stamp: TypeAlias = tuple[int, int, int]
 # Files that looked truncated and did not change, as they were; and when others were given up.
-_resting: dict[Path, _Stamp] = {}
+_resting: dict[Path, Stamp] = {}
 _given_up: dict[Path, float] = {}
 
 
 def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
-    """Open a file, again where it changed meanwhile.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    attempt : callable
-        Opens it anew.
-
-    Returns
-    -------
-    object
-        What `attempt` returned.
-
-    Raises
-    ------
-    FormatError
-        It is being written, and was met half-written for 2 s or four times; or what `attempt` raised of a file at rest.
-    OSError
-        What `attempt` raised of a file at rest.
-    """
+    """Open a file, again where it changed meanwhile."""
     begun, tries = time.monotonic(), 0
     while True:
-        before = _stamp(path)
+        before = stamp_of(path)
         tries += 1
         try:
             return attempt()
@@ -80,15 +61,7 @@ def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
 def looks_truncated(text: str) -> bool:
     """Tell whether the words of a refusal are those of a file that lacks its end.
 
-    Parameters
-    ----------
-    text : str
-        What was raised, or why a format refuses.
-
-    Returns
-    -------
-    bool
-        It is truncated or being written, as far as HDF5 can tell.
+    Result: true where it is truncated or being written, as far as HDF5 can tell.
     """
     return any(words in text for words in (*_TRUNCATED, WRITTEN))
 
@@ -103,7 +76,8 @@ def _words(path: Path, tries: int, spent: float, problem: Exception) -> str:
     )
 
 
-def _stamp(path: Path) -> _Stamp | None:
+def stamp_of(path: Path) -> Stamp | None:
+    """Return what changes when a file is written or replaced; None where there is none."""
     try:
         now = path.stat()
     except OSError:
@@ -111,9 +85,9 @@ def _stamp(path: Path) -> _Stamp | None:
     return now.st_ino, now.st_size, now.st_mtime_ns
 
 
-def _may_mend(path: Path, before: _Stamp, problem: Exception) -> bool:
+def _may_mend(path: Path, before: Stamp, problem: Exception) -> bool:
     """Tell whether another attempt may end better: the file changed, or is to change as it looks truncated."""
-    now = _stamp(path)
+    now = stamp_of(path)
     if now is None or not -1.0 < time.time() - now[2] / 1e9 < FRESH_S:
         return False
     if now != before:
@@ -123,7 +97,7 @@ def _may_mend(path: Path, before: _Stamp, problem: Exception) -> bool:
     end = time.monotonic() + REST_S
     while time.monotonic() < end:
         time.sleep(_PAUSE_S)
-        if _stamp(path) != now:
+        if stamp_of(path) != now:
             return True
     _keep(_resting, path, now)
     return False

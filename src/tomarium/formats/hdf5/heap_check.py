@@ -27,15 +27,7 @@ _SEARCHED: Final = 8 << 20
 def check_heaps(path: Path) -> None:
     """Refuse a file with a global heap that has no end.
 
-    Parameters
-    ----------
-    path : Path
-        HDF5 file. The first and the last 8 MiB are searched.
-
-    Raises
-    ------
-    FormatError
-        A heap is damaged in the way HDF5 cannot bear.
+    `path`: HDF5 file. The first and the last 8 MiB are searched.
     """
     now = path.stat()
     _check(path, now.st_size, now.st_mtime_ns)
@@ -75,15 +67,7 @@ def claims_too_much(dataset: h5py.Dataset) -> bool:
 
     HDF5 asks for as much memory as the text claims before it looks for the text itself.
 
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        A dataset of texts of variable length.
-
-    Returns
-    -------
-    bool
-        False too where its pointers lie in no one piece, so that they are not looked at.
+    Result: False too where its pointers lie in no one piece, so that they are not looked at.
     """
     if dataset.dtype.kind != "O" or h5py.check_string_dtype(dataset.dtype) is None:
         return False

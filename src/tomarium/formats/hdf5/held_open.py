@@ -7,22 +7,20 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
 import h5py
 
 from tomarium.formats.hdf5.errors import guarded
+from tomarium.formats.hdf5.half_written import Stamp, stamp_of
 from tomarium.formats.hdf5.members import KnownGroups
 from tomarium.formats.hdf5.security_check import open_checked
-
-_Stamp: TypeAlias = tuple[int, int, int]
 
 
 @dataclass
 class _Held:
     path: Path
     file: h5py.File | None = None
-    stamp: _Stamp | None = None
+    stamp: Stamp | None = None
     known: KnownGroups = field(default_factory=KnownGroups)
     users: int = 0
 
@@ -39,21 +37,8 @@ _held: ContextVar[_Held | None] = ContextVar("held", default=None)
 def held_open(path: Path) -> Iterator[None]:
     """Open a file once for all who read it within the block, one after the other.
 
-    Parameters
-    ----------
-    path : Path
-        The file; anything else is passed over. It is opened when first asked for, and anew where it changed since, its
-        writer has it open so that others read it meanwhile (SWMR), or reading failed.
-
-    Yields
-    ------
-    None
-        While it may be shared.
-
-    Raises
-    ------
-    FormatError
-        The library cannot close it, as it is damaged.
+    `path`: the file; anything else is passed over. It is opened when first asked for, and anew where it
+    changed since, its writer has it open so that others read it meanwhile (SWMR), or reading failed.
     """
     outer = _held.get()
     if outer is not None and outer.path == path:
@@ -71,32 +56,14 @@ def held_open(path: Path) -> Iterator[None]:
 
 @contextmanager
 def shared_open(path: Path) -> Iterator[tuple[h5py.File, KnownGroups]]:
-    """Open a file for reading, or take it as `held_open` holds it.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Yields
-    ------
-    h5py.File
-        The open file.
-    KnownGroups
-        What is known of its groups.
-
-    Raises
-    ------
-    FormatError
-        As in `security_check.open_checked`.
-    """
+    """Open a file for reading, or take it as `held_open` holds it."""
     held = _held.get()
     if held is None or held.path != path or not _is_ready(held):
         with open_checked(path) as file:
             yield file, KnownGroups()
         return
     if held.file is None:
-        held.stamp = _stamp(path)
+        held.stamp = stamp_of(path)
         held.file = open_checked(path)
     held.users += 1
     try:
@@ -113,17 +80,9 @@ def shared_open(path: Path) -> Iterator[tuple[h5py.File, KnownGroups]]:
 
 def _is_ready(held: _Held) -> bool:
     """Tell whether the file is open as it is now, or may be opened."""
-    if held.file is None or held.stamp == _stamp(held.path):
+    if held.file is None or held.stamp == stamp_of(held.path):
         return True
     if held.users:
         return False
     held.close()
     return True
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    try:
-        now = path.stat()
-    except OSError:
-        return None
-    return now.st_ino, now.st_size, now.st_mtime_ns

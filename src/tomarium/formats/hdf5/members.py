@@ -17,32 +17,16 @@ _MOST_KEPT: Final = 1_000
 
 @dataclass(frozen=True)
 class Members:
-    """The members of one group.
+    """The members of one group."""
 
-    Attributes
-    ----------
-    kinds : dict of bytes to int
-        Name → type of its link (`h5py.h5l.TYPE_…`), in the group's order.
-    groups : dict of bytes to h5py.Group
-        Those that were opened and are groups.
-    """
-
-    kinds: dict[bytes, int]
-    groups: dict[bytes, h5py.Group] = field(default_factory=dict)
+    kinds: dict[bytes, int]  # name → type of its link (`h5py.h5l.TYPE_…`), in the group's order
+    groups: dict[bytes, h5py.Group] = field(default_factory=dict)  # those that were opened and are groups
     _numbered: dict[str, list[str]] = field(default_factory=dict)
 
     def key(self, name: str) -> bytes | None:
         """Find the bytes of a member's name, as `names.key_in` does.
 
-        Parameters
-        ----------
-        name : str
-            One name, as `shown` spells it.
-
-        Returns
-        -------
-        bytes or None
-            None where there is none of that name.
+        `name`: one name, as `shown` spells it. Result: None where there is none of that name.
         """
         key = as_bytes(name)
         if key in self.kinds:
@@ -51,18 +35,7 @@ class Members:
         return key if key and key in self.kinds else None
 
     def numbered(self, word: str) -> list[str]:
-        """List the members that carry a name or its numbered spellings, as `names.numbered` does.
-
-        Parameters
-        ----------
-        word : str
-            "exchange".
-
-        Returns
-        -------
-        list of str
-            Names, the unnumbered first, then by number.
-        """
+        """List the members that carry a name or its numbered spellings, as `names.numbered` does."""
         if word not in self._numbered:
             self._numbered[word] = numbered_in(map(shown, self.kinds), word)
         return self._numbered[word]
@@ -78,15 +51,7 @@ class KnownGroups:
     def of(self, group: h5py.Group) -> Members | None:
         """List what a group holds.
 
-        Parameters
-        ----------
-        group : h5py.Group
-            A group of the file.
-
-        Returns
-        -------
-        Members or None
-            None where it holds too many, or cannot be listed: then it is to be asked name by name.
+        Result: None where it holds too many, or cannot be listed: then it is to be asked name by name.
         """
         known = self._known.get(id(group))
         if known is not None:

@@ -63,38 +63,20 @@ class Opened(Protocol):
 
 @dataclass(frozen=True)
 class Gap:
-    """Entries of a dataset whose bytes cannot be had.
+    """Entries of a dataset whose bytes cannot be had."""
 
-    Attributes
-    ----------
-    first, last : int
-        Along the axis that was asked for, `last` not included.
-    file : str
-        The file they should lie in, as a virtual dataset names it; empty for the dataset's own.
-    why : str
-        What is wrong with it: "is absent", "holds no dataset /data".
-    """
-
+    # along the axis that was asked for, `last` not included
     first: int
     last: int
-    file: str
-    why: str = ABSENT
+    file: str  # the file they should lie in, as a virtual dataset names it; empty for the dataset's own
+    why: str = ABSENT  # what is wrong with it: "is absent", "holds no dataset /data"
 
 
 def unwritten(dataset: h5py.Dataset, axis: int = 0) -> list[Run]:
     """List the entries of a dataset that no one has written, all or in part.
 
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        One that is not virtual. Of one in a single piece it is known only whether it has any bytes.
-    axis : int
-        Axis to count entries along.
-
-    Returns
-    -------
-    list of tuple of int
-        First entry and the one after the last of each run.
+    `dataset`: one that is not virtual. Of one in a single piece it is known only whether it has any bytes.
+    Result: first entry and the one after the last of each run.
     """
     shape = dataset.shape
     if not shape or not dataset.size:
@@ -135,18 +117,6 @@ def is_found(dataset: h5py.Dataset, place: tuple[int, ...]) -> bool:
 
     Its list of chunks is no witness: of a writer killed in the middle of its index, that may name chunks which a
     search from above does not reach. The search alone is had by asking for a chunk with no room to put it.
-
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        In chunks.
-    place : tuple of int
-        Where the chunk begins.
-
-    Returns
-    -------
-    bool
-        Whether it is there.
     """
     try:
         dataset.id.read_direct_chunk(place, out=bytearray(0))
@@ -166,15 +136,7 @@ def _runs(numbers: NDArray[np.intp]) -> list[Run]:
 def is_sparse(dataset: h5py.Dataset) -> bool:
     """Tell whether some entries of a dataset were never written; only a copy of it as it lies keeps that.
 
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        Any dataset.
-
-    Returns
-    -------
-    bool
-        False for a virtual one, whose entries lie elsewhere.
+    Result: False for a virtual one, whose entries lie elsewhere.
     """
     return not dataset.is_virtual and bool(unwritten(dataset))
 
@@ -187,21 +149,9 @@ def gaps_of(
 ) -> Iterator[Gap]:
     """List the entries that HDF5 would make up.
 
-    Parameters
-    ----------
-    source : Opened
-        The open scan the dataset was found in with `find`.
-    dataset : h5py.Dataset
-        Any dataset.
-    axis : int
-        Axis to count entries along.
-    lacking : callable
-        Lists what a dataset that is not virtual lacks; one that may be growing is asked another way.
-
-    Yields
-    ------
-    Gap
-        In the order of the mapping. A source that is virtual itself and lacks anything is lacking whole.
+    `source`: the open scan the dataset was found in with `find`. `lacking`: lists what a dataset that is not
+    virtual lacks; one that may be growing is asked another way. Yields: in the order of the mapping. A source
+    that is virtual itself and lacks anything is lacking whole.
     """
     if not dataset.is_virtual:
         yield from (Gap(first, last, "", NEVER) for first, last in lacking(dataset, axis))
@@ -245,15 +195,7 @@ def gaps_of(
 def told_gaps(source: Opened, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
     """List the entries that HDF5 would make up, and say so among the source's warnings.
 
-    Parameters
-    ----------
-    source, dataset, axis
-        As for `gaps_of`.
-
-    Returns
-    -------
-    tuple of Gap
-        For `refuse_gaps`, when entries are asked for.
+    Result: for `refuse_gaps`, when entries are asked for.
     """
     gaps = tuple(gaps_of(source, dataset, axis))
     said = {
@@ -271,24 +213,7 @@ def told_gaps(source: Opened, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap
 
 
 def refuse_gaps(path: Path, place: str, gaps: tuple[Gap, ...], wanted: NDArray[np.intp]) -> None:
-    """Refuse entries that HDF5 would make up.
-
-    Parameters
-    ----------
-    path : Path
-        The file its user opened.
-    place : str
-        The dataset: "scan.h5:/exchange/data".
-    gaps : tuple of Gap
-        What it lacks.
-    wanted : array of int
-        Entries that are asked for.
-
-    Raises
-    ------
-    FormatError
-        Some of them lie in a gap.
-    """
+    """Refuse entries that HDF5 would make up."""
     lacking = [gap for gap in gaps if np.any((wanted >= gap.first) & (wanted < gap.last))]
     if not lacking:
         return

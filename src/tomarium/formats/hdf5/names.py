@@ -20,15 +20,7 @@ Name: TypeAlias = str | bytes
 def shown(name: Name) -> str:
     """Spell a name or a path out.
 
-    Parameters
-    ----------
-    name : str or bytes
-        As h5py gives it.
-
-    Returns
-    -------
-    str
-        Its UTF-8, or Latin-1 where a part of it is not that.
+    Result: its UTF-8, or Latin-1 where a part of it is not that.
     """
     if isinstance(name, str):
         return name
@@ -43,69 +35,24 @@ def _decoded(part: bytes) -> str:
 
 
 def as_bytes(name: Name) -> bytes:
-    """Return the bytes of a name.
-
-    Parameters
-    ----------
-    name : str or bytes
-        As h5py gives it.
-
-    Returns
-    -------
-    bytes
-        What the library takes.
-    """
+    """Return the bytes of a name."""
     return name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
 
 
 def path_of(node: h5py.Group | h5py.Dataset) -> str:
-    """Spell the path of an object out.
-
-    Parameters
-    ----------
-    node : h5py.Group or h5py.Dataset
-        Any object that has a name.
-
-    Returns
-    -------
-    str
-        Its path in its file.
-    """
+    """Spell the path of an object out."""
     return shown(node.name)
 
 
 def place_of(group: h5py.Group, name: Name) -> str:
-    """Spell the path of a member out.
-
-    Parameters
-    ----------
-    group : h5py.Group
-        Where it lies.
-    name : str or bytes
-        Its name.
-
-    Returns
-    -------
-    str
-        The path of both.
-    """
+    """Spell the path of a member out."""
     return f"{path_of(group).rstrip('/')}/{shown(name)}"
 
 
 def key_in(group: h5py.Group, name: str) -> bytes | None:
     """Find the bytes of a member's name.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where it lies.
-    name : str
-        One name, as `shown` spells it.
-
-    Returns
-    -------
-    bytes or None
-        None where there is none of that name.
+    `name`: one name, as `shown` spells it. Result: None where there is none of that name.
     """
     key = name.encode("utf-8", "surrogateescape")
     if group.id.links.exists(key):
@@ -119,22 +66,7 @@ def key_in(group: h5py.Group, name: str) -> bytes | None:
 def member(group: h5py.Group, path: str) -> Any:
     """Open what lies at a path of this file; links to other files are followed by the library.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where a relative path begins.
-    path : str
-        As `shown` spells it.
-
-    Returns
-    -------
-    h5py.Group, h5py.Dataset or h5py.Datatype
-        The object.
-
-    Raises
-    ------
-    KeyError
-        There is nothing at that path.
+    `path`: as `shown` spells it.
     """
     if path.isascii():
         return group[path]
@@ -150,22 +82,7 @@ def member(group: h5py.Group, path: str) -> Any:
 def hard_linked(group: h5py.Group, key: bytes) -> Any:
     """Open a member that is a hard link, in a third of the time that h5py takes for it.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where it lies, in a file that is open for reading.
-    key : bytes
-        Its name, as `key_in` returns it.
-
-    Returns
-    -------
-    h5py.Group, h5py.Dataset or h5py.Datatype
-        The object.
-
-    Raises
-    ------
-    KeyError
-        It is damaged.
+    `group`: where it lies, in a file that is open for reading. `key`: its name, as `key_in` returns it.
     """
     found = h5o.open(group.id, key)
     if isinstance(found, h5g.GroupID):
@@ -178,17 +95,7 @@ def hard_linked(group: h5py.Group, key: bytes) -> Any:
 def link_in(group: h5py.Group, name: Name) -> h5py.HardLink | h5py.SoftLink | h5py.ExternalLink | None:
     """Tell how a member is linked.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where it lies.
-    name : str or bytes
-        Its name, or a path to it.
-
-    Returns
-    -------
-    link or None
-        None for a link of a user's own type.
+    Result: None for a link of a user's own type.
     """
     key = as_bytes(name)
     kind = group.id.links.get_info(key).type
@@ -205,16 +112,7 @@ def link_in(group: h5py.Group, name: Name) -> h5py.HardLink | h5py.SoftLink | h5
 def copy_link(old: h5py.Group, name: Name, new: h5py.Group, moved: Callable[[bytes], bytes]) -> None:
     """Write a soft or an external link anew, byte for byte.
 
-    Parameters
-    ----------
-    old : h5py.Group
-        Where it lies.
-    name : str or bytes
-        Its name, here and there.
-    new : h5py.Group
-        Where it goes.
-    moved : callable
-        Path of a soft link → what it is in the new place.
+    `moved`: path of a soft link → what it is in the new place.
     """
     key = as_bytes(name)
     value = old.id.links.get_val(key)
@@ -229,13 +127,8 @@ def copy_link(old: h5py.Group, name: Name, new: h5py.Group, moved: Callable[[byt
 def visit_links(group: h5py.Group, each: Callable[[str, Any], Any]) -> None:
     """Call a function with the path and the link of all that lies below a group.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where to begin.
-    each : callable
-        Told the path below `group`, as `shown` spells it, and the link, as `link_in` tells it; a result other than
-        None ends the visit.
+    `each`: told the path below `group`, as `shown` spells it, and the link, as `link_in` tells it; a result
+    other than None ends the visit.
     """
     group.id.links.visit(lambda path: each(shown(path), link_in(group, path)))
 
@@ -243,18 +136,8 @@ def visit_links(group: h5py.Group, each: Callable[[str, Any], Any]) -> None:
 def numbered(group: h5py.Group, name: str) -> list[str]:
     """List the members of a group that carry a name or its numbered spellings.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where to look.
-    name : str
-        "exchange" finds exchange, exchange_2, exchange3 (Data Exchange 0.9.1 writes the first without a
-        number, its Table 3 and its listings disagree on the rest).
-
-    Returns
-    -------
-    list of str
-        Names, the unnumbered first, then by number.
+    `name`: "exchange" finds exchange, exchange_2, exchange3 (Data Exchange 0.9.1 writes the first without a
+    number, its Table 3 and its listings disagree on the rest).
     """
     return numbered_in(map(shown, group), name)
 
@@ -262,17 +145,7 @@ def numbered(group: h5py.Group, name: str) -> list[str]:
 def numbered_in(names: Iterable[str], name: str) -> list[str]:
     """List those of some names that are a name or one of its numbered spellings.
 
-    Parameters
-    ----------
-    names : iterable of str
-        As `shown` spells them.
-    name : str
-        As in `numbered`.
-
-    Returns
-    -------
-    list of str
-        Names, the unnumbered first, then by number.
+    `names`: as `shown` spells them.
     """
     pattern = re.compile(re.escape(name) + r"(?:_?(\d+))?")
     hits = [(int(match[1] or -1), key) for key in names if (match := pattern.fullmatch(key))]

@@ -13,16 +13,8 @@ NO_VALUE: Final = "Error: Unknown Attribute"
 def as_text(value: Any) -> str | None:
     r"""Read text from what h5py returns: str, bytes, arrays of one of them, or int8 codes padded with NUL.
 
-    Parameters
-    ----------
-    value : object
-        A value as h5py returns it.
-
-    Returns
-    -------
-    str or None
-        UTF-8, or latin-1 where it is not that (`\xb5m`); up to the first NUL, stripped. None where it is no
-        text, or empty, or the literal areaDetector writes for "none".
+    Result: UTF-8, or latin-1 where it is not that (`\xb5m`); up to the first NUL, stripped. None where it is
+    no text, or empty, or the literal areaDetector writes for "none".
     """
     array = np.asarray(value)
     if array.size == 0:
@@ -46,15 +38,7 @@ def as_text(value: Any) -> str | None:
 def as_number(value: Any) -> float | None:
     """Read a number from what h5py returns: a number, or a text that is one.
 
-    Parameters
-    ----------
-    value : object
-        A value as h5py returns it.
-
-    Returns
-    -------
-    float or None
-        The first of several; None where it is no number.
+    Result: the first of several; None where it is no number.
     """
     array = np.asarray(value)
     # A row of bytes is a text, and an empty one no 0.

@@ -46,22 +46,13 @@ _DAMAGE: Final = (OSError, RuntimeError, KeyError, ValueError, TypeError, Overfl
 
 @dataclass(frozen=True)
 class Finding:
-    """Something in an HDF5 file that is refused, now or where it is used.
+    """Something in an HDF5 file that is refused, now or where it is used."""
 
-    Attributes
-    ----------
-    code : str
-        "raw-storage", "claim", "cycle", "objects", "depth", "link-type": these refuse the file. "outside",
-        "filter", "damaged", "unseen": these are refused, or checked, where the object is used.
-    where : str
-        Path of the object in the file.
-    text : str
-        The whole message: what was found, where, what to do.
-    """
-
+    # "raw-storage", "claim", "cycle", "objects", "depth", "link-type": these refuse the file. "outside",
+    # "filter", "damaged", "unseen": these are refused, or checked, where the object is used.
     code: Code
-    where: str
-    text: str
+    where: str  # path of the object in the file
+    text: str  # the whole message: what was found, where, what to do
 
     @property
     def refuses_the_file(self) -> bool:
@@ -87,20 +78,9 @@ class _Walk:
 def examine(path: Path, file: h5py.File, *, growing: bool = False) -> tuple[Finding, ...]:
     """Walk through an HDF5 file without following a link or reading any data.
 
-    Parameters
-    ----------
-    path : Path
-        The file, as its user gave it; links may lead into its folder and below.
-    file : h5py.File
-        It, open for reading.
-    growing : bool
-        Whether it is being written, so that datasets may still be empty.
-
-    Returns
-    -------
-    tuple of Finding
-        Empty for a file without fault. At most 4 000 objects are looked at, which takes 0.15 s; that there
-        are more is a finding of its own.
+    `path`: the file, as its user gave it; links may lead into its folder and below. `growing`: whether it is
+    being written, so that datasets may still be empty. Result: empty for a file without fault. At most 4 000
+    objects are looked at, which takes 0.15 s; that there are more is a finding of its own.
     """
     walk = _Walk(path, path.stat().st_size, growing)
     # A group, its name, and the addresses of the groups it lies in.
@@ -132,20 +112,7 @@ def _judge(path: Path, size: int, changed_ns: int, growing: bool) -> tuple[Findi
 def open_beside(path: Path) -> h5py.File:
     """Open a file, without locks, as its writer lets it be read: closed, or beside it (SWMR).
 
-    Parameters
-    ----------
-    path : Path
-        The file; the caller walks through it, or has, or trusts it.
-
-    Returns
-    -------
-    h5py.File
-        To be closed by the caller.
-
-    Raises
-    ------
-    OSError
-        The library refuses it.
+    `path`: the file; the caller walks through it, or has, or trusts it.
     """
     try:
         beside_writer = read_superblock(path).is_swmr
@@ -161,27 +128,11 @@ def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False)
 
     This is the one place where tomarium opens HDF5 that others wrote.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    scan : Path or None
-        The file its user gave, where that one links to this one; None where they are the same.
-    growing : bool
-        Whether it is being written, so that datasets may still be empty; then the caller tries again, else it is
-        tried for a moment where the file changes meanwhile.
-
-    Returns
-    -------
-    h5py.File
-        Opened with locking=False: a lock of ours would stop its writer, and files it links to inherit the
-        setting; and for reading beside its writer (SWMR) where that has opened it so.
-
-    Raises
-    ------
-    FormatError
-        It keeps bytes outside of HDF5, claims what its bytes cannot back, or has groups without end; or a
-        heap of it is damaged in a way HDF5 cannot bear.
+    `scan`: the file its user gave, where that one links to this one; None where they are the same. `growing`:
+    whether it is being written, so that datasets may still be empty; then the caller tries again, else it is
+    tried for a moment where the file changes meanwhile. Result: opened with locking=False: a lock of ours
+    would stop its writer, and files it links to inherit the setting; and for reading beside its writer (SWMR)
+    where that has opened it so.
     """
     if growing:
         return _opened(path, scan, growing)
@@ -196,20 +147,7 @@ def _opened(path: Path, scan: Path | None, growing: bool) -> h5py.File:
 
 
 def check_growing(path: Path, file: h5py.File) -> None:
-    """Walk through a file that its writer has left marked as open, which the library opens in other ways.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    file : h5py.File
-        It, open.
-
-    Raises
-    ------
-    FormatError
-        As in `open_checked`.
-    """
+    """Walk through a file that its writer has left marked as open, which the library opens in other ways."""
     _refuse(examine(path, file, growing=True), path, None)
 
 
@@ -222,26 +160,9 @@ def _refuse(findings: tuple[Finding, ...], path: Path, scan: Path | None) -> Non
 def beside(scan: Path, parent: Path, name: str) -> Path | None:
     """Find the file a link or a virtual dataset points to, if it lies in the scan's own folder or in a trusted one.
 
-    Parameters
-    ----------
-    scan : Path
-        The file that was opened by its user.
-    parent : Path
-        The file that points.
-    name : str
-        The name as written there, relative to the parent's folder or absolute. As HDF5 does, an absolute name
-        that does not exist is looked for by its last part beside the parent.
-
-    Returns
-    -------
-    Path or None
-        The file, symbolic links resolved; None where it is absent.
-
-    Raises
-    ------
-    FormatError
-        The file exists, but outside the scan's folder and those that are trusted: a scan from elsewhere must not be
-        able to make its reader open other people's files. Also where a pattern of names ("%b") could lead there.
+    `name`: the name as written there, relative to the parent's folder or absolute. As HDF5 does, an absolute
+    name that does not exist is looked for by its last part beside the parent. Result: the file, symbolic
+    links resolved; None where it is absent.
     """
     folder = parent.resolve().parent
     homes = {scan.resolve().parent, scan.absolute().parent.resolve(), *trusted()}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import h5py
 import numpy as np
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
+from tomarium.formats.hdf5.attributes import Node, attribute, is_small, plain_text
 from tomarium.formats.hdf5.errors import DAMAGE, advice, guarded
-from tomarium.formats.hdf5.heap_check import claims_too_much
 from tomarium.formats.hdf5.held_open import shared_open
 from tomarium.formats.hdf5.members import KnownGroups, Members
 from tomarium.formats.hdf5.missing_data import gaps_of
@@ -41,9 +41,6 @@ from tomarium.formats.hdf5.security_check import beside, open_checked
 from tomarium.formats.opening.numbers_as_text import numbers_in
 from tomarium.model import Value
 
-Node: TypeAlias = h5py.Group | h5py.Dataset
-
-SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 # What files write where a unit is unknown.
 NO_UNIT: Final = frozenset({"", "undefined", "none", "text", "unknown", "n/a", "na", "any", "-"})
 # The group in which a converted file keeps the one it was made from: another file's tree, not this one's.
@@ -53,81 +50,32 @@ _MOST_TYPED: Final = 6_000
 _MOST_HOPS: Final = 32
 # A file that changed so lately may still be written.
 _FRESH_S: Final = 60.0
-_LONGEST_TEXT: Final = 1 << 20
 _MOST_NUMBERS: Final = 1 << 24
-_MOST_IN_ATTRIBUTE: Final = 1 << 12
-
-
-def is_hdf5(path: Path) -> bool:
-    """Tell whether a file begins as HDF5, whether or not the rest is whole.
-
-    Parameters
-    ----------
-    path : Path
-        Any path; a folder or an unreadable file gives False.
-
-    Returns
-    -------
-    bool
-        The signature stands at byte 0, 512, 1024, 2048 … (HDF5 File Format Specification 3.0, II.A).
-    """
-    try:
-        with path.open("rb") as stream:
-            size = stream.seek(0, 2)
-            offset = 0
-            while offset < size and offset <= 1 << 20:
-                stream.seek(offset)
-                if stream.read(8) == SIGNATURE:
-                    return True
-                offset = offset * 2 or 512
-    except OSError:
-        return False
-    return False
 
 
 @dataclass
 class Source:
-    """An HDF5 scan file, open for reading, and the files beside it that it points to.
+    """An HDF5 scan file, open for reading, and the files beside it that it points to."""
 
-    Attributes
-    ----------
-    path : Path
-        The file that was asked for.
-    file : h5py.File
-        It, open.
-    missing : list of str
-        Files that are pointed to and absent, as they are written.
-    repaired, warnings : list of str
-        What was mended, and what the user should know, in words.
-    opened : dict of Path to h5py.File
-        The files it points to, as far as they were needed.
-    admitted : dict of (str, str) to bool
-        File and name of each virtual dataset that was met; False while its sources are looked at.
-    growing : bool
-        Whether it is being written, so that datasets may still be empty.
-    trusted : set of (str, str)
-        File and name of virtual sources that are known to be whole, plain, and in the scan's folder.
-    damaged : dict of Path to str
-        Files of virtual sources that cannot be opened, and why.
-    typed : int
-        How many members of groups were asked what they are.
-    known : KnownGroups or None
-        What its groups hold; None where it grows.
-    """
-
-    path: Path
+    path: Path  # the file that was asked for
     file: h5py.File
     stack: ExitStack
+    # files that are pointed to and absent, as they are written
     missing: list[str] = field(default_factory=list)
+    # what was mended, and what the user should know, in words
     repaired: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    # the files it points to, as far as they were needed
     opened: dict[Path, h5py.File] = field(default_factory=dict)
+    # file and name of each virtual dataset that was met; False while its sources are looked at
     admitted: dict[tuple[str, str], bool] = field(default_factory=dict)
-    growing: bool = False
+    growing: bool = False  # whether it is being written, so that datasets may still be empty
+    # file and name of virtual sources that are known to be whole, plain, and in the scan's folder
     trusted: set[tuple[str, str]] = field(default_factory=set)
+    # files of virtual sources that cannot be opened, and why
     damaged: dict[Path, str] = field(default_factory=dict)
-    typed: int = 0
-    known: KnownGroups | None = None
+    typed: int = 0  # how many members of groups were asked what they are
+    known: KnownGroups | None = None  # what its groups hold; None where it grows
 
     @property
     def is_running(self) -> bool:
@@ -137,15 +85,8 @@ class Source:
     def grows(self, *held: tuple[Node | None, int]) -> bool:
         """Tell whether datasets are being appended to: all can grow, and their files changed in the last minute.
 
-        Parameters
-        ----------
-        *held : tuple of h5py.Dataset or None, int
-            Datasets, each with the axis along which it would grow.
-
-        Returns
-        -------
-        bool
-            Also where the writer lets others read meanwhile (SWMR); a writer that does not leaves no other mark.
+        `*held`: datasets, each with the axis along which it would grow. Result: true where also where the
+        writer lets others read meanwhile (SWMR); a writer that does not leaves no other mark.
         """
         for node, axis in held:
             if not isinstance(node, h5py.Dataset) or node.maxshape is None or node.maxshape[axis] is not None:
@@ -158,23 +99,10 @@ class Source:
     def find(self, path: str, start: h5py.Group | None = None) -> Node | None:
         """Follow a path to a group or dataset, through links that stay in the scan's folder.
 
-        Parameters
-        ----------
-        path : str
-            "/exchange/data"; a component that ends with "*" also matches the numbered spellings of its
-            name, the unnumbered one first: "detector*" is detector, detector_1, detector1, detector_2 …
-        start : h5py.Group or None
-            Where a relative path begins; the root of the file by default.
-
-        Returns
-        -------
-        h5py.Group, h5py.Dataset or None
-            None where there is nothing; a link to an absent file is noted in `missing`.
-
-        Raises
-        ------
-        FormatError
-            The dataset keeps its bytes outside HDF5, or in a file outside the scan's folder.
+        `path`: "/exchange/data"; a component that ends with "*" also matches the numbered spellings of its
+        name, the unnumbered one first: "detector*" is detector, detector_1, detector1, detector_2 …. `start`:
+        where a relative path begins; the root of the file by default. Result: None where there is nothing; a
+        link to an absent file is noted in `missing`.
         """
         here = self.file if start is None or path.startswith("/") else start
         return self._walk(here, [part for part in path.split("/") if part], 0)
@@ -223,42 +151,16 @@ class Source:
         return None if self.known is None else self.known.of(group)
 
     def numbered(self, group: h5py.Group, name: str) -> list[str]:
-        """List the members of a group that carry a name or its numbered spellings.
-
-        Parameters
-        ----------
-        group : h5py.Group
-            Where it lies.
-        name : str
-            "exchange" finds exchange, exchange_2, exchange3.
-
-        Returns
-        -------
-        list of str
-            Names, the unnumbered first, then by number.
-        """
+        """List the members of a group that carry a name or its numbered spellings."""
         members = self._members(group)
         return numbered(group, name) if members is None else members.numbered(name)
 
     def groups(self, group: h5py.Group, having: tuple[bytes, ...] = ()) -> Iterator[tuple[str, h5py.Group]]:
         """List the groups in a group, and open no dataset for it.
 
-        Parameters
-        ----------
-        group : h5py.Group
-            Where to look. In all, a source asks what 6 000 members are, and takes those further on for datasets.
-        having : tuple of bytes
-            Names of which a group has at least one member; empty lists all.
-
-        Yields
-        ------
-        tuple of str and h5py.Group
-            Name and group; links are followed as `find` does.
-
-        Raises
-        ------
-        FormatError
-            A link goes round in a circle, or leads to what is refused.
+        `group`: where to look. In all, a source asks what 6 000 members are, and takes those further on for
+        datasets. `having`: names of which a group has at least one member; empty lists all. Yields: name and
+        group; links are followed as `find` does.
         """
         links = group.id.links
         if self.typed > _MOST_TYPED:
@@ -294,24 +196,9 @@ class Source:
     def locate(self, parent: Path, name: str) -> Path | None:
         """Find a file that another one points to.
 
-        Parameters
-        ----------
-        parent : Path
-            The file that points.
-        name : str
-            The name as written there, relative to the parent's folder or absolute.
-
-        Returns
-        -------
-        Path or None
-            The file; None where it is absent, which is noted in `missing`. As HDF5 does, an absolute name
-            that does not exist is looked for by its last part beside the parent.
-
-        Raises
-        ------
-        FormatError
-            The file exists, but outside the scan's folder and those that are trusted: a scan from elsewhere must not
-            be able to make its reader open other people's files.
+        `name`: the name as written there, relative to the parent's folder or absolute. Result: the file; None
+        where it is absent, which is noted in `missing`. As HDF5 does, an absolute name that does not exist is
+        looked for by its last part beside the parent.
         """
         place = beside(self.path, parent, name)
         if place is not None:
@@ -358,31 +245,16 @@ class Source:
     def text(self, path: str, start: h5py.Group | None = None) -> str | None:
         """Read a text, however it is spelt.
 
-        Parameters
-        ----------
-        path, start
-            As in `find`.
-
-        Returns
-        -------
-        str or None
-            None where there is no text or it is empty.
+        Result: None where there is no text or it is empty.
         """
         node = self.find(path, start)
-        return as_text(node[()]) if isinstance(node, h5py.Dataset) and _is_small(node) else None
+        return as_text(node[()]) if isinstance(node, h5py.Dataset) and is_small(node) else None
 
     def array(self, path: str, start: h5py.Group | None = None) -> NDArray[np.float64] | None:
         """Read a list of numbers as float64.
 
-        Parameters
-        ----------
-        path, start
-            As in `find`.
-
-        Returns
-        -------
-        array of float64, shape (n,), or None
-            Flattened; None where there is no numeric dataset, or part of it lies in an absent file.
+        Result, shape (n,): flattened; None where there is no numeric dataset, or part of it lies in an absent
+        file.
         """
         node = self.find(path, start)
         if not isinstance(node, h5py.Dataset) or node.size is None:
@@ -402,7 +274,7 @@ class Source:
 
     def _numbers_in_words(self, node: h5py.Dataset) -> NDArray[np.float64] | None:
         """Read a list of texts as numbers, where all of them are; None, and said, where one is not."""
-        if not _is_small(node):
+        if not is_small(node):
             return None
         numbers, odd = numbers_in([as_text(one) or "" for one in np.ravel(node[()])])
         place = f"{self.path.name}:{path_of(node)}"
@@ -420,23 +292,12 @@ class Source:
     ) -> Value[float] | None:
         """Read a number with its unit.
 
-        Parameters
-        ----------
-        path, start
-            As in `find`.
-        unit : str
-            Unit of the result: "m", "keV", "deg", "s".
-        default : str or None
-            Unit to take where the file gives none; None demands one.
-
-        Returns
-        -------
-        Value of float or None
-            None where there is nothing; also where it is no finite number or its unit cannot be read, which
-            is then said in `warnings`.
+        `unit`: unit of the result: "m", "keV", "deg", "s". `default`: unit to take where the file gives none;
+        None demands one. Result: None where there is nothing; also where it is no finite number or its unit
+        cannot be read, which is then said in `warnings`.
         """
         node = self.find(path, start)
-        if not isinstance(node, h5py.Dataset) or not _is_small(node):
+        if not isinstance(node, h5py.Dataset) or not is_small(node):
             return None
         place = f"{self.path.name}:{path_of(node)}"
         try:
@@ -459,15 +320,8 @@ class Source:
     def walk(self, start: h5py.Group) -> dict[str, Value[Any]]:
         """Collect every text and single number below a group, and every file that is pointed to and absent.
 
-        Parameters
-        ----------
-        start : h5py.Group
-            Where to begin; links to other files are checked, not followed.
-
-        Returns
-        -------
-        dict of str to Value
-            Full HDF5 path → value, a unit kept as "12.3 mm".
+        `start`: where to begin; links to other files are checked, not followed. Result: full HDF5 path →
+        value, a unit kept as "12.3 mm".
         """
         found: dict[str, Value[Any]] = {}
 
@@ -486,8 +340,8 @@ class Source:
             elif kind == h5l.TYPE_HARD and h5o.get_info(start.id, key).type == h5o.TYPE_DATASET:
                 # Of arrays, which are most, nothing more is asked.
                 node = h5py.Dataset(h5d.open(start.id, key), readonly=True)
-                if node.size == 1 and _is_small(node):
-                    value = _plain(node)
+                if node.size == 1 and is_small(node):
+                    value = plain_text(node)
                     if value is not None and not node.external and not node.is_virtual:
                         place = path_of(node)
                         found[place] = Value(value, "read", f"{self.path.name}:{place}")
@@ -500,92 +354,14 @@ class Source:
 def reading(path: Path) -> Iterator[Source]:
     """Open an HDF5 scan for reading, without locks.
 
-    Parameters
-    ----------
-    path : Path
-        The file. It is opened with locking=False: a lock of ours would stop its writer, and files it links to
-        inherit the setting.
-
-    Yields
-    ------
-    Source
-        The open file; closed with the files it pointed to when the block ends.
-
-    Raises
-    ------
-    FormatError
-        The file is no HDF5, is damaged, or is still being written.
+    `path`: the file. It is opened with locking=False: a lock of ours would stop its writer, and files it
+    links to inherit the setting. Yields: the open file; closed with the files it pointed to when the block
+    ends.
     """
     with guarded(path), ExitStack() as stack:
         file, known = stack.enter_context(shared_open(path))
         yield Source(path, file, stack, known=known)
 
 
-def attribute(node: Node, name: str) -> str | None:
-    """Read an attribute as text.
-
-    Parameters
-    ----------
-    node : h5py.Group or h5py.Dataset
-        Its owner.
-    name : str
-        Its name.
-
-    Returns
-    -------
-    str or None
-        None where it is absent; "" where it is empty.
-    """
-    value = raw_attribute(node, name)
-    if value is None:
-        return None
-    if np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
-        return f"{np.ravel(value)[0]:g}"
-    return as_text(value) or ""
-
-
-def raw_attribute(node: Node, name: str) -> Any:
-    """Read an attribute as h5py returns it, unless it is of a type or a size that none has here.
-
-    Parameters
-    ----------
-    node : h5py.Group or h5py.Dataset
-        Its owner.
-    name : str
-        Its name.
-
-    Returns
-    -------
-    object or None
-        None where it is absent, no number or text, or too large: damaged bytes can claim any length.
-    """
-    if name not in node.attrs:
-        return None
-    held = node.attrs.get_id(name)
-    if math.prod(held.shape or ()) > _MOST_IN_ATTRIBUTE or not _is_plain(held.dtype):
-        return None
-    return node.attrs[name]
-
-
 def _split(path: str) -> list[str]:
     return [part for part in path.split("/") if part and part != "."]
-
-
-def _is_small(dataset: h5py.Dataset) -> bool:
-    size = dataset.size
-    fits = size is not None and size * max(dataset.dtype.itemsize, 1) <= _LONGEST_TEXT
-    return fits and _is_plain(dataset.dtype) and not claims_too_much(dataset)
-
-
-def _is_plain(dtype: np.dtype[Any]) -> bool:
-    # HDF5 2.0.0 crashes on a variable-length type whose damaged kind is neither a text nor a sequence; of
-    # these only texts are read here.
-    return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
-
-
-def _plain(dataset: h5py.Dataset) -> Any:
-    if dataset.dtype.kind in "iufb":
-        value = np.asarray(dataset[()]).ravel()[0].item()
-        unit = attribute(dataset, "units")
-        return f"{value:g} {unit}" if unit and dataset.dtype.kind != "b" else value
-    return as_text(dataset[()]) if dataset.dtype.kind in "SO" else None

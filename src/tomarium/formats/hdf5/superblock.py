@@ -30,21 +30,12 @@ _OLD_WIDTH: Final = 13
 
 @dataclass(frozen=True)
 class Superblock:
-    """What the first bytes of an HDF5 file say.
+    """What the first bytes of an HDF5 file say."""
 
-    Attributes
-    ----------
-    version : int
-        0 to 3.
-    flags : int
-        Bit 0: open for writing; bit 2: open for writing while others read (SWMR). 0 below version 2.
-    content : bytes
-        All of it up to the checksum; below version 2, up to the end of the addresses.
-    """
-
-    version: int
+    version: int  # 0 to 3
+    # Bit 0: open for writing; bit 2: open for writing while others read (SWMR). 0 below version 2.
     flags: int
-    content: bytes
+    content: bytes  # all of it up to the checksum; below version 2, up to the end of the addresses
 
     @property
     def is_written(self) -> bool:
@@ -87,20 +78,7 @@ class Superblock:
 def read_superblock(path: Path) -> Superblock:
     """Read the superblock of an HDF5 file.
 
-    Parameters
-    ----------
-    path : Path
-        File that begins with HDF5's signature; a user block before it is not looked for.
-
-    Returns
-    -------
-    Superblock
-        Its version and flags.
-
-    Raises
-    ------
-    FormatError
-        It does not begin as HDF5, or its checksum is wrong: it is being written this very moment, or damaged.
+    `path`: file that begins with HDF5's signature; a user block before it is not looked for.
     """
     with path.open("rb") as stream:
         head = stream.read(256)
@@ -121,15 +99,7 @@ def read_superblock(path: Path) -> Superblock:
 def mend(path: Path) -> None:
     """Mark a copy of a file that was open for writing as closed, and as long as it is.
 
-    Parameters
-    ----------
-    path : Path
-        The copy, never the file its writer has open.
-
-    Raises
-    ------
-    FormatError
-        It does not begin as HDF5.
+    `path`: the copy, never the file its writer has open.
     """
     block = read_superblock(path)
     size = path.stat().st_size
@@ -141,10 +111,7 @@ def mend(path: Path) -> None:
 class MendedFile(io.RawIOBase):
     """A file as it would read with its superblock mended; the file itself is not touched.
 
-    Parameters
-    ----------
-    path : Path
-        HDF5 file that is marked as open for writing, or whose superblock lags behind.
+    `path`: HDF5 file that is marked as open for writing, or whose superblock lags behind.
     """
 
     def __init__(self, path: Path) -> None:
@@ -186,15 +153,7 @@ class MendedFile(io.RawIOBase):
 def lookup3(key: bytes) -> int:
     """Hash bytes as HDF5 does for its checksums.
 
-    Parameters
-    ----------
-    key : bytes
-        What is hashed; at least one byte.
-
-    Returns
-    -------
-    int
-        32 bits: Jenkins' hashlittle with the initial value 0.
+    Result: 32 bits: Jenkins' hashlittle with the initial value 0.
     """
     a: int
     b: int

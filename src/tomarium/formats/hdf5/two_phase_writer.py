@@ -10,53 +10,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.atomic_files import alone, write_at
-from tomarium.errors import StorageFull
+from tomarium.atomic_files import write_at
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.names import Name, as_bytes, path_of
-from tomarium.formats.hdf5.writer import Compression, blocks, is_full
+from tomarium.formats.hdf5.writer import Compression, blocks
 from tomarium.formats.provenance.source_fingerprint import files_of
+from tomarium.formats.resumable.hidden_file import HiddenFile, Tell, hidden_file
 from tomarium.model import Frames
-
-Tell: TypeAlias = Callable[[int, int], None]
-"""Told of progress: bytes written so far, bytes in all."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """Frames that a dataset waits for.
+    """Frames that a dataset waits for."""
 
-    Attributes
-    ----------
-    dataset : str
-        HDF5 path of the dataset.
-    dtype : numpy.dtype
-        Type it stores.
-    frames : Frames
-        What is to be written.
-    where : array of int, shape (frame,)
-        Which frame of the dataset each becomes.
-    offset : int
-        First byte of the dataset in the file.
-    """
-
-    dataset: str
-    dtype: np.dtype[Any]
-    frames: Frames
-    where: NDArray[np.intp]
-    offset: int
+    dataset: str  # HDF5 path of the dataset
+    dtype: np.dtype[Any]  # type it stores
+    frames: Frames  # what is to be written
+    where: NDArray[np.intp]  # shape (frame,): which frame of the dataset each becomes
+    offset: int  # first byte of the dataset in the file
 
     @property
     def frame_bytes(self) -> int:
@@ -67,20 +49,11 @@ class Fill:
 
 @dataclass
 class Draft:
-    """A file that is being written.
+    """A file that is being written."""
 
-    Attributes
-    ----------
-    file : h5py.File
-        It, open, for everything but frames.
-    fills : list of Fill
-        The frames its datasets wait for.
-    names : list of str
-        Every dataset of frames, whether it waits or is filled already.
-    """
-
-    file: h5py.File
-    fills: list[Fill] = field(default_factory=list)
+    file: h5py.File  # it, open, for everything but frames
+    fills: list[Fill] = field(default_factory=list)  # the frames its datasets wait for
+    # every dataset of frames, whether it waits or is filled already
     names: list[str] = field(default_factory=list)
 
     def reserve(
@@ -88,21 +61,7 @@ class Draft:
     ) -> h5py.Dataset:
         """Make a contiguous dataset whose bytes have their place, but no content yet.
 
-        Parameters
-        ----------
-        group : h5py.Group
-            Where.
-        name : str
-            Name of the dataset.
-        shape : tuple of int
-            Its shape.
-        dtype : numpy.dtype
-            Its type.
-
-        Returns
-        -------
-        h5py.Dataset
-            To be filled with `fill`.
+        Result: to be filled with `fill`.
         """
         plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -115,14 +74,8 @@ class Draft:
     def fill(self, dataset: h5py.Dataset, frames: Frames, where: NDArray[np.intp] | None = None) -> None:
         """Write frames into a dataset: now where it is chunked, after the structure is closed otherwise.
 
-        Parameters
-        ----------
-        dataset : h5py.Dataset
-            Shape (frame, row, column), or (row, column) for one frame.
-        frames : Frames
-            What; cast to the dataset's type.
-        where : array of int, shape (frame,), or None
-            Which frame of the dataset each becomes; None keeps the order.
+        `dataset`: shape (frame, row, column), or (row, column) for one frame. `where`: which frame of the
+        dataset each becomes; None keeps the order.
         """
         places = np.arange(frames.shape[0]) if where is None else where
         offset = dataset.id.get_offset()
@@ -143,21 +96,7 @@ class Draft:
     ) -> h5py.Dataset:
         """Make a dataset of a stack and have it filled.
 
-        Parameters
-        ----------
-        group : h5py.Group
-            Where.
-        name : str
-            Name of the dataset.
-        frames : Frames
-            What; its type is kept.
-        compression : "gzip", "lzf" or None
-            None stores the pixels in one piece; otherwise one chunk is one frame.
-
-        Returns
-        -------
-        h5py.Dataset
-            Shape (frame, row, column).
+        `compression`: None stores the pixels in one piece; otherwise one chunk is one frame.
         """
         dataset = self.stack(group, name, frames.shape, np.dtype(frames.dtype), compression)
         self.fill(dataset, frames)
@@ -173,23 +112,7 @@ class Draft:
     ) -> h5py.Dataset:
         """Make a dataset for frames.
 
-        Parameters
-        ----------
-        group : h5py.Group
-            Where.
-        name : str
-            Name of the dataset.
-        shape : tuple of int
-            Frames, rows, columns.
-        dtype : numpy.dtype
-            Type of a pixel.
-        compression : "gzip", "lzf" or None
-            As in `frames`.
-
-        Returns
-        -------
-        h5py.Dataset
-            To be filled with `fill`.
+        Result: to be filled with `fill`.
         """
         if compression is None:
             return self.reserve(group, name, shape, dtype)
@@ -204,69 +127,31 @@ class Draft:
 def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> Iterator[Draft]:
     """Write an HDF5 file: its structure in the block, its frames when the block has ended, then its name.
 
-    Parameters
-    ----------
-    path : Path
-        Final name; its folder is made where it is absent, an older file of that name is replaced at the end.
-    resume : bool
-        Whether a run that stops leaves what it has, hidden beside the final name, and goes on from there when it
-        is repeated with the same source. Otherwise nothing is left behind.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Yields
-    ------
-    Draft
-        For the structure.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full.
-    InputError
-        Another process is writing the same file.
+    `path`: final name; its folder is made where it is absent, an older file of that name is replaced at the
+    end. `resume`: whether a run that stops leaves what it has, hidden beside the final name, and goes on from
+    there when it is repeated with the same source. Otherwise nothing is left behind. `tell`: told of
+    progress: bytes of frames written, bytes in all.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
-    fresh, progress_log = (hidden.with_name(hidden.name + end) for end in (".new", ".done"))
-    with alone(path, progress_log):
+    with hidden_file(path, resume=resume) as hidden:
+        fresh = hidden.partial.with_name(f"{hidden.partial.name}.new")
         try:
             # Each structure in the oldest spelling that can say it; virtual datasets need that of HDF5 1.10.
             with h5py.File(fresh, "w", libver=("earliest", "latest"), locking=False) as file:
                 draft = Draft(file)
                 yield draft
-            done = _begun(hidden, fresh, progress_log, draft)
-            _pour(hidden, progress_log, draft.fills, done, tell)
-            hidden.replace(path)
-            resume = False
-        except (OSError, RuntimeError) as problem:
-            if is_full(problem):
-                kept = "what is written is kept; free some space and repeat the command to go on"
-                remedy = kept if resume and hidden.exists() else "free some space and write it again"
-                raise StorageFull(f"{path}: the disk is full; {remedy}") from problem
-            raise
+            _pour(hidden, draft.fills, _begun(hidden, fresh, draft), tell)
         finally:
             fresh.unlink(missing_ok=True)
-            if not resume or not hidden.exists():
-                hidden.unlink(missing_ok=True)
-                progress_log.unlink(missing_ok=True)
 
 
-def _begun(hidden: Path, fresh: Path, progress_log: Path, draft: Draft) -> set[tuple[int, int]]:
+def _begun(hidden: HiddenFile, fresh: Path, draft: Draft) -> set[tuple[int, int]]:
     """Tell which blocks an earlier run has written, or take the new structure and begin."""
     key = _key(fresh, draft)
-    lines = progress_log.read_text("utf-8").splitlines()
-    if hidden.exists() and lines and lines[0] == key:
-        found = (line.split() for line in lines[1:])
-        return {(int(words[0]), int(words[1])) for words in found if len(words) == 3 and words[2] == "."}
-    fresh.replace(hidden)
-    _sync(hidden)
-    with progress_log.open("r+", encoding="utf-8") as stream:
-        stream.truncate(0)
-        stream.write(f"{key}\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    return set()
+    blocks_there = hidden.blocks(key)
+    if blocks_there is None:
+        fresh.replace(hidden.partial)
+        hidden.begin(key)
+    return {(number, start) for number, start in blocks_there or ()}
 
 
 def _key(fresh: Path, draft: Draft) -> str:
@@ -285,19 +170,15 @@ def _key(fresh: Path, draft: Draft) -> str:
     return hashlib.sha256(json.dumps([size, said, told]).encode()).hexdigest()
 
 
-def _pour(
-    hidden: Path, progress_log: Path, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None
-) -> None:
+def _pour(hidden: HiddenFile, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None) -> None:
     total = sum(one.frames.shape[0] * one.frame_bytes for one in fills)
     written = 0
-    with progress_log.open("a", encoding="utf-8") as stream, hidden.open("r+b", buffering=0) as file:
+    with hidden.writing() as (file, note):
         for number, one in enumerate(fills):
             for start, stop in blocks(one.frames):
                 if (number, start) not in done:
-                    _put_block(file.fileno(), one, start, stop)
-                    os.fdatasync(file.fileno())
-                    stream.write(f"{number} {start} .\n")
-                    stream.flush()
+                    _put_block(file, one, start, stop)
+                    note((number, start))
                 written += (stop - start) * one.frame_bytes
                 if tell is not None:
                     tell(written, total)
@@ -317,8 +198,3 @@ def _runs(where: NDArray[np.intp]) -> Iterator[slice]:
     for first, last in pairwise(cuts):
         if first < last:
             yield slice(first, last)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.mirrored import flipped, flips_of, stored
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import default_angles, in_degrees, without_assumed
 from tomarium.formats.opening.stored_axes import stored_axes
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
@@ -44,21 +45,11 @@ _MOST_VISITED: Final = 3_000
 
 @dataclass(frozen=True)
 class Place:
-    """A dataset, as its user names it.
+    """A dataset, as its user names it."""
 
-    Attributes
-    ----------
-    file : Path
-        The file it lies in.
-    path : str
-        Its path there.
-    frames : slice
-        Which of its frames are meant.
-    """
-
-    file: Path
-    path: str
-    frames: slice
+    file: Path  # the file it lies in
+    path: str  # its path there
+    frames: slice  # which of its frames are meant
 
     def __str__(self) -> str:
         return f"{self.file.name}:{self.path}"
@@ -67,23 +58,9 @@ class Place:
 def place_of(text: str, scan: Path) -> Place:
     """Read where a dataset lies.
 
-    Parameters
-    ----------
-    text : str
-        `/entry/data`, `other.h5:/entry/data`, either followed by `[first:last]`. A relative file is looked for from
-        the current folder, then beside the scan.
-    scan : Path
-        The scan's file, meant where no file is named; or its folder.
-
-    Returns
-    -------
-    Place
-        The dataset.
-
-    Raises
-    ------
-    ParameterError
-        The text has another form, or there is no such file.
+    `text`: `/entry/data`, `other.h5:/entry/data`, either followed by `[first:last]`. A relative file is
+    looked for from the current folder, then beside the scan. `scan`: the scan's file, meant where no file is
+    named; or its folder.
     """
     match = PLACE.fullmatch(text.strip())
     if match is None:
@@ -119,34 +96,12 @@ def open_paths(
 ) -> Scan:
     """Open datasets as a scan.
 
-    Parameters
-    ----------
-    path : Path
-        HDF5 file the places are in that name none.
-    data : str
-        Place of the frames, shape (frame, row, column); where there are as many angles as rows and not as frames,
-        (row, frame, column). With angles or axes, two axes are one sinogram, (angle, column) or (column, angle).
-    flats, darks : str or None
-        Places of reference frames, shape (frame, row, column) or (row, column).
-    angles : str, Value of array or None
-        Rotation angles, one for each frame or each projection: a place, degrees where it has no unit, or degrees.
-    image_key : str or None
-        Place of what each frame of `data` shows: numbers as NXtomo has them (0 projection, 1 flat, 2 dark) or
-        words.
-    axes : str or None
-        Names of the stored axes, such as "row,angle,column".
-
-    Returns
-    -------
-    Scan
-        Frames are read when asked for.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, or a dataset is absent or of another shape.
-    ParameterError
-        A place is not written as one.
+    `path`: HDF5 file the places are in that name none. `data`: place of the frames, shape (frame, row,
+    column); where there are as many angles as rows and not as frames, (row, frame, column). With angles or
+    axes, two axes are one sinogram, (angle, column) or (column, angle). `flats`, `darks`: places of reference
+    frames, shape (frame, row, column) or (row, column). `angles`: rotation angles, one for each frame or each
+    projection: a place, degrees where it has no unit, or degrees. `image_key`: place of what each frame of
+    `data` shows: numbers as NXtomo has them (0 projection, 1 flat, 2 dark) or words.
     """
     where = place_of(data, path)
     warnings: list[str] = []
@@ -220,25 +175,8 @@ def with_paths(
 ) -> Scan:
     """Put references or angles from named datasets in place of a scan's own.
 
-    Parameters
-    ----------
-    scan : Scan
-        Any scan.
-    flats, darks, angles : str or None
-        Places; None keeps the scan's own.
-
-    Returns
-    -------
-    Scan
-        The scan with these. References count as taken before it, or after it where they are later frames of the
-        scan's own dataset.
-
-    Raises
-    ------
-    FormatError
-        A dataset is absent, or its frames are of another size.
-    ParameterError
-        A place is not written as one.
+    `flats`, `darks`, `angles`: places; None keeps the scan's own. Result: the scan with these. References
+    count as taken before it, or after it where they are later frames of the scan's own dataset.
     """
     warnings = list(scan.warnings)
     for kind, text in ((FrameKind.FLAT, flats), (FrameKind.DARK, darks)):
@@ -287,28 +225,7 @@ def _numbers(where: Place) -> tuple[NDArray[np.float64], str | None, str]:
 def numbers_at(text: str, scan: Path) -> tuple[NDArray[np.float64], str | None, str]:
     """Read a list of numbers that a user names.
 
-    Parameters
-    ----------
-    text : str
-        Its place, as `place_of` reads it.
-    scan : Path
-        The scan's file or folder.
-
-    Returns
-    -------
-    array of float64, shape (n,)
-        As they are stored.
-    str or None
-        Their unit as the file writes it.
-    str
-        Where they stand.
-
-    Raises
-    ------
-    FormatError
-        There is no such dataset, or it holds no numbers.
-    ParameterError
-        The text is no place, or there is no such file.
+    `text`: its place, as `place_of` reads it. Result: their unit as the file writes it.
     """
     return _numbers(place_of(text, scan))
 
@@ -415,15 +332,7 @@ def _angles(
 def stacks_in(path: Path) -> list[str]:
     """List the stacks of frames of an HDF5 file that no format knows, so that its user can name one.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    list of str
-        "/entry/detector/detector (3201 × 22 × 26)", the largest first; empty where there are none.
+    Result: "/entry/detector/detector (3201 × 22 × 26)", the largest first; empty where there are none.
     """
     if not path.is_file() or not is_hdf5(path):
         return []

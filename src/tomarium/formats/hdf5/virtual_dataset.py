@@ -18,46 +18,20 @@ from tomarium.formats.hdf5.source import Source
 
 @dataclass(frozen=True)
 class Part:
-    """Neighbouring frames of a virtual dataset that are neighbouring frames of another.
+    """Neighbouring frames of a virtual dataset that are neighbouring frames of another."""
 
-    Attributes
-    ----------
-    first, last : int
-        Frames of the virtual dataset, `last` not included.
-    file : Path
-        The file that holds them.
-    name : str
-        Path of the dataset there.
-    begin : int
-        Which of its frames `first` is.
-    """
-
+    # frames of the virtual dataset, `last` not included
     first: int
     last: int
-    file: Path
-    name: str
-    begin: int
+    file: Path  # the file that holds them
+    name: str  # path of the dataset there
+    begin: int  # which of its frames `first` is
 
 
 def parts_of(source: Source, dataset: h5py.Dataset) -> tuple[Part, ...]:
     """List the parts of a virtual dataset that is made of whole frames.
 
-    Parameters
-    ----------
-    source : Source
-        The open scan the dataset was found in.
-    dataset : h5py.Dataset, shape (frame, row, column)
-        A virtual dataset.
-
-    Returns
-    -------
-    tuple of Part
-        Empty where it is made of anything else, or a file is absent.
-
-    Raises
-    ------
-    FormatError
-        A file lies outside of the scan's folder.
+    Result: empty where it is made of anything else, or a file is absent.
     """
     found = []
     parent = Path(dataset.file.filename)
@@ -104,28 +78,8 @@ def read_parts(
 ) -> bool:
     """Read frames of a virtual dataset from the files that hold them, where their chunks are unpacked here.
 
-    Parameters
-    ----------
-    scan : Path
-        The file its user gave, for messages.
-    parts : tuple of Part
-        As `parts_of` tells.
-    wanted : array of int
-        Frames of the virtual dataset, in the order wanted.
-    rows : slice
-        Detector rows, without a step.
-    out : array, shape (frame, row, column)
-        Where they go, in the stored type.
-
-    Returns
-    -------
-    bool
-        False where some are in no part, or the HDF5 library must read them.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged.
+    `wanted`: frames of the virtual dataset, in the order wanted. Result: False where some are in no part, or
+    the HDF5 library must read them.
     """
     lacking = np.ones(len(wanted), bool)
     for part in parts:

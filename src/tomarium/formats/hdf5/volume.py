@@ -19,32 +19,16 @@ from tomarium.formats.hdf5.source import Source
 
 @dataclass(frozen=True, eq=False)
 class Hdf5Volume:
-    """An array of three axes; the file is opened for each part that is read, so that nothing stays locked.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    name : str
-        Path of the dataset in it.
-    stored : tuple of int
-        Shape of the dataset.
-    dtype : numpy.dtype
-        Type of a voxel, in this machine's byte order.
-    order : tuple of int
-        Which axes of the dataset are z, y and x; (2, 1, 0) where it is stored x, y, z.
-    plugin : bool
-        Whether decoding needs the package hdf5plugin.
-    gaps : tuple of Gap
-        Entries along the dataset's first axis that were never written, or cannot be had.
-    """
+    """An array of three axes; the file is opened for each part that is read, so that nothing stays locked."""
 
     path: Path
-    name: str
-    stored: tuple[int, int, int]
-    dtype: np.dtype[Any]
+    name: str  # path of the dataset in it
+    stored: tuple[int, int, int]  # shape of the dataset
+    dtype: np.dtype[Any]  # type of a voxel, in this machine's byte order
+    # which axes of the dataset are z, y and x; (2, 1, 0) where it is stored x, y, z
     order: tuple[int, int, int] = (0, 1, 2)
-    plugin: bool = False
+    plugin: bool = False  # whether decoding needs the package hdf5plugin
+    # entries along the dataset's first axis that were never written, or cannot be had
     gaps: tuple[Gap, ...] = ()
 
     @property
@@ -84,24 +68,7 @@ def _whole(key: Any) -> list[Any]:
 def volume_of(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int]) -> Hdf5Volume:
     """Make a lazy volume of a dataset.
 
-    Parameters
-    ----------
-    source : Source
-        The open file the dataset was found in.
-    dataset : h5py.Dataset
-        Of three axes and numbers.
-    order : tuple of int
-        Which of its axes are z, y and x.
-
-    Returns
-    -------
-    Hdf5Volume
-        The volume.
-
-    Raises
-    ------
-    FormatError
-        It is no array of numbers with three axes.
+    `order`: which of its axes are z, y and x.
     """
     if dataset.ndim != 3 or dataset.dtype.kind not in "iuf" or not dataset.size:
         raise FormatError(

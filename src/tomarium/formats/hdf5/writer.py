@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
@@ -18,38 +16,8 @@ Compression = Literal["gzip", "lzf"] | None
 _BLOCK_BYTES: Final = 64 << 20
 
 
-def is_full(problem: BaseException) -> bool:
-    """Tell whether an error says that the disk, or a quota on it, is full.
-
-    Parameters
-    ----------
-    problem : BaseException
-        What was raised; h5py puts the system's number into its text only.
-
-    Returns
-    -------
-    bool
-        ENOSPC or EDQUOT, as a number or in words.
-    """
-    if getattr(problem, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    words = (f"errno = {errno.ENOSPC}", f"errno = {errno.EDQUOT}", os.strerror(errno.ENOSPC))
-    return any(word in str(problem) for word in words)
-
-
 def blocks(frames: Frames) -> Iterator[tuple[int, int]]:
-    """Cut a stack into runs of frames that fit a block of memory.
-
-    Parameters
-    ----------
-    frames : Frames
-        The stack.
-
-    Yields
-    ------
-    tuple of int
-        First frame and the one after the last.
-    """
+    """Cut a stack into runs of frames that fit a block of memory."""
     count, rows, columns = frames.shape
     step = max(1, _BLOCK_BYTES // max(1, rows * columns * np.dtype(frames.dtype).itemsize))
     for start in range(0, count, step):
@@ -59,57 +27,30 @@ def blocks(frames: Frames) -> Iterator[tuple[int, int]]:
 def put(group: h5py.Group, name: str, value: Any, units: str) -> h5py.Dataset:
     """Write one value with its unit.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where.
-    name : str
-        Path of the dataset below `group`.
-    value : number or array
-        What.
-    units : str
-        Its unit.
-
-    Returns
-    -------
-    h5py.Dataset
-        The dataset.
+    `name`: path of the dataset below `group`.
     """
     dataset = group.create_dataset(name, data=value)
     dataset.attrs["units"] = units
     return dataset
 
 
+def nexus_group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
+    """Make a group of a NeXus class."""
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = nx_class
+    return group
+
+
 def sayable(text: str) -> str:
-    """Put a "?" for what is no UTF-8, as in the name of a file from an older system; HDF5 refuses it.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        Text that HDF5 holds.
-    """
+    """Put a "?" for what is no UTF-8, as in the name of a file from an older system; HDF5 refuses it."""
     return text.encode("utf-8", "replace").decode()
 
 
 def write_tree(group: h5py.Group, tree: Mapping[str, Any]) -> None:
     """Write nested values below a group.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where.
-    tree : Mapping
-        Name → text, number, array, `Value` (its value is written) or another mapping, which becomes a group.
-
-    Raises
-    ------
-    InputError
-        A value is of no type HDF5 holds.
+    `tree`: name → text, number, array, `Value` (its value is written) or another mapping, which becomes a
+    group.
     """
     for name, item in tree.items():
         value = item.value if isinstance(item, Value) else item

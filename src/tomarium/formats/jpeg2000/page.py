@@ -30,18 +30,10 @@ _END_SEARCHED: Final = 1 << 16
 
 @dataclass(frozen=True)
 class PageHeader:
-    """What a page's SIZ segment says.
+    """What a page's SIZ segment says."""
 
-    Attributes
-    ----------
-    size : tuple of int
-        Rows and columns.
-    bits : int
-        Bits a pixel, unsigned.
-    """
-
-    size: tuple[int, int]
-    bits: int
+    size: tuple[int, int]  # rows and columns
+    bits: int  # bits a pixel, unsigned
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -52,15 +44,7 @@ class PageHeader:
 def is_jpeg2000(path: Path) -> bool:
     """Tell whether a file begins as JPEG 2000.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    bool
-        It begins with the signature of a .jp2 or of a codestream.
+    Result: true where it begins with the signature of a .jp2 or of a codestream.
     """
     try:
         with path.open("rb") as stream:
@@ -71,23 +55,7 @@ def is_jpeg2000(path: Path) -> bool:
 
 
 def page_header(path: Path) -> PageHeader:
-    """Read a page's size without decoding it.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    PageHeader
-        Its size.
-
-    Raises
-    ------
-    FormatError
-        It is gone, damaged, not grey, signed, of more than 16 bits, or claims more pixels than are decoded.
-    """
+    """Read a page's size without decoding it."""
     try:
         with path.open("rb") as stream:
             _to_codestream(stream, path)
@@ -160,22 +128,7 @@ def _has_end(path: Path) -> bool:
 def decode(path: Path, expected: PageHeader) -> NDArray[Any]:
     """Read a page.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    expected : PageHeader
-        Size and bits of the first page, which all pages of a stack share.
-
-    Returns
-    -------
-    array, shape (row, column)
-        uint8 or uint16, the values of the file.
-
-    Raises
-    ------
-    FormatError
-        It is gone, damaged, or of another size.
+    `expected`: size and bits of the first page, which all pages of a stack share.
     """
     from PIL import Jpeg2KImagePlugin
 
@@ -208,18 +161,8 @@ def decode(path: Path, expected: PageHeader) -> NDArray[Any]:
 def encode(pixels: NDArray[Any], ratio: float | None) -> bytes:
     """Compress a page.
 
-    Parameters
-    ----------
-    pixels : array, shape (row, column)
-        uint8 or uint16.
-    ratio : float or None
-        Bytes of the pixels for each byte of the page, with the irreversible 9-7 wavelet; None (default) keeps
-        every pixel, with the reversible 5-3 wavelet.
-
-    Returns
-    -------
-    bytes
-        A .jp2 file.
+    `ratio`: bytes of the pixels for each byte of the page, with the irreversible 9-7 wavelet; None (default)
+    keeps every pixel, with the reversible 5-3 wavelet.
     """
     from PIL import Image as Picture
 

@@ -35,24 +35,13 @@ _LONGEST_SIDE_CAR: Final = 64 << 20
 
 @dataclass(frozen=True, eq=False)
 class Jpeg2000Array:
-    """A stack of pages; each is decoded when it is sliced.
+    """A stack of pages; each is decoded when it is sliced."""
 
-    Attributes
-    ----------
-    pages : tuple of Path
-        One file a slice, in order.
-    header : PageHeader
-        Size and bits of a page.
-    grey_range : tuple of float or None
-        Values that 0 and 65535 stand for; None for the pages' own numbers.
-    single : bool
-        Whether this is one page alone, of two axes.
-    """
-
-    pages: tuple[Path, ...]
-    header: PageHeader
+    pages: tuple[Path, ...]  # one file a slice, in order
+    header: PageHeader  # size and bits of a page
+    # values that 0 and 65535 stand for; None for the pages' own numbers
     grey_range: tuple[float, float] | None = None
-    single: bool = False
+    single: bool = False  # whether this is one page alone, of two axes
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -17,6 +16,7 @@ from tomarium.errors import InputError
 from tomarium.formats.jpeg2000.page import decode, encode, page_header
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.folder import creating_folder, put
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Volume
 
 SIDE_CAR: Final = "volume.json"
@@ -30,30 +30,17 @@ LEVELS: Final = 65535
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What compression did to the pages.
+    """What compression did to the pages."""
 
-    Attributes
-    ----------
-    ratio : float
-        Bytes of the pixels for each byte of the pages.
-    psnr_db : tuple of float or None
-        Mean and worst peak signal-to-noise ratio of a page, against the whole range of its type; None where
-        every pixel is kept.
-    largest_error : int
-        Largest difference of a pixel by compression, in grey levels.
-    clipped : int
-        Voxels outside the grey range.
-    rounded : int
-        Voxels whose value is none of the 65536 levels of the grey range, those outside of it included.
-    largest_rounding : float
-        By how much such a voxel changed at most, in the unit of the volume, before compression.
-    """
-
-    ratio: float
+    ratio: float  # bytes of the pixels for each byte of the pages
+    # mean and worst peak signal-to-noise ratio of a page, against the whole range of its type; None where
+    # every pixel is kept
     psnr_db: tuple[float, float] | None
-    largest_error: int
-    clipped: int
+    largest_error: int  # largest difference of a pixel by compression, in grey levels
+    clipped: int  # voxels outside the grey range
+    # voxels whose value is none of the 65536 levels of the grey range, those outside of it included
     rounded: int = 0
+    # by how much such a voxel changed at most, in the unit of the volume, before compression
     largest_rounding: float = 0.0
 
 
@@ -65,7 +52,7 @@ def write(
     grey_range: tuple[float, float] | None = None,
     lossy: bool = False,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> Fidelity:
     """Write a volume slice by slice; the folder appears when it is complete.
 
@@ -163,7 +150,7 @@ def _write_pages(
     volume: Volume,
     scale: tuple[float, float] | None,
     ratio: float | None,
-    tell: Callable[[int, int], None] | None,
+    tell: Tell | None,
 ) -> Fidelity:
     digits, progress_log = max(4, len(str(len(volume)))), folder / _DIARY
     known, frame = _known(progress_log), math.prod(volume.shape[1:]) * volume.dtype.itemsize

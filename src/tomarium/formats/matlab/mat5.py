@@ -36,39 +36,16 @@ _LONGEST: Final = 1 << 30
 
 @dataclass(frozen=True)
 class MatlabArray:
-    """An array of a file, not yet read.
-
-    Attributes
-    ----------
-    name : str
-        Its name.
-    shape : tuple of int
-        As MATLAB says it, rows first.
-    dtype : numpy.dtype
-        Its class.
-    offset : int
-        Where its element begins in the file.
-    """
+    """An array of a file, not yet read."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # as MATLAB says it, rows first
     dtype: np.dtype[Any]
-    offset: int
+    offset: int  # where its element begins in the file
 
 
 def is_matlab(path: Path) -> bool:
-    """Tell whether a file begins as MATLAB 5.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    bool
-        It does, and names its byte order.
-    """
+    """Tell whether a file begins as MATLAB 5."""
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEADER_BYTES)
@@ -80,20 +57,7 @@ def is_matlab(path: Path) -> bool:
 def arrays(path: Path) -> tuple[MatlabArray, ...]:
     """List the arrays of real numbers; of each only the first bytes are decompressed.
 
-    Parameters
-    ----------
-    path : Path
-        A MATLAB 5 file.
-
-    Returns
-    -------
-    tuple of MatlabArray
-        In the order of the file; texts, cells, structures, sparse and complex arrays are left out.
-
-    Raises
-    ------
-    FormatError
-        It is damaged.
+    Result: in the order of the file; texts, cells, structures, sparse and complex arrays are left out.
     """
     found = []
     with path.open("rb") as stream:
@@ -121,22 +85,7 @@ def arrays(path: Path) -> tuple[MatlabArray, ...]:
 def load(path: Path, wanted: MatlabArray) -> NDArray[Any]:
     """Read an array whole.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    wanted : MatlabArray
-        One of those `arrays` lists.
-
-    Returns
-    -------
-    array
-        Shape and type as described.
-
-    Raises
-    ------
-    FormatError
-        It is gone, damaged, or claims more than it holds.
+    `wanted`: one of those `arrays` lists.
     """
     # Numbers may be stored in a smaller type than their class, never in a larger one.
     limit = prod(wanted.shape) * wanted.dtype.itemsize + _HEAD_BYTES

@@ -24,17 +24,9 @@ _DEEPEST: Final = 64
 def axis_of(told: Mapping[str, Any], number: int) -> Axis:
     """Turn one axis.
 
-    Parameters
-    ----------
-    told : Mapping
-        `name`, `units`, `scale`, `offset`, or `axis` with the coordinates.
-    number : int
-        Which axis of the data it is, for one without a name.
-
-    Returns
-    -------
-    Axis
-        In m, keV, deg, s or 1/m; in the file's own unit where it is none of these, "px" where it has none.
+    `told`: `name`, `units`, `scale`, `offset`, or `axis` with the coordinates. `number`: which axis of the
+    data it is, for one without a name. Result: in m, keV, deg, s or 1/m; in the file's own unit where it is
+    none of these, "px" where it has none.
     """
     name = str(told.get("name") or f"axis_{number}")
     name = _NAMES.get(name, name)
@@ -53,17 +45,7 @@ def axis_of(told: Mapping[str, Any], number: int) -> Axis:
 def in_base_units(spelling: str) -> tuple[str, float]:
     """Find the base unit of a spelling.
 
-    Parameters
-    ----------
-    spelling : str
-        "nm", "µm", "eV", "mrad", "1/nm" …
-
-    Returns
-    -------
-    str
-        "m", "keV", "deg", "s" or "1/m", or the spelling itself where it measures something else.
-    float
-        Factor into it.
+    Result: "m", "keV", "deg", "s" or "1/m", or the spelling itself where it measures something else.
     """
     for target in _TARGETS:
         try:
@@ -80,17 +62,8 @@ def _clean(value: float, factor: float) -> float:
 def plain(value: Any, depth: int = 0) -> Any:
     """Turn metadata into JSON values.
 
-    Parameters
-    ----------
-    value : object
-        Nested mappings, sequences, arrays, numbers, texts, bytes, times.
-    depth : int
-        How deep it lies; below 64 it is written as text.
-
-    Returns
-    -------
-    object
-        JSON-ready; bytes that are no text as {"base64": …}, numbers that are not finite as text.
+    `depth`: how deep it lies; below 64 it is written as text. Result: JSON-ready; bytes that are no text as
+    {"base64": …}, numbers that are not finite as text.
     """
     if depth > _DEEPEST:
         return str(value)

@@ -19,9 +19,10 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5.array import Hdf5Array, array_of
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.axes import pixel_axis
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.model import Axis, Image
 
 PATTERNS: Final = "Pattern"
@@ -33,17 +34,10 @@ _POSITIONS: Final = ("X Position", "Y Position")
 
 @dataclass(frozen=True, eq=False)
 class GridArray:
-    """One entry a point, shown as rows and columns of points.
+    """One entry a point, shown as rows and columns of points."""
 
-    Attributes
-    ----------
-    points : Hdf5Array
-        Shape (point, …).
-    rows, columns : int
-        Points of the grid, which follow each other along its rows.
-    """
-
-    points: Hdf5Array
+    points: Hdf5Array  # shape (point, …)
+    # points of the grid, which follow each other along its rows
     rows: int
     columns: int
 

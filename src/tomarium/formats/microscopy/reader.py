@@ -29,18 +29,10 @@ INSTALL: Final = "pip install 'tomarium[microscopy]'"
 
 @dataclass(frozen=True, eq=False)
 class LazyData:
-    """An array of dask, computed when it is sliced.
+    """An array of dask, computed when it is sliced."""
 
-    Attributes
-    ----------
-    path : Path
-        The file, for messages.
-    array : dask array or NumPy array
-        The data; colours as a structured type with a field each.
-    """
-
-    path: Path
-    array: Any
+    path: Path  # the file, for messages
+    array: Any  # the data; colours as a structured type with a field each
 
     @property
     def _fields(self) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import FormatError
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.security_check import open_checked
-from tomarium.formats.hdf5.source import is_hdf5
 from tomarium.formats.tiff.frames import guarded as guarded_tiff
 from tomarium.formats.tiff.frames import opened_tiff
 
@@ -29,35 +29,17 @@ _CUT: Final = "a truncated file"
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file is.
+    """What a file is."""
 
-    Attributes
-    ----------
-    reader : str
-        Module of rosettasciio that reads it; "" where none does.
-    title : str
-        Its name for people.
-    why : str
-        The evidence, in words, or what is lacking.
-    """
-
-    reader: str
-    title: str
-    why: str
+    reader: str  # module of rosettasciio that reads it; "" where none does
+    title: str  # its name for people
+    why: str  # the evidence, in words, or what is lacking
 
 
 def kind_of(path: Path) -> Kind | None:
     """Tell a vendor's file by its bytes.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Kind or None
-        None for every other file.
+    Result: None for every other file.
     """
     try:
         with path.open("rb") as stream:

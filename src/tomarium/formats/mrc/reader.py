@@ -48,51 +48,21 @@ _UNIT_LABEL: Final = "unit of the values: "
 
 @dataclass(frozen=True)
 class Header:
-    """What the first 1024 bytes say.
+    """What the first 1024 bytes say."""
 
-    Attributes
-    ----------
-    size : tuple of int
-        Sections, rows, columns.
-    dtype : numpy.dtype
-        Type of a pixel, in the byte order of the file.
-    extended : int
-        Bytes of the extended header.
-    space_group : int
-        0 for a stack of images, 1 for a volume, 401 and above for a stack of volumes.
-    cell_m : tuple of float
-        Edge of a voxel along (z, y, x) in m; 0 where it is not known.
-    origin_m : tuple of float
-        Coordinate of the first voxel (z, y, x) in m.
-    labels : tuple of str
-        Up to ten texts.
-    kind : bytes
-        EXTTYP.
-    per_section : tuple of int
-        The numbers at 128 and 130.
-    order : str
-        "<" or ">".
-    repaired : str
-        What was mended, or "".
-    surplus : int
-        Bytes of the file behind the last pixel.
-    depth : int
-        MZ, sections of one volume in a stack of volumes.
-    """
-
-    size: tuple[int, int, int]
-    dtype: np.dtype[Any]
-    extended: int
-    space_group: int
-    cell_m: tuple[float, float, float]
-    origin_m: tuple[float, float, float]
-    labels: tuple[str, ...]
+    size: tuple[int, int, int]  # sections, rows, columns
+    dtype: np.dtype[Any]  # type of a pixel, in the byte order of the file
+    extended: int  # bytes of the extended header
+    space_group: int  # 0 for a stack of images, 1 for a volume, 401 and above for a stack of volumes
+    cell_m: tuple[float, float, float]  # edge of a voxel along (z, y, x) in m; 0 where it is not known
+    origin_m: tuple[float, float, float]  # coordinate of the first voxel (z, y, x) in m
+    labels: tuple[str, ...]  # up to ten texts
     kind: bytes
-    per_section: tuple[int, int]
-    order: Order
-    repaired: str = ""
-    surplus: int = 0
-    depth: int = 1
+    per_section: tuple[int, int]  # the numbers at 128 and 130
+    order: Order  # "<" or ">"
+    repaired: str = ""  # what was mended, or ""
+    surplus: int = 0  # bytes of the file behind the last pixel
+    depth: int = 1  # MZ, sections of one volume in a stack of volumes
 
     @property
     def pixel_bytes(self) -> int:
@@ -102,24 +72,12 @@ class Header:
 
 @dataclass(frozen=True, eq=False)
 class MrcArray:
-    """The pixels of an MRC file; they are mapped, sliced and let go at each access.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    offset : int
-        Where they begin.
-    shape : tuple of int
-        Sections, rows, columns; rows and columns for one image.
-    stored : numpy.dtype
-        Type in the file, with its byte order.
-    """
+    """The pixels of an MRC file; they are mapped, sliced and let go at each access."""
 
     path: Path
-    offset: int
-    shape: tuple[int, ...]
-    stored: np.dtype[Any]
+    offset: int  # where they begin
+    shape: tuple[int, ...]  # sections, rows, columns; rows and columns for one image
+    stored: np.dtype[Any]  # type in the file, with its byte order
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -169,25 +127,7 @@ def _head(path: Path) -> bytes | None:
 
 
 def parse(head: bytes, path: Path) -> Header:
-    """Read a header.
-
-    Parameters
-    ----------
-    head : bytes
-        The first 1024 bytes.
-    path : Path
-        The file, for messages and for its size.
-
-    Returns
-    -------
-    Header
-        What it says.
-
-    Raises
-    ------
-    FormatError
-        It contradicts itself, the file is shorter than it says, or the kind of pixels is not read here.
-    """
+    """Read a header."""
     order, repaired = _byte_order(head, path)
     columns, rows, sections, mode = struct.unpack_from(f"{order}4i", head, 0)
     intervals = struct.unpack_from(f"{order}3i", head, 28)

@@ -32,31 +32,9 @@ def tilt_angles(
 ) -> Value[NDArray[np.float64]] | None:
     """Find the tilt angle of each section.
 
-    Parameters
-    ----------
-    path : Path
-        The MRC file.
-    count : int
-        Number of sections.
-    kind : bytes
-        EXTTYP of the header, 4 bytes.
-    extended : bytes
-        The extended header.
-    per_section : tuple of int
-        The header's numbers at bytes 128 and 130, which say how an extended header of SerialEM is made.
-    order : str
-        "<" or ">", byte order of the file.
-
-    Returns
-    -------
-    Value of array of float64, shape (n,), or None
-        Degrees; None where nothing tells them. A text file beside is taken as it is, even where its length is
-        not `count`, so that it is refused in words later.
-
-    Raises
-    ------
-    FormatError
-        A text file beside the stack cannot be read.
+    `per_section`: the header's numbers at bytes 128 and 130, which say how an extended header of SerialEM is
+    made. Result, shape (n,): degrees; None where nothing tells them. A text file beside is taken as it is,
+    even where its length is not `count`, so that it is refused in words later.
     """
     if path.suffix.lower() not in RECONSTRUCTIONS:
         for file in (path.with_suffix(ending) for ending in BESIDE):

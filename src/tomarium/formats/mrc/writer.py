@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import struct
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
@@ -15,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import __version__
-from tomarium.atomic_files import alone, write_at
-from tomarium.errors import InputError, StorageFull
-from tomarium.formats.hdf5.writer import is_full
+from tomarium.atomic_files import write_at
+from tomarium.errors import InputError
 from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.resumable.hidden_file import HiddenFile, Tell, hidden_file
 from tomarium.model import Image, Scan
 
 _ANGSTROM_M: Final = 1e-10
@@ -54,7 +52,7 @@ def write(
     *,
     lossy: bool = False,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Write an MRC file; it appears when it is complete.
 
@@ -91,51 +89,27 @@ def write(
             remedy = "allow it to be lossy (--lossy) to round them to float32"
         raise InputError(f"{path}: pixels of {one.dtype} have no mode in MRC; {remedy}")
     mode, stored = _MODES[spelling]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
-    progress_log = partial.with_name(f"{partial.name}.done")
-    with alone(path, progress_log):
-        try:
-            tally = _pour(
-                partial,
-                progress_log,
-                one,
-                np.dtype(stored).newbyteorder("<"),
-                origin_of(content, "mrc"),
-                tell,
-            )
-            with partial.open("r+b") as stream:
-                stream.write(_header(one, mode, tally))
-            if isinstance(content, Scan):
-                angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
-                path.with_suffix(".rawtlt").write_text(angles, "ascii")
-            partial.replace(path)
-            resume = False
-        except OSError as problem:
-            if is_full(problem):
-                remedy = "repeat the command to go on" if resume else "write it again"
-                raise StorageFull(f"{path}: the disk is full; free some space and {remedy}") from problem
-            raise
-        finally:
-            if not resume:
-                partial.unlink(missing_ok=True)
-                progress_log.unlink(missing_ok=True)
+    with hidden_file(path, resume=resume) as hidden:
+        tally = _pour(hidden, one, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), tell)
+        with hidden.partial.open("r+b") as stream:
+            stream.write(_header(one, mode, tally))
+        if isinstance(content, Scan):
+            angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
+            path.with_suffix(".rawtlt").write_text(angles, "ascii")
 
 
-def _pour(
-    partial: Path,
-    progress_log: Path,
-    one: _Content,
-    stored: np.dtype[Any],
-    origin: str,
-    tell: Callable[[int, int], None] | None,
-) -> _Tally:
-    """Write the blocks that an earlier run has not written, each noted in the progress log; return what all hold."""
+def _pour(hidden: HiddenFile, one: _Content, stored: np.dtype[Any], origin: str, tell: Tell | None) -> _Tally:
+    """Write the blocks that an earlier run has not written; return what all hold."""
     each = math.prod(one.shape[1:]) * stored.itemsize
     rows = max(1, _BLOCK_BYTES // max(1, each))
-    done = _done(partial, progress_log, f"{origin} {one.shape} {stored.str} {rows}")
+    key = f"{origin} {one.shape} {stored.str} {rows}"
+    blocks_there = hidden.blocks(key)
+    if blocks_there is None:
+        hidden.partial.write_bytes(bytes(_HEADER_BYTES))
+        hidden.begin(key)
+    done = {start: _Tally(*told) for start, *told in blocks_there or ()}
     whole = _Tally()
-    with progress_log.open("a", encoding="utf-8") as lines, partial.open("r+b", buffering=0) as stream:
+    with hidden.writing() as (file, note):
         for start in range(0, one.shape[0], rows):
             stop = min(start + rows, one.shape[0])
             tally = done.get(start)
@@ -143,31 +117,12 @@ def _pour(
                 block = one.block(start, stop)
                 tally = _tally(block)
                 pixels = np.ascontiguousarray(block, stored)
-                write_at(stream.fileno(), pixels.data.cast("B"), _HEADER_BYTES + start * each)
-                os.fdatasync(stream.fileno())
-                lines.write(json.dumps([start, *astuple(tally)]) + "\n")
-                lines.flush()
+                write_at(file, pixels.data.cast("B"), _HEADER_BYTES + start * each)
+                note((start, *astuple(tally)))
             whole = whole.with_other(tally)
             if tell is not None:
                 tell(stop * each, one.shape[0] * each)
     return whole
-
-
-def _done(partial: Path, progress_log: Path, key: str) -> dict[int, _Tally]:
-    """Read which blocks an earlier run of the same has written; else begin."""
-    lines = progress_log.read_text("utf-8").splitlines()
-    if partial.exists() and lines and lines[0] == key:
-        found: dict[int, _Tally] = {}
-        for line in lines[1:]:
-            try:
-                start, *told = json.loads(line)
-                found[start] = _Tally(*told)
-            except (ValueError, TypeError):  # the last line of a run that was killed
-                break
-        return found
-    partial.write_bytes(bytes(_HEADER_BYTES))
-    progress_log.write_text(f"{key}\n", "utf-8")
-    return {}
 
 
 def _of_image(path: Path, image: Image) -> _Content:

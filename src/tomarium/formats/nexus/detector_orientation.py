@@ -19,7 +19,8 @@ from typing import Final
 import h5py
 import numpy as np
 
-from tomarium.formats.hdf5.source import Source, attribute, raw_attribute
+from tomarium.formats.hdf5.attributes import attribute, raw_attribute
+from tomarium.formats.hdf5.source import Source
 
 # The ESRF's axes held until this path version.
 _MCSTAS_SINCE: Final = 2.0
@@ -30,17 +31,8 @@ _ACROSS: Final = {"McStas": ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0)), "ESRF": ((0.0, 0
 def flips(source: Source, entry: str, detector: str) -> tuple[bool, bool]:
     """Read how a detector's frames are mirrored; other turns of it are warned of.
 
-    Parameters
-    ----------
-    source : Source
-        The open file.
-    entry, detector : str
-        Paths of the scan's group and of its detector.
-
-    Returns
-    -------
-    tuple of bool
-        Whether left and right are changed, whether up and down are.
+    `entry`, `detector`: paths of the scan's group and of its detector. Result: whether left and right are
+    changed, whether up and down are.
     """
     across = _said(source, f"{detector}/x_flipped")
     upright = _said(source, f"{detector}/y_flipped")

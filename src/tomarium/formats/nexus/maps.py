@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5.array import array_of
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5, raw_attribute
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, raw_attribute, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.nexus.maps_writer import write
 from tomarium.model import Axis, Image, Volume
 

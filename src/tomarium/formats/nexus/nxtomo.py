@@ -6,10 +6,8 @@ nxtomo reads them; Diamond's scans, some of which carry an image_key and no defi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import h5py
 import numpy as np
@@ -20,25 +18,26 @@ from tomarium.errors import FormatError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.frames.mirrored import flipped
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.nexus.detector_orientation import flips
+from tomarium.formats.nexus.nxtomo_entries import (
+    DATA,
+    Place,
+    groups_of,
+    image_key_of,
+    node_of,
+    places_of,
+    what_is_lacking,
+)
 from tomarium.formats.nexus.nxtomo_writer import FROM_MIDDLE, write
 from tomarium.formats.opening.angles import in_degrees, still_written
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
-# Below, {entry} is the group of the scan, {parent} the group it lies in, {detector} the detector's.
-DATA: Final = ("{detector}/data", "{entry}/data/data")
-IMAGE_KEY: Final = (
-    "{detector}/image_key_control",
-    "{detector}/image_key",
-    "{entry}/data/image_key",
-    "{entry}/instrument/image_key/image_key",
-    "{parent}/instrument/image_key/image_key",
-)
 ANGLES: Final = (
     "{entry}/sample/rotation_angle",
     "{entry}/data/rotation_angle",
@@ -90,42 +89,6 @@ NUMBERS: Final = {
 TRANSLATIONS: Final = {f"translation_{axis}_m": f"{{entry}}/sample/{axis}_translation" for axis in "xyz"}
 
 
-# Path, parent's path, group and its definition.
-_Group: TypeAlias = tuple[str, str, h5py.Group, str | None]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a scan lies in its file.
-
-    Attributes
-    ----------
-    entry, parent, detector : str
-        HDF5 paths of the scan's group, the group it lies in and its detector.
-    why : str
-        What says that it is a scan.
-    dialect : str
-        Whose spelling it is.
-    score : float
-        How sure that is.
-    """
-
-    entry: str
-    parent: str
-    detector: str
-    why: str
-    dialect: str
-    score: float
-
-    def paths(self, *templates: str) -> tuple[str, ...]:
-        """Fill the templates of the tables above in."""
-        name = self.detector.rsplit("/", 1)[-1]
-        return tuple(
-            one.format(entry=self.entry, parent=self.parent, detector=self.detector, name=name)
-            for one in templates
-        )
-
-
 def detect(path: Path) -> Match | None:
     """Look for a group with the definition NXtomo, else for a detector with frames and an image_key.
 
@@ -143,96 +106,16 @@ def detect(path: Path) -> Match | None:
         return None
     try:
         with reading(path) as source:
-            groups = list(_groups(source))
-            places = _places(source, groups)
+            groups = list(groups_of(source))
+            places = places_of(source, groups)
             if not places:
-                return Match(0.0, "", _lacking(groups))
+                return Match(0.0, "", what_is_lacking(groups))
     except FormatError as problem:
         return Match(0.0, "", str(problem))
     best = places[0]
     return Match(
         best.score, best.dialect, best.why, entry=best.entry, entries=tuple(one.entry for one in places)
     )
-
-
-def _groups(source: Source) -> Iterator[_Group]:
-    """Yield the root's groups and theirs."""
-    for name, group in source.groups(source.file):
-        yield f"/{name}", "", group, _definition(source, group)
-        for below, child in source.groups(group, (b"instrument", b"definition")):
-            yield f"/{name}/{below}", f"/{name}", child, _definition(source, child)
-
-
-def _definition(source: Source, group: h5py.Group) -> str | None:
-    written = source.text("definition", group) or attribute(group, "definition")
-    # A misspelling that files carry, and what NeXus of before 2006 wrote instead.
-    return written or attribute(group, "defination") or source.text("analysis", group)
-
-
-def _places(source: Source, groups: list[_Group]) -> list[Place]:
-    found = [
-        place
-        for entry, parent, group, said in groups
-        if said == "NXtomo" and (place := _place(source, entry, parent, group, True))
-    ]
-    if not found:
-        undefined = (_place(source, entry, parent, group, False) for entry, parent, group, _ in groups)
-        found = [place for place in undefined if place]
-    return sorted(found, key=lambda place: -place.score)
-
-
-def _place(source: Source, entry: str, parent: str, group: h5py.Group, defined: bool) -> Place | None:
-    """Find the detector of a group that may be a scan: frames and keys of one length are the surest."""
-    instrument = source.find("instrument", group)
-    if not isinstance(instrument, h5py.Group):
-        return None
-    best: Place | None = None
-    for name, detector in source.groups(instrument):
-        if not defined and "image_key" not in detector:
-            continue
-        place = Place(entry, parent, f"{entry}/instrument/{name}", "", "", 0.0)
-        key, data = _key(source, place), _node(source, place, DATA)
-        linked = data is not None or "data" in detector or f"{entry}/data/data" in source.file
-        is_detector = attribute(detector, "NX_class") == "NXdetector" or name.startswith("detector")
-        if key is None or not linked or not is_detector:
-            continue
-        fits = data is not None and data.ndim == 3 and data.shape[0] == len(key)
-        if not defined and not fits:
-            continue
-        score = (1.0 if fits else 0.7) if defined else 0.8
-        if best is None or score > best.score:
-            why = "its definition is NXtomo" if defined else f"instrument/{name} has frames and an image_key"
-            best = Place(
-                entry, parent, place.detector, f"{entry}: {why}", _dialect(group, entry, defined), score
-            )
-    return best
-
-
-def _dialect(group: h5py.Group, entry: str, defined: bool) -> str:
-    if not defined:
-        return "Diamond, without a definition"
-    version = attribute(group, "version")
-    if version is not None:
-        return f"ESRF {version}"
-    return "Diamond tomo_entry" if entry.endswith("/tomo_entry") else "NIAC"
-
-
-def _lacking(groups: list[_Group]) -> str:
-    named = [f"{path} is {text}" for path, _, _, text in groups if text]
-    if any(text.endswith(" is NXtomo") for text in named):
-        return "it has the definition NXtomo, but no detector with frames and an image_key"
-    said = f" ({', '.join(named)})" if named else ""
-    return f"no group has the definition NXtomo{said}, and no detector has stacked frames and an image_key"
-
-
-def _node(source: Source, place: Place, templates: tuple[str, ...]) -> h5py.Dataset | None:
-    nodes = (source.find(path) for path in place.paths(*templates))
-    return next((node for node in nodes if isinstance(node, h5py.Dataset)), None)
-
-
-def _key(source: Source, place: Place) -> NDArray[np.float64] | None:
-    arrays = (source.array(path) for path in place.paths(*IMAGE_KEY))
-    return next((array for array in arrays if array is not None and len(array)), None)
 
 
 def read(path: Path, match: Match) -> Scan:
@@ -256,8 +139,8 @@ def read(path: Path, match: Match) -> Scan:
         The file is damaged or has no scan of that name.
     """
     with reading(path) as source:
-        places = {place.entry: place for place in _places(source, list(_groups(source)))}
-        key = _key(source, places[match.entry]) if match.entry in places else None
+        places = {place.entry: place for place in places_of(source, list(groups_of(source)))}
+        key = image_key_of(source, places[match.entry]) if match.entry in places else None
         if key is None:
             raise FormatError(
                 f"{path}: holds no scan {match.entry!r}; choose one of {', '.join(places) or 'none'}"
@@ -267,7 +150,7 @@ def read(path: Path, match: Match) -> Scan:
             source.warnings.append(
                 f"{place.entry} was opened; the file holds {len(places)} scans: {', '.join(places)}"
             )
-        data = _node(source, place, DATA)
+        data = node_of(source, place, DATA)
         kinds = _with_angles(source, place, _kinds(source, place, key, data), data)
         known = source.walk(source.file)
         absent = _absent(source, place)
@@ -350,7 +233,7 @@ def _absent(source: Source, place: Place) -> tuple[str, ...]:
     """Name the files the frames would lie in."""
     known = source.missing[:]
     source.missing.clear()
-    _node(source, place, DATA)
+    node_of(source, place, DATA)
     absent = tuple(source.missing)
     source.missing[:] = dict.fromkeys([*known, *absent])
     return absent
@@ -396,7 +279,7 @@ def _angles(source: Source, place: Place, kinds: NDArray[np.object_]) -> Value[N
                 said = f"{source.path.name}:{path} holds {len(angles)} angles for {len(kinds)} frames"
                 source.warnings.append(f"{said}: the first {len(kinds)} were taken")
             angles = angles[: len(kinds)][chosen]
-        elif len(angles) > len(kinds) and source.grows((node, 0), (_node(source, place, DATA), 0)):
+        elif len(angles) > len(kinds) and source.grows((node, 0), (node_of(source, place, DATA), 0)):
             source.warnings.append(still_written(len(kinds), len(angles)))
             angles = angles[: len(kinds)]
         value, said = in_degrees(angles, unit, f"{source.path.name}:{path}", guess=True)

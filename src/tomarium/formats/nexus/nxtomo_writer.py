@@ -12,10 +12,11 @@ import numpy as np
 
 from tomarium import __version__
 from tomarium.formats.frames.mirrored import flipped, flips_of
-from tomarium.formats.hdf5.two_phase_writer import Draft, Tell, drafting
-from tomarium.formats.hdf5.writer import Compression, put, sayable, write_tree
+from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
+from tomarium.formats.hdf5.writer import Compression, nexus_group, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import FrameKind, Frames, Scan
 from tomarium.model.scan import Reference
 
@@ -68,7 +69,7 @@ def write(
         file = draft.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"
-        entry = _group(file, "entry", "NXentry")
+        entry = nexus_group(file, "entry", "NXentry")
         entry.attrs["default"] = "data"
         entry["definition"] = "NXtomo"
         for name in ("title", "start_time", "end_time"):
@@ -76,7 +77,7 @@ def write(
                 entry[name] = str(scan.metadata[name].value)
         placed = _write_instrument(draft, entry, scan, compression)
         _write_sample(entry, scan)
-        data = _group(entry, "data", "NXdata")
+        data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
         # rotation_angle and image_key share the axis of the frames.
         data.attrs["axes"] = ["rotation_angle", ".", "."]
@@ -92,12 +93,6 @@ def write(
             car.keep(draft, scan, placed)
 
 
-def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
-    group = parent.create_group(name)
-    group.attrs["NX_class"] = nx_class
-    return group
-
-
 def _is_time(text: str) -> bool:
     try:
         datetime.fromisoformat(text)
@@ -107,16 +102,16 @@ def _is_time(text: str) -> bool:
 
 
 def _write_instrument(draft: Draft, entry: h5py.Group, scan: Scan, compression: Compression) -> list[Placed]:
-    instrument = _group(entry, "instrument", "NXinstrument")
+    instrument = nexus_group(entry, "instrument", "NXinstrument")
     if "instrument" in scan.metadata:
         instrument["name"] = str(scan.metadata["instrument"].value)
-    source = _group(instrument, "source", "NXsource")
+    source = nexus_group(instrument, "source", "NXsource")
     for name, place in (("source", "name"), ("source_type", "type"), ("probe", "probe")):
         if name in scan.metadata:
             source[place] = str(scan.metadata[name].value)
     if scan.energy_kev is not None:
-        put(_group(instrument, "beam", "NXbeam"), "incident_energy", scan.energy_kev.value, units="keV")
-    detector = _group(instrument, "detector", "NXdetector")
+        put(nexus_group(instrument, "beam", "NXbeam"), "incident_energy", scan.energy_kev.value, units="keV")
+    detector = nexus_group(instrument, "detector", "NXdetector")
     placed = _write_frames(draft, detector, scan, compression)
     if scan.pixel_m is not None:
         for axis in "xy":
@@ -141,7 +136,7 @@ def _write_flips(detector: h5py.Group, left_right: bool, up_down: bool) -> None:
     """Tell a mirror as the ESRF does since its path version 2.0: a half turn about an axis across the beam."""
     if not (left_right or up_down):
         return
-    turns = _group(detector, "transformations", "NXtransformations")
+    turns = nexus_group(detector, "transformations", "NXtransformations")
     before = "."
     for name, is_so, vector in (("rx", up_down, (1.0, 0.0, 0.0)), ("ry", left_right, (0.0, 1.0, 0.0))):
         if is_so:
@@ -154,7 +149,7 @@ def _write_flips(detector: h5py.Group, left_right: bool, up_down: bool) -> None:
 
 
 def _write_sample(entry: h5py.Group, scan: Scan) -> None:
-    sample = _group(entry, "sample", "NXsample")
+    sample = nexus_group(entry, "sample", "NXsample")
     named = scan.metadata.get("sample_name")
     sample["name"] = sayable(str(named.value) if named else scan.name)
     own = scan.metadata.get("detector_pixel_x_m")

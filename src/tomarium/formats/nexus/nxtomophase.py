@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
 from tomarium.formats.hdf5.security_check import open_checked
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import in_degrees
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import IndexedFrames, Reference
@@ -39,74 +41,27 @@ TEXTS: Final = {
 
 @dataclass(frozen=True, eq=False)
 class PhaseFrames(IndexedFrames):
-    """The frames of one phase step of a dataset (frame, phase, row, column).
-
-    Attributes
-    ----------
-    file : Path
-        The file.
-    name : str
-        Path of the dataset.
-    step : int
-        Which phase.
-    shape : tuple of int
-        Frames, rows, columns.
-    dtype : numpy.dtype
-        Type of a pixel.
-    """
+    """The frames of one phase step of a dataset (frame, phase, row, column)."""
 
     file: Path
-    name: str
+    name: str  # path of the dataset
     step: int
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
+    shape: tuple[int, int, int]  # frames, rows, columns
+    dtype: np.dtype[Any]  # type of a pixel
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
+        """Read detector rows of some frames."""
+        return read_rows(self, frames, rows, self._fill)
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-
-        Raises
-        ------
-        FormatError
-            The file is damaged.
-        """
-        wanted = np.arange(self.shape[0])[frames]
-        first, last, step = rows.indices(self.shape[1])
-        result = np.empty((len(wanted), max(0, last - first), self.shape[2]), self.dtype)
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with guarded(self.file), open_checked(self.file) as file:
             dataset = file[self.name]
             for place, frame in enumerate(wanted):
-                result[place] = dataset[int(frame), self.step, first:last]
-        return result[:, ::step]
+                result[place] = dataset[int(frame), self.step, rows]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return the bytes that many frames take.
-
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk; 0 decompressed.
-        """
-        count = len(range(*rows.indices(self.shape[1])))
-        return frames * count * self.shape[2] * self.dtype.itemsize, 0
+        """Return the bytes that many frames take."""
+        return plain_cost(self, frames, rows)
 
 
 def detect(path: Path) -> Match | None:

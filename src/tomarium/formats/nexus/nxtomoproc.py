@@ -7,7 +7,6 @@ reconstruction programs store z first; so the file's own `axes`, then the length
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,13 +18,16 @@ from numpy.typing import NDArray
 from tomarium import __version__, units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import plain_cost
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5, raw_attribute
 from tomarium.formats.hdf5.names import shown
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, raw_attribute, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.hdf5.two_phase_writer import drafting
 from tomarium.formats.hdf5.volume import volume_of
-from tomarium.formats.hdf5.writer import put
+from tomarium.formats.hdf5.writer import nexus_group, put
 from tomarium.formats.provenance.json_values import as_json, from_json
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Axis, Volume
 from tomarium.model.scan import IndexedFrames
 
@@ -214,7 +216,7 @@ class _Slices(IndexedFrames):
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return the bytes of that many slices."""
-        return frames * len(range(*rows.indices(self.shape[1]))) * self.shape[2] * self.dtype.itemsize, 0
+        return plain_cost(self, frames, rows)
 
 
 def write(
@@ -222,7 +224,7 @@ def write(
     volume: Volume,
     *,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Write a volume as NXtomoproc.
 
@@ -251,19 +253,19 @@ def write(
         file = draft.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"
-        entry = _group(file, "entry", "NXentry")
+        entry = nexus_group(file, "entry", "NXentry")
         entry.attrs["default"] = "data"
         entry["definition"] = "NXtomoproc"
         entry["title"] = str(known.get("title") or volume.name or path.stem)
-        source = _group(_group(entry, "instrument", "NXinstrument"), "source", "NXsource")
+        source = nexus_group(nexus_group(entry, "instrument", "NXinstrument"), "source", "NXsource")
         source["name"] = str(known.get("source", "unknown"))
         source["type"] = str(known.get("source_type", "unknown"))
         source["probe"] = str(known.get("probe", PROBE))
-        _group(entry, "sample", "NXsample")["name"] = str(
+        nexus_group(entry, "sample", "NXsample")["name"] = str(
             known.get("sample_name") or volume.name or path.stem
         )
         _write_process(entry, volume, known)
-        data = _group(entry, "data", "NXdata")
+        data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
         data.attrs["axes"] = list(AXES)
         stored = draft.frames(data, "data", _Slices(volume))
@@ -276,11 +278,11 @@ def write(
 
 
 def _write_process(entry: h5py.Group, volume: Volume, known: dict[str, Any]) -> None:
-    process = _group(entry, "reconstruction", "NXprocess")
+    process = nexus_group(entry, "reconstruction", "NXprocess")
     process["program"] = str(known.get("program", "tomarium"))
     process["version"] = str(known.get("version", __version__))
     process["date"] = str(known.get("date") or _when(volume.path))
-    parameters = _group(process, "parameters", "NXparameters")
+    parameters = nexus_group(process, "parameters", "NXparameters")
     parameters["raw_file"] = str(known.get("raw_file") or (volume.path.name if volume.path else "unknown"))
     parameters["metadata"] = json.dumps({"name": volume.name, **as_json(known)}, ensure_ascii=False)
 
@@ -290,12 +292,6 @@ def _when(path: Path | None) -> str:
     if path is not None and path.exists():
         return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
     return datetime.now(UTC).isoformat()
-
-
-def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
-    group = parent.create_group(name)
-    group.attrs["NX_class"] = nx_class
-    return group
 
 
 FORMAT = Format(

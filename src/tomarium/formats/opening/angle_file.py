@@ -18,20 +18,7 @@ _LONGEST: Final = 16 << 20
 def numbers(file: Path) -> NDArray[np.float64]:
     """Read the angles of a text file.
 
-    Parameters
-    ----------
-    file : Path
-        UTF-8 text; numbers in degrees, separated by lines, blanks, commas or semicolons.
-
-    Returns
-    -------
-    array of float64, shape (n,)
-        Degrees, in the order of the file.
-
-    Raises
-    ------
-    FormatError
-        It cannot be read, is no text or holds something else than numbers.
+    `file`: UTF-8 text; numbers in degrees, separated by lines, blanks, commas or semicolons.
     """
     try:
         if file.stat().st_size > _LONGEST:
@@ -60,18 +47,7 @@ def numbers(file: Path) -> NDArray[np.float64]:
 
 
 def text_lines(file: Path) -> list[list[str]]:
-    """Return the words of each line that holds some, of a file that `numbers` has read.
-
-    Parameters
-    ----------
-    file : Path
-        UTF-8 text.
-
-    Returns
-    -------
-    list of list of str
-        Without comments.
-    """
+    """Return the words of each line that holds some, of a file that `numbers` has read."""
     return [words for line in file.read_text("utf-8-sig").splitlines() if (words := _words(line))]
 
 

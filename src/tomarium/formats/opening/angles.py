@@ -31,16 +31,8 @@ _STILL: Final = 0.01
 def default_angles(count: int) -> Value[NDArray[np.float64]]:
     """Assume half a turn in equal steps, its end left out.
 
-    Parameters
-    ----------
-    count : int
-        Number of projections.
-
-    Returns
-    -------
-    Value of array of float64, shape (count,)
-        Degrees. The Data Exchange guide 0.9.1, 3.4, says "equally spaced between 0 and 180 degree" and not
-        whether 180 belongs to it; its own listings leave it out, and so does this.
+    Result, shape (count,): degrees. The Data Exchange guide 0.9.1, 3.4, says "equally spaced between 0 and
+    180 degree" and not whether 180 belongs to it; its own listings leave it out, and so does this.
     """
     return Value(
         np.arange(count, dtype=np.float64) * (180.0 / max(1, count)),
@@ -50,18 +42,7 @@ def default_angles(count: int) -> Value[NDArray[np.float64]]:
 
 
 def without_assumed(warnings: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out what readers say of angles they assumed, where others are given.
-
-    Parameters
-    ----------
-    warnings : tuple of str
-        Of a scan.
-
-    Returns
-    -------
-    tuple of str
-        Those that still hold.
-    """
+    """Leave out what readers say of angles they assumed, where others are given."""
     return tuple(said for said in warnings if not _ASSUMED.search(said))
 
 
@@ -70,23 +51,9 @@ def in_degrees(
 ) -> tuple[Value[NDArray[np.float64]], str]:
     """Turn angles into degrees.
 
-    Parameters
-    ----------
-    angles : array of float64, shape (n,)
-        As the file gives them.
-    unit : str or None
-        Unit as the file writes it; None or an empty one where it gives none.
-    place : str
-        Where they were read, for the message.
-    guess : bool
-        Whether angles without a unit may be radians; where False they are degrees.
-
-    Returns
-    -------
-    Value of array of float64, shape (n,)
-        Degrees.
-    str
-        What was mended, or what to look at, in words, or "".
+    `unit`: unit as the file writes it; None or an empty one where it gives none. `guess`: whether angles
+    without a unit may be radians; where False they are degrees. Result: what was mended, or what to look at,
+    in words, or "".
     """
     known = unit if unit is not None and unit.lower() not in NO_UNIT else None
     if known is not None:
@@ -117,18 +84,7 @@ def _doubt(angles: NDArray[np.float64]) -> str:
 
 
 def still_written(projections: int, angles: int) -> str:
-    """Say that a scan was read between the writing of a projection and that of its angle.
-
-    Parameters
-    ----------
-    projections, angles : int
-        How many of each there are.
-
-    Returns
-    -------
-    str
-        A warning.
-    """
+    """Say that a scan was read between the writing of a projection and that of its angle."""
     return (
         f"the scan is still being written: {projections} projections and {angles} angles are there, the first "
         f"{min(projections, angles)} of both were taken"
@@ -147,15 +103,7 @@ def _look_like_radians(angles: NDArray[np.float64]) -> bool:
 def look_like_turns_in_radians(angles: NDArray[np.float64]) -> bool:
     """Tell whether many angles span half a turn or a turn as radians, which as degrees no scan does.
 
-    Parameters
-    ----------
-    angles : array of float64, shape (n,)
-        Taken for degrees.
-
-    Returns
-    -------
-    bool
-        Whether there are at least 50 of them, all within a turn of radians, that span π or 2π to 5 %.
+    Result: whether there are at least 50 of them, all within a turn of radians, that span π or 2π to 5 %.
     """
     if len(angles) < _MANY or not np.isfinite(angles).all():
         return False
@@ -173,19 +121,8 @@ def _spans_turn(angles: NDArray[np.float64]) -> bool:
 def without_references(angles: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], str]:
     """Leave out angles that belong to reference frames taken while the stage stood still.
 
-    Parameters
-    ----------
-    angles : array of float64, shape (n,)
-        Angles of projections and of flats and darks taken before and after, degrees.
-    count : int
-        Number of projections.
-
-    Returns
-    -------
-    array of float64, shape (count,) or (n,)
-        The projections' angles; all n where the surplus is not just what was taken at rest.
-    str
-        What was left out, in words, or "".
+    `angles`: angles of projections and of flats and darks taken before and after, degrees. Result, shape
+    (count,): the projections' angles; all n where the surplus is not just what was taken at rest.
 
     Notes
     -----

@@ -16,16 +16,9 @@ from tomarium.model.scan import Reference
 def without_unwritten(scan: Scan) -> Scan:
     """Leave out the projections of a scan that no one has written.
 
-    Parameters
-    ----------
-    scan : Scan
-        As its format reads it.
-
-    Returns
-    -------
-    Scan
-        With the projections that are there, their angles, and the references where they were taken among them.
-        Frames that lie in an absent file stay, as they can be had. A scan without any projection is left as it is.
+    Result: with the projections that are there, their angles, and the references where they were taken among
+    them. Frames that lie in an absent file stay, as they can be had. A scan without any projection is left as
+    it is.
     """
     there = _written(scan.projections)
     if there is None or not len(there):

@@ -13,9 +13,10 @@ import numpy as np
 
 from tomarium.errors import FormatError
 from tomarium.formats.frames.mirrored import flipped, flips_of
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
 from tomarium.formats.hdf5.names import path_of, visit_links
-from tomarium.formats.hdf5.source import SIDE_CAR, Source, is_hdf5, reading
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
 from tomarium.model import FrameKind, Scan
 from tomarium.model.scan import Reference
 
@@ -25,23 +26,9 @@ def with_references(
 ) -> Scan:
     """Give a scan the flats and darks of other files.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it was read.
-    flats, darks : path or None
-        HDF5 file, "flats.h5", or one and the dataset in it, "flats.h5:/path". Without a dataset, the only one of
-        frames as large as the scan's is taken. None keeps the scan's own.
-
-    Returns
-    -------
-    Scan
-        The scan with these, taken as from before its first projection, and without the warnings that they lack.
-
-    Raises
-    ------
-    FormatError
-        The file is no HDF5; it holds no such frames, or several datasets of them.
+    `flats`, `darks`: HDF5 file, "flats.h5", or one and the dataset in it, "flats.h5:/path". Without a
+    dataset, the only one of frames as large as the scan's is taken. None keeps the scan's own. Result: the
+    scan with these, taken as from before its first projection, and without the warnings that they lack.
     """
     warnings, counts = list(scan.warnings), dict(scan.counts)
     found: dict[str, Reference] = {}

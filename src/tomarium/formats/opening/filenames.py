@@ -35,18 +35,7 @@ _LAST_NUMBER: Final = re.compile(r"\d+(?=[^\d/\\]*$)")
 
 
 def natural(file: Path) -> tuple[int | str, ...]:
-    """Return the key that sorts frame_2 before frame_10.
-
-    Parameters
-    ----------
-    file : Path
-        A file.
-
-    Returns
-    -------
-    tuple
-        Text and numbers of its path in turn.
-    """
+    """Return the key that sorts frame_2 before frame_10."""
     return _natural(str(file))
 
 
@@ -59,15 +48,7 @@ def _natural(text: str) -> tuple[int | str, ...]:
 def series_of(files: list[Path]) -> list[list[Path]]:
     """Group files whose names differ only in their last number.
 
-    Parameters
-    ----------
-    files : list of Path
-        In any order, which is kept in each group.
-
-    Returns
-    -------
-    list of list of Path
-        The longest series first.
+    `files`: in any order, which is kept in each group.
     """
     groups: dict[str, list[Path]] = {}
     for file in files:
@@ -78,15 +59,7 @@ def series_of(files: list[Path]) -> list[list[Path]]:
 def gaps(series: list[Path]) -> list[int]:
     """List the numbers that a series leaves out.
 
-    Parameters
-    ----------
-    series : list of Path
-        Files whose names differ only in their last number.
-
-    Returns
-    -------
-    list of int
-        The first thousand of them, ascending.
+    `series`: files whose names differ only in their last number.
     """
     found = sorted({int(digits[-1]) for file in series if (digits := re.findall(r"\d+", bare(file).stem))})
     absent: list[int] = []
@@ -98,15 +71,8 @@ def gaps(series: list[Path]) -> list[int]:
 def same_number(series: list[Path]) -> list[Path]:
     """Find two files of a series that have one number, as frame_7 and frame_0007, or frame_7.tif and frame_7.tiff.
 
-    Parameters
-    ----------
-    series : list of Path
-        Files whose names differ only in their last number.
-
-    Returns
-    -------
-    list of Path
-        The first such two; empty where each has a number of its own.
+    `series`: files whose names differ only in their last number. Result: the first such two; empty where each
+    has a number of its own.
     """
     seen: dict[int, Path] = {}
     for file in series:
@@ -122,17 +88,8 @@ def same_number(series: list[Path]) -> list[Path]:
 def slices_said(files: list[Path], home: Path) -> str | None:
     """Say which name calls the longest series of a folder slices.
 
-    Parameters
-    ----------
-    files : list of Path
-        TIFF files of the folder, or of one below it.
-    home : Path
-        The folder; its own name counts too.
-
-    Returns
-    -------
-    str or None
-        The name, in words; None where it says nothing, or speaks of projections.
+    `files`: TIFF files of the folder, or of one below it. Result: the name, in words; None where it says
+    nothing, or speaks of projections.
     """
     first = min(series_of(files)[0], key=natural)
     names = (
@@ -150,15 +107,7 @@ def slices_said(files: list[Path], home: Path) -> str | None:
 def projections_said(file: Path) -> bool:
     """Tell whether a file's name speaks of projections.
 
-    Parameters
-    ----------
-    file : Path
-        The file; its folder's name does not count.
-
-    Returns
-    -------
-    bool
-        Whether it holds one of the words of radiographs.
+    Result: whether it holds one of the words of radiographs.
     """
     return bool(_words(bare(file).stem) & PROJECTIONS)
 

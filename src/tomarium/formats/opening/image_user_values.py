@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, ParameterError
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.opening.stored_axes import reordered, stored_axes
 from tomarium.model import Axis, FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.image import Sliceable
@@ -26,18 +27,10 @@ _SAID: Final = "given when the image was opened"
 
 @dataclass(frozen=True, eq=False)
 class ImageFrames(IndexedFrames):
-    """The frames of an image of three axes, (frame, row, column), or the one row of a sinogram.
+    """The frames of an image of three axes, (frame, row, column), or the one row of a sinogram."""
 
-    Attributes
-    ----------
-    data : Sliceable
-        Shape (frame, row, column), or (angle, column) of a sinogram: frames of one row.
-    turned : bool
-        Whether a sinogram is stored as (column, angle).
-    """
-
-    data: Sliceable
-    turned: bool = False
+    data: Sliceable  # shape (frame, row, column), or (angle, column) of a sinogram: frames of one row
+    turned: bool = False  # whether a sinogram is stored as (column, angle)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -53,34 +46,14 @@ class ImageFrames(IndexedFrames):
         return self.data.dtype
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
+        """Read detector rows of some frames."""
+        return read_rows(self, frames, rows, self._fill)
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-
-        Raises
-        ------
-        FormatError
-            The file is gone or damaged.
-        """
-        wanted = np.arange(self.shape[0])[frames]
-        if self.turned:
-            part = (
-                np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1]) if len(wanted) else None
-            )
-            if part is None:
-                return np.empty((0, len(range(*rows.indices(1))), self.shape[2]), self.dtype)
-            return np.ascontiguousarray(part[:, wanted - int(wanted.min())].T[:, None][:, rows])
-        result = np.empty((len(wanted), len(range(*rows.indices(self.shape[1]))), self.shape[2]), self.dtype)
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        if self.turned and len(wanted):
+            part = np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1])
+            result[...] = part[:, wanted - int(wanted.min())].T[:, None][:, rows]
+            return
         for out, frame in enumerate(wanted):
             one = (
                 self.data[int(frame), rows]
@@ -88,46 +61,17 @@ class ImageFrames(IndexedFrames):
                 else self.data[int(frame)][None][rows]
             )
             result[out] = one
-        return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return what `read` costs where pixels lie plainly, as they do in the images that can be scans.
-
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk, bytes decompressed (none).
-        """
-        count = len(range(*rows.indices(self.shape[1])))
-        return frames * count * self.shape[2] * np.dtype(self.dtype).itemsize, 0
+        """Return what `read` costs where pixels lie plainly, as they do in the images that can be scans."""
+        return plain_cost(self, frames, rows)
 
 
 def with_user_scale(image: Image, pixel_m: float) -> Image:
     """Put the user's pixel size in place of the image's.
 
-    Parameters
-    ----------
-    image : Image
-        As it was read.
-    pixel_m : float
-        Distance of two neighbours along each axis of length, m.
-
-    Returns
-    -------
-    Image
-        The image; its metadata say in `calibration` that the scale is the user's, and what it was before.
-
-    Raises
-    ------
-    ParameterError
-        The pixel size is not above zero, or the image has no axis of length.
+    `pixel_m`: distance of two neighbours along each axis of length, m. Result: the image; its metadata say in
+    `calibration` that the scale is the user's, and what it was before.
     """
     if not math.isfinite(pixel_m) or pixel_m <= 0:
         raise ParameterError(f"pixel_m={pixel_m:g} was given; it must be a finite number above 0")
@@ -165,23 +109,8 @@ def _is_length(axis: Axis) -> bool:
 def settled(image: Image, given: Mapping[str, Any]) -> Image:
     """Give an image the scale its user tells, and refuse what only a scan has.
 
-    Parameters
-    ----------
-    image : Image
-        As it was read.
-    given : Mapping of str to Value or None
-        Name of a field of a scan's geometry, or "domain" → what the user gave. An image takes `pixel_m`
-        alone.
-
-    Returns
-    -------
-    Image
-        The image.
-
-    Raises
-    ------
-    ParameterError
-        A value was given that the image cannot take.
+    `given`: name of a field of a scan's geometry, or "domain" → what the user gave. An image takes `pixel_m`
+    alone.
     """
     useless = [name for name, value in given.items() if value is not None and name != "pixel_m"]
     if useless:
@@ -196,29 +125,10 @@ def settled(image: Image, given: Mapping[str, Any]) -> Image:
 def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: str | None = None) -> Scan:
     """Take an image for projections, since its user gave their angles.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    image : Image
-        Axes (angle, row, column), or (angle, column) for one sinogram; (column, angle) where there are as many angles
-        as the second axis is long and not the first.
-    angles : Value of array of float64, shape (angle,)
-        Degrees.
-    axes : str or None
-        Names of the stored axes, where the user tells them, such as "row,angle,column".
-
-    Returns
-    -------
-    Scan
-        Without references, since an image says nothing of them.
-
-    Raises
-    ------
-    FormatError
-        The image has not two or three axes, or no real numbers; or as many angles as neither axis of a sinogram.
-    ParameterError
-        The axes are named otherwise.
+    `image`: axes (angle, row, column), or (angle, column) for one sinogram; (column, angle) where there are
+    as many angles as the second axis is long and not the first. `axes`: names of the stored axes, where the
+    user tells them, such as "row,angle,column". Result: without references, since an image says nothing of
+    them.
     """
     if image.ndim not in (2, 3) or image.dtype.kind not in "iuf":
         raise FormatError(

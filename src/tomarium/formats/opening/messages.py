@@ -47,20 +47,7 @@ _LONGEST_REASON: Final = 300
 def place_of(path: str | os.PathLike[str]) -> Path:
     """Turn what a user gives into a path.
 
-    Parameters
-    ----------
-    path : path
-        File or folder; it need not be there.
-
-    Returns
-    -------
-    Path
-        The same; "." and the like by the folder's own name, which titles are made of.
-
-    Raises
-    ------
-    FormatError
-        It is blank, longer than a path can be, or holds a character that no name has.
+    Result: the same; "." and the like by the folder's own name, which titles are made of.
     """
     text = os.fspath(path)
     if not text.strip():
@@ -79,15 +66,7 @@ def place_of(path: str | os.PathLike[str]) -> Path:
 def unusable(path: Path) -> str | None:
     """Say why nothing can be read at a path, before any format is asked.
 
-    Parameters
-    ----------
-    path : Path
-        File or folder.
-
-    Returns
-    -------
-    str or None
-        The whole message; None where there is something to read.
+    Result: the whole message; None where there is something to read.
     """
     try:
         if not path.exists():
@@ -121,21 +100,9 @@ def explain(
 ) -> str:
     """Say why a file is no scan.
 
-    Parameters
-    ----------
-    path : Path
-        File or folder that can be read.
-    refusals : sequence of (Format, str)
-        The formats that looked inside, each with what it found lacking.
-    asked : Format, optional
-        The one it was to be read as; any by default.
-    stacks : sequence of str
-        Datasets that could be frames, as "/path (shape)"; the answer then tells how to name one.
-
-    Returns
-    -------
-    str
-        What was found, why the nearest formats refuse, what to do next.
+    `refusals`: the formats that looked inside, each with what it found lacking. `asked`: the one it was to be
+    read as; any by default. `stacks`: datasets that could be frames, as "/path (shape)"; the answer then
+    tells how to name one. Result: what was found, why the nearest formats refuse, what to do next.
     """
     found = _folder(path) if path.is_dir() else _file(path)
     why = _why_not(path, refusals)

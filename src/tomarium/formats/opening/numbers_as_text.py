@@ -11,17 +11,7 @@ from numpy.typing import NDArray
 def numbers_in(words: Sequence[str]) -> tuple[NDArray[np.float64] | None, str]:
     """Read a list of texts as numbers.
 
-    Parameters
-    ----------
-    words : sequence of str
-        The texts.
-
-    Returns
-    -------
-    array of float64, shape (n,), or None
-        None where one of them is no number.
-    str
-        The first that is none, or "".
+    Result, shape (n,): None where one of them is no number.
     """
     found = np.empty(len(words))
     for place, word in enumerate(words):

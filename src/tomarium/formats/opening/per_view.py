@@ -23,45 +23,16 @@ _MOST: Final = 1 << 24
 
 
 def is_place(text: str) -> bool:
-    """Tell whether a text names a dataset in HDF5.
-
-    Parameters
-    ----------
-    text : str
-        What a user wrote.
-
-    Returns
-    -------
-    bool
-        False for a range or a text file.
-    """
+    """Tell whether a text names a dataset in HDF5."""
     return PLACE.fullmatch(text.strip()) is not None and not text.strip().lower().endswith(SUFFIXES)
 
 
 def numbers_given(field: Field, text: str, scan: Path) -> Value[NDArray[np.float64]]:
     """Read the numbers a user means, one for each projection.
 
-    Parameters
-    ----------
-    field : Field
-        What they are.
-    text : str
-        `0:180:721`, the last one included; a text file, one number a line, `#` before comments; or a place in HDF5.
-        A relative file is looked for from the current folder, then beside the scan.
-    scan : Path
-        The scan's file or folder.
-
-    Returns
-    -------
-    Value of array of float64, shape (n,)
-        In the field's unit, with the origin "user"; a place in HDF5 is converted by its own unit.
-
-    Raises
-    ------
-    ParameterError
-        The text has none of these forms, or there is no such file.
-    FormatError
-        The file holds something else than numbers.
+    `text`: `0:180:721`, the last one included; a text file, one number a line, `#` before comments; or a
+    place in HDF5. A relative file is looked for from the current folder, then beside the scan. Result, shape
+    (n,): in the field's unit, with the origin "user"; a place in HDF5 is converted by its own unit.
     """
     steps = _RANGE.fullmatch(text)
     if steps is not None:

@@ -28,22 +28,7 @@ def open_in_subprocess(
 ) -> None:
     """Open a file and read a little of it in another process.
 
-    Parameters
-    ----------
-    path : Path
-        File or folder.
-    as_format : str or None
-        Name of the format to read it as; None lets the file decide.
-    trust : sequence of Path
-        Folders it may point to besides its own.
-    longest_s : float
-        Seconds after which it is given up.
-
-    Raises
-    ------
-    FormatError
-        The file cannot be opened, or it crashed its reader, took more than 8 GiB of memory, or never came to
-        an end.
+    `as_format`: name of the format to read it as; None lets the file decide.
     """
     words = [str(path), as_format or "", *map(str, trust)]
     command = [
@@ -105,10 +90,7 @@ def _limit() -> None:
 def main(open_scan: Callable[..., Any]) -> None:
     """Try the file that is named on the command line, and print what refused it as JSON.
 
-    Parameters
-    ----------
-    open_scan : callable
-        `tomarium.formats.open`; handed in, for this module lies below it.
+    `open_scan`: `tomarium.formats.open`; handed in, for this module lies below it.
     """
     _limit()
     print(json.dumps({"refused": _try(open_scan, Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3:])}))

@@ -25,23 +25,8 @@ Shifts = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 def read_shifts(file: Path) -> Shifts:
     """Read a correction file.
 
-    Parameters
-    ----------
-    file : Path
-        Text with one line for each view: its shift along columns and, with a second number, along rows, in pixels;
-        `#` begins a comment.
-
-    Returns
-    -------
-    array of float64, shape (view,)
-        Along columns.
-    array of float64, shape (view,), or None
-        Along rows; None where lines hold one number.
-
-    Raises
-    ------
-    FormatError
-        It is no text, holds something else than numbers, or lines of several lengths.
+    `file`: text with one line for each view: its shift along columns and, with a second number, along rows,
+    in pixels; `#` begins a comment. Result, shape (view,): along rows; None where lines hold one number.
     """
     found = numbers(file)
     lines = text_lines(file)
@@ -58,14 +43,8 @@ def read_shifts(file: Path) -> Shifts:
 def write_shifts(file: Path, columns_px: NDArray[np.float64], rows_px: NDArray[np.float64] | None) -> None:
     """Write a correction file as PyHST2 and nabu read it: two numbers a line, and no comment.
 
-    Parameters
-    ----------
-    file : Path
-        Where to; replaced where it is there.
-    columns_px : array of float64, shape (view,)
-        How far the sample lies towards higher columns, pixels.
-    rows_px : array of float64, shape (view,), or None
-        The same along rows; None writes zeros.
+    `columns_px`: how far the sample lies towards higher columns, pixels. `rows_px`: the same along rows; None
+    writes zeros.
     """
     rows = np.zeros(len(columns_px)) if rows_px is None else rows_px
     lines = (f"{column:.4f} {row:.4f}\n" for column, row in zip(columns_px, rows, strict=True))
@@ -75,24 +54,8 @@ def write_shifts(file: Path, columns_px: NDArray[np.float64], rows_px: NDArray[n
 def shifts_given(given: object, scan: Path) -> dict[str, Value[NDArray[np.float64]]]:
     """Read what a user gives for shifts of both directions.
 
-    Parameters
-    ----------
-    given : str, path or array, shape (view,) or (view, 2)
-        A correction file, looked for from the current folder, then beside the scan; or its numbers.
-    scan : Path
-        The scan's file or folder.
-
-    Returns
-    -------
-    dict
-        `shift_columns_px`, and `shift_rows_px` where it tells them, with the origin "user".
-
-    Raises
-    ------
-    ParameterError
-        There is no such file, or the array has another shape.
-    FormatError
-        See `read_shifts`.
+    `given`: a correction file, looked for from the current folder, then beside the scan; or its numbers.
+    Result: `shift_columns_px`, and `shift_rows_px` where it tells them, with the origin "user".
     """
     rows: NDArray[np.float64] | None
     if isinstance(given, str | os.PathLike):

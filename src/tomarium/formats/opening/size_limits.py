@@ -28,27 +28,8 @@ def check_claim(
 ) -> None:
     """Refuse an array that claims absurdly more than its file stores.
 
-    Parameters
-    ----------
-    place : str
-        File and array, for the message.
-    shape : sequence of int
-        Length of each axis, in elements.
-    itemsize : int
-        Bytes of an element.
-    stored : int
-        Bytes the file keeps for it.
-    block : sequence of int or None
-        Length along each axis of what is decoded at once: a chunk, a tile, a page; None where nothing is
-        compressed.
-    blocks : int or None
-        How many blocks are stored; None where that is not known.
-
-    Raises
-    ------
-    FormatError
-        More than 2^40 elements and less than a hundredth of their bytes; or a block of 64 MiB or more, or
-        64 GiB in all, that came from less than a two-hundredth of it (a decompression bomb).
+    `block`: length along each axis of what is decoded at once: a chunk, a tile, a page; None where nothing is
+    compressed. `blocks`: how many blocks are stored; None where that is not known.
     """
     claimed = math.prod(shape)
     if claimed > MOST_ELEMENTS and stored < claimed * itemsize // 100:

@@ -29,21 +29,12 @@ or transmission) the ratio is above 5 for samples up to 1.05 times the field, an
 
 @dataclass(frozen=True)
 class Stored:
-    """The axes of an array of projections, and how they are known.
+    """The axes of an array of projections, and how they are known."""
 
-    Attributes
-    ----------
-    axes : tuple of str
-        "angle", "row" and "column" in the order they are stored; without "row" in one sinogram.
-    repaired : tuple of str
-        What was seen to be in another order than usual, in words.
-    warnings : tuple of str
-        What the user should know.
-    """
-
+    # "angle", "row" and "column" in the order they are stored; without "row" in one sinogram
     axes: tuple[str, ...]
-    repaired: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()  # what was seen to be in another order than usual, in words
+    warnings: tuple[str, ...] = ()  # what the user should know
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -63,34 +54,12 @@ def stored_axes(
 ) -> Stored:
     """Tell which axis of an array is the angle.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Lengths of its axes, two or three.
-    angles : int or None
-        How many angles are known; None where none are.
-    axes : str or None
-        Names of the stored axes as a user writes them, such as "row,angle,column".
-    where : str
-        What the array is, for messages.
-    values : callable
-        Reads a sinogram, as it is stored; called only where both of its axes are as long as there are angles.
-    sinograms : bool
-        Whether a stack of sinograms is told by its angles, too, as one sinogram is.
-
-    Returns
-    -------
-    Stored
-        What the user said; else (angle, column) or (angle, row, column), unless the angles are as many as the second
-        axis is long, and not the first. Where both axes of a sinogram are equally long, its values tell.
-
-    Raises
-    ------
-    ParameterError
-        The names are others, or not as many as there are axes; or both axes are equally long and the values do not tell
-        which one is the angle.
-    FormatError
-        The angles are as many as neither axis of a sinogram is long, or as the second one of a stack.
+    `angles`: how many angles are known; None where none are. `axes`: names of the stored axes as a user
+    writes them, such as "row,angle,column". `values`: reads a sinogram, as it is stored; called only where
+    both of its axes are as long as there are angles. `sinograms`: whether a stack of sinograms is told by its
+    angles, too, as one sinogram is. Result: what the user said; else (angle, column) or (angle, row, column),
+    unless the angles are as many as the second axis is long, and not the first. Where both axes of a sinogram
+    are equally long, its values tell.
     """
     if axes is not None:
         return Stored(_named(axes, shape, where))
@@ -147,18 +116,10 @@ def _named(axes: str, shape: tuple[int, ...], where: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class ReorderedFrames(IndexedFrames):
-    """Projections whose file stores their axes in another order.
+    """Projections whose file stores their axes in another order."""
 
-    Attributes
-    ----------
-    stored : Frames
-        What the file holds, along its own axes.
-    axes : tuple of str
-        Which of "angle", "row" and "column" each of these is.
-    """
-
-    stored: Frames
-    axes: tuple[str, str, str]
+    stored: Frames  # what the file holds, along its own axes
+    axes: tuple[str, str, str]  # which of "angle", "row" and "column" each of these is
 
     @property
     def _order(self) -> tuple[int, int, int]:
@@ -179,22 +140,8 @@ class ReorderedFrames(IndexedFrames):
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read detector rows of some projections.
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which projections, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (angle, row, column)
-            In the stored type. Where the rows are stored first, only those are read; where the columns are, everything.
-
-        Raises
-        ------
-        FormatError
-            The file is gone or damaged.
+        Result, shape (angle, row, column): in the stored type. Where the rows are stored first, only those
+        are read; where the columns are, everything.
         """
         wanted = {
             "angle": np.arange(self.shape[0])[frames],
@@ -207,20 +154,7 @@ class ReorderedFrames(IndexedFrames):
         return np.ascontiguousarray(block.transpose(self._order))
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return what `read` costs.
-
-        Parameters
-        ----------
-        frames : int
-            How many projections.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk, bytes decompressed.
-        """
+        """Return what `read` costs."""
         first, last, _ = rows.indices(self.shape[1])
         wanted = {"angle": slice(0, frames), "row": slice(first, last), "column": slice(0, self.shape[2])}
         count = wanted[self.axes[0]]
@@ -237,22 +171,8 @@ def _run(places: NDArray[np.intp]) -> slice | NDArray[np.intp]:
 def with_axes(scan: Scan, axes: str | None) -> Scan:
     """Bring the frames of a scan that does not say its axes into order: as its user tells, or as its angles fit.
 
-    Parameters
-    ----------
-    scan : Scan
-        Its frames as they are stored, with the user's angles.
-    axes : str or None
-        Names of the stored axes, such as "row,angle,column".
-
-    Returns
-    -------
-    Scan
-        With its projections in order; angles that were assumed are assumed anew where there are others of them.
-
-    Raises
-    ------
-    ParameterError
-        The axes are named otherwise; or flats and darks, which are stored as frames, forbid another order.
+    `scan`: its frames as they are stored, with the user's angles. Result: with its projections in order;
+    angles that were assumed are assumed anew where there are others of them.
     """
     angles = scan.angles_deg
     own = scan.flats is not None or scan.darks is not None
@@ -287,17 +207,7 @@ def with_axes(scan: Scan, axes: str | None) -> Scan:
 def reordered(frames: Frames, stored: Stored) -> Frames:
     """Bring a stack into the order of projections.
 
-    Parameters
-    ----------
-    frames : Frames
-        What a file holds, along its own three axes.
-    stored : Stored
-        Which axes these are.
-
-    Returns
-    -------
-    Frames
-        The stack itself where it has that order.
+    `frames`: what a file holds, along its own three axes.
     """
     if stored.axes == NAMES:
         return frames

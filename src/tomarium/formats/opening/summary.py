@@ -17,27 +17,18 @@ from tomarium.model.geometry import FIELDS
 def describe(opened: Scan | Image, recognised: tuple[Format, Match] | None = None) -> dict[str, Any]:
     """Describe a scan or an image without reading a frame of it.
 
-    Parameters
-    ----------
-    opened : Scan or Image
-        As `tomarium.formats.open` returns it.
-    recognised : tuple of Format and Match, or None
-        What was said of an image's file, which, unlike a scan, it does not keep itself.
-
-    Returns
-    -------
-    dict
-        JSON-ready. Of a scan: `kind` "scan", `path`, `name`, `format`, `dialect`, `why`; `frames` {kind: count};
-        `shape` [frames, rows, columns] of the projections; `dtype` (null where the frames are absent); `domain`
-        ("counts", "transmission" or "attenuation"); `angles_deg` {`first`, `last`, `count`, `origin`, `source`};
-        `pixel_m`, `energy_kev`, `distance_m`, `axis_column`, each {`value`, `origin`, `source`} or null;
-        `axis_roll_deg`, `axis_tilt_deg` like these and `shift_columns_px`, `shift_rows_px` like the angles, where
-        known; `missing`, `repaired`, `warnings`; `metadata`, in which
-        each name holds {`value`, `origin`, `source`}, without the file's other values.
-
-        Of an image: `kind` "image" or "volume", `path`, `name`, `format`, `dialect`, `why`, `entries`; `shape`,
-        `dtype`, `unit` of the values; `axes` [{`name`, `length`, `unit`, `scale`, `offset`, `first`, `last`,
-        `even`}]; `uncalibrated`; `missing`, `warnings`; `metadata` {name: value}, without the file's other values.
+    `opened`: as `tomarium.formats.open` returns it. `recognised`: what was said of an image's file, which,
+    unlike a scan, it does not keep itself. Result: JSON-ready. Of a scan: `kind` "scan", `path`, `name`,
+    `format`, `dialect`, `why`; `frames` {kind: count}; `shape` [frames, rows, columns] of the projections;
+    `dtype` (null where the frames are absent); `domain` ("counts", "transmission" or "attenuation");
+    `angles_deg` {`first`, `last`, `count`, `origin`, `source`}; `pixel_m`, `energy_kev`, `distance_m`,
+    `axis_column`, each {`value`, `origin`, `source`} or null; `axis_roll_deg`, `axis_tilt_deg` like these and
+    `shift_columns_px`, `shift_rows_px` like the angles, where known; `missing`, `repaired`, `warnings`;
+    `metadata`, in which each name holds {`value`, `origin`, `source`}, without the file's other values. Of an
+    image: `kind` "image" or "volume", `path`, `name`, `format`, `dialect`, `why`, `entries`; `shape`,
+    `dtype`, `unit` of the values; `axes` [{`name`, `length`, `unit`, `scale`, `offset`, `first`, `last`,
+    `even`}]; `uncalibrated`; `missing`, `warnings`; `metadata` {name: value}, without the file's other
+    values.
     """
     return _image(opened, recognised) if isinstance(opened, Image) else _scan(opened)
 

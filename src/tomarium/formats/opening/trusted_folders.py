@@ -24,20 +24,7 @@ _TRUSTED: Final[ContextVar[tuple[Path, ...]]] = ContextVar("trusted", default=()
 def trusting(folders: Iterable[str | PathLike[str]]) -> Iterator[None]:
     """Let scans point to files in some folders, and below them, while the block lasts.
 
-    Parameters
-    ----------
-    folders : iterable of path
-        Folders; symbolic links are resolved, and those that were trusted before stay so.
-
-    Yields
-    ------
-    None
-        The block.
-
-    Raises
-    ------
-    ParameterError
-        There is no such folder.
+    `folders`: folders; symbolic links are resolved, and those that were trusted before stay so.
     """
     given = tuple(Path(folder).expanduser() for folder in folders)
     absent = next((folder for folder in given if not folder.is_dir()), None)
@@ -53,9 +40,6 @@ def trusting(folders: Iterable[str | PathLike[str]]) -> Iterator[None]:
 def trusted() -> tuple[Path, ...]:
     """Return the folders that are trusted here, symbolic links resolved.
 
-    Returns
-    -------
-    tuple of Path
-        Empty outside of a block of `trusting`.
+    Result: empty outside of a block of `trusting`.
     """
     return _TRUSTED.get()

@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, StorageFull
-from tomarium.formats.hdf5.writer import is_full
 from tomarium.formats.opening.size_limits import LARGE_BLOCK, MOST_RATIO
+from tomarium.formats.resumable.full_disk import is_full
 
 SUFFIXES: Final = (".gz", ".bz2")
 _GZIP: Final = b"\x1f\x8b"
@@ -57,10 +57,7 @@ class Stream(Protocol):
 class UnpackedStream(io.RawIOBase):
     """Unpacked bytes as a file that can be read from anywhere.
 
-    Attributes
-    ----------
-    name : str
-        Path of the packed file, as messages are to call it.
+    `name`: path of the packed file, as messages are to call it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -135,15 +132,7 @@ if hasattr(os, "register_at_fork"):
 def bare(path: Path) -> Path:
     """Return a path without the ending of gzip or bzip2, which is there or not.
 
-    Parameters
-    ----------
-    path : Path
-        "scan.tif.gz" or "scan.tif".
-
-    Returns
-    -------
-    Path
-        "scan.tif"; the names of other files are made of it.
+    Result: "scan.tif"; the names of other files are made of it.
     """
     return path.with_suffix("") if path.suffix.lower() in SUFFIXES and path.stem else path
 
@@ -151,15 +140,7 @@ def bare(path: Path) -> Path:
 def packing_of(head: bytes) -> str:
     """Tell how a file is packed.
 
-    Parameters
-    ----------
-    head : bytes
-        Its first three bytes.
-
-    Returns
-    -------
-    str
-        "gzip", "bzip2", or "" where it is not packed whole.
+    Result: "gzip", "bzip2", or "" where it is not packed whole.
     """
     return "gzip" if head.startswith(_GZIP) else "bzip2" if head.startswith(_BZIP2) else ""
 
@@ -167,15 +148,7 @@ def packing_of(head: bytes) -> str:
 def is_packed(path: Path) -> bool:
     """Tell whether a file is packed whole, by its name and by its first bytes.
 
-    Parameters
-    ----------
-    path : Path
-        The file; one whose name does not end in .gz or .bz2 is not opened.
-
-    Returns
-    -------
-    bool
-        Also False where it cannot be read.
+    `path`: the file; one whose name does not end in .gz or .bz2 is not opened.
     """
     if path.suffix.lower() not in SUFFIXES:
         return False
@@ -189,19 +162,8 @@ def is_packed(path: Path) -> bool:
 def head_of(path: Path, count: int = 512, *, any_name: bool = False) -> bytes:
     """Read the first bytes of a file, unpacked where it is packed.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    count : int
-        How many bytes.
-    any_name : bool
-        Whether to unpack a gzip or bzip2 file whose name does not say so, too.
-
-    Returns
-    -------
-    bytes
-        At most so many; none where it cannot be read or unpacked.
+    `any_name`: whether to unpack a gzip or bzip2 file whose name does not say so, too. Result: at most so
+    many; none where it cannot be read or unpacked.
     """
     try:
         with path.open("rb") as raw:
@@ -212,76 +174,19 @@ def head_of(path: Path, count: int = 512, *, any_name: bool = False) -> bytes:
 
 
 def size_of(path: Path) -> int:
-    """Return the length of a file, unpacked where it is packed.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    int
-        Bytes.
-
-    Raises
-    ------
-    OSError
-        It is gone.
-    FormatError
-        It cannot be unpacked.
-    """
+    """Return the length of a file, unpacked where it is packed."""
     return len(unpacked(path)) if is_packed(path) else path.stat().st_size
 
 
 def opened(path: Path) -> io.RawIOBase:
-    """Open a file for reading without a buffer, unpacked where it is packed.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    io.RawIOBase
-        To be closed by the caller.
-
-    Raises
-    ------
-    OSError
-        It is gone.
-    FormatError
-        It cannot be unpacked.
-    """
+    """Open a file for reading without a buffer, unpacked where it is packed."""
     return UnpackedStream(path) if is_packed(path) else path.open("rb", buffering=0)
 
 
 def mapped(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
     """Map an array that lies in one piece of a file, or of what it holds where it is packed.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    dtype : numpy.dtype
-        Type of an element with its byte order.
-    offset : int
-        Byte of the first element, once the file is unpacked.
-    shape : tuple of int
-        Length of each axis, the last one fastest.
-
-    Returns
-    -------
-    array
-        Of that shape, for reading only.
-
-    Raises
-    ------
-    OSError, ValueError
-        The file is gone, or too short.
-    FormatError
-        It cannot be unpacked.
+    `offset`: byte of the first element, once the file is unpacked.
     """
     if not is_packed(path):
         return np.memmap(path, dtype, "r", offset, shape)
@@ -292,24 +197,7 @@ def mapped(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]
 def unpacked(path: Path) -> memoryview:
     """Return what a packed file holds; it is unpacked at the first time, and again where it has changed.
 
-    Parameters
-    ----------
-    path : Path
-        A gzip or bzip2 file.
-
-    Returns
-    -------
-    memoryview
-        Its bytes unpacked, in memory or in a mapped temporary file that goes with this process.
-
-    Raises
-    ------
-    OSError
-        It is gone.
-    FormatError
-        It is truncated or damaged, or grows to more than 64 MiB and 200 times its own bytes (a bomb).
-    StorageFull
-        There is no room for the temporary file.
+    Result: its bytes unpacked, in memory or in a mapped temporary file that goes with this process.
     """
     now = path.stat()
     stamp = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)

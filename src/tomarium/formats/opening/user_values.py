@@ -19,25 +19,8 @@ from tomarium.model.slab import RAW_DOMAINS
 def with_user_values(scan: Scan, given: Mapping[str, Any]) -> Scan:
     """Put the user's values in place of the file's.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it was read.
-    given : Mapping of str to object
-        Name of a field of the geometry → what `user_value` takes for it, or a Value made already; None keeps the
-        file's.
-
-    Returns
-    -------
-    Scan
-        The scan with these, each of origin "user".
-
-    Raises
-    ------
-    ParameterError
-        A value is not finite, or one that no scan has.
-    UnitError
-        A text lacks its unit.
+    `given`: name of a field of the geometry → what `user_value` takes for it, or a Value made already; None
+    keeps the file's.
     """
     if given.get("angles_deg") is not None:
         scan = replace(scan, warnings=without_assumed(scan.warnings))
@@ -53,22 +36,7 @@ def with_user_values(scan: Scan, given: Mapping[str, Any]) -> Scan:
 def with_domain(scan: Scan, domain: str | None) -> Scan:
     """Put the user's word for what the frames hold in place of the reader's.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it was read.
-    domain : str or None
-        "counts", "transmission" or "attenuation"; None keeps what the file says.
-
-    Returns
-    -------
-    Scan
-        The scan with it.
-
-    Raises
-    ------
-    ParameterError
-        It is another word.
+    `domain`: "counts", "transmission" or "attenuation"; None keeps what the file says.
     """
     if domain is None:
         return scan
@@ -83,24 +51,8 @@ def with_domain(scan: Scan, domain: str | None) -> Scan:
 def checked(scan: Scan) -> Scan:
     """Refuse a scan whose angles cannot be those of its projections, and say what it lacks.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it was read, with the user's values.
-
-    Returns
-    -------
-    Scan
-        The same scan, with a warning where the angles look like radians; a number that no scan has, as a pixel of
-        6.5 m, is left out, with a warning.
-
-    Raises
-    ------
-    FormatError
-        There are no projections; the angles are too few, too many, not finite or all the same; or another list of
-        one number for each projection does not fit.
-    ParameterError
-        The user gave angles that look like radians.
+    Result: the same scan, with a warning where the angles look like radians; a number that no scan has, as a
+    pixel of 6.5 m, is left out, with a warning.
     """
     count = scan.shape[0]
     if not count:

@@ -178,28 +178,9 @@ def read(path: Path, match: Match) -> Scan:
 def open_turn(path: Path, turn: int, *, projections_per_turn: int | None = None, first: int = 0) -> Scan:
     """Open one turn of a recording, for one whose `.par` is absent or wrong.
 
-    Parameters
-    ----------
-    path : Path
-        Folder, or one of its files.
-    turn : int
-        From 0.
-    projections_per_turn : int or None
-        Frames of a turn of 360°; None takes the `.par`, else the period of the pictures.
-    first : int
-        Frames before the first turn, in the order they were taken.
-
-    Returns
-    -------
-    Scan
-        The frames `first + turn * n` to `first + (turn + 1) * n`, n being the frames of a turn.
-
-    Raises
-    ------
-    FormatError
-        It is no recording, a file is damaged, or there are too few frames.
-    ParameterError
-        There is no such turn.
+    `projections_per_turn`: frames of a turn of 360°; None takes the `.par`, else the period of the pictures.
+    `first`: frames before the first turn, in the order they were taken. Result: the frames `first + turn * n`
+    to `first + (turn + 1) * n`, n being the frames of a turn.
     """
     match = detect(path)
     if match is None:
@@ -280,15 +261,7 @@ def _opened(path: Path, match: Match, turn: int | None, given: int | None, first
 def stamps_of(stack: TiffFrames) -> Stamps | None:
     """Decode the time stamps of all frames.
 
-    Parameters
-    ----------
-    stack : TiffFrames
-        The frames.
-
-    Returns
-    -------
-    Stamps or None
-        None where any frame has none.
+    Result: None where any frame has none.
     """
     _, rows, columns = stack.shape
     if rows * columns < PIXELS or stack.dtype.kind not in "iu":

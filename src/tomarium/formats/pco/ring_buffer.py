@@ -24,18 +24,10 @@ _SHORTEST: Final = 8
 
 @dataclass(frozen=True, eq=False)
 class ChosenFrames(IndexedFrames):
-    """Frames of a stack in another order.
-
-    Attributes
-    ----------
-    frames : Frames
-        The stack.
-    order : array of int, shape (frame,)
-        Number in the stack of each frame.
-    """
+    """Frames of a stack in another order."""
 
     frames: Frames
-    order: NDArray[np.intp]
+    order: NDArray[np.intp]  # shape (frame,): number in the stack of each frame
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -48,52 +40,19 @@ class ChosenFrames(IndexedFrames):
         return np.dtype(self.frames.dtype)
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
-
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-        """
+        """Read detector rows of some frames."""
         return self.frames.read(self.order[frames], rows)
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return what `read` costs for that many frames and these rows, as the stack says.
-
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk, and bytes decompressed.
-        """
+        """Return what `read` costs for that many frames and these rows, as the stack says."""
         return self.frames.cost(frames, rows)
 
 
 def signatures(frames: Frames) -> NDArray[np.float32]:
     """Reduce each frame to a few numbers.
 
-    Parameters
-    ----------
-    frames : Frames
-        The stack; eight rows in the middle are read.
-
-    Returns
-    -------
-    array of float32, shape (frame, number)
-        Means along those rows, less their mean over all frames.
+    `frames`: the stack; eight rows in the middle are read. Result, shape (frame, number): means along those
+    rows, less their mean over all frames.
     """
     count, rows, columns = frames.shape
     first = max(0, rows // 2 - _ROWS // 2)
@@ -115,17 +74,9 @@ def signatures(frames: Frames) -> NDArray[np.float32]:
 def ring_start(found: NDArray[np.float32]) -> tuple[int, float]:
     """Find the oldest frame of a ring buffer by the largest step between neighbours.
 
-    Parameters
-    ----------
-    found : array, shape (frame, number)
-        What `signatures` returned, in the file's order.
-
-    Returns
-    -------
-    int
-        Its number; 0 where the step from the last frame to the first is the largest.
-    float
-        How many times the median step the largest is; below 3 it says little.
+    `found`: what `signatures` returned, in the file's order. Result: its number; 0 where the step from the
+    last frame to the first is the largest. Result: how many times the median step the largest is; below 3 it
+    says little.
     """
     steps = np.sqrt(np.mean((found - np.roll(found, 1, axis=0)) ** 2, axis=1))
     start = int(np.argmax(steps))
@@ -134,36 +85,16 @@ def ring_start(found: NDArray[np.float32]) -> tuple[int, float]:
 
 
 def seam_is_clear(ratio: float) -> bool:
-    """Tell whether the step `ring_start` found stands out.
-
-    Parameters
-    ----------
-    ratio : float
-        Its second result.
-
-    Returns
-    -------
-    bool
-        At least three times the median.
-    """
+    """Tell whether the step `ring_start` found stands out."""
     return ratio >= _SEAM
 
 
 def rotation_period(found: NDArray[np.float32], near: float | None = None) -> tuple[float, float] | None:
     """Estimate after how many frames the same view comes again.
 
-    Parameters
-    ----------
-    found : array, shape (frame, number)
-        What `signatures` returned, in the order they were taken; two turns at least.
-    near : float or None
-        Period looked for, to 10 %; None looks for any.
-
-    Returns
-    -------
-    tuple of float or None
-        The period in frames and the correlation of frames that far apart, 1 at most; None where no two views are
-        alike.
+    `found`: what `signatures` returned, in the order they were taken; two turns at least. `near`: period
+    looked for, to 10 %; None looks for any. Result: the period in frames and the correlation of frames that
+    far apart, 1 at most; None where no two views are alike.
 
     Notes
     -----

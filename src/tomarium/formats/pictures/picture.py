@@ -39,24 +39,12 @@ _MODES: Final = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "I;16": 1, "I;16B": 1, "I
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """The pixels of a picture, which are read when they are sliced, the whole at once.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    shape : tuple of int
-        Length of each axis.
-    dtype : numpy.dtype
-        Type of a value.
-    is_colour : bool
-        Whether a page holds several samples for each pixel.
-    """
+    """The pixels of a picture, which are read when they are sliced, the whole at once."""
 
     path: Path
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    is_colour: bool = False
+    shape: tuple[int, ...]  # length of each axis
+    dtype: np.dtype[Any]  # type of a value
+    is_colour: bool = False  # whether a page holds several samples for each pixel
 
     @cached_property
     def _array(self) -> NDArray[Any]:

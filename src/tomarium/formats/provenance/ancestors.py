@@ -24,111 +24,47 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.copy_tree import copy_tree, take_along
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.missing_data import is_sparse
 from tomarium.formats.hdf5.names import Name, key_in, member, place_of, shown
-from tomarium.formats.hdf5.source import SIDE_CAR, Source, is_hdf5, reading
-from tomarium.formats.hdf5.two_phase_writer import Draft, Tell, drafting
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
+from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
 from tomarium.formats.provenance.frame_mapping import (
-    Home,
-    Placed,
     holds,
-    homes_of,
     key_of,
     layout_of,
-    runs_of,
     unfold,
 )
 from tomarium.formats.provenance.json_values import as_json
+from tomarium.formats.provenance.stacks import Woven, runs_by_stack, runs_told, stacks_of
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Frames, Scan
 from tomarium.model.geometry import FIELDS
-from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True)
 class Ancestor:
-    """A file that a scan was before.
-
-    Attributes
-    ----------
-    format : str
-        Its format.
-    file : Path
-        File that holds what is left of it.
-    group : str
-        Where in that file.
-    stale : str
-        Why it is not put back by itself, in words; "" where it may be.
-    """
+    """A file that a scan was before."""
 
     format: str
-    file: Path
-    group: str
-    stale: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Woven(IndexedFrames):
-    """Frames put together from several stacks."""
-
-    stacks: Mapping[str, Frames]
-    runs: Sequence[tuple[int, int, str, int]]
-    dtype: np.dtype[Any]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Frames, rows, columns."""
-        _, rows, columns = self.stacks[self.runs[0][2]].shape
-        return self.runs[-1][1], rows, columns
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames."""
-        wanted = np.arange(self.shape[0])[frames]
-        count = len(range(*rows.indices(self.shape[1])))
-        result = np.empty((len(wanted), count, self.shape[2]), self.dtype)
-        for first, last, stack, start in self.runs:
-            inside = (wanted >= first) & (wanted < last)
-            if inside.any():
-                result[inside] = self.stacks[stack].read(wanted[inside] - first + start, rows)
-        return result
-
-    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Bytes read and bytes decompressed by `read`."""
-        return self.stacks[self.runs[0][2]].cost(frames, rows)
+    file: Path  # file that holds what is left of it
+    group: str  # where in that file
+    stale: str  # why it is not put back by itself, in words; "" where it may be
 
 
 def beside(path: Path) -> Path:
-    """Name the side-car of a file or folder that is not HDF5.
-
-    Parameters
-    ----------
-    path : Path
-        The scan.
-
-    Returns
-    -------
-    Path
-        `<path>.side-car.h5`.
-    """
+    """Name the side-car of a file or folder that is not HDF5."""
     return path.with_name(f"{path.name}.side-car.h5")
 
 
 def own(file: h5py.File) -> frozenset[str]:
     """Name the group of a file that is its side-car, and no part of what it says.
 
-    Parameters
-    ----------
-    file : h5py.File
-        Any file.
-
-    Returns
-    -------
-    frozenset of str
-        Empty where there is none; a group of that name may be another's.
+    Result: empty where there is none; a group of that name may be another's.
     """
     home = file.get(SIDE_CAR)
     is_ours = isinstance(home, h5py.Group) and {"format", "digest"} <= set(home.attrs)
@@ -138,22 +74,8 @@ def own(file: h5py.File) -> frozenset[str]:
 def ancestors_of(scan: Scan, changed: bool) -> tuple[Ancestor, ...]:
     """List the files a scan was before, the last one first.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it was opened, with what its user gave.
-    changed : bool
-        Whether its file says something else than when it was written.
-
-    Returns
-    -------
-    tuple of Ancestor
-        Empty where nothing is told.
-
-    Raises
-    ------
-    FormatError
-        The side-car is damaged.
+    `scan`: as it was opened, with what its user gave. `changed`: whether its file says something else than
+    when it was written.
     """
     file = scan.path if is_hdf5(scan.path) else beside(scan.path)
     if not is_hdf5(file):
@@ -187,18 +109,7 @@ def _given(scan: Scan) -> str:
 
 
 def digest_of(scan: Scan) -> str:
-    """Sum up what a scan says that is not HDF5, its pixels left out.
-
-    Parameters
-    ----------
-    scan : Scan
-        As it is read.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
-    """
+    """Sum up what a scan says that is not HDF5, its pixels left out."""
     told = [
         scan.shape,
         *(
@@ -214,102 +125,8 @@ def digest_of(scan: Scan) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def stacks_of(scan: Scan) -> dict[str, Frames]:
-    """Name the stacks of a scan whose order every format keeps.
-
-    Parameters
-    ----------
-    scan : Scan
-        A scan.
-
-    Returns
-    -------
-    dict of str to Frames
-        "projections", and "flats" and "darks" where they are told in the order they were taken.
-    """
-    found = {"projections": scan.projections}
-    for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
-        if reference is not None and bool((np.diff(reference.position) >= 0).all()):
-            found[word] = reference.frames
-    return found
-
-
-def types_held(scan: Scan, again: Scan) -> dict[str, np.dtype[Any]]:
-    """Tell the type of each stack that a target gives back as it was.
-
-    Parameters
-    ----------
-    scan : Scan
-        What was written.
-    again : Scan
-        What the target reads as.
-
-    Returns
-    -------
-    dict of str to numpy.dtype
-        Stack → type it is stored in.
-    """
-    there = stacks_of(again)
-    return {
-        name: np.dtype(there[name].dtype)
-        for name, frames in stacks_of(scan).items()
-        if name in there and there[name].shape == frames.shape
-    }
-
-
-def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], Home]:
-    """Follow the stacks of a scan back to the datasets they were read from.
-
-    Parameters
-    ----------
-    scan : Scan
-        Read from HDF5.
-
-    Returns
-    -------
-    dict of (Path, str) to Home
-        Whose `datasets` are names of stacks.
-    """
-    return homes_of([Placed(one, name, np.arange(one.shape[0])) for name, one in stacks_of(scan).items()])
-
-
-def runs_told(home: Home, rest: str) -> list[tuple[int, int, str, int]]:
-    """Tell which frames of which stack a dataset's frames are.
-
-    Parameters
-    ----------
-    home : Home
-        One of `runs_by_stack`.
-    rest : str
-        Where the frames lie that are in none, one after the other.
-
-    Returns
-    -------
-    list of (first, last, stack, start)
-        JSON-ready.
-    """
-    which, frame = home.which.copy(), home.frame.copy()
-    left = np.flatnonzero(which < 0)
-    which[left], frame[left] = len(home.datasets), np.arange(len(left))
-    names = [*home.datasets, rest]
-    whole = Home(home.order, home.size, names, which, frame)
-    return [(first, last, names[which[first]], int(frame[first])) for first, last in runs_of(whole)]
-
-
 def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[Any]]) -> None:
-    """Write what is left of a scan's own file, whose frames lie in a target beside.
-
-    Parameters
-    ----------
-    draft : Draft
-        The side-car; its group is there.
-    source : Source
-        The scan's file, open.
-    scan : Scan
-        What was converted.
-    held : Mapping of str to numpy.dtype
-        As `types_held` says.
-    """
+    """Write what is left of a scan's own file, whose frames lie in a target beside."""
     group = draft.file[SIDE_CAR]
     homes, layouts, links = runs_by_stack(scan), dict[str, Any](), dict[str, list[str]]()
 
@@ -357,16 +174,7 @@ def hand_on(
 ) -> None:
     """Write what is left of the files a scan was before into a side-car.
 
-    Parameters
-    ----------
-    draft : Draft
-        The file; its group is there.
-    scan : Scan
-        What was converted.
-    ancestors : sequence of Ancestor
-        The last one first.
-    held : Mapping of str to numpy.dtype
-        Stacks the target gives back, and the types it stores them in; pixels of others are written here.
+    `held`: stacks the target gives back, and the types it stores them in; pixels of others are written here.
     """
     for number, one in enumerate(ancestors):
         home = draft.file.require_group(f"{SIDE_CAR}/lineage/{number}")
@@ -417,25 +225,8 @@ def restore(
 ) -> None:
     """Write the file a scan once was: each dataset and attribute as it was.
 
-    Parameters
-    ----------
-    scan : Scan
-        The scan, whose frames it takes.
-    ancestors : sequence of Ancestor
-        The file to put back, and those it was before, which go along.
-    target : Path
-        File to write; it appears when it is complete.
-    resume : bool
-        Whether a run that stops can be gone on with.
-    tell : callable or None
-        Told of progress.
-
-    Raises
-    ------
-    FormatError
-        The side-car is damaged.
-    StorageFull
-        The disk is full.
+    `ancestors`: the file to put back, and those it was before, which go along. `target`: file to write; it
+    appears when it is complete. `resume`: whether a run that stops can be gone on with.
     """
     one, *older = ancestors
     with reading(one.file) as source, drafting(target, resume=resume, tell=tell) as draft:
@@ -489,15 +280,7 @@ def _held(file: h5py.File, place: str) -> tuple[h5py.Group, h5py.Dataset | None]
 def left_links(ancestor: Ancestor) -> frozenset[str]:
     """Name the links of an earlier file whose other ends were left where they were.
 
-    Parameters
-    ----------
-    ancestor : Ancestor
-        What a scan was before.
-
-    Returns
-    -------
-    frozenset of str
-        Places in that file; of links that led nowhere then, none.
+    Result: places in that file; of links that led nowhere then, none.
     """
     with reading(ancestor.file) as source:
         return frozenset(place for place, (*_, what) in _links(source, ancestor).items() if what == "left")
@@ -534,4 +317,4 @@ def _frames(
     for *_, stack, _ in layout["runs"]:
         if stack.startswith("rest/"):
             stacks[stack] = frames_of(source, source.file[f"{ancestor.group}/{stack}"])
-    return _Woven(stacks, [tuple(run) for run in layout["runs"]], node.dtype)
+    return Woven(stacks, [tuple(run) for run in layout["runs"]], node.dtype)

@@ -29,12 +29,13 @@ import h5py
 import numpy as np
 
 from tomarium import __version__
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.copy_tree import copy_tree, take_along
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.missing_data import is_sparse
 from tomarium.formats.hdf5.names import Name, member, place_of, shown
-from tomarium.formats.hdf5.source import Source, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
 from tomarium.formats.provenance import ancestors as lineage
 from tomarium.formats.provenance.frame_mapping import (
@@ -47,6 +48,7 @@ from tomarium.formats.provenance.frame_mapping import (
     runs_of,
 )
 from tomarium.formats.provenance.json_values import as_json, from_json
+from tomarium.formats.provenance.stacks import runs_by_stack, runs_told, stacks_of, types_held
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import FIELDS
 from tomarium.model.slab import RAW_DOMAINS
@@ -56,22 +58,7 @@ _TREE: Final = f"{GROUP}/source"
 
 
 def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
-    """Write the side-car of a scan, as the last part of a file's structure.
-
-    Parameters
-    ----------
-    draft : Draft
-        The file, with everything else of its structure.
-    scan : Scan
-        What is being written.
-    placed : sequence of Placed
-        Where its frames went.
-
-    Raises
-    ------
-    FormatError
-        The source is damaged.
-    """
+    """Write the side-car of a scan, as the last part of a file's structure."""
     digest = fingerprint(draft.file, frozenset(draft.names))
     home = draft.file.create_group(GROUP)
     home.attrs["format"] = scan.format
@@ -80,7 +67,7 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
     home["meaning"] = _meaning(scan.metadata)
     _keep_geometry(home, scan)
     home["frames"] = json.dumps(draft.names)
-    names = {id(frames): name for name, frames in lineage.stacks_of(scan).items()}
+    names = {id(frames): name for name, frames in stacks_of(scan).items()}
     types = {
         names[id(one.frames)]: draft.file[one.dataset].dtype for one in placed if id(one.frames) in names
     }
@@ -88,7 +75,7 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
     if not is_hdf5(scan.path):
         return
     with reading(scan.path) as source:
-        layouts, links = _keep_tree(draft, source, homes_of(placed), lineage.runs_by_stack(scan))
+        layouts, links = _keep_tree(draft, source, homes_of(placed), runs_by_stack(scan))
     home["layouts"] = json.dumps(layouts)
     home["links"] = json.dumps(links)
 
@@ -96,20 +83,7 @@ def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
 def ancestors(scan: Scan) -> tuple[lineage.Ancestor, ...]:
     """List the files a scan was before, the last one first.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it was opened, with what its user gave.
-
-    Returns
-    -------
-    tuple of lineage.Ancestor
-        Those not to be put back by themselves say why.
-
-    Raises
-    ------
-    FormatError
-        A side-car is damaged.
+    `scan`: as it was opened, with what its user gave. Result: those not to be put back by themselves say why.
     """
     if is_hdf5(scan.path):
         kept = look(scan.path)
@@ -136,18 +110,7 @@ def _meaning(metadata: Mapping[str, Value[Any]]) -> str:
 
 
 def meaning(source: Source) -> dict[str, Value[Any]]:
-    """Read what the reader of the first file understood, for values the file itself cannot say.
-
-    Parameters
-    ----------
-    source : Source
-        An open file.
-
-    Returns
-    -------
-    dict of str to Value
-        Empty where there is no side-car.
-    """
+    """Read what the reader of the first file understood, for values the file itself cannot say."""
     text = source.text(f"/{GROUP}/meaning")
     try:
         found = json.loads(text) if text else {}
@@ -179,18 +142,8 @@ def _geometry(scan: Scan) -> dict[str, Any]:
 def with_geometry(scan: Scan, source: Source) -> Scan:
     """Add what the side-car says of a scan's geometry and the reader of the file did not find there.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it is read from its file.
-    source : Source
-        The open file that holds the side-car, or may hold one.
-
-    Returns
-    -------
-    Scan
-        With the roll and tilt of the axis, the shifts and the domain that were known before; with a warning where
-        the side-car is damaged.
+    `source`: the open file that holds the side-car, or may hold one. Result: with the roll and tilt of the
+    axis, the shifts and the domain that were known before; with a warning where the side-car is damaged.
     """
     text = source.text(f"/{GROUP}/geometry")
     try:
@@ -203,20 +156,7 @@ def with_geometry(scan: Scan, source: Source) -> Scan:
 def with_geometry_beside(scan: Scan) -> Scan:
     """Add what the side-car beside a file that is no HDF5 says of its scan's geometry.
 
-    Parameters
-    ----------
-    scan : Scan
-        As it is read from its file.
-
-    Returns
-    -------
-    Scan
-        As `with_geometry`; the same scan where there is no side-car.
-
-    Raises
-    ------
-    FormatError
-        The side-car is damaged.
+    Result: as `with_geometry`; the same scan where there is no side-car.
     """
     file = lineage.beside(scan.path)
     if not file.is_file() or is_hdf5(scan.path) or not is_hdf5(file):
@@ -271,7 +211,7 @@ def _keep_tree(
         layout = layout_of(node)
         if key in stacks and home.order[0] < 1 and np.array_equal(stacks[key].which < 0, left):
             rest = home.datasets[-1].removeprefix(f"/{GROUP}/")
-            layout["runs"] = lineage.runs_told(stacks[key], rest)
+            layout["runs"] = runs_told(stacks[key], rest)
         layouts[place_of(new, name).removeprefix(f"/{_TREE}")] = layout
         return node
 
@@ -316,40 +256,17 @@ def _point(draft: Draft, node: h5py.Dataset, home: Home, new: h5py.Group, name: 
 
 @dataclass(frozen=True)
 class Kept:
-    """The side-car a file carries.
+    """The side-car a file carries."""
 
-    Attributes
-    ----------
-    format : str
-        Format of the file it was made from.
-    whole : bool
-        Whether it holds that file's tree.
-    changed : bool
-        Whether the file that carries it was changed since.
-    """
-
-    format: str
-    whole: bool
-    changed: bool
+    format: str  # format of the file it was made from
+    whole: bool  # whether it holds that file's tree
+    changed: bool  # whether the file that carries it was changed since
 
 
 def look(path: Path) -> Kept | None:
     """Look for a side-car.
 
-    Parameters
-    ----------
-    path : Path
-        Any file.
-
-    Returns
-    -------
-    Kept or None
-        None where there is none.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged.
+    Result: None where there is none.
     """
     if not is_hdf5(path):
         return None
@@ -365,23 +282,10 @@ def look(path: Path) -> Kept | None:
 def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
     """Write the tree of a scan's file, and what it was before, beside a target that cannot hold them.
 
-    Parameters
-    ----------
-    scan : Scan
-        What was converted. Of a scan that was not read from HDF5 the meaning alone is kept.
-    again : Scan
-        What the target reads as. Frames it gives back are left empty.
-    target : Path
-        File to write, HDF5.
-
-    Raises
-    ------
-    FormatError
-        The source is damaged.
-    StorageFull
-        The disk is full.
+    `scan`: what was converted. Of a scan that was not read from HDF5 the meaning alone is kept. `again`: what
+    the target reads as. Frames it gives back are left empty.
     """
-    types = lineage.types_held(scan, again)
+    types = types_held(scan, again)
     # As one to go on with, for what a killed run leaves of it is found again under that name alone.
     with drafting(target, resume=True) as draft:
         home = draft.file.create_group(GROUP)

@@ -23,42 +23,21 @@ _MANTISSA: Final = {2: 11, 4: 24, 8: 53}
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """Frames of the source and where the target holds them.
+    """Frames of the source and where the target holds them."""
 
-    Attributes
-    ----------
-    frames : Frames
-        As the source's reader made them.
-    dataset : str
-        HDF5 path in the target.
-    where : array of int, shape (frame,)
-        Which frame of that dataset each became.
-    """
-
-    frames: Frames
-    dataset: str
-    where: NDArray[np.intp]
+    frames: Frames  # as the source's reader made them
+    dataset: str  # HDF5 path in the target
+    where: NDArray[np.intp]  # shape (frame,): which frame of that dataset each became
 
 
 @dataclass
 class Home:
-    """Where each frame of one dataset of the source now lies.
+    """Where each frame of one dataset of the source now lies."""
 
-    Attributes
-    ----------
-    order : tuple of int
-        Which axes of it are frame, row and column.
-    size : tuple of int
-        Frames, rows, columns.
-    datasets : list of str
-        Where its frames went.
-    which, frame : array of int, shape (frame,)
-        Index into `datasets` and frame there; -1 for a frame that went nowhere yet.
-    """
-
-    order: tuple[int, int, int]
-    size: tuple[int, int, int]
-    datasets: list[str] = field(default_factory=list)
+    order: tuple[int, int, int]  # which axes of it are frame, row and column
+    size: tuple[int, int, int]  # frames, rows, columns
+    datasets: list[str] = field(default_factory=list)  # where its frames went
+    # shape (frame,): index into `datasets` and frame there; -1 for a frame that went nowhere yet
     which: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     frame: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
@@ -66,15 +45,7 @@ class Home:
 def homes_of(placed: Sequence[Placed]) -> dict[tuple[Path, str], Home]:
     """Follow frames back to the datasets of HDF5 they were read from.
 
-    Parameters
-    ----------
-    placed : sequence of Placed
-        Where frames went.
-
-    Returns
-    -------
-    dict of (Path, str) to Home
-        File and HDF5 path of each dataset → where its frames went.
+    Result: file and HDF5 path of each dataset → where its frames went.
     """
     homes: dict[tuple[Path, str], Home] = {}
     for one in placed:
@@ -100,17 +71,7 @@ def homes_of(placed: Sequence[Placed]) -> dict[tuple[Path, str], Home]:
 def key_of(node: h5py.Dataset, homes: Mapping[tuple[Path, str], Home]) -> tuple[Path, str]:
     """Name a dataset as the frames read from it do, by whichever of its links it was found.
 
-    Parameters
-    ----------
-    node : h5py.Dataset
-        A dataset.
-    homes : Mapping
-        As `homes_of` makes it.
-
-    Returns
-    -------
-    (Path, str)
-        A key of `homes`, or what would be one.
+    `homes`: as `homes_of` makes it. Result: a key of `homes`, or what would be one.
     """
     file = Path(node.file.filename).resolve()
     for there, name in homes:
@@ -127,18 +88,7 @@ def _is_called(node: h5py.Dataset, name: str) -> bool:
 
 
 def holds(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:
-    """Tell whether one type holds every number of another exactly.
-
-    Parameters
-    ----------
-    wide, narrow : numpy.dtype
-        Of the target and of the source.
-
-    Returns
-    -------
-    bool
-        False where some would be rounded.
-    """
+    """Tell whether one type holds every number of another exactly."""
     if wide == narrow.newbyteorder("="):
         return True
     if wide.kind == "f" and narrow.kind in "iu":
@@ -149,17 +99,7 @@ def holds(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:
 def runs_of(home: Home, *, by_one: bool = False) -> Iterator[tuple[int, int]]:
     """Cut a dataset into runs of frames that are neighbours where they went, too.
 
-    Parameters
-    ----------
-    home : Home
-        Where its frames went.
-    by_one : bool
-        Whether each frame is a run of its own.
-
-    Yields
-    ------
-    tuple of int
-        First frame and the one after the last.
+    `by_one`: whether each frame is a run of its own.
     """
     together = (np.diff(home.which) == 0) & (np.diff(home.frame) == 1)
     if by_one:
@@ -171,15 +111,7 @@ def runs_of(home: Home, *, by_one: bool = False) -> Iterator[tuple[int, int]]:
 def layout_of(node: h5py.Dataset) -> dict[str, Any]:
     """Tell how a dataset lies on disk.
 
-    Parameters
-    ----------
-    node : h5py.Dataset
-        The dataset.
-
-    Returns
-    -------
-    dict
-        JSON-ready: `chunks`, `maxshape`, `filters`.
+    Result: JSON-ready: `chunks`, `maxshape`, `filters`.
     """
     plist = node.id.get_create_plist()
     filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
@@ -195,20 +127,7 @@ def unfold(
 ) -> None:
     """Make a dataset of frames as it was, and have it filled in the order it is stored in.
 
-    Parameters
-    ----------
-    draft : Draft
-        The file.
-    frames : Frames
-        What it holds, along its own first axis.
-    node : h5py.Dataset
-        One of the same shape and type.
-    layout : dict
-        What `layout_of` told of it.
-    new : h5py.Group
-        Where.
-    name : str or bytes
-        Name of the dataset.
+    `layout`: what `layout_of` told of it.
     """
     if layout["chunks"] is None:
         draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames)

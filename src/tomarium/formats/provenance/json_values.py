@@ -12,15 +12,8 @@ import numpy as np
 def as_json(value: Any) -> Any:
     """Turn a value into one JSON holds.
 
-    Parameters
-    ----------
-    value : object
-        Text, number, truth, array, or lists and mappings of them.
-
-    Returns
-    -------
-    object
-        JSON-ready; an infinity or no number becomes {"float": "inf"}, anything unknown its text.
+    `value`: text, number, truth, array, or lists and mappings of them. Result: JSON-ready; an infinity or no
+    number becomes {"float": "inf"}, anything unknown its text.
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
@@ -36,18 +29,7 @@ def as_json(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """Turn what `as_json` wrote into a value again.
-
-    Parameters
-    ----------
-    value : object
-        JSON.
-
-    Returns
-    -------
-    object
-        The value; arrays come back as lists.
-    """
+    """Turn what `as_json` wrote into a value again."""
     if isinstance(value, list):
         return [from_json(item) for item in value]
     if isinstance(value, dict):

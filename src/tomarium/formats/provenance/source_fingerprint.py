@@ -25,18 +25,9 @@ _MOST_SUMMED: Final = 1 << 24
 def origin_of(opened: Scan | Image, form: str) -> str:
     """Sum up the files of a scan or an image, what is known of it, and what becomes of it.
 
-    Parameters
-    ----------
-    opened : Scan or Image
-        What is written.
-    form : str
-        Name of the format that is written: several share the hidden name of what is not whole yet.
-
-    Returns
-    -------
-    str
-        Another one where a file was changed, or another is meant, or its user gave other values; "" where it
-        lies in no file.
+    `form`: name of the format that is written: several share the hidden name of what is not whole yet.
+    Result: another one where a file was changed, or another is meant, or its user gave other values; "" where
+    it lies in no file.
     """
     told: list[Any] = [form, opened.shape]
     if isinstance(opened, Scan):
@@ -52,33 +43,14 @@ def origin_of(opened: Scan | Image, form: str) -> str:
 
 
 def files_of(frames: Frames) -> Any:
-    """Tell which frames of which files a stack is, with the sizes and times of these files.
-
-    Parameters
-    ----------
-    frames : Frames
-        A stack.
-
-    Returns
-    -------
-    list or str
-        JSON-ready.
-    """
+    """Tell which frames of which files a stack is, with the sizes and times of these files."""
     return _told(frames, {})
 
 
 def sources_of(opened: Scan | Image) -> tuple[Path, ...]:
     """List the files and folders a scan or an image is read from.
 
-    Parameters
-    ----------
-    opened : Scan or Image
-        Any.
-
-    Returns
-    -------
-    tuple of Path
-        Its own first; those of frames that lie in other files after it.
+    Result: its own first; those of frames that lie in other files after it.
     """
     known: dict[Path, Any] = {} if opened.path is None else {opened.path: None}
     if isinstance(opened, Scan):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,20 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.edf.frames import edf_frames
-from tomarium.formats.edf.info import TEXTS, read_edf_info, values_of
-from tomarium.formats.edf.reader import SINGLE_FRAMES, lost_references, reference_position
+from tomarium.formats.edf.info import TEXTS, values_of
 from tomarium.formats.format import Format, Match
-from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
 from tomarium.formats.opening.shift_file import read_shifts
-from tomarium.formats.opening.trusted_folders import trusted
-from tomarium.formats.opening.unpacked import bare
+from tomarium.formats.pyhst.par_frames import (
+    TypedPar,
+    inside,
+    raw_info,
+    read_darks,
+    read_flats,
+    read_projections,
+)
 from tomarium.formats.pyhst.par_syntax import LONGEST, ParFile, parse_par
 from tomarium.formats.pyhst.par_writer import HALF_PIXEL, write
 from tomarium.model import Domain, FrameKind, Frames, Geometry, Scan, Value
-from tomarium.model.scan import Reference
 
 KNOWN: Final = re.compile(
     rb"^\s*(FILE_PREFIX|NUM_FIRST_IMAGE|NUM_LAST_IMAGE|NUM_IMAGE_1|ANGLE_BETWEEN_PROJECTIONS|ROTATION_AXIS_POSITION)"
@@ -52,7 +53,6 @@ _UNUSUAL: Final = (
 _DELTA_BETA: Final = re.compile(r"delta\s*(?:over|/)\s*beta\D{0,20}?([\d.]+(?:[eE][+-]?\d+)?)", re.IGNORECASE)
 # A file with a zero byte here is no text, and the rest of it is not read.
 _HEAD: Final = 4096
-_MOST_IMAGES: Final = 1_000_000
 
 
 def detect(path: Path) -> Match | None:
@@ -100,54 +100,10 @@ def _detect_file(path: Path) -> Match | None:
     return Match(0.9, "par", f"a PyHST2 parameter file: it has {', '.join(sorted(keys))}")
 
 
-@dataclass(frozen=True)
-class _Par:
-    """A parameter file with typed access to its values."""
-
-    path: Path
-    file: ParFile
-
-    def text(self, key: str, default: str = "") -> str:
-        found = self.file.values.get(key)
-        return default if found is None else str(found)
-
-    def number(self, key: str) -> float | None:
-        found = self.file.values.get(key)
-        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-            return None
-        return float(found)
-
-    def whole(self, key: str, default: int | None = None) -> int:
-        found = self.number(key)
-        if found is None and default is not None and self.file.values.get(key) is None:
-            return default
-        if found is None or found != int(found) or abs(found) > _MOST_IMAGES:
-            said = f"{key} is {self.file.values[key]!r}" if key in self.file.values else f"{key} is absent"
-            raise FormatError(f"{self.path}: {said}; write {key} = and a whole number")
-        return int(found)
-
-    def is_true(self, key: str, default: bool) -> bool:
-        found = self.file.values.get(key)
-        return default if found is None else found in (True, 1)
-
-
 def read_par(path: Path) -> ParFile:
     """Read a parameter file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    ParFile
-        Its statements; `values` holds what they say.
-
-    Raises
-    ------
-    FormatError
-        It cannot be read, or is no text.
+    Result: its statements; `values` holds what they say.
     """
     try:
         if path.stat().st_size > LONGEST:
@@ -182,14 +138,16 @@ def read(path: Path, match: Match) -> Scan:
     if path.is_dir():
         held = sorted(path.glob("*.par"))
         place = next((file for file in held if file.stem == path.name), held[0] if held else path)
-    par = _Par(place, read_par(place))
+    par = TypedPar(place, read_par(place))
     warnings: list[str] = [
         f"{key} comes more than once; the last value was taken" for key in par.file.twice()
     ]
-    projections, folder, missing = _projections(par)
+    projections, folder, missing = read_projections(par)
     count = projections.shape[0]
-    flats, darks = (None, None) if missing else (_flats(par, count, warnings), _darks(par, count, warnings))
-    info, source = _info(par, folder)
+    flats, darks = (
+        (None, None) if missing else (read_flats(par, count, warnings), read_darks(par, count, warnings))
+    )
+    info, source = raw_info(par, folder)
     values, said = values_of(info, source)
     _check_size(par, projections, warnings)
     pixel = _pixel(par, warnings) or values.get("pixel_m")
@@ -236,7 +194,7 @@ def read(path: Path, match: Match) -> Scan:
     )
 
 
-def _domain(par: _Par, warnings: list[str]) -> Domain:
+def _domain(par: TypedPar, warnings: list[str]) -> Domain:
     """Take frames for attenuation where PyHST2 is to back-project them as they are."""
     if par.is_true("TAKE_LOGARITHM", True):
         return "counts"
@@ -257,144 +215,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _inside(par: _Par, named: str) -> Path:
-    """Find where a named file or prefix lies, without leaving the parameter file's folder and those trusted."""
-    home = par.path.parent.resolve()
-    given = Path(named.replace("\\", "/"))  # as Windows writes it
-    folder = (home / given).parent.resolve()
-    if any(folder.is_relative_to(one) for one in (home, *trusted())) and folder.is_dir():
-        return folder / given.name
-    beside = home / given.parent.name
-    return (beside if given.parent.name not in ("", "..") and beside.is_dir() else home) / given.name
-
-
-def _numbered(par: _Par, start: str, numbers: range) -> list[Path]:
-    """List the files of a series: FILE_… or FF_… keys."""
-    prefix = _inside(par, par.text(f"{start}PREFIX"))
-    postfix = par.text(f"{start}POSTFIX", ".edf")
-    if "/" in postfix or "\\" in postfix:
-        raise FormatError(f"{par.path}: {start}POSTFIX is {postfix!r}; an ending holds no folder")
-    width = par.whole("FF_LENGTH_OF_NUMERICAL_PART" if start == "FF_" else "LENGTH_OF_NUMERICAL_PART", 4)
-    if par.is_true("FF_NUMBER_LENGTH_VARIES" if start == "FF_" else "NUMBER_LENGTH_VARIES", False):
-        width = 0
-    return [
-        prefix.with_name(f"{prefix.name}{number:0{min(max(width, 0), 20)}d}{postfix}") for number in numbers
-    ]
-
-
-def _range(par: _Par, first: int, last: int, step: int, key: str) -> range:
-    if step < 1 or last < first or first < 0:
-        raise FormatError(
-            f"{par.path}: {key} goes from {first} to {last} in steps of {step}; it must rise from 0"
-        )
-    return range(first, last + 1, step)
-
-
-def _projections(par: _Par) -> tuple[Frames, Path, tuple[str, ...]]:
-    """Return the projections, their folder and the names of what is missing."""
-    prefix = par.text("FILE_PREFIX")
-    if prefix.lower().endswith((".h5", ".nxs", ".nx", ".hdf5")):
-        raise FormatError(f"{par.path}: its projections are in {Path(prefix).name}; open that file itself")
-    numbers = _range(
-        par,
-        par.whole("NUM_FIRST_IMAGE", 0),
-        par.whole("NUM_LAST_IMAGE"),
-        par.whole("FILE_INTERVAL", 1),
-        "NUM_FIRST_IMAGE to NUM_LAST_IMAGE",
-    )
-    files = _numbered(par, "FILE_", numbers)
-    folder = files[0].parent
-    there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
-    absent = [file for file in files if file.name not in there]
-    if len(absent) == len(files):
-        return AbsentFrames(par.path, len(files), (f"{prefix}…",)), folder, (f"{prefix}…",)
-    if absent:
-        raise FormatError(
-            f"{par.path}: {len(absent)} of {len(files)} projections are absent, the first is {absent[0].name}; "
-            f"restore them, or set NUM_LAST_IMAGE to the last one that is there"
-        )
-    return _frames(files), folder, ()
-
-
-def _frames(files: list[Path]) -> Frames:
-    if bare(files[0]).suffix.lower() in (".tif", ".tiff"):
-        from tomarium.formats.tiff.frames import frames_of
-
-        return frames_of(files)
-    return edf_frames(files)
-
-
-def _info(par: _Par, folder: Path) -> tuple[dict[str, str], str]:
-    """Read the .info beside the frames or beside the .par, where there is just one."""
-    for place in dict.fromkeys((folder, par.path.parent)):
-        found = sorted(place.glob("*.info")) if place.is_dir() else []
-        found = [file for file in found if not file.name.endswith((".vol.info", ".raw.info"))]
-        if len(found) == 1:
-            return read_edf_info(found[0]), found[0].name
-    return {}, ""
-
-
-def _single(
-    par: _Par, kind: FrameKind, folder: Path, count: int, warnings: list[str]
-) -> list[tuple[float, Path]]:
-    """List the frames a median or mean was made of, where they are kept beside it."""
-    found = [(one, file) for file in folder.iterdir() if (one := SINGLE_FRAMES[kind].fullmatch(file.name))]
-    ranked = sorted((int(one["at"]), int(one["number"]), file) for one, file in found)
-    warnings.extend(lost_references(kind, [(at, number) for at, number, _ in ranked], _info(par, folder)[0]))
-    return [(_position(par, at, count), file) for at, _, file in ranked]
-
-
-def _position(par: _Par, at: int, count: int) -> float:
-    """Tell when references were taken: MMMM counts the files of the folder, of which the .par may take a part."""
-    first, step = par.whole("NUM_FIRST_IMAGE", 0), max(1, par.whole("FILE_INTERVAL", 1))
-    return reference_position(-(-(at - first) // step), count)
-
-
-def _flats(par: _Par, count: int, warnings: list[str]) -> Reference | None:
-    if not par.is_true("CORRECT_FLATFIELD", False):
-        warnings.append("CORRECT_FLATFIELD is not YES; no flat fields were read")
-        return None
-    if par.is_true("FLATFIELD_CHANGING", False):
-        numbers = _range(
-            par,
-            par.whole("FF_NUM_FIRST_IMAGE", 0),
-            par.whole("FF_NUM_LAST_IMAGE", count),
-            par.whole("FF_FILE_INTERVAL", max(1, count)),
-            "FF_NUM_FIRST_IMAGE to FF_NUM_LAST_IMAGE",
-        )
-        files = _numbered(par, "FF_", numbers)
-        chosen = [(_position(par, at, count), file) for at, file in zip(numbers, files, strict=True)]
-    else:
-        chosen = [(-1.0, _inside(par, par.text("FLATFIELD_FILE")))]
-    return _reference(par, FrameKind.FLAT, chosen, count, warnings)
-
-
-def _darks(par: _Par, count: int, warnings: list[str]) -> Reference | None:
-    named = par.text("BACKGROUND_FILE")
-    if not par.is_true("SUBTRACT_BACKGROUND", False) or not named:
-        warnings.append("SUBTRACT_BACKGROUND is not YES; no dark fields were read")
-        return None
-    return _reference(par, FrameKind.DARK, [(-1.0, _inside(par, named))], count, warnings)
-
-
-def _reference(
-    par: _Par, kind: FrameKind, chosen: list[tuple[float, Path]], count: int, warnings: list[str]
-) -> Reference | None:
-    """Read the files named, or the single frames beside them that they were made of."""
-    folder = chosen[0][1].parent
-    prefix = "refHST" if kind == FrameKind.FLAT else "dark.edf"
-    kept = chosen[0][1].name.startswith(prefix) and folder.is_dir()
-    single = _single(par, kind, folder, count, warnings) if kept else []
-    there = [(at, file) for at, file in single or chosen if file.is_file()]
-    if len(there) < len(single or chosen):
-        names = ", ".join(file.name for _, file in chosen if not file.is_file())
-        warnings.append(f"of the {kind} fields {names} are absent")
-    if not there:
-        return None
-    return Reference(_frames([file for _, file in there]), np.array([at for at, _ in there]))
-
-
-def _check_size(par: _Par, projections: Frames, warnings: list[str]) -> None:
+def _check_size(par: TypedPar, projections: Frames, warnings: list[str]) -> None:
     told = (par.number("NUM_IMAGE_2"), par.number("NUM_IMAGE_1"))
     _, rows, columns = projections.shape
     if rows and None not in told and told != (rows, columns):
@@ -403,7 +224,7 @@ def _check_size(par: _Par, projections: Frames, warnings: list[str]) -> None:
         )
 
 
-def _pixel(par: _Par, warnings: list[str]) -> Value[float] | None:
+def _pixel(par: TypedPar, warnings: list[str]) -> Value[float] | None:
     found, other = par.number("IMAGE_PIXEL_SIZE_1"), par.number("IMAGE_PIXEL_SIZE_2")
     if found is None or found <= 0:
         return None
@@ -413,12 +234,12 @@ def _pixel(par: _Par, warnings: list[str]) -> Value[float] | None:
 
 
 def _shifts(
-    par: _Par, count: int, warnings: list[str]
+    par: TypedPar, count: int, warnings: list[str]
 ) -> tuple[Value[NDArray[np.float64]] | None, Value[NDArray[np.float64]] | None]:
     """Read how far the sample stood from its place in each view, where PyHST2 is to correct that."""
     if not par.is_true("DO_AXIS_CORRECTION", False):
         return None, None
-    file = _inside(par, par.text("AXIS_CORRECTION_FILE", "correct.txt"))
+    file = inside(par, par.text("AXIS_CORRECTION_FILE", "correct.txt"))
     if not file.is_file():
         warnings.append(
             f"DO_AXIS_CORRECTION is YES, but {file.name} is absent: the sample moved, which is not corrected; give the "
@@ -433,7 +254,7 @@ def _shifts(
     return Value(columns, "read", source), None if rows is None else Value(rows, "read", source)
 
 
-def _check_geometry(par: _Par, warnings: list[str]) -> None:
+def _check_geometry(par: TypedPar, warnings: list[str]) -> None:
     """Say which keys ask for more than frames of a parallel beam that turn about an upright axis."""
     for key, said in _UNUSUAL:
         found = par.file.values.get(key)
@@ -446,7 +267,7 @@ def _check_geometry(par: _Par, warnings: list[str]) -> None:
         )
 
 
-def _axis(par: _Par) -> Value[float] | None:
+def _axis(par: TypedPar) -> Value[float] | None:
     found = par.number("ROTATION_AXIS_POSITION")
     if found is None or not par.is_true("ROTATION_VERTICAL", True):
         return None
@@ -454,10 +275,10 @@ def _axis(par: _Par) -> Value[float] | None:
     return Value(found - HALF_PIXEL, "derived", source)
 
 
-def _angles(par: _Par, count: int, warnings: list[str]) -> Value[NDArray[np.float64]]:
+def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.float64]]:
     named = par.text("ANGLES_FILE")
     if named:
-        file = _inside(par, named)
+        file = inside(par, named)
         if file.is_file():
             return Value(numbers(file), "read", f"{file.name}, named by ANGLES_FILE")
         warnings.append(f"ANGLES_FILE {named} is absent; the step between projections was taken")
@@ -472,25 +293,14 @@ def _angles(par: _Par, count: int, warnings: list[str]) -> Value[NDArray[np.floa
 def paganin_length_m(delta_beta: float, energy_kev: float, distance_m: float) -> float:
     """Return the length PyHST2's Paganin filter takes.
 
-    Parameters
-    ----------
-    delta_beta : float
-        Ratio δ/β.
-    energy_kev : float
-        Photon energy, keV.
-    distance_m : float
-        Distance from sample to detector, m.
-
-    Returns
-    -------
-    float
-        L in m; L² = π λ R₂ δ/β, the filter is 1 / (1 + L² f²) (PyHST2's documentation of PAGANIN_Lmicron).
+    `distance_m`: distance from sample to detector, m. Result: l in m; L² = π λ R₂ δ/β, the filter is 1 / (1 +
+    L² f²) (PyHST2's documentation of PAGANIN_Lmicron).
     """
     wavelength_m = 1.23984198e-9 / energy_kev
     return math.sqrt(math.pi * wavelength_m * distance_m * delta_beta)
 
 
-def _check_paganin(par: _Par, values: dict[str, Value[float]], warnings: list[str]) -> None:
+def _check_paganin(par: TypedPar, values: dict[str, Value[float]], warnings: list[str]) -> None:
     """Find a PAGANIN_Lmicron that is no length: an old writer put δ/β itself there, and said so above it."""
     length = par.number("PAGANIN_Lmicron")
     if length is None or not par.is_true("DO_PAGANIN", False):

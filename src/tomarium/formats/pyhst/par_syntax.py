@@ -46,26 +46,16 @@ _ARRAY_MODULES: Final = ("numpy", "Numeric", "numarray", "np")
 
 @dataclass(frozen=True)
 class ParStatement:
-    """One statement of the file, or a line that is none.
+    """One statement of the file, or a line that is none."""
 
-    Attributes
-    ----------
-    key : str
-        Its name; "" for a comment or an empty line.
-    index : str
-        What stands in brackets after the name, as in `MULTI_PAGANIN_PARS["BONE_Lmicron"] = 30`; else "".
-    before, written, after : str
-        The text up to the value, the value, and what follows it: blanks, comment and line end.
-    value : ParValue
-        What the value says.
-    """
-
-    key: str
+    key: str  # its name; "" for a comment or an empty line
+    # what stands in brackets after the name, as in `MULTI_PAGANIN_PARS["BONE_Lmicron"] = 30`; else ""
     index: str
+    # the text up to the value, the value, and what follows it: blanks, comment and line end
     before: str
     written: str
     after: str
-    value: ParValue
+    value: ParValue  # what the value says
 
     @property
     def text(self) -> str:
@@ -81,15 +71,9 @@ class ParStatement:
 
 @dataclass(frozen=True)
 class ParFile:
-    """A parameter file.
+    """A parameter file."""
 
-    Attributes
-    ----------
-    statements : tuple of ParStatement
-        All of it, in order.
-    """
-
-    statements: tuple[ParStatement, ...]
+    statements: tuple[ParStatement, ...]  # all of it, in order
 
     @cached_property
     def values(self) -> Mapping[str, ParValue]:
@@ -121,25 +105,7 @@ class ParFile:
 
 
 def parse_par(content: bytes, source: str) -> ParFile:
-    """Read a parameter file.
-
-    Parameters
-    ----------
-    content : bytes
-        The file.
-    source : str
-        Its name, for messages.
-
-    Returns
-    -------
-    ParFile
-        Its statements.
-
-    Raises
-    ------
-    FormatError
-        It is far too long, holds bytes of zero, or builds arrays of more than 2^22 numbers.
-    """
+    """Read a parameter file."""
     if len(content) > LONGEST or b"\0" in content:
         raise FormatError(
             f"{source}: is no parameter file: it has {len(content)} bytes{' and some are zero' * (0 in content)}; "
@@ -167,22 +133,8 @@ def parse_par(content: bytes, source: str) -> ParFile:
 def edited(par: ParFile, changes: Mapping[str, ParValue]) -> ParFile:
     """Change values where they stand; comments, order and everything else are kept.
 
-    Parameters
-    ----------
-    par : ParFile
-        The file.
-    changes : Mapping of str to ParValue
-        Key → value. The last statement of the key is changed, since that one wins; a new key comes at the end.
-
-    Returns
-    -------
-    ParFile
-        The changed file.
-
-    Raises
-    ------
-    ParameterError
-        A key is no name, or a value cannot be written.
+    `changes`: key → value. The last statement of the key is changed, since that one wins; a new key comes at
+    the end.
     """
     statements = list(par.statements)
     line_end = "\r\n" if any(one.text.endswith("\r\n") for one in statements) else "\n"
@@ -206,20 +158,7 @@ def edited(par: ParFile, changes: Mapping[str, ParValue]) -> ParFile:
 def par_value_text(value: ParValue) -> str:
     """Write a value as PyHST2 reads it.
 
-    Parameters
-    ----------
-    value : ParValue
-        What.
-
-    Returns
-    -------
-    str
-        YES or NO, N.A., a number, a text without quotes where it is a plain path, else a Python constant.
-
-    Raises
-    ------
-    ParameterError
-        An array, or a text with a line end.
+    Result: YES or NO, N.A., a number, a text without quotes where it is a plain path, else a Python constant.
     """
     if isinstance(value, bool | np.bool_):
         return "YES" if value else "NO"

@@ -13,7 +13,8 @@ from tomarium.formats.edf.writer import scan_range, taken_before, write_series
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.pyhst.par_syntax import parse_par
 from tomarium.formats.raw.info import in_micrometres
-from tomarium.formats.resumable.folder import Tell, creating_folder, is_begun
+from tomarium.formats.resumable.folder import creating_folder, is_begun
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.resumable.slab_file import write_text
 from tomarium.model import Image, Scan
 
@@ -132,17 +133,7 @@ def _check_name(path: Path, scan: Scan) -> None:
 def par_text(name: str, scan: Scan) -> str:
     """Write the parameter file of a scan whose frames lie in `<name>_edfs`.
 
-    Parameters
-    ----------
-    name : str
-        Beginning of the frames' names.
-    scan : Scan
-        The scan.
-
-    Returns
-    -------
-    str
-        The text; what the scan does not know is left out and said in a comment.
+    Result: the text; what the scan does not know is left out and said in a comment.
     """
     count, rows, columns = scan.shape
     source = " ".join(scan.path.name.split())

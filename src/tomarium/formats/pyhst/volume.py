@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from tomarium.errors import InputError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.raw.volume import detect_volume, read_volume, write_volume
+from tomarium.formats.raw.volume import detect_volume, read_volume
+from tomarium.formats.raw.volume_writer import write_volume
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Image, Scan, Volume
 
 
@@ -57,7 +58,7 @@ def write(
     volume: Image | Scan,
     *,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
     lossy: bool = False,
 ) -> None:
     """Write a volume as `.vol` with `.vol.info` and `.vol.xml`.

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.resumable.slab_file import ValueRange, quantiles
+from tomarium.formats.resumable.value_range import ValueRange, quantiles
 
 FIRST_LINE: Final = "! PyHST_SLAVE VOLUME INFO FILE"
 # A longer text is none of these.
@@ -34,56 +34,20 @@ _XML_SIZES: Final = {"SIZEX": "NUM_X", "SIZEY": "NUM_Y", "SIZEZ": "NUM_Z", "BYTE
 
 @dataclass(frozen=True)
 class VolumeInfo:
-    """What the text beside a volume says.
+    """What the text beside a volume says."""
 
-    Attributes
-    ----------
-    source : str
-        Name of the file it was read from.
-    shape : tuple of int
-        z, y, x.
-    byte_order : "<" or ">"
-        Little or big endian.
-    dtype : str
-        NumPy's name of the type, or "" where the text gives none.
-    voxel_m : float or None
-        Edge of a voxel, m.
-    unit : str
-        Unit of the values, or "".
-    values : Mapping of str to str
-        Every key as it stands.
-    notes : tuple of str
-        What was assumed or looks wrong, in words.
-    """
-
-    source: str
-    shape: tuple[int, int, int]
-    byte_order: str
-    dtype: str
-    voxel_m: float | None
-    unit: str
-    values: Mapping[str, str]
-    notes: tuple[str, ...]
+    source: str  # name of the file it was read from
+    shape: tuple[int, int, int]  # z, y, x
+    byte_order: str  # little or big endian
+    dtype: str  # NumPy's name of the type, or "" where the text gives none
+    voxel_m: float | None  # edge of a voxel, m
+    unit: str  # unit of the values, or ""
+    values: Mapping[str, str]  # every key as it stands
+    notes: tuple[str, ...]  # what was assumed or looks wrong, in words
 
 
 def read_volume_info(path: Path) -> VolumeInfo:
-    """Read the `.info` of a volume, or its `.xml`.
-
-    Parameters
-    ----------
-    path : Path
-        The text.
-
-    Returns
-    -------
-    VolumeInfo
-        What it says.
-
-    Raises
-    ------
-    FormatError
-        It cannot be read, or lacks the size of the volume.
-    """
+    """Read the `.info` of a volume, or its `.xml`."""
     values = _xml_values(path) if path.suffix.lower() == ".xml" else _text_values(path)
     notes: list[str] = []
     sizes = [_size(path, values, f"NUM_{axis}") for axis in "ZYX"]
@@ -175,18 +139,7 @@ def _voxel(path: Path, text: str, notes: list[str]) -> float | None:
 
 
 def in_micrometres(length_m: float) -> str:
-    """Write a length in µm without losing a digit.
-
-    Parameters
-    ----------
-    length_m : float
-        Metres.
-
-    Returns
-    -------
-    str
-        "0.65".
-    """
+    """Write a length in µm without losing a digit."""
     return f"{Decimal(repr(float(length_m))).scaleb(6):f}"
 
 
@@ -195,23 +148,9 @@ def volume_info_text(
 ) -> str:
     """Write the `.info` of a little-endian volume.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        Type of a voxel; "" for a `.vol`, which is float32 always.
-    voxel_m : float or None
-        Edge of a voxel, m.
-    unit : str
-        Unit of the values.
-    values : ValueRange
-        Least and greatest value and a sample of all.
-
-    Returns
-    -------
-    str
-        The text. s1, s2 leave out 0.1 % of the voxels at each end, S1, S2 0.001 %.
+    `dtype`: type of a voxel; "" for a `.vol`, which is float32 always. `voxel_m`: edge of a voxel, m.
+    `values`: least and greatest value and a sample of all. Result: the text. s1, s2 leave out 0.1 % of the
+    voxels at each end, S1, S2 0.001 %.
     """
     lines = [FIRST_LINE, *(f"{key} =  {value}" for key, value in _entries(shape, voxel_m, values).items())]
     lines += [f"DATATYPE = {dtype}"] if dtype else []
@@ -222,21 +161,7 @@ def volume_info_text(
 def volume_xml_text(name: str, shape: tuple[int, int, int], voxel_m: float | None, values: ValueRange) -> str:
     """Write the `.xml` of a little-endian float32 volume.
 
-    Parameters
-    ----------
-    name : str
-        Name of the volume's file.
-    shape : tuple of int
-        z, y, x.
-    voxel_m : float or None
-        Edge of a voxel, m.
-    values : ValueRange
-        Least and greatest value and a sample of all.
-
-    Returns
-    -------
-    str
-        The tree tomodb2/reconstruction/listSubVolume/subVolume.
+    `voxel_m`: edge of a voxel, m. `values`: least and greatest value and a sample of all.
     """
     entries = _entries(shape, voxel_m, values)
     root = ElementTree.Element("tomodb2")

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from tomarium.errors import FormatError, InputError
+from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.directory_listing import ending_in
-from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.raw.info import VolumeInfo, read_volume_info, volume_info_text, volume_xml_text
-from tomarium.formats.resumable.slab_file import (
-    SlabFile,
-    create_slab_file,
-    fill,
-    resume_slab_file,
-    usual_slab_rows,
-    write_text,
-)
-from tomarium.model import Axis, Image, Scan, Volume
+from tomarium.formats.raw.info import VolumeInfo, read_volume_info
+from tomarium.formats.raw.volume_writer import write
+from tomarium.model import Axis, Volume
 
 # sand_200x200x100_uint8.raw: x, y, z and the type.
 _NAMED: Final = re.compile(
@@ -66,19 +57,9 @@ def detect(path: Path) -> Match | None:
 def detect_volume(path: Path, suffix: str, *, with_name: bool) -> Match | None:
     """Look for a volume without a header and the text beside it.
 
-    Parameters
-    ----------
-    path : Path
-        The volume, its text, or a folder that holds one such volume.
-    suffix : str
-        Ending of the volume's file: ".vol" or ".raw".
-    with_name : bool
-        Whether the sizes may stand in the file's name instead.
-
-    Returns
-    -------
-    Match or None
-        None where there is nothing of the kind; a score of 0 says what is lacking.
+    `path`: the volume, its text, or a folder that holds one such volume. `with_name`: whether the sizes may
+    stand in the file's name instead. Result: None where there is nothing of the kind; a score of 0 says what
+    is lacking.
     """
     found = _find(path, suffix)
     if found is None:
@@ -143,26 +124,9 @@ def read(path: Path, match: Match) -> Volume:
 def read_volume(path: Path, match: Match, suffix: str, default_dtype: str) -> Volume:
     """Open a volume without a header.
 
-    Parameters
-    ----------
-    path : Path
-        The volume, its text, or the folder that holds both.
-    match : Match
-        What was found.
-    suffix : str
-        Ending of the volume's file.
-    default_dtype : str
-        Type where the text names none; "" tells it by the file's size.
-
-    Returns
-    -------
-    Volume
-        Lazy; `metadata` holds `info`, every key of the text, and `notes`, what was assumed.
-
-    Raises
-    ------
-    FormatError
-        The text is damaged, or the file has not the size it tells.
+    `path`: the volume, its text, or the folder that holds both. `default_dtype`: type where the text names
+    none; "" tells it by the file's size. Result: lazy; `metadata` holds `info`, every key of the text, and
+    `notes`, what was assumed.
     """
     found = _find(path, suffix)
     if found is None:
@@ -277,228 +241,11 @@ def _zeros(array: MappedArray) -> tuple[str, ...]:
 def zero_slices(volume: Volume) -> tuple[tuple[int, int], ...]:
     """Find the runs of slices that are zero throughout; reads the whole volume, slice by slice.
 
-    Parameters
-    ----------
-    volume : Volume
-        Any.
-
-    Returns
-    -------
-    tuple of (int, int)
-        First slice of each run and the one after its last.
+    Result: first slice of each run and the one after its last.
     """
     empty = [not np.any(volume[z]) for z in range(volume.shape[0])]
     edges = np.flatnonzero(np.diff([False, *empty, False]))
     return tuple((int(first), int(last)) for first, last in edges.reshape(-1, 2))
-
-
-class RawVolumeWriter:
-    """A volume without a header that is being written, with the text beside it at the end.
-
-    Attributes
-    ----------
-    path : Path
-        File of the volume.
-    """
-
-    def __init__(self, file: SlabFile, voxel_m: float | None, unit: str) -> None:
-        self.path = file.path
-        self._file, self._voxel_m, self._unit = file, voxel_m, unit
-
-    @property
-    def slab_rows(self) -> int:
-        """Slices of a slab; the last one may have fewer."""
-        return self._file.slab_rows
-
-    def done(self) -> tuple[int, ...]:
-        """List the slabs that are complete, by their first slice."""
-        return self._file.done()
-
-    def write(self, z0: int, block: np.ndarray[Any, np.dtype[Any]]) -> None:
-        """Write one slab, shape (z, y, x); its first slice is `z0`, a multiple of `slab_rows`."""
-        self._file.write(z0, block)
-
-    def finish(self, attributes: object = None) -> Path:
-        """Write the `.info`, and the `.xml` of a `.vol`, and name the file; return the volume's path."""
-        self._file.check_complete()
-        values = self._file.values()
-        shape, dtype, name = self._file.shape, self._file.dtype.name, self.path.name
-        is_vol = self.path.suffix.lower() == ".vol"
-        if is_vol:
-            xml = volume_xml_text(name, shape, self._voxel_m, values)
-            write_text(self.path.with_name(f"{name}.xml"), xml)
-        text = volume_info_text(shape, "" if is_vol else dtype, self._voxel_m, self._unit, values)
-        write_text(self.path.with_name(f"{name}.info"), text)
-        # Last, since a volume without its texts is none, should this run be killed between.
-        return self._file.finish()
-
-
-def create_raw_volume(
-    path: Path,
-    shape: tuple[int, int, int],
-    dtype: str,
-    *,
-    voxel_m: float | None,
-    slab_rows: int,
-    unit: str,
-    resume: bool = False,
-    origin: str = "",
-) -> RawVolumeWriter:
-    """Begin a volume without a header, or go on with one.
-
-    Parameters
-    ----------
-    path : Path
-        File of the volume, `.raw` or `.vol`.
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        Type to store; PyHST knows only float32.
-    voxel_m : float or None
-        Edge of a voxel, m.
-    slab_rows : int
-        Slices written at once.
-    unit : str
-        Unit of the values.
-    resume : bool
-        Go on with an unfinished one of the same shape, type and origin where there is one.
-    origin : str
-        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
-
-    Returns
-    -------
-    RawVolumeWriter
-        Ready for its slabs; `done()` lists those that need not be written again.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        The shape or type cannot be, or the unfinished volume has others.
-    StorageFull
-        The disk is full.
-    """
-    begin = resume_slab_file if resume else create_slab_file
-    file = begin(path, shape, np.dtype(dtype), slab_rows, origin=origin)
-    return RawVolumeWriter(file, voxel_m, unit)
-
-
-def write(
-    path: Path,
-    volume: Volume,
-    *,
-    resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
-) -> None:
-    """Write a volume as `.raw` with its `.info`, in its own type.
-
-    Parameters
-    ----------
-    path : Path
-        File that ends in `.raw`; any other name becomes a folder that holds `<name>.raw` and its text.
-    volume : Volume
-        What to write; one slab of it is in memory at a time.
-    resume : bool
-        Go on with an unfinished one.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no volume, or its voxels are no cubes.
-    StorageFull
-        The disk is full; what is written is kept.
-    """
-    write_volume(path, volume, ".raw", resume=resume, tell=tell)
-
-
-def write_volume(
-    path: Path,
-    volume: Image | Scan,
-    suffix: str,
-    *,
-    dtype: str = "",
-    resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
-) -> None:
-    """Write a volume without a header and the text beside it.
-
-    Parameters
-    ----------
-    path : Path
-        File that ends in `suffix`; any other name becomes a folder that holds `<name><suffix>`.
-    volume : Volume
-        What to write.
-    suffix : str
-        ".raw" or ".vol".
-    dtype : str
-        Type to store; "" keeps the volume's own.
-    resume : bool
-        Go on with an unfinished one.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no volume, or its voxels are no cubes.
-    StorageFull
-        The disk is full; what is written is kept.
-    """
-    if not isinstance(volume, Volume):
-        raise InputError(f"{path}: only a volume can be written as {suffix}; reconstruct the scan first")
-    file = path if path.suffix.lower() == suffix else path / f"{path.name}{suffix}"
-    z, y, x = volume.shape
-    kind = np.dtype(dtype) if dtype else volume.dtype
-    writer = create_raw_volume(
-        file,
-        (z, y, x),
-        kind.name,
-        voxel_m=cubic_voxel_m(path, volume),
-        slab_rows=usual_slab_rows((z, y, x), kind),
-        unit=volume.unit,
-        resume=resume,
-        origin=origin_of(volume, suffix) if resume else "",
-    )
-    fill(writer._file, volume, tell)
-    writer.finish()
-
-
-def cubic_voxel_m(path: Path, volume: Volume) -> float | None:
-    """Return the edge of a volume's voxels, for formats that hold only one.
-
-    Parameters
-    ----------
-    path : Path
-        What is written, for the message.
-    volume : Volume
-        The volume.
-
-    Returns
-    -------
-    float or None
-        Metres; None where it is not calibrated.
-
-    Raises
-    ------
-    InputError
-        The voxels are no cubes.
-    """
-    voxel = volume.voxel_m
-    if voxel is None:
-        return None
-    if not np.allclose(voxel, voxel[0], rtol=1e-9, atol=0):
-        raise InputError(
-            f"{path}: its voxels are {voxel} m (z, y, x), and this format holds one length for all; write "
-            f"OME-Zarr, or resample it to cubes"
-        )
-    return voxel[0]
 
 
 FORMAT = Format(

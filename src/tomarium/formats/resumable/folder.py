@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.hdf5.writer import blocks, is_full
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.hdf5.writer import blocks
+from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, saying_full
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Frames, Scan
-
-Tell: TypeAlias = Callable[[int, int], None]
-"""Told of progress: bytes written so far, bytes in all."""
 
 _ORIGIN: Final = ".origin"
 
@@ -32,35 +31,18 @@ _ORIGIN: Final = ".origin"
 def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
     """Write a folder beside its final name and rename it when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        Final name; it must not exist, or be an empty folder.
-    origin : str or None
-        Where its content comes from, as `origins.origin_of` says. A run that stops then leaves what it has, and
-        the next one with the same origin finds it. None leaves nothing behind.
-
-    Yields
-    ------
-    Path
-        Folder to write into.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    StorageFull
-        The disk is full.
-    InputError
-        Another process is writing the same folder.
+    `path`: final name; it must not exist, or be an empty folder. `origin`: where its content comes from, as
+    `origins.origin_of` says. A run that stops then leaves what it has, and the next one with the same origin
+    finds it. None leaves nothing behind.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FormatError(f"{path}: exists already; remove it or choose another path")
     draft = _draft(path) if origin else path.with_name(f".{path.name}.{os.getpid()}.partial")
     kept, ours = origin is not None, False
     try:
-        draft.mkdir(parents=True, exist_ok=True)
-        with _alone(path, draft):
+        with saying_full(path, NOT_KEPT):
+            draft.mkdir(parents=True, exist_ok=True)
+        with saying_full(path, KEPT if kept else NOT_KEPT), _alone(path, draft):
             ours = True
             if origin and _origin(draft) != origin:
                 for left in draft.iterdir():
@@ -71,31 +53,13 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
             if path.exists():
                 path.rmdir()
             draft.replace(path)
-    except OSError as problem:
-        if is_full(problem):
-            remedy = "what is written is kept; free some space and repeat the command to go on"
-            raise StorageFull(
-                f"{path}: the disk is full; {remedy if kept else 'free some space and write it again'}"
-            ) from problem
-        raise
     finally:
         if not kept or (ours and draft.is_dir() and {one.name for one in draft.iterdir()} <= {_ORIGIN}):
             shutil.rmtree(draft, ignore_errors=True)
 
 
 def is_begun(path: Path) -> bool:
-    """Tell whether a run that stopped has left part of a folder.
-
-    Parameters
-    ----------
-    path : Path
-        Final name of the folder.
-
-    Returns
-    -------
-    bool
-        Whether it can be gone on with.
-    """
+    """Tell whether a run that stopped has left part of a folder."""
     return _draft(path).is_dir()
 
 
@@ -125,15 +89,7 @@ def _origin(draft: Path) -> str:
 
 
 def put(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a file that has its name only when it is whole; one that is there is left.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    parts : bytes-like
-        What, one after the other.
-    """
+    """Write a file that has its name only when it is whole; one that is there is left."""
     if path.exists():
         return
     draft = path.with_name(f".{path.name}.part")
@@ -145,20 +101,10 @@ def put(path: Path, *parts: bytes | memoryview) -> None:
 
 @dataclass
 class Tally:
-    """How many bytes of frames are written, of how many.
+    """How many bytes of frames are written, of how many."""
 
-    Attributes
-    ----------
-    total : int
-        Bytes in all.
-    tell : callable or None
-        Told of both.
-    done : int
-        Bytes written.
-    """
-
-    total: int
-    tell: Tell | None = None
+    total: int  # bytes in all
+    tell: Tell | None = None  # told of both
     done: int = 0
 
     def add(self, count: int) -> None:
@@ -169,20 +115,7 @@ class Tally:
 
 
 def tally_of(scan: Scan, tell: Tell | None) -> Tally:
-    """Begin to count the frames of a scan.
-
-    Parameters
-    ----------
-    scan : Scan
-        What is written.
-    tell : callable or None
-        Told of progress.
-
-    Returns
-    -------
-    Tally
-        With nothing done.
-    """
+    """Begin to count the frames of a scan."""
     stacks = [scan.projections, *(one.frames for one in (scan.flats, scan.darks) if one is not None)]
     return Tally(sum(_bytes(stack) * stack.shape[0] for stack in stacks), tell)
 
@@ -195,16 +128,7 @@ def write_frames(
 ) -> None:
     """Write each frame of a stack into a file of its own; those that are there are not read again.
 
-    Parameters
-    ----------
-    frames : Frames
-        The stack.
-    file_of : callable
-        `file_of(number) -> Path`.
-    parts_of : callable
-        `parts_of(number, frame) -> bytes-like, …`: what its file holds.
-    tally : Tally
-        Counts the bytes.
+    `parts_of`: `parts_of(number, frame) -> bytes-like, …`: what its file holds.
     """
     for start, stop in blocks(frames):
         lacking = [number for number in range(start, stop) if not file_of(number).exists()]

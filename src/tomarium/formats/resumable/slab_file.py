@@ -11,9 +11,8 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,14 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.atomic_files import write_at, write_json, write_whole
-from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.hdf5.writer import is_full
-from tomarium.model import Volume
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.resumable.full_disk import NOT_KEPT, saying_full
+from tomarium.formats.resumable.slabs import check_complete, check_slab, check_volume, done_slabs
+from tomarium.formats.resumable.value_range import ValueRange, extremes, sampled
 
-# Values kept of a slab for the quantiles of the whole: 32 slabs give two million.
-_SAMPLE: Final = 1 << 16
-# Of these as many are put in order: a quarter of a million tells a thousandth to a few parts in a hundred.
-_MOST_ORDERED: Final = 1 << 18
 # What is cast at once, and searched for its extremes by one thread while another writes it.
 _PIECE_BYTES: Final = 4 << 20
 # Slabs of a volume that is copied whole are about this large.
@@ -38,54 +34,17 @@ _SLAB_BYTES: Final = 64 << 20
 
 @dataclass(frozen=True)
 class SlabPlan:
-    """What an unfinished file will be.
+    """What an unfinished file will be."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        NumPy's name of the stored type; bytes are stored little-endian.
-    slab_rows : int
-        Slices of a slab.
-    offset : int
-        Byte where the first slice lies.
-    origin : str
-        Where its content comes from, as `origins.origin_of` says; "" where that is not told.
-    """
-
-    shape: tuple[int, int, int]
-    dtype: str
-    slab_rows: int
-    offset: int
-    origin: str = ""
-
-
-@dataclass(frozen=True)
-class ValueRange:
-    """What the voxels written say of the whole.
-
-    Attributes
-    ----------
-    least, greatest : float
-        Of all finite values; NaN where there is none.
-    sample : array of float64, shape (n,)
-        Finite values taken at equal steps, for quantiles; at most 65,536 of each slab.
-    """
-
-    least: float
-    greatest: float
-    sample: NDArray[np.float64]
+    shape: tuple[int, int, int]  # z, y, x
+    dtype: str  # NumPy's name of the stored type; bytes are stored little-endian
+    slab_rows: int  # slices of a slab
+    offset: int  # byte where the first slice lies
+    origin: str = ""  # where its content comes from, as `origins.origin_of` says; "" where that is not told
 
 
 class SlabFile:
-    """A file of slices that is being written; different slabs may come from different threads or processes.
-
-    Attributes
-    ----------
-    path : Path
-        The name it gets when it is complete.
-    """
+    """A file of slices that is being written; different slabs may come from different threads or processes."""
 
     def __init__(self, path: Path, plan: SlabPlan) -> None:
         self.path = path
@@ -113,46 +72,29 @@ class SlabFile:
 
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice."""
-        names = (file.stem.removeprefix("slab-") for file in _progress(self.path).glob("slab-*.npy"))
-        return tuple(sorted(int(name) for name in names if name.isdigit()))
+        return done_slabs(file.stem for file in _progress(self.path).glob("slab-*.npy"))
 
     def write(self, z0: int, block: NDArray[Any]) -> None:
         """Write one slab; it counts as done when all of it was handed to the disk.
 
-        Parameters
-        ----------
-        z0 : int
-            Its first slice, a multiple of `slab_rows`.
-        block : array, shape (z, y, x)
-            The slab, whole: `slab_rows` slices, or what is left at the end. Cast to the file's type.
-
-        Raises
-        ------
-        InputError
-            The slab does not lie where one can be.
-        StorageFull
-            The disk is full; the slab is not done and can be written again.
+        `z0`: its first slice, a multiple of `slab_rows`. `block`: the slab, whole: `slab_rows` slices, or
+        what is left at the end. Cast to the file's type.
         """
-        depth = min(self.slab_rows, self.shape[0] - z0)
-        if z0 % self.slab_rows or z0 < 0 or block.shape != (depth, *self.shape[1:]):
-            raise InputError(
-                f"{self.path}: a block {block.shape} at slice {z0} is no slab of this file; slabs begin at "
-                f"multiples of {self.slab_rows} and are {(depth, *self.shape[1:])} there"
-            )
+        check_slab(self.path, self.shape, self.slab_rows, z0, block.shape, "file")
         least, greatest, place = math.inf, -math.inf, self._offset(z0)
-        with _saying_full(self.path, f"{len(self.done())} slabs are kept; free some space and resume"):
+        with saying_full(self.path, f"{len(self.done())} slabs are kept; free some space and resume"):
             descriptor = os.open(_partial(self.path), os.O_WRONLY)
             try:
                 with ThreadPoolExecutor(1) as beside:
                     for piece in self._pieces(block):
-                        searched = beside.submit(_extremes, piece)
+                        searched = beside.submit(extremes, piece)
                         write_at(descriptor, piece.data.cast("B"), place)
                         place += piece.nbytes
                         low, high = searched.result()
                         least, greatest = min(least, low), max(greatest, high)
             finally:
                 os.close(descriptor)
-            self._mark(z0, np.concatenate([[least, greatest], _sampled(block)]))
+            self._mark(z0, np.concatenate([[least, greatest], sampled(block)]))
 
     def values(self) -> ValueRange:
         """Return what the slabs written so far say of the values."""
@@ -165,46 +107,20 @@ class SlabFile:
         return ValueRange(float(least), float(greatest), np.concatenate([one[2:] for one in kept]))
 
     def check_complete(self) -> None:
-        """Refuse to end before every slab is written.
-
-        Raises
-        ------
-        InputError
-            Some have not been.
-        """
-        missing = sorted(set(range(0, self.shape[0], self.slab_rows)) - set(self.done()))
-        if missing:
-            raise InputError(
-                f"{self.path}: {len(missing)} of {-(-self.shape[0] // self.slab_rows)} slabs are not written, "
-                f"the first at slice {missing[0]}; write them, then finish"
-            )
+        """Refuse to end before every slab is written."""
+        check_complete(self.path, self.shape[0], self.slab_rows, self.done())
 
     def finish(self, head: bytes | None = None) -> Path:
         """Give the file its name.
 
-        Parameters
-        ----------
-        head : bytes or None
-            What takes the place of the bytes before the first slice; as long as these.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            Some slabs have not been written, or the head has another length.
-        StorageFull
-            The disk is full.
+        `head`: what takes the place of the bytes before the first slice; as long as these.
         """
         self.check_complete()
         if head is not None and len(head) != self._plan.offset:
             raise InputError(
                 f"{self.path}: a head of {len(head)} bytes was given for one of {self._plan.offset}"
             )
-        with _saying_full(self.path, "free some space and finish again"):
+        with saying_full(self.path, "free some space and finish again"):
             if head is not None:
                 with _partial(self.path).open("r+b") as stream:
                     stream.write(head)
@@ -241,45 +157,15 @@ def create_slab_file(
 ) -> SlabFile:
     """Begin a file of slices.
 
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is made where it is absent.
-    shape : tuple of int
-        z, y, x.
-    dtype : numpy.dtype
-        Type to store, little-endian: integers or floats of at most 64 bits.
-    slab_rows : int
-        Slices of a slab.
-    head : bytes
-        What stands before the first slice.
-    origin : str
-        Where its content comes from.
-
-    Returns
-    -------
-    SlabFile
-        Ready for its slabs.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already, finished or not.
-    InputError
-        The shape, the type or the slab's height cannot be.
-    StorageFull
-        The disk is full.
+    `path`: the file; its folder is made where it is absent. `dtype`: type to store, little-endian: integers
+    or floats of at most 64 bits.
     """
-    if dtype.kind not in "iuf" or dtype.itemsize > 8 or min(shape) < 1 or slab_rows < 1:
-        raise InputError(
-            f"{path}: a volume of shape {shape}, type {dtype} and slabs of {slab_rows} cannot be written; all "
-            f"lengths must be above zero and the type an integer or a float of at most 64 bits"
-        )
+    check_volume(path, shape, dtype, slab_rows)
     if path.exists() or _progress(path).exists():
         remedy = "remove it or choose another path" if path.exists() else "resume it, or remove it first"
         raise FormatError(f"{path}: exists already, {'whole' if path.exists() else 'unfinished'}; {remedy}")
     plan = SlabPlan(shape, dtype.newbyteorder("=").name, min(slab_rows, shape[0]), len(head), origin)
-    with _saying_full(path, "free some space and write it again"):
+    with saying_full(path, NOT_KEPT):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _partial(path).open("wb") as stream:
             stream.write(head)
@@ -292,20 +178,7 @@ def create_slab_file(
 def open_slab_file(path: Path) -> SlabFile:
     """Go on with a file of slices that is unfinished.
 
-    Parameters
-    ----------
-    path : Path
-        The name it is to have.
-
-    Returns
-    -------
-    SlabFile
-        Its `done()` lists what need not be written again.
-
-    Raises
-    ------
-    FormatError
-        There is no unfinished file of that name, or its plan is damaged.
+    Result: its `done()` lists what need not be written again.
     """
     if not (_progress(path) / "plan.json").is_file() or not _partial(path).is_file():
         what = "is finished already" if path.exists() else "is no file tomarium began to write"
@@ -335,34 +208,7 @@ def resume_slab_file(
 ) -> SlabFile:
     """Go on with a file of slices, or begin it where there is none, or one of another origin.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    shape : tuple of int
-        z, y, x.
-    dtype : numpy.dtype
-        Type to store.
-    slab_rows : int
-        Slices of a slab.
-    head : bytes
-        What stands before the first slice.
-    origin : str
-        Where its content comes from.
-
-    Returns
-    -------
-    SlabFile
-        Its `done()` lists what need not be written again.
-
-    Raises
-    ------
-    FormatError
-        There is a whole file at the path, or the plan of the unfinished one is damaged.
-    InputError
-        The unfinished file is of the same origin, but of another shape, type or height of slabs.
-    StorageFull
-        The disk is full.
+    Result: its `done()` lists what need not be written again.
     """
     if not path.exists() and not (_progress(path) / "plan.json").is_file():
         # Killed before its plan was there, if it was begun at all.
@@ -388,78 +234,18 @@ def resume_slab_file(
     return file
 
 
-def fill(
-    file: SlabFile, volume: Volume | NDArray[Any], tell: Callable[[int, int], None] | None = None
-) -> None:
-    """Copy a volume into a file, slab by slab; slabs that are done are left as they are.
-
-    Parameters
-    ----------
-    file : SlabFile
-        Where.
-    volume : Volume or array, shape (z, y, x)
-        What; only one slab of it is in memory at a time.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full; what is written is kept.
-    """
-    done, each = set(file.done()), math.prod(file.shape[1:]) * file.dtype.itemsize
-    for z0 in range(0, file.shape[0], file.slab_rows):
-        if z0 not in done:
-            file.write(z0, np.asarray(volume[z0 : z0 + file.slab_rows]))
-        if tell is not None:
-            tell(min(z0 + file.slab_rows, file.shape[0]) * each, file.shape[0] * each)
-
-
 def usual_slab_rows(shape: tuple[int, int, int], dtype: np.dtype[Any]) -> int:
-    """Return how many slices make a slab of about 64 MiB.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        z, y, x.
-    dtype : numpy.dtype
-        Stored type.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """Return how many slices make a slab of about 64 MiB."""
     return max(1, min(shape[0], _SLAB_BYTES // max(1, shape[1] * shape[2] * dtype.itemsize)))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a small text so that the file is there whole or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        Where.
-    text : str
-        What, written as UTF-8 with the line endings it has.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full.
+    `text`: what, written as UTF-8 with the line endings it has.
     """
-    with _saying_full(path, "free some space and write it again"):
+    with saying_full(path, NOT_KEPT):
         write_whole(path, text.encode("utf-8", "surrogateescape"))
-
-
-@contextmanager
-def _saying_full(path: Path, remedy: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        if is_full(problem):
-            raise StorageFull(f"{path}: the disk is full; {remedy}") from problem
-        raise
 
 
 def _partial(path: Path) -> Path:
@@ -472,41 +258,3 @@ def _progress(path: Path) -> Path:
 
 def _mark(path: Path, z0: int) -> Path:
     return _progress(path) / f"slab-{z0:06d}.npy"
-
-
-def _extremes(piece: NDArray[Any]) -> tuple[float, float]:
-    low, high = float(piece.min()), float(piece.max())
-    if math.isfinite(low) and math.isfinite(high):
-        return low, high
-    finite = piece[np.isfinite(piece)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (math.inf, -math.inf)
-
-
-def _sampled(block: NDArray[Any]) -> NDArray[np.float64]:
-    """Take values at equal steps; a step that shares no factor with the row length meets every column."""
-    step = max(1, -(-block.size // _SAMPLE))
-    while step > 1 and math.gcd(step, block.shape[-1]) > 1:
-        step += 1
-    taken = block.reshape(-1)[::step].astype(np.float64)
-    return taken[np.isfinite(taken)]
-
-
-def quantiles(values: ValueRange, shares: tuple[float, ...]) -> Mapping[float, float]:
-    """Estimate quantiles of the whole from the sample.
-
-    Parameters
-    ----------
-    values : ValueRange
-        What was written.
-    shares : tuple of float
-        From 0 to 1.
-
-    Returns
-    -------
-    Mapping of float to float
-        Share → value; NaN where there is none.
-    """
-    if not values.sample.size:
-        return dict.fromkeys(shares, math.nan)
-    some = values.sample[:: -(-values.sample.size // _MOST_ORDERED)]
-    return dict(zip(shares, map(float, np.quantile(some, shares)), strict=True))

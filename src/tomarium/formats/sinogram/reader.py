@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import plain_cost
 from tomarium.formats.matlab.mat5 import MatlabArray, arrays, is_matlab, load
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.stored_axes import stored_axes
@@ -35,21 +36,12 @@ _ANGLES_OF: Final = (".angles.txt", "_angles.txt")
 
 @dataclass(frozen=True, eq=False)
 class SinogramFrames(IndexedFrames):
-    """The rows of an array as frames of one detector row.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    source : Frames or MatlabArray
-        A stack of one page, or an array of a MATLAB file, which is read whole at the first access.
-    turned : bool
-        Whether it is stored as (column, angle).
-    """
+    """The rows of an array as frames of one detector row."""
 
     path: Path
+    # a stack of one page, or an array of a MATLAB file, which is read whole at the first access
     source: Frames | MatlabArray
-    turned: bool = False
+    turned: bool = False  # whether it is stored as (column, angle)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -71,44 +63,12 @@ class SinogramFrames(IndexedFrames):
         return page.T if self.turned else page
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read some angles of the sinogram.
-
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which angles, in the order wanted.
-        rows : slice
-            Detector rows, of which there is one.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-
-        Raises
-        ------
-        FormatError
-            The file is gone or damaged.
-        """
+        """Read some angles of the sinogram."""
         return np.ascontiguousarray(self._array[frames][:, None][:, rows])
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return what `read` costs.
-
-        Parameters
-        ----------
-        frames : int
-            How many angles.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk, bytes decompressed.
-        """
-        count = len(range(*rows.indices(1)))
-        wanted = frames * count * self.shape[2] * self.dtype.itemsize
+        """Return what `read` costs."""
+        wanted, _ = plain_cost(self, frames, rows)
         return wanted, wanted if isinstance(self.source, MatlabArray) else 0
 
 
@@ -205,20 +165,7 @@ def read(path: Path, match: Match) -> Scan:
 def angles_named(path: Path) -> Value[NDArray[np.float64]] | None:
     """Look for a text that is named for the angles of a file: `scan.angles.txt` or `scan_angles.txt` for `scan.tif`.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Value of array of float64, shape (n,), or None
-        Degrees, with the name of the text; None where there is none.
-
-    Raises
-    ------
-    FormatError
-        It holds something else than numbers.
+    Result, shape (n,): degrees, with the name of the text; None where there is none.
     """
     for ending in _ANGLES_OF:
         beside = path.with_name(bare(path).stem + ending)
@@ -230,22 +177,7 @@ def angles_named(path: Path) -> Value[NDArray[np.float64]] | None:
 def angles_beside(path: Path, shape: tuple[int, int]) -> Value[NDArray[np.float64]] | None:
     """Look for the angles of a sinogram in a text beside it.
 
-    Parameters
-    ----------
-    path : Path
-        The sinogram's file.
-    shape : tuple of int
-        Lengths of its two axes.
-
-    Returns
-    -------
-    Value of array of float64, shape (n,), or None
-        Degrees, with the name of the file they were read from; None where there is none.
-
-    Raises
-    ------
-    FormatError
-        A text that is named for these angles holds something else than numbers.
+    Result, shape (n,): degrees, with the name of the file they were read from; None where there is none.
     """
     named = angles_named(path)
     if named is not None:
@@ -266,24 +198,9 @@ def angles_beside(path: Path, shape: tuple[int, int]) -> Value[NDArray[np.float6
 def oriented(scan: Scan, axes: str | None) -> Scan:
     """Turn a sinogram round whose angles are as many as it is wide, or whose user says so.
 
-    Parameters
-    ----------
-    scan : Scan
-        As `read` makes it, with the user's angles.
-    axes : str or None
-        Names of the stored axes, "angle,column" or "column,angle", where the user tells them.
-
-    Returns
-    -------
-    Scan
-        Its projections in the order of the angles, with what the user should know of it.
-
-    Raises
-    ------
-    FormatError
-        There are as many angles as neither axis is long.
-    ParameterError
-        The axes are named otherwise.
+    `scan`: as `read` makes it, with the user's angles. `axes`: names of the stored axes, "angle,column" or
+    "column,angle", where the user tells them. Result: its projections in the order of the angles, with what
+    the user should know of it.
     """
     frames = scan.projections
     assert isinstance(frames, SinogramFrames)

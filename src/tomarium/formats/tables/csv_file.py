@@ -30,74 +30,35 @@ _BLOCK_ROWS: Final = 1 << 14
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table.
+    """One column of a table."""
 
-    Attributes
-    ----------
-    name : str
-        "energy", "counts" …
-    unit : str
-        Unit of its values, or "".
-    values : array, shape (row,)
-        Integers or float64.
-    """
-
-    name: str
-    unit: str
-    values: NDArray[Any]
+    name: str  # "energy", "counts" …
+    unit: str  # unit of its values, or ""
+    values: NDArray[Any]  # shape (row,): integers or float64
 
 
 @dataclass(frozen=True)
 class Position:
-    """A value that held for the whole table, such as a motor's.
+    """A value that held for the whole table, such as a motor's."""
 
-    Attributes
-    ----------
-    value : float or str
-        Number or text.
-    unit : str
-        Its unit, or "".
-    """
-
-    value: float | str
-    unit: str = ""
+    value: float | str  # number or text
+    unit: str = ""  # its unit, or ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length.
-
-    Attributes
-    ----------
-    columns : tuple of Column
-        In order.
-    title : str
-        What it shows.
-    positions : Mapping of str to Position
-        Name → value.
-    """
+    """Columns of equal length."""
 
     columns: tuple[Column, ...]
-    title: str = ""
-    positions: Mapping[str, Position] = field(default_factory=dict)
+    title: str = ""  # what it shows
+    positions: Mapping[str, Position] = field(default_factory=dict)  # name → value
 
 
 def write_table(path: Path, table: Table) -> None:
     """Write a table as CSV.
 
-    Parameters
-    ----------
-    path : Path
-        File; an older one is replaced when the new one is whole.
-    table : Table
-        What; numbers are written so that they are read back the same to the bit.
-
-    Raises
-    ------
-    InputError
-        Columns have different lengths or more than one axis, or a name holds brackets or a line end.
-    StorageFull
-        The disk is full.
+    `path`: file; an older one is replaced when the new one is whole. `table`: what; numbers are written so
+    that they are read back the same to the bit.
     """
     _check(path, table)
     text = io.StringIO()
@@ -147,20 +108,7 @@ def _number_text(value: float) -> str:
 def read_table(path: Path) -> Table:
     """Read a table that `write_table` wrote, or any CSV of numbers with names in its first line.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Table
-        Columns are int64 where every number is whole and written so, else float64; an empty field is NaN.
-
-    Raises
-    ------
-    FormatError
-        It is no text, or a row has another number of fields or something else than numbers.
+    Result: columns are int64 where every number is whole and written so, else float64; an empty field is NaN.
     """
     comments: list[str] = []
     try:

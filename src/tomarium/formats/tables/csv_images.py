@@ -17,11 +17,12 @@ import numpy as np
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.mirrored import stored
+from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.axes import spaced
 from tomarium.formats.hdf5.frames import Hdf5Frames, load_plugins
 from tomarium.formats.hdf5.names import Name, path_of, shown
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, attribute, is_hdf5, reading
+from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.tables.csv_file import Column, Position, Table, read_table, write_table
 from tomarium.model import Axis, Image, Scan
 from tomarium.model.geometry import FIELDS
@@ -141,22 +142,7 @@ def write(path: Path, opened: Image | Scan) -> None:
 def table_of_image(path: Path, image: Image) -> Table:
     """Make a table of an image with one axis.
 
-    Parameters
-    ----------
-    path : Path
-        What is written, for the message.
-    image : Image
-        One axis longer than 1 at most.
-
-    Returns
-    -------
-    Table
-        Positions and values; numbers and texts of its metadata as what held for the whole table.
-
-    Raises
-    ------
-    InputError
-        It has more axes, or holds no numbers.
+    Result: positions and values; numbers and texts of its metadata as what held for the whole table.
     """
     long = [number for number, length in enumerate(image.shape) if length > 1]
     if len(long) > 1 or image.dtype.kind not in "iuf":
@@ -182,17 +168,7 @@ def table_of_image(path: Path, image: Image) -> Table:
 def positions_of(axis: Axis, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return where the elements along an axis lie.
 
-    Parameters
-    ----------
-    axis : Axis
-        The axis.
-    count : int
-        How many elements.
-
-    Returns
-    -------
-    array of float64, shape (count,)
-        In the axis's unit.
+    Result, shape (count,): in the axis's unit.
     """
     if axis.coordinates:
         return np.asarray(axis.coordinates, np.float64)
@@ -202,18 +178,10 @@ def positions_of(axis: Axis, count: int) -> np.ndarray[Any, np.dtype[np.float64]
 def table_of_scan(scan: Scan) -> Table:
     """Make a table of what is known of each projection.
 
-    Parameters
-    ----------
-    scan : Scan
-        The scan.
-
-    Returns
-    -------
-    Table
-        The number, the angle, the shifts where they are known, and each 1-D dataset of an HDF5 source that has one
-        number for each projection, or for each frame of the dataset the projections lie in, those of other scans in
-        the file left out; what the reader understood of each projection; pixel size, energy, distance, axis … as
-        what held for all.
+    Result: the number, the angle, the shifts where they are known, and each 1-D dataset of an HDF5 source
+    that has one number for each projection, or for each frame of the dataset the projections lie in, those of
+    other scans in the file left out; what the reader understood of each projection; pixel size, energy,
+    distance, axis … as what held for all.
     """
     count = scan.shape[0]
     columns = [
@@ -262,23 +230,8 @@ def _is_other_entry(name: str, home: str) -> bool:
 def table_of_dataset(path: Path, place: str) -> Table:
     """Make a table of one 1-D dataset of an HDF5 file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    place : str
-        Its path within.
-
-    Returns
-    -------
-    Table
-        Along its dimension scale or the axis its NXdata group names, else along numbers from 0; the single numbers
-        and texts beside it as what held for the whole table.
-
-    Raises
-    ------
-    FormatError
-        There is no such dataset, or it holds no row of numbers.
+    Result: along its dimension scale or the axis its NXdata group names, else along numbers from 0; the
+    single numbers and texts beside it as what held for the whole table.
     """
     with reading(path) as source:
         node = source.find(place)

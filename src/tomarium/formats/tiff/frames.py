@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, TomariumError
+from tomarium.formats.frames.per_frame import by_file, plain_cost, read_rows
 from tomarium.formats.opening.size_limits import check_claim
 from tomarium.formats.opening.unpacked import UnpackedStream, is_packed, mapped
 from tomarium.formats.tiff.ifd_check import chain_of, lost_pages
@@ -33,18 +33,10 @@ USUAL: Final = "has black as zero and its first row on top"
 
 @dataclass(frozen=True)
 class Page:
-    """One frame in a file.
-
-    Attributes
-    ----------
-    file : Path
-        The file.
-    number : int
-        Page of the file, from 0.
-    """
+    """One frame in a file."""
 
     file: Path
-    number: int
+    number: int  # page of the file, from 0
 
 
 @dataclass(frozen=True)
@@ -59,30 +51,14 @@ class _Place:
 
 @dataclass(frozen=True, eq=False)
 class TiffFrames(IndexedFrames):
-    """A stack of TIFF pages of one size.
+    """A stack of TIFF pages of one size."""
 
-    Attributes
-    ----------
-    pages : tuple of Page
-        The frames in order.
-    size : tuple of int
-        Rows and columns.
-    dtype : numpy.dtype
-        Type of a pixel.
-    whole : bool
-        Whether reading one row costs the whole page, because it is compressed.
-    stored : float
-        Bytes on disk for each byte of pixels.
-    notes : tuple of str
-        Files that tell of more pages than they hold.
-    """
-
-    pages: tuple[Page, ...]
-    size: tuple[int, int]
-    dtype: np.dtype[Any]
-    whole: bool = False
-    stored: float = 1.0
-    notes: tuple[str, ...] = ()
+    pages: tuple[Page, ...]  # the frames in order
+    size: tuple[int, int]  # rows and columns
+    dtype: np.dtype[Any]  # type of a pixel
+    whole: bool = False  # whether reading one row costs the whole page, because it is compressed
+    stored: float = 1.0  # bytes on disk for each byte of pixels
+    notes: tuple[str, ...] = ()  # files that tell of more pages than they hold
     # What was learnt of each page's place, so that its header is parsed once and not for every slab.
     _known: dict[Page, _Place] = field(default_factory=dict, repr=False)
 
@@ -99,27 +75,12 @@ class TiffFrames(IndexedFrames):
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read detector rows of some frames.
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type and this machine's byte order.
-
-        Raises
-        ------
-        FormatError
-            A file is damaged, absent, or its page differs from the first in size or type.
+        Result, shape (frame, row, column): in the stored type and this machine's byte order.
         """
-        wanted = np.arange(len(self.pages))[frames]
-        first, last, step = rows.indices(self.size[0])
-        result = np.empty((len(wanted), max(0, last - first), self.size[1]), self.dtype)
-        for file, run in groupby(range(len(wanted)), key=lambda out: self.pages[wanted[out]].file):
+        return read_rows(self, frames, rows, self._fill)
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        for file, run in by_file([self.pages[frame].file for frame in wanted]):
             with guarded(file), ExitStack() as stack:
                 tif: TiffFile | None = None
                 for out in run:
@@ -131,8 +92,7 @@ class TiffFrames(IndexedFrames):
                             self._check_single(page, tif)
                         place = self._known.setdefault(page, _place(tif, page.number))
                         self._check(page, place)
-                    result[out] = self._pixels(page, place, tif, slice(first, max(first, last)))
-        return result if step == 1 else result[:, ::step]
+                    result[out] = self._pixels(page, place, tif, rows)
 
     def _pixels(self, page: Page, place: _Place, tif: TiffFile | None, rows: slice) -> NDArray[Any]:
         if place.offset is None and tif is not None:
@@ -171,40 +131,17 @@ class TiffFrames(IndexedFrames):
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.
 
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk, and bytes decompressed: a compressed page is always decoded whole.
+        Result: bytes read from disk, and bytes decompressed: a compressed page is always decoded whole.
         """
-        count = len(range(*rows.indices(self.size[0])))
-        row_bytes = self.size[1] * self.dtype.itemsize
-        if not self.whole or not count:
-            return frames * count * row_bytes, 0
-        touched = frames * self.size[0] * row_bytes
+        if not self.whole or not range(*rows.indices(self.size[0])):
+            return plain_cost(self, frames, rows)
+        touched, _ = plain_cost(self, frames, slice(None))
         return round(touched * self.stored), touched
 
 
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
-    """Turn what a damaged TIFF makes its decoder raise into a FormatError that names the file.
-
-    Parameters
-    ----------
-    path : Path
-        The file being read.
-
-    Raises
-    ------
-    FormatError
-        Anything went wrong below.
-    """
+    """Turn what a damaged TIFF makes its decoder raise into a FormatError that names the file."""
     try:
         yield
     except TomariumError:
@@ -224,20 +161,8 @@ def guarded(path: Path) -> Iterator[None]:
 def opened_tiff(path: Path) -> Iterator[TiffFile]:
     """Open a TIFF file with tifffile, which is imported only now.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Yields
-    ------
-    TiffFile
-        It, open. Planes that its OME description says lie in other files are not looked for: they could be anyone's.
-
-    Raises
-    ------
-    FormatError
-        Its pages go round in a circle or have no end.
+    Yields: it, open. Planes that its OME description says lie in other files are not looked for: they could
+    be anyone's.
     """
     import logging
 
@@ -296,21 +221,8 @@ def _place(tif: TiffFile, number: int) -> _Place:
 def meaning_of(page: Any) -> str:
     """Say what a page's tags tell of its pixels that their numbers do not.
 
-    Parameters
-    ----------
-    page : tifffile.TiffPage
-        A page of one sample a pixel.
-
-    Returns
-    -------
-    str
-        Words that follow "it"; "" where zero is black and the first row on top. The numbers are handed out as they
-        are stored either way, as tifffile and ImageJ do.
-
-    Raises
-    ------
-    FormatError
-        The pixels are places in a table of colours, so no numbers at all.
+    Result: words that follow "it"; "" where zero is black and the first row on top. The numbers are handed
+    out as they are stored either way, as tifffile and ImageJ do.
     """
     keyframe = page.keyframe
     if int(keyframe.photometric) == _PALETTE:
@@ -333,42 +245,16 @@ def _meant(file: Path, place: _Place) -> str | None:
 
 
 def pixel_words(shape: tuple[int, int], dtype: np.dtype[Any]) -> str:
-    """Say a frame's size and type, for messages.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows, columns.
-    dtype : numpy.dtype
-        Type of a pixel.
-
-    Returns
-    -------
-    str
-        "135 x 160 pixels of uint16".
-    """
+    """Say a frame's size and type, for messages."""
     return f"{shape[0]} x {shape[1]} pixels of {dtype.newbyteorder('=')}"
 
 
 def frames_of(files: list[Path]) -> TiffFrames:
     """Make a lazy stack of files, in their order.
 
-    Parameters
-    ----------
-    files : list of Path
-        One or many, each of one page or more.
-
-    Returns
-    -------
-    TiffFrames
-        The stack. Headers are parsed of the first file, and of the others where they differ from it in size;
-        of a file of many pages, those of some and of the last. The rest, and packed files of one page, are checked when
-        they are read.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, or its frames differ from the first.
+    `files`: one or many, each of one page or more. Result: the stack. Headers are parsed of the first file,
+    and of the others where they differ from it in size; of a file of many pages, those of some and of the
+    last. The rest, and packed files of one page, are checked when they are read.
     """
     count, first, lost = _pages(files[0])
     size, packed = files[0].stat().st_size, is_packed(files[0])
@@ -405,15 +291,7 @@ def _pages(file: Path) -> tuple[int, dict[Page, _Place], str | None]:
 def page_count(tif: TiffFile) -> int:
     """Count the frames of a file.
 
-    Parameters
-    ----------
-    tif : TiffFile
-        An open file.
-
-    Returns
-    -------
-    int
-        Its pages, or the frames its one directory stands for.
+    Result: its pages, or the frames its one directory stands for.
     """
     return int(tif.series[0].shape[0]) if _is_one_directory(tif) else len(tif.pages)
 
@@ -421,15 +299,7 @@ def page_count(tif: TiffFile) -> int:
 def is_stack(tif: TiffFile) -> bool:
     """Tell whether a file holds several frames, or held them before it was cut.
 
-    Parameters
-    ----------
-    tif : TiffFile
-        An open file.
-
-    Returns
-    -------
-    bool
-        It has several pages, or tells of more than it has.
+    Result: true where it has several pages, or tells of more than it has.
     """
     pages = page_count(tif)
     return pages > 1 or lost_pages(tif, pages) is not None

@@ -14,24 +14,8 @@ from tomarium.errors import InputError
 def to_grey(values: NDArray[Any], low: float, high: float, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Scale values to unsigned integers.
 
-    Parameters
-    ----------
-    values : array
-        Of any shape and numeric type.
-    low, high : float
-        The values that become 0 and the greatest integer; what lies beyond becomes these, NaN becomes 0.
-    dtype : numpy.dtype
-        uint8 or uint16.
-
-    Returns
-    -------
-    array
-        Of the same shape, rounded to the nearest integer.
-
-    Raises
-    ------
-    InputError
-        The range is empty or not finite, or the type is another.
+    `low`, `high`: the values that become 0 and the greatest integer; what lies beyond becomes these, NaN
+    becomes 0. Result: of the same shape, rounded to the nearest integer.
     """
     if dtype.name not in ("uint8", "uint16") or not (
         math.isfinite(low) and math.isfinite(high) and low < high
@@ -53,17 +37,7 @@ def to_grey(values: NDArray[Any], low: float, high: float, dtype: np.dtype[Any])
 def from_grey(stored: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
     """Undo `to_grey`.
 
-    Parameters
-    ----------
-    stored : array of uint8 or uint16
-        What was stored.
-    low, high : float
-        The range it stands for.
-
-    Returns
-    -------
-    array of float32
-        The values, to half a step of (high - low) / 255 or / 65535; what was clipped stays so.
+    Result: the values, to half a step of (high - low) / 255 or / 65535; what was clipped stays so.
     """
     step = (high - low) / np.iinfo(stored.dtype).max
     return (low + step * stored.astype(np.float64)).astype(np.float32)

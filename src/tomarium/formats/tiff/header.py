@@ -38,32 +38,15 @@ OME_NAMESPACE: Final = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 
 @dataclass(frozen=True)
 class TiffPlan:
-    """What a stack of pages holds.
+    """What a stack of pages holds."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Pages, rows, columns.
-    dtype : numpy.dtype
-        Type of a pixel: integers or floats of 8 to 64 bits.
-    voxel_m : tuple of float or None
-        Distance of pages, rows and columns, m.
-    unit : str
-        Unit of the values.
-    name : str
-        Short name.
-    ome : bool
-        Describe the stack in OME-XML; else as ImageJ does.
-    grey_range : tuple of float or None
-        The values that the least and the greatest integer stand for, where values were scaled to integers.
-    """
-
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
-    voxel_m: tuple[float, float, float] | None
-    unit: str
+    shape: tuple[int, int, int]  # pages, rows, columns
+    dtype: np.dtype[Any]  # type of a pixel: integers or floats of 8 to 64 bits
+    voxel_m: tuple[float, float, float] | None  # distance of pages, rows and columns, m
+    unit: str  # unit of the values
     name: str
-    ome: bool
+    ome: bool  # describe the stack in OME-XML; else as ImageJ does
+    # the values that the least and the greatest integer stand for, where values were scaled to integers
     grey_range: tuple[float, float] | None
 
     @property
@@ -76,22 +59,8 @@ class TiffPlan:
 def tiff_head(plan: TiffPlan, shown: tuple[float, float] | None = None) -> bytes:
     """Return everything that stands before the first pixel.
 
-    Parameters
-    ----------
-    plan : TiffPlan
-        The stack.
-    shown : tuple of float or None
-        Values viewers show as black and white to begin with; the head has the same length with and without.
-
-    Returns
-    -------
-    bytes
-        A multiple of 4096; of 16 for one page.
-
-    Raises
-    ------
-    InputError
-        OME-TIFF holds no pixels of this type.
+    `shown`: values viewers show as black and white to begin with; the head has the same length with and
+    without. Result: a multiple of 4096; of 16 for one page.
     """
     described = (_ome_xml(plan) if plan.ome else _imagej_text(plan, shown)).encode()
     plain = described if plan.ome else _imagej_text(plan, None).encode()

@@ -36,40 +36,18 @@ _TEXTS: Final = {270: 1, 282: 8, 283: 8}
 
 @dataclass(frozen=True)
 class Chain:
-    """The directories of a file.
+    """The directories of a file."""
 
-    Attributes
-    ----------
-    pages : int
-        How many are there.
-    cut : str
-        Where the chain leaves the file, in words; "" where it ends as it should.
-    wrong : str
-        Why the file is refused, in words; "" where it is not.
-    """
-
-    pages: int
-    cut: str = ""
-    wrong: str = ""
+    pages: int  # how many are there
+    cut: str = ""  # where the chain leaves the file, in words; "" where it ends as it should
+    wrong: str = ""  # why the file is refused, in words; "" where it is not
 
 
 def chain_of(path: Path) -> Chain:
     """Follow the directories of a TIFF file.
 
-    Parameters
-    ----------
-    path : Path
-        The file; one that does not begin as TIFF has no directory.
-
-    Returns
-    -------
-    Chain
-        How many there are, and whether the file told of more.
-
-    Raises
-    ------
-    FormatError
-        They go round in a circle, or are more than 2^18.
+    `path`: the file; one that does not begin as TIFF has no directory. Result: how many there are, and
+    whether the file told of more.
     """
     now = path.stat()
     chain = _chain(path, size_of(path), now.st_mtime_ns)
@@ -138,17 +116,7 @@ def _beyond(entries: bytes, form: str, length: int, size: int, page: int) -> str
 def lost_pages(tif: TiffFile, pages: int) -> str | None:
     """Say that a file tells of more pages than it holds.
 
-    Parameters
-    ----------
-    tif : TiffFile
-        An open file.
-    pages : int
-        How many frames it holds.
-
-    Returns
-    -------
-    str or None
-        What tells so, in words; None where nothing does.
+    Result: what tells so, in words; None where nothing does.
     """
     path = Path(tif.filehandle.path)
     cut = chain_of(path).cut

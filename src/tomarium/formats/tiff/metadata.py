@@ -21,47 +21,21 @@ _NO_UNIT: Final = ("", "pixel", "pixels", "px", "reference frame")
 
 @dataclass(frozen=True)
 class Calibration:
-    """A volume in TIFF pages.
+    """A volume in TIFF pages."""
 
-    Attributes
-    ----------
-    dialect : str
-        "ImageJ" or "OME".
-    voxel_m : tuple of float or None
-        z, y, x, m.
-    unit : str
-        Unit of the values.
-    name : str
-        Short name, or "".
-    grey_range : tuple of float or None
-        The values the least and the greatest integer stand for.
-    metadata : Mapping
-        The description as it stands.
-    notes : tuple of str
-        What could not be understood.
-    """
-
-    dialect: str
-    voxel_m: tuple[float, float, float] | None
-    unit: str
-    name: str
-    grey_range: tuple[float, float] | None
-    metadata: Mapping[str, Any]
-    notes: tuple[str, ...]
+    dialect: str  # "ImageJ" or "OME"
+    voxel_m: tuple[float, float, float] | None  # z, y, x, m
+    unit: str  # unit of the values
+    name: str  # short name, or ""
+    grey_range: tuple[float, float] | None  # the values the least and the greatest integer stand for
+    metadata: Mapping[str, Any]  # the description as it stands
+    notes: tuple[str, ...]  # what could not be understood
 
 
 def calibration_of(tif: TiffFile) -> Calibration | None:
     """Find out whether a file of many pages is a volume.
 
-    Parameters
-    ----------
-    tif : TiffFile
-        An open file.
-
-    Returns
-    -------
-    Calibration or None
-        None where its description tells neither a voxel size nor that tomarium wrote a volume.
+    Result: None where its description tells neither a voxel size nor that tomarium wrote a volume.
     """
     page: Any = tif.pages[0]
     description = str(page.description or "")
@@ -120,15 +94,8 @@ def _imagej_unit(values: Mapping[str, str], key: str) -> str:
 def planes_told(tif: TiffFile) -> dict[str, int]:
     """Return how many times, slices and channels a file's description tells.
 
-    Parameters
-    ----------
-    tif : TiffFile
-        An open file.
-
-    Returns
-    -------
-    dict of str to int
-        "times", "slices", "channels" as ImageJ or OME tells them; empty where it is of neither, or of several images.
+    Result: "times", "slices", "channels" as ImageJ or OME tells them; empty where it is of neither, or of
+    several images.
     """
     description = str(getattr(tif.pages[0], "description", "") or "")
     told: Mapping[str, str] = {}
@@ -155,15 +122,7 @@ def planes_told(tif: TiffFile) -> dict[str, int]:
 def hyperstack_said(tif: TiffFile) -> str | None:
     """Say that a file's pages run through several of times, slices and channels.
 
-    Parameters
-    ----------
-    tif : TiffFile
-        An open file.
-
-    Returns
-    -------
-    str or None
-        The evidence, in words; None where its description tells of one of them at most.
+    Result: the evidence, in words; None where its description tells of one of them at most.
     """
     planes = {word: count for word, count in planes_told(tif).items() if count > 1}
     if len(planes) < 2:
@@ -175,15 +134,7 @@ def hyperstack_said(tif: TiffFile) -> str | None:
 def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
     """Read the voxel size from one slice of a series, as ImageJ describes it.
 
-    Parameters
-    ----------
-    tif : TiffFile
-        An open file.
-
-    Returns
-    -------
-    tuple
-        Voxel size (z, y, x) in m, or None; and what was assumed or could not be understood, in words.
+    Result: voxel size (z, y, x) in m, or None; and what was assumed or could not be understood, in words.
     """
     page: Any = tif.pages[0]
     description = str(page.description or "")
@@ -267,15 +218,7 @@ def _grey(values: Mapping[str, str]) -> tuple[float, float] | None:
 def is_volume(tif: TiffFile) -> str | None:
     """Say why a file of many pages is a volume and no scan.
 
-    Parameters
-    ----------
-    tif : TiffFile
-        An open file.
-
-    Returns
-    -------
-    str or None
-        The evidence, in words; None where there is none.
+    Result: the evidence, in words; None where there is none.
     """
     try:
         found = calibration_of(tif)

@@ -26,32 +26,16 @@ _EPOCH: Final = datetime(1970, 1, 1)
 
 @dataclass(frozen=True)
 class Stamps:
-    """What the stamps of some frames say.
+    """What the stamps of some frames say."""
 
-    Attributes
-    ----------
-    number : array of int64, shape (frame,)
-        The camera's image number, from 1.
-    time_s : array of float64, shape (frame,)
-        The camera's clock in seconds since 1970, to a microsecond.
-    """
-
-    number: NDArray[np.int64]
-    time_s: NDArray[np.float64]
+    number: NDArray[np.int64]  # shape (frame,): the camera's image number, from 1
+    time_s: NDArray[np.float64]  # shape (frame,): the camera's clock in seconds since 1970, to a microsecond
 
 
 def decode_stamps(pixels: NDArray[Any]) -> Stamps | None:
     """Decode time stamps.
 
-    Parameters
-    ----------
-    pixels : array of integers, shape (frame, 14)
-        The first 14 pixels of each frame.
-
-    Returns
-    -------
-    Stamps or None
-        None where the pixels of any frame are no stamp.
+    Result: None where the pixels of any frame are no stamp.
     """
     if pixels.dtype.kind not in "iu" or pixels.shape[1:] != (PIXELS,) or not len(pixels):
         return None
@@ -85,15 +69,7 @@ def _decoded(digits: NDArray[np.int64]) -> Stamps | None:
 def stamp_of_file(path: Path) -> Stamps | None:
     """Decode the time stamps of the first and the last page of a TIFF file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Stamps or None
-        None where there are none, or the file cannot be read.
+    Result: None where there are none, or the file cannot be read.
     """
     try:
         with guarded(path), opened_tiff(path) as tif:

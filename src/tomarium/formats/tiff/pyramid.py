@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.frames.as_array import FrameStack
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.opening.size_limits import check_claim
 from tomarium.formats.tiff.frames import guarded, opened_tiff
 from tomarium.model.image import Sliceable
@@ -25,47 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LevelFrames(IndexedFrames):
-    """The pages of one level.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    level : int
-        0 for full resolution.
-    shape : tuple of int
-        Pages, rows, columns.
-    dtype : numpy.dtype
-        Type of a pixel.
-    """
+    """The pages of one level."""
 
     path: Path
-    level: int
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
+    level: int  # 0 for full resolution
+    shape: tuple[int, int, int]  # pages, rows, columns
+    dtype: np.dtype[Any]  # type of a pixel
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read rows of some pages; a page is always decoded whole.
+        """Read rows of some pages; a page is always decoded whole."""
+        return read_rows(self, frames, rows, self._fill)
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which pages, in the order wanted.
-        rows : slice
-            Rows.
-
-        Returns
-        -------
-        array, shape (page, row, column)
-            In this machine's byte order.
-
-        Raises
-        ------
-        FormatError
-            The file is damaged, or a page differs from the first in size or type.
-        """
-        wanted = np.arange(self.shape[0])[frames]
-        result = np.empty((len(wanted), len(range(*rows.indices(self.shape[1]))), self.shape[2]), self.dtype)
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with guarded(self.path), opened_tiff(self.path) as tif:
             pages = tif.series[0].levels[self.level].pages
             for out, number in enumerate(wanted):
@@ -76,41 +48,17 @@ class LevelFrames(IndexedFrames):
                 stored = min(tif.filehandle.size, sum(page.databytecounts))
                 check_claim(where, page.shape, self.dtype.itemsize, stored, block=page.shape, blocks=1)
                 result[out] = page.asarray()[rows]
-        return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return bytes read and decoded, whole pages at most.
-
-        Parameters
-        ----------
-        frames : int
-            How many pages.
-        rows : slice
-            Not used: pages are decoded whole.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read, bytes decoded.
-        """
-        size = frames * self.shape[1] * self.shape[2] * self.dtype.itemsize
+        """Return bytes read and decoded, whole pages at most."""
+        size, _ = plain_cost(self, frames, slice(None))
         return size, size
 
 
 def levels_of(path: Path, tif: TiffFile) -> tuple[Sliceable, ...]:
     """List the levels of a file's first stack, finest first.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    tif : TiffFile
-        It, open.
-
-    Returns
-    -------
-    tuple of arrays
-        Each of three axes; empty where there is no pyramid.
+    Result: each of three axes; empty where there is no pyramid.
     """
     found = tif.series[0].levels if tif.series else []
     if len(found) < 2:

@@ -112,17 +112,7 @@ def detect(path: Path) -> Match | None:
 def scan_evidence(home: Path, files: list[Path]) -> str | None:
     """Say what makes a folder's TIFF files a scan: flats, darks, angles, or what we wrote beside them.
 
-    Parameters
-    ----------
-    home : Path
-        The folder.
-    files : list of Path
-        Its TIFF files.
-
-    Returns
-    -------
-    str or None
-        The evidence, in words; None where there is none.
+    Result: the evidence, in words; None where there is none.
     """
     references = sum(kind_of(file, home) != FrameKind.PROJECTION for file in files)
     beside = [file.name for file in named_in(home, ANGLE_NAMES.fullmatch)]
@@ -136,17 +126,7 @@ def scan_evidence(home: Path, files: list[Path]) -> str | None:
 def ring_buffer(files: list[Path], home: Path) -> str | None:
     """Say why a folder's files are the ring buffer of a PCO camera and no series.
 
-    Parameters
-    ----------
-    files : list of Path
-        Its TIFF files.
-    home : Path
-        The folder.
-
-    Returns
-    -------
-    str or None
-        The evidence; None where the first file of projections has one page or no time stamp.
+    Result: the evidence; None where the first file of projections has one page or no time stamp.
     """
     projections = (one for one in files if kind_of(one, home) == FrameKind.PROJECTION)
     first = min(projections, key=natural, default=None)
@@ -173,23 +153,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def tiffs_in(folder: Path) -> tuple[list[Path], list[Path]]:
-    """List the TIFF files of a folder, hidden ones left out, and its sub-folders.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder.
-
-    Returns
-    -------
-    files, folders : list of Path
-        In the order the disk gives them.
-
-    Raises
-    ------
-    OSError
-        The folder cannot be listed.
-    """
+    """List the TIFF files of a folder, hidden ones left out, and its sub-folders."""
     files, folders = [], []
     with os.scandir(folder) as entries:  # it tells files from folders without a question for each
         for entry in entries:
@@ -205,17 +169,7 @@ def tiffs_in(folder: Path) -> tuple[list[Path], list[Path]]:
 def kind_of(file: Path, home: Path) -> FrameKind:
     """Tell what a file shows by the words of its name, else by those of its folder below `home`.
 
-    Parameters
-    ----------
-    file : Path
-        The file.
-    home : Path
-        Folder of the scan; its own name says nothing.
-
-    Returns
-    -------
-    FrameKind
-        Flat, dark, or projection.
+    `home`: folder of the scan; its own name says nothing.
     """
     told = _kind_said(unpacked.bare(file).stem)
     if told is None and file.parent != home:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.folder import Tally, Tell, creating_folder, tally_of, write_frames
+from tomarium.formats.resumable.folder import Tally, creating_folder, tally_of, write_frames
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
 from tomarium.model import Frames, Image, Scan, Value
 from tomarium.model.geometry import FIELDS
@@ -96,22 +97,9 @@ def _write_frames(folder: Path, word: str, frames: Frames, scan: Scan, tally: Ta
 def read_side_car(folder: Path) -> dict[str, Any]:
     """Read what `write` kept beside the frames.
 
-    Parameters
-    ----------
-    folder : Path
-        The scan.
-
-    Returns
-    -------
-    dict
-        `pixel_m`, `energy_kev` … as Value of float, `shift_columns_px`, `shift_rows_px` as Value of array;
-        `domain`; `flat_position` and
-        `dark_position` as arrays; `metadata` as a dict of Value. Empty where there is no such file of tomarium's.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged.
+    Result: `pixel_m`, `energy_kev` … as Value of float, `shift_columns_px`, `shift_rows_px` as Value of
+    array; `domain`; `flat_position` and `dark_position` as arrays; `metadata` as a dict of Value. Empty where
+    there is no such file of tomarium's.
     """
     file = folder / SIDE_CAR
     try:

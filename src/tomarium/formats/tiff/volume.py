@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,6 +16,7 @@ from tomarium.formats.frames.as_array import FrameStack
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.unpacked import head_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.resumable.slab_file import (
     SlabFile,
     create_slab_file,
@@ -23,6 +24,7 @@ from tomarium.formats.resumable.slab_file import (
     usual_slab_rows,
     write_text,
 )
+from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff.grey_range import to_grey
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
@@ -148,13 +150,7 @@ def _data(path: Path, tif: Any) -> Sliceable:
 
 
 class TiffVolumeWriter:
-    """A TIFF volume that is being written.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    """
+    """A TIFF volume that is being written."""
 
     def __init__(self, file: SlabFile, plan: TiffPlan, *, is_scaled: bool = False) -> None:
         self.path = file.path
@@ -205,46 +201,11 @@ def create_tiff_volume(
 ) -> TiffVolumeWriter:
     """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        Type to store: integers or floats.
-    voxel_m : tuple of float or None
-        Distance of slices, rows and columns, m.
-    slab_rows : int
-        Slices written at once.
-    unit : str
-        Unit of the values.
-    name : str
-        Short name.
-    ome : bool
-        Describe it in OME-XML instead of as ImageJ does.
-    grey_range : tuple of float or None
-        The values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16 then.
-    is_scaled : bool
-        Whether the slabs hold these integers already, for which the range is stated alone.
-    resume : bool
-        Go on with an unfinished file where there is one of the same shape, type and origin.
-    origin : str
-        Where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
-
-    Returns
-    -------
-    TiffVolumeWriter
-        Ready for its slabs.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        The shape, type or range cannot be, or the unfinished file has others.
-    StorageFull
-        The disk is full.
+    `voxel_m`: distance of slices, rows and columns, m. `ome`: describe it in OME-XML instead of as ImageJ
+    does. `grey_range`: the values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16
+    then. `is_scaled`: whether the slabs hold these integers already, for which the range is stated alone.
+    `resume`: go on with an unfinished file where there is one of the same shape, type and origin. `origin`:
+    where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
     """
     kind = np.dtype(dtype)
     if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1:
@@ -267,7 +228,7 @@ def write(
     dtype: Literal["uint8", "uint16"] | None = None,
     grey_range: tuple[float, float] | None = None,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Write a volume as one TIFF file, slab by slab.
 
@@ -323,12 +284,7 @@ def write(
         resume=resume,
         origin=origin_of(volume, "tiff") if resume else "",
     )
-    done, frame = set(writer.done()), y * x * kind.itemsize
-    for z0 in range(0, z, writer.slab_rows):
-        if z0 not in done:
-            writer.write(z0, np.asarray(volume[z0 : z0 + writer.slab_rows]))
-        if tell is not None:
-            tell(min(z0 + writer.slab_rows, z) * frame, z * frame)
+    fill(writer, volume, kind.itemsize, tell)
     writer.finish()
 
 

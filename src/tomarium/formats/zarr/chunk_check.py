@@ -40,19 +40,7 @@ _UNPACKERS: Final[dict[str, Callable[[], Any]]] = {
 def check_packed(packing: str, content: Any, size: int) -> None:
     """Refuse packed bytes that contradict their own length, or unpack to more than a chunk.
 
-    Parameters
-    ----------
-    packing : str
-        Zarr's name of the codec: blosc, zstd, lz4, gzip, zlib, bz2, lzma; others pass.
-    content : bytes-like
-        What is stored.
-    size : int
-        Bytes of a chunk.
-
-    Raises
-    ------
-    ValueError
-        They are cut off, longer than they say, or claim more than the chunk.
+    `packing`: Zarr's name of the codec: blosc, zstd, lz4, gzip, zlib, bz2, lzma; others pass.
     """
     view = memoryview(content).cast("B")
     claimed = size
@@ -169,18 +157,7 @@ class _Checked:
 
 
 def checked(array: Any) -> Any:
-    """Return an array that checks each chunk before it unpacks it.
-
-    Parameters
-    ----------
-    array : zarr.Array
-        An array opened for reading.
-
-    Returns
-    -------
-    zarr.Array
-        The same array.
-    """
+    """Return an array that checks each chunk before it unpacks it."""
     from zarr import Array
 
     metadata = array.metadata

@@ -37,20 +37,11 @@ _KEPT: Final = threading.local()
 
 @dataclass(frozen=True)
 class Grid:
-    """How an array is cut into files.
+    """How an array is cut into files."""
 
-    Attributes
-    ----------
-    path : Path
-        Folder of the array.
-    chunks : tuple of int
-        Shape of a chunk, which is packed by itself.
-    shards : tuple of int or None
-        Shape of a shard, whole chunks along each axis; None where each chunk has a file of its own.
-    """
-
-    path: Path
-    chunks: tuple[int, int, int]
+    path: Path  # folder of the array
+    chunks: tuple[int, int, int]  # shape of a chunk, which is packed by itself
+    # shape of a shard, whole chunks along each axis; None where each chunk has a file of its own
     shards: tuple[int, int, int] | None
 
     @property
@@ -67,21 +58,8 @@ class Grid:
 def write_block(grid: Grid, first: int, block: NDArray[Any], threads: int | None = None) -> None:
     """Write a block that begins and ends at files' borders, or at the array's end.
 
-    Parameters
-    ----------
-    grid : Grid
-        How the array is cut.
-    first : int
-        First slice of the block, a multiple of a file's height.
-    block : array, shape (z, y, x)
-        All rows and columns of these slices, in the array's type.
-    threads : int or None
-        How many chunks are packed at a time; None for all processors.
-
-    Raises
-    ------
-    OSError
-        The files cannot be written.
+    `first`: first slice of the block, a multiple of a file's height. `block`: all rows and columns of these
+    slices, in the array's type. `threads`: how many chunks are packed at a time; None for all processors.
     """
     count = threads or processors()
     with ThreadPoolExecutor(count) as pool:

@@ -29,14 +29,6 @@ def _store_class() -> Any:
 def inside_store(path: Path) -> Any:
     """Open the folder of an array for reading.
 
-    Parameters
-    ----------
-    path : Path
-        The folder.
-
-    Returns
-    -------
-    zarr.abc.store.Store
-        A store that raises ValueError for a file that lies elsewhere.
+    Result: a store that raises ValueError for a file that lies elsewhere.
     """
     return _store_class()(path, read_only=True)

@@ -22,23 +22,8 @@ _BLOCK_BYTES: Final = 64 << 20
 def write_image(path: Path, image: Image, version: str) -> None:
     """Write an image; the folder appears when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make.
-    image : Image
-        Two to five axes, in the order OME-NGFF demands: time first, then others, then two or three of z, y, x.
-    version : str
-        Of OME-NGFF: "0.5" or "0.4".
-
-    Raises
-    ------
-    InputError
-        OME-Zarr has no such axes, or positions that are not evenly spaced.
-    FormatError
-        There is something at the path already.
-    StorageFull
-        The disk is full.
+    `image`: two to five axes, in the order OME-NGFF demands: time first, then others, then two or three of z,
+    y, x.
     """
     axes = [_axis(axis) for axis in image.axes]
     kinds = [axis.get("type", "") for axis in axes]

@@ -18,17 +18,10 @@ from tomarium.model import Volume
 
 @dataclass(frozen=True)
 class LostFile:
-    """A file of chunks that is not there.
+    """A file of chunks that is not there."""
 
-    Attributes
-    ----------
-    path : str
-        Below the volume's folder.
-    first, last : int
-        Slices of the finest level that it holds, both included.
-    """
-
-    path: str
+    path: str  # below the volume's folder
+    # slices of the finest level that it holds, both included
     first: int
     last: int
 
@@ -39,15 +32,7 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
     A file that is absent reads as zeros, and a writer leaves out what holds zeros only. It counts as lost where the
     volume tells of more files than there are, and the next level does not show zeros there too.
 
-    Parameters
-    ----------
-    volume : Volume
-        An OME-Zarr volume, opened in part.
-
-    Returns
-    -------
-    tuple of LostFile
-        Of all levels; empty where none is lost, or where nothing tells.
+    Result: of all levels; empty where none is lost, or where nothing tells.
     """
     assert volume.path is not None
     told = _told(volume.path)
@@ -71,17 +56,8 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
 def slices_of_file(volume: Volume, name: str) -> tuple[int, int] | None:
     """Tell which slices of a volume a file of chunks holds.
 
-    Parameters
-    ----------
-    volume : Volume
-        An OME-Zarr volume.
-    name : str
-        Path of the file below the volume's folder, such as "0/c/3/0/0".
-
-    Returns
-    -------
-    tuple of int or None
-        First and last slice of the finest level; None where it is no file of chunks.
+    `name`: path of the file below the volume's folder, such as "0/c/3/0/0". Result: first and last slice of
+    the finest level; None where it is no file of chunks.
     """
     assert volume.path is not None
     for held in volume.levels:
@@ -96,18 +72,7 @@ def slices_of_file(volume: Volume, name: str) -> tuple[int, int] | None:
 
 
 def height_of_files(volume: Volume) -> int:
-    """Return how many slices of the finest level one file of chunks holds; 1 where that is not known.
-
-    Parameters
-    ----------
-    volume : Volume
-        Any.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """Return how many slices of the finest level one file of chunks holds; 1 where that is not known."""
     array = getattr(volume.data, "array", None)
     files = None if array is None else (getattr(array, "shards", None) or getattr(array, "chunks", None))
     return int(files[0]) if files else 1

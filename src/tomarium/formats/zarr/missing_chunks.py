@@ -29,22 +29,8 @@ _MARGIN: Final = 1
 def check_absent(path: Path, levels: Sequence[Any]) -> tuple[str, ...]:
     """Look for chunks that are not there, finest level first.
 
-    Parameters
-    ----------
-    path : Path
-        Folder of the image, whose levels lie below it.
-    levels : sequence of ZarrArray
-        Its levels; each halves the one before or so.
-
-    Returns
-    -------
-    tuple of str
-        What is absent, in words, a sentence for each level; empty where all chunks are there.
-
-    Raises
-    ------
-    FormatError
-        A chunk is absent where the next level shows something: it was lost.
+    `path`: folder of the image, whose levels lie below it. `levels`: its levels; each halves the one before
+    or so. Result: what is absent, in words, a sentence for each level; empty where all chunks are there.
     """
     notes = []
     for level, held in enumerate(levels):

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError
+from tomarium.formats.resumable.slabs import done_slabs
 
 # Folder of what is kept only until the volume is finished.
 PARTIAL: Final = ".partial"
@@ -21,44 +22,19 @@ VERSIONS: Final = ("0.5", "0.4")
 
 @dataclass(frozen=True)
 class Plan:
-    """What an unfinished volume will be.
+    """What an unfinished volume will be."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        z, y, x.
-    dtype : str
-        NumPy's name of the type.
-    voxel_m : float or None
-        Edge of a voxel, m; None where it is not known.
-    slab_rows : int
-        Slices written at once.
-    unit : str
-        Unit of the values.
-    name : str
-        Short name.
-    origin_m : tuple of float
-        Where the centre of the first voxel lies, z, y, x, m.
-    attributes : Mapping
-        What else is kept with the volume, JSON-ready.
-    version : str
-        Of OME-NGFF: "0.5" (Zarr v3, shards) or "0.4" (Zarr v2, a file for each chunk).
-    origin : str
-        Where the content comes from, as `origins.origin_of` says; "" where that is not told.
-    labels : bool
-        Whether voxels are numbers of objects, which have no mean: coarser levels then hold every second voxel.
-    """
-
-    shape: tuple[int, int, int]
-    dtype: str
-    voxel_m: float | None
-    slab_rows: int
-    unit: str
+    shape: tuple[int, int, int]  # z, y, x
+    dtype: str  # NumPy's name of the type
+    voxel_m: float | None  # edge of a voxel, m; None where it is not known
+    slab_rows: int  # slices written at once
+    unit: str  # unit of the values
     name: str
-    origin_m: tuple[float, float, float]
-    attributes: Mapping[str, Any]
-    version: str = "0.5"
-    origin: str = ""
+    origin_m: tuple[float, float, float]  # where the centre of the first voxel lies, z, y, x, m
+    attributes: Mapping[str, Any]  # what else is kept with the volume, JSON-ready
+    version: str = "0.5"  # of OME-NGFF: "0.5" (Zarr v3, shards) or "0.4" (Zarr v2, a file for each chunk)
+    origin: str = ""  # where the content comes from, as `origins.origin_of` says; "" where that is not told
+    # whether voxels are numbers of objects, which have no mean: coarser levels then hold every second voxel
     labels: bool = False
 
     @property
@@ -77,18 +53,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """The plan of an unfinished volume and which slabs are complete.
+    """The plan of an unfinished volume and which slabs are complete."""
 
-    Attributes
-    ----------
-    path : Path
-        Folder of the volume.
-    plan : Plan
-        What it will be.
-    """
-
-    path: Path
-    plan: Plan
+    path: Path  # folder of the volume
+    plan: Plan  # what it will be
 
     @staticmethod
     def is_there(path: Path) -> bool:
@@ -120,8 +88,7 @@ class Progress:
 
     def done(self) -> tuple[int, ...]:
         """List the first slices of the slabs that are complete."""
-        names = (file.name.removeprefix("slab-") for file in (self.path / PARTIAL).glob("slab-*"))
-        return tuple(sorted(int(name) for name in names if name.isdigit()))
+        return done_slabs(file.name for file in (self.path / PARTIAL).glob("slab-*"))
 
     def mark(self, z0: int) -> None:
         """Note that a slab is complete."""

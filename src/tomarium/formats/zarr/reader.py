@@ -2,7 +2,7 @@
 
 Source: the OME-NGFF specifications (https://ngff.openmicroscopy.org/0.5/ and /0.4/). They are two formats here,
 for a user chooses which one to write: 0.5 has few large files, 0.4 is what older programs read. How a volume is
-written slab by slab is in `ome_zarr_writer`.
+written slab by slab is in `zarr/writer.py`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +21,14 @@ import numpy as np
 from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.opening.size_limits import MOST_ELEMENTS
 from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.slabs import fill
+from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
 from tomarium.formats.zarr.missing_chunks import check_absent
 from tomarium.formats.zarr.progress import Progress
-from tomarium.formats.zarr.writer import VolumeWriter, count_shards, create, open_writer
+from tomarium.formats.zarr.writer import VolumeWriter, create, open_writer
 from tomarium.model import Axis, Image, Volume
 
 __all__ = [
@@ -43,128 +45,12 @@ __all__ = [
 
 # Metadata of a group is small; a larger file is none.
 _LONGEST_METADATA: Final = 16 << 20
-# HDF5 allows chunks of 4 GiB, and viewers want some MiB.
-_LARGEST_CHUNK: Final = 4 << 30
-# More chunks than these that are smaller than 16 x 16 x 16 voxels have no use, and take hours to look for.
-_MOST_SMALL_CHUNKS: Final = 1 << 20
-_SMALL_CHUNK: Final = 16**3
 # Each halves the one before.
 _MOST_LEVELS: Final = 64
 # What is in memory at once when a whole volume is written.
 _MOST_ROWS: Final = 64
 _LARGEST_SLAB: Final = 1 << 30
 _SPACE: Final = ("z", "y", "x")
-
-
-@dataclass(frozen=True, eq=False)
-class ZarrArray:
-    """One level of a pyramid; its chunks are read when it is sliced.
-
-    Attributes
-    ----------
-    path : Path
-        Folder of the array.
-    shards : int or None
-        How many shards were written, where that is known: Zarr reads one that is absent as zeros.
-    """
-
-    path: Path
-    shards: int | None = None
-
-    @cached_property
-    def array(self) -> Any:
-        """The array as zarr-python opens it, checked."""
-        import zarr
-
-        from tomarium.formats.zarr.chunk_check import checked
-        from tomarium.formats.zarr.contained_store import inside_store
-
-        try:
-            array = checked(zarr.open_array(store=inside_store(self.path), mode="r"))
-        except (
-            Exception
-        ) as problem:  # zarr raises what parsing runs into: KeyError, ValueError, JSONDecodeError …
-            raise FormatError(
-                f"{self.path}: cannot be read as a Zarr array ({problem}); copy it again"
-            ) from problem
-
-        check_chunks(self.path, array)
-        found = None if self.shards is None else count_shards(self.path)
-        if found != self.shards:
-            raise FormatError(
-                f"{self.path}: holds {found} of {self.shards} shards; copy the volume again from its "
-                f"origin, or reconstruct it again"
-            )
-        return array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        return tuple(int(length) for length in self.array.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of an element."""
-        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
-        return dtype
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """Length of a chunk along each axis: what one read fetches and decodes."""
-        return tuple(int(length) for length in self.array.chunks)
-
-    def check_names(self, names: tuple[str, ...]) -> None:
-        """Refuse an array whose own names of its axes are others than the image's."""
-        own = getattr(self.array.metadata, "dimension_names", None)
-        if own and None not in own and tuple(own) != names:
-            raise FormatError(
-                f"{self.path}: calls its axes {', '.join(own)}, and its image {', '.join(names)}; one of the two is "
-                f"wrong, so copy it again from its origin"
-            )
-
-    def __getitem__(self, key: Any) -> Any:
-        array = self.array
-        try:
-            return array[key]
-        except IndexError:
-            raise
-        except Exception as problem:  # codecs raise classes of their own for damaged bytes
-            raise FormatError(
-                f"{self.path}: some of its chunks are damaged ({type(problem).__name__}: {problem}); "
-                f"copy it again or reconstruct it again"
-            ) from problem
-
-
-def check_chunks(path: Path, array: Any) -> None:
-    """Refuse an array that claims what no disk holds: Zarr fills what is absent, chunk by chunk.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder, for the message.
-    array : zarr.Array
-        It.
-
-    Raises
-    ------
-    FormatError
-        It has more than 2^40 elements, chunks of more than 4 GiB, or more than 2^20 tiny chunks.
-    """
-    if not all(array.chunks) or not all(array.shards or (1,)):
-        raise FormatError(
-            f"{path}: tells of chunks of {' × '.join(map(str, array.chunks))} elements, which hold nothing; its "
-            f"metadata are damaged, so copy it again"
-        )
-    chunk = math.prod(array.chunks) * array.dtype.itemsize
-    chunks = math.prod(
-        -(-length // max(1, one)) for length, one in zip(array.shape, array.chunks, strict=True)
-    )
-    many = chunks > _MOST_SMALL_CHUNKS and math.prod(array.chunks) < _SMALL_CHUNK
-    if math.prod(array.shape) > MOST_ELEMENTS or chunk > _LARGEST_CHUNK or many:
-        raise FormatError(
-            f"{path}: claims {' × '.join(map(str, array.shape))} elements in {chunks} chunks of {chunk} "
-            f"bytes, which is absurd; it is damaged or made to mislead, so take it from its origin"
-        )
 
 
 def detect(path: Path) -> Match | None:
@@ -186,15 +72,7 @@ def detect(path: Path) -> Match | None:
 def detect_0_4(path: Path) -> Match | None:
     """Look for a Zarr v2 group with multiscales, or for a volume of that kind that is still being written.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no such group.
+    Result: None where there is no such group.
     """
     return _detect(path) if _is_old(path) else None
 
@@ -389,7 +267,7 @@ def write(
     *,
     slab_rows: int | None = None,
     resume: bool = False,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
     version: str = "0.5",
 ) -> None:
     """Write a whole volume.
@@ -431,13 +309,7 @@ def write(
         shutil.rmtree(path)  # what another volume left unfinished
     begun = resume and Progress.is_there(path)
     writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
-    done, frame = set(writer.done()), volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
-    for start in range(0, volume.shape[0], writer.slab_rows):
-        stop = min(start + writer.slab_rows, volume.shape[0])
-        if start not in done:
-            writer.write(start, np.asarray(volume[start:stop]))
-        if tell is not None:
-            tell(stop * frame, volume.shape[0] * frame)
+    fill(writer, volume, volume.dtype.itemsize, tell)
     for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
         if left.is_file():
             left.unlink()

@@ -11,46 +11,33 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium import __version__
-from tomarium.array import processors
 from tomarium.atomic_files import write_json
-from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.hdf5.writer import is_full
-from tomarium.formats.zarr.chunk_writer import BLOCK_BYTES, COMPRESSOR, LEVEL, SHUFFLE, Grid, write_block
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.resumable.full_disk import saying_full
+from tomarium.formats.resumable.slabs import check_complete, check_slab, check_volume
+from tomarium.formats.zarr.chunk_writer import write_block
+from tomarium.formats.zarr.levels import chunk_grid, create_level, group_metadata, halved, height
 from tomarium.formats.zarr.progress import PARTIAL, VERSIONS, Plan, Progress
-
-# A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
-CHUNK: Final = 64
-# Shards of 1024^2 columns keep what is encoded at once below 256 MiB for a slab of 64 float32 slices.
-SHARD: Final = 1024
-# Rows of two planes that are halved at once: with their sums they fit in a second-level cache.
-_HALVED_ROWS: Final = 64
 
 
 class VolumeWriter:
-    """A volume that is being written; different slabs may be written by different threads or processes.
-
-    Attributes
-    ----------
-    path : Path
-        Folder of the volume.
-    """
+    """A volume that is being written; different slabs may be written by different threads or processes."""
 
     def __init__(self, progress: Progress) -> None:
         self.path = progress.path
         self._progress = progress
         self._plan = progress.plan
         self._kept = threading.local()
-        self._grids = [_grid(self.path, self._plan, level) for level in range(self._plan.levels)]
+        self._grids = [chunk_grid(self.path, self._plan, level) for level in range(self._plan.levels)]
 
     def __reduce__(self) -> Any:
         return open_writer, (self.path,)
@@ -81,18 +68,7 @@ class VolumeWriter:
         return self._plan.attributes
 
     def files(self, z0: int) -> tuple[str, ...]:
-        """List the files of a slab at all levels, by their paths below the volume's folder; some may be left out.
-
-        Parameters
-        ----------
-        z0 : int
-            Its first slice.
-
-        Returns
-        -------
-        tuple of str
-            Finest level first.
-        """
+        """List the files of a slab at all levels, by their paths below the volume's folder; some may be left out."""
         found = []
         for level, grid in enumerate(self._grids):
             _, rows, columns = self._plan.level_shape(level)
@@ -106,38 +82,19 @@ class VolumeWriter:
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice.
 
-        Returns
-        -------
-        tuple of int
-            Multiples of `slab_rows`, sorted.
+        Result: multiples of `slab_rows`, sorted.
         """
         return self._progress.done()
 
     def write(self, z0: int, block: NDArray[Any]) -> None:
         """Write one slab at all levels; it counts as done when all of it is on disk.
 
-        Parameters
-        ----------
-        z0 : int
-            Its first slice, a multiple of `slab_rows`.
-        block : array, shape (z, y, x)
-            The slab, whole: `slab_rows` slices, or what is left at the end. Cast to the volume's type.
-
-        Raises
-        ------
-        InputError
-            The slab does not lie where one can be.
-        StorageFull
-            The disk is full; the slab is not done and can be written again.
+        `z0`: its first slice, a multiple of `slab_rows`. `block`: the slab, whole: `slab_rows` slices, or
+        what is left at the end. Cast to the volume's type.
         """
-        depth = min(self.slab_rows, self.shape[0] - z0)
-        if z0 % self.slab_rows or z0 < 0 or block.shape != (depth, *self.shape[1:]):
-            raise InputError(
-                f"{self.path}: a block {block.shape} at slice {z0} is no slab of this volume; slabs begin "
-                f"at multiples of {self.slab_rows} and are {(depth, *self.shape[1:])} there"
-            )
+        check_slab(self.path, self.shape, self.slab_rows, z0, block.shape, "volume")
         level_block = np.asarray(block, dtype=self.dtype)
-        try:
+        with saying_full(self.path, self._kept_slabs):
             for level, grid in enumerate(self._grids):
                 if level:
                     level_block = (
@@ -147,40 +104,16 @@ class VolumeWriter:
                     )
                 write_block(grid, z0 >> level, level_block)
             self._progress.mark(z0)
-        except OSError as problem:
-            self._say_full(problem)
-            raise
 
     def finish(
         self, attributes: Mapping[str, Any] | None = None, *, window: tuple[float, float] | None = None
     ) -> Path:
         """Write the group's metadata, which makes the folder an OME-Zarr image.
 
-        Parameters
-        ----------
-        attributes : Mapping or None
-            What is known now that all is done, JSON-ready; kept beside what `create` was given.
-        window : tuple of float or None
-            Values viewers show as black and white to begin with.
-
-        Returns
-        -------
-        Path
-            The folder.
-
-        Raises
-        ------
-        InputError
-            Some slabs have not been written.
-        StorageFull
-            The disk is full.
+        `attributes`: what is known now that all is done, JSON-ready; kept beside what `create` was given.
+        `window`: values viewers show as black and white to begin with.
         """
-        missing = sorted(set(range(0, self.shape[0], self.slab_rows)) - set(self.done()))
-        if missing:
-            raise InputError(
-                f"{self.path}: {len(missing)} of {self._progress.count} slabs are not written, "
-                f"the first at slice {missing[0]}; write them, then finish"
-            )
+        check_complete(self.path, self.shape[0], self.slab_rows, self.done())
         ours = {
             "unit": self._plan.unit,
             "writer": f"tomarium {__version__}",
@@ -189,12 +122,9 @@ class VolumeWriter:
             **self._plan.attributes,
             **(attributes or {}),
         }
-        try:
-            for name, content in _group(self._plan, window, ours).items():
+        with saying_full(self.path, self._kept_slabs):
+            for name, content in group_metadata(self._plan, window, ours).items():
                 write_json(self.path / name, content)
-        except OSError as problem:
-            self._say_full(problem)
-            raise
         shutil.rmtree(self.path / PARTIAL)
         return self.path
 
@@ -206,12 +136,10 @@ class VolumeWriter:
             arrays[key] = np.empty(shape, dtype)
         return arrays[key]
 
-    def _say_full(self, problem: OSError) -> None:
-        if is_full(problem):
-            raise StorageFull(
-                f"{self.path}: the disk is full, {len(self.done())} of {self._progress.count} slabs are "
-                f"kept; free some space and resume the run"
-            ) from problem
+    def _kept_slabs(self) -> str:
+        return (
+            f"{len(self.done())} of {self._progress.count} slabs are kept; free some space and resume the run"
+        )
 
 
 def create(
@@ -231,87 +159,37 @@ def create(
 ) -> VolumeWriter:
     """Begin a volume.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make; it must not exist, or be empty.
-    shape : tuple of int
-        Slices, rows, columns: z, y, x.
-    dtype : numpy type
-        Type of a voxel: integers, float16, float32 or float64.
-    voxel_m : float or None
-        Edge of a voxel, m. None writes a scale of 1 and no unit.
-    slab_rows : int
-        Slices written at once, and the height of a shard. The pyramid has one level more for each time it can
-        be halved, so a power of two is best. A volume lower than this becomes one slab.
-    unit : str
-        Unit of the values, "1/cm" …
-    name : str
-        Short name.
-    origin_m : tuple of float
-        Where the centre of the first voxel lies, z, y, x, m.
-    attributes : Mapping or None
-        What else to keep with the volume, JSON-ready; it lies under `tomarium` in the group's attributes.
-    version : str
-        Of OME-NGFF: "0.5", Zarr v3 with shards, or "0.4", Zarr v2 with a file for each chunk, for programs that
-        do not read the other.
-    origin : str
-        Where the content comes from, as `origins.origin_of` says.
-    labels : bool
-        Whether voxels are numbers of objects: the group is then a label image (OME-NGFF, "image-label"), and coarser
-        levels hold every second voxel.
-
-    Returns
-    -------
-    VolumeWriter
-        Ready for its slabs.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        The shape, the type, the slab's height or the version cannot be.
-    StorageFull
-        The disk is full.
+    `path`: folder to make; it must not exist, or be empty. `dtype`: type of a voxel: integers, float16,
+    float32 or float64. `voxel_m`: edge of a voxel, m. None writes a scale of 1 and no unit. `slab_rows`:
+    slices written at once, and the height of a shard. The pyramid has one level more for each time it can be
+    halved, so a power of two is best. A volume lower than this becomes one slab. `origin_m`: where the centre
+    of the first voxel lies, z, y, x, m. `attributes`: what else to keep with the volume, JSON-ready; it lies
+    under `tomarium` in the group's attributes. `version`: of OME-NGFF: "0.5", Zarr v3 with shards, or "0.4",
+    Zarr v2 with a file for each chunk, for programs that do not read the other. `origin`: where the content
+    comes from, as `origins.origin_of` says. `labels`: whether voxels are numbers of objects: the group is
+    then a label image (OME-NGFF, "image-label"), and coarser levels hold every second voxel.
     """
     kind = np.dtype(dtype)
-    if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1 or slab_rows < 1:
-        raise InputError(
-            f"{path}: a volume of shape {shape}, type {kind} and slabs of {slab_rows} cannot be written; "
-            f"all lengths must be above zero and the type an integer or a float of at most 64 bits"
-        )
+    check_volume(path, shape, kind, slab_rows)
     if version not in VERSIONS:
         raise InputError(f"{path}: OME-Zarr {version} cannot be written; choose {' or '.join(VERSIONS)}")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         remedy = "resume it" if Progress.is_there(path) else "remove it or choose another path"
         raise FormatError(f"{path}: exists already; {remedy}")
-    plan = Plan(shape, kind.name, voxel_m, min(slab_rows, _height(shape[0], slab_rows)), unit, name, origin_m,
+    plan = Plan(shape, kind.name, voxel_m, min(slab_rows, height(shape[0], slab_rows)), unit, name, origin_m,
                 dict(attributes or {}), version, origin, labels)  # fmt: skip
-    try:
+    with saying_full(path, "free some space and run again"):
         for level in range(plan.levels):
-            _create_level(path, plan, level)
+            create_level(path, plan, level)
         (path / PARTIAL).mkdir(parents=True, exist_ok=True)
         write_json(path / PARTIAL / "plan.json", asdict(plan))
-    except OSError as problem:
-        if is_full(problem):
-            raise StorageFull(f"{path}: the disk is full; free some space and run again") from problem
-        raise
     return VolumeWriter(Progress(path, plan))
 
 
 def is_finished(path: Path) -> bool:
     """Tell whether a volume has come to its end.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-
-    Returns
-    -------
-    bool
-        True where the group's metadata is there, which is written last.
+    Result: True where the group's metadata is there, which is written last.
     """
     return (path / "zarr.json").is_file() or (path / ".zattrs").is_file()
 
@@ -319,20 +197,7 @@ def is_finished(path: Path) -> bool:
 def open_writer(path: Path) -> VolumeWriter:
     """Go on with a volume that is unfinished.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-
-    Returns
-    -------
-    VolumeWriter
-        Its `done()` lists what need not be written again.
-
-    Raises
-    ------
-    FormatError
-        There is no unfinished volume at the path.
+    Result: its `done()` lists what need not be written again.
     """
     if not Progress.is_there(path):
         what = "is finished already" if is_finished(path) else "holds no volume tomarium began to write"
@@ -341,13 +206,7 @@ def open_writer(path: Path) -> VolumeWriter:
 
 
 def count_again(path: Path) -> None:
-    """Let a volume of OME-Zarr 0.5 tell of as many files as it has now, after slabs were replaced.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-    """
+    """Let a volume of OME-Zarr 0.5 tell of as many files as it has now, after slabs were replaced."""
     content = json.loads((path / "zarr.json").read_text("utf-8"))
     ours = content["attributes"]["tomarium"]
     ours["shards"] = [count_shards(path / str(level)) for level in range(len(ours["shards"]))]
@@ -357,192 +216,9 @@ def count_again(path: Path) -> None:
 def count_shards(array: Path) -> int:
     """Count the shards of an array that hold something, or its chunks where it has no shards.
 
-    Parameters
-    ----------
-    array : Path
-        Folder of a Zarr array; the chunks of v3 lie below its folder `c`, those of v2 below itself.
-
-    Returns
-    -------
-    int
-        Files that are not empty and not left over from an interrupted write.
+    `array`: folder of a Zarr array; the chunks of v3 lie below its folder `c`, those of v2 below itself.
+    Result: files that are not empty and not left over from an interrupted write.
     """
     below = array if (array / ".zarray").is_file() else array / "c"
     files = (file for file in below.rglob("*") if file.name.isdigit() and file.is_file())
     return sum(file.stat().st_size > 0 for file in files)
-
-
-def halved(block: NDArray[Any], empty: Callable[..., NDArray[Any]] = np.empty) -> NDArray[Any]:
-    """Halve a block along each axis by the mean of 2 x 2 x 2 voxels.
-
-    Parameters
-    ----------
-    block : array, shape (z, y, x)
-        Integers or floats.
-    empty : callable
-        Makes the result from its shape and type where it is float32 of even lengths.
-
-    Returns
-    -------
-    array, shape (ceil(z/2), ceil(y/2), ceil(x/2))
-        Of the same type; integers are rounded to the nearest. Where an axis is odd, its last voxel stands for
-        its missing neighbour. A NaN makes the voxels it belongs to NaN.
-    """
-    if block.dtype == np.float32 and all(length % 2 == 0 for length in block.shape):
-        return _halved_planes(block, empty)
-    # 8 · 65535 is exact in float32; wider integers need float64.
-    work = np.promote_types(block.dtype, np.float32 if block.dtype.itemsize <= 2 else block.dtype)
-    mean: NDArray[Any] = block.astype(work if work.kind == "f" else np.float64, copy=False)
-    for axis in range(3):
-        even = [slice(None)] * 3
-        odd = [slice(None)] * 3
-        even[axis], odd[axis] = slice(0, None, 2), slice(1, None, 2)
-        first, second = mean[tuple(even)], mean[tuple(odd)]
-        if second.shape[axis] < first.shape[axis]:
-            last = [slice(None)] * 3
-            last[axis] = slice(-1, None)
-            second = np.concatenate([second, mean[tuple(last)]], axis=axis)
-        mean = (first + second) * mean.dtype.type(0.5)
-    return mean.astype(block.dtype) if block.dtype.kind == "f" else np.rint(mean).astype(block.dtype)
-
-
-def _halved_planes(block: NDArray[np.float32], empty: Callable[..., NDArray[Any]]) -> NDArray[np.float32]:
-    """Halve a block of even lengths, two planes at a time: what is added lies in the processor's cache or near it."""
-    depth, rows, columns = (length // 2 for length in block.shape)
-    result = empty((depth, rows, columns), np.float32)
-
-    def some(part: range) -> None:
-        high = min(_HALVED_ROWS, 2 * rows)
-        tall, flat = np.empty((high, 2 * columns), np.float32), np.empty((high // 2, 2 * columns), np.float32)
-        for z in part:
-            for first in range(0, 2 * rows, high):
-                last = min(first + high, 2 * rows)
-                sums, halves = tall[: last - first], flat[: (last - first) // 2]
-                np.add(block[2 * z, first:last], block[2 * z + 1, first:last], out=sums)
-                np.add(sums[0::2], sums[1::2], out=halves)
-                out = result[z, first // 2 : last // 2]
-                np.add(halves[:, 0::2], halves[:, 1::2], out=out)
-                out *= np.float32(0.125)
-
-    count = min(processors(), depth)
-    if count <= 1:
-        some(range(depth))
-        return result
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(some, [range(k, depth, count) for k in range(count)]))
-    return result
-
-
-def _height(slices: int, slab_rows: int) -> int:
-    """Return the height of slabs for a volume lower than one: the next power of two keeps its pyramid."""
-    return slab_rows if slices >= slab_rows else 1 << (slices - 1).bit_length()
-
-
-def _grid(path: Path, plan: Plan, level: int) -> Grid:
-    """Cut a level so that no file is shared by two slabs."""
-    _, rows, columns = plan.level_shape(level)
-    height = plan.slab_rows >> level
-    chunks = (_divisor(height), min(CHUNK, rows), min(CHUNK, columns))
-    tall, wide = (
-        min(SHARD // chunk, -(-length // chunk)) * chunk
-        for chunk, length in zip(chunks[1:], (rows, columns), strict=True)
-    )
-    return Grid(path / str(level), chunks, (height, tall, wide) if plan.version == "0.5" else None)
-
-
-def _create_level(path: Path, plan: Plan, level: int) -> None:
-    import zarr
-    from numcodecs import Blosc
-    from zarr.codecs import BloscCodec, Crc32cCodec
-
-    grid = _grid(path, plan, level)
-    shape, kind = plan.level_shape(level), np.dtype(plan.dtype)
-    if grid.shards is None:
-        zarr.create_array(
-            store=grid.path,
-            shape=shape,
-            dtype=kind,
-            chunks=grid.chunks,
-            compressors=Blosc(COMPRESSOR, LEVEL, SHUFFLE, BLOCK_BYTES),
-            fill_value=0,
-            zarr_format=2,
-            chunk_key_encoding={"name": "v2", "separator": "/"},
-            overwrite=True,
-        )
-        return
-    zarr.create_array(
-        store=grid.path,
-        shape=shape,
-        dtype=kind,
-        chunks=grid.chunks,
-        shards=grid.shards,
-        # Blosc notices few flipped bits; the checksum makes a damaged chunk an error and not wrong numbers.
-        compressors=[
-            BloscCodec(cname=COMPRESSOR, clevel=LEVEL, shuffle="bitshuffle", blocksize=BLOCK_BYTES),
-            Crc32cCodec(),
-        ],
-        fill_value=0,
-        dimension_names=("z", "y", "x"),
-        overwrite=True,
-    )
-
-
-def _divisor(height: int) -> int:
-    return next(chunk for chunk in range(min(CHUNK, height), 0, -1) if height % chunk == 0)
-
-
-def _group(
-    plan: Plan, window: tuple[float, float] | None, ours: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """Write the group's metadata: file name → content, the file that makes it an image last."""
-    ome = _ome(plan, window)
-    if plan.version == "0.5":
-        content = {"ome": {"version": "0.5", **ome}, "tomarium": ours}
-        return {"zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": content}}
-    [multiscale] = ome["multiscales"]
-    attributes = {**ome, "multiscales": [{"version": "0.4", **multiscale}], "tomarium": ours}
-    return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes}
-
-
-def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
-    """Say what the arrays are (OME-NGFF 0.4 and 0.5, multiscales and omero)."""
-    voxel = 1.0 if plan.voxel_m is None else plan.voxel_m * 1e6
-    origin = [0.0] * 3 if plan.voxel_m is None else [1e6 * start for start in plan.origin_m]
-    datasets = []
-    for level in range(plan.levels):
-        # A voxel of level k covers 2^k of level 0; its centre lies (2^k - 1) / 2 of these further in.
-        shift = 0.0 if plan.labels else (2**level - 1) / 2 * voxel
-        datasets.append({
-            "path": str(level),
-            "coordinateTransformations": [
-                {"type": "scale", "scale": [_tidy(voxel * 2**level)] * 3},
-                {"type": "translation", "translation": [_tidy(start + shift) for start in origin]},
-            ],
-        })  # fmt: skip
-    unit = {} if plan.voxel_m is None else {"unit": "micrometer"}
-    axes = [{"name": name, "type": "space", **unit} for name in "zyx"]
-    multiscale = {
-        "name": plan.name,
-        "axes": axes,
-        "datasets": datasets,
-        "type": "nearest" if plan.labels else "mean",
-        "metadata": {
-            "description": "each level holds every second voxel of the one before"
-            if plan.labels
-            else "each level is the mean of 2 x 2 x 2 voxels of the one before"
-        },
-    }
-    ome: dict[str, Any] = {"multiscales": [multiscale]}
-    if plan.labels:
-        ome["image-label"] = {"version": plan.version}
-    if window is not None:
-        start, end = (float(value) for value in window)
-        shown = {"min": start, "max": end, "start": start, "end": end}
-        ome["omero"] = {
-            "channels": [{"color": "FFFFFF", "active": True, "label": plan.name, "window": shown}]
-        }
-    return ome
-
-
-def _tidy(value: float) -> float:
-    return float(f"{value:.15g}")

@@ -11,33 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.frames.per_frame import plain_cost, read_rows
 from tomarium.formats.zeiss.ole2 import opened_ole, stream_bytes
 from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
 class TxrmFrames(IndexedFrames):
-    """A stack of frames, one stream each. The file is opened for each `read`.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    names : tuple of str
-        The streams in order.
-    offsets : tuple of int or None
-        Byte at which each stream begins, None where it does not lie in one piece.
-    size : tuple of int
-        Rows and columns.
-    dtype : numpy.dtype
-        Type of a pixel, little-endian in the file.
-    """
+    """A stack of frames, one stream each. The file is opened for each `read`."""
 
     path: Path
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # the streams in order
+    # byte at which each stream begins, None where it does not lie in one piece
     offsets: tuple[int | None, ...]
-    size: tuple[int, int]
-    dtype: np.dtype[Any]
+    size: tuple[int, int]  # rows and columns
+    dtype: np.dtype[Any]  # type of a pixel, little-endian in the file
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -45,41 +33,21 @@ class TxrmFrames(IndexedFrames):
         return (len(self.names), *self.size)
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
+        """Read detector rows of some frames."""
+        return read_rows(self, frames, rows, self._fill)
 
-        Parameters
-        ----------
-        frames : slice or array of int
-            Which frames, in the order wanted.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        array, shape (frame, row, column)
-            In the stored type.
-
-        Raises
-        ------
-        FormatError
-            The file is gone, or shorter than it was when it was opened.
-        """
-        wanted = np.arange(len(self.names))[frames]
-        first, last, step = rows.indices(self.size[0])
-        count = max(0, last - first)
-        result = np.empty((len(wanted), count, self.size[1]), self.dtype)
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with ExitStack() as stack:
             ole = None
             for out, frame in enumerate(wanted):
                 offset = self.offsets[frame]
                 if offset is not None:
-                    result[out] = self._rows(offset, first, count)
+                    result[out] = self._rows(offset, rows.start, rows.stop - rows.start)
                     continue
                 ole = ole or stack.enter_context(opened_ole(self.path))
                 content = stream_bytes(ole, self.path, self.names[frame], self._frame_bytes)
                 whole = np.frombuffer(content, self.dtype.newbyteorder("<")).reshape(self.size)
-                result[out] = whole[first : first + count]
-        return result if step == 1 else result[:, ::step]
+                result[out] = whole[rows]
 
     @property
     def _frame_bytes(self) -> int:
@@ -99,38 +67,18 @@ class TxrmFrames(IndexedFrames):
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.
 
-        Parameters
-        ----------
-        frames : int
-            How many frames.
-        rows : slice
-            Detector rows.
-
-        Returns
-        -------
-        tuple of int
-            Bytes read from disk; 0 decompressed. Scattered streams are read whole.
+        Result: bytes read from disk; 0 decompressed. Scattered streams are read whole.
         """
-        count = len(range(*rows.indices(self.size[0])))
-        row_bytes = self.size[1] * self.dtype.itemsize
-        whole = any(offset is None for offset in self.offsets)
-        return frames * (self.size[0] if whole and count else count) * row_bytes, 0
+        scattered = any(offset is None for offset in self.offsets) and range(*rows.indices(self.size[0]))
+        return plain_cost(self, frames, slice(None) if scattered else rows)
 
 
 @dataclass(frozen=True, eq=False)
 class TxrmSlices:
-    """The frames as a sliceable array (z, y, x), for reconstructed volumes and single images.
-
-    Attributes
-    ----------
-    frames : TxrmFrames
-        The frames.
-    single : bool
-        Whether there is one frame, which then has two axes.
-    """
+    """The frames as a sliceable array (z, y, x), for reconstructed volumes and single images."""
 
     frames: TxrmFrames
-    single: bool = False
+    single: bool = False  # whether there is one frame, which then has two axes
 
     @property
     def shape(self) -> tuple[int, ...]:

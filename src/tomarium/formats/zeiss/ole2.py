@@ -21,23 +21,7 @@ SIGNATURE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 @contextmanager
 def opened_ole(path: Path) -> Iterator[Any]:
-    """Open a compound file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Yields
-    ------
-    olefile.OleFileIO
-        It, open.
-
-    Raises
-    ------
-    FormatError
-        It is gone, or damaged in a way that its parser or the code below meets.
-    """
+    """Open a compound file."""
     import olefile
 
     try:
@@ -57,45 +41,12 @@ def opened_ole(path: Path) -> Iterator[Any]:
 
 
 def stream_names(ole: Any) -> list[str]:
-    """List the streams.
-
-    Parameters
-    ----------
-    ole : olefile.OleFileIO
-        An open file.
-
-    Returns
-    -------
-    list of str
-        Their paths with "/" as separator.
-    """
+    """List the streams."""
     return ["/".join(parts) for parts in ole.listdir(streams=True, storages=False)]
 
 
 def stream_bytes(ole: Any, path: Path, name: str, most: int) -> bytes:
-    """Read a stream.
-
-    Parameters
-    ----------
-    ole : olefile.OleFileIO
-        An open file.
-    path : Path
-        Its path, for messages.
-    name : str
-        The stream.
-    most : int
-        Bytes it may have.
-
-    Returns
-    -------
-    bytes
-        All of it.
-
-    Raises
-    ------
-    FormatError
-        It is larger than `most`, or than the file, which a damaged or hostile one claims.
-    """
+    """Read a stream."""
     size = int(ole.get_size(name))
     most = min(most, path.stat().st_size)
     if size > most:
@@ -113,24 +64,8 @@ def stream_bytes(ole: Any, path: Path, name: str, most: int) -> bytes:
 def stream_offset(ole: Any, path: Path, name: str) -> int | None:
     """Find where a stream's bytes lie, and make sure that the file holds them all.
 
-    Parameters
-    ----------
-    ole : olefile.OleFileIO
-        An open file.
-    path : Path
-        Its path, for messages.
-    name : str
-        The stream.
-
-    Returns
-    -------
-    int or None
-        Byte of the file at which it begins; None where its sectors are scattered or lie in the mini stream.
-
-    Raises
-    ------
-    FormatError
-        Some of it lies beyond the end of the file.
+    Result: byte of the file at which it begins; None where its sectors are scattered or lie in the mini
+    stream.
     """
     entry = ole.direntries[ole._find(name)]
     size, first, sector = int(entry.size), int(entry.isectStart), int(ole.sector_size)

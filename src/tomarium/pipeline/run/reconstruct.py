@@ -20,23 +20,13 @@ from tomarium.pipeline.plan.resources import measure
 from tomarium.pipeline.protocol.protocol import AnyProtocol, as_protocol, with_parameter
 from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
 from tomarium.pipeline.run.data_check import checked
+from tomarium.pipeline.run.evaluate import evaluate
 from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.output import ArraySink
-from tomarium.pipeline.run.runner import (
-    PROJECTIONS,
-    VOLUME,
-    Map,
-    Outcome,
-    Progress,
-    as_scan,
-    ask_probes,
-    first_voxel,
-    in_turn,
-    run,
-    silent,
-)
+from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, first_voxel
+from tomarium.pipeline.run.runner import Map, Outcome, Progress, ask_probes, in_turn, run, silent
 from tomarium.pipeline.run.spool import Spool
-from tomarium.pipeline.run.work import evaluate, make_ready, process, trim
+from tomarium.pipeline.run.work import make_ready, process, trim
 from tomarium.steps.core.step import View
 
 AnyScan = Scan | str | PathLike[str]

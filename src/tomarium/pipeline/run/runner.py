@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import sys
 import time
 import traceback
@@ -13,26 +12,24 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tomarium import registry
 from tomarium.array import processors, return_freed_memory
-from tomarium.atomic_files import write_json
 from tomarium.errors import Interrupted, StepFailed, StorageFull
-from tomarium.formats.data_exchange import writer as data_exchange_writer
-from tomarium.formats.zarr import writer as ome_zarr_writer
 from tomarium.kernels.engines import engines
-from tomarium.model import Frames, Scan, Value
+from tomarium.model import Frames, Scan
 from tomarium.pipeline.plan.planner import Plan, plan, split_data
 from tomarium.pipeline.plan.report import plan_data
 from tomarium.pipeline.plan.section import Resources, Section
 from tomarium.pipeline.plan.slabs import Cut
 from tomarium.pipeline.plan.warnings import of_result
-from tomarium.pipeline.protocol.protocol import Protocol, to_data, to_yaml
+from tomarium.pipeline.protocol.protocol import Protocol, to_data
 from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
+from tomarium.pipeline.run.evaluate import evaluate
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
-from tomarium.pipeline.run.journal import Journal, is_unfinished, open_journal, read_json
+from tomarium.pipeline.run.journal import Journal, is_unfinished, open_journal
 from tomarium.pipeline.run.output import ArraySink, Sink, VolumeTarget
 from tomarium.pipeline.run.provenance import (
     fingerprint_of,
@@ -42,16 +39,12 @@ from tomarium.pipeline.run.provenance import (
     value_data,
     versions,
 )
+from tomarium.pipeline.run.result_files import discard_if_empty, finish, finished_outcome, open_output
 from tomarium.pipeline.run.spool import Spool, make_spool
-from tomarium.pipeline.run.work import SlabResult, Target, Task, evaluate, raw_steps
+from tomarium.pipeline.run.work import SlabResult, Target, Task, raw_steps
 from tomarium.steps.core.sample import Sample
 from tomarium.steps.core.step import Probe, Tally
 from tomarium.steps.volume.statistics import statistics
-
-VOLUME: Final = "volume.ome.zarr"
-PROJECTIONS: Final = "projections.h5"
-PROTOCOL: Final = "protocol.yaml"
-PROVENANCE: Final = "provenance.json"
 
 Map = Callable[[Callable[[Cut], SlabResult], Iterable[Cut], int], Iterator[SlabResult]]
 """An executor: `map(function, items, workers)` yields results as they come."""
@@ -210,10 +203,10 @@ def run(
     except StorageFull as problem:
         raise StorageFull(f"{problem}; {_how_far(journal, work)}") from problem
     except StepFailed as problem:
-        _discard_if_empty(journal)
+        discard_if_empty(journal)
         raise StepFailed(f"{problem}{_log(folder, problem)}") from problem
     except Exception:
-        _discard_if_empty(journal)
+        discard_if_empty(journal)
         raise
     finally:
         journal.release()
@@ -234,11 +227,6 @@ class _Work:
     crosses: bool
     on_progress: Progress
     only: frozenset[int] | None
-
-
-def _discard_if_empty(journal: Journal) -> None:
-    if not journal.slabs and not (journal.folder and ome_zarr_writer.is_finished(journal.folder / VOLUME)):
-        journal.discard((VOLUME, PROJECTIONS, PROTOCOL, PROVENANCE))
 
 
 def _log(folder: Path | None, problem: StepFailed) -> str:
@@ -299,10 +287,10 @@ def _carry_out(work: _Work) -> Outcome:
     if "split" not in journal.notes:
         journal.note("split", split_data(chosen))
     chosen.demand_fit()  # what the probes found may ask for more than was planned without it
-    done = _finished(journal, chosen)
+    done = finished_outcome(journal, chosen)
     if done is not None:
         return Outcome(chosen.resolution.scan, chosen, done, journal.folder, None)
-    sink = _open_sink(journal, chosen)
+    sink = open_output(journal, chosen)
     _run_sections(work, chosen, sink)
     if work.only is not None:
         return Outcome(chosen.resolution.scan, chosen, {}, journal.folder, sink)
@@ -336,7 +324,7 @@ def _carry_out(work: _Work) -> Outcome:
         "timings_s": {"all": time.perf_counter() - clock, **_sum(slab["seconds"] for slab in told)},
     }
     told_to_all = without_folders(plain(provenance), folders_of_scan(scan))
-    _finish(journal, chosen, protocol, told_to_all, sink)
+    finish(journal, chosen, protocol, told_to_all, sink)
     return Outcome(resolution.scan, chosen, told_to_all, journal.folder, sink)
 
 
@@ -366,18 +354,6 @@ def _tallies(resolution: Resolution, told: list[Any]) -> dict[str, Any]:
             with told_as_its_own(item.step):
                 found[item.key] = reduce(item.step.merge, parts)
     return found
-
-
-def _finished(journal: Journal, chosen: Plan) -> Any:
-    """Return the provenance of a run that wrote everything and was stopped before it was filed."""
-    if journal.folder is None:
-        return None
-    whole = (
-        ome_zarr_writer.is_finished(journal.folder / VOLUME)
-        if chosen.output == "volume"
-        else (journal.folder / PROJECTIONS).exists()
-    )
-    return read_json(journal.folder / PROVENANCE) if whole else None
 
 
 def _sum(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -434,39 +410,6 @@ def _sample(resolution: Resolution, probe: Any) -> Sample:
         probe.before,
         lambda rows: evaluate(resolution, before, tuple(rows), processors()),
     )
-
-
-def _open_sink(journal: Journal, chosen: Plan) -> Sink | Spool:
-    if chosen.output == "projections":
-        path = None if journal.home is None else journal.home / "result.raw"
-        return make_spool(chosen.resolution.layout, chosen.rows, path)
-    if journal.folder is None:
-        return ArraySink(chosen.shape)
-    path = journal.folder / VOLUME
-    if journal.done(len(chosen.sections) - 1):
-        return ome_zarr_writer.open_writer(path)
-    if path.exists():  # begun, and killed before its first slab
-        shutil.rmtree(path)
-    layout = chosen.layout
-    pixel_m = None if layout.geometry.pixel_m is None else layout.geometry.pixel_m.value
-    step = pixel_m or 1.0
-    y, x = first_voxel(chosen)
-    return ome_zarr_writer.create(
-        path,
-        chosen.shape,
-        "float32",
-        voxel_m=pixel_m,
-        slab_rows=chosen.slab_rows,
-        unit=chosen.unit,
-        name=chosen.resolution.scan.name,
-        origin_m=(chosen.rows.start * step, y * step, x * step),
-    )
-
-
-def first_voxel(chosen: Plan) -> tuple[float, float]:
-    """Tell where the first voxel of each slice lies, (y, x) in voxels from the rotation axis."""
-    _, y, x = chosen.shape
-    return chosen.layout.first_voxel or (-(y - 1) / 2, -(x - 1) / 2)
 
 
 def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
@@ -539,47 +482,3 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
             work.on_progress(section.name, len(journal.done(number)), total)
     finally:
         task.forget()
-
-
-def _finish(
-    journal: Journal, chosen: Plan, protocol: Protocol, provenance: Mapping[str, Any], sink: Sink | Spool
-) -> None:
-    if journal.folder is None:
-        if not isinstance(sink, Spool):
-            sink.finish()
-        return
-    (journal.folder / PROTOCOL).write_text(to_yaml(protocol), encoding="utf-8")
-    write_json(journal.folder / PROVENANCE, provenance)
-    if isinstance(sink, Spool):
-        data_exchange_writer.write(journal.folder / PROJECTIONS, as_scan(chosen, sink))
-    else:
-        sink.finish({"provenance": provenance})
-
-
-def as_scan(chosen: Plan, spool: Spool) -> Scan:
-    """Return the projections that a run has made as a scan.
-
-    Parameters
-    ----------
-    chosen : Plan
-        As it was carried out.
-    spool : Spool
-        Where they lie.
-
-    Returns
-    -------
-    Scan
-        Without flats and darks where they are corrected.
-    """
-    scan, layout = chosen.resolution.scan, chosen.layout
-    raw = layout.domain == "counts"
-    return replace(
-        scan,
-        projections=replace(spool, first_row=0),
-        geometry=layout.geometry,
-        domain=layout.domain,
-        metadata={**scan.metadata, "domain": Value(layout.domain, "derived", "what the protocol ends with")},
-        flats=scan.flats if raw else None,
-        darks=scan.darks if raw else None,
-        warnings=(),
-    )

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from tomarium import formats
 from tomarium.atomic_files import write_json
-from tomarium.conversion.convert import choose, convert
+from tomarium.conversion.convert import convert
+from tomarium.conversion.target_format import choose
 from tomarium.errors import InputError
 from tomarium.formats.zarr.writer import create
 from tomarium.model import Volume

@@ -1,0 +1,59 @@
+"""What a path opens as, and which format a target is written in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from tomarium import formats
+from tomarium.errors import ParameterError
+from tomarium.formats.format import Format
+from tomarium.model import Image, Scan, Volume
+
+# What to do where a format holds only data of another kind.
+_HINTS: Final = {
+    "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN OUT",
+    "volume": "a volume becomes a scan only where it is one (axes angle, row, column): tell its angles",
+    "image": "write it as NeXus (.nxs), which holds any, as OME-Zarr, OME-TIFF, PNG or MRC, or one axis as CSV",
+}
+
+
+# Other words for a format.
+_ALIASES: Final = {"dx": "data-exchange"}
+
+
+def kind_of(opened: Scan | Image) -> str:
+    """Name what was opened as `Format.writes` does."""
+    if isinstance(opened, Scan):
+        return "scan"
+    return "volume" if isinstance(opened, Volume) else "image"
+
+
+def choose(target: Path, kind: str, to: str | None) -> Format:
+    """Choose the format to write.
+
+    `target`: where it goes; its ending decides where `to` is None.
+    """
+    able = {
+        name: form
+        for name, form in formats.formats().items()
+        if form.write is not None and (not form.writes or kind in form.writes)
+    }
+    listed = ", ".join(able) or "none"
+    if to is not None:
+        to = _ALIASES.get(to, to)
+        if to not in able:
+            hint = f" {_HINTS[kind]};" if to in formats.formats() else ""
+            raise ParameterError(f"there is no format {to!r} that writes a {kind};{hint} there are {listed}")
+        return able[to]
+    fits = [form for form in able.values() if target.suffix.lower() in form.suffixes]
+    said = [form for form in fits if form.writes] or fits
+    if len(said) == 1:
+        return said[0]
+    names = ", ".join(form.name for form in said)
+    why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
+    others = [
+        one for one in formats.formats().values() if one.write and target.suffix.lower() in one.suffixes
+    ]
+    hint = "" if said or not others else f" {_HINTS[kind]}; or"
+    raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")

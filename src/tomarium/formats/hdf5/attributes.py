@@ -1,0 +1,86 @@
+"""Attributes and small values of HDF5 nodes as Python values; how an HDF5 file begins."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import h5py
+import numpy as np
+
+from tomarium.formats.hdf5.heap_check import claims_too_much
+from tomarium.formats.hdf5.plain_values import as_text
+
+Node: TypeAlias = h5py.Group | h5py.Dataset
+SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+_LONGEST_TEXT: Final = 1 << 20
+_MOST_IN_ATTRIBUTE: Final = 1 << 12
+
+
+def is_hdf5(path: Path) -> bool:
+    """Tell whether a file begins as HDF5, whether or not the rest is whole.
+
+    `path`: any path; a folder or an unreadable file gives False. Result: true where the signature stands at
+    byte 0, 512, 1024, 2048 … (HDF5 File Format Specification 3.0, II.A).
+    """
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            offset = 0
+            while offset < size and offset <= 1 << 20:
+                stream.seek(offset)
+                if stream.read(8) == SIGNATURE:
+                    return True
+                offset = offset * 2 or 512
+    except OSError:
+        return False
+    return False
+
+
+def attribute(node: Node, name: str) -> str | None:
+    """Read an attribute as text.
+
+    Result: None where it is absent; "" where it is empty.
+    """
+    value = raw_attribute(node, name)
+    if value is None:
+        return None
+    if np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
+        return f"{np.ravel(value)[0]:g}"
+    return as_text(value) or ""
+
+
+def raw_attribute(node: Node, name: str) -> Any:
+    """Read an attribute as h5py returns it, unless it is of a type or a size that none has here.
+
+    Result: None where it is absent, no number or text, or too large: damaged bytes can claim any length.
+    """
+    if name not in node.attrs:
+        return None
+    held = node.attrs.get_id(name)
+    if math.prod(held.shape or ()) > _MOST_IN_ATTRIBUTE or not _is_plain(held.dtype):
+        return None
+    return node.attrs[name]
+
+
+def is_small(dataset: h5py.Dataset) -> bool:
+    """Tell whether a dataset is short enough to be read as a text."""
+    size = dataset.size
+    fits = size is not None and size * max(dataset.dtype.itemsize, 1) <= _LONGEST_TEXT
+    return fits and _is_plain(dataset.dtype) and not claims_too_much(dataset)
+
+
+def _is_plain(dtype: np.dtype[Any]) -> bool:
+    # HDF5 2.0.0 crashes on a variable-length type whose damaged kind is neither a text nor a sequence; of
+    # these only texts are read here.
+    return dtype.kind in "iufbSU" or h5py.check_string_dtype(dtype) is not None
+
+
+def plain_text(dataset: h5py.Dataset) -> Any:
+    """Return a number, with its unit as text where it has one, or a text; else None."""
+    if dataset.dtype.kind in "iufb":
+        value = np.asarray(dataset[()]).ravel()[0].item()
+        unit = attribute(dataset, "units")
+        return f"{value:g} {unit}" if unit and dataset.dtype.kind != "b" else value
+    return as_text(dataset[()]) if dataset.dtype.kind in "SO" else None

@@ -1,0 +1,190 @@
+"""The levels of an OME-Zarr image: their shapes, chunks and metadata, and how a slab is halved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.array import processors
+from tomarium.formats.zarr.chunk_writer import BLOCK_BYTES, COMPRESSOR, LEVEL, SHUFFLE, Grid
+from tomarium.formats.zarr.progress import Plan
+
+# A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
+CHUNK: Final = 64
+# Shards of 1024^2 columns keep what is encoded at once below 256 MiB for a slab of 64 float32 slices.
+SHARD: Final = 1024
+# Rows of two planes that are halved at once: with their sums they fit in a second-level cache.
+_HALVED_ROWS: Final = 64
+
+
+def halved(block: NDArray[Any], empty: Callable[..., NDArray[Any]] = np.empty) -> NDArray[Any]:
+    """Halve a block along each axis by the mean of 2 x 2 x 2 voxels.
+
+    `empty`: makes the result from its shape and type where it is float32 of even lengths. Result, shape
+    (ceil(z/2): of the same type; integers are rounded to the nearest. Where an axis is odd, its last voxel
+    stands for its missing neighbour. A NaN makes the voxels it belongs to NaN.
+    """
+    if block.dtype == np.float32 and all(length % 2 == 0 for length in block.shape):
+        return _halved_planes(block, empty)
+    # 8 · 65535 is exact in float32; wider integers need float64.
+    work = np.promote_types(block.dtype, np.float32 if block.dtype.itemsize <= 2 else block.dtype)
+    mean: NDArray[Any] = block.astype(work if work.kind == "f" else np.float64, copy=False)
+    for axis in range(3):
+        even = [slice(None)] * 3
+        odd = [slice(None)] * 3
+        even[axis], odd[axis] = slice(0, None, 2), slice(1, None, 2)
+        first, second = mean[tuple(even)], mean[tuple(odd)]
+        if second.shape[axis] < first.shape[axis]:
+            last = [slice(None)] * 3
+            last[axis] = slice(-1, None)
+            second = np.concatenate([second, mean[tuple(last)]], axis=axis)
+        mean = (first + second) * mean.dtype.type(0.5)
+    return mean.astype(block.dtype) if block.dtype.kind == "f" else np.rint(mean).astype(block.dtype)
+
+
+def _halved_planes(block: NDArray[np.float32], empty: Callable[..., NDArray[Any]]) -> NDArray[np.float32]:
+    """Halve a block of even lengths, two planes at a time: what is added lies in the processor's cache or near it."""
+    depth, rows, columns = (length // 2 for length in block.shape)
+    result = empty((depth, rows, columns), np.float32)
+
+    def some(part: range) -> None:
+        high = min(_HALVED_ROWS, 2 * rows)
+        tall, flat = np.empty((high, 2 * columns), np.float32), np.empty((high // 2, 2 * columns), np.float32)
+        for z in part:
+            for first in range(0, 2 * rows, high):
+                last = min(first + high, 2 * rows)
+                sums, halves = tall[: last - first], flat[: (last - first) // 2]
+                np.add(block[2 * z, first:last], block[2 * z + 1, first:last], out=sums)
+                np.add(sums[0::2], sums[1::2], out=halves)
+                out = result[z, first // 2 : last // 2]
+                np.add(halves[:, 0::2], halves[:, 1::2], out=out)
+                out *= np.float32(0.125)
+
+    count = min(processors(), depth)
+    if count <= 1:
+        some(range(depth))
+        return result
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(some, [range(k, depth, count) for k in range(count)]))
+    return result
+
+
+def height(slices: int, slab_rows: int) -> int:
+    """Return the height of slabs for a volume lower than one: the next power of two keeps its pyramid."""
+    return slab_rows if slices >= slab_rows else 1 << (slices - 1).bit_length()
+
+
+def chunk_grid(path: Path, plan: Plan, level: int) -> Grid:
+    """Cut a level so that no file is shared by two slabs."""
+    _, rows, columns = plan.level_shape(level)
+    height = plan.slab_rows >> level
+    chunks = (_divisor(height), min(CHUNK, rows), min(CHUNK, columns))
+    tall, wide = (
+        min(SHARD // chunk, -(-length // chunk)) * chunk
+        for chunk, length in zip(chunks[1:], (rows, columns), strict=True)
+    )
+    return Grid(path / str(level), chunks, (height, tall, wide) if plan.version == "0.5" else None)
+
+
+def create_level(path: Path, plan: Plan, level: int) -> None:
+    """Create the empty array of one level."""
+    import zarr
+    from numcodecs import Blosc
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    grid = chunk_grid(path, plan, level)
+    shape, kind = plan.level_shape(level), np.dtype(plan.dtype)
+    if grid.shards is None:
+        zarr.create_array(
+            store=grid.path,
+            shape=shape,
+            dtype=kind,
+            chunks=grid.chunks,
+            compressors=Blosc(COMPRESSOR, LEVEL, SHUFFLE, BLOCK_BYTES),
+            fill_value=0,
+            zarr_format=2,
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+            overwrite=True,
+        )
+        return
+    zarr.create_array(
+        store=grid.path,
+        shape=shape,
+        dtype=kind,
+        chunks=grid.chunks,
+        shards=grid.shards,
+        # Blosc notices few flipped bits; the checksum makes a damaged chunk an error and not wrong numbers.
+        compressors=[
+            BloscCodec(cname=COMPRESSOR, clevel=LEVEL, shuffle="bitshuffle", blocksize=BLOCK_BYTES),
+            Crc32cCodec(),
+        ],
+        fill_value=0,
+        dimension_names=("z", "y", "x"),
+        overwrite=True,
+    )
+
+
+def _divisor(height: int) -> int:
+    return next(chunk for chunk in range(min(CHUNK, height), 0, -1) if height % chunk == 0)
+
+
+def group_metadata(
+    plan: Plan, window: tuple[float, float] | None, ours: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Write the group's metadata: file name → content, the file that makes it an image last."""
+    ome = _ome(plan, window)
+    if plan.version == "0.5":
+        content = {"ome": {"version": "0.5", **ome}, "tomarium": ours}
+        return {"zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": content}}
+    [multiscale] = ome["multiscales"]
+    attributes = {**ome, "multiscales": [{"version": "0.4", **multiscale}], "tomarium": ours}
+    return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes}
+
+
+def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
+    """Say what the arrays are (OME-NGFF 0.4 and 0.5, multiscales and omero)."""
+    voxel = 1.0 if plan.voxel_m is None else plan.voxel_m * 1e6
+    origin = [0.0] * 3 if plan.voxel_m is None else [1e6 * start for start in plan.origin_m]
+    datasets = []
+    for level in range(plan.levels):
+        # A voxel of level k covers 2^k of level 0; its centre lies (2^k - 1) / 2 of these further in.
+        shift = 0.0 if plan.labels else (2**level - 1) / 2 * voxel
+        datasets.append({
+            "path": str(level),
+            "coordinateTransformations": [
+                {"type": "scale", "scale": [_tidy(voxel * 2**level)] * 3},
+                {"type": "translation", "translation": [_tidy(start + shift) for start in origin]},
+            ],
+        })  # fmt: skip
+    unit = {} if plan.voxel_m is None else {"unit": "micrometer"}
+    axes = [{"name": name, "type": "space", **unit} for name in "zyx"]
+    multiscale = {
+        "name": plan.name,
+        "axes": axes,
+        "datasets": datasets,
+        "type": "nearest" if plan.labels else "mean",
+        "metadata": {
+            "description": "each level holds every second voxel of the one before"
+            if plan.labels
+            else "each level is the mean of 2 x 2 x 2 voxels of the one before"
+        },
+    }
+    ome: dict[str, Any] = {"multiscales": [multiscale]}
+    if plan.labels:
+        ome["image-label"] = {"version": plan.version}
+    if window is not None:
+        start, end = (float(value) for value in window)
+        shown = {"min": start, "max": end, "start": start, "end": end}
+        ome["omero"] = {
+            "channels": [{"color": "FFFFFF", "active": True, "label": plan.name, "window": shown}]
+        }
+    return ome
+
+
+def _tidy(value: float) -> float:
+    return float(f"{value:.15g}")

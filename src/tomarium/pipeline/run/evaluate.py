@@ -1,0 +1,103 @@
+"""What probes and tallies are given: rows as the steps before them leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tomarium.errors import InputError
+from tomarium.model import Slab
+from tomarium.pipeline.plan.cost import (
+    angles_block,
+    halo_of,
+    needs_whole_frames,
+)
+from tomarium.pipeline.plan.slabs import cut_rows
+from tomarium.pipeline.protocol.resolve import Resolution, Resolved
+from tomarium.pipeline.run.work import load, make_ready, process, raw_steps, trim
+from tomarium.steps.core.step import Step, unit_of
+
+
+def evaluate(
+    resolution: Resolution, items: Sequence[Resolved], rows: Sequence[slice], threads: int
+) -> tuple[Slab, ...]:
+    """Take a few rows through steps, whatever these need for it.
+
+    Parameters
+    ----------
+    resolution : Resolution
+        The protocol on its scan.
+    items : sequence of Resolved
+        Its first steps and tallies.
+    rows : sequence of slice
+        Ranges of rows that are wanted.
+    threads : int
+        Threads a step may use.
+
+    Returns
+    -------
+    tuple of Slab
+        One for each range, without halo. Where steps work on whole frames, every frame is read once.
+
+    Raises
+    ------
+    InputError
+        A step on sinograms stands before one on whole frames: every row would be needed.
+    """
+    scan, work = resolution.scan, list(items)
+    height = scan.shape[1]
+    last = max((k for k, item in enumerate(work) if needs_whole_frames([item])), default=-1)
+    head, tail = work[: last + 1], work[last + 1 :]
+    for item in head:
+        if isinstance(item.step, Step) and item.step.cut in ("row", "slice"):
+            raise InputError(
+                f"step {work[last].step.name} works on whole frames behind {item.step.name}: a few rows would cost a "
+                f"whole run; use run --rows"
+            )
+    halo = halo_of(tail, "row")
+    reads = [slice(max(0, part.start - halo), min(height, part.stop + halo)) for part in rows]
+    if head:
+        slabs = [
+            replace(slab, report=_part_of(slab.report, (part.stop - part.start) / height))
+            for slab, part in zip(_through_frames(resolution, head, reads, threads), rows, strict=True)
+        ]
+    else:
+        everything = slice(0, scan.shape[0])
+        unit = unit_of(scan.domain)
+        slabs = [Slab(scan.projections.read(everything, r), r, domain=scan.domain, unit=unit) for r in reads]
+    found = []
+    for slab, wanted in zip(slabs, rows, strict=True):
+        cut = replace(slab, halo=(wanted.start - slab.rows.start, slab.rows.stop - wanted.stop))
+        ready = make_ready(tail, scan, "row", slab.rows, raw_steps(head))
+        found.append(trim(process(cut, ready, threads)))
+    return tuple(found)
+
+
+def _part_of(report: Mapping[str, int], part: float) -> dict[str, int]:
+    """Take whole frames for as good as the rows that are wanted of them."""
+    return {name: round(number * part) for name, number in report.items()}
+
+
+def _through_frames(
+    resolution: Resolution, head: Sequence[Resolved], reads: Sequence[slice], threads: int
+) -> list[Slab]:
+    scan = resolution.scan
+    layout, end = head[0].before, head[-1].after
+    angles, height, _ = layout.shape
+    ready = make_ready(head, scan, "angle", slice(0, height))
+    results = [np.empty((angles, part.stop - part.start, end.shape[2]), end.dtype) for part in reads]
+    report: dict[str, int] = {}
+    block = angles_block(layout, height)
+    for cut in cut_rows(slice(0, angles), block, halo_of(head, "angle"), angles):
+        slab = load(scan.projections, layout, "angle", cut, slice(0, height))
+        slab = trim(process(slab, ready, threads))
+        for name, number in slab.report.items():
+            report[name] = report.get(name, 0) + number
+        for result, part in zip(results, reads, strict=True):
+            result[cut.makes] = slab.data[:, part]
+    return [
+        Slab(result, part, domain=end.domain, unit=end.unit, report=report)
+        for result, part in zip(results, reads, strict=True)
+    ]
