@@ -8,6 +8,7 @@ import pytest
 import tomarium as tm
 from contracts.test_steps import make_scan
 from tomarium.cli import execute
+from tomarium.errors import ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
 
 
@@ -72,3 +73,18 @@ def test_planes_that_cannot_be(scan_file: Path, capsys: pytest.CaptureFixture[st
         code = execute(["slice", str(scan_file), *how, "-o", out])
         assert code == (0 if not said else 2)
         assert said in capsys.readouterr().err
+
+
+def test_a_half_acquisition_is_cropped_whose_axis_is_not_known(tmp_path: Path) -> None:
+    """Its slices are wider than the detector, which is known once the axis is found."""
+    path = tmp_path / "half.h5"
+    assert execute(["simulate", str(path), "--size", "80", "--rows", "16", "--views", "240", "--span", "360 deg",
+                    "--axis", "64", "--clean"]) == 0  # fmt: skip
+    for crop, name in (("auto", "auto"), ("10,110,100", "centred")):
+        code = execute(["run", str(path), "--crop", crop, "--bin", "1", "-o", str(tmp_path / name)])
+        assert code in (0, 1)
+    auto, centred = (tm.open(tmp_path / name / "volume.ome.zarr") for name in ("auto", "centred"))
+    assert centred.shape == (10, 110, 100)
+    assert 80 < max(auto.shape) < 129
+    with pytest.raises(ParameterError, match="does not lie in a slice of 129"):
+        tm.reconstruct(tm.open(path, axis_column=64), "steps: [flat_field, fbp: {region: '0:200,0:9'}]")  # type: ignore[arg-type]

@@ -71,7 +71,10 @@ def centred_crop(scan: Scan, protocol: Protocol, sizes: tuple[int, int, int]) ->
     ParameterError
         It is larger than the volume, or the protocol has no step fbp.
     """
-    whole = _whole(resolve(protocol, scan))
+    known = resolve(protocol, scan)
+    if "axis_column" in _fbp(known).awaits:  # a half acquisition is as wide as its axis tells
+        known = resolve(protocol, scan, ask_probes(scan, protocol, Journal(None, {}), silent))
+    whole = _whole(known)
     starts = []
     for name, size, length in zip("zyx", sizes, whole, strict=True):
         if not 1 <= size <= length:

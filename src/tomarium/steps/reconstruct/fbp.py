@@ -34,8 +34,15 @@ def _size(values: Values, layout: Layout) -> int:
     return field_columns(columns, axis_column)
 
 
-def _region(text: str, size: int) -> tuple[int, int, int, int]:
-    """Read "y0:y1,x0:x1"; empty text is the whole slice."""
+def _box(values: Values, layout: Layout) -> tuple[int, int, int, int]:
+    """Return the part of the slices that is wanted, of a half acquisition too whose axis is not found yet."""
+    size = _size(values, layout)
+    unknown = values["axis_column"] is None and values["field"] != "detector"
+    return _region(values["region"], size, 2 * layout.shape[2] + 1 if unknown else size)
+
+
+def _region(text: str, size: int, highest: int) -> tuple[int, int, int, int]:
+    """Read "y0:y1,x0:x1"; empty text is the whole slice, and no number may be above the highest."""
     parts = text.split(",") if text else [":", ":"]
     if len(parts) != 2:
         raise ParameterError(
@@ -44,8 +51,10 @@ def _region(text: str, size: int) -> tuple[int, int, int, int]:
     ends: list[int] = []
     for part in parts:
         first, _, last = part.partition(":")
-        start, stop, _ = slice(int(first) if first else None, int(last) if last else None).indices(size)
-        if start >= stop or (last and int(last) > size):
+        start, stop, _ = slice(int(first) if first else None, int(last) if last else None).indices(
+            highest if first and last else size
+        )
+        if start >= stop or (last and int(last) > highest):
             raise ParameterError(
                 f"step fbp: region {text!r} does not lie in a slice of {size} × {size} voxels; write Y0:Y1,X0:X1 with "
                 f"numbers from 0 to {size}"
@@ -57,7 +66,7 @@ def _region(text: str, size: int) -> tuple[int, int, int, int]:
 def _host(values: Values, layout: Layout) -> int:
     angles, rows, columns = layout.shape
     size = _size(values, layout)
-    y0, y1, x0, x1 = _region(values["region"], size)
+    y0, y1, x0, x1 = _box(values, layout)
     engine = choose(values["engine"], rows, columns, (y0, y1, x0, x1))
     continued = 0
     if values["padding"] in (
@@ -70,7 +79,7 @@ def _host(values: Values, layout: Layout) -> int:
 
 def _after(layout: Layout, values: Values) -> Layout:
     size = _size(values, layout)
-    y0, y1, x0, x1 = _region(values["region"], size)
+    y0, y1, x0, x1 = _box(values, layout)
     pixel = layout.geometry.pixel_m if values["pixel_m"] is not None else None
     geometry = replace(layout.geometry, pixel_m=pixel, shift_columns_px=None, shift_rows_px=None)
     return Layout(
@@ -178,7 +187,7 @@ def fbp(
     """
     whole = context.whole or Layout(slab.data.shape, slab.data.dtype, slab.domain, slab.unit, geometry)
     size = _size({"axis_column": axis_column, "field": field}, whole)
-    y0, y1, x0, x1 = box = _region(region, size)
+    y0, y1, x0, x1 = box = _region(region, size, size)
     # Chosen by the whole scan, so that a slab, a slice and the volume are made by the same engine.
     chosen = choose(engine, whole.shape[1], whole.shape[2], box)
     turn = turn_of(geometry.angles_deg.value, axis_column, whole.shape[2])
