@@ -16,8 +16,8 @@ from tomarium.model.geometry import PER_VIEW
 from tomarium.pipeline.measure.measure import SLICES, Measured, measure
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.protocol.resolve import resolve
+from tomarium.pipeline.run.evaluate import evaluate
 from tomarium.pipeline.run.reconstruct import Slices, slices_at
-from tomarium.pipeline.run.work import evaluate
 from tomarium.steps.views.select_views import select_views
 
 

@@ -13,7 +13,7 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.model import Domain
 from tomarium.steps.core.serialization import find_step, from_form
 from tomarium.steps.core.step import AnyStep, Probe, Step, View
-from tomarium.steps.core.values import check, spell
+from tomarium.steps.core.values import as_options, check, spell
 
 VERSION: Final = 1
 
@@ -455,18 +455,9 @@ def to_text(protocol: Protocol) -> str:
     str
         What `from_text` reads back to an equal protocol.
     """
-    return "".join(shlex.join([item.step.name, *_options(item)]) + "\n" for item in protocol.items)
-
-
-def _options(item: Item) -> list[str]:
-    known = {parameter.name: parameter for parameter in item.step.parameters}
-    words = {None: "none", True: "yes", False: "no"}
-    found = []
-    for name, value in item.given.items():
-        spelled = spell(known[name], value)
-        text = words[spelled] if spelled is None or isinstance(spelled, bool) else str(spelled)
-        found += [f"--{name.replace('_', '-')}", text]
-    return found
+    return "".join(
+        shlex.join([item.step.name, *as_options(item.step, item.given)]) + "\n" for item in protocol.items
+    )
 
 
 def with_parameter(protocol: Protocol, assignment: str) -> Protocol:

@@ -129,3 +129,26 @@ def spelled(step: Named, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     known = {parameter.name: parameter for parameter in step.parameters}
     return {name: spell(known[name], value) for name, value in values.items()}
+
+
+def as_options(step: Named, values: Mapping[str, Any]) -> list[str]:
+    """Write the values of a step as the words of a command line.
+
+    Parameters
+    ----------
+    step : Step, View, Probe or Tally
+        The step.
+    values : mapping of str to object
+        As `check` returns them.
+
+    Returns
+    -------
+    list of str
+        "--name", value, "--other-name", value …; "none", "yes" and "no" as forms write them.
+    """
+    words = {None: "none", True: "yes", False: "no"}
+    found = []
+    for name, value in spelled(step, values).items():
+        text = words[value] if value is None or isinstance(value, bool) else str(value)
+        found += [f"--{name.replace('_', '-')}", text]
+    return found
