@@ -70,7 +70,10 @@ def _saturated(where: str, frames: NDArray[Any], hot: NDArray[np.bool_]) -> Iter
     top = _ceiling(frames[:, ~hot])
     if top is None:
         return
-    share = float(np.mean(frames[:, ~hot] >= top))
+    reached = frames[:, ~hot] >= top
+    if len(reached) > 2:  # stray radiation reaches it once in a pixel, a beam that is too bright again and again
+        reached &= reached.sum(axis=0) > 1
+    share = float(np.mean(reached))
     if share < SATURATED:
         return
     say = error if share >= 0.05 else warning
