@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tomarium.model import Scan
 from tomarium.pipeline.protocol.protocol import from_data
 from tomarium.pipeline.protocol.resolve import resolve
-from tomarium.pipeline.run.work import evaluate
+from tomarium.pipeline.run.evaluate import evaluate
 
 Array = NDArray[Any]
 Score = Callable[[int], float]
