@@ -71,7 +71,8 @@ def _saturated(where: str, frames: NDArray[Any], hot: NDArray[np.bool_]) -> Iter
     if top is None:
         return
     reached = frames[:, ~hot] >= top
-    if len(reached) > 2:  # stray radiation reaches it once in a pixel, a beam that is too bright again and again
+    # Stray radiation reaches it once in a pixel, a beam that is too bright again and again.
+    if len(reached) > 2:
         reached &= reached.sum(axis=0) > 1
     share = float(np.mean(reached))
     if share < SATURATED:
