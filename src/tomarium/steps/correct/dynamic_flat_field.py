@@ -19,7 +19,13 @@ from tomarium.model import Domain, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import NotNegative
 from tomarium.steps.core.step import Cost, Figure, Values, step
-from tomarium.steps.correct.flat_field import after_correction, demand_flats, lowest_signal, without_weak
+from tomarium.steps.correct.flat_field import (
+    after_correction,
+    demand_flats,
+    lowest_signal,
+    reference_groups,
+    without_weak,
+)
 
 BATCH: Final = 8
 """Views whose flat fields are held at a time."""
@@ -99,9 +105,10 @@ def prepare(scan: Scan, values: Values, rows: slice) -> MovingReferences:
     level = np.array([np.log(one[good].mean(dtype=np.float64)) for one in signal])
     level -= np.log(signal[:, good].mean(dtype=np.float64))
     del signal
-    order = np.argsort(scan.flats.position, kind="stable")
     views = scan.shape[0]
-    intensity = np.interp(np.arange(views), *_levels(scan.flats.position[order], level[order], views))
+    groups = reference_groups(scan.flats, views)  # over the flats taken in a row, since a beam flickers
+    when = [scan.flats.position[group].mean() for group in groups]
+    intensity = np.interp(np.arange(views), when, [level[group].mean() for group in groups])
     fit = Fit(flats)
     weights = np.zeros((views, len(flats.components)))
     beyond = np.zeros(views, np.bool_)
@@ -115,16 +122,6 @@ def prepare(scan: Scan, values: Values, rows: slice) -> MovingReferences:
             list(pool.map(one, range(views)))
     part = replace(flats, mean=flats.mean[rows].copy(), components=flats.components[:, rows].copy())
     return MovingReferences(part, rows, dark[rows].copy(), weights, intensity, beyond, lowest_signal(scan))
-
-
-def _levels(
-    position: NDArray[np.float64], level: NDArray[np.float64], views: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average intensities over the flats taken in a row, since a beam flickers."""
-    place = np.floor(np.clip(position, -1, views))
-    breaks = np.flatnonzero(np.diff(place) >= 1) + 1
-    groups = np.split(np.arange(len(position)), breaks)
-    return np.array([position[one].mean() for one in groups]), np.array([level[one].mean() for one in groups])
 
 
 def _host(values: Values, layout: Layout) -> int:

@@ -95,7 +95,7 @@ def average_references(scan: Scan, rows: slice) -> AveragedReferences:
     """
     demand_flats(scan)
     assert scan.flats is not None
-    groups = _groups(scan.flats, scan.shape[0])
+    groups = reference_groups(scan.flats, scan.shape[0])
     flats = [_average(scan.flats.frames, group, rows, "flat") for group in groups]
     height, columns = rows.stop - rows.start, scan.shape[2]
     dark = np.zeros((height, columns), np.float32)
@@ -162,8 +162,21 @@ def lowest_signal(scan: Scan) -> float:
     return max(1e-4 * (float(np.nanmedian(flats)) - dark), 0.0)
 
 
-def _groups(flats: Reference, projections: int) -> list[NDArray[np.intp]]:
-    """Part flats where projections were taken between them; all those before the first are one group."""
+def reference_groups(flats: Reference, projections: int) -> list[NDArray[np.intp]]:
+    """Part flats where projections were taken between them; all those before the first are one group.
+
+    Parameters
+    ----------
+    flats : Reference
+        The flats, and when each was taken.
+    projections : int
+        How many projections there are.
+
+    Returns
+    -------
+    list of array of int
+        Numbers of the flats of each group, by time.
+    """
     order = np.argsort(flats.position, kind="stable")
     place = np.clip(flats.position[order], -1, projections)
     breaks = np.flatnonzero(np.diff(np.floor(place)) >= 1) + 1
