@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tomarium.errors import MissingData
-from tomarium.model import Layout, Scan
+from tomarium.errors import InputError, MissingData
+from tomarium.kernels.half_acquisition import is_half_acquisition
+from tomarium.model import Geometry, Layout, Scan
 from tomarium.model.geometry import BY_NAME
 from tomarium.steps.core.step import Values
 
@@ -30,6 +31,49 @@ def demand_corrected(name: str) -> Callable[[Scan, Layout], None]:
                 )
 
     return demand
+
+
+def demand_whole_field(name: str, instead: str) -> Callable[[Scan, Layout], None]:
+    """Return the `demand` of a step that makes slices as wide as the detector, and takes a corrected scan."""
+
+    def demand(scan: Scan, layout: Layout) -> None:
+        """Refuse what `demand_corrected` does, and a half acquisition where its axis is known."""
+        demand_corrected(name)(scan, layout)
+        axis = layout.geometry.axis_column
+        if axis is not None:
+            refuse_half_acquisition(name, layout.geometry, axis.value, layout.shape[2], instead)
+
+    return demand
+
+
+def refuse_half_acquisition(
+    name: str, geometry: Geometry, axis_column: float, columns: int, instead: str
+) -> None:
+    """Refuse a half acquisition, whose field is wider than the detector.
+
+    Parameters
+    ----------
+    name : str
+        The step.
+    geometry : Geometry
+        Tells the angles.
+    axis_column : float
+        Column of the rotation axis.
+    columns : int
+        Width of the detector.
+    instead : str
+        What to do, the end of a sentence.
+
+    Raises
+    ------
+    InputError
+        It is one.
+    """
+    if is_half_acquisition(geometry.angles_deg.value, axis_column, columns):
+        raise InputError(
+            f"the scan is a half acquisition: a full turn with the axis at column {axis_column:.2f} of {columns}. Step "
+            f"{name} does not reconstruct its wider field; {instead}"
+        )
 
 
 def moved_back(layout: Layout, _: Values) -> tuple[str, ...]:

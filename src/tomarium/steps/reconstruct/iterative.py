@@ -12,16 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.array import processors
-from tomarium.errors import InputError
 from tomarium.kernels.fbp import fbp
-from tomarium.kernels.half_acquisition import is_half_acquisition
 from tomarium.kernels.iterative import Method, Solution, Stop, solve
 from tomarium.kernels.least_squares import StopBy, make_setup
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.step import Figure, Values
-from tomarium.steps.reconstruct.corrected import demand_corrected
+from tomarium.steps.reconstruct.corrected import demand_whole_field, refuse_half_acquisition
 
 Start = Literal["zero", "fbp"]
 
@@ -38,6 +36,9 @@ UNFINISHED: Final = Figure(
     "{percent} % of the slices ended by the number of iterations before their condition was met; give more iterations",
 )
 FIGURES: Final = (TRUNCATED, UNFINISHED)
+
+INSTEAD: Final = "use half_acquisition and fbp, or join_half_turns before it"
+"""What is done with a half acquisition."""
 
 
 def after(layout: Layout, values: Values) -> Layout:
@@ -73,22 +74,7 @@ def host_bytes_of_subsets(values: Values, layout: Layout) -> int:
 
 def demand(name: str) -> Callable[[Scan, Layout], None]:
     """Return the `demand` of an iterative step."""
-
-    def refuse(scan: Scan, layout: Layout) -> None:
-        demand_corrected(name)(scan, layout)
-        axis = layout.geometry.axis_column
-        if axis is not None:
-            _refuse_half(name, layout.geometry.angles_deg.value, axis.value, layout.shape[2])
-
-    return refuse
-
-
-def _refuse_half(name: str, angles_deg: NDArray[np.float64], axis_column: float, columns: int) -> None:
-    if is_half_acquisition(angles_deg, axis_column, columns):
-        raise InputError(
-            f"the scan is a half acquisition: a full turn with the axis at column {axis_column:.2f} of {columns}. Step "
-            f"{name} does not reconstruct its wider field; use half_acquisition and fbp, or join_half_turns before it"
-        )
+    return demand_whole_field(name, INSTEAD)
 
 
 def reconstruct_slices(
@@ -130,7 +116,7 @@ def reconstruct_slices(
     data = np.asarray(slab.data)
     views, rows, columns = data.shape
     angles = geometry.angles_deg.value
-    _refuse_half(name, angles, axis_column, columns)
+    refuse_half_acquisition(name, geometry, axis_column, columns, INSTEAD)
     setup = make_setup(angles, axis_column, columns, stop_by, held_out_percent)
     result = context.result((rows, columns, columns))
     scale = 1.0 if pixel_m is None else 1 / (100 * pixel_m)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from tomarium.array import processors
-from tomarium.errors import InputError, ParameterError
-from tomarium.kernels.half_acquisition import is_half_acquisition
+from tomarium.errors import ParameterError
 from tomarium.kernels.projected_flat_field import MOST_CLASSES, pixel_errors_beside_classes
 from tomarium.kernels.truncation import truncated_views
-from tomarium.model import Geometry, Layout, Scan, Slab
+from tomarium.model import Geometry, Layout, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Index, NotNegative, OddCount
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
-from tomarium.steps.reconstruct.corrected import demand_corrected, moved_back
+from tomarium.steps.reconstruct.corrected import demand_whole_field, moved_back, refuse_half_acquisition
+
+INSTEAD: Final = "use double_flat_field"
+"""What is done with a half acquisition."""
 
 
 def _host(values: Values, layout: Layout) -> int:
@@ -29,25 +32,10 @@ def _host(values: Values, layout: Layout) -> int:
     return layout.bytes + 4 * layout.values + min(processors(), rows) * working
 
 
-def _demand(scan: Scan, layout: Layout) -> None:
-    demand_corrected("double_flat_field_special")(scan, layout)
-    axis = layout.geometry.axis_column
-    if axis is not None:
-        _refuse_half(layout.geometry, axis.value, layout.shape[2])
-
-
-def _refuse_half(geometry: Geometry, axis_column: float, columns: int) -> None:
-    if is_half_acquisition(geometry.angles_deg.value, axis_column, columns):
-        raise InputError(
-            f"the scan is a half acquisition: a full turn with the axis at column {axis_column:.2f} of {columns}, of "
-            f"whose wider field step double_flat_field_special makes no slice; use double_flat_field"
-        )
-
-
 @step(
     accepts=("attenuation",),
     cost=Cost(host=_host, nanoseconds=1500.0),
-    demand=_demand,
+    demand=demand_whole_field("double_flat_field_special", INSTEAD),
     first=moved_back,
     figures=(
         Figure(
@@ -123,7 +111,7 @@ def double_flat_field_special(
     data = np.asarray(slab.data)
     rows = data.shape[1]
     angles = geometry.angles_deg.value
-    _refuse_half(geometry, axis_column, data.shape[2])
+    refuse_half_acquisition("double_flat_field_special", geometry, axis_column, data.shape[2], INSTEAD)
     result = context.result(data.shape)
 
     whole = np.logical_not(np.asarray(truncated_views(data, angles).any(axis=0)))
