@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomarium.errors import FormatError
-from tomarium.model import FileEntry, Record, Value
+from tomarium.model import FileEntry, Funding, Part, Person, Publication, Record, Related, Value
+from tomarium.model.part import KINDS
+from tomarium.model.publication import RELATIONS
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 
@@ -38,19 +40,35 @@ entry = st.builds(
     role=st.sampled_from(["volume", "preview", "protocol", "provenance", "manifest", "log", "other"]),
 )
 zone = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+moment = st.datetimes(datetime(1895, 11, 8), datetime(2999, 1, 1), timezones=zone)
+person = st.builds(Person, text, text, text, text)
+axis = st.dictionaries(word, scalar, max_size=3)
+part = st.builds(
+    Part, st.sampled_from(KINDS), text, text, text, st.lists(axis, max_size=3).map(tuple),
+    st.dictionaries(text, tree, max_size=3),
+)  # fmt: skip
+publication = st.builds(
+    Publication, moment, text, moment, text, text, st.integers(1, 99), st.none() | moment, st.none() | moment, text
+)  # fmt: skip
 records = st.builds(
     Record,
     id=word,
     title=text,
-    created=st.datetimes(datetime(1895, 11, 8), datetime(2999, 1, 1), timezones=zone),
+    created=moment,
     description=text,
-    creators=st.lists(text, max_size=3).map(tuple),
+    creators=st.lists(person, max_size=3).map(tuple),
     keywords=st.lists(text, max_size=3).map(tuple),
     licence=st.sampled_from(["", "CC-BY-4.0", "CC0-1.0", "https://example.org/terms", "ask us first"]) | text,
     parameters=st.dictionaries(word, value, max_size=4),
-    volume=st.dictionaries(text, tree, max_size=3),
+    parts=st.lists(part, max_size=3).map(tuple),
     provenance=st.dictionaries(text, tree, max_size=3),
     files=st.lists(entry, max_size=4, unique_by=lambda entry: entry.path).map(tuple),
+    publication=st.none() | publication,
+    related=st.lists(st.builds(Related, st.sampled_from(RELATIONS), text), max_size=2).map(tuple),
+    techniques=st.lists(text, max_size=2).map(tuple),
+    specimen=text,
+    funding=st.lists(st.builds(Funding, text, text), max_size=2).map(tuple),
+    acknowledgement=text,
 )
 
 

@@ -66,7 +66,7 @@ def test_data_are_json(viewer: Viewer, records: dict[str, tuple[Record, Path]]) 
 
 @every_viewer
 def test_suits_no_record_that_has_nothing(viewer: Viewer, records: dict[str, tuple[Record, Path]]) -> None:
-    record = replace(records["bare"][0], parameters={}, volume={}, provenance={}, files=())
+    record = replace(records["bare"][0], parameters={}, parts=(), provenance={}, files=())
     assert viewer.suits(record) is False
 
 

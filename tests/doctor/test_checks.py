@@ -28,7 +28,7 @@ from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.catalogue.checkup import subject_of_path
 from tomarium.doctor import Check, Finding, Subject, all_checks, examine, subject_of
 from tomarium.errors import Interrupted
-from tomarium.model import Record, Value
+from tomarium.model import Part, Record, Value
 from tomarium.pipeline.protocol.protocol import default_protocol
 from tomarium.pipeline.run.runner import run
 from tomarium.synth.config import SimulationConfig, truth
@@ -319,7 +319,10 @@ def _told_range(folder: Path) -> Subject:
     made = volume(subjects.ball())
     from datetime import UTC, datetime
 
-    return replace(made, record=Record("a", "a", datetime.now(UTC), volume=told))
+    return replace(
+        made,
+        record=Record("a", "a", datetime.now(UTC), parts=(Part("volume", "volume.ome.zarr", summary=told),)),
+    )
 
 
 HOA = {"rows": 176.0, "columns": 2048.0, "pixel_m": 25.08e-6, "step_z_m": 2.2e-3, "stages_z": 79.0}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tomarium.errors import FormatError
-from tomarium.model import FileEntry, Record, Value
+from tomarium.model import FileEntry, Part, Person, Record, Value
 from tomarium.standards.ro_crate import export, read
 
 RECORD = Record(
@@ -16,7 +16,7 @@ RECORD = Record(
     title="Tooth",
     created=datetime.fromisoformat("2026-11-20T21:00:00+01:00"),
     description="A tooth.",
-    creators=("Ada Lovelace", "Wilhelm Röntgen"),
+    creators=(Person("Ada Lovelace"), Person("Wilhelm Röntgen")),
     keywords=("tooth",),
     licence="CC-BY-4.0",
     parameters={
@@ -24,7 +24,13 @@ RECORD = Record(
         "angles_deg": Value([0.0, 0.5], "default", ""),
         "sample_name": Value("M2", "user", "typed"),
     },
-    volume={"shape": [4, 5, 6], "histogram": {"edges": [0.0, 1.0], "counts": [120]}},
+    parts=(
+        Part(
+            "volume",
+            "volume.ome.zarr",
+            summary={"shape": [4, 5, 6], "histogram": {"edges": [0.0, 1.0], "counts": [120]}},
+        ),
+    ),
     provenance={
         "versions": {"tomarium": "0.1.0"},
         "source": {"path": "tooth.h5"},

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers.histogram import _outline, _ticks, suits
 
 
@@ -57,4 +57,7 @@ def test_ticks_read_well() -> None:
 )
 def test_only_what_can_be_drawn_suits(edges: list[float], counts: list[float], drawn: bool) -> None:
     volume = {"histogram": {"edges": edges, "counts": counts}}
-    assert suits(Record("a", "A", datetime.now(UTC), volume=volume)) is drawn
+    assert (
+        suits(Record("a", "A", datetime.now(UTC), parts=(Part("volume", "volume.ome.zarr", summary=volume),)))
+        is drawn
+    )

@@ -22,7 +22,8 @@ from tomarium.catalogue.volume_summary import summarise
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.record.reader import PROVENANCE
 from tomarium.formats.record.reader import VOLUME as VOLUME_NAME
-from tomarium.model import FileEntry, Record, Value
+from tomarium.model import FileEntry, Part, Person, Record, Value
+from tomarium.model.person import read_person
 from tomarium.model.wording import brief, in_words
 from tomarium.pipeline.run.provenance import plain
 from tomarium.registry import collect
@@ -33,6 +34,8 @@ from tomarium.viewers.volume import open_volume, volume_window
 VOLUME: Final = f"{VOLUME_NAME}/"
 PREVIEWS: Final = "previews"
 ROLES: Final = {"protocol.yaml": "protocol", PROVENANCE: "provenance", MANIFEST: "manifest"}
+KEPT: Final = ("publication", "related", "techniques", "specimen", "funding", "acknowledgement")
+"""Fields of a record that filing it again does not change."""
 MEDIA_TYPES: Final = {".yaml": "application/yaml", ".log": "text/plain", ".nxs": "application/x-hdf5"}
 
 
@@ -43,7 +46,7 @@ def file_record(
     id: str | None = None,
     created: datetime | None = None,
     description: str = "",
-    creators: Sequence[str] = (),
+    creators: Sequence[str | Person] = (),
     keywords: Sequence[str] = (),
     licence: str = "",
     parameters: Mapping[str, Value[Any]] | None = None,
@@ -66,8 +69,10 @@ def file_record(
         With a time zone; now by default.
     description : str, optional
         A paragraph for people; by default one that tells the size of the volume.
-    creators, keywords : sequence of str
-        Names; words to be found by.
+    creators : sequence of str or Person
+        Names, or as `read_person` reads them. Where none are given, those that the record had.
+    keywords : sequence of str
+        Words to be found by.
     licence : str, optional
         SPDX identifier.
     parameters : Mapping of str to Value, optional
@@ -88,8 +93,8 @@ def file_record(
     FormatError
         There is no finished volume, or a file that a record cannot hold.
     InputError
-        The title is empty, the identifier is malformed, the time has no zone, or what is told of the volume
-        cannot be.
+        The title is empty, the identifier is malformed, the time has no zone, what is told of the volume
+        cannot be, or the record was published and its files are not what they were.
     StorageFull
         The disk is full; what lies in the folder is kept.
     """
@@ -102,30 +107,40 @@ def file_record(
     title = " ".join(title.split())
     if not title:
         raise InputError(f"{folder}: the title is empty; give one line that tells people what it is")
-    known = id or _known_id(folder)
+    before = read_record(folder) if (folder / FILENAME).exists() else None
+    known = id or (before.id if before else None)
     summary = _summary(folder / VOLUME, volume or {})
     if wrong := what_is_unsound(summary):
         told = brief(in_words({key: summary.get(key) for key in wrong.split(", ")}), 120)
         raise InputError(f"{folder}: the volume cannot be so: {told}; file it with what is right")
+    people = tuple(read_person(one) if isinstance(one, str) else one for one in creators)
+    if before and not people:
+        people = before.creators
     draft = Record(
         id=known or "",
         title=title,
         created=created,
         description=description or _describe(summary),
-        creators=tuple(creators),
+        creators=people,
         keywords=tuple(keywords),
         licence=licence,
         parameters={
             key: replace(value, value=plain(value.value)) for key, value in (parameters or {}).items()
         },
-        volume=summary,
+        parts=(_volume_part(summary),),
         provenance=_provenance(folder) if provenance is None else plain(provenance),
         files=(FileEntry(VOLUME, 0, "0" * 64, role="volume"),),
     )
-    draft = replace(draft, volume={**summary, "window": list(volume_window(draft, folder))})
+    if before:  # what was told since, by `tomarium edit` and `tomarium publish`
+        draft = replace(
+            draft, **{name: getattr(before, name) for name in KEPT}, licence=licence or before.licence
+        )
+    window = list(volume_window(draft, folder))
+    draft = replace(draft, parts=(_volume_part({**summary, "window": window}), *draft.parts[1:]))
     with _room(folder):
         _write_previews(draft, folder)
         sums = sum_files(folder, [path for path in list_files(folder) if path not in (MANIFEST, FILENAME)])
+        _demand_same_data(before, sums)
         write_whole(folder / MANIFEST, write_manifest(sums).encode())
         files = _entries(sums | sum_files(folder, [MANIFEST]))
         record = replace(draft, files=files, id=known or _new_id(title, files))
@@ -210,8 +225,26 @@ def _role(path: str) -> str:
     return "log" if path.endswith(".log") else "other"
 
 
-def _known_id(folder: Path) -> str | None:
-    return read_record(folder).id if (folder / FILENAME).exists() else None
+def _volume_part(summary: Mapping[str, Any]) -> Part:
+    steps = summary.get("voxel_m")
+    sizes = list(steps) if isinstance(steps, (list, tuple)) else [steps] * 3
+    axes = tuple(
+        {"name": name, "length": length} | ({"step": step, "unit": "m"} if step else {})
+        for name, length, step in zip("zyx", summary["shape"], sizes, strict=False)
+    )
+    return Part("volume", VOLUME.rstrip("/"), role="reconstruction", axes=axes, summary=summary)
+
+
+def _demand_same_data(before: Record | None, sums: Mapping[str, Sum]) -> None:
+    """Refuse other data under the name of a version that was published."""
+    if before is None or before.publication is None:
+        return
+    old = next((entry.sha256 for entry in before.files if entry.role == "volume"), None)
+    if old != sum_folder(VOLUME, dict(sorted(sums.items()))).sha256:
+        raise InputError(
+            f"{before.id}: version {before.publication.version} was published with another volume, which those who "
+            f"cite it rely on; make the new one in a folder of its own and publish it with --new-version-of {before.id}"
+        )
 
 
 def _new_id(title: str, files: Sequence[FileEntry]) -> str:

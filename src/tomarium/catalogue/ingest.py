@@ -185,7 +185,13 @@ def _row(record: Record, place: Path) -> dict[str, Any]:
         "shape": list(record.volume.get("shape") or ()),
         "voxel_m": _voxel_m(record.volume),
         "words": "\n".join(
-            [", ".join(record.keywords), ", ".join(record.creators), record.id, record.licence, *shown]
+            [
+                ", ".join(record.keywords),
+                ", ".join(person.name for person in record.creators),
+                record.id,
+                record.licence,
+                *shown,
+            ]
         ),
     }
 

@@ -3,6 +3,9 @@
 from tomarium.model.geometry import Geometry
 from tomarium.model.image import Axis, Image, Volume
 from tomarium.model.layout import Layout
+from tomarium.model.part import Part
+from tomarium.model.person import Person
+from tomarium.model.publication import Funding, Publication, Related
 from tomarium.model.record import FileEntry, Record
 from tomarium.model.scan import FrameKind, Frames, Scan
 from tomarium.model.slab import Domain, Slab
@@ -14,11 +17,16 @@ __all__ = [
     "FileEntry",
     "FrameKind",
     "Frames",
+    "Funding",
     "Geometry",
     "Image",
     "Layout",
     "Origin",
+    "Part",
+    "Person",
+    "Publication",
     "Record",
+    "Related",
     "Scan",
     "Slab",
     "Value",

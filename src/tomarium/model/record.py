@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tomarium.model.part import Part
+from tomarium.model.person import Person
+from tomarium.model.publication import Funding, Publication, Related
 from tomarium.model.value import Value
 
 
@@ -50,26 +53,37 @@ class Record:
         When it was made, with its time zone.
     description : str
         A paragraph for people.
-    creators : tuple of str
-        Names.
+    creators : tuple of Person
+        Who made it, in the order of the citation.
     keywords : tuple of str
         Words to be found by.
     licence : str
         SPDX identifier, or "" where none was stated.
     parameters : Mapping of str to Value
         Named values, the unit in the name: `pixel_m`, `energy_kev`, `sample_name` …
-    volume : Mapping
-        `path`, `shape` (z, y, x), `dtype`, `voxel_m` (or None), `unit`, `minimum`, `maximum`, `mean`,
-        `histogram` {`edges`, `counts`}, `window` (two grey values that show it well).
+    parts : tuple of Part
+        What people look at, the main one first.
     provenance : Mapping
         What was done, as the run wrote it: plan, protocol, versions, timings, source.
     files : tuple of FileEntry
         Every file of the folder but `ro-crate-metadata.json` itself; what lies in a folder that is one thing
         is not listed singly.
+    publication : Publication or None
+        None until it was published.
+    related : tuple of Related
+        Other records, papers, instruments.
+    techniques : tuple of str
+        PaNET identifiers, "PaNET01207".
+    specimen : str
+        The specimen's own identifier, such as a museum's number or an IGSN; "" where none is known.
+    funding : tuple of Funding
+        Who paid for it.
+    acknowledgement : str
+        What those who use it are asked to write.
 
     Notes
     -----
-    Parameters, volume and provenance hold JSON values: text, finite numbers, truth values, None, lists and
+    Parameters, parts and provenance hold JSON values: text, finite numbers, truth values, None, lists and
     mappings of them.
     """
 
@@ -77,10 +91,21 @@ class Record:
     title: str
     created: datetime
     description: str = ""
-    creators: tuple[str, ...] = ()
+    creators: tuple[Person, ...] = ()
     keywords: tuple[str, ...] = ()
     licence: str = ""
     parameters: Mapping[str, Value[Any]] = field(default_factory=dict)
-    volume: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[FileEntry, ...] = ()
+    publication: Publication | None = None
+    related: tuple[Related, ...] = ()
+    techniques: tuple[str, ...] = ()
+    specimen: str = ""
+    funding: tuple[Funding, ...] = ()
+    acknowledgement: str = ""
+
+    @property
+    def volume(self) -> Mapping[str, Any]:
+        """What is told in short of the first volume among its parts; empty where there is none."""
+        return next((part.summary for part in self.parts if part.kind == "volume"), {})

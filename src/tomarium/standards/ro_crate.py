@@ -11,7 +11,10 @@ record                 crate
 parameter              PropertyValue: propertyID = key, value, unitText, measurementTechnique = origin,
                        description = source
 file, folder           File, Dataset: contentSize, sha256, encodingFormat, additionalType = role
-volume, provenance     CreativeWork whose `text` is JSON, for they nest and a crate is flat
+creator, affiliation   Person, Organization, with ORCID iD and ROR id as identifier
+technique              DefinedTerm of PaNET, as what the dataset is about
+volume, provenance,    CreativeWork whose `text` is JSON, for they nest and a crate is flat
+parts, publication …
 =====================  ===============================================================================
 """
 
@@ -26,7 +29,8 @@ from urllib.parse import quote, unquote
 
 from tomarium.errors import FormatError
 from tomarium.formats.record.reader import CRATE
-from tomarium.model import FileEntry, Origin, Record, Value, parameter
+from tomarium.model import FileEntry, Origin, Person, Record, Value, parameter
+from tomarium.standards import record_json
 from tomarium.standards.standard import Standard
 
 FILENAME: Final = CRATE
@@ -35,6 +39,7 @@ SPECIFICATION: Final = "https://w3id.org/ro/crate/1.2"
 PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
 COMPLETED: Final = "http://schema.org/CompletedActionStatus"
 NO_LICENCE: Final = "#no-licence-stated"
+PANET: Final = "http://purl.org/pan-science/PaNET/"
 
 DESCRIPTIONS: Final = {
     "volume": "The reconstructed volume, OME-Zarr 0.5; its checksum is that of its lines in the manifest.",
@@ -66,10 +71,9 @@ def export(record: Record) -> str:
     FormatError
         A value has no spelling in JSON.
     """
-    people = [
-        {"@id": f"#creator-{number}", "@type": "Person", "name": name}
-        for number, name in enumerate(record.creators, 1)
-    ]
+    people = [_person(number, person) for number, person in enumerate(record.creators, 1)]
+    organisations = _organisations(record)
+    described = [*people, *organisations, *_techniques(record)]
     parameters = [_parameter(key, value) for key, value in record.parameters.items()]
     files = [_file(entry) for entry in record.files]
     licence = _licence(record.licence)
@@ -77,7 +81,10 @@ def export(record: Record) -> str:
         _text("#volume-summary", "Shape, voxel size, statistics and histogram of the volume", record.volume),
         _text("#provenance", "What was done: plan, versions, timings, source", record.provenance),
     ]
+    if told := record_json.details(record):
+        details.append(_text("#details", "Parts, people, publication, relations, funding", told))
     action = _action(record, people, details[1])
+    publication = record.publication
     root: Entity = {
         "@id": "./",
         "@type": "Dataset",
@@ -85,7 +92,8 @@ def export(record: Record) -> str:
         "identifier": record.id,
         "name": record.title,
         "description": record.description,
-        "datePublished": record.created.isoformat(),
+        "dateCreated": record.created.isoformat(),
+        "datePublished": (publication.published if publication else record.created).isoformat(),
         "creator": _references(people),
         "keywords": list(record.keywords),
         "license": {"@id": licence["@id"]},
@@ -93,6 +101,12 @@ def export(record: Record) -> str:
         "variableMeasured": _references(parameters),
         "mentions": _references([*action[:1], *details]),
     }
+    if publication:
+        root |= {"publisher": {"@id": "#publisher"}, "version": str(publication.version)}
+        if publication.doi:
+            root["cite-as"] = f"https://doi.org/{quote(publication.doi, safe='/')}"
+    if record.techniques:
+        root["about"] = _references(_techniques(record))
     descriptor: Entity = {
         "@id": FILENAME,
         "@type": "CreativeWork",
@@ -105,7 +119,7 @@ def export(record: Record) -> str:
         "name": "Process Run Crate",
         "version": "0.5",
     }
-    graph = [descriptor, root, profile, licence, *people, *action, *details, *parameters, *files]
+    graph = [descriptor, root, profile, licence, *described, *action, *details, *parameters, *files]
     document = {"@context": CONTEXT, "@graph": graph}
     return _json(document, indent=1) + "\n"
 
@@ -153,23 +167,61 @@ def read(text: str) -> Record:
 
 
 def _record(root: Entity, graph: Mapping[str, Entity]) -> Record:
-    created = datetime.fromisoformat(root["datePublished"])
+    term = "dateCreated" if "dateCreated" in root else "datePublished"
+    created = datetime.fromisoformat(root[term])
     if created.tzinfo is None:
-        raise ValueError(f"datePublished {root['datePublished']!r} has no time zone")
+        raise ValueError(f"{term} {root[term]!r} has no time zone")
+    told = _mapping(graph.get("#details"))
+    names = [_string(_entity(item, graph), "name") for item in _list(root.get("creator"))]
     licence = _entity(root["license"], graph) if "license" in root else {"@id": NO_LICENCE}
     return Record(
         id=_string(root, "identifier"),
         title=_string(root, "name"),
         created=created,
         description=_string(root, "description") if "description" in root else "",
-        creators=tuple(_string(_entity(item, graph), "name") for item in _list(root.get("creator"))),
+        creators=record_json.read_people(told, names),
         keywords=tuple(str(word) for word in _list(root.get("keywords"))),
         licence="" if licence["@id"] == NO_LICENCE else _string(licence, "name"),
         parameters=dict(_value(_entity(item, graph)) for item in _list(root.get("variableMeasured"))),
-        volume=_mapping(graph.get("#volume-summary")),
+        parts=record_json.read_parts(told, _mapping(graph.get("#volume-summary"))),
         provenance=_mapping(graph.get("#provenance")),
         files=tuple(_entry(_entity(item, graph)) for item in _list(root.get("hasPart"))),
+        publication=record_json.read_publication(told),
+        related=record_json.read_related(told),
+        **record_json.read_others(told),
     )
+
+
+def _person(number: int, person: Person) -> Entity:
+    entity: Entity = {"@id": f"#creator-{number}", "@type": "Person", "name": person.name}
+    if person.orcid:
+        entity["identifier"] = f"https://orcid.org/{person.orcid}"
+    if person.affiliation:
+        entity["affiliation"] = {"@id": f"#organisation-{number}"}
+    return entity
+
+
+def _organisations(record: Record) -> list[Entity]:
+    """Describe the affiliations of the creators, and the publisher."""
+    found: list[Entity] = []
+    for number, person in enumerate(record.creators, 1):
+        if person.affiliation:
+            entity = {"@id": f"#organisation-{number}", "@type": "Organization", "name": person.affiliation}
+            if person.ror:
+                entity["identifier"] = f"https://ror.org/{person.ror}"
+            found.append(entity)
+    if record.publication:
+        found.append(
+            {"@id": "#publisher", "@type": "Organization", "name": record.publication.publisher or "unnamed"}
+        )
+    return found
+
+
+def _techniques(record: Record) -> list[Entity]:
+    return [
+        {"@id": f"{PANET}{quote(one, safe='')}", "@type": "DefinedTerm", "name": one}
+        for one in dict.fromkeys(record.techniques)
+    ]
 
 
 def _parameter(key: str, value: Value[Any]) -> Entity:

@@ -116,7 +116,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         id=record.id,
         created=record.created.isoformat(),
         description=record.description,
-        creators=record.creators,
+        creators=tuple(person.name for person in record.creators),
         keywords=record.keywords,
         licence=record.licence,
         shape=tuple(record.volume.get("shape") or ()),

@@ -1,0 +1,195 @@
+"""What a crate's own terms cannot hold exactly, as JSON and back: parts, publication, relations, funding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, cast
+
+from tomarium.model import Funding, Part, Person, Publication, Record, Related
+from tomarium.model.part import KINDS, Kind
+from tomarium.model.publication import RELATIONS, Relation
+
+OLD_VOLUME = "volume.ome.zarr"
+"""Path of the only part of a record that was written before records told their parts."""
+
+
+def details(record: Record) -> dict[str, Any]:
+    """Tell all of a record that is not told elsewhere in its crate.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    dict
+        JSON values. The first volume's summary is left out: the crate tells it by itself.
+    """
+    found: dict[str, Any] = {"parts": [asdict(part) for part in record.parts]}
+    for part in found["parts"]:
+        part["axes"] = list(part["axes"])
+        if part["kind"] == "volume":
+            del part["summary"]
+            break
+    if record.publication is not None:
+        found["publication"] = {
+            key: value.isoformat() if isinstance(value, datetime) else value
+            for key, value in asdict(record.publication).items()
+        }
+    found["people"] = [asdict(person) for person in record.creators]
+    found["related"] = [asdict(one) for one in record.related]
+    found["techniques"] = list(record.techniques)
+    found["specimen"] = record.specimen
+    found["funding"] = [asdict(one) for one in record.funding]
+    found["acknowledgement"] = record.acknowledgement
+    return {key: value for key, value in found.items() if value}
+
+
+def read_parts(told: Mapping[str, Any], volume: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Read the parts of a record.
+
+    Parameters
+    ----------
+    told : Mapping
+        As `details` returns it.
+    volume : Mapping
+        Summary of the first volume.
+
+    Returns
+    -------
+    tuple of Part
+        Of a record that was written before parts were told: its volume.
+    """
+    if "parts" not in told:
+        return (Part("volume", str(volume.get("path") or OLD_VOLUME), summary=volume),) if volume else ()
+    parts, summary = [], volume
+    for one in told["parts"]:
+        if one["kind"] not in KINDS:
+            raise ValueError(f"a part of the kind {one['kind']!r} is unknown; known are {', '.join(KINDS)}")
+        parts.append(
+            Part(
+                kind=cast(Kind, one["kind"]),
+                path=_text(one, "path"),
+                role=_text(one, "role"),
+                frame=_text(one, "frame"),
+                axes=tuple(dict(axis) for axis in one["axes"]),
+                summary=dict(one["summary"]) if "summary" in one else summary,
+            )
+        )
+    return tuple(parts)
+
+
+def read_people(told: Mapping[str, Any], names: list[str]) -> tuple[Person, ...]:
+    """Read who made a record.
+
+    Parameters
+    ----------
+    told : Mapping
+        As `details` returns it.
+    names : list of str
+        Names of the creators, which are all that old records tell.
+
+    Returns
+    -------
+    tuple of Person
+        In the order of the citation.
+    """
+    if "people" not in told:
+        return tuple(Person(name) for name in names)
+    keys = ("name", "orcid", "affiliation", "ror")
+    return tuple(Person(*(_text(one, key) for key in keys)) for one in told["people"])
+
+
+def read_publication(told: Mapping[str, Any]) -> Publication | None:
+    """Read that a record was published.
+
+    Parameters
+    ----------
+    told : Mapping
+        As `details` returns it.
+
+    Returns
+    -------
+    Publication or None
+        None where it was not.
+    """
+    if "publication" not in told:
+        return None
+    one = told["publication"]
+    if not isinstance(one["version"], int) or isinstance(one["version"], bool) or one["version"] < 1:
+        raise ValueError(f"the version {one['version']!r} is no number from 1")
+    return Publication(
+        published=_moment(one, "published"),
+        publisher=_text(one, "publisher"),
+        open_from=_moment(one, "open_from"),
+        doi=_text(one, "doi"),
+        concept_doi=_text(one, "concept_doi"),
+        version=one["version"],
+        kept_until=None if one["kept_until"] is None else _moment(one, "kept_until"),
+        withdrawn=None if one["withdrawn"] is None else _moment(one, "withdrawn"),
+        reason=_text(one, "reason"),
+    )
+
+
+def read_related(told: Mapping[str, Any]) -> tuple[Related, ...]:
+    """Read what a record is related to.
+
+    Parameters
+    ----------
+    told : Mapping
+        As `details` returns it.
+
+    Returns
+    -------
+    tuple of Related
+        In the order they were told.
+    """
+    found = []
+    for one in told.get("related", []):
+        if one["relation"] not in RELATIONS:
+            raise ValueError(f"the relation {one['relation']!r} is unknown; known are {', '.join(RELATIONS)}")
+        found.append(Related(cast(Relation, one["relation"]), _text(one, "identifier")))
+    return tuple(found)
+
+
+def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Read techniques, specimen, funding and acknowledgement.
+
+    Parameters
+    ----------
+    told : Mapping
+        As `details` returns it.
+
+    Returns
+    -------
+    dict
+        Fields of `Record`.
+    """
+    techniques = told.get("techniques", [])
+    if not all(isinstance(one, str) for one in techniques):
+        raise ValueError("a technique is no text")
+    return {
+        "techniques": tuple(techniques),
+        "specimen": _text(told, "specimen") if "specimen" in told else "",
+        "funding": tuple(
+            Funding(_text(one, "funder"), _text(one, "award")) for one in told.get("funding", [])
+        ),
+        "acknowledgement": _text(told, "acknowledgement") if "acknowledgement" in told else "",
+    }
+
+
+def _moment(told: Mapping[str, Any], key: str) -> datetime:
+    moment = datetime.fromisoformat(_text(told, key))
+    if moment.tzinfo is None:
+        raise ValueError(f"{key} {told[key]!r} has no time zone")
+    return moment
+
+
+def _text(told: Mapping[str, Any], key: str) -> str:
+    text = told[key]
+    if not isinstance(text, str):
+        raise ValueError(f"{key} is {type(text).__name__}, not text")
+    return text
