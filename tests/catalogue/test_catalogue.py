@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tomarium.catalogue import (
+    LOCAL_OWNER,
     Catalogue,
     catalogue_file,
     file_record,
@@ -71,7 +72,7 @@ def filled(catalogue: Catalogue, roots: Path) -> Catalogue:
 
 
 def found(catalogue: Catalogue, words: str) -> list[str]:
-    return [hit.id for hit in search(catalogue, words).hits]
+    return [hit.id for hit in search(catalogue, LOCAL_OWNER, words).hits]
 
 
 @pytest.mark.parametrize(
@@ -100,18 +101,18 @@ def found(catalogue: Catalogue, words: str) -> list[str]:
 )
 def test_search_finds(filled: Catalogue, words: str, ids: list[str]) -> None:
     assert found(filled, words) == ids
-    assert search(filled, words).total == len(ids)
+    assert search(filled, LOCAL_OWNER, words).total == len(ids)
 
 
 def test_title_counts_more_than_the_rest(filled: Catalogue) -> None:
-    hits = search(filled, "t").hits
+    hits = search(filled, LOCAL_OWNER, "t").hits
     assert {hit.id for hit in hits} == {"molar", "premolar"}
-    scores = [hit.score for hit in search(filled, "bear").hits]
+    scores = [hit.score for hit in search(filled, LOCAL_OWNER, "bear").hits]
     assert all(score is not None and score > 0 for score in scores)
 
 
 def test_pages_cover_all_without_overlap(filled: Catalogue) -> None:
-    pages = [search(filled, "", limit=1, offset=offset) for offset in range(4)]
+    pages = [search(filled, LOCAL_OWNER, "", limit=1, offset=offset) for offset in range(4)]
     assert [hit.id for page in pages for hit in page.hits] == ["shell", "premolar", "molar"]
     assert {page.total for page in pages} == {3}
 
@@ -119,7 +120,7 @@ def test_pages_cover_all_without_overlap(filled: Catalogue) -> None:
 @pytest.mark.parametrize(("limit", "offset"), [(0, 0), (1001, 0), (1, -1), (1, 2**63)])
 def test_page_out_of_range_is_refused(filled: Catalogue, limit: int, offset: int) -> None:
     with pytest.raises(ParameterError, match="limit"):
-        search(filled, "", limit=limit, offset=offset)
+        search(filled, LOCAL_OWNER, "", limit=limit, offset=offset)
 
 
 SIGNS = [
@@ -147,7 +148,7 @@ SIGNS = [
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.sampled_from([*SIGNS, "tooth"]) | st.text(max_size=6), max_size=8).map(" ".join))
 def test_no_question_is_an_error(filled: Catalogue, words: str) -> None:
-    page = search(filled, words)
+    page = search(filled, LOCAL_OWNER, words)
     assert page.total >= len(page.hits)
     assert page.total <= 3
 
@@ -162,32 +163,32 @@ def test_beyond_what_is_ranked_the_newest_come_first(
     filled: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "RANKED_AT_MOST", 1)
-    page = search(filled, "tooth")
+    page = search(filled, LOCAL_OWNER, "tooth")
     assert [hit.id for hit in page.hits] == ["premolar", "molar"]
     assert (page.total, page.more) == (1, True)
 
 
 def test_hit_tells_what_a_card_needs(filled: Catalogue) -> None:
-    hit = search(filled, "enamel").hits[0]
+    hit = search(filled, LOCAL_OWNER, "enamel").hits[0]
     assert (hit.title, hit.created) == ("Human molar, ÉNAMEL and dentine", "2026-11-01T00:00:00+00:00")
     assert (hit.shape, hit.voxel_m, hit.thumbnail) == ((12, 16, 16), 0.65e-6, "previews/thumbnail.png")
     assert hit.snippet == "Reconstructed volume of 16 × 16 × 12 voxels of 0.65 µm."
-    assert search(filled, "phase").hits[0].snippet == "tooth, phase contrast"
+    assert search(filled, LOCAL_OWNER, "phase").hits[0].snippet == "tooth, phase contrast"
 
 
 def test_ingesting_twice_changes_nothing(filled: Catalogue, roots: Path) -> None:
-    before = [search(filled, words) for words in ("", "tooth", "35.5")]
+    before = [search(filled, LOCAL_OWNER, words) for words in ("", "tooth", "35.5")]
     record = ingest(filled, roots / "2026" / "molar")
     assert record == read_record(roots / "2026" / "molar")
-    assert [search(filled, words) for words in ("", "tooth", "35.5")] == before
+    assert [search(filled, LOCAL_OWNER, words) for words in ("", "tooth", "35.5")] == before
 
 
 def test_rebuilding_gives_the_same_answers(filled: Catalogue, roots: Path) -> None:
     questions = ("", "tooth", "t", "molar", "20 kev", "bear")
-    before = [search(filled, words) for words in questions]
+    before = [search(filled, LOCAL_OWNER, words) for words in questions]
     rebuilt = rebuild(filled, [roots])
     assert set(rebuilt.ids) == {"molar", "premolar", "shell"}
-    assert [search(filled, words) for words in questions] == before
+    assert [search(filled, LOCAL_OWNER, words) for words in questions] == before
     assert rows(filled) == 6
 
 
@@ -203,7 +204,7 @@ def test_rebuilding_into_a_new_file_gives_the_same_answers(
         for folder in sorted((roots / "2026").iterdir(), reverse=True):  # in another order than before
             ingest(other, folder)
         for words in ("", "tooth", "t", "20 kev"):
-            assert search(other, words) == search(filled, words)
+            assert search(other, LOCAL_OWNER, words) == search(filled, LOCAL_OWNER, words)
 
 
 def test_edited_record_is_found_by_its_new_words_only(
@@ -264,7 +265,7 @@ def test_rebuild_tells_what_it_could_not_take(catalogue: Catalogue, roots: Path,
 def test_readers_see_the_old_state_until_all_is_written(filled: Catalogue) -> None:
     with filled.writing() as connection:
         queries.clear(connection)
-        assert queries.count_records(connection) == 0
+        assert queries.count_records(connection, LOCAL_OWNER) == 0
         assert len(found(filled, "")) == 3
     assert found(filled, "") == []
 
@@ -336,7 +337,7 @@ def test_place_follows_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
         tmp_path / "catalogue.sqlite",
     )
     with open_catalogue() as catalogue:
-        assert search(catalogue).total == 0
+        assert search(catalogue, LOCAL_OWNER).total == 0
     assert (tmp_path / "catalogue.sqlite").exists()
     monkeypatch.delenv("TOMARIUM_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

@@ -31,7 +31,7 @@ every_address = pytest.mark.parametrize("address", ADDRESSES)
 
 @pytest.fixture(scope="module")
 def client(catalogue: Catalogue) -> Iterator[TestClient]:
-    with TestClient(create_app(catalogue), base_url=HOME) as client:
+    with TestClient(create_app(catalogue, local=True), base_url=HOME) as client:
         yield client
 
 

@@ -40,5 +40,5 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterato
 
 @pytest.fixture
 def client(catalogue: Catalogue) -> Iterator[TestClient]:
-    with TestClient(create_app(catalogue), raise_server_exceptions=False) as client:
+    with TestClient(create_app(catalogue, local=True), raise_server_exceptions=False) as client:
         yield client

@@ -57,7 +57,7 @@ def client(
     )
     with open_catalogue(home / "c.sqlite") as catalogue:
         ingest(catalogue, home / "r")
-        with TestClient(create_app(catalogue), raise_server_exceptions=False) as client:
+        with TestClient(create_app(catalogue, local=True), raise_server_exceptions=False) as client:
             yield client
 
 

@@ -157,14 +157,21 @@ def test_code_in_a_text(text: str, html: str) -> None:
 
 
 def test_foreign_names_are_refused(catalogue: Catalogue) -> None:
-    with TestClient(create_app(catalogue, hosts=["localhost"]), base_url="http://evil.example") as client:
+    with TestClient(
+        create_app(catalogue, hosts=["localhost"], local=True), base_url="http://evil.example"
+    ) as client:
         assert client.get("/").status_code == 400
-    with TestClient(create_app(catalogue, hosts=["localhost"]), base_url="http://localhost:8000") as client:
+    with TestClient(
+        create_app(catalogue, hosts=["localhost"], local=True), base_url="http://localhost:8000"
+    ) as client:
         assert client.get("/").status_code == 200
 
 
 def test_empty_catalogue_says_what_to_do(tmp_path: Path) -> None:
-    with open_catalogue(tmp_path / "c.sqlite") as catalogue, TestClient(create_app(catalogue)) as client:
+    with (
+        open_catalogue(tmp_path / "c.sqlite") as catalogue,
+        TestClient(create_app(catalogue, local=True)) as client,
+    ):
         assert "tomarium demo" in client.get("/").text
         assert "Nothing has been filed yet" in client.get("/records").text
         assert client.get("/index.json").json()["total"] == 0
@@ -176,7 +183,7 @@ def test_damage_is_said_and_hides_nothing_else(tmp_path: Path, make_volume: Call
     file_record(folder, title="Hurt", id="a")
     with open_catalogue(tmp_path / "c.sqlite") as catalogue:
         ingest(catalogue, folder)
-        with TestClient(create_app(catalogue), raise_server_exceptions=False) as client:
+        with TestClient(create_app(catalogue, local=True), raise_server_exceptions=False) as client:
             shutil.rmtree(folder / "volume.ome.zarr")
             page = client.get("/records/a")
             assert page.status_code == 200
@@ -191,7 +198,7 @@ def test_damage_is_said_and_hides_nothing_else(tmp_path: Path, make_volume: Call
 
 
 def test_works_behind_a_path_of_a_proxy(catalogue: Catalogue) -> None:
-    with TestClient(create_app(catalogue), root_path="/tomo") as client:
+    with TestClient(create_app(catalogue, local=True), root_path="/tomo") as client:
         page = client.get("/tomo/records/tooth").text
         assert 'href="/tomo/records"' in page
         assert 'src="/tomo/records/tooth/pictures/slices/' in page

@@ -51,7 +51,7 @@ def give_all(record: Path, catalogue: Path) -> list[tuple[str, bytes]]:
     """Everything a portal gives of a record."""
     with open_catalogue(catalogue) as opened:
         id = ingest(opened, record).id
-        with TestClient(create_app(opened), raise_server_exceptions=False) as client:
+        with TestClient(create_app(opened, local=True), raise_server_exceptions=False) as client:
             answers = [(one, client.get(one)) for one in addresses(client, id, record)]
             assert {answer.status_code for _, answer in answers} == {200}
             assert client.get(f"/records/{id}/files/.source.json").status_code == 404

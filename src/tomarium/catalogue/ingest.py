@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, Value, parameter
@@ -37,7 +39,9 @@ class Rebuilt:
     problems: tuple[str, ...]
 
 
-def ingest(catalogue: Catalogue, folder: Path, *, checksums: bool = True) -> Record:
+def ingest(
+    catalogue: Catalogue, folder: Path, *, checksums: bool = True, reader: Reader = LOCAL_OWNER
+) -> Record:
     """Put a record into the catalogue, or bring its rows up to date.
 
     Parameters
@@ -48,6 +52,8 @@ def ingest(catalogue: Catalogue, folder: Path, *, checksums: bool = True) -> Rec
         Folder of a record. Where the record was known at another place that is gone, it has moved here.
     checksums : bool
         Whether to read every file and compare it with its checksum; otherwise only names are compared.
+    reader : Reader
+        Who files it: a record that is new here belongs to this reader.
 
     Returns
     -------
@@ -69,7 +75,7 @@ def ingest(catalogue: Catalogue, folder: Path, *, checksums: bool = True) -> Rec
     if wrong:
         raise FormatError(f"{place}: {_not_as_filed(wrong)}")
     with catalogue.writing() as connection:
-        _save(connection, record, place)
+        save(connection, record, place, reader)
     return record
 
 
@@ -114,7 +120,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
                 try:
                     refuse_links(place)
                     record = read_record(place)
-                    _save(connection, record, place)
+                    save(connection, record, place)
                     ids.append(record.id)
                 except (FormatError, InputError) as problem:
                     problems.append(str(problem))
@@ -148,7 +154,25 @@ def _find(root: Path, problems: list[str]) -> Iterator[Path]:
         inner[:] = sorted(name for name in inner if not name.endswith(".zarr"))
 
 
-def _save(connection: Connection, record: Record, place: Path) -> None:
+def save(connection: Connection, record: Record, place: Path, reader: Reader = LOCAL_OWNER) -> None:
+    """Write the rows of a record.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    record : Record
+        As its folder says.
+    place : Path
+        Its folder, absolute.
+    reader : Reader
+        Whose it becomes where it is new here.
+
+    Raises
+    ------
+    InputError
+        Another folder, which is still there, holds a record of the same identifier.
+    """
     known = queries.folder_of(connection, record.id)
     if known is not None and known != place and _still_holds(known, record.id):
         raise InputError(
@@ -156,9 +180,42 @@ def _save(connection: Connection, record: Record, place: Path) -> None:
             f"one another identifier"
         )
     queries.forget_folder(connection, place, but=record.id)
-    queries.save_record(
-        connection, _row(record, place), [_parameter(key, value) for key, value in record.parameters.items()]
-    )
+    lived = queries.life_of(connection, record.id)
+    owner, team = (lived.owner, lived.team) if lived else (reader.name, "")
+    state = state_of(record, lived.state if lived else "draft")
+    if lived is None or lived.state != state:
+        queries.save_life(
+            connection,
+            {"record": record.id, "state": state, "owner": owner, "team": team, "changed_utc": time.time()},
+        )
+    row = _row(record) | {
+        "store": queries.store_of(connection, place.parent),
+        "path": place.name,
+        "state": state,
+        "owner": owner,
+        "team": team,
+    }
+    queries.save_record(connection, row, [_parameter(key, value) for key, value in record.parameters.items()])
+
+
+def state_of(record: Record, before: str) -> str:
+    """Return the state of a record.
+
+    Parameters
+    ----------
+    record : Record
+        Its folder tells that it was published or withdrawn.
+    before : str
+        What the catalogue knows: "draft" or "review" of what was not published.
+
+    Returns
+    -------
+    str
+        "draft", "review", "published" or "withdrawn".
+    """
+    if record.publication is None:
+        return before if before in ("draft", "review") else "draft"
+    return "withdrawn" if record.publication.withdrawn else "published"
 
 
 def _still_holds(folder: Path, id: str) -> bool:
@@ -168,7 +225,8 @@ def _still_holds(folder: Path, id: str) -> bool:
         return False
 
 
-def _row(record: Record, place: Path) -> dict[str, Any]:
+def _row(record: Record) -> dict[str, Any]:
+    publication = record.publication
     shown = [
         f"{parameter.label(key)} {parameter.show(key, value.value)}"
         for key, value in record.parameters.items()
@@ -179,15 +237,20 @@ def _row(record: Record, place: Path) -> dict[str, Any]:
         "description": record.description,
         "created": record.created.isoformat(),
         "created_utc": record.created.timestamp(),
-        "folder": str(place),
         "bytes": sum(entry.bytes for entry in record.files),
         "thumbnail": next((e.path for e in record.files if e.path == "previews/thumbnail.png"), ""),
         "shape": list(record.volume.get("shape") or ()),
         "voxel_m": _voxel_m(record.volume),
+        "public_from": publication.published.timestamp() if publication else None,
+        "open_from": publication.open_from.timestamp() if publication and not publication.withdrawn else None,
+        "doi": publication.doi if publication else "",
+        "licence": record.licence,
         "words": "\n".join(
             [
                 ", ".join(record.keywords),
                 ", ".join(person.name for person in record.creators),
+                record.specimen,
+                publication.doi if publication else "",
                 record.id,
                 record.licence,
                 *shown,

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.words import Term, mark, read_terms, snippet
 from tomarium.errors import ParameterError
 
@@ -34,7 +35,13 @@ class Hit:
     voxel_m : float or None
         Voxel size along z in m.
     thumbnail : str
-        Path of a small picture below the record's folder, "" where there is none.
+        Path of a small picture below the record's folder, "" where there is none that the reader may see.
+    state : str
+        "draft", "review", "published" or "withdrawn".
+    open : bool
+        Whether the reader may have its files.
+    licence : str
+        SPDX identifier, "" where none was stated.
     """
 
     id: str
@@ -46,6 +53,9 @@ class Hit:
     shape: tuple[int, ...]
     voxel_m: float | None
     thumbnail: str
+    state: str
+    open: bool
+    licence: str
 
 
 @dataclass(frozen=True)
@@ -71,13 +81,17 @@ class Page:
     offset: int
 
 
-def search(catalogue: Catalogue, words: str = "", *, limit: int = 20, offset: int = 0) -> Page:
+def search(
+    catalogue: Catalogue, reader: Reader, words: str = "", *, limit: int = 20, offset: int = 0
+) -> Page:
     """Find records by words.
 
     Parameters
     ----------
     catalogue : Catalogue
         Open.
+    reader : Reader
+        Who asks; only what this reader may see is found and counted.
     words : str
         All must occur in title, description, keywords, names or parameters, without regard to capitals and
         accents; the last one may go on; "words in quotes" stand side by side. No words give all records, the
@@ -104,14 +118,14 @@ def search(catalogue: Catalogue, words: str = "", *, limit: int = 20, offset: in
     terms = read_terms(words)
     with catalogue.reading() as connection:
         if not words.strip():
-            total = queries.count_records(connection)
-            rows = queries.newest_records(connection, limit, offset)
+            total = queries.count_records(connection, reader)
+            rows = queries.newest_records(connection, reader, limit, offset)
             return Page(tuple(_hit(row, None, terms) for row in rows), total, False, limit, offset)
         if not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
-        total = queries.count_matches(connection, terms)
+        total = queries.count_matches(connection, reader, terms)
         more = total > queries.RANKED_AT_MOST
-        rows = queries.matching_records(connection, terms, limit, offset, ranked=not more)
+        rows = queries.matching_records(connection, reader, terms, limit, offset, ranked=not more)
     hits = tuple(_hit(row, round(row.score, 9), terms) for row in rows)
     return Page(hits, min(total, queries.RANKED_AT_MOST), more, limit, offset)
 
@@ -130,5 +144,8 @@ def _hit(row: Row[Any], score: float | None, terms: tuple[Term, ...]) -> Hit:
         bytes=row.bytes,
         shape=tuple(row.shape),
         voxel_m=row.voxel_m,
-        thumbnail=row.thumbnail,
+        thumbnail=row.thumbnail if row.open else "",
+        state=row.state,
+        open=bool(row.open),
+        licence=row.licence,
     )

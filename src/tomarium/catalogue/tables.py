@@ -1,4 +1,4 @@
-"""The tables of the index. Every row is made from a record's folder and can be made again."""
+"""The tables of the catalogue: an index that is made from the records' folders, and what lives in the database only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,135 @@ from typing import Final
 from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 metadata = MetaData()
+
+# --- Durable: never touched by a rebuild, backed up. -----------------------------------------------------------------
+
+stores: Final = Table(
+    "store",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("address", Text, nullable=False, unique=True),  # the folder below which records lie
+)
+
+life: Final = Table(
+    "life",
+    metadata,
+    Column("record", Text, primary_key=True),  # identifier of the record
+    Column("state", Text, nullable=False),  # draft, review, published, withdrawn
+    Column("owner", Text, nullable=False),  # name of an account
+    Column("team", Text, nullable=False),  # name of a group, "" for none
+    Column("changed_utc", Float, nullable=False),
+)
+
+withheld: Final = Table(
+    "withheld",
+    metadata,
+    Column("record", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", JSON, nullable=False),  # value, origin and source of a private parameter
+)
+
+comments: Final = Table(
+    "comment",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("moment_utc", Float, nullable=False),
+    Column("kind", Text, nullable=False),  # comment, request, decision
+    Column("text", Text, nullable=False),
+)
+comments_of_record: Final = Index("comment_record", comments.c.record, comments.c.number)
+
+invitations: Final = Table(
+    "invitation",
+    metadata,
+    Column("digest", Text, primary_key=True),  # SHA-256 of the link's secret
+    Column("record", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_utc", Float, nullable=False),
+    Column("until_utc", Float, nullable=False),
+)
+
+accounts: Final = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("password", Text, nullable=False),  # argon2 hash, "" where there is none
+    Column("subject", Text, nullable=False),  # "issuer subject" of OpenID Connect, "" where there is none
+    Column("orcid", Text, nullable=False),
+    Column("made_utc", Float, nullable=False),
+    Column("closed", Integer, nullable=False),
+)
+
+teams: Final = Table(
+    "team",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("account", Text, ForeignKey("account.name", ondelete="CASCADE"), primary_key=True),
+)
+
+tokens: Final = Table(
+    "token",
+    metadata,
+    Column("digest", Text, primary_key=True),  # SHA-256 of the token
+    Column("kind", Text, nullable=False),  # token, session
+    Column("account", Text, ForeignKey("account.name", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", Text, nullable=False),  # words with spaces between
+    Column("made_utc", Float, nullable=False),
+    Column("until_utc", Float, nullable=False),
+)
+
+settings: Final = Table(
+    "setting",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+dois: Final = Table(
+    "doi",
+    metadata,
+    Column("doi", Text, primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, findable, failed
+    Column("event", Text, nullable=False),  # publish, hide, ""
+    Column("tries", Integer, nullable=False),
+    Column("next_utc", Float, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("address", Text, nullable=False),
+)
+
+jobs: Final = Table(
+    "job",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, running, done, failed
+    Column("lease_until_utc", Float, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("not_before_utc", Float, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+)
+jobs_waiting: Final = Index("job_waiting", jobs.c.state, jobs.c.not_before_utc)
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("moment_utc", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("record", Text, nullable=False),  # "" where it concerns none
+    Column("told", JSON, nullable=False),
+    Column("chain", Text, nullable=False),  # SHA-256 of the line before and this one
+)
+
+# --- The index: every row is made from a record's folder and its life, and can be made again. ------------------------
 
 records: Final = Table(
     "record",
@@ -17,15 +146,26 @@ records: Final = Table(
     Column("description", Text, nullable=False),
     Column("created", Text, nullable=False),  # as the record says it, with its zone
     Column("created_utc", Float, nullable=False),  # seconds since 1970, to sort by
-    Column("folder", Text, nullable=False),
+    Column("store", Integer, nullable=False),
+    Column("path", Text, nullable=False),  # below the store
     Column("bytes", BigInteger, nullable=False),
     Column("thumbnail", Text, nullable=False),  # path below the folder, "" where there is none
     Column("shape", JSON, nullable=False),
     Column("voxel_m", Float),
     Column("words", Text, nullable=False),  # all that is searched besides title and description
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column(
+        "public_from", Float
+    ),  # seconds since 1970 since when anybody may see its metadata; NULL: not public
+    Column("open_from", Float),  # since when anybody may have its files; NULL: not at all
+    Column("doi", Text, nullable=False),
+    Column("licence", Text, nullable=False),
 )
-by_folder: Final = Index("record_folder", records.c.folder)
+by_place: Final = Index("record_place", records.c.store, records.c.path)
 newest: Final = Index("record_newest", records.c.created_utc.desc(), records.c.id)
+by_doi: Final = Index("record_doi", records.c.doi)
 
 parameters: Final = Table(
     "parameter",

@@ -26,10 +26,11 @@ def command(words: tuple[str, ...], limit: int, catalogue: Path | None, as_json:
     tomarium search '"quartz vein"' ESRF --limit 5
     """
     from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.search import search
 
     with open_catalogue(catalogue, make=False) as opened:
-        page = search(opened, " ".join(words), limit=limit)
+        page = search(opened, LOCAL_OWNER, " ".join(words), limit=limit)
     if as_json:
         show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits]})
         return

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from tomarium.catalogue import Catalogue
+from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader
 from tomarium.portal import files
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
@@ -24,7 +24,7 @@ from tomarium.registry import collect
 # Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
 
 
-def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAPI:
+def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bool = False) -> FastAPI:
     """Make the web application of a catalogue.
 
     Parameters
@@ -34,6 +34,8 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAP
     hosts : sequence of str
         Names under which it answers; "*" for all. Naming them keeps foreign web pages from reading a private
         catalogue through a name that they point to this machine.
+    local : bool
+        Whether it is heard on this machine only: who asks is then its owner, who sees everything.
 
     Returns
     -------
@@ -52,6 +54,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAP
         ],
     )
     app.state.catalogue = catalogue
+    app.state.reader_of = _owner if local else _anybody
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: page.path):
         give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
     # Longer addresses first, so that one with a free end does not take what is another's.
@@ -61,6 +64,14 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAP
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
     return app
+
+
+def _owner(_request: Request) -> Reader:
+    return LOCAL_OWNER
+
+
+def _anybody(_request: Request) -> Reader:
+    return ANYBODY
 
 
 def _people(page: Page) -> Callable[..., Response]:

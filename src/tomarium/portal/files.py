@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, Response
 
 from tomarium.model import Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
-from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME
@@ -124,7 +124,8 @@ def draw_picture(
 
 def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> Response:
     """Write the metadata of a record in a standard, such as `ro-crate`."""
-    record, _ = request_context.record(id)
+    record, place = request_context.seen(id)
+    record = record if place.open else without_content(record)
     known = collect("standards", Standard).get(standard)
     if known is None:
         raise HTTPException(404, f"There is no metadata standard “{standard[:80]}” here.")

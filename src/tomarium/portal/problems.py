@@ -14,10 +14,12 @@ from starlette.exceptions import HTTPException
 
 from tomarium.errors import FormatError, InputError
 from tomarium.portal.rendering import answer_json, fill, wants_json
-from tomarium.portal.request_context import RequestContext
+from tomarium.portal.request_context import context_of
 
 TITLES: Final = {
     400: "This cannot be shown",
+    401: "Who are you?",
+    403: "This is not open",
     404: "There is nothing here",
     405: "This address only gives",
     500: "Something broke here",
@@ -93,7 +95,7 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
     if wants_json(request) or request.url.path.endswith(".json"):
         response = answer_json({"error": problem}, status)
     else:
-        request_context = RequestContext(request.app.state.catalogue, request)
+        request_context = context_of(request)
         html = fill(
             request_context,
             "problem.html",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,8 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, HTTPException, Request
 
-from tomarium.catalogue import Catalogue, read_record
-from tomarium.catalogue.queries import folder_of
+from tomarium.catalogue import Catalogue, Reader, read_record
+from tomarium.catalogue.queries import Place, place_of
 from tomarium.catalogue.record_folder import folders_told
 from tomarium.errors import FormatError
 from tomarium.model import Record
@@ -30,10 +31,13 @@ class RequestContext:
         Open.
     request : Request
         As it came.
+    reader : Reader
+        Who asks.
     """
 
     catalogue: Catalogue
     request: Request
+    reader: Reader
 
     def link(
         self, name: str, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
@@ -59,7 +63,7 @@ class RequestContext:
         return f"{path}?{urlencode(kept)}" if kept else path
 
     def record(self, id: str) -> tuple[Record, Path]:
-        """Find a record and its folder.
+        """Find a record whose files the reader may have, and its folder.
 
         Parameters
         ----------
@@ -74,17 +78,41 @@ class RequestContext:
         Raises
         ------
         HTTPException
-            404: no such record. 503: its folder is gone or damaged.
+            404: no such record that the reader may see. 403: its files are not open. 503: its folder is gone or
+            damaged.
+        """
+        record, place = self.seen(id)
+        if not place.open:
+            raise HTTPException(403, closed(record))
+        return record, place.folder
+
+    def seen(self, id: str) -> tuple[Record, Place]:
+        """Find a record whose metadata the reader may have.
+
+        Parameters
+        ----------
+        id : str
+            Identifier from the address; any text.
+
+        Returns
+        -------
+        tuple of Record and Place
+            As its folder says now; whether its files are open to the reader is `open` of its place.
+
+        Raises
+        ------
+        HTTPException
+            404: no such record that the reader may see. 503: its folder is gone or damaged.
         """
         with self.catalogue.reading() as connection:
-            folder = folder_of(connection, id)
-        if folder is None:
+            place = place_of(connection, self.reader, id)
+        if place is None:
             raise HTTPException(
                 404, f"There is no record “{id[:80]}” in this catalogue. Search for it by a word."
             )
         try:
-            state = (folder / FILENAME).stat()
-            return _read(folder, state.st_mtime_ns, state.st_size), folder
+            state = (place.folder / FILENAME).stat()
+            return _read(place.folder, state.st_mtime_ns, state.st_size), place
         except (OSError, FormatError) as problem:
             raise HTTPException(
                 503,
@@ -109,6 +137,54 @@ class RequestContext:
         return _folders(folder, state.st_mtime_ns, state.st_size)
 
 
+def closed(record: Record) -> str:
+    """Say why the files of a record are not open.
+
+    Parameters
+    ----------
+    record : Record
+        One that was published.
+
+    Returns
+    -------
+    str
+        A sentence for people.
+    """
+    publication = record.publication
+    if publication is not None and publication.withdrawn:
+        when = _day(publication.withdrawn)
+        why = f": {publication.reason.rstrip('.')}" if publication.reason else ""
+        return f"The files of this record were withdrawn on {when}{why}. Its metadata stay."
+    if publication is not None:
+        return f"The files of this record open on {_day(publication.open_from)}; until then its creators may be asked."
+    return "The files of this record are not open."
+
+
+def without_content(record: Record) -> Record:
+    """Leave out what a record tells of the grey values in its files.
+
+    Parameters
+    ----------
+    record : Record
+        One whose files are not open.
+
+    Returns
+    -------
+    Record
+        Sizes and units are kept; histograms, limits and means are not.
+    """
+    kept = ("path", "shape", "dtype", "voxel_m", "unit")
+    parts = tuple(
+        replace(part, summary={key: part.summary[key] for key in kept if key in part.summary})
+        for part in record.parts
+    )
+    return replace(record, parts=parts)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B} {moment.year}"
+
+
 @lru_cache(maxsize=64)
 def _folders(folder: Path, _changed_ns: int, _bytes: int) -> re.Pattern[str]:
     return folders_told(folder)
@@ -119,8 +195,24 @@ def _read(folder: Path, _changed_ns: int, _bytes: int) -> Record:
     return read_record(folder)
 
 
+def context_of(request: Request) -> RequestContext:
+    """Make the context of a request.
+
+    Parameters
+    ----------
+    request : Request
+        As it came.
+
+    Returns
+    -------
+    RequestContext
+        Its reader is whom the application takes the request for.
+    """
+    return RequestContext(request.app.state.catalogue, request, request.app.state.reader_of(request))
+
+
 def _context(request: Request) -> RequestContext:
-    return RequestContext(request.app.state.catalogue, request)
+    return context_of(request)
 
 
 CurrentRequest = Annotated[RequestContext, Depends(_context)]

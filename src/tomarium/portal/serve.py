@@ -42,11 +42,15 @@ def serve(
 
     listener = _listen(host, port)
     with listener:
-        hosts = ["localhost", "127.0.0.1", "::1", "[::1]"] if _is_loopback(host) else ["*"]
+        local = _is_loopback(host)
+        hosts = ["localhost", "127.0.0.1", "::1", "[::1]"] if local else ["*"]
         name = f"[{host}]" if ":" in host else host
         announce(f"http://{name}:{listener.getsockname()[1]}/")
         config = uvicorn.Config(
-            create_app(catalogue, hosts=hosts), log_level="warning", access_log=False, server_header=False
+            create_app(catalogue, hosts=hosts, local=local),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
         )
         with suppress(KeyboardInterrupt):  # uvicorn closes in order, then raises the signal once more
             uvicorn.Server(config).run(sockets=[listener])

@@ -63,4 +63,6 @@ def render(record: Record, _view: View) -> Piece:
     return Piece({"parameters": rows}, fill("parameters.html", {"rows": rows, "legend": legend}))
 
 
-PARAMETERS = Viewer(name="parameters", title="Parameters", order=15, suits=suits, render=render)
+PARAMETERS = Viewer(
+    name="parameters", title="Parameters", order=15, suits=suits, render=render, metadata_only=True
+)

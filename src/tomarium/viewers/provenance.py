@@ -101,6 +101,7 @@ PROVENANCE = Viewer(
     title="How it was made",
     order=30,
     suits=suits,
+    metadata_only=True,
     render=render,
     script=Path(__file__).parent / "assets" / "copy.js",
 )

@@ -84,6 +84,8 @@ class Viewer:
         `previews(record, folder) -> {file name: PNG}`: pictures to keep in the record when it is filed.
     script : Path or None
         A script that enriches the piece; without it the piece must work all the same.
+    metadata_only : bool
+        Whether it shows nothing of the files, so that it may be shown while they are under embargo.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Viewer:
     picture: Callable[[Record, Path, str, Mapping[str, str]], bytes] | None = None
     previews: Callable[[Record, Path], Mapping[str, bytes]] | None = None
     script: Path | None = None
+    metadata_only: bool = False
 
 
 def fill(template: str, content: Mapping[str, Any]) -> Markup:

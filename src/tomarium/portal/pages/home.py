@@ -33,7 +33,7 @@ class HomePage:
 
 def content(request_context: CurrentRequest) -> HomePage:
     """Show the newest records."""
-    found = search(request_context.catalogue, limit=NEWEST)
+    found = search(request_context.catalogue, request_context.reader, limit=NEWEST)
     return HomePage("A herbarium for tomograms", found.total, found_records(request_context, found.hits))
 
 

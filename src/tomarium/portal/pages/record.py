@@ -11,10 +11,11 @@ from typing import Any
 from markupsafe import Markup
 
 from tomarium.errors import FormatError
-from tomarium.model import Record, parameter
+from tomarium.model import Person, Record, parameter
 from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.registry import collect
+from tomarium.standards import record_json
 from tomarium.standards.standard import Standard
 from tomarium.viewers.viewer import Piece, View, Viewer
 
@@ -83,6 +84,14 @@ class RecordPage:
         Addresses of scripts that enrich the page.
     thumbnail : str
         Address of a small picture, "" where there is none.
+    open : bool
+        Whether its files may be had.
+    closed : str
+        Why not, "" where they may.
+    people : tuple of Person
+        The creators with what is known of them.
+    publication : Mapping or None
+        As in `model.Record`; None of a draft.
     """
 
     title: str
@@ -102,15 +111,27 @@ class RecordPage:
     exports: tuple[Export, ...]
     scripts: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     thumbnail: str
+    open: bool = True
+    closed: str = ""
+    people: tuple[Person, ...] = ()
+    publication: Mapping[str, Any] | None = None
 
 
 def content(request_context: CurrentRequest, id: str) -> RecordPage:
     """Show a record; each viewer reads its own choices, such as the slice z = 120, from the address."""
-    record, folder = request_context.record(id)
-    suitable = [viewer for viewer in collect("viewers", Viewer).values() if viewer.suits(record)]
+    record, place = request_context.seen(id)
+    folder = place.folder
+    record = record if place.open else without_content(record)
+    suitable = [
+        viewer
+        for viewer in collect("viewers", Viewer).values()
+        if viewer.suits(record) and (place.open or viewer.metadata_only)
+    ]
     suitable.sort(key=lambda viewer: viewer.order)
     scripts = dict.fromkeys(viewer.script.name for viewer in suitable if viewer.script)
     thumbnail = next((e.path for e in record.files if e.path == "previews/thumbnail.png"), None)
+    if not place.open:
+        thumbnail = None
     return RecordPage(
         title=record.title,
         id=record.id,
@@ -144,6 +165,10 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         ),
         scripts=tuple(request_context.link("asset", {"name": name}) for name in scripts),
         thumbnail=request_context.link("file", {"id": id, "path": thumbnail}) if thumbnail else "",
+        open=place.open,
+        closed="" if place.open else closed(record),
+        people=record.creators,
+        publication=record_json.details(record).get("publication"),
     )
 
 

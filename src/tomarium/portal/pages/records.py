@@ -53,7 +53,7 @@ def content(
     offset: Annotated[int, Query(ge=0, lt=2**31, description="Records to pass over")] = 0,
 ) -> RecordsPage:
     """List records, or find them by words in title, description, names and parameters."""
-    found = search(request_context.catalogue, q, limit=limit, offset=offset)
+    found = search(request_context.catalogue, request_context.reader, q, limit=limit, offset=offset)
     chosen = {"q": q, "limit": str(limit) if limit != 24 else ""}
 
     def beside(start: int) -> str:

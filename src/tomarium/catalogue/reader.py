@@ -1,0 +1,126 @@
+"""Who asks, and which records they may see: the one predicate that every door uses."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from sqlalchemy import ColumnElement, Float, false, literal, or_, true
+
+from tomarium.catalogue.tables import records
+from tomarium.errors import InputError
+
+Role = Literal["visitor", "member", "curator", "instrument scientist", "administrator"]
+ROLES: Final[tuple[str, ...]] = get_args(Role)
+SEES_ALL: Final = frozenset({"curator", "administrator"})
+"""Roles that see every record."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who asks the catalogue for something.
+
+    Attributes
+    ----------
+    name : str
+        Name of the account; "" for who has none.
+    role : str
+        "visitor", "member", "curator", "instrument scientist" or "administrator".
+    teams : tuple of str
+        Groups of people whose drafts are open to this reader.
+    invited : tuple of str
+        Identifiers of records that a reviewer's link has opened.
+    """
+
+    name: str = ""
+    role: Role = "visitor"
+    teams: tuple[str, ...] = ()
+    invited: tuple[str, ...] = ()
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether drafts and embargoed files of everybody are open to this reader."""
+        return self.role in SEES_ALL
+
+
+ANYBODY: Final = Reader()
+"""A reader without an account."""
+LOCAL_OWNER: Final = Reader("owner", "administrator")
+"""Who runs tomarium on this machine, at the command line or at a portal that only this machine hears."""
+
+
+def may_see(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
+    """Return the condition on `record` that a reader may know of it: find it, count it, read its metadata.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+    now : float, optional
+        Seconds since 1970; the present moment by default.
+
+    Returns
+    -------
+    ColumnElement of bool
+        True for what is published, and for drafts of the reader, the reader's teams and invitations. It is computed
+        when it is asked: nothing has to run when something becomes public.
+    """
+    return _condition(reader, records.c.public_from, now)
+
+
+def may_open(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
+    """Return the condition on `record` that a reader may have its files and pictures.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+    now : float, optional
+        Seconds since 1970; the present moment by default.
+
+    Returns
+    -------
+    ColumnElement of bool
+        As `may_see`, but of what is published only once its embargo has ended, and not when it was withdrawn.
+    """
+    return _condition(reader, records.c.open_from, now)
+
+
+def _condition(reader: Reader, since: ColumnElement[float], now: float | None) -> ColumnElement[bool]:
+    if reader.sees_all:
+        return true()
+    moment = literal(time.time() if now is None else now, Float)
+    return or_(
+        since <= moment,
+        records.c.owner == reader.name if reader.name else false(),
+        records.c.team.in_(reader.teams) if reader.teams else false(),
+        records.c.id.in_(reader.invited) if reader.invited else false(),
+    )
+
+
+def demand_role(reader: Reader, *roles: Role, to: str) -> None:
+    """Refuse who may not do something.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+    *roles : str
+        Who may; an administrator may always.
+    to : str
+        What is to be done: "publish a record".
+
+    Raises
+    ------
+    NotAllowed
+        The reader has none of these roles.
+    """
+    if reader.role not in (*roles, "administrator"):
+        raise NotAllowed(
+            f"{reader.name or 'a visitor'} ({reader.role}) may not {to}; ask a {' or '.join((*roles, 'administrator'))}"
+        )
+
+
+class NotAllowed(InputError):
+    """Somebody asked for what is not theirs to do."""
