@@ -69,6 +69,7 @@ records = st.builds(
     specimen=text,
     funding=st.lists(st.builds(Funding, text, text), max_size=2).map(tuple),
     acknowledgement=text,
+    disclosed=st.lists(text, max_size=2).map(tuple),
 )
 
 

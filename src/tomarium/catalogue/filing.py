@@ -34,7 +34,9 @@ from tomarium.viewers.volume import open_volume, volume_window
 VOLUME: Final = f"{VOLUME_NAME}/"
 PREVIEWS: Final = "previews"
 ROLES: Final = {"protocol.yaml": "protocol", PROVENANCE: "provenance", MANIFEST: "manifest"}
-KEPT: Final = ("publication", "related", "techniques", "specimen", "funding", "acknowledgement")
+KEPT: Final = (
+    "publication", "related", "techniques", "specimen", "funding", "acknowledgement", "disclosed"
+)  # fmt: skip
 """Fields of a record that filing it again does not change."""
 MEDIA_TYPES: Final = {".yaml": "application/yaml", ".log": "text/plain", ".nxs": "application/x-hdf5"}
 

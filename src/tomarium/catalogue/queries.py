@@ -332,3 +332,21 @@ def save_life(connection: Connection, row: dict[str, Any]) -> None:
     """
     connection.execute(delete(life).where(life.c.record == row["record"]))
     connection.execute(insert(life).values(row))
+
+
+def change_state(connection: Connection, id: str, state: str, moment: float) -> None:
+    """Move a record that is not published to another state.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    id : str
+        Identifier of the record.
+    state : str
+        "draft" or "review".
+    moment : float
+        Seconds since 1970.
+    """
+    connection.execute(update(life).where(life.c.record == id).values(state=state, changed_utc=moment))
+    connection.execute(update(records).where(records.c.id == id).values(state=state))

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from sqlalchemy import ColumnElement, Float, false, literal, or_, true
+from sqlalchemy import ColumnElement, Float, and_, false, literal, or_, true
 
 from tomarium.catalogue.tables import records
 from tomarium.errors import InputError
@@ -92,7 +92,7 @@ def _condition(reader: Reader, since: ColumnElement[float], now: float | None) -
         return true()
     moment = literal(time.time() if now is None else now, Float)
     return or_(
-        since <= moment,
+        and_(since.is_not(None), since <= moment),  # never NULL, which is neither
         records.c.owner == reader.name if reader.name else false(),
         records.c.team.in_(reader.teams) if reader.teams else false(),
         records.c.id.in_(reader.invited) if reader.invited else false(),

@@ -6,14 +6,20 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from tomarium import units
 from tomarium.cli import interrupts
+from tomarium.errors import InputError
 from tomarium.model import Value
 from tomarium.model.wording import brief, in_words
+
+if TYPE_CHECKING:
+    from tomarium.catalogue import Catalogue
+    from tomarium.model import Record
 
 MOST: Final = 400
 """Characters of a text that has a line to itself."""
@@ -156,3 +162,63 @@ def clock(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = int(seconds // 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def record_id(catalogue: Catalogue, given: str) -> str:
+    """Return the identifier of a record that was given by it or by its folder.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    given : str
+        An identifier, or the folder of a record that is in the catalogue.
+
+    Returns
+    -------
+    str
+        The identifier.
+
+    Raises
+    ------
+    InputError
+        There is no such record in the catalogue.
+    """
+    from tomarium.catalogue import queries
+    from tomarium.catalogue.record_folder import read_record
+    from tomarium.standards.ro_crate import FILENAME
+
+    folder = Path(given)
+    id = read_record(folder.resolve()).id if (folder / FILENAME).is_file() else given
+    with catalogue.reading() as connection:
+        place = queries.folder_of(connection, id)
+    if place is None:
+        raise InputError(
+            f"{given}: is no record of this catalogue ({catalogue.name}); file it with: tomarium ingest FOLDER, or "
+            f"look for its identifier with: tomarium search"
+        )
+    return id
+
+
+def record(catalogue: Catalogue, id: str) -> Record:
+    """Read a record of a catalogue.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    id : str
+        Its identifier.
+
+    Returns
+    -------
+    Record
+        As its folder says.
+    """
+    from tomarium.catalogue import queries
+    from tomarium.catalogue.record_folder import read_record
+
+    with catalogue.reading() as connection:
+        place = queries.folder_of(connection, id)
+    assert place is not None
+    return read_record(place)

@@ -44,6 +44,12 @@ PARAMETERS: Final[dict[str, tuple[str, str]]] = {
     "temperature_celsius": ("Temperature", "°C"),
 }
 
+# Words in a key that make it private unless its record says otherwise: people and their health.
+PRIVATE: Final = frozenset(
+    {"age", "birth", "born", "sex", "gender", "medical", "history", "diagnosis", "patient", "donor", "phone",
+     "email", "mail", "telephone", "weight", "ethnicity"}
+)  # fmt: skip
+
 # ending of a key → unit
 ENDINGS: Final[dict[str, str]] = {
     "m": "m",
@@ -100,6 +106,22 @@ def unit(key: str) -> str:
         return PARAMETERS[key][1]
     _, separator, ending = key.rpartition("_")
     return ENDINGS.get(ending, "") if separator else ""
+
+
+def is_private(key: str) -> bool:
+    """Tell whether a parameter is not for everybody unless somebody says so.
+
+    Parameters
+    ----------
+    key : str
+        `donor_age_years`, `experimenter_email` …
+
+    Returns
+    -------
+    bool
+        One of its words tells of a person: age, sex, medical history, phone, e-mail …
+    """
+    return not PRIVATE.isdisjoint(key.lower().split("_"))
 
 
 def show(key: str, value: Any) -> str:

@@ -80,6 +80,8 @@ class Record:
         Who paid for it.
     acknowledgement : str
         What those who use it are asked to write.
+    disclosed : tuple of str
+        Keys of parameters that look private, such as `sample_age`, and were declared public.
 
     Notes
     -----
@@ -104,6 +106,7 @@ class Record:
     specimen: str = ""
     funding: tuple[Funding, ...] = ()
     acknowledgement: str = ""
+    disclosed: tuple[str, ...] = ()
 
     @property
     def volume(self) -> Mapping[str, Any]:

@@ -42,6 +42,7 @@ def details(record: Record) -> dict[str, Any]:
     found["people"] = [asdict(person) for person in record.creators]
     found["related"] = [asdict(one) for one in record.related]
     found["techniques"] = list(record.techniques)
+    found["disclosed"] = list(record.disclosed)
     found["specimen"] = record.specimen
     found["funding"] = [asdict(one) for one in record.funding]
     found["acknowledgement"] = record.acknowledgement
@@ -156,7 +157,7 @@ def read_related(told: Mapping[str, Any]) -> tuple[Related, ...]:
 
 
 def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Read techniques, specimen, funding and acknowledgement.
+    """Read techniques, specimen, funding, acknowledgement and what was disclosed.
 
     Parameters
     ----------
@@ -168,11 +169,12 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
     dict
         Fields of `Record`.
     """
-    techniques = told.get("techniques", [])
-    if not all(isinstance(one, str) for one in techniques):
-        raise ValueError("a technique is no text")
+    lists = {key: told.get(key, []) for key in ("techniques", "disclosed")}
+    for key, items in lists.items():
+        if not all(isinstance(one, str) for one in items):
+            raise ValueError(f"{key}: an item is no text")
     return {
-        "techniques": tuple(techniques),
+        **{key: tuple(items) for key, items in lists.items()},
         "specimen": _text(told, "specimen") if "specimen" in told else "",
         "funding": tuple(
             Funding(_text(one, "funder"), _text(one, "award")) for one in told.get("funding", [])

@@ -1,0 +1,229 @@
+"""Changing what a record says of itself; its files are not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from tomarium.atomic_files import write_whole
+from tomarium.catalogue import queries
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.dois import ask_for_update
+from tomarium.catalogue.ingest import save
+from tomarium.catalogue.reader import NotAllowed, Reader
+from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.tables import withheld
+from tomarium.errors import InputError, ParameterError
+from tomarium.model import Funding, Person, Record, Related, Value
+from tomarium.standards.ro_crate import FILENAME, export
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is to be changed; None leaves a field as it is, an empty value empties it.
+
+    Attributes
+    ----------
+    title, description, licence, specimen, acknowledgement : str or None
+        As in `model.Record`.
+    creators, keywords, techniques, funding, related : tuple or None
+        The whole list anew.
+    withhold : tuple of str
+        Keys of parameters that are taken out of the record and kept in the catalogue for its owner.
+    disclose : tuple of str
+        Keys of parameters that are declared public; what was withheld is put back.
+    parameters : mapping of str to Value
+        Parameters to set.
+    """
+
+    title: str | None = None
+    description: str | None = None
+    licence: str | None = None
+    specimen: str | None = None
+    acknowledgement: str | None = None
+    creators: tuple[Person, ...] | None = None
+    keywords: tuple[str, ...] | None = None
+    techniques: tuple[str, ...] | None = None
+    funding: tuple[Funding, ...] | None = None
+    related: tuple[Related, ...] | None = None
+    withhold: tuple[str, ...] = ()
+    disclose: tuple[str, ...] = ()
+    parameters: dict[str, Value[Any]] = field(default_factory=dict)
+
+
+FIELDS = (
+    "title", "description", "licence", "specimen", "acknowledgement",
+    "creators", "keywords", "techniques", "funding", "related",
+)  # fmt: skip
+"""Fields of `Changes` that replace those of the record."""
+
+
+def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Record:
+    """Change what a record says.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who changes it: its owner, somebody of its team, a curator.
+    id : str
+        Identifier of the record.
+    changes : Changes
+        What is to be changed.
+
+    Returns
+    -------
+    Record
+        As it is now. Where it was published, its DOI's metadata are sent anew.
+
+    Raises
+    ------
+    InputError
+        There is no such record, it is not this reader's to change, or a change cannot be made.
+    """
+    changed = tuple(name for name in FIELDS if getattr(changes, name) is not None)
+    told = [*changed, *changes.parameters, *(f"withhold {key}" for key in changes.withhold)]
+    told += [f"disclose {key}" for key in changes.disclose]
+    if not told:
+        raise ParameterError(f"{id}: nothing to change was given; say what, such as --licence CC-BY-4.0")
+    return rewrite(
+        catalogue, reader, id, "edit", lambda connection, record: _apply(connection, record, changes), told
+    )
+
+
+def _apply(connection: Connection, record: Record, changes: Changes) -> Record:
+    fields = {name: getattr(changes, name) for name in FIELDS if getattr(changes, name) is not None}
+    if "title" in fields and not fields["title"].strip():
+        raise ParameterError(f"{record.id}: the title is empty; give one line that tells people what it is")
+    values = dict(record.parameters) | changes.parameters
+    disclosed = dict.fromkeys(record.disclosed)
+    for key in changes.withhold:
+        if key not in values:
+            raise ParameterError(
+                f"{record.id}: has no parameter {key[:60]!r} to withhold; it has {', '.join(values) or 'none'}"
+            )
+        value = values.pop(key)
+        kept = {"value": value.value, "origin": value.origin, "source": value.source}
+        connection.execute(delete(withheld).where(withheld.c.record == record.id, withheld.c.key == key))
+        connection.execute(insert(withheld).values(record=record.id, key=key, value=kept))
+        disclosed.pop(key, None)
+    for key in changes.disclose:
+        here = (withheld.c.record == record.id) & (withheld.c.key == key)
+        back = connection.execute(select(withheld.c.value).where(here)).scalar_one_or_none()
+        if back is not None:
+            values[key] = Value(**back)
+            connection.execute(delete(withheld).where(here))
+        elif key not in values:
+            raise ParameterError(
+                f"{record.id}: has no parameter {key[:60]!r} to disclose, and withholds none of it"
+            )
+        disclosed[key] = None
+    return replace(record, **fields, parameters=values, disclosed=tuple(disclosed))
+
+
+def rewrite(
+    catalogue: Catalogue,
+    reader: Reader,
+    id: str,
+    action: str,
+    change: Callable[[Connection, Record], Record],
+    told: object = (),
+) -> Record:
+    """Change a record: its crate first, then its rows, in one transaction with the log.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who changes it.
+    id : str
+        Identifier of the record.
+    action : str
+        Word for the log.
+    change : callable
+        `change(connection, record) -> Record`.
+    told : object
+        What the log says of it, JSON-ready.
+
+    Returns
+    -------
+    Record
+        As it is now. Where the program is stopped between the crate and the rows, filing the record anew, or the
+        same change once more, brings the rows up to date.
+
+    Raises
+    ------
+    InputError
+        There is no such record that the reader may see.
+    NotAllowed
+        It is not this reader's to change.
+    """
+    with catalogue.writing() as connection:
+        place = place_for(connection, reader, id)
+        record = change(connection, read_record(place))
+        write_record(connection, reader, record, place)
+        if record.publication is not None and record.publication.doi:
+            ask_for_update(connection, record)
+        note(connection, reader, action, id, told=told)
+    return record
+
+
+def write_record(connection: Connection, reader: Reader, record: Record, place: Path) -> None:
+    """Write a record's crate, whole or not at all, and then its rows.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    reader : Reader
+        Who writes it.
+    record : Record
+        As it is to be.
+    place : Path
+        Its folder.
+    """
+    write_whole(place / FILENAME, export(record).encode())
+    save(connection, record, place, reader)
+
+
+def place_for(connection: Connection, reader: Reader, id: str) -> Path:
+    """Find the folder of a record that a reader may change.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who wants to change it.
+    id : str
+        Identifier of the record.
+
+    Returns
+    -------
+    Path
+        Its folder.
+
+    Raises
+    ------
+    InputError
+        There is no such record that the reader may see.
+    NotAllowed
+        It is not this reader's to change.
+    """
+    place = queries.place_of(connection, reader, id)
+    if place is None:
+        raise InputError(
+            f"there is no record {id[:80]!r} in this catalogue; file it with: tomarium ingest FOLDER"
+        )
+    lived = queries.life_of(connection, id)
+    mine = lived is not None and (lived.owner == reader.name or lived.team in reader.teams)
+    if not (reader.sees_all or (mine and reader.name)):
+        raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s to change; ask its owner or a curator")
+    return place.folder

@@ -1,0 +1,435 @@
+"""The life of a record: draft, review, published in versions, withdrawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Row, insert, select
+
+from tomarium.catalogue import queries
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.dois import ask_for_update, doi_of
+from tomarium.catalogue.edit import place_for, rewrite, write_record
+from tomarium.catalogue.moments import after
+from tomarium.catalogue.publication_checks import Check, publication_checks
+from tomarium.catalogue.reader import Reader, demand_role
+from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.settings import all_settings, publisher
+from tomarium.catalogue.tables import comments
+from tomarium.errors import InputError, ParameterError
+from tomarium.model import Publication, Record, Related
+
+
+class NotReady(InputError):
+    """A record lacks what it must have to be published."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a record is to be published.
+
+    Attributes
+    ----------
+    embargo : str
+        How long its files stay closed: "3 years", "2027-06-01", "0"; the catalogue's setting where it is "".
+    new_version_of : str
+        Identifier of the record whose next version it is; "" where it is the first.
+    doi : bool
+        Whether it gets a DOI, where the catalogue has a prefix.
+    files : bool
+        Whether the doctor examines its files before.
+    """
+
+    embargo: str = ""
+    new_version_of: str = ""
+    doi: bool = True
+    files: bool = True
+
+
+def checks_of(catalogue: Catalogue, reader: Reader, id: str, *, files: bool = True) -> tuple[Check, ...]:
+    """Check what a record must and ought to have before it is published.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who asks; it must be this reader's to change.
+    id : str
+        Identifier of the record.
+    files : bool
+        Whether the doctor examines its files too.
+
+    Returns
+    -------
+    tuple of Check
+        All demands.
+    """
+    with catalogue.reading() as connection:
+        place = place_for(connection, reader, id)
+    return publication_checks(read_record(place), place, files=files)
+
+
+def submit(catalogue: Catalogue, reader: Reader, id: str, text: str = "") -> None:
+    """Hand a draft to the curators.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Its owner, or somebody of its team.
+    id : str
+        Identifier of the record.
+    text : str
+        What they should know.
+
+    Raises
+    ------
+    NotReady
+        It lacks what it must have.
+    InputError
+        It is no draft.
+    """
+    refuse_unready(id, checks_of(catalogue, reader, id))
+    _move(catalogue, reader, id, "submit", ("draft",), "review", text, "comment")
+
+
+def send_back(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
+    """Give a record in review back to its owner, with what is to be changed.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        A curator.
+    id : str
+        Identifier of the record.
+    text : str
+        What is to be changed.
+
+    Raises
+    ------
+    InputError
+        It is not in review, or the text is empty.
+    """
+    demand_role(reader, "curator", to="send a record back")
+    if not text.strip():
+        raise ParameterError(f"{id}: say what its owner is to change, such as: --because 'name the beamline'")
+    _move(catalogue, reader, id, "send back", ("review",), "draft", text, "request")
+
+
+def comment(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
+    """Leave a remark for those who may see a draft.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who remarks.
+    id : str
+        Identifier of the record.
+    text : str
+        The remark.
+
+    Raises
+    ------
+    InputError
+        There is no such record that the reader may change, or the text is empty.
+    """
+    if not text.strip():
+        raise ParameterError(f"{id}: the remark is empty")
+    with catalogue.writing() as connection:
+        place_for(connection, reader, id)
+        _say(connection, reader, id, text, "comment")
+
+
+def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | None = None) -> Record:
+    """Publish a record: from now on its page is public, and its files from the end of its embargo.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        A curator; the owner of a catalogue on this machine is one.
+    id : str
+        Identifier of the record.
+    request : Request, optional
+        How.
+
+    Returns
+    -------
+    Record
+        As it is now. One that was published before is returned as it is.
+
+    Raises
+    ------
+    NotReady
+        It lacks what it must have; each is named.
+    NotAllowed
+        The reader is no curator.
+    InputError
+        The record whose next version it is was not published, or was withdrawn.
+    """
+    asked = request or Request()
+    demand_role(reader, "curator", to="publish a record")
+    with catalogue.reading() as connection:
+        place = place_for(connection, reader, id)
+        settings = all_settings(connection)
+    record = read_record(place)
+    if record.publication is None:
+        refuse_unready(id, publication_checks(record, place, files=asked.files))
+
+    def change(connection: Connection, record: Record) -> Record:
+        if record.publication is not None:
+            return record
+        before = _version_before(connection, reader, asked.new_version_of)
+        published = as_published(record, before, settings, asked)
+        publication = published.publication
+        assert publication is not None
+        if before:
+            later = Related("IsPreviousVersionOf", publication.doi or id)
+            place_before = place_for(connection, reader, before.id)
+            write_record(connection, reader, replace(before, related=(*before.related, later)), place_before)
+        if publication.doi:
+            ask_for_update(connection, published, address_of(settings, id))
+        return published
+
+    return rewrite(
+        catalogue, reader, id, "publish", change, {"embargo": asked.embargo or settings["embargo"]}
+    )
+
+
+def as_published(
+    record: Record, before: Record | None, settings: Mapping[str, str], request: Request
+) -> Record:
+    """Return what a record becomes when it is published now.
+
+    Parameters
+    ----------
+    record : Record
+        A draft.
+    before : Record or None
+        The published record whose next version it is.
+    settings : Mapping of str to str
+        Of the catalogue.
+    request : Request
+        How it is to be published.
+
+    Returns
+    -------
+    Record
+        With its publication.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    related, version, root = record.related, 1, record.id
+    if before and before.publication:
+        version, root = before.publication.version + 1, _first_id(before)
+        related = (*related, Related("IsNewVersionOf", before.publication.doi or before.id))
+    prefix = settings["doi_prefix"] if request.doi else ""
+    publication = Publication(
+        published=now,
+        publisher=publisher(settings),
+        open_from=after(now, request.embargo or settings["embargo"]),
+        doi=doi_of(prefix, root, version) if prefix else "",
+        concept_doi=doi_of(prefix, root, None) if prefix else "",
+        version=version,
+        kept_until=after(now, settings["kept"]),
+    )
+    return replace(record, related=related, publication=publication)
+
+
+def address_of(settings: Mapping[str, str], id: str) -> str:
+    """Return the address under which the world sees a record.
+
+    Parameters
+    ----------
+    settings : Mapping of str to str
+        Of the catalogue.
+    id : str
+        Identifier of the record.
+
+    Returns
+    -------
+    str
+        "https://data.example.org/records/tooth"; "" where the catalogue has no address.
+    """
+    return f"{settings['address']}/records/{id}" if settings["address"] else ""
+
+
+def open_files(catalogue: Catalogue, reader: Reader, id: str) -> Record:
+    """End the embargo of a record now.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Its owner or a curator.
+    id : str
+        Identifier of the record.
+
+    Returns
+    -------
+    Record
+        As it is now.
+
+    Raises
+    ------
+    InputError
+        It was not published, or was withdrawn.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    def change(_connection: Connection, record: Record) -> Record:
+        publication = _published(record)
+        return replace(record, publication=replace(publication, open_from=min(publication.open_from, now)))
+
+    return rewrite(catalogue, reader, id, "open files", change)
+
+
+def withdraw(catalogue: Catalogue, reader: Reader, id: str, reason: str) -> Record:
+    """Withdraw a published record: its page stays and says why, its files are not given any more.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        A curator.
+    id : str
+        Identifier of the record.
+    reason : str
+        Why, for everybody to read.
+
+    Returns
+    -------
+    Record
+        As it is now; nothing is deleted.
+
+    Raises
+    ------
+    InputError
+        It was not published, or there is no reason.
+    """
+    demand_role(reader, "curator", to="withdraw a record")
+    if not reason.strip():
+        raise ParameterError(f"{id}: say why it is withdrawn; its page will tell everybody")
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    def change(_connection: Connection, record: Record) -> Record:
+        publication = _published(record)
+        return replace(
+            record, publication=replace(publication, withdrawn=now, reason=" ".join(reason.split()))
+        )
+
+    return rewrite(catalogue, reader, id, "withdraw", change, {"reason": reason})
+
+
+def comments_of(connection: Connection, id: str) -> list[Row[tuple[object, ...]]]:
+    """List the remarks on a record.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    id : str
+        Identifier of the record, which the reader may change.
+
+    Returns
+    -------
+    list of Row
+        Rows of `comment`, the oldest first.
+    """
+    return list(
+        connection.execute(select(comments).where(comments.c.record == id).order_by(comments.c.number)).all()
+    )
+
+
+def refuse_unready(id: str, checks: tuple[Check, ...]) -> None:
+    """Refuse a record that lacks what it must have.
+
+    Parameters
+    ----------
+    id : str
+        Identifier of the record.
+    checks : tuple of Check
+        As `publication_checks` returns them.
+
+    Raises
+    ------
+    NotReady
+        With each problem.
+    """
+    problems = [one.problem for one in checks if one.problem and one.refuses]
+    if problems:
+        raise NotReady(f"{id}: cannot be published yet: {'; '.join(problems)}")
+
+
+def _published(record: Record) -> Publication:
+    if record.publication is None:
+        raise InputError(f"{record.id}: was not published; publish it first: tomarium publish {record.id}")
+    if record.publication.withdrawn:
+        raise InputError(
+            f"{record.id}: was withdrawn on {record.publication.withdrawn:%Y-%m-%d}; nothing was changed"
+        )
+    return record.publication
+
+
+def _version_before(connection: Connection, reader: Reader, id: str) -> Record | None:
+    if not id:
+        return None
+    before = read_record(place_for(connection, reader, id))
+    _published(before)
+    later = next((one.identifier for one in before.related if one.relation == "IsPreviousVersionOf"), None)
+    if later:
+        raise InputError(f"{id}: {later} is its next version already; give that one with --new-version-of")
+    return before
+
+
+def _first_id(before: Record) -> str:
+    """Return the identifier of the first version, from which the DOIs of all versions are made."""
+    publication = before.publication
+    return publication.concept_doi.partition("/")[2] if publication and publication.concept_doi else before.id
+
+
+def _move(
+    catalogue: Catalogue,
+    reader: Reader,
+    id: str,
+    action: str,
+    before: tuple[str, ...],
+    state: str,
+    text: str,
+    kind: str,
+) -> None:
+    with catalogue.writing() as connection:
+        place = place_for(connection, reader, id)
+        lived = queries.life_of(connection, id)
+        assert lived is not None
+        if lived.state not in before:
+            raise InputError(f"{id}: is {_named(lived.state)}, so it cannot be moved to {_named(state)}")
+        queries.change_state(connection, id, state, time.time())
+        if text.strip():
+            _say(connection, reader, id, text, kind)
+        note(connection, reader, action, id, folder=Path(place).name)
+
+
+def _named(state: str) -> str:
+    return {"draft": "a draft", "review": "in review"}.get(state, state)
+
+
+def _say(connection: Connection, reader: Reader, id: str, text: str, kind: str) -> None:
+    connection.execute(
+        insert(comments).values(
+            record=id, who=reader.name, moment_utc=time.time(), kind=kind, text=text.strip()
+        )
+    )

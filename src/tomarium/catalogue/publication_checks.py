@@ -1,0 +1,105 @@
+"""What keeps a record from being published, and what ought to be told before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tomarium.catalogue.checkup import subject_of_record
+from tomarium.doctor import examine
+from tomarium.model import Record, parameter
+
+SHORTEST_DESCRIPTION: Final = 50
+"""Characters: search engines for datasets leave out what is described in fewer."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One demand on a record.
+
+    Attributes
+    ----------
+    name : str
+        "licence", "creators" …
+    problem : str
+        What is wrong and what to do; "" where all is well.
+    refuses : bool
+        Whether it keeps the record from being published.
+    """
+
+    name: str
+    problem: str
+    refuses: bool = True
+
+
+def publication_checks(record: Record, folder: Path, *, files: bool = True) -> tuple[Check, ...]:
+    """Check what a record must and ought to have before it is published.
+
+    Parameters
+    ----------
+    record : Record
+        The record.
+    folder : Path
+        Its folder.
+    files : bool
+        Whether the doctor examines the folder too, which reads files.
+
+    Returns
+    -------
+    tuple of Check
+        All demands, those that are met among them.
+    """
+    exposed = [key for key in record.parameters if parameter.is_private(key) and key not in record.disclosed]
+    unnamed = [person.name for person in record.creators if not person.orcid]
+    id = record.id
+    found = [
+        Check(
+            "licence",
+            ""
+            if record.licence
+            else f"no licence is stated; state one: tomarium edit {id} --licence CC-BY-4.0",
+        ),
+        Check(
+            "creators",
+            ""
+            if record.creators
+            else f'nobody is named as creator; name them: tomarium edit {id} --creator "Lovelace, Ada"',
+        ),
+        Check(
+            "private fields",
+            f"{', '.join(exposed)} may be private; keep back what is: tomarium edit {id} --withhold {exposed[0]}, or "
+            f"declare it public: tomarium edit {id} --disclose {exposed[0]}"
+            if exposed
+            else "",
+        ),
+        Check(
+            "description",
+            ""
+            if len(record.description) >= SHORTEST_DESCRIPTION
+            else f"the description has {len(record.description)} characters; {SHORTEST_DESCRIPTION} are asked for by "
+            f"search engines: tomarium edit {id} --description …",
+            refuses=False,
+        ),
+        Check(
+            "ORCID iDs",
+            f"of {', '.join(unnamed[:3])}{' …' if len(unnamed) > 3 else ''} no ORCID iD is known"
+            if unnamed
+            else "",
+            refuses=False,
+        ),
+        Check(
+            "technique",
+            "" if record.techniques else f"no technique is named: tomarium edit {id} --technique PaNET01207",
+            refuses=False,
+        ),
+    ]
+    if files:
+        report = examine(subject_of_record(folder))
+        errors = [
+            f"{one.where}: {one.found}; {one.mend or one.expected}"
+            for one in report.findings
+            if one.severity == "error"
+        ]
+        found.append(Check("doctor", "; ".join(errors[:3])))
+    return tuple(found)

@@ -1,0 +1,126 @@
+"""What a catalogue says of its house: names, addresses, and how it publishes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, delete, insert, select
+
+from tomarium.catalogue import tables
+from tomarium.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes
+    ----------
+    default : str
+        Its value where nobody set it.
+    help : str
+        What it is for.
+    """
+
+    default: str
+    help: str
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    "name": Setting("tomarium", "Name of this portal, in titles and feeds"),
+    "institution": Setting("", "The institution that runs it; also the publisher where that is not set"),
+    "publisher": Setting("", "Who publishes the records, as it is cited"),
+    "address": Setting(
+        "", "Address under which the world sees it, https://data.example.org; DOIs lead there"
+    ),
+    "contact": Setting("", "Whom to write to, an e-mail address"),
+    "imprint": Setting("", "Address of a page with the imprint"),
+    "acknowledgement": Setting(
+        "", "What those who use its records are asked to write, where a record says nothing"
+    ),
+    "doi_prefix": Setting("", "Prefix of its DOIs, 10.1234; without one records are published without a DOI"),
+    "datacite": Setting(
+        "https://api.datacite.org", "The DataCite service, https://api.test.datacite.org to try"
+    ),
+    "embargo": Setting(
+        "3 years", "How long files stay closed after publication where nobody says otherwise; 0: not"
+    ),
+    "kept": Setting("10 years", "How long the publisher promises to keep what it publishes"),
+    "featured": Setting("", "Identifier of the record on the first page; the newest where it is not set"),
+}
+
+
+def all_settings(connection: Connection) -> dict[str, str]:
+    """Return all settings.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+
+    Returns
+    -------
+    dict of str to str
+        Key → value, defaults among them.
+    """
+    known = {key: setting.default for key, setting in SETTINGS.items()}
+    return known | {
+        row.key: row.value for row in connection.execute(select(tables.settings)) if row.key in known
+    }
+
+
+def change_setting(connection: Connection, key: str, value: str) -> None:
+    """Change a setting.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    key : str
+        One of `SETTINGS`.
+    value : str
+        "" goes back to the default.
+
+    Raises
+    ------
+    ParameterError
+        There is no such setting, or it cannot have this value.
+    """
+    if key not in SETTINGS:
+        near = difflib.get_close_matches(key, SETTINGS, 1)
+        raise ParameterError(
+            f"there is no setting {key[:60]!r}{f'; {near[0]!r} was meant?' if near else ''} "
+            f"(settings: {', '.join(SETTINGS)})"
+        )
+    if key == "address" and value and not value.startswith(("https://", "http://")):
+        raise ParameterError(
+            f"address {value[:80]!r}: give the whole address, such as https://data.example.org"
+        )
+    if key == "doi_prefix" and value and not value.startswith("10."):
+        raise ParameterError(f"doi_prefix {value[:80]!r}: a prefix begins with 10., such as 10.1234")
+    if key in ("embargo", "kept") and value:
+        from tomarium.catalogue.moments import read_span
+
+        read_span(value)
+    connection.execute(delete(tables.settings).where(tables.settings.c.key == key))
+    if value:
+        connection.execute(insert(tables.settings).values(key=key, value=value.strip().removesuffix("/")))
+
+
+def publisher(settings: Mapping[str, str]) -> str:
+    """Return who publishes.
+
+    Parameters
+    ----------
+    settings : Mapping of str to str
+        As `all_settings` returns them.
+
+    Returns
+    -------
+    str
+        The publisher, or else the institution; "" where neither is set.
+    """
+    return settings["publisher"] or settings["institution"]

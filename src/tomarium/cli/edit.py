@@ -1,0 +1,177 @@
+"""`tomarium edit`: change what a record says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tomarium.cli import show
+
+
+@click.command("edit")
+@click.argument("record", metavar="RECORD")
+@click.option("--title", help="One line for people.")
+@click.option("--description", help="A paragraph for people; @FILE reads it from a file.")
+@click.option(
+    "--creator",
+    "creators",
+    multiple=True,
+    help='Who made it; once for each, in the order of the citation: "Lovelace, Ada 0000-0002-1825-0097 @ ESRF '
+    '(https://ror.org/02550n020)". All but the name may be left out.',
+)
+@click.option("--licence", "--license", help="Under which terms it may be used: CC-BY-4.0, CC0-1.0 …")
+@click.option("--keyword", "keywords", multiple=True, help="A word to be found by; once for each.")
+@click.option(
+    "--technique", "techniques", multiple=True, help="A technique by its PaNET identifier: PaNET01207."
+)
+@click.option("--specimen", help="The specimen's own identifier, such as a museum's number or an IGSN.")
+@click.option("--funder", "funders", multiple=True, help='Who paid: "European Research Council: 123456".')
+@click.option(
+    "--related",
+    "related",
+    multiple=True,
+    metavar="RELATION=IDENTIFIER",
+    help="Another thing it is related to: IsCitedBy=10.1038/abc, IsDerivedFrom=https://…",
+)
+@click.option("--acknowledgement", help="What those who use it are asked to write.")
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter: sample_preparation=ethanol.",
+)
+@click.option("--withhold", multiple=True, metavar="KEY", help="Take a private parameter out of the record.")
+@click.option("--disclose", multiple=True, metavar="KEY", help="Declare a parameter public, or put it back.")
+@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record for machines.")
+def command(record: str, catalogue: Path | None, as_json: bool, **given: Any) -> None:
+    """Change what RECORD says of itself: the identifier of a record in the catalogue, or its folder.
+
+    An option that may be given several times replaces the whole list. Without options the record is shown. Its files
+    are not touched; where it was published, the metadata of its DOI are sent anew.
+
+    \b
+    tomarium edit tooth-1a2b3c4d --creator "Lovelace, Ada 0000-0002-1825-0097" --licence CC-BY-4.0
+    tomarium edit tooth-1a2b3c4d --description @abstract.txt --technique PaNET01207
+    tomarium edit tooth-1a2b3c4d --withhold donor_age_years
+    """
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.edit import edit
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    changes = _changes(given)
+    with open_catalogue(catalogue, make=False) as opened:
+        id = show.record_id(opened, record)
+        known = show.record(opened, id) if not any(given.values()) else edit(opened, LOCAL_OWNER, id, changes)
+    if as_json:
+        from tomarium.standards.record_json import details
+
+        told = {
+            "id": known.id,
+            "title": known.title,
+            "description": known.description,
+            "licence": known.licence,
+        }
+        show.as_json(told | {"keywords": list(known.keywords)} | details(known))
+        return
+    click.secho(f"{known.id}: {known.title}", bold=True)
+    show.table(_rows(known))
+
+
+def _changes(given: dict[str, Any]) -> Any:
+    from tomarium.catalogue.edit import Changes
+    from tomarium.model.person import read_person
+    from tomarium.model.value import Value
+
+    description = given["description"]
+    if description and description.startswith("@"):
+        description = Path(description[1:]).read_text(encoding="utf-8").strip()
+    return Changes(
+        title=given["title"],
+        description=description,
+        licence=_licence(given["licence"]),
+        specimen=given["specimen"],
+        acknowledgement=given["acknowledgement"],
+        creators=tuple(map(read_person, given["creators"])) or None,
+        keywords=tuple(word for word in given["keywords"] if word) if given["keywords"] else None,
+        techniques=given["techniques"] or None,
+        funding=tuple(map(_funding, given["funders"])) or None,
+        related=tuple(map(_related, given["related"])) or None,
+        withhold=given["withhold"],
+        disclose=given["disclose"],
+        parameters={
+            key: Value(value, "user", "tomarium edit") for key, value in map(_parameter, given["parameters"])
+        },
+    )
+
+
+def _licence(text: str | None) -> str | None:
+    return text
+
+
+def _funding(text: str) -> Any:
+    from tomarium.model import Funding
+
+    funder, _, award = text.partition(":")
+    return Funding(funder.strip(), award.strip())
+
+
+def _related(text: str) -> Any:
+    from tomarium.model import Related
+    from tomarium.model.publication import RELATIONS
+
+    relation, equals, identifier = text.partition("=")
+    known = {name.lower(): name for name in RELATIONS}
+    if not equals or not identifier.strip() or relation.lower() not in known:
+        raise click.UsageError(
+            f"--related {text!r}: give RELATION=IDENTIFIER, such as IsCitedBy=10.1038/abc; relations are "
+            f"{', '.join(RELATIONS)}"
+        )
+    return Related(known[relation.lower()], identifier.strip())  # type: ignore[arg-type]
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    import re
+
+    from tomarium import units
+    from tomarium.model import parameter
+
+    key, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[a-z][a-z0-9_]{0,80}", key):
+        raise click.UsageError(
+            f"--parameter {text!r}: give KEY=VALUE with a key of a-z, 0-9 and _, as energy_kev=20keV"
+        )
+    unit = parameter.unit(key)
+    if unit and unit != "px":
+        return key, units.parse(value, unit)
+    try:
+        number = json.loads(value)
+    except ValueError:
+        return key, value.strip()
+    return key, number if isinstance(number, (int, float, bool)) else value.strip()
+
+
+def _rows(known: Any) -> list[tuple[str, str]]:
+    people = [f"{one.name}{f' {one.orcid}' if one.orcid else ''}" for one in known.creators]
+    publication = known.publication
+    rows = [
+        ("description", known.description),
+        ("creators", ", ".join(people) or "none named"),
+        ("licence", known.licence or "none stated"),
+        ("keywords", ", ".join(known.keywords)),
+        ("techniques", ", ".join(known.techniques)),
+        ("specimen", known.specimen),
+        ("related", ", ".join(f"{one.relation} {one.identifier}" for one in known.related)),
+        (
+            "published",
+            f"{publication.published:%Y-%m-%d}, version {publication.version}"
+            if publication
+            else "no: a draft",
+        ),
+        ("doi", publication.doi if publication else ""),
+    ]
+    return [row for row in rows if row[1]]

@@ -1,0 +1,112 @@
+"""`tomarium publish`: from draft to citable open data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tomarium.cli import show
+
+if TYPE_CHECKING:
+    from tomarium.model import Record
+
+
+@click.command("publish")
+@click.argument("record", metavar="RECORD")
+@click.option(
+    "--embargo",
+    default="",
+    metavar="SPAN|DAY",
+    help="How long its files stay closed: 3 years, 6 months, 2027-06-01, or 0; by default the catalogue's setting.",
+)
+@click.option(
+    "--new-version-of", default="", metavar="RECORD", help="The published record whose next version it is."
+)
+@click.option("--doi/--no-doi", default=True, help="Whether it gets a DOI, where the catalogue has a prefix.")
+@click.option("--check", is_flag=True, help="Only say what is missing.")
+@click.option("--submit", is_flag=True, help="Hand it to the curators instead.")
+@click.option(
+    "--send-back", default="", metavar="TEXT", help="Give it back to its owner, with what is to be changed."
+)
+@click.option("--open-now", is_flag=True, help="End its embargo now.")
+@click.option("--withdraw", default="", metavar="REASON", help="Withdraw it: its page stays and says why.")
+@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.pass_context
+def command(
+    context: click.Context,
+    record: str,
+    embargo: str,
+    new_version_of: str,
+    doi: bool,
+    check: bool,
+    submit: bool,
+    send_back: str,
+    open_now: bool,
+    withdraw: str,
+    catalogue: Path | None,
+) -> None:
+    """Publish RECORD: the identifier of a record in the catalogue, or its folder.
+
+    What it must have (a licence, creators, no private fields, no errors of the doctor) is checked before. From then on
+    its page is public; its files open when the embargo ends, without anything having to run. A DOI is given where the
+    catalogue has a prefix (`tomarium settings doi_prefix 10.1234`) and is registered by `tomarium worker`.
+
+    Leaves with exit code 2 where it cannot be published yet.
+
+    \b
+    tomarium publish tooth-1a2b3c4d --check
+    tomarium publish tooth-1a2b3c4d --embargo 0
+    tomarium publish tooth-99887766 --new-version-of tooth-1a2b3c4d
+    tomarium publish tooth-1a2b3c4d --withdraw "the wrong specimen"
+    """
+    actions = [check, submit, bool(send_back), open_now, bool(withdraw)]
+    if sum(actions) > 1:
+        raise click.UsageError("give one of --check, --submit, --send-back, --open-now and --withdraw")
+    from tomarium.catalogue import life
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    with open_catalogue(catalogue, make=False) as opened:
+        id = show.record_id(opened, record)
+        request = life.Request(embargo, show.record_id(opened, new_version_of) if new_version_of else "", doi)
+        if check:
+            checks = life.checks_of(opened, LOCAL_OWNER, id)
+            for one in checks:
+                mark, colour = (
+                    ("✓", "green") if not one.problem else ("✗", "red") if one.refuses else ("!", "yellow")
+                )
+                click.secho(f"  {mark} {one.name}", fg=colour, nl=False)
+                click.echo(f": {one.problem}" if one.problem else "")
+            context.exit(2 if any(one.problem and one.refuses for one in checks) else 0)
+        if submit:
+            life.submit(opened, LOCAL_OWNER, id)
+            click.echo(f"{id}: is in review now")
+        elif send_back:
+            life.send_back(opened, LOCAL_OWNER, id, send_back)
+            click.echo(f"{id}: is a draft again")
+        elif open_now:
+            _tell(life.open_files(opened, LOCAL_OWNER, id))
+        elif withdraw:
+            _tell(life.withdraw(opened, LOCAL_OWNER, id, withdraw))
+        else:
+            _tell(life.publish(opened, LOCAL_OWNER, id, request))
+
+
+def _tell(record: Record) -> None:
+    publication = record.publication
+    assert publication is not None
+    click.secho(f"{record.id}: {record.title}", bold=True)
+    opens = publication.open_from
+    rows = [
+        ("published", f"{publication.published:%Y-%m-%d}, version {publication.version}"),
+        (
+            "files",
+            f"open since {opens:%Y-%m-%d}" if opens <= publication.published else f"open on {opens:%Y-%m-%d}",
+        ),
+        ("doi", f"{publication.doi}, registered by `tomarium worker`" if publication.doi else "none"),
+    ]
+    if publication.withdrawn:
+        rows[1] = ("files", f"withdrawn on {publication.withdrawn:%Y-%m-%d}: {publication.reason}")
+    show.table(rows)
