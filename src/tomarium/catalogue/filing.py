@@ -38,6 +38,8 @@ KEPT: Final = (
     "publication", "related", "techniques", "specimen", "funding", "acknowledgement", "disclosed"
 )  # fmt: skip
 """Fields of a record that filing it again does not change."""
+DATA: Final = ("volume", "data")
+"""Roles of the files that a version of a record stands for."""
 MEDIA_TYPES: Final = {".yaml": "application/yaml", ".log": "text/plain", ".nxs": "application/x-hdf5"}
 
 
@@ -54,14 +56,15 @@ def file_record(
     parameters: Mapping[str, Value[Any]] | None = None,
     volume: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    parts: Sequence[Part] = (),
 ) -> Record:
-    """Make a folder with a finished volume a record: previews, checksums, and the crate last.
+    """Make a folder a record: previews, checksums, and the crate last.
 
     Parameters
     ----------
     folder : Path
-        Holds `volume.ome.zarr`; whatever else lies in it belongs to the record too. Filing it again updates
-        the record and keeps its identifier.
+        Holds `volume.ome.zarr`, or the parts that are named; whatever else lies in it belongs to the record too.
+        Filing it again updates the record and keeps its identifier.
     title : str
         One line for people.
     id : str, optional
@@ -84,6 +87,8 @@ def file_record(
         absent is read from the volume, statistics by reading it twice.
     provenance : Mapping, optional
         What was done; `provenance.json` of the folder by default.
+    parts : sequence of Part
+        What the folder holds besides a volume; where there is none, at least one.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def file_record(
     Raises
     ------
     FormatError
-        There is no finished volume, or a file that a record cannot hold.
+        There is neither a finished volume nor a part, or a file that a record cannot hold.
     InputError
         The title is empty, the identifier is malformed, the time has no zone, what is told of the volume
         cannot be, or the record was published and its files are not what they were.
@@ -101,7 +106,8 @@ def file_record(
         The disk is full; what lies in the folder is kept.
     """
     folder = Path(folder)
-    if not (folder / VOLUME).is_dir():
+    has_volume = (folder / VOLUME).is_dir()
+    if not has_volume and not parts:
         raise FormatError(f"{folder}: holds no {VOLUME}; give the folder of a finished reconstruction")
     created = created or datetime.now(UTC).replace(microsecond=0)
     if created.tzinfo is None:
@@ -111,7 +117,7 @@ def file_record(
         raise InputError(f"{folder}: the title is empty; give one line that tells people what it is")
     before = read_record(folder) if (folder / FILENAME).exists() else None
     known = id or (before.id if before else None)
-    summary = _summary(folder / VOLUME, volume or {})
+    summary = _summary(folder / VOLUME, volume or {}) if has_volume else {}
     if wrong := what_is_unsound(summary):
         told = brief(in_words({key: summary.get(key) for key in wrong.split(", ")}), 120)
         raise InputError(f"{folder}: the volume cannot be so: {told}; file it with what is right")
@@ -122,29 +128,30 @@ def file_record(
         id=known or "",
         title=title,
         created=created,
-        description=description or _describe(summary),
+        description=description or (_describe(summary) if has_volume else _describe_parts(parts)),
         creators=people,
         keywords=tuple(keywords),
         licence=licence,
         parameters={
             key: replace(value, value=plain(value.value)) for key, value in (parameters or {}).items()
         },
-        parts=(_volume_part(summary),),
+        parts=((_volume_part(summary), *parts) if has_volume else tuple(parts)),
         provenance=_provenance(folder) if provenance is None else plain(provenance),
-        files=(FileEntry(VOLUME, 0, "0" * 64, role="volume"),),
+        files=(FileEntry(VOLUME, 0, "0" * 64, role="volume"),) if has_volume else (),
     )
     if before:  # what was told since, by `tomarium edit` and `tomarium publish`
         draft = replace(
             draft, **{name: getattr(before, name) for name in KEPT}, licence=licence or before.licence
         )
-    window = list(volume_window(draft, folder))
-    draft = replace(draft, parts=(_volume_part({**summary, "window": window}), *draft.parts[1:]))
+    if has_volume:
+        window = list(volume_window(draft, folder))
+        draft = replace(draft, parts=(_volume_part({**summary, "window": window}), *draft.parts[1:]))
     with _room(folder):
         _write_previews(draft, folder)
         sums = sum_files(folder, [path for path in list_files(folder) if path not in (MANIFEST, FILENAME)])
         _demand_same_data(before, sums)
         write_whole(folder / MANIFEST, write_manifest(sums).encode())
-        files = _entries(sums | sum_files(folder, [MANIFEST]))
+        files = _entries(sums | sum_files(folder, [MANIFEST]), draft.parts)
         record = replace(draft, files=files, id=known or _new_id(title, files))
         if not ID.fullmatch(record.id):
             raise InputError(f"the identifier {record.id[:80]!r} is malformed; use a-z, 0-9 and hyphens")
@@ -184,6 +191,14 @@ def _describe(summary: Mapping[str, Any]) -> str:
     return f"{text} of {each}."
 
 
+def _describe_parts(parts: Sequence[Part]) -> str:
+    part = parts[0]
+    lengths = " × ".join(str(axis["length"]) for axis in part.axes)
+    names = ", ".join(str(axis["name"]) for axis in part.axes)
+    what = {"projections": "Scan", "image": "Image"}.get(part.kind, part.kind.capitalize())
+    return f"{what} of {lengths} ({names})." if lengths else f"{what}, {part.path}."
+
+
 def _provenance(folder: Path) -> dict[str, Any]:
     path = folder / PROVENANCE
     if not path.exists():
@@ -205,13 +220,21 @@ def _write_previews(record: Record, folder: Path) -> None:
                 write_whole(folder / PREVIEWS / name, content)
 
 
-def _entries(sums: Mapping[str, Sum]) -> tuple[FileEntry, ...]:
-    volume = sum_folder(VOLUME, dict(sorted(sums.items())))
-    entries = [FileEntry(VOLUME, volume.bytes, volume.sha256, "application/vnd+zarr", "volume")]
+def _entries(sums: Mapping[str, Sum], parts: Sequence[Part]) -> tuple[FileEntry, ...]:
+    entries = []
+    if any(path.startswith(VOLUME) for path in sums):
+        volume = sum_folder(VOLUME, dict(sorted(sums.items())))
+        entries.append(FileEntry(VOLUME, volume.bytes, volume.sha256, "application/vnd+zarr", "volume"))
+    data = {part.path for part in parts}
     for path, known in sorted(sums.items()):
         if not path.startswith(VOLUME):
-            entries.append(FileEntry(path, known.bytes, known.sha256, _media_type(path), _role(path)))
+            role = "data" if _belongs(path, data) else _role(path)
+            entries.append(FileEntry(path, known.bytes, known.sha256, _media_type(path), role))
     return tuple(entries)
+
+
+def _belongs(path: str, parts: set[str]) -> bool:
+    return "." in parts or path in parts or any(path.startswith(f"{part}/") for part in parts)
 
 
 def _media_type(path: str) -> str:
@@ -241,10 +264,11 @@ def _demand_same_data(before: Record | None, sums: Mapping[str, Sum]) -> None:
     """Refuse other data under the name of a version that was published."""
     if before is None or before.publication is None:
         return
-    old = next((entry.sha256 for entry in before.files if entry.role == "volume"), None)
-    if old != sum_folder(VOLUME, dict(sorted(sums.items()))).sha256:
+    entries = _entries(sums, before.parts)
+    old, new = ({e.path: e.sha256 for e in one if e.role in DATA} for one in (before.files, entries))
+    if old != new:
         raise InputError(
-            f"{before.id}: version {before.publication.version} was published with another volume, which those who "
+            f"{before.id}: version {before.publication.version} was published with other data, which those who "
             f"cite it rely on; make the new one in a folder of its own and publish it with --new-version-of {before.id}"
         )
 
@@ -252,7 +276,7 @@ def _demand_same_data(before: Record | None, sums: Mapping[str, Sum]) -> None:
 def _new_id(title: str, files: Sequence[FileEntry]) -> str:
     letters = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     words = "-".join(re.findall(r"[a-z0-9]+", letters))[:48].strip("-") or "record"
-    checksum = next(entry.sha256 for entry in files if entry.role == "volume")
+    checksum = next(entry.sha256 for entry in files if entry.role in DATA)
     return f"{words}-{checksum[:8]}"
 
 

@@ -320,10 +320,26 @@ def _file(place: Path, outcome: Outcome, title: str | None) -> Record:
         place,
         title=title or (str(own.value) if own and str(own.value).strip() else scan.name),
         keywords=("X-ray tomography", scan.format),
-        parameters=_without_folders(_parameters(scan), folders_of_scan(scan)),
+        parameters=parameters_of(scan),
         volume={"unit": outcome.plan.unit, **summary},
         provenance=told,
     )
+
+
+def parameters_of(scan: Scan) -> dict[str, Value[Any]]:
+    """Name what is known of a scan, each with its origin.
+
+    Parameters
+    ----------
+    scan : Scan
+        Any scan.
+
+    Returns
+    -------
+    dict of str to Value
+        Without the folders of this machine and without what is its experimenters' own affair.
+    """
+    return _without_folders(_parameters(scan), folders_of_scan(scan))
 
 
 def _parameters(scan: Scan) -> dict[str, Value[Any]]:

@@ -253,7 +253,7 @@ def _is(value: object, *kinds: type) -> bool:
 
 def _why_no_record(folder: Path) -> str:
     if not folder.exists():
-        return "does not exist; give the folder of a record"
+        return "does not exist; give a record, a volume, a scan, or a folder of them"
     if not folder.is_dir():
         return "is a file; give the folder of a record"
     if any(folder.glob("*.zarr")):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
 from tomarium.pipeline.protocol.choice import Choice
+
+if TYPE_CHECKING:
+    from tomarium.catalogue import Catalogue
 
 DELTA_BETA: Final = 60.0
 """Of the simulated sample: its edges have fringes, as those of a real scan have."""
@@ -75,6 +78,9 @@ def command(
     with open_catalogue(folder / "catalogue.sqlite") as catalogue:
         filed = ingest(catalogue, record)
         click.echo(f"filed: {filed.title} as {filed.id} in {folder / 'catalogue.sqlite'}")
+        if path is None and filed.publication is None:
+            _publish(catalogue, filed.id)
+            click.echo(f"published: {filed.id}, under the licence CC0-1.0, its files open at once")
         if serve:
             tell = _announcer(filed.id)
             try:
@@ -83,6 +89,24 @@ def command(
                 if port is not None:
                     raise
                 serve_portal(catalogue, port=0, announce=tell)
+
+
+def _publish(catalogue: Catalogue, id: str) -> None:
+    """Publish the simulated specimen, which is nobody's, as its owner would."""
+    from tomarium.catalogue.edit import Changes, edit
+    from tomarium.catalogue.life import Request, publish
+    from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.model import Person
+
+    changes = Changes(
+        creators=(Person("tomarium, simulated"),),
+        licence="CC0-1.0",
+        techniques=("PaNET01207",),
+        description="A rod with inclusions, fibres and pores that does not exist: its scan was simulated with rings, "
+        "hits of stray radiation and phase contrast, then reconstructed with a protocol that removes them.",
+    )
+    edit(catalogue, LOCAL_OWNER, id, changes)
+    publish(catalogue, LOCAL_OWNER, id, Request(embargo="0"))
 
 
 def _announcer(id: str) -> Callable[[str], None]:

@@ -1,49 +1,140 @@
-"""`tomarium ingest`: file records in the catalogue."""
+"""`tomarium ingest`: file records in the catalogue, and make records of what is there."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from tomarium.cli import show
+from tomarium.cli import scan_options, show
+
+if TYPE_CHECKING:
+    from tomarium.catalogue import Catalogue
+    from tomarium.catalogue.make_from_files import Wish
+    from tomarium.model import Record
 
 
 @click.command("ingest")
-@click.argument("folders", metavar="DIR...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
 @click.option(
     "--checksums/--no-checksums",
     default=True,
-    help="Whether to read every file and compare it with its checksum, or names only.",
+    help="Whether to read every file of a record and compare it with its checksum, or names only.",
 )
+@click.option(
+    "--title", default="", help="Title of the record that is made; by default the sample's or file's name."
+)
+@click.option(
+    "--records",
+    type=click.Path(path_type=Path),
+    help="Folder in which records are made; by default `records` beside the catalogue.",
+)
+@click.option(
+    "--in-place", is_flag=True, help="Make the folder PATH itself a record: a crate is added to it."
+)
+@click.option(
+    "--copy", is_flag=True, help="Copy files into the record; otherwise they get a second name there."
+)
+@scan_options.opening
 @click.pass_context
 def command(
-    context: click.Context, folders: tuple[Path, ...], catalogue: Path | None, checksums: bool
+    context: click.Context,
+    paths: tuple[Path, ...],
+    catalogue: Path | None,
+    checksums: bool,
+    title: str,
+    records: Path | None,
+    in_place: bool,
+    copy: bool,
+    opening: scan_options.Opening,
 ) -> None:
-    """File the records in the folders DIR in the catalogue; filing one again brings it up to date.
+    """File what is at PATH in the catalogue; filing it again brings it up to date.
+
+    PATH is the folder of a record; a finished volume (TIFF slices, HDF5, .vol, OME-Zarr), which becomes a record with
+    an OME-Zarr of several resolutions; a raw scan or an image of a microscope, which becomes a record of that file; or
+    a folder of them, such as that of a beamtime, of which each becomes a record. Data are not copied where the disk is
+    the same: they get a second name in the record.
 
     A record with a file that is missing or was changed, or with a link in it, is refused and named; the others are
     filed, and it leaves with exit code 2.
 
     \b
     tomarium ingest records/tooth
-    tomarium ingest records/*
+    tomarium ingest reconstructions/tooth_slices --title "Molar of a bear" --pixel "0.65 um"
+    tomarium ingest /data/visitor/md1252 --records /data/records
     """
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.catalogue.ingest import ingest
+    from tomarium.catalogue.home import catalogue_file
+    from tomarium.catalogue.make_from_files import Wish
     from tomarium.errors import InputError
 
     problems: list[str] = []
+    home = records or (catalogue or catalogue_file()).parent / "records"
+    wish = Wish(home, title, in_place, copy)
     with open_catalogue(catalogue) as opened:
-        for folder in folders:
+        for path in paths:
             try:
-                record = ingest(opened, folder, checksums=checksums)
+                for record in _filed(opened, path, wish, checksums, opening, problems):
+                    click.echo(f"{record.id}: {record.title}")
             except InputError as problem:
-                if len(folders) == 1:
+                if len(paths) == 1:
                     raise
                 problems.append(str(problem))
-                continue
-            click.echo(f"{record.id}: {record.title}")
     show.warnings(problems)
     context.exit(2 if problems else 0)
+
+
+def _filed(
+    catalogue: Catalogue,
+    path: Path,
+    wish: Wish,
+    checksums: bool,
+    opening: scan_options.Opening,
+    problems: list[str],
+) -> list[Record]:
+    """File one path: a record, what can be opened, or a folder of what can be."""
+    from tomarium import formats
+    from tomarium.catalogue.ingest import ingest
+    from tomarium.catalogue.make_from_files import data_below, make_from_files
+    from tomarium.errors import FormatError, InputError, TomariumError
+    from tomarium.standards.ro_crate import FILENAME
+
+    if (path / FILENAME).exists() or not path.exists() or _is_unfinished(path):
+        return [ingest(catalogue, path, checksums=checksums)]
+    tell = show.progress()
+    refused = None
+    if path.is_file() or formats.recognise(path):
+        try:
+            whole = opening.open(path)
+        except FormatError as problem:
+            if path.is_file():
+                raise
+            refused = problem  # a folder of other things, perhaps
+        else:
+            _, folder = make_from_files(path, whole, wish, tell)
+            return [ingest(catalogue, folder, checksums=False)]
+    made = []
+    for place, found in data_below(path):
+        try:
+            if isinstance(found, TomariumError):
+                raise found
+            _, folder = make_from_files(place, found, wish, tell)
+            made.append(ingest(catalogue, folder, checksums=False))
+        except TomariumError as problem:
+            problems.append(str(problem))
+    if not made and refused is not None:
+        raise refused
+    if not made and not problems:
+        raise InputError(
+            f"{path}: holds no record, volume, scan or image; give one, or the folder above them"
+        )
+    return made
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Tell whether a folder is that of a run that did not finish, which `ingest` refuses with what to do."""
+    from tomarium.pipeline.run.journal import FOLDER
+
+    return path.is_dir() and ((path / FOLDER).exists() or (path / "volume.ome.zarr").is_dir())

@@ -1,0 +1,296 @@
+"""Records of what is there already: a finished volume, a raw scan, an image, a folder of scans."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import formats
+from tomarium.atomic_files import write_whole
+from tomarium.catalogue.filing import PREVIEWS, VOLUME, file_record
+from tomarium.catalogue.make_record import parameters_of
+from tomarium.conversion.convert import convert
+from tomarium.errors import InputError, TomariumError
+from tomarium.model import Image, Part, Record, Scan, Value, Volume
+from tomarium.standards.ro_crate import FILENAME
+from tomarium.viewers.picture import png
+
+PICTURE_PIXELS: Final = 1024
+THUMBNAIL_PIXELS: Final = 512
+Tell = Callable[[str, int, int], object]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a record is to be made of files.
+
+    Attributes
+    ----------
+    records : Path
+        The folder in which records lie.
+    title : str
+        Title of the record; by default the sample's name, or that of the file.
+    in_place : bool
+        Whether the folder of the data itself becomes the record, with its crate and previews added to it.
+    copy : bool
+        Whether files are copied; otherwise they are linked (hard links: another name of the same file), where the disk
+        is the same.
+    """
+
+    records: Path
+    title: str = ""
+    in_place: bool = False
+    copy: bool = False
+
+
+def make_from_files(
+    path: Path, opened: Scan | Image, wish: Wish, tell: Tell | None = None
+) -> tuple[Record, Path]:
+    """Make a record of a file or folder.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    opened : Scan or Image
+        What it holds. A volume (three axes of length) becomes an OME-Zarr of several resolutions, block by block; a
+        scan or another image stays the file it is.
+    wish : Wish
+        How.
+    tell : callable, optional
+        Told of progress: a word, how much is done, how much there is.
+
+    Returns
+    -------
+    tuple of Record and Path
+        The record and its folder.
+
+    Raises
+    ------
+    InputError
+        There is a record of this name already that holds other data, or the data lie in more files than `path`.
+    FormatError
+        A file cannot be read.
+    StorageFull
+        The disk is full; do it again to go on.
+    """
+    title = wish.title or _title(opened, path)
+    folder = _folder(path, opened, wish)
+    if (folder / FILENAME).exists():
+        raise InputError(
+            f"{folder}: is a record already; file it with: tomarium ingest {folder}, or give another title with --title"
+        )
+    if isinstance(opened, Volume) and not wish.in_place:
+        return _of_volume(opened, folder, title, tell), folder
+    part, parameters = _of_scan(opened) if isinstance(opened, Scan) else _of_image(opened)
+    path_in_record = "." if wish.in_place else path.name
+    if not wish.in_place:
+        _place(path, folder / path.name, wish.copy)
+        _demand_whole(folder / path.name, opened)
+    picture = _picture(opened)
+    (folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
+    write_whole(folder / PREVIEWS / "picture.png", png(_smaller(picture, PICTURE_PIXELS)))
+    write_whole(folder / PREVIEWS / "thumbnail.png", png(_smaller(picture, THUMBNAIL_PIXELS)))
+    record = file_record(
+        folder,
+        title=title,
+        keywords=_keywords(opened),
+        parameters=parameters,
+        provenance={},
+        parts=(Part(part.kind, path_in_record, part.role, part.frame, part.axes, part.summary),),
+    )
+    return record, folder
+
+
+def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]]:
+    """Find the scans and images in a folder, such as that of a beamtime.
+
+    Parameters
+    ----------
+    path : Path
+        A folder that is no scan itself.
+
+    Yields
+    ------
+    tuple
+        A path, and what it holds or why it cannot be opened. Hidden files, and files of no known format, are passed
+        over; folders that hold nothing that can be opened are looked into.
+    """
+    for child in sorted(path.iterdir()):
+        if child.name.startswith(".") or child.is_symlink():
+            continue
+        if child.is_dir() and (child / FILENAME).exists():
+            continue  # a record
+        if not formats.recognise(child):
+            if child.is_dir():
+                yield from data_below(child)
+            continue
+        try:
+            yield child, formats.open(child)
+        except TomariumError as problem:
+            yield child, problem
+
+
+def _of_volume(volume: Volume, folder: Path, title: str, tell: Tell | None) -> Record:
+    folder.mkdir(parents=True, exist_ok=True)
+    convert(volume, folder / VOLUME.rstrip("/"), to="ome-zarr", tell=None if tell is None else _bytes(tell))
+    metadata = {
+        key: value
+        for key, value in volume.metadata.items()
+        if isinstance(value, Value) and isinstance(value.value, (str, int, float, bool))
+    }
+    return file_record(
+        folder,
+        title=title,
+        keywords=("volume",),
+        parameters=metadata,
+        volume={"unit": volume.unit},
+        provenance={"source": {"name": Path(volume.path).name if volume.path else title}},
+    )
+
+
+def _bytes(tell: Tell) -> Callable[[int, int], None]:
+    def told(done: int, total: int) -> None:
+        tell("convert", done, total)
+
+    return told
+
+
+def _of_scan(scan: Scan) -> tuple[Part, dict[str, Value[Any]]]:
+    axes = [
+        {"name": name, "length": length}
+        for name, length in zip(("angle", "row", "column"), scan.shape, strict=True)
+    ]
+    if scan.pixel_m is not None:
+        for axis in axes[1:]:
+            axis |= {"step": scan.pixel_m.value, "unit": "m"}
+    dtype = np.dtype(scan.projections.dtype).name
+    part = Part("projections", "", "raw", axes=tuple(axes), summary={"dtype": dtype, "format": scan.format})
+    return part, parameters_of(scan)
+
+
+def _of_image(image: Image) -> tuple[Part, dict[str, Value[Any]]]:
+    axes = tuple(
+        {"name": axis.name, "length": n, "step": axis.scale, "unit": axis.unit}
+        for axis, n in zip(image.axes, image.shape, strict=True)
+    )
+    part = Part("image", "", "raw", axes=axes, summary={"dtype": image.dtype.name, "unit": image.unit})
+    known = {key: value for key, value in image.metadata.items() if isinstance(value, Value)}
+    return part, {
+        key: value for key, value in known.items() if isinstance(value.value, (str, int, float, bool))
+    }
+
+
+def _picture(opened: Scan | Image) -> NDArray[Any]:
+    """Return what shows it in short: the first projection over the first flat, or the middle of an image."""
+    if isinstance(opened, Scan):
+        frame = np.asarray(opened.projections[0], np.float32)
+        if opened.flats is None:
+            return frame
+        flat = np.asarray(opened.flats.frames[0], np.float32)
+        dark = np.asarray(opened.darks.frames[0], np.float32) if opened.darks else np.zeros_like(flat)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.nan_to_num((frame - dark) / (flat - dark), nan=1.0, posinf=1.0, neginf=1.0)
+    data = opened.data
+    while len(data.shape) > 2:
+        data = data[data.shape[0] // 2]
+    array = np.asarray(data[...])
+    if array.ndim < 2:
+        array = np.atleast_2d(array)
+    return np.abs(array) if array.dtype.kind == "c" else array
+
+
+def _smaller(image: NDArray[Any], pixels: int) -> NDArray[Any]:
+    step = -(-max(image.shape) // pixels)
+    return image[::step, ::step]
+
+
+def _keywords(opened: Scan | Image) -> tuple[str, ...]:
+    return ("X-ray tomography", "raw scan", opened.format) if isinstance(opened, Scan) else ("image",)
+
+
+def _title(opened: Scan | Image, path: Path) -> str:
+    for key in ("title", "sample_name"):
+        told = opened.metadata.get(key)
+        if isinstance(told, Value) and isinstance(told.value, str) and told.value.strip():
+            return told.value
+    return opened.name if isinstance(opened, Scan) else path.name.partition(".")[0]
+
+
+def _folder(path: Path, opened: Scan | Image, wish: Wish) -> Path:
+    if wish.in_place:
+        if not path.is_dir():
+            raise InputError(
+                f"{path}: is a file, and only a folder can become a record in place; leave out --in-place"
+            )
+        if isinstance(opened, Volume):
+            raise InputError(
+                f"{path}: is a volume, which needs several resolutions to be shown; leave out --in-place"
+            )
+        return path.resolve()
+    letters = unicodedata.normalize("NFKD", wish.title or path.name).encode("ascii", "ignore").decode()
+    name = "-".join(re.findall(r"[A-Za-z0-9]+", letters))[:80] or "record"
+    return wish.records.resolve() / name
+
+
+def _place(source: Path, target: Path, copy: bool) -> None:
+    """Give files a second name in the record, or copy them where that cannot be or is not wanted."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_file():
+        _link_or_copy(source, target, copy)
+        return
+    for folder, _, names in os.walk(source):
+        there = target / Path(folder).relative_to(source)
+        there.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            _link_or_copy(Path(folder, name), there / name, copy)
+
+
+def _link_or_copy(source: Path, target: Path, copy: bool) -> None:
+    if target.exists():
+        if target.samefile(source) or (copy and target.stat().st_size == source.stat().st_size):
+            return
+        raise InputError(
+            f"{target}: is there already and is another file; take it away, or give another --title"
+        )
+    real = source.resolve()
+    if not copy:
+        try:
+            os.link(real, target)
+            return
+        except OSError as problem:
+            if problem.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+                raise
+    draft = target.with_name(f".{target.name}.partial")
+    shutil.copy2(real, draft)
+    draft.replace(target)
+
+
+def _demand_whole(path: Path, opened: Scan | Image) -> None:
+    """Refuse a file whose data lie in others: the record would be a shell."""
+    try:
+        again = formats.open(path)
+    except TomariumError as problem:
+        raise InputError(
+            f"{path}: cannot be read where the record lies ({problem}); its data lie in other files too: give the "
+            f"folder that holds all of them"
+        ) from problem
+    if type(again) is not type(opened) or _size(again) != _size(opened):
+        raise InputError(
+            f"{path}: reads differently where the record lies; its data lie in other files too: give the folder that "
+            f"holds all of them"
+        )
+
+
+def _size(opened: Scan | Image) -> tuple[int, ...]:
+    return opened.shape

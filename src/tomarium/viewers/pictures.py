@@ -1,0 +1,54 @@
+"""The picture that is kept of a record that has no volume: a projection, an image."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tomarium.model import Record
+from tomarium.viewers.viewer import Piece, View, Viewer, fill
+
+PICTURE: Final = "previews/picture.png"
+TITLES: Final = {
+    "projections": "The first projection, over the first flat field where there is one",
+    "image": "The image",
+}
+
+
+def suits(record: Record) -> bool:
+    """Tell whether a picture is kept of a record.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    bool
+        It has the picture, and no volume, which shows more.
+    """
+    has_volume = any(part.kind == "volume" for part in record.parts)
+    return not has_volume and any(entry.path == PICTURE for entry in record.files)
+
+
+def render(record: Record, view: View) -> Piece:
+    """Show the picture.
+
+    Parameters
+    ----------
+    record : Record
+        With a picture.
+    view : View
+        Addresses; nothing can be chosen.
+
+    Returns
+    -------
+    Piece
+        Its data: `picture`, the address, and `caption`.
+    """
+    kind = record.parts[0].kind if record.parts else "image"
+    data = {"picture": view.file(PICTURE), "caption": TITLES.get(kind, "A picture of it")}
+    return Piece(data, fill("pictures.html", {**data, "title": record.title}))
+
+
+PICTURES = Viewer(name="picture", title="Picture", order=10, suits=suits, render=render)
