@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tomarium.errors import FormatError
@@ -99,6 +99,14 @@ def test_refuses_or_reads_a_damaged_document(standard: Standard, record: Record,
     end = data.draw(st.integers(start, len(document)))
     with suppress(FormatError):
         assert isinstance(standard.read(document[:start] + document[end:]), Record)
+
+
+@settings(max_examples=25)
+@given(record=records)
+def test_each_exports_any_record_or_refuses_it(record: Record) -> None:
+    for standard in STANDARDS.values():
+        with suppress(FormatError):
+            standard.export(record, "https://example.org/records/a").encode()
 
 
 @pytest.mark.parametrize("standard", STANDARDS.values(), ids=STANDARDS)
