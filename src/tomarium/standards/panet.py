@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Final
+from urllib.parse import quote
 
 from tomarium.errors import ParameterError
 
@@ -81,6 +82,11 @@ def label_of(id: str) -> str:
     """
     known = terms().get(id)
     return known.label if known else id
+
+
+def address_of(id: str) -> str:
+    """Return the address of a technique, "http://purl.org/pan-science/PaNET/PaNET01207"."""
+    return ADDRESS + quote(id, safe="")
 
 
 def id_of(name: str) -> str:
