@@ -1,18 +1,70 @@
-"""What a crate's own terms cannot hold exactly, as JSON and back: parts, publication, relations, funding."""
+"""A record's values as JSON, and what a crate's own terms cannot hold exactly, as JSON and back."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
+from tomarium.errors import FormatError
 from tomarium.model import Funding, Part, Person, Publication, Record, Related
 from tomarium.model.part import KINDS, Kind
 from tomarium.model.publication import RELATIONS, Relation
 
 OLD_VOLUME = "volume.ome.zarr"
 """Path of the only part of a record that was written before records told their parts."""
+
+
+def to_json(content: Any, indent: int | None = None) -> str:
+    """Write JSON.
+
+    Parameters
+    ----------
+    content : object
+        Text, finite numbers, truth values, None, and lists and mappings of them.
+    indent : int, optional
+        Spaces for each level; by default all stands on one line.
+
+    Returns
+    -------
+    str
+        Any sign but the double quote, the backslash and control characters stands for itself.
+
+    Raises
+    ------
+    FormatError
+        A value has no spelling in JSON.
+    """
+    try:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
+        text.encode()  # half a character (a lone surrogate, as undecodable arguments have) has no spelling
+    except (TypeError, ValueError) as problem:
+        raise FormatError(
+            f"the record holds a value that JSON cannot hold ({problem}); give text, finite numbers, "
+            f"truth values, None, or lists and mappings of them"
+        ) from problem
+    return text
+
+
+def demand_json(record: Record) -> None:
+    """Demand that a record holds nothing but what JSON can hold.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Raises
+    ------
+    FormatError
+        It holds NaN, infinity, half a character, or an object of Python's.
+    """
+    names = [record.id, record.title, record.description, record.licence, *record.keywords]
+    values = {key: [value.value, value.source] for key, value in record.parameters.items()}
+    files = [[entry.path, entry.media_type] for entry in record.files]
+    to_json([names, values, files, dict(record.provenance), details(record)])
 
 
 def details(record: Record) -> dict[str, Any]:

@@ -53,13 +53,15 @@ DESCRIPTIONS: Final = {
 Entity = dict[str, Any]
 
 
-def export(record: Record) -> str:
+def export(record: Record, address: str = "") -> str:
     """Write a record as the JSON-LD of an RO-Crate.
 
     Parameters
     ----------
     record : Record
         Its values must be JSON values; NaN and infinity are not.
+    address : str, optional
+        Not told, for a crate lies beside its files wherever these are.
 
     Returns
     -------
@@ -121,7 +123,7 @@ def export(record: Record) -> str:
     }
     graph = [descriptor, root, profile, licence, *described, *action, *details, *parameters, *files]
     document = {"@context": CONTEXT, "@graph": graph}
-    return _json(document, indent=1) + "\n"
+    return record_json.to_json(document, indent=1) + "\n"
 
 
 def read(text: str) -> Record:
@@ -238,7 +240,7 @@ def _parameter(key: str, value: Value[Any]) -> Entity:
         entity["unitText"] = unit
     if value.value is None or isinstance(value.value, (list, tuple, dict)):
         # JSON-LD drops null and flattens lists, so such a value travels as text.
-        entity |= {"value": _json(value.value), "encodingFormat": "application/json"}
+        entity |= {"value": record_json.to_json(value.value), "encodingFormat": "application/json"}
     return entity
 
 
@@ -341,7 +343,7 @@ def _text(address: str, name: str, content: Mapping[str, Any]) -> Entity:
         "@type": "CreativeWork",
         "name": name,
         "encodingFormat": "application/json",
-        "text": _json(dict(content)),
+        "text": record_json.to_json(dict(content)),
     }
 
 
@@ -350,18 +352,6 @@ def _mapping(entity: Entity | None) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"the text of {entity and entity['@id']} is no JSON object")
     return content
-
-
-def _json(content: Any, indent: int | None = None) -> str:
-    try:
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
-        text.encode()  # half a character (a lone surrogate, as undecodable arguments have) has no spelling
-    except (TypeError, ValueError) as problem:
-        raise FormatError(
-            f"the record holds a value that JSON cannot hold ({problem}); give text, finite numbers, "
-            f"truth values, None, or lists and mappings of them"
-        ) from problem
-    return text
 
 
 def _part(text: str) -> Any:

@@ -4,8 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from tomarium.model import Record
+
+
+class Export(Protocol):
+    """What writes a record in a standard."""
+
+    def __call__(self, record: Record, address: str = "") -> str:
+        """Write the whole document.
+
+        Parameters
+        ----------
+        record : Record
+            Any record.
+        address : str, optional
+            Address of the record's page, "https://tomo.example.org/records/tooth-1"; its files are at
+            "<address>/files/<path>". Where it is not given, what needs it is left out.
+
+        Returns
+        -------
+        str
+            The document.
+
+        Raises
+        ------
+        FormatError
+            The record holds what JSON, or this standard, cannot hold.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -23,7 +51,7 @@ class Standard:
     media_type : str
         IANA media type of what `export` writes.
     export : callable
-        `export(record) -> str`: the whole document.
+        `export(record, address="") -> str`: the whole document, as `Export` says.
     read : callable or None
         `read(text) -> Record`; gives back the very record that was exported, raises FormatError for any other
         text. None where the standard cannot hold a whole record.
@@ -33,5 +61,5 @@ class Standard:
     title: str
     filename: str
     media_type: str
-    export: Callable[[Record], str]
+    export: Export
     read: Callable[[str], Record] | None = None

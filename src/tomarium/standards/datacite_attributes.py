@@ -1,0 +1,236 @@
+"""A record in the terms of the DataCite Metadata Schema 4.7, which its JSON and its XML both tell.
+
+Where a term is mandatory and nothing is known, DataCite's own codes stand (appendix 3 of the schema): ":tba", to be
+assigned or announced later, in drafts, and ":unav", value unavailable, elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final
+
+from tomarium.model import Person, Record, parameter
+from tomarium.model.wording import in_words
+from tomarium.standards import panet
+from tomarium.standards.citation import DOI, NO_LICENCE, day_of, doi_of
+from tomarium.standards.licences import LICENCES, address_of
+from tomarium.standards.names import name_of
+
+SCHEMA: Final = "http://datacite.org/schema/kernel-4"
+TO_COME: Final = ":tba"
+UNKNOWN: Final = ":unav"
+
+_URL: Final = re.compile(r"https?://[^\s\"<>{}|\\^`]+")
+_IGSN: Final = re.compile(r"igsn[:\s]\s*(\S+)", re.IGNORECASE)
+
+
+def attributes(record: Record, address: str = "") -> dict[str, Any]:
+    """Tell a record as the attributes of a DOI, as DataCite's REST API takes them.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+    address : str, optional
+        Address of its page: where its DOI leads to, and what other records of the catalogue are found by.
+
+    Returns
+    -------
+    dict
+        JSON values; what is not known is left out, what is mandatory never.
+    """
+    publication = record.publication
+    known = {
+        "doi": doi_of(record),
+        "url": address,
+        "creators": [_creator(person) for person in record.creators if one_line(person.name)]
+        or [{"name": UNKNOWN}],
+        "titles": [{"title": one_line(record.title) or UNKNOWN}],
+        "publisher": {"name": one_line(publication.publisher) or UNKNOWN if publication else TO_COME},
+        "publicationYear": f"{day_of(record).year:04}",
+        "types": {"resourceTypeGeneral": "Dataset", "resourceType": _kind(record)},
+        "subjects": _subjects(record),
+        "dates": _dates(record),
+        "alternateIdentifiers": _alternates(record, address),
+        "relatedIdentifiers": _related(record, address),
+        "sizes": _sizes(record),
+        "formats": sorted({entry.media_type for entry in record.files if entry.media_type}),
+        "version": str(publication.version) if publication else "",
+        "rightsList": [_rights(record.licence)],
+        "descriptions": _descriptions(record),
+        "fundingReferences": [
+            _funding(one_line(one.funder), one_line(one.award))
+            for one in record.funding
+            if one_line(one.funder)
+        ],
+        "schemaVersion": SCHEMA,
+    }
+    return {key: _once(told) if isinstance(told, list) else told for key, told in known.items() if told}
+
+
+def one_line(text: str) -> str:
+    """Put a text on one line."""
+    return " ".join(text.split())
+
+
+def _kind(record: Record) -> str:
+    kinds = {part.kind for part in record.parts}
+    return (
+        "Tomographic volume"
+        if "volume" in kinds
+        else "Tomographic projections"
+        if "projections" in kinds
+        else "Dataset"
+    )
+
+
+def _creator(person: Person) -> dict[str, Any]:
+    name = name_of(person)
+    creator: dict[str, Any] = {
+        "name": name.ordered,
+        "nameType": "Organizational" if name.organisation else "Personal",
+    }
+    if name.given:
+        family = f"{name.family} {name.suffix}" if name.suffix else name.family
+        creator |= {"givenName": name.given, "familyName": family}
+    if person.orcid:
+        creator["nameIdentifiers"] = [
+            _identified("nameIdentifier", f"https://orcid.org/{person.orcid}", "ORCID")
+        ]
+    ror = f"https://ror.org/{person.ror}" if person.ror else ""
+    if affiliation := one_line(person.affiliation) or ror:
+        told = _identified("affiliationIdentifier", ror, "ROR") if ror else {}
+        creator["affiliation"] = [{"name": affiliation, **told}]
+    return creator
+
+
+def _identified(term: str, identifier: str, scheme: str) -> dict[str, str]:
+    home = {"ORCID": "https://orcid.org", "ROR": "https://ror.org"}[scheme]
+    return {term: identifier, f"{term}Scheme": scheme, "schemeUri": home}
+
+
+def _subjects(record: Record) -> list[dict[str, str]]:
+    words = [{"subject": one_line(word)} for word in record.keywords if one_line(word)]
+    terms = [
+        {
+            "subject": panet.label_of(one),
+            "subjectScheme": "PaNET",
+            "schemeUri": panet.ADDRESS,
+            "valueUri": panet.address_of(one),
+        }
+        for one in map(one_line, record.techniques)
+        if one
+    ]
+    return words + terms
+
+
+def _dates(record: Record) -> list[dict[str, str]]:
+    dates = [{"date": record.created.date().isoformat(), "dateType": "Created"}]
+    with suppress(KeyError, TypeError, ValueError):
+        began = datetime.fromisoformat(record.parameters["start_time"].value).date().isoformat()
+        dates.append({"date": began, "dateType": "Collected"})
+        ended = datetime.fromisoformat(record.parameters["end_time"].value).date().isoformat()
+        if ended > began:
+            dates[-1]["date"] = f"{began}/{ended}"
+    if publication := record.publication:
+        dates.append({"date": publication.published.date().isoformat(), "dateType": "Issued"})
+        if publication.open_from > publication.published:
+            dates.append({"date": publication.open_from.date().isoformat(), "dateType": "Available"})
+        if publication.withdrawn:
+            withdrawn = {"date": publication.withdrawn.date().isoformat(), "dateType": "Withdrawn"}
+            reason = one_line(publication.reason)
+            dates.append(withdrawn | ({"dateInformation": reason} if reason else {}))
+    return dates
+
+
+def _alternates(record: Record, address: str) -> list[dict[str, str]]:
+    found = [{"alternateIdentifier": record.id, "alternateIdentifierType": "tomarium record"}]
+    if address:
+        found.append({"alternateIdentifier": address, "alternateIdentifierType": "URL"})
+    return found
+
+
+def _related(record: Record, address: str) -> list[dict[str, str]]:
+    found = [_relation(one.relation, one.identifier, address) for one in record.related]
+    if record.publication and record.publication.concept_doi:
+        found.append(_relation("IsVersionOf", record.publication.concept_doi, ""))
+    if specimen := _relation("IsDerivedFrom", record.specimen, ""):
+        found.append({**specimen, "resourceTypeGeneral": "PhysicalObject"})
+    return [one for one in found if one]
+
+
+def _relation(relation: str, identifier: str, address: str) -> dict[str, str]:
+    """Tell a relation; {} where the identifier is none that the schema has a type for."""
+    text, kind = identifier.strip(), ""
+    if doi := DOI.fullmatch(text):
+        text, kind = doi[1], "DOI"
+    elif igsn := _IGSN.fullmatch(text):
+        text, kind = igsn[1], "IGSN"
+    elif _URL.fullmatch(text):
+        kind = "URL"
+    elif address and re.fullmatch(r"[a-z0-9-]+", text):  # a record of the same catalogue
+        text, kind = f"{address.rstrip('/').rpartition('/')[0]}/{text}", "URL"
+    if not kind:
+        return {}
+    return {"relatedIdentifier": text, "relatedIdentifierType": kind, "relationType": relation}
+
+
+def _sizes(record: Record) -> list[str]:
+    sizes = []
+    if record.files:
+        sizes.append(f"{sum(entry.bytes for entry in record.files)} bytes")
+    for part in record.parts:
+        shape = part.summary.get("shape")
+        if part.kind == "volume" and isinstance(shape, list | tuple) and shape:
+            sizes.append(f"{' × '.join(in_words(length) for length in shape)} voxels (z × y × x)")
+    return sizes
+
+
+def _rights(licence: str) -> dict[str, str]:
+    licence = one_line(licence)
+    if known := LICENCES.get(licence):
+        scheme = {"rightsIdentifierScheme": "SPDX", "schemeUri": "https://spdx.org/licenses/"}
+        return {"rights": known.name, "rightsUri": known.address, "rightsIdentifier": licence, **scheme}
+    address = address_of(licence)
+    return {"rights": licence or NO_LICENCE, **({"rightsUri": address} if address else {})}
+
+
+def _descriptions(record: Record) -> list[dict[str, str]]:
+    texts = {
+        "Abstract": record.description,
+        "Methods": "\n".join(_steps(record)),
+        "TechnicalInfo": "\n".join(_technical(record)),
+        "Other": record.acknowledgement and f"Acknowledgement: {record.acknowledgement}",
+    }
+    lines = {kind: text.replace("\r\n", "\n").replace("\r", "\n").strip() for kind, text in texts.items()}
+    return [{"description": text, "descriptionType": kind} for kind, text in lines.items() if text]
+
+
+def _steps(record: Record) -> Iterable[str]:
+    """Word the steps of the protocol, as the run froze it."""
+    protocol = record.provenance.get("frozen")
+    steps = protocol.get("steps") if isinstance(protocol, Mapping) else None
+    for number, step in enumerate(steps if isinstance(steps, list | tuple) else (), 1):
+        name, given = next(iter(step.items())) if isinstance(step, Mapping) and step else (step, None)
+        yield f"{number}. {in_words(name)}{f' ({in_words(given)})' if given else ''}"
+
+
+def _technical(record: Record) -> Iterable[str]:
+    if record.specimen.strip() and not _relation("IsDerivedFrom", record.specimen, ""):
+        yield f"Specimen: {one_line(record.specimen)}"
+    for key, value in record.parameters.items():
+        yield f"{parameter.label(key)}: {parameter.show(key, value.value)}"
+
+
+def _funding(funder: str, award: str) -> dict[str, str]:
+    """Tell an award by its number, or by its title, which has several words."""
+    term = "awardTitle" if " " in award else "awardNumber"
+    return {"funderName": funder, **({term: award} if award else {})}
+
+
+def _once(items: list[Any]) -> list[Any]:
+    """Leave out what was told already, which the schema refuses."""
+    return [item for number, item in enumerate(items) if item not in items[:number]]

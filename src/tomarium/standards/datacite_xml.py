@@ -1,0 +1,131 @@
+"""DataCite Metadata Schema 4.7 as XML, the form in which repositories exchange it and OAI-PMH carries it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from tomarium.errors import FormatError
+from tomarium.model import Record
+from tomarium.standards import record_json
+from tomarium.standards.datacite_attributes import SCHEMA, TO_COME, attributes
+from tomarium.standards.standard import Standard
+
+_PLACE: Final = f"{SCHEMA} https://schema.datacite.org/meta/kernel-4.7/metadata.xsd"
+_ROOT: Final = {
+    "xmlns": SCHEMA,
+    "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+    "xsi:schemaLocation": _PLACE,
+}
+_FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What is no Char of XML 1.0 (production 2)."""
+
+# list in the JSON → element of the XML; its text is what the JSON calls by the element's name.
+_LISTS: Final = {
+    "subjects": "subject",
+    "dates": "date",
+    "alternateIdentifiers": "alternateIdentifier",
+    "relatedIdentifiers": "relatedIdentifier",
+    "sizes": "size",
+    "formats": "format",
+    "rightsList": "rights",
+    "descriptions": "description",
+}
+
+Element = ElementTree.Element
+
+
+def export(record: Record, address: str = "") -> str:
+    """Write a record as XML of DataCite.
+
+    Parameters
+    ----------
+    record : Record
+        Any record. One without a DOI is identified by the address of its page, else by ":tba".
+    address : str, optional
+        Address of its page.
+
+    Returns
+    -------
+    str
+        XML 1.0, valid against the schema of DataCite 4.7.
+
+    Raises
+    ------
+    FormatError
+        The record holds what JSON or XML cannot hold, such as half a character or a control character.
+    """
+    record_json.demand_json(record)
+    told = attributes(record, address)
+    root = Element("resource", _ROOT)
+    doi = told.get("doi", "")
+    kind = "URL" if address and not doi else "DOI"
+    _add(root, "identifier", doi or address or TO_COME, {"identifierType": kind})
+    creators = _add(root, "creators")
+    for creator in told["creators"]:
+        _add_creator(creators, creator)
+    titles = _add(root, "titles")
+    for one in told["titles"]:
+        _add(titles, "title", one["title"])
+    _add(root, "publisher", told["publisher"]["name"])
+    _add(root, "publicationYear", told["publicationYear"])
+    kinds = told["types"]
+    _add(root, "resourceType", kinds["resourceType"], {"resourceTypeGeneral": kinds["resourceTypeGeneral"]})
+    for name, element in _LISTS.items():
+        if name in told:
+            _add_list(_add(root, name), element, told[name])
+    if "version" in told:
+        _add(root, "version", told["version"])
+    if "fundingReferences" in told:
+        references = _add(root, "fundingReferences")
+        for one in told["fundingReferences"]:
+            reference = _add(references, "fundingReference")
+            for term, text in one.items():
+                _add(reference, term, text)
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+
+
+def _add_creator(creators: Element, told: Mapping[str, Any]) -> None:
+    creator = _add(creators, "creator")
+    kind = {"nameType": told["nameType"]} if "nameType" in told else {}
+    _add(creator, "creatorName", told["name"], kind)
+    for term in ("givenName", "familyName"):
+        if term in told:
+            _add(creator, term, told[term])
+    _add_list(creator, "nameIdentifier", told.get("nameIdentifiers", []))
+    _add_list(creator, "affiliation", told.get("affiliation", []), called="name")
+
+
+def _add_list(parent: Element, name: str, items: list[Any], called: str = "") -> None:
+    """Add elements whose text is what the JSON calls like them, or `called`; all else are attributes."""
+    for item in items:
+        if isinstance(item, str):
+            _add(parent, name, item)
+        else:
+            text = called or name
+            others = {re.sub("Uri$", "URI", key): content for key, content in item.items() if key != text}
+            _add(parent, name, item[text], others)
+
+
+def _add(parent: Element, name: str, text: str = "", others: Mapping[str, str] | None = None) -> Element:
+    for content in (text, *(others or {}).values()):
+        if found := _FORBIDDEN.search(content):
+            raise FormatError(
+                f"{name} {content[:60]!r} holds the character U+{ord(found[0]):04X}, which XML cannot hold; "
+                f"take it out of the record, or export it as JSON"
+            )
+    element = ElementTree.SubElement(parent, name, dict(others or {}))
+    element.text = text or None
+    return element
+
+
+DATACITE = Standard(
+    name="datacite",
+    title="DataCite 4.7 (XML)",
+    filename="datacite.xml",
+    media_type="application/vnd.datacite.datacite+xml",
+    export=export,
+)
