@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
@@ -155,6 +155,23 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
             note(connection, WORKER, f"DOI {state}", row.record, doi=row.doi, error=answer.told)
         told.append(Told(row.doi, row.record, state, answer.told))
     return told
+
+
+def any_due(connection: Connection) -> int:
+    """Count the DOIs that are due now.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    due = (dois.c.state == "waiting") & (dois.c.next_utc <= time.time())
+    return connection.execute(select(func.count()).select_from(dois).where(due)).scalar_one()
 
 
 def due_attributes(catalogue: Catalogue) -> dict[str, Any]:

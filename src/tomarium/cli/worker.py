@@ -22,20 +22,20 @@ from tomarium.cli import show
 def command(
     context: click.Context, catalogue: Path | None, once: bool, again: bool, dry_run: bool, every: int
 ) -> None:
-    """Do what is due in a catalogue: register DOIs with DataCite. Stop it with Ctrl-C; several may run at once.
+    """Do what is due in a catalogue: make records of uploads, register DOIs with DataCite. Stop it with Ctrl-C.
 
-    The account is told by the environment, TOMARIUM_DATACITE_USER and TOMARIUM_DATACITE_PASSWORD. What fails because
-    DataCite cannot be reached is tried again after a minute, then after longer; what it refuses is shown and waits for
-    a change of the record, or for --again. With --once it leaves with exit code 1 where something was not done.
+    Several may run at once; what one was doing when it was killed, another does again. The account at DataCite is told
+    by the environment, TOMARIUM_DATACITE_USER and TOMARIUM_DATACITE_PASSWORD; DOIs wait where there is none. What fails
+    because DataCite cannot be reached is tried again after a minute, then after longer; what it refuses waits for a
+    change of the record, or for --again. With --once it leaves with exit code 1 where something was not done.
 
     \b
     tomarium worker
     tomarium worker --once --dry-run
     """
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.catalogue.datacite_client import service
-    from tomarium.catalogue.dois import due_attributes, tell_due, try_again
-    from tomarium.catalogue.settings import all_settings
+    from tomarium.catalogue.dois import due_attributes, try_again
+    from tomarium.catalogue.work import work_once
 
     with open_catalogue(catalogue, make=False) as opened:
         if dry_run:
@@ -44,13 +44,8 @@ def command(
         if again:
             with opened.writing() as connection:
                 try_again(connection)
-        with opened.reading() as connection:
-            place = all_settings(connection)["datacite"]
-        datacite = service(place)
         while True:
-            told = tell_due(opened, datacite)
-            for one in told:
-                click.echo(f"{one.doi}: {one.state}{f' ({one.error})' if one.error else ''}")
+            done = work_once(opened, click.echo)
             if once:
-                context.exit(1 if any(one.state != "findable" for one in told) else 0)
+                context.exit(0 if done else 1)
             time.sleep(every)
