@@ -15,6 +15,7 @@ from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader
 from tomarium.catalogue.home import catalogue_file
 from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import files
+from tomarium.portal.feeds import give_feeds
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -64,6 +65,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
+    give_feeds(app)
     home = (Path(catalogue.name) if catalogue.name != "memory" else catalogue_file()).absolute().parent
     give_uploads(app, Uploads(home / "uploads"), home / "records")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
