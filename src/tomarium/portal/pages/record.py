@@ -1,24 +1,33 @@
-"""One record: what it is, its slices, parameters, histogram, how it was made, its files."""
+"""One record: its label, how to cite it, its slices, parameters, how it was made, its files."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 
+from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.model import Record, parameter
 from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.record_facts import Slip, label_rows, slips
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 from tomarium.viewers.viewer import Piece, View, Viewer
+from tomarium.viewers.volume import volume_path
 
-FACTS = ("energy_kev", "sample_name", "instrument", "beamline")
+TAKEN: Final = {
+    "volume": ("Volume", "Its files; programs open it where it lies"),
+    "protocol": ("Protocol", "The steps, to be run again on the raw scan"),
+    "provenance": ("Provenance", "What the run did, and with what"),
+    "manifest": ("Checksums", "SHA-256 of every file"),
+}
+"""Role of a file → its label in the menu of downloads, and a line of help."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,22 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Download:
+    """An entry of the menu of downloads.
+
+    Attributes
+    ----------
+    label, address, size, help : str
+        What it is, where it is, how large ("" where that is not known), and a line of help.
+    """
+
+    label: str
+    address: str
+    size: str
+    help: str
+
+
+@dataclass(frozen=True)
 class RecordPage:
     """Content of a record's page.
 
@@ -74,7 +99,7 @@ class RecordPage:
     parameters : Mapping
         Key → `value`, `unit`, `origin`, `source`.
     facts : tuple of tuple of str
-        Label and value of what people look for first.
+        Rows of the label: what people look for first.
     viewers : Mapping of str to Shown
         What each viewer that suits the record says, in the order of the page.
     exports : tuple of Export
@@ -83,6 +108,18 @@ class RecordPage:
         Addresses of scripts that enrich the page.
     thumbnail : str
         Address of a small picture, "" where there is none.
+    address : str
+        Where this page is, with scheme and host.
+    downloads : tuple of Download
+        Entries of the menu.
+    exports_and_json : tuple of Export
+        `exports` and the page as JSON.
+    slips : tuple of Slip
+        What happened to the record, the newest first.
+    opens : bool
+        Whether the page says how to open the volume.
+    provenance_known : bool
+        Whether it is told how the record was made.
     """
 
     title: str
@@ -102,6 +139,12 @@ class RecordPage:
     exports: tuple[Export, ...]
     scripts: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     thumbnail: str
+    address: str = field(metadata=FOR_PEOPLE)
+    downloads: tuple[Download, ...] = field(metadata=FOR_PEOPLE)
+    exports_and_json: tuple[Export, ...] = field(metadata=FOR_PEOPLE)
+    slips: tuple[Slip, ...] = field(metadata=FOR_PEOPLE)
+    opens: bool = field(metadata=FOR_PEOPLE)
+    provenance_known: bool = field(metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest, id: str) -> RecordPage:
@@ -110,6 +153,15 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     suitable = [viewer for viewer in collect("viewers", Viewer).values() if viewer.suits(record)]
     suitable.sort(key=lambda viewer: viewer.order)
     scripts = dict.fromkeys(viewer.script.name for viewer in suitable if viewer.script)
+    exports = tuple(
+        Export(
+            known.title,
+            request_context.link("metadata", {"id": id, "standard": known.name}),
+            known.media_type,
+        )
+        for known in collect("standards", Standard).values()
+    )
+    as_json = Export("JSON", request_context.link("record.json", {"id": id}), "application/json")
     thumbnail = next((e.path for e in record.files if e.path == "previews/thumbnail.png"), None)
     return RecordPage(
         title=record.title,
@@ -132,18 +184,17 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
             }
             for key, value in record.parameters.items()
         },
-        facts=tuple(_facts(record)),
+        facts=label_rows(record),
         viewers={viewer.name: _show(viewer, record, folder, request_context) for viewer in suitable},
-        exports=tuple(
-            Export(
-                known.title,
-                request_context.link("metadata", {"id": id, "standard": known.name}),
-                known.media_type,
-            )
-            for known in collect("standards", Standard).values()
-        ),
+        exports=exports,
         scripts=tuple(request_context.link("asset", {"name": name}) for name in scripts),
         thumbnail=request_context.link("file", {"id": id, "path": thumbnail}) if thumbnail else "",
+        address=_origin(request_context) + request_context.link("record", {"id": id}),
+        downloads=tuple(_downloads(record, request_context)),
+        exports_and_json=(*exports, as_json),
+        slips=slips(record),
+        opens=volume_path(record) is not None,
+        provenance_known=bool(record.provenance),
     )
 
 
@@ -174,22 +225,27 @@ def _view(viewer: Viewer, record: Record, folder: Path, request_context: Request
     def picture(name: str, query: Mapping[str, str]) -> str:
         return request_context.link("picture", {"id": record.id, "viewer": viewer.name, "name": name}, query)
 
-    origin = str(request_context.request.base_url.replace(path="")).rstrip("/")
-    return View(folder, choices, page, file, picture, origin)
+    return View(folder, choices, page, file, picture, _origin(request_context))
 
 
-def _facts(record: Record) -> list[tuple[str, str]]:
-    facts = []
-    voxel, shape = record.volume.get("voxel_m"), record.volume.get("shape")
-    if voxel:
-        sizes = [voxel] if isinstance(voxel, (int, float)) else list(dict.fromkeys(voxel))[::-1]
-        facts.append(("Voxel", " × ".join(parameter.show("voxel_m", size) for size in sizes)))
-    if shape:
-        facts.append(("Volume", " × ".join(str(length) for length in shape[::-1])))
-    for key in FACTS:
-        if key in record.parameters and record.parameters[key].value is not None:
-            facts.append((parameter.label(key), parameter.show(key, record.parameters[key].value)))
-    return facts
+def _origin(request_context: RequestContext) -> str:
+    return str(request_context.request.base_url.replace(path="")).rstrip("/")
+
+
+def _downloads(record: Record, request_context: RequestContext) -> Iterator[Download]:
+    """List what a reader may want to take: the volume, what made it, the checksums, and the metadata."""
+    for entry in sorted(record.files, key=lambda entry: entry.role != "volume"):
+        if entry.role not in TAKEN:
+            continue
+        label, help = TAKEN[entry.role]
+        folder = entry.path.endswith("/")
+        address = request_context.link(
+            "folder" if folder else "file", {"id": record.id, "path": entry.path.rstrip("/")}
+        )
+        yield Download(label, address, units.show(entry.bytes, "B", digits=3), help)
+    for known in collect("standards", Standard).values():
+        address = request_context.link("metadata", {"id": record.id, "standard": known.name})
+        yield Download(f"Metadata, {known.title}", address, "", "")
 
 
 RECORD = Page(
