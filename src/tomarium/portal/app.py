@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tomarium.catalogue import Catalogue
-from tomarium.portal import files
+from tomarium.portal import downloads, files
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -58,6 +58,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",)) -> FastAP
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
+    downloads.give_all(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
     return app
