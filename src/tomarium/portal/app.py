@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader
 from tomarium.catalogue.home import catalogue_file
 from tomarium.catalogue.uploads import Uploads
-from tomarium.portal import files
+from tomarium.portal import downloads, files
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
@@ -68,6 +68,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     give_feeds(app)
     home = (Path(catalogue.name) if catalogue.name != "memory" else catalogue_file()).absolute().parent
     give_uploads(app, Uploads(home / "uploads"), home / "records")
+    downloads.give_all(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
     return app
