@@ -12,7 +12,7 @@ from typing import Final
 
 from tomarium.formats.format import Format, Match
 from tomarium.formats.zarr import reader as ome_zarr
-from tomarium.formats.zarr.progress import Progress
+from tomarium.formats.zarr.progress import is_unfinished
 from tomarium.model import Image
 
 VOLUME: Final = "volume.ome.zarr"
@@ -35,7 +35,7 @@ def detect(path: Path) -> Match | None:
     """
     volume = path / VOLUME
     told = any((path / name).is_file() for name in (CRATE, PROVENANCE))
-    if not volume.is_dir() or not (told or Progress.is_there(volume)):
+    if not volume.is_dir() or not (told or is_unfinished(volume)):
         return None
     inner = _form(volume).detect(volume)
     if inner is None or not inner.score:

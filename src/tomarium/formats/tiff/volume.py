@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
@@ -17,14 +16,10 @@ from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.unpacked import head_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import Tell
-from tomarium.formats.resumable.slab_file import (
-    SlabFile,
-    create_slab_file,
-    resume_slab_file,
-    usual_slab_rows,
-    write_text,
-)
+from tomarium.formats.resumable.progress import check_volume
+from tomarium.formats.resumable.slab_file import SlabFile, begin_slab_file, usual_slab_rows, write_text
 from tomarium.formats.resumable.slabs import fill
+from tomarium.formats.resumable.value_range import ValueRange
 from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff.grey_range import to_grey
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
@@ -149,41 +144,6 @@ def _data(path: Path, tif: Any) -> Sliceable:
     return FrameStack(frames_of([path]))
 
 
-class TiffVolumeWriter:
-    """A TIFF volume that is being written."""
-
-    def __init__(self, file: SlabFile, plan: TiffPlan, *, is_scaled: bool = False) -> None:
-        self.path = file.path
-        self._file, self._plan, self._is_scaled = file, plan, is_scaled
-
-    @property
-    def slab_rows(self) -> int:
-        """Slices of a slab; the last one may have fewer."""
-        return self._file.slab_rows
-
-    def done(self) -> tuple[int, ...]:
-        """List the slabs that are complete, by their first slice."""
-        return self._file.done()
-
-    def write(self, z0: int, block: NDArray[Any]) -> None:
-        """Write one slab, shape (z, y, x), whose first slice is `z0`; scaled to integers where that was asked."""
-        grey = self._plan.grey_range
-        plain = grey is None or self._is_scaled
-        self._file.write(z0, block if plain or grey is None else to_grey(block, *grey, self._plan.dtype))
-
-    def finish(self, attributes: Mapping[str, Any] | None = None) -> Path:
-        """Write the range viewers show, name the file, and keep `attributes` and the grey range in a side-car."""
-        values = self._file.values()
-        self._file.finish(tiff_head(self._plan, (values.least, values.greatest)))
-        grey = self._plan.grey_range
-        told: dict[str, Any] = dict(attributes or {})
-        if grey is not None:
-            told["grey_range"] = {"low": grey[0], "high": grey[1], "unit": self._plan.unit}
-        if told:
-            write_text(self.path.with_name(f"{self.path.name}.json"), json.dumps(told, indent=2) + "\n")
-        return self.path
-
-
 def create_tiff_volume(
     path: Path,
     shape: tuple[int, int, int],
@@ -198,7 +158,7 @@ def create_tiff_volume(
     is_scaled: bool = False,
     resume: bool = False,
     origin: str = "",
-) -> TiffVolumeWriter:
+) -> SlabFile:
     """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
 
     `voxel_m`: distance of slices, rows and columns, m. `ome`: describe it in OME-XML instead of as ImageJ
@@ -208,16 +168,23 @@ def create_tiff_volume(
     where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
     """
     kind = np.dtype(dtype)
-    if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1:
-        raise InputError(f"{path}: a volume of shape {shape} and type {kind} cannot be written; give numbers")
+    check_volume(path, shape, kind, slab_rows)
     if grey_range is not None:
         to_grey(np.zeros(1, np.float32), *grey_range, kind)
     plan = TiffPlan(shape, kind, voxel_m, unit, name, ome, grey_range)
     head = tiff_head(plan)
-    begin = resume_slab_file if resume else create_slab_file
-    return TiffVolumeWriter(
-        begin(path, shape, kind, slab_rows, head, origin=origin), plan, is_scaled=is_scaled
-    )
+    progress = begin_slab_file(path, shape, kind, slab_rows, head, resume=resume, origin=origin)
+
+    def ending(values: ValueRange) -> bytes:
+        """Keep the grey range in a side-car; return the head with the range that viewers show."""
+        if grey_range is not None:
+            told = {"grey_range": {"low": grey_range[0], "high": grey_range[1], "unit": unit}}
+            write_text(path.with_name(f"{path.name}.json"), json.dumps(told, indent=2) + "\n")
+        return tiff_head(plan, (values.least, values.greatest))
+
+    if grey_range is None or is_scaled:
+        return SlabFile(progress, ending)
+    return SlabFile(progress, ending, lambda block: to_grey(block, *grey_range, kind))
 
 
 def write(

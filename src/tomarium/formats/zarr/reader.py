@@ -27,7 +27,7 @@ from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
 from tomarium.formats.zarr.missing_chunks import check_absent
-from tomarium.formats.zarr.progress import Progress
+from tomarium.formats.zarr.progress import is_unfinished, load_progress
 from tomarium.formats.zarr.writer import VolumeWriter, create, open_writer
 from tomarium.model import Axis, Image, Volume
 
@@ -84,7 +84,7 @@ def _is_old(path: Path) -> bool:
 
 def _begun_as(path: Path) -> str:
     try:
-        return Progress.load(path).plan.version if Progress.is_there(path) else ""
+        return load_progress(path).plan.version if is_unfinished(path) else ""
     except FormatError:
         return ""
 
@@ -92,7 +92,7 @@ def _begun_as(path: Path) -> str:
 def _detect(path: Path) -> Match | None:
     if not path.is_dir():
         return None
-    if Progress.is_there(path):
+    if is_unfinished(path):
         return Match(0.9, "unfinished", "a volume tomarium began to write")
     try:
         attributes = _attributes(path)
@@ -150,8 +150,8 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
     FormatError
         The volume is unfinished, or its metadata are damaged.
     """
-    if Progress.is_there(path):
-        progress = Progress.load(path)
+    if is_unfinished(path):
+        progress = load_progress(path)
         raise FormatError(
             f"{path}: is unfinished, {len(progress.done())} of {progress.count} slabs are written; "
             f"resume the run"
@@ -305,9 +305,9 @@ def write(
                          f"it needs three axes and cubic voxels")  # fmt: skip
     slab_rows = _slab_rows(volume) if slab_rows is None else slab_rows
     origin = origin_of(volume, f"ome-zarr {version}") if resume else ""
-    if resume and Progress.is_there(path) and Progress.load(path).plan.origin != origin:
+    if resume and is_unfinished(path) and load_progress(path).plan.origin != origin:
         shutil.rmtree(path)  # what another volume left unfinished
-    begun = resume and Progress.is_there(path)
+    begun = resume and is_unfinished(path)
     writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
     fill(writer, volume, volume.dtype.itemsize, tell)
     for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
@@ -343,7 +343,7 @@ def _create(path: Path, volume: Volume, slab_rows: int, version: str, origin: st
 
 
 def _resumed(path: Path, volume: Volume, version: str) -> VolumeWriter:
-    writer, begun = open_writer(path), Progress.load(path).plan.version
+    writer, begun = open_writer(path), load_progress(path).plan.version
     if (writer.shape, writer.dtype, begun) != (volume.shape, volume.dtype, version):
         raise FormatError(
             f"{path}: holds an unfinished volume of shape {writer.shape}, type {writer.dtype} and version {begun}, "
