@@ -67,31 +67,12 @@ def write(
 ) -> None:
     """Write a scan as Data Exchange 0.9.1.
 
-    Parameters
-    ----------
-    path : Path
-        File to write; it appears when it is complete.
-    scan : Scan
-        What to write. Frames are copied block by block, in their stored type.
-    extra : Mapping or None
-        Further groups of the root: name → nested mapping of texts, numbers and arrays, e.g.
-        `{"truth": {"axis_column": 101.3}}`. Data Exchange allows groups of one's own.
-    compression : "gzip", "lzf" or None
-        None (default) stores frames in one piece, which reads rows fastest.
-    side_car : bool
-        Whether the tree of the file the scan was read from goes along, as
-        `tomarium.formats.provenance.embedded_source` tells.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full.
-    InputError
-        A value of `extra` is of no type HDF5 holds.
+    `path`: file to write; it appears when it is complete. `scan`: frames are copied block by block, in their
+    stored type. `extra`: further groups of the root: name → nested mapping of texts, numbers and arrays, e.g.
+    `{"truth": {"axis_column": 101.3}}`. Data Exchange allows groups of one's own. `compression`: None
+    (default) stores frames in one piece, which reads rows fastest. `side_car`: whether the tree of the file
+    the scan was read from goes along, as `tomarium.formats.provenance.embedded_source` tells. Raises
+    InputError: a value of `extra` is of no type HDF5 holds.
     """
     with drafting(path, resume=resume, tell=tell) as draft:
         file = draft.file

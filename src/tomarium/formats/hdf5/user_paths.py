@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.mirrored import flipped, flips_of, stored
 from tomarium.formats.hdf5.attributes import attribute, is_hdf5
+from tomarium.formats.hdf5.dialect import positions_among
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.plain_values import as_text
@@ -275,9 +276,7 @@ def _of_kind(
         return None
     is_projection = kinds[chosen] == FrameKind.PROJECTION
     before = np.cumsum(is_projection)[kinds[chosen] == kind]
-    total = int(is_projection.sum())
-    position = np.where(before == 0, -1.0, np.where(before == total, float(total), before - 0.5))
-    return Reference(replace(stack, index=index), position)
+    return Reference(replace(stack, index=index), positions_among(before, int(is_projection.sum())))
 
 
 def _named(scan: Scan, where: Place, kind: FrameKind) -> Reference:

@@ -27,19 +27,8 @@ _ODD: Final = re.compile(r"[^0-9A-Za-z_]+")
 def write(path: Path, image: Image) -> None:
     """Write an image; the file appears when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        File to write, HDF5.
-    image : Image
-        Real numbers along one axis or more, each with a name of its own; read block by block.
-
-    Raises
-    ------
-    InputError
-        The values are no real numbers, or two axes have one name.
-    StorageFull
-        The disk is full.
+    `path`: file to write, HDF5. `image`: real numbers along one axis or more, each with a name of its own;
+    read block by block. Raises InputError: the values are no real numbers, or two axes have one name.
 
     Notes
     -----

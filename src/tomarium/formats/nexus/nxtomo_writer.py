@@ -38,32 +38,13 @@ def write(
 ) -> None:
     """Write a scan as NXtomo.
 
-    Parameters
-    ----------
-    path : Path
-        File to write; it appears when it is complete.
-    scan : Scan
-        What to write. All frames go into one dataset in the order they were taken; their type is the smallest
-        that holds projections, flats and darks. Frames shown mirrored are stored as they were, and the detector
-        tells its mirror.
-    extra : Mapping or None
-        Further groups of the root, as in `data_exchange_writer.write`.
-    compression : "gzip", "lzf" or None
-        None (default) stores frames in one piece, which reads rows fastest.
-    side_car : bool
-        Whether the tree of the file the scan was read from goes along, as
-        `tomarium.formats.provenance.embedded_source` tells.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full.
-    InputError
-        A value of `extra` is of no type HDF5 holds.
+    `path`: file to write; it appears when it is complete. `scan`: all frames go into one dataset in the order
+    they were taken; their type is the smallest that holds projections, flats and darks. Frames shown mirrored
+    are stored as they were, and the detector tells its mirror. `extra`: further groups of the root, as in
+    `data_exchange_writer.write`. `compression`: None (default) stores frames in one piece, which reads rows
+    fastest. `side_car`: whether the tree of the file the scan was read from goes along, as
+    `tomarium.formats.provenance.embedded_source` tells. Raises InputError: a value of `extra` is of no type
+    HDF5 holds.
     """
     with drafting(path, resume=resume, tell=tell) as draft:
         file = draft.file

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.formats.frames.per_frame import read_rows
+from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.provenance.frame_mapping import (
     Home,
     Placed,
@@ -18,11 +18,10 @@ from tomarium.formats.provenance.frame_mapping import (
     runs_of,
 )
 from tomarium.model import Frames, Scan
-from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class Woven(IndexedFrames):
+class Woven(PerFrame):
     """Frames put together from several stacks."""
 
     stacks: Mapping[str, Frames]
@@ -34,10 +33,6 @@ class Woven(IndexedFrames):
         """Frames, rows, columns."""
         _, rows, columns = self.stacks[self.runs[0][2]].shape
         return self.runs[-1][1], rows, columns
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames."""
-        return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         for first, last, stack, start in self.runs:

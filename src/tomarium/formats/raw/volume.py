@@ -39,18 +39,7 @@ class _Found:
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a `.raw` with its `.info`, alone or in a folder of its own, or with sizes in its name.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is nothing of the kind; a score of 0 says what is lacking.
-    """
+    """Look for a `.raw` with its `.info`, alone or in a folder of its own, or with sizes in its name."""
     return detect_volume(path, ".raw", with_name=True)
 
 
@@ -101,22 +90,8 @@ def _find(path: Path, suffix: str) -> _Found | None:
 def read(path: Path, match: Match) -> Volume:
     """Open a `.raw` volume; it is mapped when it is sliced.
 
-    Parameters
-    ----------
-    path : Path
-        The volume, its `.info`, or the folder that holds both.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Volume
-        Axes in m where a voxel size is known, else in px.
-
-    Raises
-    ------
-    FormatError
-        The text is damaged, or the file has not the size it tells.
+    `path`: the volume, its `.info`, or the folder that holds both. Result: axes in m where a voxel size is
+    known, else in px. Raises FormatError: the text is damaged, or the file has not the size it tells.
     """
     return read_volume(path, match, ".raw", "")
 

@@ -57,25 +57,8 @@ def write(
 ) -> None:
     """Write a volume as `.raw` with its `.info`, in its own type.
 
-    Parameters
-    ----------
-    path : Path
-        File that ends in `.raw`; any other name becomes a folder that holds `<name>.raw` and its text.
-    volume : Volume
-        What to write; one slab of it is in memory at a time.
-    resume : bool
-        Go on with an unfinished one.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no volume, or its voxels are no cubes.
-    StorageFull
-        The disk is full; what is written is kept.
+    `path`: file that ends in `.raw`; any other name becomes a folder that holds `<name>.raw` and its text.
+    Raises InputError: it is no volume, or its voxels are no cubes.
     """
     write_volume(path, volume, ".raw", resume=resume, tell=tell)
 

@@ -75,15 +75,8 @@ class SinogramFrames(IndexedFrames):
 def detect(path: Path) -> Match | None:
     """Look for one grey TIFF page, or for two-dimensional arrays in a MATLAB 5 file.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        A low score, since nothing proves a sinogram; None for other files; 0 where there is no such array.
+    Result: a low score, since nothing proves a sinogram; None for other files; 0 where there is no such
+    array.
     """
     try:
         if is_matlab(path):
@@ -119,22 +112,8 @@ def _candidates(path: Path) -> list[MatlabArray]:
 def read(path: Path, match: Match) -> Scan:
     """Read the header of a sinogram.
 
-    Parameters
-    ----------
-    path : Path
-        TIFF or MATLAB file.
-    match : Match
-        What `detect` said of it; its entry names the array.
-
-    Returns
-    -------
-    Scan
-        Of one detector row; without angles where no text lies beside it, so that the user must give them.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged.
+    `path`: TIFF or MATLAB file. `match.entry` names the array. Result: of one detector row; without angles
+    where no text lies beside it, so that the user must give them.
     """
     source: Frames | MatlabArray
     if match.dialect == "matlab":

@@ -59,18 +59,7 @@ ANGLE_NAMES: Final = re.compile(
 
 
 def detect(path: Path) -> Match | None:
-    """Look for TIFF files in a folder and its sub-folders, or for a file of several pages.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no TIFF; a score of 0 says what is lacking.
-    """
+    """Look for TIFF files in a folder and its sub-folders, or for a file of several pages."""
     if path.is_dir():
         files = _files(path)
         if not files:
@@ -193,22 +182,8 @@ def _kind_worded(name: str) -> FrameKind | None:
 def read(path: Path, match: Match) -> Scan:
     """Read the header of a TIFF scan.
 
-    Parameters
-    ----------
-    path : Path
-        Folder of a series, or file of many pages.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Scan
-        Frames are read when asked for.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, frames differ in size, or the angles cannot be read.
+    `path`: folder of a series, or file of many pages. Raises FormatError: a file is damaged, frames differ in
+    size, or the angles cannot be read.
     """
     files = [path] if path.is_file() else sorted(_files(path), key=natural)
     home = path if path.is_dir() else path.parent
@@ -244,11 +219,6 @@ def read(path: Path, match: Match) -> Scan:
         flats=flats,
         darks=darks,
         metadata=kept.get("metadata", {}),
-        counts={
-            FrameKind.PROJECTION: projections.shape[0],
-            FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
-            FrameKind.DARK: darks.frames.shape[0] if darks else 0,
-        },
         repaired=tuple(repaired),
         warnings=tuple(warnings),
     )

@@ -11,7 +11,6 @@ import numpy as np
 
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.frames.as_array import FrameStack
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.unpacked import head_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
@@ -33,18 +32,7 @@ SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a TIFF file of many pages whose description tells a voxel size.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where it is no TIFF file of many pages.
-    """
+    """Look for a TIFF file of many pages whose description tells a voxel size."""
     try:
         if not path.is_file() or head_of(path, 4) not in SIGNATURES:
             return None
@@ -68,24 +56,10 @@ def detect(path: Path) -> Match | None:
 def read(path: Path, match: Match) -> Volume:
     """Open a TIFF volume; only what is sliced is read.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; its entry names the level of a pyramid, "level 0" the finest.
-
-    Returns
-    -------
-    Volume
-        With the levels from that one on; `metadata["levels"]` lists all. Axes in m where the description tells the
-        voxel size. Where values were scaled to integers,
-        `metadata["grey_range"]` holds the values that 0 and the greatest integer stand for and their unit.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged, or its pages are not alike.
+    `match.entry` names the level of a pyramid, "level 0" the finest. Result: with the levels from that one
+    on; `metadata["levels"]` lists all. Axes in m where the description tells the voxel size. Where values
+    were scaled to integers, `metadata["grey_range"]` holds the values that 0 and the greatest integer stand
+    for and their unit. Raises FormatError: the file is damaged, or its pages are not alike.
     """
     with guarded(path), opened_tiff(path) as tif:
         found = calibration_of(tif)
@@ -141,7 +115,7 @@ def _data(path: Path, tif: Any) -> Sliceable:
                 f"{tif.filehandle.size}; copy it again"
             )
         return array
-    return FrameStack(frames_of([path]))
+    return frames_of([path])
 
 
 def create_tiff_volume(
@@ -199,32 +173,11 @@ def write(
 ) -> None:
     """Write a volume as one TIFF file, slab by slab.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    volume : Volume
-        What to write; one slab of it is in memory at a time.
-    ome : bool or None
-        Describe it in OME-XML; None does so where the name ends in `.ome.tif` or `.ome.tiff`.
-    dtype : "uint8", "uint16" or None
-        Scale values to these integers; needs `grey_range`. None keeps the volume's type.
-    grey_range : tuple of float or None
-        The values that become 0 and the greatest integer; kept in the description and in `<name>.json`. Of integers,
-        by default what the volume's own `metadata["grey_range"]` says they stand for.
-    resume : bool
-        Go on with an unfinished file.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no volume, or the range and the type do not go together.
-    StorageFull
-        The disk is full; what is written is kept.
+    `ome`: describe it in OME-XML; None does so where the name ends in `.ome.tif` or `.ome.tiff`. `dtype`:
+    scale values to these integers; needs `grey_range`. None keeps the volume's type. `grey_range`: the values
+    that become 0 and the greatest integer; kept in the description and in `<name>.json`. Of integers, by
+    default what the volume's own `metadata["grey_range"]` says they stand for. Raises InputError: it is no
+    volume, or the range and the type do not go together.
     """
     if not isinstance(volume, Volume):
         raise InputError(

@@ -54,18 +54,7 @@ _SPACE: Final = ("z", "y", "x")
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a Zarr v3 group with multiscales, or for a volume that is still being written.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no such group, or one of version 0.4.
-    """
+    """Look for a Zarr v3 group with multiscales, or for a volume that is still being written."""
     return None if _is_old(path) else _detect(path)
 
 
@@ -129,26 +118,9 @@ def _attributes(path: Path) -> Mapping[str, Any] | None:
 def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
     """Read the header of an OME-Zarr image.
 
-    Parameters
-    ----------
-    path : Path
-        Folder of the group.
-    match : Match
-        What `detect` said of it.
-    in_part : bool
-        Whether to open it where files of chunks are absent, which then read as the fill value: for a look at what
-        is lost.
-
-    Returns
-    -------
-    Volume or Image
-        A `Volume` with all its levels where the axes are z, y, x; lengths in m. Chunks are read
-        when asked for.
-
-    Raises
-    ------
-    FormatError
-        The volume is unfinished, or its metadata are damaged.
+    `path`: folder of the group. `in_part`: whether to open it where files of chunks are absent, which then
+    read as the fill value: for a look at what is lost. Result: a `Volume` with all its levels where the axes
+    are z, y, x; lengths in m. Raises FormatError: the volume is unfinished, or its metadata are damaged.
     """
     if is_unfinished(path):
         progress = load_progress(path)
@@ -272,29 +244,10 @@ def write(
 ) -> None:
     """Write a whole volume.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make.
-    volume : Volume or Image
-        What to write; a volume is read slab by slab, and gets a pyramid, another image as `write_image` says.
-    slab_rows : int or None
-        Slices written at once; a power of two keeps the whole pyramid. None takes 64, or as many as fit 1 GiB.
-    resume : bool
-        Whether to go on with a volume an earlier run left unfinished, if it is of this shape and type.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-    version : str
-        Of OME-NGFF: "0.5" or "0.4".
-
-    Raises
-    ------
-    InputError
-        The axes are not z, y, x, or the voxels are no cubes.
-    FormatError
-        There is something at the path already.
-    StorageFull
-        The disk is full.
+    `path`: folder to make. `volume`: a volume is read slab by slab, and gets a pyramid, another image as
+    `write_image` says. `slab_rows`: slices written at once; a power of two keeps the whole pyramid. None
+    takes 64, or as many as fit 1 GiB. `version`: of OME-NGFF: "0.5" or "0.4". Raises InputError: the axes are
+    not z, y, x, or the voxels are no cubes.
     """
     if not isinstance(volume, Volume):
         write_image(path, volume, version)
