@@ -61,6 +61,14 @@ def degrees_of(
     return value
 
 
+def positive(source: Source, value: Value[float] | None, what: str = "") -> Value[float] | None:
+    """Leave out, aloud, what cannot be zero or less; `what` it is: "a pixel size of "."""
+    if value is not None and value.value <= 0:
+        source.warnings.append(f"{value.source} was left out: {what}{value.value:g} cannot be")
+        return None
+    return value
+
+
 def texts_of(
     source: Source, paths: Mapping[str, str | Iterable[str]], start: str = ""
 ) -> dict[str, Value[Any]]:

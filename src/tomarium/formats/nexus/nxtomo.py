@@ -20,7 +20,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.frames.mirrored import flipped
 from tomarium.formats.hdf5.attributes import attribute
-from tomarium.formats.hdf5.dialect import detecting, lacking, positions_among, scan_of, texts_of
+from tomarium.formats.hdf5.dialect import detecting, lacking, positions_among, positive, scan_of, texts_of
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.source import Source, reading
@@ -138,8 +138,8 @@ def read(path: Path, match: Match) -> Scan:
         geometry = Geometry(
             angles_deg=angles,
             pixel_m=_pixel(source, place),
-            energy_kev=_positive(source, _first(source, place, ENERGY, "keV")),
-            distance_m=_positive(source, _first(source, place, DISTANCE, "m")),
+            energy_kev=positive(source, _first(source, place, ENERGY, "keV")),
+            distance_m=positive(source, _first(source, place, DISTANCE, "m")),
             axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
         )
         scan = scan_of(
@@ -260,16 +260,9 @@ def _first(source: Source, place: Place, templates: tuple[str, ...], unit: str) 
     return next((value for value in values if value), None)
 
 
-def _positive(source: Source, value: Value[float] | None) -> Value[float] | None:
-    if value is not None and value.value <= 0:
-        source.warnings.append(f"{value.source} was left out: {value.value:g} cannot be")
-        return None
-    return value
-
-
 def _pixel(source: Source, place: Place) -> Value[float] | None:
     for template in PIXEL:
-        across = _positive(source, _first(source, place, (template,), "m"))
+        across = positive(source, _first(source, place, (template,), "m"))
         if across is None:
             continue
         upright = _first(source, place, (template.replace("/x_", "/y_"),), "m")

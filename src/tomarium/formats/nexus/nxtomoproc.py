@@ -25,7 +25,7 @@ from tomarium.formats.hdf5.dialect import detecting
 from tomarium.formats.hdf5.names import shown
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
-from tomarium.formats.hdf5.two_phase_writer import drafting
+from tomarium.formats.hdf5.two_phase_writer import two_phase_file
 from tomarium.formats.hdf5.writer import nexus_group, put
 from tomarium.formats.provenance.json_values import as_json, from_json
 from tomarium.formats.resumable.hidden_file import Tell
@@ -205,8 +205,8 @@ def write(
     if volume.ndim != 3:
         raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; give one with z, y and x")
     known = dict(volume.metadata)
-    with drafting(path, resume=resume, tell=tell) as draft:
-        file = draft.file
+    with two_phase_file(path, resume=resume, tell=tell) as output:
+        file = output.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"
         entry = nexus_group(file, "entry", "NXentry")
@@ -224,7 +224,7 @@ def write(
         data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
         data.attrs["axes"] = list(AXES)
-        stored = draft.frames(data, "data", _Slices(volume))
+        stored = output.frames(data, "data", _Slices(volume))
         if volume.unit:
             stored.attrs["units"] = volume.unit
         for number, axis in enumerate(volume.axes):

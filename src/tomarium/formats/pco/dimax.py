@@ -36,9 +36,10 @@ from tomarium.formats.tiff.frames import (
     opened_tiff,
     page_count,
 )
+from tomarium.formats.tiff.ifd_check import SIGNATURES
 from tomarium.formats.tiff.metadata import hyperstack_said, is_volume
 from tomarium.formats.tiff.pco_timestamp import PIXELS, Stamps, decode_stamps, stamp_of_file
-from tomarium.formats.tiff.series import SIGNATURES, SUFFIXES, kind_of, tiffs_in
+from tomarium.formats.tiff.series import SUFFIXES, kind_of, tiffs_in
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 

@@ -24,13 +24,12 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.opening.size_limits import MOST_ELEMENTS, check_claim
 from tomarium.formats.opening.unpacked import head_of, size_of
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
-from tomarium.formats.tiff.ifd_check import lost_pages
+from tomarium.formats.tiff.ifd_check import SIGNATURES, lost_pages
 from tomarium.formats.tiff.metadata import calibration_of, hyperstack_said
 from tomarium.model import Axis, Image
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _AXES: Final = {"Z": "z", "Y": "y", "X": "x", "C": "channel", "T": "time", "S": "sample"}
 _PLACES: Final = {name: letter for letter, name in _AXES.items()}
 # What Pillow gives without changing a value, and the samples of each.
@@ -90,7 +89,7 @@ def _kind(path: Path) -> str:
         return "PNG"
     if head[:3] == _JPEG:
         return "JPEG"
-    return "TIFF" if head[:4] in _TIFF else ""
+    return "TIFF" if head[:4] in SIGNATURES else ""
 
 
 def detect(path: Path) -> Match | None:

@@ -22,12 +22,12 @@ from tomarium.formats.frames.per_frame import plain_cost
 from tomarium.formats.matlab.mat5 import MatlabArray, arrays, is_matlab, load
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.stored_axes import stored_axes
-from tomarium.formats.opening.unpacked import bare, head_of
+from tomarium.formats.opening.unpacked import bare
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
+from tomarium.formats.tiff.ifd_check import is_tiff
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import IndexedFrames
 
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # A page may be anything, so every format that knows more of it goes before this one.
 _SCORE: Final = 0.1
 _LEAST: Final = 3
@@ -87,7 +87,7 @@ def detect(path: Path) -> Match | None:
             return Match(
                 _SCORE, "matlab", f"a MATLAB file of the arrays {', '.join(names)}", entries[0], entries
             )
-        if not _is_tiff(path):
+        if not is_tiff(path):
             return None
         with guarded(path), opened_tiff(path) as tif:
             single = page_count(tif) == 1 and len(tif.pages[0].shape) == 2
@@ -97,10 +97,6 @@ def detect(path: Path) -> Match | None:
     if min(shape) < _LEAST:
         return None
     return Match(_SCORE, "tiff", f"one page of {shape[0]} x {shape[1]} pixels, perhaps angles x columns")
-
-
-def _is_tiff(path: Path) -> bool:
-    return head_of(path, 4) in _TIFF
 
 
 def _candidates(path: Path) -> list[MatlabArray]:

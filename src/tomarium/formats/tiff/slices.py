@@ -12,8 +12,8 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.opening.filenames import (
     gaps,
     natural,
+    one_series,
     projections_said,
-    same_number,
     series_of,
     slices_said,
 )
@@ -86,19 +86,8 @@ def read(path: Path, match: Match) -> Volume:
     files = _files(path)
     if not files:
         raise FormatError(f"{path}: its TIFF files are gone; restore them")
-    ranked = series_of(files)
-    if len(ranked) > 1 and len(ranked[1]) == len(ranked[0]) > 1:
-        raise FormatError(
-            f"{path}: holds two series of {len(ranked[0])} files, {ranked[0][0].name} … and {ranked[1][0].name} …; "
-            f"put each volume into a folder of its own"
-        )
-    slices = sorted(ranked[0], key=natural) if len(ranked[0]) > 1 else sorted(files, key=natural)
-    twins = same_number(slices)
-    if twins and len(ranked[0]) > 1:
-        raise FormatError(
-            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
-            f"slice too many; keep one of the two"
-        )
+    ranked = one_series(path, files, "slice", "put each volume into a folder of its own")
+    slices = sorted(ranked[0] if len(ranked[0]) > 1 else files, key=natural)
     with guarded(slices[0]), opened_tiff(slices[0]) as tif:
         voxel, said = slice_calibration(tif)
     frames = frames_of(slices)

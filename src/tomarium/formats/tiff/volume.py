@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.memory_mapped import MappedArray
-from tomarium.formats.opening.unpacked import head_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.resumable.progress import check_volume
@@ -22,19 +21,17 @@ from tomarium.formats.resumable.value_range import ValueRange
 from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff.grey_range import to_grey
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
-from tomarium.formats.tiff.ifd_check import lost_pages
+from tomarium.formats.tiff.ifd_check import is_tiff, lost_pages
 from tomarium.formats.tiff.metadata import calibration_of, is_volume
 from tomarium.formats.tiff.pyramid import levels_of
 from tomarium.model import Axis, Image, Scan, Volume
 from tomarium.model.image import Sliceable
 
-SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
 
 def detect(path: Path) -> Match | None:
     """Look for a TIFF file of many pages whose description tells a voxel size."""
     try:
-        if not path.is_file() or head_of(path, 4) not in SIGNATURES:
+        if not path.is_file() or not is_tiff(path):
             return None
         with guarded(path), opened_tiff(path) as tif:
             why = is_volume(tif)
