@@ -213,16 +213,6 @@ def _zeros(array: MappedArray) -> tuple[str, ...]:
     )
 
 
-def zero_slices(volume: Volume) -> tuple[tuple[int, int], ...]:
-    """Find the runs of slices that are zero throughout; reads the whole volume, slice by slice.
-
-    Result: first slice of each run and the one after its last.
-    """
-    empty = [not np.any(volume[z]) for z in range(volume.shape[0])]
-    edges = np.flatnonzero(np.diff([False, *empty, False]))
-    return tuple((int(first), int(last)) for first, last in edges.reshape(-1, 2))
-
-
 FORMAT = Format(
     name="raw-volume",
     title="Raw volume with .info",
