@@ -178,20 +178,41 @@ def constant_errors(
         error = pixel_errors(
             mean, background=background, size=size, columns_only=columns_only, threads=threads
         )
-        found.append(error if spared is None else _spare(error, mean, spared, size[0], columns_only, threads))
+        found.append(
+            error if spared is None else spare_about_axis(error, mean, spared, size[0], columns_only, threads)
+        )
     left_out = int(LEFT_OUT * count)
     return np.asarray(np.sort(found, axis=0)[left_out : count - left_out].mean(axis=0))
 
 
-def _spare(
+def spare_about_axis(
     error: NDArray[np.float64],
     mean: NDArray[np.float64],
     spared: NDArray[np.float64],
-    rows: int,
-    columns_only: bool,
-    threads: int,
+    rows: int = GOES_ON,
+    columns_only: bool = False,
+    threads: int = 1,
 ) -> NDArray[np.float64]:
-    """Lessen what goes on over rows, where `spared` is below 1."""
+    """Lessen what goes on over rows, where `spared` is below 1.
+
+    Parameters
+    ----------
+    error, mean : array of float64, shape (row, column)
+        Errors of pixels, and the mean attenuation they were found in.
+    spared : array of float64, shape (column,)
+        Part that is left of them, see `spared_about_axis`.
+    rows : int
+        Rows about a pixel over which a thing of the sample goes on, odd; at most 5 are looked at.
+    columns_only : bool
+        Whether all errors go on over rows.
+    threads : int
+        Rows in work at a time.
+
+    Returns
+    -------
+    array of float64, shape (row, column)
+        Errors that are to be removed.
+    """
     where = np.flatnonzero(spared < 1)
     if not len(where):
         return error
