@@ -166,7 +166,7 @@ def verify(catalogue: Catalogue, known: str = "") -> Verdict:
             told = {key: getattr(line, key) for key in ("moment_utc", "who", "action", "record", "told")}
             if not problem and chained(before, told) != line.chain:
                 problem = (
-                    f"line {line.number} ({line.action}) does not follow from the line before: it was changed, or lines "
+                    f"line {line.number} ({line.action}) does not follow from the one before: it was changed, or lines "
                     f"before it were taken out or put in; compare with a backup"
                 )
             before = line.chain

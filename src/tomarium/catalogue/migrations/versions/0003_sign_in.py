@@ -1,4 +1,4 @@
-"""Failed sign-ins, which are counted over all processes, and a log that the database itself keeps from being changed."""
+"""Failed sign-ins, counted over all processes, and a log that the database itself keeps from being changed."""
 
 import sqlalchemy as sa
 from alembic import op
