@@ -7,11 +7,27 @@ tried again. Telling the same thing twice changes nothing.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from tomarium.catalogue import queries
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.datacite_client import Answer, DataCite
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.tables import dois
 from tomarium.model import Record
+from tomarium.standards.datacite_attributes import attributes
+
+LEASE_S: Final = 120
+"""How long a worker holds a DOI: longer than DataCite is waited for."""
+FIRST_WAIT_S: Final = 60
+LONGEST_WAIT_S: Final = 6 * 3600
+WORKER: Final = Reader("worker", "administrator")
 
 
 def doi_of(prefix: str, id: str, version: int | None) -> str:
@@ -68,3 +84,176 @@ def ask_for_update(connection: Connection, record: Record, address: str = "") ->
                 address=address or (known.address if known else ""),
             )
         )
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a DOI that was due.
+
+    Attributes
+    ----------
+    doi, record : str
+        The DOI and the identifier of its record.
+    state : str
+        "findable", "waiting" (it is tried again) or "failed" (its metadata must be changed first).
+    error : str
+        Why, for people; "" where it is findable.
+    """
+
+    doi: str
+    record: str
+    state: str
+    error: str
+
+
+def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) -> list[Told]:
+    """Tell DataCite all that is due.
+
+    Several workers may do this at once: who takes a DOI holds it for two minutes. A worker that is killed meanwhile
+    leaves it to the next, which tells the same once more.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    service : DataCite
+        Whom to tell.
+    now : float, optional
+        Seconds since 1970; the present moment by default.
+
+    Returns
+    -------
+    list of Told
+        One for each DOI that was due.
+    """
+    moment = time.time() if now is None else now
+    due = (dois.c.state == "waiting") & (dois.c.next_utc <= moment)
+    with catalogue.reading() as connection:
+        waiting = connection.execute(select(dois).where(due).order_by(dois.c.next_utc, dois.c.doi)).all()
+    told = []
+    for row in waiting:
+        mine = dois.c.doi == row.doi, dois.c.next_utc == row.next_utc, dois.c.state == "waiting"
+        with catalogue.writing() as connection:
+            lease = moment + LEASE_S
+            if not connection.execute(update(dois).where(*mine).values(next_utc=lease)).rowcount:
+                continue  # another worker took it
+            folder = queries.folder_of(connection, row.record)
+            others = _versions(connection, row.doi)
+        if folder is None:
+            answer = Answer(False, False, f"its record {row.record} is not in the catalogue")
+        else:
+            answer = service.tell(row.doi, _attributes(folder, row.doi, row.address, others), row.event)
+        state = "findable" if answer.done else "waiting" if answer.again else "failed"
+        wait = min(FIRST_WAIT_S * 2**row.tries, LONGEST_WAIT_S)
+        with catalogue.writing() as connection:
+            # Where the record was changed meanwhile, the row is due again and stays so.
+            connection.execute(
+                update(dois)
+                .where(dois.c.doi == row.doi, dois.c.next_utc == lease)
+                .values(state=state, tries=row.tries + 1, next_utc=moment + wait, error=answer.told)
+            )
+            note(connection, WORKER, f"DOI {state}", row.record, doi=row.doi, error=answer.told)
+        told.append(Told(row.doi, row.record, state, answer.told))
+    return told
+
+
+def any_due(connection: Connection) -> int:
+    """Count the DOIs that are due now.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    due = (dois.c.state == "waiting") & (dois.c.next_utc <= time.time())
+    return connection.execute(select(func.count()).select_from(dois).where(due)).scalar_one()
+
+
+def due_attributes(catalogue: Catalogue) -> dict[str, Any]:
+    """Tell what DataCite would be told now.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+
+    Returns
+    -------
+    dict of str to dict
+        DOI → `event` and attributes.
+    """
+    found: dict[str, Any] = {}
+    with catalogue.reading() as connection:
+        for row in connection.execute(
+            select(dois).where(dois.c.state != "findable").order_by(dois.c.doi)
+        ).all():
+            folder = queries.folder_of(connection, row.record)
+            if folder is not None:
+                told = _attributes(folder, row.doi, row.address, _versions(connection, row.doi))
+                found[row.doi] = {**told, "doi": row.doi, "event": row.event}
+    return found
+
+
+def states_of(connection: Connection, record: str) -> list[Told]:
+    """Tell how far the DOIs of a record are.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    record : str
+        Identifier of the record.
+
+    Returns
+    -------
+    list of Told
+        That of the version, and that of all versions where this is the newest.
+    """
+    rows = connection.execute(select(dois).where(dois.c.record == record).order_by(dois.c.doi.desc()))
+    return [Told(row.doi, row.record, row.state, row.error) for row in rows]
+
+
+def try_again(connection: Connection) -> int:
+    """Let everything that failed or waits be due now.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+
+    Returns
+    -------
+    int
+        How many DOIs.
+    """
+    open_ones = dois.c.state.in_(("waiting", "failed"))
+    return connection.execute(
+        update(dois).where(open_ones).values(state="waiting", next_utc=0.0, tries=0)
+    ).rowcount
+
+
+def _versions(connection: Connection, concept: str) -> list[str]:
+    rows = connection.execute(
+        select(dois.c.doi).where(dois.c.doi.startswith(f"{concept}.v", autoescape=True))
+    )
+    return sorted(rows.scalars())
+
+
+def _attributes(folder: Path, doi: str, address: str, versions: list[str]) -> dict[str, Any]:
+    record = read_record(folder)
+    publication = record.publication
+    assert publication is not None
+    told = attributes(record, address)
+    if doi == publication.concept_doi:
+        related = [one for one in told.get("relatedIdentifiers", []) if one["relationType"] != "IsVersionOf"]
+        told["relatedIdentifiers"] = related + [
+            {"relatedIdentifier": one, "relatedIdentifierType": "DOI", "relationType": "HasVersion"}
+            for one in versions
+        ]
+        told.pop("version", None)
+    return told

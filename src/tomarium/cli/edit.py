@@ -25,7 +25,10 @@ from tomarium.cli import show
 @click.option("--licence", "--license", help="Under which terms it may be used: CC-BY-4.0, CC0-1.0 …")
 @click.option("--keyword", "keywords", multiple=True, help="A word to be found by; once for each.")
 @click.option(
-    "--technique", "techniques", multiple=True, help="A technique by its PaNET identifier: PaNET01207."
+    "--technique",
+    "techniques",
+    multiple=True,
+    help="A technique of PaNET, by its name or identifier: PaNET01207.",
 )
 @click.option("--specimen", help="The specimen's own identifier, such as a museum's number or an IGSN.")
 @click.option("--funder", "funders", multiple=True, help='Who paid: "European Research Council: 123456".')
@@ -86,6 +89,7 @@ def _changes(given: dict[str, Any]) -> Any:
     from tomarium.catalogue.edit import Changes
     from tomarium.model.person import read_person
     from tomarium.model.value import Value
+    from tomarium.standards.panet import id_of
 
     description = given["description"]
     if description and description.startswith("@"):
@@ -98,7 +102,7 @@ def _changes(given: dict[str, Any]) -> Any:
         acknowledgement=given["acknowledgement"],
         creators=tuple(map(read_person, given["creators"])) or None,
         keywords=tuple(word for word in given["keywords"] if word) if given["keywords"] else None,
-        techniques=given["techniques"] or None,
+        techniques=tuple(map(id_of, given["techniques"])) or None,
         funding=tuple(map(_funding, given["funders"])) or None,
         related=tuple(map(_related, given["related"])) or None,
         withhold=given["withhold"],
@@ -110,7 +114,9 @@ def _changes(given: dict[str, Any]) -> Any:
 
 
 def _licence(text: str | None) -> str | None:
-    return text
+    from tomarium.standards.licences import read_licence
+
+    return read_licence(text) if text else text
 
 
 def _funding(text: str) -> Any:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from tomarium.cli import scan_options, show
-
-if TYPE_CHECKING:
-    from tomarium.catalogue import Catalogue
-    from tomarium.catalogue.make_from_files import Wish
-    from tomarium.model import Record
 
 
 @click.command("ingest")
@@ -66,6 +60,7 @@ def command(
     tomarium ingest /data/visitor/md1252 --records /data/records
     """
     from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.file_path import file_path
     from tomarium.catalogue.home import catalogue_file
     from tomarium.catalogue.make_from_files import Wish
     from tomarium.errors import InputError
@@ -76,65 +71,15 @@ def command(
     with open_catalogue(catalogue) as opened:
         for path in paths:
             try:
-                for record in _filed(opened, path, wish, checksums, opening, problems):
+                filed = file_path(
+                    opened, path, wish, opener=opening.open, checksums=checksums, tell=show.progress()
+                )
+                for record in filed.records:
                     click.echo(f"{record.id}: {record.title}")
+                problems += filed.problems
             except InputError as problem:
                 if len(paths) == 1:
                     raise
                 problems.append(str(problem))
     show.warnings(problems)
     context.exit(2 if problems else 0)
-
-
-def _filed(
-    catalogue: Catalogue,
-    path: Path,
-    wish: Wish,
-    checksums: bool,
-    opening: scan_options.Opening,
-    problems: list[str],
-) -> list[Record]:
-    """File one path: a record, what can be opened, or a folder of what can be."""
-    from tomarium import formats
-    from tomarium.catalogue.ingest import ingest
-    from tomarium.catalogue.make_from_files import data_below, make_from_files
-    from tomarium.errors import FormatError, InputError, TomariumError
-    from tomarium.standards.ro_crate import FILENAME
-
-    if (path / FILENAME).exists() or not path.exists() or _is_unfinished(path):
-        return [ingest(catalogue, path, checksums=checksums)]
-    tell = show.progress()
-    refused = None
-    if path.is_file() or formats.recognise(path):
-        try:
-            whole = opening.open(path)
-        except FormatError as problem:
-            if path.is_file():
-                raise
-            refused = problem  # a folder of other things, perhaps
-        else:
-            _, folder = make_from_files(path, whole, wish, tell)
-            return [ingest(catalogue, folder, checksums=False)]
-    made = []
-    for place, found in data_below(path):
-        try:
-            if isinstance(found, TomariumError):
-                raise found
-            _, folder = make_from_files(place, found, wish, tell)
-            made.append(ingest(catalogue, folder, checksums=False))
-        except TomariumError as problem:
-            problems.append(str(problem))
-    if not made and refused is not None:
-        raise refused
-    if not made and not problems:
-        raise InputError(
-            f"{path}: holds no record, volume, scan or image; give one, or the folder above them"
-        )
-    return made
-
-
-def _is_unfinished(path: Path) -> bool:
-    """Tell whether a folder is that of a run that did not finish, which `ingest` refuses with what to do."""
-    from tomarium.pipeline.run.journal import FOLDER
-
-    return path.is_dir() and ((path / FOLDER).exists() or (path / "volume.ome.zarr").is_dir())

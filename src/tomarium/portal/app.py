@@ -12,6 +12,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader
+from tomarium.catalogue.home import catalogue_file
+from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import files
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
@@ -19,6 +21,7 @@ from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
+from tomarium.portal.uploads import give_uploads
 from tomarium.registry import collect
 
 # Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
@@ -61,6 +64,8 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
+    home = (Path(catalogue.name) if catalogue.name != "memory" else catalogue_file()).absolute().parent
+    give_uploads(app, Uploads(home / "uploads"), home / "records")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
     return app

@@ -133,7 +133,8 @@ def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> 
         "Content-Disposition": f'inline; filename="{known.filename}"',
         "Content-Security-Policy": LOCKED,
     }
-    return Response(known.export(record), media_type=known.media_type, headers=headers)
+    address = request_context.address("record", {"id": id})
+    return Response(known.export(record, address), media_type=known.media_type, headers=headers)
 
 
 def read_asset(name: str) -> Response:

@@ -25,6 +25,7 @@ TITLES: Final = {
     500: "Something broke here",
     503: "This cannot be read now",
 }
+_READS: Final = ("GET", "HEAD")
 NOWHERE: Final = (
     "There is no page at this address. Perhaps a letter is missing; the search finds every record."
 )
@@ -63,9 +64,14 @@ def explain(app: FastAPI) -> None:
 
 def _http(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
-    told = problem.detail != HTTPStatus(problem.status_code).phrase
+    told = problem.detail != _phrase(problem.status_code)
     message = problem.detail if told else NOWHERE if problem.status_code == 404 else f"{problem.detail}."
     return _answer(request, problem.status_code, message, dict(problem.headers or {}))
+
+
+def _phrase(status: int) -> str:
+    """Return what HTTP calls a status; tus has one, 460, of its own."""
+    return HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "This cannot be taken"
 
 
 def _validation(request: Request, problem: Exception) -> Response:
@@ -91,9 +97,23 @@ def _unexpected(request: Request, _problem: Exception) -> Response:
 
 
 def _answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    problem = Problem(status, TITLES.get(status) or HTTPStatus(status).phrase, message)
-    if wants_json(request) or request.url.path.endswith(".json"):
-        response = answer_json({"error": problem}, status)
+    problem = Problem(status, TITLES.get(status) or _phrase(status), message)
+    asks_by_form = "text/html" in request.headers.get("accept", "")
+    if (
+        wants_json(request)
+        or request.url.path.endswith(".json")
+        or not (request.method in _READS or asks_by_form)
+    ):
+        # RFC 9457; "error" is what was answered before it.
+        told = {
+            "type": "about:blank",
+            "title": problem.title,
+            "status": status,
+            "detail": message,
+            "error": problem,
+        }
+        response = answer_json(told, status)
+        response.headers["Content-Type"] = "application/problem+json"
     else:
         request_context = context_of(request)
         html = fill(

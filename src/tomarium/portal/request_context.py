@@ -16,6 +16,7 @@ from fastapi import Depends, HTTPException, Request
 from tomarium.catalogue import Catalogue, Reader, read_record
 from tomarium.catalogue.queries import Place, place_of
 from tomarium.catalogue.record_folder import folders_told
+from tomarium.catalogue.settings import all_settings
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
@@ -61,6 +62,27 @@ class RequestContext:
         path = self.request.scope.get("root_path", "") + self.request.app.url_path_for(name, **(parts or {}))
         kept = {key: text for key, text in (query or {}).items() if text}
         return f"{path}?{urlencode(kept)}" if kept else path
+
+    def address(self, name: str, parts: Mapping[str, str] | None = None) -> str:
+        """Build a whole address by the name of its route, for what is copied elsewhere.
+
+        Parameters
+        ----------
+        name : str
+            Name of a page or of another route.
+        parts : Mapping of str to str, optional
+            Parameters in the path.
+
+        Returns
+        -------
+        str
+            With scheme and host: those of the setting `address`, or else those of this request.
+        """
+        with self.catalogue.reading() as connection:
+            home = all_settings(connection)["address"]
+        if home:
+            return home + str(self.request.app.url_path_for(name, **(parts or {})))
+        return str(self.request.base_url.replace(path="")).rstrip("/") + self.link(name, parts)
 
     def record(self, id: str) -> tuple[Record, Path]:
         """Find a record whose files the reader may have, and its folder.

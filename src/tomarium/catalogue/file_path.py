@@ -1,0 +1,113 @@
+"""Filing whatever is at a path: a record, a volume, a scan, an image, or a folder of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tomarium import formats
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.ingest import ingest
+from tomarium.catalogue.make_from_files import Tell, Wish, data_below, make_from_files
+from tomarium.catalogue.reader import LOCAL_OWNER, Reader
+from tomarium.errors import FormatError, InputError, TomariumError
+from tomarium.model import Image, Record, Scan
+from tomarium.pipeline.run.journal import FOLDER as JOURNAL
+from tomarium.standards.ro_crate import FILENAME
+
+
+@dataclass(frozen=True)
+class Filed:
+    """What came of it.
+
+    Attributes
+    ----------
+    records : tuple of Record
+        Those that are in the catalogue now.
+    problems : tuple of str
+        What could not be filed, each with its reason.
+    """
+
+    records: tuple[Record, ...]
+    problems: tuple[str, ...] = ()
+
+
+def file_path(
+    catalogue: Catalogue,
+    path: Path,
+    wish: Wish,
+    *,
+    opener: Callable[[Path], Scan | Image] = formats.open,
+    checksums: bool = True,
+    reader: Reader = LOCAL_OWNER,
+    tell: Tell | None = None,
+) -> Filed:
+    """File what is at a path in the catalogue.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    path : Path
+        A record, a volume, a scan, an image, or a folder of scans, volumes and images.
+    wish : Wish
+        How records are made of what is none yet.
+    opener : callable
+        What opens it, for a user who tells something of it.
+    checksums : bool
+        Whether the files of a record are compared with their checksums.
+    reader : Reader
+        Whose the records become.
+    tell : callable, optional
+        Told of progress: a word, how much is done, how much there is.
+
+    Returns
+    -------
+    Filed
+        What is in the catalogue now. In a folder of several, what cannot be filed is named and the others are.
+
+    Raises
+    ------
+    InputError
+        It is one thing, and cannot be filed.
+    """
+    if (path / FILENAME).exists() or not path.exists() or _is_unfinished(path):
+        return Filed((ingest(catalogue, path, checksums=checksums, reader=reader),))
+    refused = None
+    if path.is_file() or formats.recognise(path):
+        try:
+            whole = opener(path)
+        except FormatError as problem:
+            if path.is_file():
+                raise
+            refused = problem  # a folder of other things, perhaps
+        else:
+            return Filed((_made(catalogue, path, whole, wish, reader, tell),))
+    made, problems = [], []
+    for place, found in data_below(path):
+        try:
+            if isinstance(found, TomariumError):
+                raise found
+            made.append(_made(catalogue, place, found, wish, reader, tell))
+        except TomariumError as problem:
+            problems.append(str(problem))
+    if not made and refused is not None:
+        raise refused
+    if not made and not problems:
+        raise InputError(
+            f"{path}: holds no record, volume, scan or image; give one, or the folder above them"
+        )
+    return Filed(tuple(made), tuple(problems))
+
+
+def _made(
+    catalogue: Catalogue, path: Path, opened: Scan | Image, wish: Wish, reader: Reader, tell: Tell | None
+) -> Record:
+    _, folder = make_from_files(path, opened, wish, tell)
+    return ingest(catalogue, folder, checksums=False, reader=reader)
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Tell whether a folder is that of a run that did not finish, which `ingest` refuses with what to do."""
+    return path.is_dir() and ((path / JOURNAL).exists() or (path / "volume.ome.zarr").is_dir())

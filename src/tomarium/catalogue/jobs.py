@@ -1,0 +1,160 @@
+"""Work that somebody asked for and a worker does: one table, in which whoever takes a job holds it for a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.tables import jobs
+
+LEASE_S: Final = 600
+MOST_TRIES: Final = 5
+
+
+def add_job(connection: Connection, reader: Reader, kind: str, arguments: dict[str, Any]) -> int:
+    """Ask for some work.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    reader : Reader
+        Who asks.
+    kind : str
+        What kind of work.
+    arguments : dict
+        JSON values.
+
+    Returns
+    -------
+    int
+        Number of the job. One that is the same and waits already is not made twice.
+    """
+    waiting = (
+        (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name) & jobs.c.state.in_(("waiting", "running"))
+    )
+    for row in connection.execute(select(jobs.c.number, jobs.c.arguments).where(waiting)):
+        if row.arguments == arguments:
+            return int(row.number)
+    key = connection.execute(
+        insert(jobs).values(
+            kind=kind,
+            arguments=arguments,
+            state="waiting",
+            lease_until_utc=0.0,
+            tries=0,
+            not_before_utc=0.0,
+            told="",
+            asked_by=reader.name,
+        )
+    ).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def take_job(catalogue: Catalogue, now: float | None = None) -> Row[Any] | None:
+    """Take the oldest job that is due; nobody else gets it before its lease ends.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    now : float, optional
+        Seconds since 1970; the present moment by default.
+
+    Returns
+    -------
+    Row or None
+        A row of `job`. A worker that was killed leaves its job to the next when the lease has ended; after some tries
+        it is given up.
+    """
+    moment = time.time() if now is None else now
+    due = ((jobs.c.state == "waiting") & (jobs.c.not_before_utc <= moment)) | (
+        (jobs.c.state == "running") & (jobs.c.lease_until_utc <= moment)
+    )
+    with catalogue.writing() as connection:
+        lost = due & (jobs.c.tries >= MOST_TRIES)
+        given_up = f"given up: {MOST_TRIES} workers stopped while they did it"
+        connection.execute(update(jobs).where(lost).values(state="failed", told=given_up))
+        row = connection.execute(select(jobs).where(due).order_by(jobs.c.number).limit(1)).one_or_none()
+        if row is None:
+            return None
+        held = {"state": "running", "tries": row.tries + 1, "lease_until_utc": moment + LEASE_S}
+        connection.execute(update(jobs).where(jobs.c.number == row.number).values(held))
+    return row
+
+
+@contextmanager
+def holding(catalogue: Catalogue, number: int) -> Iterator[None]:
+    """Hold a job for as long as it takes: its lease is made longer while this lasts.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    number : int
+        The job, taken before.
+    """
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(LEASE_S / 4):
+            with catalogue.writing() as connection:
+                later = {"lease_until_utc": time.time() + LEASE_S}
+                connection.execute(update(jobs).where(jobs.c.number == number).values(later))
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def end_job(catalogue: Catalogue, number: int, state: str, told: str) -> None:
+    """Note what became of a job.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    number : int
+        The job.
+    state : str
+        "done" or "failed".
+    told : str
+        For who asked for it.
+    """
+    with catalogue.writing() as connection:
+        connection.execute(update(jobs).where(jobs.c.number == number).values(state=state, told=told))
+
+
+def job_of(connection: Connection, reader: Reader, number: int) -> Row[Any] | None:
+    """Find a job of a reader.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    number : int
+        The job.
+
+    Returns
+    -------
+    Row or None
+        A row of `job`; None where there is none of this reader.
+    """
+    mine = jobs.c.number == number
+    if not reader.sees_all:
+        mine &= jobs.c.asked_by == reader.name
+    return connection.execute(select(jobs).where(mine)).one_or_none()

@@ -1,0 +1,153 @@
+"""Uploads: whatever is cut off, resumed, doubled or hostile, the bytes are those that were sent or none."""
+
+import hashlib
+import random
+from pathlib import Path
+
+import pytest
+
+from tomarium.catalogue.reader import ANYBODY, Reader
+from tomarium.catalogue.uploads import (
+    KEPT_S,
+    Busy,
+    NoUpload,
+    TooLarge,
+    UploadProblem,
+    Uploads,
+    WrongChecksum,
+    WrongOffset,
+)
+from tomarium.errors import StorageFull
+
+ADA, EVE = Reader("ada", "member"), Reader("eve", "member")
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Uploads:
+    return Uploads(tmp_path / "uploads", largest=1 << 20, quota=1 << 21)
+
+
+def send(uploads: Uploads, id: str, content: bytes, offset: int = 0) -> int:
+    with uploads.appending(ADA, id, offset) as taking:
+        taking.write(content)
+        return taking.offset
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_killed_at_random_they_end_byte_identical(uploads: Uploads, seed: int) -> None:
+    draw = random.Random(seed)
+    content = draw.randbytes(draw.randrange(1, 3000))
+    batch = uploads.begin(ADA)
+    upload = uploads.create(ADA, batch, "a/b.bin", len(content), hashlib.sha256(content).hexdigest())
+    while (at := uploads.state(ADA, upload.id).offset) < len(content):
+        try:
+            with uploads.appending(ADA, upload.id, at) as taking:
+                end = min(len(content), at + draw.randrange(1, 700))
+                for start in range(at, end, 100):
+                    if draw.random() < 0.2:
+                        raise KeyboardInterrupt
+                    taking.write(content[start : min(start + 100, end)])
+        except KeyboardInterrupt:
+            pass
+    assert (uploads.assemble(ADA, batch) / "a/b.bin").read_bytes() == content
+
+
+def test_assembling_again_goes_on(uploads: Uploads) -> None:
+    batch = uploads.begin(ADA, " A  title ")
+    for name in ("a", "b/c"):
+        send(uploads, uploads.create(ADA, batch, name, 3).id, b"123")
+    folder = uploads.assemble(ADA, batch)
+    assert uploads.assemble(ADA, batch) == folder
+    assert sorted(p.name for p in folder.rglob("*")) == ["a", "b", "c"]
+    assert uploads.title(ADA, batch) == "A title"
+
+
+def test_bytes_for_another_place_are_refused(uploads: Uploads) -> None:
+    upload = uploads.create(ADA, uploads.begin(ADA), "a", 10)
+    assert send(uploads, upload.id, b"12345") == 5
+    for offset in (0, 4, 6):
+        with pytest.raises(WrongOffset, match="byte 5 is next"):
+            send(uploads, upload.id, b"6", offset)
+    with pytest.raises(TooLarge):
+        send(uploads, upload.id, b"123456", 5)
+    assert uploads.state(ADA, upload.id).offset == 5
+
+
+def test_one_writes_at_a_time(uploads: Uploads) -> None:
+    upload = uploads.create(ADA, uploads.begin(ADA), "a", 10)
+    with uploads.appending(ADA, upload.id, 0), pytest.raises(Busy), uploads.appending(ADA, upload.id, 0):
+        pass
+
+
+def test_what_is_not_whole_or_not_what_it_says_is_no_record(uploads: Uploads) -> None:
+    batch = uploads.begin(ADA)
+    with pytest.raises(UploadProblem, match="nothing was uploaded"):
+        uploads.assemble(ADA, batch)
+    upload = uploads.create(ADA, batch, "a", 2, "0" * 64)
+    with pytest.raises(UploadProblem, match="0 of 2 bytes"):
+        uploads.assemble(ADA, batch)
+    send(uploads, upload.id, b"12")
+    with pytest.raises(WrongChecksum, match="send this file again"):
+        uploads.assemble(ADA, batch)
+    again = uploads.create(ADA, batch, "a", 2)
+    send(uploads, again.id, b"12")
+    newest = uploads.create(ADA, batch, "a", 1)  # begun anew: the first is gone
+    with pytest.raises(NoUpload):
+        uploads.state(ADA, again.id)
+    send(uploads, newest.id, b"3")
+    assert (uploads.assemble(ADA, batch) / "a").read_bytes() == b"3"
+
+
+def test_a_file_and_a_folder_of_one_name_are_refused(uploads: Uploads) -> None:
+    batch = uploads.begin(ADA)
+    for name in ("a", "a/b"):
+        send(uploads, uploads.create(ADA, batch, name, 1).id, b"1")
+    with pytest.raises(UploadProblem, match="cannot lie beside"):
+        uploads.assemble(ADA, batch)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/etc/passwd", "../a", "a/../../b", "a\\b", "a/", "a\x00b", "x" * 1001, "."]
+)
+def test_no_path_leads_out(uploads: Uploads, path: str) -> None:
+    with pytest.raises(UploadProblem, match="cannot be the path"):
+        uploads.create(ADA, uploads.begin(ADA), path, 1)
+
+
+def test_limits(uploads: Uploads) -> None:
+    batch = uploads.begin(ADA)
+    with pytest.raises(TooLarge, match="at most"):
+        uploads.create(ADA, batch, "a", (1 << 20) + 1)
+    for name in ("a", "b"):
+        uploads.create(ADA, batch, name, 1 << 20)
+    with pytest.raises(TooLarge, match="under way"):
+        uploads.create(ADA, batch, "c", 1)
+    with pytest.raises(StorageFull, match="are free"):
+        Uploads(uploads.root, 1 << 60, 1 << 60).create(ADA, batch, "c", 1 << 55)
+
+
+@pytest.mark.parametrize("reader", [EVE, ANYBODY])
+def test_nobody_else_sees_them(uploads: Uploads, reader: Reader) -> None:
+    batch = uploads.begin(ADA)
+    upload = uploads.create(ADA, batch, "a", 1)
+    for attempt in (
+        lambda: uploads.state(reader, upload.id),
+        lambda: uploads.remove(reader, upload.id),
+        lambda: uploads.files(reader, batch),
+        lambda: uploads.assemble(reader, batch),
+        lambda: uploads.create(reader, batch, "b", 1),
+        lambda: uploads.state(ADA, "../../etc"),
+    ):
+        with pytest.raises(NoUpload):
+            attempt()
+
+
+def test_what_nobody_goes_on_with_is_removed(uploads: Uploads) -> None:
+    import time
+
+    batch = uploads.begin(ADA)
+    uploads.create(ADA, batch, "a", 1)
+    assert uploads.clean() == []
+    assert uploads.clean(time.time() + KEPT_S + 1) == [batch]
+    with pytest.raises(NoUpload):
+        uploads.files(ADA, batch)

@@ -1,0 +1,213 @@
+"""tus 1.0 by its own words, and `push` through a portal that breaks off again and again."""
+
+import base64
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from fastapi.testclient import TestClient
+
+from tomarium.catalogue import (
+    LOCAL_OWNER,
+    Catalogue,
+    file_record,
+    open_catalogue,
+    read_record,
+    search,
+    verify,
+)
+from tomarium.catalogue.work import work_once
+from tomarium.errors import InputError, Interrupted
+from tomarium.portal import push as push_module
+from tomarium.portal.app import create_app
+from tomarium.portal.push import push
+
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
+
+
+def words(**told: str) -> str:
+    return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
+    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(push_module, "_FIRST_WAIT_S", 0.01)
+    with open_catalogue(tmp_path / "portal" / "catalogue.sqlite") as catalogue:
+        yield catalogue
+
+
+@pytest.fixture
+def client(opened: Catalogue) -> Iterator[TestClient]:
+    with TestClient(create_app(opened, local=True), raise_server_exceptions=False) as client:
+        yield client
+
+
+def begin(client: TestClient, length: int, **told: str) -> str:
+    answer = client.post(
+        "/uploads", headers={**TUS, "Upload-Length": str(length), "Upload-Metadata": words(**told)}
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.headers["location"])
+
+
+def test_server_tells_what_it_can(client: TestClient) -> None:
+    answer = client.options("/uploads")
+    assert answer.status_code == 204
+    assert answer.headers["tus-version"] == "1.0.0"
+    assert "creation" in answer.headers["tus-extension"].split(",")
+
+
+def test_an_upload_in_pieces(client: TestClient) -> None:
+    place = begin(client, 10, filename="a.bin")
+    for offset, piece in ((0, b"12345"), (5, b"678"), (8, b"90")):
+        answer = client.patch(place, headers={**BYTES, "Upload-Offset": str(offset)}, content=piece)
+        assert (answer.status_code, answer.headers["upload-offset"]) == (204, str(offset + len(piece)))
+        told = client.head(place, headers=TUS)
+        assert (told.headers["upload-offset"], told.headers["upload-length"]) == (
+            str(offset + len(piece)),
+            "10",
+        )
+        assert told.headers["cache-control"] == "no-store"
+
+
+def test_creation_with_upload_and_checksum(client: TestClient) -> None:
+    right = base64.b64encode(hashlib.sha256(b"123").digest()).decode()
+    headers = {
+        **BYTES,
+        "Upload-Length": "3",
+        "Upload-Metadata": words(filename="a"),
+        "Upload-Checksum": f"sha256 {right}",
+    }
+    answer = client.post("/uploads", headers=headers, content=b"123")
+    assert (answer.status_code, answer.headers["upload-offset"]) == (201, "3")
+    place = begin(client, 3, filename="b")
+    checked = {**BYTES, "Upload-Checksum": headers["Upload-Checksum"]}
+    wrong = client.patch(place, headers={**checked, "Upload-Offset": "0"}, content=b"124")
+    assert wrong.status_code == 460
+    assert client.head(place, headers=TUS).headers["upload-offset"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("POST", "/uploads", {"Upload-Length": "1"}, 412),
+        ("POST", "/uploads", {**TUS, "Upload-Length": "-5"}, 400),
+        ("POST", "/uploads", {**TUS, "Upload-Length": "1e18"}, 400),
+        ("POST", "/uploads", {**TUS, "Upload-Length": "9" * 18}, 413),
+        ("POST", "/uploads", {**TUS}, 400),
+        ("POST", "/uploads", {**TUS, "Upload-Length": "1", "Upload-Metadata": "filename !!"}, 400),
+        ("POST", "/uploads", {**TUS, "Upload-Length": "1", "Upload-Metadata": words(filename="../a")}, 400),
+        ("HEAD", "/uploads/unknown", TUS, 404),
+        ("PATCH", "/uploads/unknown", {**BYTES, "Upload-Offset": "0"}, 404),
+        ("PATCH", "/uploads/unknown", {**TUS, "Upload-Offset": "0"}, 415),
+        ("DELETE", "/uploads/unknown", TUS, 404),
+        ("GET", "/uploads/batches/unknown", {}, 404),
+        ("POST", "/uploads/batches/unknown/done", {}, 404),
+        ("GET", "/uploads/jobs/7", {}, 404),
+    ],
+)
+def test_what_is_refused(
+    client: TestClient, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    assert client.request(method, path, headers=headers).status_code == status
+
+
+def test_wrong_offset_and_removal(client: TestClient) -> None:
+    place = begin(client, 4, filename="a")
+    assert client.patch(place, headers={**BYTES, "Upload-Offset": "2"}, content=b"1").status_code == 409
+    assert client.patch(place, headers={**BYTES, "Upload-Offset": "0"}, content=b"12345").status_code == 413
+    assert client.delete(place, headers=TUS).status_code == 204
+    assert client.head(place, headers=TUS).status_code == 404
+
+
+def test_nobody_uploads_without_an_account(opened: Catalogue) -> None:
+    with TestClient(create_app(opened), raise_server_exceptions=False) as client:
+        assert client.post("/uploads", headers={**TUS, "Upload-Length": "1"}).status_code == 401
+        assert client.post("/uploads/batches").status_code == 401
+
+
+@contextmanager
+def served(catalogue: Catalogue) -> Iterator[str]:
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(create_app(catalogue, local=True), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def record(tmp_path: Path, make_volume: Callable[..., Path]) -> Path:
+    folder = tmp_path / "mine" / "tooth"
+    make_volume(folder / "volume.ome.zarr", size=16)
+    file_record(folder, title="Tooth", id="tooth")
+    return folder
+
+
+def test_a_record_is_pushed_and_is_the_same(opened: Catalogue, record: Path, tmp_path: Path) -> None:
+    with served(opened) as address:
+        told = push(record, address, chunk=3000)
+        assert told == f"{address}/records/tooth"
+        with pytest.raises(InputError, match="of this identifier already"):
+            push(record, address)
+    there = tmp_path / "portal" / "records" / "tooth"
+    assert (read_record(there), verify(there)) == (read_record(record), ())
+    assert search(opened, LOCAL_OWNER).hits[0].state == "draft"
+
+
+def test_a_push_that_is_cut_off_goes_on(
+    opened: Catalogue, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, sent = push_module._Portal.ask, []
+
+    def cut(self: object, method: str, path: str, headers: object = None, content: bytes = b"") -> object:
+        if method == "PATCH":
+            sent.append(len(content))
+            if len(sent) % 7 == 3:
+                raise OSError("cut off")
+            if len(sent) == 20:
+                raise KeyboardInterrupt
+        return ask(self, method, path, headers, content)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(push_module._Portal, "ask", cut)
+    with served(opened) as address:
+        with pytest.raises(KeyboardInterrupt):
+            push(record, address, chunk=1500)
+        push(record, address, chunk=1500)
+    size = sum(place.stat().st_size for place in record.rglob("*") if place.is_file())
+    assert sum(sent) < size * 1.5  # what was there was not sent again
+
+
+def test_a_scan_is_made_a_record_by_a_worker(opened: Catalogue, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "map.tif", np.arange(120, dtype=np.uint16).reshape(10, 12))
+    with served(opened) as address:
+        told = push(tmp_path / "map.tif", address, title="A map", wait=False)
+        assert told.startswith("job 1: ")
+        said: list[str] = []
+        assert work_once(opened, said.append)
+    assert "done (filed: a-map-" in said[0]
+    hit = search(opened, LOCAL_OWNER).hits[0]
+    assert (hit.title, hit.state) == ("A map", "draft")
+
+
+def test_a_portal_that_is_not_there(tmp_path: Path, opened: Catalogue, record: Path) -> None:
+    with pytest.raises(Interrupted, match="does not answer"):
+        push(record, "http://127.0.0.1:9")
+    with pytest.raises(InputError, match="in the clear"):
+        push(record, "http://data.example.org", token="tom_x")
+    with pytest.raises(InputError, match="no address"):
+        push(record, "data.example.org")
