@@ -86,7 +86,7 @@ def test_every_relation_is_known() -> None:
 plain = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=9)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(text=plain, other=plain)
 def test_valid_whatever_is_written(text: str, other: str) -> None:
     record = replace(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -138,3 +139,30 @@ def test_reads_single_things_without_lists() -> None:
     root = next(entity for entity in document["@graph"] if entity["@id"] == "./")
     root["keywords"] = "tooth"
     assert read(json.dumps(document)) == RECORD
+
+
+def test_who_has_an_identifier_of_their_own_is_known_by_it() -> None:
+    ada = Person("Ada Lovelace", "0000-0002-1825-0097", "ESRF", "02550n020")
+    record = replace(
+        RECORD, creators=(ada, Person("Wilhelm Röntgen", affiliation="ESRF", ror="02550n020"), Person("ESRF"))
+    )
+    entities = {entity["@id"]: entity for entity in json.loads(export(record))["@graph"]}
+    assert [one["@id"] for one in entities["./"]["creator"]] == [
+        "https://orcid.org/0000-0002-1825-0097", "#creator-2", "#creator-3",
+    ]  # fmt: skip
+    assert entities["#creator-2"]["affiliation"] == {"@id": "https://ror.org/02550n020"}
+    assert entities["https://ror.org/02550n020"]["name"] == "ESRF"
+    assert entities["#creator-3"]["@type"] == "Organization"
+    assert read(export(record)) == record
+
+
+@pytest.mark.parametrize(
+    "other", [Person("Lovelace, A.", "0000-0002-1825-0097"), Person("X", "", "MAX IV", "02550n020")]
+)
+def test_an_identifier_that_two_share_with_different_names_names_neither(other: Person) -> None:
+    record = replace(
+        RECORD, creators=(Person("Ada Lovelace", "0000-0002-1825-0097", "ESRF", "02550n020"), other)
+    )
+    graph = json.loads(export(record))["@graph"]
+    assert len({entity["@id"] for entity in graph}) == len(graph)
+    assert read(export(record)) == record

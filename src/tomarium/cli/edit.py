@@ -12,7 +12,7 @@ from tomarium.cli import show
 
 
 @click.command("edit")
-@click.argument("record", metavar="RECORD")
+@click.argument("record", metavar="[RECORD]", required=False)
 @click.option("--title", help="One line for people.")
 @click.option("--description", help="A paragraph for people; @FILE reads it from a file.")
 @click.option(
@@ -49,19 +49,45 @@ from tomarium.cli import show
 )
 @click.option("--withhold", multiple=True, metavar="KEY", help="Take a private parameter out of the record.")
 @click.option("--disclose", multiple=True, metavar="KEY", help="Declare a parameter public, or put it back.")
+@click.option(
+    "--table", type=click.Path(path_type=Path), help="A spreadsheet of metadata for many records (CSV, TSV)."
+)
+@click.option("--overwrite", is_flag=True, help="With --table: set what a record says otherwise.")
+@click.option("--dry-run", is_flag=True, help="With --table: only say what would be done.")
 @click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record for machines.")
-def command(record: str, catalogue: Path | None, as_json: bool, **given: Any) -> None:
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    record: str | None,
+    table: Path | None,
+    overwrite: bool,
+    dry_run: bool,
+    catalogue: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Change what RECORD says of itself: the identifier of a record in the catalogue, or its folder.
 
     An option that may be given several times replaces the whole list. Without options the record is shown. Its files
     are not touched; where it was published, the metadata of its DOI are sent anew.
 
+    With --table a spreadsheet is merged into many records: a column `record` names each, the others are fields and
+    parameters ("energy_kev", "Pixel size (um)"). What is empty is filled; what a record says otherwise is listed and
+    left, and it leaves with exit code 1, unless --overwrite is given.
+
     \b
     tomarium edit tooth-1a2b3c4d --creator "Lovelace, Ada 0000-0002-1825-0097" --licence CC-BY-4.0
     tomarium edit tooth-1a2b3c4d --description @abstract.txt --technique PaNET01207
     tomarium edit tooth-1a2b3c4d --withhold donor_age_years
+    tomarium edit --table beamtime.csv --dry-run
     """
+    if (record is None) == (table is None):
+        raise click.UsageError("give either a RECORD or --table FILE")
+    if table is not None:
+        context.exit(_merge(table, catalogue, overwrite, dry_run))
+    assert record is not None
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.edit import edit
     from tomarium.catalogue.reader import LOCAL_OWNER
@@ -83,6 +109,28 @@ def command(record: str, catalogue: Path | None, as_json: bool, **given: Any) ->
         return
     click.secho(f"{known.id}: {known.title}", bold=True)
     show.table(_rows(known))
+
+
+def _merge(table: Path, catalogue: Path | None, overwrite: bool, dry_run: bool) -> int:
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.edit_table import merge_table
+    from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.errors import InputError
+
+    if not table.is_file():
+        raise InputError(f"{table}: is no file; give a table of metadata in CSV or TSV")
+    with open_catalogue(catalogue, make=False) as opened:
+        told = merge_table(opened, LOCAL_OWNER, table, overwrite=overwrite, dry_run=dry_run)
+    records = len({cell.record for cell in told.changed})
+    click.echo(f"{len(told.changed)} fields of {records} records {'would be' if dry_run else 'were'} set")
+    if told.conflicts:
+        click.secho(f"{len(told.conflicts)} differ and were {'set' if overwrite else 'left'}:", fg="yellow")
+        show.table(
+            [("record", "field", "record says", "table says")]
+            + [(c.record, c.field, show.line(str(c.before))[:60], str(c.wanted)[:60]) for c in told.conflicts]
+        )
+    show.warnings(told.problems)
+    return 1 if told.problems or (told.conflicts and not overwrite) else 0
 
 
 def _changes(given: dict[str, Any]) -> Any:

@@ -130,10 +130,10 @@ def push(
         raise InputError(f"{address}: {_words(answer)}")
     notes.unlink(missing_ok=True)
     told = answer.json()
-    place: str = urljoin(portal.address, str(told["address"]))
+    there = str(urljoin(portal.address, str(told["address"])))
     if answer.status == 201:
-        return place
-    return _wait(portal, place) if wait else f"job {told['job']}: {place}"
+        return there
+    return _wait(portal, there) if wait else f"job {told['job']}: {there}"
 
 
 def _told(tell: Tell | None, before: int, total: int) -> Callable[[int], object]:

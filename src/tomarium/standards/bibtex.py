@@ -25,7 +25,6 @@ _ESCAPED: Final = str.maketrans(
         "}": r"\textbraceright{}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
-        '"': r"\textquotedbl{}",
         **{sign: f"\\{sign}" for sign in "#$%&_"},
     }
 )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from datetime import date, datetime
 from typing import Final
-from urllib.parse import quote
 
 from tomarium.model import Record
 from tomarium.standards import record_json
+from tomarium.standards.identifiers import DOI, doi_address
 from tomarium.standards.names import name_of
 
-DOI: Final = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
-"""A DOI, bare or as an address; its first group is the bare one."""
 DRAFT: Final = "unpublished draft"
 _TURNING: Final = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 NO_LICENCE: Final = "No licence stated."
@@ -88,11 +85,6 @@ def link_of(record: Record, address: str = "") -> str:
     """Return where a record is found for good: its DOI's address, else that of its page, else ""."""
     doi = doi_of(record)
     return doi_address(doi) if doi else address
-
-
-def doi_address(doi: str) -> str:
-    """Return the address of a bare DOI, "https://doi.org/10.5072/tooth.v1"."""
-    return f"https://doi.org/{quote(doi, safe='/:;()._-')}"
 
 
 def licence_told(record: Record) -> str:

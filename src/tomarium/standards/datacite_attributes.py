@@ -6,7 +6,6 @@ assigned or announced later, in drafts, and ":unav", value unavailable, elsewher
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -15,16 +14,14 @@ from typing import Any, Final
 from tomarium.model import Person, Record, parameter
 from tomarium.model.wording import in_words
 from tomarium.standards import panet
-from tomarium.standards.citation import DOI, NO_LICENCE, day_of, doi_of
+from tomarium.standards.citation import NO_LICENCE, day_of, doi_of
+from tomarium.standards.identifiers import classify
 from tomarium.standards.licences import LICENCES, address_of
 from tomarium.standards.names import name_of
 
 SCHEMA: Final = "http://datacite.org/schema/kernel-4"
 TO_COME: Final = ":tba"
 UNKNOWN: Final = ":unav"
-
-_URL: Final = re.compile(r"https?://[^\s\"<>{}|\\^`]+")
-_IGSN: Final = re.compile(r"igsn[:\s]\s*(\S+)", re.IGNORECASE)
 
 
 def attributes(record: Record, address: str = "") -> dict[str, Any]:
@@ -164,15 +161,7 @@ def _related(record: Record, address: str) -> list[dict[str, str]]:
 
 def _relation(relation: str, identifier: str, address: str) -> dict[str, str]:
     """Tell a relation; {} where the identifier is none that the schema has a type for."""
-    text, kind = identifier.strip(), ""
-    if doi := DOI.fullmatch(text):
-        text, kind = doi[1], "DOI"
-    elif igsn := _IGSN.fullmatch(text):
-        text, kind = igsn[1], "IGSN"
-    elif _URL.fullmatch(text):
-        kind = "URL"
-    elif address and re.fullmatch(r"[a-z0-9-]+", text):  # a record of the same catalogue
-        text, kind = f"{address.rstrip('/').rpartition('/')[0]}/{text}", "URL"
+    text, kind = classify(identifier, address)
     if not kind:
         return {}
     return {"relatedIdentifier": text, "relatedIdentifierType": kind, "relationType": relation}

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, cast, get_args
@@ -29,8 +30,10 @@ from urllib.parse import quote, unquote
 
 from tomarium.errors import FormatError
 from tomarium.formats.record.reader import CRATE
-from tomarium.model import FileEntry, Origin, Person, Record, Value, parameter
-from tomarium.standards import record_json
+from tomarium.model import FileEntry, Origin, Record, Value, parameter
+from tomarium.model.person import is_orcid
+from tomarium.standards import panet, record_json
+from tomarium.standards.names import name_of
 from tomarium.standards.standard import Standard
 
 FILENAME: Final = CRATE
@@ -39,7 +42,6 @@ SPECIFICATION: Final = "https://w3id.org/ro/crate/1.2"
 PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
 COMPLETED: Final = "http://schema.org/CompletedActionStatus"
 NO_LICENCE: Final = "#no-licence-stated"
-PANET: Final = "http://purl.org/pan-science/PaNET/"
 
 DESCRIPTIONS: Final = {
     "volume": "The reconstructed volume, OME-Zarr 0.5; its checksum is that of its lines in the manifest.",
@@ -73,7 +75,7 @@ def export(record: Record, address: str = "") -> str:
     FormatError
         A value has no spelling in JSON.
     """
-    people = [_person(number, person) for number, person in enumerate(record.creators, 1)]
+    people = _people(record)
     organisations = _organisations(record)
     described = [*people, *organisations, *_techniques(record)]
     parameters = [_parameter(key, value) for key, value in record.parameters.items()]
@@ -194,34 +196,54 @@ def _record(root: Entity, graph: Mapping[str, Entity]) -> Record:
     )
 
 
-def _person(number: int, person: Person) -> Entity:
-    entity: Entity = {"@id": f"#creator-{number}", "@type": "Person", "name": person.name}
-    if person.orcid:
-        entity["identifier"] = f"https://orcid.org/{person.orcid}"
-    if person.affiliation:
-        entity["affiliation"] = {"@id": f"#organisation-{number}"}
-    return entity
+def _people(record: Record) -> list[Entity]:
+    """Describe the creators; who has an ORCID iD of their own is known by it, as the specification recommends."""
+    held = Counter(person.orcid for person in record.creators)
+    people = []
+    for number, person in enumerate(record.creators, 1):
+        orcid = f"https://orcid.org/{person.orcid}" if person.orcid else ""
+        own = is_orcid(person.orcid) and held[person.orcid] == 1
+        entity: Entity = {
+            "@id": orcid if own else f"#creator-{number}",
+            "@type": "Organization" if name_of(person).organisation else "Person",
+            "name": person.name,
+        }
+        if orcid:
+            entity["identifier"] = orcid
+        if person.affiliation:
+            entity["affiliation"] = {"@id": _organisation(record, number)["@id"]}
+        people.append(entity)
+    return people
+
+
+def _organisation(record: Record, number: int) -> Entity:
+    """Describe the affiliation of a creator; one that always has the same name is known by its ROR id."""
+    person = record.creators[number - 1]
+    names = {other.affiliation for other in record.creators if other.ror == person.ror}
+    own = re.fullmatch("0[a-z0-9]{6}[0-9]{2}", person.ror) is not None and names == {person.affiliation}
+    ror = f"https://ror.org/{person.ror}"
+    entity = {
+        "@id": ror if own else f"#organisation-{number}",
+        "@type": "Organization",
+        "name": person.affiliation,
+    }
+    return entity | ({"identifier": ror} if person.ror else {})
 
 
 def _organisations(record: Record) -> list[Entity]:
     """Describe the affiliations of the creators, and the publisher."""
-    found: list[Entity] = []
-    for number, person in enumerate(record.creators, 1):
-        if person.affiliation:
-            entity = {"@id": f"#organisation-{number}", "@type": "Organization", "name": person.affiliation}
-            if person.ror:
-                entity["identifier"] = f"https://ror.org/{person.ror}"
-            found.append(entity)
+    numbered = enumerate(record.creators, 1)
+    found = [_organisation(record, number) for number, person in numbered if person.affiliation]
     if record.publication:
         found.append(
             {"@id": "#publisher", "@type": "Organization", "name": record.publication.publisher or "unnamed"}
         )
-    return found
+    return list({entity["@id"]: entity for entity in found}.values())
 
 
 def _techniques(record: Record) -> list[Entity]:
     return [
-        {"@id": f"{PANET}{quote(one, safe='')}", "@type": "DefinedTerm", "name": one}
+        {"@id": panet.address_of(one), "@type": "DefinedTerm", "name": panet.label_of(one), "termCode": one}
         for one in dict.fromkeys(record.techniques)
     ]
 

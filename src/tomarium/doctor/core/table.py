@@ -123,8 +123,8 @@ def read_table(path: Path) -> Table:
         It is no such table, or holds nothing the doctor knows.
     """
     try:
-        text = _decoded(path.read_bytes())
-        content = json.loads(text) if path.suffix.lower() == ".json" else _cells(text)
+        text = decoded(path.read_bytes())
+        content = json.loads(text) if path.suffix.lower() == ".json" else cells_of(text)
         scans = _scans(content)
         found = _of_json(content) if path.suffix.lower() == ".json" else _of_csv(content)
         rows = [] if scans else list(islice(found, _MOST_ROWS + 1))
@@ -310,8 +310,19 @@ def _flat(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from _flat(held)
 
 
-def _decoded(content: bytes) -> str:
-    """Return text that may come from a spreadsheet: UTF-16 with its mark, UTF-8, or Windows' Western letters."""
+def decoded(content: bytes) -> str:
+    """Decode text that may come from a spreadsheet.
+
+    Parameters
+    ----------
+    content : bytes
+        UTF-16 with its mark, UTF-8, or Windows' Western letters.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return content.decode("utf-16")
     try:
@@ -320,7 +331,19 @@ def _decoded(content: bytes) -> str:
         return content.decode("cp1252")
 
 
-def _cells(text: str) -> list[list[str]]:
+def cells_of(text: str) -> list[list[str]]:
+    """Cut CSV into cells.
+
+    Parameters
+    ----------
+    text : str
+        With tabs, semicolons or commas between cells, whichever all lines have most of.
+
+    Returns
+    -------
+    list of list of str
+        Lines of cells, without spaces around them.
+    """
     sample = text[:4096]
     delimiter = max(
         "\t;,",

@@ -1,0 +1,249 @@
+"""A spreadsheet of metadata for many records: what is empty is filled, what agrees is left, what differs is listed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium import units
+from tomarium.catalogue import queries
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.edit import FIELDS, Changes, edit
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.record_folder import read_record
+from tomarium.doctor.core.table import cells_of, decoded
+from tomarium.errors import FormatError, InputError
+from tomarium.model import Funding, Record, Value, parameter
+from tomarium.model.person import read_person
+from tomarium.standards.licences import read_licence
+from tomarium.standards.panet import id_of
+
+LARGEST_BYTES: Final = 64 << 20
+NAMES: Final = ("record", "id", "identifier")
+"""Headers of the column that names the record."""
+LISTS: Final[dict[str, Callable[[str], Any]]] = {
+    "creators": read_person,
+    "keywords": str,
+    "techniques": id_of,
+}
+ALIASES: Final = {
+    "license": "licence",
+    "creator": "creators",
+    "authors": "creators",
+    "author": "creators",
+    "keyword": "keywords",
+    "technique": "techniques",
+    "abstract": "description",
+    "sample id": "specimen",
+    "funders": "funding",
+    "funder": "funding",
+}
+_UNIT: Final = re.compile(r"(.+?)\s*[\[(]([^\])]+)[\])]\s*")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a spreadsheet says of a field of a record, and what the record says.
+
+    Attributes
+    ----------
+    place : str
+        "metadata.csv, line 3, column licence".
+    record : str
+        Identifier of the record.
+    field : str
+        Field or parameter.
+    before, wanted : object
+        What the record says (None: nothing), and the spreadsheet.
+    """
+
+    place: str
+    record: str
+    field: str
+    before: Any
+    wanted: Any
+
+    @property
+    def conflicts(self) -> bool:
+        """Whether the record says something else."""
+        return bool(self.before) and self.before != self.wanted
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of a spreadsheet.
+
+    Attributes
+    ----------
+    changed : tuple of Cell
+        Fields that were set.
+    conflicts : tuple of Cell
+        Fields of which the record says something else; they were left, or set where that was wanted.
+    problems : tuple of str
+        Cells and lines that could not be used, each with its reason.
+    """
+
+    changed: tuple[Cell, ...]
+    conflicts: tuple[Cell, ...]
+    problems: tuple[str, ...]
+
+
+def merge_table(
+    catalogue: Catalogue, reader: Reader, path: Path, *, overwrite: bool = False, dry_run: bool = False
+) -> Merged:
+    """Merge a spreadsheet of metadata into records.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who changes the records.
+    path : Path
+        CSV or TSV with a header: `record` names the record, then fields (title, description, creators, licence,
+        keywords, techniques, specimen, acknowledgement, funding; lists with ";" between) and parameters, with the unit
+        in the name: "energy_kev", "Pixel size (um)".
+    overwrite : bool
+        Whether what differs is set to what the spreadsheet says.
+    dry_run : bool
+        Whether nothing is changed.
+
+    Returns
+    -------
+    Merged
+        What was done, record by record; a line that cannot be used keeps no other from being used.
+
+    Raises
+    ------
+    FormatError
+        It is no such table.
+    """
+    changed: list[Cell] = []
+    conflicts: list[Cell] = []
+    problems: list[str] = []
+    for line, id, row in _rows(path):
+        try:
+            record = _record(catalogue, reader, id)
+        except InputError as problem:
+            problems.append(f"{path.name}, line {line}: {problem}")
+            continue
+        cells = []
+        for header, text in row.items():
+            try:
+                cells.append(_cell(f"{path.name}, line {line}, column {header}", record, header, text))
+            except InputError as problem:
+                problems.append(f"{path.name}, line {line}, column {header}: {problem}")
+        cells = [cell for cell in cells if cell.before != cell.wanted]
+        differing = [cell for cell in cells if cell.conflicts]
+        wanted = cells if overwrite else [cell for cell in cells if not cell.conflicts]
+        if wanted and not dry_run:
+            try:
+                edit(catalogue, reader, record.id, _changes(wanted))
+            except InputError as problem:
+                problems.append(f"{path.name}, line {line}: {problem}")
+                continue
+        changed += wanted
+        conflicts += differing
+    return Merged(tuple(changed), tuple(conflicts), tuple(problems))
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
+    if path.stat().st_size > LARGEST_BYTES:
+        raise FormatError(
+            f"{path}: is larger than {units.show(LARGEST_BYTES, 'B')}; a table of metadata was expected"
+        )
+    lines = cells_of(decoded(path.read_bytes()))
+    header = next((line for line in lines if any(line)), [])
+    named = [cell.lower() for cell in header]
+    column = next((named.index(name) for name in NAMES if name in named), None)
+    if column is None or len(header) < 2:
+        raise FormatError(
+            f"{path}: its first line names {', '.join(header[:5]) or 'nothing'}; a column `record` and at least one "
+            f"field were expected, such as: record,title,licence,energy_kev"
+        )
+    double = sorted({name for name in named if name and named.count(name) > 1})
+    if double:
+        raise FormatError(f"{path}: has two columns {double[0]!r}; leave one")
+    for number, line in enumerate(lines[lines.index(header) + 1 :], lines.index(header) + 2):
+        cells = {name: text for name, text in zip(header, line, strict=False) if name and text}
+        if not any(line) or line[0].startswith("#"):
+            continue
+        id = line[column] if column < len(line) else ""
+        cells.pop(header[column], None)
+        yield number, id, cells
+
+
+def _record(catalogue: Catalogue, reader: Reader, id: str) -> Record:
+    with catalogue.reading() as connection:
+        place = queries.place_of(connection, reader, id)
+        near = [] if place else difflib.get_close_matches(id, queries.all_folders(connection), 1)
+    if place is None:
+        raise InputError(f"there is no record {id[:80]!r}{f'; {near[0]} was meant?' if near else ''}")
+    return read_record(place.folder)
+
+
+def _cell(place: str, record: Record, header: str, text: str) -> Cell:
+    plain = " ".join(header.lower().replace("_", " ").split())
+    name = ALIASES.get(plain, plain)
+    if name in FIELDS and name != "related":
+        wanted: Any = text
+        if name in LISTS:
+            wanted = tuple(LISTS[name](one.strip()) for one in text.split(";") if one.strip())
+        elif name == "licence":
+            wanted = read_licence(text)
+        elif name == "funding":
+            parts = (one.partition(":") for one in text.split(";") if one.strip())
+            wanted = tuple(Funding(who.strip(), award.strip()) for who, _, award in parts)
+        return Cell(place, record.id, name, getattr(record, name), wanted)
+    key, number = _parameter(header, text)
+    known = record.parameters.get(key)
+    return Cell(place, record.id, key, known.value if known else None, number)
+
+
+def _parameter(header: str, text: str) -> tuple[str, Any]:
+    """Read a parameter: its key from the header, its value in the key's unit."""
+    found = _UNIT.fullmatch(header)
+    words, unit = (found[1], found[2].strip()) if found else (header, "")
+    key = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+    by_label = {parameter.label(one).lower(): one for one in parameter.PARAMETERS}
+    key = by_label.get(words.strip().lower(), key)
+    if not key or not key[0].isalpha():
+        raise InputError(f"the header {header[:60]!r} names no field; write letters, such as energy_kev")
+    own = parameter.unit(key)
+    if unit and not own:
+        return f"{key}_{re.sub(r'[^a-z0-9]+', '', unit.lower())}" if unit.isascii() else key, _number(text)
+    if own and own != "px":
+        try:
+            return key, units.parse(text, own)
+        except InputError:
+            number = _number(text)
+            if isinstance(number, str):
+                raise
+            return key, units.convert(float(number), unit or own, own)
+    return key, _number(text)
+
+
+def _number(text: str) -> Any:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _changes(cells: list[Cell]) -> Changes:
+    known = {field.name for field in fields(Changes)} & set(FIELDS)
+    changes = Changes(
+        parameters={
+            cell.field: Value(cell.wanted, "user", cell.place) for cell in cells if cell.field not in known
+        }
+    )
+    named: Mapping[str, Any] = {cell.field: cell.wanted for cell in cells if cell.field in known}
+    return replace(changes, **named)

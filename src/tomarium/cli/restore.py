@@ -1,0 +1,43 @@
+"""`tomarium restore`: a catalogue from its backup and the folders of its records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tomarium.cli import show
+
+
+@click.command("restore")
+@click.argument("source", metavar="BACKUP.zip", type=click.Path(path_type=Path))
+@click.option("--catalogue", type=click.Path(path_type=Path), help="The new one; the user's own by default.")
+@click.option(
+    "--moved", multiple=True, metavar="OLD=NEW", help="A folder of records that lies elsewhere now."
+)
+@click.option("--checksums", is_flag=True, help="Compare every file of every record with its checksum.")
+@click.pass_context
+def command(
+    context: click.Context, source: Path, catalogue: Path | None, moved: tuple[str, ...], checksums: bool
+) -> None:
+    """Fill a new catalogue from BACKUP.zip and from the folders of its records.
+
+    Leaves with exit code 1 where a record was not found or is not as it was.
+
+    \b
+    tomarium restore catalogue-2026-11-28.zip --catalogue new.sqlite --moved /old/records=/new/records --checksums
+    """
+    from tomarium.catalogue.backup import restore
+    from tomarium.catalogue.catalogue import open_catalogue
+
+    places = {}
+    for text in moved:
+        old, equals, new = text.partition("=")
+        if not equals or not new:
+            raise click.UsageError(f"--moved {text!r}: give OLD=NEW, such as /old/records=/new/records")
+        places[old] = new
+    with open_catalogue(catalogue) as opened:
+        told = restore(opened, source, places, checksums=checksums)
+    show.warnings(told.problems)
+    click.echo(f"{told.rows} rows and {len(told.records)} records are there again")
+    context.exit(1 if told.problems else 0)

@@ -1,0 +1,128 @@
+"""What others look at regularly: an Atom feed of what was published, a sitemap for search engines, robots.txt."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from xml.etree import ElementTree as Xml
+
+from fastapi import FastAPI, HTTPException, Query
+from fastapi.responses import PlainTextResponse, Response
+
+from tomarium.catalogue.publications import Published, newest_published, published_count
+from tomarium.catalogue.settings import all_settings, publisher
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.routes import give
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+
+ATOM: Final = "http://www.w3.org/2005/Atom"
+SITEMAP: Final = "http://www.sitemaps.org/schemas/sitemap/0.9"
+ENTRIES: Final = 50
+ADDRESSES: Final = 50_000
+"""Most addresses of a sitemap, by the protocol."""
+
+
+def give_feeds(app: FastAPI) -> None:
+    """Let an application give feeds.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    give(app, "/feed.atom", feed, name="feed", kind=Response)
+    give(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
+    give(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, told=False)
+
+
+def feed(request_context: CurrentRequest) -> Response:
+    """Tell the newest published records as an Atom feed (RFC 4287)."""
+    with request_context.catalogue.reading() as connection:
+        found, settings = newest_published(connection, ENTRIES), all_settings(connection)
+    home = request_context.address("home")
+    root = Xml.Element(f"{{{ATOM}}}feed")
+    _add(root, "id", home)
+    _add(root, "title", f"{settings['name']}: newest records")
+    _add(root, "updated", _moment(max((one.changed for one in found), default=0.0)))
+    _add(root, "link", rel="self", type="application/atom+xml", href=request_context.address("feed"))
+    _add(root, "link", rel="alternate", type="text/html", href=home)
+    author = _add(root, "author")
+    _add(author, "name", publisher(settings) or settings["name"])
+    for one in found:
+        _entry(root, request_context, one)
+    Xml.register_namespace("", ATOM)
+    return _xml(root, "application/atom+xml")
+
+
+def sitemap(
+    request_context: CurrentRequest,
+    page: Annotated[
+        int, Query(ge=0, lt=2**20, description="Which 50 000 addresses; none: all, or their index")
+    ] = 0,
+) -> Response:
+    """List the pages of all published records for search engines (sitemaps.org); beyond 50,000 an index of lists."""
+    with request_context.catalogue.reading() as connection:
+        total = published_count(connection)
+        pages = -(-total // ADDRESSES)
+        if page > max(pages, 1):
+            raise HTTPException(404, f"There are {pages} lists of addresses.")
+        found = newest_published(connection, ADDRESSES, after=(page - 1) * ADDRESSES if page else 0)
+    Xml.register_namespace("", SITEMAP)
+    if pages > 1 and not page:
+        root = Xml.Element(f"{{{SITEMAP}}}sitemapindex")
+        for number in range(1, pages + 1):
+            inner = Xml.SubElement(root, f"{{{SITEMAP}}}sitemap")
+            Xml.SubElement(
+                inner, f"{{{SITEMAP}}}loc"
+            ).text = f"{request_context.address('sitemap')}?page={number}"
+        return _xml(root, "application/xml")
+    root = Xml.Element(f"{{{SITEMAP}}}urlset")
+    for place in ("home", "records", "about") if page < 2 else ():
+        inner = Xml.SubElement(root, f"{{{SITEMAP}}}url")
+        Xml.SubElement(inner, f"{{{SITEMAP}}}loc").text = request_context.address(place)
+    start = request_context.address("record", {"id": "x"})[:-1]
+    for one in found:
+        inner = Xml.SubElement(root, f"{{{SITEMAP}}}url")
+        Xml.SubElement(inner, f"{{{SITEMAP}}}loc").text = start + one.id
+        Xml.SubElement(inner, f"{{{SITEMAP}}}lastmod").text = _moment(one.changed)
+    return _xml(root, "application/xml")
+
+
+def robots(request_context: CurrentRequest) -> Response:
+    """Tell robots where the sitemap is, and what only costs them and us time."""
+    lines = [
+        "User-agent: *",
+        "Disallow: /records/*/pictures/",
+        "Disallow: /records/*/files/",
+        "Disallow: /uploads",
+    ]
+    return PlainTextResponse("\n".join([*lines, f"Sitemap: {request_context.address('sitemap')}", ""]))
+
+
+def _entry(root: Xml.Element, request_context: RequestContext, one: Published) -> None:
+    address = request_context.address("record", {"id": one.id})
+    entry = _add(root, "entry")
+    _add(entry, "id", f"https://doi.org/{one.doi}" if one.doi else address)
+    _add(entry, "title", one.title)
+    _add(entry, "published", _moment(one.published))
+    _add(entry, "updated", _moment(one.changed))
+    _add(entry, "link", rel="alternate", type="text/html", href=address)
+    _add(entry, "summary", one.description)
+
+
+def _add(parent: Xml.Element, name: str, text: str = "", **attributes: str) -> Xml.Element:
+    element = Xml.SubElement(parent, f"{{{ATOM}}}{name}", attributes)
+    if text:
+        element.text = "".join(sign for sign in text if sign.isprintable() or sign == "\n")
+    return element
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+
+
+def _xml(root: Xml.Element, media_type: str) -> Response:
+    return Response(
+        Xml.tostring(root, encoding="utf-8", xml_declaration=True),
+        media_type=media_type,
+        headers={"Cache-Control": "public, max-age=300"},
+    )

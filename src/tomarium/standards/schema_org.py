@@ -1,0 +1,251 @@
+"""schema.org as JSON-LD: what Google Dataset Search and other search engines read from a record's page.
+
+The text may stand in HTML as it is, between <script type="application/ld+json"> and </script>: signs that could end
+the script are escaped. Terms are those of https://schema.org/Dataset; name and description are what
+https://developers.google.com/search/docs/appearance/structured-data/dataset demands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from tomarium.model import FileEntry, Record, Value, parameter
+from tomarium.model.wording import brief, in_words
+from tomarium.standards import panet, record_json
+from tomarium.standards.citation import cite, doi_of, is_embargoed, link_of
+from tomarium.standards.identifiers import doi_address, place_of
+from tomarium.standards.licences import LICENCES, address_of
+from tomarium.standards.names import name_of
+from tomarium.standards.standard import Standard
+
+MOST_FILES: Final = 200
+"""Files that are all told; of more, only the manifests and the archive are."""
+SHORTEST: Final = 50
+LONGEST: Final = 5000
+"""Characters of a description that Google Dataset Search takes."""
+
+Entity = dict[str, Any]
+
+
+def export(record: Record, address: str = "") -> str:
+    """Write a record as a Dataset of schema.org.
+
+    Parameters
+    ----------
+    record : Record
+        Any record. While it is under embargo, or once it is withdrawn, no address of a file is told.
+    address : str, optional
+        Address of its page; without it no address of a file or of the catalogue is told.
+
+    Returns
+    -------
+    str
+        JSON-LD that may stand in HTML.
+
+    Raises
+    ------
+    FormatError
+        The record holds what JSON cannot hold.
+    """
+    record_json.demand_json(record)
+    publication, doi = record.publication, doi_of(record)
+    dataset: Entity = {
+        "@context": "https://schema.org",
+        "@type": "Dataset",
+        "@id": link_of(record, address),
+        "name": record.title.strip() or record.id,
+        "description": _description(record),
+        "identifier": _identifiers(record, doi),
+        "url": address,
+        "creator": [_creator(record, number) for number in range(len(record.creators))],
+        "keywords": [word.strip() for word in record.keywords if word.strip()],
+        "license": address_of(record.licence),
+        "version": str(publication.version) if publication else "",
+        "creativeWorkStatus": _status(record),
+        "dateCreated": record.created.isoformat(),
+        "datePublished": publication.published.date().isoformat() if publication else "",
+        "publisher": _organisation(publication.publisher) if publication else {},
+        "isAccessibleForFree": _is_open(record),
+        "conditionsOfAccess": _conditions(record),
+        "measurementTechnique": [_technique(one) for one in record.techniques if one.strip()],
+        "variableMeasured": [
+            _parameter(key, value) for key, value in record.parameters.items() if value.value is not None
+        ],
+        "funder": [_organisation(one.funder) for one in record.funding if one.funder.strip()],
+        "funding": [_grant(one.funder, one.award) for one in record.funding if one.award.strip()],
+        "includedInDataCatalog": _catalogue(address),
+        "distribution": _distribution(record, address) if _is_open(record) and address else [],
+        "creditText": cite(record, address),
+        **_relations(record, address),
+    }
+    told = {key: content for key, content in dataset.items() if content or content is False}
+    return _for_html(record_json.to_json(told, indent=1)) + "\n"
+
+
+def _for_html(text: str) -> str:
+    """Escape what ends a script or opens a comment in HTML, and what JavaScript takes for the end of a line."""
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _description(record: Record) -> str:
+    """Describe in 50 to 5000 characters; what is too short is followed by what the record is."""
+    text = record.description.strip()
+    if len(text) < SHORTEST:
+        kinds = ", ".join(dict.fromkeys(part.kind for part in record.parts)) or "files"
+        title = record.title.strip() or record.id
+        more = (
+            f"Dataset “{title}” of X-ray tomography and related imaging, with its {kinds} and their metadata."
+        )
+        text = f"{text} {more}".strip()
+    return brief(text, LONGEST)
+
+
+def _identifiers(record: Record, doi: str) -> list[Any]:
+    found: list[Any] = [doi_address(doi)] if doi else []
+    return [*found, {"@type": "PropertyValue", "propertyID": "tomarium record", "value": record.id}]
+
+
+def _creator(record: Record, number: int) -> Entity:
+    person = record.creators[number]
+    name = name_of(person)
+    if name.organisation:
+        return _organisation(person.name)
+    whole = " ".join(part for part in (name.given, name.family, name.suffix) if part)
+    told = {"@type": "Person", "name": whole, "givenName": name.given, "familyName": name.family}
+    entity: Entity = {key: content for key, content in told.items() if content}
+    if person.orcid:
+        entity["sameAs"] = f"https://orcid.org/{person.orcid}"
+    if person.affiliation:
+        entity["affiliation"] = _organisation(person.affiliation, person.ror)
+    return entity
+
+
+def _organisation(name: str, ror: str = "") -> Entity:
+    told = {"@type": "Organization", "name": name.strip(), "sameAs": f"https://ror.org/{ror}" if ror else ""}
+    return {key: content for key, content in told.items() if content} if name.strip() else {}
+
+
+def _is_open(record: Record) -> bool:
+    """Tell whether anybody can take the files today."""
+    publication = record.publication
+    return (
+        publication is not None and not publication.withdrawn and not is_embargoed(record, datetime.now(UTC))
+    )
+
+
+def _status(record: Record) -> str:
+    if record.publication is None:
+        return "Draft"
+    return "Withdrawn" if record.publication.withdrawn else "Published"
+
+
+def _conditions(record: Record) -> str:
+    publication, licence = record.publication, LICENCES.get(record.licence)
+    if publication is None:
+        return "Not published; ask its creators."
+    if publication.withdrawn:
+        reason = f": {publication.reason.strip()}" if publication.reason.strip() else "."
+        return f"Withdrawn on {publication.withdrawn.date().isoformat()}{reason}"
+    if not _is_open(record):
+        return f"Under embargo: the files open on {publication.open_from.date().isoformat()}."
+    if licence:
+        return licence.told
+    return f"Licence: {record.licence}" if record.licence.strip() else "No licence stated; ask its creators."
+
+
+def _technique(id: str) -> Entity:
+    return {
+        "@type": "DefinedTerm",
+        "@id": panet.address_of(id),
+        "name": panet.label_of(id),
+        "termCode": id,
+        "inDefinedTermSet": panet.ADDRESS,
+    }
+
+
+def _parameter(key: str, value: Value[Any]) -> Entity:
+    """Tell a parameter as a number with its unit, or as text; a long list in short."""
+    plain = isinstance(value.value, str | int | float)
+    told: Entity = {
+        "@type": "PropertyValue",
+        "name": parameter.label(key),
+        "propertyID": key,
+        "value": value.value if plain else in_words(value.value),
+    }
+    return told | ({"unitText": unit} if (unit := parameter.unit(key)) else {})
+
+
+def _grant(funder: str, award: str) -> Entity:
+    grant: Entity = {"@type": "Grant", "identifier": award.strip()}
+    return grant | ({"funder": _organisation(funder)} if funder.strip() else {})
+
+
+def _catalogue(address: str) -> Entity:
+    """Name the catalogue, whose address is what stands before "/records/" in that of a record."""
+    home, found, _ = address.rpartition("/records/")
+    return {"@type": "DataCatalog", "name": "tomarium", "url": f"{home}/"} if found and home else {}
+
+
+def _distribution(record: Record, address: str) -> list[Entity]:
+    """Tell where files can be taken: all of them as one archive, and each, but not what is a folder."""
+    address = address.rstrip("/")
+    archive = {
+        "@type": "DataDownload",
+        "name": "All files as one archive",
+        "contentUrl": f"{address}/download.zip",
+        "encodingFormat": "application/zip",
+    }
+    files = [entry for entry in record.files if not entry.path.endswith("/")]
+    if len(record.files) > MOST_FILES:
+        files = [entry for entry in files if entry.role == "manifest"]
+    return [archive, *(_download(entry, address) for entry in files)] if record.files else []
+
+
+def _download(entry: FileEntry, address: str) -> Entity:
+    return {
+        "@type": "DataDownload",
+        "name": entry.path,
+        "contentUrl": f"{address}/files/{quote(entry.path, safe='/')}",
+        "encodingFormat": entry.media_type,
+        "contentSize": f"{entry.bytes} B",
+        "sha256": entry.sha256,
+    }
+
+
+# relation of DataCite → term of schema.org that says the same, seen from the dataset
+_TERMS: Final[Mapping[str, str]] = {
+    "IsDerivedFrom": "isBasedOn",
+    "IsPartOf": "isPartOf",
+    "HasPart": "hasPart",
+    "Cites": "citation",
+    "References": "citation",
+    "IsDescribedBy": "citation",
+    "IsSupplementTo": "citation",
+    "IsCitedBy": "subjectOf",
+}
+
+
+def _relations(record: Record, address: str) -> Entity:
+    found: dict[str, list[Any]] = {}
+    for one in record.related:
+        if (term := _TERMS.get(one.relation)) and (place := place_of(one.identifier, address)):
+            kind = "Dataset" if term in {"isPartOf", "hasPart"} else "CreativeWork"
+            other = place if term == "isBasedOn" else {"@type": kind, "@id": place, "url": place}
+            found.setdefault(term, []).append(other)
+    if place := place_of(record.specimen):
+        found.setdefault("isBasedOn", []).append(place)
+    return dict(found)
+
+
+SCHEMA_ORG = Standard(
+    name="schema-org",
+    title="schema.org (JSON-LD)",
+    filename="schema-org.jsonld",
+    media_type="application/ld+json",
+    export=export,
+)

@@ -1,0 +1,93 @@
+"""A spreadsheet for many records: nothing is set silently, nothing is lost."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, read_record
+from tomarium.catalogue.edit_table import merge_table
+from tomarium.errors import FormatError
+from tomarium.model import Person, Record, Value
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, make_volume: Callable[..., Path]) -> Iterator[Catalogue]:
+    with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
+        for id in ("tooth", "bone"):
+            make_volume(tmp_path / id / "volume.ome.zarr", size=16)
+            known = {"energy_kev": Value(20.0, "read", "scan.h5")}
+            file_record(tmp_path / id, title=id.capitalize(), id=id, parameters=known)
+            ingest(opened, tmp_path / id)
+        yield opened
+
+
+def table(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "metadata.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def both(tmp_path: Path) -> tuple[Record, Record]:
+    return read_record(tmp_path / "tooth"), read_record(tmp_path / "bone")
+
+
+def test_fields_and_parameters_are_set_with_their_units(catalogue: Catalogue, tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "record;creators;Licence;technique;Pixel size at the sample (um);exposure_s;sample_name;Funder\n"
+        "tooth;Lovelace, Ada 0000-0002-1825-0097; CC BY 4.0;PaNET01207;0.65;20 ms;M2;ERC: 12\n"
+        "# a remark;;;;;;;\n"
+        "bone;;cc0;;;;;\n".replace("Ada 0000-0002-1825-0097;", "Ada 0000-0002-1825-0097;"),
+    )
+    merged = merge_table(catalogue, LOCAL_OWNER, path)
+    assert (merged.conflicts, merged.problems) == ((), ())
+    tooth, bone = both(tmp_path)
+    assert tooth.creators == (Person("Lovelace, Ada", "0000-0002-1825-0097"),)
+    assert (tooth.licence, tooth.techniques, bone.licence) == ("CC-BY-4.0", ("PaNET01207",), "CC0-1.0")
+    values = {key: tooth.parameters[key].value for key in ("pixel_m", "exposure_s", "sample_name")}
+    assert values == {"pixel_m": 6.5e-7, "exposure_s": 0.02, "sample_name": "M2"}
+    assert tooth.parameters["pixel_m"].origin == "user"
+    assert "metadata.csv, line 2" in tooth.parameters["pixel_m"].source
+    assert (tooth.funding[0].funder, tooth.funding[0].award) == ("ERC", "12")
+
+
+def test_what_differs_is_listed_and_left(catalogue: Catalogue, tmp_path: Path) -> None:
+    path = table(tmp_path, "record,title,energy_kev,specimen\ntooth,Molar,21,MB.1\nbone,Bone,20000 eV,\n")
+    merged = merge_table(catalogue, LOCAL_OWNER, path)
+    assert [(c.record, c.field, c.before, c.wanted) for c in merged.conflicts] == [
+        ("tooth", "title", "Tooth", "Molar"),
+        ("tooth", "energy_kev", 20.0, 21.0),
+    ]
+    tooth, _ = both(tmp_path)
+    assert (tooth.title, tooth.specimen, tooth.parameters["energy_kev"].value) == ("Tooth", "MB.1", 20.0)
+    assert merge_table(catalogue, LOCAL_OWNER, path, dry_run=True, overwrite=True).changed
+    assert both(tmp_path)[0] == tooth
+    merge_table(catalogue, LOCAL_OWNER, path, overwrite=True)
+    tooth, _ = both(tmp_path)
+    assert (tooth.title, tooth.parameters["energy_kev"].value) == ("Molar", 21.0)
+    assert merge_table(catalogue, LOCAL_OWNER, path).changed == ()
+
+
+def test_what_cannot_be_used_is_named_and_the_rest_is_used(catalogue: Catalogue, tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "record,licence,exposure_s,creators,specimen\n"
+        "tooht,CC0-1.0,,,\n"
+        "tooth,CC-BY-9,fast,Ada 0000-0002-1825-0098,MB.1\n",
+    )
+    merged = merge_table(catalogue, LOCAL_OWNER, path)
+    said = "\n".join(merged.problems)
+    assert "line 2: there is no record 'tooht'; tooth was meant?" in said
+    for column in ("licence", "exposure_s", "creators"):
+        assert f"line 3, column {column}: " in said
+    assert len(merged.problems) == 4
+    assert both(tmp_path)[0].specimen == "MB.1"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "title,licence\nA,CC0-1.0\n", "record\ntooth\n", "record,title,Title\na,b,c\n"]
+)
+def test_what_is_no_such_table_is_refused(catalogue: Catalogue, tmp_path: Path, text: str) -> None:
+    with pytest.raises(FormatError):
+        merge_table(catalogue, LOCAL_OWNER, table(tmp_path, text))

@@ -1,0 +1,195 @@
+"""Every door of the portal, for every reader, one second before, at and after the end of an embargo; no job runs."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.routing import Route
+
+from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.life import Request, publish, withdraw
+from tomarium.model import Person, Value
+from tomarium.portal.app import create_app
+
+ADA = Reader("ada", "member")
+READERS = {
+    "nobody": ANYBODY,
+    "visitor": Reader("vic", "visitor"),
+    "member": Reader("eve", "member"),
+    "owner": ADA,
+    "team": Reader("tim", "member", teams=("bones",)),
+    "referee": Reader(invited=("embargoed", "draft")),
+    "scientist": Reader("sam", "instrument scientist"),
+    "curator": Reader("cora", "curator"),
+    "administrator": LOCAL_OWNER,
+}
+SEES_ALL = {"owner", "curator", "administrator"}
+STATES = ("draft", "embargoed", "open", "withdrawn")
+
+# Doors by what they give. A route that is in neither list makes `test_every_route_is_known` fail.
+METADATA = (
+    "/records/{id}",
+    "/records/{id}.json",
+    "/records/{id}/metadata/ro-crate",
+    "/records/{id}/metadata/datacite",
+    "/records/{id}/metadata/schema-org",
+    "/records/{id}/metadata/bibtex",
+)
+CONTENT = (
+    "/records/{id}/files/previews/thumbnail.png",
+    "/records/{id}/files/manifest-sha256.txt",
+    "/records/{id}/files/ro-crate-metadata.json",
+    "/records/{id}/files/volume.ome.zarr/zarr.json",
+    "/records/{id}/folders/volume.ome.zarr",
+    "/records/{id}/pictures/slices/z-3.png",
+    "/records/{id}/download.zip",
+    "/records/{id}/download.tar",
+    "/records/{id}/manifest.sha256",
+    "/records/{id}/manifest.aria2",
+    "/records/{id}/volume.npy",
+)
+LISTS = (
+    "/records.json",
+    "/records.json?q=secret",
+    "/index.json",
+    "/feed.atom",
+    "/sitemap.xml",
+    "/records",
+    "/",
+)
+
+
+@pytest.fixture(scope="module")
+def ends() -> datetime:
+    return datetime.fromtimestamp(int(time.time()) + 86400 * 365, UTC)
+
+
+@pytest.fixture(scope="module")
+def catalogue(
+    tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path], ends: datetime
+) -> Iterator[Catalogue]:
+    home = tmp_path_factory.mktemp("portal")
+    with open_catalogue(home / "catalogue.sqlite") as opened:
+        for id in STATES:
+            make_volume(home / "records" / id / "volume.ome.zarr", size=16)
+            file_record(
+                home / "records" / id,
+                title=f"Secret {id}",
+                id=id,
+                parameters={"energy_kev": Value(20.0, "read", "")},
+            )
+            ingest(opened, home / "records" / id, reader=ADA)
+            edit(opened, ADA, id, Changes(licence="CC-BY-4.0", creators=(Person("Lovelace, Ada"),)))
+        publish(opened, LOCAL_OWNER, "embargoed", Request(embargo=f"{ends:%Y-%m-%d}"))
+        for id in ("open", "withdrawn"):
+            publish(opened, LOCAL_OWNER, id, Request(embargo="0"))
+        withdraw(opened, LOCAL_OWNER, "withdrawn", "the wrong bear")
+        yield opened
+
+
+def client_of(catalogue: Catalogue, reader: Reader) -> TestClient:
+    app = create_app(catalogue)
+    app.state.reader_of = lambda _request: reader
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def expected(name: str, id: str) -> str:
+    """Tell what a reader has of a record today: nothing, its metadata, or its files."""
+    if name in SEES_ALL or (name == "referee" and id in ("draft", "embargoed")):
+        return "files"
+    return {"draft": "nothing", "embargoed": "metadata", "open": "files", "withdrawn": "metadata"}[id]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
+    with client_of(catalogue, READERS[name]) as client:
+        existing = {door for door in CONTENT if client.get(door.format(id="open")).status_code == 200}
+        assert {CONTENT[0], CONTENT[3], CONTENT[5]} <= existing
+        for id in STATES:
+            has = expected(name, id)
+            for door in METADATA:
+                status = client.get(door.format(id=id)).status_code
+                assert status == (404 if has == "nothing" else 200), (door, id)
+                assert client.head(door.format(id=id)).status_code == status
+            for door in existing:
+                answer = client.get(door.format(id=id))
+                assert answer.status_code == {"nothing": 404, "metadata": 403, "files": 200}[has], (door, id)
+                if has != "files":
+                    assert "etag" not in answer.headers
+                    assert answer.headers["content-type"].startswith(
+                        ("text/html", "application/problem+json")
+                    )
+        for door in LISTS:
+            text = client.get(door).text.lower()
+            personal = door in ("/feed.atom", "/sitemap.xml")  # the same for all
+            for id in STATES:
+                hidden = expected("nobody" if personal else name, id) == "nothing"
+                found = f"secret {id}" in text or f"/records/{id}<" in text or f'/records/{id}"' in text
+                assert found is not hidden, (door, id)
+        page = client.get("/records/embargoed").text
+        assert ("previews/thumbnail" in page) is (expected(name, "embargoed") == "files")
+
+
+def test_totals_count_what_is_seen(catalogue: Catalogue) -> None:
+    totals = {}
+    for name, reader in READERS.items():
+        with client_of(catalogue, reader) as client:
+            totals[name] = client.get("/records.json").json()["total"]
+    assert totals == {name: sum(expected(name, id) != "nothing" for id in STATES) for name in READERS}
+
+
+@pytest.mark.parametrize(("seconds", "opened"), [(-1, False), (0, True), (1, True)])
+def test_an_embargo_ends_at_its_second(
+    catalogue: Catalogue, ends: datetime, monkeypatch: pytest.MonkeyPatch, seconds: int, opened: bool
+) -> None:
+    moment = ends.replace(hour=0, minute=0, second=0).timestamp() + seconds
+    monkeypatch.setattr("tomarium.catalogue.reader.time.time", lambda: moment)
+    with client_of(catalogue, ANYBODY) as client:
+        answers = {door: client.get(door.format(id="embargoed")).status_code for door in CONTENT[:6]}
+    assert set(answers.values()) == ({200} if opened else {403})
+
+
+def test_why_files_are_closed_is_said(catalogue: Catalogue, ends: datetime) -> None:
+    with client_of(catalogue, ANYBODY) as client:
+        said: dict[str, Any] = {
+            id: client.get(f"/records/{id}.json").json()["closed"]
+            for id in ("embargoed", "open", "withdrawn")
+        }
+    assert re.search(rf"open on {ends.day} {ends:%B} {ends.year}", said["embargoed"])
+    assert said["open"] == ""
+    assert "the wrong bear" in said["withdrawn"]
+
+
+def test_grey_values_under_embargo_are_told_to_nobody(catalogue: Catalogue) -> None:
+    with client_of(catalogue, ANYBODY) as client:
+        texts = [client.get(door.format(id="embargoed")).text for door in METADATA]
+    assert not any("edges" in text or "minimum" in text for text in texts)
+
+
+def test_every_route_is_known(catalogue: Catalogue) -> None:
+    app = create_app(catalogue)
+    known = {
+        *("/records/{id}", "/records/{id}.json", "/records/{id}/metadata/{standard}"),
+        *("/records/{id}/files/{path:path}", "/records/{id}/folders/{path:path}"),
+        *("/records/{id}/pictures/{viewer}/{name}", "/records/{id}/folders/{path:path}.json"),
+        *("/records/{id}/download.zip", "/records/{id}/download.tar", "/records/{id}/manifest.{kind}"),
+        *("/records/{id}/volume.{kind}", "/records/{id}/manifest.{form}", "/records/{id}/volume.{form}"),
+    }
+    doors = {
+        route.path
+        for route in app.routes
+        if isinstance(route, Route) and route.path.startswith("/records/{id}")
+    }
+    assert doors <= known, "a new door of a record: add it to METADATA or CONTENT above"
+
+
+def test_readers_are_as_told() -> None:
+    assert replace(ANYBODY) == Reader()
+    assert not any(READERS[name].sees_all for name in ("nobody", "member", "scientist", "referee"))
