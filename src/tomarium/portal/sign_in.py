@@ -42,9 +42,9 @@ def give_all(app: FastAPI) -> None:
     """
     take(app, "/sign-in", sign_in, name="sign-in.post")
     take(app, "/sign-out", sign_out, name="sign-out")
-    give(app, "/sign-in/oidc", start_oidc, name="sign-in.oidc", kind=RedirectResponse, told=False)
-    give(app, "/sign-in/oidc/back", finish_oidc, name="sign-in.oidc.back", kind=RedirectResponse, told=False)
-    give(app, "/review/{secret}", review, name="review", kind=RedirectResponse)
+    give(app, "/sign-in/oidc", start_oidc, name="sign-in.oidc", kind=Response, told=False)
+    give(app, "/sign-in/oidc/back", finish_oidc, name="sign-in.oidc.back", kind=Response, told=False)
+    give(app, "/review/{secret}", review, name="review", kind=Response)
 
 
 def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
