@@ -136,10 +136,13 @@ class Place:
         Its folder.
     open : bool
         Whether the reader may have its files and pictures.
+    state : str
+        "draft", "review", "published" or "withdrawn".
     """
 
     folder: Path
     open: bool
+    state: str
 
 
 def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
@@ -160,11 +163,11 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
         None where there is no such record that the reader may see.
     """
     row = connection.execute(
-        select(stores.c.address, records.c.path, may_open(reader).label("open"))
+        select(stores.c.address, records.c.path, records.c.state, may_open(reader).label("open"))
         .join(stores, stores.c.number == records.c.store)
         .where(records.c.id == id, may_see(reader))
     ).one_or_none()
-    return Place(Path(row.address) / row.path, bool(row.open)) if row is not None else None
+    return Place(Path(row.address) / row.path, bool(row.open), row.state) if row is not None else None
 
 
 def folder_of(connection: Connection, id: str) -> Path | None:

@@ -42,6 +42,8 @@ class Hit:
         Whether the reader may have its files.
     licence : str
         SPDX identifier, "" where none was stated.
+    open_from : float or None
+        Seconds since 1970 since when, or from when, its files are open to anybody; None where they are not.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Hit:
     state: str
     open: bool
     licence: str
+    open_from: float | None
 
 
 @dataclass(frozen=True)
@@ -148,4 +151,5 @@ def _hit(row: Row[Any], score: float | None, terms: tuple[Term, ...]) -> Hit:
         state=row.state,
         open=bool(row.open),
         licence=row.licence,
+        open_from=row.open_from,
     )

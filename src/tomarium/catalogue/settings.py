@@ -104,9 +104,9 @@ def change_setting(connection: Connection, key: str, value: str) -> None:
             f"there is no setting {key[:60]!r}{f'; {near[0]!r} was meant?' if near else ''} "
             f"(settings: {', '.join(SETTINGS)})"
         )
-    if key == "address" and value and not value.startswith(("https://", "http://")):
+    if key in ("address", "imprint") and value and not value.startswith(("https://", "http://")):
         raise ParameterError(
-            f"address {value[:80]!r}: give the whole address, such as https://data.example.org"
+            f"{key} {value[:80]!r}: give the whole address, such as https://data.example.org"
         )
     if key == "doi_prefix" and value and not value.startswith("10."):
         raise ParameterError(f"doi_prefix {value[:80]!r}: a prefix begins with 10., such as 10.1234")

@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.home import catalogue_file
 from tomarium.catalogue.uploads import Uploads
-from tomarium.portal import files, sign_in
+from tomarium.portal import downloads, files, sign_in
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.identity import reader_of
@@ -74,6 +74,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     give_feeds(app)
     home = (Path(catalogue.name) if catalogue.name != "memory" else catalogue_file()).absolute().parent
     give_uploads(app, Uploads(home / "uploads"), home / "records")
+    downloads.give_all(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
     return app

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -12,8 +14,11 @@ from urllib.parse import quote
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
-from tomarium.model import Record
+from tomarium.catalogue.checksums import MANIFEST, read_manifest
+from tomarium.errors import FormatError
+from tomarium.model import FileEntry, Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
+from tomarium.portal.byte_answer import wanted_range
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
 from tomarium.registry import collect
@@ -84,23 +89,28 @@ def find_file(record: Record, folder: Path, path: str) -> Path | None:
 def read_file(request_context: CurrentRequest, request: Request, id: str, path: str) -> Response:
     """Give a file of a record, or ranges of it (RFC 9110, section 14).
 
-    A file that the record lists has its SHA-256 as ETag; one inside the volume has its size and time. Where a text
-    tells a folder of the machine it was written on, that is left out.
+    A file that the record lists has its SHA-256 as ETag; one inside the volume has its size and time. Both have it as
+    Repr-Digest (RFC 9530). One range can be asked for at once. Where a text tells a folder of the machine it was
+    written on, that is left out.
     """
     record, folder = request_context.record(id)
     found = find_file(record, folder, path)
     if found is None or not found.is_file() or path.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
     state = found.stat()
-    if cleared := _without_folders(found, request_context.folders_told(folder), state.st_size):
-        return cleared
+    text = cleared_text(found, request_context.folders_told(folder), state.st_size)
+    if text is not None:
+        return _cleared(found, text)
     entry = next((entry for entry in record.files if entry.path == path), None)
     # The checksum names the content only as long as the file has the size that was filed.
     whole = entry is not None and entry.bytes == state.st_size
     tag = f'"{entry.sha256}"' if entry and whole else f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
+    if digest := _sha256(folder, path, entry if whole else None):
+        headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(digest)).decode()}:"
     if _has(request.headers, tag):
         return Response(status_code=304, headers=headers)
+    wanted_range(request, state.st_size, tag)  # refuses several ranges, and what lies beyond the end
     media_type = entry.media_type if entry else _media_type(found.name)
     headers["Content-Disposition"] = _disposition(found.name, media_type)
     if media_type in TEXTS:
@@ -163,19 +173,53 @@ def read_asset(name: str) -> Response:
     return FileResponse(scripts[name], media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
-def _without_folders(file: Path, folders: re.Pattern[str], size: int) -> Response | None:
-    """Give a text without the folders it tells; None where it tells none, as all that is written today."""
+def cleared_text(file: Path, folders: re.Pattern[str], size: int) -> str | None:
+    """Read a text without the folders it tells.
+
+    Parameters
+    ----------
+    file : Path
+        A file of a record.
+    folders : re.Pattern
+        As `RequestContext.folders_told` gives them.
+    size : int
+        Of the file, bytes.
+
+    Returns
+    -------
+    str or None
+        What others are told; None where the file tells no folder, as all that is written today, or is no text.
+    """
     if folders is NOWHERE or file.suffix not in TELLING or size > LONGEST_TEXT_BYTES:
         return None
     text = file.read_text(encoding="utf-8", errors="replace")
     try:
-        cleared = json.dumps(without_folders(json.loads(text), folders), indent=1, ensure_ascii=False)
+        return json.dumps(without_folders(json.loads(text), folders), indent=1, ensure_ascii=False)
     except ValueError:  # no JSON
-        cleared = without_folders(text, folders)
+        return str(without_folders(text, folders))
+
+
+def _cleared(file: Path, text: str) -> Response:
     media_type = TELLING[file.suffix]
     headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
     headers["Content-Disposition"] = _disposition(file.name, media_type.split(";")[0])
-    return Response(cleared, headers=headers, media_type=media_type)
+    return Response(text, headers=headers, media_type=media_type)
+
+
+def _sha256(folder: Path, path: str, entry: FileEntry | None) -> str:
+    """Return the checksum that a record lists for a file, or one inside its volume; "" where there is none."""
+    if entry:
+        return entry.sha256
+    try:
+        state = (folder / MANIFEST).stat()
+        return _manifest(folder, state.st_mtime_ns, state.st_size).get(path, "")
+    except (OSError, FormatError):
+        return ""
+
+
+@lru_cache(maxsize=4)
+def _manifest(folder: Path, _changed_ns: int, _bytes: int) -> dict[str, str]:
+    return read_manifest(folder / MANIFEST)
 
 
 def _has(headers: Mapping[str, str], tag: str) -> bool:

@@ -105,7 +105,14 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     """
     pages = [page for page in collect("portal.pages", Page).values() if page.menu]
     menu = [(page.name, page.menu) for page in sorted(pages, key=lambda page: page.order)]
-    house = {"link": request_context.link, "menu": menu, "version": version("tomarium")}
+    settings = request_context.settings
+    house = {
+        "link": request_context.link,
+        "menu": menu,
+        "version": version("tomarium"),
+        "house_name": settings["name"],
+        "house": settings,
+    }
     return _templates().get_template(template).render({**house, **content})
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
@@ -40,6 +40,12 @@ class RequestContext:
     catalogue: Catalogue
     request: Request
     reader: Reader
+
+    @cached_property
+    def settings(self) -> Mapping[str, str]:
+        """What the catalogue says of its house."""
+        with self.catalogue.reading() as connection:
+            return all_settings(connection)
 
     def link(
         self, name: str, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
@@ -79,9 +85,7 @@ class RequestContext:
         str
             With scheme and host: those of the setting `address`, or else those of this request.
         """
-        with self.catalogue.reading() as connection:
-            home = all_settings(connection)["address"]
-        if home:
+        if home := self.settings["address"]:
             return home + str(self.request.app.url_path_for(name, **(parts or {})))
         return str(self.request.base_url.replace(path="")).rstrip("/") + self.link(name, parts)
 

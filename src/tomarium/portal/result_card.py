@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tomarium.catalogue import Hit
 from tomarium.portal.request_context import RequestContext
@@ -19,6 +20,12 @@ class FoundRecord:
         As in `catalogue.Hit`.
     page, thumbnail : str
         Address of its page, and of its small picture ("" where there is none).
+    state, licence : str
+        As in `catalogue.Hit`.
+    opens : str
+        When its files open, ISO 8601; "" where they are open, or nobody knows.
+    withheld : str
+        Why no picture is shown.
     """
 
     id: str
@@ -31,6 +38,22 @@ class FoundRecord:
     voxel_m: float | None
     page: str
     thumbnail: str
+    state: str
+    licence: str
+    opens: str
+    withheld: str
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _withheld(hit: Hit) -> str:
+    if hit.thumbnail:
+        return ""
+    if hit.state == "withdrawn":
+        return "Withdrawn"
+    return "No picture" if hit.open else "Under embargo"
 
 
 def found_records(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
@@ -62,6 +85,10 @@ def found_records(request_context: RequestContext, hits: Iterable[Hit]) -> tuple
             thumbnail=request_context.link("file", {"id": hit.id, "path": hit.thumbnail})
             if hit.thumbnail
             else "",
+            state=hit.state,
+            licence=hit.licence,
+            opens="" if hit.open or hit.open_from is None else _moment(hit.open_from),
+            withheld=_withheld(hit),
         )
         for hit in hits
     )

@@ -7,8 +7,19 @@ from typing import Final
 
 from tomarium import units
 from tomarium.model import Record
+from tomarium.model.record import FileEntry
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 from tomarium.viewers.volume import open_volume, volume_path
+
+WHAT: Final = {
+    "volume": "Volume, OME-Zarr",
+    "protocol": "Steps, to run again",
+    "provenance": "What the run did",
+    "preview": "Picture",
+    "manifest": "Checksums",
+    "log": "Log",
+}
+"""Role → what a reader is told; another role stands for itself."""
 
 ROLES: Final = ("volume", "protocol", "provenance", "preview", "manifest", "log", "other")
 
@@ -62,7 +73,7 @@ def render(record: Record, view: View) -> Piece:
     html = fill(
         "files.html",
         {
-            "rows": rows,
+            "rows": [{**row, "what": _what(entry)} for row, entry in zip(rows, entries, strict=True)],
             "total": units.show(total, "B", digits=3),
             "volume": view.origin + view.file(volume) if volume else None,
             "level": _finest(view.folder / volume) if volume else None,
@@ -75,6 +86,13 @@ def render(record: Record, view: View) -> Piece:
 def _finest(volume: Path) -> str:
     """Return the name of the finest level in the volume, "0" by custom."""
     return Path(str(getattr(open_volume(volume).levels[0], "path", "0"))).name
+
+
+def _what(entry: FileEntry) -> str:
+    """Say what a file is: an OME-Zarr only where it is one, the media type where there is no word for the role."""
+    if entry.role == "volume" and not entry.path.rstrip("/").endswith(".zarr"):
+        return "Volume"
+    return WHAT.get(entry.role) or entry.media_type
 
 
 def _rank(role: str) -> int:

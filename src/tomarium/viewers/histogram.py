@@ -10,7 +10,7 @@ from tomarium.errors import ParameterError
 from tomarium.model import Record
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
-BARS: Final = 256
+BARS: Final = 128
 QUANTITIES: Final = {
     "1/cm": "Attenuation coefficient",
     "1/m": "Attenuation coefficient",
@@ -80,9 +80,7 @@ def render(record: Record, view: View) -> Piece:
             "axis": f"{QUANTITIES.get(unit, 'Grey value')}{f' in {unit}' if unit else ''}",
             "window": [f"{100 * part:.3f}" for part in window],
             "window_width": f"{100 * (window[1] - window[0]):.3f}" if len(window) == 2 else "",
-            "statistics": {
-                key: f"{value:.4g} {unit}".rstrip() for key, value in statistics.items() if value is not None
-            },
+            "statistics": {key: f"{value:.4g}" for key, value in statistics.items() if value is not None},
             "most": f"{max(counts):,}".replace(",", "\u202f"),
         },
     )
@@ -100,7 +98,7 @@ def _outline(counts: Sequence[float], scale: str) -> str:
     heights = [math.log1p(count) for count in merged] if scale == "log" else merged
     top = max(heights)
     steps = [
-        f"V{1 - height / top:.4f}H{min(1.0, (number + 1) * merge / len(counts)):.5f}"
+        f"V{1 - height / top:.3f}H{min(1.0, (number + 1) * merge / len(counts)):.4f}"
         for number, height in enumerate(heights)
     ]
     return f"M0 1{''.join(steps)}V1Z"

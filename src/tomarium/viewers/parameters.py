@@ -1,10 +1,11 @@
-"""The parameters of a record: label, value with its unit, and where it comes from."""
+"""The parameters of a record in four groups: label, value with its unit, and where it comes from."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from tomarium.model import Record, parameter
+from tomarium.viewers.groups import in_groups
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 ORIGINS: Final = {
@@ -13,6 +14,9 @@ ORIGINS: Final = {
     "default": "assumed, for nobody said it",
     "user": "given by someone",
 }
+
+MARKS: Final = {"derived": "derived", "default": "default", "user": "given"}
+"""Origin → the word beside a value; what was read carries none, for it is the usual case."""
 
 
 def suits(record: Record) -> bool:
@@ -32,7 +36,7 @@ def suits(record: Record) -> bool:
 
 
 def render(record: Record, _view: View) -> Piece:
-    """List the parameters in the order of the record.
+    """List the parameters: for machines in the order of the record, for people in groups.
 
     Parameters
     ----------
@@ -59,8 +63,18 @@ def render(record: Record, _view: View) -> Piece:
         for key, value in record.parameters.items()
     ]
     used = {str(row["origin"]) for row in rows}
-    legend = {origin: words for origin, words in ORIGINS.items() if origin in used}
-    return Piece({"parameters": rows}, fill("parameters.html", {"rows": rows, "legend": legend}))
+    shown = {str(row["key"]): {**row, "mark": MARKS.get(str(row["origin"]), "")} for row in rows}
+    html = fill(
+        "parameters.html",
+        {
+            "groups": {
+                group: [shown[key] for key in keys] for group, keys in in_groups(record.parameters).items()
+            },
+            "legend": {MARKS[origin]: ORIGINS[origin] for origin in MARKS if origin in used},
+            "rest_is_read": "read" in used,
+        },
+    )
+    return Piece({"parameters": rows}, html)
 
 
 PARAMETERS = Viewer(

@@ -1,4 +1,4 @@
-"""What was done to a record: its protocol, to be run again, and the run's own account."""
+"""What was done to a record: the chain of its steps, its protocol to be run again, and the run's own account."""
 
 from __future__ import annotations
 
@@ -8,10 +8,24 @@ from typing import Any, Final
 
 from tomarium.model import Record
 from tomarium.model.wording import in_words
+from tomarium.viewers.chain import SHOWN, chain_of
 from tomarium.viewers.place import place_of
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 LONGEST_BYTES: Final = 200_000
+
+BULK: Final = {
+    "plan",
+    "frozen",
+    "statistics",
+    "metadata",
+    "histogram",
+    "values",
+    "split",
+    "candidates",
+    "engines",
+}
+"""Parts of an account that are long and for programs: where the account is a file, only the file holds them."""
 
 
 def suits(record: Record) -> bool:
@@ -31,7 +45,7 @@ def suits(record: Record) -> bool:
 
 
 def render(record: Record, view: View) -> Piece:
-    """Show what speaks against blind trust, the protocol as text to copy, and the provenance as nested lists.
+    """Show what speaks against blind trust, the chain of steps, the protocol, and the provenance as nested lists.
 
     Parameters
     ----------
@@ -49,14 +63,20 @@ def render(record: Record, view: View) -> Piece:
     text = _text(place_of(view.folder, path)) if path else None
     warnings = _sentences(record.provenance.get("warnings"))
     hidden = {"protocol": bool(text), "warnings": bool(warnings)}
+    account = next((entry.path for entry in record.files if entry.role == "provenance"), None)
     details = {key: value for key, value in record.provenance.items() if not hidden.get(key)}
+    if account:
+        details = {key: _without_bulk(value) for key, value in details.items() if key not in BULK}
     html = fill(
         "provenance.html",
         {
             "warnings": warnings,
+            "known": chain_of(record, view),
+            "most": SHOWN,
             "protocol": text,
             "protocol_file": view.file(path) if path else None,
             "protocol_name": path,
+            "account": view.file(account) if account else None,
             "provenance": {key: shorten(value) for key, value in details.items()},
         },
     )
@@ -83,6 +103,12 @@ def shorten(value: Any) -> Any:
     if any(isinstance(part, (Mapping, list, tuple)) for part in value):
         return [shorten(part) for part in value]
     return in_words(value)
+
+
+def _without_bulk(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without_bulk(part) for key, part in value.items() if key not in BULK}
 
 
 def _sentences(value: Any) -> list[str]:

@@ -18,6 +18,7 @@ from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane, volu
 
 PIXELS: Final = 1024
 THUMBNAIL_PIXELS: Final = 512
+THIN: Final = 32  # a plane that many times wider than high is a line on the page
 WORDS: Final[dict[Plane, str]] = {
     "z": "across the rotation axis",
     "y": "seen from the front",
@@ -51,7 +52,7 @@ def render(record: Record, view: View) -> Piece:
         With a volume.
     view : View
         Choices: `z`, `y`, `x` (index, the middle if not given), `low`, `high` (grey values drawn black and
-        white).
+        white), `main` (the axis whose slice is shown large, z if not given).
 
     Returns
     -------
@@ -62,10 +63,13 @@ def render(record: Record, view: View) -> Piece:
     Raises
     ------
     ParameterError
-        A choice is no number or out of range.
+        A choice is no number or out of range, or `main` is no axis.
     """
     low, high = _window(record, view.folder, view.choices)
     chosen = {key: view.choices[key] for key in ("low", "high") if view.choices.get(key)}
+    main = view.choices.get("main") or "z"
+    if main not in PLANES:
+        raise ParameterError(f"main = {main[:40]!r} is no axis; choose z, y or x")
     planes = {plane: _plane(record, view, plane, chosen) for plane in PLANES}
     data = {
         "planes": {plane: {key: known[key] for key in ("index", "count", "position_m", "picture")}
@@ -79,6 +83,7 @@ def render(record: Record, view: View) -> Piece:
         {
             "title": record.title,
             "planes": planes,
+            "order": sorted(PLANES, key=lambda plane: plane != main),  # the large one first
             "window": (f"{low:.4g}", f"{high:.4g}"),
             "chosen": chosen,
             "others": others,
@@ -179,6 +184,8 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str]) 
         # Where the two other planes cut this one, as parts of its width and height.
         "across": PLANES[across],
         "down": PLANES[down],
+        "large": view.page({"main": plane if plane != "z" else None}) + "#slices",
+        "thin": _thin(shape[down], shape[across], plane),
         "bar": None,
         "position": "",
         "step": None,
@@ -192,6 +199,13 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str]) 
         known["step"] = {"size": f"{per_index:.6g}", "unit": unit, "decimals": decimals}
         known["position"] = f"{index * per_index:.{decimals}f} {unit}"
     return known
+
+
+def _thin(rows: int, columns: int, plane: Plane) -> str:
+    """Say why there is nothing to see in a plane of a few rows; "" where there is."""
+    if rows * THIN > columns:
+        return ""
+    return f"{rows} row{'s' if rows > 1 else ''} only: nothing to see {WORDS[plane].removeprefix('seen ')}"
 
 
 def _index(record: Record, plane: Plane, text: str) -> int:

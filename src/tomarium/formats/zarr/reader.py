@@ -38,6 +38,7 @@ __all__ = [
     "create",
     "detect",
     "detect_0_4",
+    "level_axes",
     "open_writer",
     "read",
     "write",
@@ -207,6 +208,37 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
     if [axis.name for axis in axes] == ["z", "y", "x"]:
         return Volume(levels[0], axes, unit, name, path, kept, levels=levels)
     return Image(levels[0], axes, unit, name, path, kept)
+
+
+def level_axes(path: Path, level: int) -> tuple[Axis, ...]:
+    """Read the scale and the offset of one level of an image.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the group.
+    level : int
+        Its number; 0 is the finest.
+
+    Returns
+    -------
+    tuple of Axis
+        As `read` gives those of the finest level, in m where they are lengths.
+
+    Raises
+    ------
+    FormatError
+        The metadata cannot be read, or tell of no such level.
+    """
+    attributes = _attributes(path) or {}
+    try:
+        multiscale = attributes.get("ome", attributes)["multiscales"][0]
+        own = multiscale["datasets"][level].get("coordinateTransformations", [])
+        return _axes(multiscale["axes"], [*own, *multiscale.get("coordinateTransformations", [])])[0]
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
+        raise FormatError(
+            f"{path}: its OME metadata tell of no level {level} ({type(problem).__name__}: {problem}); copy it again"
+        ) from problem
 
 
 def _ours(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,59 @@
-"""The first page: what this is, the search, and the newest records."""
+"""The first page: what this is, the search, a specimen with its label, and the newest records."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from tomarium.catalogue import search
-from tomarium.portal.page import Page
-from tomarium.portal.request_context import CurrentRequest
+from fastapi import HTTPException
+
+from tomarium.catalogue import Hit, search
+from tomarium.catalogue.words import snippet
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.record_facts import Bar, label_rows, picture_bar
+from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
 
-NEWEST = 9
+NEWEST = 8
+WORDS = 4
+THUMBNAIL = "previews/thumbnail.png"
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """The record that is shown with its label.
+
+    Attributes
+    ----------
+    id, title, created, creators, licence
+        As in `model.Record`; `created` is ISO 8601.
+    snippet : str
+        As in `catalogue.Hit`.
+    page, picture : str
+        Address of its page, and of its small picture.
+    width, height : int
+        Of the picture, in voxels.
+    bar : Bar or None
+        The picture's scale bar; None where the voxel size is not known.
+    facts : tuple of tuple of str
+        Rows of its label.
+    featured : bool
+        Whether the curators chose it; it is the newest otherwise.
+    """
+
+    id: str
+    title: str
+    snippet: str
+    created: str
+    creators: tuple[str, ...]
+    licence: str
+    page: str
+    picture: str
+    width: int
+    height: int
+    bar: Bar | None
+    facts: tuple[tuple[str, str], ...]
+    featured: bool
 
 
 @dataclass(frozen=True)
@@ -24,17 +68,58 @@ class HomePage:
         Records in the catalogue.
     hits : tuple of FoundRecord
         The newest.
+    specimen : Specimen or None
+        The curators' record, or the newest that has a picture; None where there is none.
+    words : tuple of str
+        Keywords of the specimen, to be searched for.
     """
 
     title: str
     total: int
     hits: tuple[FoundRecord, ...]
+    specimen: Specimen | None = field(metadata=FOR_PEOPLE)
+    words: tuple[str, ...] = field(metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest) -> HomePage:
     """Show the newest records."""
     found = search(request_context.catalogue, request_context.reader, limit=NEWEST)
-    return HomePage("A herbarium for tomograms", found.total, found_records(request_context, found.hits))
+    specimen, words = _specimen(request_context, found.hits)
+    hits = found_records(request_context, found.hits)
+    return HomePage("A herbarium for tomograms", found.total, hits, specimen, words)
+
+
+def _specimen(
+    request_context: RequestContext, hits: Iterable[Hit]
+) -> tuple[Specimen | None, tuple[str, ...]]:
+    """Choose the curators' record, else the newest that has a picture and can be read; and some of its keywords."""
+    chosen = request_context.settings["featured"]
+    for id in filter(None, (chosen, *(hit.id for hit in hits if hit.thumbnail))):
+        try:
+            record, _ = request_context.record(id)
+        except HTTPException:  # its folder is gone or damaged, which its own page says; or it is not open
+            continue
+        picture = next((entry.path for entry in record.files if entry.path == THUMBNAIL), None)
+        if picture is None:
+            continue
+        shape: Sequence[int] = tuple(record.volume.get("shape") or ())
+        specimen = Specimen(
+            id=record.id,
+            title=record.title,
+            snippet=snippet(record.description, ()),
+            created=record.created.isoformat(),
+            creators=tuple(person.name for person in record.creators),
+            licence=record.licence,
+            page=request_context.link("record", {"id": record.id}),
+            picture=request_context.link("file", {"id": record.id, "path": picture}),
+            width=shape[2] if len(shape) == 3 else 512,
+            height=shape[1] if len(shape) == 3 else 512,
+            bar=picture_bar(record),
+            facts=tuple(row for row in label_rows(record) if row[0] != "Volume"),
+            featured=id == chosen,
+        )
+        return specimen, tuple(word for word in record.keywords if len(word) <= 40)[:WORDS]
+    return None, ()
 
 
 HOME = Page(name="home", path="/", json_path="/index.json", template="home.html", content=content)

@@ -1,25 +1,41 @@
-"""One record: what it is, its slices, parameters, histogram, how it was made, its files."""
+"""One record: its label, how to cite it, its slices, parameters, how it was made, its files."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from markupsafe import Markup
 
+from tomarium import units
+from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
 from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.record_facts import Slip, label_rows, slips
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.registry import collect
 from tomarium.standards import record_json
+from tomarium.standards.citation import cite
+from tomarium.standards.identifiers import DOI
+from tomarium.standards.schema_org import SCHEMA_ORG
 from tomarium.standards.standard import Standard
 from tomarium.viewers.viewer import Piece, View, Viewer
+from tomarium.viewers.volume import volume_path
 
-FACTS = ("energy_kev", "sample_name", "instrument", "beamline")
+TAKEN: Final = {
+    "volume": ("Volume", "Its files; programs open it where it lies"),
+    "protocol": ("Protocol", "The steps, to be run again on the raw scan"),
+    "provenance": ("Provenance", "What the run did, and with what"),
+    "manifest": ("Checksums", "SHA-256 of every file"),
+}
+"""Role of a file → its label in the menu of downloads, and a line of help."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,39 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Download:
+    """An entry of the menu of downloads.
+
+    Attributes
+    ----------
+    label, address, size, help : str
+        What it is, where it is, how large ("" where that is not known), and a line of help.
+    """
+
+    label: str
+    address: str
+    size: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Another thing that the record is related to.
+
+    Attributes
+    ----------
+    words : str
+        "Is cited by", "Is a newer version of" …
+    identifier, address : str
+        A DOI, an address or the identifier of a record; where it is found, "" where that is not known.
+    """
+
+    words: str
+    identifier: str
+    address: str
+
+
+@dataclass(frozen=True)
 class RecordPage:
     """Content of a record's page.
 
@@ -75,7 +124,7 @@ class RecordPage:
     parameters : Mapping
         Key → `value`, `unit`, `origin`, `source`.
     facts : tuple of tuple of str
-        Label and value of what people look for first.
+        Rows of the label: what people look for first.
     viewers : Mapping of str to Shown
         What each viewer that suits the record says, in the order of the page.
     exports : tuple of Export
@@ -92,6 +141,28 @@ class RecordPage:
         The creators with what is known of them.
     publication : Mapping or None
         As in `model.Record`; None of a draft.
+    state : str
+        "draft", "review", "published" or "withdrawn".
+    citation : str
+        How it is cited.
+    acknowledgement : str
+        What those who use it are asked to write.
+    related : tuple of Relation
+        Other things it is related to, with addresses where they have one.
+    schema_org : Markup
+        The record in schema.org's words, for search engines.
+    address : str
+        Where this page is, with scheme and host.
+    downloads : tuple of Download
+        Entries of the menu.
+    exports_and_json : tuple of Export
+        `exports` and the page as JSON.
+    slips : tuple of Slip
+        What happened to the record, the newest first.
+    opens : bool
+        Whether the page says how to open the volume.
+    provenance_known : bool
+        Whether it is told how the record was made.
     """
 
     title: str
@@ -111,10 +182,21 @@ class RecordPage:
     exports: tuple[Export, ...]
     scripts: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     thumbnail: str
+    address: str = field(metadata=FOR_PEOPLE)
+    downloads: tuple[Download, ...] = field(metadata=FOR_PEOPLE)
+    exports_and_json: tuple[Export, ...] = field(metadata=FOR_PEOPLE)
+    slips: tuple[Slip, ...] = field(metadata=FOR_PEOPLE)
+    opens: bool = field(metadata=FOR_PEOPLE)
+    provenance_known: bool = field(metadata=FOR_PEOPLE)
     open: bool = True
     closed: str = ""
     people: tuple[Person, ...] = ()
     publication: Mapping[str, Any] | None = None
+    state: str = "draft"
+    citation: str = ""
+    acknowledgement: str = ""
+    related: tuple[Relation, ...] = ()
+    schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest, id: str) -> RecordPage:
@@ -129,6 +211,16 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     ]
     suitable.sort(key=lambda viewer: viewer.order)
     scripts = dict.fromkeys(viewer.script.name for viewer in suitable if viewer.script)
+    exports = tuple(
+        Export(
+            known.title,
+            request_context.link("metadata", {"id": id, "standard": known.name}),
+            known.media_type,
+        )
+        for known in collect("standards", Standard).values()
+    )
+    address = request_context.address("record", {"id": id})
+    as_json = Export("JSON", request_context.link("record.json", {"id": id}), "application/json")
     thumbnail = next((e.path for e in record.files if e.path == "previews/thumbnail.png"), None)
     if not place.open:
         thumbnail = None
@@ -153,22 +245,26 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
             }
             for key, value in record.parameters.items()
         },
-        facts=tuple(_facts(record)),
+        facts=label_rows(record),
         viewers={viewer.name: _show(viewer, record, folder, request_context) for viewer in suitable},
-        exports=tuple(
-            Export(
-                known.title,
-                request_context.link("metadata", {"id": id, "standard": known.name}),
-                known.media_type,
-            )
-            for known in collect("standards", Standard).values()
-        ),
+        exports=exports,
         scripts=tuple(request_context.link("asset", {"name": name}) for name in scripts),
         thumbnail=request_context.link("file", {"id": id, "path": thumbnail}) if thumbnail else "",
+        address=address,
+        downloads=tuple(_downloads(record, request_context)) if place.open else (),
+        exports_and_json=(*exports, as_json),
+        slips=slips(record, datetime.now(UTC)),
+        opens=place.open and volume_path(record) is not None,
+        provenance_known=bool(record.provenance),
         open=place.open,
         closed="" if place.open else closed(record),
         people=record.creators,
         publication=record_json.details(record).get("publication"),
+        state=place.state,
+        citation=cite(record, address),
+        acknowledgement=record.acknowledgement or request_context.settings["acknowledgement"],
+        related=tuple(_relations(record, request_context)),
+        schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
 
 
@@ -199,22 +295,40 @@ def _view(viewer: Viewer, record: Record, folder: Path, request_context: Request
     def picture(name: str, query: Mapping[str, str]) -> str:
         return request_context.link("picture", {"id": record.id, "viewer": viewer.name, "name": name}, query)
 
-    origin = str(request_context.request.base_url.replace(path="")).rstrip("/")
-    return View(folder, choices, page, file, picture, origin)
+    return View(folder, choices, page, file, picture, _origin(request_context))
 
 
-def _facts(record: Record) -> list[tuple[str, str]]:
-    facts = []
-    voxel, shape = record.volume.get("voxel_m"), record.volume.get("shape")
-    if voxel:
-        sizes = [voxel] if isinstance(voxel, (int, float)) else list(dict.fromkeys(voxel))[::-1]
-        facts.append(("Voxel", " × ".join(parameter.show("voxel_m", size) for size in sizes)))
-    if shape:
-        facts.append(("Volume", " × ".join(str(length) for length in shape[::-1])))
-    for key in FACTS:
-        if key in record.parameters and record.parameters[key].value is not None:
-            facts.append((parameter.label(key), parameter.show(key, record.parameters[key].value)))
-    return facts
+def _origin(request_context: RequestContext) -> str:
+    return str(request_context.request.base_url.replace(path="")).rstrip("/")
+
+
+def _relations(record: Record, request_context: RequestContext) -> Iterator[Relation]:
+    for one in record.related:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", one.relation).capitalize()
+        if doi := DOI.fullmatch(one.identifier):
+            yield Relation(words, doi[1], f"https://doi.org/{quote(doi[1], safe='/')}")
+        elif one.identifier.startswith(("https://", "http://")):
+            yield Relation(words, one.identifier, one.identifier)
+        elif ID.fullmatch(one.identifier):
+            yield Relation(words, one.identifier, request_context.link("record", {"id": one.identifier}))
+        else:
+            yield Relation(words, one.identifier, "")
+
+
+def _downloads(record: Record, request_context: RequestContext) -> Iterator[Download]:
+    """List what a reader may want to take: the volume, what made it, the checksums, and the metadata."""
+    for entry in sorted(record.files, key=lambda entry: entry.role != "volume"):
+        if entry.role not in TAKEN:
+            continue
+        label, help = TAKEN[entry.role]
+        folder = entry.path.endswith("/")
+        address = request_context.link(
+            "folder" if folder else "file", {"id": record.id, "path": entry.path.rstrip("/")}
+        )
+        yield Download(label, address, units.show(entry.bytes, "B", digits=3), help)
+    for known in collect("standards", Standard).values():
+        address = request_context.link("metadata", {"id": record.id, "standard": known.name})
+        yield Download(f"Metadata, {known.title}", address, "", "")
 
 
 RECORD = Page(

@@ -1,0 +1,268 @@
+"""Every file of a record as it lies on the disk now: its size, checksum and state; and its bytes, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tomarium.catalogue.byte_table import BLOCK
+from tomarium.catalogue.checksums import MANIFEST, SOURCE, read_manifest
+from tomarium.catalogue.crc_store import CrcStore
+from tomarium.errors import FormatError
+from tomarium.model import Record
+from tomarium.standards.ro_crate import FILENAME
+from tomarium.viewers.place import place_of
+
+MOST_PATHS: Final = 100
+
+Buffer = bytes  # a field of `Content` has the type's own name
+Clear = Callable[[Path, int], bytes | None]
+"""Gives the content that others are told in place of a file's own, from its path and size; None where it is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One file of a record.
+
+    Attributes
+    ----------
+    path : str
+        Path below the record's folder, with "/" as separator.
+    bytes : int
+        Size.
+    sha256 : str
+        Checksum that the record lists, or that of `held`.
+    changed_ns, inode : int
+        Time of the last change in ns and number of the file, by which another one in its place is told.
+    held : bytes or None
+        The content itself where it is not that of the file.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    changed_ns: int = 0
+    inode: int = 0
+    held: Buffer | None = None
+
+
+class ChangedFile(FormatError):
+    """A file is not what the record lists, or changed while it was read."""
+
+
+def list_contents(record: Record, folder: Path, clear: Clear | None = None) -> tuple[Content, ...]:
+    """List every file of a record that may be taken.
+
+    Parameters
+    ----------
+    record : Record
+        Only what it lists is given: its files, what lies in its folders, and its crate.
+    folder : Path
+        Its folder.
+    clear : callable, optional
+        As `Clear` says.
+
+    Returns
+    -------
+    tuple of Content
+        Sorted by path.
+
+    Raises
+    ------
+    FormatError
+        The manifest cannot be read, or a file that it lists is not there or is a link; its path is told.
+    """
+    folders = tuple(entry.path for entry in record.files if entry.path.endswith("/"))
+    sums = {entry.path: entry.sha256 for entry in record.files if not entry.path.endswith("/")}
+    listed = read_manifest(folder / MANIFEST)
+    sums |= {path: sha256 for path, sha256 in listed.items() if path.startswith(folders) or path in sums}
+    sums |= {FILENAME: ""}
+    sums.pop(SOURCE, None)
+    states = _states(folder, sums)
+    found = []
+    for path in sorted(sums):
+        state = states.get(path)
+        if state is None:
+            raise FormatError(f"{path}: is listed by the record and is not there as a file; copy it again")
+        held = clear(folder / path, state.st_size) if clear else None
+        if held is None and path == FILENAME:  # it has no checksum, so it is read at once
+            held = (folder / path).read_bytes()
+        if held is not None:
+            found.append(Content(path, len(held), hashlib.sha256(held).hexdigest(), held=held))
+        else:
+            found.append(Content(path, state.st_size, sums[path], state.st_mtime_ns, state.st_ino))
+    return tuple(found)
+
+
+def _states(folder: Path, paths: Sequence[str] | dict[str, str]) -> dict[str, os.stat_result]:
+    """Look at files, one folder at a time; what is no regular file, or is reached through a link, is left out."""
+    wanted: dict[str, set[str]] = {}
+    for path in paths:
+        above, _, name = path.rpartition("/")
+        wanted.setdefault(above, set()).add(name)
+    states = {}
+    for above, names in wanted.items():
+        place = place_of(folder, above) if above else folder
+        if place is None or not place.is_dir():
+            continue
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.name in names and entry.is_file(follow_symlinks=False):
+                    path = f"{above}/{entry.name}" if above else entry.name
+                    states[path] = entry.stat(follow_symlinks=False)
+    return states
+
+
+def choose(contents: Sequence[Content], paths: Sequence[str]) -> tuple[Content, ...]:
+    """Choose files and folders.
+
+    Parameters
+    ----------
+    contents : sequence of Content
+        Of a record.
+    paths : sequence of str
+        Files, or folders with or without "/" at their end; none for all.
+
+    Returns
+    -------
+    tuple of Content
+        In the order given, each once.
+
+    Raises
+    ------
+    KeyError
+        A path is none of them; it is the argument.
+    ValueError
+        There are more than 100 paths.
+    """
+    if not paths:
+        return tuple(contents)
+    if len(paths) > MOST_PATHS:
+        raise ValueError(len(paths))
+    files = {path for path in paths if not path.endswith("/")}
+    folders = tuple({f"{path.rstrip('/')}/" for path in paths if path.strip("/")})
+    chosen = tuple(one for one in contents if one.path in files or (folders and one.path.startswith(folders)))
+    for path in paths:
+        inside = f"{path.rstrip('/')}/"
+        if not any(one.path == path or one.path.startswith(inside) for one in chosen):
+            raise KeyError(path)
+    return chosen
+
+
+def read_content(folder: Path, content: Content, first: int, stop: int, known: CrcStore) -> Iterator[bytes]:
+    """Read a range of a file; its end is given only when the file is what the record lists.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the record.
+    content : Content
+        The file.
+    first, stop : int
+        Its first byte, and the first that is not wanted.
+    known : CrcStore
+        Tells of which contents the checksum was compared. Those are not computed again: that the file is the same one
+        and did not change is told by its size, time and number, and a reader of the zip by its CRC-32.
+
+    Yields
+    ------
+    bytes
+        Blocks of at most 1 MiB.
+
+    Raises
+    ------
+    ChangedFile
+        Another file lies there, it changed, or its bytes have another checksum.
+    """
+    if content.held is not None:
+        yield content.held[first:stop]
+        return
+    unchecked = stop == content.bytes and known.find(content.sha256) is None
+    if unchecked and first:
+        crc_of(folder, content, known)
+        unchecked = False
+    crc, digest, place = 0, hashlib.sha256(), first
+    with open(_opened(folder, content), "rb", buffering=0) as file:
+        file.seek(first)
+        while place < stop:
+            block = file.read(min(BLOCK, stop - place))
+            if not block:
+                raise _changed(content)
+            place += len(block)
+            if unchecked:
+                crc = zlib.crc32(block, crc)
+                digest.update(block)
+            if place == stop:
+                _compare(content, os.fstat(file.fileno()))
+                if unchecked and digest.hexdigest() != content.sha256:
+                    raise _changed(content)
+            yield block
+    if unchecked:
+        known.keep(content.sha256, crc)
+
+
+def crc_of(folder: Path, content: Content, known: CrcStore) -> int:
+    """Return the CRC-32 of a file, which is read and compared with its SHA-256 where it is not known.
+
+    Parameters
+    ----------
+    folder, content, known
+        As in `read_content`.
+
+    Returns
+    -------
+    int
+        CRC-32 as of zip.
+
+    Raises
+    ------
+    ChangedFile
+        As `read_content`.
+    """
+    if content.held is not None:
+        return zlib.crc32(content.held)
+    found = known.find(content.sha256)
+    if found is not None:
+        return found
+    crc, digest = 0, hashlib.sha256()
+    with open(_opened(folder, content), "rb", buffering=0) as file:
+        while block := file.read(BLOCK):
+            crc = zlib.crc32(block, crc)
+            digest.update(block)
+        _compare(content, os.fstat(file.fileno()))
+    if digest.hexdigest() != content.sha256:
+        raise _changed(content)
+    known.keep(content.sha256, crc)
+    return crc
+
+
+def _opened(folder: Path, content: Content) -> int:
+    try:
+        descriptor = os.open(f"{folder}/{content.path}", os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as problem:
+        raise ChangedFile(f"{content.path}: cannot be read any more ({problem.strerror})") from problem
+    try:
+        _compare(content, os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _compare(content: Content, state: os.stat_result) -> None:
+    known = (content.bytes, content.changed_ns, content.inode)
+    if not stat.S_ISREG(state.st_mode) or (state.st_size, state.st_mtime_ns, state.st_ino) != known:
+        raise _changed(content)
+
+
+def _changed(content: Content) -> ChangedFile:
+    return ChangedFile(
+        f"{content.path}: is not what the record lists (SHA-256 {content.sha256[:16]}…, {content.bytes} bytes); take "
+        f"it from a backup, or file the record again"
+    )

@@ -1,0 +1,127 @@
+"""An answer of known length, whole or one range of it, whose bytes are made while they are sent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from fastapi import HTTPException, Request
+from fastapi.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tomarium.errors import FormatError
+
+_RANGE: Final = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.ASCII | re.IGNORECASE)
+
+
+def wanted_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
+    """Tell which bytes a request asks for (RFC 9110, sections 13.1.5 and 14.2).
+
+    Parameters
+    ----------
+    request : Request
+        Its headers Range and If-Range decide.
+    size : int
+        Bytes of the whole.
+    tag : str
+        Strong ETag of the whole, with its quotation marks.
+
+    Returns
+    -------
+    tuple of int or None
+        First byte, and the first that is not wanted. None where the whole is to be given: no range was asked for, it
+        is not understood, or it is of another state than `tag`.
+
+    Raises
+    ------
+    HTTPException
+        416: several ranges, or one that begins beyond the end.
+    """
+    asked = request.headers.get("range", "")
+    # A weak tag never agrees, and a date is not given out with these answers.
+    if not asked or request.method != "GET" or request.headers.get("if-range", tag) != tag:
+        return None
+    beyond = {"Content-Range": f"bytes */{size}"}
+    if "," in asked and asked.strip().lower().startswith("bytes"):
+        raise HTTPException(
+            416, f"Several ranges were asked for at once ({asked[:80]}); ask for one in each request.", beyond
+        )
+    found = _RANGE.fullmatch(asked)
+    if found is None or not (found[1] or found[2]) or max(len(found[1]), len(found[2])) > 18:
+        return None
+    if not found[1]:
+        first, stop = max(0, size - int(found[2])), size
+    else:
+        first, stop = int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
+        if found[2] and int(found[2]) < first:
+            return None
+    if first >= size:
+        raise HTTPException(
+            416, f"The range {asked[:80]} begins at or beyond the end: this has {size} bytes.", beyond
+        )
+    return first, stop
+
+
+class ByteAnswer(Response):
+    """Bytes that are made while they are sent; where that fails the connection is cut.
+
+    So nobody takes a part for the whole: the length was told beforehand.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[int, int], Iterator[bytes]],
+        size: int,
+        span: tuple[int, int] | None,
+        headers: Mapping[str, str],
+        media_type: str,
+    ) -> None:
+        self._make = make
+        self._first, self._stop = span or (0, size)
+        held = {**headers, "Accept-Ranges": "bytes", "Content-Length": str(self._stop - self._first)}
+        if span:
+            held["Content-Range"] = f"bytes {self._first}-{self._stop - 1}/{size}"
+        super().__init__(None, 206 if span else 200, held, media_type)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; blocks are made in a thread, one ahead of what is sent."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] != "HEAD" and self._first < self._stop:
+            try:
+                if not await self._send(receive, send):
+                    return
+            except (FormatError, OSError) as problem:
+                logging.getLogger(__name__).error("%s: cut off: %s", scope["path"], problem)
+                raise
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _send(self, receive: Receive, send: Send) -> bool:
+        """Send the blocks; tell whether the reader stayed to the end."""
+        blocks = self._make(self._first, self._stop)
+        gone = asyncio.ensure_future(_until_gone(receive))
+        ahead = asyncio.ensure_future(asyncio.to_thread(next, blocks, None))
+        try:
+            while (block := await ahead) is not None:
+                if gone.done():
+                    return False
+                ahead = asyncio.ensure_future(asyncio.to_thread(next, blocks, None))
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+        finally:
+            gone.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+            await asyncio.to_thread(_close, blocks)
+        return True
+
+
+def _close(blocks: Iterator[bytes]) -> None:
+    close = getattr(blocks, "close", None)
+    if close:
+        close()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

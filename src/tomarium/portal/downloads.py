@@ -1,0 +1,273 @@
+"""Whole records and parts of them as one archive, and lists for programs that fetch many files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.responses import Response
+
+from tomarium.catalogue import read_record
+from tomarium.catalogue.archive import Archive, Kind, make_archive
+from tomarium.catalogue.byte_table import ByteTable
+from tomarium.catalogue.checksums import MANIFEST
+from tomarium.catalogue.contents import (
+    MOST_PATHS,
+    ChangedFile,
+    Content,
+    choose,
+    crc_of,
+    list_contents,
+    read_content,
+)
+from tomarium.catalogue.crc_store import CrcStore
+from tomarium.catalogue.download_lists import LISTS, holey_bag
+from tomarium.catalogue.record_folder import folders_told
+from tomarium.catalogue.volume_part import PartKind, make_part
+from tomarium.errors import CannotFit, FormatError
+from tomarium.model import Record
+from tomarium.pipeline.run.folders import NOWHERE
+from tomarium.portal.byte_answer import ByteAnswer, wanted_range
+from tomarium.portal.files import LOCKED, cleared_text
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.routes import give
+from tomarium.standards.ro_crate import FILENAME
+from tomarium.viewers.volume import volume_path
+
+MEDIA_TYPES: Final = {
+    "zip": "application/zip",
+    "tar": "application/x-tar",
+    "npy": "application/octet-stream",
+    "tiff": "image/tiff",
+    "zarr.zip": "application/zip",
+}
+
+Paths = Annotated[
+    Sequence[str],
+    Query(
+        description="A file or folder to take, such as volume.ome.zarr/1/; may be repeated; all by default"
+    ),
+]
+Level = Annotated[int, Query(ge=0, le=64, description="Level of the volume; 0 is the finest")]
+Region = Annotated[
+    str, Query(description="Voxels of that level from the first to before the last, 10:20; all by default")
+]
+
+
+def give_all(app: FastAPI) -> None:
+    """Let an application give all of these.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes, and a store of CRC-32 beside its catalogue.
+    """
+    name = app.state.catalogue.name
+    app.state.crc_store = CrcStore(None if name == "memory" else Path(f"{name}.crc32"))
+    give(app, "/records/{id}/download.zip", download_zip, name="download.zip", kind=Response)
+    give(app, "/records/{id}/download.tar", download_tar, name="download.tar", kind=Response)
+    give(app, "/records/{id}/manifest.{kind}", list_files, name="manifest", kind=Response)
+    give(app, "/records/{id}/volume.npy", volume_npy, name="volume.npy", kind=Response)
+    give(app, "/records/{id}/volume.tiff", volume_tiff, name="volume.tiff", kind=Response)
+    give(app, "/records/{id}/volume.zarr.zip", volume_zarr, name="volume.zarr.zip", kind=Response)
+
+
+def download_zip(request_context: CurrentRequest, request: Request, id: str, path: Paths = ()) -> Response:
+    """Give a record, or files and folders of it, as one zip that can be resumed.
+
+    Files are stored as they are, below a folder of the record's name. The size is known before the first byte, and any
+    range can be asked for; a download that was cut off goes on where it stopped (curl -C -).
+    """
+    return _download(request_context, request, id, path, "zip")
+
+
+def download_tar(request_context: CurrentRequest, request: Request, id: str, path: Paths = ()) -> Response:
+    """Give a record, or files and folders of it, as one tar that can be resumed.
+
+    As the zip; a tar can be unpacked while it comes (curl … | tar x).
+    """
+    return _download(request_context, request, id, path, "tar")
+
+
+def _download(
+    request_context: RequestContext, request: Request, id: str, paths: Sequence[str], kind: Kind
+) -> Response:
+    listing = _listing(request_context, id)
+    crc_store: CrcStore = request.app.state.crc_store
+    try:
+        archive = _archive(listing, tuple(paths), kind, crc_store)
+    except KeyError as problem:
+        raise HTTPException(
+            404,
+            f"The record {id} has no file or folder “{problem.args[0][:200]}”; its files are on its page.",
+        ) from problem
+    except ValueError as problem:
+        raise HTTPException(
+            400,
+            f"{problem} paths were asked for; at most {MOST_PATHS} go into one archive. Ask for a folder, or "
+            f"fetch single files by the list manifest.aria2",
+        ) from problem
+    name = f"{id}.{kind}" if not paths else f"{id}_part.{kind}"
+    return _answer(request, archive.table, archive.tag, name, kind, crc_store)
+
+
+def _answer(
+    request: Request, table: ByteTable, tag: str, name: str, kind: str, crc_store: CrcStore | None = None
+) -> Response:
+    tag = f'"{tag}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+        "Content-Security-Policy": LOCKED,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+    }
+    held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    if tag in held or held == ["*"]:
+        return Response(status_code=304, headers=headers)
+
+    def make(first: int, stop: int) -> Iterator[bytes]:
+        try:
+            yield from table.read(first, stop)
+        except ChangedFile:
+            _listed.cache_clear()  # what is known of the files is no longer so
+            _archive.cache_clear()
+            raise
+        finally:
+            if crc_store:
+                crc_store.flush()
+
+    return ByteAnswer(make, table.size, wanted_range(request, table.size, tag), headers, MEDIA_TYPES[kind])
+
+
+@dataclass(frozen=True, eq=False)
+class _Listing:
+    record: Record
+    folder: Path
+    contents: tuple[Content, ...]
+
+
+def _listing(request_context: RequestContext, id: str) -> _Listing:
+    record, folder = request_context.record(id)
+    try:
+        states = [(folder / name).stat() for name in (FILENAME, MANIFEST)]
+        return _listed(folder, *((state.st_mtime_ns, state.st_size) for state in states))
+    except (OSError, FormatError) as problem:
+        told = str(problem) if isinstance(problem, FormatError) else f"{MANIFEST} cannot be read"
+        raise HTTPException(
+            503, f"The record {record.id} is not whole, so it is not given as a whole: {told[:300]}."
+        ) from problem
+
+
+@lru_cache(maxsize=4)
+def _listed(folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int]) -> _Listing:
+    record = read_record(folder)
+    told = folders_told(folder)
+
+    def clear(path: Path, size: int) -> bytes | None:
+        text = cleared_text(path, told, size)
+        return None if text is None else text.encode()
+
+    return _Listing(record, folder, list_contents(record, folder, None if told is NOWHERE else clear))
+
+
+@lru_cache(maxsize=4)
+def _archive(listing: _Listing, paths: tuple[str, ...], kind: Kind, crc_store: CrcStore) -> Archive:
+    chosen = choose(listing.contents, paths)
+
+    def read(number: int, first: int, stop: int) -> Iterator[bytes]:
+        return read_content(listing.folder, chosen[number], first, stop, crc_store)
+
+    def crc(number: int) -> int:
+        return crc_of(listing.folder, chosen[number], crc_store)
+
+    names = [f"{listing.record.id}/{content.path}" for content in chosen]
+    return make_archive(kind, names, chosen, listing.record.created, read, crc)
+
+
+def list_files(request_context: CurrentRequest, request: Request, id: str, kind: str) -> Response:
+    """List the files of a record for programs that fetch many: `manifest.aria2`, and others.
+
+    `sha256`: for sha256sum -c. `aria2`: for aria2c -i. `metalink`: Metalink 4 (RFC 5854). `bagit`: a bag whose
+    fetch.txt names what is to be fetched (RFC 8493). `json`: path, bytes and SHA-256, for other programs.
+    """
+    listing = _listing(request_context, id)
+    origin = str(request.base_url.replace(path="")).rstrip("/")
+    place = request_context.link("file", {"id": id, "path": "*"}).removesuffix("*")
+    if kind == "bagit":
+        archive = holey_bag(listing.record, listing.contents, origin + place)
+        return _answer(request, archive.table, archive.tag, f"{id}_bag.zip", "zip")
+    known = LISTS.get(kind)
+    if known is None:
+        raise HTTPException(
+            404, f"There is no list “{kind[:80]}” of files; there are {', '.join([*LISTS, 'bagit'])}."
+        )
+    text = known.write(listing.record, listing.contents, origin + place)
+    name = quote(known.filename.format(id=id), safe="")
+    headers = {
+        "Content-Disposition": f"inline; filename*=UTF-8''{name}",
+        "Content-Security-Policy": LOCKED,
+        "Cache-Control": "private, no-cache",
+    }
+    return Response(text, headers=headers, media_type=known.media_type)
+
+
+def volume_npy(
+    request_context: CurrentRequest,
+    request: Request,
+    id: str,
+    level: Level = 0,
+    z: Region = "",
+    y: Region = "",
+    x: Region = "",
+) -> Response:
+    """Give a part of a record's volume as NumPy array: a level, and a region of it (z=10:20)."""
+    return _part(request_context, request, id, "npy", level, (z, y, x))
+
+
+def volume_tiff(
+    request_context: CurrentRequest,
+    request: Request,
+    id: str,
+    level: Level = 0,
+    z: Region = "",
+    y: Region = "",
+    x: Region = "",
+) -> Response:
+    """Give a part of a record's volume as TIFF of many pages with its voxel size, as ImageJ reads it."""
+    return _part(request_context, request, id, "tiff", level, (z, y, x))
+
+
+def volume_zarr(
+    request_context: CurrentRequest,
+    request: Request,
+    id: str,
+    level: Level = 0,
+    z: Region = "",
+    y: Region = "",
+    x: Region = "",
+) -> Response:
+    """Give a part of a record's volume as OME-Zarr 0.5 in a zip, with its voxel size and its place in the whole."""
+    return _part(request_context, request, id, "zarr.zip", level, (z, y, x))
+
+
+def _part(
+    request_context: RequestContext,
+    request: Request,
+    id: str,
+    kind: PartKind,
+    level: int,
+    region: tuple[str, str, str],
+) -> Response:
+    record, folder = request_context.record(id)
+    if volume_path(record) is None:
+        raise HTTPException(404, f"The record {id} has no volume; its files are on its page.")
+    try:
+        part = make_part(record, folder, kind, level, region)
+    except CannotFit as problem:
+        raise HTTPException(413, f"{problem}.") from problem
+    return _answer(request, part.table, part.tag, part.name, kind)

@@ -1,0 +1,199 @@
+"""What stands on the label of a record, on its slips and in its citation: only what the record says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tomarium import units
+from tomarium.model import Record, parameter
+from tomarium.model.wording import brief
+from tomarium.viewers.scale_bar import scale_bar
+
+PLACES = ("facility", "beamline", "instrument")
+NUMBERS = ("energy_kev",)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A dated statement.
+
+    Attributes
+    ----------
+    lead, text : str
+        What is said; the lead stands out.
+    by : str
+        Who or what says it, and when.
+    """
+
+    lead: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A scale bar.
+
+    Attributes
+    ----------
+    text : str
+        Its length with the unit.
+    percent : float
+        The same as a part of the picture's width.
+    """
+
+    text: str
+    percent: float
+
+
+def label_rows(record: Record) -> tuple[tuple[str, str], ...]:
+    """Write the rows of a record's label; what is not known has none.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Name and value: where and when it was scanned, energy, voxel size, size of the volume, when it was filed.
+    """
+    rows = [(parameter.label(key), _shown(record, key)) for key in PLACES]
+    rows.append(("Scanned", _day(_shown(record, "start_time"))))
+    rows += [
+        (parameter.label(key).removeprefix("Photon ").capitalize(), _shown(record, key)) for key in NUMBERS
+    ]
+    rows.append(("Voxel", voxel_words(record)))
+    rows.append(("Volume", _volume(record)))
+    rows.append(("Made", _day(record.created.isoformat())))
+    return tuple((name, brief(value, 80)) for name, value in rows if value)
+
+
+def voxel_words(record: Record) -> str:
+    """Write the voxel size of a record, one number for a cube, else x × y × z.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str
+        "3.25 µm"; "" where it is not known.
+    """
+    sizes = list(dict.fromkeys(_voxel_m(record)))[::-1]
+    return " × ".join(parameter.show("voxel_m", size) for size in sizes)
+
+
+def picture_bar(record: Record) -> Bar | None:
+    """Choose the scale bar of a record's middle slice across the rotation axis.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    Bar or None
+        None where the voxel size or the shape is not known.
+    """
+    shape, sizes_m = _shape(record), _voxel_m(record)
+    if len(shape) != 3 or not sizes_m or not shape[2] * sizes_m[-1] > 0:
+        return None
+    length_m, fraction = scale_bar(shape[2] * sizes_m[-1])
+    return Bar(units.show(length_m, "m"), round(100 * fraction, 3))
+
+
+def slips(record: Record, now: datetime) -> tuple[Slip, ...]:
+    """Tell what happened to a record, the newest first.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+    now : datetime
+        The present moment, with its time zone.
+
+    Returns
+    -------
+    tuple of Slip
+        That it was withdrawn, published, made, and with what it was reconstructed where its provenance says so.
+    """
+    people = ", ".join(brief(person.name, 100) for person in record.creators[:3])
+    people += " and others" if len(record.creators) > 3 else ""
+    made = _day(record.created.isoformat())
+    told = [*_published(record, now), Slip("Made", "as a draft.", f"{people}, {made}" if people else made)]
+    versions, finished = record.provenance.get("versions"), record.provenance.get("finished")
+    version = versions.get("tomarium") if isinstance(versions, dict) else None
+    if isinstance(version, str) and isinstance(finished, str):
+        told.append(
+            Slip(
+                "Reconstructed",
+                "as told under How it was made.",
+                f"tomarium {brief(version, 20)}, {_day(finished)}",
+            )
+        )
+    return tuple(told)
+
+
+def _published(record: Record, now: datetime) -> list[Slip]:
+    publication = record.publication
+    if publication is None:
+        return []
+    by = brief(publication.publisher, 100)
+    told = []
+    if publication.withdrawn:
+        told.append(Slip("Withdrawn", publication.reason, _by(by, publication.withdrawn)))
+    later = next((one.identifier for one in record.related if one.relation == "IsPreviousVersionOf"), "")
+    if later:
+        told.append(Slip("A newer version", f"is there: {later}.", ""))
+    opens = (
+        f"Its files open on {_day(publication.open_from.isoformat())}." if publication.open_from > now else ""
+    )
+    doi = f", DOI {publication.doi}" if publication.doi else ""
+    version = Slip(
+        f"Version {publication.version}", f"published{doi}. {opens}", _by(by, publication.published)
+    )
+    return [*told, version]
+
+
+def _by(who: str, when: datetime) -> str:
+    return ", ".join(filter(None, (who, _day(when.isoformat()))))
+
+
+def _shape(record: Record) -> Sequence[int]:
+    return tuple(record.volume.get("shape") or ())
+
+
+def _voxel_m(record: Record) -> Sequence[float]:
+    voxel = record.volume.get("voxel_m")
+    if not voxel:
+        return ()
+    return (float(voxel),) if isinstance(voxel, (int, float)) else tuple(float(size) for size in voxel)
+
+
+def _volume(record: Record) -> str:
+    shape, sizes_m = _shape(record), _voxel_m(record)
+    if len(shape) != 3:
+        return ""
+    wide = f", {units.show(shape[2] * sizes_m[-1], 'm', digits=3)} wide" if sizes_m else ""
+    return " × ".join(str(length) for length in shape[::-1]) + wide
+
+
+def _shown(record: Record, key: str) -> str:
+    known = record.parameters.get(key)
+    return parameter.show(key, known.value) if known and known.value is not None else ""
+
+
+def _day(moment: str) -> str:
+    """Write the day of a moment; what is no moment stays as it is."""
+    try:
+        when = datetime.fromisoformat(moment)
+    except ValueError:
+        return brief(moment, 40)
+    return f"{when.day} {when:%B} {when.year}"
