@@ -22,6 +22,7 @@ from tomarium.catalogue import (
     tables,
     tokens,
 )
+from tomarium.catalogue import account_subjects as subjects
 from tomarium.catalogue import accounts as a
 from tomarium.catalogue import sign_in_limits as limits
 from tomarium.catalogue.audit import lines
@@ -161,18 +162,18 @@ def test_names_are_checked(catalogue: Catalogue, name: str) -> None:
 @given(wish=st.text(max_size=60))
 def test_any_text_becomes_a_name(catalogue: Catalogue, wish: str) -> None:
     with catalogue.reading() as connection:
-        name = a.free_name(connection, wish)
+        name = subjects.free_name(connection, wish)
     assert a.NAME.fullmatch(name)
     assert len(name) <= a.LONGEST_NAME
 
 
 def test_free_name_is_not_taken(catalogue: Catalogue) -> None:
     with catalogue.writing() as connection:
-        assert a.free_name(connection, "Ada") == "ada-2"
-        assert a.free_name(connection, "Owner") == "owner-2"
-        assert a.free_name(connection, "0000-0002-1825-0097") == "u.0000.0002.1825.0097"
+        assert subjects.free_name(connection, "Ada") == "ada-2"
+        assert subjects.free_name(connection, "Owner") == "owner-2"
+        assert subjects.free_name(connection, "0000-0002-1825-0097") == "u.0000.0002.1825.0097"
         a.make_account(connection, LOCAL_OWNER, "ada-2")
-        assert a.free_name(connection, "ADA") == "ada-3"
+        assert subjects.free_name(connection, "ADA") == "ada-3"
 
 
 def test_first_account_is_an_administrator(tmp_path: Path) -> None:
@@ -414,11 +415,11 @@ def test_orcid_finds_the_account_it_was_given(catalogue: Catalogue) -> None:
         with pytest.raises(InputError, match="no ORCID iD"):
             a.make_account(connection, LOCAL_OWNER, "jos", orcid="0000-0002-1825-0098")
         a.make_account(connection, LOCAL_OWNER, "jos", orcid=orcid)
-        found = a.account_of_orcid(connection, orcid)
+        found = subjects.account_of_orcid(connection, orcid)
         assert found
         assert found.name == "jos"
-        a.tie_subject(connection, "jos", f"https://orcid.org {orcid}")
-        assert a.account_of_orcid(connection, orcid) is None
-        tied = a.account_of_subject(connection, f"https://orcid.org {orcid}")
+        subjects.tie_subject(connection, "jos", f"https://orcid.org {orcid}")
+        assert subjects.account_of_orcid(connection, orcid) is None
+        tied = subjects.account_of_subject(connection, f"https://orcid.org {orcid}")
         assert tied
         assert tied.name == "jos"

@@ -123,59 +123,6 @@ def account_named(connection: Connection, name: str) -> Account:
     return found[0]
 
 
-def account_of_subject(connection: Connection, subject: str) -> Account | None:
-    """Return the account of somebody whom an identity provider knows.
-
-    Parameters
-    ----------
-    connection : Connection
-        Of a catalogue.
-    subject : str
-        "issuer subject".
-
-    Returns
-    -------
-    Account or None
-        It may be closed.
-    """
-    return next(iter(_accounts(connection, select(accounts).where(accounts.c.subject == subject))), None)
-
-
-def account_of_orcid(connection: Connection, orcid: str) -> Account | None:
-    """Return the one account with an ORCID iD that no identity provider has been tied to.
-
-    Parameters
-    ----------
-    connection : Connection
-        Of a catalogue.
-    orcid : str
-        As ORCID itself vouches for it.
-
-    Returns
-    -------
-    Account or None
-        None where there is none, or more than one.
-    """
-    wanted = select(accounts).where(accounts.c.orcid == orcid, accounts.c.subject == "")
-    found = _accounts(connection, wanted)
-    return found[0] if len(found) == 1 else None
-
-
-def tie_subject(connection: Connection, name: str, subject: str) -> None:
-    """Let somebody whom an identity provider knows use an account.
-
-    Parameters
-    ----------
-    connection : Connection
-        That may write.
-    name : str
-        Of the account.
-    subject : str
-        "issuer subject".
-    """
-    connection.execute(update(accounts).where(accounts.c.name == name).values(subject=subject))
-
-
 def make_account(
     connection: Connection,
     by: Reader,
@@ -430,29 +377,6 @@ def check_password(catalogue: Catalogue, name: str, password: str) -> Account | 
             connection.execute(update(accounts).where(mine).values(password=renewed))
     with catalogue.reading() as connection:
         return account_named(connection, name)
-
-
-def free_name(connection: Connection, wish: str) -> str:
-    """Make the name of a new account from how somebody is called elsewhere.
-
-    Parameters
-    ----------
-    connection : Connection
-        Of a catalogue.
-    wish : str
-        Any text.
-
-    Returns
-    -------
-    str
-        A name that may be had and is not taken.
-    """
-    stem = ".".join(re.findall(r"[a-z0-9]+", wish.lower()))[: LONGEST_NAME - 6].rstrip(".")
-    if not NAME.fullmatch(stem):
-        stem = f"u.{stem}".rstrip(".")
-    taken = set(connection.execute(select(accounts.c.name)).scalars()) | {LOCAL_OWNER.name}
-    names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)
 
 
 def demand_known_role(role: str) -> None:

@@ -22,15 +22,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from fastapi import HTTPException
 
 from tomarium.catalogue import Catalogue, Reader
-from tomarium.catalogue.accounts import (
-    Account,
-    account_named,
-    account_of_orcid,
-    account_of_subject,
-    free_name,
-    make_account,
-    tie_subject,
-)
+from tomarium.catalogue.account_subjects import account_of_orcid, account_of_subject, free_name, tie_subject
+from tomarium.catalogue.accounts import Account, account_named, make_account
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import EngineUnavailable, InputError
