@@ -387,3 +387,46 @@ def test_link_goes_with_a_session(client: TestClient, catalogue: Catalogue) -> N
     client.get(f"/review/{secret}")
     assert client.get("/records/tooth").status_code == 200
     assert client.get("/sign-in.json").json()["name"] == "ben"
+
+
+def test_holder_makes_and_revokes_tokens(client: TestClient) -> None:
+    form = {"name": "<notebook>", "days": "30", "scope.read": "yes", "scope.write": "yes"}
+    assert client.post("/account/tokens", data=form).status_code == 401
+    sign_in(client, "ada")
+    made = client.post("/account/tokens", data=form)
+    assert made.status_code == 201
+    assert made.headers["cache-control"] == "no-store"
+    [secret] = re.findall(r"tom_[\w-]{43}", made.text)
+    program = TestClient(client.app, base_url=HTTPS, headers={"Authorization": f"Bearer {secret}"})
+    assert program.get("/records/tooth").status_code == 200
+    assert program.post("/account/tokens", data=form | {"name": "more"}).status_code == 401
+    page = client.get("/sign-in").text
+    assert secret not in page
+    assert "&lt;notebook&gt;: read, write, until" in page
+    for wrong in ({"name": ""}, {"days": "x"}, {"days": "99999"}, {"scope.read": "", "scope.write": ""}):
+        assert client.post("/account/tokens", data=form | wrong).status_code == 400, wrong
+    assert client.post("/account/tokens/revoke", data={"name": "<notebook>"}).status_code == 200
+    assert program.get("/records/tooth").status_code == 401
+
+
+def test_holder_changes_the_password(client: TestClient, catalogue: Catalogue) -> None:
+    elsewhere = TestClient(client.app, base_url=HTTPS, follow_redirects=False)
+    sign_in(client, "ben")
+    sign_in(elsewhere, "ben")
+    wrong = client.post("/account/password", data={"current": "wrong", "password": "nine blue feathers"})
+    assert (wrong.status_code, "current password is wrong" in wrong.text) == (403, True)
+    weak = client.post("/account/password", data={"current": WORDS, "password": "short"})
+    assert (weak.status_code, "5 characters" in weak.text) == (400, True)
+    assert elsewhere.get("/sign-in.json").json()["name"] == "ben"
+    done = client.post("/account/password", data={"current": WORDS, "password": "nine blue feathers"})
+    assert done.status_code == 200
+    assert client.get("/sign-in.json").json()["name"] == "ben"
+    assert elsewhere.get("/sign-in.json").json()["name"] == ""
+    assert sign_in(elsewhere, "ben", WORDS) == 403
+    form = {"current": "nine blue feathers", "password": WORDS}
+    assert client.post("/account/password", data=form, headers=JSON).json()["told"]
+    statuses = [
+        client.post("/account/password", data={"current": "x", "password": WORDS}).status_code
+        for _ in range(6)
+    ]
+    assert statuses == [403] * 5 + [429]  # those before were forgotten when it was right

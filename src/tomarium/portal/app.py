@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.home import catalogue_file
 from tomarium.catalogue.uploads import Uploads
-from tomarium.portal import downloads, files, sign_in
+from tomarium.portal import account, downloads, files, sign_in
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.identity import reader_of
@@ -71,6 +71,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
     sign_in.give_all(app)
+    account.give_all(app)
     give_feeds(app)
     home = (Path(catalogue.name) if catalogue.name != "memory" else catalogue_file()).absolute().parent
     give_uploads(app, Uploads(home / "uploads"), home / "records")

@@ -154,7 +154,7 @@ def _failed(
 ) -> Response:
     if wants_json(context.request):
         raise HTTPException(status, told, headers)
-    content = content_of(context, fields.get("back", "/"), fields.get("name", ""), told)
+    content = content_of(context, fields.get("back", "/"), fields.get("name", ""), problem=told)
     response = answer_html(context, SIGN_IN, content, context.link("sign-in.json"))
     response.status_code = status
     response.headers.update({"Cache-Control": "no-store", **(headers or {})})
