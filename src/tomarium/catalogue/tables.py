@@ -88,6 +88,16 @@ tokens: Final = Table(
     Column("until_utc", Float, nullable=False),
 )
 
+failed_sign_ins: Final = Table(
+    "failed_sign_in",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False),  # as it was given, whether there is such an account or not
+    Column("address", Text, nullable=False),  # of the machine that asked
+    Column("moment_utc", Float, nullable=False),
+)
+failed_by_moment: Final = Index("failed_sign_in_moment", failed_sign_ins.c.moment_utc)
+
 settings: Final = Table(
     "setting",
     metadata,
