@@ -1,10 +1,12 @@
 """Fixtures every test may use, and how tests that run side by side share the processors."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from warm import Warm
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
@@ -52,6 +54,21 @@ def shared() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_home_of_a_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the catalogue of who runs the tests out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOMARIUM_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """Give a process in which everything is imported, one for all tests of a worker."""
+    with Warm(tmp_path_factory.mktemp("warm")) as warm:
+        yield warm
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,12 @@ PARENT = """
 import gc, json, os, resource, signal, sys, traceback
 import h5py, numpy as np, olefile, PIL.Image, scipy.io, tifffile, xml.etree.ElementTree, zarr
 import tomarium as tm
+import tomarium.catalogue, tomarium.cli, tomarium.pipeline.run.reconstruct, tomarium.viewers.slice_file
 from tomarium.doctor import all_checks, examine_path
 from tomarium.errors import TomariumError
 from tomarium.formats import formats
 
-formats(), all_checks()
+formats(), all_checks(), tomarium.cli.commands()
 exec(sys.argv[1])
 gc.collect()
 gc.freeze()  # else the first collection of each child copies all pages that hold an object
@@ -61,6 +62,26 @@ for line in sys.stdin:
 """
 
 
+TOMARIUM = """
+import importlib, os, runpy, sys
+from tomarium import registry
+
+folder, home, site, *words = sys.argv[1:]
+os.chdir(folder)
+os.environ["TOMARIUM_HOME"] = home
+os.dup2(os.open("errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+if site:  # what the process knows of packages it asks anew
+    os.environ["PYTHONPATH"] = site
+    sys.path.insert(0, site)
+    importlib.invalidate_caches()
+    for known in (registry._collect, registry._providers, registry._distributions):
+        known.cache_clear()
+sys.argv = ["tomarium", *words]
+runpy.run_module("tomarium", run_name="__main__", alter_sys=True)
+"""
+"""The program `tomarium` in a folder, with packages of another folder installed; its errors go to a file there."""
+
+
 @dataclass(frozen=True)
 class Done:
     """What became of a program: exit code (negative: the signal that ended it), output, CPU seconds, megabytes."""
@@ -85,6 +106,15 @@ class Warm:
         self._answer()  # its process id
         code, used, megabytes = self._answer()
         return Done(code, self.output.read_text(errors="replace"), used, megabytes)
+
+    def tomarium(
+        self, folder: Path, *words: str, site: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the program `tomarium` in a folder, where its home is too, with packages that a folder has."""
+        done = self.run(TOMARIUM, folder, folder / "home", site or "", *words)
+        errors = (folder / "errors").read_text(encoding="utf-8")
+        (folder / "errors").unlink()
+        return subprocess.CompletedProcess(words, done.returncode, done.output, errors)
 
     def kill_after(self, lines: int, program: str, *arguments: object) -> None:
         """Run a program in a child and kill it when it has printed so many lines."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -114,12 +113,6 @@ def parts(file: Path) -> list[object]:
     with h5py.File(file) as opened:
         opened.visititems(visit)
     return found
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    with Warm(tmp_path_factory.mktemp("warm")) as warm:
-        yield warm
 
 
 @pytest.mark.parametrize("name", TARGETS)

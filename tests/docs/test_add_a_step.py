@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,41 +51,16 @@ def call(folder: Path, *words: str, cwd: Path | None = None) -> subprocess.Compl
     )  # fmt: skip
 
 
-# The program, in a child of a process in which its modules are imported; what it knows of packages it asks anew.
-APART = """
-import importlib, os, runpy, sys
-from tomarium import registry
-
-folder, *words = sys.argv[1:]
-os.chdir(folder)
-os.dup2(os.open("errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-site = os.environ["PYTHONPATH"] = folder + "/site"
-sys.path.insert(0, site)
-importlib.invalidate_caches()
-for known in (registry._collect, registry._providers, registry._distributions):
-    known.cache_clear()
-sys.argv = ["tomarium", *words]
-runpy.run_module("tomarium", run_name="__main__", alter_sys=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    with Warm(tmp_path_factory.mktemp("warm")) as warm:
-        yield warm
-
-
 def tomarium(warm: Warm, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    done = warm.run(APART, folder, *words)
-    return subprocess.CompletedProcess(
-        words, done.returncode, done.output, (folder / "errors").read_text(encoding="utf-8")
-    )
+    return warm.tomarium(folder, *words, site=folder / "site")
 
 
 def test_the_page_is_done(folder: Path, warm: Warm) -> None:
     install(folder / "site")
     for line in COMMANDS.splitlines():
-        told = call(folder, *shlex.split(line.removeprefix("$ ")))
+        program, *words = shlex.split(line.removeprefix("$ "))
+        assert program == "tomarium"
+        told = tomarium(warm, folder, *words)
         assert told.returncode == 0, told.stderr
     provenance = json.loads((folder / "record" / "provenance.json").read_text())
     assert provenance["packages"] == {"adjust_gamma": PACKAGE, "average_slices": PACKAGE}

@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -158,12 +158,6 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "zarr_named_zip": files.zarr_names("zip://../other.zip"),
     "zarr_named_nothing": files.zarr_names("0\\u0000"),
 }
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    with Warm(tmp_path_factory.mktemp("warm")) as warm:
-        yield warm
 
 
 def answer(warm: Warm, path: Path) -> tuple[str, str, float, float]:
