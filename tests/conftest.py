@@ -1,6 +1,7 @@
 """Fixtures every test may use, and how tests that run side by side share the processors."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,10 +73,18 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
-def make_volume() -> Callable[..., Path]:
-    """Write a small volume that looks like a tooth as OME-Zarr 0.5 with two levels."""
+def make_volume(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write a small volume that looks like a tooth as OME-Zarr 0.5 with two levels; each is made once and copied."""
+    home = tmp_path_factory.mktemp("volumes")
 
     def make(path: Path, size: int = 96, voxel_um: float | None = 0.65, seed: int = 1) -> Path:
+        kept = home / f"{size}_{voxel_um}_{seed}"
+        if not kept.exists():
+            write(kept, size, voxel_um, seed)
+        shutil.rmtree(path, ignore_errors=True)
+        return Path(shutil.copytree(kept, path, copy_function=shutil.copyfile))
+
+    def write(path: Path, size: int, voxel_um: float | None, seed: int) -> None:
         import numpy as np
         import zarr
 
@@ -103,7 +112,6 @@ def make_volume() -> Callable[..., Path]:
         unit = {"unit": "micrometer"} if voxel_um else {}
         axes = [{"name": name, "type": "space", **unit} for name in "zyx"]
         root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
-        return path
 
     return make
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from tomarium.catalogue import sqlite
@@ -129,18 +129,18 @@ def _absent(path: Path, place: Path | str | None) -> str:
 
 def _migrate(catalogue: Catalogue) -> None:
     """Bring the tables up to date with the migrations that came with this version."""
-    from alembic import command
+    home = Path(__file__).parent / "migrations"
+    newest = max(file.name.partition("_")[0] for file in (home / "versions").glob("[0-9]*.py"))
+    with catalogue.reading() as connection:
+        kept = inspect(connection).has_table("alembic_version")
+        if kept and connection.scalar(text("SELECT version_num FROM alembic_version")) == newest:
+            return
+    from alembic import command  # as slow to import as all else together, and seldom needed
     from alembic.config import Config
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
-    with catalogue.reading() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
-            return
+    config.set_main_option("script_location", str(home).replace("%", "%%"))
     try:
         # The writer's lock is taken first: of two programs that start at once, the second finds all done.
         with catalogue.writing() as connection:
