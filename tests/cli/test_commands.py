@@ -21,6 +21,7 @@ from tomarium.cli import commands, execute
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol.protocol import default_protocol
+from warm import Warm
 
 
 @pytest.fixture
@@ -246,24 +247,15 @@ def test_angles_a_user_gave_are_given_again(scan_file: Path, tmp_path: Path) -> 
     )
 
 
-def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
+def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path, warm: Warm) -> None:
     path = tmp_path / "disc.h5"
     data_exchange.FORMAT.write(path, make_scan(angles=50, rows=64, columns=256))  # type: ignore[misc]
-    command = [
-        sys.executable,
-        "-m",
-        "tomarium",
-        "run",
-        "disc.h5",
-        "-o",
-        "record",
-        "--set",
-        "fbp.engine=reference",
-    ]
-    command += ["--executor", "serial", "--memory", "400MB", "--axis", "126.5"]
+    words = ["run", "disc.h5", "-o", "record", "--set", "fbp.engine=reference"]
+    words += ["--executor", "serial", "--memory", "400MB", "--axis", "126.5"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", "tomarium", *words],
+        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     progress_log = tmp_path / "record" / "unfinished" / "slabs.jsonl"
     until = time.monotonic() + 60
     while not progress_log.exists() and process.poll() is None and time.monotonic() < until:
@@ -275,7 +267,7 @@ def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path) -> None:
     assert "Traceback" not in error
     assert not (tmp_path / "record" / "ro-crate-metadata.json").exists()
     assert execute(["ingest", str(tmp_path / "record"), "--catalogue", str(tmp_path / "c.sqlite")]) == 2
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm.tomarium(tmp_path, *words)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "record" / "ro-crate-metadata.json").exists()
 
