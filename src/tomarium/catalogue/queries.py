@@ -138,11 +138,14 @@ class Place:
         Whether the reader may have its files and pictures.
     state : str
         "draft", "review", "published" or "withdrawn".
+    mine : bool
+        Whether the reader may change what it says: its owner, somebody of its team, or a curator.
     """
 
     folder: Path
     open: bool
     state: str
+    mine: bool
 
 
 def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
@@ -163,11 +166,23 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
         None where there is no such record that the reader may see.
     """
     row = connection.execute(
-        select(stores.c.address, records.c.path, records.c.state, may_open(reader).label("open"))
+        select(
+            stores.c.address,
+            records.c.path,
+            records.c.state,
+            records.c.owner,
+            records.c.team,
+            may_open(reader).label("open"),
+        )
         .join(stores, stores.c.number == records.c.store)
         .where(records.c.id == id, may_see(reader))
     ).one_or_none()
-    return Place(Path(row.address) / row.path, bool(row.open), row.state) if row is not None else None
+    return _place(row, reader) if row is not None else None
+
+
+def _place(row: Row[Any], reader: Reader) -> Place:
+    owns = bool(reader.name) and (row.owner == reader.name or row.team in reader.teams)
+    return Place(Path(row.address) / row.path, bool(row.open), row.state, reader.sees_all or owns)
 
 
 def folder_of(connection: Connection, id: str) -> Path | None:

@@ -149,6 +149,8 @@ class RecordPage:
         What those who use it are asked to write.
     related : tuple of Relation
         Other things it is related to, with addresses where they have one.
+    manage : str
+        Address of the page for those who keep it; "" where the reader is none of them.
     schema_org : Markup
         The record in schema.org's words, for search engines.
     address : str
@@ -196,6 +198,7 @@ class RecordPage:
     citation: str = ""
     acknowledgement: str = ""
     related: tuple[Relation, ...] = ()
+    manage: str = field(default="", metadata=FOR_PEOPLE)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
@@ -263,6 +266,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         state=place.state,
         citation=cite(record, address),
         acknowledgement=record.acknowledgement or request_context.settings["acknowledgement"],
+        manage=request_context.link("manage", {"id": id}) if place.mine else "",
         related=tuple(_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
