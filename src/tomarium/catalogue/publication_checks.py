@@ -23,13 +23,16 @@ class Check:
     name : str
         "licence", "creators" …
     problem : str
-        What is wrong and what to do; "" where all is well.
+        What is wrong; "" where all is well.
+    mend : str
+        The command that mends it, "" where there is none.
     refuses : bool
         Whether it keeps the record from being published.
     """
 
     name: str
     problem: str
+    mend: str = ""
     refuses: bool = True
 
 
@@ -56,29 +59,26 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
     found = [
         Check(
             "licence",
-            ""
-            if record.licence
-            else f"no licence is stated; state one: tomarium edit {id} --licence CC-BY-4.0",
+            "" if record.licence else "no licence is stated",
+            f"tomarium edit {id} --licence CC-BY-4.0",
         ),
         Check(
             "creators",
-            ""
-            if record.creators
-            else f'nobody is named as creator; name them: tomarium edit {id} --creator "Lovelace, Ada"',
+            "" if record.creators else "nobody is named as creator",
+            f'tomarium edit {id} --creator "Lovelace, Ada"',
         ),
         Check(
             "private fields",
-            f"{', '.join(exposed)} may be private; keep back what is: tomarium edit {id} --withhold {exposed[0]}, or "
-            f"declare it public: tomarium edit {id} --disclose {exposed[0]}"
-            if exposed
-            else "",
+            f"{', '.join(exposed)} may be private: withhold what is, or declare it public" if exposed else "",
+            f"tomarium edit {id} --withhold {exposed[0]}" if exposed else "",
         ),
         Check(
             "description",
             ""
             if len(record.description) >= SHORTEST_DESCRIPTION
-            else f"the description has {len(record.description)} characters; {SHORTEST_DESCRIPTION} are asked for by "
-            f"search engines: tomarium edit {id} --description …",
+            else f"the description has {len(record.description)} characters; search engines ask for "
+            f"{SHORTEST_DESCRIPTION}",
+            f"tomarium edit {id} --description …",
             refuses=False,
         ),
         Check(
@@ -90,7 +90,8 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
         ),
         Check(
             "technique",
-            "" if record.techniques else f"no technique is named: tomarium edit {id} --technique PaNET01207",
+            "" if record.techniques else "no technique is named",
+            f"tomarium edit {id} --technique PaNET01207",
             refuses=False,
         ),
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, union_all
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, union_all, update
 
 from tomarium.catalogue import sqlite
 from tomarium.catalogue.facets import spell
@@ -445,7 +445,7 @@ def save_life(connection: Connection, row: dict[str, Any]) -> None:
 
 
 def change_state(connection: Connection, id: str, state: str, moment: float) -> None:
-    """Move a record that is not published to another state.
+    """Move a record that is not published to another state; its rows in the index are to be saved after.
 
     Parameters
     ----------
@@ -459,4 +459,3 @@ def change_state(connection: Connection, id: str, state: str, moment: float) -> 
         Seconds since 1970.
     """
     connection.execute(update(life).where(life.c.record == id).values(state=state, changed_utc=moment))
-    connection.execute(update(records).where(records.c.id == id).values(state=state))

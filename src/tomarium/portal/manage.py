@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from tomarium.catalogue import life
 from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.errors import FormatError, InputError
 from tomarium.model.person import read_person
@@ -140,7 +141,9 @@ def _done(
     request_context: RequestContext, id: str, scope: str, act: Callable[[Reader], object], said: str
 ) -> Response:
     reader = demand_scope(request_context.request, scope)  # type: ignore[arg-type]
-    request_context.seen(id)  # 404 for what this reader may not know of
+    with request_context.catalogue.reading() as connection:
+        if place_of(connection, reader, id) is None:
+            raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
     try:
         act(reader)
     except FormatError:

@@ -141,6 +141,8 @@ class RecordPage:
         The creators with what is known of them.
     publication : Mapping or None
         As in `model.Record`; None of a draft.
+    kind : str
+        Of its main part: "volume", "projections", "image" …; "" where it has none.
     state : str
         "draft", "review", "published" or "withdrawn".
     citation : str
@@ -194,6 +196,7 @@ class RecordPage:
     closed: str = ""
     people: tuple[Person, ...] = ()
     publication: Mapping[str, Any] | None = None
+    kind: str = ""
     state: str = "draft"
     citation: str = ""
     acknowledgement: str = ""
@@ -263,6 +266,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         closed="" if place.open else closed(record),
         people=record.creators,
         publication=record_json.details(record).get("publication"),
+        kind=record.parts[0].kind if record.parts else "",
         state=place.state,
         citation=cite(record, address),
         acknowledgement=record.acknowledgement or request_context.settings["acknowledgement"],
