@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ def saved(tmp_path: Path, make_volume: Callable[..., Path]) -> Path:
         for id in ("tooth", "draft"):
             make_volume(home / "records" / id / "volume.ome.zarr", size=16)
             age = {"donor_age_years": Value(69, "user", "typed")}
-            file_record(home / "records" / id, title=f"A {id}", id=id, parameters=age)
+            made = datetime(2026, 11, 1 + ord(id[0]) % 28, tzinfo=UTC)
+            file_record(home / "records" / id, title=f"A {id}", id=id, parameters=age, created=made)
             ingest(opened, home / "records" / id, reader=ADA)
             edit(
                 opened,

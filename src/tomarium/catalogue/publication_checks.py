@@ -21,7 +21,7 @@ class Check:
     Attributes
     ----------
     name : str
-        "licence", "creators" …
+        "Licence", "Creators" …
     problem : str
         What is wrong; "" where all is well.
     mend : str
@@ -58,22 +58,22 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
     id = record.id
     found = [
         Check(
-            "licence",
+            "Licence",
             "" if record.licence else "no licence is stated",
             f"tomarium edit {id} --licence CC-BY-4.0",
         ),
         Check(
-            "creators",
+            "Creators",
             "" if record.creators else "nobody is named as creator",
             f'tomarium edit {id} --creator "Lovelace, Ada"',
         ),
         Check(
-            "private fields",
+            "Private fields",
             f"{', '.join(exposed)} may be private: withhold what is, or declare it public" if exposed else "",
             f"tomarium edit {id} --withhold {exposed[0]}" if exposed else "",
         ),
         Check(
-            "description",
+            "Description",
             ""
             if len(record.description) >= SHORTEST_DESCRIPTION
             else f"the description has {len(record.description)} characters; search engines ask for "
@@ -89,7 +89,7 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
             refuses=False,
         ),
         Check(
-            "technique",
+            "Technique",
             "" if record.techniques else "no technique is named",
             f"tomarium edit {id} --technique PaNET01207",
             refuses=False,
@@ -102,5 +102,5 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
             for one in report.findings
             if one.severity == "error"
         ]
-        found.append(Check("doctor", "; ".join(errors[:3])))
+        found.append(Check("Doctor", "; ".join(errors[:3])))
     return tuple(found)
