@@ -187,7 +187,7 @@ def test_a_repeated_run_demands_the_same_scan(
         (["steps", "fpb"], "did you mean fbp"),
         (["formats", "nxtom"], "did you mean nxtomo"),
         (["formats", "quite another"], "`tomarium formats` lists them"),
-        (["ingest", "."], "ro-crate-metadata.json"),
+        (["ingest", "nowhere"], "give a record, a volume, a scan, or a folder of them"),
         (["simulate", "s.h5", "--views", "0"], "views"),
         (["simulate", "s.h5", "--span", "180"], "has no unit"),
         (["simulate", "s.h5", "--seed", "-1"], "seed is -1; give 0 or more"),
@@ -215,11 +215,13 @@ def test_wrong_input_is_told_in_a_sentence(
     words: list[str],
     message: str,
     scan_file: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = scan_file.parent
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
     (folder / "empty.h5").touch()
     (folder / "text.h5").write_text("this is no scan")
     (folder / "cut.h5").write_bytes(scan_file.read_bytes()[: scan_file.stat().st_size // 2])
