@@ -215,13 +215,11 @@ def test_wrong_input_is_told_in_a_sentence(
     words: list[str],
     message: str,
     scan_file: Path,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = scan_file.parent
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
     (folder / "empty.h5").touch()
     (folder / "text.h5").write_text("this is no scan")
     (folder / "cut.h5").write_bytes(scan_file.read_bytes()[: scan_file.stat().st_size // 2])
