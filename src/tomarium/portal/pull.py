@@ -141,7 +141,7 @@ def pull(
     fetched = fetch(page.portal, wanted, jobs, page.refusal, tell)
     if whole:
         for path in there - {one.path for one in chosen}:  # partial files of what the portal gave before
-            (folder / path).unlink()
+            (folder / path).unlink(missing_ok=True)  # most are whole files by now
         _verify(folder)
     return Pulled(page.id, page.title, folder, len(chosen), _size(chosen), fetched, whole)
 
