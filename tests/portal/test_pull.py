@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +60,7 @@ class Cutting:
     status: Callable[[str], int] = lambda path: 0
     block: int = 1 << 30
     pause_s: float = 0.0
+    ranges_known: bool = True
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -67,6 +69,8 @@ class Cutting:
         path = scope["path"]
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.asked.append((path, headers.get("range", "")))
+        if not self.ranges_known:
+            scope["headers"] = [one for one in scope["headers"] if one[0] != b"range"]
         if status := self.status(path):
             await send({"type": "http.response.start", "status": status, "headers": []})
             return await send({"type": "http.response.body", "body": b'{"detail": "closed for repair"}'})
@@ -185,7 +189,21 @@ def test_thirty_random_cuts_end_byte_identical(
     assert len(app.ranges(LARGE)) == 31
 
 
-def test_killed_in_mid_transfer_it_goes_on(portal: tuple[str, Cutting], folder: Path, tmp_path: Path) -> None:
+def test_a_server_that_knows_no_ranges_begins_anew(
+    portal: tuple[str, Cutting], folder: Path, tmp_path: Path
+) -> None:
+    address, app = portal
+    app.ranges_known, cuts = False, [200_000, 400_000, 100_000]
+    app.cut = lambda path: cuts.pop() if cuts and path.endswith(LARGE) else None
+    pulled = pull(address, tmp_path / "tooth", jobs=1)
+    assert content(tmp_path / "tooth") == content(folder)
+    assert pulled.fetched == pulled.bytes + 700_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_in_mid_transfer_it_goes_on(
+    portal: tuple[str, Cutting], folder: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     address, app = portal
     app.block, app.pause_s = 20_000, 0.05
     here = tmp_path / "tooth"
@@ -196,8 +214,8 @@ def test_killed_in_mid_transfer_it_goes_on(portal: tuple[str, Cutting], folder: 
         assert time.monotonic() < limit
         assert process.poll() is None
         time.sleep(0.01)
-    process.kill()
-    process.wait()
+    process.send_signal(number)
+    assert process.wait(30) == (3 if number == signal.SIGINT else -number)
     partials = {path: path.stat().st_size for path in here.rglob("*.partial")}
     whole = {path for path in content(here) if not path.endswith(".partial")}
     app.block, app.pause_s = 1 << 30, 0.0
@@ -422,7 +440,7 @@ def redirecting() -> Iterator[tuple[str, dict[str, str], list[Any]]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append((self.path, self.headers.get("Authorization")))
+            asked.append((self.path, self.headers.get("Authorization"), self.headers["Accept"]))
             self.send_response(302 if self.path in leads else 404)
             if self.path in leads:
                 self.send_header("Location", leads[self.path])
@@ -449,7 +467,9 @@ def test_a_doi_leads_to_the_record(
     for form in ("10.1234/tooth", "doi:10.1234/tooth", "https://doi.org/10.1234/tooth"):
         pull(form, tmp_path / "tooth", token="secret", resolver=resolver)
     assert content(tmp_path / "tooth") == content(folder)
-    assert {token for _, token in asked} == {None}
+    assert {one[1:] for one in asked} == {
+        (None, "text/html")
+    }  # resolvers answer JSON with metadata elsewhere
     for doi, words in (
         ("round", "more than 5 redirects"),
         ("file", "no address of a portal"),
@@ -461,13 +481,16 @@ def test_a_doi_leads_to_the_record(
 
 
 def test_a_token_stays_where_it_was_given(
-    portal: tuple[str, Cutting], redirecting: Any, tmp_path: Path
+    portal: tuple[str, Cutting], redirecting: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other, leads, asked = redirecting
     leads["/records/tooth.json"] = f"{portal[0]}.json"
     with pytest.raises(InputError, match=r"leads to another host.*the token is not sent"):
         pull(f"{other}/records/tooth", tmp_path / "tooth", token="secret")
-    assert asked == [("/records/tooth.json", "Bearer secret")]
+    assert asked.pop() == ("/records/tooth.json", "Bearer secret", "application/json")
+    monkeypatch.setenv("TOMARIUM_TOKEN", "mine")
+    assert execute(["pull", f"{other}/records/bone"]) == 2
+    assert asked.pop()[:2] == ("/records/bone.json", "Bearer mine")
     assert pull(f"{other}/records/tooth", tmp_path / "tooth").whole  # without one it is followed
     with pytest.raises(InputError, match="sent in the clear"):
         pull("http://data.example.org/records/tooth", tmp_path / "x", token="secret")

@@ -12,7 +12,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urljoin, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from tomarium.errors import InputError, Interrupted
 
@@ -23,6 +23,7 @@ MOST_REDIRECTS: Final = 5
 LONGEST_ANSWER_BYTES: Final = 1 << 30
 _LONGEST_PROBLEM_BYTES: Final = 1 << 20
 _TIMEOUT_S: Final = 120
+_HERE: Final = ("localhost", "127.0.0.1", "::1")
 _MOVED: Final = (301, 302, 303, 307, 308)
 
 
@@ -61,6 +62,13 @@ class Answer:
 class _NoRedirects(HTTPRedirectHandler):
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
+
+
+def _opener(place: str) -> OpenerDirector:
+    """Make what opens an address: by the proxies of the environment, but not to this machine."""
+    if urlsplit(place).hostname in _HERE:
+        return build_opener(_NoRedirects, ProxyHandler({}))
+    return build_opener(_NoRedirects)
 
 
 @dataclass(frozen=True)
@@ -141,12 +149,12 @@ class Portal:
             There is no answer.
         """
         place = urljoin(self.address, path)
-        request = Request(place, content or None, {**self.headers, **(headers or {})}, method=method)
-        request.add_header("Accept", "application/json")
+        sent = {"Accept": "application/json", **self.headers, **(headers or {})}
+        request = Request(place, content or None, sent, method=method)
         if self.token and origin(urlsplit(place)) == origin(urlsplit(self.address)):
             request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with build_opener(_NoRedirects).open(request, timeout=_TIMEOUT_S) as response:
+            with _opener(place).open(request, timeout=_TIMEOUT_S) as response:
                 yield Answer(response.status, response.headers, stream=response, address=place)
         except HTTPError as problem:
             with problem:
@@ -261,7 +269,7 @@ def demand_private(parts: SplitResult, token: str) -> None:
     InputError
         It would be.
     """
-    if token and parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if token and parts.scheme == "http" and parts.hostname not in _HERE:
         raise InputError(
             f"{parts.geturl()[:80]}: a token would be sent in the clear; give an address that begins with https://"
         )

@@ -263,7 +263,8 @@ def _resolve(place: str) -> str:
     web_address(place, RESOLVER)
 
     def ask() -> Answer:
-        with Portal(place).follow(place) as answer:
+        # Resolvers lead who asks for JSON to metadata elsewhere, not to the page.
+        with Portal(place, headers={"Accept": "text/html"}).follow(place) as answer:
             return Answer(answer.status, answer.headers, answer.content, address=answer.address)
 
     answer = patiently(ask, _TRIES)
