@@ -192,6 +192,10 @@ def test_parts_are_not_a_whole_record(
         pull(address, here, level=1, paths=["volume.ome.zarr/0/"])
     with pytest.raises(InputError, match="levels 0 to 1"):
         pull(address, here, level=2)
+    pull(address, here, level=1)
+    for checksums in (True, False):
+        with open_catalogue(tmp_path / "mine.sqlite") as mine, pytest.raises(InputError, match="missing"):
+            ingest(mine, here, checksums=checksums)
     assert pull(address, here).whole  # the rest is fetched into the same folder
     assert verify(here) == ()
 
