@@ -338,9 +338,8 @@ def ratio_cases() -> list[Case]:
             1 / 7,
             double,
             theirs,
-            reached=False,
         ),
-        Case("`nonconstant_rings`", what, 0.5, fading, {}, reached=False),
+        Case("`nonconstant_rings`", what, 0.5, fading, {}),
         Case("`double_flat_field_special`", weak, 0.5, {"": error_ratio}, {}, quick=False, reached=False),
     ]
 

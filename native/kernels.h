@@ -89,10 +89,13 @@ struct Sorting {
 // Frames whose spikes are replaced; see spikes.h.
 struct Spikes {
     const void* frames; // (angle, row, column)
+    const void* more;   // (frame, row, column) further ones, which are only looked at
+    const std::int32_t* beside; // (angle, 2) numbers of frames near each, further ones after the frames; -1 for none
     bool is_float;      // float32, else uint16
+    const float *dark, *relative; // (row, column): a signal is (count - dark) * relative
     std::ptrdiff_t angles;
     int rows, columns;
-    const double *brightness, *sigma; // (level,) noise at each brightness, ascending
+    const double *brightness, *sigma, *in_time; // (level,) noise at each brightness, ascending, and from frame to frame
     int levels;
     double threshold; // deviations
     float least;     // excess below which nothing is looked at twice

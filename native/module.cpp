@@ -327,10 +327,21 @@ void add_shadows(In<double, 2> table, In<double, 1> z, In<double, 1> u, Out<floa
 }
 
 template <class Count>
-void mend_spikes(In<Count, 3> frames, In<double, 1> brightness, In<double, 1> sigma, double threshold, float least,
-                 Out<Count, 3> out, Out<std::int64_t, 1> replaced, int threads, const std::string& level) {
+void mend_spikes(In<Count, 3> frames, In<Count, 3> more, In<std::int32_t, 2> beside, In<float, 2> dark,
+                 In<float, 2> relative, In<double, 1> brightness, In<double, 1> sigma, In<double, 1> in_time,
+                 double threshold, float least, Out<Count, 3> out, Out<std::int64_t, 1> replaced, int threads,
+                 const std::string& level) {
     const Kernels& kernel = kernels(level);
-    demand(brightness.shape(0) == sigma.shape(0) && sigma.shape(0) >= 1, "there must be a sigma for each brightness");
+    demand(brightness.shape(0) == sigma.shape(0) && in_time.shape(0) == sigma.shape(0) && sigma.shape(0) >= 1,
+           "there must be a sigma for each brightness");
+    demand(more.shape(1) == frames.shape(1) && more.shape(2) == frames.shape(2), "more must be frames of that size");
+    demand(beside.shape(0) == frames.shape(0) && beside.shape(1) == 2, "beside must be (angle, 2)");
+    for (std::size_t k = 0; k < 2 * frames.shape(0); ++k)
+        demand(beside.data()[k] >= -1 && std::size_t(beside.data()[k] + 1) <= frames.shape(0) + more.shape(0),
+               "beside must be numbers of frames");
+    demand(dark.shape(0) == frames.shape(1) && dark.shape(1) == frames.shape(2) &&
+               relative.shape(0) == frames.shape(1) && relative.shape(1) == frames.shape(2),
+           "dark and relative must be (row, column)");
     demand(out.shape(0) == frames.shape(0) && out.shape(1) == frames.shape(1) && out.shape(2) == frames.shape(2),
            "out must have the shape of the frames");
     demand(replaced.shape(0) == frames.shape(0), "replaced must be (angle,)");
@@ -338,12 +349,17 @@ void mend_spikes(In<Count, 3> frames, In<double, 1> brightness, In<double, 1> si
     demand(static_cast<const void*>(out.data()) != frames.data(), "out must be another array");
     Spikes s{};
     s.frames = frames.data();
+    s.more = more.data();
+    s.beside = beside.data();
+    s.dark = dark.data();
+    s.relative = relative.data();
     s.is_float = std::is_same_v<Count, float>;
     s.angles = std::ptrdiff_t(frames.shape(0));
     s.rows = int(frames.shape(1));
     s.columns = int(frames.shape(2));
     s.brightness = brightness.data();
     s.sigma = sigma.data();
+    s.in_time = in_time.data();
     s.levels = int(sigma.shape(0));
     s.threshold = threshold;
     s.least = least;
@@ -358,8 +374,9 @@ void mend_spikes(In<Count, 3> frames, In<double, 1> brightness, In<double, 1> si
 }
 
 template <class Count> void def_mend_spikes(nb::module_& m) {
-    m.def("mend_spikes", mend_spikes<Count>, "frames"_a.noconvert(), "brightness"_a.noconvert(),
-          "sigma"_a.noconvert(), "threshold"_a, "least"_a, "out"_a.noconvert(), "replaced"_a.noconvert(), "threads"_a,
+    m.def("mend_spikes", mend_spikes<Count>, "frames"_a.noconvert(), "more"_a.noconvert(), "beside"_a.noconvert(),
+          "dark"_a.noconvert(), "relative"_a.noconvert(), "brightness"_a.noconvert(), "sigma"_a.noconvert(),
+          "in_time"_a.noconvert(), "threshold"_a, "least"_a, "out"_a.noconvert(), "replaced"_a.noconvert(), "threads"_a,
           "level"_a);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Spikes: pixels far above the median of their 3 x 3 neighbourhood, in units of the noise at its brightness. The
 // median of nine is that of the largest of the three columns' smallest, the median of their medians and the smallest
-// of their largest, so that each column of three is sorted once for three pixels.
+// of their largest, so that each column of three is sorted once for three pixels. Where frames are beside, a spike has to
+// stand out of the same pixel in those too.
 #pragma once
 #include "flat_field.h"
 #include "gridding.h"
@@ -9,7 +10,7 @@
 namespace tomarium::TOMARIUM_LEVEL {
 
 constexpr int MOST_BRIGHT = 4;   // pixels of a spike; what is larger was seen, as an edge or a crack is
-constexpr double SKIRT = 3;      // deviations above which a pixel beside a spike is part of it
+constexpr double SKIRT = 4;      // deviations above which a pixel beside a spike is part of it
 
 static inline float brightest_if_none(float v) { // what is not finite counts as brighter than all
     return __builtin_fabsf(v) <= 3.40282347e38f ? v : __builtin_inff();
@@ -29,12 +30,54 @@ template <class T> static inline T middle_of(T a, T b, T c) {
     return larger(a, smaller(b, c));
 }
 
+template <class Count> static inline Count counts_of(float v) {
+    if constexpr (sizeof(Count) == sizeof(float)) return v;
+    else return Count(smaller(larger(__builtin_rintf(v), 0.0f), 65535.0f));
+}
+
 // The frame at hand: a pixel, its median and the noise there.
 template <class Count> struct Frame {
     const Spikes& s;
     const Count* pixels;
+    const Count* beside[2]; // frames near it, or null
 
-    float value(int row, int column) const { return brightest_if_none(float(pixels[row * std::ptrdiff_t(s.columns) + column])); }
+    float signal(const Count* from, int row, int column) const {
+        const std::ptrdiff_t i = row * std::ptrdiff_t(s.columns) + column;
+        return (float(from[i]) - s.dark[i]) * s.relative[i];
+    }
+    float value(int row, int column) const { return brightest_if_none(signal(pixels, row, column)); }
+
+    bool has_beside() const { return beside[0] || beside[1]; }
+
+    // The brighter of the frames beside; what is not finite is not there.
+    float before(int row, int column) const {
+        float most = -__builtin_inff();
+        for (const Count* from : beside) {
+            if (!from) continue;
+            const float v = signal(from, row, column);
+            if (__builtin_fabsf(v) <= 3.40282347e38f) most = larger(most, v);
+        }
+        return most;
+    }
+
+    // What a spike is replaced by: the median of its neighbourhood and of the frames beside, where there are two.
+    float mended(int row, int column, float median) const {
+        if (!beside[0] || !beside[1]) return median;
+        const float a = signal(beside[0], row, column), b = signal(beside[1], row, column);
+        const float largest = 3.40282347e38f;
+        return __builtin_fabsf(a) <= largest && __builtin_fabsf(b) <= largest ? middle_of(median, a, b) : median;
+    }
+
+    // Whether it was not there in the frames beside, neither in its place nor over and under it.
+    bool is_new(int row, int column) const {
+        if (!has_beside()) return true;
+        const float was = before(row, column), v = value(row, column);
+        const double allowed = s.threshold * noise(s.in_time, was);
+        if (!(double(v - was) > allowed)) return false;
+        float most = was;
+        for (int y = larger(row - 1, 0); y <= smaller(row + 1, s.rows - 1); ++y) most = larger(most, before(y, column));
+        return double(v - most) > 0.5 * allowed;
+    }
 
     float median(int row, int column) const {
         float low[3], middle[3], high[3];
@@ -53,34 +96,39 @@ template <class Count> struct Frame {
     }
 
     // Linear between the levels, level beyond them.
-    double noise(float brightness) const {
+    double noise(const double* sigma, float brightness) const {
         int begin = 0, end = s.levels; // the first level above the brightness
         while (begin < end) {
             const int middle = (begin + end) / 2;
             if (s.brightness[middle] > brightness) end = middle;
             else begin = middle + 1;
         }
-        if (end == 0) return s.sigma[0];
-        if (end == s.levels) return s.sigma[end - 1];
-        const double x0 = s.brightness[end - 1], slope = (s.sigma[end] - s.sigma[end - 1]) / (s.brightness[end] - x0);
-        return slope * (brightness - x0) + s.sigma[end - 1];
+        if (end == 0) return sigma[0];
+        if (end == s.levels) return sigma[end - 1];
+        const double x0 = s.brightness[end - 1], slope = (sigma[end] - sigma[end - 1]) / (s.brightness[end] - x0);
+        return slope * (brightness - x0) + sigma[end - 1];
     }
 
     bool stands_out(int row, int column, float median, double deviations) const {
-        const float v = float(pixels[row * std::ptrdiff_t(s.columns) + column]);
-        return v - median < __builtin_inff() && double(v - median) > deviations * noise(median);
+        const float v = signal(pixels, row, column);
+        return v - median < __builtin_inff() && double(v - median) > deviations * noise(s.sigma, median);
+    }
+
+    // How far a pixel rises, and above what of it neighbours belong to it.
+    float rise(int row, int column) const {
+        return has_beside() ? value(row, column) - before(row, column) : value(row, column);
     }
 
     // Grows from the pixel over neighbours that rise half as high, until there are too many.
     bool is_small(int row, int column, float median) const {
-        const float half = median + 0.5f * (value(row, column) - median);
+        const float from = has_beside() ? 0 : median, half = from + 0.5f * (rise(row, column) - from);
         int ys[MOST_BRIGHT] = {row}, xs[MOST_BRIGHT] = {column}, count = 1;
         for (int n = 0; n < count; ++n)
             for (int y = larger(ys[n] - 1, 0); y <= smaller(ys[n] + 1, s.rows - 1); ++y)
                 for (int x = larger(xs[n] - 1, 0); x <= smaller(xs[n] + 1, s.columns - 1); ++x) {
-                    bool is_new = value(y, x) > half;
-                    for (int k = 0; k < count; ++k) is_new = is_new && !(ys[k] == y && xs[k] == x);
-                    if (!is_new) continue;
+                    bool is_part = rise(y, x) > half;
+                    for (int k = 0; k < count; ++k) is_part = is_part && !(ys[k] == y && xs[k] == x);
+                    if (!is_part) continue;
                     if (count == MOST_BRIGHT) return false;
                     ys[count] = y;
                     xs[count++] = x;
@@ -88,26 +136,43 @@ template <class Count> struct Frame {
         return true;
     }
 
+    // Whether a pixel beside a spike is part of it.
+    bool belongs(int row, int column, float median) const {
+        if (!stands_out(row, column, median, SKIRT)) return false;
+        if (!has_beside()) return true;
+        const float was = before(row, column);
+        return double(value(row, column) - was) > SKIRT * noise(s.in_time, was);
+    }
+
     // Replaces the spike and what belongs to it beside; returns how many pixels took another value.
     std::int64_t mend(int row, int column, Count* out) const {
         std::int64_t count = 0;
+        const float half = 0.5f * rise(row, column);
         for (int y = larger(row - 1, 0); y <= smaller(row + 1, s.rows - 1); ++y)
             for (int x = larger(column - 1, 0); x <= smaller(column + 1, s.columns - 1); ++x) {
                 const float m = median(y, x);
                 Count& to = out[y * std::ptrdiff_t(s.columns) + x];
-                if (!stands_out(y, x, m, SKIRT)) continue;
-                count += to == pixels[y * std::ptrdiff_t(s.columns) + x]; // not yet: a median is below what stands out
-                to = Count(m);
+                const float up = rise(y, x);
+                if (!belongs(y, x, m) && !(beside[0] && beside[1] && up > half && up < __builtin_inff())) continue;
+                const std::ptrdiff_t i = y * std::ptrdiff_t(s.columns) + x;
+                const bool untouched = to == pixels[i];
+                to = counts_of<Count>(mended(y, x, m) / s.relative[i] + s.dark[i]);
+                count += untouched && to != pixels[i];
             }
         return count;
     }
 };
 
-// One row of the frame as floats, with one pixel repeated on either side; `to` is the place of the first.
-template <class Count> static void widen(const Spikes& s, const Count* from, float* to) {
+// Signals of one row of the frame, with one pixel repeated on either side; `to` is the place of the first.
+template <class Count> static void widen(const Frame<Count>& frame, int y, float* to) {
+    const Spikes& s = frame.s;
+    const std::ptrdiff_t first = y * std::ptrdiff_t(s.columns);
+    const Count* from = frame.pixels + first;
+    const float *dark = s.dark + first, *relative = s.relative + first;
     int c = 0;
-    for (; c + LANES <= s.columns; c += LANES) store(to + c, brightest_if_none(load_counts(from + c)));
-    for (; c < s.columns; ++c) to[c] = brightest_if_none(float(from[c]));
+    for (; c + LANES <= s.columns; c += LANES)
+        store(to + c, brightest_if_none((load_counts(from + c) - load(dark + c)) * load(relative + c)));
+    for (; c < s.columns; ++c) to[c] = frame.value(y, c);
     to[-1] = to[0];
     to[s.columns] = to[s.columns - 1];
 }
@@ -117,7 +182,13 @@ static std::ptrdiff_t spikes_scratch_lines(const Spikes& s) { return 6 * spikes_
 
 template <class Count> static std::int64_t mend_frame(const Spikes& s, std::ptrdiff_t number, float* scratch) {
     const std::ptrdiff_t stride = spikes_stride(s), pixels = std::ptrdiff_t(s.rows) * s.columns;
-    const Frame<Count> frame{s, static_cast<const Count*>(s.frames) + number * pixels};
+    const Count* frames = static_cast<const Count*>(s.frames);
+    const auto found = [&](std::int32_t n) -> const Count* {
+        if (n < 0) return nullptr;
+        return n < s.angles ? frames + n * pixels : static_cast<const Count*>(s.more) + (n - s.angles) * pixels;
+    };
+    const std::int32_t* beside = s.beside + 2 * number;
+    const Frame<Count> frame{s, frames + number * pixels, {found(beside[0]), found(beside[1])}};
     Count* out = static_cast<Count*>(s.out) + number * pixels;
     __builtin_memcpy(out, frame.pixels, std::size_t(pixels) * sizeof(Count));
     float *row[3], *sorted[3]; // three rows of pixels, and the columns of three in order
@@ -125,15 +196,15 @@ template <class Count> static std::int64_t mend_frame(const Spikes& s, std::ptrd
         row[j] = scratch + j * stride + LANES;
         sorted[j] = scratch + (3 + j) * stride + LANES;
     }
-    widen(s, frame.pixels, row[1]);
-    widen(s, frame.pixels, row[2]);
+    widen(frame, 0, row[1]);
+    widen(frame, 0, row[2]);
     std::int64_t count = 0;
     for (int y = 0; y < s.rows; ++y) {
         float* oldest = row[0];
         row[0] = row[1];
         row[1] = row[2];
         row[2] = oldest;
-        widen(s, frame.pixels + smaller(y + 1, s.rows - 1) * std::ptrdiff_t(s.columns), row[2]);
+        widen(frame, smaller(y + 1, s.rows - 1), row[2]);
         for (int c = -LANES; c < s.columns + LANES; c += LANES) { // from a line before the first pixel on
             Line a = load(row[0] + c), b = load(row[1] + c), d = load(row[2] + c);
             order(a, b);
@@ -153,7 +224,8 @@ template <class Count> static std::int64_t mend_frame(const Spikes& s, std::ptrd
             for (int j = 0; j < LANES; ++j) any |= far[j];
             if (any == 0) continue;
             for (int j = 0; j < smaller(LANES, s.columns - c); ++j)
-                if (far[j] && frame.stands_out(y, c + j, m[j], s.threshold) && frame.is_small(y, c + j, m[j]))
+                if (far[j] && frame.stands_out(y, c + j, m[j], s.threshold) && frame.is_new(y, c + j) &&
+                    frame.is_small(y, c + j, m[j]))
                     count += frame.mend(y, c + j, out);
         }
     }

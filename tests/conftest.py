@@ -1,7 +1,7 @@
 """Fixtures every test may use, and how tests that run side by side share the processors."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -106,3 +106,11 @@ def make_record_folder(make_volume: Callable[..., Path]) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests out of the catalogue of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOMARIUM_HOME", str(tmp_path_factory.mktemp("home")))
+        yield

@@ -24,6 +24,7 @@ from tomarium.errors import TomariumError
 from tomarium.formats import formats
 
 formats(), all_checks()
+exec(sys.argv[1])
 gc.collect()
 gc.freeze()  # else the first collection of each child copies all pages that hold an object
 
@@ -71,11 +72,11 @@ class Done:
 
 
 class Warm:
-    """The process; give its options to Python, as `-W error`."""
+    """The process; give its options to Python, as `-W error`, and a program to run before all others."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, first: str = "") -> None:
         self.output = folder / "output"
-        command = [sys.executable, *options, "-c", PARENT]
+        command = [sys.executable, *options, "-c", PARENT, first]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, program: str, *arguments: object, seconds: int = 120) -> Done:

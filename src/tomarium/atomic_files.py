@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tomarium.errors import InputError
+from tomarium.errors import InputError, TomariumWarning
+
+_BUSY: Final = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+_NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -64,16 +69,67 @@ def write_json(path: Path, data: Any) -> None:
     write_whole(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-@contextmanager
-def alone(path: Path, progress_log: Path) -> Iterator[None]:
-    """Keep other processes off a file while it is written.
+def take_lock(path: Path, busy: str) -> int | None:
+    """Lock a file or a folder, without waiting; the system lets go of it when this process ends, however it ends.
 
     Parameters
     ----------
     path : Path
-        The file, for messages.
-    progress_log : Path
-        What holds the lock; made where it is absent, and to be removed within the block when all is done.
+        A folder, or a file, which is made where it is absent.
+    busy : str
+        What to say where another holds it.
+
+    Returns
+    -------
+    int or None
+        A descriptor that holds the lock until it is closed; None where the path was removed by whoever held it
+        before, so that one has to look anew.
+
+    Raises
+    ------
+    InputError
+        Another process, or another call of this one, holds it.
+
+    Warns
+    -----
+    TomariumWarning
+        The file system knows no locks.
+    """
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        _claim(descriptor)
+    except OSError as problem:
+        if problem.errno in _BUSY:
+            os.close(descriptor)
+            raise InputError(busy) from problem
+        if problem.errno not in _NO_LOCKS:
+            os.close(descriptor)
+            raise
+        warnings.warn(
+            TomariumWarning(f"{path}: this file system knows no locks; write only once at a time here"),
+            stacklevel=2,
+        )
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _claim(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextmanager
+def alone(path: Path, busy: str) -> Iterator[None]:
+    """Keep other processes off what is written in the block.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder to lock, as `take_lock` does; it may be removed within the block when all is done.
+    busy : str
+        What to say where another holds it.
 
     Yields
     ------
@@ -85,18 +141,13 @@ def alone(path: Path, progress_log: Path) -> Iterator[None]:
     InputError
         Another process holds it.
     """
-    with progress_log.open("a") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # One that ended between the two has taken the progress log away, and the lock on it holds nobody off.
-            first = progress_log.exists() and progress_log.stat().st_ino == os.fstat(held.fileno()).st_ino
-        except BlockingIOError:
-            first = False
-        if not first:
-            raise InputError(
-                f"{path}: another process is writing this file; wait for it, or give another name"
-            )
+    descriptor = take_lock(path, busy)
+    if descriptor is None:  # whoever had it came to its end just now
+        raise InputError(busy)
+    try:
         yield
+    finally:
+        os.close(descriptor)
 
 
 def clear_drafts(path: Path) -> None:

@@ -385,9 +385,9 @@ def test_a_source_that_changed_begins_anew(tmp_path: Path, monkeypatch: pytest.M
 
 def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
     with (
-        two_phase_writer.drafting(tmp_path / "x.h5", resume=True),
+        two_phase_writer.two_phase_file(tmp_path / "x.h5", resume=True),
         pytest.raises(InputError, match="another process is writing this file"),
-        two_phase_writer.drafting(tmp_path / "x.h5", resume=True),
+        two_phase_writer.two_phase_file(tmp_path / "x.h5", resume=True),
     ):
         pass
 

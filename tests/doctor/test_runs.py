@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
+from tomarium.atomic_files import alone
 from tomarium.catalogue.make_record import make_record
 from tomarium.cli import execute
 from tomarium.errors import Interrupted
 from tomarium.pipeline.protocol.protocol import default_protocol
-from tomarium.pipeline.run.lock import take_lock
 from tomarium.pipeline.run.runner import run
 
 
@@ -78,8 +78,6 @@ def test_damage_of_what_it_left_is_said(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_a_run_at_work_is_no_reason_to_worry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = stopped(tmp_path, 2)
-    held = take_lock(folder / "unfinished" / "lock")
-    assert held is not None
-    with held:
+    with alone(folder / "unfinished" / "lock", "busy"):
         assert execute(["doctor", str(folder)]) == 0
     assert "a run is at work here: 2 of 6 slabs are written" in capsys.readouterr().out

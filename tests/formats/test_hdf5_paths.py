@@ -129,7 +129,7 @@ def test_what_does_not_fit_is_refused_by_name(file: Path, given: dict[str, str],
     ("given", "said"),
     [
         ({"data": "a/frames"}, "is no place in an HDF5 file; write /group/dataset"),
-        ({"data": "absent.h5:/a"}, "there is no file absent.h5, neither from here nor in"),
+        ({"data": "absent.h5:/a"}, "there is no such file, neither from here nor in"),
         ({"data": "/a/frames", "entry": "x"}, "leaves no choice of format or entry"),
         ({"image_key": "/a/keys"}, "image_key was given without data"),
         ({"data": "/a/frames", "angles": "/a/theta", "angles_deg": THETA}, "both given; give one"),

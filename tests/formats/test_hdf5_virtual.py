@@ -75,7 +75,7 @@ def test_every_frame_is_as_the_library_reads_it(
 def test_it_is_really_read_past_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scan = tm.open(written(tmp_path, RUNS["one after the other"], **LZ4))
     assert isinstance(scan, Scan)
-    monkeypatch.setattr(Hdf5Frames, "_fill", lambda *a: pytest.fail("the library was asked"))
+    monkeypatch.setattr(Hdf5Frames, "_fill_piece", lambda *a: pytest.fail("the library was asked"))
     assert np.array_equal(scan.projections.read(slice(None), slice(None)), PIXELS[:26])
 
 

@@ -15,7 +15,6 @@ import tomarium as tm
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats import formats
 from tomarium.formats.raw.info import FIRST_LINE
-from tomarium.formats.raw.volume import zero_slices
 from tomarium.formats.raw.volume_writer import create_raw_volume
 from tomarium.model import Axis, Volume
 
@@ -99,13 +98,12 @@ class TestReading:
         with pytest.raises(FormatError, match="is gone"):
             volume[0]
 
-    def test_slabs_of_zeros_are_said_and_found(self, tmp_path: Path) -> None:
+    def test_slabs_of_zeros_are_said(self, tmp_path: Path) -> None:
         data = np.ones((40, 6, 7), np.float32)
         data[8:16] = data[39] = 0
         VOL(tmp_path / "a.vol", Volume(data, tuple(Axis(name) for name in "zyx")))
         volume = opened(tmp_path / "a.vol")
         assert any("9 of 40 slices looked at are zero" in text for text in volume.metadata["notes"])
-        assert zero_slices(volume) == ((8, 16), (39, 40))
 
     @pytest.mark.parametrize(
         "text", ["", "NUM_X = 4\nNUM_Y=3\n", "NUM_X = -4\nNUM_Y=3\nNUM_Z=5\n", "NUM_X = 1e9"]

@@ -15,7 +15,6 @@ from formats.test_edf import ALL, a_scan
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats, recognise
 from tomarium.formats.frames.array_frames import ArrayFrames
-from tomarium.formats.frames.as_array import FrameStack
 from tomarium.formats.tiff.grey_range import from_grey, to_grey
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
 from tomarium.formats.tiff.volume import create_tiff_volume
@@ -202,7 +201,7 @@ class TestReading:
     )  # fmt: skip
     def test_frames_slice_like_an_array(self, key: Any) -> None:
         data = RNG.normal(size=(5, 6, 7))
-        np.testing.assert_array_equal(FrameStack(ArrayFrames(data))[key], data[key])
+        np.testing.assert_array_equal(ArrayFrames(data)[key], data[key])
 
 
 class TestGreyRange:

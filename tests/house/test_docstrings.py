@@ -1,4 +1,7 @@
-"""Every public function is typed and has one good line; what users call, steps, kernels and formats say all."""
+"""Every public function is typed and has one good line; what users call, steps and kernels say all.
+
+What `Format` says of `detect`, `read` and `write` is said there once; those of a format say what is their own.
+"""
 
 import ast
 import inspect
@@ -10,6 +13,7 @@ import pytest
 
 import tomarium
 from house import source
+from tomarium.formats.format import Format
 
 FUNCTIONS = dict(source.functions())
 PUBLIC_MODULES = {home.partition(":")[0] for home in tomarium._HOMES.values()}
@@ -27,6 +31,11 @@ def test_public_function_is_documented(name: str) -> None:
     untyped = [p for p in parameters if p not in function.__annotations__]
     assert not untyped, f"not typed: {untyped}"
     assert "return" in function.__annotations__, "the result is not typed"
+    if _is_of_a_format(name, function):
+        told = inspect.getdoc(Format) or ""
+        unsaid = [p for p in parameters[2:] if f"`{p}`" not in text and f"`{p}`" not in told]
+        assert not unsaid, f"neither here nor in Format: {unsaid}"
+        return
     if not _is_for_users(name, function):
         return  # inside the house one good line is enough
     missing = [
@@ -48,9 +57,21 @@ def _is_for_users(name: str, function: FunctionType) -> bool:
     return (
         module.startswith("tomarium.kernels")
         or (module.startswith("tomarium.steps") and short in STEPS.get(module, ()))
-        or (module.startswith("tomarium.formats") and short in {"detect", "read", "write"})
         or module in PUBLIC_MODULES
     )
+
+
+def _is_of_a_format(name: str, function: FunctionType) -> bool:
+    short = name.removeprefix(f"{function.__module__}.")
+    return function.__module__.startswith("tomarium.formats") and short in {"detect", "read", "write"}
+
+
+def test_what_all_formats_do_is_said_once() -> None:
+    told = inspect.getdoc(Format) or ""
+    for name in ("path", "match", "detect", "read", "write", "resume", "tell", "side_car", "lossy"):
+        assert f"`{name}" in told, f"Format does not say what {name} is"
+    for error in ("FormatError", "InputError", "StorageFull"):
+        assert error in told, f"Format does not say when {error} is raised"
 
 
 def _raised(function: FunctionType) -> set[str]:

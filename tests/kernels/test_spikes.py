@@ -12,9 +12,11 @@ from tomarium.errors import EngineUnavailable, InputError, ParameterError
 from tomarium.kernels.spikes import (
     HALO,
     NoiseModel,
+    Pattern,
     local_median,
     measure_noise,
     median_network,
+    pattern_of,
     remove_spikes,
 )
 
@@ -147,18 +149,77 @@ def test_the_engines_agree(seed: int, rows: int, columns: int, whole: bool, thre
     except EngineUnavailable as error:
         pytest.skip(str(error))
     draw = np.random.default_rng(seed)
-    frames = draw.gamma(2, 300, (3, rows, columns)).astype(np.float32)
+    frames = draw.gamma(2, 300, (6, rows, columns)).astype(np.float32)
     frames[draw.random(frames.shape) < 0.05] *= 30
     if whole:
         frames = np.minimum(frames, 65535).astype(np.uint16)
     else:
         frames[draw.random(frames.shape) < 0.02] = draw.choice([np.nan, np.inf, -np.inf])
-    noise = NoiseModel(np.array([50.0, 400, 400, 2000]), np.array([7.0, 20, 21, 45]))
-    expected, count = remove_spikes(frames, noise, threshold=threshold, engine="reference", threads=2)
-    for threads in (1, 3):
-        made, other = remove_spikes(frames, noise, threshold=threshold, engine="native", threads=threads)
-        np.testing.assert_array_equal(made, expected)
-        assert other == count
+    noise = NoiseModel(
+        np.array([50.0, 400, 400, 2000]), np.array([7.0, 20, 21, 45]), np.array([6.0, 18, 19, 30])
+    )
+    dark, relative = draw.normal(50, 5, (rows, columns)), draw.uniform(0.5, 2, (rows, columns))
+    drawn = Pattern(dark.astype(np.float32), relative.astype(np.float32))
+    for given_ in (
+        {},
+        {"beside": draw.integers(-1, 6, (4, 2)), "more": frames[4:], "pattern": drawn},
+    ):
+        expected, count = remove_spikes(
+            frames[:4], noise, threshold=threshold, engine="reference", threads=2, **given_
+        )
+        for threads in (1, 3):
+            made, other = remove_spikes(
+                frames[:4], noise, threshold=threshold, engine="native", threads=threads, **given_
+            )
+            np.testing.assert_array_equal(made, expected)
+            assert other == count
+
+
+def test_what_stays_from_view_to_view_is_no_spike_and_what_is_new_beside_an_edge_is(engine: Any) -> None:
+    draw = np.random.default_rng(8)
+    mean = np.full((3, 60, 80), 2000.0)
+    mean[:, :, 40:] = 20000
+    mean[:, 20, 20] = 8000  # a bright channel of one pixel
+    frames = draw.poisson(mean).astype(np.uint16)
+    noise = measure_noise(frames[:2], frames[1:])
+    hit = np.zeros(frames.shape, np.uint16)
+    hit[1, 40, 37:40] = 12000  # a hit that touches what is bright
+    hit[1, 20, 60] = 6000
+    beside = np.array([[1, 2], [0, 2], [0, 1]])
+    made, count = remove_spikes(frames + hit, noise, beside=beside, engine=engine)
+    assert count == 4
+    assert made[:, 20, 20].min() > 7000
+    assert np.abs(made[hit > 0] - mean[hit > 0]).max() < 1500
+    by_itself, _ = remove_spikes(frames + hit, noise, engine=engine)
+    assert by_itself[:, 20, 20].max() < 3000
+    assert by_itself[1, 40, 38] > 10000
+
+
+def test_the_pattern_of_the_detector_hides_no_hit_and_is_kept(engine: Any) -> None:
+    """Gains that differ by 2 %, at 4 counts a photon: in counts a hit of ten deviations is as high as the pattern."""
+    draw = np.random.default_rng(9)
+    gain, dark = draw.normal(1, 0.02, (80, 100)), draw.normal(500, 20, (80, 100)).astype(np.float32)
+
+    def exposed(photons: float, count: int) -> np.ndarray:
+        return 4 * draw.poisson(photons * gain, (count, 80, 100)) + dark
+
+    drawn = pattern_of(exposed(10_000, 40).mean(axis=0).astype(np.float32), dark)
+    clean = np.rint(exposed(9_000, 3)).astype(np.uint16)
+    sigma = 4 * np.sqrt(9_000)
+    signals = drawn.signal(clean)
+    noise = measure_noise(signals[:2], signals[1:])
+    assert noise.in_time_at(np.array([36_000.0]))[0] == pytest.approx(sigma, rel=0.15)
+    struck = clean.copy()
+    rows, columns = np.mgrid[4:78:6, 4:98:6]
+    struck[1, rows, columns] += np.uint16(12 * sigma)
+    beside = np.array([[1, 2], [0, 2], [0, 1]])
+    made, count = remove_spikes(struck, noise, threshold=7, pattern=drawn, beside=beside, engine=engine)
+    assert (made[1, rows, columns] < struck[1, rows, columns] - 6 * sigma).mean() >= 0.99
+    assert count <= rows.size
+    expected = (4 * 9_000 * gain + dark)[rows, columns]
+    assert np.std(made[1, rows, columns] - expected) < 1.1 * sigma
+    _, found = remove_spikes(struck, measure_noise(struck), threshold=7, engine=engine)
+    assert found < 0.5 * rows.size
 
 
 def test_rows_with_their_halo_are_those_of_the_whole(engine: Any) -> None:
@@ -193,4 +254,8 @@ def test_other_types_take_the_reference_and_wrong_input_is_refused() -> None:
         remove_spikes(frames, noise, out=frames)
     with pytest.raises(InputError, match="out is uint16"):
         remove_spikes(frames, noise, out=np.empty((1, 40, 40), np.uint16))
+    with pytest.raises(InputError, match=r"beside has shape \(1, 2\)"):
+        remove_spikes(frames, noise, beside=np.array([[-1, 1]]))
+    with pytest.raises(InputError, match="all must be alike"):
+        remove_spikes(frames, noise, more=frames[:, 1:])
     assert remove_spikes(frames[:0], noise)[0].shape == (0, 40, 40)

@@ -15,7 +15,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError, MissingData
-from tomarium.formats.hdf5.superblock import MendedFile, lookup3, mend, read_superblock
+from tomarium.formats.hdf5.superblock import ClosedView, lookup3, mark_closed, read_superblock
 from tomarium.live.mirror import mirror_once
 from tomarium.live.nodes import Dataset
 
@@ -266,17 +266,17 @@ def test_the_checksum_is_the_librarys(tmp_path: Path, libver: str) -> None:
     assert block.version >= 2
     assert not block.is_written
     whole = (tmp_path / "x.h5").read_bytes()
-    assert block.mended(len(whole)) == whole[: len(block.content) + 4]
+    assert block.as_closed(len(whole)) == whole[: len(block.content) + 4]
 
 
 def test_a_mended_file_reads_as_a_closed_one(start: Callable[..., Writer], tmp_path: Path) -> None:
     writer, path = start("latest", "flush"), tmp_path / "w.h5"
     writer.write(4)
     assert read_superblock(path).is_written
-    with MendedFile(path) as raw, h5py.File(raw, "r") as file:
+    with ClosedView(path) as raw, h5py.File(raw, "r") as file:
         assert file["e/data"][3, 0, 0] == 4
     (tmp_path / "copy.h5").write_bytes(path.read_bytes())
-    mend(tmp_path / "copy.h5")
+    mark_closed(tmp_path / "copy.h5")
     with h5py.File(tmp_path / "copy.h5", "r") as file:
         assert file["e/data"][3, 0, 0] == 4
 

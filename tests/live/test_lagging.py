@@ -11,7 +11,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5.superblock import lookup3, mend, read_superblock
+from tomarium.formats.hdf5.superblock import lookup3, mark_closed, read_superblock
 from tomarium.live.mirror import mirror_once
 from tomarium.live.nodes import Dataset
 
@@ -78,7 +78,7 @@ def test_a_mirror_opens_with_the_library(scan: Path, tmp_path: Path) -> None:
 
 
 def test_a_mended_copy_opens_with_the_library(scan: Path) -> None:
-    mend(scan)
+    mark_closed(scan)
     assert read_superblock(scan).end == scan.stat().st_size
     with h5py.File(scan, "r") as file:
         assert file["data"][7, 0, 0] == 7

@@ -12,7 +12,6 @@ from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.errors import CannotFit, InputError, Interrupted, TomariumWarning
 from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import default_protocol
-from tomarium.pipeline.run import lock
 from tomarium.pipeline.run.journal import open_journal
 from tomarium.pipeline.run.runner import run
 
@@ -121,7 +120,7 @@ def test_a_file_system_without_locks_is_said_aloud(tmp_path: Path, monkeypatch: 
     def none(_: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock, "_claim", none)
+    monkeypatch.setattr("tomarium.atomic_files._claim", none)
     with pytest.warns(TomariumWarning, match="knows no locks"):
         journal = open_journal(tmp_path / "record", REQUEST)
     assert journal.slabs == {}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from markupsafe import escape
 
-from tomarium.model import Record
+from tomarium.model import Part, Publication, Record, Related
+from tomarium.model import Person as Creator
+from tomarium.portal.pages.records import AskedRange
 from tomarium.portal.record_facts import label_rows, picture_bar, slips
 from tomarium.portal.rendering import _templates
 
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 HOSTILE = "Zahn <script>alert('1')</script> \"&amp;' {{ 7*7 }}"
 
 
@@ -84,12 +87,17 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "slip": (HOSTILE, HOSTILE, HOSTILE),
     "badge": (HOSTILE, "open", "/a", "license"),
     "people": ((HOSTILE, Person(HOSTILE, HOSTILE, HOSTILE)),),
-    "cite": ((HOSTILE,), "2026", HOSTILE, HOSTILE, HOSTILE, HOSTILE, (ENTRY,)),
+    "cite": (HOSTILE, (HOSTILE,), "", HOSTILE, (ENTRY,)),
     "menu": (HOSTILE, (ENTRY,)),
     "card": (FOUND, HOSTILE),
     "cards": ((FOUND, FULL), HOSTILE, "h2", True),
-    "facets": ("/records", HOSTILE, FACETS, {"limit": HOSTILE}),
-    "chips": (FACETS, "/records"),
+    "facets": (
+        "/records",
+        HOSTILE,
+        FACETS,
+        (AskedRange(HOSTILE, HOSTILE, "/x"), AskedRange("pixel", HOSTILE, "/x")),
+    ),
+    "chips": (FACETS, "/records", (AskedRange(HOSTILE, HOSTILE, "/x"),)),
     "cabinets": (FACETS,),
 }
 
@@ -126,12 +134,15 @@ def test_a_licence_that_nobody_stated_is_said_to_be_none() -> None:
 
 
 def test_a_citation_says_what_it_lacks() -> None:
-    bare = render("cite", (), "2026", "Tooth", "a", "http://h/records/a", "", ())
+    bare = render("cite", "Tooth. http://h/records/a", (), "", "", ())
     assert "Nobody is named as creator" in bare
     assert "No DOI is registered" in bare
-    full = render("cite", ("A", "B"), "2026", "Tooth", "a", "https://doi.org/10.1/a", "10.1/a", ())
-    assert "A, B (2026). <em>Tooth</em> [Data set]. https://doi.org/10.1/a" in full
+    assert "acknowledge" not in bare
+    text = "A; B (2026): Tooth. Version 1. ESRF. Dataset. https://doi.org/10.1/a"
+    full = render("cite", text, ("A", "B"), "10.1/a", "We thank X.", ())
+    assert f"<blockquote>{text}</blockquote>" in full
     assert "registered" not in full
+    assert "Please acknowledge: <q>We thank X.</q>" in full
 
 
 def test_facets_are_a_form_that_needs_no_script() -> None:
@@ -154,30 +165,48 @@ def record(**known: Any) -> Record:
     return Record("a", "A", datetime(2026, 11, 20, tzinfo=UTC), **known)
 
 
+def with_volume(summary: dict[str, Any]) -> Record:
+    return record(parts=(Part("volume", "volume.ome.zarr", summary=summary),))
+
+
 def test_the_label_says_only_what_is_known() -> None:
     assert label_rows(record()) == (("Made", "20 November 2026"),)
-    rows = dict(label_rows(record(volume={"shape": [10, 20, 30], "voxel_m": [2e-6, 1e-6, 1e-6]})))
+    rows = dict(label_rows(with_volume({"shape": [10, 20, 30], "voxel_m": [2e-6, 1e-6, 1e-6]})))
     assert rows["Voxel"] == "1 µm × 2 µm"
     assert rows["Volume"] == "30 × 20 × 10, 30 µm wide"
 
 
 def test_the_bar_of_the_picture_is_true() -> None:
-    bar = picture_bar(record(volume={"shape": [10, 20, 400], "voxel_m": 1e-6}))
+    bar = picture_bar(with_volume({"shape": [10, 20, 400], "voxel_m": 1e-6}))
     assert bar is not None
     assert (bar.text, bar.percent) == ("100 µm", 25.0)
-    assert picture_bar(record(volume={"shape": [10, 20, 400], "voxel_m": None})) is None
+    assert picture_bar(with_volume({"shape": [10, 20, 400], "voxel_m": None})) is None
     assert picture_bar(record()) is None
 
 
 def test_slips_name_people_and_days() -> None:
-    [made] = slips(record(creators=("A", "B", "C", "D")))
+    [made] = slips(record(creators=tuple(map(Creator, "ABCD"))), NOW)
     assert made.by == "A, B, C and others, 20 November 2026"
     told = slips(
-        record(provenance={"versions": {"tomarium": "9.9"}, "finished": "2026-11-19T01:00:00+00:00"})
+        record(provenance={"versions": {"tomarium": "9.9"}, "finished": "2026-11-19T01:00:00+00:00"}), NOW
     )
     assert told[1].by == "tomarium 9.9, 19 November 2026"
     odd = {"versions": [], "finished": {}}
-    assert len(slips(record(provenance=odd))) == 1
+    assert len(slips(record(provenance=odd), NOW)) == 1
+
+
+def test_slips_tell_versions_embargo_and_withdrawal() -> None:
+    day, later = datetime(2026, 11, 21, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC)
+    closed = Publication(day, "ESRF", later, doi="10.5072/a.v1")
+    version, _made = slips(record(publication=closed), day)
+    assert (version.lead, version.by) == ("Version 1", "ESRF, 21 November 2026")
+    assert "DOI 10.5072/a.v1" in version.text
+    assert "Its files open on 1 June 2027." in version.text
+    assert "open on" not in slips(record(publication=closed), later)[0].text
+    gone = replace(closed, withdrawn=later, reason="the wrong bear")
+    newer = (Related("IsPreviousVersionOf", "10.5072/a.v2"),)
+    leads = [(slip.lead, slip.text) for slip in slips(record(publication=gone, related=newer), later)[:2]]
+    assert leads == [("Withdrawn", "the wrong bear"), ("A newer version", "is there: 10.5072/a.v2.")]
 
 
 def test_every_component_is_called_here() -> None:

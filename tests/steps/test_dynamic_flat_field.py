@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 import tomarium as tm
 from tomarium.errors import MissingData
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
-from tomarium.kernels.eigen_flats import Fit, binned, eigen_flats
+from tomarium.kernels.eigen_flats import Fit, binned, eigen_flats, smoothed
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
 from tomarium.model import Scan, Slab, Value
 from tomarium.pipeline.protocol.protocol import as_protocol, default_protocol, from_steps
@@ -30,19 +30,28 @@ TRUE = line_integrals(BODY, ANGLES, Z, U)
 AIR = np.abs(U) > 36
 
 
-def beam(shift: float) -> NDArray[np.float64]:
+WIDE = 9.0, 17.0
+
+
+def beam(shift: float, periods: tuple[float, float] = WIDE) -> NDArray[np.float64]:
     """The stripes of a monochromator, moved by so many rows."""
     y = Z - shift
-    stripes = 1 + 0.06 * np.cos(2 * np.pi * y / 9) + 0.05 * np.cos(2 * np.pi * y / 17 + 2)
+    stripes = 1 + 0.06 * np.cos(2 * np.pi * y / periods[0]) + 0.05 * np.cos(2 * np.pi * y / periods[1] + 2)
     return np.asarray(np.exp(-((y / ROWS) ** 2)) * stripes)[:, None] / 1.11
 
 
-def moving_scan(seed: int, jitter: float, view_jitter: float | None = None, flats: int = FLATS) -> Scan:
+def moving_scan(
+    seed: int,
+    jitter: float,
+    view_jitter: float | None = None,
+    flats: int = FLATS,
+    periods: tuple[float, float] = WIDE,
+) -> Scan:
     draw = np.random.default_rng(seed)
     pattern = 1 + 0.03 * draw.normal(size=(ROWS, COLUMNS))
 
     def expose(width: float, through: NDArray[np.floating] | float = 1.0) -> NDArray[np.uint16]:
-        expected = PHOTONS * beam(draw.normal(0, width)) * pattern * through
+        expected = PHOTONS * beam(draw.normal(0, width), periods) * pattern * through
         return np.asarray(draw.poisson(expected) + DARK, np.uint16)
 
     width = jitter if view_jitter is None else view_jitter
@@ -69,6 +78,25 @@ def test_what_is_left_of_a_moving_beam_is_noise(seed: int) -> None:
     assert plain.std() > 2 * floor
     assert abs(float(left[:, :, AIR].mean())) < 1e-3
     assert left[:, :, AIR].std() <= 1.2 * np.sqrt(np.mean(1 / (PHOTONS * beam(0.0))))
+
+
+@pytest.mark.parametrize(("seed", "periods"), [(2, (3.0, 5.0)), (0, (2.0, 3.0))])
+def test_stripes_of_one_or_two_rows_are_followed(seed: int, periods: tuple[float, float]) -> None:
+    scan = moving_scan(seed, 0.5, periods=periods)
+    light = PHOTONS * beam(0.0, periods) * np.ones(COLUMNS)
+    left = corrected(scan, "dynamic_flat_field") - TRUE
+    assert left.std() <= 1.2 * np.sqrt(np.mean(np.exp(TRUE) / light))
+    assert left[:, :, AIR].std() <= 1.4 * np.sqrt(np.mean(1 / light))
+    assert (corrected(scan, "flat_field") - TRUE).std() > 2 * left.std()
+
+
+@pytest.mark.parametrize("along", [0, 1])
+def test_components_are_smoothed_along_what_they_show(along: int) -> None:
+    draw = np.random.default_rng(4)
+    stripes = np.cos(np.arange(40) * 2.1).astype(np.float32)
+    clean = np.broadcast_to(stripes[:, None], (40, 50)) if along else np.broadcast_to(stripes, (50, 40))
+    noisy = clean + draw.normal(0, 0.3, clean.shape).astype(np.float32)
+    assert np.std(smoothed(noisy) - clean) < 0.5 * 0.3
 
 
 def test_of_a_beam_at_rest_it_is_the_flat_field() -> None:

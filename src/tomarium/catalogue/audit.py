@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tables import audit
 
@@ -61,3 +64,116 @@ def chained(before: str, line: dict[str, Any]) -> str:
         [before, *(line[key] for key in ("moment_utc", "who", "action", "record", "told"))], sort_keys=True
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the log.
+
+    Attributes
+    ----------
+    number : int
+        Its place; lines are in the order in which things happened.
+    moment_utc : float
+        Seconds since 1970.
+    who : str
+        Name of an account, "owner" for who runs the command line, "" for who has no account.
+    action : str
+        "publish", "sign in" …
+    record : str
+        Identifier of the record it concerns, "" where it concerns none.
+    told : dict
+        What else there is to say.
+    chain : str
+        SHA-256 of the line before and this one.
+    """
+
+    number: int
+    moment_utc: float
+    who: str
+    action: str
+    record: str
+    told: dict[str, Any]
+    chain: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `verify` found.
+
+    Attributes
+    ----------
+    lines : int
+        How many lines the log has.
+    newest : str
+        Checksum of the newest line; kept elsewhere, it shows later whether lines at the end were taken away.
+    problem : str
+        What is wrong, and at which line; "" where nothing is.
+    """
+
+    lines: int
+    newest: str
+    problem: str
+
+
+def lines(connection: Connection, *, record: str = "", who: str = "") -> Iterator[Line]:
+    """Read the log, from the oldest line to the newest.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    record : str
+        Only lines that concern this record.
+    who : str
+        Only what this account did.
+
+    Yields
+    ------
+    Line
+        One by one; a log may be long.
+    """
+    wanted = select(audit).order_by(audit.c.number)
+    if record:
+        wanted = wanted.where(audit.c.record == record)
+    if who:
+        wanted = wanted.where(audit.c.who == who)
+    for row in connection.execute(wanted):
+        yield Line(**row._mapping)
+
+
+def verify(catalogue: Catalogue, known: str = "") -> Verdict:
+    """Check that no line of the log was changed, taken out or put in.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    known : str
+        Checksum of a line, as an earlier `Verdict` gave it. Lines taken from the end leave a chain that is whole;
+        only a checksum that was kept elsewhere shows it.
+
+    Returns
+    -------
+    Verdict
+        Names the first line that does not fit.
+    """
+    count, before, problem = 0, "", ""
+    found = not known
+    with catalogue.reading() as connection:
+        for line in lines(connection):
+            count += 1
+            told = {key: getattr(line, key) for key in ("moment_utc", "who", "action", "record", "told")}
+            if not problem and chained(before, told) != line.chain:
+                problem = (
+                    f"line {line.number} ({line.action}) does not follow from the one before: it was changed, or lines "
+                    f"before it were taken out or put in; compare with a backup"
+                )
+            before = line.chain
+            found = found or line.chain == known
+    if not problem and not found:
+        problem = (
+            f"no line has the checksum {known[:64]}: lines were taken from the end since it was written down; "
+            f"compare with a backup"
+        )
+    return Verdict(count, before, problem)

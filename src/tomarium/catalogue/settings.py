@@ -49,6 +49,15 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "3 years", "How long files stay closed after publication where nobody says otherwise; 0: not"
     ),
     "kept": Setting("10 years", "How long the publisher promises to keep what it publishes"),
+    "oidc_issuer": Setting(
+        "",
+        "Address of the identity provider to sign in by, https://orcid.org (its secret: TOMARIUM_OIDC_SECRET)",
+    ),
+    "oidc_client_id": Setting("", "What the identity provider calls this portal"),
+    "oidc_label": Setting("", "What its button says, ORCID; the issuer where it is not set"),
+    "oidc_role": Setting(
+        "member", "What who comes through it for the first time becomes: member, visitor, or nobody"
+    ),
     "featured": Setting("", "Identifier of the record on the first page; the newest where it is not set"),
 }
 
@@ -101,6 +110,14 @@ def change_setting(connection: Connection, key: str, value: str) -> None:
         )
     if key == "doi_prefix" and value and not value.startswith("10."):
         raise ParameterError(f"doi_prefix {value[:80]!r}: a prefix begins with 10., such as 10.1234")
+    if (
+        key == "oidc_issuer"
+        and value
+        and not value.startswith(("https://", "http://localhost", "http://127.0.0.1"))
+    ):
+        raise ParameterError(f"oidc_issuer {value[:80]!r}: give the whole address, such as https://orcid.org")
+    if key == "oidc_role" and value not in ("", "member", "visitor", "nobody"):
+        raise ParameterError(f"oidc_role {value[:40]!r}: give member, visitor or nobody")
     if key in ("embargo", "kept") and value:
         from tomarium.catalogue.moments import read_span
 

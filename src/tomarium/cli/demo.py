@@ -99,7 +99,7 @@ def _publish(catalogue: Catalogue, id: str) -> None:
     from tomarium.model import Person
 
     changes = Changes(
-        creators=(Person("tomarium, simulated"),),
+        creators=(Person("tomarium"),),
         licence="CC0-1.0",
         techniques=("PaNET01207",),
         description="A rod with inclusions, fibres and pores that does not exist: its scan was simulated with rings, "

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from tomarium.cli import show
+
 
 @click.command("serve")
 @click.argument("place", metavar="[CATALOGUE]", required=False, type=click.Path(path_type=Path))
@@ -19,6 +21,9 @@ def command(place: Path | None, host: str, port: int, catalogue: Path | None) ->
 
     CATALOGUE is its file; the user's own by default.
 
+    Heard on this machine only, and without any account, whoever opens it is its owner and needs no account. With a host
+    that others reach, or once there is an account (`tomarium user add`), everybody signs in; what is published is open.
+
     \b
     tomarium serve
     tomarium serve demo/catalogue.sqlite
@@ -27,7 +32,8 @@ def command(place: Path | None, host: str, port: int, catalogue: Path | None) ->
     if place is not None and catalogue is not None:
         raise click.UsageError(f"two catalogues were given, {place} and --catalogue {catalogue}; give one")
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.portal.serve import serve
+    from tomarium.portal.serve import notices, serve
 
     with open_catalogue(place or catalogue, make=False) as opened:
+        show.warnings(notices(opened, host))
         serve(opened, host=host, port=port, announce=lambda address: click.echo(f"portal: {address}"))

@@ -42,6 +42,8 @@ class Match:
 class Format:
     """One format; a module of `tomarium.formats` makes itself known by holding one.
 
+    What is said here of `detect`, `read` and `write` holds for those of all formats; theirs say what is their own.
+
     Attributes
     ----------
     name : str
@@ -51,11 +53,18 @@ class Format:
     suffixes : tuple of str
         Usual endings, lower case; detection looks at the bytes, these only order the questions.
     detect : callable
-        `detect(path) -> Match | None`; opens as little as it can, never raises for a file of another kind.
+        `detect(path) -> Match | None`; opens as little as it can, never raises for a file of another kind. None where
+        `path`, a file or a folder, is of another kind; a score of 0 where it is of this kind and cannot be read, or
+        lacks something: `why` then says what.
     read : callable
-        `read(path, match) -> Scan | Image`; lazy.
+        `read(path, match) -> Scan | Image`; lazy: headers are read, and frames, slices and chunks when they are asked
+        for. `match` is what `detect` said; its `entry` names the one that is wanted. Raises FormatError where the file
+        is damaged, or has no such entry.
     write : callable or None
-        `write(path, scan_or_image, **what it documents)`; None where the format is only read.
+        `write(path, scan_or_image, **what it documents)`; None where the format is only read. What it makes has its
+        name when it is complete, and one block of frames or slices at a time is in memory. Raises InputError where
+        the format cannot hold it, FormatError where something else is at the path already, StorageFull where the disk
+        is full: nothing is left behind then, unless it is to be resumed.
     writes : frozenset of str
         What `write` takes: "scan", "volume" (an image with the axes z, y, x), "image" (any other). Empty where
         the format does not say; then its `write` refuses what it cannot.

@@ -1,8 +1,9 @@
-"""What a pixel adds to all views, seen in their mean: the double flat field."""
+"""What a pixel adds to all views, seen in the mean of many: the double flat field."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -20,6 +21,18 @@ LOWEST: Final = 1e-6
 
 CHUNK: Final = 4 << 20
 """Numbers whose logarithm is taken at a time."""
+
+BLOCKS: Final = 16
+"""Blocks of angles, at most."""
+
+LEAST_VIEWS: Final = 8
+"""Views of a block, at least."""
+
+LEFT_OUT: Final = 0.2
+"""Part of the blocks that is left out on either side."""
+
+GOES_ON: Final = 5
+"""Rows about a pixel over which what is on the axis goes on."""
 
 REACH: Final = 4.0
 """Standard deviations after which a Gaussian is cut off."""
@@ -112,6 +125,107 @@ def pixel_errors(
     return _median(error, (size[0], 1), threads) if columns_only else error
 
 
+def constant_errors(
+    views: Any,
+    *,
+    transmission: bool = False,
+    mean_of_transmission: bool = False,
+    background: Background = "median",
+    size: tuple[int, int] = (9, 9),
+    columns_only: bool = False,
+    spared: NDArray[np.float64] | None = None,
+    threads: int = 1,
+) -> NDArray[np.float64]:
+    """Return what each pixel adds to all views, the same at all angles.
+
+    1. The views are parted into up to 16 blocks of neighbouring angles, of 8 views or more. In each the errors are
+       what stands out of the smooth background of its mean.
+    2. Of the blocks' errors of each pixel the lowest and the highest fifth are left out, and the others averaged: an
+       error of the pixel is the same in all, and what of the sample passes it is in some. One mean of all views is
+       taken where that of the transmission is asked for.
+    3. About the axis the sample hardly moves: what there goes on over the 5 rows about a pixel is lessened by `spared`.
+
+    Parameters
+    ----------
+    views : array of float32, shape (angle, row, column)
+        Attenuation p, or transmission T.
+    transmission, mean_of_transmission : bool
+        As in `mean_attenuation`.
+    background, size, columns_only
+        As in `pixel_errors`.
+    spared : array of float64, shape (column,), optional
+        Part of what goes on over rows that is told, see `spared_about_axis`; by default all.
+    threads : int
+        Rows in work at a time.
+
+    Returns
+    -------
+    array of float64, shape (row, column)
+        In attenuation.
+
+    Raises
+    ------
+    InputError
+        There are no views, or a value is not finite.
+    """
+    count = 1 if mean_of_transmission else max(1, min(BLOCKS, len(views) // LEAST_VIEWS))
+    edges = np.linspace(0, len(views), count + 1).round().astype(int).tolist()
+    found = []
+    for first, last in pairwise(edges):
+        mean = mean_attenuation(
+            views[first:last], transmission=transmission, mean_of_transmission=mean_of_transmission
+        )
+        error = pixel_errors(
+            mean, background=background, size=size, columns_only=columns_only, threads=threads
+        )
+        found.append(
+            error if spared is None else spare_about_axis(error, mean, spared, size[0], columns_only, threads)
+        )
+    left_out = int(LEFT_OUT * count)
+    return np.asarray(np.sort(found, axis=0)[left_out : count - left_out].mean(axis=0))
+
+
+def spare_about_axis(
+    error: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    spared: NDArray[np.float64],
+    rows: int = GOES_ON,
+    columns_only: bool = False,
+    threads: int = 1,
+) -> NDArray[np.float64]:
+    """Lessen what goes on over rows, where `spared` is below 1.
+
+    Parameters
+    ----------
+    error, mean : array of float64, shape (row, column)
+        Errors of pixels, and the mean attenuation they were found in.
+    spared : array of float64, shape (column,)
+        Part that is left of them, see `spared_about_axis`.
+    rows : int
+        Rows about a pixel over which a thing of the sample goes on, odd; at most 5 are looked at.
+    columns_only : bool
+        Whether all errors go on over rows.
+    threads : int
+        Rows in work at a time.
+
+    Returns
+    -------
+    array of float64, shape (row, column)
+        Errors that are to be removed.
+    """
+    where = np.flatnonzero(spared < 1)
+    if not len(where):
+        return error
+    part = slice(int(where[0]), int(where[-1]) + 1)
+    going_on = error[:, part]
+    if not columns_only:
+        own = mean[:, part] - _median(mean[:, part], (min(rows, GOES_ON), 1), threads)
+        going_on = going_on - own
+    result = error.copy()
+    result[:, part] -= (1 - spared[part]) * going_on
+    return result
+
+
 def halo_rows(background: Background, rows: int, columns_only: bool) -> int:
     """Return the rows above and below that the error of a pixel depends on.
 
@@ -127,11 +241,12 @@ def halo_rows(background: Background, rows: int, columns_only: bool) -> int:
     Returns
     -------
     int
-        0 where each row is corrected by itself.
+        0 where each row is corrected by itself; 2 or more else, to see what goes on over rows.
     """
+    least = min(rows, GOES_ON) // 2
     if columns_only or background == "median":
         return rows // 2
-    return _reach(rows) if background == "gaussian" else 0
+    return max(_reach(rows), least) if background == "gaussian" else least
 
 
 def spared_about_axis(columns: int, axis_column: float, width: float) -> NDArray[np.float64]:

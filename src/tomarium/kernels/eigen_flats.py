@@ -5,6 +5,7 @@ All in logarithms, in which the pattern of detector and scintillator is a consta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,8 +29,11 @@ DRAWS: Final = 10
 CLEARLY: Final = 1.05
 """Times the variance of noise alone that a component has at least."""
 
-BINS: Final = (512, 64)
-"""Rows and columns to which views are averaged, at most: monochromators draw horizontal stripes."""
+BINS: Final = (2048, 32)
+"""Rows and columns to which views are averaged, at most: monochromators draw thin horizontal stripes."""
+
+WINDOWS: Final = ((3, 3), (1, 9), (9, 1))
+"""Rows and columns over which a component may be smooth."""
 
 ROUNDS: Final = 12
 """Reweightings of the least absolute deviations."""
@@ -64,7 +68,8 @@ def eigen_flats(flats: NDArray[np.floating], *, seed: int = 0) -> EigenFlats:
     1. Each flat's logarithm less that of the mean flat, less its own mean over the pixels, which is intensity.
     2. Their principal components, as many as have 5 % more variance than the same rank has in 95 % of copies in
        which each pixel's values are shuffled (parallel analysis), at most 8.
-    3. Components are smoothed by the median of 3 × 3 pixels, for a beam is smooth.
+    3. Components are smoothed by the median of 3 × 3 pixels, or of 9 in a row or in a column: that of the three whose
+       eight others come nearest to the pixel. A beam is smooth at least along its stripes, however thin they are.
 
     Parameters
     ----------
@@ -107,7 +112,7 @@ def eigen_flats(flats: NDArray[np.floating], *, seed: int = 0) -> EigenFlats:
     if number:
         components[:, good] = scores[:, :number].T @ differing
         for n in range(number):
-            components[n] = _median_of_nine(components[n])
+            components[n] = smoothed(components[n])
     weights = scores[:, :number]
     return EigenFlats(
         mean, components, weights.min(axis=0, initial=np.inf), weights.max(axis=0, initial=-np.inf)
@@ -254,10 +259,35 @@ def _slopes(image: NDArray[np.float64]) -> NDArray[Any]:
     return np.concatenate([np.diff(image, axis=0).ravel(), np.diff(image, axis=1).ravel()])
 
 
-def _median_of_nine(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    mirrored = np.pad(image, 1, "symmetric")
+def smoothed(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the median of nine pixels about each, over that window whose other eight tell the pixel best.
+
+    Parameters
+    ----------
+    image : array of float32, shape (row, column)
+        A component; mirrored at its edges.
+
+    Returns
+    -------
+    array of float32, shape (row, column)
+        Smoothed over 3 × 3 pixels, or over 9 in a row or in a column.
+    """
+    missed = [
+        _of_nine(image, size, lambda nine: np.median(np.delete(nine, 4, axis=-1), axis=-1))
+        for size in WINDOWS
+    ]
+    best = int(np.argmin([float(np.mean((one - image) ** 2, dtype=np.float64)) for one in missed]))
+    return _of_nine(image, WINDOWS[best], lambda nine: np.median(nine, axis=-1))
+
+
+def _of_nine(
+    image: NDArray[np.float32], size: tuple[int, int], made: Callable[[NDArray[np.float32]], NDArray[Any]]
+) -> NDArray[np.float32]:
+    """Take nine pixels about each to one number, the image mirrored at its edges."""
+    rows, columns = size[0] // 2, size[1] // 2
+    mirrored = np.pad(image, ((rows, rows), (columns, columns)), "symmetric")
     result = np.empty_like(image)
     for first in range(0, len(image), 64):
-        windows = sliding_window_view(mirrored[first : first + 66], (3, 3))
-        result[first : first + 64] = np.median(windows.reshape(*windows.shape[:2], 9), axis=-1)
+        windows = sliding_window_view(mirrored[first : first + 64 + 2 * rows], size)
+        result[first : first + 64] = made(windows.reshape(*windows.shape[:2], 9))
     return result

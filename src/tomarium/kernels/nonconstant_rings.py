@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError
-from tomarium.kernels.double_flat_field import CHUNK, LOWEST, mean_attenuation, pixel_errors
-
-LEAST_VIEWS: Final = 8
-"""Views of a block, at least."""
+from tomarium.kernels.double_flat_field import CHUNK, LEAST_VIEWS, LOWEST, constant_errors
 
 
 def block_errors(
-    views: Any, blocks: int, *, size: tuple[int, int] = (9, 9), transmission: bool = False, threads: int = 1
+    views: Any,
+    blocks: int,
+    *,
+    size: tuple[int, int] = (9, 9),
+    transmission: bool = False,
+    spared: NDArray[np.float64] | None = None,
+    threads: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what each pixel adds in each block of angles, as far as its noise lets that be told.
 
     1. The views are parted into blocks of neighbouring angles, as equal as can be. In each the errors of the pixels are
-       those of a double flat field, E_j: the mean attenuation less its median in a window.
+       those of a double flat field, E_j, see `constant_errors`.
     2. C is the mean of E_j over the blocks, and F the variance of E_j about it. The noise V of E_j is known from
        the differences of neighbouring views, V = ⟨(p[k+1] - p[k])²⟩ / 2 / views of a block.
     3. The errors are C + max(0, 1 - V / F) (E_j - C): where a pixel varies from block to block no more than its noise
@@ -37,6 +40,8 @@ def block_errors(
         Rows and columns of the window, odd.
     transmission : bool
         Whether they are transmission, whose logarithm is taken.
+    spared : array of float64, shape (column,), optional
+        As in `constant_errors`.
     threads : int
         Rows in work at a time.
 
@@ -65,9 +70,11 @@ def block_errors(
     places = np.array_split(np.arange(len(views)), blocks)
     errors = np.stack(
         [
-            pixel_errors(
-                mean_attenuation(views[part[0] : part[-1] + 1], transmission=transmission),
+            constant_errors(
+                views[part[0] : part[-1] + 1],
+                transmission=transmission,
                 size=size,
+                spared=spared,
                 threads=threads,
             )
             for part in places

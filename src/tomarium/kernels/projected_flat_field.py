@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.double_flat_field import pixel_errors, spared_about_axis
+from tomarium.kernels.double_flat_field import pixel_errors
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.projection import forward, make_rays
 
@@ -32,7 +32,6 @@ def pixel_errors_beside_classes(
     classes: int = 0,
     columns: int = 25,
     iterations: int = 2,
-    axis_width: float = 3.0,
 ) -> tuple[NDArray[np.float64], int]:
     """Return what each column of one sinogram adds to all views.
 
@@ -56,8 +55,6 @@ def pixel_errors_beside_classes(
         Full width at half maximum, odd; more than twice as wide as the widest ring.
     iterations : int
         How often, each time with the slice of the corrected data.
-    axis_width : float
-        Columns on either side of the axis within which less is told, see `spared_about_axis`.
 
     Returns
     -------
@@ -68,7 +65,6 @@ def pixel_errors_beside_classes(
     """
     size = sinogram.shape[1]
     rays = make_rays(angles_deg, axis_column, size, size)
-    spared = spared_about_axis(size, axis_column, axis_width)
     total = np.zeros(size)
     used = classes
     for _ in range(iterations):
@@ -82,7 +78,7 @@ def pixel_errors_beside_classes(
         used = wanted[best]
         constant = np.median(missed[best], axis=0).astype(np.float64)
         error = pixel_errors(constant[None], background="gaussian", size=(1, columns))[0]
-        total += error * spared
+        total += error
     return total, used
 
 

@@ -19,8 +19,11 @@ MOST_BRIGHT: Final = 4
 HALO: Final = MOST_BRIGHT + 1
 """Rows a pixel's verdict depends on, above and below: it may be beside a spike, whose size is seen from there on."""
 
-SKIRT: Final = 3.0
+SKIRT: Final = 4.0
 """Standard deviations above which a pixel beside a spike is part of it."""
+
+FARTHEST: Final = 4.0
+"""Times the response of those about it, or part of it, beyond which a pixel's own is not believed."""
 
 _BLOCK_ROWS: Final = 48
 _LEVELS: Final = 24
@@ -28,7 +31,7 @@ _LEVELS: Final = 24
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """How far a pixel lies from the median of its neighbourhood by chance, at each brightness.
+    """How far a pixel lies from the median of its neighbourhood by chance, at each brightness, and how far in time.
 
     Attributes
     ----------
@@ -36,39 +39,103 @@ class NoiseModel:
         Ascending.
     sigma : array of float64, shape (level,)
         Standard deviation of the difference there, from the median absolute deviation; above 0.
+    in_time : array of float64, shape (level,), optional
+        Standard deviation of a pixel from one frame to the next; by default `sigma`.
     """
 
     brightness: NDArray[np.float64]
     sigma: NDArray[np.float64]
+    in_time: NDArray[np.float64] | None = None
 
     def at(self, brightness: NDArray[Any]) -> NDArray[np.float64]:
         """Return the standard deviation at a brightness."""
         return np.asarray(np.interp(brightness, self.brightness, self.sigma))
 
+    def in_time_at(self, brightness: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the standard deviation in time at a brightness."""
+        return np.asarray(np.interp(brightness, self.brightness, self.steady))
 
-def measure_noise(frames: Any) -> NoiseModel:
+    @property
+    def steady(self) -> NDArray[np.float64]:
+        """Standard deviation in time at each level."""
+        return self.sigma if self.in_time is None else self.in_time
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What the detector draws into every frame: a pixel's signal is (count - dark) × relative.
+
+    Attributes
+    ----------
+    dark : array of float32, shape (row, column)
+        Counts without beam.
+    relative : array of float32, shape (row, column)
+        Response of the pixels about each over its own; above 0.
+    """
+
+    dark: NDArray[np.float32]
+    relative: NDArray[np.float32]
+
+    def of(self, rows: slice) -> Pattern:
+        """Return that of some rows."""
+        return Pattern(self.dark[rows], self.relative[rows])
+
+    def signal(self, frames: Any) -> NDArray[np.float32]:
+        """Return what frames show of light, shape (…, row, column)."""
+        return (np.asarray(frames, np.float32) - self.dark) * self.relative
+
+
+def pattern_of(flat: NDArray[np.float32], dark: NDArray[np.float32]) -> Pattern:
+    """Return the pattern that a flat shows: each pixel beside the median of its 3 x 3 neighbourhood.
+
+    Parameters
+    ----------
+    flat, dark : array of float32, shape (row, column)
+        Averages, in counts.
+
+    Returns
+    -------
+    Pattern
+        With 1 for pixels whose response is not between a quarter and four times that of those about them.
+    """
+    signal = np.asarray(flat - dark, np.float32)
+    relative = np.ones(signal.shape, np.float32)
+    np.divide(local_median(signal), signal, out=relative, where=signal > 0)
+    relative[~((relative > 1 / FARTHEST) & (relative < FARTHEST))] = 1
+    return Pattern(np.ascontiguousarray(dark, np.float32), relative)
+
+
+def measure_noise(frames: Any, following: Any = None) -> NoiseModel:
     """Measure how noise grows with brightness.
 
     Pixels are put into groups of equal number by the median of their 3 x 3 neighbourhood; in each the median
-    absolute difference from it, over 0.6745, is the noise. Spikes are too few to move a median.
+    absolute difference from it, over 0.6745, is the noise. Spikes are too few to move a median. The noise in time is
+    that of the differences between frames, less the median of the differences about each pixel, over √2: the pattern
+    of the detector and most of the sample are in both.
 
     Parameters
     ----------
     frames : array, shape (frame, row, column)
         A few frames.
+    following : array, shape (frame, row, column), optional
+        The frame after each, for the noise in time.
 
     Returns
     -------
     NoiseModel
         Where all pixels are equal, as noise the precision of single floats.
     """
-    middles, differences = [], []
-    for frame in np.asarray(frames, np.float32):
+    middles, differences, changes = [], [], []
+    for number, frame in enumerate(np.asarray(frames, np.float32)):
         middle = local_median(frame)
-        good = np.isfinite(middle) & np.isfinite(frame)
+        change = middle if following is None else np.asarray(following[number], np.float32) - frame
+        with np.errstate(invalid="ignore"):
+            change = change if following is None else np.abs(change - local_median(change))
+        good = np.isfinite(middle) & np.isfinite(frame) & np.isfinite(change)
         middles.append(middle[good])
         differences.append(np.abs(frame[good] - middle[good]))
-    middle, difference = np.concatenate(middles), np.concatenate(differences)
+        changes.append(change[good])
+    middle, difference, change = (np.concatenate(each) for each in (middles, differences, changes))
     if not len(middle):
         return NoiseModel(np.zeros(1), np.ones(1))
     order = np.argsort(middle, kind="stable")
@@ -77,7 +144,10 @@ def measure_noise(frames: Any) -> NoiseModel:
     # Half of the pixels are often equal to the median of whole counts: the mean of the middle half is finer.
     sigma = np.array([_spread(difference[group]) for group in groups])
     least = max(1e-6 * float(np.abs(brightness).max()), 1e-12)
-    return NoiseModel(brightness, np.maximum(sigma, least))
+    if following is None:
+        return NoiseModel(brightness, np.maximum(sigma, least))
+    in_time = np.array([_spread(change[group]) for group in groups]) / np.sqrt(2)
+    return NoiseModel(brightness, np.maximum(sigma, least), np.maximum(in_time, least))
 
 
 def _spread(differences: NDArray[np.float32]) -> float:
@@ -145,6 +215,9 @@ def remove_spikes(
     noise: NoiseModel,
     *,
     threshold: float = 8.0,
+    pattern: Pattern | None = None,
+    beside: NDArray[np.integer] | None = None,
+    more: NDArray[Any] | None = None,
     engine: Literal["auto", "native", "reference"] = "auto",
     threads: int = 1,
     out: NDArray[Any] | None = None,
@@ -152,22 +225,32 @@ def remove_spikes(
     """Replace pixels far brighter than their neighbourhood by its median.
 
     1. A pixel more than `threshold` standard deviations above the median of its 3 x 3 neighbourhood is a spike, if
-       it hangs together with at most 3 others that rise by half as much above that median: a thin line, the fringe
-       of an edge and the corner of a bright field are larger, and are left.
-    2. So is a pixel beside one, more than 3 standard deviations above.
-    3. Both take the median of their neighbourhood.
+       it is new, and if it hangs together with at most 3 others that rise by half as much: a thin line, the fringe of
+       an edge and the corner of a bright field are larger, and are left.
+    2. New is what is `threshold` standard deviations in time above the same pixel in each frame `beside`, and half of
+       it above the pixels over and under that one; then what rises by half as much is told in the excess over those
+       frames, in which the sample is about where it was. A frame without others beside it is judged by itself.
+    3. So is a pixel beside one, more than 4 standard deviations above both, or above two frames beside by half as much
+       as that one is.
+    4. All take the median of their neighbourhood, or the median of it and of the same pixel in the two frames beside.
 
-    At the frame's edges the median repeats the outermost pixels; no frame looks at another. What is not finite is
-    no spike and counts as brighter than all: the flat field replaces it.
+    At the frame's edges the median repeats the outermost pixels. What is not finite is no spike and counts as brighter
+    than all, in a frame beside as absent: the flat field replaces it.
 
     Parameters
     ----------
     frames : array, shape (angle, row, column)
-        Counts or transmission; each frame stands for itself.
+        Counts or transmission.
     noise : NoiseModel
-        As `measure_noise` returns it.
+        As `measure_noise` returns it, of signals if there is a pattern.
     threshold : float
         Standard deviations, above 0.
+    pattern : Pattern, optional
+        Of the detector, by which frames are judged as signals; by default none.
+    beside : array of int, shape (angle, 2), optional
+        Numbers of two frames near each; those from the number of frames on are of `more`, and -1 is none.
+    more : array, shape (frame, row, column), optional
+        Further frames to look at, of the frames' type.
     engine : {"auto", "native", "reference"}
         Compiled kernel, for uint16 and float32, or NumPy; "auto" takes the compiled one where it can.
     threads : int
@@ -185,7 +268,7 @@ def remove_spikes(
     Raises
     ------
     InputError
-        The frames have not three axes, or `out` does not fit them.
+        The frames have not three axes, or another array does not fit them.
     ParameterError
         `threshold` is not above 0, or there is no such engine.
     EngineUnavailable
@@ -201,20 +284,35 @@ def remove_spikes(
         raise ParameterError(f"remove_spikes: threshold is {threshold}; give standard deviations, above 0")
     data = np.asarray(frames)
     result = _checked(np.empty(data.shape, data.dtype) if out is None else out, data)
+    near = np.full((len(data), 2), -1, np.int32) if beside is None else np.asarray(beside, np.int32)
+    further = np.empty((0, *data.shape[1:]), data.dtype) if more is None else np.asarray(more, data.dtype)
+    drawn = pattern or Pattern(np.zeros(data.shape[1:], np.float32), np.ones(data.shape[1:], np.float32))
+    _demand_fit(near, further, drawn, data)
     least = threshold * float(noise.sigma.min())
     if _compiled(engine, data.dtype) and data.size:
         replaced = np.zeros(len(data), np.int64)
         below = np.nextafter(np.float32(least), np.float32(0))
+        tables = [
+            np.ascontiguousarray(one, np.float64) for one in (noise.brightness, noise.sigma, noise.steady)
+        ]
         extension().mend_spikes(
-            np.ascontiguousarray(data), np.ascontiguousarray(noise.brightness, np.float64),
-            np.ascontiguousarray(noise.sigma, np.float64), threshold, float(below), result, replaced,
-            max(1, threads), level(),
+            np.ascontiguousarray(data), np.ascontiguousarray(further), np.ascontiguousarray(near),
+            np.ascontiguousarray(drawn.dark, np.float32), np.ascontiguousarray(drawn.relative, np.float32),
+            *tables, threshold, float(below), result, replaced, max(1, threads), level(),
         )  # fmt: skip
         return result, int(replaced.sum())
 
+    def signal(number: int) -> NDArray[np.float32] | None:
+        if number < 0:
+            return None
+        made = drawn.signal(data[number] if number < len(data) else further[number - len(data)])
+        made[~np.isfinite(made)] = -np.inf
+        return made
+
     def one(number: int) -> int:
         result[number] = data[number]
-        return _one_frame(data[number], result[number], noise, threshold, least)
+        others = [found for found in map(signal, near[number].tolist()) if found is not None]
+        return _one_frame(data[number], others, result[number], drawn, noise, threshold)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         return result, sum(pool.map(one, range(len(data))))
@@ -232,6 +330,20 @@ def _checked(out: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
+def _demand_fit(near: NDArray[Any], more: NDArray[Any], pattern: Pattern, data: NDArray[Any]) -> None:
+    shape = data.shape[1:]
+    if more.shape[1:] != shape or pattern.dark.shape != shape or pattern.relative.shape != shape:
+        raise InputError(
+            f"remove_spikes: the frames are of {shape} rows and columns, further ones of {more.shape[1:]}, the dark "
+            f"of {pattern.dark.shape} and the response of {pattern.relative.shape}; all must be alike"
+        )
+    count = len(data) + len(more)
+    if near.shape != (len(data), 2) or ((near < -1) | (near >= count)).any():
+        raise InputError(
+            f"remove_spikes: beside has shape {near.shape}; give ({len(data)}, 2) numbers of the {count} frames, or -1"
+        )
+
+
 def _compiled(engine: str, dtype: np.dtype[Any]) -> bool:
     known = dtype in (np.uint16, np.float32)
     if engine == "native" and not known:
@@ -240,30 +352,61 @@ def _compiled(engine: str, dtype: np.dtype[Any]) -> bool:
 
 
 def _one_frame(
-    frame: NDArray[Any], result: NDArray[Any], noise: NoiseModel, threshold: float, least: float
+    frame: NDArray[Any],
+    others: list[NDArray[np.float32]],
+    result: NDArray[Any],
+    pattern: Pattern,
+    noise: NoiseModel,
+    threshold: float,
 ) -> int:
-    pixels = np.array(frame, np.float32)
+    before = np.maximum.reduce(others) if others else None
+    pixels = pattern.signal(frame)
     pixels[~np.isfinite(pixels)] = np.inf
     middle = local_median(pixels)
     with np.errstate(invalid="ignore"):
         excess = pixels - middle
     excess[~np.isfinite(excess)] = 0  # what is not finite is no spike
-    rows, columns = np.nonzero(excess > least)
+    rows, columns = np.nonzero(excess > threshold * float(noise.sigma.min()))
     sure = excess[rows, columns] > threshold * noise.at(middle[rows, columns])
+    fresh = None if before is None else pixels - before
+    if before is not None:
+        about = np.pad(before, ((1, 1), (0, 0)), constant_values=-np.inf)
+        tallest = np.maximum(np.maximum(about[:-2], about[2:]), before)
+        allowed = threshold * noise.in_time_at(before[rows, columns])
+        sure &= pixels[rows, columns] - before[rows, columns] > allowed
+        sure &= pixels[rows, columns] - tallest[rows, columns] > 0.5 * allowed
     rows, columns = rows[sure], columns[sure]
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    spikes = [(r, c) for r, c in pairs if _is_small(pixels, middle[r, c], r, c)]
+    if fresh is None:
+        spikes = [(r, c) for r, c in pairs if _is_small(pixels, middle[r, c], r, c)]
+    else:
+        spikes = [(r, c) for r, c in pairs if _is_small(fresh, np.float32(0), r, c)]
     if not spikes:
         return 0
     height, width = frame.shape
-    r, c = (np.array(spikes)[:, :, None] + _SQUARE).transpose(1, 0, 2)
+    centre = np.array(spikes)[:, :, None]
+    r, c = (centre + _SQUARE).transpose(1, 0, 2)
     there = (r >= 0) & (r < height) & (c >= 0) & (c < width)
-    places = np.unique(r[there] * width + c[there])
-    r, c = places // width, places % width
+    (y, x), (r, c) = (
+        (np.broadcast_to(one, r.shape)[there] for one in centre.transpose(1, 0, 2)),
+        (r[there], c[there]),
+    )
     high = excess[r, c] > SKIRT * noise.at(middle[r, c])
-    r, c = r[high], c[high]
-    result[r, c] = np.rint(middle[r, c]) if result.dtype.kind in "iu" else middle[r, c]
-    return len(r)
+    if before is not None and fresh is not None:
+        high &= fresh[r, c] > SKIRT * noise.in_time_at(before[r, c])
+        if len(others) == 2:
+            high |= np.isfinite(fresh[r, c]) & (fresh[r, c] > np.float32(0.5) * fresh[y, x])
+    places = np.unique(r[high] * width + c[high])
+    r, c = places // width, places % width
+    mended = middle[r, c]
+    if len(others) == 2:
+        three = np.stack([mended, others[0][r, c], others[1][r, c]])
+        mended = np.where(np.isfinite(three).all(axis=0), np.sort(three, axis=0)[1], mended)
+    mended = mended / pattern.relative[r, c] + pattern.dark[r, c]
+    if result.dtype.kind in "iu":
+        mended = np.clip(np.rint(mended), 0, np.iinfo(result.dtype).max)
+    result[r, c] = mended
+    return int(np.count_nonzero(result[r, c] != frame[r, c]))
 
 
 _SQUARE: Final = np.mgrid[-1:2, -1:2].reshape(2, 9)

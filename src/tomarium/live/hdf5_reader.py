@@ -21,7 +21,7 @@ from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
 from tomarium.formats.hdf5.missing_data import Gap, gaps_of, is_found, unwritten
 from tomarium.formats.hdf5.security_check import check_growing, open_beside, open_checked
 from tomarium.formats.hdf5.source import Source
-from tomarium.formats.hdf5.superblock import MendedFile, read_superblock
+from tomarium.formats.hdf5.superblock import ClosedView, read_superblock
 from tomarium.live.reader import Look, Shape, Status, count_leading
 from tomarium.live.retry import Stamp, retry_until_stable
 from tomarium.live.virtual_dataset import readable
@@ -152,7 +152,7 @@ class Hdf5Reader:
 def _lags(path: Path) -> bool:
     """Tell whether the library would refuse the file, or its newest chunks, for what its superblock says."""
     try:
-        return read_superblock(path).needs_mending(path.stat().st_size)
+        return read_superblock(path).is_open_or_short(path.stat().st_size)
     except FormatError:
         return False
 
@@ -165,7 +165,7 @@ def open_growing(path: Path, stack: ExitStack) -> h5py.File:
     if not _lags(path) or read_superblock(path).is_swmr:
         return open_beside(path)
     access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fileobj_driver(h5fd.fileobj_driver, stack.enter_context(MendedFile(path)))
+    access.set_fileobj_driver(h5fd.fileobj_driver, stack.enter_context(ClosedView(path)))
     # Opened by hand for its name: what it points to is looked for beside it.
     return h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=access))
 

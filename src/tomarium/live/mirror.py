@@ -24,7 +24,7 @@ from tomarium.errors import FormatError, StorageFull
 from tomarium.formats.hdf5.errors import DAMAGE
 from tomarium.formats.hdf5.names import member, visit_links
 from tomarium.formats.hdf5.security_check import beside, open_checked
-from tomarium.formats.hdf5.superblock import mend
+from tomarium.formats.hdf5.superblock import mark_closed
 from tomarium.live.mirror_copy import Copier, copy_whole, is_same
 from tomarium.live.retry import Stamp, wait_for_rest
 
@@ -201,7 +201,7 @@ def _copy_resting(source: Path, candidate: Path, folder: Path, copier: Copier, e
 
 def _copy(source: Path, target: Path) -> None:
     copy_whole(source, target)
-    mend(target)
+    mark_closed(target)
 
 
 def _copy_sources(source: Path, candidate: Path, folder: Path) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from h5py import h5d, h5o
 
 from tomarium.atomic_files import write_at
 from tomarium.formats.hdf5.errors import DAMAGE
-from tomarium.formats.hdf5.superblock import MendedFile, mend
+from tomarium.formats.hdf5.superblock import ClosedView, mark_closed
 from tomarium.live.hdf5_reader import open_growing
 from tomarium.live.retry import Stamp, wait_for_rest
 
@@ -89,7 +89,7 @@ class Copier:
                 _copy_range(read.fileno(), write.fileno(), start, stop)
             if Stamp.of(self.source) != stamp:
                 return None
-        mend(target)
+        mark_closed(target)
         return stamp if self._is_where_it_was(target, kept) else None
 
     def _begin(self, target: Path, last: Path | None) -> None:
@@ -254,7 +254,7 @@ def is_same(source: Path, copy: Path) -> bool:
 
     `source`: the file; where it is marked as open, it is compared as a closed one would read.
     """
-    with MendedFile(source) as one, copy.open("rb", buffering=0) as other:
+    with ClosedView(source) as one, copy.open("rb", buffering=0) as other:
         while block := one.read(BLOCK):
             if block != other.read(len(block)):
                 return False

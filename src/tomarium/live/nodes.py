@@ -251,9 +251,11 @@ class Group(Mapping[str, "Group | Dataset"]):
         return len(self._look().members)
 
 
-@dataclass(frozen=True, eq=False)
-class File(Mapping[str, Group | Dataset]):
+@dataclass(frozen=True, eq=False, repr=False)
+class File(Group):
     """An HDF5 file, a mirror of one, or a zarr group, that is read without ever being held open.
+
+    It is the group that holds everything, with these besides.
 
     Attributes
     ----------
@@ -261,23 +263,15 @@ class File(Mapping[str, Group | Dataset]):
         What was opened.
     mode : str
         "static", "live", "mirror" or "zarr".
-    reader : Reader
-        What answers for it.
     """
 
     path: Path
     mode: str
-    reader: Reader
 
     @property
     def root(self) -> Group:
         """The group that holds everything."""
         return Group(self.reader, "/")
-
-    @property
-    def attrs(self) -> Attributes:
-        """Attributes of the root."""
-        return self.root.attrs
 
     @property
     def status(self) -> Status:
@@ -288,18 +282,6 @@ class File(Mapping[str, Group | Dataset]):
     def generation(self) -> int:
         """A number that grows whenever there may be something new."""
         return self.reader.generation
-
-    def __getitem__(self, name: str) -> Group | Dataset:
-        return self.root[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.root
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.root)
-
-    def __len__(self) -> int:
-        return len(self.root)
 
     def __repr__(self) -> str:
         return f"<File {self.path}, {self.mode}>"
@@ -402,7 +384,7 @@ def open_h5(path: str | PathLike[str], mode: Mode = "auto", *, patience_s: float
         raise FormatError(f"{place}: is no mirror; make one with `tomarium mirror SCAN {place}`")
     if chosen in ("static", "live") and not place.is_file():
         raise FormatError(f"{place}: is a folder; give the HDF5 file in it")
-    opened = File(place, chosen, readers[chosen]())
+    opened = File(readers[chosen](), "/", place, chosen)
     opened.reader.look("/")
     return opened
 

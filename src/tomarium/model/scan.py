@@ -182,9 +182,9 @@ class Scan:
 
     def __post_init__(self) -> None:
         if not self.counts:
+            references = ((FrameKind.FLAT, self.flats), (FrameKind.DARK, self.darks))
             there = {FrameKind.PROJECTION: self.projections.shape[0]}
-            for kind, reference in ((FrameKind.FLAT, self.flats), (FrameKind.DARK, self.darks)):
-                there |= {kind: reference.frames.shape[0]} if reference is not None else {}
+            there |= {kind: held.frames.shape[0] if held is not None else 0 for kind, held in references}
             object.__setattr__(self, "counts", there)
 
     @property

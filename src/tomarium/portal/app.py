@@ -11,11 +11,14 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader
+from tomarium.catalogue import Catalogue
 from tomarium.catalogue.home import catalogue_file
 from tomarium.catalogue.uploads import Uploads
-from tomarium.portal import downloads, files
+from tomarium.portal import account, downloads, files, sign_in
 from tomarium.portal.feeds import give_feeds
+from tomarium.portal.forms import demand_same_site
+from tomarium.portal.identity import reader_of
+from tomarium.portal.manage import give_forms
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -39,7 +42,8 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
         Names under which it answers; "*" for all. Naming them keeps foreign web pages from reading a private
         catalogue through a name that they point to this machine.
     local : bool
-        Whether it is heard on this machine only: who asks is then its owner, who sees everything.
+        Whether it is heard on this machine only. As long as the catalogue has no account, who asks is then its owner,
+        who sees everything; but not a request that came through a proxy.
 
     Returns
     -------
@@ -52,19 +56,24 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
         version=version("tomarium"),
         docs_url=None,  # FastAPI's own pages load scripts from another host; /api is ours
         redoc_url=None,
+        dependencies=[Depends(demand_same_site)],
         middleware=[
             Middleware(with_headers),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
         ],
     )
     app.state.catalogue = catalogue
-    app.state.reader_of = _owner if local else _anybody
+    app.state.local = local
+    app.state.reader_of = reader_of
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: page.path):
         give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
     # Longer addresses first, so that one with a free end does not take what is another's.
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
+    sign_in.give_all(app)
+    account.give_all(app)
+    give_forms(app)
     give_feeds(app)
     home = (Path(catalogue.name) if catalogue.name != "memory" else catalogue_file()).absolute().parent
     give_uploads(app, Uploads(home / "uploads"), home / "records")
@@ -72,14 +81,6 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
     return app
-
-
-def _owner(_request: Request) -> Reader:
-    return LOCAL_OWNER
-
-
-def _anybody(_request: Request) -> Reader:
-    return ANYBODY
 
 
 def _people(page: Page) -> Callable[..., Response]:

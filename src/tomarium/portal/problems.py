@@ -22,6 +22,9 @@ TITLES: Final = {
     403: "This is not open",
     404: "There is nothing here",
     405: "This address only gives",
+    413: "This is too large",
+    415: "This cannot be read",
+    429: "Too many tries",
     500: "Something broke here",
     503: "This cannot be read now",
 }

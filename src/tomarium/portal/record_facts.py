@@ -157,7 +157,7 @@ def _published(record: Record, now: datetime) -> list[Slip]:
     )
     doi = f", DOI {publication.doi}" if publication.doi else ""
     version = Slip(
-        f"Version {publication.version}", f"published{doi}. {opens}", _by(by, publication.published)
+        f"Version {publication.version}", f"published{doi}. {opens}".strip(), _by(by, publication.published)
     )
     return [*told, version]
 

@@ -19,6 +19,7 @@ from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import FormatError
 from tomarium.model import Record
+from tomarium.portal.identity import demand_valid
 from tomarium.standards.ro_crate import FILENAME
 
 
@@ -238,6 +239,7 @@ def context_of(request: Request) -> RequestContext:
 
 
 def _context(request: Request) -> RequestContext:
+    demand_valid(request)
     return context_of(request)
 
 

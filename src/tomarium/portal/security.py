@@ -33,11 +33,16 @@ def with_headers(app: ASGIApp) -> ASGIApp:
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        # What is made for one person is kept by no proxy, and asked for again after signing out.
+        personal = any(name in (b"cookie", b"authorization") for name, _ in scope.get("headers", ()))
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, text in HEADERS.items():
                     headers.setdefault(name, text)
+                if personal:
+                    headers.setdefault("Cache-Control", "private, no-cache")
             await send(message)
 
         await app(scope, receive, send_with_headers if scope["type"] == "http" else send)

@@ -6,8 +6,11 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from tomarium.catalogue import Catalogue
+from tomarium.catalogue.accounts import any_account
+from tomarium.catalogue.settings import all_settings
 from tomarium.errors import InputError
 from tomarium.portal.app import create_app
 
@@ -43,7 +46,7 @@ def serve(
     listener = _listen(host, port)
     with listener:
         local = _is_loopback(host)
-        hosts = ["localhost", "127.0.0.1", "::1", "[::1]"] if local else ["*"]
+        hosts = _hosts(catalogue) if local else ["*"]
         name = f"[{host}]" if ":" in host else host
         announce(f"http://{name}:{listener.getsockname()[1]}/")
         config = uvicorn.Config(
@@ -54,6 +57,47 @@ def serve(
         )
         with suppress(KeyboardInterrupt):  # uvicorn closes in order, then raises the signal once more
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def notices(catalogue: Catalogue, host: str) -> list[str]:
+    """Say what who starts a portal should know of who can use it.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    host : str
+        As for `serve`.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    with catalogue.reading() as connection:
+        accounts = any_account(connection)
+        address = all_settings(connection)["address"]
+    if _is_loopback(host):
+        return ["the catalogue has accounts, so everybody signs in, on this machine too"] if accounts else []
+    if not accounts:
+        return [
+            "there is no account, so only what is published is shown, to anybody; make one with: "
+            "tomarium user add NAME --role administrator"
+        ]
+    if address.startswith("https://"):
+        return []
+    return [
+        "passwords cross the network unprotected by http; put a proxy with TLS before it, and say its address: "
+        "tomarium settings address https://…"
+    ]
+
+
+def _hosts(catalogue: Catalogue) -> list[str]:
+    """Return the names under which a portal on loopback answers: this machine, and the address its proxy has."""
+    with catalogue.reading() as connection:
+        address = all_settings(connection)["address"]
+    named = urlsplit(address).hostname
+    return ["localhost", "127.0.0.1", "::1", "[::1]", *([named] if named else [])]
 
 
 def _listen(host: str, port: int) -> socket.socket:

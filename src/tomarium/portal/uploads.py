@@ -34,6 +34,7 @@ from tomarium.catalogue.uploads import (
     WrongOffset,
 )
 from tomarium.errors import FormatError, InputError, StorageFull
+from tomarium.portal.identity import demand_scope
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -243,11 +244,7 @@ def _uploads(request_context: RequestContext) -> Uploads:
 
 def _member(request_context: RequestContext) -> Reader:
     """Return who uploads; who has no account here, or only looks, may not."""
-    reader = request_context.reader
-    if not reader.name:
-        raise HTTPException(
-            401, "Uploads need an account: sign in, or send a token as Authorization: Bearer …"
-        )
+    reader = demand_scope(request_context.request, "upload")
     if reader.role == "visitor":
         raise HTTPException(403, "A visitor's account cannot upload; ask whoever runs this portal.")
     return reader

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from tomarium.atomic_files import take_lock
 from tomarium.doctor.core.check import check
 from tomarium.doctor.core.finding import Finding, info, warning
 from tomarium.doctor.core.subject import Subject, a_begun_run
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.record.reader import PROVENANCE, VOLUME
-from tomarium.formats.zarr.progress import Progress
+from tomarium.formats.zarr.progress import is_unfinished, load_progress
 from tomarium.pipeline.run.journal import FOLDER, LOCK, REQUEST, read_json
-from tomarium.pipeline.run.lock import take_lock
 
 
 @check(a_begun_run)
@@ -45,9 +46,9 @@ def run_unfinished(subject: Subject) -> Iterator[Finding]:
 
 def _how_far(folder: Path) -> str:
     volume = folder / VOLUME
-    if Progress.is_there(volume):
+    if is_unfinished(volume):
         try:
-            progress = Progress.load(volume)
+            progress = load_progress(volume)
         except FormatError as problem:
             return str(problem)
         return f"{len(progress.done())} of {progress.count} slabs are written"
@@ -70,11 +71,11 @@ def _is_at_work(lock: Path) -> bool:
         return False
     try:
         with warnings.catch_warnings(action="ignore"):  # of a file system without locks
-            held = take_lock(lock)
+            held = take_lock(lock, "")
     except InputError:
         return True
     except OSError:  # it may not be written by whoever looks
         return False
     if held is not None:
-        held.close()
+        os.close(held)
     return False

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.frames.per_frame import plain_cost, read_rows
-from tomarium.formats.hdf5.attributes import attribute, is_hdf5
+from tomarium.formats.frames.per_frame import PerFrame, plain_cost
+from tomarium.formats.hdf5.attributes import attribute
+from tomarium.formats.hdf5.dialect import demand_same_size, detecting, lacking, scan_of
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.names import shown
@@ -31,7 +32,7 @@ from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import default_angles
 from tomarium.model import FrameKind, Geometry, Scan, Value
-from tomarium.model.scan import IndexedFrames, Reference
+from tomarium.model.scan import Reference
 
 # A group of frames holds nothing else.
 _MOST_LOOKED_AT: Final = 64
@@ -57,7 +58,7 @@ class _Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class SeparateFrames(IndexedFrames):
+class SeparateFrames(PerFrame):
     """Frames that are datasets of their own, in one group of one file."""
 
     path: Path
@@ -70,10 +71,6 @@ class SeparateFrames(IndexedFrames):
     def shape(self) -> tuple[int, int, int]:
         """Frames, rows, columns."""
         return (len(self.names), *self.size)
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames."""
-        return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with guarded(self.path), open_checked(self.path) as file:
@@ -90,29 +87,13 @@ class SeparateFrames(IndexedFrames):
         return read, read if self.compressed else 0
 
 
-def detect(path: Path) -> Match | None:
-    """Look for a root group of datasets that are called like numbered TIFF files.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no such group.
-    """
-    if not is_hdf5(path):
+@detecting
+def detect(source: Source) -> Match | None:
+    """Look for a root group of datasets that are called like numbered TIFF files."""
+    group = _home(source)
+    if group is None:
         return None
-    try:
-        with reading(path) as source:
-            group = _home(source)
-            if group is None:
-                return None
-            frames, home = _frames(group), str(group.name)
-    except FormatError as problem:
-        return Match(0.0, "", str(problem))
+    frames, home = _frames(group), str(group.name)
     counts = {kind: sum(frame.kind == kind for frame in frames) for kind in KINDS.values()}
     if counts[FrameKind.PROJECTION] < 2:
         return Match(0.0, "", f"its group {home} holds frames of names like ALS 8.3.2's, but no scan")
@@ -149,22 +130,8 @@ def _frames(group: h5py.Group) -> list[_Frame]:
 def read(path: Path, match: Match) -> Scan:
     """Read the header of an ALS 8.3.2 scan.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; `match.entry` is the number of the tile.
-
-    Returns
-    -------
-    Scan
-        Frames are read when asked for.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged, or its frames differ in size or type.
+    `match.entry` is the number of the tile. Raises FormatError: the file is damaged, or its frames differ in
+    size or type.
     """
     with reading(path) as source:
         group = _home(source)
@@ -183,29 +150,14 @@ def read(path: Path, match: Match) -> Scan:
             for kind in (FrameKind.FLAT, FrameKind.DARK)
         )
         angles = _angles(source, group, chosen)
-        return Scan(
-            path=path,
-            name=path.stem,
-            format=FORMAT.name,
-            dialect=match.dialect,
-            why=match.why,
-            projections=projections,
-            geometry=Geometry(
-                angles_deg=angles,
-                pixel_m=_quantity(source, group, *PIXEL),
-                energy_kev=_quantity(source, group, *ENERGY),
-            ),
-            flats=flats,
-            darks=darks,
-            counts={
-                FrameKind.PROJECTION: len(chosen),
-                FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
-                FrameKind.DARK: darks.frames.shape[0] if darks else 0,
-            },
-            metadata=_metadata(source, group),
-            missing=tuple(source.missing),
-            repaired=tuple(source.repaired),
-            warnings=tuple(source.warnings),
+        geometry = Geometry(
+            angles_deg=angles,
+            pixel_m=_quantity(source, group, *PIXEL),
+            energy_kev=_quantity(source, group, *ENERGY),
+        )
+        known = _metadata(source, group)
+        return scan_of(
+            source, match, FORMAT.name, projections, geometry, flats=flats, darks=darks, metadata=known
         )
 
 
@@ -242,14 +194,9 @@ def _reference(
     source: Source, group: h5py.Group, chosen: list[_Frame], kind: FrameKind, projections: SeparateFrames
 ) -> Reference | None:
     if not chosen:
-        source.warnings.append(f"the scan holds no {kind} fields")
-        return None
+        return lacking(source, kind)
     stack, count = _stack(source, group, chosen), projections.shape[0]
-    if stack.size != projections.size:
-        raise FormatError(
-            f"{source.path}: its {kind} fields have {stack.size} rows and columns, the projections "
-            f"{projections.size}; both must be equal, so crop or replace them"
-        )
+    demand_same_size(f"{source.path}: {stack.names[0]}", stack, projections)
     position = [
         -1.0 if f.angle == 0 else float(count) if f.angle >= count - 1 else f.angle - 0.5 for f in chosen
     ]

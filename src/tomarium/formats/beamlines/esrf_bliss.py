@@ -30,12 +30,19 @@ from tomarium.formats.beamlines.bliss_sequences import (
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.array import StackedArrays, array_of
-from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
+from tomarium.formats.hdf5.dialect import (
+    degrees_of,
+    detecting,
+    lacking,
+    positions_among,
+    said_entry,
+    scan_of,
+    texts_of,
+)
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
-from tomarium.formats.opening.angles import in_degrees
 from tomarium.model import FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -67,45 +74,21 @@ class _Found:
     missing: tuple[str, ...]
 
 
-def detect(path: Path) -> Match | None:
-    """Look for numbered scans, and among them for a sequence of projections.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where the root holds no numbered scans; a score of 0 says what they lack.
-    """
-    if not is_hdf5(path):
+@detecting
+def detect(source: Source) -> Match | None:
+    """Look for numbered scans, and among them for a sequence of projections."""
+    steps = list(numbered_scans(source))
+    if not steps:
         return None
-    try:
-        with reading(path) as source:
-            steps = list(numbered_scans(source))
-            if not steps:
-                return None
-            found = tomographies(source, steps)
-            if found:
-                return Match(
-                    0.9,
-                    "BLISS tomography",
-                    _why(steps),
-                    entry=next(iter(found)),
-                    entries=tuple(found),
-                    found=_Found(found, tuple(source.missing)),
-                )
-            images = tuple(_image_entries(steps))
-            absent = ", ".join(source.missing[:3])
-            if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
-                return Match(
-                    0.0, "", f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it"
-                )
-            titles = "; ".join(dict.fromkeys(f"{step.title!r}" for step in steps[:5]))
-    except FormatError as problem:
-        return Match(0.0, "", str(problem))
+    found = tomographies(source, steps)
+    if found:
+        kept = _Found(found, tuple(source.missing))
+        return Match(0.9, "BLISS tomography", _why(steps), next(iter(found)), tuple(found), kept)
+    images = tuple(_image_entries(steps))
+    absent = ", ".join(source.missing[:3])
+    if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
+        return Match(0.0, "", f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it")
+    titles = "; ".join(dict.fromkeys(f"{step.title!r}" for step in steps[:5]))
     told = f"its root holds {len(steps)} numbered scans as BLISS writes them, none of them projections ({titles})"
     if not images:
         return Match(0.0, "", f"{told}, and none has a detector with stacked images")
@@ -121,24 +104,10 @@ def _why(steps: list[NumberedScan]) -> str:
 def read(path: Path, match: Match) -> Scan | Image:
     """Read the header of a BLISS file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; `match.entry` names the tomography or the scan.
-
-    Returns
-    -------
-    Scan or Image
-        A tomography with all its frames; or the images of one scan, axes (what moved, row, column), or of a
-        series of scans alike, axes (what differs between them, what moved, row, column).
-
-    Raises
-    ------
-    FormatError
-        The file is damaged, its parts do not fit together, or a sequence holds heights that
-        cannot be told apart.
+    `match.entry` names the tomography or the scan. Result: a tomography with all its frames; or the images of
+    one scan, axes (what moved, row, column), or of a series of scans alike, axes (what differs between them,
+    what moved, row, column). Raises FormatError: the file is damaged, its parts do not fit together, or a
+    sequence holds heights that cannot be told apart.
     """
     with reading(path) as source:
         if isinstance(match.found, _Found) and match.entry in match.found.tomographies:
@@ -171,8 +140,7 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
             f"{source.path}: {sequence.name} is a series of several heights ({sequence.title}) that are not told; "
             f"open one height by its paths, such as data=/3.1/instrument/{detector}/data"
         )
-    if len(match.entries) > 1:
-        source.warnings.append(f"{match.entry} was opened; the file holds {', '.join(match.entries)}")
+    said_entry(source, match)
     parts: dict[FrameKind, list[Frames]] = {}
     positions: dict[FrameKind, list[float]] = {}
     angles: list[Value[NDArray[np.float64]]] = []
@@ -191,28 +159,24 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
             taken += frames.shape[0]
     stacks = {kind: some[0] if len(some) == 1 else JoinedFrames(tuple(some)) for kind, some in parts.items()}
     _demand_alike(source, parts)
-    return Scan(
-        path=source.path,
-        name=source.path.stem
-        if len(match.entries) < 2
-        else f"{source.path.stem}_{match.entry.replace('/', '_')}",
-        format=FORMAT.name,
-        dialect=match.dialect,
-        why=match.why,
-        projections=stacks[FrameKind.PROJECTION],
-        geometry=Geometry(
-            angles_deg=_joined(angles),
-            pixel_m=_quantity(source, sequence, PIXEL),
-            energy_kev=_quantity(source, sequence, ENERGY),
-            distance_m=_quantity(source, sequence, DISTANCE),
-        ),
+    name = source.path.stem
+    geometry = Geometry(
+        angles_deg=_joined(angles),
+        pixel_m=_quantity(source, sequence, PIXEL),
+        energy_kev=_quantity(source, sequence, ENERGY),
+        distance_m=_quantity(source, sequence, DISTANCE),
+    )
+    return scan_of(
+        source,
+        match,
+        FORMAT.name,
+        stacks[FrameKind.PROJECTION],
+        geometry,
+        name=name if len(match.entries) < 2 else f"{name}_{match.entry.replace('/', '_')}",
         flats=_reference(source, stacks, positions, FrameKind.FLAT, taken),
         darks=_reference(source, stacks, positions, FrameKind.DARK, taken),
         counts={kind: stack.shape[0] for kind, stack in stacks.items()},
         metadata=_metadata(source, sequence),
-        missing=tuple(source.missing),
-        repaired=tuple(source.repaired),
-        warnings=tuple(source.warnings),
     )
 
 
@@ -245,12 +209,7 @@ def _angles(
                 source.repaired.append(
                     f"{path} holds {count + 1} positions for {count} frames: the last was left out"
                 )
-            node = source.find(path)
-            unit = attribute(node, "units") if node is not None else None
-            place = f"{source.path.name}:{path}"
-            value, said = in_degrees(values[:count], unit or "deg", place, guess=False)
-            source.warnings.extend([said] if said else [])
-            return value
+            return degrees_of(source, values[:count], path, default="deg")
     return Value(
         np.empty(0),
         "read",
@@ -277,12 +236,8 @@ def _reference(
     total: int,
 ) -> Reference | None:
     if kind not in stacks:
-        source.warnings.append(f"the scan holds no {kind} fields")
-        return None
-    before = np.asarray(positions[kind])
-    return Reference(
-        stacks[kind], np.where(before == 0, -1.0, np.where(before == total, total, before - 0.5))
-    )
+        return lacking(source, kind)
+    return Reference(stacks[kind], positions_among(positions[kind], total))
 
 
 def _quantity(source: Source, sequence: Sequence, where: tuple[str, str, str]) -> Value[float] | None:
@@ -295,11 +250,7 @@ def _quantity(source: Source, sequence: Sequence, where: tuple[str, str, str]) -
 
 
 def _metadata(source: Source, sequence: Sequence) -> dict[str, Value[Any]]:
-    known: dict[str, Value[Any]] = {}
-    for key, path in TEXTS.items():
-        text = source.text(f"/{sequence.name}/{path}")
-        if text is not None:
-            known[key] = Value(text, "read", f"{source.path.name}:/{sequence.name}/{path}")
+    known = texts_of(source, TEXTS, f"/{sequence.name}/")
     names = list(dict.fromkeys([sequence.name, *(step.name for step in sequence.steps)]))
     for name in names[:_MOST_WALKED]:
         group = source.find(f"/{name}")

@@ -24,10 +24,10 @@ from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import JoinedFrames
-from tomarium.formats.hdf5.attributes import attribute, is_hdf5
+from tomarium.formats.hdf5.attributes import is_hdf5
+from tomarium.formats.hdf5.dialect import degrees_of, demand_same_size, group_at, scan_of, texts_of
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
 from tomarium.formats.hdf5.source import Source, reading
-from tomarium.formats.opening.angles import in_degrees
 from tomarium.formats.opening.directory_listing import ending_in
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
@@ -56,18 +56,7 @@ _LONGEST_PAR: Final = 1 << 20
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a group `flyscan_N`, or any with `scan_data`, in a file or in a folder's `.nxs` files.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is nothing of the kind; a score of 0 says what is lacking.
-    """
+    """Look for a group `flyscan_N`, or any with `scan_data`, in a file or in a folder's `.nxs` files."""
     masters = _masters(path)
     if not masters:
         return None
@@ -129,8 +118,8 @@ def _group(source: Source) -> str | None:
 
 def _images(source: Source, group: str) -> h5py.Dataset | None:
     """Find the images: the only dataset of three axes, else the one of most pixels, which is said."""
-    home = source.find(f"/{group}/scan_data")
-    if not isinstance(home, h5py.Group):
+    home = group_at(source, f"/{group}/scan_data")
+    if home is None:
         return None
     nodes = (source.find(name, home) for name in home)
     stacks = [node for node in nodes if isinstance(node, h5py.Dataset) and node.ndim == 3 and node.size]
@@ -144,22 +133,9 @@ def _images(source: Source, group: str) -> h5py.Dataset | None:
 def read(path: Path, match: Match) -> Scan:
     """Read the header of a Flyscan scan and of the references beside it.
 
-    Parameters
-    ----------
-    path : Path
-        The scan's folder, or its `.nxs` file.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Scan
-        Frames are read when asked for. A reference file that cannot be read is left out and said in `warnings`.
-
-    Raises
-    ------
-    FormatError
-        The file of the projections is damaged, or a reference has frames of another size.
+    `path`: the scan's folder, or its `.nxs` file. Result: a reference file that cannot be read is left out
+    and said in `warnings`. Raises FormatError: the file of the projections is damaged, or a reference has
+    frames of another size.
     """
     for master in _masters(path):
         with reading(master) as source:
@@ -174,26 +150,9 @@ def read(path: Path, match: Match) -> Scan:
             flats, darks = (
                 _reference(source, master, kind, projections) for kind in (FrameKind.FLAT, FrameKind.DARK)
             )
-            return Scan(
-                path=path,
-                name=master.stem,
-                format=FORMAT.name,
-                dialect=match.dialect,
-                why=match.why,
-                projections=projections,
-                geometry=Geometry(angles_deg=angles, pixel_m=pixel),
-                flats=flats,
-                darks=darks,
-                counts={
-                    FrameKind.PROJECTION: projections.shape[0],
-                    FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
-                    FrameKind.DARK: darks.frames.shape[0] if darks else 0,
-                },
-                metadata=metadata,
-                missing=tuple(source.missing),
-                repaired=tuple(source.repaired),
-                warnings=tuple(source.warnings),
-            )
+            geometry = Geometry(angles_deg=angles, pixel_m=pixel)
+            held = {"path": path, "name": master.stem, "flats": flats, "darks": darks, "metadata": metadata}
+            return scan_of(source, match, FORMAT.name, projections, geometry, **held)
     raise FormatError(f"{path}: holds no Flyscan scan any more; open it again")
 
 
@@ -233,11 +192,7 @@ def rotation(source: Source, group: str, count: int) -> Value[NDArray[np.float64
             f"{name} was taken for the rotation by how it moves{f'; so do {others}' if others else ''}; "
             f"if it is another, name it as angles"
         )
-    node = source.find(f"/{group}/scan_data/{name}")
-    unit = attribute(node, "units") if node is not None else None
-    value, said = in_degrees(values, unit, f"{source.path.name}:/{group}/scan_data/{name}", guess=False)
-    source.warnings.extend([said] if said else [])
-    return value
+    return degrees_of(source, values, f"/{group}/scan_data/{name}")
 
 
 def _turns(values: NDArray[np.float64]) -> bool:
@@ -301,11 +256,7 @@ def _stack(source: Source, file: Path, names: re.Pattern[str], projections: Hdf5
             f"{problem}; it was left out, and those of another scan can be given as flats or darks"
         )
         return None
-    if frames.shape[1:] != projections.shape[1:]:
-        raise FormatError(
-            f"{source.path}: {file.name} has frames of {frames.shape[1:]} rows and columns, the projections "
-            f"{projections.shape[1:]}; both must be equal, so crop or replace them"
-        )
+    demand_same_size(f"{source.path}: {file.name}", frames, projections)
     if averaged:
         source.warnings.append(
             f"{file.name} holds an average, not a stack: how noisy the references are is not known"
@@ -315,11 +266,7 @@ def _stack(source: Source, file: Path, names: re.Pattern[str], projections: Hdf5
 
 def _metadata(source: Source, group: str) -> dict[str, Value[Any]]:
     home = source.find(f"/{group}")
-    known: dict[str, Value[Any]] = {}
-    for name, path in TEXTS.items():
-        text = source.text(f"/{group}/{path}")
-        if text is not None:
-            known[name] = Value(text, "read", f"{source.path.name}:/{group}/{path}")
+    known = texts_of(source, TEXTS, f"/{group}/")
     beamline = next((name for name in BEAMLINES if source.find(f"/{group}/{name}")), None)
     if beamline is not None:
         known["beamline"] = Value(beamline, "read", f"{source.path.name}:/{group}/{beamline}")

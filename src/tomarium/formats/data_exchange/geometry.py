@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import h5py
 
+from tomarium.formats.hdf5.dialect import positive
 from tomarium.formats.hdf5.source import Source
 from tomarium.model import Value
 
@@ -65,14 +66,7 @@ def pixel_of(
                 "derived",
                 f"{pixel.source} divided by the magnification {scale.value:g}",
             )
-    return _positive(source, pixel, "pixel size")
-
-
-def _positive(source: Source, value: Value[float] | None, what: str) -> Value[float] | None:
-    if value is not None and value.value <= 0:
-        source.warnings.append(f"{value.source} was left out: a {what} of {value.value:g} cannot be")
-        return None
-    return value
+    return positive(source, pixel, "a pixel size of ")
 
 
 def energy_of(
@@ -90,7 +84,7 @@ def energy_of(
                 source.warnings.append(
                     f"{energy.source} was left out: {energy.value:g} keV is no photon energy"
                 )
-        elif (energy := _positive(source, energy, "photon energy")) is not None:
+        elif (energy := positive(source, energy, "a photon energy of ")) is not None:
             return energy
     return None
 

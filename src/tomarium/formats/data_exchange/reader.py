@@ -25,13 +25,14 @@ from tomarium.formats.data_exchange.volume import is_volume, read_volume
 from tomarium.formats.data_exchange.writer import write
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import JoinedFrames
-from tomarium.formats.hdf5.attributes import attribute, is_hdf5
+from tomarium.formats.hdf5.attributes import attribute
+from tomarium.formats.hdf5.dialect import dataset_at, degrees_of, demand_same_size, detecting, scan_of
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
-from tomarium.formats.opening.angles import default_angles, in_degrees, still_written
+from tomarium.formats.opening.angles import default_angles, still_written
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
-from tomarium.model import FrameKind, Geometry, Scan, Value, Volume
+from tomarium.model import Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.model.slab import RAW_DOMAINS, Domain
 
@@ -90,33 +91,15 @@ TEXTS: Final = (
 EXPOSURE: Final = ("instrument/detector*/exposure_time", "instrument/detector*/exposure_period")
 
 
-def detect(path: Path) -> Match | None:
-    """Look for /exchange/data.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where the file is no readable HDF5; a score of 0 says what is lacking.
-    """
-    if not is_hdf5(path):
-        return None
-    try:
-        with reading(path) as source:
-            groups = source.numbered(source.file, "exchange")
-            if not groups:
-                return Match(0.0, "", "its root holds no group /exchange")
-            held = {group: source.find(f"/{group}/data") for group in groups}
-            entries = tuple(
-                group for group, node in held.items() if isinstance(node, h5py.Dataset) and node.ndim == 3
-            )
-            dialect = next(one for one in DIALECTS if all(source.find(f"/{p}") for p in one.evidence))
-    except FormatError as problem:
-        return Match(0.0, "", str(problem))
+@detecting
+def detect(source: Source) -> Match | None:
+    """Look for /exchange/data."""
+    groups = source.numbered(source.file, "exchange")
+    if not groups:
+        return Match(0.0, "", "its root holds no group /exchange")
+    held = {group: dataset_at(source, f"/{group}/data") for group in groups}
+    entries = tuple(group for group, node in held.items() if node is not None and node.ndim == 3)
+    dialect = next(one for one in DIALECTS if all(source.find(f"/{path}") for path in one.evidence))
     if not entries:
         return Match(0.0, "", f"its group /{groups[0]} holds no three-dimensional dataset `data`")
     said = " and /implements" if dialect.name == "0.9.1" else ", but no /implements"
@@ -132,22 +115,8 @@ def detect(path: Path) -> Match | None:
 def read(path: Path, match: Match) -> Scan | Volume:
     """Read the header of a Data Exchange file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; `match.entry` names the exchange group.
-
-    Returns
-    -------
-    Scan or Volume
-        Frames are read when asked for; a volume where the group's data have the axes z:y:x.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged, or its flats or darks do not fit its projections.
+    `match.entry` names the exchange group. Result: a volume where the group's data have the axes z:y:x.
+    Raises FormatError: the file is damaged, or its flats or darks do not fit its projections.
     """
     with reading(path) as source:
         exchange = source.find(f"/{match.entry}")
@@ -202,33 +171,15 @@ def read(path: Path, match: Match) -> Scan | Volume:
             source.warnings.append(
                 f"{data.name}: its domain {said!r} is none of {', '.join(RAW_DOMAINS)}; counts were taken"
             )
-        scan = Scan(
-            path=path,
-            name=path.stem,
-            format=FORMAT.name,
-            dialect=match.dialect,
-            why=match.why,
-            projections=projections,
-            geometry=Geometry(
-                angles_deg=angles,
-                pixel_m=pixel,
-                energy_kev=energy,
-                distance_m=distance,
-                axis_column=first_measured(source, measurement, (AXIS,), "pixel", "pixel"),
-            ),
-            flats=flats,
-            darks=darks,
-            domain=domain,
-            counts={
-                FrameKind.PROJECTION: projections.shape[0],
-                FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
-                FrameKind.DARK: darks.frames.shape[0] if darks else 0,
-            },
-            metadata=metadata,
-            missing=tuple(source.missing),
-            repaired=tuple(source.repaired),
-            warnings=tuple(source.warnings),
+        geometry = Geometry(
+            angles_deg=angles,
+            pixel_m=pixel,
+            energy_kev=energy,
+            distance_m=distance,
+            axis_column=first_measured(source, measurement, (AXIS,), "pixel", "pixel"),
         )
+        held_fields = {"flats": flats, "darks": darks, "domain": domain, "metadata": metadata}
+        scan = scan_of(source, match, FORMAT.name, projections, geometry, **held_fields)
         return with_geometry(scan, source)
 
 
@@ -275,14 +226,7 @@ def _angles(
     for path in ("theta", *([name] if name else [])):
         angles = source.array(path, exchange)
         if angles is not None:
-            node = source.find(path, exchange)
-            unit = attribute(node, "units") if node is not None else None
-            value, mended = in_degrees(
-                angles, unit, f"{source.path.name}:{exchange.name}/{path}", guess=False
-            )
-            if mended:
-                source.warnings.append(mended)
-            return value
+            return degrees_of(source, angles, f"{exchange.name}/{path}")
     for start_path, step_path, number_path in ROTATION:
         start = source.quantity(start_path, "deg", "deg")
         step = source.quantity(step_path, "deg", "deg")
@@ -323,11 +267,7 @@ def _reference(
         frames = frames_of(source, node, order)
         if frames.shape[1:] != projections.shape[1:] and node.ndim == 3:
             frames = frames_of(source, node, projections.order)
-        if frames.shape[1:] != projections.shape[1:]:
-            raise FormatError(
-                f"{source.path}: {node.name} has frames of {frames.shape[1:]} rows and columns, the "
-                f"projections {projections.shape[1:]}; both must be equal, so crop or replace them"
-            )
+        demand_same_size(f"{source.path}: {node.name}", frames, projections)
         parts.append(frames)
         taken = source.array(f"{theta}{suffix}", exchange)
         if place is not None:

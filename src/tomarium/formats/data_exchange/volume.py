@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 
 from tomarium.formats.format import Match
+from tomarium.formats.hdf5.array import volume_of
 from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.axes import in_si, spaced
 from tomarium.formats.hdf5.source import Source
-from tomarium.formats.hdf5.volume import volume_of
 from tomarium.model import Axis, Value, Volume
 
 _AXES: Final = ("z", "y", "x")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium import __version__
 from tomarium.formats.data_exchange.fields import FIELDS
-from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
+from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.hdf5.writer import Compression, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
@@ -67,48 +67,29 @@ def write(
 ) -> None:
     """Write a scan as Data Exchange 0.9.1.
 
-    Parameters
-    ----------
-    path : Path
-        File to write; it appears when it is complete.
-    scan : Scan
-        What to write. Frames are copied block by block, in their stored type.
-    extra : Mapping or None
-        Further groups of the root: name → nested mapping of texts, numbers and arrays, e.g.
-        `{"truth": {"axis_column": 101.3}}`. Data Exchange allows groups of one's own.
-    compression : "gzip", "lzf" or None
-        None (default) stores frames in one piece, which reads rows fastest.
-    side_car : bool
-        Whether the tree of the file the scan was read from goes along, as
-        `tomarium.formats.provenance.embedded_source` tells.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full.
-    InputError
-        A value of `extra` is of no type HDF5 holds.
+    `path`: file to write; it appears when it is complete. `scan`: frames are copied block by block, in their
+    stored type. `extra`: further groups of the root: name → nested mapping of texts, numbers and arrays, e.g.
+    `{"truth": {"axis_column": 101.3}}`. Data Exchange allows groups of one's own. `compression`: None
+    (default) stores frames in one piece, which reads rows fastest. `side_car`: whether the tree of the file
+    the scan was read from goes along, as `tomarium.formats.provenance.embedded_source` tells. Raises
+    InputError: a value of `extra` is of no type HDF5 holds.
     """
-    with drafting(path, resume=resume, tell=tell) as draft:
-        file = draft.file
+    with two_phase_file(path, resume=resume, tell=tell) as output:
+        file = output.file
         file["implements"] = "exchange:measurement:provenance"
-        placed = _write_exchange(draft, scan, compression)
+        placed = _write_exchange(output, scan, compression)
         _write_measurement(file, scan)
         _write_provenance(file, scan)
         write_tree(file, extra or {})
         if side_car:
-            car.keep(draft, scan, placed)
+            car.keep(output, scan, placed)
 
 
-def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[Placed]:
-    exchange = draft.file.create_group("exchange")
+def _write_exchange(output: TwoPhaseFile, scan: Scan, compression: Compression) -> list[Placed]:
+    exchange = output.file.create_group("exchange")
     title = scan.metadata.get("title")
     exchange["title"] = str(title.value) if title else RAW_TITLE
-    data = draft.frames(exchange, "data", scan.projections, compression)
+    data = output.frames(exchange, "data", scan.projections, compression)
     placed = [Placed(scan.projections, str(data.name), np.arange(scan.shape[0]))]
     data.attrs["axes"] = "theta:y:x"
     data.attrs["units"] = "counts" if scan.domain == "counts" else "1"
@@ -120,7 +101,7 @@ def _write_exchange(draft: Draft, scan: Scan, compression: Compression) -> list[
     for reference, word in ((scan.flats, "white"), (scan.darks, "dark")):
         if reference is None:
             continue
-        frames = draft.frames(exchange, f"data_{word}", reference.frames, compression)
+        frames = output.frames(exchange, f"data_{word}", reference.frames, compression)
         placed.append(Placed(reference.frames, str(frames.name), np.arange(frames.shape[0])))
         frames.attrs["axes"] = f"theta_{word}:y:x"
         frames.attrs["units"] = "counts"

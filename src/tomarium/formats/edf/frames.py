@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, is_compressed, opened_edf
-from tomarium.formats.frames.per_frame import by_file, plain_cost, read_rows
-from tomarium.model.scan import IndexedFrames
+from tomarium.formats.frames.per_frame import PerFrame, by_file, plain_cost
 
 
 @dataclass(frozen=True, eq=False)
-class EdfFrames(IndexedFrames):
+class EdfFrames(PerFrame):
     """A stack of EDF frames of one size."""
 
     places: tuple[tuple[Path, int], ...]  # file of each frame, and its number there, from 0
@@ -32,13 +31,6 @@ class EdfFrames(IndexedFrames):
     def shape(self) -> tuple[int, int, int]:
         """Frames, rows, columns."""
         return (len(self.places), *self.size)
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
-
-        Result, shape (frame, row, column): in the stored type and this machine's byte order.
-        """
-        return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         for file, run in by_file([self.places[frame][0] for frame in wanted]):

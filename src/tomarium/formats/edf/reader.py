@@ -22,7 +22,6 @@ from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, looks
 from tomarium.formats.edf.info import TEXTS, count_of, number_of, read_edf_info, values_of
 from tomarium.formats.edf.writer import write
 from tomarium.formats.format import Format, Match
-from tomarium.formats.frames.as_array import FrameStack
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
@@ -60,18 +59,7 @@ class _Series:
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a folder of EDF projections, or an EDF file.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no EDF; a score of 0 says what is lacking.
-    """
+    """Look for a folder of EDF projections, or an EDF file."""
     if path.is_dir():
         return _detect_folder(path)
     if not path.is_file() or not looks_like_edf(head_of(path, any_name=True)):
@@ -133,23 +121,9 @@ def _series(folder: Path) -> _Series | None:
 def read(path: Path, match: Match) -> Scan | Image:
     """Read the headers of an EDF scan, or an EDF image.
 
-    Parameters
-    ----------
-    path : Path
-        Folder of a series, or a file.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Scan or Image
-        A scan where there are angles or a series; an image, without scale, where there is one frame, and one
-        of the axes (frame, y, x) where there are several.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, or its frames are not alike.
+    `path`: folder of a series, or a file. Result: a scan where there are angles or a series; an image,
+    without scale, where there is one frame, and one of the axes (frame, y, x) where there are several. Raises
+    FormatError: a file is damaged, or its frames are not alike.
     """
     if path.is_dir():
         return _read_folder(path, match)
@@ -177,7 +151,7 @@ def _image(path: Path, match: Match, blocks: tuple[EdfBlock, ...], frames: EdfFr
         raise FormatError(f"{path}: has {blocks[0].shape} pixels; frames of rows and columns are read")
     names = ("frame", "y", "x") if len(blocks) > 1 else ("y", "x")
     block = blocks[0]
-    data: Any = FrameStack(frames)
+    data: Any = frames
     if len(blocks) == 1:
         data = data[0] if frames.compressed else MappedArray(path, block.offset, block.shape, block.dtype)
     return Image(

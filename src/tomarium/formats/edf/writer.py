@@ -31,26 +31,9 @@ _KEYS = {
 def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | None = None) -> None:
     """Write a scan as a folder of EDF files.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make; the files are named after it.
-    scan : Scan
-        What to write. Frames keep their type; `refHSTMMMM.edf`, the median of the flats taken before
-        projection MMMM, and `dark.edf`, the mean of the darks, are added as float32.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no scan, or its frames are of a type EDF does not hold.
-    StorageFull
-        The disk is full; nothing is left behind.
+    `path`: folder to make; the files are named after it. `scan`: frames keep their type; `refHSTMMMM.edf`,
+    the median of the flats taken before projection MMMM, and `dark.edf`, the mean of the darks, are added as
+    float32. Raises InputError: it is no scan, or its frames are of a type EDF does not hold.
     """
     if not isinstance(scan, Scan):
         raise InputError(f"{path}: only a scan can be written as an EDF series; write a volume as .vol")

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.frames.per_frame import read_rows
+from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.model import Frames
 from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class JoinedFrames(IndexedFrames):
+class JoinedFrames(PerFrame):
     """Several stacks one after the other."""
 
     parts: tuple[Frames, ...]  # stacks with the same rows and columns, in order
@@ -30,10 +30,6 @@ class JoinedFrames(IndexedFrames):
     def dtype(self) -> np.dtype[Any]:
         """Type all pixels fit in."""
         return np.result_type(*(np.dtype(part.dtype) for part in self.parts))
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames, from whichever parts they lie in."""
-        return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         first = 0

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.model import Frames
+from tomarium.model.scan import IndexedFrames
 
 
-def read_rows(
-    stack: Frames,
-    frames: slice | NDArray[np.intp],
-    rows: slice,
-    fill: Callable[[NDArray[Any], NDArray[np.intp], slice], None],
-) -> NDArray[Any]:
-    """Read detector rows of some frames of a stack by what reads its kind of file.
+class _Filling(Frames, Protocol):
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None: ...
 
-    `stack`: the stack; its `shape` and `dtype` are the result's. `fill`: `fill(result, wanted, band)` writes
-    rows `band` (of step 1) of the frames numbered `wanted` into `result`.
-    """
-    wanted = np.arange(stack.shape[0])[frames]
-    first, last, step = rows.indices(stack.shape[1])
-    band = slice(first, max(first, last))
-    result = np.empty((len(wanted), band.stop - first, stack.shape[2]), stack.dtype)
-    fill(result, wanted, band)
-    return result if step == 1 else result[:, ::step]
+
+class PerFrame(IndexedFrames):
+    """Frames that are read by filling an array; what fills it, `_fill`, each kind of file has of its own."""
+
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        """Write `rows`, a slice of step 1, of the frames numbered `wanted` into `result`."""
+        raise NotImplementedError
+
+    def read(self: _Filling, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
+        """Read detector rows of some frames: (frame, row, column) of the stored type, in this machine's byte order."""
+        wanted = np.arange(self.shape[0])[frames]
+        first, last, step = rows.indices(self.shape[1])
+        band = slice(first, max(first, last))
+        result = np.empty((len(wanted), band.stop - first, self.shape[2]), self.dtype)
+        self._fill(result, wanted, band)
+        return result if step == 1 else result[:, ::step]
+
+    def cost(self: Frames, frames: int, rows: slice) -> tuple[int, int]:
+        """Return the bytes that rows of that many frames take, and 0 decompressed."""
+        return plain_cost(self, frames, rows)
 
 
 def by_file(files: list[Path]) -> Iterator[tuple[Path, list[int]]]:

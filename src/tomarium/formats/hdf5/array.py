@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,31 @@ class Hdf5Array:
     plugin: bool = False  # whether decoding needs the package hdf5plugin
     gaps: tuple[Gap, ...] = ()  # entries along the first axis that were never written, or cannot be had
 
+    # which axis of the dataset each axis is; empty where they stand in the dataset's order
+    order: tuple[int, ...] = ()
+
     def __getitem__(self, key: Any) -> Any:
+        if self.order:
+            return self._turned(key)
+        return self._stored(key, self.shape)
+
+    def _stored(self, key: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         if self.gaps:
-            refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, first_axis(key, self.shape))
+            refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, first_axis(key, shape))
         if self.plugin:
             load_plugins()
         with guarded(self.path), open_checked(self.file, scan=self.path) as file:
             return np.asarray(member(file, self.name)[key])
+
+    def _turned(self, key: Any) -> NDArray[Any]:
+        """Read from a dataset of another order of axes."""
+        keys = _whole(key, len(self.shape))
+        there, shape = keys.copy(), list(self.shape)
+        for axis, one, length in zip(self.order, keys, self.shape, strict=True):
+            there[axis], shape[axis] = one, length
+        block = self._stored(tuple(there), tuple(shape))
+        left = [axis for axis, one in enumerate(there) if not isinstance(one, int | np.integer)]
+        return block.transpose([left.index(axis) for axis in self.order if axis in left])
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +87,18 @@ class StackedArrays:
         return np.stack(parts) if parts else np.empty((0, *self.parts[0].shape), self.dtype)
 
 
+def _whole(key: Any, axes: int) -> list[Any]:
+    """Write a key out for all axes."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if any(one is Ellipsis for one in keys):
+        place = next(i for i, one in enumerate(keys) if one is Ellipsis)
+        keys[place : place + 1] = [slice(None)] * (axes + 1 - len(keys))
+    keys += [slice(None)] * (axes - len(keys))
+    if len(keys) != axes:
+        raise IndexError(f"{len(keys)} indices were given for an array of {axes} axes")
+    return keys
+
+
 def first_axis(key: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
     """List the entries along the first axis that a key asks for."""
     first = key[0] if isinstance(key, tuple) and key else key
@@ -76,6 +106,19 @@ def first_axis(key: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
         first = slice(None)
     whole = np.arange(shape[0])
     return np.atleast_1d(whole[first]) if not isinstance(first, str) else whole[:0]
+
+
+def volume_of(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int]) -> Hdf5Array:
+    """Make a lazy volume of a dataset, sliced as (z, y, x); `order`: which of its axes are these."""
+    if dataset.ndim != 3 or dataset.dtype.kind not in "iuf" or not dataset.size:
+        raise FormatError(
+            f"{source.path}: {dataset.name} has shape {dataset.shape} and type {dataset.dtype}; a volume has "
+            f"three axes of numbers, so choose another group or repair the file"
+        )
+    array = array_of(source, dataset)
+    if order == (0, 1, 2):
+        return array
+    return replace(array, shape=tuple(array.shape[axis] for axis in order), order=order)
 
 
 def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:

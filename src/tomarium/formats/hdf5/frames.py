@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.frames.per_frame import plain_cost, read_rows
+from tomarium.formats.frames.per_frame import PerFrame, plain_cost
 from tomarium.formats.hdf5.chunk_reader import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.missing_data import Gap, refuse_gaps, told_gaps
@@ -21,7 +21,6 @@ from tomarium.formats.hdf5.names import member, path_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source
 from tomarium.formats.hdf5.virtual_dataset import Part, parts_of, read_parts
-from tomarium.model.scan import IndexedFrames
 
 # Filters HDF5 brings itself (deflate, shuffle, fletcher32, szip, nbit, scale-offset), and h5py's lzf.
 _BUILT_IN: Final = frozenset({1, 2, 3, 4, 5, 6, 32000})
@@ -45,7 +44,7 @@ class Layout:
 
 
 @dataclass(frozen=True, eq=False)
-class Hdf5Frames(IndexedFrames):
+class Hdf5Frames(PerFrame):
     """A stack of frames in an HDF5 dataset. The file is opened for each `read`, so that nothing stays locked."""
 
     path: Path  # the file that was opened by its user
@@ -65,25 +64,17 @@ class Hdf5Frames(IndexedFrames):
         """Frames, rows, columns."""
         return (self.size[0] if self.index is None else len(self.index), self.size[1], self.size[2])
 
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
-
-        `frames`: which frames of this stack, in the order wanted.
-        """
-        with guarded(self.file):
-            return read_rows(self, frames, rows, self._read)
-
-    def _read(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         stored = wanted if self.index is None else self.index[wanted]
         refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, stored)
-        with open_checked(self.file, scan=self.path) as file:
+        with guarded(self.file), open_checked(self.file, scan=self.path) as file:
             dataset = member(file, self.name)
             if self._unpack(result, dataset, stored, rows):
                 return
             if self.layout.plugin:
                 load_plugins()
             for piece in _pieces(stored, self.layout.chunks[0] if self.layout.chunks else 1):
-                self._fill(result, dataset, piece, rows)
+                self._fill_piece(result, dataset, piece, rows)
 
     def _unpack(
         self, result: NDArray[Any], dataset: h5py.Dataset, wanted: NDArray[np.intp], rows: slice
@@ -95,7 +86,7 @@ class Hdf5Frames(IndexedFrames):
             return read_parts(self.path, self.layout.parts, wanted, rows, result)
         return read_chunks(dataset, self.layout.packing, wanted, rows, result)
 
-    def _fill(self, result: NDArray[Any], dataset: h5py.Dataset, piece: _Piece, rows: slice) -> None:
+    def _fill_piece(self, result: NDArray[Any], dataset: h5py.Dataset, piece: _Piece, rows: slice) -> None:
         by_name = {
             self.order[0]: slice(piece.first, piece.last),
             self.order[1]: rows,

@@ -48,6 +48,8 @@ SIDE_CAR: Final = "tomarium"
 # Asking takes 8 µs; entries of ten members each, 600 of them, are within it.
 _MOST_TYPED: Final = 6_000
 _MOST_HOPS: Final = 32
+# Of so many paths what lies there is kept, open until the file is closed; readers ask for most of them several times.
+_MOST_FOUND: Final = 1_000
 # A file that changed so lately may still be written.
 _FRESH_S: Final = 60.0
 _MOST_NUMBERS: Final = 1 << 24
@@ -76,6 +78,11 @@ class Source:
     damaged: dict[Path, str] = field(default_factory=dict)
     typed: int = 0  # how many members of groups were asked what they are
     known: KnownGroups | None = None  # what its groups hold; None where it grows
+    # identity of a group, and a path from it → that group, kept so that no other takes its place, what lies there, and
+    # the absent files on the way
+    found: dict[tuple[int, str], tuple[Node, Node | None, tuple[str, ...]]] = field(default_factory=dict)
+    # file → path, as its bytes → the text or single number there, with its path; None where there is none
+    values: dict[str, dict[bytes, tuple[str, Value[Any]] | None]] = field(default_factory=dict)
 
     @property
     def is_running(self) -> bool:
@@ -105,7 +112,19 @@ class Source:
         link to an absent file is noted in `missing`.
         """
         here = self.file if start is None or path.startswith("/") else start
-        return self._walk(here, [part for part in path.split("/") if part], 0)
+        if self.known is None:
+            return self._walk(here, [part for part in path.split("/") if part], 0)
+        key = (id(here), path)
+        if key not in self.found:
+            if len(self.found) >= _MOST_FOUND:
+                self.found.clear()
+            before, self.missing[:] = self.missing[:], []
+            node = self._walk(here, [part for part in path.split("/") if part], 0)
+            self.found[key] = (here, node, tuple(self.missing))
+            self.missing[:] = before
+        _, node, absent = self.found[key]
+        self.missing += [name for name in absent if name not in self.missing]
+        return node
 
     def _walk(self, here: Node, parts: list[str], hops: int) -> Node | None:
         if hops > _MOST_HOPS:
@@ -324,30 +343,42 @@ class Source:
         value, a unit kept as "12.3 mm".
         """
         found: dict[str, Value[Any]] = {}
-
-        home = path_of(start).rstrip("/")
+        home = as_bytes(start.name).rstrip(b"/")
         links = start.id.links
+        kept: dict[bytes, tuple[str, Value[Any]] | None]
+        kept = {} if self.known is None else self.values.setdefault(start.file.filename, {})
 
-        def visit(key: bytes) -> None:
-            if f"{home}/{shown(key)}/".startswith(f"/{SIDE_CAR}/"):
+        def visit(key: bytes, info: Any) -> None:
+            below = home + b"/" + key
+            if (below + b"/").startswith(b"/%s/" % SIDE_CAR.encode()):
                 return
-            kind = links.get_info(key).type
-            if kind == h5l.TYPE_EXTERNAL:
+            if info.type == h5l.TYPE_EXTERNAL:
                 try:
                     self.locate(Path(start.file.filename), os.fsdecode(links.get_val(key)[0]))
                 except FormatError as problem:
                     self.warnings.append(str(problem))
-            elif kind == h5l.TYPE_HARD and h5o.get_info(start.id, key).type == h5o.TYPE_DATASET:
-                # Of arrays, which are most, nothing more is asked.
-                node = h5py.Dataset(h5d.open(start.id, key), readonly=True)
-                if node.size == 1 and is_small(node):
-                    value = plain_text(node)
-                    if value is not None and not node.external and not node.is_virtual:
-                        place = path_of(node)
-                        found[place] = Value(value, "read", f"{self.path.name}:{place}")
+            elif info.type == h5l.TYPE_HARD:
+                if below not in kept:
+                    kept[below] = self._value_at(start, key)
+                value = kept[below]
+                if value is not None:
+                    found[value[0]] = value[1]
 
-        links.visit(visit)
+        links.visit(visit, info=True)
         return found
+
+    def _value_at(self, group: h5py.Group, key: bytes) -> tuple[str, Value[Any]] | None:
+        """Read a text or a single number, with its path; of arrays, which are most, nothing more is asked."""
+        if h5o.get_info(group.id, key).type != h5o.TYPE_DATASET:
+            return None
+        node = h5py.Dataset(h5d.open(group.id, key), readonly=True)
+        if node.size != 1 or not is_small(node):
+            return None
+        value = plain_text(node)
+        if value is None or node.external or node.is_virtual:
+            return None
+        place = path_of(node)
+        return place, Value(value, "read", f"{self.path.name}:{place}")
 
 
 @contextmanager

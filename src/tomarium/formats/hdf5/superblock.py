@@ -58,11 +58,11 @@ class Superblock:
         place = (_OLD_ADDRESSES[self.version] if old else _ADDRESSES) + 2 * width
         return slice(place, place + width)
 
-    def needs_mending(self, size: int) -> bool:
+    def is_open_or_short(self, size: int) -> bool:
         """Whether a file of that many bytes was left open, or holds more than the superblock knows of."""
         return self.is_written or self.end < size
 
-    def mended(self, size: int) -> bytes:
+    def as_closed(self, size: int) -> bytes:
         """Return the superblock as a closed file of that many bytes would have it, with its checksum."""
         content = bytearray(self.content)
         # A SWMR writer leaves the end of the file as it was when it began, so that it may lie anywhere.
@@ -96,19 +96,19 @@ def read_superblock(path: Path) -> Superblock:
     return Superblock(version, head[11], content)
 
 
-def mend(path: Path) -> None:
+def mark_closed(path: Path) -> None:
     """Mark a copy of a file that was open for writing as closed, and as long as it is.
 
     `path`: the copy, never the file its writer has open.
     """
     block = read_superblock(path)
     size = path.stat().st_size
-    if block.needs_mending(size):
+    if block.is_open_or_short(size):
         with path.open("r+b") as stream:
-            stream.write(block.mended(size))
+            stream.write(block.as_closed(size))
 
 
-class MendedFile(io.RawIOBase):
+class ClosedView(io.RawIOBase):
     """A file as it would read with its superblock mended; the file itself is not touched.
 
     `path`: HDF5 file that is marked as open for writing, or whose superblock lags behind.
@@ -117,7 +117,7 @@ class MendedFile(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._stream = path.open("rb", buffering=0)
         self._size = self._stream.seek(0, io.SEEK_END)
-        self._head = read_superblock(path).mended(self._size)
+        self._head = read_superblock(path).as_closed(self._size)
         self._place = 0
 
     def readable(self) -> bool:

@@ -48,7 +48,7 @@ class Fill:
 
 
 @dataclass
-class Draft:
+class TwoPhaseFile:
     """A file that is being written."""
 
     file: h5py.File  # it, open, for everything but frames
@@ -124,7 +124,7 @@ class Draft:
 
 
 @contextmanager
-def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> Iterator[Draft]:
+def two_phase_file(path: Path, *, resume: bool = False, tell: Tell | None = None) -> Iterator[TwoPhaseFile]:
     """Write an HDF5 file: its structure in the block, its frames when the block has ended, then its name.
 
     `path`: final name; its folder is made where it is absent, an older file of that name is replaced at the
@@ -137,16 +137,16 @@ def drafting(path: Path, *, resume: bool = False, tell: Tell | None = None) -> I
         try:
             # Each structure in the oldest spelling that can say it; virtual datasets need that of HDF5 1.10.
             with h5py.File(fresh, "w", libver=("earliest", "latest"), locking=False) as file:
-                draft = Draft(file)
-                yield draft
-            _pour(hidden, draft.fills, _begun(hidden, fresh, draft), tell)
+                output = TwoPhaseFile(file)
+                yield output
+            _pour(hidden, output.fills, _begun(hidden, fresh, output), tell)
         finally:
             fresh.unlink(missing_ok=True)
 
 
-def _begun(hidden: HiddenFile, fresh: Path, draft: Draft) -> set[tuple[int, int]]:
+def _begun(hidden: HiddenFile, fresh: Path, output: TwoPhaseFile) -> set[tuple[int, int]]:
     """Tell which blocks an earlier run has written, or take the new structure and begin."""
-    key = _key(fresh, draft)
+    key = _key(fresh, output)
     blocks_there = hidden.blocks(key)
     if blocks_there is None:
         fresh.replace(hidden.partial)
@@ -154,46 +154,53 @@ def _begun(hidden: HiddenFile, fresh: Path, draft: Draft) -> set[tuple[int, int]
     return {(number, start) for number, start in blocks_there or ()}
 
 
-def _key(fresh: Path, draft: Draft) -> str:
+def _key(fresh: Path, output: TwoPhaseFile) -> str:
     """Sum up a structure by what it says, and where its pixels come from and go.
 
     Not by its bytes: HDF5 stamps the second into each object that is copied from a file with such stamps, so that
     no two structures of a scan from most detectors are the same.
     """
     told = [
-        (one.dataset, one.dtype.str, one.offset, one.frames.shape, one.where.tolist(), files_of(one.frames))
-        for one in draft.fills
+        (
+            waiting.dataset,
+            waiting.dtype.str,
+            waiting.offset,
+            waiting.frames.shape,
+            waiting.where.tolist(),
+            files_of(waiting.frames),
+        )
+        for waiting in output.fills
     ]
     with h5py.File(fresh, "r", locking=False) as file:
-        said = fingerprint(file, frozenset(draft.names))
+        said = fingerprint(file, frozenset(output.names))
     size = fresh.stat().st_size
     return hashlib.sha256(json.dumps([size, said, told]).encode()).hexdigest()
 
 
 def _pour(hidden: HiddenFile, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None) -> None:
-    total = sum(one.frames.shape[0] * one.frame_bytes for one in fills)
+    total = sum(waiting.frames.shape[0] * waiting.frame_bytes for waiting in fills)
     written = 0
     with hidden.writing() as (file, note):
-        for number, one in enumerate(fills):
-            for start, stop in blocks(one.frames):
+        for number, waiting in enumerate(fills):
+            for start, stop in blocks(waiting.frames):
                 if (number, start) not in done:
-                    _put_block(file, one, start, stop)
+                    _put_block(file, waiting, start, stop)
                     note((number, start))
-                written += (stop - start) * one.frame_bytes
+                written += (stop - start) * waiting.frame_bytes
                 if tell is not None:
                     tell(written, total)
 
 
-def _put_block(file: int, one: Fill, start: int, stop: int) -> None:
-    pixels = np.ascontiguousarray(one.frames.read(slice(start, stop), slice(None)), dtype=one.dtype)
-    where = one.where[start:stop]
+def _put_block(file: int, waiting: Fill, start: int, stop: int) -> None:
+    pixels = np.ascontiguousarray(waiting.frames.read(slice(start, stop), slice(None)), dtype=waiting.dtype)
+    where = waiting.where[start:stop]
     for run in _runs(where):
-        place = one.offset + int(where[run.start]) * one.frame_bytes
+        place = waiting.offset + int(where[run.start]) * waiting.frame_bytes
         write_at(file, pixels[run].data.cast("B"), place)
 
 
 def _runs(where: NDArray[np.intp]) -> Iterator[slice]:
-    """Cut places into runs of neighbours, each of which goes out in one piece."""
+    """Cut places into runs of neighbours, each of which goes out in waiting piece."""
     cuts = [0, *(np.flatnonzero(np.diff(where) != 1) + 1).tolist(), len(where)]
     for first, last in pairwise(cuts):
         if first < last:

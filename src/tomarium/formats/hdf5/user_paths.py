@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.mirrored import flipped, flips_of, stored
 from tomarium.formats.hdf5.attributes import attribute, is_hdf5
+from tomarium.formats.hdf5.dialect import positions_among
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
+from tomarium.formats.opening.angle_file import named_file
 from tomarium.formats.opening.angles import default_angles, in_degrees, without_assumed
 from tomarium.formats.opening.stored_axes import stored_axes
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
@@ -70,14 +72,7 @@ def place_of(text: str, scan: Path) -> Place:
         )
     file = scan
     if match["file"]:
-        beside = scan if scan.is_dir() else scan.parent
-        tried = (Path(match["file"]), beside / match["file"])
-        found = next((one for one in tried if one.is_file()), None)
-        if found is None:
-            raise ParameterError(
-                f"{text!r}: there is no file {match['file']}, neither from here nor in {beside}; check its path"
-            )
-        file = found
+        file = named_file(match["file"], scan, "check its path")
     elif not scan.is_file():
         raise ParameterError(f"{text!r} names no file, and {scan} is a folder; write file.h5:{text}")
     first, last = (int(match[name]) if match[name] else None for name in ("first", "last"))
@@ -275,9 +270,7 @@ def _of_kind(
         return None
     is_projection = kinds[chosen] == FrameKind.PROJECTION
     before = np.cumsum(is_projection)[kinds[chosen] == kind]
-    total = int(is_projection.sum())
-    position = np.where(before == 0, -1.0, np.where(before == total, float(total), before - 0.5))
-    return Reference(replace(stack, index=index), position)
+    return Reference(replace(stack, index=index), positions_among(before, int(is_projection.sum())))
 
 
 def _named(scan: Scan, where: Place, kind: FrameKind) -> Reference:

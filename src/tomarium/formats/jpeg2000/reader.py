@@ -79,18 +79,7 @@ class Jpeg2000Array:
 
 
 def detect(path: Path) -> Match | None:
-    """Look for JPEG 2000 pages in a folder, or for one alone.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is none; a score of 0 says what is wrong with the first.
-    """
+    """Look for JPEG 2000 pages in a folder, or for one alone."""
     pages = _pages(path)
     if not pages:
         return None
@@ -116,22 +105,8 @@ def _pages(path: Path) -> list[Path]:
 def read(path: Path, match: Match) -> Image:
     """Read the header of a stack or of a page.
 
-    Parameters
-    ----------
-    path : Path
-        Folder or file.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Volume or Image
-        A volume of a folder, an image of one page; pages are decoded when asked for.
-
-    Raises
-    ------
-    FormatError
-        A page or the side-car is damaged, or pages are missing.
+    `path`: folder or file. Result: a volume of a folder, an image of one page. Raises FormatError: a page or
+    the side-car is damaged, or pages are missing.
     """
     pages = _pages(path)
     if not pages:

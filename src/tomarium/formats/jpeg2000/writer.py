@@ -56,37 +56,13 @@ def write(
 ) -> Fidelity:
     """Write a volume slice by slice; the folder appears when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make.
-    volume : Volume
-        Axes (z, y, x). uint8 and uint16 are stored as they are; other numbers become 16 bits by the grey range.
-    ratio : float or None
-        Compression wanted, such as 10; None (default) keeps every pixel, whatever that saves.
-    grey_range : tuple of float or None
-        Values that become 0 and 65535. None takes those the volume was read with, else its least and largest.
-    lossy : bool
-        Whether values between the levels may be rounded to them; giving a ratio or a grey range allows it too.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Returns
-    -------
-    Fidelity
-        What was lost; it is stored in the side-car too.
-
-    Raises
-    ------
-    InputError
-        The volume has not three axes, numbers that are not finite, an empty range, or values that would be rounded;
-        or the ratio is below 1.
-    FormatError
-        There is something at the path already.
-    StorageFull
-        The disk is full; nothing is left behind.
+    `path`: folder to make. `volume`: axes (z, y, x). uint8 and uint16 are stored as they are; other numbers
+    become 16 bits by the grey range. `ratio`: compression wanted, such as 10; None (default) keeps every
+    pixel, whatever that saves. `grey_range`: values that become 0 and 65535. None takes those the volume was
+    read with, else its least and largest. `lossy`: whether values between the levels may be rounded to them;
+    giving a ratio or a grey range allows it too. Result: what was lost; it is stored in the side-car too.
+    Raises InputError: the volume has not three axes, numbers that are not finite, an empty range, or values
+    that would be rounded; or the ratio is below 1.
 
     Notes
     -----

@@ -19,8 +19,8 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5.array import Hdf5Array, array_of
-from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.axes import pixel_axis
+from tomarium.formats.hdf5.dialect import detecting
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.model import Axis, Image
@@ -82,35 +82,18 @@ class _Map:
         return f"{self.scan}/{self.name}"
 
 
-def detect(path: Path) -> Match | None:
-    """Look for a file of EDAX with points on a grid.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where it is of no such program.
-    """
-    if not is_hdf5(path):
+@detecting
+def detect(source: Source) -> Match | None:
+    """Look for a file of EDAX with points on a grid."""
+    if not _is_edax(source):
         return None
-    try:
-        with reading(path) as source:
-            if not _is_edax(source):
-                return None
-            entries = tuple(one.entry for one in _maps(source))
-            version = _version(source)
-    except FormatError as problem:
-        return Match(0.0, "", str(problem))
+    entries = tuple(one.entry for one in _maps(source))
     if not entries:
         return Match(
             0.0, "", "its Manufacturer is EDAX, but no scan in it holds EBSD data of the points it tells"
         )
     why = f"its Manufacturer is EDAX, and {entries[0].split('/')[0]} holds EBSD data"
-    return Match(0.95, f"EDAX {version}".strip(), why, entry=entries[0], entries=entries)
+    return Match(0.95, f"EDAX {_version(source)}".strip(), why, entry=entries[0], entries=entries)
 
 
 def _is_edax(source: Source) -> bool:
@@ -155,23 +138,8 @@ def _number(source: Source, path: str) -> int:
 def read(path: Path, match: Match) -> Image:
     """Read the header of one map.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; `match.entry` is "Scan 1/Pattern", "Scan 1/IQ" …
-
-    Returns
-    -------
-    Image
-        Axes y and x of the points in m (or one axis `point`), then row and column of the pattern in px. The header
-        of the scan is in `metadata`, whole.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged or has no map of that name.
+    `match.entry` is "Scan 1/Pattern", "Scan 1/IQ" … Result: axes y and x of the points in m (or one axis
+    `point`), then row and column of the pattern in px. The header of the scan is in `metadata`, whole.
     """
     with reading(path) as source:
         found = {one.entry: one for one in _maps(source)}

@@ -69,18 +69,7 @@ class LazyData:
 
 
 def detect(path: Path) -> Match | None:
-    """Look for the signs of a vendor's file; with rosettasciio the images it holds are listed too.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None for other files; a score of 0 says why a file that is known cannot be read.
-    """
+    """Look for the signs of a vendor's file; with rosettasciio the images it holds are listed too."""
     kind = kind_of(path) if path.is_file() else None
     if kind is None:
         return None
@@ -180,24 +169,10 @@ def _names(found: list[Mapping[str, Any]]) -> tuple[str, ...]:
 def read(path: Path, match: Match) -> Image:
     """Read one image of a vendor's file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; its entry names the image.
-
-    Returns
-    -------
-    Image or Volume
-        Axes in m, keV, deg, s or 1/m, "px" where the file has no scale (then `uncalibrated` stands in the
-        metadata, and `open` takes `pixel_m`). The vendor's metadata lie whole in `/original_metadata`. Data are
-        read when asked for.
-
-    Raises
-    ------
-    FormatError
-        rosettasciio is absent (the message says how to install it), or the file cannot be read.
+    `match.entry` names the image. Result: axes in m, keV, deg, s or 1/m, "px" where the file has no scale
+    (then `uncalibrated` stands in the metadata, and `open` takes `pixel_m`). The vendor's metadata lie whole
+    in `/original_metadata`. Raises FormatError: rosettasciio is absent (the message says how to install it),
+    or the file cannot be read.
     """
     kind = kind_of(path)
     if kind is None or not kind.reader:

@@ -15,10 +15,10 @@ from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.tiff.frames import guarded as guarded_tiff
 from tomarium.formats.tiff.frames import opened_tiff
+from tomarium.formats.tiff.ifd_check import SIGNATURES
 
 # Tags of Olympus SIS in a TIFF directory: its binary block and its text.
 _SIS_TAGS: Final = (33560, 33471)
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Vendor files people keep zipped.
 _ZIPPED: Final = (".emd", ".dm3", ".dm4", ".bcf", ".ser", ".emi", ".msa")
 _MOST_NAMES: Final = 10_000
@@ -63,7 +63,7 @@ def kind_of(path: Path) -> Kind | None:
         return Kind(
             "digitalmicrograph", f"Gatan DM{version}", f"its header is of DigitalMicrograph version {version}"
         )
-    if head.startswith(_TIFF):
+    if head.startswith(SIGNATURES):
         return _tiff(path)
     if is_hdf5(path):
         return _hdf5(path)

@@ -95,18 +95,7 @@ class MrcArray:
 
 
 def detect(path: Path) -> Match | None:
-    """Look for the word MAP at byte 208.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where the word is not there; a score of 0 says what is wrong with the header.
-    """
+    """Look for the word MAP at byte 208."""
     head = _head(path)
     if head is None or head[208:211] != b"MAP":
         return None
@@ -233,23 +222,7 @@ def _angles(path: Path, header: Header) -> Value[Any] | None:
 def read(path: Path, match: Match) -> Scan | Image:
     """Read the header of an MRC file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Scan, Volume or Image
-        A scan where tilt angles are known; lengths in m, "px" where the cell is not known. Pixels are read when
-        asked for.
-
-    Raises
-    ------
-    FormatError
-        The file is gone or damaged.
+    Result: a scan where tilt angles are known; lengths in m, "px" where the cell is not known.
     """
     head = _head(path)
     if head is None:

@@ -56,28 +56,11 @@ def write(
 ) -> None:
     """Write an MRC file; it appears when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        File to write; an older one is replaced at the end.
-    content : Image or Scan
-        An image of two or three axes: bytes and 16-bit integers, float16 or float32. Of a scan its projections,
-        with the angles in degrees in a text file of the same name and the ending `.rawtlt`.
-    lossy : bool
-        Whether float64 may be rounded to float32.
-    resume : bool
-        Whether a run that stops leaves what it has, hidden beside the final name, and goes on from there when it
-        is repeated with the same content. Otherwise nothing is left behind.
-    tell : callable or None
-        Told of progress: bytes written, bytes in all.
-
-    Raises
-    ------
-    InputError
-        The kind of pixels, the number of axes or a negative step has no place in MRC, or a scan has flats or
-        darks, which would be lost.
-    StorageFull
-        The disk is full; without `resume` nothing is left behind.
+    `path`: file to write; an older one is replaced at the end. `content`: an image of two or three axes:
+    bytes and 16-bit integers, float16 or float32. Of a scan its projections, with the angles in degrees in a
+    text file of the same name and the ending `.rawtlt`. `lossy`: whether float64 may be rounded to float32.
+    Raises InputError: the kind of pixels, the number of axes or a negative step has no place in MRC, or a
+    scan has flats or darks, which would be lost.
     """
     one = _of_scan(path, content) if isinstance(content, Scan) else _of_image(path, content)
     if lossy and one.dtype.kind == "f" and one.dtype.itemsize == 8:

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.hdf5.array import array_of
-from tomarium.formats.hdf5.attributes import attribute, is_hdf5, raw_attribute
+from tomarium.formats.hdf5.attributes import attribute, raw_attribute
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
+from tomarium.formats.hdf5.dialect import detecting
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.nexus.maps_writer import write
@@ -51,36 +52,17 @@ class _Map:
     dialect: str
 
 
-def detect(path: Path) -> Match | None:
-    """Look for NXdata groups with a signal and axes, else for a detector beside the positions of a raster.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is nothing of the kind; a score of 0 says what is lacking.
-    """
-    if not is_hdf5(path):
-        return None
-    try:
-        with reading(path) as source:
-            found, lacking = _maps(source)
-            told = [f"{one.group} ({_shape(one.signal)} over {', '.join(one.axes)})" for one in found]
-    except FormatError as problem:
-        return Match(0.0, "", str(problem))
+@detecting
+def detect(source: Source) -> Match | None:
+    """Look for NXdata groups with a signal and axes, else for a detector beside the positions of a raster."""
+    found, lacking = _maps(source)
     if not found:
         return Match(0.0, "", "; ".join(lacking[:4])) if lacking else None
-    what = (
-        "NXdata groups with a signal and axes"
-        if found[0].dialect == "NXdata"
-        else "a detector beside positions"
-    )
+    told = [f"{one.group} ({_shape(one.signal)} over {', '.join(one.axes)})" for one in found]
+    is_nexus = found[0].dialect == "NXdata"
+    what = "NXdata groups with a signal and axes" if is_nexus else "a detector beside positions"
     return Match(
-        0.5 if found[0].dialect == "NXdata" else 0.3,
+        0.5 if is_nexus else 0.3,
         found[0].dialect,
         f"it holds {what}: {'; '.join(told[:8])}",
         entry=found[0].group,
@@ -225,24 +207,9 @@ def _along(values: NDArray[np.float64]) -> int | None:
 def read(path: Path, match: Match) -> Image:
     """Read the header of one image of a NeXus file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; `match.entry` is the path of the NXdata group, or of the array.
-
-    Returns
-    -------
-    Image
-        Axes as the file names them, lengths in m, energies in keV, angles in deg, times in s; a `Volume` where they
-        are z, y, x. What the group's entry holds besides is in `metadata`; "uncalibrated" is true where an axis
-        has no unit.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged or has no image of that name.
+    `match.entry` is the path of the NXdata group, or of the array. Result: axes as the file names them,
+    lengths in m, energies in keV, angles in deg, times in s; a `Volume` where they are z, y, x. What the
+    group's entry holds besides is in `metadata`; "uncalibrated" is true where an axis has no unit.
     """
     with reading(path) as source:
         found, _ = _maps(source)

@@ -13,7 +13,7 @@ import numpy as np
 
 from tomarium import __version__
 from tomarium.errors import InputError
-from tomarium.formats.hdf5.two_phase_writer import drafting
+from tomarium.formats.hdf5.two_phase_writer import two_phase_file
 from tomarium.formats.hdf5.writer import sayable
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.model import Image
@@ -27,19 +27,8 @@ _ODD: Final = re.compile(r"[^0-9A-Za-z_]+")
 def write(path: Path, image: Image) -> None:
     """Write an image; the file appears when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        File to write, HDF5.
-    image : Image
-        Real numbers along one axis or more, each with a name of its own; read block by block.
-
-    Raises
-    ------
-    InputError
-        The values are no real numbers, or two axes have one name.
-    StorageFull
-        The disk is full.
+    `path`: file to write, HDF5. `image`: real numbers along one axis or more, each with a name of its own;
+    read block by block. Raises InputError: the values are no real numbers, or two axes have one name.
 
     Notes
     -----
@@ -53,8 +42,8 @@ def write(path: Path, image: Image) -> None:
     names = [_ODD.sub("_", axis.name) or f"axis_{number}" for number, axis in enumerate(image.axes)]
     if len(set(names)) != len(names) or "data" in names:
         raise InputError(f"{path}: the axes {', '.join(names)} need names of their own, none of them data")
-    with drafting(path) as draft:
-        root = draft.file
+    with two_phase_file(path) as output:
+        root = output.file
         root.attrs.update({"NX_class": "NXroot", "default": "entry", "creator": f"tomarium {__version__}"})
         entry = root.create_group("entry")
         entry.attrs.update({"NX_class": "NXentry", "default": "data"})

@@ -6,6 +6,7 @@ nxtomo reads them; Diamond's scans, some of which carry an image_key and no defi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ from tomarium.errors import FormatError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.frames.mirrored import flipped
-from tomarium.formats.hdf5.attributes import attribute, is_hdf5
+from tomarium.formats.hdf5.attributes import attribute
+from tomarium.formats.hdf5.dialect import detecting, lacking, positions_among, positive, scan_of, texts_of
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.source import Source, reading
@@ -89,29 +91,13 @@ NUMBERS: Final = {
 TRANSLATIONS: Final = {f"translation_{axis}_m": f"{{entry}}/sample/{axis}_translation" for axis in "xyz"}
 
 
-def detect(path: Path) -> Match | None:
-    """Look for a group with the definition NXtomo, else for a detector with frames and an image_key.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where the file is no readable HDF5; a score of 0 says what is lacking.
-    """
-    if not is_hdf5(path):
-        return None
-    try:
-        with reading(path) as source:
-            groups = list(groups_of(source))
-            places = places_of(source, groups)
-            if not places:
-                return Match(0.0, "", what_is_lacking(groups))
-    except FormatError as problem:
-        return Match(0.0, "", str(problem))
+@detecting
+def detect(source: Source) -> Match | None:
+    """Look for a group with the definition NXtomo, else for a detector with frames and an image_key."""
+    groups = list(groups_of(source))
+    places = places_of(source, groups)
+    if not places:
+        return Match(0.0, "", what_is_lacking(groups))
     best = places[0]
     return Match(
         best.score, best.dialect, best.why, entry=best.entry, entries=tuple(one.entry for one in places)
@@ -121,22 +107,8 @@ def detect(path: Path) -> Match | None:
 def read(path: Path, match: Match) -> Scan:
     """Read the header of an NXtomo scan.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; `match.entry` is the path of the scan's group.
-
-    Returns
-    -------
-    Scan
-        Frames are read when asked for, mirrored back where the detector is told to mirror them; the axis too.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged or has no scan of that name.
+    `match.entry` is the path of the scan's group. Result: frames are read when asked for, mirrored back where
+    the detector is told to mirror them; the axis too.
     """
     with reading(path) as source:
         places = {place.entry: place for place in places_of(source, list(groups_of(source)))}
@@ -163,29 +135,25 @@ def read(path: Path, match: Match) -> Scan:
         angles = _angles(source, place, kinds)
         metadata = meaning(source) | _metadata(source, place) | _translations(source, place, kinds)
         metadata |= _flips(source, place, mirrored)
-        scan = Scan(
-            path=path,
-            name=path.stem,
-            format=FORMAT.name,
-            dialect=place.dialect,
-            why=place.why,
-            projections=projections,
-            geometry=Geometry(
-                angles_deg=angles,
-                pixel_m=_pixel(source, place),
-                energy_kev=_positive(source, _first(source, place, ENERGY, "keV")),
-                distance_m=_positive(source, _first(source, place, DISTANCE, "m")),
-                axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
-            ),
+        geometry = Geometry(
+            angles_deg=angles,
+            pixel_m=_pixel(source, place),
+            energy_kev=positive(source, _first(source, place, ENERGY, "keV")),
+            distance_m=positive(source, _first(source, place, DISTANCE, "m")),
+            axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
+        )
+        scan = scan_of(
+            source,
+            replace(match, dialect=place.dialect, why=place.why),
+            FORMAT.name,
+            projections,
+            geometry,
             flats=_reference(source, stacks, kinds, FrameKind.FLAT),
             darks=_reference(source, stacks, kinds, FrameKind.DARK),
             counts={
                 kind: int(np.sum(kinds == kind)) for kind in IMAGE_KEY_KINDS.values() if np.any(kinds == kind)
             },
             metadata=metadata | known,
-            missing=tuple(source.missing),
-            repaired=tuple(source.repaired),
-            warnings=tuple(source.warnings),
         )
         return with_geometry(scan, source)
 
@@ -256,12 +224,9 @@ def _reference(
 ) -> Reference | None:
     index = np.flatnonzero(kinds == kind)
     if not len(index):
-        source.warnings.append(f"the scan holds no {kind} fields")
-        return None
+        return lacking(source, kind)
     is_projection = kinds == FrameKind.PROJECTION
-    before = np.cumsum(is_projection)[index]
-    total = int(is_projection.sum())
-    position = np.where(before == 0, -1.0, np.where(before == total, float(total), before - 0.5))
+    position = positions_among(np.cumsum(is_projection)[index], int(is_projection.sum()))
     return Reference(stacks[kind], position)
 
 
@@ -295,16 +260,9 @@ def _first(source: Source, place: Place, templates: tuple[str, ...], unit: str) 
     return next((value for value in values if value), None)
 
 
-def _positive(source: Source, value: Value[float] | None) -> Value[float] | None:
-    if value is not None and value.value <= 0:
-        source.warnings.append(f"{value.source} was left out: {value.value:g} cannot be")
-        return None
-    return value
-
-
 def _pixel(source: Source, place: Place) -> Value[float] | None:
     for template in PIXEL:
-        across = _positive(source, _first(source, place, (template,), "m"))
+        across = positive(source, _first(source, place, (template,), "m"))
         if across is None:
             continue
         upright = _first(source, place, (template.replace("/x_", "/y_"),), "m")
@@ -358,13 +316,7 @@ def _from_middle(axis: Value[float], columns: int) -> Value[float]:
 
 
 def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
-    found: dict[str, Value[Any]] = {}
-    for name, templates in TEXTS.items():
-        for path in place.paths(*templates):
-            text = source.text(path)
-            if text is not None:
-                found[name] = Value(text, "read", f"{source.path.name}:{path}")
-                break
+    found = texts_of(source, {name: place.paths(*templates) for name, templates in TEXTS.items()})
     exposure = source.quantity(place.paths(EXPOSURE)[0], "s", "s")
     if exposure is not None:
         found["exposure_s"] = exposure

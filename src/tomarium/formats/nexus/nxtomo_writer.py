@@ -12,7 +12,7 @@ import numpy as np
 
 from tomarium import __version__
 from tomarium.formats.frames.mirrored import flipped, flips_of
-from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
+from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.hdf5.writer import Compression, nexus_group, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
@@ -38,35 +38,16 @@ def write(
 ) -> None:
     """Write a scan as NXtomo.
 
-    Parameters
-    ----------
-    path : Path
-        File to write; it appears when it is complete.
-    scan : Scan
-        What to write. All frames go into one dataset in the order they were taken; their type is the smallest
-        that holds projections, flats and darks. Frames shown mirrored are stored as they were, and the detector
-        tells its mirror.
-    extra : Mapping or None
-        Further groups of the root, as in `data_exchange_writer.write`.
-    compression : "gzip", "lzf" or None
-        None (default) stores frames in one piece, which reads rows fastest.
-    side_car : bool
-        Whether the tree of the file the scan was read from goes along, as
-        `tomarium.formats.provenance.embedded_source` tells.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Raises
-    ------
-    StorageFull
-        The disk is full.
-    InputError
-        A value of `extra` is of no type HDF5 holds.
+    `path`: file to write; it appears when it is complete. `scan`: all frames go into one dataset in the order
+    they were taken; their type is the smallest that holds projections, flats and darks. Frames shown mirrored
+    are stored as they were, and the detector tells its mirror. `extra`: further groups of the root, as in
+    `data_exchange_writer.write`. `compression`: None (default) stores frames in one piece, which reads rows
+    fastest. `side_car`: whether the tree of the file the scan was read from goes along, as
+    `tomarium.formats.provenance.embedded_source` tells. Raises InputError: a value of `extra` is of no type
+    HDF5 holds.
     """
-    with drafting(path, resume=resume, tell=tell) as draft:
-        file = draft.file
+    with two_phase_file(path, resume=resume, tell=tell) as output:
+        file = output.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"
         entry = nexus_group(file, "entry", "NXentry")
@@ -75,7 +56,7 @@ def write(
         for name in ("title", "start_time", "end_time"):
             if name in scan.metadata and (name == "title" or _is_time(str(scan.metadata[name].value))):
                 entry[name] = str(scan.metadata[name].value)
-        placed = _write_instrument(draft, entry, scan, compression)
+        placed = _write_instrument(output, entry, scan, compression)
         _write_sample(entry, scan)
         data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
@@ -90,7 +71,7 @@ def write(
             entry[place].attrs["target"] = f"/entry/{place}"
         write_tree(file, extra or {})
         if side_car:
-            car.keep(draft, scan, placed)
+            car.keep(output, scan, placed)
 
 
 def _is_time(text: str) -> bool:
@@ -101,7 +82,9 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _write_instrument(draft: Draft, entry: h5py.Group, scan: Scan, compression: Compression) -> list[Placed]:
+def _write_instrument(
+    output: TwoPhaseFile, entry: h5py.Group, scan: Scan, compression: Compression
+) -> list[Placed]:
     instrument = nexus_group(entry, "instrument", "NXinstrument")
     if "instrument" in scan.metadata:
         instrument["name"] = str(scan.metadata["instrument"].value)
@@ -112,7 +95,7 @@ def _write_instrument(draft: Draft, entry: h5py.Group, scan: Scan, compression: 
     if scan.energy_kev is not None:
         put(nexus_group(instrument, "beam", "NXbeam"), "incident_energy", scan.energy_kev.value, units="keV")
     detector = nexus_group(instrument, "detector", "NXdetector")
-    placed = _write_frames(draft, detector, scan, compression)
+    placed = _write_frames(output, detector, scan, compression)
     if scan.pixel_m is not None:
         for axis in "xy":
             own = scan.metadata.get(f"detector_pixel_{axis}_m", scan.pixel_m)
@@ -175,17 +158,19 @@ def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.fl
     return [(kind, place, flipped(frames, *back)) for kind, place, frames in found]
 
 
-def _write_frames(draft: Draft, detector: h5py.Group, scan: Scan, compression: Compression) -> list[Placed]:
+def _write_frames(
+    output: TwoPhaseFile, detector: h5py.Group, scan: Scan, compression: Compression
+) -> list[Placed]:
     stacks = _in_time(scan)
     codes = np.concatenate([np.full(len(place), CODES[kind], np.int32) for kind, place, _ in stacks])
     order = np.argsort(np.concatenate([place for _, place, _ in stacks]), kind="stable")
     rank = np.argsort(order, kind="stable")  # frame of the stacks, one after another → frame of the file
     dtype = np.result_type(*(np.dtype(frames.dtype) for *_, frames in stacks))
-    dataset = draft.stack(detector, "data", (len(codes), *scan.shape[1:]), dtype, compression)
+    dataset = output.stack(detector, "data", (len(codes), *scan.shape[1:]), dtype, compression)
     placed, first = [], 0
     for _, _, frames in stacks:
         where = rank[first : first + frames.shape[0]]
-        draft.fill(dataset, frames, where)
+        output.fill(dataset, frames, where)
         placed.append(Placed(frames, str(dataset.name), where))
         first += frames.shape[0]
     detector["image_key"] = codes[order]

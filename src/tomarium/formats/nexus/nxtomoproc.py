@@ -19,12 +19,13 @@ from tomarium import __version__, units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.per_frame import plain_cost
-from tomarium.formats.hdf5.attributes import attribute, is_hdf5, raw_attribute
+from tomarium.formats.hdf5.array import volume_of
+from tomarium.formats.hdf5.attributes import attribute, raw_attribute
+from tomarium.formats.hdf5.dialect import detecting
 from tomarium.formats.hdf5.names import shown
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
-from tomarium.formats.hdf5.two_phase_writer import drafting
-from tomarium.formats.hdf5.volume import volume_of
+from tomarium.formats.hdf5.two_phase_writer import two_phase_file
 from tomarium.formats.hdf5.writer import nexus_group, put
 from tomarium.formats.provenance.json_values import as_json, from_json
 from tomarium.formats.resumable.hidden_file import Tell
@@ -51,27 +52,11 @@ METADATA: Final = "reconstruction/parameters/metadata"
 PROBE: Final = "x-ray"
 
 
-def detect(path: Path) -> Match | None:
-    """Look for a group with the definition NXtomoproc and a volume.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where the file is no HDF5 or has no such group; a score of 0 says what is lacking.
-    """
-    if not is_hdf5(path):
-        return None
-    try:
-        with reading(path) as source:
-            defined = [name for name in map(shown, source.file) if _definition(source, name) == "NXtomoproc"]
-            entries = tuple(f"/{name}" for name in defined if _data(source, f"/{name}") is not None)
-    except FormatError as problem:
-        return Match(0.0, "", str(problem))
+@detecting
+def detect(source: Source) -> Match | None:
+    """Look for a group with the definition NXtomoproc and a volume."""
+    defined = [name for name in map(shown, source.file) if _definition(source, name) == "NXtomoproc"]
+    entries = tuple(f"/{name}" for name in defined if _data(source, f"/{name}") is not None)
     if entries:
         return Match(1.0, "NIAC", f"{entries[0]}: its definition is NXtomoproc", entries[0], entries)
     return Match(0.0, "", "it has the definition NXtomoproc, but no volume") if defined else None
@@ -90,23 +75,9 @@ def _data(source: Source, entry: str) -> h5py.Dataset | None:
 def read(path: Path, match: Match) -> Volume:
     """Read the header of an NXtomoproc volume.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; `match.entry` is the path of the volume's group.
-
-    Returns
-    -------
-    Volume
-        Axes z, y, x, in m where the file gives their positions with a unit. The factors `scaling` and `offset`
-        the definition allows are noted in the metadata, not applied.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged.
+    `match.entry` is the path of the volume's group. Result: axes z, y, x, in m where the file gives their
+    positions with a unit. The factors `scaling` and `offset` the definition allows are noted in the metadata,
+    not applied.
     """
     with reading(path) as source:
         data = _data(source, match.entry)
@@ -228,29 +199,14 @@ def write(
 ) -> None:
     """Write a volume as NXtomoproc.
 
-    Parameters
-    ----------
-    path : Path
-        File to write; it appears when it is complete.
-    volume : Volume
-        What to write, block by block, stored z, y, x. Its metadata go along whole.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes written, bytes in all.
-
-    Raises
-    ------
-    InputError
-        It has not the three axes z, y, x.
-    StorageFull
-        The disk is full.
+    `path`: file to write; it appears when it is complete. `volume`: block by block, stored z, y, x. Its
+    metadata go along whole. Raises InputError: it has not the three axes z, y, x.
     """
     if volume.ndim != 3:
         raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; give one with z, y and x")
     known = dict(volume.metadata)
-    with drafting(path, resume=resume, tell=tell) as draft:
-        file = draft.file
+    with two_phase_file(path, resume=resume, tell=tell) as output:
+        file = output.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"
         entry = nexus_group(file, "entry", "NXentry")
@@ -268,7 +224,7 @@ def write(
         data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
         data.attrs["axes"] = list(AXES)
-        stored = draft.frames(data, "data", _Slices(volume))
+        stored = output.frames(data, "data", _Slices(volume))
         if volume.unit:
             stored.attrs["units"] = volume.unit
         for number, axis in enumerate(volume.axes):

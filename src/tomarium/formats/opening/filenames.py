@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from tomarium.errors import FormatError
 from tomarium.formats.opening.unpacked import bare
 
 # Words that programs of the field give to reconstructed slices (nrecon, tomopy, nabu, Octopus, Dragonfly …).
@@ -66,6 +67,26 @@ def gaps(series: list[Path]) -> list[int]:
     for one, following in pairwise(found):
         absent.extend(range(one + 1, min(following, one + 1001 - len(absent))))
     return absent
+
+
+def one_series(folder: Path, files: list[Path], what: str, remedy: str) -> list[list[Path]]:
+    """Cut files into series, the longest first; refuse two that are equally long, and one number twice in it.
+
+    `what`: "frame" or "slice", for messages, as `remedy`.
+    """
+    ranked = series_of(files)
+    if len(ranked) > 1 and len(ranked[1]) == len(ranked[0]) > 1:
+        raise FormatError(
+            f"{folder}: holds two series of {len(ranked[0])} files, {ranked[0][0].name} … and "
+            f"{ranked[1][0].name} …; {remedy}"
+        )
+    twins = same_number(ranked[0]) if len(ranked[0]) > 1 else []
+    if twins:
+        raise FormatError(
+            f"{folder}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
+            f"{what} too many; keep one of the two"
+        )
+    return ranked
 
 
 def same_number(series: list[Path]) -> list[Path]:

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.frames.per_frame import plain_cost, read_rows
+from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.opening.stored_axes import reordered, stored_axes
 from tomarium.model import Axis, FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.image import Sliceable
-from tomarium.model.scan import IndexedFrames
 
 # Axes that a pixel size measures, as files name them.
 SPATIAL: Final = frozenset({"x", "y", "z", "row", "column", "height", "width", "depth"})
@@ -26,7 +25,7 @@ _SAID: Final = "given when the image was opened"
 
 
 @dataclass(frozen=True, eq=False)
-class ImageFrames(IndexedFrames):
+class ImageFrames(PerFrame):
     """The frames of an image of three axes, (frame, row, column), or the one row of a sinogram."""
 
     data: Sliceable  # shape (frame, row, column), or (angle, column) of a sinogram: frames of one row
@@ -45,10 +44,6 @@ class ImageFrames(IndexedFrames):
         """Type of a pixel."""
         return self.data.dtype
 
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames."""
-        return read_rows(self, frames, rows, self._fill)
-
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         if self.turned and len(wanted):
             part = np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1])
@@ -61,10 +56,6 @@ class ImageFrames(IndexedFrames):
                 else self.data[int(frame)][None][rows]
             )
             result[out] = one
-
-    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return what `read` costs where pixels lie plainly, as they do in the images that can be scans."""
-        return plain_cost(self, frames, rows)
 
 
 def with_user_scale(image: Image, pixel_m: float) -> Image:

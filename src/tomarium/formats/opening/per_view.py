@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import ParameterError
 from tomarium.formats.hdf5.user_paths import PLACE, numbers_at
-from tomarium.formats.opening.angle_file import numbers
+from tomarium.formats.opening.angle_file import named_file, numbers
 from tomarium.model import Value
 from tomarium.model.geometry import Field
 
@@ -51,11 +51,5 @@ def numbers_given(field: Field, text: str, scan: Path) -> Value[NDArray[np.float
             f"{text!r} was given for {field.name}; write FIRST:LAST:COUNT such as 0:180:721, a text file that ends in "
             f"{', '.join(SUFFIXES)}, or a place in HDF5 such as /a/theta or file.h5:/a/theta"
         )
-    folder = scan if scan.is_dir() else scan.parent
-    tried = (Path(text.strip()).expanduser(), folder / text.strip())
-    file = next((one for one in tried if one.is_file()), None)
-    if file is None:
-        raise ParameterError(
-            f"{text!r}: there is no such file, neither from here nor in {folder}; check its path"
-        )
+    file = named_file(text.strip(), scan, "check its path")
     return Value(numbers(file), "user", f"given in {file.name}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tomarium.atomic_files import write_whole
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.opening.angle_file import numbers, text_lines
+from tomarium.formats.opening.angle_file import named_file, numbers, text_lines
 from tomarium.model import Value
 
 Shifts = tuple[NDArray[np.float64], NDArray[np.float64] | None]
@@ -59,14 +59,10 @@ def shifts_given(given: object, scan: Path) -> dict[str, Value[NDArray[np.float6
     """
     rows: NDArray[np.float64] | None
     if isinstance(given, str | os.PathLike):
-        folder = scan if scan.is_dir() else scan.parent
-        tried = (Path(given).expanduser(), folder / given)
-        file = next((one for one in tried if one.is_file()), None)
-        if file is None:
-            raise ParameterError(
-                f"shifts={os.fspath(given)!r}: there is no such file, neither from here nor in {folder}; give a "
-                f"correction file, with a line for each view: its shift along columns and along rows, in pixels"
-            )
+        wanted = (
+            "a correction file, with a line for each view: its shift along columns and along rows, in pixels"
+        )
+        file = named_file(os.fspath(given), scan, f"give {wanted}")
         (columns, rows), source = read_shifts(file), f"given in {file.name}"
     else:
         table = np.asarray(given, np.float64)

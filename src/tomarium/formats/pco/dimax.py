@@ -36,9 +36,10 @@ from tomarium.formats.tiff.frames import (
     opened_tiff,
     page_count,
 )
+from tomarium.formats.tiff.ifd_check import SIGNATURES
 from tomarium.formats.tiff.metadata import hyperstack_said, is_volume
 from tomarium.formats.tiff.pco_timestamp import PIXELS, Stamps, decode_stamps, stamp_of_file
-from tomarium.formats.tiff.series import SIGNATURES, SUFFIXES, kind_of, tiffs_in
+from tomarium.formats.tiff.series import SUFFIXES, kind_of, tiffs_in
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -64,16 +65,8 @@ class _Recording:
 def detect(path: Path) -> Match | None:
     """Look for TIFF files of many pages with PCO time stamps.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there are none; a low score where the pages have no time stamps, so that a recording without
-        them is opened only by name, `as_format="dimax"`.
+    Result: None where there are none; a low score where the pages have no time stamps, so that a recording
+    without them is opened only by name, `as_format="dimax"`.
     """
     recording = _recording(path)
     if recording is None:
@@ -152,22 +145,9 @@ def _from_par(recording: _Recording) -> tuple[int | None, float | None, ParFile 
 def read(path: Path, match: Match) -> Scan:
     """Open one turn of a recording: the one `match.entry` names, else the first; or "all turns" as one long scan.
 
-    Parameters
-    ----------
-    path : Path
-        Folder, or one of its files.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Scan
-        The frames of that turn, or of all, in the order they were taken; the angles of all go on from turn to turn.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, or there are too few frames.
+    `path`: folder, or one of its files. Result: the frames of that turn, or of all, in the order they were
+    taken; the angles of all go on from turn to turn. Raises FormatError: a file is damaged, or there are too
+    few frames.
     """
     if match.entry == _ALL:
         return _opened(path, match, None, None, 0)
@@ -247,11 +227,6 @@ def _opened(path: Path, match: Match, turn: int | None, given: int | None, first
         geometry=Geometry(angles_deg=angles),
         flats=flats,
         darks=darks,
-        counts={
-            FrameKind.PROJECTION: count,
-            FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
-            FrameKind.DARK: darks.frames.shape[0] if darks else 0,
-        },
         metadata=metadata,
         repaired=tuple(repaired),
         warnings=tuple(warnings),

@@ -24,13 +24,12 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.opening.size_limits import MOST_ELEMENTS, check_claim
 from tomarium.formats.opening.unpacked import head_of, size_of
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
-from tomarium.formats.tiff.ifd_check import lost_pages
+from tomarium.formats.tiff.ifd_check import SIGNATURES, lost_pages
 from tomarium.formats.tiff.metadata import calibration_of, hyperstack_said
 from tomarium.model import Axis, Image
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _AXES: Final = {"Z": "z", "Y": "y", "X": "x", "C": "channel", "T": "time", "S": "sample"}
 _PLACES: Final = {name: letter for letter, name in _AXES.items()}
 # What Pillow gives without changing a value, and the samples of each.
@@ -90,21 +89,14 @@ def _kind(path: Path) -> str:
         return "PNG"
     if head[:3] == _JPEG:
         return "JPEG"
-    return "TIFF" if head[:4] in _TIFF else ""
+    return "TIFF" if head[:4] in SIGNATURES else ""
 
 
 def detect(path: Path) -> Match | None:
     """Look for a picture.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None for other files; a low score for one grey TIFF page, which may be a sinogram or one of a series.
+    Result: None for other files; a low score for one grey TIFF page, which may be a sinogram or one of a
+    series.
     """
     kind = _kind(path)
     if not kind:
@@ -156,23 +148,8 @@ def _header(path: Path, kind: str) -> tuple[tuple[int, ...], tuple[str, ...], np
 def read(path: Path, match: Match) -> Image:
     """Read the header of a picture.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Image
-        Axes y, x; after them "sample" of a colour picture; before them those of its planes. In m where the
-        description of a TIFF tells the size of a pixel.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged.
+    Result: axes y, x; after them "sample" of a colour picture; before them those of its planes. In m where
+    the description of a TIFF tells the size of a pixel.
     """
     kind = _kind(path)
     shape, names, dtype = _header(path, kind)
@@ -219,21 +196,11 @@ def _ome_steps(description: str) -> dict[str, float]:
 def write(path: Path, image: Image, *, lossy: bool = False) -> None:
     """Write a picture as PNG, or an image of the axes OME knows as OME-TIFF; it appears when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        File to write: `.png`, or `.tif`, `.tiff` and any other for OME-TIFF.
-    image : Image
-        PNG: two axes of bytes or uint16, or a third of 3 or 4 bytes, the colours. OME-TIFF: y, x and any of z,
-        channel, time before them, or colours after them.
-    lossy : bool
-        Whether other numbers may be rounded: to 16 bits from the least to the greatest for PNG, to float32 for
-        float64 in OME-TIFF.
-
-    Raises
-    ------
-    InputError
-        The image does not fit.
+    `path`: file to write: `.png`, or `.tif`, `.tiff` and any other for OME-TIFF. `image`: PNG: two axes of
+    bytes or uint16, or a third of 3 or 4 bytes, the colours. OME-TIFF: y, x and any of z, channel, time
+    before them, or colours after them. `lossy`: whether other numbers may be rounded: to 16 bits from the
+    least to the greatest for PNG, to float32 for float64 in OME-TIFF. Raises InputError: the image does not
+    fit.
     """
     hidden = path.with_name(f".{path.name}.{os.getpid()}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)

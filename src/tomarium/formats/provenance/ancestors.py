@@ -32,7 +32,7 @@ from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.missing_data import is_sparse
 from tomarium.formats.hdf5.names import Name, key_in, member, place_of, shown
 from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
-from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
+from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.provenance.frame_mapping import (
     holds,
     key_of,
@@ -125,32 +125,34 @@ def digest_of(scan: Scan) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def leave(draft: Draft, source: Source, scan: Scan, held: Mapping[str, np.dtype[Any]]) -> None:
+def leave(output: TwoPhaseFile, source: Source, scan: Scan, held: Mapping[str, np.dtype[Any]]) -> None:
     """Write what is left of a scan's own file, whose frames lie in a target beside."""
-    group = draft.file[SIDE_CAR]
-    homes, layouts, links = runs_by_stack(scan), dict[str, Any](), dict[str, list[str]]()
+    group = output.file[SIDE_CAR]
+    maps, layouts, links = runs_by_stack(scan), dict[str, Any](), dict[str, list[str]]()
 
     def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
         node = source.find(shown(name), old)
         if not isinstance(node, h5py.Dataset):
             return take_along(source, old, name, new, links)
-        home = homes.get(key_of(node, homes))
-        if home is None:
+        frame_map = maps.get(key_of(node, maps))
+        if frame_map is None:
             return take_along(source, old, name, new, links)
         if is_sparse(node):
             return None
         layout = layout_of(node)
-        upright = home.order in ((0, 1, 2), (-1, 0, 1))
-        if upright and all(one in held and holds(held[one], node.dtype) for one in home.datasets):
-            left = np.flatnonzero(home.which < 0)
+        upright = frame_map.order in ((0, 1, 2), (-1, 0, 1))
+        if upright and all(stack in held and holds(held[stack], node.dtype) for stack in frame_map.datasets):
+            left = np.flatnonzero(frame_map.which < 0)
             kept = group.require_group("rest") if len(left) else group
             rest = f"rest/{len(kept)}"
             if len(left):
-                draft.frames(kept, rest.removeprefix("rest/"), frames_of(source, node, home.order, left))
-            layout["runs"] = runs_told(home, rest)
+                output.frames(
+                    kept, rest.removeprefix("rest/"), frames_of(source, node, frame_map.order, left)
+                )
+            layout["runs"] = runs_told(frame_map, rest)
             _hollow(new, name, node)
         else:
-            draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames_of(source, node))
+            output.fill(output.reserve(new, name, node.shape, node.dtype), frames_of(source, node))
         layouts[place_of(new, name).removeprefix(f"/{SIDE_CAR}/source")] = layout
         return node
 
@@ -170,26 +172,26 @@ def _hollow(new: h5py.Group, name: Name, node: h5py.Dataset) -> None:
 
 
 def hand_on(
-    draft: Draft, scan: Scan, ancestors: Sequence[Ancestor], held: Mapping[str, np.dtype[Any]]
+    output: TwoPhaseFile, scan: Scan, ancestors: Sequence[Ancestor], held: Mapping[str, np.dtype[Any]]
 ) -> None:
     """Write what is left of the files a scan was before into a side-car.
 
     `held`: stacks the target gives back, and the types it stores them in; pixels of others are written here.
     """
-    for number, one in enumerate(ancestors):
-        home = draft.file.require_group(f"{SIDE_CAR}/lineage/{number}")
-        home.attrs["format"] = one.format
-        if one.stale:
-            home.attrs["stale"] = one.stale
-        with reading(one.file) as source:
-            if source.find(f"{one.group}/rest") is not None:
-                source.file.copy(f"{one.group}/rest", home, "rest")
-            home["layouts"] = json.dumps(_hand_on_tree(draft, source, one, home, scan, held))
-            home["links"] = source.text(f"{one.group}/links") or "{}"
+    for number, ancestor in enumerate(ancestors):
+        home = output.file.require_group(f"{SIDE_CAR}/lineage/{number}")
+        home.attrs["format"] = ancestor.format
+        if ancestor.stale:
+            home.attrs["stale"] = ancestor.stale
+        with reading(ancestor.file) as source:
+            if source.find(f"{ancestor.group}/rest") is not None:
+                source.file.copy(f"{ancestor.group}/rest", home, "rest")
+            home["layouts"] = json.dumps(_hand_on_tree(output, source, ancestor, home, scan, held))
+            home["links"] = source.text(f"{ancestor.group}/links") or "{}"
 
 
 def _hand_on_tree(
-    draft: Draft,
+    output: TwoPhaseFile,
     source: Source,
     ancestor: Ancestor,
     home: h5py.Group,
@@ -203,11 +205,11 @@ def _hand_on_tree(
         if node is None:
             return None
         stacks = {stack for *_, stack, _ in layout.get("runs", []) if not stack.startswith("rest/")}
-        if "runs" in layout and all(one in held and holds(held[one], node.dtype) for one in stacks):
+        if "runs" in layout and all(stack in held and holds(held[stack], node.dtype) for stack in stacks):
             _hollow(new, name, node)
             return node
         frames = _frames(source, ancestor, layout, node, scan)
-        draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames)
+        output.fill(output.reserve(new, name, node.shape, node.dtype), frames)
         layout.pop("runs", None)
         return node
 
@@ -228,25 +230,25 @@ def restore(
     `ancestors`: the file to put back, and those it was before, which go along. `target`: file to write; it
     appears when it is complete. `resume`: whether a run that stops can be gone on with.
     """
-    one, *older = ancestors
-    with reading(one.file) as source, drafting(target, resume=resume, tell=tell) as draft:
-        layouts = _layouts(source, one)
+    last, *older = ancestors
+    with reading(last.file) as source, two_phase_file(target, resume=resume, tell=tell) as output:
+        layouts = _layouts(source, last)
 
         def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
-            layout, node = _framed(source, one, layouts, old, name)
+            layout, node = _framed(source, last, layouts, old, name)
             if node is not None:
-                unfold(draft, _frames(source, one, layout, node, scan), node, layout, new, name)
+                unfold(output, _frames(source, last, layout, node, scan), node, layout, new, name)
             return node
 
-        copy_tree(source.file[f"{one.group}/source"], draft.file, replace=replace)
-        _link_again(draft.file, _links(source, one), target)
+        copy_tree(source.file[f"{last.group}/source"], output.file, replace=replace)
+        _link_again(output.file, _links(source, last), target)
         if older:
-            digest = fingerprint(draft.file, frozenset(draft.names))
-            home = draft.file.require_group(SIDE_CAR)
+            digest = fingerprint(output.file, frozenset(output.names))
+            home = output.file.require_group(SIDE_CAR)
             home.attrs.update({"format": older[0].format, "digest": digest})
-            home["frames"] = json.dumps(draft.names)
+            home["frames"] = json.dumps(output.names)
             types = {name: np.dtype(frames.dtype) for name, frames in stacks_of(scan).items()}
-            hand_on(draft, scan, older, types)
+            hand_on(output, scan, older, types)
 
 
 def _link_again(file: h5py.File, links: Mapping[str, Sequence[str]], target: Path) -> None:

@@ -36,13 +36,13 @@ from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.missing_data import is_sparse
 from tomarium.formats.hdf5.names import Name, member, place_of, shown
 from tomarium.formats.hdf5.source import Source, reading
-from tomarium.formats.hdf5.two_phase_writer import Draft, drafting
+from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.provenance import ancestors as lineage
 from tomarium.formats.provenance.frame_mapping import (
-    Home,
+    FrameMap,
     Placed,
+    frame_maps,
     holds,
-    homes_of,
     key_of,
     layout_of,
     runs_of,
@@ -57,25 +57,25 @@ GROUP: Final = "tomarium"
 _TREE: Final = f"{GROUP}/source"
 
 
-def keep(draft: Draft, scan: Scan, placed: Sequence[Placed]) -> None:
+def keep(output: TwoPhaseFile, scan: Scan, placed: Sequence[Placed]) -> None:
     """Write the side-car of a scan, as the last part of a file's structure."""
-    digest = fingerprint(draft.file, frozenset(draft.names))
-    home = draft.file.create_group(GROUP)
+    digest = fingerprint(output.file, frozenset(output.names))
+    home = output.file.create_group(GROUP)
     home.attrs["format"] = scan.format
     home.attrs["program"] = f"tomarium {__version__}"
     home.attrs["digest"] = digest
     home["meaning"] = _meaning(scan.metadata)
     _keep_geometry(home, scan)
-    home["frames"] = json.dumps(draft.names)
+    home["frames"] = json.dumps(output.names)
     names = {id(frames): name for name, frames in stacks_of(scan).items()}
     types = {
-        names[id(one.frames)]: draft.file[one.dataset].dtype for one in placed if id(one.frames) in names
+        names[id(one.frames)]: output.file[one.dataset].dtype for one in placed if id(one.frames) in names
     }
-    lineage.hand_on(draft, scan, ancestors(scan), types)
+    lineage.hand_on(output, scan, ancestors(scan), types)
     if not is_hdf5(scan.path):
         return
     with reading(scan.path) as source:
-        layouts, links = _keep_tree(draft, source, homes_of(placed), runs_by_stack(scan))
+        layouts, links = _keep_tree(output, source, frame_maps(placed), runs_by_stack(scan))
     home["layouts"] = json.dumps(layouts)
     home["links"] = json.dumps(links)
 
@@ -181,12 +181,12 @@ def _filled(scan: Scan, told: Mapping[str, Any]) -> Scan:
 
 
 def _keep_tree(
-    draft: Draft,
+    output: TwoPhaseFile,
     source: Source,
-    homes: dict[tuple[Path, str], Home],
-    stacks: dict[tuple[Path, str], Home],
+    maps: dict[tuple[Path, str], FrameMap],
+    stacks: dict[tuple[Path, str], FrameMap],
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    tree = draft.file.create_group(_TREE)
+    tree = output.file.create_group(_TREE)
     layouts: dict[str, Any] = {}
     links: dict[str, list[str]] = {}
     made: dict[tuple[Path, str], str] = {}
@@ -195,22 +195,22 @@ def _keep_tree(
         node = source.find(shown(name), old)
         if not isinstance(node, h5py.Dataset):
             return take_along(source, old, name, new, links)
-        key = key_of(node, homes)
+        key = key_of(node, maps)
         if key in made:  # a second link to the same frames
-            new[name] = member(draft.file, made[key])
+            new[name] = member(output.file, made[key])
             return node
-        home = homes.get(key)
-        if home is None:
+        frame_map = maps.get(key)
+        if frame_map is None:
             return take_along(source, old, name, new, links)
-        if not _is_virtually_possible(draft, node, home) or is_sparse(node):
+        if not _is_virtually_possible(output, node, frame_map) or is_sparse(node):
             return None
-        left = home.which < 0
-        _complete(draft, source, node, home)
-        _point(draft, node, home, new, name)
+        left = frame_map.which < 0
+        _complete(output, source, node, frame_map)
+        _point(output, node, frame_map, new, name)
         made[key] = place_of(new, name)
         layout = layout_of(node)
-        if key in stacks and home.order[0] < 1 and np.array_equal(stacks[key].which < 0, left):
-            rest = home.datasets[-1].removeprefix(f"/{GROUP}/")
+        if key in stacks and frame_map.order[0] < 1 and np.array_equal(stacks[key].which < 0, left):
+            rest = frame_map.datasets[-1].removeprefix(f"/{GROUP}/")
             layout["runs"] = runs_told(stacks[key], rest)
         layouts[place_of(new, name).removeprefix(f"/{_TREE}")] = layout
         return node
@@ -219,32 +219,34 @@ def _keep_tree(
     return layouts, {place.removeprefix(f"/{_TREE}"): link for place, link in links.items()}
 
 
-def _is_virtually_possible(draft: Draft, node: h5py.Dataset, home: Home) -> bool:
+def _is_virtually_possible(output: TwoPhaseFile, node: h5py.Dataset, frame_map: FrameMap) -> bool:
     """Tell whether a virtual dataset can show the frames as they were: upright, and in a type that rounds none."""
-    turned = home.order[2] < home.order[1]
-    return not turned and all(holds(draft.file[one].dtype, node.dtype) for one in home.datasets)
+    turned = frame_map.order[2] < frame_map.order[1]
+    return not turned and all(holds(output.file[one].dtype, node.dtype) for one in frame_map.datasets)
 
 
-def _complete(draft: Draft, source: Source, node: h5py.Dataset, home: Home) -> None:
+def _complete(output: TwoPhaseFile, source: Source, node: h5py.Dataset, frame_map: FrameMap) -> None:
     """Store the frames that went nowhere."""
-    rest = np.flatnonzero(home.which < 0)
+    rest = np.flatnonzero(frame_map.which < 0)
     if not len(rest):
         return
-    group = draft.file.require_group(f"{GROUP}/rest")
-    kept = draft.frames(group, str(len(group)), frames_of(source, node, home.order, rest))
-    home.which[rest] = len(home.datasets)
-    home.frame[rest] = np.arange(len(rest))
-    home.datasets.append(str(kept.name))
+    group = output.file.require_group(f"{GROUP}/rest")
+    kept = output.frames(group, str(len(group)), frames_of(source, node, frame_map.order, rest))
+    frame_map.which[rest] = len(frame_map.datasets)
+    frame_map.frame[rest] = np.arange(len(rest))
+    frame_map.datasets.append(str(kept.name))
 
 
-def _point(draft: Draft, node: h5py.Dataset, home: Home, new: h5py.Group, name: Name) -> None:
+def _point(
+    output: TwoPhaseFile, node: h5py.Dataset, frame_map: FrameMap, new: h5py.Group, name: Name
+) -> None:
     """Make the virtual dataset: one mapping for each run of neighbouring frames."""
     layout = h5py.VirtualLayout(node.shape, node.dtype)
-    axis = home.order[0]
-    for first, last in runs_of(home, by_one=axis > 0):
-        held = draft.file[home.datasets[home.which[first]]]
+    axis = frame_map.order[0]
+    for first, last in runs_of(frame_map, by_one=axis > 0):
+        held = output.file[frame_map.datasets[frame_map.which[first]]]
         source = h5py.VirtualSource(".", held.name, held.shape, held.dtype)
-        begin = int(home.frame[first])
+        begin = int(frame_map.frame[first])
         if axis < 0:  # one averaged frame, stored without an axis of its own
             layout[...] = source[begin] if held.ndim == 3 else source
             continue
@@ -287,14 +289,14 @@ def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
     """
     types = types_held(scan, again)
     # As one to go on with, for what a killed run leaves of it is found again under that name alone.
-    with drafting(target, resume=True) as draft:
-        home = draft.file.create_group(GROUP)
+    with two_phase_file(target, resume=True) as output:
+        home = output.file.create_group(GROUP)
         home.attrs["format"] = scan.format
         home.attrs["program"] = f"tomarium {__version__}"
         home.attrs["digest"] = lineage.digest_of(_filled(again, _geometry(scan)))
         home["meaning"] = _meaning(scan.metadata)
         _keep_geometry(home, scan)
-        lineage.hand_on(draft, scan, ancestors(scan), types)
+        lineage.hand_on(output, scan, ancestors(scan), types)
         if is_hdf5(scan.path):
             with reading(scan.path) as source:
-                lineage.leave(draft, source, scan, types)
+                lineage.leave(output, source, scan, types)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium.formats.hdf5.frames import Hdf5Frames, load_plugins
 from tomarium.formats.hdf5.names import Name, as_bytes, member, path_of
-from tomarium.formats.hdf5.two_phase_writer import Draft
+from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile
 from tomarium.model import Frames
 
 # Mantissa bits of the floats: an integer of at most so many bits is exact in one of them.
@@ -31,7 +31,7 @@ class Placed:
 
 
 @dataclass
-class Home:
+class FrameMap:
     """Where each frame of one dataset of the source now lies."""
 
     order: tuple[int, int, int]  # which axes of it are frame, row and column
@@ -42,12 +42,12 @@ class Home:
     frame: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
 
-def homes_of(placed: Sequence[Placed]) -> dict[tuple[Path, str], Home]:
+def frame_maps(placed: Sequence[Placed]) -> dict[tuple[Path, str], FrameMap]:
     """Follow frames back to the datasets of HDF5 they were read from.
 
     Result: file and HDF5 path of each dataset → where its frames went.
     """
-    homes: dict[tuple[Path, str], Home] = {}
+    maps: dict[tuple[Path, str], FrameMap] = {}
     for one in placed:
         first = 0
         for part in getattr(one.frames, "parts", (one.frames,)):
@@ -57,24 +57,24 @@ def homes_of(placed: Sequence[Placed]) -> dict[tuple[Path, str], Home]:
             if not isinstance(part, Hdf5Frames):
                 continue
             key = (part.file.resolve(), part.name)
-            home = homes.setdefault(key, Home(part.order, part.size))
-            if not len(home.which):
-                home.which, home.frame = (np.full(part.size[0], -1, np.intp) for _ in range(2))
-            if one.dataset not in home.datasets:
-                home.datasets.append(one.dataset)
+            frame_map = maps.setdefault(key, FrameMap(part.order, part.size))
+            if not len(frame_map.which):
+                frame_map.which, frame_map.frame = (np.full(part.size[0], -1, np.intp) for _ in range(2))
+            if one.dataset not in frame_map.datasets:
+                frame_map.datasets.append(one.dataset)
             index = np.arange(part.size[0]) if part.index is None else part.index
-            home.which[index] = home.datasets.index(one.dataset)
-            home.frame[index] = where
-    return homes
+            frame_map.which[index] = frame_map.datasets.index(one.dataset)
+            frame_map.frame[index] = where
+    return maps
 
 
-def key_of(node: h5py.Dataset, homes: Mapping[tuple[Path, str], Home]) -> tuple[Path, str]:
+def key_of(node: h5py.Dataset, maps: Mapping[tuple[Path, str], FrameMap]) -> tuple[Path, str]:
     """Name a dataset as the frames read from it do, by whichever of its links it was found.
 
-    `homes`: as `homes_of` makes it. Result: a key of `homes`, or what would be one.
+    `maps`: as `frame_maps` makes it. Result: a key of `maps`, or what would be one.
     """
     file = Path(node.file.filename).resolve()
-    for there, name in homes:
+    for there, name in maps:
         if there == file and _is_called(node, name):
             return there, name
     return file, path_of(node)
@@ -96,15 +96,15 @@ def holds(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:
     return bool(np.can_cast(narrow, wide, "safe"))
 
 
-def runs_of(home: Home, *, by_one: bool = False) -> Iterator[tuple[int, int]]:
+def runs_of(frame_map: FrameMap, *, by_one: bool = False) -> Iterator[tuple[int, int]]:
     """Cut a dataset into runs of frames that are neighbours where they went, too.
 
     `by_one`: whether each frame is a run of its own.
     """
-    together = (np.diff(home.which) == 0) & (np.diff(home.frame) == 1)
+    together = (np.diff(frame_map.which) == 0) & (np.diff(frame_map.frame) == 1)
     if by_one:
         together[:] = False
-    cuts = [0, *(np.flatnonzero(~together) + 1).tolist(), len(home.which)]
+    cuts = [0, *(np.flatnonzero(~together) + 1).tolist(), len(frame_map.which)]
     yield from pairwise(cuts)
 
 
@@ -123,14 +123,19 @@ def layout_of(node: h5py.Dataset) -> dict[str, Any]:
 
 
 def unfold(
-    draft: Draft, frames: Frames, node: h5py.Dataset, layout: dict[str, Any], new: h5py.Group, name: Name
+    output: TwoPhaseFile,
+    frames: Frames,
+    node: h5py.Dataset,
+    layout: dict[str, Any],
+    new: h5py.Group,
+    name: Name,
 ) -> None:
     """Make a dataset of frames as it was, and have it filled in the order it is stored in.
 
     `layout`: what `layout_of` told of it.
     """
     if layout["chunks"] is None:
-        draft.fill(draft.reserve(new, name, node.shape, node.dtype), frames)
+        output.fill(output.reserve(new, name, node.shape, node.dtype), frames)
         return
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_chunk(tuple(layout["chunks"]))
@@ -141,4 +146,4 @@ def unfold(
     most = tuple(h5py.h5s.UNLIMITED if length is None else length for length in layout["maxshape"])
     space = h5py.h5s.create_simple(node.shape, most)
     made = h5py.h5d.create(new.id, as_bytes(name), h5py.h5t.py_create(node.dtype), space, dcpl=plist)
-    draft.fill(h5py.Dataset(made), frames)
+    output.fill(h5py.Dataset(made), frames)

@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.formats.frames.per_frame import read_rows
+from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.provenance.frame_mapping import (
-    Home,
+    FrameMap,
     Placed,
-    homes_of,
+    frame_maps,
     runs_of,
 )
 from tomarium.model import Frames, Scan
-from tomarium.model.scan import IndexedFrames
 
 
 @dataclass(frozen=True, eq=False)
-class Woven(IndexedFrames):
+class Woven(PerFrame):
     """Frames put together from several stacks."""
 
     stacks: Mapping[str, Frames]
@@ -34,10 +33,6 @@ class Woven(IndexedFrames):
         """Frames, rows, columns."""
         _, rows, columns = self.stacks[self.runs[0][2]].shape
         return self.runs[-1][1], rows, columns
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames."""
-        return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         for first, last, stack, start in self.runs:
@@ -72,22 +67,22 @@ def types_held(scan: Scan, again: Scan) -> dict[str, np.dtype[Any]]:
     }
 
 
-def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], Home]:
+def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], FrameMap]:
     """Follow the stacks of a scan back to the datasets they were read from.
 
     Result: whose `datasets` are names of stacks.
     """
-    return homes_of([Placed(one, name, np.arange(one.shape[0])) for name, one in stacks_of(scan).items()])
+    return frame_maps([Placed(one, name, np.arange(one.shape[0])) for name, one in stacks_of(scan).items()])
 
 
-def runs_told(home: Home, rest: str) -> list[tuple[int, int, str, int]]:
+def runs_told(frame_map: FrameMap, rest: str) -> list[tuple[int, int, str, int]]:
     """Tell which frames of which stack a dataset's frames are.
 
     `rest`: where the frames lie that are in none, one after the other.
     """
-    which, frame = home.which.copy(), home.frame.copy()
+    which, frame = frame_map.which.copy(), frame_map.frame.copy()
     left = np.flatnonzero(which < 0)
-    which[left], frame[left] = len(home.datasets), np.arange(len(left))
-    names = [*home.datasets, rest]
-    whole = Home(home.order, home.size, names, which, frame)
+    which[left], frame[left] = len(frame_map.datasets), np.arange(len(left))
+    names = [*frame_map.datasets, rest]
+    whole = FrameMap(frame_map.order, frame_map.size, names, which, frame)
     return [(first, last, names[which[first]], int(frame[first])) for first, last in runs_of(whole)]

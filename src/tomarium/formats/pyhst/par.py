@@ -34,7 +34,7 @@ from tomarium.formats.pyhst.par_frames import (
 )
 from tomarium.formats.pyhst.par_syntax import LONGEST, ParFile, parse_par
 from tomarium.formats.pyhst.par_writer import HALF_PIXEL, write
-from tomarium.model import Domain, FrameKind, Frames, Geometry, Scan, Value
+from tomarium.model import Domain, Frames, Geometry, Scan, Value
 
 KNOWN: Final = re.compile(
     rb"^\s*(FILE_PREFIX|NUM_FIRST_IMAGE|NUM_LAST_IMAGE|NUM_IMAGE_1|ANGLE_BETWEEN_PROJECTIONS|ROTATION_AXIS_POSITION)"
@@ -56,18 +56,7 @@ _HEAD: Final = 4096
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a parameter file, or a folder that holds one.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is none; a score of 0 says what is lacking.
-    """
+    """Look for a parameter file, or a folder that holds one."""
     if path.is_dir():
         held = sorted(file for file in path.glob("*.par") if file.is_file())
         if not held:
@@ -116,23 +105,10 @@ def read_par(path: Path) -> ParFile:
 def read(path: Path, match: Match) -> Scan:
     """Open the scan a parameter file describes.
 
-    Parameters
-    ----------
-    path : Path
-        The file, or the folder that holds it.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Scan
-        What the `.par` does not tell, such as the energy, comes from the `.info` beside the frames. Where no
-        projection is there, the scan opens and says what is missing.
-
-    Raises
-    ------
-    FormatError
-        A value it needs is absent or no number, or some of the projections are absent.
+    `path`: the file, or the folder that holds it. Result: what the `.par` does not tell, such as the energy,
+    comes from the `.info` beside the frames. Where no projection is there, the scan opens and says what is
+    missing. Raises FormatError: a value it needs is absent or no number, or some of the projections are
+    absent.
     """
     place = path
     if path.is_dir():
@@ -182,11 +158,6 @@ def read(path: Path, match: Match) -> Scan:
         ),
         flats=flats,
         darks=darks,
-        counts={
-            FrameKind.PROJECTION: count,
-            FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
-            FrameKind.DARK: darks.frames.shape[0] if darks else 0,
-        },
         metadata=metadata,
         domain=_domain(par, warnings),
         missing=missing,

@@ -42,29 +42,11 @@ def write(
 ) -> None:
     """Write a scan for PyHST2 as tomodata lays it out: `<name>.par` and the EDF files in `<name>_edfs`.
 
-    Parameters
-    ----------
-    path : Path
-        A name that ends in `.par` makes that file with the folder of frames beside it; any other name makes a
-        folder that holds both. Paths in the `.par` are relative, so start PyHST2 where it lies.
-    scan : Scan
-        What to write; frames become uint16 or float32, what PyHST2 reads.
-    lossy : bool
-        Write frames that fit into neither exactly as float32, rounded.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no scan, its frames would be rounded, its angles say nothing, or its name cannot stand in a `.par`;
-        nothing is written then.
-    StorageFull
-        The disk is full; nothing is left behind.
+    `path`: a name that ends in `.par` makes that file with the folder of frames beside it; any other name
+    makes a folder that holds both. Paths in the `.par` are relative, so start PyHST2 where it lies. `scan`:
+    frames become uint16 or float32, what PyHST2 reads. `lossy`: write frames that fit into neither exactly as
+    float32, rounded. Raises InputError: it is no scan, its frames would be rounded, its angles say nothing,
+    or its name cannot stand in a `.par`; nothing is written then.
     """
     if not isinstance(scan, Scan):
         raise InputError(f"{path}: only a scan can be written as a .par; write a volume as .vol")

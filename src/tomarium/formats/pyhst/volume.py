@@ -15,40 +15,16 @@ from tomarium.model import Image, Scan, Volume
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a `.vol` with its `.info` or `.xml`, alone or in a folder of its own.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is nothing of the kind; a score of 0 says what is lacking.
-    """
+    """Look for a `.vol` with its `.info` or `.xml`, alone or in a folder of its own."""
     return detect_volume(path, ".vol", with_name=False)
 
 
 def read(path: Path, match: Match) -> Volume:
     """Open a `.vol`; it is mapped when it is sliced.
 
-    Parameters
-    ----------
-    path : Path
-        The volume, its `.info` or `.xml`, or the folder that holds them.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Volume
-        float32 in this machine's byte order; axes in m where `voxelSize` is given, else in px.
-
-    Raises
-    ------
-    FormatError
-        The text is damaged, or the file has not the size it tells: it grows still, or was cut.
+    `path`: the volume, its `.info` or `.xml`, or the folder that holds them. Result: float32 in this
+    machine's byte order; axes in m where `voxelSize` is given, else in px. Raises FormatError: the text is
+    damaged, or the file has not the size it tells: it grows still, or was cut.
     """
     return read_volume(path, match, ".vol", "float32")
 
@@ -63,27 +39,10 @@ def write(
 ) -> None:
     """Write a volume as `.vol` with `.vol.info` and `.vol.xml`.
 
-    Parameters
-    ----------
-    path : Path
-        File that ends in `.vol`; any other name becomes a folder that holds `<name>.vol` and its texts.
-    volume : Volume
-        What to write; one slab of it is in memory at a time. Values become float32, the only type PyHST knows.
-    resume : bool
-        Go on with an unfinished one.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-    lossy : bool
-        Write values that float32 does not hold exactly, rounded.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no volume, its voxels are no cubes, or float32 would round its values.
-    StorageFull
-        The disk is full; what is written is kept.
+    `path`: file that ends in `.vol`; any other name becomes a folder that holds `<name>.vol` and its texts.
+    `volume`: values become float32, the only type PyHST knows. `lossy`: write values that float32 does not
+    hold exactly, rounded. Raises InputError: it is no volume, its voxels are no cubes, or float32 would round
+    its values.
     """
     if isinstance(volume, Volume) and not lossy and not np.can_cast(volume.dtype, np.float32, "safe"):
         raise InputError(

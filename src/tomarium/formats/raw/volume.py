@@ -39,18 +39,7 @@ class _Found:
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a `.raw` with its `.info`, alone or in a folder of its own, or with sizes in its name.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is nothing of the kind; a score of 0 says what is lacking.
-    """
+    """Look for a `.raw` with its `.info`, alone or in a folder of its own, or with sizes in its name."""
     return detect_volume(path, ".raw", with_name=True)
 
 
@@ -101,22 +90,8 @@ def _find(path: Path, suffix: str) -> _Found | None:
 def read(path: Path, match: Match) -> Volume:
     """Open a `.raw` volume; it is mapped when it is sliced.
 
-    Parameters
-    ----------
-    path : Path
-        The volume, its `.info`, or the folder that holds both.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Volume
-        Axes in m where a voxel size is known, else in px.
-
-    Raises
-    ------
-    FormatError
-        The text is damaged, or the file has not the size it tells.
+    `path`: the volume, its `.info`, or the folder that holds both. Result: axes in m where a voxel size is
+    known, else in px. Raises FormatError: the text is damaged, or the file has not the size it tells.
     """
     return read_volume(path, match, ".raw", "")
 
@@ -236,16 +211,6 @@ def _zeros(array: MappedArray) -> tuple[str, ...]:
         f"{len(empty)} of {len(slices)} slices looked at are zero in their middle row (z = {shown}); slabs of "
         f"the reconstruction may have failed or be missing yet",
     )
-
-
-def zero_slices(volume: Volume) -> tuple[tuple[int, int], ...]:
-    """Find the runs of slices that are zero throughout; reads the whole volume, slice by slice.
-
-    Result: first slice of each run and the one after its last.
-    """
-    empty = [not np.any(volume[z]) for z in range(volume.shape[0])]
-    edges = np.flatnonzero(np.diff([False, *empty, False]))
-    return tuple((int(first), int(last)) for first, last in edges.reshape(-1, 2))
 
 
 FORMAT = Format(

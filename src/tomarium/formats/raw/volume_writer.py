@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,50 +10,10 @@ from tomarium.errors import InputError
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.raw.info import volume_info_text, volume_xml_text
 from tomarium.formats.resumable.hidden_file import Tell
-from tomarium.formats.resumable.slab_file import (
-    SlabFile,
-    create_slab_file,
-    resume_slab_file,
-    usual_slab_rows,
-    write_text,
-)
+from tomarium.formats.resumable.slab_file import SlabFile, begin_slab_file, usual_slab_rows, write_text
 from tomarium.formats.resumable.slabs import fill
+from tomarium.formats.resumable.value_range import ValueRange
 from tomarium.model import Image, Scan, Volume
-
-
-class RawVolumeWriter:
-    """A volume without a header that is being written, with the text beside it at the end."""
-
-    def __init__(self, file: SlabFile, voxel_m: float | None, unit: str) -> None:
-        self.path = file.path
-        self._file, self._voxel_m, self._unit = file, voxel_m, unit
-
-    @property
-    def slab_rows(self) -> int:
-        """Slices of a slab; the last one may have fewer."""
-        return self._file.slab_rows
-
-    def done(self) -> tuple[int, ...]:
-        """List the slabs that are complete, by their first slice."""
-        return self._file.done()
-
-    def write(self, z0: int, block: np.ndarray[Any, np.dtype[Any]]) -> None:
-        """Write one slab, shape (z, y, x); its first slice is `z0`, a multiple of `slab_rows`."""
-        self._file.write(z0, block)
-
-    def finish(self, attributes: object = None) -> Path:
-        """Write the `.info`, and the `.xml` of a `.vol`, and name the file; return the volume's path."""
-        self._file.check_complete()
-        values = self._file.values()
-        shape, dtype, name = self._file.shape, self._file.dtype.name, self.path.name
-        is_vol = self.path.suffix.lower() == ".vol"
-        if is_vol:
-            xml = volume_xml_text(name, shape, self._voxel_m, values)
-            write_text(self.path.with_name(f"{name}.xml"), xml)
-        text = volume_info_text(shape, "" if is_vol else dtype, self._voxel_m, self._unit, values)
-        write_text(self.path.with_name(f"{name}.info"), text)
-        # Last, since a volume without its texts is none, should this run be killed between.
-        return self._file.finish()
 
 
 def create_raw_volume(
@@ -67,7 +26,7 @@ def create_raw_volume(
     unit: str,
     resume: bool = False,
     origin: str = "",
-) -> RawVolumeWriter:
+) -> SlabFile:
     """Begin a volume without a header, or go on with one.
 
     `path`: file of the volume, `.raw` or `.vol`. `voxel_m`: edge of a voxel, m. `resume`: go on with an
@@ -75,9 +34,18 @@ def create_raw_volume(
     from, as `origins.origin_of` says; one of another origin is begun anew. Result: ready for its slabs;
     `done()` lists those that need not be written again.
     """
-    begin = resume_slab_file if resume else create_slab_file
-    file = begin(path, shape, np.dtype(dtype), slab_rows, origin=origin)
-    return RawVolumeWriter(file, voxel_m, unit)
+    progress = begin_slab_file(path, shape, np.dtype(dtype), slab_rows, resume=resume, origin=origin)
+
+    def ending(values: ValueRange) -> None:
+        """Write the `.info`, and the `.xml` of a `.vol`."""
+        is_vol = path.suffix.lower() == ".vol"
+        if is_vol:
+            xml = volume_xml_text(path.name, shape, voxel_m, values)
+            write_text(path.with_name(f"{path.name}.xml"), xml)
+        text = volume_info_text(shape, "" if is_vol else progress.plan.dtype, voxel_m, unit, values)
+        write_text(path.with_name(f"{path.name}.info"), text)
+
+    return SlabFile(progress, ending)
 
 
 def write(
@@ -89,25 +57,8 @@ def write(
 ) -> None:
     """Write a volume as `.raw` with its `.info`, in its own type.
 
-    Parameters
-    ----------
-    path : Path
-        File that ends in `.raw`; any other name becomes a folder that holds `<name>.raw` and its text.
-    volume : Volume
-        What to write; one slab of it is in memory at a time.
-    resume : bool
-        Go on with an unfinished one.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no volume, or its voxels are no cubes.
-    StorageFull
-        The disk is full; what is written is kept.
+    `path`: file that ends in `.raw`; any other name becomes a folder that holds `<name>.raw` and its text.
+    Raises InputError: it is no volume, or its voxels are no cubes.
     """
     write_volume(path, volume, ".raw", resume=resume, tell=tell)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from tomarium.formats.format import Format, Match
 from tomarium.formats.zarr import reader as ome_zarr
-from tomarium.formats.zarr.progress import Progress
+from tomarium.formats.zarr.progress import is_unfinished
 from tomarium.model import Image
 
 VOLUME: Final = "volume.ome.zarr"
@@ -23,19 +23,11 @@ PROVENANCE: Final = "provenance.json"
 def detect(path: Path) -> Match | None:
     """Look for a volume beside the metadata of a record, or for one that a run has begun.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no such folder; the dialect is that of the volume.
+    Result: None where there is no such folder; the dialect is that of the volume.
     """
     volume = path / VOLUME
     told = any((path / name).is_file() for name in (CRATE, PROVENANCE))
-    if not volume.is_dir() or not (told or Progress.is_there(volume)):
+    if not volume.is_dir() or not (told or is_unfinished(volume)):
         return None
     inner = _form(volume).detect(volume)
     if inner is None or not inner.score:
@@ -47,22 +39,8 @@ def detect(path: Path) -> Match | None:
 def read(path: Path, match: Match) -> Image:
     """Read the header of a record's volume.
 
-    Parameters
-    ----------
-    path : Path
-        Folder of the record.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Volume or Image
-        As `ome_zarr.read` gives it; its path is that of the volume.
-
-    Raises
-    ------
-    FormatError
-        The volume is unfinished, or its metadata are damaged.
+    `path`: folder of the record. Result: as `ome_zarr.read` gives it; its path is that of the volume. Raises
+    FormatError: the volume is unfinished, or its metadata are damaged.
     """
     return ome_zarr.read(path / VOLUME, match)
 

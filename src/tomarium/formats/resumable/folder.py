@@ -6,7 +6,6 @@ complete and need not be written again.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.errors import FormatError, InputError
+from tomarium.atomic_files import alone
+from tomarium.errors import FormatError
 from tomarium.formats.hdf5.writer import blocks
 from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, saying_full
 from tomarium.formats.resumable.hidden_file import Tell
@@ -38,11 +38,12 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FormatError(f"{path}: exists already; remove it or choose another path")
     draft = _draft(path) if origin else path.with_name(f".{path.name}.{os.getpid()}.partial")
+    busy = f"{path}: another process is writing this folder; wait for it, or give another name"
     kept, ours = origin is not None, False
     try:
         with saying_full(path, NOT_KEPT):
             draft.mkdir(parents=True, exist_ok=True)
-        with saying_full(path, KEPT if kept else NOT_KEPT), _alone(path, draft):
+        with saying_full(path, KEPT if kept else NOT_KEPT), alone(draft, busy):
             ours = True
             if origin and _origin(draft) != origin:
                 for left in draft.iterdir():
@@ -65,20 +66,6 @@ def is_begun(path: Path) -> bool:
 
 def _draft(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
-
-
-@contextmanager
-def _alone(path: Path, draft: Path) -> Iterator[None]:
-    descriptor = os.open(draft, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as problem:
-        raise InputError(
-            f"{path}: another process is writing this folder; wait for it, or give another name"
-        ) from problem
-    finally:
-        os.close(descriptor)
 
 
 def _origin(draft: Path) -> str:

@@ -7,7 +7,6 @@ of its own process, and leaves nothing behind.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any, TypeAlias
 
 from tomarium.atomic_files import alone
 from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, saying_full
+from tomarium.formats.resumable.progress import ProgressLog
 
 Tell: TypeAlias = Callable[[int, int], None]
 """Told of progress: bytes written so far, bytes in all."""
@@ -28,44 +28,29 @@ class HiddenFile:
 
     path: Path
     partial: Path
-    log: Path
+    log: ProgressLog
 
     def blocks(self, key: str) -> list[list[Any]] | None:
         """List the blocks that an earlier run of the same `key` has noted; None where there was none."""
-        lines = self.log.read_text("utf-8").splitlines()
-        if not self.partial.exists() or not lines or lines[0] != key:
-            return None
-        return [block for line in lines[1:] if (block := _block(line)) is not None]
+        lines = self.log.read()
+        return lines[1:] if self.partial.exists() and lines[:1] == [key] else None
 
     def begin(self, key: str) -> None:
         """Begin the log anew, once the file of the hidden name is on disk."""
         with self.partial.open("rb") as stream:
             os.fsync(stream.fileno())
-        with self.log.open("r+", encoding="utf-8") as lines:
-            lines.truncate(0)
-            lines.write(f"{key}\n")
-            lines.flush()
-            os.fsync(lines.fileno())
+        self.log.replace([key])
 
     @contextmanager
     def writing(self) -> Iterator[tuple[int, Callable[[Sequence[Any]], None]]]:
         """Open the file; yield its descriptor, and what notes a block when its bytes were written."""
-        with self.log.open("a", encoding="utf-8") as lines, self.partial.open("r+b", buffering=0) as stream:
+        with self.log.adding() as add, self.partial.open("r+b", buffering=0) as stream:
 
             def note(block: Sequence[Any]) -> None:
                 os.fdatasync(stream.fileno())
-                lines.write(json.dumps(list(block)) + "\n")
-                lines.flush()
+                add(block)
 
             yield stream.fileno(), note
-
-
-def _block(line: str) -> list[Any] | None:
-    try:
-        block = json.loads(line)
-    except ValueError:  # the last line of a run that was killed
-        return None
-    return block if isinstance(block, list) else None
 
 
 @contextmanager
@@ -77,14 +62,14 @@ def hidden_file(path: Path, *, resume: bool) -> Iterator[HiddenFile]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial" if resume else f".{path.name}.{os.getpid()}.partial")
-    file = HiddenFile(path, partial, partial.with_name(f"{partial.name}.done"))
-    with alone(path, file.log):
+    log = partial.with_name(f"{partial.name}.done")
+    with alone(log, f"{path}: another process is writing this file; wait for it, or give another name"):
         try:
             with saying_full(path, lambda: KEPT if resume and partial.exists() else NOT_KEPT):
-                yield file
+                yield HiddenFile(path, partial, ProgressLog(log))
                 partial.replace(path)
             resume = False
         finally:
             if not resume or not partial.exists():
                 partial.unlink(missing_ok=True)
-                file.log.unlink(missing_ok=True)
+                log.unlink(missing_ok=True)

@@ -7,24 +7,23 @@ name when the last slab is there, so nothing takes an unfinished one for a finis
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.atomic_files import write_at, write_json, write_whole
+from tomarium.atomic_files import write_at, write_whole
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.resumable.full_disk import NOT_KEPT, saying_full
-from tomarium.formats.resumable.slabs import check_complete, check_slab, check_volume, done_slabs
-from tomarium.formats.resumable.value_range import ValueRange, extremes, sampled
+from tomarium.formats.resumable.progress import Slabs, check_volume, has_plan, load_slabs
+from tomarium.formats.resumable.value_range import ValueRange, extremes, sampled, value_range
 
 # What is cast at once, and searched for its extremes by one thread while another writes it.
 _PIECE_BYTES: Final = 4 << 20
@@ -33,7 +32,7 @@ _SLAB_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True)
-class SlabPlan:
+class FilePlan:
     """What an unfinished file will be."""
 
     shape: tuple[int, int, int]  # z, y, x
@@ -43,36 +42,23 @@ class SlabPlan:
     origin: str = ""  # where its content comes from, as `origins.origin_of` says; "" where that is not told
 
 
+@dataclass(frozen=True)
 class SlabFile:
     """A file of slices that is being written; different slabs may come from different threads or processes."""
 
-    def __init__(self, path: Path, plan: SlabPlan) -> None:
-        self.path = path
-        self._plan = plan
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Slices, rows and columns: z, y, x."""
-        return self._plan.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a stored voxel."""
-        return np.dtype(self._plan.dtype)
+    progress: Slabs[FilePlan]
+    # what is written beside the file before it has its name; returns what takes the place of its head, if anything
+    ending: Callable[[ValueRange], bytes | None]
+    scaled: Callable[[NDArray[Any]], NDArray[Any]] | None = None  # makes of a slab what is stored
 
     @property
     def slab_rows(self) -> int:
         """Slices of a slab; the last one may have fewer."""
-        return self._plan.slab_rows
-
-    @property
-    def offset(self) -> int:
-        """Byte where the first slice lies."""
-        return self._plan.offset
+        return self.progress.plan.slab_rows
 
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice."""
-        return done_slabs(file.stem for file in _progress(self.path).glob("slab-*.npy"))
+        return self.progress.done()
 
     def write(self, z0: int, block: NDArray[Any]) -> None:
         """Write one slab; it counts as done when all of it was handed to the disk.
@@ -80,13 +66,17 @@ class SlabFile:
         `z0`: its first slice, a multiple of `slab_rows`. `block`: the slab, whole: `slab_rows` slices, or
         what is left at the end. Cast to the file's type.
         """
-        check_slab(self.path, self.shape, self.slab_rows, z0, block.shape, "file")
-        least, greatest, place = math.inf, -math.inf, self._offset(z0)
-        with saying_full(self.path, f"{len(self.done())} slabs are kept; free some space and resume"):
-            descriptor = os.open(_partial(self.path), os.O_WRONLY)
+        path, plan = self.progress.path, self.progress.plan
+        self.progress.check_slab(z0, block.shape, "file")
+        dtype = np.dtype(plan.dtype)
+        block = block if self.scaled is None else self.scaled(block)
+        least, greatest = math.inf, -math.inf
+        place = plan.offset + z0 * math.prod(plan.shape[1:]) * dtype.itemsize
+        with saying_full(path, f"{len(self.done())} slabs are kept; free some space and resume"):
+            descriptor = os.open(_partial(path), os.O_WRONLY)
             try:
                 with ThreadPoolExecutor(1) as beside:
-                    for piece in self._pieces(block):
+                    for piece in _pieces(block, dtype):
                         searched = beside.submit(extremes, piece)
                         write_at(descriptor, piece.data.cast("B"), place)
                         place += piece.nbytes
@@ -94,144 +84,81 @@ class SlabFile:
                         least, greatest = min(least, low), max(greatest, high)
             finally:
                 os.close(descriptor)
-            self._mark(z0, np.concatenate([[least, greatest], sampled(block)]))
+            self.progress.mark(z0, np.concatenate([[least, greatest], sampled(block)]))
 
-    def values(self) -> ValueRange:
-        """Return what the slabs written so far say of the values."""
-        kept = [np.load(_mark(self.path, z0)) for z0 in self.done()]
-        if not kept:
-            return ValueRange(math.nan, math.nan, np.empty(0))
-        least, greatest = min(one[0] for one in kept), max(one[1] for one in kept)
-        if least > greatest:
-            least = greatest = math.nan
-        return ValueRange(float(least), float(greatest), np.concatenate([one[2:] for one in kept]))
-
-    def check_complete(self) -> None:
-        """Refuse to end before every slab is written."""
-        check_complete(self.path, self.shape[0], self.slab_rows, self.done())
-
-    def finish(self, head: bytes | None = None) -> Path:
-        """Give the file its name.
-
-        `head`: what takes the place of the bytes before the first slice; as long as these.
-        """
-        self.check_complete()
-        if head is not None and len(head) != self._plan.offset:
-            raise InputError(
-                f"{self.path}: a head of {len(head)} bytes was given for one of {self._plan.offset}"
-            )
-        with saying_full(self.path, "free some space and finish again"):
+    def finish(self) -> Path:
+        """Write what lies beside the file, and give it its name."""
+        path = self.progress.path
+        self.progress.check_complete()
+        with saying_full(path, "free some space and finish again"):
+            head = self.ending(value_range(self.progress.values()))
             if head is not None:
-                with _partial(self.path).open("r+b") as stream:
+                with _partial(path).open("r+b") as stream:
                     stream.write(head)
-            _partial(self.path).replace(self.path)
-        shutil.rmtree(_progress(self.path))
-        return self.path
-
-    def _offset(self, z0: int) -> int:
-        return self._plan.offset + z0 * math.prod(self.shape[1:]) * self.dtype.itemsize
-
-    def _pieces(self, block: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        """Yield the slab in little-endian runs of rows."""
-        rows = block.reshape(-1, self.shape[2])
-        step = max(1, _PIECE_BYTES // (self.shape[2] * self.dtype.itemsize))
-        for start in range(0, len(rows), step):
-            yield np.ascontiguousarray(rows[start : start + step], dtype=self.dtype.newbyteorder("<"))
-
-    def _mark(self, z0: int, values: NDArray[np.float64]) -> None:
-        mark = _mark(self.path, z0)
-        draft = mark.with_suffix(".draft")
-        with draft.open("wb") as stream:
-            np.save(stream, values)
-        draft.replace(mark)
+            # Last, since a volume without its texts is none, should this run be killed between.
+            _partial(path).replace(path)
+        shutil.rmtree(self.progress.folder)
+        return path
 
 
-def create_slab_file(
+def _pieces(block: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    """Yield a slab in little-endian runs of rows."""
+    rows = block.reshape(-1, block.shape[-1])
+    step = max(1, _PIECE_BYTES // (block.shape[-1] * dtype.itemsize))
+    for start in range(0, len(rows), step):
+        yield np.ascontiguousarray(rows[start : start + step], dtype=dtype.newbyteorder("<"))
+
+
+def begin_slab_file(
     path: Path,
     shape: tuple[int, int, int],
     dtype: np.dtype[Any],
     slab_rows: int,
     head: bytes = b"",
     *,
+    resume: bool = False,
     origin: str = "",
-) -> SlabFile:
-    """Begin a file of slices.
+) -> Slabs[FilePlan]:
+    """Begin a file of slices, or go on with it.
 
     `path`: the file; its folder is made where it is absent. `dtype`: type to store, little-endian: integers
-    or floats of at most 64 bits.
+    or floats of at most 64 bits. `resume`: go on with an unfinished one of the same origin where there is one.
+    Result: its `done()` lists what need not be written again.
     """
     check_volume(path, shape, dtype, slab_rows)
-    if path.exists() or _progress(path).exists():
+    plan = FilePlan(shape, dtype.newbyteorder("=").name, min(slab_rows, shape[0]), len(head), origin)
+    progress = Slabs(path, path.with_name(f".{path.name}.progress"), plan)
+    if resume and not path.exists():
+        begun = _begun(progress)
+        if begun is not None:
+            return begun
+    if path.exists() or progress.folder.exists():
         remedy = "remove it or choose another path" if path.exists() else "resume it, or remove it first"
         raise FormatError(f"{path}: exists already, {'whole' if path.exists() else 'unfinished'}; {remedy}")
-    plan = SlabPlan(shape, dtype.newbyteorder("=").name, min(slab_rows, shape[0]), len(head), origin)
     with saying_full(path, NOT_KEPT):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _partial(path).open("wb") as stream:
             stream.write(head)
             stream.truncate(len(head) + math.prod(shape) * dtype.itemsize)
-        _progress(path).mkdir()
-        write_json(_progress(path) / "plan.json", asdict(plan))
-    return SlabFile(path, plan)
+        progress.begin()
+    return progress
 
 
-def open_slab_file(path: Path) -> SlabFile:
-    """Go on with a file of slices that is unfinished.
-
-    Result: its `done()` lists what need not be written again.
-    """
-    if not (_progress(path) / "plan.json").is_file() or not _partial(path).is_file():
-        what = "is finished already" if path.exists() else "is no file tomarium began to write"
-        raise FormatError(f"{path}: {what}; there is nothing to resume")
-    try:
-        found = json.loads((_progress(path) / "plan.json").read_text("utf-8"))
-        plan = SlabPlan(
-            tuple(found["shape"]), found["dtype"], found["slab_rows"], found["offset"], found["origin"]
-        )
-        np.dtype(plan.dtype)
-    except (OSError, ValueError, TypeError, KeyError) as problem:
-        raise FormatError(
-            f"{_progress(path)}: the plan of this unfinished file is damaged ({problem}); remove it and write "
-            f"the file again"
-        ) from problem
-    return SlabFile(path, plan)
-
-
-def resume_slab_file(
-    path: Path,
-    shape: tuple[int, int, int],
-    dtype: np.dtype[Any],
-    slab_rows: int,
-    head: bytes = b"",
-    *,
-    origin: str = "",
-) -> SlabFile:
-    """Go on with a file of slices, or begin it where there is none, or one of another origin.
-
-    Result: its `done()` lists what need not be written again.
-    """
-    if not path.exists() and not (_progress(path) / "plan.json").is_file():
-        # Killed before its plan was there, if it was begun at all.
-        shutil.rmtree(_progress(path), ignore_errors=True)
-    if path.exists() or not _progress(path).exists():
-        return create_slab_file(path, shape, dtype, slab_rows, head, origin=origin)
-    file = open_slab_file(path)
-    if file._plan.origin != origin:
-        shutil.rmtree(_progress(path))
-        _partial(path).unlink(missing_ok=True)
-        return create_slab_file(path, shape, dtype, slab_rows, head, origin=origin)
-    if (file.shape, file.dtype, file.slab_rows, file.offset) != (
-        shape,
-        dtype,
-        min(slab_rows, shape[0]),
-        len(head),
-    ):
-        raise InputError(
-            f"{path}: its unfinished volume has shape {file.shape}, type {file.dtype.name} and slabs of "
-            f"{file.slab_rows}, not {shape}, {dtype.name} and {slab_rows}, or another description; remove it or "
-            f"choose another path"
-        )
-    return file
+def _begun(wanted: Slabs[FilePlan]) -> Slabs[FilePlan] | None:
+    """Return what an earlier run has begun; what was killed before its plan was there, or is another's, is removed."""
+    path, plan = wanted.path, wanted.plan
+    if has_plan(wanted.folder) and _partial(path).is_file():
+        begun = load_slabs(path, wanted.folder, FilePlan)
+        if begun.plan == plan:
+            return begun
+        if begun.plan.origin == plan.origin:
+            raise InputError(
+                f"{path}: its unfinished volume has shape {begun.plan.shape}, type {begun.plan.dtype} and slabs of "
+                f"{begun.plan.slab_rows}, not {plan.shape}, {plan.dtype} and {plan.slab_rows}, or another description; "
+                f"remove it or choose another path"
+            )
+    shutil.rmtree(wanted.folder, ignore_errors=True)
+    return None
 
 
 def usual_slab_rows(shape: tuple[int, int, int], dtype: np.dtype[Any]) -> int:
@@ -250,11 +177,3 @@ def write_text(path: Path, text: str) -> None:
 
 def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
-
-
-def _progress(path: Path) -> Path:
-    return path.with_name(f".{path.name}.progress")
-
-
-def _mark(path: Path, z0: int) -> Path:
-    return _progress(path) / f"slab-{z0:06d}.npy"

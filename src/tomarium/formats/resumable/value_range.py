@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,15 @@ class ValueRange:
     greatest: float
     # shape (n,): finite values taken at equal steps, for quantiles; at most 65,536 of each slab
     sample: NDArray[np.float64]
+
+
+def value_range(kept: Sequence[NDArray[np.float64]]) -> ValueRange:
+    """Sum up what is kept of each slab: its least and greatest value, then its sample."""
+    least = min((float(slab[0]) for slab in kept), default=math.inf)
+    greatest = max((float(slab[1]) for slab in kept), default=-math.inf)
+    if least > greatest:
+        least = greatest = math.nan
+    return ValueRange(least, greatest, np.concatenate([slab[2:] for slab in kept] or [np.empty(0)]))
 
 
 def extremes(piece: NDArray[Any]) -> tuple[float, float]:

@@ -22,12 +22,12 @@ from tomarium.formats.frames.per_frame import plain_cost
 from tomarium.formats.matlab.mat5 import MatlabArray, arrays, is_matlab, load
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.stored_axes import stored_axes
-from tomarium.formats.opening.unpacked import bare, head_of
+from tomarium.formats.opening.unpacked import bare
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
+from tomarium.formats.tiff.ifd_check import is_tiff
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import IndexedFrames
 
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # A page may be anything, so every format that knows more of it goes before this one.
 _SCORE: Final = 0.1
 _LEAST: Final = 3
@@ -75,15 +75,8 @@ class SinogramFrames(IndexedFrames):
 def detect(path: Path) -> Match | None:
     """Look for one grey TIFF page, or for two-dimensional arrays in a MATLAB 5 file.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        A low score, since nothing proves a sinogram; None for other files; 0 where there is no such array.
+    Result: a low score, since nothing proves a sinogram; None for other files; 0 where there is no such
+    array.
     """
     try:
         if is_matlab(path):
@@ -94,7 +87,7 @@ def detect(path: Path) -> Match | None:
             return Match(
                 _SCORE, "matlab", f"a MATLAB file of the arrays {', '.join(names)}", entries[0], entries
             )
-        if not _is_tiff(path):
+        if not is_tiff(path):
             return None
         with guarded(path), opened_tiff(path) as tif:
             single = page_count(tif) == 1 and len(tif.pages[0].shape) == 2
@@ -106,10 +99,6 @@ def detect(path: Path) -> Match | None:
     return Match(_SCORE, "tiff", f"one page of {shape[0]} x {shape[1]} pixels, perhaps angles x columns")
 
 
-def _is_tiff(path: Path) -> bool:
-    return head_of(path, 4) in _TIFF
-
-
 def _candidates(path: Path) -> list[MatlabArray]:
     """List the arrays of two long axes; those called sinogram first, then real numbers before whole ones."""
     found = [one for one in arrays(path) if len(one.shape) == 2 and min(one.shape) >= _LEAST]
@@ -119,22 +108,8 @@ def _candidates(path: Path) -> list[MatlabArray]:
 def read(path: Path, match: Match) -> Scan:
     """Read the header of a sinogram.
 
-    Parameters
-    ----------
-    path : Path
-        TIFF or MATLAB file.
-    match : Match
-        What `detect` said of it; its entry names the array.
-
-    Returns
-    -------
-    Scan
-        Of one detector row; without angles where no text lies beside it, so that the user must give them.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged.
+    `path`: TIFF or MATLAB file. `match.entry` names the array. Result: of one detector row; without angles
+    where no text lies beside it, so that the user must give them.
     """
     source: Frames | MatlabArray
     if match.dialect == "matlab":

@@ -38,18 +38,7 @@ _SCAN_UNITS: Final = {field.name: field.unit for field in FIELDS if not field.pe
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a table of numbers whose names tell units.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where it is no such text.
-    """
+    """Look for a table of numbers whose names tell units."""
     try:
         if not path.is_file():
             return None
@@ -76,23 +65,9 @@ def detect(path: Path) -> Match | None:
 def read(path: Path, match: Match) -> Image:
     """Read a table as an image of one axis.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Image
-        Shape (row,). Its axis is the first column, its values the second, in the table's own units; further
-        columns are in `metadata["columns"]`, what held for the whole table beside them.
-
-    Raises
-    ------
-    FormatError
-        A row lacks numbers or has too many.
+    Result: shape (row,). Its axis is the first column, its values the second, in the table's own units;
+    further columns are in `metadata["columns"]`, what held for the whole table beside them. Raises
+    FormatError: a row lacks numbers or has too many.
     """
     table = read_table(path)
     if len(table.columns) < 2 or not len(table.columns[0].values):
@@ -121,20 +96,9 @@ def _ends_its_line(path: Path) -> bool:
 def write(path: Path, opened: Image | Scan) -> None:
     """Write 1-D data as a table.
 
-    Parameters
-    ----------
-    path : Path
-        The file; an older one is replaced when the new one is whole.
-    opened : Image or Scan
-        An image with one axis longer than 1; or a scan, of which the angles and all else that is known of each
-        projection is written.
-
-    Raises
-    ------
-    InputError
-        The image has more axes, or holds no numbers.
-    StorageFull
-        The disk is full.
+    `path`: the file; an older one is replaced when the new one is whole. `opened`: an image with one axis
+    longer than 1; or a scan, of which the angles and all else that is known of each projection is written.
+    Raises InputError: the image has more axes, or holds no numbers.
     """
     write_table(path, table_of_scan(opened) if isinstance(opened, Scan) else table_of_image(path, opened))
 

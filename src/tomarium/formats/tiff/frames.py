@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, TomariumError
-from tomarium.formats.frames.per_frame import by_file, plain_cost, read_rows
+from tomarium.formats.frames.per_frame import PerFrame, by_file, plain_cost
 from tomarium.formats.opening.size_limits import check_claim
 from tomarium.formats.opening.unpacked import UnpackedStream, is_packed, mapped
 from tomarium.formats.tiff.ifd_check import chain_of, lost_pages
-from tomarium.model.scan import IndexedFrames
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -50,7 +49,7 @@ class _Place:
 
 
 @dataclass(frozen=True, eq=False)
-class TiffFrames(IndexedFrames):
+class TiffFrames(PerFrame):
     """A stack of TIFF pages of one size."""
 
     pages: tuple[Page, ...]  # the frames in order
@@ -71,13 +70,6 @@ class TiffFrames(IndexedFrames):
     def meaning(self) -> str:
         """What the first page's tags tell of its pixels, as `meaning_of` says it."""
         return self._known[self.pages[0]].meaning
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames.
-
-        Result, shape (frame, row, column): in the stored type and this machine's byte order.
-        """
-        return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         for file, run in by_file([self.pages[frame].file for frame in wanted]):

@@ -17,18 +17,23 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from tomarium.errors import FormatError
-from tomarium.formats.opening.unpacked import opened, size_of
+from tomarium.formats.opening.unpacked import head_of, opened, size_of
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
+# TIFF 6.0 section 2 and the BigTIFF design: byte order and the number 42 or 43.
+SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # A camera's memory holds some 2^16 frames; a file of more pages is none of the field.
 MOST_PAGES: Final = 1 << 18
 # byte order and version → form of a number of entries, of an offset, bytes of an entry, byte of the first offset
-_FORMS: Final = {
-    b"II*\0": ("<H", "<I", 12, 4), b"MM\0*": (">H", ">I", 12, 4),
-    b"II+\0": ("<Q", "<Q", 20, 8), b"MM\0+": (">Q", ">Q", 20, 8),
-}  # fmt: skip
+_FORMS: Final = dict(
+    zip(
+        SIGNATURES,
+        (("<H", "<I", 12, 4), (">H", ">I", 12, 4), ("<Q", "<Q", 20, 8), (">Q", ">Q", 20, 8)),
+        strict=True,
+    )
+)
 _LONGEST: Final = 1 << 20
 # Tags without which numbers lose their meaning → bytes of one value: ImageDescription, XResolution, YResolution.
 _TEXTS: Final = {270: 1, 282: 8, 283: 8}
@@ -41,6 +46,11 @@ class Chain:
     pages: int  # how many are there
     cut: str = ""  # where the chain leaves the file, in words; "" where it ends as it should
     wrong: str = ""  # why the file is refused, in words; "" where it is not
+
+
+def is_tiff(path: Path) -> bool:
+    """Tell whether a file, packed or not, begins as TIFF."""
+    return head_of(path, 4) in SIGNATURES
 
 
 def chain_of(path: Path) -> Chain:

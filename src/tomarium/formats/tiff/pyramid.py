@@ -13,29 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.frames.as_array import FrameStack
-from tomarium.formats.frames.per_frame import plain_cost, read_rows
+from tomarium.formats.frames.per_frame import PerFrame, plain_cost
 from tomarium.formats.opening.size_limits import check_claim
 from tomarium.formats.tiff.frames import guarded, opened_tiff
 from tomarium.model.image import Sliceable
-from tomarium.model.scan import IndexedFrames
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
 
 @dataclass(frozen=True, eq=False)
-class LevelFrames(IndexedFrames):
+class LevelFrames(PerFrame):
     """The pages of one level."""
 
     path: Path
     level: int  # 0 for full resolution
     shape: tuple[int, int, int]  # pages, rows, columns
     dtype: np.dtype[Any]  # type of a pixel
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read rows of some pages; a page is always decoded whole."""
-        return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with guarded(self.path), opened_tiff(self.path) as tif:
@@ -69,5 +63,5 @@ def levels_of(path: Path, tif: TiffFile) -> tuple[Sliceable, ...]:
         if len(shape) != 3 or min(shape) < 1 or level.dtype is None:
             break
         kind = np.dtype(level.dtype).newbyteorder("=")
-        levels.append(FrameStack(LevelFrames(path, number, (shape[0], shape[1], shape[2]), kind)))
+        levels.append(LevelFrames(path, number, (shape[0], shape[1], shape[2]), kind))
     return tuple(levels) if len(levels) > 1 else ()

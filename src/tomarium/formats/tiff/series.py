@@ -22,7 +22,7 @@ from tomarium.formats.opening import unpacked
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles, in_degrees, without_references
 from tomarium.formats.opening.directory_listing import named_in
-from tomarium.formats.opening.filenames import gaps, natural, same_number, series_of, slices_said
+from tomarium.formats.opening.filenames import gaps, natural, one_series, slices_said
 from tomarium.formats.tiff.frames import (
     USUAL,
     TiffFrames,
@@ -33,6 +33,7 @@ from tomarium.formats.tiff.frames import (
     page_count,
     pixel_words,
 )
+from tomarium.formats.tiff.ifd_check import is_tiff
 from tomarium.formats.tiff.metadata import hyperstack_said, is_volume
 from tomarium.formats.tiff.pco_timestamp import stamp_of_file
 from tomarium.formats.tiff.series_writer import SIDE_CAR, read_side_car, write
@@ -42,8 +43,6 @@ from tomarium.model.scan import Reference
 
 SUFFIXES: Final = (".tif", ".tiff")
 _ENDINGS: Final = (*SUFFIXES, *(f"{suffix}{packed}" for suffix in SUFFIXES for packed in unpacked.SUFFIXES))
-# TIFF 6.0 section 2 and the BigTIFF design: byte order and the number 42 or 43.
-SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Words of a file's or folder's name that say what the frames show.
 WORDS: Final = {
@@ -59,18 +58,7 @@ ANGLE_NAMES: Final = re.compile(
 
 
 def detect(path: Path) -> Match | None:
-    """Look for TIFF files in a folder and its sub-folders, or for a file of several pages.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no TIFF; a score of 0 says what is lacking.
-    """
+    """Look for TIFF files in a folder and its sub-folders, or for a file of several pages."""
     if path.is_dir():
         files = _files(path)
         if not files:
@@ -89,7 +77,7 @@ def detect(path: Path) -> Match | None:
             return Match(0.0, "", f"{slices}, and no flats, darks or angles lie there: they are slices")
         why = evidence or "nothing there says whether they are projections or slices (tiff-slices)"
         return Match(0.6, "series", f"{len(files)} TIFF files lie in {named}; {why}")
-    if not _is_tiff(path):
+    if not is_tiff(path):
         return None
     try:
         with guarded(path), opened_tiff(path) as tif:
@@ -131,7 +119,7 @@ def ring_buffer(files: list[Path], home: Path) -> str | None:
     projections = (one for one in files if kind_of(one, home) == FrameKind.PROJECTION)
     first = min(projections, key=natural, default=None)
     try:
-        if first is None or not _is_tiff(first):
+        if first is None or not is_tiff(first):
             return None
         with guarded(first), opened_tiff(first) as tif:
             pages, stack = page_count(tif), is_stack(tif)
@@ -140,10 +128,6 @@ def ring_buffer(files: list[Path], home: Path) -> str | None:
     if not stack or stamp_of_file(first) is None:
         return None
     return f"the {pages} pages of {first.name} carry PCO time stamps: it is a camera's ring buffer"
-
-
-def _is_tiff(path: Path) -> bool:
-    return unpacked.head_of(path, 4) in SIGNATURES
 
 
 def _files(folder: Path) -> list[Path]:
@@ -193,22 +177,8 @@ def _kind_worded(name: str) -> FrameKind | None:
 def read(path: Path, match: Match) -> Scan:
     """Read the header of a TIFF scan.
 
-    Parameters
-    ----------
-    path : Path
-        Folder of a series, or file of many pages.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Scan
-        Frames are read when asked for.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, frames differ in size, or the angles cannot be read.
+    `path`: folder of a series, or file of many pages. Raises FormatError: a file is damaged, frames differ in
+    size, or the angles cannot be read.
     """
     files = [path] if path.is_file() else sorted(_files(path), key=natural)
     home = path if path.is_dir() else path.parent
@@ -244,11 +214,6 @@ def read(path: Path, match: Match) -> Scan:
         flats=flats,
         darks=darks,
         metadata=kept.get("metadata", {}),
-        counts={
-            FrameKind.PROJECTION: projections.shape[0],
-            FrameKind.FLAT: flats.frames.shape[0] if flats else 0,
-            FrameKind.DARK: darks.frames.shape[0] if darks else 0,
-        },
         repaired=tuple(repaired),
         warnings=tuple(warnings),
     )
@@ -258,25 +223,14 @@ def _series(path: Path, files: list[Path], warnings: list[str]) -> list[Path]:
     """Choose the longest numbered series among the files that are no references."""
     if not files:
         raise FormatError(f"{path}: holds flats and darks but no projections; give the folder above it")
-    ranked = series_of(files)
-    if len(ranked) > 1 and len(ranked[1]) == len(ranked[0]) > 1:
-        raise FormatError(
-            f"{path}: holds two series of {len(ranked[0])} files, {ranked[0][0].name} … and "
-            f"{ranked[1][0].name} …; put each scan into a folder of its own, "
-            f"or call its references flat_… and dark_…"
-        )
+    remedy = "put each scan into a folder of its own, or call its references flat_… and dark_…"
+    ranked = one_series(path, files, "frame", remedy)
     others = [file.name for group in ranked[1:] for file in group]
     if others:
         warnings.append(
             f"{len(others)} TIFF files are of no series and were left out: {', '.join(others[:5])}"
         )
     series = ranked[0]
-    twins = same_number(series)
-    if twins:
-        raise FormatError(
-            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
-            f"frame too many; keep one of the two"
-        )
     absent = gaps(series)[:5]
     if absent:
         warnings.append(f"the series has gaps: no number {', '.join(map(str, absent))}")

@@ -27,26 +27,9 @@ _LONGEST: Final = 16 << 20
 def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | None = None) -> None:
     """Write a scan as a folder of TIFF files.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make, with `raw_NNNNN.tif`, `flat_NNNNN.tif`, `dark_NNNNN.tif`, `angles.txt` in degrees and
-        `scan.json`.
-    scan : Scan
-        What to write. Frames keep their type, uncompressed, so that rows can be read alone.
-    resume : bool
-        Whether a run that stops leaves what it has, and goes on from there when it is repeated.
-    tell : callable or None
-        Told of progress: bytes of frames written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no scan.
-    StorageFull
-        The disk is full; nothing is left behind.
+    `path`: folder to make, with `raw_NNNNN.tif`, `flat_NNNNN.tif`, `dark_NNNNN.tif`, `angles.txt` in degrees
+    and `scan.json`. `scan`: frames keep their type, uncompressed, so that rows can be read alone. Raises
+    InputError: it is no scan.
     """
     if not isinstance(scan, Scan):
         raise InputError(

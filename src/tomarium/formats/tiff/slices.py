@@ -9,12 +9,11 @@ import numpy as np
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.frames.as_array import FrameStack
 from tomarium.formats.opening.filenames import (
     gaps,
     natural,
+    one_series,
     projections_said,
-    same_number,
     series_of,
     slices_said,
 )
@@ -30,16 +29,9 @@ _NAMED: Final = 5
 def detect(path: Path) -> Match | None:
     """Look for a folder of TIFF files that are slices and no projections.
 
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where it is no folder of TIFF files; a score of 0 says what makes it a scan. Flats, darks or angles make
-        one; names such as rec_00000 or real numbers speak for slices; a low score says that nothing is known.
+    Result: None where it is no folder of TIFF files; a score of 0 says what makes it a scan. Flats, darks or
+    angles make one; names such as rec_00000 or real numbers speak for slices; a low score says that nothing
+    is known.
     """
     files = _files(path)
     if not files:
@@ -86,47 +78,21 @@ def _files(path: Path) -> list[Path]:
 def read(path: Path, match: Match) -> Volume:
     """Open a folder of slices; a slice is read when it is asked for.
 
-    Parameters
-    ----------
-    path : Path
-        The folder.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Volume
-        Axes in m where the first slice tells the voxel size as ImageJ does, else in px. `metadata["notes"]` names
-        the numbers that are absent and the files that were left out.
-
-    Raises
-    ------
-    FormatError
-        A file is damaged, or differs from the first in size or type; it is named. Slices of the same number of bytes
-        are compared when they are read.
+    `path`: the folder. Result: axes in m where the first slice tells the voxel size as ImageJ does, else in
+    px. `metadata["notes"]` names the numbers that are absent and the files that were left out. Raises
+    FormatError: a file is damaged, or differs from the first in size or type; it is named. Slices of the same
+    number of bytes are compared when they are read.
     """
     files = _files(path)
     if not files:
         raise FormatError(f"{path}: its TIFF files are gone; restore them")
-    ranked = series_of(files)
-    if len(ranked) > 1 and len(ranked[1]) == len(ranked[0]) > 1:
-        raise FormatError(
-            f"{path}: holds two series of {len(ranked[0])} files, {ranked[0][0].name} … and {ranked[1][0].name} …; "
-            f"put each volume into a folder of its own"
-        )
-    slices = sorted(ranked[0], key=natural) if len(ranked[0]) > 1 else sorted(files, key=natural)
-    twins = same_number(slices)
-    if twins and len(ranked[0]) > 1:
-        raise FormatError(
-            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
-            f"slice too many; keep one of the two"
-        )
+    ranked = one_series(path, files, "slice", "put each volume into a folder of its own")
+    slices = sorted(ranked[0] if len(ranked[0]) > 1 else files, key=natural)
     with guarded(slices[0]), opened_tiff(slices[0]) as tif:
         voxel, said = slice_calibration(tif)
     frames = frames_of(slices)
-    data = FrameStack(frames)
-    if data.shape[0] != len(slices):
-        raise FormatError(f"{path}: {len(slices)} files hold {data.shape[0]} pages; a slice has one page")
+    if frames.shape[0] != len(slices):
+        raise FormatError(f"{path}: {len(slices)} files hold {frames.shape[0]} pages; a slice has one page")
     metadata: dict[str, Any] = {"format": match.dialect, "why": match.why, "first_slice": slices[0].name}
     notes = [*said, *frames.notes, *_oddities(files, slices)]
     if notes:
@@ -137,7 +103,7 @@ def read(path: Path, match: Match) -> Volume:
         Axis(name, length, 0.0, "px" if voxel is None else "m")
         for name, length in zip("zyx", voxel or (1.0, 1.0, 1.0), strict=True)
     )
-    return Volume(data, axes, "", path.name, path, metadata)
+    return Volume(frames, axes, "", path.name, path, metadata)
 
 
 def _oddities(files: list[Path], slices: list[Path]) -> list[str]:

@@ -5,53 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.frames.as_array import FrameStack
 from tomarium.formats.frames.memory_mapped import MappedArray
-from tomarium.formats.opening.unpacked import head_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import Tell
-from tomarium.formats.resumable.slab_file import (
-    SlabFile,
-    create_slab_file,
-    resume_slab_file,
-    usual_slab_rows,
-    write_text,
-)
+from tomarium.formats.resumable.progress import check_volume
+from tomarium.formats.resumable.slab_file import SlabFile, begin_slab_file, usual_slab_rows, write_text
 from tomarium.formats.resumable.slabs import fill
+from tomarium.formats.resumable.value_range import ValueRange
 from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff.grey_range import to_grey
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
-from tomarium.formats.tiff.ifd_check import lost_pages
+from tomarium.formats.tiff.ifd_check import is_tiff, lost_pages
 from tomarium.formats.tiff.metadata import calibration_of, is_volume
 from tomarium.formats.tiff.pyramid import levels_of
 from tomarium.model import Axis, Image, Scan, Volume
 from tomarium.model.image import Sliceable
 
-SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
 
 def detect(path: Path) -> Match | None:
-    """Look for a TIFF file of many pages whose description tells a voxel size.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where it is no TIFF file of many pages.
-    """
+    """Look for a TIFF file of many pages whose description tells a voxel size."""
     try:
-        if not path.is_file() or head_of(path, 4) not in SIGNATURES:
+        if not path.is_file() or not is_tiff(path):
             return None
         with guarded(path), opened_tiff(path) as tif:
             why = is_volume(tif)
@@ -73,24 +53,10 @@ def detect(path: Path) -> Match | None:
 def read(path: Path, match: Match) -> Volume:
     """Open a TIFF volume; only what is sliced is read.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it; its entry names the level of a pyramid, "level 0" the finest.
-
-    Returns
-    -------
-    Volume
-        With the levels from that one on; `metadata["levels"]` lists all. Axes in m where the description tells the
-        voxel size. Where values were scaled to integers,
-        `metadata["grey_range"]` holds the values that 0 and the greatest integer stand for and their unit.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged, or its pages are not alike.
+    `match.entry` names the level of a pyramid, "level 0" the finest. Result: with the levels from that one
+    on; `metadata["levels"]` lists all. Axes in m where the description tells the voxel size. Where values
+    were scaled to integers, `metadata["grey_range"]` holds the values that 0 and the greatest integer stand
+    for and their unit. Raises FormatError: the file is damaged, or its pages are not alike.
     """
     with guarded(path), opened_tiff(path) as tif:
         found = calibration_of(tif)
@@ -146,42 +112,7 @@ def _data(path: Path, tif: Any) -> Sliceable:
                 f"{tif.filehandle.size}; copy it again"
             )
         return array
-    return FrameStack(frames_of([path]))
-
-
-class TiffVolumeWriter:
-    """A TIFF volume that is being written."""
-
-    def __init__(self, file: SlabFile, plan: TiffPlan, *, is_scaled: bool = False) -> None:
-        self.path = file.path
-        self._file, self._plan, self._is_scaled = file, plan, is_scaled
-
-    @property
-    def slab_rows(self) -> int:
-        """Slices of a slab; the last one may have fewer."""
-        return self._file.slab_rows
-
-    def done(self) -> tuple[int, ...]:
-        """List the slabs that are complete, by their first slice."""
-        return self._file.done()
-
-    def write(self, z0: int, block: NDArray[Any]) -> None:
-        """Write one slab, shape (z, y, x), whose first slice is `z0`; scaled to integers where that was asked."""
-        grey = self._plan.grey_range
-        plain = grey is None or self._is_scaled
-        self._file.write(z0, block if plain or grey is None else to_grey(block, *grey, self._plan.dtype))
-
-    def finish(self, attributes: Mapping[str, Any] | None = None) -> Path:
-        """Write the range viewers show, name the file, and keep `attributes` and the grey range in a side-car."""
-        values = self._file.values()
-        self._file.finish(tiff_head(self._plan, (values.least, values.greatest)))
-        grey = self._plan.grey_range
-        told: dict[str, Any] = dict(attributes or {})
-        if grey is not None:
-            told["grey_range"] = {"low": grey[0], "high": grey[1], "unit": self._plan.unit}
-        if told:
-            write_text(self.path.with_name(f"{self.path.name}.json"), json.dumps(told, indent=2) + "\n")
-        return self.path
+    return frames_of([path])
 
 
 def create_tiff_volume(
@@ -198,7 +129,7 @@ def create_tiff_volume(
     is_scaled: bool = False,
     resume: bool = False,
     origin: str = "",
-) -> TiffVolumeWriter:
+) -> SlabFile:
     """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
 
     `voxel_m`: distance of slices, rows and columns, m. `ome`: describe it in OME-XML instead of as ImageJ
@@ -208,16 +139,23 @@ def create_tiff_volume(
     where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
     """
     kind = np.dtype(dtype)
-    if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1:
-        raise InputError(f"{path}: a volume of shape {shape} and type {kind} cannot be written; give numbers")
+    check_volume(path, shape, kind, slab_rows)
     if grey_range is not None:
         to_grey(np.zeros(1, np.float32), *grey_range, kind)
     plan = TiffPlan(shape, kind, voxel_m, unit, name, ome, grey_range)
     head = tiff_head(plan)
-    begin = resume_slab_file if resume else create_slab_file
-    return TiffVolumeWriter(
-        begin(path, shape, kind, slab_rows, head, origin=origin), plan, is_scaled=is_scaled
-    )
+    progress = begin_slab_file(path, shape, kind, slab_rows, head, resume=resume, origin=origin)
+
+    def ending(values: ValueRange) -> bytes:
+        """Keep the grey range in a side-car; return the head with the range that viewers show."""
+        if grey_range is not None:
+            told = {"grey_range": {"low": grey_range[0], "high": grey_range[1], "unit": unit}}
+            write_text(path.with_name(f"{path.name}.json"), json.dumps(told, indent=2) + "\n")
+        return tiff_head(plan, (values.least, values.greatest))
+
+    if grey_range is None or is_scaled:
+        return SlabFile(progress, ending)
+    return SlabFile(progress, ending, lambda block: to_grey(block, *grey_range, kind))
 
 
 def write(
@@ -232,32 +170,11 @@ def write(
 ) -> None:
     """Write a volume as one TIFF file, slab by slab.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    volume : Volume
-        What to write; one slab of it is in memory at a time.
-    ome : bool or None
-        Describe it in OME-XML; None does so where the name ends in `.ome.tif` or `.ome.tiff`.
-    dtype : "uint8", "uint16" or None
-        Scale values to these integers; needs `grey_range`. None keeps the volume's type.
-    grey_range : tuple of float or None
-        The values that become 0 and the greatest integer; kept in the description and in `<name>.json`. Of integers,
-        by default what the volume's own `metadata["grey_range"]` says they stand for.
-    resume : bool
-        Go on with an unfinished file.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-
-    Raises
-    ------
-    FormatError
-        There is something at the path already.
-    InputError
-        It is no volume, or the range and the type do not go together.
-    StorageFull
-        The disk is full; what is written is kept.
+    `ome`: describe it in OME-XML; None does so where the name ends in `.ome.tif` or `.ome.tiff`. `dtype`:
+    scale values to these integers; needs `grey_range`. None keeps the volume's type. `grey_range`: the values
+    that become 0 and the greatest integer; kept in the description and in `<name>.json`. Of integers, by
+    default what the volume's own `metadata["grey_range"]` says they stand for. Raises InputError: it is no
+    volume, or the range and the type do not go together.
     """
     if not isinstance(volume, Volume):
         raise InputError(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from tomarium.errors import FormatError
-from tomarium.formats.resumable.slabs import done_slabs
+from tomarium.formats.resumable.progress import Slabs, has_plan, load_slabs
 
 # Folder of what is kept only until the volume is finished.
 PARTIAL: Final = ".partial"
@@ -51,45 +48,16 @@ class Plan:
         return z, y, x
 
 
-@dataclass(frozen=True)
-class Progress:
-    """The plan of an unfinished volume and which slabs are complete."""
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a folder holds an unfinished volume."""
+    return has_plan(path / PARTIAL)
 
-    path: Path  # folder of the volume
-    plan: Plan  # what it will be
 
-    @staticmethod
-    def is_there(path: Path) -> bool:
-        """Tell whether a folder holds an unfinished volume."""
-        return (path / PARTIAL / "plan.json").is_file()
-
-    @staticmethod
-    def load(path: Path) -> Progress:
-        """Read the plan of an unfinished volume; raises FormatError where it is damaged."""
-        file = path / PARTIAL / "plan.json"
-        try:
-            found = json.loads(file.read_text("utf-8"))
-            found["shape"], found["origin_m"] = tuple(found["shape"]), tuple(found["origin_m"])
-            plan = Plan(**found)
-            np.dtype(plan.dtype)
-            if len(plan.shape) != 3 or plan.slab_rows < 1 or plan.version not in VERSIONS:
-                raise ValueError(f"shape {plan.shape}, slabs of {plan.slab_rows}, version {plan.version}")
-        except (OSError, ValueError, TypeError, KeyError) as problem:
-            raise FormatError(
-                f"{file}: the plan of this unfinished volume is damaged ({problem}); "
-                f"delete {path} and run again"
-            ) from problem
-        return Progress(path, plan)
-
-    @property
-    def count(self) -> int:
-        """Number of slabs."""
-        return -(-self.plan.shape[0] // self.plan.slab_rows)
-
-    def done(self) -> tuple[int, ...]:
-        """List the first slices of the slabs that are complete."""
-        return done_slabs(file.name for file in (self.path / PARTIAL).glob("slab-*"))
-
-    def mark(self, z0: int) -> None:
-        """Note that a slab is complete."""
-        (self.path / PARTIAL / f"slab-{z0:06d}").touch()
+def load_progress(path: Path) -> Slabs[Plan]:
+    """Read the plan of an unfinished volume; raises FormatError where it is damaged."""
+    progress = load_slabs(path, path / PARTIAL, Plan)
+    if progress.plan.version not in VERSIONS:
+        raise FormatError(
+            f"{path}: this unfinished volume is of version {progress.plan.version}; write it again"
+        )
+    return progress

@@ -27,7 +27,7 @@ from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
 from tomarium.formats.zarr.missing_chunks import check_absent
-from tomarium.formats.zarr.progress import Progress
+from tomarium.formats.zarr.progress import is_unfinished, load_progress
 from tomarium.formats.zarr.writer import VolumeWriter, create, open_writer
 from tomarium.model import Axis, Image, Volume
 
@@ -55,18 +55,7 @@ _SPACE: Final = ("z", "y", "x")
 
 
 def detect(path: Path) -> Match | None:
-    """Look for a Zarr v3 group with multiscales, or for a volume that is still being written.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where there is no such group, or one of version 0.4.
-    """
+    """Look for a Zarr v3 group with multiscales, or for a volume that is still being written."""
     return None if _is_old(path) else _detect(path)
 
 
@@ -85,7 +74,7 @@ def _is_old(path: Path) -> bool:
 
 def _begun_as(path: Path) -> str:
     try:
-        return Progress.load(path).plan.version if Progress.is_there(path) else ""
+        return load_progress(path).plan.version if is_unfinished(path) else ""
     except FormatError:
         return ""
 
@@ -93,7 +82,7 @@ def _begun_as(path: Path) -> str:
 def _detect(path: Path) -> Match | None:
     if not path.is_dir():
         return None
-    if Progress.is_there(path):
+    if is_unfinished(path):
         return Match(0.9, "unfinished", "a volume tomarium began to write")
     try:
         attributes = _attributes(path)
@@ -130,29 +119,12 @@ def _attributes(path: Path) -> Mapping[str, Any] | None:
 def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
     """Read the header of an OME-Zarr image.
 
-    Parameters
-    ----------
-    path : Path
-        Folder of the group.
-    match : Match
-        What `detect` said of it.
-    in_part : bool
-        Whether to open it where files of chunks are absent, which then read as the fill value: for a look at what
-        is lost.
-
-    Returns
-    -------
-    Volume or Image
-        A `Volume` with all its levels where the axes are z, y, x; lengths in m. Chunks are read
-        when asked for.
-
-    Raises
-    ------
-    FormatError
-        The volume is unfinished, or its metadata are damaged.
+    `path`: folder of the group. `in_part`: whether to open it where files of chunks are absent, which then
+    read as the fill value: for a look at what is lost. Result: a `Volume` with all its levels where the axes
+    are z, y, x; lengths in m. Raises FormatError: the volume is unfinished, or its metadata are damaged.
     """
-    if Progress.is_there(path):
-        progress = Progress.load(path)
+    if is_unfinished(path):
+        progress = load_progress(path)
         raise FormatError(
             f"{path}: is unfinished, {len(progress.done())} of {progress.count} slabs are written; "
             f"resume the run"
@@ -304,29 +276,10 @@ def write(
 ) -> None:
     """Write a whole volume.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make.
-    volume : Volume or Image
-        What to write; a volume is read slab by slab, and gets a pyramid, another image as `write_image` says.
-    slab_rows : int or None
-        Slices written at once; a power of two keeps the whole pyramid. None takes 64, or as many as fit 1 GiB.
-    resume : bool
-        Whether to go on with a volume an earlier run left unfinished, if it is of this shape and type.
-    tell : callable or None
-        Told of progress: bytes of voxels written, bytes in all.
-    version : str
-        Of OME-NGFF: "0.5" or "0.4".
-
-    Raises
-    ------
-    InputError
-        The axes are not z, y, x, or the voxels are no cubes.
-    FormatError
-        There is something at the path already.
-    StorageFull
-        The disk is full.
+    `path`: folder to make. `volume`: a volume is read slab by slab, and gets a pyramid, another image as
+    `write_image` says. `slab_rows`: slices written at once; a power of two keeps the whole pyramid. None
+    takes 64, or as many as fit 1 GiB. `version`: of OME-NGFF: "0.5" or "0.4". Raises InputError: the axes are
+    not z, y, x, or the voxels are no cubes.
     """
     if not isinstance(volume, Volume):
         write_image(path, volume, version)
@@ -337,9 +290,9 @@ def write(
                          f"it needs three axes and cubic voxels")  # fmt: skip
     slab_rows = _slab_rows(volume) if slab_rows is None else slab_rows
     origin = origin_of(volume, f"ome-zarr {version}") if resume else ""
-    if resume and Progress.is_there(path) and Progress.load(path).plan.origin != origin:
+    if resume and is_unfinished(path) and load_progress(path).plan.origin != origin:
         shutil.rmtree(path)  # what another volume left unfinished
-    begun = resume and Progress.is_there(path)
+    begun = resume and is_unfinished(path)
     writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
     fill(writer, volume, volume.dtype.itemsize, tell)
     for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
@@ -375,7 +328,7 @@ def _create(path: Path, volume: Volume, slab_rows: int, version: str, origin: st
 
 
 def _resumed(path: Path, volume: Volume, version: str) -> VolumeWriter:
-    writer, begun = open_writer(path), Progress.load(path).plan.version
+    writer, begun = open_writer(path), load_progress(path).plan.version
     if (writer.shape, writer.dtype, begun) != (volume.shape, volume.dtype, version):
         raise FormatError(
             f"{path}: holds an unfinished volume of shape {writer.shape}, type {writer.dtype} and version {begun}, "

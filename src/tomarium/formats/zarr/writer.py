@@ -12,7 +12,6 @@ import json
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,16 @@ from tomarium import __version__
 from tomarium.atomic_files import write_json
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.resumable.full_disk import saying_full
-from tomarium.formats.resumable.slabs import check_complete, check_slab, check_volume
+from tomarium.formats.resumable.progress import Slabs, check_volume
 from tomarium.formats.zarr.chunk_writer import write_block
 from tomarium.formats.zarr.levels import chunk_grid, create_level, group_metadata, halved, height
-from tomarium.formats.zarr.progress import PARTIAL, VERSIONS, Plan, Progress
+from tomarium.formats.zarr.progress import PARTIAL, VERSIONS, Plan, is_unfinished, load_progress
 
 
 class VolumeWriter:
     """A volume that is being written; different slabs may be written by different threads or processes."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Slabs[Plan]) -> None:
         self.path = progress.path
         self._progress = progress
         self._plan = progress.plan
@@ -92,7 +91,7 @@ class VolumeWriter:
         `z0`: its first slice, a multiple of `slab_rows`. `block`: the slab, whole: `slab_rows` slices, or
         what is left at the end. Cast to the volume's type.
         """
-        check_slab(self.path, self.shape, self.slab_rows, z0, block.shape, "volume")
+        self._progress.check_slab(z0, block.shape, "volume")
         level_block = np.asarray(block, dtype=self.dtype)
         with saying_full(self.path, self._kept_slabs):
             for level, grid in enumerate(self._grids):
@@ -113,7 +112,7 @@ class VolumeWriter:
         `attributes`: what is known now that all is done, JSON-ready; kept beside what `create` was given.
         `window`: values viewers show as black and white to begin with.
         """
-        check_complete(self.path, self.shape[0], self.slab_rows, self.done())
+        self._progress.check_complete()
         ours = {
             "unit": self._plan.unit,
             "writer": f"tomarium {__version__}",
@@ -174,16 +173,16 @@ def create(
     if version not in VERSIONS:
         raise InputError(f"{path}: OME-Zarr {version} cannot be written; choose {' or '.join(VERSIONS)}")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        remedy = "resume it" if Progress.is_there(path) else "remove it or choose another path"
+        remedy = "resume it" if is_unfinished(path) else "remove it or choose another path"
         raise FormatError(f"{path}: exists already; {remedy}")
     plan = Plan(shape, kind.name, voxel_m, min(slab_rows, height(shape[0], slab_rows)), unit, name, origin_m,
                 dict(attributes or {}), version, origin, labels)  # fmt: skip
     with saying_full(path, "free some space and run again"):
         for level in range(plan.levels):
             create_level(path, plan, level)
-        (path / PARTIAL).mkdir(parents=True, exist_ok=True)
-        write_json(path / PARTIAL / "plan.json", asdict(plan))
-    return VolumeWriter(Progress(path, plan))
+        progress = Slabs(path, path / PARTIAL, plan)
+        progress.begin()
+    return VolumeWriter(progress)
 
 
 def is_finished(path: Path) -> bool:
@@ -199,10 +198,10 @@ def open_writer(path: Path) -> VolumeWriter:
 
     Result: its `done()` lists what need not be written again.
     """
-    if not Progress.is_there(path):
+    if not is_unfinished(path):
         what = "is finished already" if is_finished(path) else "holds no volume tomarium began to write"
         raise FormatError(f"{path}: {what}; there is nothing to resume")
-    return VolumeWriter(Progress.load(path))
+    return VolumeWriter(load_progress(path))
 
 
 def count_again(path: Path) -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.frames.per_frame import plain_cost, read_rows
+from tomarium.formats.frames.per_frame import PerFrame, plain_cost
 from tomarium.formats.zeiss.ole2 import opened_ole, stream_bytes
-from tomarium.model.scan import IndexedFrames
+from tomarium.model import Frames
 
 
 @dataclass(frozen=True, eq=False)
-class TxrmFrames(IndexedFrames):
+class TxrmFrames(PerFrame):
     """A stack of frames, one stream each. The file is opened for each `read`."""
 
     path: Path
@@ -31,10 +31,6 @@ class TxrmFrames(IndexedFrames):
     def shape(self) -> tuple[int, int, int]:
         """Frames, rows, columns."""
         return (len(self.names), *self.size)
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames."""
-        return read_rows(self, frames, rows, self._fill)
 
     def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
         with ExitStack() as stack:
@@ -74,29 +70,20 @@ class TxrmFrames(IndexedFrames):
 
 
 @dataclass(frozen=True, eq=False)
-class TxrmSlices:
-    """The frames as a sliceable array (z, y, x), for reconstructed volumes and single images."""
+class OneFrame:
+    """A frame as a sliceable array of two axes."""
 
-    frames: TxrmFrames
-    single: bool = False  # whether there is one frame, which then has two axes
+    frames: Frames  # a stack, of which it is the first
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        return self.frames.size if self.single else self.frames.shape
+        """Rows, columns."""
+        return self.frames.shape[1:]
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DTypeLike:
         """Type of a pixel."""
         return self.frames.dtype
 
     def __getitem__(self, key: Any) -> Any:
-        keys = key if isinstance(key, tuple) else (key,)
-        if self.single:
-            return self.frames.read(slice(0, 1), slice(None))[0][keys]
-        if keys[0] is Ellipsis:
-            return self.frames.read(slice(None), slice(None))[keys]
-        first, rest = keys[0], keys[1:]
-        if isinstance(first, (int, np.integer)):
-            return self.frames.read(np.array([first]), slice(None))[0][rest]
-        return self.frames.read(first, slice(None))[(slice(None), *rest)]
+        return self.frames[(0, *(key if isinstance(key, tuple) else (key,)))]

@@ -28,7 +28,7 @@ from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.opening.image_user_values import SOURCES
-from tomarium.formats.zeiss.frames import TxrmFrames, TxrmSlices
+from tomarium.formats.zeiss.frames import OneFrame, TxrmFrames
 from tomarium.formats.zeiss.ole2 import SIGNATURE, opened_ole, stream_bytes, stream_names, stream_offset
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
@@ -93,18 +93,7 @@ class _Info:
 
 
 def detect(path: Path) -> Match | None:
-    """Look for an OLE2 file whose streams say how many images it holds and how large they are.
-
-    Parameters
-    ----------
-    path : Path
-        Any path.
-
-    Returns
-    -------
-    Match or None
-        None where it is no OLE2 file; a score of 0 says what is lacking.
-    """
+    """Look for an OLE2 file whose streams say how many images it holds and how large they are."""
     try:
         with path.open("rb") as stream:
             if stream.read(8) != SIGNATURE:
@@ -141,23 +130,9 @@ def _angles(info: _Info) -> NDArray[np.float64] | None:
 def read(path: Path, match: Match) -> Scan | Image:
     """Read the header of a Zeiss file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    match : Match
-        What `detect` said of it.
-
-    Returns
-    -------
-    Scan, Volume or Image
-        A scan of a .txrm, a volume of a .txm, an image of an .xrm, whose metadata tell `energy_kev`, `angle_deg`,
-        `distance_m` and, in `sources`, the stream of each; frames are read when asked for.
-
-    Raises
-    ------
-    FormatError
-        It is damaged, truncated, or its frames are not of one size.
+    Result: a scan of a .txrm, a volume of a .txm, an image of an .xrm, whose metadata tell `energy_kev`,
+    `angle_deg`, `distance_m` and, in `sources`, the stream of each. Raises FormatError: it is damaged,
+    truncated, or its frames are not of one size.
     """
     with opened_ole(path) as ole:
         names = stream_names(ole)
@@ -459,7 +434,7 @@ def _image(
     if repaired:
         kept["repaired"] = repaired
     kind = Image if single else Volume
-    return kind(TxrmSlices(frames, single), axes, "", path.stem, path, kept)
+    return kind(OneFrame(frames) if single else frames, axes, "", path.stem, path, kept)
 
 
 FORMAT = Format(

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from tomarium.atomic_files import drafts_of, write_json, write_whole
+from tomarium.atomic_files import drafts_of, take_lock, write_json
 from tomarium.errors import InputError
-from tomarium.pipeline.run.lock import take_lock
+from tomarium.formats.resumable.progress import ProgressLog
 
 FOLDER: Final = "unfinished"
 """Below the record's folder; its presence says that the run has not come to its end."""
@@ -48,7 +48,7 @@ class Journal:
     notes: dict[str, Any] = field(default_factory=dict)
     slabs: dict[tuple[int, int], Any] = field(default_factory=dict)
     made_folder: bool = False
-    _held: IO[str] | None = field(default=None, repr=False)
+    _held: int | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -86,10 +86,8 @@ class Journal:
         """
         with self._lock:
             if self.home is not None:
-                with (self.home / "slabs.jsonl").open("a", encoding="utf-8") as progress_log:
-                    progress_log.write(json.dumps({"section": section, "slab": index, **told}) + "\n")
-                    progress_log.flush()
-                    os.fsync(progress_log.fileno())
+                with _log(self.home).adding() as add:
+                    add({"section": section, "slab": index, **told})
             self.slabs[section, index] = told
 
     def forget_spools(self) -> None:
@@ -97,11 +95,7 @@ class Journal:
         last = len(self.notes.get("split", [])) - 1
         self.slabs = {place: told for place, told in self.slabs.items() if place[0] >= last}
         if self.home is not None:
-            lines = [
-                json.dumps({"section": section, "slab": index, **told}) + "\n"
-                for (section, index), told in self.slabs.items()
-            ]
-            write_whole(self.home / "slabs.jsonl", "".join(lines).encode())
+            _log(self.home).replace({"section": s, "slab": k, **told} for (s, k), told in self.slabs.items())
         self.note(BOOT, _boot())
 
     def discard(self, made: Sequence[str]) -> None:
@@ -138,7 +132,8 @@ class Journal:
     def release(self) -> None:
         """Let another run work in the folder."""
         if self._held is not None:
-            self._held.close()
+            os.close(self._held)
+            self._held = None
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -180,13 +175,14 @@ def open_journal(folder: Path | None, request: Mapping[str, Any]) -> Journal:
     """
     if folder is None:
         return Journal(None, request)
+    busy = f"{folder}: another run is at work in this folder; wait until it has ended, or choose another folder with -o"
     while True:
         made_folder = not folder.exists()
         _demand_own(folder)
         home = folder / FOLDER
         home.mkdir(parents=True, exist_ok=True)
         try:
-            held = take_lock(home / LOCK)
+            held = take_lock(home / LOCK, busy)
         except FileNotFoundError:  # a run that had it came to its end meanwhile
             continue
         if held is not None:
@@ -195,7 +191,7 @@ def open_journal(folder: Path | None, request: Mapping[str, Any]) -> Journal:
         _demand_own(folder)  # once more: before the lock was ours, another run may have come to its end
         before = _demand_same(folder, request)
     except InputError:
-        held.close()
+        os.close(held)
         raise
     if not before:
         write_json(home / REQUEST, request)
@@ -203,7 +199,8 @@ def open_journal(folder: Path | None, request: Mapping[str, Any]) -> Journal:
         journal.note(BOOT, _boot())
         return journal
     notes = read_json(home / "notes.json") or {}
-    journal = Journal(folder, request, notes, _read_slabs(home / "slabs.jsonl"), made_folder, held)
+    slabs = {(int(told.pop("section")), int(told.pop("slab"))): told for told in _log(home).read()}
+    journal = Journal(folder, request, notes, slabs, made_folder, held)
     if notes.get(BOOT) != _boot():
         journal.forget_spools()
     return journal
@@ -279,16 +276,6 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def _read_slabs(path: Path) -> dict[tuple[int, int], Any]:
-    """Read the finished slabs; a last line cut short by a kill does not count."""
-    found: dict[tuple[int, int], Any] = {}
-    if not path.exists():
-        return found
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    for line in whole.splitlines():
-        told = json.loads(line)
-        found[int(told.pop("section")), int(told.pop("slab"))] = told
-    return found
+def _log(home: Path) -> ProgressLog:
+    """Return the log of the slabs that are written."""
+    return ProgressLog(home / "slabs.jsonl")

@@ -176,10 +176,9 @@ def dynamic_flat_field(
 
     For a beam that moves faster than flats are taken, as stripes of a monochromator do. The ways in which the flats
     differ are their principal components; of each, a view gets as much as makes the sample smoothest (least sum of
-    absolute slopes of the logarithm, over the whole frame averaged to at most 512 × 64 blocks). No part of the frame
-    need be free of the sample. Stripes thinner than about five rows are not followed, and may come out worse than by
-    flat_field: compare a slice. The intensity is that of the flats before and after, interpolated. All frames are read
-    once beforehand.
+    absolute slopes of the logarithm, over the whole frame averaged to at most 2048 × 32 blocks). No part of the frame
+    need be free of the sample. Stripes as thin as a row are followed in detectors of up to 4095 rows. The intensity is
+    that of the flats before and after, interpolated. All frames are read once beforehand.
 
     Parameters
     ----------

@@ -10,9 +10,8 @@ import numpy as np
 from tomarium.kernels.double_flat_field import (
     CHUNK,
     Background,
+    constant_errors,
     halo_rows,
-    mean_attenuation,
-    pixel_errors,
     spared_about_axis,
 )
 from tomarium.model import Layout, Slab
@@ -61,11 +60,12 @@ def double_flat_field(
 ) -> Slab:
     """Correct each pixel by what it adds to the mean of all views, so that slices have no rings.
 
-    1. The attenuation is averaged over the views: the sample, which turns, is smooth in it, and a pixel that answers
-       differently from its neighbours is not.
-    2. Its smooth background is subtracted; what is left is the error of each pixel.
-    3. Errors below `pixel_mask` are left, and those within `axis_width` w of the axis c are lessened by
-       (|u - c| / w)², for what lies on the axis does not move either.
+    1. The attenuation is averaged over the views of each of 16 blocks of angles: the sample, which turns, is smooth in
+       it, and a pixel that answers differently from its neighbours is not.
+    2. Its smooth background is subtracted. What is left is the error of each pixel, averaged over the blocks less the
+       lowest and the highest fifth of them, in which the sample passes.
+    3. What within `axis_width` w of the axis c goes on over 5 rows is lessened by (|u - c| / w)², for what lies on the
+       axis does not move either. Errors below `pixel_mask` are left.
     4. The errors are subtracted from every view.
 
     Views of other rows are looked at too: a spot of the scintillator is small in both directions, while edges of the
@@ -94,7 +94,7 @@ def double_flat_field(
         Whether only errors that go on along the columns are removed, as amplifiers of a column make them: the
         background is taken within each row, and of the errors the median over `rows` rows.
     axis_width : float
-        Columns on either side of the axis within which less is removed; 0 removes all.
+        Columns on either side of the axis within which less is removed of what goes on over rows; 0 removes all.
     mean_of : {"attenuation", "transmission"}
         What is averaged. Attenuation is exact for errors of the gain; transmission is what tomodata and nabu average.
 
@@ -114,18 +114,18 @@ def double_flat_field(
     of tomodata and PyHST2, A. Mirone et al., Nucl. Instrum. Methods B 324, 41 (2014), doi 10.1016/j.nimb.2013.09.030.
     """
     transmission = slab.domain == "transmission"
-    mean = mean_attenuation(
-        slab.data, transmission=transmission, mean_of_transmission=mean_of == "transmission"
-    )
-    error = pixel_errors(
-        mean,
+    error = constant_errors(
+        slab.data,
+        transmission=transmission,
+        mean_of_transmission=mean_of == "transmission",
         background=background,
         size=(rows, columns),
         columns_only=columns_only,
+        spared=spared_about_axis(slab.data.shape[2], axis_column, axis_width),
         threads=min(THREADS, context.threads),
     )
     error = np.where(np.abs(error) < pixel_mask, 0, error)
-    error *= strength * spared_about_axis(slab.data.shape[2], axis_column, axis_width)
+    error *= strength
     result = context.result(slab.data.shape)
     if transmission:
         return replace(slab, data=np.multiply(slab.data, np.exp(error).astype(np.float32), out=result))

@@ -11,6 +11,12 @@ import numpy as np
 
 from tomarium.array import processors
 from tomarium.errors import ParameterError
+from tomarium.kernels.double_flat_field import (
+    GOES_ON,
+    mean_attenuation,
+    spare_about_axis,
+    spared_about_axis,
+)
 from tomarium.kernels.projected_flat_field import MOST_CLASSES, pixel_errors_beside_classes
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Geometry, Layout, Slab
@@ -34,6 +40,7 @@ def _host(values: Values, layout: Layout) -> int:
 
 @step(
     accepts=("attenuation",),
+    halo=lambda values, layout: GOES_ON // 2 if values["axis_width"] else 0,
     cost=Cost(host=_host, nanoseconds=1500.0),
     demand=demand_whole_field("double_flat_field_special", INSTEAD),
     first=moved_back,
@@ -64,8 +71,8 @@ def double_flat_field_special(
 
     Each slice is reconstructed, made of a few materials without rings, and projected. What data and projections differ
     by moves from view to view where it is the sample, and does not where it is a pixel: the median over the views is
-    subtracted. For samples that are nearly even, with rings as strong as what they show: a quarter of the error of
-    `double_flat_field` is left, wide rings go too. It changes samples without rings by 1 to 3 % of their attenuation,
+    subtracted. For samples that are nearly even, with rings as strong as what they show: two thirds of the error of
+    `double_flat_field` are left, wide rings go too. It changes samples without rings by 1 to 3 % of their attenuation,
     `double_flat_field` by .1 to 1 %. Rows in which the sample is wider than the detector are left, and said.
 
     Parameters
@@ -86,7 +93,7 @@ def double_flat_field_special(
     iterations : int
         How often, each time with the slice of the corrected data.
     axis_width : float
-        Columns on either side of the axis within which less is removed; 0 removes all.
+        Columns on either side of the axis within which less is removed of what goes on over rows; 0 removes all.
 
     Returns
     -------
@@ -114,11 +121,11 @@ def double_flat_field_special(
     refuse_half_acquisition("double_flat_field_special", geometry, axis_column, data.shape[2], INSTEAD)
     result = context.result(data.shape)
 
+    errors = np.zeros(data.shape[1:])
     whole = np.logical_not(np.asarray(truncated_views(data, angles).any(axis=0)))
 
     def one(row: int) -> int:
         if not whole[row]:
-            result[:, row] = data[:, row]
             return 0
         sinogram = np.ascontiguousarray(data[:, row], np.float32)
         error, used = pixel_errors_beside_classes(
@@ -128,15 +135,19 @@ def double_flat_field_special(
             classes=classes,
             columns=columns,
             iterations=iterations,
-            axis_width=axis_width,
         )
-        np.subtract(sinogram, error.astype(np.float32), out=result[:, row])
+        errors[row] = error
         if context.on_progress is not None:
             context.on_progress(row + 1, rows)
         return used
 
-    with ThreadPoolExecutor(min(context.threads, rows)) as pool:
-        used: Iterable[int] = list(pool.map(one, range(rows)))
-    left = int(np.count_nonzero(~whole)) * data.shape[0] * data.shape[2]
+    own = range(slab.halo[0], rows - slab.halo[1])
+    with ThreadPoolExecutor(min(context.threads, max(1, len(own)))) as pool:
+        used: Iterable[int] = list(pool.map(one, own))
+    spared = spared_about_axis(data.shape[2], axis_column, axis_width)
+    errors[own] = spare_about_axis(errors, mean_attenuation(data), spared, threads=context.threads)[own]
+    errors[~whole] = 0
+    np.subtract(data, errors.astype(np.float32), out=result)
+    left = int(np.count_nonzero(~whole[own])) * data.shape[0] * data.shape[2]
     told = {"double_flat_field_special.classes": sum(used), "double_flat_field_special.left": left}
     return replace(slab, data=result, report={**slab.report, **told})

@@ -54,7 +54,8 @@ def nonconstant_rings(
     2. Where the errors of a pixel vary from block to block no more than their noise does, their mean is taken, and the
        more they vary, the less of it.
     3. Between the middles of the blocks the error is interpolated linearly in angle, so that nothing jumps, and
-       subtracted from each view. Within `axis_width` w of the axis c it is lessened by (|u - c| / w)².
+       subtracted from each view. What within `axis_width` w of the axis c goes on over 5 rows is lessened by
+       (|u - c| / w)².
 
     It does what double_flat_field does, and stands in its place: a scan wants one of the two. A block takes more of the
     sample for an error than the whole turn does: a clean scan is changed by 0.009 of its attenuation, and by 0.005
@@ -75,7 +76,7 @@ def nonconstant_rings(
     strength : float
         How much of the errors is removed; 1 is all.
     axis_width : float
-        Columns on either side of the axis within which less is removed; 0 removes all.
+        Columns on either side of the axis within which less is removed of what goes on over rows; 0 removes all.
 
     Returns
     -------
@@ -98,9 +99,10 @@ def nonconstant_rings(
         blocks,
         size=(rows, columns),
         transmission=transmission,
+        spared=spared_about_axis(slab.data.shape[2], axis_column, axis_width),
         threads=min(THREADS, context.threads),
     )
-    errors *= strength * spared_about_axis(slab.data.shape[2], axis_column, axis_width)
+    errors *= strength
     result = context.result(slab.data.shape)
     for view, made, error in zip(
         slab.data, result, interpolated(errors, centres, len(slab.data)), strict=True

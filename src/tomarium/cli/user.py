@@ -1,0 +1,218 @@
+"""`tomarium user`: who may sign in to the portal."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from tomarium.cli import show
+
+CATALOGUE = click.option(
+    "--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default."
+)
+STDIN = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it."
+)
+
+
+@click.group("user")
+def command() -> None:
+    """Look after the accounts of a catalogue: who may sign in to its portal, and what they may do there.
+
+    A visitor sees what is published and what a team of theirs works on; a member also files records; an instrument
+    scientist also keeps instruments; a curator sees every draft, checks and publishes; an administrator may do
+    everything. Without any account `tomarium serve` takes who sits at this machine for the owner; the first account,
+    an administrator's, ends that.
+
+    \b
+    tomarium user add ada --role administrator
+    tomarium user add ben --team hip-ct
+    tomarium user list
+    """
+
+
+@command.command("add")
+@click.argument("name")
+@click.option(
+    "--role", default="member", show_default=True, help="visitor, member, instrument scientist, curator …"
+)
+@click.option("--team", "join", multiple=True, help="A group whose drafts they see; may be repeated.")
+@click.option("--orcid", default="", help="Their ORCID iD, by which they may sign in through orcid.org.")
+@click.option(
+    "--subject",
+    default="",
+    metavar="'ISSUER SUB'",
+    help="How an identity provider knows them.",
+)
+@click.option("--no-password", is_flag=True, help="They sign in through an identity provider only.")
+@STDIN
+@CATALOGUE
+def add(
+    name: str,
+    role: str,
+    join: tuple[str, ...],
+    orcid: str,
+    subject: str,
+    no_password: bool,
+    password_stdin: bool,
+    catalogue: Path | None,
+) -> None:
+    """Make the account NAME; its password is asked for, and has 12 characters or more.
+
+    \b
+    tomarium user add ada --role administrator
+    tomarium user add ben --role curator --team hip-ct
+    tomarium user add jos --orcid 0000-0002-1825-0097 --no-password
+    pass show tomarium/cas | tomarium user add cas --password-stdin
+    """
+    if no_password and password_stdin:
+        raise click.UsageError("--no-password and --password-stdin were both given; give one")
+    from tomarium.catalogue.accounts import change_teams, demand_known_role, make_account
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    demand_known_role(role)
+    password = "" if no_password else _password(name, password_stdin)
+    with open_catalogue(catalogue, make=catalogue is None) as opened, opened.writing() as connection:
+        made = make_account(
+            connection, LOCAL_OWNER, name, role, password=password, subject=subject, orcid=orcid
+        )
+        change_teams(connection, LOCAL_OWNER, name, join=join)
+    click.echo(f"{made.name} may sign in as {made.role}")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
+@CATALOGUE
+def list_accounts(as_json: bool, catalogue: Path | None) -> None:
+    """List the accounts, their roles and teams.
+
+    \b
+    tomarium user list
+    """
+    from tomarium.catalogue.accounts import all_accounts
+    from tomarium.catalogue.catalogue import open_catalogue
+
+    with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
+        found = all_accounts(connection)
+    if as_json:
+        show.as_json([asdict(one) for one in found])
+    elif not found:
+        click.echo("no accounts; make the first with: tomarium user add NAME --role administrator")
+    else:
+        show.table([(one.name, one.role, ", ".join(one.teams), _means(one)) for one in found])
+
+
+@command.command("role")
+@click.argument("name")
+@click.argument("role")
+@CATALOGUE
+def change_role(name: str, role: str, catalogue: Path | None) -> None:
+    """Give the account NAME another ROLE; it holds from the next request on.
+
+    \b
+    tomarium user role ben curator
+    tomarium user role cas "instrument scientist"
+    """
+    from tomarium.catalogue import accounts
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
+        accounts.change_role(connection, LOCAL_OWNER, name, role)
+    click.echo(f"{name} is {role} now")
+
+
+@command.command("team")
+@click.argument("name")
+@click.option("--join", multiple=True, metavar="TEAM", help="A group to join; may be repeated.")
+@click.option("--leave", multiple=True, metavar="TEAM", help="A group to leave; may be repeated.")
+@CATALOGUE
+def change_teams(name: str, join: tuple[str, ...], leave: tuple[str, ...], catalogue: Path | None) -> None:
+    """Let the account NAME join or leave groups, whose members see each other's drafts.
+
+    A group is there as long as somebody is in it.
+
+    \b
+    tomarium user team ben --join hip-ct
+    tomarium user team ben --leave bones
+    """
+    from tomarium.catalogue import accounts
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
+        now = accounts.change_teams(connection, LOCAL_OWNER, name, join=join, leave=leave)
+    click.echo(f"{name} is in {', '.join(now) or 'no team'}")
+
+
+@command.command("password")
+@click.argument("name")
+@STDIN
+@CATALOGUE
+def change_password(name: str, password_stdin: bool, catalogue: Path | None) -> None:
+    """Give the account NAME another password, which is asked for; its sessions end, its tokens stay.
+
+    \b
+    tomarium user password ben
+    """
+    from tomarium.catalogue import accounts
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    with open_catalogue(catalogue, make=False) as opened:
+        with opened.reading() as connection:
+            accounts.account_named(connection, name)  # before a password is asked for in vain
+        password = _password(name, password_stdin)
+        with opened.writing() as connection:
+            accounts.change_password(connection, LOCAL_OWNER, name, password)
+    click.echo(f"{name} has another password, and signs in anew everywhere")
+
+
+@command.command("close")
+@click.argument("name")
+@click.option("--reopen", is_flag=True, help="Open a closed account again; its tokens are gone.")
+@CATALOGUE
+def close(name: str, reopen: bool, catalogue: Path | None) -> None:
+    """Close the account NAME: nobody signs in to it, its sessions and tokens end; its records stay.
+
+    \b
+    tomarium user close ben
+    tomarium user close ben --reopen
+    """
+    from tomarium.catalogue import accounts
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    change = accounts.reopen_account if reopen else accounts.close_account
+    with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
+        change(connection, LOCAL_OWNER, name)
+    click.echo(f"{name} is {'open again' if reopen else 'closed'}")
+
+
+def _password(name: str, stdin: bool) -> str:
+    from tomarium.catalogue.passwords import demand_good
+
+    if stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True)
+    demand_good(password, name)
+    return password
+
+
+def _means(account: object) -> str:
+    from tomarium.catalogue.accounts import Account
+
+    assert isinstance(account, Account)
+    if account.closed:
+        return "closed"
+    means = ["password"] * account.has_password + ["identity provider"] * bool(
+        account.subject or account.orcid
+    )
+    since = datetime.fromtimestamp(account.made_utc, UTC)
+    return f"{' and '.join(means) or 'cannot sign in yet'}, since {since:%Y-%m-%d}"

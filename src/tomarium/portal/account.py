@@ -1,0 +1,111 @@
+"""What somebody who signed in changes of their own account: the password, and tokens."""
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import Response
+
+from tomarium.catalogue import sign_in_limits
+from tomarium.catalogue.accounts import change_password, check_password
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.tokens import SCOPES, make_token, open_session, revoke_token
+from tomarium.errors import InputError
+from tomarium.portal.forms import Fields, take
+from tomarium.portal.identity import SESSION, identify, session_seconds, set_cookie
+from tomarium.portal.pages.sign_in import SIGN_IN, content_of
+from tomarium.portal.rendering import answer_html, answer_json, wants_json
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+
+
+def give_all(app: FastAPI) -> None:
+    """Let an application give all of these.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    take(app, "/account/password", new_password, name="account.password")
+    take(app, "/account/tokens", new_token, name="account.tokens")
+    take(app, "/account/tokens/revoke", revoke, name="account.revoke")
+
+
+def new_password(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Change one's own password: `current` and `password`; all other sessions end."""
+    reader = _holder(request_context)
+    request, catalogue = request_context.request, request_context.catalogue
+    address = request.client.host if request.client else ""
+    with catalogue.writing() as connection:
+        wait = sign_in_limits.begin(connection, reader.name, address)
+    if wait:
+        raise HTTPException(
+            429, "Too many tries failed; try again later.", {"Retry-After": str(int(wait) + 1)}
+        )
+    if check_password(catalogue, reader.name, fields.get("current", "")) is None:
+        with catalogue.writing() as connection:
+            note(connection, reader, "change password failed", address=address)
+        return _show(request_context, 403, problem="The current password is wrong.")
+    with catalogue.writing() as connection:
+        sign_in_limits.succeed(connection, reader.name, address)
+    try:
+        with catalogue.writing() as connection:
+            change_password(connection, reader, reader.name, fields.get("password", ""))
+            secret = open_session(connection, reader.name)
+    except InputError as problem:
+        return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
+    response = _show(request_context, 200, told="The password was changed; all other sessions have ended.")
+    set_cookie(request, response, SESSION, secret, session_seconds())
+    return response
+
+
+def new_token(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Make a token of one's own: `name`, `days`, and a field `scope.read`, `scope.upload` … for each scope."""
+    reader = _holder(request_context)
+    scopes = tuple(scope for scope in SCOPES if fields.get(f"scope.{scope}"))
+    days = fields.get("days", "365")
+    try:
+        if not days.isascii() or not days.isdecimal():
+            raise InputError(f"{days[:20]!r} is no number of days; give one such as 365")
+        with request_context.catalogue.writing() as connection:
+            secret = make_token(
+                connection, reader, reader.name, fields.get("name", "").strip(), scopes, int(days[:6])
+            )
+    except InputError as problem:
+        return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
+    if wants_json(request_context.request):
+        return answer_json({"token": secret, "scopes": scopes}, 201)
+    return _show(request_context, 201, secret=secret)
+
+
+def revoke(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Revoke a token of one's own: `name`."""
+    reader = _holder(request_context)
+    try:
+        with request_context.catalogue.writing() as connection:
+            revoke_token(connection, reader, reader.name, fields.get("name", ""))
+    except InputError as problem:
+        return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
+    return _show(request_context, 200, told="The token is revoked; it opens nothing any more.")
+
+
+def _holder(context: RequestContext) -> Reader:
+    """Return who signed in; a token can neither make others nor change the password."""
+    identity = identify(context.request)
+    if identity.way != "session":
+        raise HTTPException(401, "Sign in first; an account is changed by its holder alone.")
+    return identity.reader
+
+
+def _show(
+    context: RequestContext, status: int, *, problem: str = "", told: str = "", secret: str = ""
+) -> Response:
+    if wants_json(context.request):
+        if problem:
+            raise HTTPException(status, problem)
+        return answer_json({"told": told})
+    content = content_of(context, "/", problem=problem, told=told, secret=secret)
+    response = answer_html(context, SIGN_IN, content, context.link("sign-in.json"))
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response

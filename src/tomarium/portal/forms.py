@@ -1,0 +1,131 @@
+"""Requests that change something: forms of people and JSON of programs, never on behalf of another site's page.
+
+A browser says itself where a request comes from: in Sec-Fetch-Site (all browsers since 2023), else in Origin. Every
+request that is not GET, HEAD or OPTIONS is checked by it, on all routes of the application, as Go's
+`http.CrossOriginProtection` does. Cookies are SameSite=Lax besides, so that a form of another site comes without them.
+A token in each form would add nothing to these two, would need a session before anybody has signed in, and would have
+to be remembered in each template; what is checked on all routes cannot be forgotten on one. Programs send neither
+header and are let through: they have no cookies that a stranger could use.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import Response
+
+from tomarium.portal.identity import SAFE
+
+MOST_BYTES: Final = 64 << 10
+MOST_FIELDS: Final = 200
+
+
+def demand_same_site(request: Request) -> None:
+    """Refuse a request that a page of another site made a browser send, unless it only reads.
+
+    Parameters
+    ----------
+    request : Request
+        As it came.
+
+    Raises
+    ------
+    HTTPException
+        403.
+    """
+    if request.method in SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        own = site in ("same-origin", "none")
+    elif origin is not None:
+        own = urlsplit(origin).netloc == request.headers.get("host", "")
+    else:
+        return
+    if not own:
+        raise HTTPException(
+            403,
+            "This was sent by a page of another site, and nothing was done. Open the page here and send it again.",
+        )
+
+
+async def _read_fields(request: Request) -> Mapping[str, str]:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413, f"A form has at most {MOST_BYTES >> 10} KiB.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        text = body.decode()
+        if kind == "application/json":
+            read = json.loads(text or "{}")
+            if not isinstance(read, dict) or not all(isinstance(value, str) for value in read.values()):
+                raise HTTPException(400, "Send a JSON object whose values are texts.")
+            return read
+        if kind in ("application/x-www-form-urlencoded", ""):
+            return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError as problem:  # no UTF-8, no JSON, or too many fields
+        raise HTTPException(400, "The form cannot be read; send it in UTF-8.") from problem
+    raise HTTPException(415, f"{kind[:60]}: send application/x-www-form-urlencoded or application/json.")
+
+
+Fields = Annotated[Mapping[str, str], Depends(_read_fields)]
+"""What was filled in: name → text."""
+
+
+def take(
+    app: FastAPI,
+    path: str,
+    endpoint: Callable[..., Response] | Callable[..., Awaitable[Response]],
+    *,
+    name: str,
+    told: bool = True,
+) -> None:
+    """Let an address take a form.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the route, for POST.
+    path : str
+        With its parameters in braces.
+    endpoint : callable
+        Gives the answer; a parameter of the type `Fields` holds what was filled in. Its docstring's first line is the
+        summary in the API's description.
+    name : str
+        What its address is built by.
+    told : bool
+        Whether the API's description names it.
+    """
+    lines = (endpoint.__doc__ or "").strip().split("\n", 1)
+    app.add_api_route(
+        path,
+        endpoint,
+        methods=["POST"],
+        name=name,
+        operation_id=name,
+        summary=lines[0],
+        response_class=Response,
+        include_in_schema=told,
+    )
+
+
+def own_path(text: str) -> str:
+    """Return a path of this portal to go back to.
+
+    Parameters
+    ----------
+    text : str
+        From an address or a form; any text.
+
+    Returns
+    -------
+    str
+        "/" where it leads to another host, or is none.
+    """
+    plain = text.startswith("/") and text.isprintable() and "\\" not in text
+    return text if plain and not text.startswith("//") and len(text) < 2000 else "/"

@@ -1,0 +1,171 @@
+"""Signing in with a password, signing out, and reviewers' links."""
+
+import math
+import time
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from tomarium.catalogue import Reader, sign_in_limits
+from tomarium.catalogue.accounts import NAME, Account, check_password
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.invitations import invited_to
+from tomarium.catalogue.tokens import close_session, open_session
+from tomarium.portal import oidc
+from tomarium.portal.forms import Fields, own_path, take
+from tomarium.portal.identity import (
+    MOST_LINKS,
+    REVIEW,
+    SESSION,
+    cookie_of,
+    identify,
+    session_seconds,
+    set_cookie,
+)
+from tomarium.portal.pages.sign_in import SIGN_IN, content_of
+from tomarium.portal.rendering import answer_html, answer_json, wants_json
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.routes import give
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+
+WRONG = "The name or the password is wrong."
+
+
+def give_all(app: FastAPI) -> None:
+    """Let an application give all of these.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    take(app, "/sign-in", sign_in, name="sign-in.post")
+    take(app, "/sign-out", sign_out, name="sign-out")
+    give(app, "/sign-in/oidc", start_oidc, name="sign-in.oidc", kind=Response, told=False)
+    give(app, "/sign-in/oidc/back", finish_oidc, name="sign-in.oidc.back", kind=Response, told=False)
+    give(app, "/review/{secret}", review, name="review", kind=Response)
+
+
+def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Sign in with `name` and `password`, and go to `back`; a program gets a cookie and who it is."""
+    name, password = fields.get("name", "").strip(), fields.get("password", "")
+    client = request_context.request.client
+    address = client.host if client else ""
+    catalogue = request_context.catalogue
+    with catalogue.writing() as connection:
+        wait = sign_in_limits.begin(connection, name, address)
+    if wait:
+        minutes = math.ceil(wait / 60)
+        told = f"Too many sign-ins failed; try again in {minutes} minute{'s' if minutes > 1 else ''}."
+        return _failed(request_context, fields, 429, told, {"Retry-After": str(math.ceil(wait))})
+    account = check_password(catalogue, name, password)
+    if account is None:
+        shown = name if NAME.fullmatch(name) else ""  # what is no name may be a password in the wrong field
+        with catalogue.writing() as connection:
+            note(connection, Reader(), "sign in failed", account=shown[:80], address=address)
+        return _failed(request_context, fields, 403, WRONG)
+    with catalogue.writing() as connection:
+        sign_in_limits.succeed(connection, name, address)
+    return _begin(request_context, account, own_path(fields.get("back", "/")), "password")
+
+
+def sign_out(request_context: CurrentRequest) -> Response:
+    """Sign out: the session ends on the server too."""
+    request = request_context.request
+    identity = identify(request)
+    secret = cookie_of(request, SESSION)
+    if secret:
+        with request_context.catalogue.writing() as connection:
+            close_session(connection, secret)
+            if identity.way == "session":
+                note(connection, identity.reader, "sign out")
+    response = (
+        answer_json({"name": ""}) if wants_json(request) else RedirectResponse(_home(request_context), 303)
+    )
+    set_cookie(request, response, SESSION, "", 0)
+    response.headers["Clear-Site-Data"] = '"cache"'  # drafts that were looked at stay in no browser
+    return response
+
+
+def start_oidc(request_context: CurrentRequest, back: str = "/") -> Response:
+    """Go to the identity provider to sign in."""
+    started = oidc.start(_client(request_context))
+    response = RedirectResponse(started.address, 303, headers={"Cache-Control": "no-store"})
+    kept = started.keep(own_path(back))
+    set_cookie(request_context.request, response, oidc.COOKIE, kept, oidc.LONGEST_S)
+    return response
+
+
+def finish_oidc(
+    request_context: CurrentRequest, code: str = "", state: str = "", error: str = ""
+) -> Response:
+    """Come back from the identity provider, and be signed in."""
+    request = request_context.request
+    kept = oidc.Kept.read(cookie_of(request, oidc.COOKIE))
+    if error:
+        raise HTTPException(403, f"The identity provider did not sign you in ({error[:80]}). Try again.")
+    if kept is None or not kept.fits(state):
+        raise HTTPException(403, "This sign-in was not begun here, or took too long. Begin again.")
+    person = oidc.finish(_client(request_context), kept, code)
+    account = oidc.account_of(request_context.catalogue, person)
+    response = _begin(request_context, account, kept.back, person.issuer)
+    set_cookie(request, response, oidc.COOKIE, "", 0)
+    return response
+
+
+def review(request_context: CurrentRequest, secret: str) -> Response:
+    """Open a record by a reviewer's link, until it ends; nobody is asked or told who follows it."""
+    request = request_context.request
+    earlier = [one for one in cookie_of(request, REVIEW).split(".") if one and one != secret]
+    secrets = [secret, *earlier[: MOST_LINKS - 1]]
+    with request_context.catalogue.reading() as connection:
+        found = {one: invited_to(connection, one) for one in secrets}
+    opened = found[secret]
+    if opened is None:
+        raise HTTPException(
+            404,
+            "This link opens nothing: it has ended, was revoked, or a letter is missing. Ask who sent it.",
+        )
+    kept = {one: invitation.until_utc for one, invitation in found.items() if invitation is not None}
+    address = request_context.link("record", {"id": opened.record})
+    response = RedirectResponse(address, 303)
+    set_cookie(request, response, REVIEW, ".".join(kept), max(kept.values()) - time.time())
+    response.headers.update({"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
+    return response
+
+
+def _begin(context: RequestContext, account: Account, back: str, means: str) -> Response:
+    request = context.request
+    with context.catalogue.writing() as connection:
+        close_session(connection, cookie_of(request, SESSION))  # never goes on under another name
+        secret = open_session(connection, account.name)
+        note(connection, account.reader, "sign in", means=means)
+    response: Response = RedirectResponse(back, 303)
+    if wants_json(request):
+        response = answer_json({"name": account.name, "role": account.role, "teams": account.teams})
+    set_cookie(request, response, SESSION, secret, session_seconds())
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _failed(
+    context: RequestContext, fields: Fields, status: int, told: str, headers: dict[str, str] | None = None
+) -> Response:
+    if wants_json(context.request):
+        raise HTTPException(status, told, headers)
+    content = content_of(context, fields.get("back", "/"), fields.get("name", ""), problem=told)
+    response = answer_html(context, SIGN_IN, content, context.link("sign-in.json"))
+    response.status_code = status
+    response.headers.update({"Cache-Control": "no-store", **(headers or {})})
+    return response
+
+
+def _client(context: RequestContext) -> oidc.Client:
+    request: Request = context.request
+    path = context.link("sign-in.oidc.back")
+    return oidc.client_of(context.catalogue, str(request.base_url.replace(path="")).rstrip("/"), path)
+
+
+def _home(context: RequestContext) -> str:
+    return context.link("home")
