@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
+import fcntl
 import json
 import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-import uvicorn
 
+from portal.cutting_portal import Cutting, served
 from tomarium.catalogue import (
     LOCAL_OWNER,
     Catalogue,
@@ -42,77 +41,11 @@ from tomarium.errors import CannotFit, FormatError, InputError, Interrupted, Sto
 from tomarium.model import Person
 from tomarium.portal import client as client_module
 from tomarium.portal import fetch as fetch_module
-from tomarium.portal.app import create_app
 from tomarium.portal.client import Portal
 from tomarium.portal.pull import pull, pull_region
 from tomarium.viewers.volume import open_volume
 
 LARGE = "raw/frames.bin"
-
-
-@dataclass
-class Cutting:
-    """An application whose answers are cut off after so many bytes, or wait, or are others."""
-
-    app: Any
-    cut: Callable[[str], int | None] = lambda path: None
-    status: Callable[[str], int] = lambda path: 0
-    block: int = 1 << 30
-    pause_s: float = 0.0
-    ranges_known: bool = True
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        path = scope["path"]
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.asked.append((path, headers.get("range", "")))
-        if not self.ranges_known:
-            scope["headers"] = [one for one in scope["headers"] if one[0] != b"range"]
-        if status := self.status(path):
-            await send({"type": "http.response.start", "status": status, "headers": []})
-            return await send({"type": "http.response.body", "body": b'{"detail": "closed for repair"}'})
-        left = self.cut(path)
-
-        async def cutting(message: Any) -> None:
-            nonlocal left
-            if message["type"] != "http.response.body" or ("/files/" not in path and "volume." not in path):
-                await send(message)
-                return
-            body = message.get("body", b"")
-            for first in range(0, max(1, len(body)), self.block):
-                part = body[first : first + self.block]
-                more = first + self.block < len(body) or message.get("more_body", False)
-                if left is not None and len(part) > left:
-                    await send({"type": "http.response.body", "body": part[:left], "more_body": True})
-                    raise ConnectionError
-                left = None if left is None else left - len(part)
-                await send({"type": "http.response.body", "body": part, "more_body": more})
-                if self.pause_s:
-                    await asyncio.sleep(self.pause_s)
-
-        await self.app(scope, receive, cutting)
-        return None
-
-    def ranges(self, path: str) -> list[str]:
-        return [asked for one, asked in self.asked if one.endswith(f"/files/{path}")]
-
-
-@contextmanager
-def served(catalogue: Catalogue, local: bool = True) -> Iterator[tuple[str, Cutting]]:
-    app = Cutting(create_app(catalogue, local=local))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not running.started:
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", app
-        finally:
-            running.force_exit = running.should_exit = True
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +191,10 @@ def test_parts_are_not_a_whole_record(
         pull(address, here, level=1, paths=["volume.ome.zarr/0/"])
     with pytest.raises(InputError, match="levels 0 to 1"):
         pull(address, here, level=2)
+    pull(address, here, level=1)
+    for checksums in (True, False):
+        with open_catalogue(tmp_path / "mine.sqlite") as mine, pytest.raises(InputError, match="missing"):
+            ingest(mine, here, checksums=checksums)
     assert pull(address, here).whole  # the rest is fetched into the same folder
     assert verify(here) == ()
 
@@ -340,6 +277,14 @@ def test_a_list_that_lies_is_told(
     with pytest.raises(FormatError, match="is not what the portal lists"):
         pull(portal[0], tmp_path / "tooth")
     assert not (tmp_path / "tooth" / LARGE).exists()
+
+
+def test_a_list_that_leaves_out_a_file_is_told(
+    portal: tuple[str, Cutting], lying: Any, tmp_path: Path
+) -> None:
+    lying(lambda told: told.update(files=[one for one in told["files"] if one["path"] != LARGE]))
+    with pytest.raises(FormatError, match=r"raw/frames\.bin \(missing\).*cannot be filed"):
+        pull(portal[0], tmp_path / "tooth")
 
 
 def test_an_absurd_size_is_refused(portal: tuple[str, Cutting], lying: Any, tmp_path: Path) -> None:
@@ -511,3 +456,33 @@ def test_names_that_need_no_token(portal: tuple[str, Cutting], tmp_path: Path) -
     # To this machine a token is sent without encryption; the portal, not `pull`, says that it opens nothing.
     with pytest.raises(InputError, match="opens nothing"):
         pull(portal[0], tmp_path / "tooth", token="any")
+
+
+def test_what_others_left_and_others_who_write(portal: tuple[str, Cutting], tmp_path: Path) -> None:
+    address, app = portal
+    here = tmp_path / "tooth"
+    app.cut = lambda path: 50_000 if path.endswith(LARGE) else None
+    app.status = lambda path: 403 if len(app.ranges(LARGE)) > 1 else 0
+    with pytest.raises(InputError, match="closed for repair"):
+        pull(address, here)
+    app.cut, app.status = lambda path: None, lambda path: 0
+    (partial,) = here.glob("raw/*.partial")
+    with partial.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another process is fetching"):
+            pull(address, here)
+    (here / "old.0123456789ab.partial").write_text("of what the portal gave before")
+    assert pull(address, here).whole
+    assert verify(here) == ()
+
+
+def test_waits_grow_and_respect_what_is_asked() -> None:
+    def asked(seconds: str) -> client_module.Answer:
+        headers = Message()
+        headers["Retry-After"] = seconds
+        return client_module.Answer(429, headers)
+
+    assert [client_module.wait_s(tried) for tried in range(8)] == [0.5, 1, 2, 4, 8, 16, 32, 32]
+    assert client_module.wait_s(0, asked("7")) == 7
+    assert client_module.wait_s(0, asked("86400")) == 32
+    assert client_module.wait_s(0, asked("Wed, 21 Oct 2026 07:28:00 GMT")) == 0.5
