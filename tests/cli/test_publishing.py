@@ -83,12 +83,8 @@ def test_review_backup_and_restore(record: str, tmp_path: Path, capsys: pytest.C
     assert execute(["publish", record, "--submit"]) == 0
     assert execute(["publish", record, "--send-back", "name the detector"]) == 0
     assert execute(["backup", str(tmp_path / "b.zip")]) == 0
-    assert (
-        execute(
-            ["restore", str(tmp_path / "b.zip"), "--catalogue", str(tmp_path / "new.sqlite"), "--checksums"]
-        )
-        == 0
-    )
+    new = ["--catalogue", str(tmp_path / "new.sqlite")]
+    assert execute(["restore", str(tmp_path / "b.zip"), *new, "--checksums"]) == 0
     assert "1 records are there again" in capsys.readouterr().out
     assert execute(["search", "ball", *new, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["hits"][0]["id"] == record
