@@ -14,7 +14,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-peers lint docs bench accuracy accuracy-quick clean
+.PHONY: help install demo test test-fast test-peers lint docs bench bench-catalogue accuracy accuracy-quick clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,9 @@ bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/zarr_writing.py
 	$(BIN)/python benchmarks/converting.py
 	$(BIN)/python benchmarks/live.py --seconds 9
+
+bench-catalogue: install ## fill a catalogue with 100 000 datasets and ask it (BENCH_ARGS="--datasets 1250000" for ESRF's number)
+	$(BIN)/python benchmarks/catalogue.py $(BENCH_ARGS)
 
 clean: ## remove .venv, .venv-peers, builds and the demo's results
 	rm -rf $(VENV) $(PEERS) build dist demo

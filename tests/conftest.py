@@ -57,14 +57,6 @@ def shared() -> Callable[[str], Path]:
     return find
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_home_of_a_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the catalogue of who runs the tests out of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOMARIUM_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
-
-
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Give a process in which everything is imported, one for all tests of a worker."""
@@ -131,3 +123,11 @@ def make_record_folder(make_volume: Callable[..., Path]) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests out of the catalogue of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOMARIUM_HOME", str(tmp_path_factory.mktemp("home")))
+        yield

@@ -111,6 +111,24 @@ def test_unknown_name_costs_a_hash_as_well(catalogue: Catalogue, monkeypatch: py
     assert len({str(kept).rsplit("$", 2)[0] for kept in tried}) == 1  # all of the same cost
 
 
+def test_first_unknown_name_of_a_process_costs_no_more(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Counting(passwords.PasswordHasher):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            made.append(password)
+            return super().hash(password, salt=salt)
+
+    monkeypatch.setattr(passwords, "PasswordHasher", Counting)
+    for name in ("ada", "nobody"):
+        passwords._hash_of_nobody.cache_clear()
+        a.check_password(catalogue, name, OTHER)
+        assert len(made) == 1
+        made.clear()
+
+
 def test_hash_follows_the_parameters(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     dearer = Parameters(**{**vars_of(profiles.CHEAPEST), "time_cost": 2})
     monkeypatch.setattr(passwords, "PARAMETERS", dearer)

@@ -245,9 +245,9 @@ def test_private_fields_keep_a_record_from_being_published(
 
 
 def test_a_rebuild_keeps_states_and_a_lost_database_loses_no_publication(
-    catalogue: Catalogue, make: Callable[[str], Path], tmp_path: Path
+    catalogue: Catalogue, make: Callable[..., Path], tmp_path: Path
 ) -> None:
-    ingest(catalogue, make("draft"), reader=ADA)
+    ingest(catalogue, make("draft", created=datetime(2026, 11, 20, tzinfo=UTC)), reader=ADA)
     edit(catalogue, ADA, "tooth", READY)
     edit(catalogue, ADA, "draft", READY)
     submit(catalogue, ADA, "draft")

@@ -9,6 +9,7 @@ import pytest
 
 from tomarium.catalogue import file_record
 from tomarium.cli import execute
+from tomarium.model import Value
 
 
 @pytest.fixture
@@ -95,3 +96,38 @@ def test_serve_takes_the_catalogue_by_its_name_alone(
     assert "absent.sqlite: there is no catalogue of this name" in capsys.readouterr().err
     assert execute(["serve", place, "--catalogue", place]) == 2
     assert "two catalogues were given" in capsys.readouterr().err
+
+
+def test_search_takes_facets_and_ranges(
+    tmp_path: Path, make_record_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_record_folder(tmp_path / "tooth", size=16)
+    file_record(
+        folder,
+        id="tooth",
+        title="Tooth",
+        licence="CC0-1.0",
+        parameters={"instrument": Value("ID19", "read", ""), "energy_kev": Value(20.0, "read", "")},
+    )
+    place = ["--catalogue", str(tmp_path / "c.sqlite")]
+    assert execute(["ingest", str(folder), *place]) == 0
+    for words, count in (
+        (["--filter", "instrument=ID19", "--range", "energy=15..25keV", "--facets"], 1),
+        (["--filter", "instrument=ID16"], 0),
+        (["--filter", "instrument=ID16", "--filter", "instrument=ID19", "tooth"], 1),
+        (["--range", "energy<=15 keV"], 0),
+        (["--range", "voxel<1um", "--sort", "newest"], 1),
+    ):
+        capsys.readouterr()
+        assert execute(["search", *words, *place]) == 0
+        assert f"{count} found" in capsys.readouterr().out
+    assert execute(["search", "--facets", "--json", *place]) == 0
+    assert '"value": "ID19"' in capsys.readouterr().out
+    for words, said in (
+        (["--filter", "instrument"], "FACET=VALUE"),
+        (["--filter", "colour=red"], "is no facet"),
+        (["--range", "energy<20"], "has no unit"),
+        (["--range", "energy"], "is no range"),
+    ):
+        assert execute(["search", *words, *place]) == 2
+        assert said in capsys.readouterr().err

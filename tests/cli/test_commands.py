@@ -188,7 +188,7 @@ def test_a_repeated_run_demands_the_same_scan(
         (["steps", "fpb"], "did you mean fbp"),
         (["formats", "nxtom"], "did you mean nxtomo"),
         (["formats", "quite another"], "`tomarium formats` lists them"),
-        (["ingest", "."], "ro-crate-metadata.json"),
+        (["ingest", "nowhere"], "give a record, a volume, a scan, or a folder of them"),
         (["simulate", "s.h5", "--views", "0"], "views"),
         (["simulate", "s.h5", "--span", "180"], "has no unit"),
         (["simulate", "s.h5", "--seed", "-1"], "seed is -1; give 0 or more"),

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
+from tomarium import formats
 from tomarium.catalogue import Catalogue, file_record, ingest, open_catalogue
+from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.model import Record, Value
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -33,6 +37,7 @@ class Html(HTMLParser):
     open: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    forms: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
@@ -50,7 +55,9 @@ class Html(HTMLParser):
             self.problems.append(f"<{tag}> says an attribute twice: {attributes}")
         if "style" in known or any(name.startswith("on") for name in known):
             self.problems.append(f"<{tag}> has a style or a script of its own: {known}")
-        if tag == "style" or (tag == "script" and not known.get("src")):
+        if tag == "style" or (
+            tag == "script" and not known.get("src") and known.get("type") != "application/ld+json"
+        ):
             self.problems.append(f"<{tag}> inside the page")
         if tag == "img" and "alt" not in known:
             self.problems.append(f"an image without alt: {known}")
@@ -69,7 +76,9 @@ class Html(HTMLParser):
         if tag == "label" and known.get("for"):
             self.labelled.add(str(known["for"]))
         self.points += [str(known[key]) for key in ("for", "aria-labelledby") if known.get(key)]
-        self.links += [str(known[key]) for key in ("href", "action") if known.get(key)]
+        posts = known.get("method") == "post"
+        self.links += [str(known[key]) for key in ("href", "action") if known.get(key) and not posts]
+        self.forms += [str(known["action"])] if posts else []
         self.sources += [str(known[key]) for key in ("src", "data-pattern") if known.get(key)]
         self.words += [str(known[key]) for key in ("value", "alt", "content") if known.get(key)]
         if tag not in VOID:
@@ -126,7 +135,7 @@ def records(
     tmp_path_factory: pytest.TempPathFactory,
     make_volume: Callable[..., Path],
 ) -> dict[str, tuple[Record, Path]]:
-    """File three records: a full one with hostile names, one without a voxel size, one with nothing said."""
+    """File four records: one with hostile names, one without voxel size, one with nothing said, one of an image."""
     home = tmp_path_factory.mktemp("records")
     filed = {}
     for name, voxel_um in (("full", 0.65), ("uncalibrated", None), ("bare", 20.0)):
@@ -151,6 +160,9 @@ def records(
             volume={"unit": "1/cm"} if name == "full" else None,
         )
         filed[name] = (record, folder)
+    scan = home / "scan.tif"
+    tifffile.imwrite(scan, np.arange(240, dtype=np.uint16).reshape(12, 20))
+    filed["image"] = make_from_files(scan, formats.open(scan), Wish(home, "Image <b>"))
     return filed
 
 
@@ -158,7 +170,7 @@ def records(
 def catalogue(
     tmp_path_factory: pytest.TempPathFactory, records: dict[str, tuple[Record, Path]]
 ) -> Iterator[Catalogue]:
-    """Open a catalogue of the three records."""
+    """Open a catalogue of the four records."""
     with open_catalogue(tmp_path_factory.mktemp("catalogue") / "catalogue.sqlite") as catalogue:
         for _, folder in records.values():
             ingest(catalogue, folder)

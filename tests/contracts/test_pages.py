@@ -23,6 +23,7 @@ EXAMPLES = {
         "/records/full?z=3&y=1&histogram=linear&low=0.1&high=1.5",
     ],
     "records": ["/records", "/records?q=enamel", "/records?q=%22%3Cscript%3E", "/records?limit=1&offset=1"],
+    "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
     "folder": ["/records/full/folders/volume.ome.zarr", "/records/full/folders/volume.ome.zarr/0/c"],
 }
 ADDRESSES = [address for name, page in PAGES.items() for address in EXAMPLES.get(name, [page.path])]
@@ -75,6 +76,8 @@ def test_links_lead_somewhere(client: TestClient, address: str, read_html: Calla
         assert answer.status_code == 200, link
         if parts.fragment:
             assert parts.fragment in read_html(answer.text).ids, link
+    for form in html.forms:  # it takes something, and gives nothing
+        assert client.get(form, follow_redirects=False).status_code == 405, form
 
 
 @every_address

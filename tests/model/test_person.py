@@ -4,7 +4,7 @@ import pytest
 
 from tomarium.errors import ParameterError
 from tomarium.model import Person
-from tomarium.model.person import is_orcid, read_person
+from tomarium.model.person import is_orcid, read_person, write_person
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from tomarium.model.person import is_orcid, read_person
 )
 def test_reads_what_people_type(text: str, person: Person) -> None:
     assert read_person(text) == person
+    assert read_person(write_person(person)) == person
 
 
 @pytest.mark.parametrize(

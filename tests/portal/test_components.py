@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from tomarium.model import Part, Publication, Record, Related
 from tomarium.model import Person as Creator
+from tomarium.portal.pages.records import AskedRange
 from tomarium.portal.record_facts import label_rows, picture_bar, slips
 from tomarium.portal.rendering import _templates
 
@@ -90,8 +91,13 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "menu": (HOSTILE, (ENTRY,)),
     "card": (FOUND, HOSTILE),
     "cards": ((FOUND, FULL), HOSTILE, "h2", True),
-    "facets": ("/records", HOSTILE, FACETS, {"limit": HOSTILE}),
-    "chips": (FACETS, "/records"),
+    "facets": (
+        "/records",
+        HOSTILE,
+        FACETS,
+        (AskedRange(HOSTILE, HOSTILE, "/x"), AskedRange("pixel", HOSTILE, "/x")),
+    ),
+    "chips": (FACETS, "/records", (AskedRange(HOSTILE, HOSTILE, "/x"),)),
     "cabinets": (FACETS,),
 }
 

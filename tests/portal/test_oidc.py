@@ -116,6 +116,15 @@ def test_what_is_asked_of_the_provider(client: TestClient) -> None:
     assert asked["code_challenge"] == [oidc._plain64(hashlib.sha256(kept.verifier.encode()).digest())]
 
 
+def test_way_back_is_under_the_portals_own_address(client: TestClient, catalogue: Catalogue) -> None:
+    with catalogue.writing() as connection:
+        change_setting(connection, "address", "https://data.example.org/tomo")
+    below = TestClient(client.app, base_url=HOME, root_path="/tomo", follow_redirects=False)
+    for asks, back in ((client, "/sign-in/oidc/back"), (below, "/tomo/sign-in/oidc/back")):
+        asked = parse_qs(urlsplit(asks.get("/sign-in/oidc").headers["location"]).query)
+        assert asked["redirect_uri"] == [f"https://data.example.org{back}"]
+
+
 def test_name_that_is_taken_ties_nobody_to_it(client: TestClient, catalogue: Catalogue) -> None:
     come_back(client, "ada")
     assert client.get("/sign-in.json").json()["name"] == "ada-2"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tomarium.catalogue import Catalogue
+from tomarium.catalogue import Catalogue, open_catalogue
+from tomarium.catalogue.settings import change_setting
 from tomarium.errors import InputError
-from tomarium.portal.serve import serve
+from tomarium.portal.serve import _hosts, serve
 
 PROGRAM = """
 import sys
@@ -59,3 +60,11 @@ def test_taken_port_is_said(catalogue: Catalogue) -> None:
 def test_impossible_place_is_said(catalogue: Catalogue, host: str, port: int) -> None:
     with pytest.raises(InputError, match="cannot listen"):
         serve(catalogue, host, port)
+
+
+def test_portal_on_loopback_answers_under_the_name_its_proxy_has(tmp_path: Path) -> None:
+    with open_catalogue(tmp_path / "c.sqlite") as catalogue:
+        assert "data.example.org" not in _hosts(catalogue)
+        with catalogue.writing() as connection:
+            change_setting(connection, "address", "https://data.example.org/tomo")
+        assert _hosts(catalogue)[-1] == "data.example.org"

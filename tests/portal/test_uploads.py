@@ -24,7 +24,7 @@ from tomarium.catalogue import (
 )
 from tomarium.catalogue.work import work_once
 from tomarium.errors import InputError, Interrupted
-from tomarium.portal import push as push_module
+from tomarium.portal import client as client_module
 from tomarium.portal.app import create_app
 from tomarium.portal.push import push
 
@@ -39,7 +39,7 @@ def words(**told: str) -> str:
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
     monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(push_module, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(client_module, "FIRST_WAIT_S", 0.01)
     with open_catalogue(tmp_path / "portal" / "catalogue.sqlite") as catalogue:
         yield catalogue
 
@@ -172,7 +172,7 @@ def test_a_record_is_pushed_and_is_the_same(opened: Catalogue, record: Path, tmp
 def test_a_push_that_is_cut_off_goes_on(
     opened: Catalogue, record: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, sent = push_module._Portal.ask, []
+    ask, sent = client_module.Portal.ask, []
 
     def cut(self: object, method: str, path: str, headers: object = None, content: bytes = b"") -> object:
         if method == "PATCH":
@@ -183,7 +183,7 @@ def test_a_push_that_is_cut_off_goes_on(
                 raise KeyboardInterrupt
         return ask(self, method, path, headers, content)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(push_module._Portal, "ask", cut)
+    monkeypatch.setattr(client_module.Portal, "ask", cut)
     with served(opened) as address:
         with pytest.raises(KeyboardInterrupt):
             push(record, address, chunk=1500)

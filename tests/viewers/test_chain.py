@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tomarium.model import FileEntry, Record
+from tomarium.model import FileEntry, Part, Record
 from tomarium.model.parameter import PARAMETERS
 from tomarium.viewers import groups
 from tomarium.viewers.chain import SHOWN, Chain, chain_of
@@ -54,7 +54,7 @@ def chain(provenance: dict[str, Any]) -> Chain | None:
             "a",
             "A",
             datetime(2026, 1, 1, tzinfo=UTC),
-            volume={"shape": [4, 5, 6], "voxel_m": 2e-6},
+            parts=(Part("volume", "volume.ome.zarr", summary={"shape": [4, 5, 6], "voxel_m": 2e-6}),),
             provenance=provenance,
             files=(FileEntry("volume.ome.zarr/", 44_100_000, "0" * 64, role="volume"),),
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tomarium.errors import ParameterError
-from tomarium.model import FileEntry, Record
+from tomarium.model import FileEntry, Part, Record
 from tomarium.viewers.slices import _thin, render
 from tomarium.viewers.viewer import View
 
@@ -20,7 +20,13 @@ def shown(folder: Path, **choices: str) -> str:
         "a",
         "A",
         datetime(2026, 1, 1, tzinfo=UTC),
-        volume={"shape": [12, 16, 16], "window": [0, 2], "voxel_m": 1e-6},
+        parts=(
+            Part(
+                "volume",
+                "volume.ome.zarr",
+                summary={"shape": [12, 16, 16], "window": [0, 2], "voxel_m": 1e-6},
+            ),
+        ),
         files=(FileEntry("volume.ome.zarr/", 1, "0" * 64, role="volume"),),
     )
 

@@ -30,7 +30,7 @@ from tomarium.standards.ro_crate import FILENAME
 
 FORM: Final = 1
 HEAD: Final = "backup.json"
-INDEX: Final = frozenset({"record", "parameter", "facet"})
+INDEX: Final = frozenset({"record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter"})
 """Tables that are made from the records' folders."""
 _AT_ONCE: Final = 1000
 

@@ -222,8 +222,6 @@ def place_for(connection: Connection, reader: Reader, id: str) -> Path:
         raise InputError(
             f"there is no record {id[:80]!r} in this catalogue; file it with: tomarium ingest FOLDER"
         )
-    lived = queries.life_of(connection, id)
-    mine = lived is not None and (lived.owner == reader.name or lived.team in reader.teams)
-    if not (reader.sees_all or (mine and reader.name)):
+    if not place.mine:
         raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s to change; ask its owner or a curator")
     return place.folder

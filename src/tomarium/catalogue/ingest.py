@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +14,18 @@ from sqlalchemy import Connection
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.facets import facets_of
+from tomarium.catalogue.queries import Entry
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
 from tomarium.errors import FormatError, InputError
-from tomarium.model import Record, Value, parameter
+from tomarium.model import Record, parameter
 from tomarium.standards.ro_crate import FILENAME
 
 # Files of a record that are not as they were filed and are named.
 _NAMED: Final = 5
+# Records that a rebuild writes together.
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True)
@@ -113,17 +118,22 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
     demand_folders(roots)
     ids: list[str] = []
     problems: list[str] = []
-    with catalogue.writing() as connection:
+    waiting: dict[str, Entry] = {}
+    with catalogue.writing() as connection, queries.in_bulk(connection):
         queries.clear(connection)
         for root in roots:
             for place in _find(Path(root).resolve(), problems):
                 try:
                     refuse_links(place)
                     record = read_record(place)
-                    save(connection, record, place)
+                    if record.id in waiting or len(waiting) == _AT_ONCE:
+                        queries.save_records(connection, tuple(waiting.values()))
+                        waiting.clear()
+                    waiting[record.id] = entry_of(connection, record, place)
                     ids.append(record.id)
                 except (FormatError, InputError) as problem:
                     problems.append(str(problem))
+        queries.save_records(connection, tuple(waiting.values()))
     return Rebuilt(tuple(dict.fromkeys(ids)), tuple(problems))
 
 
@@ -173,6 +183,33 @@ def save(connection: Connection, record: Record, place: Path, reader: Reader = L
     InputError
         Another folder, which is still there, holds a record of the same identifier.
     """
+    queries.save_records(connection, [entry_of(connection, record, place, reader)])
+
+
+def entry_of(connection: Connection, record: Record, place: Path, reader: Reader = LOCAL_OWNER) -> Entry:
+    """Make what the index keeps of a record, and write its life.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    record : Record
+        As its folder says.
+    place : Path
+        Its folder, absolute.
+    reader : Reader
+        Whose it becomes where it is new here.
+
+    Returns
+    -------
+    Entry
+        For `queries.save_records`.
+
+    Raises
+    ------
+    InputError
+        Another folder, which is still there, holds a record of the same identifier.
+    """
     known = queries.folder_of(connection, record.id)
     if known is not None and known != place and _still_holds(known, record.id):
         raise InputError(
@@ -195,7 +232,7 @@ def save(connection: Connection, record: Record, place: Path, reader: Reader = L
         "owner": owner,
         "team": team,
     }
-    queries.save_record(connection, row, [_parameter(key, value) for key, value in record.parameters.items()])
+    return Entry(row, record.description, _words(record), facets_of(record), _numbers(record))
 
 
 def state_of(record: Record, before: str) -> str:
@@ -227,14 +264,9 @@ def _still_holds(folder: Path, id: str) -> bool:
 
 def _row(record: Record) -> dict[str, Any]:
     publication = record.publication
-    shown = [
-        f"{parameter.label(key)} {parameter.show(key, value.value)}"
-        for key, value in record.parameters.items()
-    ]
     return {
         "id": record.id,
         "title": record.title,
-        "description": record.description,
         "created": record.created.isoformat(),
         "created_utc": record.created.timestamp(),
         "bytes": sum(entry.bytes for entry in record.files),
@@ -245,18 +277,26 @@ def _row(record: Record) -> dict[str, Any]:
         "open_from": publication.open_from.timestamp() if publication and not publication.withdrawn else None,
         "doi": publication.doi if publication else "",
         "licence": record.licence,
-        "words": "\n".join(
-            [
-                ", ".join(record.keywords),
-                ", ".join(person.name for person in record.creators),
-                record.specimen,
-                publication.doi if publication else "",
-                record.id,
-                record.licence,
-                *shown,
-            ]
-        ),
     }
+
+
+def _words(record: Record) -> str:
+    publication = record.publication
+    shown = [
+        f"{parameter.label(key)} {parameter.show(key, value.value)}"
+        for key, value in record.parameters.items()
+    ]
+    return "\n".join(
+        [
+            ", ".join(record.keywords),
+            ", ".join(person.name for person in record.creators),
+            record.specimen,
+            publication.doi if publication else "",
+            record.id,
+            record.licence,
+            *shown,
+        ]
+    )
 
 
 def _voxel_m(volume: Mapping[str, Any]) -> float | None:
@@ -266,13 +306,15 @@ def _voxel_m(volume: Mapping[str, Any]) -> float | None:
     return float(voxel) if isinstance(voxel, (int, float)) else None
 
 
-def _parameter(key: str, value: Value[Any]) -> dict[str, Any]:
-    content = value.value
-    is_number = isinstance(content, (int, float)) and not isinstance(content, bool)
-    return {
-        "key": key,
-        "number": float(content) if is_number else None,
-        "text": parameter.show(key, content),
-        "unit": parameter.unit(key),
-        "origin": value.origin,
-    }
+def _numbers(record: Record) -> dict[str, float]:
+    """Take the finite numbers that can be asked for by a range; also the voxel size, wherever it is told."""
+    told = {key: value.value for key, value in record.parameters.items()}
+    told.setdefault("voxel_m", _voxel_m(record.volume))
+    numbers = {}
+    for key, value in told.items():
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            try:
+                numbers[key] = float(value)
+            except OverflowError:  # a whole number of hundreds of digits measures nothing
+                continue
+    return {key: number for key, number in numbers.items() if math.isfinite(number)}

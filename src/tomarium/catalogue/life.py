@@ -15,6 +15,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update, doi_of
 from tomarium.catalogue.edit import place_for, rewrite, write_record
+from tomarium.catalogue.ingest import save
 from tomarium.catalogue.moments import after
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import Reader, demand_role
@@ -369,7 +370,11 @@ def refuse_unready(id: str, checks: tuple[Check, ...]) -> None:
     NotReady
         With each problem.
     """
-    problems = [one.problem for one in checks if one.problem and one.refuses]
+    problems = [
+        f"{one.problem} ({one.mend})" if one.mend else one.problem
+        for one in checks
+        if one.problem and one.refuses
+    ]
     if problems:
         raise NotReady(f"{id}: cannot be published yet: {'; '.join(problems)}")
 
@@ -418,6 +423,7 @@ def _move(
         if lived.state not in before:
             raise InputError(f"{id}: is {_named(lived.state)}, so it cannot be moved to {_named(state)}")
         queries.change_state(connection, id, state, time.time())
+        save(connection, read_record(place), place, reader)
         if text.strip():
             _say(connection, reader, id, text, kind)
         note(connection, reader, action, id, folder=Path(place).name)

@@ -27,6 +27,8 @@ from tomarium.viewers.picture import png
 
 PICTURE_PIXELS: Final = 1024
 THUMBNAIL_PIXELS: Final = 512
+FEW_ROWS: Final = 32
+"""A scan of fewer detector rows is shown by its sinogram: a projection of it would be a line."""
 Tell = Callable[[str, int, int], object]
 
 
@@ -175,7 +177,14 @@ def _of_scan(scan: Scan) -> tuple[Part, dict[str, Value[Any]]]:
         for axis in axes[1:]:
             axis |= {"step": scan.pixel_m.value, "unit": "m"}
     dtype = np.dtype(scan.projections.dtype).name
-    part = Part("projections", "", "raw", axes=tuple(axes), summary={"dtype": dtype, "format": scan.format})
+    picture = "sinogram" if scan.shape[1] < FEW_ROWS else "projection"
+    part = Part(
+        "projections",
+        "",
+        "raw",
+        axes=tuple(axes),
+        summary={"dtype": dtype, "format": scan.format, "picture": picture},
+    )
     return part, parameters_of(scan)
 
 
@@ -192,7 +201,10 @@ def _of_image(image: Image) -> tuple[Part, dict[str, Value[Any]]]:
 
 
 def _picture(opened: Scan | Image) -> NDArray[Any]:
-    """Return what shows it in short: the first projection over the first flat, or the middle of an image."""
+    """Return what shows it in short: a projection, of few rows the sinogram; or the middle of an image."""
+    if isinstance(opened, Scan) and opened.shape[1] < FEW_ROWS:
+        middle = opened.shape[1] // 2
+        return np.asarray(opened.projections[:, middle : middle + 1], np.float32)[:, 0]
     if isinstance(opened, Scan):
         frame = np.asarray(opened.projections[0], np.float32)
         if opened.flats is None:

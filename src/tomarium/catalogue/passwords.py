@@ -80,8 +80,9 @@ def fits(kept: str, password: str) -> bool:
         password = password[:LONGEST]
         kept = ""
     with _AT_ONCE:
+        nobody = _of_nobody()  # for each name alike, also when it is made for the first time
         try:
-            return PasswordHasher().verify(kept or _of_nobody(), password) and bool(kept)
+            return PasswordHasher().verify(kept or nobody, password) and bool(kept)
         except (VerificationError, InvalidHashError):
             return False
 

@@ -21,15 +21,18 @@ class Check:
     Attributes
     ----------
     name : str
-        "licence", "creators" …
+        "Licence", "Creators" …
     problem : str
-        What is wrong and what to do; "" where all is well.
+        What is wrong; "" where all is well.
+    mend : str
+        The command that mends it, "" where there is none.
     refuses : bool
         Whether it keeps the record from being published.
     """
 
     name: str
     problem: str
+    mend: str = ""
     refuses: bool = True
 
 
@@ -55,30 +58,27 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
     id = record.id
     found = [
         Check(
-            "licence",
-            ""
-            if record.licence
-            else f"no licence is stated; state one: tomarium edit {id} --licence CC-BY-4.0",
+            "Licence",
+            "" if record.licence else "no licence is stated",
+            f"tomarium edit {id} --licence CC-BY-4.0",
         ),
         Check(
-            "creators",
-            ""
-            if record.creators
-            else f'nobody is named as creator; name them: tomarium edit {id} --creator "Lovelace, Ada"',
+            "Creators",
+            "" if record.creators else "nobody is named as creator",
+            f'tomarium edit {id} --creator "Lovelace, Ada"',
         ),
         Check(
-            "private fields",
-            f"{', '.join(exposed)} may be private; keep back what is: tomarium edit {id} --withhold {exposed[0]}, or "
-            f"declare it public: tomarium edit {id} --disclose {exposed[0]}"
-            if exposed
-            else "",
+            "Private fields",
+            f"{', '.join(exposed)} may be private: withhold what is, or declare it public" if exposed else "",
+            f"tomarium edit {id} --withhold {exposed[0]}" if exposed else "",
         ),
         Check(
-            "description",
+            "Description",
             ""
             if len(record.description) >= SHORTEST_DESCRIPTION
-            else f"the description has {len(record.description)} characters; {SHORTEST_DESCRIPTION} are asked for by "
-            f"search engines: tomarium edit {id} --description …",
+            else f"the description has {len(record.description)} characters; search engines ask for "
+            f"{SHORTEST_DESCRIPTION}",
+            f"tomarium edit {id} --description …",
             refuses=False,
         ),
         Check(
@@ -89,8 +89,9 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
             refuses=False,
         ),
         Check(
-            "technique",
-            "" if record.techniques else f"no technique is named: tomarium edit {id} --technique PaNET01207",
+            "Technique",
+            "" if record.techniques else "no technique is named",
+            f"tomarium edit {id} --technique PaNET01207",
             refuses=False,
         ),
     ]
@@ -101,5 +102,5 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
             for one in report.findings
             if one.severity == "error"
         ]
-        found.append(Check("doctor", "; ".join(errors[:3])))
+        found.append(Check("Doctor", "; ".join(errors[:3])))
     return tuple(found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from tomarium.catalogue.reader import ANYBODY, may_see
-from tomarium.catalogue.tables import life, records
+from tomarium.catalogue.tables import life, records, wordings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def newest_published(connection: Connection, limit: int, after: int = 0) -> list
         Withdrawn records among them: their pages stay.
     """
     rows = connection.execute(
-        select(records, life.c.changed_utc)
+        select(records, wordings.c.description, life.c.changed_utc)
+        .join(wordings, wordings.c.record == records.c.number)
         .outerjoin(life, life.c.record == records.c.id)
         .where(may_see(ANYBODY))
         .order_by(records.c.public_from.desc(), records.c.id)

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Float, Integer, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, union_all, update
 
 from tomarium.catalogue import sqlite
+from tomarium.catalogue.facets import spell
+from tomarium.catalogue.numbers import free_number, number_at
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader, may_open, may_see
-from tomarium.catalogue.tables import life, parameters, records, stores
-from tomarium.catalogue.words import Term, fold
+from tomarium.catalogue.tables import (
+    by_facets,
+    by_number,
+    facet_sets,
+    facets,
+    life,
+    parameter_keys,
+    parameters,
+    records,
+    retired,
+    stores,
+    wordings,
+)
+from tomarium.catalogue.words import fold
 
-RANKED_AT_MOST: Final = 20_000  # ordering more by relevance takes longer than a reader waits
+RANKED_AT_MOST: Final = 20_000  # ordering or counting more takes longer than a reader waits
 
 
 def count_records(connection: Connection, reader: Reader) -> int:
@@ -35,97 +50,6 @@ def count_records(connection: Connection, reader: Reader) -> int:
     return connection.execute(select(func.count()).select_from(records).where(may_see(reader))).scalar_one()
 
 
-def newest_records(connection: Connection, reader: Reader, limit: int, offset: int) -> Sequence[Row[Any]]:
-    """List records, the newest first.
-
-    Parameters
-    ----------
-    connection : Connection
-        Of a catalogue.
-    reader : Reader
-        Who asks.
-    limit, offset : int
-        How many, after how many.
-
-    Returns
-    -------
-    sequence of Row
-        Rows of `record`.
-    """
-    return connection.execute(
-        select(records, may_open(reader).label("open"))
-        .where(may_see(reader))
-        .order_by(records.c.created_utc.desc(), records.c.id)
-        .limit(limit)
-        .offset(offset)
-    ).all()
-
-
-def count_matches(connection: Connection, reader: Reader, terms: Sequence[Term]) -> int:
-    """Count the records that hold all terms, up to one more than are ranked.
-
-    Parameters
-    ----------
-    connection : Connection
-        Of a catalogue.
-    reader : Reader
-        Who asks.
-    terms : sequence of Term
-        At least one.
-
-    Returns
-    -------
-    int
-        At most 20 001, which means "more than 20 000".
-    """
-    found = sqlite.match(terms).columns(number=Integer).subquery()
-    some = (
-        select(found.c.number)
-        .join(records, records.c.number == found.c.number)
-        .where(may_see(reader))
-        .limit(RANKED_AT_MOST + 1)
-        .subquery()
-    )
-    return connection.execute(select(func.count()).select_from(some)).scalar_one()
-
-
-def matching_records(
-    connection: Connection, reader: Reader, terms: Sequence[Term], limit: int, offset: int, *, ranked: bool
-) -> Sequence[Row[Any]]:
-    """List the records that hold all terms.
-
-    Parameters
-    ----------
-    connection : Connection
-        Of a catalogue.
-    reader : Reader
-        Who asks.
-    terms : sequence of Term
-        At least one.
-    limit, offset : int
-        How many, after how many.
-    ranked : bool
-        The most relevant first; else the newest.
-
-    Returns
-    -------
-    sequence of Row
-        Rows of `record` and `score`.
-    """
-    found = sqlite.match(terms).columns(number=Integer, score=Float).subquery()
-    newest = (records.c.created_utc.desc(), records.c.id)
-    # Rounded, for bm25 of equal texts may differ in its last bits; then the date decides.
-    order = (func.round(found.c.score, 9).desc(), *newest) if ranked else newest
-    return connection.execute(
-        select(records, may_open(reader).label("open"), found.c.score)
-        .join(found, found.c.number == records.c.number)
-        .where(may_see(reader))
-        .order_by(*order)
-        .limit(limit)
-        .offset(offset)
-    ).all()
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a record lies, and what a reader may have of it.
@@ -138,11 +62,14 @@ class Place:
         Whether the reader may have its files and pictures.
     state : str
         "draft", "review", "published" or "withdrawn".
+    mine : bool
+        Whether the reader may change what it says: its owner, somebody of its team, or a curator.
     """
 
     folder: Path
     open: bool
     state: str
+    mine: bool
 
 
 def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
@@ -163,11 +90,23 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
         None where there is no such record that the reader may see.
     """
     row = connection.execute(
-        select(stores.c.address, records.c.path, records.c.state, may_open(reader).label("open"))
+        select(
+            stores.c.address,
+            records.c.path,
+            records.c.state,
+            records.c.owner,
+            records.c.team,
+            may_open(reader).label("open"),
+        )
         .join(stores, stores.c.number == records.c.store)
         .where(records.c.id == id, may_see(reader))
     ).one_or_none()
-    return Place(Path(row.address) / row.path, bool(row.open), row.state) if row is not None else None
+    return _place(row, reader) if row is not None else None
+
+
+def _place(row: Row[Any], reader: Reader) -> Place:
+    owns = bool(reader.name) and (row.owner == reader.name or row.team in reader.teams)
+    return Place(Path(row.address) / row.path, bool(row.open), row.state, reader.sees_all or owns)
 
 
 def folder_of(connection: Connection, id: str) -> Path | None:
@@ -214,40 +153,209 @@ def store_of(connection: Connection, address: Path) -> int:
     return int(key[0])
 
 
-def save_record(connection: Connection, row: dict[str, Any], values: Iterable[dict[str, Any]]) -> None:
-    """Write a record's row, parameters and text; what was there of it goes.
+@dataclass(frozen=True)
+class Entry:
+    """What the index keeps of a record.
+
+    Attributes
+    ----------
+    row : dict
+        Columns of `record` but `number` and `facets`.
+    description, words : str
+        Texts that are searched besides the title.
+    facets : tuple of (str, str)
+        Names and values, sorted.
+    numbers : dict of str to float
+        Key → number, in the unit that the key tells.
+    """
+
+    row: dict[str, Any]
+    description: str
+    words: str
+    facets: tuple[tuple[str, str], ...]
+    numbers: dict[str, float]
+
+
+def save_records(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write records with their texts, facets and numbers; what was there of them goes.
 
     Parameters
     ----------
     connection : Connection
         That may write.
-    row : dict
-        Columns of `record` but `number`.
-    values : iterable of dict
-        Columns of `parameter` but `record`.
+    entries : sequence of Entry
+        Of different identifiers. Many at once take a twentieth of the time of as many calls.
     """
-    known = connection.execute(select(records.c.number).where(records.c.id == row["id"])).scalar_one_or_none()
-    if known is None:
-        key = connection.execute(insert(records).values(row)).inserted_primary_key
-        assert key is not None
-        number = key[0]
-    else:
-        number = known
-        connection.execute(update(records).where(records.c.number == number).values(row))
-        connection.execute(delete(parameters).where(parameters.c.record == number))
-        connection.execute(sqlite.DELETE_TEXT, {"number": number})
-    rows = [{"record": number, **value} for value in values]
-    if rows:
-        connection.execute(insert(parameters), rows)
+    if not entries:
+        return
+    kept = _forget_known(connection, entries)
+    numbers = _free_numbers(connection, entries, kept)
+    sets = _facet_sets(connection, {spell(entry.facets): entry.facets for entry in entries})
+    keys = _parameter_keys(connection, {key for entry in entries for key in entry.numbers})
+    numbered = list(zip(numbers, entries, strict=True))
     connection.execute(
-        sqlite.INSERT_TEXT,
+        insert(records),
+        [entry.row | {"number": number, "facets": sets[spell(entry.facets)]} for number, entry in numbered],
+    )
+    connection.execute(
+        insert(wordings),
+        [{"record": n, "description": entry.description, "words": entry.words} for n, entry in numbered],
+    )
+    values = sorted(
+        (keys[key], number, value) for number, entry in numbered for key, value in entry.numbers.items()
+    )
+    if values:
+        connection.exec_driver_sql(sqlite.INSERT_NUMBERS, values)
+    texts = [
         {
             "number": number,
-            "title": " ".join(fold(row["title"])),
-            "keywords": " ".join(fold(row["words"])),
-            "rest": " ".join(fold(row["description"])),
-        },
+            "title": " ".join(fold(entry.row["title"])),
+            "keywords": " ".join(fold(entry.words)),
+            "rest": " ".join(fold(entry.description)),
+        }
+        for number, entry in numbered
+        if entry.row["id"] not in kept
+    ]
+    if texts:
+        connection.execute(sqlite.INSERT_TEXT, texts)
+
+
+@contextmanager
+def in_bulk(connection: Connection) -> Iterator[None]:
+    """Write many records within: the indexes are made once, at its end, and the text index in few pieces.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    """
+    for index in (by_number, by_facets):
+        index.drop(connection)
+    yield
+    for index in (by_number, by_facets):
+        index.create(connection)
+    connection.execute(sqlite.OPTIMIZE_TEXT)
+
+
+def _forget_known(connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
+    """Forget what is known of records, and return the numbers of those whose texts and moments stay as they are."""
+    told = {entry.row["id"]: entry for entry in entries}
+    wanted = (
+        select(records.c.id, records.c.number, records.c.title, records.c.created_utc)
+        .add_columns(wordings.c.description, wordings.c.words)
+        .join(wordings, wordings.c.record == records.c.number)
+        .where(records.c.id.in_(told))
     )
+    kept, gone = {}, []
+    for row in connection.execute(wanted).all():
+        new = told[row.id]
+        texts = (new.row["title"], new.row["created_utc"], new.description, new.words)
+        if texts == (row.title, row.created_utc, row.description, row.words):
+            kept[row.id] = row.number
+        else:
+            gone.append(row.number)
+    _delete(connection, [*kept.values(), *gone])
+    _retire(connection, gone)
+    return kept
+
+
+def _free_numbers(connection: Connection, entries: Sequence[Entry], kept: Mapping[str, int]) -> list[int]:
+    taken = _Taken(connection, {number_at(entry.row["created_utc"]) for entry in entries})
+    for number in kept.values():
+        taken.add(number)
+    numbers = []
+    for entry in entries:
+        id = entry.row["id"]
+        numbers.append(kept[id] if id in kept else free_number(id, entry.row["created_utc"], taken))
+        taken.add(numbers[-1])
+    return numbers
+
+
+class _Taken:
+    """Numbers that cannot be given: those of records, and retired ones; the first ones are looked up at once."""
+
+    def __init__(self, connection: Connection, first: set[int]) -> None:
+        self._connection = connection
+        self._looked_up = first
+        self._taken = self._look_up(first)
+
+    def add(self, number: int) -> None:
+        """Note that a number was given now."""
+        self._taken.add(number)
+
+    def __contains__(self, number: object) -> bool:
+        if number not in self._taken and number not in self._looked_up:
+            self._looked_up.add(int(str(number)))
+            self._taken |= self._look_up({int(str(number))})
+        return number in self._taken
+
+    def _look_up(self, numbers: set[int]) -> set[int]:
+        found = union_all(
+            *(select(table.c.number).where(table.c.number.in_(numbers)) for table in (records, retired))
+        )
+        return set(self._connection.execute(found).scalars())
+
+
+def _facet_sets(connection: Connection, told: dict[str, tuple[tuple[str, str], ...]]) -> dict[str, int]:
+    known = select(facet_sets.c.content, facet_sets.c.number).where(facet_sets.c.content.in_(told))
+    sets = {row.content: row.number for row in connection.execute(known)}
+    new = sorted(told.keys() - sets.keys())
+    if not new:
+        return sets
+    last = connection.execute(select(func.coalesce(func.max(facet_sets.c.number), 0))).scalar_one()
+    added = {content: last + index for index, content in enumerate(new, 1)}
+    connection.execute(
+        insert(facet_sets), [{"number": n, "content": content} for content, n in added.items()]
+    )
+    rows = [
+        {"name": name, "value": value, "facets": number}
+        for content, number in added.items()
+        for name, value in told[content]
+    ]
+    if rows:
+        connection.execute(insert(facets), rows)
+    return sets | added
+
+
+def _parameter_keys(connection: Connection, told: set[str]) -> dict[str, int]:
+    keys = parameter_numbers(connection)
+    for new in sorted(told - keys.keys()):
+        key = connection.execute(insert(parameter_keys).values(key=new)).inserted_primary_key
+        assert key is not None
+        keys[new] = int(key[0])
+    return keys
+
+
+def parameter_numbers(connection: Connection) -> dict[str, int]:
+    """List the keys whose numbers can be asked for.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+
+    Returns
+    -------
+    dict of str to int
+        Key → its number in `parameter`.
+    """
+    return {row.key: row.number for row in connection.execute(select(parameter_keys))}
+
+
+def _delete(connection: Connection, numbers: Sequence[int]) -> None:
+    if not numbers:
+        return
+    gone = [{"gone": number} for number in numbers]
+    keys = select(parameter_keys.c.number).scalar_subquery()
+    here = parameters.c.record == bindparam("gone")
+    connection.execute(delete(parameters).where(parameters.c.key.in_(keys), here), gone)
+    connection.execute(delete(records).where(records.c.number == bindparam("gone")), gone)
+
+
+def _retire(connection: Connection, numbers: Sequence[int]) -> None:
+    """Note numbers that are not given again, for the text index still knows their words."""
+    if numbers:
+        connection.execute(insert(retired), [{"number": number} for number in numbers])
 
 
 def forget_folder(connection: Connection, folder: Path, but: str) -> None:
@@ -267,10 +375,9 @@ def forget_folder(connection: Connection, folder: Path, but: str) -> None:
         & (records.c.id != but)
         & records.c.store.in_(select(stores.c.number).where(stores.c.address == str(folder.parent)))
     )
-    for number in connection.execute(select(records.c.number).where(here)).scalars().all():
-        connection.execute(sqlite.DELETE_TEXT, {"number": number})
-        connection.execute(delete(parameters).where(parameters.c.record == number))
-        connection.execute(delete(records).where(records.c.number == number))
+    numbers = connection.execute(select(records.c.number).where(here)).scalars().all()
+    _delete(connection, numbers)
+    _retire(connection, numbers)
 
 
 def clear(connection: Connection) -> None:
@@ -282,8 +389,8 @@ def clear(connection: Connection) -> None:
         That may write.
     """
     connection.execute(sqlite.DELETE_ALL_TEXT)
-    connection.execute(delete(parameters))
-    connection.execute(delete(records))
+    for table in (parameters, wordings, records, retired):  # sets of facets may be wanted again
+        connection.execute(delete(table))
 
 
 def all_folders(connection: Connection) -> dict[str, Path]:
@@ -338,7 +445,7 @@ def save_life(connection: Connection, row: dict[str, Any]) -> None:
 
 
 def change_state(connection: Connection, id: str, state: str, moment: float) -> None:
-    """Move a record that is not published to another state.
+    """Move a record that is not published to another state; its rows in the index are to be saved after.
 
     Parameters
     ----------
@@ -352,4 +459,3 @@ def change_state(connection: Connection, id: str, state: str, moment: float) -> 
         Seconds since 1970.
     """
     connection.execute(update(life).where(life.c.record == id).values(state=state, changed_utc=moment))
-    connection.execute(update(records).where(records.c.id == id).values(state=state))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
-from tomarium.catalogue import queries
+from tomarium.catalogue import find, queries
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.cursor import Cursor, read_cursor
+from tomarium.catalogue.facet_counts import FacetCounts, sets_of
+from tomarium.catalogue.facets import read_filters
+from tomarium.catalogue.ranges import Range, key_of, read_range
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.words import Term, mark, read_terms, snippet
 from tomarium.errors import ParameterError
@@ -72,9 +77,20 @@ class Page:
     total : int
         Records found.
     more : bool
-        There are more than `total`: beyond 20 000 they are not counted, and come the newest first.
-    limit, offset : int
+        There are more than `total`: with words or ranges no more than 20 000 are counted, and more come the newest
+        first.
+    limit : int
         As asked.
+    offset : int
+        Records before this page; with a cursor as many as there were when it was made.
+    sort : str
+        "relevance" or "newest": which come first here.
+    next, previous : str or None
+        Cursors of the pages beside this one; None where there is none.
+    facets : tuple of FacetCounts
+        What the records have in common; empty where it was not asked for.
+    facets_of_newest : bool
+        The facets count only the 20 000 newest of all that words and ranges find.
     """
 
     hits: tuple[Hit, ...]
@@ -82,12 +98,33 @@ class Page:
     more: bool
     limit: int
     offset: int
+    sort: str = "newest"
+    next: str | None = None
+    previous: str | None = None
+    facets: tuple[FacetCounts, ...] = ()
+    facets_of_newest: bool = False
+
+
+SORTS: Final = ("relevance", "newest")
+"""What may come first."""
+
+Asked = Mapping[str, str | Iterable[str]]
 
 
 def search(
-    catalogue: Catalogue, reader: Reader, words: str = "", *, limit: int = 20, offset: int = 0
+    catalogue: Catalogue,
+    reader: Reader,
+    words: str = "",
+    *,
+    filters: Asked | None = None,
+    ranges: Asked | None = None,
+    sort: str = "relevance",
+    limit: int = 20,
+    offset: int = 0,
+    after: str = "",
+    facets: bool = False,
 ) -> Page:
-    """Find records by words.
+    """Find records by words, facets and ranges of numbers.
 
     Parameters
     ----------
@@ -99,10 +136,22 @@ def search(
         All must occur in title, description, keywords, names or parameters, without regard to capitals and
         accents; the last one may go on; "words in quotes" stand side by side. No words give all records, the
         newest first.
+    filters : Mapping of str to str or iterable of str, optional
+        Facet ("technique", "instrument", "facility", "licence", "year", "state") → a value, or several of which any
+        will do.
+    ranges : Mapping of str to str or iterable of str, optional
+        Parameter ("pixel", "energy_kev" …) → "<1um", ">=20 keV", "0.5..1 um"; of several all must be met.
+    sort : str
+        "relevance" or "newest". Without words, and beyond 20 000 records, always the newest first.
     limit : int
         Hits in the answer, from 1 to 1000.
     offset : int
-        Hits to pass over.
+        Hits to pass over; with `after` none.
+    after : str
+        Cursor of a page, from `next` or `previous` of another one. In the order "newest" nothing is then passed over
+        or shown twice, whatever is added meanwhile; the order of relevance may itself change by what is added.
+    facets : bool
+        Whether to count by facets.
 
     Returns
     -------
@@ -112,25 +161,91 @@ def search(
     Raises
     ------
     ParameterError
-        The limit or the offset is out of range.
+        The limit, the offset, the cursor, a facet or a range is not one; the message says what to write.
     """
     if not 1 <= limit <= 1000 or not 0 <= offset < 2**31:
         raise ParameterError(
             f"limit {limit} and offset {offset}: give a limit from 1 to 1000 and an offset from 0"
         )
+    if sort not in SORTS:
+        raise ParameterError(f"sort {sort!r}: give one of {', '.join(SORTS)}")
+    cursor = read_cursor(after) if after else None
+    chosen = read_filters(filters or {})
     terms = read_terms(words)
     with catalogue.reading() as connection:
-        if not words.strip():
-            total = queries.count_records(connection, reader)
-            rows = queries.newest_records(connection, reader, limit, offset)
-            return Page(tuple(_hit(row, None, terms) for row in rows), total, False, limit, offset)
-        if not terms:  # only signs: nothing has them
+        asked_ranges = _ranges(connection, ranges or {})
+        if words.strip() and not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
-        total = queries.count_matches(connection, reader, terms)
-        more = total > queries.RANKED_AT_MOST
-        rows = queries.matching_records(connection, reader, terms, limit, offset, ranked=not more)
-    hits = tuple(_hit(row, round(row.score, 9), terms) for row in rows)
-    return Page(hits, min(total, queries.RANKED_AT_MOST), more, limit, offset)
+        asked = find.question(connection, reader, terms, chosen, asked_ranges)
+        told, facets_whole, total = _counted(connection, asked) if facets else ((), True, None)
+        total = find.count(connection, asked) if total is None else total
+        more = total > queries.RANKED_AT_MOST and not asked.is_counted_whole
+        ranked = bool(terms) and sort == "relevance" and not more
+        if cursor is not None:
+            offset, ranked = 0, bool(terms) and cursor.score is not None
+        found = find.places(
+            connection, asked, total=total, ranked=ranked, limit=limit + 1, offset=offset, cursor=cursor
+        )
+        shown, before, beyond = _beside(found, limit, offset, cursor, ranked=ranked)
+        rows = find.rows_at(connection, reader, shown)
+    return Page(
+        hits=tuple(_hit(rows[place.number], place.score, terms) for place in shown if place.number in rows),
+        total=min(total, queries.RANKED_AT_MOST) if more else total,
+        more=more,
+        limit=limit,
+        offset=offset if cursor is None else cursor.position,
+        sort="relevance" if ranked else "newest",
+        next=beyond,
+        previous=before,
+        facets=told,
+        facets_of_newest=not facets_whole,
+    )
+
+
+def _counted(
+    connection: Connection, asked: find.Question
+) -> tuple[tuple[FacetCounts, ...], bool, int | None]:
+    """Count by facets; whether of all, and the number of records found where that tells it, too."""
+    groups, whole = find.groups(connection, asked)
+    sets = sets_of(connection)
+    total: int | None = None
+    if whole:
+        total = sets.total(groups, asked.filters)
+    elif not asked.filters:
+        total = queries.RANKED_AT_MOST + 1
+    return sets.tally(groups, asked.filters), whole, total
+
+
+def _ranges(connection: Connection, ranges: Asked) -> list[Range]:
+    if not ranges:
+        return []
+    known = queries.parameter_numbers(connection).keys()
+    asked = []
+    for name, texts in ranges.items():
+        key = key_of(name, known)
+        asked += [read_range(key, text) for text in ((texts,) if isinstance(texts, str) else texts)]
+    return asked
+
+
+def _beside(
+    found: list[find.Place], limit: int, offset: int, cursor: Cursor | None, *, ranked: bool
+) -> tuple[list[find.Place], str | None, str | None]:
+    """Take a page from one record more than it holds, and make the cursors of the pages beside it."""
+    full = len(found) > limit
+    shown = found[:limit]
+    back = cursor is not None and cursor.back
+    position = offset if cursor is None else cursor.position
+    if back:
+        shown.reverse()
+    if not shown:
+        return shown, None, None
+    first, last = shown[0], shown[-1]
+    has_before = full if back else cursor is not None or offset > 0
+    has_next = back or full
+    scores = (first.score, last.score) if ranked else (None, None)
+    before = Cursor(first.number, scores[0], back=True, position=max(0, position - limit))
+    beyond = Cursor(last.number, scores[1], position=position + len(shown))
+    return shown, str(before) if has_before else None, str(beyond) if has_next else None
 
 
 def _hit(row: Row[Any], score: float | None, terms: tuple[Term, ...]) -> Hit:

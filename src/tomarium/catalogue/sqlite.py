@@ -10,6 +10,16 @@ from sqlalchemy import Connection, Engine, TextClause, create_engine, event, tex
 
 from tomarium.catalogue.words import Term
 
+PRAGMAS: Final = (
+    "busy_timeout=5000",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "cache_size=-65536",  # KiB of pages that a connection may keep
+    "temp_store=MEMORY",
+    "mmap_size=8589934592",  # pages are looked at where they lie, not copied
+)
+
 # Weights of bm25 for the columns of record_text.
 TITLE, KEYWORDS, REST = 10.0, 4.0, 1.0
 
@@ -22,8 +32,12 @@ MATCH: Final = text(
 INSERT_TEXT: Final = text(
     "INSERT INTO record_text (rowid, title, keywords, rest) VALUES (:number, :title, :keywords, :rest)"
 )
-DELETE_TEXT: Final = text("DELETE FROM record_text WHERE rowid = :number")
-DELETE_ALL_TEXT: Final = text("DELETE FROM record_text")
+# It keeps no text beside its index, and so cannot take one record's words out again: see the table `retired`.
+DELETE_ALL_TEXT: Final = text("INSERT INTO record_text (record_text) VALUES ('delete-all')")
+INSERT_NUMBERS: Final = (
+    "INSERT INTO parameter (key, record, number) VALUES (?, ?, ?)"  # the driver's own form is quick
+)
+OPTIMIZE_TEXT: Final = text("INSERT INTO record_text (record_text) VALUES ('optimize')")
 
 
 def connect(path: Path | None) -> Engine:
@@ -71,7 +85,7 @@ def _spell(term: Term) -> str:
 def _set_up(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # Python's driver would begin transactions by rules of its own
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Final
+import zlib
+from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+
+class PackedText(TypeDecorator[str]):
+    """Text that is only shown and never asked for: kept by zlib in half the room."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Any) -> bytes | None:
+        """Pack a text."""
+        return None if value is None else pack(value)
+
+    def process_result_value(self, value: bytes | None, _dialect: Any) -> str | None:
+        """Unpack it."""
+        return None if value is None else zlib.decompress(value).decode()
+
+
+def pack(text: str) -> bytes:
+    """Pack a text as `PackedText` does."""
+    return zlib.compress(text.encode(), 6)
+
 
 metadata = MetaData()
 
@@ -147,22 +182,22 @@ audit: Final = Table(
 
 # --- The index: every row is made from a record's folder and its life, and can be made again. ------------------------
 
+# The number of a record follows the moment when it was made (`numbers.number_at`), so that the order of all
+# tables below is that of time: the newest first is the order of the numbers backwards, also of a word's hits.
 records: Final = Table(
     "record",
     metadata,
     Column("number", Integer, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("title", Text, nullable=False),
-    Column("description", Text, nullable=False),
     Column("created", Text, nullable=False),  # as the record says it, with its zone
-    Column("created_utc", Float, nullable=False),  # seconds since 1970, to sort by
+    Column("created_utc", Float, nullable=False),  # seconds since 1970
     Column("store", Integer, nullable=False),
     Column("path", Text, nullable=False),  # below the store
     Column("bytes", BigInteger, nullable=False),
     Column("thumbnail", Text, nullable=False),  # path below the folder, "" where there is none
     Column("shape", JSON, nullable=False),
     Column("voxel_m", Float),
-    Column("words", Text, nullable=False),  # all that is searched besides title and description
     Column("state", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("team", Text, nullable=False),
@@ -172,20 +207,65 @@ records: Final = Table(
     Column("open_from", Float),  # since when anybody may have its files; NULL: not at all
     Column("doi", Text, nullable=False),
     Column("licence", Text, nullable=False),
+    Column("facets", Integer, nullable=False),  # number of its set of facets
 )
 by_place: Final = Index("record_place", records.c.store, records.c.path)
-newest: Final = Index("record_newest", records.c.created_utc.desc(), records.c.id)
 by_doi: Final = Index("record_doi", records.c.doi)
+# All that counting by facets asks of a record, so that it never reads the rows themselves.
+by_facets: Final = Index(
+    "record_facets",
+    *(
+        records.c.facets,
+        records.c.state,
+        records.c.public_from,
+        records.c.owner,
+        records.c.team,
+        records.c.id,
+    ),
+)
 
+# Long texts lie apart: rows of `record` stay small, and many of them are looked at for each that is shown.
+wordings: Final = Table(
+    "wording",
+    metadata,
+    Column("record", Integer, ForeignKey("record.number", ondelete="CASCADE"), primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("words", PackedText, nullable=False),  # all that is searched besides title and description
+)
+
+# The text index cannot take words out again: a record that changes gets a new number, and its old one, which
+# is never given again, stands here until the next rebuild.
+retired: Final = Table("retired", metadata, Column("number", Integer, primary_key=True))
+
+# Many records have the same technique, instrument, licence and year: each such set is kept once.
+facet_sets: Final = Table(
+    "facet_set",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("content", Text, nullable=False, unique=True),  # JSON: [[name, value], ...]
+)
+facets: Final = Table(
+    "facet",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("facets", Integer, ForeignKey("facet_set.number", ondelete="CASCADE"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+parameter_keys: Final = Table(
+    "parameter_key",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+)
+# Numbers only, in two orders: by record, which is by time, and by size.
 parameters: Final = Table(
     "parameter",
     metadata,
-    Column("key", Text, primary_key=True),
-    Column("record", Integer, ForeignKey("record.number", ondelete="CASCADE"), primary_key=True),
-    Column("number", Float),
-    Column("text", Text, nullable=False),
-    Column("unit", Text, nullable=False),
-    Column("origin", Text, nullable=False),
+    Column("key", Integer, primary_key=True),
+    Column("record", Integer, primary_key=True),
+    Column("number", Float, nullable=False),  # in the unit that the key tells
+    sqlite_with_rowid=False,
 )
 by_number: Final = Index("parameter_number", parameters.c.key, parameters.c.number)
-by_record: Final = Index("parameter_record", parameters.c.record)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.atomic_files import write_json
+from tomarium.catalogue.checksums import sum_file
 from tomarium.catalogue.reader import Reader
 from tomarium.errors import InputError, StorageFull
 from tomarium.viewers.place import is_inside
@@ -328,7 +328,7 @@ class Uploads:
                 f"{short[0].length} bytes; send the rest"
             )
         for one in uploads:
-            if one.sha256 and _sha256(home / one.id / DATA) != one.sha256:
+            if one.sha256 and sum_file(home / one.id / DATA).sha256 != one.sha256:
                 shutil.rmtree(home / one.id)
                 raise WrongChecksum(f"{one.path}: is not what its checksum says; send this file again")
         for one in uploads:
@@ -462,8 +462,3 @@ class Appending:
     def offset(self) -> int:
         """The next byte."""
         return self.start + self.taken
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

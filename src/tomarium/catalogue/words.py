@@ -45,6 +45,10 @@ def fold(text: str) -> tuple[str, ...]:
     tuple of str
         "Énamel_No. 3" gives ("enamel", "no", "3").
     """
+    if text.isascii():
+        return tuple(WORD.findall(text.lower()))
+    if "\n" in text:  # most lines are plain, and folded ten times quicker
+        return tuple(word for line in text.split("\n") for word in fold(line))
     # Both ways around (Unicode 16, D146), for a decomposition may bring capitals and a casefold accents.
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))

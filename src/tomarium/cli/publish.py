@@ -78,7 +78,7 @@ def command(
                     ("✓", "green") if not one.problem else ("✗", "red") if one.refuses else ("!", "yellow")
                 )
                 click.secho(f"  {mark} {one.name}", fg=colour, nl=False)
-                click.echo(f": {one.problem}" if one.problem else "")
+                click.echo(f": {one.problem}{f'; {one.mend}' if one.mend else ''}" if one.problem else "")
             context.exit(2 if any(one.problem and one.refuses for one in checks) else 0)
         if submit:
             life.submit(opened, LOCAL_OWNER, id)

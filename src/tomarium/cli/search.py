@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,14 +10,42 @@ import click
 
 from tomarium import units
 from tomarium.cli import show
+from tomarium.errors import ParameterError
 
 
 @click.command("search")
 @click.argument("words", nargs=-1)
+@click.option(
+    "--filter",
+    "filters",
+    metavar="FACET=VALUE",
+    multiple=True,
+    help="Only those with this technique, instrument, facility, licence, year or state; of one facet any will do.",
+)
+@click.option(
+    "--range",
+    "ranges",
+    metavar="RANGE",
+    multiple=True,
+    help="Only those with a number in it, such as 'pixel<1um'.",
+)
+@click.option(
+    "--sort", type=click.Choice(["relevance", "newest"]), default="relevance", help="Which come first."
+)
+@click.option("--facets", is_flag=True, help="Count the values of each facet too.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="Records shown.")
 @click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
-def command(words: tuple[str, ...], limit: int, catalogue: Path | None, as_json: bool) -> None:
+def command(
+    words: tuple[str, ...],
+    filters: tuple[str, ...],
+    ranges: tuple[str, ...],
+    sort: str,
+    facets: bool,
+    limit: int,
+    catalogue: Path | None,
+    as_json: bool,
+) -> None:
     """Find the records that hold all WORDS; without words, the newest.
 
     The last word may be the beginning of one; "several words" in quotes stand together.
@@ -24,15 +53,27 @@ def command(words: tuple[str, ...], limit: int, catalogue: Path | None, as_json:
     \b
     tomarium search tooth
     tomarium search '"quartz vein"' ESRF --limit 5
+    tomarium search bone --range 'pixel<1um' --range 'energy=20..60keV' --filter year=2026
     """
     from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.ranges import split_range
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.search import search
 
     with open_catalogue(catalogue, make=False) as opened:
-        page = search(opened, LOCAL_OWNER, " ".join(words), limit=limit)
+        page = search(
+            opened,
+            LOCAL_OWNER,
+            " ".join(words),
+            filters=_by_name(_split_filter(one) for one in filters),
+            ranges=_by_name(split_range(one) for one in ranges),
+            sort=sort,
+            limit=limit,
+            facets=facets,
+        )
     if as_json:
-        show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits]})
+        told = {"facets": [asdict(facet) for facet in page.facets]} if facets else {}
+        show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits], **told})
         return
     for hit in page.hits:
         click.secho(hit.title, bold=True, nl=False)
@@ -40,3 +81,21 @@ def command(words: tuple[str, ...], limit: int, catalogue: Path | None, as_json:
         if hit.snippet:
             click.echo(f"  {hit.snippet}")
     click.echo(f"{page.total}{'+' if page.more else ''} found")
+    for facet in page.facets:
+        click.echo(f"{facet.label}: {', '.join(f'{one.value} ({one.count})' for one in facet.choices)}")
+    if page.facets_of_newest:
+        click.echo("Counted among the 20 000 newest only")
+
+
+def _split_filter(text: str) -> tuple[str, str]:
+    name, separator, value = (part.strip() for part in text.partition("="))
+    if not separator or not value:
+        raise ParameterError(f"--filter {text!r}: write FACET=VALUE, such as year=2026")
+    return name, value
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found

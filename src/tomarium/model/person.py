@@ -83,6 +83,24 @@ def read_person(text: str) -> Person:
     return Person(name, found, affiliation, ror[1] if ror else "")
 
 
+def write_person(person: Person) -> str:
+    """Write a person so that `read_person` reads the same.
+
+    Parameters
+    ----------
+    person : Person
+        Somebody.
+
+    Returns
+    -------
+    str
+        "Lovelace, Ada 0000-0002-1825-0097 @ ESRF (https://ror.org/02550n020)"; what is not known is left out.
+    """
+    ror = f"(https://ror.org/{person.ror})" if person.ror else ""
+    where = " ".join(filter(None, (person.affiliation, ror)))
+    return " ".join(filter(None, (person.name, person.orcid, f"@ {where}" if where else "")))
+
+
 def is_orcid(text: str) -> bool:
     """Tell whether a text is an ORCID iD with the right check digit.
 

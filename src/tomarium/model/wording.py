@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 MOST_ITEMS: Final = 12
@@ -83,3 +84,19 @@ def _part(value: Any, depth: int) -> str:
         getattr(value, "ndim", False)
     )
     return f"({text})" if nested else text
+
+
+def day(moment: datetime) -> str:
+    """Write the day of a moment.
+
+    Parameters
+    ----------
+    moment : datetime
+        Any.
+
+    Returns
+    -------
+    str
+        "1 June 2027".
+    """
+    return f"{moment.day} {moment:%B} {moment.year}"

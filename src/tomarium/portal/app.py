@@ -18,6 +18,7 @@ from tomarium.portal import account, downloads, files, sign_in
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.identity import reader_of
+from tomarium.portal.manage import give_forms
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -72,6 +73,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     files.give_all(app)
     sign_in.give_all(app)
     account.give_all(app)
+    give_forms(app)
     give_feeds(app)
     home = (Path(catalogue.name) if catalogue.name != "memory" else catalogue_file()).absolute().parent
     give_uploads(app, Uploads(home / "uploads"), home / "records")

@@ -165,11 +165,12 @@ def client_of(catalogue: Catalogue, origin: str, path: str) -> Client:
         raise HTTPException(
             404, "This catalogue has no identity provider. Sign in with a name and a password."
         )
+    named = urlsplit(settings["address"])  # its path is in `path` already
     return Client(
         issuer=settings["oidc_issuer"],
         id=settings["oidc_client_id"],
         secret=os.environ.get(SECRET, ""),
-        back=(settings["address"] or origin) + path,
+        back=(f"{named.scheme}://{named.netloc}" if named.netloc else origin) + path,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tomarium import units
 from tomarium.model import Record, parameter
-from tomarium.model.wording import brief
+from tomarium.model.wording import brief, day
 from tomarium.viewers.scale_bar import scale_bar
 
 PLACES = ("facility", "beamline", "instrument")
@@ -196,4 +196,4 @@ def _day(moment: str) -> str:
         when = datetime.fromisoformat(moment)
     except ValueError:
         return brief(moment, 40)
-    return f"{when.day} {when:%B} {when.year}"
+    return day(when)

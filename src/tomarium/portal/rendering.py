@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from tomarium import units
 from tomarium.catalogue.words import mark, read_terms
-from tomarium.model.wording import brief
+from tomarium.model.wording import brief, day
 from tomarium.portal.page import Page, machine, names
 from tomarium.portal.request_context import RequestContext
 from tomarium.registry import collect
@@ -152,7 +152,7 @@ def _templates() -> Environment:
 
 def _date(moment: str) -> str:
     when = datetime.fromisoformat(moment)
-    return f"{when.day} {when:%B} {when.year}"
+    return day(when)
 
 
 def _size(number: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import FormatError
 from tomarium.model import Record
+from tomarium.model.wording import day
 from tomarium.portal.identity import demand_valid
 from tomarium.standards.ro_crate import FILENAME
 
@@ -179,11 +179,11 @@ def closed(record: Record) -> str:
     """
     publication = record.publication
     if publication is not None and publication.withdrawn:
-        when = _day(publication.withdrawn)
+        when = day(publication.withdrawn)
         why = f": {publication.reason.rstrip('.')}" if publication.reason else ""
         return f"The files of this record were withdrawn on {when}{why}. Its metadata stay."
     if publication is not None:
-        return f"The files of this record open on {_day(publication.open_from)}; until then its creators may be asked."
+        return f"The files of this record open on {day(publication.open_from)}; until then its creators may be asked."
     return "The files of this record are not open."
 
 
@@ -206,10 +206,6 @@ def without_content(record: Record) -> Record:
         for part in record.parts
     )
     return replace(record, parts=parts)
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%B} {moment.year}"
 
 
 @lru_cache(maxsize=64)

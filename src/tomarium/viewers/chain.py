@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tomarium import units
 from tomarium.model import Record, parameter
-from tomarium.model.wording import brief, in_words
+from tomarium.model.wording import brief, day, in_words
 from tomarium.viewers.viewer import View
 from tomarium.viewers.volume import volume_path
 
@@ -204,7 +204,7 @@ def _day(moment: str) -> str:
         when = datetime.fromisoformat(moment)
     except ValueError:
         return brief(moment, 40)
-    return f"{when.day} {when:%B} {when.year}"
+    return day(when)
 
 
 def _part(value: Any, *names: str) -> Any:

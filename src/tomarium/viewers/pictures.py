@@ -46,8 +46,8 @@ def render(record: Record, view: View) -> Piece:
     Piece
         Its data: `picture`, the address, and `caption`.
     """
-    kind = record.parts[0].kind if record.parts else "image"
-    data = {"picture": view.file(PICTURE), "caption": TITLES.get(kind, "A picture of it")}
+    shown = record.parts[0].summary.get("picture", "") if record.parts else ""
+    data = {"picture": view.file(PICTURE), "caption": TITLES.get(str(shown), "The image")}
     return Piece(data, fill("pictures.html", {**data, "title": record.title}))
 
 

@@ -78,8 +78,9 @@ class Source:
     damaged: dict[Path, str] = field(default_factory=dict)
     typed: int = 0  # how many members of groups were asked what they are
     known: KnownGroups | None = None  # what its groups hold; None where it grows
-    # identity of a group, and a path from it → that group, kept so that no other takes its place, and what lies there
-    found: dict[tuple[int, str], tuple[Node, Node | None]] = field(default_factory=dict)
+    # identity of a group, and a path from it → that group, kept so that no other takes its place, what lies there, and
+    # the absent files on the way
+    found: dict[tuple[int, str], tuple[Node, Node | None, tuple[str, ...]]] = field(default_factory=dict)
     # file → path, as its bytes → the text or single number there, with its path; None where there is none
     values: dict[str, dict[bytes, tuple[str, Value[Any]] | None]] = field(default_factory=dict)
 
@@ -117,8 +118,13 @@ class Source:
         if key not in self.found:
             if len(self.found) >= _MOST_FOUND:
                 self.found.clear()
-            self.found[key] = (here, self._walk(here, [part for part in path.split("/") if part], 0))
-        return self.found[key][1]
+            before, self.missing[:] = self.missing[:], []
+            node = self._walk(here, [part for part in path.split("/") if part], 0)
+            self.found[key] = (here, node, tuple(self.missing))
+            self.missing[:] = before
+        _, node, absent = self.found[key]
+        self.missing += [name for name in absent if name not in self.missing]
+        return node
 
     def _walk(self, here: Node, parts: list[str], hops: int) -> Node | None:
         if hops > _MOST_HOPS:

@@ -141,6 +141,8 @@ class RecordPage:
         The creators with what is known of them.
     publication : Mapping or None
         As in `model.Record`; None of a draft.
+    kind : str
+        Of its main part: "volume", "projections", "image" …; "" where it has none.
     state : str
         "draft", "review", "published" or "withdrawn".
     citation : str
@@ -149,6 +151,8 @@ class RecordPage:
         What those who use it are asked to write.
     related : tuple of Relation
         Other things it is related to, with addresses where they have one.
+    manage : str
+        Address of the page for those who keep it; "" where the reader is none of them.
     schema_org : Markup
         The record in schema.org's words, for search engines.
     address : str
@@ -192,10 +196,12 @@ class RecordPage:
     closed: str = ""
     people: tuple[Person, ...] = ()
     publication: Mapping[str, Any] | None = None
+    kind: str = ""
     state: str = "draft"
     citation: str = ""
     acknowledgement: str = ""
     related: tuple[Relation, ...] = ()
+    manage: str = field(default="", metadata=FOR_PEOPLE)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
@@ -260,9 +266,11 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         closed="" if place.open else closed(record),
         people=record.creators,
         publication=record_json.details(record).get("publication"),
+        kind=record.parts[0].kind if record.parts else "",
         state=place.state,
         citation=cite(record, address),
         acknowledgement=record.acknowledgement or request_context.settings["acknowledgement"],
+        manage=request_context.link("manage", {"id": id}) if place.mine else "",
         related=tuple(_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )

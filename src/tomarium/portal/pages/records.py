@@ -1,16 +1,43 @@
-"""All records, or those that hold some words, page by page."""
+"""All records, or those that hold some words, have some facets or numbers within some range, page by page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Query
 
 from tomarium.catalogue import search
+from tomarium.catalogue.facets import FACETS
+from tomarium.portal.facet_links import Facet, facet_links, with_query
 from tomarium.portal.page import Page
+from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.result_card import FoundRecord, found_records
+
+USUAL = 24
+"""Records on a page."""
+OTHERS = frozenset({"q", "sort", "limit", "offset", "after", "facets"})
+"""What an address may ask besides facets and ranges."""
+
+Values = Annotated[list[str] | None, Query(description="Value of a facet; of several any will do")]
+
+
+@dataclass(frozen=True)
+class AskedRange:
+    """A range of numbers that was asked for.
+
+    Attributes
+    ----------
+    name, range : str
+        As it was asked: "pixel", "<1um".
+    address : str
+        Where it is not asked.
+    """
+
+    name: str
+    range: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +60,17 @@ class RecordsPage:
         The most relevant first; the newest first where nothing was asked.
     previous, next : str or None
         Addresses of the pages beside this one.
+    sort : str
+        "relevance" or "newest": which come first here.
+    facets : tuple of Facet
+        What the records have in common; empty where it was not counted: JSON counts with `facets=1`, the page where
+        it is the first.
+    facets_of_newest : bool
+        The facets count only the 20 000 newest of what words and ranges find.
+    ranges : tuple of AskedRange
+        Ranges that were asked for.
+    filtered : bool
+        Whether facets or ranges were asked for.
     """
 
     title: str
@@ -44,32 +82,97 @@ class RecordsPage:
     hits: tuple[FoundRecord, ...]
     previous: str | None
     next: str | None
+    sort: str
+    facets: tuple[Facet, ...]
+    facets_of_newest: bool
+    ranges: tuple[AskedRange, ...]
+    filtered: bool
 
 
 def content(
     request_context: CurrentRequest,
     q: Annotated[str, Query(description="Words that must all occur; “in quotes”: side by side")] = "",
-    limit: Annotated[int, Query(ge=1, le=200, description="Records on a page")] = 24,
+    technique: Values = None,
+    instrument: Values = None,
+    facility: Values = None,
+    licence: Values = None,
+    year: Values = None,
+    state: Values = None,
+    sort: Annotated[Literal["relevance", "newest"], Query(description="Which come first")] = "relevance",
+    limit: Annotated[int, Query(ge=1, le=200, description="Records on a page")] = USUAL,
     offset: Annotated[int, Query(ge=0, lt=2**31, description="Records to pass over")] = 0,
+    after: Annotated[
+        str, Query(max_length=200, description="Place of a page: from `next` or `previous`")
+    ] = "",
+    facets: Annotated[bool | None, Query(description="Whether to count by facets")] = None,
 ) -> RecordsPage:
-    """List records, or find them by words in title, description, names and parameters."""
-    found = search(request_context.catalogue, request_context.reader, q, limit=limit, offset=offset)
-    chosen = {"q": q, "limit": str(limit) if limit != 24 else ""}
+    """List records, or find them by words, facets and ranges.
 
-    def beside(start: int) -> str:
-        return request_context.link("records", query={**chosen, "offset": str(start) if start else ""})
+    Any parameter of records may be asked for by a range, such as `pixel=<1um`, `energy=20..60keV`,
+    `exposure_s=>=10ms`; of several ranges all must be met.
+    """
+    given = (technique, instrument, facility, licence, year, state)
+    chosen = {name: tuple(values) for name, values in zip(FACETS, given, strict=True) if values}
+    ranges = _ranges(request_context)
+    first_page = not after and not offset
+    if facets is None:
+        request = request_context.request
+        facets = first_page and not (request.url.path.endswith(".json") or wants_json(request))
+    found = search(
+        request_context.catalogue,
+        request_context.reader,
+        q,
+        filters=chosen,
+        ranges=ranges,
+        sort=sort,
+        limit=limit,
+        offset=offset,
+        after=after,
+        facets=facets,
+    )
+    path = request_context.link("records")
+    asked = {
+        "q": (q,),
+        **chosen,
+        **ranges,
+        "sort": (sort if sort != "relevance" else "",),
+        "limit": (str(limit) if limit != USUAL else "",),
+    }
+
+    def beside(cursor: str | None) -> str | None:
+        return with_query(path, {**asked, "after": (cursor,)}) if cursor else None
 
     return RecordsPage(
-        title=f"Search for “{q}”" if q.strip() else "All records",
+        title=f"Search for “{q}”" if q.strip() else "Records found" if chosen or ranges else "All records",
         q=q,
         total=found.total,
         more=found.more,
-        first=offset + 1 if found.hits else 0,
-        last=offset + len(found.hits) if found.hits else 0,
+        first=found.offset + 1 if found.hits else 0,
+        last=found.offset + len(found.hits) if found.hits else 0,
         hits=found_records(request_context, found.hits),
-        previous=beside(max(0, offset - limit)) if offset else None,
-        next=beside(offset + limit) if offset + limit < found.total else None,
+        previous=beside(found.previous),
+        next=beside(found.next),
+        sort=found.sort,
+        facets=facet_links(found.facets, path, asked),
+        facets_of_newest=found.facets_of_newest,
+        ranges=tuple(
+            AskedRange(
+                name, text, with_query(path, {**asked, name: tuple(one for one in texts if one != text)})
+            )
+            for name, texts in ranges.items()
+            for text in texts
+        ),
+        filtered=bool(chosen or ranges),
     )
+
+
+def _ranges(request_context: CurrentRequest) -> dict[str, tuple[str, ...]]:
+    """Take from the address what is neither a facet nor one of the others: the ranges."""
+    ranges: dict[str, tuple[str, ...]] = {}
+    for name, text in request_context.request.query_params.multi_items():
+        if name not in OTHERS and name not in FACETS and text:
+            ranges[name] = (*ranges.get(name, ()), text)
+    return ranges
 
 
 RECORDS = Page(

@@ -1,0 +1,206 @@
+"""Counting records by facets, from the numbers of records that share a set of facets."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, select
+
+from tomarium.catalogue.facets import FACETS, Filters
+from tomarium.catalogue.tables import facet_sets
+
+CHOICES: Final = 50  # of one facet
+
+
+@dataclass(frozen=True)
+class FacetChoice:
+    """One value of a facet.
+
+    Attributes
+    ----------
+    value : str
+        As records have it.
+    count : int
+        How many records would be found by it, under all that was asked of the other facets.
+    chosen : bool
+        Whether it was asked for.
+    """
+
+    value: str
+    count: int
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class FacetCounts:
+    """One facet with its values.
+
+    Attributes
+    ----------
+    name, label : str
+        Name in addresses, and for people.
+    choices : tuple of FacetChoice
+        Those with most records first, at most 50; of years the latest first. What was chosen is always there.
+    """
+
+    name: str
+    label: str
+    choices: tuple[FacetChoice, ...]
+
+
+Group = tuple[int, str, int]
+"""Number of a set of facets, state, and how many records have both."""
+
+
+class FacetSets:
+    """All sets of facets of a catalogue, kept in memory: a set never changes, and its number is never given again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+        self._codes: dict[str, dict[str, int]] = {name: {} for name in FACETS}
+        self._pairs: dict[str, list[tuple[int, int]]] = {name: [] for name in FACETS}
+        self._arrays: dict[str, NDArray[np.int64]] = {}
+
+    def read_new(self, connection: Connection) -> None:
+        """Read the sets that were added since the last time."""
+        wanted = select(facet_sets.c.number, facet_sets.c.content).where(facet_sets.c.number > self._last)
+        with self._lock:
+            rows = connection.execute(wanted.order_by(facet_sets.c.number)).all()
+            for number, content in rows:
+                for name, value in json.loads(content):
+                    codes = self._codes.setdefault(name, {})
+                    self._pairs.setdefault(name, []).append((number, codes.setdefault(value, len(codes))))
+                self._last = number
+            if rows or not self._arrays:
+                self._arrays = {
+                    name: np.array(pairs, np.int64).reshape(-1, 2) for name, pairs in self._pairs.items()
+                }
+
+    def tally(self, groups: Sequence[Group], filters: Filters) -> tuple[FacetCounts, ...]:
+        """Count the values of each facet.
+
+        Parameters
+        ----------
+        groups : sequence of Group
+            Of what is found whatever facets are asked for.
+        filters : Mapping of str to tuple of str
+            What was chosen.
+
+        Returns
+        -------
+        tuple of FacetCounts
+            In the order of `FACETS`; those without any value are left out. A facet's own choice does not limit its
+            counts, that of the others does.
+        """
+        arrays = self._arrays
+        sets, counts, states = _columns(groups)
+        size = self._size(sets)
+        meets = self._meets(sets, states, filters)
+        told = []
+        for name, label in FACETS.items():
+            others = [mask for facet, mask in meets.items() if facet != name]
+            kept = counts * np.logical_and.reduce([*others, np.ones(len(counts), bool)])
+            if name == "state":
+                found = {state: int(kept[states == state].sum()) for state in np.unique(states).tolist()}
+            else:
+                found = self._count(name, arrays[name], np.bincount(sets, kept, size))
+            chosen = filters.get(name, ())
+            found = {value: count for value, count in found.items() if count} | {
+                value: found.get(value, 0) for value in chosen
+            }
+            if found:
+                told.append(FacetCounts(name, label, _choices(name, found, chosen)))
+        return tuple(told)
+
+    def total(self, groups: Sequence[Group], filters: Filters) -> int:
+        """Count the records that have what was chosen of all facets.
+
+        Parameters
+        ----------
+        groups : sequence of Group
+            Of what is found whatever facets are asked for.
+        filters : Mapping of str to tuple of str
+            What was chosen.
+
+        Returns
+        -------
+        int
+            How many there are.
+        """
+        sets, counts, states = _columns(groups)
+        masks = self._meets(sets, states, filters).values()
+        return int(counts[np.logical_and.reduce([*masks, np.ones(len(counts), bool)])].sum())
+
+    def _size(self, sets: NDArray[np.int64]) -> int:
+        return (
+            int(max(sets.max(initial=0), *(pairs[:, 0].max(initial=0) for pairs in self._arrays.values())))
+            + 1
+        )
+
+    def _meets(
+        self, sets: NDArray[np.int64], states: NDArray[np.str_], filters: Filters
+    ) -> dict[str, NDArray[np.bool_]]:
+        size = self._size(sets)
+        return {
+            name: np.isin(states, chosen)
+            if name == "state"
+            else self._meet(name, chosen, self._arrays[name], size)[sets]
+            for name, chosen in filters.items()
+        }
+
+    def _meet(
+        self, name: str, chosen: Sequence[str], pairs: NDArray[np.int64], size: int
+    ) -> NDArray[np.bool_]:
+        codes = [self._codes[name][value] for value in chosen if value in self._codes[name]]
+        meets = np.zeros(size, bool)
+        meets[pairs[np.isin(pairs[:, 1], codes), 0]] = True
+        return meets
+
+    def _count(self, name: str, pairs: NDArray[np.int64], of_sets: NDArray[Any]) -> dict[str, int]:
+        values = list(self._codes[name])
+        of_values = np.bincount(pairs[:, 1], of_sets[pairs[:, 0]], len(values))
+        return {value: round(count) for value, count in zip(values, of_values.tolist(), strict=False)}
+
+
+def _columns(groups: Sequence[Group]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
+    """Cut groups into their sets, counts and states."""
+    sets, states, counts = zip(*groups, strict=True) if groups else ((), (), ())
+    return np.array(sets, np.int64), np.array(counts, np.int64), np.array(states, np.str_)
+
+
+def _choices(name: str, counts: dict[str, int], chosen: Sequence[str]) -> tuple[FacetChoice, ...]:
+    if name == "year":
+        ordered = sorted(counts.items(), reverse=True)
+    else:
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    first = ordered[:CHOICES] + [item for item in ordered[CHOICES:] if item[0] in chosen]
+    return tuple(FacetChoice(value, count, value in chosen) for value, count in first)
+
+
+_OF_ENGINES: Final[WeakKeyDictionary[Engine, FacetSets]] = WeakKeyDictionary()
+
+
+def sets_of(connection: Connection) -> FacetSets:
+    """Return the sets of facets of a catalogue, up to date for a connection that reads.
+
+    Parameters
+    ----------
+    connection : Connection
+        That does not write: what it writes may be taken back.
+
+    Returns
+    -------
+    FacetSets
+        Kept for as long as the catalogue is open.
+    """
+    sets = _OF_ENGINES.setdefault(connection.engine, FacetSets())
+    sets.read_new(connection)
+    return sets

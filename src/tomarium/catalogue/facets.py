@@ -1,0 +1,84 @@
+"""Facets: what many records have in common, by which they are filtered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Final
+
+from tomarium.errors import ParameterError
+from tomarium.model import Record
+
+# name in addresses → label for people
+FACETS: Final[dict[str, str]] = {
+    "technique": "Technique",
+    "instrument": "Instrument",
+    "facility": "Facility",
+    "licence": "Licence",
+    "year": "Year",
+    "state": "State",
+}
+_LONGEST: Final = 200  # letters of a value; longer texts are no names
+
+Filters = Mapping[str, tuple[str, ...]]
+
+
+def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
+    """Tell the facets of a record but its state.
+
+    Parameters
+    ----------
+    record : Record
+        Any.
+
+    Returns
+    -------
+    tuple of (str, str)
+        Names and values, sorted; a record may have several techniques.
+    """
+    told = {("year", str(record.created.year)), ("licence", record.licence)}
+    told |= {("technique", technique) for technique in (*record.techniques, _text(record, "technique"))}
+    told.add(("instrument", _text(record, "instrument") or _text(record, "beamline")))
+    told.add(("facility", _text(record, "facility")))
+    return tuple(sorted((name, value) for name, value in told if 0 < len(value) <= _LONGEST))
+
+
+def _text(record: Record, key: str) -> str:
+    value = record.parameters.get(key)
+    return " ".join(value.value.split()) if value and isinstance(value.value, str) else ""
+
+
+def spell(facets: Iterable[tuple[str, str]]) -> str:
+    """Write a set of facets as it is kept."""
+    return json.dumps(list(facets), ensure_ascii=False)
+
+
+def read_filters(filters: Mapping[str, str | Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """Check what is asked of facets.
+
+    Parameters
+    ----------
+    filters : Mapping of str to str or iterable of str
+        Name of a facet → one value, or several of which any will do.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Those that ask for something.
+
+    Raises
+    ------
+    ParameterError
+        There is no such facet.
+    """
+    read = {}
+    for name, values in filters.items():
+        if name not in FACETS:
+            near = get_close_matches(name, FACETS, 1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise ParameterError(f"{name!r} is no facet; {meant}There are {', '.join(FACETS)}")
+        given = (values,) if isinstance(values, str) else tuple(values)
+        if asked := tuple(dict.fromkeys(value for value in given if value)):
+            read[name] = asked
+    return read

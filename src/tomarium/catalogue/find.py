@@ -1,0 +1,348 @@
+"""The queries of a search: which records, how many, and what they have in common.
+
+The order of a record's number is that of time (`numbers.number_at`), so "the newest first" reads every table
+backwards and stops when a page is full. What reads least drives a query: the text index where there are words; a
+range of few records; else the facets' index or the records themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Integer,
+    Row,
+    Select,
+    and_,
+    exists,
+    false,
+    func,
+    intersect,
+    or_,
+    select,
+)
+
+from tomarium.catalogue import queries, sqlite
+from tomarium.catalogue.cursor import Cursor
+from tomarium.catalogue.facet_counts import Group
+from tomarium.catalogue.facets import Filters
+from tomarium.catalogue.ranges import Range
+from tomarium.catalogue.reader import Reader, may_open, may_see
+from tomarium.catalogue.tables import facets, parameters, records, wordings
+from tomarium.catalogue.words import Term
+
+_NARROW: Final = 100_000  # records of a set that is made before words are looked for
+_FEW: Final = 1000  # records that are found and sorted at once, rather than looked for from the newest on
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a catalogue.
+
+    Attributes
+    ----------
+    reader : Reader
+        Who asks.
+    terms : tuple of Term
+        All must occur.
+    filters : Mapping of str to tuple of str
+        Facet → values, any of which will do.
+    few, many : tuple of (int, Range)
+        Number of the key, and the range: those that fewer than 20 000 records are in, and the others.
+    narrow : bool
+        Whether the facets alone leave so few records that a set of them is made first.
+    """
+
+    reader: Reader
+    terms: tuple[Term, ...]
+    filters: Filters
+    few: tuple[tuple[int, Range], ...] = ()
+    many: tuple[tuple[int, Range], ...] = ()
+    narrow: bool = False
+
+    @property
+    def is_counted_whole(self) -> bool:
+        """Whether the facets' index alone answers how many there are, however many."""
+        return not (self.terms or self.few or self.many)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One record of an answer: its number, and its relevance where there are words."""
+
+    number: int
+    score: float | None
+
+
+def question(
+    connection: Connection, reader: Reader, terms: tuple[Term, ...], filters: Filters, ranges: Sequence[Range]
+) -> Question:
+    """Make a question, for which the size of each range is looked up.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    terms : tuple of Term
+        All must occur.
+    filters : Mapping of str to tuple of str
+        Facet → values, any of which will do.
+    ranges : sequence of Range
+        All must be met; their keys are known to the catalogue or to nobody.
+
+    Returns
+    -------
+    Question
+        For the other functions here.
+    """
+    keys = queries.parameter_numbers(connection)
+    few: list[tuple[int, Range]] = []
+    many: list[tuple[int, Range]] = []
+    for one in ranges:
+        asked = (keys.get(one.key, -1), one)
+        some = _numbers_in(*asked).limit(queries.RANKED_AT_MOST + 1).subquery()
+        size = connection.execute(select(func.count()).select_from(some)).scalar_one()
+        (few if size <= queries.RANKED_AT_MOST else many).append(asked)
+    asked_all = Question(reader, terms, filters, tuple(few), tuple(many))
+    if not filters or asked_all.is_counted_whole:
+        return asked_all
+    size = count(connection, Question(reader, (), filters))
+    return replace(asked_all, narrow=size <= _NARROW)
+
+
+def count(connection: Connection, asked: Question) -> int:
+    """Count what is found.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    asked : Question
+        What is asked.
+
+    Returns
+    -------
+    int
+        With words or ranges at most 20 001, which means "more than 20 000".
+    """
+    if asked.is_counted_whole:
+        number = select(func.count()).select_from(records).where(*_conditions(asked))
+        return int(connection.execute(number).scalar_one())
+    source, number_of, conditions = _source(asked)
+    some = select(number_of).select_from(source).where(*conditions, *_kept(asked, number_of))
+    cut = some.limit(queries.RANKED_AT_MOST + 1).subquery()
+    return int(connection.execute(select(func.count()).select_from(cut)).scalar_one())
+
+
+def groups(connection: Connection, asked: Question) -> tuple[list[Group], bool]:
+    """Count what is found by sets of facets and states, whatever facets are asked for.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    asked : Question
+        What is asked.
+
+    Returns
+    -------
+    tuple of list of Group, and bool
+        How many have each set of facets and state; and whether these are all, or only those of the
+        20 000 newest.
+    """
+    if asked.is_counted_whole:
+        of: FromClause = records
+        found = select(of.c.facets, of.c.state, func.count().label("count")).where(may_see(asked.reader))
+    else:
+        source, number_of, conditions = _source(asked)
+        of = (
+            select(records.c.facets, records.c.state)
+            .select_from(source)
+            .where(*conditions, may_see(asked.reader))
+            .order_by(number_of.desc())
+            .limit(queries.RANKED_AT_MOST + 1)
+            .subquery()
+        )
+        found = select(of.c.facets, of.c.state, func.count().label("count"))
+    rows = connection.execute(found.group_by(of.c.facets, of.c.state)).all()
+    whole = asked.is_counted_whole or sum(row[2] for row in rows) <= queries.RANKED_AT_MOST
+    return [(row[0], row[1], row[2]) for row in rows], whole
+
+
+def places(
+    connection: Connection,
+    asked: Question,
+    *,
+    total: int,
+    ranked: bool,
+    limit: int,
+    offset: int = 0,
+    cursor: Cursor | None = None,
+) -> list[Place]:
+    """List where the records of a page are.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    asked : Question
+        What is asked.
+    total : int
+        How many there are, as `count` told.
+    ranked : bool
+        The most relevant first, for which there must be words; else the newest.
+    limit, offset : int
+        How many, after how many.
+    cursor : Cursor, optional
+        Where the page begins, or ends where it goes back; then there is no offset.
+
+    Returns
+    -------
+    list of Place
+        In the order of the answer; with a cursor that goes back, from its place backwards.
+    """
+    wanted, order = _listed(asked, total, ranked=ranked)
+    if cursor is not None:
+        wanted = wanted.where(_beyond(connection, asked, cursor, order))
+    back = cursor is not None and cursor.back
+    wanted = wanted.order_by(*((column.asc() if back else column.desc()) for column in order))
+    found = connection.execute(wanted.limit(limit).offset(offset)).all()
+    return [Place(row[0], row[1] if asked.terms else None) for row in found]
+
+
+def _listed(
+    asked: Question, total: int, *, ranked: bool
+) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
+    """Select numbers, and scores where they are ranked; and the columns of the order, all of them downwards."""
+    if asked.is_counted_whole and total <= (queries.RANKED_AT_MOST if asked.filters else _FEW):
+        # Few of many: the facets' index finds them without a look at all the others.
+        few = select(records.c.number).where(*_conditions(asked))
+        return select(records.c.number).where(records.c.number.in_(few)), (records.c.number,)
+    source, number, conditions = _source(asked)
+    kept = [*conditions, *_kept(asked, number)]
+    if not asked.terms:
+        return select(number).select_from(source).where(*kept), (number,)
+    # Rounded, for bm25 of equal texts may differ in its last bits; then the date decides.
+    score = func.round(next(column for column in source.c if column.name == "score"), 9)
+    found = select(number, score.label("score")).select_from(source).where(*kept)
+    return found, (score, number) if ranked else (number,)
+
+
+def _beyond(
+    connection: Connection, asked: Question, cursor: Cursor, order: tuple[ColumnElement[Any], ...]
+) -> ColumnElement[bool]:
+    """Compare with the place of a cursor, in the order of the answer."""
+    number = order[-1]
+    older = number > cursor.number if cursor.back else number < cursor.number
+    if len(order) == 1:
+        return older
+    # Records that were added have changed all scores a little: that of the cursor's record is taken as it is now.
+    found = sqlite.match(asked.terms).columns(number=Integer, score=Float).subquery()
+    now = select(func.round(found.c.score, 9)).where(found.c.number == cursor.number)
+    at = connection.execute(now).scalar_one_or_none()
+    at = cursor.score if at is None else at
+    score = order[0]
+    return or_(score > at if cursor.back else score < at, and_(score == at, older))
+
+
+def _source(
+    asked: Question,
+) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
+    """Choose what drives a query: its tables, the column of the number, and the conditions of words and ranges."""
+    conditions: list[ColumnElement[bool]] = []
+    many = list(asked.many)
+    number: ColumnElement[int] = records.c.number
+    source: FromClause = records
+    if asked.terms:
+        found = sqlite.match(asked.terms).columns(number=Integer, score=Float).subquery("found")
+        source, number = found.join(records, records.c.number == found.c.number), found.c.number
+    elif many and not asked.few:
+        key, one = many.pop()
+        drive = parameters.alias("drive")
+        source, number = drive.join(records, records.c.number == drive.c.record), drive.c.record
+        # The sum keeps SQLite from its order by size: in that of time the rows of `record` lie side by side, too.
+        conditions += [drive.c.key == key, *_within(drive.c.number.op("+")(0.0), one)]
+    if asked.few:
+        sets = [_numbers_in(key, one) for key, one in asked.few]
+        conditions.append(_driven(asked, number).in_(intersect(*sets) if len(sets) > 1 else sets[0]))
+    for index, (key, one) in enumerate(many):
+        probe = parameters.alias(f"probe_{index}")
+        conditions.append(
+            exists(
+                select(probe.c.key).where(
+                    probe.c.key == key, probe.c.record == number, *_within(probe.c.number.op("+")(0.0), one)
+                )
+            )
+        )
+    return source, number, conditions
+
+
+def _driven(asked: Question, number: ColumnElement[int]) -> ColumnElement[int]:
+    """Keep SQLite from asking the text index for one number after the other: it reads all words each time."""
+    return number.op("+")(0) if asked.terms else number
+
+
+def _kept(asked: Question, number: ColumnElement[int]) -> list[ColumnElement[bool]]:
+    """Tell the same of rows that come one by one; few that facets leave are a set, made before."""
+    if asked.narrow:
+        return [_driven(asked, number).in_(select(records.c.number).where(*_conditions(asked)))]
+    return _conditions(asked, streamed=True)
+
+
+def _conditions(asked: Question, *, streamed: bool = False) -> list[ColumnElement[bool]]:
+    """Tell what a row of `record` must meet: the reader and the facets."""
+    conditions = [may_see(asked.reader)]
+    column: ColumnElement[int] = records.c.facets.op("+")(0) if streamed else records.c.facets
+    for name, values in asked.filters.items():
+        if name == "state":
+            conditions.append(records.c.state.in_(values))
+        else:
+            sets = select(facets.c.facets).where(facets.c.name == name, facets.c.value.in_(values))
+            conditions.append(column.in_(sets))
+    return conditions
+
+
+def _numbers_in(key: int, one: Range) -> Select[tuple[int]]:
+    return select(parameters.c.record).where(parameters.c.key == key, *_within(parameters.c.number, one))
+
+
+def _within(column: ColumnElement[float], one: Range) -> list[ColumnElement[bool]]:
+    conditions = []
+    if one.low > -float("inf"):
+        conditions.append(column >= one.low if one.with_low else column > one.low)
+    if one.high < float("inf"):
+        conditions.append(column <= one.high if one.with_high else column < one.high)
+    return conditions or [column.is_not(None) if one.low < one.high else false()]
+
+
+def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> dict[int, Row[Any]]:
+    """Read what is shown of records.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    found : sequence of Place
+        What `places` listed.
+
+    Returns
+    -------
+    dict of int to Row
+        Number → columns of `record`, `description`, `words`, and `open`: whether the reader may have the files.
+    """
+    wanted = (
+        select(records, wordings.c.description, wordings.c.words, may_open(reader).label("open"))
+        .join(wordings, wordings.c.record == records.c.number)
+        .where(records.c.number.in_([place.number for place in found]))
+    )
+    return {row.number: row for row in connection.execute(wanted)}

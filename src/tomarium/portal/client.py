@@ -1,0 +1,355 @@
+"""How programs ask a portal over HTTP: a token that goes nowhere else, growing waits, the portal's own words."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from http.client import HTTPException, HTTPResponse
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
+
+from tomarium.errors import InputError, Interrupted
+
+TRIES: Final = 8
+FIRST_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 32.0
+MOST_REDIRECTS: Final = 5
+LONGEST_ANSWER_BYTES: Final = 1 << 30
+_LONGEST_PROBLEM_BYTES: Final = 1 << 20
+_TIMEOUT_S: Final = 120
+_HERE: Final = ("localhost", "127.0.0.1", "::1")
+_MOVED: Final = (301, 302, 303, 307, 308)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    headers : Message
+        Of the answer.
+    content : bytes
+        All of it; empty where it is read from `stream`.
+    stream : HTTPResponse or None
+        The content of an answer that is not read yet.
+    address : str
+        Where it came from, after redirects.
+    """
+
+    status: int
+    headers: Message
+    content: bytes = b""
+    stream: HTTPResponse | None = None
+    address: str = ""
+
+    def json(self) -> dict[str, Any]:
+        """Read the content as a JSON object; ValueError where it is none."""
+        told = json.loads(self.content)
+        if not isinstance(told, dict):
+            raise ValueError("is no object")
+        return told
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def _opener(place: str) -> OpenerDirector:
+    """Make what opens an address: by the proxies of the environment, but not to this machine."""
+    if urlsplit(place).hostname in _HERE:
+        return build_opener(_NoRedirects, ProxyHandler({}))
+    return build_opener(_NoRedirects)
+
+
+@dataclass(frozen=True)
+class Portal:
+    """A portal that is asked.
+
+    Attributes
+    ----------
+    address : str
+        Of the portal, with "/" at its end.
+    token : str
+        Of an account there, "" for none; sent to this address only.
+    headers : Mapping of str to str
+        Sent with each request.
+    """
+
+    address: str
+    token: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""
+    ) -> Answer:
+        """Ask once, and follow no redirect.
+
+        Parameters
+        ----------
+        method, path : str
+            Of the request; the path is joined to `address`.
+        headers : Mapping of str to str, optional
+            Of this request.
+        content : bytes
+            Of this request.
+
+        Returns
+        -------
+        Answer
+            Of any status.
+
+        Raises
+        ------
+        OSError
+            There is no whole answer, or one of more than 1 GiB.
+        """
+        with self.open(method, path, headers, content) as answer:
+            if answer.stream is None:
+                return answer
+            try:
+                held = answer.stream.read(LONGEST_ANSWER_BYTES + 1)
+            except HTTPException as problem:
+                raise OSError(f"the answer was cut off ({problem})") from problem
+            told = answer.headers.get("Content-Length", "")
+            if len(held) > LONGEST_ANSWER_BYTES:
+                raise OSError("the answer is longer than 1 GiB, which no such answer is")
+            if method != "HEAD" and told.isdecimal() and len(held) != int(told):
+                raise OSError(f"the answer was cut off after {len(held)} of {told} bytes")
+            return Answer(answer.status, answer.headers, held, address=answer.address)
+
+    @contextmanager
+    def open(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""
+    ) -> Iterator[Answer]:
+        """Ask once; a good answer is read from its `stream`, a problem is in its `content`.
+
+        Parameters
+        ----------
+        method, path, headers, content
+            As in `ask`.
+
+        Yields
+        ------
+        Answer
+            Of any status.
+
+        Raises
+        ------
+        OSError
+            There is no answer.
+        """
+        place = urljoin(self.address, path)
+        sent = {"Accept": "application/json", **self.headers, **(headers or {})}
+        request = Request(place, content or None, sent, method=method)
+        if self.token and origin(urlsplit(place)) == origin(urlsplit(self.address)):
+            request.add_header("Authorization", f"Bearer {self.token}")
+        try:
+            with _opener(place).open(request, timeout=_TIMEOUT_S) as response:
+                yield Answer(response.status, response.headers, stream=response, address=place)
+        except HTTPError as problem:
+            with problem:
+                held = problem.read(_LONGEST_PROBLEM_BYTES)
+            yield Answer(problem.code, problem.headers, held, address=place)
+        except HTTPException as problem:
+            raise OSError(str(problem) or type(problem).__name__) from problem
+
+    @contextmanager
+    def follow(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Answer]:
+        """Get something, and follow at most 5 redirects.
+
+        Parameters
+        ----------
+        path : str
+            Joined to `address`.
+        headers : Mapping of str to str, optional
+            Of this request.
+
+        Yields
+        ------
+        Answer
+            As `open` gives it.
+
+        Raises
+        ------
+        InputError
+            A redirect leads from https to http, to what is no web address, to another host with a token, or there are
+            more than 5.
+        OSError
+            There is no answer.
+        """
+        place = urljoin(self.address, path)
+        for _ in range(MOST_REDIRECTS + 1):
+            with self.open("GET", place, headers) as answer:
+                if answer.status not in _MOVED or not answer.headers.get("Location"):
+                    yield answer
+                    return
+                place = self._next(place, answer.headers["Location"])
+        raise InputError(
+            f"{self.address}: more than {MOST_REDIRECTS} redirects, the last to {place[:120]}; give the address of the "
+            f"record's page itself"
+        )
+
+    def _next(self, place: str, location: str) -> str:
+        there, here = urljoin(place, location), urlsplit(place)
+        parts = web_address(there)
+        if here.scheme == "https" and parts.scheme == "http":
+            raise InputError(
+                f"{place[:120]}: leads from https to {there[:120]}, where anybody on the way could read and change "
+                f"what is sent; ask its keeper for an address that begins with https://"
+            )
+        if self.token and origin(parts) != origin(here):
+            raise InputError(
+                f"{place[:120]}: leads to another host, {there[:120]}, to which the token is not sent; give that "
+                f"address itself if you trust it, or take TOMARIUM_TOKEN away"
+            )
+        return there
+
+
+def origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of an address."""
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def web_address(address: str, example: str = "https://data.example.org") -> SplitResult:
+    """Split the address of a portal, or of something there.
+
+    Parameters
+    ----------
+    address : str
+        Any text.
+    example : str
+        What such an address looks like, for the message.
+
+    Returns
+    -------
+    SplitResult
+        Its scheme is https or http.
+
+    Raises
+    ------
+    InputError
+        It is no such address, or tells a name and a password.
+    """
+    try:
+        parts = urlsplit(address)
+        sound = parts.scheme in ("https", "http") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound or not address.isprintable() or " " in address:
+        raise InputError(f"{address[:80]}: is no address of a portal; give one like {example}")
+    if parts.username is not None:
+        raise InputError(
+            f"{parts.hostname}: an address with a name and a password in it is not used; give a token by TOMARIUM_TOKEN"
+        )
+    return parts
+
+
+def demand_private(parts: SplitResult, token: str) -> None:
+    """Refuse to send a token in the clear to another machine.
+
+    Parameters
+    ----------
+    parts : SplitResult
+        Of the address.
+    token : str
+        "" for none.
+
+    Raises
+    ------
+    InputError
+        It would be.
+    """
+    if token and parts.scheme == "http" and parts.hostname not in _HERE:
+        raise InputError(
+            f"{parts.geturl()[:80]}: a token would be sent in the clear; give an address that begins with https://"
+        )
+
+
+def wait_s(tried: int, answer: Answer | None = None) -> float:
+    """Return how long to wait after a try that failed.
+
+    Parameters
+    ----------
+    tried : int
+        How many failed before it.
+    answer : Answer, optional
+        What it was answered; its Retry-After is respected up to the longest wait.
+
+    Returns
+    -------
+    float
+        Time, s; doubled with each try, up to 32 s.
+    """
+    told = answer.headers.get("Retry-After", "") if answer is not None else ""
+    asked = float(told) if told.isdecimal() and len(told) < 9 else 0.0
+    return min(max(FIRST_WAIT_S * float(2**tried), asked), LONGEST_WAIT_S)
+
+
+def patiently(ask: Callable[[], Answer], tries: int = TRIES) -> Answer:
+    """Ask until there is an answer that is not the portal's own trouble.
+
+    Parameters
+    ----------
+    ask : callable
+        Asks once.
+    tries : int
+        How often at most.
+
+    Returns
+    -------
+    Answer
+        Of a status that asking again would not change.
+
+    Raises
+    ------
+    Interrupted
+        There is none after all tries.
+    """
+    for tried in range(tries):
+        answer = None
+        try:
+            answer = ask()
+            if not is_passing(answer.status):
+                return answer
+            reason = words(answer)
+        except (URLError, OSError) as problem:
+            reason = str(problem)
+        if tried + 1 < tries:
+            time.sleep(wait_s(tried, answer))
+    raise Interrupted(f"the portal does not answer ({reason}); what is there is kept, start again to go on")
+
+
+def is_passing(status: int) -> bool:
+    """Tell whether a status is one that may be another after a while."""
+    return status == 429 or (status >= 500 and status != 507)
+
+
+def words(answer: Answer) -> str:
+    """Return what a portal says is wrong, on one line.
+
+    Parameters
+    ----------
+    answer : Answer
+        Of a problem.
+
+    Returns
+    -------
+    str
+        Its own words (RFC 9457, "detail"), or else its status.
+    """
+    try:
+        told = answer.json()
+        said = str(told.get("detail") or told["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the portal answered {answer.status}"
+    return " ".join(said.split())[:600]

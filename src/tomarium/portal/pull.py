@@ -1,0 +1,445 @@
+"""Fetching a record from a portal: all of its files, parts of it, or a region of its volume; each file checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote, urlencode, urljoin
+
+from tomarium import units
+from tomarium.catalogue.checksums import SOURCE, list_files
+from tomarium.catalogue.contents import Content, choose
+from tomarium.catalogue.record_folder import ID, LONGEST_CRATE_BYTES, verify
+from tomarium.errors import CannotFit, FormatError, InputError
+from tomarium.pipeline.run.journal import FOLDER as JOURNAL
+from tomarium.portal.client import Answer, Portal, demand_private, patiently, web_address, words
+from tomarium.portal.fetch import PARTIAL, Wanted, fetch, partial_of
+from tomarium.standards.identifiers import DOI
+from tomarium.standards.ro_crate import FILENAME, read
+from tomarium.viewers.place import is_inside
+from tomarium.viewers.volume import volume_path
+
+RESOLVER: Final = "https://doi.org"
+_EXAMPLE: Final = "https://data.example.org/records/ID"
+_PAGE: Final = re.compile(r"(.*)/records/([^/]+?)(?:\.json)?/?")
+_REGION: Final = re.compile(r"\d{0,9}(:\d{0,9})?", re.ASCII)
+_TRIES: Final = 5
+Tell = Callable[[str, int, int], object]
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What came of it.
+
+    Attributes
+    ----------
+    id, title : str
+        Of the record.
+    place : Path
+        The folder, or the file of a region.
+    files, bytes : int
+        How many were wanted, and how much they are.
+    fetched : int
+        Bytes that were sent now; the others were there.
+    whole : bool
+        Whether the folder is the whole record.
+    """
+
+    id: str
+    title: str
+    place: Path
+    files: int
+    bytes: int
+    fetched: int
+    whole: bool
+
+
+@dataclass(frozen=True)
+class _Page:
+    portal: Portal
+    id: str
+    title: str
+    closed: str
+
+    def refusal(self, answer: Answer) -> InputError:
+        said = words(answer)
+        if self.closed and answer.status == 403:
+            said = self.closed
+        hint = ""
+        if answer.status in (401, 403) and not self.portal.token:
+            hint = "; if you may have it, give your token by TOMARIUM_TOKEN and the address of the page, not the DOI"
+        return InputError(f"{self.portal.address}records/{self.id}: {said.rstrip('.')}{hint}")
+
+
+def pull(
+    address: str,
+    folder: Path | None = None,
+    *,
+    token: str = "",
+    paths: Sequence[str] = (),
+    level: int = 0,
+    jobs: int = 4,
+    resolver: str = RESOLVER,
+    tell: Tell | None = None,
+) -> Pulled:
+    """Fetch a record, or parts of it, into a folder; start it again to go on where it was stopped.
+
+    Parameters
+    ----------
+    address : str
+        Of the record's page, or its DOI. A token is not sent to where a DOI leads.
+    folder : Path, optional
+        Where to; the record's identifier in the present folder by default.
+    token : str
+        Of an account at the portal, for records whose files are not open.
+    paths : sequence of str
+        Files and folders to take; all by default.
+    level : int
+        Finest level of the volume that is taken.
+    jobs : int
+        Files fetched at a time.
+    resolver : str
+        What resolves DOIs.
+    tell : callable, optional
+        Told of progress: a word, megabytes done, megabytes in all.
+
+    Returns
+    -------
+    Pulled
+        Every file has the SHA-256 that the portal lists; a whole record is also what its own manifest says.
+
+    Raises
+    ------
+    InputError
+        There is no such record, its files are not open, or a file here is another; the portal's own words are told.
+    FormatError
+        What the portal lists cannot be, or a file is not what it lists.
+    CannotFit
+        The disk has less space free than is to be fetched.
+    Interrupted, StorageFull
+        Stopped half-way; start it again to go on.
+    """
+    page = _open_page(address, token, resolver)
+    contents = _contents(page)
+    chosen = _chosen(page, contents, paths, level)
+    whole = len(chosen) == len(contents)
+    folder = folder or Path(page.id)
+    there = _what_is_there(folder, contents, chosen, whole)
+    _demand_space(folder, chosen, there)
+    base = f"records/{page.id}/files/"
+    wanted = [
+        Wanted(base + quote(one.path), folder / one.path, partial_of(folder, one), one.bytes, one.sha256)
+        for one in chosen
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    fetched = fetch(page.portal, wanted, jobs, page.refusal, tell)
+    if whole:
+        for path in there - {one.path for one in chosen}:  # partial files of what the portal gave before
+            (folder / path).unlink(missing_ok=True)  # most are whole files by now
+        _verify(folder)
+    return Pulled(page.id, page.title, folder, len(chosen), _size(chosen), fetched, whole)
+
+
+def pull_region(
+    address: str,
+    region: str,
+    target: Path,
+    *,
+    token: str = "",
+    level: int = 0,
+    resolver: str = RESOLVER,
+    tell: Tell | None = None,
+) -> Pulled:
+    """Fetch a region of a record's volume as one file.
+
+    Parameters
+    ----------
+    address, token, resolver, tell
+        As in `pull`.
+    region : str
+        Voxels of the level along z, y and x: "10:20,0:500,:"; what is left out is all.
+    target : Path
+        Must end in .npy, .tif or .tiff, and not be there.
+    level : int
+        Level of the volume; 0 is the finest.
+
+    Returns
+    -------
+    Pulled
+        The file has the length that the portal told.
+
+    Raises
+    ------
+    InputError, CannotFit, Interrupted, StorageFull
+        As `pull`, or there is no such region; the portal's own words are told.
+    """
+    kind = {".npy": "npy", ".tif": "tiff", ".tiff": "tiff"}.get(target.suffix.lower())
+    if kind is None:
+        raise InputError(
+            f"{target}: a region is a NumPy array or a TIFF; give a name that ends in .npy or .tiff"
+        )
+    if target.exists():
+        raise InputError(f"{target}: exists; give another name, or remove it")
+    spans = [span.strip() for span in region.split(",")]
+    if len(spans) > 3 or not all(_REGION.fullmatch(span) for span in spans):
+        raise InputError(
+            f"--roi {region[:80]}: is no region; give voxels along z, y and x, such as 10:20,0:500,0:500"
+        )
+    page = _open_page(address, token, resolver)
+    asked = {"level": str(level)} | {
+        axis: span for axis, span in zip("zyx", spans, strict=False) if span not in ("", ":")
+    }
+    path = f"records/{page.id}/volume.{kind}?{urlencode(asked)}"
+    answer = patiently(lambda: page.portal.ask("HEAD", path), _TRIES)
+    if answer.status != 200:  # HEAD has no words
+        answer = patiently(lambda: page.portal.ask("GET", path, {"Range": "bytes=0-0"}), _TRIES)
+        raise page.refusal(answer)
+    length, tag = answer.headers.get("Content-Length", ""), answer.headers.get("ETag", "")
+    if not length.isdecimal() or len(length) > 18 or not tag:
+        raise FormatError(
+            f"{page.portal.address}{path}: the portal tells no length or no ETag; ask its keeper"
+        )
+    mark = hashlib.sha256(tag.encode()).hexdigest()[:12]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name[:40]}.{mark}.partial")
+    wanted = Wanted(path, target, partial, int(length), "", tag)
+    _demand_free(target.parent, wanted.bytes - (partial.stat().st_size if partial.exists() else 0))
+    fetched = fetch(page.portal, [wanted], 1, page.refusal, tell)
+    return Pulled(page.id, page.title, target, 1, wanted.bytes, fetched, False)
+
+
+def _open_page(address: str, token: str, resolver: str) -> _Page:
+    """Find the portal and the identifier of a record, and read what its page says."""
+    doi = DOI.fullmatch(address.strip())
+    if doi:
+        place, token = f"{resolver.rstrip('/')}/{quote(doi[1], safe='/')}", ""
+        found = _page_address(place, _resolve(place))
+    else:
+        found = _page_address(address, address.strip())
+    base, id = found
+    demand_private(web_address(base, _EXAMPLE), token)
+    portal = Portal(base, token)
+    answer = patiently(lambda: _get(portal, f"records/{id}.json"), _TRIES)
+    page = _Page(portal, id, id, "")
+    if answer.status != 200:
+        raise page.refusal(answer)
+    try:
+        told = answer.json()
+        title, same, closed = str(told["title"]), told["id"] == id, str(told.get("closed") or "")
+    except (ValueError, KeyError) as problem:
+        raise InputError(
+            f"{address[:120]}: is no page of a record of a tomarium portal; give an address like {_EXAMPLE}"
+        ) from problem
+    if not same:
+        raise FormatError(f"{address[:120]}: the portal gives another record than {id}; ask its keeper")
+    return _Page(Portal(_after_redirects(base, answer.address, id), token), id, title, closed)
+
+
+def _after_redirects(base: str, address: str, id: str) -> str:
+    """Return where the portal is that answered; it may have moved."""
+    return address.removesuffix(f"records/{id}.json") if address.endswith(f"/records/{id}.json") else base
+
+
+def _page_address(given: str, address: str) -> tuple[str, str]:
+    parts = web_address(address, _EXAMPLE)
+    found = _PAGE.fullmatch(parts.path)
+    id = unquote(found[2]) if found else ""
+    if not found or not ID.fullmatch(id):
+        leads = f" leads to {address[:120]}, which" if address != given.strip() else ""
+        raise InputError(
+            f"{given[:120]}:{leads} is no page of a record of a tomarium portal; give an address like {_EXAMPLE}"
+        )
+    return f"{parts.scheme}://{parts.netloc}{found[1]}/", id
+
+
+def _resolve(place: str) -> str:
+    """Return where a DOI leads; the page itself is not read."""
+    web_address(place, RESOLVER)
+
+    def ask() -> Answer:
+        # Resolvers lead who asks for JSON to metadata elsewhere, not to the page.
+        with Portal(place, headers={"Accept": "text/html"}).follow(place) as answer:
+            return Answer(answer.status, answer.headers, answer.content, address=answer.address)
+
+    answer = patiently(ask, _TRIES)
+    if answer.status == 404 and answer.address == place:
+        raise InputError(f"{place}: there is no such DOI; look for a letter that is missing")
+    return answer.address
+
+
+def _get(portal: Portal, path: str, most: int = 1 << 30) -> Answer:
+    with portal.follow(path) as answer:
+        if answer.stream is None:
+            return answer
+        held = answer.stream.read(most + 1)
+        told = answer.headers.get("Content-Length", "")
+        if len(held) > most:
+            raise FormatError(f"{answer.address}: is longer than {units.show(most, 'B')}, which none is")
+        if told.isdecimal() and int(told) != len(held):
+            raise OSError(f"the answer was cut off after {len(held)} of {told} bytes")
+        return Answer(answer.status, answer.headers, held, address=answer.address)
+
+
+def _contents(page: _Page) -> tuple[Content, ...]:
+    """Read the list of files; nothing of it is believed that could not be so."""
+    answer = patiently(lambda: _get(page.portal, f"records/{page.id}/manifest.json"), _TRIES)
+    if answer.status != 200:
+        raise page.refusal(answer)
+    where = f"{page.portal.address}records/{page.id}/manifest.json"
+    try:
+        told = answer.json()
+        listed = [(one["path"], one["bytes"], one["sha256"]) for one in told["files"]]
+        same = told["id"] == page.id
+    except (ValueError, KeyError, TypeError) as problem:
+        raise FormatError(f"{where}: is no list of a record's files ({problem}); ask its keeper") from problem
+    if not same:
+        raise FormatError(f"{where}: lists the files of another record; ask its keeper")
+    contents = tuple(_content(where, *one) for one in listed)
+    names = {one.path for one in contents}
+    above = {"/".join(path.split("/")[:end]) for path in names for end in range(1, path.count("/") + 1)}
+    twice = len(names) != len(contents)
+    if not contents or twice or names & above:
+        wrong = "lists no file" if not contents else "lists a path twice, or a file as a folder"
+        raise FormatError(f"{where}: {wrong}; ask its keeper")
+    return contents
+
+
+def _content(where: str, path: Any, size: Any, sha256: Any) -> Content:
+    sound = isinstance(path, str) and is_inside(path) and not path.endswith("/") and len(path) < 4096
+    sound = sound and path != SOURCE and path.split("/")[0] != JOURNAL and not PARTIAL.search(path)
+    if not sound or any(len(part.encode()) > 255 for part in path.split("/")):
+        raise FormatError(f"{where}: {str(path)[:120]!r} cannot be a file of a record; nothing was fetched")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 62:
+        raise FormatError(f"{where}: {path[:120]!r} cannot have {str(size)[:40]} bytes; nothing was fetched")
+    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise FormatError(f"{where}: {path[:120]!r} has no SHA-256; nothing was fetched")
+    return Content(path, size, sha256)
+
+
+def _chosen(
+    page: _Page, contents: Sequence[Content], paths: Sequence[str], level: int
+) -> tuple[Content, ...]:
+    finer = _finer(page, contents, level) if level else ()
+    kept = tuple(one for one in contents if not finer or not one.path.startswith(finer))
+    try:
+        return choose(kept, paths)
+    except KeyError as problem:
+        raise InputError(
+            f"{page.portal.address}records/{page.id}: has no file or folder {problem.args[0][:200]!r} to take; its "
+            f"files are on its page"
+        ) from problem
+    except ValueError as problem:
+        raise InputError(
+            f"{problem} paths were given; give at most 100, or the folders above them"
+        ) from problem
+
+
+def _finer(page: _Page, contents: Sequence[Content], level: int) -> tuple[str, ...]:
+    """Return the folders of the levels of the volume that are finer than a level."""
+    try:
+        volume = volume_path(read(_small(page, contents, FILENAME).decode()))
+    except UnicodeDecodeError as problem:
+        raise FormatError(f"{FILENAME}: is no UTF-8; ask the portal's keeper") from problem
+    if volume is None:
+        raise InputError(
+            f"{page.portal.address}records/{page.id}: has no volume with levels; leave --level out"
+        )
+    listed = {one.path for one in contents}
+    header = next((name for name in ("zarr.json", ".zattrs") if f"{volume}/{name}" in listed), "zarr.json")
+    try:
+        told = json.loads(_small(page, contents, f"{volume}/{header}"))
+        attributes = told.get("attributes", told)
+        scales = attributes.get("ome", attributes)["multiscales"][0]["datasets"]
+        levels = [str(one["path"]).strip("/") for one in scales]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
+        raise FormatError(f"{volume}/{header}: tells no levels; leave --level out") from problem
+    if level >= len(levels):
+        raise InputError(
+            f"--level {level}: the volume of {page.id} has the levels 0 to {len(levels) - 1}; choose one"
+        )
+    return tuple(f"{volume}/{path}/" for path in levels[:level] if path)
+
+
+def _small(page: _Page, contents: Sequence[Content], path: str) -> bytes:
+    """Read a small file of the record into memory, and compare it with its checksum."""
+    known = next((one for one in contents if one.path == path), None)
+    if known is None or known.bytes > LONGEST_CRATE_BYTES:
+        raise FormatError(
+            f"{page.portal.address}records/{page.id}: {path} is not listed, or too large to be one"
+        )
+    asked = f"records/{page.id}/files/{quote(path)}"
+    answer = patiently(lambda: _get(page.portal, asked, LONGEST_CRATE_BYTES), _TRIES)
+    if answer.status != 200:
+        raise page.refusal(answer)
+    if hashlib.sha256(answer.content).hexdigest() != known.sha256:
+        raise FormatError(
+            f"{urljoin(page.portal.address, asked)}: is not what the portal lists; ask its keeper"
+        )
+    return answer.content
+
+
+def _what_is_there(
+    folder: Path, contents: Sequence[Content], chosen: Sequence[Content], whole: bool
+) -> frozenset[str]:
+    """List what the folder holds already, and refuse what a record could not be put into."""
+    if not folder.exists():
+        return frozenset()
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a folder that is empty or not there by --output")
+    there = frozenset(list_files(folder))
+    listed = {one.path for one in contents}
+    strange = sorted(path for path in there - listed if not PARTIAL.search(path))
+    if strange and whole:
+        raise InputError(
+            f"{folder}: holds {strange[0]!r}, which is no file of this record; give a folder that is empty or not "
+            f"there by --output"
+        )
+    for one in chosen:
+        if one.path in there and (folder / one.path).stat().st_size != one.bytes:
+            raise InputError(
+                f"{folder / one.path}: is there and is another file than the portal's; remove it, or give another "
+                f"folder"
+            )
+    return there
+
+
+def _demand_space(folder: Path, chosen: Sequence[Content], there: frozenset[str]) -> None:
+    wanted = 0
+    for one in chosen:
+        if one.path in there:
+            continue
+        partial = partial_of(folder, one)
+        wanted += one.bytes - (min(one.bytes, partial.stat().st_size) if partial.exists() else 0)
+    _demand_free(folder, wanted)
+
+
+def _demand_free(folder: Path, wanted: int) -> None:
+    above = folder.absolute()
+    while not above.exists():
+        above = above.parent
+    free = shutil.disk_usage(above).free
+    if wanted > free:
+        raise CannotFit(
+            f"{folder}: {units.show(wanted, 'B', 3)} are to be fetched and {units.show(free, 'B', 3)} are free there; "
+            f"take parts by --path or --level, or give another disk by --output"
+        )
+
+
+def _verify(folder: Path) -> None:
+    wrong = verify(folder)
+    if wrong:
+        named = ", ".join(f"{one.path} ({one.problem})" for one in wrong[:3])
+        raise FormatError(
+            f"{folder}: what the portal gave is not what the record itself lists: {named}; {len(wrong)} in all. It is "
+            f"kept and cannot be filed; ask the portal's keeper"
+        )
+
+
+def _size(contents: Sequence[Content]) -> int:
+    return sum(one.bytes for one in contents)

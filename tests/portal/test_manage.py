@@ -1,0 +1,130 @@
+"""The forms of a record's keepers: what they do, for whom, and what they answer."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tomarium.catalogue import (
+    LOCAL_OWNER,
+    Catalogue,
+    Reader,
+    file_record,
+    ingest,
+    open_catalogue,
+    read_record,
+)
+from tomarium.catalogue.accounts import make_account
+from tomarium.catalogue.tokens import make_token
+from tomarium.model import Person
+from tomarium.portal.app import create_app
+
+ADA = Reader("ada", "member")
+READY = {
+    "title": "Tooth of a bear",
+    "description": "A molar of a bear, scanned in ethanol at 20 keV; enamel and dentine.",
+    "creators": "Lovelace, Ada 0000-0002-1825-0097 @ ESRF (https://ror.org/02550n020)\nRöntgen, W. C.",
+    "licence": "cc by 4.0",
+    "techniques": "PaNET01207",
+    "keywords": "tooth\nbear",
+    "specimen": "MB.1",
+    "acknowledgement": "",
+}
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, make_volume: Callable[..., Path]) -> Iterator[Catalogue]:
+    folder = tmp_path / "records" / "tooth"
+    make_volume(folder / "volume.ome.zarr", size=16)
+    file_record(folder, title="Tooth", id="tooth")
+    with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
+        ingest(opened, folder, reader=ADA)
+        yield opened
+
+
+@pytest.fixture
+def client(catalogue: Catalogue) -> Iterator[TestClient]:
+    with TestClient(create_app(catalogue, local=True), raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_from_the_form_to_the_published_page(client: TestClient, tmp_path: Path) -> None:
+    page = client.get("/records/tooth/manage")
+    assert "no licence is stated" in page.text
+    assert 'name="embargo"' in page.text
+    assert " disabled" in page.text
+    saved = client.post("/records/tooth/edit", data=READY)
+    assert "Saved." in saved.text
+    assert " disabled" not in saved.text
+    record = read_record(tmp_path / "records" / "tooth")
+    assert record.creators == (
+        Person("Lovelace, Ada", "0000-0002-1825-0097", "ESRF", "02550n020"),
+        Person("Röntgen, W. C."),
+    )
+    assert (record.licence, record.keywords, record.specimen) == ("CC-BY-4.0", ("tooth", "bear"), "MB.1")
+    assert client.get("/records/tooth/manage.json").json()["values"]["creators"] == READY["creators"]
+    assert "is published" in client.post("/records/tooth/publish", data={"embargo": "0"}).text
+    shown = client.get("/records/tooth").text
+    assert "Lovelace, A.; Röntgen, W. C." in shown
+    assert "Version 1" in shown
+    assert '<script type="application/ld+json">' in shown
+    assert "withdrawn" in client.post("/records/tooth/withdraw", data={"reason": "the wrong bear"}).text
+    assert "the wrong bear" in client.get("/records/tooth").text
+
+
+@pytest.mark.parametrize(
+    ("door", "fields", "status", "said"),
+    [
+        ("edit", {"creators": "Ada 0000-0002-1825-0098"}, 422, "last digit"),
+        ("edit", {"licence": "CC-BY-9"}, 422, "CC-BY-9"),
+        ("edit", {"title": " "}, 422, "title is empty"),
+        ("edit", {"owner": "eve"}, 400, "no field"),
+        ("publish", {"embargo": "0"}, 422, "no licence is stated"),
+        ("submit", {}, 422, "no licence is stated"),
+        ("send-back", {"text": "x"}, 422, "so it cannot be moved"),
+        ("comment", {"text": " "}, 422, "empty"),
+        ("withdraw", {"reason": "x"}, 422, "was not published"),
+        ("open-now", {}, 422, "was not published"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    client: TestClient, door: str, fields: dict[str, str], status: int, said: str
+) -> None:
+    answer = client.post(f"/records/tooth/{door}", data=fields, headers={"Accept": "application/json"})
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
+    assert client.get("/records/tooth.json").json()["state"] == "draft"
+
+
+def test_each_does_what_their_role_allows(catalogue: Catalogue) -> None:
+    tokens = {}
+    people = (("root", "administrator"), ("ada", "member"), ("eve", "member"), ("cora", "curator"))
+    for name, role in people:
+        with catalogue.writing() as connection:
+            make_account(connection, LOCAL_OWNER, name, role)
+            scopes = ("read", "write", "review")
+            tokens[name] = make_token(connection, LOCAL_OWNER, name, "test", scopes, 1)
+    with TestClient(create_app(catalogue), raise_server_exceptions=False) as client:
+
+        def post(name: str, door: str, **fields: str) -> int:
+            headers = {"Authorization": f"Bearer {tokens[name]}", "Accept": "application/json"}
+            return client.post(f"/records/tooth/{door}", data=fields, headers=headers).status_code
+
+        assert client.post("/records/tooth/edit", data=READY).status_code == 401
+        assert post("eve", "edit", **READY) == 404
+        assert post("ada", "edit", **READY) == 200
+        assert post("ada", "publish", embargo="0") == 403
+        assert post("ada", "submit", text="please") == 200
+        assert post("cora", "send-back", text="name the beamline") == 200
+        assert post("ada", "submit") == 200
+        assert post("cora", "publish", embargo="1 year") == 200
+        assert post("eve", "open-now") == 403
+        assert post("ada", "open-now") == 200
+        assert client.get("/records/tooth/manage").status_code in (403, 404)
+
+
+def test_a_form_of_another_site_does_nothing(client: TestClient) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    assert client.post("/records/tooth/edit", data=READY, headers=headers).status_code == 403
+    assert client.get("/records/tooth.json").json()["title"] == "Tooth"
