@@ -318,3 +318,9 @@ def test_changes_need_something_to_change(catalogue: Catalogue) -> None:
     with pytest.raises(ParameterError, match="has no parameter 'nothing'"):
         edit(catalogue, ADA, "tooth", Changes(withhold=("nothing",)))
     assert isinstance(edit(catalogue, ADA, "tooth", Changes(specimen="MB.1")), Record)
+
+
+def test_a_technique_is_found_by_its_name(catalogue: Catalogue) -> None:
+    edit(catalogue, ADA, "tooth", Changes(techniques=("PaNET01207",)))
+    for words in ("x-ray tomography", "PaNET01207"):
+        assert [hit.id for hit in search(catalogue, ADA, words).hits] == ["tooth"]

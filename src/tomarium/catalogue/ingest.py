@@ -20,6 +20,7 @@ from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, parameter
+from tomarium.standards.panet import label_of
 from tomarium.standards.ro_crate import FILENAME
 
 # Files of a record that are not as they were filed and are named.
@@ -291,6 +292,7 @@ def _words(record: Record) -> str:
             ", ".join(record.keywords),
             ", ".join(person.name for person in record.creators),
             record.specimen,
+            ", ".join(f"{label_of(one)} {one}" for one in record.techniques),
             publication.doi if publication else "",
             record.id,
             record.licence,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from tomarium.catalogue.facet_counts import FacetCounts
+from tomarium.standards.panet import label_of
 
 Chosen = Mapping[str, tuple[str, ...]]
 
@@ -94,7 +95,7 @@ def facet_links(facets: Iterable[FacetCounts], path: str, chosen: Chosen) -> tup
             tuple(
                 Choice(
                     one.value,
-                    one.value,
+                    label_of(one.value) if facet.name == "technique" else one.value,
                     one.count,
                     one.chosen,
                     with_query(path, {**chosen, facet.name: _turn(chosen.get(facet.name, ()), one.value)}),

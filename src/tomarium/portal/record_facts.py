@@ -9,6 +9,7 @@ from datetime import datetime
 from tomarium import units
 from tomarium.model import Record, parameter
 from tomarium.model.wording import brief, day
+from tomarium.standards.panet import label_of
 from tomarium.viewers.scale_bar import scale_bar
 
 PLACES = ("facility", "beamline", "instrument")
@@ -59,9 +60,10 @@ def label_rows(record: Record) -> tuple[tuple[str, str], ...]:
     Returns
     -------
     tuple of tuple of str
-        Name and value: where and when it was scanned, energy, voxel size, size of the volume, when it was filed.
+        Name and value: where, how and when it was scanned, energy, voxel size, size of the volume, when it was filed.
     """
     rows = [(parameter.label(key), _shown(record, key)) for key in PLACES]
+    rows.append(("Technique", ", ".join(map(label_of, record.techniques))))
     rows.append(("Scanned", _day(_shown(record, "start_time"))))
     rows += [
         (parameter.label(key).removeprefix("Photon ").capitalize(), _shown(record, key)) for key in NUMBERS
