@@ -6,8 +6,9 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urljoin
 
 from tomarium.atomic_files import write_json
@@ -66,9 +67,11 @@ def push(
     portal = Portal(address.rstrip("/") + "/", token, {"Tus-Resumable": VERSION})
     notes = _notes(path, address)
     batch = _batch(portal, notes, title)
+    listed = patiently(lambda: portal.ask("GET", f"uploads/batches/{batch}")).json()["files"]
+    begun = {one["path"]: one for one in listed}
     done, total = 0, sum(place.stat().st_size for place in files.values())
     for name, place in files.items():
-        _send(portal, batch, name, place, chunk, _told(tell, done, total))
+        _send(portal, batch, name, place, begun.get(name), chunk, _told(tell, done, total))
         done += place.stat().st_size
     answer = patiently(lambda: portal.ask("POST", f"uploads/batches/{batch}/done"))
     if answer.status not in (201, 202):
@@ -121,12 +124,18 @@ def _batch(portal: Portal, notes: Path, title: str) -> str:
 
 
 def _send(
-    portal: Portal, batch: str, name: str, place: Path, chunk: int, tell: Callable[[int], object]
+    portal: Portal,
+    batch: str,
+    name: str,
+    place: Path,
+    known: Mapping[str, Any] | None,
+    chunk: int,
+    tell: Callable[[int], object],
 ) -> None:
-    """Send one file, from where it is there."""
-    listed = patiently(lambda: portal.ask("GET", f"uploads/batches/{batch}")).json()["files"]
+    """Send one file, from where it is there; `known` is what the portal listed of it."""
     size = place.stat().st_size
-    known = next((one for one in listed if one["path"] == name and one["bytes"] == size), None)
+    if known is not None and known["bytes"] != size:
+        known = None
     upload = urljoin(portal.address, known["upload"]) if known else _create(portal, batch, name, place, size)
     offset = int(known["offset"]) if known else 0
     with place.open("rb") as file:
