@@ -22,6 +22,7 @@ from joserfc.jwk import OctKey, RSAKey
 
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, open_catalogue
 from tomarium.catalogue.accounts import all_accounts, close_account, make_account
+from tomarium.catalogue.datacite_client import NoRedirects
 from tomarium.catalogue.settings import change_setting
 from tomarium.errors import ParameterError
 from tomarium.portal import oidc
@@ -60,7 +61,7 @@ def client(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     return TestClient(create_app(catalogue), base_url=HOME, follow_redirects=False)
 
 
-class _Stay(oidc._NoRedirect):
+class _Stay(NoRedirects):
     http_error_302 = http_error_303 = lambda self, _req, answer, *_rest: answer
 
 

@@ -92,7 +92,7 @@ class DataCite:
             method=method,
         )
         try:
-            with build_opener(_NoRedirects).open(request, timeout=TIMEOUT_S) as response:
+            with build_opener(NoRedirects).open(request, timeout=TIMEOUT_S) as response:
                 return Answer(True), int(response.status)
         except HTTPError as problem:
             return _refused(problem.code, problem.read(_LONGEST_ANSWER)), problem.code
@@ -100,11 +100,11 @@ class DataCite:
             return Answer(False, True, f"{self.address} cannot be reached ({problem})"), 0
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """Passwords are sent to the address that was set, and nowhere else."""
+class NoRedirects(HTTPRedirectHandler):
+    """Follows no redirect: what is secret is sent to the address that was given, and nowhere else."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
+        """Answer with the redirect itself."""
 
 
 def service(address: str) -> DataCite:

@@ -12,8 +12,9 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urljoin, urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
+from tomarium.catalogue.datacite_client import NoRedirects
 from tomarium.errors import InputError, Interrupted
 
 TRIES: Final = 8
@@ -59,16 +60,11 @@ class Answer:
         return told
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
 def _opener(place: str) -> OpenerDirector:
     """Make what opens an address: by the proxies of the environment, but not to this machine."""
     if urlsplit(place).hostname in _HERE:
-        return build_opener(_NoRedirects, ProxyHandler({}))
-    return build_opener(_NoRedirects)
+        return build_opener(NoRedirects, ProxyHandler({}))
+    return build_opener(NoRedirects)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request, build_opener
 
 from fastapi import HTTPException
 
@@ -25,6 +25,7 @@ from tomarium.catalogue import Catalogue, Reader
 from tomarium.catalogue.account_subjects import account_of_orcid, account_of_subject, free_name, tie_subject
 from tomarium.catalogue.accounts import Account, account_named, make_account
 from tomarium.catalogue.audit import note
+from tomarium.catalogue.datacite_client import NoRedirects
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import EngineUnavailable, InputError
 from tomarium.model.person import is_orcid
@@ -354,16 +355,11 @@ def _discovered(issuer: str, _moment: int) -> dict[str, Any]:
     return known
 
 
-class _NoRedirect(HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any) -> None:
-        """Follow nothing: a provider answers where it says it does."""
-
-
 def _ask(address: str, form: bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
     _demand_safe(address)
     request = Request(address, form, {"Accept": "application/json", **(headers or {})})
     try:
-        with build_opener(_NoRedirect).open(request, timeout=_TIMEOUT_S) as answer:
+        with build_opener(NoRedirects).open(request, timeout=_TIMEOUT_S) as answer:
             read = json.loads(answer.read(_MOST_BYTES + 1)[:_MOST_BYTES])
     except (URLError, OSError, ValueError) as problem:
         if getattr(problem, "code", 0) in (400, 401, 403) and form is not None:
