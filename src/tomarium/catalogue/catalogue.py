@@ -31,6 +31,11 @@ class Catalogue:
     engine: Engine
     name: str
 
+    @property
+    def home(self) -> Path:
+        """The folder in which its records and uploads lie where nobody says otherwise."""
+        return (catalogue_file() if self.name == "memory" else Path(self.name)).absolute().parent
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Hold a connection that sees one state of the catalogue."""

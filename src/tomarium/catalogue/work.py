@@ -34,7 +34,7 @@ def work_once(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
     bool
         Whether all of it went well.
     """
-    home = Path(catalogue.name).absolute().parent
+    home = catalogue.home
     uploads, well = Uploads(home / "uploads"), True
     while (job := take_job(catalogue)) is not None:
         state, told = _do(catalogue, job, uploads, home / "records")

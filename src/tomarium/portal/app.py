@@ -12,7 +12,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tomarium.catalogue import Catalogue
-from tomarium.catalogue.home import catalogue_file
 from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, downloads, files, sign_in
 from tomarium.portal.feeds import give_feeds
@@ -75,7 +74,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     account.give_all(app)
     give_forms(app)
     give_feeds(app)
-    home = (Path(catalogue.name) if catalogue.name != "memory" else catalogue_file()).absolute().parent
+    home = catalogue.home
     give_uploads(app, Uploads(home / "uploads"), home / "records")
     downloads.give_all(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
