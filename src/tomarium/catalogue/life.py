@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import Connection, Row, insert, select
 
@@ -98,7 +97,7 @@ def submit(catalogue: Catalogue, reader: Reader, id: str, text: str = "") -> Non
         It is no draft.
     """
     refuse_unready(id, checks_of(catalogue, reader, id))
-    _move(catalogue, reader, id, "submit", ("draft",), "review", text, "comment")
+    _move(catalogue, reader, id, "submit", "draft", "review", text, "comment")
 
 
 def send_back(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
@@ -123,7 +122,7 @@ def send_back(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
     demand_role(reader, "curator", to="send a record back")
     if not text.strip():
         raise ParameterError(f"{id}: say what its owner is to change, such as: --because 'name the beamline'")
-    _move(catalogue, reader, id, "send back", ("review",), "draft", text, "request")
+    _move(catalogue, reader, id, "send back", "review", "draft", text, "request")
 
 
 def comment(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
@@ -411,7 +410,7 @@ def _move(
     reader: Reader,
     id: str,
     action: str,
-    before: tuple[str, ...],
+    before: str,
     state: str,
     text: str,
     kind: str,
@@ -420,13 +419,13 @@ def _move(
         place = place_for(connection, reader, id)
         lived = queries.life_of(connection, id)
         assert lived is not None
-        if lived.state not in before:
+        if lived.state != before:
             raise InputError(f"{id}: is {_named(lived.state)}, so it cannot be moved to {_named(state)}")
         queries.change_state(connection, id, state, time.time())
         save(connection, read_record(place), place, reader)
         if text.strip():
             _say(connection, reader, id, text, kind)
-        note(connection, reader, action, id, folder=Path(place).name)
+        note(connection, reader, action, id, folder=place.name)
 
 
 def _named(state: str) -> str:

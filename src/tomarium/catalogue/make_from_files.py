@@ -297,12 +297,8 @@ def _demand_whole(path: Path, opened: Scan | Image) -> None:
             f"{path}: cannot be read where the record lies ({problem}); its data lie in other files too: give the "
             f"folder that holds all of them"
         ) from problem
-    if type(again) is not type(opened) or _size(again) != _size(opened):
+    if type(again) is not type(opened) or again.shape != opened.shape:
         raise InputError(
             f"{path}: reads differently where the record lies; its data lie in other files too: give the folder that "
             f"holds all of them"
         )
-
-
-def _size(opened: Scan | Image) -> tuple[int, ...]:
-    return opened.shape

@@ -10,6 +10,7 @@ from tomarium.catalogue import life
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader
+from tomarium.catalogue.tokens import Scope
 from tomarium.errors import FormatError, InputError
 from tomarium.model.person import read_person
 from tomarium.portal.forms import Fields, take
@@ -138,9 +139,9 @@ def _changes(fields: Fields) -> Changes:
 
 
 def _done(
-    request_context: RequestContext, id: str, scope: str, act: Callable[[Reader], object], said: str
+    request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], said: str
 ) -> Response:
-    reader = demand_scope(request_context.request, scope)  # type: ignore[arg-type]
+    reader = demand_scope(request_context.request, scope)
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
