@@ -4,6 +4,7 @@ VENV ?= .venv
 PEERS ?= .venv-peers
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BUILT := src/tomarium/portal/static/built/LICENCES.txt
 SCAN ?=
 DEMO_ARGS ?=
 TEST_ARGS ?=
@@ -14,7 +15,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-peers lint docs bench bench-catalogue accuracy accuracy-quick clean
+.PHONY: help install web demo test test-fast test-peers lint docs bench bench-catalogue accuracy accuracy-quick clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,13 +30,19 @@ $(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*)
 	@$(BIN)/tomarium doctor --self | grep '^!' || true
 	@touch $@
 
-demo: install ## simulate a scan (or take SCAN=path), reconstruct it, file it and open the portal (DEMO_ARGS=--no-serve ends after filing)
+web: install $(BUILT) ## build the scripts of the pages, with the system's Node.js or the one that PyPI has
+
+$(BUILT): web/package-lock.json web/build.mjs $(wildcard web/src/*/*)
+	$(BIN)/python web/build.py
+	@if test -e $@; then touch $@; fi
+
+demo: install web ## simulate a scan (or take SCAN=path), reconstruct it, file it and open the portal (DEMO_ARGS=--no-serve ends after filing)
 	$(BIN)/tomarium demo $(if $(SCAN),"$(SCAN)") $(DEMO_ARGS)
 
-test: install ## run the tests on all processors (TEST_ARGS="-k axis" for some, WORKERS=0 for one process)
+test: install web ## run the tests on all processors (TEST_ARGS="-k axis" for some, WORKERS=0 for one process)
 	$(BIN)/python $(PYTEST) $(TEST_ARGS)
 
-test-fast: install ## run the tests that are not marked slow, in under two minutes
+test-fast: install web ## run the tests that are not marked slow, in under two minutes
 	$(BIN)/python $(PYTEST) -m fast $(TEST_ARGS)
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
@@ -79,4 +86,4 @@ bench-catalogue: install ## fill a catalogue with 100 000 datasets and ask it (B
 	$(BIN)/python benchmarks/catalogue.py $(BENCH_ARGS)
 
 clean: ## remove .venv, .venv-peers, builds and the demo's results
-	rm -rf $(VENV) $(PEERS) build dist demo
+	rm -rf $(VENV) $(PEERS) build dist demo web/node_modules $(dir $(BUILT))

@@ -23,7 +23,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 SLOW = (
-    "catalogue/test_catalogue", "cli/", "contracts/test_formats", "contracts/test_negative_corpus",
+    "catalogue/test_catalogue", "cli/", "contracts/test_formats", "contracts/test_negative_corpus", "browser/",
     "docs/test_add_a_step", "docs/test_tutorials", "doctor/test_checks", "doctor/test_damaged_files",
     "executors/", "live/", "formats/test_data_exchange_tables", "formats/test_hostile",
     "formats/test_nxtomo_flips", "kernels/axis/", "kernels/test_edge_width", "kernels/test_fbp",

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from tomarium import units
 from tomarium.catalogue.words import mark, read_terms
 from tomarium.model.wording import brief, day
+from tomarium.portal.built import built
 from tomarium.portal.page import Page, machine, names
 from tomarium.portal.request_context import RequestContext
 from tomarium.registry import collect
@@ -108,6 +109,7 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     settings = request_context.settings
     house = {
         "link": request_context.link,
+        "built": built,
         "menu": menu,
         "version": version("tomarium"),
         "house_name": settings["name"],

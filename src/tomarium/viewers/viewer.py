@@ -84,6 +84,9 @@ class Viewer:
         `previews(record, folder) -> {file name: PNG}`: pictures to keep in the record when it is filed.
     script : Path or None
         A script that enriches the piece; without it the piece must work all the same.
+    built : str
+        Name of a script that `make web` builds from `web/src/<name>`, which enriches the piece; "" for none.
+        It may be absent.
     metadata_only : bool
         Whether it shows nothing of the files, so that it may be shown while they are under embargo.
     """
@@ -96,6 +99,7 @@ class Viewer:
     picture: Callable[[Record, Path, str, Mapping[str, str]], bytes] | None = None
     previews: Callable[[Record, Path], Mapping[str, bytes]] | None = None
     script: Path | None = None
+    built: str = ""
     metadata_only: bool = False
 
 

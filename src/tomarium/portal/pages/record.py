@@ -17,6 +17,7 @@ from tomarium import units
 from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
+from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.record_facts import Slip, label_rows, slips
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
@@ -131,6 +132,8 @@ class RecordPage:
         Its metadata in other standards.
     scripts : tuple of str
         Addresses of scripts that enrich the page.
+    modules : tuple of str
+        Addresses of those that `make web` builds, as far as they are there.
     thumbnail : str
         Address of a small picture, "" where there is none.
     open : bool
@@ -185,6 +188,7 @@ class RecordPage:
     viewers: Mapping[str, Shown]
     exports: tuple[Export, ...]
     scripts: tuple[str, ...] = field(metadata=FOR_PEOPLE)
+    modules: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     thumbnail: str
     address: str = field(metadata=FOR_PEOPLE)
     downloads: tuple[Download, ...] = field(metadata=FOR_PEOPLE)
@@ -217,6 +221,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     ]
     suitable.sort(key=lambda viewer: viewer.order)
     scripts = dict.fromkeys(viewer.script.name for viewer in suitable if viewer.script)
+    modules = filter(None, (built(viewer.built) for viewer in suitable if viewer.built))
     exports = tuple(
         Export(
             known.title,
@@ -255,6 +260,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         viewers={viewer.name: _show(viewer, record, folder, request_context) for viewer in suitable},
         exports=exports,
         scripts=tuple(request_context.link("asset", {"name": name}) for name in scripts),
+        modules=tuple(request_context.link("static", {"path": path}) for path in dict.fromkeys(modules)),
         thumbnail=request_context.link("file", {"id": id, "path": thumbnail}) if thumbnail else "",
         address=address,
         downloads=tuple(_downloads(record, request_context)) if place.open else (),

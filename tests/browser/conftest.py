@@ -1,0 +1,100 @@
+"""A real browser for tests: Chromium of the system, driven by Playwright, and a portal that runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tomarium.catalogue import Catalogue
+from tomarium.portal.app import create_app
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--use-gl=angle", "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--disable-background-networking",
+    "--disable-component-update", "--disable-default-apps", "--disable-sync", "--no-first-run",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start Chromium once a worker; skipped, by name, where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = os.environ.get("TOMARIUM_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium, or set TOMARIUM_CHROMIUM)")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """Open a desktop window; what the page's scripts throw, or report as an error, fails the test."""
+    yield from _window(browser, {"width": 1280, "height": 900})
+
+
+@pytest.fixture
+def phone(browser: Any) -> Iterator[Any]:
+    """Open a window as wide as a phone, that is touched."""
+    yield from _window(browser, {"width": 390, "height": 844}, has_touch=True)
+
+
+def _window(browser: Any, size: dict[str, int], **more: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport=size, **more)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
+    page.wrong = wrong  # a test that provokes errors clears it
+    yield page
+    context.close()
+    assert wrong == []
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., Any]:
+    """Give `serving(catalogue)`: a context in which its portal is heard, giving the address."""
+    return _serving
+
+
+@contextmanager
+def _serving(catalogue: Catalogue, *, local: bool = True) -> Iterator[str]:
+    import uvicorn
+
+    heard = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(catalogue, local=local), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [heard]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{heard.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        heard.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Any], list[str]]:
+    """Give `axe(page)`: serious and critical findings of axe about accessibility, a line each."""
+    sync_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+    def ask(page: Any) -> list[str]:
+        found = sync_playwright.Axe().run(page).response["violations"]
+        return [
+            f"{one['id']}: {one['help']} ({', '.join(str(node['target']) for node in one['nodes'])})"
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+
+    return ask

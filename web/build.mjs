@@ -1,0 +1,64 @@
+// Builds every src/<name>/main.ts(x) into ../src/tomarium/portal/static/built/<name>.js, with the licences of
+// all packages that went in. A package without a licence that may be shipped ends the build.
+import { build } from "esbuild";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const BUILT = resolve(HERE, "../src/tomarium/portal/static/built");
+const ALLOWED = /^\(?(MIT|ISC|0BSD|BSD-2-Clause|BSD-3-Clause|Apache-2\.0|Zlib|Unlicense|CC0-1\.0|BlueOak-1\.0\.0)( (OR|AND) .*)?\)?$/;
+
+const entries = Object.fromEntries(
+  readdirSync(join(HERE, "src"), { withFileTypes: true })
+    .filter((folder) => folder.isDirectory())
+    .map((folder) => [
+      folder.name,
+      ["main.ts", "main.tsx"].map((name) => join(HERE, "src", folder.name, name)).find(existsSync),
+    ])
+    .filter(([, file]) => file),
+);
+
+const fresh = `${BUILT}.new`;
+rmSync(fresh, { recursive: true, force: true });
+mkdirSync(fresh, { recursive: true });
+const result = await build({
+  entryPoints: entries,
+  outdir: fresh,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  metafile: true,
+  legalComments: "none", // all licences stand in LICENCES.txt
+  loader: { ".svg": "dataurl", ".woff2": "file", ".woff": "file" },
+  define: { "process.env.NODE_ENV": '"production"' },
+  logLevel: "warning",
+  absWorkingDir: HERE,
+});
+writeFileSync(join(fresh, "LICENCES.txt"), licences(Object.keys(result.metafile.inputs)));
+for (const [file, told] of Object.entries(result.metafile.outputs)) {
+  console.log(`${(told.bytes / 1000).toFixed(0).padStart(6)} kB  ${file.split("/").at(-1)}`);
+}
+rmSync(BUILT, { recursive: true, force: true });
+renameSync(fresh, BUILT);
+
+/** Tell the licence of every package that a file was taken from. */
+function licences(inputs) {
+  const folders = new Set();
+  for (const input of inputs) {
+    const found = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
+    if (found) folders.add(found[1]);
+  }
+  const told = [...folders].sort().map((folder) => {
+    const about = JSON.parse(readFileSync(join(HERE, folder, "package.json"), "utf8"));
+    const licence = typeof about.license === "object" ? about.license.type : about.license;
+    if (!ALLOWED.test(licence ?? "")) {
+      throw new Error(`${about.name} ${about.version}: licence ${licence} is not one that may be shipped`);
+    }
+    const file = readdirSync(join(HERE, folder)).find((name) => /^(licen[sc]e|copying)/i.test(name));
+    const text = file ? readFileSync(join(HERE, folder, file), "utf8").trim() : `Licence: ${licence}`;
+    return `${about.name} ${about.version}: ${licence}\n\n${text}\n`;
+  });
+  return told.join(`\n${"-".repeat(80)}\n\n`);
+}
