@@ -322,7 +322,7 @@ def _defaults(step: AnyStep) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in VIEWS if name not in ("concatenate", "gather_helix", "stitch")]
+    "name", [name for name in VIEWS if name not in ("concatenate", "gather_helix", "mosaic", "stitch")]
 )
 def test_a_view_takes_flats_and_darks_along(name: str) -> None:
     view, scan = VIEWS[name], example_scan(VIEWS[name])
@@ -348,7 +348,7 @@ def test_a_view_takes_flats_and_darks_along(name: str) -> None:
     assert np.abs(edge / mean[:, :2] - 1).max() < 0.1
 
 
-@pytest.mark.parametrize("name", [name for name in VIEWS if name not in ("concatenate", "stitch")])
+@pytest.mark.parametrize("name", [name for name in VIEWS if name not in ("concatenate", "mosaic", "stitch")])
 def test_a_view_is_made_again_by_its_recipe(name: str) -> None:
     view, scan = VIEWS[name], example_scan(VIEWS[name])
     made = view(scan, **dict(view.example.values or {}))

@@ -69,7 +69,7 @@ def stitch(
     if not paths:
         raise ParameterError("step stitch: scans is empty; give the paths of the others, separated by commas")
     told = _starts(starts_px, len(paths))
-    all_scans = [scan, *(_opened(path, scan) for path in paths)]
+    all_scans = [scan, *(open_beside(path, scan, "stitched") for path in paths)]
     angles = np.asarray(scan.angles_deg.value, np.float64)
     chosen = np.unique(np.linspace(0, len(angles) - 1, min(VIEWS, len(angles))).round().astype(np.intp))
     turning = np.stack([np.ones(len(angles)), np.cos(np.deg2rad(angles)), np.sin(np.deg2rad(angles))])
@@ -131,14 +131,35 @@ def _starts(text: str, count: int) -> list[float] | None:
     return found
 
 
-def _opened(path: object, first: Scan) -> Scan:
+def open_beside(path: object, first: Scan, done: str) -> Scan:
+    """Open a scan that is merged with another view by view.
+
+    Parameters
+    ----------
+    path : path-like
+        Of the scan.
+    first : Scan
+        The other.
+    done : str
+        What is done to them, for messages: "stitched".
+
+    Returns
+    -------
+    Scan
+        Of the same views, columns, domain and pixel.
+
+    Raises
+    ------
+    InputError
+        It differs in one of them, or one of the two tells shifts of single views.
+    """
     opened = formats.open(str(path))
     if not isinstance(opened, Scan):
-        raise InputError(f"{path} holds an image, not a scan that could be stitched to {first.path}")
+        raise InputError(f"{path} holds an image, not a scan that could be {done} to {first.path}")
     angles, others = first.angles_deg.value, opened.angles_deg.value
     if opened.shape[::2] != first.shape[::2] or opened.domain != first.domain:
         raise InputError(
-            f"{path}: {opened.shape[0]} views of {opened.shape[2]} columns, {opened.domain}, cannot be stitched to "
+            f"{path}: {opened.shape[0]} views of {opened.shape[2]} columns, {opened.domain}, cannot be {done} to "
             f"{first.shape[0]} of {first.shape[2]}, {first.domain}, of {first.path}; choose views alike "
             f"with select_views"
         )
@@ -147,7 +168,7 @@ def _opened(path: object, first: Scan) -> Scan:
     if apart > 0.1 * step:
         raise InputError(
             f"{path}: its angles differ by up to {apart:.3g}° from those of {first.path}, whose step is {step:.3g}°; "
-            f"projections are stitched view by view, so give --angles if it is a slip, or stitch reconstructed volumes"
+            f"projections are {done} view by view, so give --angles if it is a slip"
         )
     a, b = first.pixel_m, opened.pixel_m
     if a is not None and b is not None and not np.isclose(a.value, b.value, rtol=1e-6, atol=0):
@@ -157,7 +178,7 @@ def _opened(path: object, first: Scan) -> Scan:
     for one in (first, opened):
         if one.geometry.shift_columns_px is not None or one.geometry.shift_rows_px is not None:
             raise InputError(
-                f"{one.path} tells shifts of single views, which stitch does not move; correct them first"
+                f"{one.path} tells shifts of single views; scans that move are not {done}: correct them first"
             )
     return opened
 
@@ -222,8 +243,29 @@ def light_of_rows(scan: Scan) -> NDArray[np.float64]:
     array of float64, shape (row,)
         Counts above dark, above 0.
     """
+    return light_of_both(scan)[0]
+
+
+def light_of_both(scan: Scan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean light of each row and of each column.
+
+    Parameters
+    ----------
+    scan : Scan
+        As for `light_of_rows`.
+
+    Returns
+    -------
+    rows, columns : array of float64, shape (row,) and (column,)
+        Counts above dark, above 0.
+    """
     if scan.domain != "counts":
-        return np.ones(scan.shape[1])
+        return np.ones(scan.shape[1]), np.ones(scan.shape[2])
     references = average_references(scan, slice(0, scan.shape[1]))
-    light = np.asarray((references.flats.mean(axis=0) - references.dark).mean(axis=1), np.float64)
+    light = np.asarray(references.flats.mean(axis=0) - references.dark, np.float64)
+    rows, columns = light.mean(axis=1), light.mean(axis=0)
+    return _above_zero(rows), _above_zero(columns)
+
+
+def _above_zero(light: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(light, 1e-6 * max(1e-12, float(light.max()))))
