@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.motion.register import band_pass, register
+from tomarium.kernels.motion.register import register
+from tomarium.kernels.motion.stitch import along_columns
 
 FEWEST: Final = 8
 """Rows or columns that neighbours must both see."""
 
-COARSEST_PX: Final = 8.0
 ROUNDS: Final = 3
 LIKE: Final = 0.3
 """A view whose correlation is lower does not tell where a tile lies."""
@@ -100,18 +100,20 @@ def register_pair(tiles: Sequence[Stack], one: int, other: int, told: Place, rea
     place, likeness = told, 0.0
     for _ in range(ROUNDS):  # what both see is cut out anew where a better place is known
         near, parts = _seen_by_both(tiles[one], tiles[other], place)
-        fixed, moving = (_passed(part) for part in parts)
-        if min(fixed.shape[1:]) < FEWEST:
+        if min(parts[0].shape[1:]) < FEWEST:
             break
+        # The strip that both see lies along the rows of an image, so that its ends do not enter the band-pass.
+        upright = parts[0].shape[1] > parts[0].shape[2]
+        fixed, moving = (along_columns(part.transpose(0, 2, 1) if upright else part) for part in parts)
         # The whole reach may lie between the place that was told and the true one.
         reach = max(1.5, reach_px + max(abs(near[k] - told[k]) for k in (0, 1)))
-        found = [register(a, b, reach) for a, b in zip(fixed, moving, strict=True)]
+        found = [register(a, b, reach, row_edge=0.5) for a, b in zip(fixed, moving, strict=True)]
         likeness = float(np.median([each.likeness for each in found]))
         alike = [(each.rows, each.columns) for each in found if each.likeness >= LIKE]
         if not reach_px or not alike:
             break
         # Content that lies further on in the other begins so much earlier in the first.
-        moved = np.asarray(near) - np.median(alike, axis=0)
+        moved = np.asarray(near) - np.median(alike, axis=0)[:: -1 if upright else 1]
         row, column = (
             float(np.clip(one, middle - reach_px, middle + reach_px))
             for one, middle in zip(moved, told, strict=True)
@@ -166,8 +168,3 @@ def _seen_by_both(one: Stack, other: Stack, place: Place) -> tuple[tuple[int, in
         first.append(slice(low, high))
         second.append(slice(low - start, high - start))
     return near, (one[tuple(first)], other[tuple(second)])
-
-
-def _passed(stack: Stack) -> Stack:
-    """Keep what registers: finer than a quarter of the shorter side, and than 8 pixels."""
-    return band_pass(np.ascontiguousarray(stack), 1.0, min(COARSEST_PX, max(2.0, min(stack.shape[1:]) / 4)))

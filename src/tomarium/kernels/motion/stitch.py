@@ -76,14 +76,15 @@ def find_rows(one: Stack, other: Stack, fewest: int = FEWEST_ROWS) -> int:
 
 def _coarse(stack: Stack) -> Stack:
     """Return band-passed rows of all views side by side, in segments of columns: shape (row, value)."""
-    passed = _along_columns(stack)
+    passed = along_columns(stack)
     columns = passed.shape[2]
     edges = np.linspace(0, columns, min(SEGMENTS, columns) + 1).astype(int)[:-1]
     segments = np.add.reduceat(passed, edges, axis=2)
     return np.ascontiguousarray(segments.transpose(1, 0, 2).reshape(passed.shape[1], -1))
 
 
-def _along_columns(stack: Stack) -> Stack:
+def along_columns(stack: Stack) -> Stack:
+    """Keep what is finer than 8 pixels along columns, each row by itself; shape (view, row, column)."""
     views, rows, columns = stack.shape
     lines = np.ascontiguousarray(stack).reshape(views * rows, 1, columns)
     return band_pass(lines, 1.0, COARSEST_PX).reshape(views, rows, columns)
@@ -113,7 +114,7 @@ def join_at(one: Stack, other: Stack, angles_deg: Array, rows: float, reach_px: 
     place, known, found = rows, np.zeros(3), []
     for _ in range(ROUNDS):  # what both see is cut out anew where a better place is known
         a, b, near = _seen_by_both(one, other, place)
-        fixed, moving = (_along_columns(part) for part in (a, b))
+        fixed, moving = (along_columns(part) for part in (a, b))
         reach = max(1.5, reach_px)
         found = [register(x, y, reach, row_edge=0.5) for x, y in zip(fixed, moving, strict=True)]
         side = np.array([each.columns for each in found])

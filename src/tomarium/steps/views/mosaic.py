@@ -18,7 +18,7 @@ from tomarium.steps.views.mosaic_frames import MosaicFrames, Tile, span_of
 from tomarium.steps.views.stitch import light_of_both, open_beside
 from tomarium.steps.views.stitched_frames import Piece
 
-VIEWS: Final = 8
+VIEWS: Final = 24
 """Views in which neighbours are laid on each other."""
 
 WHOLE_PX: Final = 0.05
@@ -43,7 +43,7 @@ def mosaic(
     """Put scans beside and above each other, as of one large detector.
 
     The sample, or its axis, was moved between the scans by nearly a detector's width or height. What neighbours both
-    see is laid on each other in eight views; the places that agree best with all pairs are taken, the same for all
+    see is laid on each other in 24 views; the places that agree best with all pairs are taken, the same for all
     angles. Each scan is corrected by its own flats and darks, moved by parts of a pixel, and blended where several see
     a pixel: by weights that fall linearly to the end of each scan, times its light. The largest rectangle that the
     tiles fill is kept.
