@@ -84,7 +84,18 @@ def _coarse(stack: Stack) -> Stack:
 
 
 def along_columns(stack: Stack) -> Stack:
-    """Keep what is finer than 8 pixels along columns, each row by itself; shape (view, row, column)."""
+    """Keep what is finer than 8 pixels along columns, each row by itself.
+
+    Parameters
+    ----------
+    stack : array of float32, shape (view, row, column)
+        Attenuation.
+
+    Returns
+    -------
+    array of float32, same shape
+        Of mean about zero.
+    """
     views, rows, columns = stack.shape
     lines = np.ascontiguousarray(stack).reshape(views * rows, 1, columns)
     return band_pass(lines, 1.0, COARSEST_PX).reshape(views, rows, columns)
