@@ -1,5 +1,6 @@
 """Scans beside and above each other are as one of a large detector."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 
 import tomarium as tm
 from steps.motion_scans import bodies, projections
+from tomarium.catalogue.make_record import again_of
 from tomarium.cli import execute
 from tomarium.errors import InputError, ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.model import Scan, Value
+from tomarium.pipeline.run.provenance import fingerprint
 from tomarium.steps.views.mosaic import mosaic
 
 VIEWS, HEIGHT, WIDTH, AXIS, ROWS, COLUMNS = 60, 46, 96, 46.7, 28, 58
@@ -122,6 +125,28 @@ def test_it_stands_in_a_command(first: Scan, tmp_path: Path) -> None:
     words += ["--set", "mosaic.scans=b.h5,c.h5,d.h5", "--set", "mosaic.places_px=0:38,18:0,18:38"]
     assert execute(["run", str(first.path), *words, "-o", str(tmp_path / "record")]) == 0
     assert tm.open(tmp_path / "record" / "volume.ome.zarr").shape == (HEIGHT, WIDTH, WIDTH)
+
+
+def test_the_record_tells_which_tiles_it_was_made_of(tmp_path: Path) -> None:
+    scan = written(tmp_path, EXACT[:2])
+    elsewhere = tmp_path / "elsewhere" / "b.h5"
+    elsewhere.parent.mkdir()
+    (tmp_path / "b.h5").rename(elsewhere)
+    words = [str(scan.path), "--pixel", "1 um", "--axis", "46.7", "--rows", "9:10", "--step", "mosaic"]
+    words += ["--set", f"mosaic.scans={elsewhere}", "--set", "mosaic.places_px=0:38"]
+    record = tmp_path / "record"
+    assert execute(["run", *words, "-o", str(record)]) == 0
+    told = json.loads((record / "provenance.json").read_text())
+    assert told["further_scans"] == {"b.h5": fingerprint(elsewhere)}
+    assert (
+        "elsewhere" not in (record / "provenance.json").read_text() + (record / "protocol.yaml").read_text()
+    )
+    # The same names with other content are not the same run, whether it is resumed or repeated.
+    elsewhere.rename(tmp_path / "b.h5")
+    assert execute(["run", "--again", str(record), "-o", str(tmp_path / "again")]) == 0
+    data_exchange.FORMAT.write(tmp_path / "b.h5", counts_of(whole()[:, :ROWS, 38:], 7))  # type: ignore[misc]
+    with pytest.raises(InputError, match=r"b.h5 is not the scan this record was made of"):
+        again_of(record)
 
 
 def test_what_cannot_be_joined_is_said(first: Scan) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from tomarium.formats import PLACES
 from tomarium.model import Scan
+from tomarium.pipeline.protocol.protocol import Protocol
 
 NOWHERE: Final = re.compile(r"(?!)")
 """Matches no folder."""
@@ -44,13 +46,15 @@ def folders_of(paths: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:{'|'.join(longest_first)})") if found else NOWHERE
 
 
-def folders_of_scan(scan: Scan) -> re.Pattern[str]:
+def folders_of_scan(scan: Scan, further: Iterable[str] = ()) -> re.Pattern[str]:
     """Describe the folders that a scan, and what was opened with it, lies in.
 
     Parameters
     ----------
     scan : Scan
         The scan.
+    further : iterable of str
+        Paths of further scans, as they were given.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def folders_of_scan(scan: Scan) -> re.Pattern[str]:
     places = (scan.metadata.get(f"opened_{name}") for name in PLACES)
     named = (str(place.value).partition(":/")[0] for place in places if place is not None)
     here = (scan.path.resolve(), scan.path.absolute(), Path.home() / "file", Path.cwd() / "file")
-    return folders_of([*map(str, here), *named])
+    return folders_of([*map(str, here), *named, *further])
 
 
 def without_folders(data: Any, folders: re.Pattern[str]) -> Any:
@@ -87,3 +91,27 @@ def without_folders(data: Any, folders: re.Pattern[str]) -> Any:
     if isinstance(data, list | tuple):
         return [without_folders(part, folders) for part in data]
     return data
+
+
+def protocol_without_folders(protocol: Protocol, folders: re.Pattern[str]) -> Protocol:
+    """Name further scans in a protocol without the folders that they lie in.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        As it was run.
+    folders : re.Pattern
+        As `folders_of_scan` gives it.
+
+    Returns
+    -------
+    Protocol
+        The same steps.
+    """
+    items = tuple(
+        replace(item, given={**item.given, "scans": without_folders(item.given["scans"], folders)})
+        if "scans" in item.given
+        else item
+        for item in protocol.items
+    )
+    return replace(protocol, items=items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from tomarium.errors import InputError
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import FIELDS
+from tomarium.steps.core.further_scans import further_paths
 from tomarium.units import show
 
 LIBRARIES: Final = ("numpy", "ducc0", "h5py", "hdf5plugin", "zarr", "tifffile")
@@ -77,6 +78,24 @@ def fingerprint_of(scan: Scan) -> dict[str, Any]:
     for chosen in (slice(0, 1), slice(scan.shape[0] - 1, scan.shape[0])):
         digest.update(np.ascontiguousarray(scan.projections.read(chosen, slice(None))).tobytes())
     return {"sha256": digest.hexdigest(), "of": "the angles, the first and the last projection, in memory"}
+
+
+def further_fingerprints(scan: Scan, steps: Iterable[Any]) -> dict[str, Any]:
+    """Tell the scans that steps take beside the first from others.
+
+    Parameters
+    ----------
+    scan : Scan
+        The first.
+    steps : iterable
+        Entries of its recipe and of the protocol, as plain data.
+
+    Returns
+    -------
+    dict of str to dict
+        Path as it was given → as `fingerprint`; what is not there is left out, for the step itself says so.
+    """
+    return {given: fingerprint(path) for given, path in further_paths(scan, steps) if path.exists()}
 
 
 def source_data(scan: Scan) -> dict[str, Any]:
@@ -223,10 +242,17 @@ def demand_same_source(provenance: Mapping[str, Any], scan: Scan) -> None:
     InputError
         It differs from the one the run was done on.
     """
-    before, now = provenance["source"]["fingerprint"], fingerprint_of(scan)
-    if before != now:
+    steps = [*provenance.get("recipe", []), *provenance["frozen"]["steps"]]
+    were = provenance.get("further_scans", {})  # records of before did not tell them
+    are = further_fingerprints(scan, steps) if were else {}
+    for path, before, now in (
+        (scan.path, provenance["source"]["fingerprint"], fingerprint_of(scan)),
+        *((path, were[path], are[path]) for path in were if path in are),
+    ):
+        if before == now:
+            continue
         raise InputError(
-            f"{scan.path} is not the scan this record was made of: it has {show(now.get('bytes', 0), 'B')} "
+            f"{path} is not the scan this record was made of: it has {show(now.get('bytes', 0), 'B')} "
             f"({now['sha256'][:12]}…), the record names {show(before.get('bytes', 0), 'B')} "
             f"({before['sha256'][:12]}…); "
             f"give the original as SCAN, or run without --again"

@@ -28,11 +28,12 @@ from tomarium.pipeline.protocol.protocol import Protocol, to_data
 from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.pipeline.run.evaluate import evaluate
-from tomarium.pipeline.run.folders import folders_of_scan, without_folders
+from tomarium.pipeline.run.folders import folders_of_scan, protocol_without_folders, without_folders
 from tomarium.pipeline.run.journal import Journal, is_unfinished, open_journal
 from tomarium.pipeline.run.output import ArraySink, Sink, VolumeTarget
 from tomarium.pipeline.run.provenance import (
     fingerprint_of,
+    further_fingerprints,
     given_by_user,
     plain,
     source_data,
@@ -247,10 +248,13 @@ def _log_path(folder: Path) -> Path:
 
 def _request(scan: Scan, protocol: Protocol, rows: slice) -> dict[str, Any]:
     """Write what makes a run the same run; a folder with another one in it is not continued."""
+    steps = to_data(protocol)
+    further = further_fingerprints(scan, [*scan.recipe, *steps["steps"]])
     return {
         "scan": str(scan.path.resolve()),
         "content": fingerprint_of(scan),
-        "protocol": to_data(protocol),
+        **({"further_scans": further} if further else {}),
+        "protocol": steps,
         "rows": [rows.start, rows.stop],
         "given": given_by_user(scan),
         "recipe": plain(scan.recipe),
@@ -301,6 +305,7 @@ def _carry_out(work: _Work) -> Outcome:
     resolution = chosen.resolution
     provenance = {
         "source": source_data(scan),
+        "further_scans": journal.request.get("further_scans", {}),
         "recipe": plain(scan.recipe),
         "protocol": to_data(protocol),
         "frozen": to_data(freeze(resolution)),
@@ -323,8 +328,9 @@ def _carry_out(work: _Work) -> Outcome:
         "resumed_slabs": resumed,
         "timings_s": {"all": time.perf_counter() - clock, **_sum(slab["seconds"] for slab in told)},
     }
-    told_to_all = without_folders(plain(provenance), folders_of_scan(scan))
-    finish(journal, chosen, protocol, told_to_all, sink)
+    folders = folders_of_scan(scan, provenance["further_scans"])
+    told_to_all = without_folders(plain(provenance), folders)
+    finish(journal, chosen, protocol_without_folders(protocol, folders), told_to_all, sink)
     return Outcome(resolution.scan, chosen, told_to_all, journal.folder, sink)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from tomarium.kernels.fresnel import chirp
 from tomarium.kernels.registration import Placement, Shift, find_shift, placement
 from tomarium.model import Frames, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
+from tomarium.steps.core.further_scans import paths_beside
 from tomarium.steps.core.parameter import FROM_SCAN, Index, KiloElectronVolts, Metres, NotNegative, Positive
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 from tomarium.steps.correct.flat_field import AveragedReferences, average_references, transmission_of
@@ -125,7 +127,7 @@ def prepare(scan: Scan, values: Values, rows: slice) -> Prepared:
         The parameters do not fit together.
     """
     shape = (scan.shape[1], scan.shape[2])
-    paths = [part.strip() for part in values["scans"].split(",") if part.strip()]
+    paths = paths_beside(scan, values["scans"])
     told = [part.strip() for part in values["distances"].split(",") if part.strip()]
     if told and len(told) != len(paths):
         raise ParameterError(
@@ -168,9 +170,8 @@ def _factors(
     return tuple(np.sin(one) + ratio * np.cos(one) for one in chi)
 
 
-def _opened(scan: Scan, text: str, distance_m: float | None, values: Values) -> Distance:
+def _opened(scan: Scan, path: Path, distance_m: float | None, values: Values) -> Distance:
     """Open a scan at another distance, as the first one is seen: with its crop and its bins, at its angles."""
-    path = scan.path.parent / text
     other = formats.open(path)
     if not isinstance(other, Scan):
         raise InputError(f"{path} holds an image, not a scan at another distance")

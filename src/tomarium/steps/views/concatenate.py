@@ -13,6 +13,7 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.model import FrameKind, Scan
 from tomarium.model.geometry import PER_VIEW
 from tomarium.model.scan import Reference
+from tomarium.steps.core.further_scans import paths_beside
 from tomarium.steps.core.step import view
 from tomarium.steps.views.frames import ConcatenatedFrames
 
@@ -42,7 +43,7 @@ def concatenate(scan: Scan, *, scans: str = "") -> Scan:
     InputError
         A part is no scan, its frames have another size, or its pixel size or energy is another one.
     """
-    paths = [scan.path.parent / part.strip() for part in scans.split(",") if part.strip()]
+    paths = paths_beside(scan, scans)
     if not paths:
         raise ParameterError(
             "step concatenate: scans is empty; give the paths of the parts that follow, by commas"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.motion.mosaic import LIKE, Pair, Place, neighbours, register_pair, settle
 from tomarium.model import FrameKind, Scan, Value
+from tomarium.steps.core.further_scans import paths_beside
 from tomarium.steps.core.parameter import NotNegative
 from tomarium.steps.core.step import view
 from tomarium.steps.views.mosaic_frames import MosaicFrames, Tile, span_of
@@ -80,7 +81,7 @@ def mosaic(
     ----------
     R. Vescovi et al., Journal of Synchrotron Radiation 25, 1478 (2018), doi 10.1107/S1600577518010093.
     """
-    paths = [scan.path.parent / part.strip() for part in scans.split(",") if part.strip()]
+    paths = paths_beside(scan, scans)
     if not paths:
         raise ParameterError("step mosaic: scans is empty; give the paths of the others, separated by commas")
     told = [(0.0, 0.0), *_places(places_px, len(paths))]

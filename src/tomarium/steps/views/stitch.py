@@ -11,6 +11,7 @@ from tomarium import formats
 from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.motion.stitch import FEWEST_ROWS, Joint, find_rows, join_at
 from tomarium.model import FrameKind, Scan
+from tomarium.steps.core.further_scans import paths_beside
 from tomarium.steps.core.parameter import NotNegative
 from tomarium.steps.core.step import view
 from tomarium.steps.correct.flat_field import average_references
@@ -65,7 +66,7 @@ def stitch(
     InputError
         A scan has other columns, angles or pixels, or sees nothing of the rows of the one before.
     """
-    paths = [scan.path.parent / part.strip() for part in scans.split(",") if part.strip()]
+    paths = paths_beside(scan, scans)
     if not paths:
         raise ParameterError("step stitch: scans is empty; give the paths of the others, separated by commas")
     told = _starts(starts_px, len(paths))

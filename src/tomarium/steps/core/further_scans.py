@@ -1,0 +1,52 @@
+"""Scans that a step takes beside the one it is done on: the paths in its parameter `scans`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tomarium.model import Scan
+
+
+def paths_beside(scan: Scan, scans: str) -> list[Path]:
+    """Read the paths of further scans.
+
+    Parameters
+    ----------
+    scan : Scan
+        The first.
+    scans : str
+        Paths separated by commas; relative ones count from the first's folder.
+
+    Returns
+    -------
+    list of Path
+        Whether they are there is not asked.
+    """
+    return [scan.path.parent / part.strip() for part in scans.split(",") if part.strip()]
+
+
+def further_paths(scan: Scan, steps: Iterable[Any]) -> Iterator[tuple[str, Path]]:
+    """Find the further scans that steps take.
+
+    Parameters
+    ----------
+    scan : Scan
+        The first.
+    steps : iterable
+        Entries of a recipe or a protocol as they are written: a name, or {name: {parameter: value}}.
+
+    Yields
+    ------
+    str
+        A path as it was given.
+    Path
+        Where it is.
+    """
+    for step in steps:
+        for values in step.values() if isinstance(step, Mapping) else ():
+            told = values.get("scans") if isinstance(values, Mapping) else None
+            if isinstance(told, str):
+                given = [part.strip() for part in told.split(",") if part.strip()]
+                yield from zip(given, paths_beside(scan, told), strict=True)
