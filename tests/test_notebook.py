@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import tomarium as tm
 from contracts.test_steps import make_scan
 from tomarium.errors import FormatError
 from tomarium.formats.frames.concatenated import AbsentFrames
-from tomarium.model import Axis, Image, Value, Volume
+from tomarium.model import Axis, Image, Record, Value, Volume
+from tomarium.model.record import FileEntry
 
 AXES = tuple(Axis(name, 2e-6, 0.0, "m") for name in "zyx")
 
@@ -98,14 +100,48 @@ def test_nothing_is_read_for_a_text() -> None:
 
 
 @pytest.mark.parametrize("shape", [(6, 8, 10), (3, 900, 500), (2, 3, 5000), (1, 1, 1)])
-def test_a_notebook_gets_one_small_slice(shape: tuple[int, int, int]) -> None:
+def test_a_notebook_gets_small_slices_and_a_slider(shape: tuple[int, int, int]) -> None:
     watched = volume(*shape)
-    drawn = picture(watched._repr_html_())
+    html = watched._repr_html_()
+    drawn = picture(html)
     assert max(drawn.size) <= 400
-    [read] = watched.data.read  # type: ignore[attr-defined]
-    assert len(read) == 2
+    # The middle slice first, then each of the slider, never more than a plane at a time.
+    assert [len(read) for read in watched.data.read] == [2] * (1 + (shape[0] if shape[0] > 1 else 0))  # type: ignore[attr-defined]
     if max(shape) < 400:
         assert drawn.size == (shape[2], shape[1])
+    others = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", html)
+    assert len(others) == (shape[0] if shape[0] > 1 else 0)
+    assert {Pillow.open(BytesIO(b64decode(one))).size for one in others} <= {drawn.size}
+    assert ("<input type='range'" in html) == (shape[0] > 1)
+
+
+def test_the_slider_shows_what_it_says() -> None:
+    stack = np.arange(50, dtype=np.float32)[:, None, None] * np.ones((1, 40, 40), np.float32)
+    stack[:, :20] += 100  # each slice has two halves, so that the window is known
+    html = volume(50, 40, 40, data=Watched(stack))._repr_html_()
+    [places] = re.findall(r"data-places='([\d ]+)'", html)
+    others = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", html)
+    numbers = [int(word) for word in places.split()]
+    assert len(numbers) == len(others) <= 21
+    assert 25 in numbers
+    greys = [np.asarray(Pillow.open(BytesIO(b64decode(one))).convert("L"))[:15].mean() for one in others]
+    assert greys == sorted(greys)
+    assert len(html) < 200_000
+
+
+def test_a_large_volume_without_a_pyramid_is_not_read_for_a_slider() -> None:
+    class Large(Watched):
+        def __init__(self) -> None:
+            self.read, self.shape, self.dtype = [], (2000, 6000, 6000), np.dtype(np.float32)
+
+        def __getitem__(self, key: Any) -> Any:
+            plane = np.zeros((3000, 3000), np.float32)
+            self.read.append(plane.shape)
+            return plane
+
+    large = volume(1, 1, 1, data=Large())
+    assert "<input" not in large._repr_html_()
+    assert len(large.data.read) == 1  # type: ignore[attr-defined]
 
 
 def test_the_coarse_level_is_read_where_it_suffices(make_volume: Callable[..., Path], tmp_path: Path) -> None:
@@ -113,7 +149,7 @@ def test_the_coarse_level_is_read_where_it_suffices(make_volume: Callable[..., P
     assert isinstance(opened, Volume)
     fine, coarse = Watched(np.zeros((4, 800, 800))), Watched(np.zeros((2, 400, 400)))
     replace(opened, data=fine, levels=(fine, coarse))._repr_html_()
-    assert (fine.read, coarse.read) == ([], [(400, 400)])
+    assert (fine.read, coarse.read) == ([], [(400, 400)] * 5)
     assert picture(opened._repr_html_()).size == (32, 32)
 
 
@@ -135,3 +171,16 @@ def test_a_volume_that_cannot_be_read_has_its_table() -> None:
     assert "cannot be shown: v.zarr/0: some of its chunks are damaged" in html
     assert "<img" not in volume(0, 3, 4)._repr_html_()
     assert "cannot be shown" in volume(2, 3, 4, data=np.zeros((2, 3, 4), np.complex64))._repr_html_()
+
+
+def test_a_record_is_one_screen_without_its_checksums() -> None:
+    entry = FileEntry("volume.ome.zarr/", 4_000_000, "ab" * 32, "application/x-zarr", "volume")
+    record = Record("tooth", "A <b>tooth</b>", datetime(2026, 11, 20, tzinfo=UTC), files=(entry,))
+    lines = repr(record).splitlines()
+    assert lines[0] == "Record tooth"
+    assert len(lines) <= 15
+    assert "no, a draft" in lines[-1]
+    assert record.files[0].sha256 not in repr(record)
+    html = record._repr_html_()
+    assert "<b>tooth" not in html
+    assert "&lt;b&gt;tooth" in html

@@ -54,6 +54,7 @@ CONTENT = (
     "/records/{id}/manifest.sha256",
     "/records/{id}/manifest.aria2",
     "/records/{id}/volume.npy",
+    "/records/{id}/notebook.ipynb",
 )
 LISTS = (
     "/records.json",
@@ -190,6 +191,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}/pictures/{viewer}/{name}", "/records/{id}/folders/{path:path}.json"),
         *("/records/{id}/download.zip", "/records/{id}/download.tar", "/records/{id}/manifest.{kind}"),
         *(f"/records/{{id}}/volume.{kind}" for kind in ("npy", "tiff", "zarr.zip")),
+        "/records/{id}/notebook.ipynb",
     }
     doors = {
         route.path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +55,8 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    required=True,
-    help="File to write: .png (several slices on one sheet), .tif or .npy (several as a stack).",
+    help="File to write: .png (several slices on one sheet), .tif or .npy (several as a stack). Without it the slice "
+    "is shown in the terminal.",
 )
 @click.option("--force", is_flag=True, help="Go on where the frames cannot give a right slice.")
 @scan_options.opening
@@ -68,7 +69,7 @@ def command(
     plane: str | None,
     through: str | None,
     sweep: str | None,
-    output: Path,
+    output: Path | None,
     force: bool,
     opening: scan_options.Opening,
     choice: Choice,
@@ -76,6 +77,7 @@ def command(
     """Reconstruct a slice of SCAN, or show one of a volume: only what it needs is read.
 
     \b
+    tomarium slice scan.h5
     tomarium slice scan.h5 -o slice.png
     tomarium slice scan.h5 --row 700 --axis 1023.5 --set fbp.window=hann -o slice.tif
     tomarium slice scan.h5 --row 100:900:200 -o rows.png
@@ -87,7 +89,9 @@ def command(
     """
     from tomarium.model import Scan
 
-    if path.resolve() in (
+    if output is None:
+        _demand_terminal()
+    elif path.resolve() in (
         output.resolve(),
         output.resolve().parent,
     ):  # beside frames it would be taken for one
@@ -114,13 +118,12 @@ def command(
     return _of_scan(opened, rows, output, choice, force)
 
 
-def _of_scan(scan: Scan, rows: str | None, output: Path, choice: Choice, force: bool) -> int:
+def _of_scan(scan: Scan, rows: str | None, output: Path | None, choice: Choice, force: bool) -> int:
     import numpy as np
 
     from tomarium.pipeline.plan.warnings import of_result
     from tomarium.pipeline.protocol.resolve import resolve
     from tomarium.pipeline.run.reconstruct import slices_at
-    from tomarium.viewers.slice_file import save_slices
 
     protocol = choice.protocol(scan.domain)
     height = resolve(protocol, scan).scan.shape[1]
@@ -133,11 +136,10 @@ def _of_scan(scan: Scan, rows: str | None, output: Path, choice: Choice, force: 
     layout = found[0].resolution.layout
     size = layout.geometry.pixel_m
     planes = [_plane(one.slab, f"row {one.slab.rows.start}") for one in found]
-    save_slices(output, planes, pixel_m=None if size is None else size.value, unit=layout.unit)
     column = found[0].resolution.geometry.axis_column
     told = "" if column is None else f", axis at column {column.value:.2f} ({column.source})"
     numbers = ", ".join(str(one.slab.rows.start) for one in found)
-    _tell(output, f"row {numbers}", planes[0], None if size is None else size.value, told)
+    _give(output, f"row {numbers}", planes, None if size is None else size.value, layout.unit, told)
     return 1 if warnings else 0
 
 
@@ -147,16 +149,40 @@ def _plane(slab: Any, title: str) -> Plane:
     return Plane(slab.data[0] if slab.domain == "slice" else slab.data[:, 0], title)
 
 
-def _tell(output: Path, what: str, plane: Plane, pixel_m: float | None, more: str = "") -> None:
-    rows, columns = plane.image.shape
+def _demand_terminal() -> None:
+    from tomarium.viewers.terminal import is_terminal
+
+    if not is_terminal():
+        raise InputError(
+            "a slice is shown in a terminal, and the output is none; name a file for it: -o slice.png"
+        )
+
+
+def _give(
+    output: Path | None,
+    what: str,
+    planes: Sequence[Plane],
+    pixel_m: float | None,
+    unit: str,
+    more: str = "",
+) -> None:
+    """Write slices to a file, or show them in the terminal, and say what they are."""
+    from tomarium.viewers.slice_file import draw_slices, save_slices
+    from tomarium.viewers.terminal import show as show_in_terminal
+
+    if output is None:
+        click.echo(show_in_terminal(draw_slices(planes, pixel_m=pixel_m)), nl=False, color=True)
+    else:
+        save_slices(output, planes, pixel_m=pixel_m, unit=unit)
+    rows, columns = planes[0].image.shape
     size = "" if pixel_m is None else f", pixel {units.show(pixel_m, 'm')}"
-    click.echo(f"{output}: {what}, {columns} × {rows}{size}{more}")
+    place = "" if output is None else f"{output}: "
+    click.echo(f"{place}{what}, {columns} × {rows}{size}{more}")
 
 
-def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path, choice: Choice) -> int:
+def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path | None, choice: Choice) -> int:
     from tomarium.pipeline.plan.warnings import of_scan
     from tomarium.pipeline.run.reconstruct import slices_at_axes
-    from tomarium.viewers.slice_file import save_slices
 
     columns = _columns(sweep)
     protocol = choice.protocol(scan.domain)
@@ -165,35 +191,33 @@ def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path, choice: Choic
     layout = found[0].resolution.layout
     size = layout.geometry.pixel_m
     planes = [_plane(one.slab, f"axis {column:g}") for one, column in zip(found, columns, strict=True)]
-    save_slices(output, planes, pixel_m=None if size is None else size.value, unit=layout.unit)
     warnings = of_scan(found[0].resolution.scan)
     show.warnings(warnings)
     what = f"row {found[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
-    _tell(output, what, planes[0], None if size is None else size.value)
+    _give(output, what, planes, None if size is None else size.value, layout.unit)
     return 1 if warnings else 0
 
 
-def _upright(scan: Scan, along: str, at: int | None, output: Path, choice: Choice) -> int:
+def _upright(scan: Scan, along: str, at: int | None, output: Path | None, choice: Choice) -> int:
     from tomarium.pipeline.run.reconstruct import plane_at
-    from tomarium.viewers.slice_file import Plane, save_slices
+    from tomarium.viewers.slice_file import Plane
 
     volume, outcome = plane_at(scan, along, at, choice.protocol(scan.domain), on_progress=show.progress())
     image = volume[:, 0] if along == "y" else volume[:, :, 0]
     voxel = volume.voxel_m
     plane = Plane(image, "")
     show.warnings(outcome.provenance["warnings"])
-    save_slices(output, [plane], pixel_m=None if voxel is None else voxel[0], unit=volume.unit)
-    _tell(output, f"slice along {along}", plane, None if voxel is None else voxel[0])
+    _give(output, f"slice along {along}", [plane], None if voxel is None else voxel[0], volume.unit)
     return 1 if outcome.provenance["warnings"] else 0
 
 
 def _oblique(
-    opened: Scan | Image, plane: str, through: str | None, output: Path, choice: Choice, force: bool
+    opened: Scan | Image, plane: str, through: str | None, output: Path | None, choice: Choice, force: bool
 ) -> int:
     from tomarium.kernels.oblique import normal_of_angles
     from tomarium.model import Scan, Volume
     from tomarium.pipeline.run.oblique import oblique_at, oblique_of_volume
-    from tomarium.viewers.slice_file import Plane, save_slices
+    from tomarium.viewers.slice_file import Plane
 
     told = _floats("--plane", plane, (2, 3))
     normal = normal_of_angles(*told) if len(told) == 2 else told
@@ -210,8 +234,7 @@ def _oblique(
     show.warnings(warnings)
     made = Plane(image[...])
     pixel = image.axes[0].scale if image.axes[0].unit == "m" else None
-    save_slices(output, [made], pixel_m=pixel, unit=image.unit)
-    _tell(output, f"plane across {','.join(f'{one:.4g}' for one in normal)}", made, pixel)
+    _give(output, f"plane across {','.join(f'{one:.4g}' for one in normal)}", [made], pixel, image.unit)
     return 1 if warnings else 0
 
 
@@ -227,9 +250,9 @@ def _floats(option: str, text: str, lengths: tuple[int, ...]) -> tuple[float, ..
     return found
 
 
-def _of_volume(image: Image, rows: str | None, along: str, at: int | None, output: Path) -> int:
+def _of_volume(image: Image, rows: str | None, along: str, at: int | None, output: Path | None) -> int:
     from tomarium.model import Volume
-    from tomarium.viewers.slice_file import Plane, save_slices
+    from tomarium.viewers.slice_file import Plane
 
     if not isinstance(image, Volume):
         raise InputError(
@@ -250,8 +273,7 @@ def _of_volume(image: Image, rows: str | None, along: str, at: int | None, outpu
         planes.append(Plane(image[tuple(place)], f"{along} {number % length}"))
     voxel = image.voxel_m
     pixel = None if voxel is None else voxel[2 if along != "x" else 1]
-    save_slices(output, planes, pixel_m=pixel, unit=image.unit)
-    _tell(output, ", ".join(plane.title for plane in planes), planes[0], pixel)
+    _give(output, ", ".join(plane.title for plane in planes), planes, pixel, image.unit)
     return 0
 
 

@@ -14,6 +14,7 @@ from tomarium.model.wording import brief, in_words
 
 if TYPE_CHECKING:
     from tomarium.model.image import Axis, Image
+    from tomarium.model.record import Record
     from tomarium.model.scan import Scan
     from tomarium.model.value import Value
 
@@ -87,6 +88,42 @@ def rows_of_image(image: Image) -> Rows:
     ]
 
 
+def rows_of_record(record: Record) -> Rows:
+    """Tell what a record is.
+
+    Parameters
+    ----------
+    record : Record
+        The record.
+
+    Returns
+    -------
+    list of (str, str)
+        At most twelve: title, creators, licence, DOI, parts, the size of its files, and how much is known.
+    """
+    published = record.publication
+    parts = [f"{part.kind} {part.path}".strip() for part in record.parts]
+    total = sum(entry.bytes for entry in record.files)
+    shape = record.volume.get("shape")
+    optional = (
+        ("creators", "; ".join(person.name for person in record.creators)),
+        ("licence", record.licence),
+        ("DOI", published.doi if published else ""),
+        ("specimen", record.specimen),
+        ("techniques", ", ".join(record.techniques)),
+        ("volume", _times(tuple(shape)) + " (z, y, x)" if shape else ""),
+    )
+    return [
+        ("title", record.title),
+        ("created", record.created.isoformat(timespec="seconds")),
+        *((word, told) for word, told in optional if told),
+        ("parts", ", ".join(parts) if parts else "none"),
+        ("files", f"{len(record.files)}, {units.show(total, 'B', digits=3)}"),
+        ("parameters", str(len(record.parameters))),
+        ("published", _published(record)),
+    ]
+
+
 def in_lines(title: str, rows: Rows) -> str:
     """Write rows as lines of text.
 
@@ -107,6 +144,15 @@ def in_lines(title: str, rows: Rows) -> str:
         f"  {brief(word, 20).ljust(min(width, 20))}  {brief(in_words(told), _LONGEST)}" for word, told in rows
     ]
     return "\n".join([brief(in_words(title), _LONGEST), *lines])
+
+
+def _published(record: Record) -> str:
+    told = record.publication
+    if told is None:
+        return "no, a draft"
+    if told.withdrawn is not None:
+        return f"withdrawn {told.withdrawn.date()}"
+    return f"{told.published.date()}, version {told.version}, files open from {told.open_from.date()}"
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -117,6 +117,18 @@ class Image:
         """Give a notebook a table, and of a volume its middle slice; what draws it lies above this floor."""
         return str(import_module("tomarium.notebook").image_html(self))
 
+    def to_dask(self, level: int = 0) -> Any:
+        """Give a dask array, of which nothing is read yet; see `tomarium.other_libraries.to_dask`."""
+        return import_module("tomarium.other_libraries").to_dask(self, level)
+
+    def to_xarray(self, level: int = 0) -> Any:
+        """Give an xarray.DataArray with coordinates and units; see `tomarium.other_libraries.to_xarray`."""
+        return import_module("tomarium.other_libraries").to_xarray(self, level)
+
+    def to_napari(self, viewer: Any = None) -> Any:
+        """Show it in napari at its true scale; see `tomarium.other_libraries.to_napari`."""
+        return import_module("tomarium.other_libraries").to_napari(self, viewer)
+
 
 @dataclass(frozen=True, repr=False)
 class Volume(Image):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
+from tomarium.model.account import in_lines, rows_of_record
 from tomarium.model.part import Part
 from tomarium.model.person import Person
 from tomarium.model.publication import Funding, Publication, Related
@@ -39,7 +41,7 @@ class FileEntry:
     role: str = "other"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Record:
     """What is known of one dataset.
 
@@ -107,6 +109,13 @@ class Record:
     funding: tuple[Funding, ...] = ()
     acknowledgement: str = ""
     disclosed: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return in_lines(f"Record {self.id}", rows_of_record(self))
+
+    def _repr_html_(self) -> str:
+        """Give a notebook a table; what writes it lies above this floor."""
+        return str(import_module("tomarium.notebook").record_html(self))
 
     @property
     def volume(self) -> Mapping[str, Any]:

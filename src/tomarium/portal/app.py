@@ -18,6 +18,7 @@ from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.identity import reader_of
 from tomarium.portal.manage import give_forms
+from tomarium.portal.notebook_file import give_notebook
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -77,6 +78,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     home = catalogue.home
     give_uploads(app, Uploads(home / "uploads"), home / "records")
     downloads.give_all(app)
+    give_notebook(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
     return app

@@ -78,10 +78,8 @@ def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: float | None, u
     draft = path.with_name(f".{path.name}.part")
     try:
         match path.suffix.lower():
-            case ".png" if len(images) == 1:
-                draft.write_bytes(png(stack, scale_m=pixel_m))
             case ".png":
-                draft.write_bytes(contact_sheet(images, [plane.title for plane in planes], scale_m=pixel_m))
+                draft.write_bytes(draw_slices(planes, pixel_m=pixel_m))
             case ".tif" | ".tiff":
                 _write_tiff(draft, stack, pixel_m, unit)
             case ".npy":
@@ -94,6 +92,27 @@ def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: float | None, u
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def draw_slices(planes: Sequence[Plane], *, pixel_m: float | None) -> bytes:
+    """Draw one slice, or several of one size on one sheet in the same grey values.
+
+    Parameters
+    ----------
+    planes : sequence of Plane
+        The slices.
+    pixel_m : float or None
+        Pixel size in m, for a scale bar.
+
+    Returns
+    -------
+    bytes
+        A PNG, 8-bit grey.
+    """
+    images = [plane.image for plane in planes]
+    if len(images) == 1:
+        return png(images[0], scale_m=pixel_m)
+    return contact_sheet(images, [plane.title for plane in planes], scale_m=pixel_m)
 
 
 def _write_tiff(path: Path, image: NDArray[Any], pixel_m: float | None, unit: str) -> None:

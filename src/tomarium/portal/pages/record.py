@@ -340,6 +340,11 @@ def _downloads(record: Record, request_context: RequestContext) -> Iterator[Down
             "folder" if folder else "file", {"id": record.id, "path": entry.path.rstrip("/")}
         )
         yield Download(label, address, units.show(entry.bytes, "B", digits=3), help)
+    if volume_path(record) is not None:
+        address = request_context.link("notebook", {"id": record.id})
+        yield Download(
+            "Notebook, Jupyter", address, "", "fetches a coarse level and shows it; needs Matplotlib"
+        )
     for known in collect("standards", Standard).values():
         address = request_context.link("metadata", {"id": record.id, "standard": known.name})
         yield Download(f"Metadata, {known.title}", address, "", "")

@@ -1,0 +1,84 @@
+"""Volumes as arrays of dask and xarray, and as layers of napari."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tomarium as tm
+from tomarium.errors import EngineUnavailable, ParameterError
+from tomarium.model import Axis, Image, Volume
+
+pytest.importorskip("dask.array")
+
+
+@pytest.fixture(scope="module")
+def volume(tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path]) -> Volume:
+    opened = tm.open(make_volume(tmp_path_factory.mktemp("arrays") / "v.ome.zarr", size=32))
+    assert isinstance(opened, Volume)
+    return opened
+
+
+def test_dask_reads_when_it_is_asked_and_gets_the_same_voxels(volume: Volume) -> None:
+    lazy = volume.to_dask()
+    assert (lazy.shape, lazy.dtype) == (volume.shape, volume.dtype)
+    np.testing.assert_array_equal(lazy.compute(), np.asarray(volume))
+    np.testing.assert_array_equal(lazy[3, 5:9].compute(), volume[3, 5:9])
+    assert volume.to_dask(1).shape == tuple(length // 2 for length in volume.shape)
+    with pytest.raises(ParameterError, match="levels 0 to 1"):
+        volume.to_dask(2)
+
+
+def test_nothing_is_read_before() -> None:
+    class Watched:
+        shape, dtype = (4, 5, 6), np.dtype(np.float32)
+
+        def __getitem__(self, key: Any) -> Any:
+            raise AssertionError("read")
+
+    axes = tuple(Axis(name, 1e-6, 0.0, "m") for name in "zyx")
+    Image(Watched(), axes).to_dask()
+    Image(Watched(), axes).to_xarray()
+
+
+def test_xarray_has_coordinates_in_metres_and_says_so(volume: Volume) -> None:
+    pytest.importorskip("xarray")
+    fine, coarse = volume.to_xarray(), volume.to_xarray(1)
+    assert fine.dims == ("z", "y", "x")
+    assert fine.x.attrs["units"] == "m"
+    np.testing.assert_allclose(np.diff(fine.x), 0.65e-6)
+    # A coarse voxel is the mean of two: it lies in their middle.
+    np.testing.assert_allclose(coarse.x.values, fine.x.values.reshape(-1, 2).mean(axis=1), rtol=1e-9)
+    near = fine.sel(z=5 * 0.65e-6, method="nearest")
+    np.testing.assert_array_equal(near.values, volume[5])
+    uneven = Image(np.arange(3.0), (Axis("energy", 1.5, 7.0, "keV", (7.0, 8.0, 10.0)),), "counts", "edge")
+    spectrum = uneven.to_xarray()
+    assert spectrum.energy.values.tolist() == [7.0, 8.0, 10.0]
+    assert (spectrum.name, spectrum.attrs["units"], spectrum.energy.attrs["units"]) == (
+        "edge",
+        "counts",
+        "keV",
+    )
+
+
+def test_napari_gets_all_levels_at_their_true_scale(volume: Volume) -> None:
+    components = pytest.importorskip("napari.components")
+    shown = volume.to_napari(components.ViewerModel())
+    [layer] = shown.layers
+    assert layer.multiscale
+    assert [level.shape for level in layer.data] == [level.shape for level in volume.levels]
+    np.testing.assert_allclose(layer.scale, [0.65] * 3)
+    low, high = layer.contrast_limits
+    assert float(np.min(volume)) <= low < high <= float(np.max(volume))
+    assert {str(unit) for unit in layer.units} == {"micrometer"}
+
+
+def test_what_is_missing_is_named(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "xarray", None)
+    with pytest.raises(EngineUnavailable, match=r"pip install 'tomarium\[arrays\]'"):
+        replace(volume).to_xarray()
