@@ -49,6 +49,8 @@ CONTENT = (
     "/records/{id}/files/volume.ome.zarr/zarr.json",
     "/records/{id}/folders/volume.ome.zarr",
     "/records/{id}/pictures/slices/z-3.png",
+    "/records/{id}/pictures/look/volume.u8",
+    "/records/{id}/pictures/look/still.png",
     "/records/{id}/download.zip",
     "/records/{id}/download.tar",
     "/records/{id}/manifest.sha256",

@@ -149,7 +149,7 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
     """
     levels = open_volume(folder / str(volume_path(record))).levels
     window = volume_window(record, folder)
-    shape, sizes_m = record.volume["shape"], _voxel_m(record)
+    shape, sizes_m = record.volume["shape"], voxel_m(record)
     small = read_plane(levels, "z", shape[0] // 2, THUMBNAIL_PIXELS)
     step = math.ceil(max(small.shape) / THUMBNAIL_PIXELS)
     pictures = {"thumbnail.png": png(small[::step, ::step], window=window)}
@@ -166,7 +166,7 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str]) 
     count = record.volume["shape"][axis]
     index = _index(record, plane, view.choices.get(plane) or str(count // 2))
     down, across = (number for number in range(3) if number != axis)
-    shape, sizes_m = record.volume["shape"], _voxel_m(record)
+    shape, sizes_m = record.volume["shape"], voxel_m(record)
     # A picture's address names its content, so that it may be kept for ever: the volume's checksum is in it.
     version = next(entry.sha256[:12] for entry in record.files if entry.role == "volume")
     address = view.picture(f"{plane}-{index}.png", {**chosen, "v": version})
@@ -231,7 +231,7 @@ def _window(record: Record, folder: Path, choices: Mapping[str, str]) -> tuple[f
     return low, high
 
 
-def _voxel_m(record: Record) -> tuple[float, float, float] | None:
+def voxel_m(record: Record) -> tuple[float, float, float] | None:
     """Return the voxel size (z, y, x) in m; a single number means a cube."""
     voxel = record.volume.get("voxel_m")
     if not voxel:
