@@ -40,9 +40,7 @@ def test_otsu_parts_two_classes() -> None:
 def test_a_view_is_a_turn() -> None:
     view = axes_of_view(35, 22)
     np.testing.assert_allclose(view @ view.T, np.eye(3), atol=1e-12)
-    assert np.linalg.det(view) == pytest.approx(
-        -1.0
-    )  # z runs downwards, so (right, up, towards) is left-handed
+    assert np.linalg.det(view) == pytest.approx(1.0)  # nothing is mirrored
     np.testing.assert_allclose(axes_of_view(0, 0), [[1, 0, 0], [0, 0, -1], [0, 1, 0]], atol=1e-12)
 
 

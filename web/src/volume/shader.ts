@@ -95,7 +95,7 @@ void main() {
     fresh = false;
     t += step_;
   }
-  if (style == 1) colour = seen;
+  if (style == 1) colour = vec4(min(seen.rgb * 1.5, 1.0), seen.a);
   else if (style == 2) { float grey = 1.0 - exp(-1.35 * sum); colour = vec4(vec3(grey) * vec3(0.9, 0.97, 1.0), grey); }
   else if (style == 3) { float grey = smoothstep(0.5 * threshold, 1.0, brightest); colour = vec4(vec3(grey), grey); }
   else colour = vec4(0.0);
