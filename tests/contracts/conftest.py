@@ -68,7 +68,8 @@ class Html(HTMLParser):
             self.problems.append(f"a field without a label: {known}")
         if tag == "button":
             self.buttons += 1
-            self.submits += known.get("type") == "submit" and "form" in self.open
+            # In a form, or naming one that stands elsewhere on the page.
+            self.submits += known.get("type") == "submit" and ("form" in self.open or "form" in known)
         if tag in {"h1", "h2", "h3", "h4"}:
             self.headings.append(int(tag[1]))
         if known.get("id"):

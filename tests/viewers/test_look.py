@@ -50,9 +50,11 @@ def test_a_still_shows_a_ball_where_it_is_and_cuts_its_corner() -> None:
     still = draw_still(ball, 110, (1.0, 1.0, 1.0), pixels=120).astype(int)
     seen = still.sum(axis=2) > 0
     across, down = np.argwhere(seen)[:, 1], np.argwhere(seen)[:, 0]
-    assert abs(across.mean() - 59.5) < 2 and abs(down.mean() - 59.5) < 4
+    assert abs(across.mean() - 59.5) < 2
+    assert abs(down.mean() - 59.5) < 4
     reach = np.abs(axes_of_view(35, 22)[:2] @ np.diag([1.0, 1.0, 1.0])).sum(axis=1).max() * 1.03
     assert seen[59].sum() / 120 == pytest.approx(np.sqrt(0.5) / reach, rel=0.06)
     corner = still[52, 60]  # a cut shows grey values: the same in all colours, those of the volume
-    assert len(set(corner)) == 1 and 190 <= corner[0] <= 200
+    assert len(set(corner)) == 1
+    assert 190 <= corner[0] <= 200
     assert len(set(still[82, 60])) > 1  # the surface is lit in its own colour
