@@ -128,6 +128,10 @@ def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
                     assert answer.headers["content-type"].startswith(
                         ("text/html", "application/problem+json")
                     )
+            compared = client.get(f"/compare?a={id}&b=open").status_code
+            assert compared == {"nothing": 404, "metadata": 403, "files": 200}[has], id
+        choices = client.get("/compare").text
+        assert all((f"a={id}" in choices) is (expected(name, id) == "files") for id in STATES)
         for door in LISTS:
             text = client.get(door).text.lower()
             personal = door in ("/feed.atom", "/sitemap.xml")  # the same for all

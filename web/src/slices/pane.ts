@@ -81,6 +81,7 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
     },
     draw() {
       const room: [number, number] = [frame.clientWidth, frame.clientHeight];
+      if (!room[0] || !room[1]) return; // not laid out yet: it is told of its size when it is
       const { each, left, top } = placed(pane.near, voxels, room);
       frame.classList.toggle("near", pane.near.zoom > 1);
       fit.classList.add("placed");
