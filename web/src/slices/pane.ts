@@ -204,7 +204,7 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
       const first = Math.ceil((start - (corner / each) * size) / step);
       for (let n = first; n * step <= start + ((room[k] - corner) / each) * size; n++) {
         const at = corner + ((n * step - start) / size) * each;
-        if (at < corner - 1 || at > corner + voxels[k] * each + 1 || at < 14 || at > room[k] - 14) continue;
+        if (at < corner - 1 || at > corner + voxels[k] * each + 1 || at < (k ? 28 : 64) || at > room[k] - (k ? 30 : 14)) continue;
         const words = `${((n * step) / unitSize).toFixed(decimals)}`;
         ruler.append(k
           ? drawn("line", { x1: 0, x2: 7, y1: at, y2: at })
