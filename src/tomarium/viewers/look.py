@@ -13,7 +13,7 @@ import numpy as np
 from tomarium.errors import ParameterError
 from tomarium.model import Record
 from tomarium.viewers import slices
-from tomarium.viewers.small_volume import averaged, otsu, small_of, small_shape, small_volume
+from tomarium.viewers.small_volume import small_of, small_shape, small_volume
 from tomarium.viewers.still import draw_still
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 from tomarium.viewers.volume import volume_path, volume_window
@@ -118,11 +118,9 @@ def _still(
     """Draw the still of a volume made smaller once more."""
     from PIL import Image as Pillow
 
-    known = small_of(path, changed_ns, window)
-    shape = small_shape(known.grey.shape, STILL_VOXELS)
-    grey = np.clip(averaged(known.grey, shape) + 0.5, 0, 255).astype(np.uint8)
-    voxel = tuple(length / count for length, count in zip(extent, shape, strict=True))
-    still = draw_still(grey, otsu(grey), (voxel[0], voxel[1], voxel[2]))
+    known = small_of(path, changed_ns, window, STILL_VOXELS)
+    voxel = tuple(length / count for length, count in zip(extent, known.grey.shape, strict=True))
+    still = draw_still(known.grey, known.threshold, (voxel[0], voxel[1], voxel[2]))
     file = BytesIO()
     Pillow.fromarray(still).save(file, format="PNG")
     return file.getvalue()

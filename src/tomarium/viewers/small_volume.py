@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +92,13 @@ def small_volume(record: Record, folder: Path) -> SmallVolume:
     return small_of(path, (path / "zarr.json").stat().st_mtime_ns, volume_window(record, folder))
 
 
-@lru_cache(maxsize=4)
-def small_of(path: Path, _changed_ns: int, window: tuple[float, float]) -> SmallVolume:
+@lru_cache(maxsize=6)
+def small_of(
+    path: Path, _changed_ns: int, window: tuple[float, float], most: int = MOST_BYTES
+) -> SmallVolume:
     """Make the volume in a folder small; as long as it is as old as it was, the answer is kept."""
     levels = open_volume(path).levels
-    shape = small_shape(levels[0].shape)
+    shape = small_shape(levels[0].shape, most)
     fine = [level for level in levels if all(n >= m for n, m in zip(level.shape, shape, strict=True))]
     grey = _as_grey(averaged(fine[-1], shape), window)
     return SmallVolume(grey, otsu(grey))
@@ -117,20 +119,19 @@ def averaged(level: Sliceable, shape: tuple[int, int, int]) -> NDArray[np.float3
     array of float32
         Each voxel the mean of what it covers, parts of voxels counted as parts. NaN counts as 0.
     """
-    weights = [_weights(n, m) for n, m in zip(level.shape, shape, strict=True)]
+    depth, rows, columns = level.shape
     step = max(1, -(-math.prod(level.shape) // MOST_READ))
-    planes = np.arange(0, level.shape[0], step)
-    if step > 1:
-        weights[0] = _weights(len(planes), shape[0]) if len(planes) >= shape[0] else weights[0][:, planes]
+    planes = range(0, depth, step) if -(-depth // step) >= shape[0] else range(depth)
     result = np.zeros(shape, np.float32)
-    count = max(1, READ_AT_ONCE // (level.shape[1] * level.shape[2]))
+    shares = _shares(len(planes), shape[0])
+    count = max(1, READ_AT_ONCE // (rows * columns))
     for first in range(0, len(planes), count):
-        part = slice(first, min(first + count, len(planes)))
-        read = np.asarray(level[int(planes[part.start]) : int(planes[part.stop - 1]) + 1 : step], np.float32)
-        small = weights[1] @ np.nan_to_num(read, nan=0.0, posinf=0.0, neginf=0.0) @ weights[2].T
-        along = weights[0][:, part]
-        used = np.flatnonzero(along.any(axis=1))
-        result[used] += np.tensordot(along[used], small, axes=(1, 0))
+        part = planes[first : first + count]
+        read = np.asarray(level[part[0] : part[-1] + 1 : part.step], np.float32)
+        small = _along(_along(_finite(read), 1, shape[1]), 2, shape[2])
+        for places, weights in shares:
+            for k in np.flatnonzero((places >= first) & (places < first + len(part)) & (weights > 0)):
+                result[k] += weights[k] * small[places[k] - first]
     return result
 
 
@@ -172,10 +173,33 @@ def _as_grey(values: NDArray[np.float32], window: tuple[float, float]) -> NDArra
     return np.asarray(np.clip(grey, 0, 255), np.uint8)
 
 
-def _weights(long: int, short: int) -> NDArray[np.float32]:
-    """Give the share that each of `long` voxels has in each of `short`: rows sum to 1."""
+def _finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return values if np.isfinite(values).all() else np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _along(values: NDArray[np.float32], axis: int, short: int) -> NDArray[np.float32]:
+    """Average along one axis."""
+    if values.shape[axis] == short:
+        return values
+    shape = [-1 if number == axis else 1 for number in range(values.ndim)]
+    parts = (
+        values.take(places, axis) * weights.reshape(shape)
+        for places, weights in _shares(values.shape[axis], short)
+    )
+    total = next(parts)
+    for part in parts:
+        total += part
+    return total
+
+
+def _shares(long: int, short: int) -> list[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    """Tell of each of `short` voxels which of `long` it covers, one after the other, and by which share."""
     edges = np.arange(short + 1) * (long / short)
-    start = np.arange(long)
-    overlap = np.minimum(edges[1:, None], start + 1) - np.maximum(edges[:-1, None], start)
-    shares: NDArray[Any] = np.clip(overlap, 0, None)
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+    first = np.floor(edges[:-1] + 1e-9).astype(np.intp)
+    found = []
+    for number in range(math.ceil(long / short) + 1):
+        overlap = np.minimum(edges[1:], first + number + 1) - np.maximum(edges[:-1], first + number)
+        weights = (np.clip(overlap, 0, None) * (short / long)).astype(np.float32)
+        if weights.max() > 1e-6:
+            found.append((np.minimum(first + number, long - 1), weights))
+    return found
