@@ -130,6 +130,21 @@ def test_without_webgl_the_page_says_so(address: str, phone: Any) -> None:
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_two_records_are_turned_over_together(
+    address: str, page: Any, axe: Callable[[Any], list[str]]
+) -> None:
+    page.goto(address.replace("/records/tooth", "/compare?a=tooth&b=tooth"))
+    assert axe(page) == []
+    page.locator(".compare-form input[name=at]").press("ArrowRight")
+    page.get_by_text("18 / 35").first.wait_for()
+    view = page.locator(".compare-view").nth(1)
+    view.click()
+    page.mouse.wheel(0, -400)
+    page.wait_for_timeout(200)
+    boxes = [page.locator(".compare-view").nth(k).get_attribute("viewBox") for k in (0, 1)]
+    assert boxes[0] == boxes[1] != "0 0 1000 1000"
+
+
 def test_a_page_is_light_before_its_islands(address: str, page: Any) -> None:
     sizes: dict[str, int] = {}
     page.on("response", lambda answer: sizes.__setitem__(answer.url, len(answer.body())))
