@@ -102,8 +102,9 @@ def make_from_files(
         _place(path, folder / path.name, wish.copy)
         _demand_whole(folder / path.name, opened)
     picture = _picture(opened)
-    (folder / PREVIEWS / "scan").mkdir(parents=True, exist_ok=True)
+    (folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
     if isinstance(opened, Scan):
+        (folder / PREVIEWS / "scan").mkdir(exist_ok=True)
         pictures = scan_pictures(opened)
         for name, content in pictures.files.items():
             write_whole(folder / PREVIEWS / "scan" / name, content)

@@ -44,11 +44,16 @@ export function open(figure: HTMLElement, planes: Element, closed: () => void): 
     .then((grey) => stage.isConnected && ends.push(show(stage, figure, grey, close, calm)))
     .catch((problem: Error) => {
       wait.remove();
-      const told = `${problem.message}. The slices above show the inside, and the still picture stays.`;
-      stage.replaceChildren(make("p", { class: "look-told", role: "alert" }, told));
-      stage.dataset["state"] = "failed";
+      fail(stage, problem.message);
     });
   return close;
+}
+
+/** Say why there is no look, and what there is instead. */
+function fail(stage: HTMLElement, why: string): void {
+  const told = `${why}. The slices above show the inside, and the still picture stays.`;
+  stage.replaceChildren(make("p", { class: "look-told", role: "alert" }, told));
+  stage.dataset["state"] = "failed";
 }
 
 async function fetchVolume(figure: HTMLElement): Promise<Uint8Array> {
@@ -73,6 +78,9 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
   const [nz, ny, nx] = numbers(figure, "shape");
   const extent = numbers(figure, "extent").reverse() as Triple; // x, y, z
   const renderer: Renderer = rendererOf(canvas, grey, [nx, ny, nz], extent);
+  canvas.addEventListener("webglcontextlost", () => {
+    if (stage.isConnected) fail(stage, "The graphics card gave up");
+  });
   const half = renderer.half;
   const [low, high] = numbers(figure, "window");
   const unit = figure.dataset["unit"] ?? "";
