@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image as Pillow
 
 from tomarium import formats
 from tomarium.catalogue import read_record, verify
@@ -66,6 +67,31 @@ def test_a_scan_stays_the_file_it_is(scan: Path, tmp_path: Path, copy: bool) -> 
     assert {entry.role for entry in record.files if entry.path == "tooth.h5"} == {"data"}
     assert any(entry.path == "previews/thumbnail.png" for entry in record.files)
     assert (read_record(folder), verify(folder)) == (record, ())
+
+
+def test_a_scan_is_shown_by_projections_sinograms_and_its_axis(tmp_path: Path) -> None:
+    # A wire that turns about column 20.3 casts a shadow at 20.3 + 12 cos θ.
+    angles = np.linspace(0, 180, 91)
+    columns = np.arange(48)
+    shadow = np.exp(-1.5 * np.exp(-(((columns - 20.3 - 12 * np.cos(np.radians(angles))[:, None]) / 2) ** 2)))
+    counts = 100 + 1000 * np.repeat(shadow[:, None], 40, axis=1)
+    with h5py.File(tmp_path / "wire.h5", "w") as file:
+        file["exchange/data"] = counts.astype(np.uint16)
+        file["exchange/data_white"] = np.full((3, 40, 48), 1100, np.uint16)
+        file["exchange/data_dark"] = np.full((3, 40, 48), 100, np.uint16)
+        file["exchange/theta"] = angles
+    record, folder = make_from_files(
+        tmp_path / "wire.h5", formats.open(tmp_path / "wire.h5"), Wish(tmp_path / "records")
+    )
+    told = read_record(folder).parts[0].summary["pictures"]
+    assert [one["index"] for one in told["projections"]][::11] == [0, 90]
+    assert abs(told["axis"]["column"] - 20.3) < 0.3
+    assert told["axis"]["origin"] == "derived"
+    sinogram = np.asarray(Pillow.open(folder / "previews" / "scan" / told["sinograms"][0]["file"]))
+    assert sinogram.shape == (91, 48)
+    assert [int(sinogram[k].argmin()) for k in (0, 45, 90)] == [32, 20, 8]
+    listed = {entry.path for entry in record.files}
+    assert {f"previews/scan/{told[name]}" for name in ("flat", "dark")} <= listed
 
 
 def test_an_image_is_kept_with_its_axes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -68,7 +69,8 @@ class Html(HTMLParser):
             self.problems.append(f"a field without a label: {known}")
         if tag == "button":
             self.buttons += 1
-            self.submits += known.get("type") == "submit" and "form" in self.open
+            # In a form, or naming one that stands elsewhere on the page.
+            self.submits += known.get("type") == "submit" and ("form" in self.open or "form" in known)
         if tag in {"h1", "h2", "h3", "h4"}:
             self.headings.append(int(tag[1]))
         if known.get("id"):
@@ -135,7 +137,7 @@ def records(
     tmp_path_factory: pytest.TempPathFactory,
     make_volume: Callable[..., Path],
 ) -> dict[str, tuple[Record, Path]]:
-    """File four records: one with hostile names, one without voxel size, one with nothing said, one of an image."""
+    """File five records: one with hostile names, without voxel size, with nothing said, of an image, of a raw scan."""
     home = tmp_path_factory.mktemp("records")
     filed = {}
     for name, voxel_um in (("full", 0.65), ("uncalibrated", None), ("bare", 20.0)):
@@ -163,6 +165,12 @@ def records(
     scan = home / "scan.tif"
     tifffile.imwrite(scan, np.arange(240, dtype=np.uint16).reshape(12, 20))
     filed["image"] = make_from_files(scan, formats.open(scan), Wish(home, "Image <b>"))
+    raw = home / "raw.h5"
+    with h5py.File(raw, "w") as file:
+        file["exchange/data"] = np.random.default_rng(0).poisson(90, (20, 40, 48)).astype(np.uint16)
+        file["exchange/data_white"] = np.full((2, 40, 48), 120, np.uint16)
+        file["exchange/theta"] = np.linspace(0, 180, 20, endpoint=False)
+    filed["scan"] = make_from_files(raw, formats.open(raw), Wish(home, "Scan <b>"))
     return filed
 
 
@@ -170,7 +178,7 @@ def records(
 def catalogue(
     tmp_path_factory: pytest.TempPathFactory, records: dict[str, tuple[Record, Path]]
 ) -> Iterator[Catalogue]:
-    """Open a catalogue of the four records."""
+    """Open a catalogue of the five records."""
     with open_catalogue(tmp_path_factory.mktemp("catalogue") / "catalogue.sqlite") as catalogue:
         for _, folder in records.values():
             ingest(catalogue, folder)

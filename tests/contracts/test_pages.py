@@ -23,6 +23,12 @@ EXAMPLES = {
         "/records/full?z=3&y=1&histogram=linear&low=0.1&high=1.5",
     ],
     "records": ["/records", "/records?q=enamel", "/records?q=%22%3Cscript%3E", "/records?limit=1&offset=1"],
+    "compare": [
+        "/compare",
+        "/compare?a=full",
+        "/compare?a=full&b=uncalibrated&plane=y&at=100",
+        "/compare?a=full&b=full",
+    ],
     "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
     "folder": ["/records/full/folders/volume.ome.zarr", "/records/full/folders/volume.ome.zarr/0/c"],
 }

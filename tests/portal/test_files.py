@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
@@ -161,6 +162,49 @@ def test_pictures_that_do_not_exist(client: TestClient, name: str, status: int) 
     assert client.get(f"/records/tooth/pictures/{name}").status_code == status
 
 
+def test_a_part_of_a_slice_comes_as_picture_numbers_and_line(client: TestClient) -> None:
+    base = "/records/tooth/pictures/slices/z-3"
+    whole = tifffile.imread(BytesIO(client.get(f"{base}.tif").content))
+    answer = client.get(f"{base}.tif?region=4,6,20,16")
+    assert answer.headers["content-type"] == "image/tiff"
+    assert "tooth-z-3.tif" in answer.headers["content-disposition"]
+    np.testing.assert_array_equal(tifffile.imread(BytesIO(answer.content)), whole[6:16, 4:20])
+    with tifffile.TiffFile(BytesIO(answer.content)) as file:
+        told = file.imagej_metadata or {}
+        assert "tooth" in told["Info"]
+        assert "values in 1/cm" in told["Info"]
+        assert file.pages[0].tags["XResolution"].value[0] / file.pages[0].tags["XResolution"].value[
+            1
+        ] == pytest.approx(1 / 0.65)
+    picture = Pillow.open(BytesIO(client.get(f"{base}.png?region=4,6,20,16").content))
+    assert picture.size == (16, 10)
+    cited = Pillow.open(BytesIO(client.get(f"{base}.png?region=4,6,20,16&cite=1").content))
+    assert cited.width >= 640
+    assert cited.height > 400
+    line = client.get(f"{base}.json?line=0.5,8.5,31.5,8.5").json()
+    np.testing.assert_allclose(line["value"], whole[8], rtol=1e-5)
+    assert line["distance"][-1] == pytest.approx(31 * 0.65e-6)
+    for wrong in (
+        "png?region=1,2,3",
+        "png?region=99,99,120,120",
+        "json?line=0,0,99,0",
+        "json",
+        "tif?region=a",
+    ):
+        assert client.get(f"{base}.{wrong}").status_code == 400, wrong
+
+
+def test_pictures_are_asked_for_again_by_their_tag(client: TestClient) -> None:
+    for name in ("slices/z-3.png", "look/volume.u8"):
+        answer = client.get(f"/records/tooth/pictures/{name}", headers={"Accept-Encoding": "identity"})
+        again = client.get(
+            f"/records/tooth/pictures/{name}", headers={"If-None-Match": answer.headers["etag"]}
+        )
+        assert again.status_code == 304
+        assert again.content == b""
+    assert len(answer.content) == 32 * 32 * 24  # the volume as it is, for it is small
+
+
 def test_metadata_come_in_standards(client: TestClient, folder: Path) -> None:
     answer = client.get("/records/tooth/metadata/ro-crate")
     assert answer.headers["content-type"].startswith("application/ld+json")
@@ -170,7 +214,7 @@ def test_metadata_come_in_standards(client: TestClient, folder: Path) -> None:
 
 
 def test_scripts_of_viewers_come_and_no_other_file(client: TestClient) -> None:
-    answer = client.get("/assets/slices.js")
+    answer = client.get("/assets/copy.js")
     assert answer.headers["content-type"].startswith("text/javascript")
     for name in ("app.py", quote("../viewer.py", safe=""), "slices.html"):
         assert client.get(f"/assets/{name}").status_code == 404

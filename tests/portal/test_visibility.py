@@ -49,6 +49,8 @@ CONTENT = (
     "/records/{id}/files/volume.ome.zarr/zarr.json",
     "/records/{id}/folders/volume.ome.zarr",
     "/records/{id}/pictures/slices/z-3.png",
+    "/records/{id}/pictures/look/volume.u8",
+    "/records/{id}/pictures/look/still.png",
     "/records/{id}/download.zip",
     "/records/{id}/download.tar",
     "/records/{id}/manifest.sha256",
@@ -127,6 +129,10 @@ def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
                     assert answer.headers["content-type"].startswith(
                         ("text/html", "application/problem+json")
                     )
+            compared = client.get(f"/compare?a={id}&b=open").status_code
+            assert compared == {"nothing": 404, "metadata": 403, "files": 200}[has], id
+        choices = client.get("/compare").text
+        assert all((f"a={id}" in choices) is (expected(name, id) == "files") for id in STATES)
         for door in LISTS:
             text = client.get(door).text.lower()
             personal = door in ("/feed.atom", "/sitemap.xml")  # the same for all

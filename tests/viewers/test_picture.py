@@ -59,9 +59,9 @@ def test_window_of_nothing_finite_is_some_window() -> None:
 @pytest.mark.parametrize("fonts", [picture.FONTS, ()])
 def test_scale_bar_has_its_length(fonts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture, "FONTS", fonts)
-    picture._font.cache_clear()
+    picture.font.cache_clear()
     drawn = grey(png(np.zeros((400, 500)), window=(0, 1), scale_m=0.65e-6, title="Zahn Nº 3, 10 µm"))
-    picture._font.cache_clear()
+    picture.font.cache_clear()
     longest = max(len(run) for row in drawn for run in "".join("x" if p == 255 else " " for p in row).split())
     assert abs(longest - scale_bar(500 * 0.65e-6)[1] * 500) <= 2
 

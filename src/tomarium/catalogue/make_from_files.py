@@ -8,7 +8,7 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +19,11 @@ from tomarium import formats
 from tomarium.atomic_files import write_whole
 from tomarium.catalogue.filing import PREVIEWS, VOLUME, file_record
 from tomarium.catalogue.make_record import parameters_of
+from tomarium.catalogue.scan_pictures import scan_pictures
 from tomarium.conversion.convert import convert
 from tomarium.errors import InputError, TomariumError
 from tomarium.model import Image, Part, Record, Scan, Value, Volume
+from tomarium.pipeline.run.provenance import plain
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.viewers.picture import png
 
@@ -101,6 +103,12 @@ def make_from_files(
         _demand_whole(folder / path.name, opened)
     picture = _picture(opened)
     (folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
+    if isinstance(opened, Scan):
+        (folder / PREVIEWS / "scan").mkdir(exist_ok=True)
+        pictures = scan_pictures(opened)
+        for name, content in pictures.files.items():
+            write_whole(folder / PREVIEWS / "scan" / name, content)
+        part = replace(part, summary={**part.summary, "pictures": plain(pictures.summary)})
     write_whole(folder / PREVIEWS / "picture.png", png(_smaller(picture, PICTURE_PIXELS)))
     write_whole(folder / PREVIEWS / "thumbnail.png", png(_smaller(picture, THUMBNAIL_PIXELS)))
     record = file_record(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -50,9 +52,18 @@ class StoredFile(FileResponse):
 
 
 class Picture(Response):
-    """A PNG."""
+    """A PNG, or what else a viewer makes of a record."""
 
     media_type = "image/png"
+
+
+MADE: Final = {
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".json": "application/json",
+    ".u8": "application/octet-stream",
+}
+"""Ending of a picture's name → what it is."""
 
 
 def give_all(app: FastAPI) -> None:
@@ -127,7 +138,11 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
 def draw_picture(
     request_context: CurrentRequest, request: Request, id: str, viewer: str, name: str
 ) -> Response:
-    """Draw a picture, such as the slice `z-120.png` of the viewer `slices`, in the greys `low` to `high`."""
+    """Draw a picture, such as the slice `z-120.png` of the viewer `slices`, in the greys `low` to `high`.
+
+    The name's ending says what it is: PNG, a TIFF of grey values, JSON, or the bytes of a small volume (`.u8`). It has
+    an ETag, the checksum of its content.
+    """
     record, folder = request_context.record(id)
     known = collect("viewers", Viewer).get(viewer)
     if known is None or known.picture is None or not known.suits(record):
@@ -135,7 +150,17 @@ def draw_picture(
     content = known.picture(record, folder, name, dict(request.query_params))
     # An address with the volume's checksum in it ("v") will always give this very picture.
     caching = FOREVER if request.query_params.get("v") else "private, no-cache"
-    return Picture(content, headers={"Cache-Control": caching})
+    tag = f'"{sha256(content).hexdigest()[:32]}"'
+    headers = {"Cache-Control": caching, "ETag": tag, "Content-Security-Policy": LOCKED}
+    if _has(request.headers, tag):
+        return Response(status_code=304, headers=headers)
+    media_type = MADE.get(Path(name).suffix, "application/octet-stream")
+    if media_type == "image/tiff":
+        headers["Content-Disposition"] = _disposition(f"{id}-{name}", media_type)
+    if media_type == "application/octet-stream" and "gzip" in request.headers.get("accept-encoding", ""):
+        content = gzip.compress(content, 4, mtime=0)
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "ETag": f"W/{tag}"}
+    return Picture(content, headers=headers, media_type=media_type)
 
 
 def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> Response:

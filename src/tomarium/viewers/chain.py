@@ -103,15 +103,15 @@ def chain_of(record: Record, view: View) -> Chain | None:
     """
     steps = tuple(
         Doing(number, brief(title, 80), brief(detail, 120))
-        for number, (title, detail) in enumerate(_steps(record.provenance), start=1)
+        for number, (title, detail) in enumerate(steps_told(record.provenance), start=1)
     )
     if not steps:
         return None
     return Chain(_scan(record), steps, _volume(record, view))
 
 
-def _steps(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Name the steps of the plan, else those of the protocol, with what was chosen for each."""
+def steps_told(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name the steps of a provenance's plan, else those of its protocol, with what was chosen for each."""
     stages = _list(_part(provenance, "plan", "stages"))
     told = [step for stage in stages if isinstance(stage, Mapping) for step in _list(stage.get("steps"))]
     told = (

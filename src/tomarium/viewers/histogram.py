@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tomarium.errors import ParameterError
@@ -49,7 +49,7 @@ def render(record: Record, view: View) -> Piece:
     record : Record
         With a histogram.
     view : View
-        Choice: `histogram`, "linear" or "log": how the counts are drawn.
+        Choices: `histogram`, "linear" or "log": how the counts are drawn; `low` and `high`, the grey window.
 
     Returns
     -------
@@ -67,7 +67,9 @@ def render(record: Record, view: View) -> Piece:
     histogram, unit = record.volume["histogram"], record.volume.get("unit", "")
     edges, counts = histogram["edges"], histogram["counts"]
     low, high = edges[0], edges[-1]
-    window = [min(1.0, max(0.0, (value - low) / (high - low))) for value in record.volume.get("window") or ()]
+    chosen = {key: view.choices[key] for key in ("low", "high") if view.choices.get(key)}
+    shown = _shown(record.volume.get("window") or (), chosen)
+    window = [min(1.0, max(0.0, (value - low) / (high - low))) for value in shown]
     statistics = {key: record.volume.get(key) for key in ("minimum", "mean", "maximum")}
     html = fill(
         "histogram.html",
@@ -81,10 +83,26 @@ def render(record: Record, view: View) -> Piece:
             "window": [f"{100 * part:.3f}" for part in window],
             "window_width": f"{100 * (window[1] - window[0]):.3f}" if len(window) == 2 else "",
             "statistics": {key: f"{value:.4g}" for key, value in statistics.items() if value is not None},
+            "low": f"{low:.9g}",
+            "high": f"{high:.9g}",
+            "form": len(shown) == 2 and len(record.volume.get("shape") or ()) == 3,
+            "shown": [f"{value:.4g}" for value in shown],
+            "unit": unit,
+            "chosen": chosen,
+            "usual": view.page({"low": None, "high": None}) + "#slices",
             "most": f"{max(counts):,}".replace(",", "\u202f"),
         },
     )
     return Piece({"edges": edges, "counts": counts, "unit": unit, **statistics}, html)
+
+
+def _shown(usual: Sequence[float], chosen: Mapping[str, str]) -> list[float]:
+    """Return the window that the slices are shown in; none where a choice is no number."""
+    try:
+        shown = [float(chosen.get(key) or value) for key, value in zip(("low", "high"), usual, strict=False)]
+    except ValueError:
+        return []
+    return shown if len(shown) == 2 and all(map(math.isfinite, shown)) and shown[0] < shown[1] else []
 
 
 def _outline(counts: Sequence[float], scale: str) -> str:

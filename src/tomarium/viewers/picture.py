@@ -130,15 +130,17 @@ def _draw_scale_bar(picture: Pillow.Image, scale_m: float, size: float) -> None:
 def _write(picture: Pillow.Image, text: str, place: tuple[float, float], size: float, anchor: str) -> None:
     from PIL import ImageDraw
 
-    font, complete = _font(size)
+    letters, complete = font(size)
     if not complete:
         text = unicodedata.normalize("NFKD", text.replace("µ", "u")).encode("ascii", "ignore").decode()
     draw = ImageDraw.Draw(picture)
-    draw.text(place, text, fill=255, font=font, anchor=anchor, stroke_width=max(1, size / 10), stroke_fill=0)
+    draw.text(
+        place, text, fill=255, font=letters, anchor=anchor, stroke_width=max(1, size / 10), stroke_fill=0
+    )
 
 
 @lru_cache(maxsize=8)
-def _font(size: float) -> tuple[Any, bool]:
+def font(size: float) -> tuple[Any, bool]:
     """Find a font that has µ and accents; Pillow's own has only ASCII, so its texts are spelled in that."""
     from PIL import ImageFont
 

@@ -9,7 +9,8 @@ from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 PICTURE: Final = "previews/picture.png"
 TITLES: Final = {
-    "projections": "The first projection, over the first flat field where there is one",
+    "projection": "The first projection, over the first flat field where there is one",
+    "sinogram": "The sinogram of the middle row",
     "image": "The image",
 }
 
@@ -25,10 +26,10 @@ def suits(record: Record) -> bool:
     Returns
     -------
     bool
-        It has the picture, and no volume, which shows more.
+        It has the picture, and no volume or pictures of a scan, which show more.
     """
-    has_volume = any(part.kind == "volume" for part in record.parts)
-    return not has_volume and any(entry.path == PICTURE for entry in record.files)
+    shows_more = any(part.kind == "volume" or "pictures" in part.summary for part in record.parts)
+    return not shows_more and any(entry.path == PICTURE for entry in record.files)
 
 
 def render(record: Record, view: View) -> Piece:

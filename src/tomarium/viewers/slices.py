@@ -11,8 +11,10 @@ from typing import Any, Final, get_args
 from tomarium import units
 from tomarium.errors import ParameterError
 from tomarium.model import Record
+from tomarium.viewers import histogram
 from tomarium.viewers.picture import png
 from tomarium.viewers.scale_bar import scale_bar
+from tomarium.viewers.slice_parts import MOST_TIFF, as_tiff, profile, read_region, region_of, signed
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane, volume_path, volume_window
 
@@ -24,7 +26,7 @@ WORDS: Final[dict[Plane, str]] = {
     "y": "seen from the front",
     "x": "seen from the side",
 }
-NAME = re.compile(r"([zyx])-(\d{1,9})\.png", re.ASCII)
+NAME = re.compile(r"([zyx])-(\d{1,9})\.(png|tif|json)", re.ASCII)
 
 
 def suits(record: Record) -> bool:
@@ -67,10 +69,13 @@ def render(record: Record, view: View) -> Piece:
     """
     low, high = _window(record, view.folder, view.choices)
     chosen = {key: view.choices[key] for key in ("low", "high") if view.choices.get(key)}
+    axes = open_volume(view.folder / str(volume_path(record))).axes
+    # Where a file places its first voxel: a run counts from the rotation axis and from the first detector row.
+    offsets = tuple(axis.offset for axis in axes) if voxel_m(record) and any(a.offset for a in axes) else None
     main = view.choices.get("main") or "z"
     if main not in PLANES:
         raise ParameterError(f"main = {main[:40]!r} is no axis; choose z, y or x")
-    planes = {plane: _plane(record, view, plane, chosen) for plane in PLANES}
+    planes = {plane: _plane(record, view, plane, chosen, offsets) for plane in PLANES}
     data = {
         "planes": {plane: {key: known[key] for key in ("index", "count", "position_m", "picture")}
                    for plane, known in planes.items()},
@@ -89,6 +94,8 @@ def render(record: Record, view: View) -> Piece:
             "others": others,
             "unit": record.volume.get("unit", ""),
             "form": view.page(dict.fromkeys(view.choices, None)),
+            "usual": " ".join(f"{value:.6g}" for value in volume_window(record, view.folder)),
+            "has_histogram": histogram.suits(record),
             "whole_window": view.page({"low": None, "high": None}),
         },
     )
@@ -105,14 +112,17 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
     folder : Path
         Its folder.
     name : str
-        "z-120.png": the axis and the index along it.
+        "z-120.png": the axis and the index along it. "z-120.tif" gives the numbers, "z-120.json" those along a line.
     choices : Mapping of str to str
-        `low` and `high`: grey values drawn black and white.
+        `low` and `high`: grey values drawn black and white. `region`: "left,top,right,bottom" in voxels, a part
+        of the slice. `cite`: any text; a scale bar, and a line that says what it is taken from, are added.
+        `line`: "x0,y0,x1,y1" in voxels, for JSON.
 
     Returns
     -------
     bytes
-        A PNG of at most 1024 x 1024 pixels where the volume has a level that coarse, without a scale bar.
+        A PNG of at most 1024 x 1024 pixels where the volume has a level that coarse, without a scale bar; a TIFF of
+        float32 in full resolution; or JSON with `distance` and `value`.
 
     Raises
     ------
@@ -126,9 +136,30 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
         raise ParameterError(f"there is no picture {name!r}; name an axis and an index, such as z-0.png")
     plane = next(plane for plane in get_args(Plane) if plane == match[1])
     index = _index(record, plane, match[2])
-    levels = open_volume(folder / str(volume_path(record))).levels
-    image = read_plane(levels, plane, index, PIXELS)
-    return png(image, window=_window(record, folder, choices))
+    levels, sizes_m = open_volume(folder / str(volume_path(record))).levels, voxel_m(record)
+    if match[3] == "json":
+        return profile(levels, plane, index, choices, sizes_m)
+    axis = PLANES.index(plane)
+    shape = [length for number, length in enumerate(levels[0].shape) if number != axis]
+    pixel_m = [size for number, size in enumerate(sizes_m) if number != axis] if sizes_m else None
+    region = region_of(choices.get("region", ""), shape)
+    what = f"slice {plane} = {index}"
+    if choices.get("region"):
+        what += f", columns {region.left} to {region.right - 1}, rows {region.top} to {region.bottom - 1}"
+    if match[3] == "tif":
+        wide, high = region.right - region.left, region.bottom - region.top
+        if wide * high > MOST_TIFF:
+            raise ParameterError(
+                f"a slice of {wide} x {high} is too large for a TIFF; give a region, or take the volume"
+            )
+        image = read_region(levels, plane, index, region, max(wide, high))
+        return as_tiff(image, (pixel_m[0], pixel_m[1]) if pixel_m else None, record, what)
+    window = _window(record, folder, choices)
+    image = read_region(levels, plane, index, region, PIXELS)
+    if choices.get("cite"):
+        shown_m = pixel_m[1] * (region.right - region.left) / image.shape[1] if pixel_m else None
+        return signed(image, window, shown_m, record, what)
+    return png(image, window=window)
 
 
 def previews(record: Record, folder: Path) -> dict[str, bytes]:
@@ -149,7 +180,7 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
     """
     levels = open_volume(folder / str(volume_path(record))).levels
     window = volume_window(record, folder)
-    shape, sizes_m = record.volume["shape"], _voxel_m(record)
+    shape, sizes_m = record.volume["shape"], voxel_m(record)
     small = read_plane(levels, "z", shape[0] // 2, THUMBNAIL_PIXELS)
     step = math.ceil(max(small.shape) / THUMBNAIL_PIXELS)
     pictures = {"thumbnail.png": png(small[::step, ::step], window=window)}
@@ -161,12 +192,14 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
     return pictures
 
 
-def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str]) -> dict[str, Any]:
+def _plane(
+    record: Record, view: View, plane: Plane, chosen: Mapping[str, str], offsets: tuple[float, ...] | None
+) -> dict[str, Any]:
     axis = PLANES.index(plane)
     count = record.volume["shape"][axis]
     index = _index(record, plane, view.choices.get(plane) or str(count // 2))
     down, across = (number for number in range(3) if number != axis)
-    shape, sizes_m = record.volume["shape"], _voxel_m(record)
+    shape, sizes_m = record.volume["shape"], voxel_m(record)
     # A picture's address names its content, so that it may be kept for ever: the volume's checksum is in it.
     version = next(entry.sha256[:12] for entry in record.files if entry.role == "volume")
     address = view.picture(f"{plane}-{index}.png", {**chosen, "v": version})
@@ -185,6 +218,10 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str]) 
         "across": PLANES[across],
         "down": PLANES[down],
         "large": view.page({"main": plane if plane != "z" else None}) + "#slices",
+        "pixel": " ".join(f"{sizes_m[k]:.9g}" for k in (across, down)) if sizes_m else "",
+        "offset": " ".join(f"{offsets[k]:.9g}" for k in (across, down)) if offsets else "",
+        "cited": view.picture(f"{plane}-{index}.png", {**chosen, "cite": "1"}),
+        "numbers": view.picture(f"{plane}-{index}.tif", {}),
         "thin": _thin(shape[down], shape[across], plane),
         "bar": None,
         "position": "",
@@ -231,8 +268,8 @@ def _window(record: Record, folder: Path, choices: Mapping[str, str]) -> tuple[f
     return low, high
 
 
-def _voxel_m(record: Record) -> tuple[float, float, float] | None:
-    """Return the voxel size (z, y, x) in m; a single number means a cube."""
+def voxel_m(record: Record) -> tuple[float, float, float] | None:
+    """Return the voxel size of a record (z, y, x) in m, None where it is not known; a single number means a cube."""
     voxel = record.volume.get("voxel_m")
     if not voxel:
         return None
@@ -248,5 +285,5 @@ SLICES = Viewer(
     render=render,
     picture=picture,
     previews=previews,
-    script=Path(__file__).parent / "assets" / "slices.js",
+    built="slices",
 )

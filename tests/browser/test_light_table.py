@@ -1,0 +1,162 @@
+"""The light table in a real browser: slices, measures, the grey window, and the look in three dimensions."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tomarium.catalogue import file_record, ingest, open_catalogue
+from tomarium.portal.built import built
+
+pytestmark = pytest.mark.skipif(
+    not (built("slices") and built("volume")), reason="scripts of the pages are not built; run make web"
+)
+
+
+@pytest.fixture(scope="module")
+def address(
+    tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path], serving: Callable[..., Any]
+) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("light")
+    make_volume(home / "tooth" / "volume.ome.zarr", size=48)
+    file_record(home / "tooth", title="Tooth", id="tooth", created=datetime(2026, 11, 20, tzinfo=UTC))
+    with open_catalogue(home / "catalogue.sqlite") as catalogue:
+        ingest(catalogue, home / "tooth")
+        with serving(catalogue) as address:
+            yield f"{address}/records/tooth"
+
+
+def seen(element: Any) -> Any:
+    return np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB"), float)
+
+
+def test_slices_follow_the_hand(address: str, page: Any) -> None:
+    page.goto(address)  # the portal answers for the first time, and the browser starts
+    start = time.monotonic()
+    page.reload()
+    picture = page.locator(".tile-main img").first
+    page.wait_for_selector("form.slices[data-state=ready]")
+    while not picture.evaluate("picture => picture.complete && picture.naturalWidth > 0"):
+        page.wait_for_timeout(10)
+    assert time.monotonic() - start < 4.0  # to the first slice; under 1 s on a machine that does nothing else
+    frame = page.locator(".tile-main .frame")
+    box = frame.bounding_box()
+    frame.click(position={"x": box["width"] * 0.25, "y": box["height"] * 0.5})
+    page.wait_for_timeout(400)
+    assert page.locator("#slice-x").input_value() == "12"
+    assert "x=12" in page.url
+    frame.press("ArrowRight")
+    assert page.locator("#slice-x").input_value() == "13"
+    frame.hover()
+    page.mouse.wheel(0, -600)
+    page.wait_for_timeout(500)
+    assert "near=z" in page.url
+    assert "region=" in page.locator("a.take").first.get_attribute("href")
+    page.reload()
+    page.wait_for_selector("form.slices[data-state=ready]")
+    assert (
+        page.locator(".tile-main .fit").bounding_box()["width"] > 1.5 * box["width"]
+    )  # the view is in the address
+
+
+def test_a_distance_is_measured_and_a_profile_read(address: str, page: Any) -> None:
+    page.goto(address)
+    page.wait_for_selector("form.slices[data-state=ready]")
+    frame = page.locator(".tile-main .frame")
+    fit = page.locator(".tile-main .fit").bounding_box()
+    outer = frame.bounding_box()
+    y = fit["y"] - outer["y"] + fit["height"] / 2
+    page.get_by_role("button", name="Profile").first.click()
+    for part in (0.25, 0.75):
+        frame.click(position={"x": fit["x"] - outer["x"] + part * fit["width"], "y": y})
+    told = page.locator(".profile p")
+    told.wait_for()
+    page.wait_for_timeout(300)
+    assert "along 15.6 µm" in told.inner_text()  # half of 48 voxels of 0.65 µm
+    assert "15.6 µm" in page.locator(".measure-drawing text").first.text_content()
+
+
+def test_the_window_is_set_on_the_histogram(address: str, page: Any) -> None:
+    page.goto(address)
+    page.wait_for_selector("form.slices[data-state=ready]")
+    before = seen(page.locator(".slice-y .frame")).mean()
+    white = page.get_by_role("slider", name="White")
+    for _ in range(8):
+        white.press("Shift+ArrowLeft")
+    page.wait_for_timeout(700)
+    assert seen(page.locator(".slice-y .frame")).mean() > before + 15
+    assert "high=" in page.url
+
+
+def test_the_volume_is_turned(address: str, page: Any, axe: Callable[[Any], list[str]]) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(address)
+    page.get_by_role("button", name="Turn it in 3-D").click()
+    page.wait_for_selector("#look-stage[data-state=drawn]")
+    assert axe(page) == []
+    canvas = page.locator("#look-stage canvas")
+    first = seen(canvas)
+    height, width = first.shape[:2]
+    middle = first[height // 3 : 2 * height // 3, 2 * width // 5 : 3 * width // 5]
+    assert (middle.max(axis=2) > 60).mean() > 0.7  # the tooth stands in the middle
+    assert first[8 : height // 12, 8 : width // 8].max() < 40  # and nothing in the corner
+    canvas.press("Shift+ArrowLeft")
+    page.wait_for_timeout(1200)
+    assert np.abs(seen(canvas) - first).mean() > 2
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save PNG").click()
+    assert download.value.suggested_filename == "tooth-3d.png"
+    page.get_by_role("button", name="Close", exact=True).click()
+    assert page.locator("#look-stage").count() == 0
+
+
+def test_without_webgl_the_page_says_so(address: str, phone: Any) -> None:
+    phone.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    phone.goto(address)
+    phone.get_by_text("No WebGL 2 here: the slices show the inside.").wait_for()
+    assert (
+        phone.locator("#look img")
+        .evaluate("picture => picture.getAttribute('src')")
+        .endswith("v=" + phone.locator("#look .look").get_attribute("data-volume").split("v=")[1])
+    )
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_two_records_are_turned_over_together(
+    address: str, page: Any, axe: Callable[[Any], list[str]]
+) -> None:
+    page.goto(address.replace("/records/tooth", "/compare?a=tooth&b=tooth"))
+    assert axe(page) == []
+    page.locator(".compare-form input[name=at]").press("ArrowRight")
+    page.get_by_text("18 / 35").first.wait_for()
+    view = page.locator(".compare-view").nth(1)
+    view.click()
+    page.mouse.wheel(0, -400)
+    page.wait_for_timeout(200)
+    boxes = [page.locator(".compare-view").nth(k).get_attribute("viewBox") for k in (0, 1)]
+    assert boxes[0] == boxes[1] != "0 0 1000 1000"
+
+
+def test_a_page_is_light_before_its_islands(address: str, page: Any) -> None:
+    sizes: dict[str, int] = {}
+    page.on("response", lambda answer: sizes.__setitem__(answer.url, len(answer.body())))
+    page.goto(address, wait_until="load")
+    page.wait_for_timeout(300)
+    page_itself = {
+        url: size
+        for url, size in sizes.items()
+        if "/pictures/" not in url
+        and "/built/" not in url
+        and "/fonts/" not in url
+        and "thumbnail" not in url
+    }
+    assert sum(page_itself.values()) <= 150_000
+    assert not any(url.split("?")[0].endswith(".u8") for url in sizes)  # only when it is asked for

@@ -1,0 +1,44 @@
+// Makes the still picture of a volume one that can be turned, when the reader asks for it.
+import { open } from "./look";
+import { STYLE } from "./style";
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(STYLE);
+document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+
+for (const figure of document.querySelectorAll<HTMLElement>("figure.look")) offer(figure);
+
+/** Offer the look below the still, or say why there is none. */
+function offer(figure: HTMLElement): void {
+  const place = figure.querySelector(".look-do");
+  const planes = figure.closest(".planes");
+  if (!place || !planes) return;
+  if (!hasWebGl2()) {
+    place.textContent = "No WebGL 2 here: the slices show the inside.";
+    return;
+  }
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Turn it in 3-D";
+  place.replaceChildren(button);
+  let close: (() => void) | null = null;
+  button.addEventListener("click", () => {
+    if (close) {
+      close();
+      return;
+    }
+    button.textContent = "Close the 3-D look";
+    close = open(figure, planes, () => {
+      close = null;
+      button.textContent = "Turn it in 3-D";
+      button.focus();
+    });
+  });
+}
+
+/** Tell whether volumes can be drawn, and give the context back at once. */
+function hasWebGl2(): boolean {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return gl !== null;
+}
