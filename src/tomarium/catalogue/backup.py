@@ -25,6 +25,7 @@ from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
+from tomarium.catalogue.store import place_at
 from tomarium.errors import FormatError, InputError
 from tomarium.standards.ro_crate import FILENAME
 
@@ -98,7 +99,7 @@ def backup(catalogue: Catalogue, target: Path) -> int:
             for id, folder in sorted(queries.all_folders(connection).items()):
                 for name in (FILENAME, MANIFEST):
                     if (folder / name).is_file():
-                        archive.write(folder / name, f"records/{id}/{name}")
+                        archive.writestr(f"records/{id}/{name}", (folder / name).read_bytes())
             head = {"form": FORM, "tomarium": __version__, "moment_utc": time.time(), "tables": counts}
             archive.writestr(HEAD, json.dumps(head, indent=1))
         draft.replace(target)
@@ -135,7 +136,7 @@ def restore(
     FormatError
         The file is no backup, is damaged, or was written by a newer version.
     """
-    moved = {str(Path(old)): str(Path(new).absolute()) for old, new in (moved or {}).items()}
+    moved = {str(place_at(old)): str(place_at(new).absolute()) for old, new in (moved or {}).items()}
     try:
         with zipfile.ZipFile(source) as archive:
             if (bad := archive.testzip()) is not None:
@@ -163,7 +164,7 @@ def _find_records(catalogue: Catalogue, rows: int, listed: list[str], checksums:
     """File the records that lie in the catalogue's stores."""
     found, problems = [], []
     with catalogue.reading() as connection:
-        homes = [Path(address) for address in connection.execute(select(tables.stores.c.address)).scalars()]
+        homes = [place_at(address) for address in connection.execute(select(tables.stores.c.address)).scalars()]
     for home in homes:
         for folder in sorted(home.iterdir()) if home.is_dir() else ():
             if not (folder / FILENAME).is_file():
