@@ -29,6 +29,7 @@ class S3Server:
     address: str
     environment: dict[str, str]
     down: threading.Event = field(default_factory=threading.Event)
+    asked: list[str] = field(default_factory=list)
 
 
 def rclone() -> str | None:
@@ -48,8 +49,8 @@ def serving_s3(root: Path) -> Iterator[S3Server]:
     command = [program, "serve", "s3", str(root), "--addr", f"127.0.0.1:{port}", "--auth-key", "KEY,SECRET",
                "--config", str(root.parent / "no-rclone.conf"), "--no-cleanup"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    down = threading.Event()
-    relay = ThreadingHTTPServer(("127.0.0.1", 0), _relay_to(port, down))
+    down, asked = threading.Event(), list[str]()
+    relay = ThreadingHTTPServer(("127.0.0.1", 0), _relay_to(port, down, asked))
     relay.daemon_threads = True
     thread = threading.Thread(target=relay.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -57,7 +58,7 @@ def serving_s3(root: Path) -> Iterator[S3Server]:
         _wait(port)
         address = f"http://127.0.0.1:{relay.server_address[1]}"
         keys = {"AWS_ENDPOINT_URL": address, "AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "SECRET"}
-        yield S3Server(root, address, keys, down)
+        yield S3Server(root, address, keys, down, asked)
     finally:
         relay.shutdown()
         relay.server_close()
@@ -75,7 +76,7 @@ def _wait(port: int) -> None:
     raise TimeoutError("rclone serve s3 did not start in 10 s")
 
 
-def _relay_to(port: int, down: threading.Event) -> type[BaseHTTPRequestHandler]:
+def _relay_to(port: int, down: threading.Event, asked: list[str]) -> type[BaseHTTPRequestHandler]:
     class Relay(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = BLOCK
@@ -83,6 +84,7 @@ def _relay_to(port: int, down: threading.Event) -> type[BaseHTTPRequestHandler]:
         def _hand_on(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
+            asked.append(f"{self.command} {self.path}")
             if down.is_set():
                 self.close_connection = True
                 return

@@ -26,7 +26,7 @@ from tomarium.catalogue.ingest import save
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
 from tomarium.catalogue.store import place_at
-from tomarium.errors import FormatError, InputError
+from tomarium.errors import FormatError, InputError, StoreUnavailable
 from tomarium.standards.ro_crate import FILENAME
 
 FORM: Final = 1
@@ -162,34 +162,46 @@ def restore(
 
 def _find_records(catalogue: Catalogue, rows: int, listed: list[str], checksums: bool) -> Restored:
     """File the records that lie in the catalogue's stores."""
-    found, problems = [], []
+    found: list[str] = []
+    problems: list[str] = []
     with catalogue.reading() as connection:
-        homes = [place_at(address) for address in connection.execute(select(tables.stores.c.address)).scalars()]
+        homes = [
+            place_at(address) for address in connection.execute(select(tables.stores.c.address)).scalars()
+        ]
     for home in homes:
-        for folder in sorted(home.iterdir()) if home.is_dir() else ():
-            if not (folder / FILENAME).is_file():
-                continue
-            try:
-                refuse_links(folder)
-                record = read_record(folder)
-                if record.id not in listed:
-                    continue
-                with catalogue.writing() as connection:
-                    save(connection, record, folder)
-                found.append(record.id)
-                wrong = [one for one in verify(folder, checksums=checksums) if one.problem != "unlisted"]
-                if wrong:
-                    problems.append(
-                        f"{folder}: {wrong[0].path} is {wrong[0].problem}; copy it again from its origin"
-                    )
-            except InputError as problem:
-                problems.append(str(problem))
+        try:
+            _find_in(catalogue, home, listed, checksums, found, problems)
+        except StoreUnavailable as problem:
+            problems.append(f"{problem}; then make the index anew with: tomarium index rebuild {home}")
     lost = [id for id in listed if id not in found]
     problems += [
         f"{id}: its folder was not found; tell where it lies now with --moved OLD=NEW, its metadata are in the backup"
         for id in lost
     ]
     return Restored(rows, tuple(found), tuple(problems))
+
+
+def _find_in(
+    catalogue: Catalogue, home: Path, listed: list[str], checksums: bool, found: list[str], problems: list[str]
+) -> None:
+    for folder in sorted(home.iterdir()) if home.is_dir() else ():
+        if not (folder / FILENAME).is_file():
+            continue
+        try:
+            refuse_links(folder)
+            record = read_record(folder)
+            if record.id not in listed:
+                continue
+            with catalogue.writing() as connection:
+                save(connection, record, folder)
+            found.append(record.id)
+            wrong = [one for one in verify(folder, checksums=checksums) if one.problem != "unlisted"]
+            if wrong:
+                problems.append(
+                    f"{folder}: {wrong[0].path} is {wrong[0].problem}; copy it again from its origin"
+                )
+        except InputError as problem:
+            problems.append(str(problem))
 
 
 def _dump(archive: zipfile.ZipFile, connection: Connection, table: Table) -> int:

@@ -18,7 +18,7 @@ from tomarium.catalogue.facets import facets_of
 from tomarium.catalogue.queries import Entry
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
-from tomarium.catalogue.store import ObjectPath
+from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, parameter
 from tomarium.standards.panet import label_of
@@ -75,7 +75,7 @@ def ingest(
     InputError
         Another folder, which is still there, holds a record of the same identifier.
     """
-    place = folder.resolve()
+    place = place_at(folder).resolve()
     refuse_links(place)
     record = read_record(place)
     wrong = [one for one in verify(place, checksums=checksums) if one.problem != "unlisted"]
@@ -124,7 +124,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
     with catalogue.writing() as connection, queries.in_bulk(connection):
         queries.clear(connection)
         for root in roots:
-            for place in _find(root.resolve(), problems):
+            for place in _find(place_at(root).resolve(), problems):
                 try:
                     refuse_links(place)
                     record = read_record(place)
@@ -153,7 +153,7 @@ def demand_folders(roots: Sequence[Path]) -> None:
         One of them is no folder.
     """
     for root in roots:
-        if not root.is_dir():
+        if not place_at(root).is_dir():
             raise InputError(f"{root}: is no folder; nothing was changed, give the folders that hold records")
 
 

@@ -215,7 +215,9 @@ def move(
         if (target / FILENAME).read_bytes() != crate or (wrong := verify(target, checksums=False)):
             shown = wrong[0].path if wrong else FILENAME
             _drop(target / FILENAME)
-            raise FormatError(f"{target}: {shown} did not arrive as it is in {source}; give the same command again")
+            raise FormatError(
+                f"{target}: {shown} did not arrive as it is in {source}; give the same command again"
+            )
         queries.move_record(connection, id, target)
         note(connection, reader, ACTION, id, source=str(source), target=str(target), files=len(files) + 1)
     return Moved(source, target, len(files) + 1, total, copied, remove and _remove(source, target))
@@ -224,7 +226,9 @@ def move(
 def _place(connection: Connection, id: str) -> Path:
     place = queries.folder_of(connection, id)
     if place is None:
-        raise InputError(f"there is no record {id[:80]!r} in this catalogue; look for it with: tomarium search")
+        raise InputError(
+            f"there is no record {id[:80]!r} in this catalogue; look for it with: tomarium search"
+        )
     return place
 
 
@@ -342,7 +346,9 @@ def _remove(folder: Path, kept: Path) -> bool:
     if not folder.is_dir() or folder == kept:
         return False
     if verify(kept, checksums=False):
-        raise FormatError(f"{kept}: is not whole, so {folder} was not removed; look at it with: tomarium store check")
+        raise FormatError(
+            f"{kept}: is not whole, so {folder} was not removed; look at it with: tomarium store check"
+        )
     if (folder / FILENAME).is_file() and read_record(folder).id != read_record(kept).id:
         return False
     _demand_only(folder, set(listed))
@@ -353,4 +359,3 @@ def _remove(folder: Path, kept: Path) -> bool:
         (folder / SOURCE).unlink(missing_ok=True)
         shutil.rmtree(folder)
     return True
-

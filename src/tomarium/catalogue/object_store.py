@@ -219,7 +219,7 @@ def _client(bucket: str, prefix: str, told: tuple[tuple[str, str], ...]) -> Any:
         client_options={
             "allow_http": endpoint.startswith("http://"),
             "connect_timeout": "5s",
-            "timeout": "120s",
+            "timeout": "60s",
         },
         retry_config={"max_retries": _RETRIES, "retry_timeout": _PATIENCE},
         **options,

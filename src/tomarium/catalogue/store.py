@@ -266,7 +266,9 @@ def demand_store(address: Path) -> None:
             probe.touch()
             probe.unlink()
         except OSError as problem:
-            raise InputError(f"{address}: cannot be written ({problem.strerror}); give another place") from problem
+            raise InputError(
+                f"{address}: cannot be written ({problem.strerror}); give another place"
+            ) from problem
         return
     try:
         probe.write_bytes(b"tomarium")

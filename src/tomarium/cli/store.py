@@ -44,7 +44,9 @@ def add(address: Path, catalogue: Path | None) -> None:
 
     with open_catalogue(catalogue) as opened:
         add_store(opened, LOCAL_OWNER, address)
-    click.echo(f"{address}: can be written and read; move a record there with: tomarium store move RECORD {address}")
+    click.echo(
+        f"{address}: can be written and read; move a record there with: tomarium store move RECORD {address}"
+    )
 
 
 @command.command("list")
@@ -71,7 +73,9 @@ def list_all(catalogue: Path | None, as_json: bool) -> None:
 @command.command("move")
 @click.argument("record", metavar="RECORD")
 @click.argument("store", metavar="STORE", type=click.Path(path_type=Path))
-@click.option("--remove", is_flag=True, help="Remove the old copy when the new one is whole and in the index.")
+@click.option(
+    "--remove", is_flag=True, help="Remove the old copy when the new one is whole and in the index."
+)
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
 @CATALOGUE
 def move_one(record: str, store: Path, remove: bool, dry_run: bool, catalogue: Path | None) -> None:
