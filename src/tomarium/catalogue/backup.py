@@ -182,7 +182,12 @@ def _find_records(catalogue: Catalogue, rows: int, listed: list[str], checksums:
 
 
 def _find_in(
-    catalogue: Catalogue, home: Path, listed: list[str], checksums: bool, found: list[str], problems: list[str]
+    catalogue: Catalogue,
+    home: Path,
+    listed: list[str],
+    checksums: bool,
+    found: list[str],
+    problems: list[str],
 ) -> None:
     for folder in sorted(home.iterdir()) if home.is_dir() else ():
         if not (folder / FILENAME).is_file():

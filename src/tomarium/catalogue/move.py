@@ -268,8 +268,8 @@ def _demand_only(folder: Path, listed: set[str]) -> None:
     others = set(list_files(folder)) - listed - {MANIFEST, FILENAME}
     if others:
         raise InputError(
-            f"{folder}: holds {len(others)} files that the record does not list, such as {min(others)}; take them away, "
-            f"or move without --remove"
+            f"{folder}: holds {len(others)} files that the record does not list, such as {min(others)}; take them "
+            f"away, or move without --remove"
         )
 
 
