@@ -190,7 +190,7 @@ class ObjectPath(PosixPath):
         return _zarr_store_class()(self.store, self.key)
 
 
-def _refusal(path: Path, *_given: Any, **_named: Any) -> InputError:
+def _refusal(path: Path) -> InputError:
     return InputError(
         f"{path}: lies in S3, where this cannot be done; fetch the record with `tomarium pull`, or move it to a folder "
         f"with `tomarium store move`"
@@ -198,6 +198,7 @@ def _refusal(path: Path, *_given: Any, **_named: Any) -> InputError:
 
 
 def _refuse(path: Path, *_given: Any, **_named: Any) -> Any:
+    """Refuse what is only possible in a folder."""
     raise _refusal(path)
 
 
