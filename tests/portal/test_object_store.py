@@ -293,7 +293,7 @@ def test_killed_move_goes_on(s3: S3Server, folder: Path, tmp_path: Path) -> None
     assert process.stdout is not None
     chosen, killed = random.Random(7), 0
     for _ in range(10):
-        process.stdin.write(f"{chosen.uniform(0.05, 0.7)}\n")
+        process.stdin.write(f"{chosen.uniform(0.02, 0.4)}\n")
         process.stdin.flush()
         killed += process.stdout.readline() == "9\n"
         with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
