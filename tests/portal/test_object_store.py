@@ -281,7 +281,7 @@ for line in sys.stdin:
 """
 
 
-def test_killed_move_goes_on(s3: S3Server, folder: Path, tmp_path: Path) -> None:
+def test_killed_move_goes_on(s3: S3Server, here: Catalogue, folder: Path, tmp_path: Path) -> None:
     copy, place = tmp_path / "records" / "tooth", place_at("s3://tomograms/killed")
     shutil.copytree(folder, copy)
     with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
@@ -322,7 +322,7 @@ def test_killed_move_goes_on(s3: S3Server, folder: Path, tmp_path: Path) -> None
 
 
 def test_moves_that_are_refused(
-    s3: S3Server, folder: Path, tmp_path: Path, make_volume: Callable[..., Path]
+    s3: S3Server, here: Catalogue, folder: Path, tmp_path: Path, make_volume: Callable[..., Path]
 ) -> None:
     place = place_at("s3://tomograms/refused")
     copy = tmp_path / "tooth"
