@@ -10,6 +10,7 @@
     │   └── ParameterError         2   a step, a parameter or a value that does not exist
     ├── StepFailed             2   a step ended in an error of its own; names its package
     ├── EngineUnavailable          2   a device or compiled engine was asked for and is not there
+    ├── StoreUnavailable           2   a store of records does not answer, is absent or not permitted
     ├── Interrupted                3   stopped half-way; what is done is kept and the run can resume
     │   └── StorageFull            3   the disk is full; free some space and resume
     └── CannotFit                  4   refused before it began: memory or disk would not suffice
@@ -50,6 +51,10 @@ class StepFailed(TomariumError):
 
 class EngineUnavailable(TomariumError):
     """A device or compiled engine was asked for and is not there."""
+
+
+class StoreUnavailable(TomariumError):
+    """A store of records does not answer, is absent, or does not permit what was asked."""
 
 
 class Interrupted(TomariumError):

@@ -25,7 +25,8 @@ from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
-from tomarium.errors import FormatError, InputError
+from tomarium.catalogue.store import place_at
+from tomarium.errors import FormatError, InputError, StoreUnavailable
 from tomarium.standards.ro_crate import FILENAME
 
 FORM: Final = 1
@@ -98,7 +99,7 @@ def backup(catalogue: Catalogue, target: Path) -> int:
             for id, folder in sorted(queries.all_folders(connection).items()):
                 for name in (FILENAME, MANIFEST):
                     if (folder / name).is_file():
-                        archive.write(folder / name, f"records/{id}/{name}")
+                        archive.writestr(f"records/{id}/{name}", (folder / name).read_bytes())
             head = {"form": FORM, "tomarium": __version__, "moment_utc": time.time(), "tables": counts}
             archive.writestr(HEAD, json.dumps(head, indent=1))
         draft.replace(target)
@@ -135,7 +136,7 @@ def restore(
     FormatError
         The file is no backup, is damaged, or was written by a newer version.
     """
-    moved = {str(Path(old)): str(Path(new).absolute()) for old, new in (moved or {}).items()}
+    moved = {str(place_at(old)): str(place_at(new).absolute()) for old, new in (moved or {}).items()}
     try:
         with zipfile.ZipFile(source) as archive:
             if (bad := archive.testzip()) is not None:
@@ -161,34 +162,51 @@ def restore(
 
 def _find_records(catalogue: Catalogue, rows: int, listed: list[str], checksums: bool) -> Restored:
     """File the records that lie in the catalogue's stores."""
-    found, problems = [], []
+    found: list[str] = []
+    problems: list[str] = []
     with catalogue.reading() as connection:
-        homes = [Path(address) for address in connection.execute(select(tables.stores.c.address)).scalars()]
+        homes = [
+            place_at(address) for address in connection.execute(select(tables.stores.c.address)).scalars()
+        ]
     for home in homes:
-        for folder in sorted(home.iterdir()) if home.is_dir() else ():
-            if not (folder / FILENAME).is_file():
-                continue
-            try:
-                refuse_links(folder)
-                record = read_record(folder)
-                if record.id not in listed:
-                    continue
-                with catalogue.writing() as connection:
-                    save(connection, record, folder)
-                found.append(record.id)
-                wrong = [one for one in verify(folder, checksums=checksums) if one.problem != "unlisted"]
-                if wrong:
-                    problems.append(
-                        f"{folder}: {wrong[0].path} is {wrong[0].problem}; copy it again from its origin"
-                    )
-            except InputError as problem:
-                problems.append(str(problem))
+        try:
+            _find_in(catalogue, home, listed, checksums, found, problems)
+        except StoreUnavailable as problem:
+            problems.append(f"{problem}; then make the index anew with: tomarium index rebuild {home}")
     lost = [id for id in listed if id not in found]
     problems += [
         f"{id}: its folder was not found; tell where it lies now with --moved OLD=NEW, its metadata are in the backup"
         for id in lost
     ]
     return Restored(rows, tuple(found), tuple(problems))
+
+
+def _find_in(
+    catalogue: Catalogue,
+    home: Path,
+    listed: list[str],
+    checksums: bool,
+    found: list[str],
+    problems: list[str],
+) -> None:
+    for folder in sorted(home.iterdir()) if home.is_dir() else ():
+        if not (folder / FILENAME).is_file():
+            continue
+        try:
+            refuse_links(folder)
+            record = read_record(folder)
+            if record.id not in listed:
+                continue
+            with catalogue.writing() as connection:
+                save(connection, record, folder)
+            found.append(record.id)
+            wrong = [one for one in verify(folder, checksums=checksums) if one.problem != "unlisted"]
+            if wrong:
+                problems.append(
+                    f"{folder}: {wrong[0].path} is {wrong[0].problem}; copy it again from its origin"
+                )
+        except InputError as problem:
+            problems.append(str(problem))
 
 
 def _dump(archive: zipfile.ZipFile, connection: Connection, table: Table) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tomarium.catalogue.store import ObjectPath
 from tomarium.errors import FormatError
 from tomarium.pipeline.run.journal import FOLDER as JOURNAL
 from tomarium.viewers.place import is_inside
@@ -59,6 +60,9 @@ def list_files(folder: Path) -> Iterator[str]:
         There is a link or another thing that is no file, or a name that a manifest cannot hold: a record must
         be whole wherever it is copied to.
     """
+    if isinstance(folder, ObjectPath):
+        yield from _list_objects(folder)
+        return
     for root, folders, files in os.walk(folder):
         if Path(root) == folder:
             folders[:] = [name for name in folders if name != JOURNAL]
@@ -68,9 +72,21 @@ def list_files(folder: Path) -> Iterator[str]:
             shown = path.relative_to(folder).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise FormatError(link_words(folder, path))
-            if not shown.isprintable() or "\\" in shown:
-                raise FormatError(f"{folder.name}: the name {shown!r} cannot stand in a manifest; rename it")
+            _demand_name(folder, shown)
         yield from (Path(root, name).relative_to(folder).as_posix() for name in files)
+
+
+def _list_objects(folder: ObjectPath) -> Iterator[str]:
+    for found in folder.rglob():
+        path = found.key.removeprefix(f"{folder.key}/")
+        _demand_name(folder, path)
+        if path != SOURCE and not path.startswith(f"{JOURNAL}/"):
+            yield path
+
+
+def _demand_name(folder: Path, path: str) -> None:
+    if not path.isprintable() or "\\" in path:
+        raise FormatError(f"{folder.name}: the name {path!r} cannot stand in a manifest; rename it")
 
 
 def link_words(folder: Path, path: Path) -> str:
@@ -132,6 +148,12 @@ def sum_file(path: Path) -> Sum:
     Sum
         Its size and checksum.
     """
+    if isinstance(path, ObjectPath):
+        known, size = hashlib.sha256(), 0
+        for block in path.blocks():
+            known.update(block)
+            size += len(block)
+        return Sum(size, known.hexdigest())
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return Sum(file.tell(), digest)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
@@ -20,6 +20,7 @@ from tomarium.catalogue.datacite_client import Answer, DataCite
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.tables import dois
+from tomarium.errors import StoreUnavailable
 from tomarium.model import Record
 from tomarium.standards.datacite_attributes import attributes
 
@@ -142,7 +143,7 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
         if folder is None:
             answer = Answer(False, False, f"its record {row.record} is not in the catalogue")
         else:
-            answer = service.tell(row.doi, _attributes(folder, row.doi, row.address, others), row.event)
+            answer = _tell(service, row, folder, others)
         state = "findable" if answer.done else "waiting" if answer.again else "failed"
         wait = min(FIRST_WAIT_S * 2**row.tries, LONGEST_WAIT_S)
         with catalogue.writing() as connection:
@@ -155,6 +156,14 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
             note(connection, WORKER, f"DOI {state}", row.record, doi=row.doi, error=answer.told)
         told.append(Told(row.doi, row.record, state, answer.told))
     return told
+
+
+def _tell(service: DataCite, row: Row[Any], folder: Path, others: list[str]) -> Answer:
+    try:
+        told = _attributes(folder, row.doi, row.address, others)
+    except StoreUnavailable as problem:  # its crate is asked for again later
+        return Answer(False, True, str(problem))
+    return service.tell(row.doi, told, row.event)
 
 
 def any_due(connection: Connection) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from tomarium.atomic_files import write_whole
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
@@ -17,6 +16,7 @@ from tomarium.catalogue.dois import ask_for_update
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.store import write_crate
 from tomarium.catalogue.tables import withheld
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Funding, Person, Record, Related, Value
@@ -189,7 +189,7 @@ def write_record(connection: Connection, reader: Reader, record: Record, place: 
     place : Path
         Its folder.
     """
-    write_whole(place / FILENAME, export(record).encode())
+    write_crate(place / FILENAME, export(record).encode())
     save(connection, record, place, reader)
 
 

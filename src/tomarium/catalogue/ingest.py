@@ -18,6 +18,7 @@ from tomarium.catalogue.facets import facets_of
 from tomarium.catalogue.queries import Entry
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
+from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, parameter
 from tomarium.standards.panet import label_of
@@ -74,7 +75,7 @@ def ingest(
     InputError
         Another folder, which is still there, holds a record of the same identifier.
     """
-    place = Path(folder).resolve()
+    place = place_at(folder).resolve()
     refuse_links(place)
     record = read_record(place)
     wrong = [one for one in verify(place, checksums=checksums) if one.problem != "unlisted"]
@@ -123,7 +124,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
     with catalogue.writing() as connection, queries.in_bulk(connection):
         queries.clear(connection)
         for root in roots:
-            for place in _find(Path(root).resolve(), problems):
+            for place in _find(place_at(root).resolve(), problems):
                 try:
                     refuse_links(place)
                     record = read_record(place)
@@ -152,17 +153,30 @@ def demand_folders(roots: Sequence[Path]) -> None:
         One of them is no folder.
     """
     for root in roots:
-        if not Path(root).is_dir():
+        if not place_at(root).is_dir():
             raise InputError(f"{root}: is no folder; nothing was changed, give the folders that hold records")
 
 
 def _find(root: Path, problems: list[str]) -> Iterator[Path]:
     """Find the folders that hold a crate, by name; what cannot be looked into is noted."""
+    if isinstance(root, ObjectPath):
+        yield from _find_objects(root)
+        return
     for folder, inner, files in os.walk(root, onerror=lambda problem: problems.append(str(problem))):
         if FILENAME in files:
             inner.clear()
             yield Path(folder)
         inner[:] = sorted(name for name in inner if not name.endswith(".zarr"))
+
+
+def _find_objects(root: ObjectPath) -> Iterator[Path]:
+    inside = sorted(root.iterdir())
+    if any(one.name == FILENAME for one in inside):
+        yield root
+        return
+    for one in inside:
+        if not one.name.endswith(".zarr") and not one.is_told:
+            yield from _find_objects(one)
 
 
 def save(connection: Connection, record: Record, place: Path, reader: Reader = LOCAL_OWNER) -> None:

@@ -14,6 +14,7 @@ from tomarium.catalogue import sqlite
 from tomarium.catalogue.facets import spell
 from tomarium.catalogue.numbers import free_number, number_at
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader, may_open, may_see
+from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import (
     by_facets,
     by_number,
@@ -106,7 +107,7 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
 
 def _place(row: Row[Any], reader: Reader) -> Place:
     owns = bool(reader.name) and (row.owner == reader.name or row.team in reader.teams)
-    return Place(Path(row.address) / row.path, bool(row.open), row.state, reader.sees_all or owns)
+    return Place(place_at(row.address) / row.path, bool(row.open), row.state, reader.sees_all or owns)
 
 
 def folder_of(connection: Connection, id: str) -> Path | None:
@@ -136,7 +137,7 @@ def store_of(connection: Connection, address: Path) -> int:
     connection : Connection
         That may write.
     address : Path
-        The folder below which records lie.
+        Of the store: a folder, or a place in S3.
 
     Returns
     -------
@@ -409,7 +410,23 @@ def all_folders(connection: Connection) -> dict[str, Path]:
     found = select(records.c.id, stores.c.address, records.c.path).join(
         stores, stores.c.number == records.c.store
     )
-    return {row.id: Path(row.address) / row.path for row in connection.execute(found)}
+    return {row.id: place_at(row.address) / row.path for row in connection.execute(found)}
+
+
+def move_record(connection: Connection, id: str, place: Path) -> None:
+    """Let the index find a record at another place.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    id : str
+        Identifier of the record.
+    place : Path
+        Where it lies from now on, in a store.
+    """
+    store = store_of(connection, place.parent)
+    connection.execute(update(records).where(records.c.id == id).values(store=store, path=place.name))
 
 
 def life_of(connection: Connection, id: str) -> Row[Any] | None:

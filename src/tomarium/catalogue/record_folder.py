@@ -19,6 +19,7 @@ from tomarium.catalogue.checksums import (
     sum_files,
     sum_folder,
 )
+from tomarium.catalogue.store import place_at
 from tomarium.errors import FormatError
 from tomarium.model import Record, Value
 from tomarium.pipeline.run.folders import NOWHERE, folders_of, without_folders
@@ -108,13 +109,13 @@ def _folders(record: Record) -> re.Pattern[str]:
 
 
 def _read_crate(folder: Path) -> Record:
-    crate = Path(folder) / FILENAME
+    crate = place_at(folder) / FILENAME
     try:
         if crate.stat().st_size > LONGEST_CRATE_BYTES:
             raise FormatError(f"{crate}: is larger than {units.show(LONGEST_CRATE_BYTES, 'B')}; no crate is")
         text = crate.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as problem:
-        raise FormatError(f"{folder}: {_why_no_record(Path(folder))}") from problem
+        raise FormatError(f"{folder}: {_why_no_record(place_at(folder))}") from problem
     except (OSError, UnicodeDecodeError) as problem:
         raise FormatError(
             f"{crate}: cannot be read ({problem}); check the disk and the permissions"
@@ -174,7 +175,7 @@ def verify(folder: Path, *, checksums: bool = True) -> tuple[Mismatch, ...]:
     FormatError
         The folder is no record, its manifest cannot be read, or there is a link in it.
     """
-    folder = Path(folder)
+    folder = place_at(folder)
     record = read_record(folder)
     present = set(list_files(folder)) - {FILENAME, MANIFEST}
     manifest = read_manifest(folder / MANIFEST)

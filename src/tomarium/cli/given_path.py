@@ -16,6 +16,10 @@ class GivenPath(click.Path):
         from tomarium.formats.opening.messages import place_of
 
         place_of(value)
+        if str(value).startswith("s3://"):
+            from tomarium.catalogue.store import place_at
+
+            return place_at(str(value))
         return super().convert(value, param, ctx)
 
 

@@ -26,11 +26,12 @@ def command() -> None:
 def rebuild_index(context: click.Context, roots: tuple[Path, ...], catalogue: Path | None, new: bool) -> None:
     """Make the index anew from all records below the folders DIR.
 
-    Leaves with exit code 1 where a folder could not be taken.
+    A DIR may be an S3 store. Leaves with exit code 1 where a folder could not be taken.
 
     \b
     tomarium index rebuild records/ /data/older_records --catalogue catalogue.sqlite
     tomarium index rebuild records/ --catalogue another.sqlite --new
+    tomarium index rebuild records/ s3://tomograms/records
     """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ingest import demand_folders, rebuild

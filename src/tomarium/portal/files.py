@@ -17,10 +17,11 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from tomarium.catalogue.checksums import MANIFEST, read_manifest
+from tomarium.catalogue.store import ObjectPath
 from tomarium.errors import FormatError
 from tomarium.model import FileEntry, Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
-from tomarium.portal.byte_answer import wanted_range
+from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
 from tomarium.registry import collect
@@ -127,11 +128,13 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
         headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(digest)).decode()}:"
     if _has(request.headers, tag):
         return Response(status_code=304, headers=headers)
-    wanted_range(request, state.st_size, tag)  # refuses several ranges, and what lies beyond the end
+    span = wanted_range(request, state.st_size, tag)  # refuses several ranges, and what lies beyond the end
     media_type = entry.media_type if entry else _media_type(found.name)
     headers["Content-Disposition"] = _disposition(found.name, media_type)
     if media_type in TEXTS:
         media_type = "text/plain; charset=utf-8"
+    if isinstance(found, ObjectPath):
+        return ByteAnswer(found.blocks, state.st_size, span, headers, media_type)
     return StoredFile(found, headers=headers, media_type=media_type, stat_result=state)
 
 

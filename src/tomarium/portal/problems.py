@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from tomarium.errors import FormatError, InputError
+from tomarium.errors import FormatError, InputError, StoreUnavailable
 from tomarium.portal.rendering import answer_json, fill, wants_json
 from tomarium.portal.request_context import context_of
 
@@ -62,6 +62,7 @@ def explain(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(InputError, _input)
+    app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -90,6 +91,16 @@ def _input(request: Request, problem: Exception) -> Response:
             request, 503, "The files of this record are damaged or incomplete; its keeper was told."
         )
     return _answer(request, 400, f"{problem}."[:1].upper() + f"{problem}."[1:])
+
+
+def _unavailable(request: Request, problem: Exception) -> Response:
+    # Names of buckets and the endpoint are for who runs the catalogue.
+    logging.getLogger(__name__).error("%s: %s", request.url.path, problem)
+    message = (
+        "The store in which the files of this record lie does not answer now. Try again in a minute; whoever runs this "
+        "catalogue finds the cause in the server's log."
+    )
+    return _answer(request, 503, message, {"Retry-After": "60"})
 
 
 def _unexpected(request: Request, _problem: Exception) -> Response:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tomarium.errors import FormatError
+from tomarium.errors import FormatError, StoreUnavailable
 from tomarium.formats.opening.size_limits import MOST_ELEMENTS
 from tomarium.formats.zarr.writer import count_shards
 
@@ -39,6 +39,8 @@ class ZarrArray:
 
         try:
             array = checked(zarr.open_array(store=inside_store(self.path), mode="r"))
+        except StoreUnavailable:
+            raise
         except (
             Exception
         ) as problem:  # zarr raises what parsing runs into: KeyError, ValueError, JSONDecodeError …
@@ -84,7 +86,7 @@ class ZarrArray:
         array = self.array
         try:
             return array[key]
-        except IndexError:
+        except (IndexError, StoreUnavailable):
             raise
         except Exception as problem:  # codecs raise classes of their own for damaged bytes
             raise FormatError(

@@ -29,6 +29,10 @@ def _store_class() -> Any:
 def inside_store(path: Path) -> Any:
     """Open the folder of an array for reading.
 
-    Result: a store that raises ValueError for a file that lies elsewhere.
+    `path`: the folder; one that lies in a store of another kind brings its own `zarr_store`. Result: a store that
+    raises ValueError for a file that lies elsewhere.
     """
+    elsewhere = getattr(path, "zarr_store", None)
+    if elsewhere is not None:
+        return elsewhere()
     return _store_class()(path, read_only=True)

@@ -9,6 +9,7 @@ from fastapi import HTTPException
 
 from tomarium.catalogue import Hit, search
 from tomarium.catalogue.words import snippet
+from tomarium.errors import StoreUnavailable
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.record_facts import Bar, label_rows, picture_bar
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -97,6 +98,8 @@ def _specimen(
     for id in filter(None, (chosen, *(hit.id for hit in hits if hit.thumbnail))):
         try:
             record, _ = request_context.record(id)
+        except StoreUnavailable:  # its page says so; asking for the next would keep the reader waiting
+            break
         except HTTPException:  # its folder is gone or damaged, which its own page says; or it is not open
             continue
         picture = next((entry.path for entry in record.files if entry.path == THUMBNAIL), None)
