@@ -153,7 +153,10 @@ def _done(
         raise HTTPException(403, f"{problem}.") from problem
     except InputError as problem:
         raise HTTPException(422, f"{problem}.") from problem
-    place = request_context.link("manage", {"id": id})
+    with request_context.catalogue.reading() as connection:
+        keeps = place_of(connection, reader, id)
+    # A scientist of its instrument keeps a record until it is published.
+    place = request_context.link("manage" if keeps and keeps.mine else "record", {"id": id})
     if wants_json(request_context.request):
         return JSONResponse({"record": id, "said": said})
     return RedirectResponse(f"{place}?said={quote(said)}", 303)

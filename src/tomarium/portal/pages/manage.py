@@ -10,10 +10,11 @@ from fastapi import HTTPException
 
 from tomarium.catalogue.dois import Told, states_of
 from tomarium.catalogue.edit import place_for
-from tomarium.catalogue.life import comments_of
+from tomarium.catalogue.life import comments_of, may_publish
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.settings import all_settings
 from tomarium.errors import InputError
 from tomarium.model import Record
 from tomarium.model.person import write_person
@@ -72,7 +73,7 @@ class ManagePage:
     dois : tuple of Told
         How far its DOIs are.
     may_publish : bool
-        Whether who asks is a curator.
+        Whether who asks may publish it.
     embargo : str
         How long its files stay closed by default.
     licences : tuple of str
@@ -103,6 +104,7 @@ def content(request_context: CurrentRequest, id: str, said: str = "") -> ManageP
     try:
         with request_context.catalogue.reading() as connection:
             folder = place_for(connection, reader, id)
+            publishes = may_publish(connection, reader, id, all_settings(connection))
             remarks = tuple(
                 Remark(
                     row.who, row.text, row.kind, datetime.fromtimestamp(int(row.moment_utc), UTC).isoformat()
@@ -127,7 +129,7 @@ def content(request_context: CurrentRequest, id: str, said: str = "") -> ManageP
         ready=not any(one.problem and one.refuses for one in checks),
         remarks=remarks,
         dois=dois,
-        may_publish=reader.sees_all,
+        may_publish=publishes,
         embargo=request_context.settings["embargo"],
         licences=tuple(LICENCES),
         said=said[:300],
