@@ -212,6 +212,8 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         "publish",
         "open-now",
         "withdraw",
+        "invite",
+        "uninvite",
     )
     known |= {f"/records/{{id}}/{door}" for door in keepers}  # test_only_keepers_manage
     assert doors <= known, "a new door of a record: add it to METADATA or CONTENT above"

@@ -152,6 +152,7 @@ def newest_lines(
     until_utc: float | None = None,
     before: int | None = None,
     limit: int = 100,
+    of_records: bool = False,
 ) -> list[Line]:
     """Read the newest lines of the log.
 
@@ -167,6 +168,8 @@ def newest_lines(
         Only lines with smaller numbers: those after a page of this list.
     limit : int
         At most so many.
+    of_records : bool
+        Only lines that concern a record, whichever.
 
     Returns
     -------
@@ -177,6 +180,8 @@ def newest_lines(
     for column, text in ((audit.c.record, record), (audit.c.who, who), (audit.c.action, action)):
         if text:
             wanted = wanted.where(column == text)
+    if of_records:
+        wanted = wanted.where(audit.c.record != "")
     if since_utc is not None:
         wanted = wanted.where(audit.c.moment_utc >= since_utc)
     if until_utc is not None:
@@ -186,20 +191,25 @@ def newest_lines(
     return [Line(**row._mapping) for row in connection.execute(wanted)]
 
 
-def actions(connection: Connection) -> list[str]:
+def actions(connection: Connection, *, of_records: bool = False) -> list[str]:
     """Return the actions that the log knows.
 
     Parameters
     ----------
     connection : Connection
         Of a catalogue.
+    of_records : bool
+        Only those that concern a record.
 
     Returns
     -------
     list of str
         In the order of the alphabet.
     """
-    return list(connection.execute(select(audit.c.action).distinct().order_by(audit.c.action)).scalars())
+    wanted = select(audit.c.action).distinct().order_by(audit.c.action)
+    if of_records:
+        wanted = wanted.where(audit.c.record != "")
+    return list(connection.execute(wanted).scalars())
 
 
 def verify(catalogue: Catalogue, known: str = "") -> Verdict:

@@ -76,6 +76,27 @@ def disk_use(connection: Connection) -> list[Use]:
     return found
 
 
+def use_of(connection: Connection, kind: Kind, name: str) -> Use:
+    """Sum the sizes of the records of one owner or team.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    kind : str
+        "owner" or "team".
+    name : str
+        Of the account or the team.
+
+    Returns
+    -------
+    Use
+        Of nothing where it has no records.
+    """
+    found = [use for use in disk_use(connection) if (use.kind, use.name) == (kind, name)]
+    return found[0] if found else Use(kind, name, 0, 0, None)
+
+
 def change_quota(connection: Connection, by: Reader, kind: str, name: str, size: int | None) -> None:
     """Say how much of the disk the records of an owner or a team may take.
 

@@ -132,8 +132,9 @@ def change_setting(connection: Connection, key: str, value: str) -> None:
             f"there is no setting {key[:60]!r}{f'; {near[0]!r} was meant?' if near else ''} "
             f"(settings: {', '.join(SETTINGS)})"
         )
-    if len(value) > LONGEST or not all(letter.isprintable() or letter in "\r\n" for letter in value):
-        raise ParameterError(f"{key}: give at most {LONGEST} printable characters")
+    line = value.replace("\r\n", " ").replace("\n", " ") if key == "acknowledgement" else value
+    if len(value) > LONGEST or not line.isprintable():
+        raise ParameterError(f"{key}: give one line of at most {LONGEST} printable characters")
     if value and key in FORMS and not FORMS[key][0].fullmatch(value):
         raise ParameterError(f"{key} {value[:80]!r}: {FORMS[key][1]}")
     if key in ("embargo", "kept") and value:
