@@ -55,3 +55,24 @@ def test_a_page_has_no_serious_fault(
     assert axe(page) == []
     phone.goto(address + path)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+COVERED = """() => [...document.querySelectorAll(".facets input:not([type=hidden]), .facets button")].filter((field) => {
+  field.scrollIntoView({block: "nearest"});
+  const box = field.getBoundingClientRect();
+  const spots = [0.05, 0.5, 0.95].map((share) => document.elementFromPoint(
+    box.left + box.width / 2, box.top + share * box.height));
+  return spots.some((spot) => spot !== field && !field.contains(spot));
+}).map((field) => field.name)"""
+"""The fields of the filters that something else lies upon once they are scrolled into view."""
+
+
+def test_no_field_of_the_filters_is_covered(address: str, page: Any, phone: Any) -> None:
+    for height in (900, 420):
+        page.set_viewport_size({"width": 1280, "height": height})
+        page.goto(address + "/records?q=tooth")
+        assert page.evaluate(COVERED) == []
+        phone.set_viewport_size({"width": 390, "height": height})
+        phone.goto("about:blank")
+        phone.goto(address + "/records?q=tooth#filters")
+        assert phone.evaluate(COVERED) == []

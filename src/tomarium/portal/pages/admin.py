@@ -76,7 +76,7 @@ ADMIN = Page(
     json_path="/admin.json",
     template="admin.html",
     content=content,
-    menu="Administration",
+    menu="Admin",
     order=50,
     roles=KEEPERS,
 )
