@@ -57,7 +57,7 @@ def test_a_page_has_no_serious_fault(
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-COVERED = """() => [...document.querySelectorAll(".facets input:not([type=hidden]), .facets button")].filter((field) => {
+COVERED = """() => [...document.querySelectorAll(".facets :is(input:not([type=hidden]), button)")].filter((field) => {
   field.scrollIntoView({block: "nearest"});
   const box = field.getBoundingClientRect();
   const spots = [0.05, 0.5, 0.95].map((share) => document.elementFromPoint(
