@@ -213,6 +213,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         "open-now",
         "withdraw",
         "invite",
+        "picture",
         "uninvite",
     )
     known |= {f"/records/{{id}}/{door}" for door in keepers}  # test_only_keepers_manage

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from tomarium.catalogue import life
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.invitations import make_invitation, revoke_invitation
+from tomarium.catalogue.picture_credits import read_credit
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.tokens import Scope
@@ -46,6 +47,7 @@ def give_forms(app: FastAPI) -> None:
     take(app, "/records/{id}/publish", publish, name="record.publish")
     take(app, "/records/{id}/open-now", open_now, name="record.open_now")
     take(app, "/records/{id}/withdraw", withdraw, name="record.withdraw")
+    take(app, "/records/{id}/picture", picture, name="record.picture")
     take(app, "/records/{id}/invite", invite, name="record.invite")
     take(app, "/records/{id}/uninvite", uninvite, name="record.uninvite")
 
@@ -127,6 +129,15 @@ def withdraw(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
         life.withdraw(catalogue, reader, id, fields.get("reason", ""))
 
     return _done(request_context, id, "review", act, "It is withdrawn.")
+
+
+def picture(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Say who made a picture or a document: `path`, `creator`, `holder`, `licence`, `text`, `date`, `document`."""
+
+    def act(reader: Reader) -> None:
+        edit(request_context.catalogue, reader, id, Changes(credits=(read_credit(fields),)))
+
+    return _done(request_context, id, "write", act, "Saved.")
 
 
 def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response:

@@ -277,7 +277,9 @@ def _expires(upload: Upload) -> dict[str, str]:
 
 def _demand_version(request: Request) -> None:
     if request.headers.get("tus-resumable") != VERSION:
-        raise HTTPException(412, f"Send the header Tus-Resumable: {VERSION}.", headers={"Tus-Version": VERSION})
+        raise HTTPException(
+            412, f"Send the header Tus-Resumable: {VERSION}.", headers={"Tus-Version": VERSION}
+        )
 
 
 def _number(request: Request, name: str) -> int:

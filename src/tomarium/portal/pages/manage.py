@@ -13,6 +13,7 @@ from tomarium.catalogue.dois import Told, states_of
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.invitations import invitations_of
 from tomarium.catalogue.life import comments_of, may_publish
+from tomarium.catalogue.picture_credits import CREDITED, Credit
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
@@ -103,6 +104,10 @@ class ManagePage:
         What was just done, "" where nothing was.
     links : tuple of LinkRow or None
         Reviewers' links that open it; None to who may not make any.
+    pictures : tuple of Credit
+        What is said of pictures and documents.
+    paths : tuple of str
+        Files of which it can be said.
     link_made : str
         Address of a reviewers' link that was just made; it is shown this once.
     """
@@ -121,6 +126,8 @@ class ManagePage:
     licences: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
     links: tuple[LinkRow, ...] | None = None
+    pictures: tuple[Credit, ...] = ()
+    paths: tuple[str, ...] = field(default=(), metadata=FOR_PEOPLE)
     link_made: str = field(default="", metadata=FOR_PEOPLE)
 
 
@@ -188,6 +195,10 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         said=said[:300],
         links=links,
         link_made=link,
+        pictures=tuple(
+            Credit(part.path, part.creator, part.permission) for part in record.parts if part.kind in CREDITED
+        ),
+        paths=tuple(one.path for one in record.files if not one.path.endswith("/"))[:500],
     )
 
 
