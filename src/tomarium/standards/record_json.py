@@ -86,8 +86,8 @@ def details(record: Record) -> dict[str, Any]:
         for key in ("creator", "permission"):
             if not part[key]:
                 del part[key]
-    first = next((part for part in found["parts"] if part["kind"] == "volume"), {})
-    first.pop("summary", None)
+    for volume in [part for part in found["parts"] if part["kind"] == "volume"][:1]:
+        del volume["summary"]
     if record.publication is not None:
         found["publication"] = {
             key: value.isoformat() if isinstance(value, datetime) else value

@@ -76,7 +76,7 @@ def render(record: Record, view: View) -> Piece:
         "files.html",
         {
             "rows": [
-                {**row, "what": ". ".join(filter(None, (_what(entry), row["credit"])))}
+                {**row, "what": ". ".join(filter(None, (_what(entry), credits.get(entry.path.rstrip("/")))))}
                 for row, entry in zip(rows, entries, strict=True)
             ],
             "total": units.show(total, "B", digits=3),
