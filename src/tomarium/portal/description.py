@@ -56,7 +56,7 @@ def describe(app: FastAPI) -> None:
             document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
             for name in ("HTTPValidationError", "ValidationError"):  # errors are told as problems
                 document["components"]["schemas"].pop(name, None)
-            forms = {route.path for route in app.routes if is_form(route)}
+            forms = {getattr(route, "path", "") for route in app.routes if is_form(route)}
             for path, method, operation in _operations(document):
                 _complete(operation, changes=method == "post", form=method == "post" and path in forms)
             app.openapi_schema = document
