@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from tomarium.catalogue import passwords
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.reader import LOCAL_OWNER, ROLES, Reader, Role, demand_role
-from tomarium.catalogue.tables import accounts, teams, tokens
+from tomarium.catalogue.tables import account_instruments, account_links, accounts, teams, tokens
 from tomarium.errors import InputError
 from tomarium.model.person import is_orcid
 
@@ -43,6 +43,8 @@ class Account:
         Whether nobody may use it any more; what it did and owns stays.
     made_utc : float
         Seconds since 1970.
+    instruments : tuple of str
+        Those assigned to it, which count for an instrument scientist.
     """
 
     name: str
@@ -53,11 +55,12 @@ class Account:
     has_password: bool
     closed: bool
     made_utc: float
+    instruments: tuple[str, ...] = ()
 
     @property
     def reader(self) -> Reader:
         """The same person, as the catalogue is asked."""
-        return Reader(self.name, self.role, self.teams)
+        return Reader(self.name, self.role, self.teams, instruments=self.instruments)
 
 
 def any_account(connection: Connection) -> bool:
@@ -277,6 +280,7 @@ def close_account(connection: Connection, by: Reader, name: str) -> None:
     _demand_another_administrator(connection, account_named(connection, name))
     connection.execute(update(accounts).where(accounts.c.name == name).values(closed=1))
     connection.execute(delete(tokens).where(tokens.c.account == name))
+    connection.execute(delete(account_links).where(account_links.c.account == name))
     note(connection, by, "close account", account=name)
 
 
@@ -401,10 +405,14 @@ def _accounts(connection: Connection, wanted: Select[Any]) -> list[Account]:
     of: dict[str, list[str]] = {}
     for team, name in connection.execute(select(teams.c.name, teams.c.account).order_by(teams.c.name)):
         of.setdefault(name, []).append(team)
-    return [_account(row, tuple(of.get(row.name, ()))) for row in rows]
+    keeps: dict[str, list[str]] = {}
+    assigned = select(account_instruments).order_by(account_instruments.c.instrument)
+    for name, instrument in connection.execute(assigned):
+        keeps.setdefault(name, []).append(instrument)
+    return [_account(row, tuple(of.get(row.name, ())), tuple(keeps.get(row.name, ()))) for row in rows]
 
 
-def _account(row: Row[Any], of: tuple[str, ...]) -> Account:
+def _account(row: Row[Any], of: tuple[str, ...], keeps: tuple[str, ...]) -> Account:
     return Account(
         name=row.name,
         role=cast(Role, row.role),
@@ -414,6 +422,7 @@ def _account(row: Row[Any], of: tuple[str, ...]) -> Account:
         has_password=bool(row.password),
         closed=bool(row.closed),
         made_utc=row.made_utc,
+        instruments=keeps,
     )
 
 
@@ -440,10 +449,22 @@ def _demand_name(connection: Connection, name: str) -> None:
 def _demand_another_administrator(connection: Connection, account: Account) -> None:
     if account.role != "administrator" or account.closed:
         return
-    wanted = select(func.count()).where(
+    wanted = select(accounts).where(
         accounts.c.role == "administrator", accounts.c.closed == 0, accounts.c.name != account.name
     )
-    if not connection.execute(wanted).scalar_one():
+    others = connection.execute(wanted).all()
+    if not others:
         raise InputError(
             f"{account.name} is the last administrator; first make another: tomarium user role NAME administrator"
         )
+    # Who was invited and has not set a password yet lets nobody in.
+    if _can_sign_in(account) and not any(map(_can_sign_in, others)):
+        raise InputError(
+            f"{account.name} is the last administrator who can sign in ({', '.join(row.name for row in others)} has no "
+            f"password yet); first let another set one: tomarium user password {others[0].name}"
+        )
+
+
+def _can_sign_in(account: Account | Row[Any]) -> bool:
+    password = account.has_password if isinstance(account, Account) else account.password
+    return bool(password or account.subject or account.orcid)

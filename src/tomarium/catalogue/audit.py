@@ -142,6 +142,76 @@ def lines(connection: Connection, *, record: str = "", who: str = "") -> Iterato
         yield Line(**row._mapping)
 
 
+def newest_lines(
+    connection: Connection,
+    *,
+    record: str = "",
+    who: str = "",
+    action: str = "",
+    since_utc: float | None = None,
+    until_utc: float | None = None,
+    before: int | None = None,
+    limit: int = 100,
+    of_records: bool = False,
+) -> list[Line]:
+    """Read the newest lines of the log.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    record, who, action : str
+        Only lines that concern this record, of this account, of this action; "" for all.
+    since_utc, until_utc : float, optional
+        Seconds since 1970 between which they were written, the first included.
+    before : int, optional
+        Only lines with smaller numbers: those after a page of this list.
+    limit : int
+        At most so many.
+    of_records : bool
+        Only lines that concern a record, whichever.
+
+    Returns
+    -------
+    list of Line
+        The newest first.
+    """
+    wanted = select(audit).order_by(audit.c.number.desc()).limit(limit)
+    for column, text in ((audit.c.record, record), (audit.c.who, who), (audit.c.action, action)):
+        if text:
+            wanted = wanted.where(column == text)
+    if of_records:
+        wanted = wanted.where(audit.c.record != "")
+    if since_utc is not None:
+        wanted = wanted.where(audit.c.moment_utc >= since_utc)
+    if until_utc is not None:
+        wanted = wanted.where(audit.c.moment_utc < until_utc)
+    if before is not None:
+        wanted = wanted.where(audit.c.number < before)
+    return [Line(**row._mapping) for row in connection.execute(wanted)]
+
+
+def actions(connection: Connection, *, of_records: bool = False) -> list[str]:
+    """Return the actions that the log knows.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    of_records : bool
+        Only those that concern a record.
+
+    Returns
+    -------
+    list of str
+        In the order of the alphabet.
+    """
+    wanted = select(audit.c.action).distinct().order_by(audit.c.action)
+    if of_records:
+        wanted = wanted.where(audit.c.record != "")
+    return list(connection.execute(wanted).scalars())
+
+
 def verify(catalogue: Catalogue, known: str = "") -> Verdict:
     """Check that no line of the log was changed, taken out or put in.
 

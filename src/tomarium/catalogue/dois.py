@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import Answer, DataCite
-from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.tables import dois
-from tomarium.errors import StoreUnavailable
+from tomarium.errors import InputError, StoreUnavailable
 from tomarium.model import Record
 from tomarium.standards.datacite_attributes import attributes
 
@@ -225,6 +225,52 @@ def states_of(connection: Connection, record: str) -> list[Told]:
     """
     rows = connection.execute(select(dois).where(dois.c.record == record).order_by(dois.c.doi.desc()))
     return [Told(row.doi, row.record, row.state, row.error) for row in rows]
+
+
+def open_first(connection: Connection, limit: int = 200) -> list[Row[Any]]:
+    """List DOIs, those that are not registered yet first.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of Row
+        Rows of `doi`: failed, waiting, findable; each by DOI.
+    """
+    order = case((dois.c.state == "failed", 0), (dois.c.state == "waiting", 1), else_=2)
+    return list(connection.execute(select(dois).order_by(order, dois.c.doi).limit(limit)).all())
+
+
+def retry_doi(connection: Connection, reader: Reader, doi: str) -> None:
+    """Let DataCite be told of a DOI by the next worker, whatever came of it before.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    reader : Reader
+        A curator or an administrator.
+    doi : str
+        As the catalogue made it up.
+
+    Raises
+    ------
+    InputError
+        The catalogue has no such DOI that is not registered.
+    NotAllowed
+        The reader has none of these roles.
+    """
+    demand_role(reader, "curator", to="have a DOI registered again")
+    mine = (dois.c.doi == doi) & dois.c.state.in_(("waiting", "failed"))
+    again = {"state": "waiting", "next_utc": 0.0, "tries": 0}
+    if not connection.execute(update(dois).where(mine).values(again)).rowcount:
+        raise InputError(f"there is no DOI {doi[:80]!r} that waits or failed; nothing was changed")
+    note(connection, reader, "retry DOI", doi=doi)
 
 
 def try_again(connection: Connection) -> int:

@@ -14,6 +14,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update
 from tomarium.catalogue.ingest import save
+from tomarium.catalogue.picture_credits import Credit, credited
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.store import write_crate
@@ -39,6 +40,8 @@ class Changes:
         Keys of parameters that are declared public; what was withheld is put back.
     parameters : mapping of str to Value
         Parameters to set.
+    credits : tuple of Credit
+        Who made pictures and documents, and by whose permission they are published.
     """
 
     title: str | None = None
@@ -54,6 +57,7 @@ class Changes:
     withhold: tuple[str, ...] = ()
     disclose: tuple[str, ...] = ()
     parameters: dict[str, Value[Any]] = field(default_factory=dict)
+    credits: tuple[Credit, ...] = ()
 
 
 FIELDS = (
@@ -90,6 +94,7 @@ def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Rec
     changed = tuple(name for name in FIELDS if getattr(changes, name) is not None)
     told = [*changed, *changes.parameters, *(f"withhold {key}" for key in changes.withhold)]
     told += [f"disclose {key}" for key in changes.disclose]
+    told += [f"credit {one.path}" for one in changes.credits]
     if not told:
         raise ParameterError(f"{id}: nothing to change was given; say what, such as --licence CC-BY-4.0")
     return rewrite(
@@ -124,6 +129,8 @@ def _apply(connection: Connection, record: Record, changes: Changes) -> Record:
                 f"{record.id}: has no parameter {key[:60]!r} to disclose, and withholds none of it"
             )
         disclosed[key] = None
+    for credit in changes.credits:
+        record = credited(record, credit)
     return replace(record, **fields, parameters=values, disclosed=tuple(disclosed))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select
 
 from tomarium.catalogue.audit import note
-from tomarium.catalogue.reader import NotAllowed, Reader, may_open
+from tomarium.catalogue.reader import NotAllowed, Reader, may_open, owns
 from tomarium.catalogue.tables import invitations, records
 from tomarium.catalogue.tokens import DAY_S, digest_of
 from tomarium.errors import InputError
@@ -182,12 +182,11 @@ def revoke_invitation(connection: Connection, by: Reader, record: str, link: str
 
 
 def _demand_own(connection: Connection, by: Reader, record: str) -> None:
-    wanted = select(records.c.owner, records.c.team).where(records.c.id == record, may_open(by))
+    wanted = select(owns(by).label("own")).where(records.c.id == record, may_open(by))
     row = connection.execute(wanted).first()
     if row is None:
         raise InputError(
             f"there is no record {record[:80]!r} that {by.name or 'a visitor'} may see; search for it"
         )
-    own = by.sees_all or (by.name and row.owner == by.name) or (row.team and row.team in by.teams)
-    if not own:
+    if not row.own:
         raise NotAllowed(f"{by.name or 'a visitor'} may not invite to {record}; ask its owner or a curator")

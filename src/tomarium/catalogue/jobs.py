@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.tables import jobs
+from tomarium.errors import InputError
 
 LEASE_S: Final = 600
 MOST_TRIES: Final = 5
@@ -158,3 +160,53 @@ def job_of(connection: Connection, reader: Reader, number: int) -> Row[Any] | No
     if not reader.sees_all:
         mine &= jobs.c.asked_by == reader.name
     return connection.execute(select(jobs).where(mine)).one_or_none()
+
+
+def newest_jobs(connection: Connection, reader: Reader, limit: int = 200) -> list[Row[Any]]:
+    """List the jobs of a reader; those of everybody for curators and administrators.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of Row
+        Rows of `job`: what failed first, then the newest.
+    """
+    wanted = select(jobs).order_by((jobs.c.state != "failed"), jobs.c.number.desc()).limit(limit)
+    if not reader.sees_all:
+        wanted = wanted.where(jobs.c.asked_by == reader.name)
+    return list(connection.execute(wanted).all())
+
+
+def retry_job(connection: Connection, reader: Reader, number: int) -> None:
+    """Let a job that failed be done again by the next worker.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    reader : Reader
+        A curator or an administrator.
+    number : int
+        The job.
+
+    Raises
+    ------
+    InputError
+        There is no such job that failed.
+    NotAllowed
+        The reader has none of these roles.
+    """
+    demand_role(reader, "curator", to="have a job done again")
+    failed = (jobs.c.number == number) & (jobs.c.state == "failed")
+    waiting = {"state": "waiting", "tries": 0, "not_before_utc": 0.0, "lease_until_utc": 0.0}
+    if not connection.execute(update(jobs).where(failed).values(waiting)).rowcount:
+        raise InputError(f"there is no job {number} that failed; only such a one is done again")
+    note(connection, reader, "retry job", job=number)

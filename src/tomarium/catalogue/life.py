@@ -159,7 +159,8 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
     catalogue : Catalogue
         Open.
     reader : Reader
-        A curator; the owner of a catalogue on this machine is one.
+        A curator; the owner of a catalogue on this machine is one. A scientist of the record's instrument, where the
+        setting `scientists_publish` is "yes".
     id : str
         Identifier of the record.
     request : Request, optional
@@ -180,10 +181,11 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
         The record whose next version it is was not published, or was withdrawn.
     """
     asked = request or Request()
-    demand_role(reader, "curator", to="publish a record")
     with catalogue.reading() as connection:
-        place = place_for(connection, reader, id)
         settings = all_settings(connection)
+        if not may_publish(connection, reader, id, settings):
+            demand_role(reader, "curator", to="publish a record")
+        place = place_for(connection, reader, id)
     record = read_record(place)
     if record.publication is None:
         refuse_unready(id, publication_checks(record, place, files=asked.files))
@@ -206,6 +208,31 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
     return rewrite(
         catalogue, reader, id, "publish", change, {"embargo": asked.embargo or settings["embargo"]}
     )
+
+
+def may_publish(connection: Connection, reader: Reader, id: str, settings: Mapping[str, str]) -> bool:
+    """Tell whether a reader may publish a record, whatever it lacks.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    id : str
+        Identifier of the record.
+    settings : Mapping of str to str
+        Of the catalogue.
+
+    Returns
+    -------
+    bool
+        True for curators and administrators; for a scientist of its instrument where `scientists_publish` says so.
+    """
+    if reader.sees_all:
+        return True
+    place = queries.place_of(connection, reader, id)
+    return place is not None and place.as_scientist and settings["scientists_publish"] == "yes"
 
 
 def as_published(

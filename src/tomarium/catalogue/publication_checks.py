@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.catalogue.checkup import subject_of_record
+from tomarium.catalogue.picture_credits import unpermitted
 from tomarium.doctor import examine
 from tomarium.model import Record, parameter
 
@@ -55,6 +56,7 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
     """
     exposed = [key for key in record.parameters if parameter.is_private(key) and key not in record.disclosed]
     unnamed = [person.name for person in record.creators if not person.orcid]
+    foreign = unpermitted(record)
     id = record.id
     found = [
         Check(
@@ -71,6 +73,16 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
             "Private fields",
             f"{', '.join(exposed)} may be private: withhold what is, or declare it public" if exposed else "",
             f"tomarium edit {id} --withhold {exposed[0]}" if exposed else "",
+        ),
+        Check(
+            "Pictures of others",
+            f"others made {', '.join(foreign[:3])}{' …' if len(foreign) > 3 else ''}, and nothing says that it may be "
+            f"published"
+            if foreign
+            else "",
+            f"tomarium edit {id} --picture {foreign[0]} --holder NAME --terms CC-BY-4.0 --permitted-on DAY"
+            if foreign
+            else "",
         ),
         Check(
             "Description",

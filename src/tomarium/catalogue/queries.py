@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 from tomarium.catalogue import sqlite
 from tomarium.catalogue.facets import spell
 from tomarium.catalogue.numbers import free_number, number_at
-from tomarium.catalogue.reader import LOCAL_OWNER, Reader, may_open, may_see
+from tomarium.catalogue.reader import LOCAL_OWNER, Reader, keeps_instrument, may_change, may_open, may_see
 from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import (
     by_facets,
@@ -64,13 +64,17 @@ class Place:
     state : str
         "draft", "review", "published" or "withdrawn".
     mine : bool
-        Whether the reader may change what it says: its owner, somebody of its team, or a curator.
+        Whether the reader may change what it says: its owner, somebody of its team, a scientist of its instrument
+        while it is a draft, or a curator.
+    as_scientist : bool
+        Whether it is a draft of an instrument that is assigned to the reader.
     """
 
     folder: Path
     open: bool
     state: str
     mine: bool
+    as_scientist: bool = False
 
 
 def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
@@ -95,19 +99,17 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
             stores.c.address,
             records.c.path,
             records.c.state,
-            records.c.owner,
-            records.c.team,
             may_open(reader).label("open"),
+            may_change(reader).label("mine"),
+            keeps_instrument(reader).label("as_scientist"),
         )
         .join(stores, stores.c.number == records.c.store)
         .where(records.c.id == id, may_see(reader))
     ).one_or_none()
-    return _place(row, reader) if row is not None else None
-
-
-def _place(row: Row[Any], reader: Reader) -> Place:
-    owns = bool(reader.name) and (row.owner == reader.name or row.team in reader.teams)
-    return Place(place_at(row.address) / row.path, bool(row.open), row.state, reader.sees_all or owns)
+    if row is None:
+        return None
+    folder = place_at(row.address) / row.path
+    return Place(folder, bool(row.open), row.state, bool(row.mine), bool(row.as_scientist))
 
 
 def folder_of(connection: Connection, id: str) -> Path | None:

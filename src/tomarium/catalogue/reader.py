@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from sqlalchemy import ColumnElement, Float, and_, false, literal, or_, true
+from sqlalchemy import ColumnElement, Float, and_, false, literal, or_, select, true
 
-from tomarium.catalogue.tables import records
+from tomarium.catalogue.tables import facets, records
 from tomarium.errors import InputError
 
 Role = Literal["visitor", "member", "curator", "instrument scientist", "administrator"]
@@ -31,12 +31,15 @@ class Reader:
         Groups of people whose drafts are open to this reader.
     invited : tuple of str
         Identifiers of records that a reviewer's link has opened.
+    instruments : tuple of str
+        Names of the instruments that are assigned to an instrument scientist; they count in this role alone.
     """
 
     name: str = ""
     role: Role = "visitor"
     teams: tuple[str, ...] = ()
     invited: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
 
     @property
     def sees_all(self) -> bool:
@@ -63,8 +66,8 @@ def may_see(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
     Returns
     -------
     ColumnElement of bool
-        True for what is published, and for drafts of the reader, the reader's teams and invitations. It is computed
-        when it is asked: nothing has to run when something becomes public.
+        True for what is published, and for drafts of the reader, the reader's teams, instruments and invitations. It
+        is computed when it is asked: nothing has to run when something becomes public.
     """
     return _condition(reader, records.c.public_from, now)
 
@@ -93,10 +96,69 @@ def _condition(reader: Reader, since: ColumnElement[float], now: float | None) -
     moment = literal(time.time() if now is None else now, Float)
     return or_(
         and_(since.is_not(None), since <= moment),  # never NULL, which is neither
-        records.c.owner == reader.name if reader.name else false(),
-        records.c.team.in_(reader.teams) if reader.teams else false(),
+        owns(reader),
+        keeps_instrument(reader),
         records.c.id.in_(reader.invited) if reader.invited else false(),
     )
+
+
+def may_change(reader: Reader) -> ColumnElement[bool]:
+    """Return the condition on `record` that a reader may change what it says, remark on it and hand it in.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+
+    Returns
+    -------
+    ColumnElement of bool
+        True for what is the reader's own, and for drafts of the reader's instruments.
+    """
+    return or_(owns(reader), keeps_instrument(reader))
+
+
+def owns(reader: Reader) -> ColumnElement[bool]:
+    """Return the condition on `record` that it is a reader's own.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+
+    Returns
+    -------
+    ColumnElement of bool
+        True for the owner, its team, curators and administrators.
+    """
+    if reader.sees_all:
+        return true()
+    return or_(
+        records.c.owner == reader.name if reader.name else false(),
+        records.c.team.in_(reader.teams) if reader.teams else false(),
+    )
+
+
+def keeps_instrument(reader: Reader) -> ColumnElement[bool]:
+    """Return the condition on `record` that it is a draft, or in review, of an instrument scientist's instrument.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+
+    Returns
+    -------
+    ColumnElement of bool
+        The instrument is the one that the record is filtered by: its parameter `instrument`, else `beamline`. What
+        was published is to an instrument scientist as to anybody.
+    """
+    if reader.role != "instrument scientist" or not reader.instruments:
+        return false()
+    sets = select(facets.c.facets).where(
+        facets.c.name == "instrument", facets.c.value.in_(reader.instruments)
+    )
+    return and_(records.c.state.in_(("draft", "review")), records.c.facets.in_(sets))
 
 
 def demand_role(reader: Reader, *roles: Role, to: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -58,8 +59,35 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "oidc_role": Setting(
         "member", "What who comes through it for the first time becomes: member, visitor, or nobody"
     ),
+    "scientists_publish": Setting(
+        "no", "Whether instrument scientists publish drafts of their instruments: yes or no"
+    ),
+    "logo": Setting(
+        "", "A picture in the catalogue's folder to show beside the name: logo.svg, .png or .webp"
+    ),
     "featured": Setting("", "Identifier of the record on the first page; the newest where it is not set"),
 }
+
+
+LONGEST: Final = 2000
+FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    "address": (re.compile(r"https?://[^\s]+"), "give the whole address, such as https://data.example.org"),
+    "imprint": (re.compile(r"https?://[^\s]+"), "give the whole address, such as https://data.example.org"),
+    "datacite": (re.compile(r"https?://[^\s]+"), "give the whole address, such as https://api.datacite.org"),
+    "contact": (re.compile(r"[^\s@?&]+@[^\s@?&]+"), "give an e-mail address, such as data@example.org"),
+    "doi_prefix": (re.compile(r"10\.[^\s/]+"), "a prefix begins with 10., such as 10.1234"),
+    "oidc_issuer": (
+        re.compile(r"https://[^\s]+|http://(localhost|127\.0\.0\.1)[^\s]*"),
+        "give the whole address, such as https://orcid.org",
+    ),
+    "oidc_role": (re.compile("member|visitor|nobody"), "give member, visitor or nobody"),
+    "scientists_publish": (re.compile("yes|no"), "give yes or no"),
+    "logo": (
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.(svg|png|webp)"),
+        "give the name of a file in the catalogue's folder, such as logo.svg",
+    ),
+}
+"""Key → what its values look like, and what to do where one does not."""
 
 
 def all_settings(connection: Connection) -> dict[str, str]:
@@ -104,20 +132,11 @@ def change_setting(connection: Connection, key: str, value: str) -> None:
             f"there is no setting {key[:60]!r}{f'; {near[0]!r} was meant?' if near else ''} "
             f"(settings: {', '.join(SETTINGS)})"
         )
-    if key in ("address", "imprint") and value and not value.startswith(("https://", "http://")):
-        raise ParameterError(
-            f"{key} {value[:80]!r}: give the whole address, such as https://data.example.org"
-        )
-    if key == "doi_prefix" and value and not value.startswith("10."):
-        raise ParameterError(f"doi_prefix {value[:80]!r}: a prefix begins with 10., such as 10.1234")
-    if (
-        key == "oidc_issuer"
-        and value
-        and not value.startswith(("https://", "http://localhost", "http://127.0.0.1"))
-    ):
-        raise ParameterError(f"oidc_issuer {value[:80]!r}: give the whole address, such as https://orcid.org")
-    if key == "oidc_role" and value not in ("", "member", "visitor", "nobody"):
-        raise ParameterError(f"oidc_role {value[:40]!r}: give member, visitor or nobody")
+    line = value.replace("\r\n", " ").replace("\n", " ") if key == "acknowledgement" else value
+    if len(value) > LONGEST or not line.isprintable():
+        raise ParameterError(f"{key}: give one line of at most {LONGEST} printable characters")
+    if value and key in FORMS and not FORMS[key][0].fullmatch(value):
+        raise ParameterError(f"{key} {value[:80]!r}: {FORMS[key][1]}")
     if key in ("embargo", "kept") and value:
         from tomarium.catalogue.moments import read_span
 

@@ -111,6 +111,31 @@ teams: Final = Table(
     Column("account", Text, ForeignKey("account.name", ondelete="CASCADE"), primary_key=True),
 )
 
+account_instruments: Final = Table(
+    "account_instrument",
+    metadata,
+    Column("account", Text, ForeignKey("account.name", ondelete="CASCADE"), primary_key=True),
+    Column("instrument", Text, primary_key=True),  # as records name it
+)
+
+account_links: Final = Table(
+    "account_link",
+    metadata,
+    Column("digest", Text, primary_key=True),  # SHA-256 of the link's secret
+    Column("account", Text, ForeignKey("account.name", ondelete="CASCADE"), nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_utc", Float, nullable=False),
+    Column("until_utc", Float, nullable=False),
+)
+
+quotas: Final = Table(
+    "quota",
+    metadata,
+    Column("kind", Text, primary_key=True),  # owner, team
+    Column("name", Text, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+)
+
 tokens: Final = Table(
     "token",
     metadata,

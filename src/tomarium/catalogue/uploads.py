@@ -170,7 +170,7 @@ class Uploads:
             raise UploadProblem(f"sha256 {sha256[:80]!r} is no checksum of 64 hexadecimal digits")
         if not 0 <= length <= self.largest:
             raise TooLarge(f"{path}: has {length} bytes; at most {self.largest} are taken in one file")
-        if self._under_way(reader) + length > self.quota:
+        if self.under_way(reader) + length > self.quota:
             raise TooLarge(
                 f"{path}: with it more than {self.quota} bytes would be under way; finish what was begun"
             )
@@ -390,7 +390,8 @@ class Uploads:
                 return home
         raise NoUpload(f"there is no upload {id[:40]!r}; begin it anew")
 
-    def _under_way(self, reader: Reader) -> int:
+    def under_way(self, reader: Reader) -> int:
+        """Sum the lengths of a reader's uploads that are no records yet, in bytes."""
         total = 0
         for info in self.root.glob(f"*/*/{INFO}"):
             with suppress(OSError, ValueError, NoUpload):

@@ -50,6 +50,15 @@ from tomarium.cli import show
 @click.option("--withhold", multiple=True, metavar="KEY", help="Take a private parameter out of the record.")
 @click.option("--disclose", multiple=True, metavar="KEY", help="Declare a parameter public, or put it back.")
 @click.option(
+    "--picture", metavar="PATH", help="A picture or document of the record, for the six options below."
+)
+@click.option("--made-by", "made_by", metavar="NAME", help="Who made the picture.")
+@click.option("--holder", metavar="NAME", help="Who holds its rights.")
+@click.option("--terms", help="Its licence, or under which terms it was given.")
+@click.option("--permission", metavar="TEXT", help="What its holder permitted, in their words.")
+@click.option("--permitted-on", "permitted_on", metavar="DAY", help="When: 2026-11-20.")
+@click.option("--letter", metavar="TEXT", help="Where the letter lies that says so; it is not published.")
+@click.option(
     "--table", type=click.Path(path_type=Path), help="A spreadsheet of metadata for many records (CSV, TSV)."
 )
 @click.option("--overwrite", is_flag=True, help="With --table: set what a record says otherwise.")
@@ -81,6 +90,8 @@ def command(
     tomarium edit tooth-1a2b3c4d --creator "Lovelace, Ada 0000-0002-1825-0097" --licence CC-BY-4.0
     tomarium edit tooth-1a2b3c4d --description @abstract.txt --technique PaNET01207
     tomarium edit tooth-1a2b3c4d --withhold donor_age_years
+    tomarium edit tooth-1a2b3c4d --picture photo.jpg --made-by "Meyer, Anna" --holder "Museum of Bears" \\
+        --terms CC-BY-4.0 --permitted-on 2026-11-20
     tomarium edit --table beamtime.csv --dry-run
     """
     if (record is None) == (table is None):
@@ -155,10 +166,28 @@ def _changes(given: dict[str, Any]) -> Any:
         related=tuple(map(_related, given["related"])) or None,
         withhold=given["withhold"],
         disclose=given["disclose"],
+        credits=_credits(given),
         parameters={
             key: Value(value, "user", "tomarium edit") for key, value in map(_parameter, given["parameters"])
         },
     )
+
+
+def _credits(given: dict[str, Any]) -> Any:
+    from tomarium.catalogue.picture_credits import read_credit
+
+    names = {
+        "made_by": "creator",
+        "holder": "holder",
+        "terms": "licence",
+        "permission": "text",
+        "permitted_on": "date",
+        "letter": "document",
+    }
+    told = {field: given[option] for option, field in names.items() if given[option]}
+    if told and not given["picture"]:
+        raise click.UsageError("say of which file this is told, such as --picture photo.jpg")
+    return (read_credit({"path": given["picture"], **told}),) if given["picture"] else ()
 
 
 def _licence(text: str | None) -> str | None:

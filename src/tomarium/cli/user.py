@@ -24,9 +24,9 @@ def command() -> None:
     """Look after the accounts of a catalogue: who may sign in to its portal, and what they may do there.
 
     A visitor sees what is published and what a team of theirs works on; a member also files records; an instrument
-    scientist also keeps instruments; a curator sees every draft, checks and publishes; an administrator may do
-    everything. Without any account `tomarium serve` takes who sits at this machine for the owner; the first account,
-    an administrator's, ends that.
+    scientist also edits the drafts of their instruments; a curator sees every draft, checks and publishes; an
+    administrator may do everything. Without any account `tomarium serve` takes who sits at this machine for the owner;
+    the first account, an administrator's, ends that.
 
     \b
     tomarium user add ada --role administrator
@@ -148,6 +148,40 @@ def change_teams(name: str, join: tuple[str, ...], leave: tuple[str, ...], catal
     with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
         now = accounts.change_teams(connection, LOCAL_OWNER, name, join=join, leave=leave)
     click.echo(f"{name} is in {', '.join(now) or 'no team'}")
+
+
+@command.command("instrument")
+@click.argument("name")
+@click.option("--assign", multiple=True, metavar="INSTRUMENT", help="One to assign; may be repeated.")
+@click.option("--release", multiple=True, metavar="INSTRUMENT", help="One to take away; may be repeated.")
+@CATALOGUE
+def assign_instruments(
+    name: str, assign: tuple[str, ...], release: tuple[str, ...], catalogue: Path | None
+) -> None:
+    """Assign instruments to the account NAME, named exactly as records tell them.
+
+    As an instrument scientist NAME sees and edits the drafts of these instruments, remarks on them and hands them to
+    the curators; and publishes them where `tomarium settings scientists_publish yes` allows it.
+
+    \b
+    tomarium user role sam "instrument scientist"
+    tomarium user instrument sam --assign BM05 --assign ID19
+    tomarium user instrument sam --release ID19
+    """
+    from tomarium.catalogue.accounts import account_named
+    from tomarium.catalogue.assigned_instruments import change_instruments
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
+        now = change_instruments(connection, LOCAL_OWNER, name, assign=assign, release=release)
+        role = account_named(connection, name).role
+    hint = (
+        ""
+        if role == "instrument scientist"
+        else f'; they count in the role "instrument scientist", not as {role}'
+    )
+    click.echo(f"{name} keeps {', '.join(now) or 'no instrument'}{hint}")
 
 
 @command.command("password")

@@ -13,10 +13,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
-from tomarium.portal import account, downloads, files, sign_in
+from tomarium.portal import account, admin_forms, downloads, files, sign_in, welcome
+from tomarium.portal.description import describe
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.identity import reader_of
+from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
 from tomarium.portal.notebook_file import give_notebook
 from tomarium.portal.page import Page
@@ -73,14 +75,18 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     files.give_all(app)
     sign_in.give_all(app)
     account.give_all(app)
+    admin_forms.give_all(app)
+    welcome.give_all(app)
     give_forms(app)
     give_feeds(app)
+    give_logo(app)
     home = catalogue.home
     give_uploads(app, Uploads(home / "uploads"), home / "records")
     downloads.give_all(app)
     give_notebook(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     explain(app)
+    describe(app)
     return app
 
 

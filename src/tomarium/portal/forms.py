@@ -114,6 +114,23 @@ def take(
     )
 
 
+def is_form(route: object) -> bool:
+    """Tell whether a route takes `Fields`.
+
+    Parameters
+    ----------
+    route : object
+        Of an application.
+
+    Returns
+    -------
+    bool
+        Whether its endpoint reads a form or JSON.
+    """
+    needs = getattr(getattr(route, "dependant", None), "dependencies", ())
+    return any(one.call is _read_fields for one in needs)
+
+
 def own_path(text: str) -> str:
     """Return a path of this portal to go back to.
 

@@ -1,6 +1,8 @@
 """The forms of a record's keepers: each does one thing, and goes back to the page that shows what became of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException
@@ -8,6 +10,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from tomarium.catalogue import life
 from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.invitations import make_invitation, revoke_invitation
+from tomarium.catalogue.picture_credits import read_credit
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.tokens import Scope
@@ -15,13 +19,17 @@ from tomarium.errors import FormatError, InputError
 from tomarium.model.person import read_person
 from tomarium.portal.forms import Fields, take
 from tomarium.portal.identity import demand_scope
-from tomarium.portal.pages.manage import FIELDS
-from tomarium.portal.rendering import wants_json
+from tomarium.portal.pages.manage import FIELDS, MANAGE, content_of
+from tomarium.portal.rendering import answer_html, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.standards.licences import read_licence
 from tomarium.standards.panet import id_of
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
+
+Made = TypeVar("Made")
+DAYS: Final = "60"
+"""How long a reviewers' link works, where nobody says otherwise."""
 
 
 def give_forms(app: FastAPI) -> None:
@@ -39,6 +47,9 @@ def give_forms(app: FastAPI) -> None:
     take(app, "/records/{id}/publish", publish, name="record.publish")
     take(app, "/records/{id}/open-now", open_now, name="record.open_now")
     take(app, "/records/{id}/withdraw", withdraw, name="record.withdraw")
+    take(app, "/records/{id}/picture", picture, name="record.picture")
+    take(app, "/records/{id}/invite", invite, name="record.invite")
+    take(app, "/records/{id}/uninvite", uninvite, name="record.uninvite")
 
 
 def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -120,6 +131,49 @@ def withdraw(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
     return _done(request_context, id, "review", act, "It is withdrawn.")
 
 
+def picture(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Say who made a picture or a document: `path`, `creator`, `holder`, `licence`, `text`, `date`, `document`."""
+
+    def act(reader: Reader) -> None:
+        edit(request_context.catalogue, reader, id, Changes(credits=(read_credit(fields),)))
+
+    return _done(request_context, id, "write", act, "Saved.")
+
+
+def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Make a link that opens this record to reviewers for `days`; it is told this once."""
+    reader = demand_scope(request_context.request, "write")
+    days = fields.get("days", "").strip() or DAYS
+
+    def act(reader: Reader) -> str:
+        if not days.isascii() or not days.isdecimal():
+            raise InputError(f"{days[:20]!r} is no number of days; give one such as {DAYS}")
+        with request_context.catalogue.writing() as connection:
+            return make_invitation(connection, reader, id, int(days[:6]))
+
+    secret = _act(request_context, reader, id, act)
+    address = request_context.address("review", {"secret": secret})
+    if wants_json(request_context.request):
+        response: Response = JSONResponse({"record": id, "link": address}, 201)
+    else:
+        context = replace(request_context, reader=reader)
+        content = content_of(context, id, link=address)
+        response = answer_html(context, MANAGE, content, context.link("manage.json", {"id": id}))
+        response.status_code = 201
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def uninvite(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Let a reviewers' `link` (the first letters of its name) open nothing any more; all of them where it is ""."""
+
+    def act(reader: Reader) -> None:
+        with request_context.catalogue.writing() as connection:
+            revoke_invitation(connection, reader, id, fields.get("link", "").strip())
+
+    return _done(request_context, id, "write", act, "The link opens nothing any more.")
+
+
 def _changes(fields: Fields) -> Changes:
     def lines(name: str) -> list[str] | None:
         return [one.strip() for one in fields[name].splitlines() if one.strip()] if name in fields else None
@@ -142,18 +196,26 @@ def _done(
     request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], said: str
 ) -> Response:
     reader = demand_scope(request_context.request, scope)
+    _act(request_context, reader, id, act)
+    with request_context.catalogue.reading() as connection:
+        keeps = place_of(connection, reader, id)
+    # A scientist of its instrument keeps a record until it is published.
+    place = request_context.link("manage" if keeps and keeps.mine else "record", {"id": id})
+    if wants_json(request_context.request):
+        return JSONResponse({"record": id, "said": said})
+    return RedirectResponse(f"{place}?said={quote(said)}", 303)
+
+
+def _act(request_context: RequestContext, reader: Reader, id: str, act: Callable[[Reader], Made]) -> Made:
+    """Do something to a record that a reader sees, and say what was wrong as the portal does."""
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
     try:
-        act(reader)
+        return act(reader)
     except FormatError:
         raise
     except NotAllowed as problem:
         raise HTTPException(403, f"{problem}.") from problem
     except InputError as problem:
         raise HTTPException(422, f"{problem}.") from problem
-    place = request_context.link("manage", {"id": id})
-    if wants_json(request_context.request):
-        return JSONResponse({"record": id, "said": said})
-    return RedirectResponse(f"{place}?said={quote(said)}", 303)

@@ -29,6 +29,8 @@ class Page:
         Word in the menu; "" keeps it out.
     order : int
         Place in the menu.
+    roles : tuple of str
+        Who finds it in the menu; empty: everybody. What the page shows to whom, its `content` decides.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Page:
     content: Callable[..., Any]
     menu: str = ""
     order: int = 0
+    roles: tuple[str, ...] = ()
 
 
 FOR_PEOPLE = {"people only": True}

@@ -70,6 +70,10 @@ def _http(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
     told = problem.detail != _phrase(problem.status_code)
     message = problem.detail if told else NOWHERE if problem.status_code == 404 else f"{problem.detail}."
+    if problem.status_code == 405:
+        message = (
+            f"{request.method[:20]} cannot be done here; the methods of this address are in the header Allow."
+        )
     return _answer(request, problem.status_code, message, dict(problem.headers or {}))
 
 
@@ -110,14 +114,20 @@ def _unexpected(request: Request, _problem: Exception) -> Response:
     )
 
 
+def _by_people(request: Request) -> bool:
+    """Tell whether who asks reads HTML: a browser says so, and whoever asks for a page without saying gets it too."""
+    if wants_json(request) or request.url.path.endswith(".json"):
+        return False
+    if "text/html" in request.headers.get("accept", ""):
+        return True
+    route = request.scope.get("route")
+    page = route is None or getattr(route, "response_class", None) is HTMLResponse
+    return page and request.method in _READS
+
+
 def _answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     problem = Problem(status, TITLES.get(status) or _phrase(status), message)
-    asks_by_form = "text/html" in request.headers.get("accept", "")
-    if (
-        wants_json(request)
-        or request.url.path.endswith(".json")
-        or not (request.method in _READS or asks_by_form)
-    ):
+    if not _by_people(request):
         # RFC 9457; "error" is what was answered before it.
         told = {
             "type": "about:blank",

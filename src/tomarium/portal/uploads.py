@@ -19,6 +19,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
+from tomarium.catalogue.disk_use import demand_room
 from tomarium.catalogue.finish_upload import finish
 from tomarium.catalogue.jobs import job_of
 from tomarium.catalogue.reader import Reader
@@ -118,6 +119,8 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
     length = _number(request, "upload-length")
 
     def made() -> Upload:
+        with request_context.catalogue.reading() as connection:
+            demand_room(connection, reader, uploads.under_way(reader) + length)
         batch = told.get("batch") or uploads.begin(reader, told.get("title", ""))
         path = told.get("relativePath") or told.get("filename") or "file"
         return uploads.create(reader, batch, path, length, told.get("sha256", "").lower())
@@ -274,7 +277,9 @@ def _expires(upload: Upload) -> dict[str, str]:
 
 def _demand_version(request: Request) -> None:
     if request.headers.get("tus-resumable") != VERSION:
-        raise HTTPException(412, f"Send Tus-Resumable: {VERSION}.", headers={"Tus-Version": VERSION})
+        raise HTTPException(
+            412, f"Send the header Tus-Resumable: {VERSION}.", headers={"Tus-Version": VERSION}
+        )
 
 
 def _number(request: Request, name: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tomarium.errors import FormatError
 from tomarium.model import Funding, Part, Person, Publication, Record, Related
-from tomarium.model.part import KINDS, Kind
+from tomarium.model.part import KINDS, Kind, Permission
 from tomarium.model.publication import RELATIONS, Relation
 
 OLD_VOLUME = "volume.ome.zarr"
@@ -83,9 +83,11 @@ def details(record: Record) -> dict[str, Any]:
     found: dict[str, Any] = {"parts": [asdict(part) for part in record.parts]}
     for part in found["parts"]:
         part["axes"] = list(part["axes"])
-        if part["kind"] == "volume":
-            del part["summary"]
-            break
+        for key in ("creator", "permission"):
+            if not part[key]:
+                del part[key]
+    for volume in [part for part in found["parts"] if part["kind"] == "volume"][:1]:
+        del volume["summary"]
     if record.publication is not None:
         found["publication"] = {
             key: value.isoformat() if isinstance(value, datetime) else value
@@ -130,9 +132,15 @@ def read_parts(told: Mapping[str, Any], volume: Mapping[str, Any]) -> tuple[Part
                 frame=_text(one, "frame"),
                 axes=tuple(dict(axis) for axis in one["axes"]),
                 summary=dict(one["summary"]) if "summary" in one else summary,
+                creator=_text(one, "creator") if "creator" in one else "",
+                permission=_permission(one["permission"]) if "permission" in one else None,
             )
         )
     return tuple(parts)
+
+
+def _permission(told: Mapping[str, Any]) -> Permission:
+    return Permission(*(_text(told, key) for key in ("holder", "licence", "text", "date", "document")))
 
 
 def read_people(told: Mapping[str, Any], names: list[str]) -> tuple[Person, ...]:

@@ -79,7 +79,8 @@ def export(record: Record, address: str = "") -> str:
     organisations = _organisations(record)
     described = [*people, *organisations, *_techniques(record)]
     parameters = [_parameter(key, value) for key, value in record.parameters.items()]
-    files = [_file(entry) for entry in record.files]
+    credits = {part.path: {"creditText": part.credit} for part in record.parts if part.credit}
+    files = [_file(entry) | credits.get(entry.path.rstrip("/"), {}) for entry in record.files]
     licence = _licence(record.licence)
     details = [
         _text("#volume-summary", "Shape, voxel size, statistics and histogram of the volume", record.volume),

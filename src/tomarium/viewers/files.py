@@ -53,8 +53,9 @@ def render(record: Record, view: View) -> Piece:
     Returns
     -------
     Piece
-        Its data: `files`, each with path, bytes, sha256, media_type, role and address; `bytes` of them all.
+        Its data: `files`, each with path, bytes, sha256, media_type, role, credit and address; `bytes` of them all.
     """
+    credits = {part.path: part.credit for part in record.parts}
     entries = sorted(record.files, key=lambda entry: (_rank(entry.role), entry.path))
     rows = [
         {
@@ -64,6 +65,7 @@ def render(record: Record, view: View) -> Piece:
             "sha256": entry.sha256,
             "media_type": entry.media_type,
             "role": entry.role,
+            "credit": credits.get(entry.path.rstrip("/"), ""),
             "address": view.file(entry.path),
         }
         for entry in entries
@@ -73,7 +75,10 @@ def render(record: Record, view: View) -> Piece:
     html = fill(
         "files.html",
         {
-            "rows": [{**row, "what": _what(entry)} for row, entry in zip(rows, entries, strict=True)],
+            "rows": [
+                {**row, "what": ". ".join(filter(None, (_what(entry), credits.get(entry.path.rstrip("/")))))}
+                for row, entry in zip(rows, entries, strict=True)
+            ],
             "total": units.show(total, "B", digits=3),
             "volume": view.origin + view.file(volume) if volume else None,
             "level": _finest(view.folder / volume) if volume else None,

@@ -81,7 +81,7 @@ def content(request_context: CurrentRequest) -> ApiPage:
 
 
 def _address(path: str, operation: dict[str, Any]) -> Address:
-    kinds = list(operation["responses"]["200"].get("content") or ["any"])
+    kinds = list(operation["responses"].get("200", {}).get("content") or ["any"])
     settings = tuple(
         Setting(known["name"], known["in"], known.get("description", ""))
         for known in operation.get("parameters", [])

@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fastapi import HTTPException
+from sqlalchemy import Connection
 
 from tomarium.catalogue.dois import Told, states_of
 from tomarium.catalogue.edit import place_for
-from tomarium.catalogue.life import comments_of
+from tomarium.catalogue.invitations import invitations_of
+from tomarium.catalogue.life import comments_of, may_publish
+from tomarium.catalogue.picture_credits import CREDITED, Credit
 from tomarium.catalogue.publication_checks import Check, publication_checks
-from tomarium.catalogue.reader import NotAllowed
+from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.settings import all_settings
 from tomarium.errors import InputError
 from tomarium.model import Record
 from tomarium.model.person import write_person
 from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.standards.licences import LICENCES
 
 FIELDS = (
@@ -52,6 +56,25 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class LinkRow:
+    """A reviewers' link.
+
+    Attributes
+    ----------
+    name : str
+        First letters of its checksum, by which it is withdrawn.
+    made_by : str
+        Who made it.
+    until : str
+        Day on which it ends, ISO 8601.
+    """
+
+    name: str
+    made_by: str
+    until: str
+
+
+@dataclass(frozen=True)
 class ManagePage:
     """Content of the page.
 
@@ -72,13 +95,21 @@ class ManagePage:
     dois : tuple of Told
         How far its DOIs are.
     may_publish : bool
-        Whether who asks is a curator.
+        Whether who asks may publish it.
     embargo : str
         How long its files stay closed by default.
     licences : tuple of str
         Identifiers to choose from.
     said : str
         What was just done, "" where nothing was.
+    links : tuple of LinkRow or None
+        Reviewers' links that open it; None to who may not make any.
+    pictures : tuple of Credit
+        What is said of pictures and documents.
+    paths : tuple of str
+        Files of which it can be said.
+    link_made : str
+        Address of a reviewers' link that was just made; it is shown this once.
     """
 
     title: str
@@ -94,15 +125,45 @@ class ManagePage:
     embargo: str = field(metadata=FOR_PEOPLE)
     licences: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
+    links: tuple[LinkRow, ...] | None = None
+    pictures: tuple[Credit, ...] = ()
+    paths: tuple[str, ...] = field(default=(), metadata=FOR_PEOPLE)
+    link_made: str = field(default="", metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest, id: str, said: str = "") -> ManagePage:
     """Show what is missing before a record can be published, and let its owner and curators do it."""
+    return content_of(request_context, id, said)
+
+
+def content_of(request_context: RequestContext, id: str, said: str = "", *, link: str = "") -> ManagePage:
+    """Tell those who keep a record what it says and lacks.
+
+    Parameters
+    ----------
+    request_context : RequestContext
+        Of the request.
+    id : str
+        Identifier of the record; any text.
+    said, link : str
+        What was done, and `link_made` of the page.
+
+    Returns
+    -------
+    ManagePage
+        For the template.
+
+    Raises
+    ------
+    HTTPException
+        403: the reader sees it, but keeps it not. 404: there is none that the reader sees.
+    """
     reader = request_context.reader
     _, place = request_context.seen(id)
     try:
         with request_context.catalogue.reading() as connection:
             folder = place_for(connection, reader, id)
+            publishes = may_publish(connection, reader, id, all_settings(connection))
             remarks = tuple(
                 Remark(
                     row.who, row.text, row.kind, datetime.fromtimestamp(int(row.moment_utc), UTC).isoformat()
@@ -110,6 +171,7 @@ def content(request_context: CurrentRequest, id: str, said: str = "") -> ManageP
                 for row in comments_of(connection, id)
             )
             dois = tuple(states_of(connection, id))
+            links = _links(connection, reader, id)
     except NotAllowed as problem:
         raise HTTPException(403, f"{problem}.") from problem
     except InputError as problem:
@@ -127,11 +189,26 @@ def content(request_context: CurrentRequest, id: str, said: str = "") -> ManageP
         ready=not any(one.problem and one.refuses for one in checks),
         remarks=remarks,
         dois=dois,
-        may_publish=reader.sees_all,
+        may_publish=publishes,
         embargo=request_context.settings["embargo"],
         licences=tuple(LICENCES),
         said=said[:300],
+        links=links,
+        link_made=link,
+        pictures=tuple(
+            Credit(part.path, part.creator, part.permission) for part in record.parts if part.kind in CREDITED
+        ),
+        paths=tuple(one.path for one in record.files if not one.path.endswith("/"))[:500],
     )
+
+
+def _links(connection: Connection, reader: Reader, id: str) -> tuple[LinkRow, ...] | None:
+    try:
+        found = invitations_of(connection, reader, id)
+    except NotAllowed:  # a scientist of its instrument
+        return None
+    days = ((one, datetime.fromtimestamp(one.until_utc, UTC).date().isoformat()) for one in found)
+    return tuple(LinkRow(one.digest[:12], one.made_by, until) for one, until in days)
 
 
 def values_of(record: Record) -> dict[str, str]:

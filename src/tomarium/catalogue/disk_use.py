@@ -1,0 +1,163 @@
+"""How much of the disk the records of an owner or a team take, and how much they may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.reader import Reader, demand_role
+from tomarium.catalogue.tables import quotas, records
+from tomarium.errors import InputError, StorageFull
+from tomarium.units import show
+
+Kind = Literal["owner", "team"]
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+MOST_BYTES: Final = 10**18
+"""An exabyte: a larger quota is a slip of the pen."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What an owner or a team takes of the disk.
+
+    Attributes
+    ----------
+    kind : str
+        "owner" or "team".
+    name : str
+        Of the account or the team.
+    records, bytes : int
+        How many records, and their size as their manifests tell it.
+    quota : int or None
+        How many bytes they may take; None: not limited.
+    """
+
+    kind: str
+    name: str
+    records: int
+    bytes: int
+    quota: int | None
+
+    @property
+    def over(self) -> bool:
+        """Whether it is more than it may be."""
+        return self.quota is not None and self.bytes > self.quota
+
+
+def disk_use(connection: Connection) -> list[Use]:
+    """Sum the sizes of all records by owner and by team.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+
+    Returns
+    -------
+    list of Use
+        Owners first, then teams, each from the largest to the smallest; those with a quota and nothing yet too.
+    """
+    limits = {(row.kind, row.name): int(row.bytes) for row in connection.execute(select(quotas))}
+    found: list[Use] = []
+    for kind in KINDS:
+        column = records.c[kind]
+        sums = (
+            select(column, func.count(), func.coalesce(func.sum(records.c.bytes), 0))
+            .where(column != "")
+            .group_by(column)
+        )
+        taken = {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(sums)}
+        names = {*taken, *(name for of, name in limits if of == kind)}
+        uses = [Use(kind, name, *taken.get(name, (0, 0)), limits.get((kind, name))) for name in names]
+        found += sorted(uses, key=lambda use: (-use.bytes, use.name))
+    return found
+
+
+def use_of(connection: Connection, kind: Kind, name: str) -> Use:
+    """Sum the sizes of the records of one owner or team.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    kind : str
+        "owner" or "team".
+    name : str
+        Of the account or the team.
+
+    Returns
+    -------
+    Use
+        Of nothing where it has no records.
+    """
+    found = [use for use in disk_use(connection) if (use.kind, use.name) == (kind, name)]
+    return found[0] if found else Use(kind, name, 0, 0, None)
+
+
+def change_quota(connection: Connection, by: Reader, kind: str, name: str, size: int | None) -> None:
+    """Say how much of the disk the records of an owner or a team may take.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    by : Reader
+        An administrator.
+    kind : str
+        "owner" or "team".
+    name : str
+        Of the account or the team.
+    size : int or None
+        Bytes; None takes the quota away.
+
+    Raises
+    ------
+    InputError
+        The kind is none, the name is none, or the size is absurd.
+    NotAllowed
+        `by` is no administrator.
+    """
+    demand_role(by, to="change quotas")
+    if kind not in KINDS or not name or len(name) > 40:
+        raise InputError(
+            f"{kind[:20]!r} {name[:60]!r} is no owner or team; give a kind of {', '.join(KINDS)}"
+        )
+    if size is not None and not 0 <= size <= MOST_BYTES:
+        raise InputError(f"a quota cannot be {size:.3g} bytes; give 0 B to 1 EB")
+    connection.execute(delete(quotas).where(quotas.c.kind == kind, quotas.c.name == name))
+    if size is not None:
+        connection.execute(insert(quotas).values(kind=kind, name=name, bytes=size))
+    note(connection, by, "change quota", kind=kind, name=name, bytes=size)
+
+
+def demand_room(connection: Connection, reader: Reader, more: int) -> None:
+    """Refuse an upload for which its owner has no room left.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who uploads, and will own the record.
+    more : int
+        Bytes of the upload.
+
+    Raises
+    ------
+    StorageFull
+        The quota of the owner does not reach.
+    """
+    wanted = select(quotas.c.bytes).where(quotas.c.kind == "owner", quotas.c.name == reader.name)
+    quota = connection.execute(wanted).scalar_one_or_none()
+    if quota is None:
+        return
+    mine = select(func.coalesce(func.sum(records.c.bytes), 0)).where(records.c.owner == reader.name)
+    taken = int(connection.execute(mine).scalar_one())
+    if taken + more > quota:
+        raise StorageFull(
+            f"{reader.name}: the records take {show(taken, 'B', digits=3)} of {show(quota, 'B', digits=3)}, so "
+            f"{show(more, 'B', digits=3)} more do not fit; remove some, or ask an administrator for a larger quota"
+        )

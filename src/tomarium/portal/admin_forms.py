@@ -1,0 +1,278 @@
+"""The forms of the administration: each changes one thing, and goes back to the page that shows it."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import Connection
+
+from tomarium import units
+from tomarium.catalogue import accounts, dois, jobs
+from tomarium.catalogue.account_links import make_link, revoke_link
+from tomarium.catalogue.assigned_instruments import change_instruments
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.disk_use import change_quota
+from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
+from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
+from tomarium.errors import InputError
+from tomarium.portal.administration import SECTIONS, demand_section
+from tomarium.portal.forms import Fields, take
+from tomarium.portal.page import Page
+from tomarium.portal.pages import admin_user, admin_users
+from tomarium.portal.rendering import answer_html, answer_json, wants_json
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+
+Made = TypeVar("Made")
+DAYS = "7"
+"""How long a link by which somebody sets a password works, where nobody says otherwise."""
+
+
+def give_all(app: FastAPI) -> None:
+    """Let an application take these forms.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    take(app, "/admin/users", add_user, name="admin.users.add")
+    take(app, "/admin/users/{name}/role", role, name="admin.user.role")
+    take(app, "/admin/users/{name}/teams", teams, name="admin.user.teams")
+    take(app, "/admin/users/{name}/instruments", instruments, name="admin.user.instruments")
+    take(app, "/admin/users/{name}/link", link, name="admin.user.link")
+    take(app, "/admin/users/{name}/withdraw-link", withdraw_link, name="admin.user.withdraw_link")
+    take(app, "/admin/users/{name}/close", close, name="admin.user.close")
+    take(app, "/admin/users/{name}/open", reopen, name="admin.user.open")
+    take(app, "/admin/settings", settings, name="admin.settings.change")
+    take(app, "/admin/work", again, name="admin.work.again")
+    take(app, "/admin/disk", quota, name="admin.disk.quota")
+
+
+def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Make an account: `name`, `role`, `teams`, `orcid`; without `password` a link to set one, for `days`, is told."""
+    reader = demand_section(request_context, "users", change=True)
+    name, password = fields.get("name", "").strip(), fields.get("password", "")
+
+    def act(connection: Connection) -> str:
+        if not password and not accounts.any_account(connection):
+            raise InputError(
+                "the first account is an administrator's, and must have a password now: from then on nobody gets in "
+                "without one"
+            )
+        given_role = fields.get("role") or "member"
+        accounts.make_account(
+            connection, reader, name, given_role, password=password, orcid=fields.get("orcid", "").strip()
+        )
+        accounts.change_teams(connection, reader, name, join=_lines(fields, "teams"))
+        return "" if password else make_link(connection, reader, name, _days(fields))
+
+    secret = _change(request_context, act)
+    if not secret:
+        # Who made the first account as the owner of this machine is nobody from now on, and has to sign in.
+        way = "sign-in" if reader == LOCAL_OWNER else "admin.users"
+        return _done(request_context, way, {}, f"{name} may sign in now.")
+    address = request_context.address("welcome", {"secret": secret})
+    if wants_json(request_context.request):
+        return _secret(answer_json({"name": name, "link": address}, 201))
+    page = admin_users.content_of(request_context, secret_of=name, secret=address)
+    return _secret(_html(request_context, admin_users.USERS, page, {}))
+
+
+def role(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
+    """Give an account another `role`; it holds from the next request on."""
+    given = fields.get("role", "")
+    return _of_user(
+        request_context,
+        name,
+        lambda connection, reader: accounts.change_role(connection, reader, name, given),
+        f"{name} is {given} now.",
+    )
+
+
+def teams(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
+    """Say to which `teams` an account belongs, one a line; it leaves all others."""
+    wanted = _lines(fields, "teams")
+
+    def act(connection: Connection, reader: Reader) -> None:
+        now = accounts.account_named(connection, name).teams
+        leave = tuple(one for one in now if one not in wanted)
+        accounts.change_teams(connection, reader, name, join=wanted, leave=leave)
+
+    return _of_user(request_context, name, act, "The teams are changed.")
+
+
+def instruments(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
+    """Say which `instruments` are assigned to an account, one a line; all others are taken from it."""
+    wanted = _lines(fields, "instruments")
+
+    def act(connection: Connection, reader: Reader) -> None:
+        now = accounts.account_named(connection, name).instruments
+        release = tuple(one for one in now if one not in wanted)
+        change_instruments(connection, reader, name, assign=wanted, release=release)
+
+    return _of_user(request_context, name, act, "The instruments are changed.")
+
+
+def link(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
+    """Make a link by which the holder of an account sets its password, once, within `days`."""
+    reader = demand_section(request_context, "users", change=True)
+    secret = _change(
+        request_context, lambda connection: make_link(connection, reader, name, _days(fields)), name
+    )
+    address = request_context.address("welcome", {"secret": secret})
+    if wants_json(request_context.request):
+        return _secret(answer_json({"name": name, "link": address}, 201))
+    page = admin_user.content_of(request_context, name, secret=address)
+    return _secret(_html(request_context, admin_user.USER, page, {"name": name}))
+
+
+def withdraw_link(request_context: CurrentRequest, name: str) -> Response:
+    """Let the link of an account open nothing any more."""
+    return _of_user(
+        request_context,
+        name,
+        lambda connection, reader: revoke_link(connection, reader, name),
+        "The link opens nothing any more.",
+    )
+
+
+def close(request_context: CurrentRequest, name: str) -> Response:
+    """Close an account: its sessions, tokens and link end; what it owns stays."""
+    return _of_user(
+        request_context,
+        name,
+        lambda connection, reader: accounts.close_account(connection, reader, name),
+        "The account is closed.",
+    )
+
+
+def reopen(request_context: CurrentRequest, name: str) -> Response:
+    """Open a closed account again; its tokens are gone."""
+    return _of_user(
+        request_context,
+        name,
+        lambda connection, reader: accounts.reopen_account(connection, reader, name),
+        "The account is open again.",
+    )
+
+
+def settings(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Change settings: key → value; "" goes back to the default. All are taken, or none."""
+    reader = demand_section(request_context, "settings", change=True)
+
+    def act(connection: Connection) -> dict[str, str]:
+        before = all_settings(connection)
+        changed = {
+            key: value.strip()
+            for key, value in fields.items()
+            if key not in SETTINGS or value.strip() != before[key]
+        }
+        for key, value in changed.items():
+            change_setting(connection, key, value)
+        if changed:
+            note(connection, reader, "settings", told=changed)
+        return changed
+
+    changed = _change(request_context, act)
+    return _done(
+        request_context, "admin.settings", {}, f"Changed: {', '.join(changed)}." if changed else "No change."
+    )
+
+
+def again(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Let a worker try a `job` (its number) or a `doi` again."""
+    reader = demand_section(request_context, "work", change=True)
+    number, doi = fields.get("job", ""), fields.get("doi", "")
+
+    def act(connection: Connection) -> None:
+        if doi:
+            dois.retry_doi(connection, reader, doi)
+        elif number.isascii() and number.isdecimal() and len(number) < 18:
+            jobs.retry_job(connection, reader, int(number))
+        else:
+            raise InputError(f"{number[:20]!r} is no number of a job; give job, or doi")
+
+    _change(request_context, act)
+    return _done(request_context, "admin.work", {}, "The next worker tries it again.")
+
+
+def quota(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Say how much the records of an owner or a team may take: `kind`, `name`, `quota` ("500 GB"; "" for no limit)."""
+    reader = demand_section(request_context, "disk", change=True)
+    text, name = fields.get("quota", "").strip(), fields.get("name", "").strip()
+
+    def act(connection: Connection) -> None:
+        size = units.parse(text, "B") if text else None
+        if size is not None and not math.isfinite(size):
+            raise InputError(f"{text[:40]!r} is no size; give one such as 500 GB")
+        change_quota(connection, reader, fields.get("kind", ""), name, None if size is None else round(size))
+
+    _change(request_context, act)
+    return _done(request_context, "admin.disk", {}, f"{name}: {text or 'no limit'}.")
+
+
+def _of_user(
+    context: RequestContext, name: str, act: Callable[[Connection, Reader], object], said: str
+) -> Response:
+    reader = demand_section(context, "users", change=True)
+    _change(context, lambda connection: act(connection, reader), name)
+    # Who took their own role, or closed their own account, sees the list of users no more.
+    with context.catalogue.reading() as connection:
+        known = {one.name: one for one in accounts.all_accounts(connection)}
+    mine = known.get(reader.name)
+    sees = mine is None or (not mine.closed and mine.role in SECTIONS["users"].sees)
+    return _done(context, "admin.user", {"name": name}, said) if sees else _done(context, "home", {}, said)
+
+
+def _change(context: RequestContext, act: Callable[[Connection], Made], name: str = "") -> Made:
+    """Do something in one transaction, and say what was wrong as the portal does; 404 where there is no account."""
+    try:
+        with context.catalogue.writing() as connection:
+            if name:
+                _demand_account(connection, name)
+            return act(connection)
+    except NotAllowed as problem:
+        raise HTTPException(403, f"{problem}.") from problem
+    except InputError as problem:
+        raise HTTPException(422, f"{problem}."[:1].upper() + f"{problem}."[1:]) from problem
+
+
+def _demand_account(connection: Connection, name: str) -> None:
+    try:
+        accounts.account_named(connection, name)
+    except InputError as problem:
+        raise HTTPException(404, f"There is no account “{name[:60]}”. See the list of users.") from problem
+
+
+def _done(context: RequestContext, page: str, parts: Mapping[str, str], said: str) -> Response:
+    if wants_json(context.request):
+        return answer_json({"said": said})
+    return RedirectResponse(f"{context.link(page, parts)}?said={quote(said[:300])}", 303)
+
+
+def _html(context: RequestContext, page: Page, content: Any, parts: Mapping[str, str]) -> Response:
+    response = answer_html(context, page, content, context.link(f"{page.name}.json", parts))
+    response.status_code = 201
+    return response
+
+
+def _secret(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _lines(fields: Mapping[str, str], name: str) -> tuple[str, ...]:
+    lines = (" ".join(line.split()) for line in fields.get(name, "").splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def _days(fields: Mapping[str, str]) -> int:
+    text = fields.get("days", "").strip() or DAYS
+    if not text.isascii() or not text.isdecimal():
+        raise InputError(f"{text[:20]!r} is no number of days; give one such as {DAYS}")
+    return int(text[:6])

@@ -1,0 +1,121 @@
+"""Who may see which page of the administration, and who may change something there: the one place that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import HTTPException
+
+from tomarium.catalogue.reader import Reader, Role
+from tomarium.portal.identity import demand_scope
+from tomarium.portal.request_context import RequestContext
+
+KEEPERS: Final[tuple[Role, ...]] = ("curator", "administrator")
+ADMINISTRATORS: Final[tuple[Role, ...]] = ("administrator",)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the administration.
+
+    Attributes
+    ----------
+    title : str
+        Its word in the list of sections.
+    page : str
+        Name of its page.
+    sees, changes : tuple of str
+        Roles that see it, and that change something there.
+    """
+
+    title: str
+    page: str
+    sees: tuple[Role, ...]
+    changes: tuple[Role, ...]
+
+
+SECTIONS: Final[Mapping[str, Section]] = {
+    "overview": Section("Overview", "admin", KEEPERS, ADMINISTRATORS),
+    "users": Section("Users", "admin.users", ADMINISTRATORS, ADMINISTRATORS),
+    "settings": Section("Settings", "admin.settings", ADMINISTRATORS, ADMINISTRATORS),
+    "work": Section("Jobs and DOIs", "admin.work", KEEPERS, KEEPERS),
+    "disk": Section("Disk", "admin.disk", KEEPERS, ADMINISTRATORS),
+    "log": Section("Log", "admin.log", KEEPERS, ADMINISTRATORS),
+}
+
+
+@dataclass(frozen=True)
+class Tab:
+    """An entry of the list of sections.
+
+    Attributes
+    ----------
+    title, address : str
+        Its word, and where it leads.
+    here : bool
+        Whether it is the one that is shown.
+    """
+
+    title: str
+    address: str
+    here: bool
+
+
+def demand_section(context: RequestContext, name: str, *, change: bool = False) -> Reader:
+    """Return who asks for a section of the administration, where their role allows it.
+
+    Parameters
+    ----------
+    context : RequestContext
+        Of the request; a token must have the scope "admin".
+    name : str
+        One of `SECTIONS`.
+    change : bool
+        Whether something is to be changed there.
+
+    Returns
+    -------
+    Reader
+        Who asks.
+
+    Raises
+    ------
+    HTTPException
+        401: nobody is signed in. 403: the role does not allow it, or the token was not made for it.
+    """
+    reader = demand_scope(context.request, "admin")
+    section = SECTIONS[name]
+    roles = section.changes if change else section.sees
+    if reader.role not in roles:
+        raise HTTPException(
+            403,
+            f"“{section.title}” is for {' and '.join(f'{role}s' for role in roles)}, and {reader.name} is a "
+            f"{reader.role}. Ask an administrator.",
+        )
+    return reader
+
+
+def tabs(context: RequestContext, reader: Reader, here: str) -> tuple[Tab, ...]:
+    """List the sections that a reader sees.
+
+    Parameters
+    ----------
+    context : RequestContext
+        For the addresses.
+    reader : Reader
+        Who asks.
+    here : str
+        The section that is shown.
+
+    Returns
+    -------
+    tuple of Tab
+        In their order.
+    """
+    return tuple(
+        Tab(section.title, context.link(section.page), name == here)
+        for name, section in SECTIONS.items()
+        if reader.role in section.sees
+    )

@@ -1,0 +1,43 @@
+"""The picture beside the portal's name: a file in the catalogue's folder that the setting `logo` names."""
+
+from typing import Final
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import FileResponse, Response
+
+from tomarium.portal.files import LOCKED
+from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.routes import give
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+
+TYPES: Final = {"svg": "image/svg+xml", "png": "image/png", "webp": "image/webp"}
+LARGEST_BYTES: Final = 1 << 20
+
+
+def give_logo(app: FastAPI) -> None:
+    """Let an application give the logo.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the route.
+    """
+    give(app, "/logo", logo, name="logo", kind=Response)
+
+
+def logo(request_context: CurrentRequest) -> Response:
+    """Give the picture beside the portal's name."""
+    name = request_context.settings["logo"]
+    place = request_context.catalogue.home / name
+    if not name or place.is_symlink() or not place.is_file() or place.stat().st_size > LARGEST_BYTES:
+        raise HTTPException(
+            404,
+            f"There is no logo of at most {LARGEST_BYTES >> 20} MiB in the catalogue's folder; see the settings.",
+        )
+    # An SVG may hold scripts; opened at this address it may do nothing.
+    headers = {
+        "Content-Security-Policy": f"{LOCKED}; style-src 'unsafe-inline'",
+        "Cache-Control": "max-age=3600",
+    }
+    return FileResponse(place, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
