@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tomarium.catalogue.appending import UploadProblem
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.file_path import Filed, file_path
 from tomarium.catalogue.ingest import ingest
@@ -12,7 +13,7 @@ from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
-from tomarium.catalogue.uploads import UploadProblem, Uploads
+from tomarium.catalogue.uploads import Uploads
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME

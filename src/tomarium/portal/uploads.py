@@ -19,20 +19,19 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
-from tomarium.catalogue.finish_upload import finish
-from tomarium.catalogue.jobs import job_of
-from tomarium.catalogue.reader import Reader
-from tomarium.catalogue.uploads import (
+from tomarium.catalogue.appending import (
     Appending,
     Busy,
     NoUpload,
     TooLarge,
-    Upload,
     UploadProblem,
-    Uploads,
     WrongChecksum,
     WrongOffset,
 )
+from tomarium.catalogue.finish_upload import finish
+from tomarium.catalogue.jobs import job_of
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.uploads import Upload, Uploads
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.request_context import CurrentRequest, RequestContext
