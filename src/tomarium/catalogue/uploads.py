@@ -96,15 +96,15 @@ class Batch:
         When it was begun, in seconds since 1970.
     bytes : int
         Bytes that its files have when they are whole.
-    waiting : bool
-        Whether all its files are here and a worker makes a record of them.
+    whole : bool
+        Whether all its files are here and were put in their places.
     """
 
     id: str
     title: str
     made_utc: float
     bytes: int
-    waiting: bool
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,9 @@ class Uploads:
         for home in self._homes(reader):
             with suppress(OSError, ValueError):
                 told = _read(home)
-                waiting = (home / INCOMING).exists()
+                whole = (home / INCOMING).exists()
                 found.append(
-                    Batch(home.name, str(told["title"]), float(told["made_utc"]), self._total(home), waiting)
+                    Batch(home.name, str(told["title"]), float(told["made_utc"]), self._total(home), whole)
                 )
         return sorted(found, key=lambda one: -one.made_utc)
 
@@ -413,10 +413,8 @@ class Uploads:
         return str(_read(self._batch(reader, batch))["title"])
 
     def drop(self, reader: Reader, batch: str) -> None:
-        """Remove a batch of a reader, and all its bytes; one that a worker makes a record of is left to it."""
-        home = self._batch(reader, batch)
-        if (home / INCOMING).exists():
-            raise UploadProblem("its files are whole and wait for a worker; what comes of it is told soon")
+        """Remove a batch of a reader, and all its bytes."""
+        self._batch(reader, batch)
         self.forget(batch)
 
     def forget(self, batch: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from fastapi import Request
+
 
 @dataclass(frozen=True)
 class Page:
@@ -29,6 +31,8 @@ class Page:
         Word in the menu; "" keeps it out.
     order : int
         Place in the menu.
+    shown : callable
+        `shown(request) -> bool`: whether the menu of who asks has it; by default everybody's.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Page:
     content: Callable[..., Any]
     menu: str = ""
     order: int = 0
+    shown: Callable[[Request], bool] = lambda _request: True
 
 
 FOR_PEOPLE = {"people only": True}

@@ -104,7 +104,8 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     str
         The whole page.
     """
-    pages = [page for page in collect("portal.pages", Page).values() if page.menu]
+    every = collect("portal.pages", Page).values()
+    pages = [page for page in every if page.menu and page.shown(request_context.request)]
     menu = [(page.name, page.menu) for page in sorted(pages, key=lambda page: page.order)]
     settings = request_context.settings
     house = {
