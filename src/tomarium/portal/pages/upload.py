@@ -57,7 +57,7 @@ class UploadPage:
         Of the page.
     may : bool
         Whether who asks may upload.
-    name : str
+    who : str
         Who asks; "" where nobody is signed in.
     largest, quota : int
         Bytes of the largest file that is taken, and bytes that one person may have under way.
@@ -75,7 +75,7 @@ class UploadPage:
 
     title: str
     may: bool
-    name: str
+    who: str
     largest: int
     quota: int
     piece: int
@@ -93,7 +93,7 @@ def content(request_context: CurrentRequest) -> UploadPage:
     return UploadPage(
         title="Upload",
         may=may,
-        name=reader.name,
+        who=reader.name,
         largest=uploads.largest,
         quota=uploads.quota,
         piece=PIECE,
