@@ -184,14 +184,18 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
     Returns
     -------
     Filed
-        What is in the catalogue now, and what could not be filed. Each record says what the batch's sender said; its
-        title was given when it was made.
+        What is in the catalogue now, and what could not be filed. Each record says what the batch's sender said; of
+        several, each has its title from its own file.
     """
     folder = uploads.assemble(reader, batch)
     inside = sorted(folder.iterdir())
     path = inside[0] if len(inside) == 1 else folder
-    filed = file_path(catalogue, path, Wish(records, uploads.title(reader, batch)), reader=reader)
-    changes = replace(changes_of(uploads.said(reader, batch)), title=None)
+    # A folder of its own: a record of somebody else may have the same title.
+    wish = Wish(records / batch, uploads.title(reader, batch))
+    filed = file_path(catalogue, path, wish, reader=reader)
+    changes = changes_of(uploads.said(reader, batch))
+    if len(filed.records) > 1:  # they have names of their own
+        changes = replace(changes, title=None)
     if changes != Changes():
         made = tuple(edit(catalogue, reader, record.id, changes) for record in filed.records)
         filed = replace(filed, records=made)

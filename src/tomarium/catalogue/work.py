@@ -15,7 +15,7 @@ from tomarium.catalogue.finish_upload import KIND, make_records
 from tomarium.catalogue.jobs import end_job, holding, take_job
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.settings import all_settings
-from tomarium.catalogue.uploads import Uploads
+from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import InputError, TomariumError
 
 
@@ -38,6 +38,7 @@ def work_once(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
     uploads, well = Uploads(home / "uploads"), True
     while (job := take_job(catalogue)) is not None:
         state, told, made = _do(catalogue, job, uploads, home / "records")
+        told = _without_folders(told, job, uploads, home / "records")
         end_job(catalogue, job.number, state, told, made)
         tell(f"job {job.number}, {job.kind}: {state} ({told})")
         well &= state == "done"
@@ -55,6 +56,15 @@ def work_once(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
             tell(f"{one.doi}: {one.state}{f' ({one.error})' if one.error else ''}")
             well &= one.state == "findable"
     return well
+
+
+def _without_folders(told: str, job: Row[Any], uploads: Uploads, records: Path) -> str:
+    """Leave out where uploads and records lie on this machine: who asked for the job is told of it."""
+    batch = str(job.arguments.get("batch", ""))
+    for folder in (uploads.root / batch / INCOMING, records / batch, records):
+        for place in dict.fromkeys((folder, folder.resolve())):
+            told = told.replace(f"{place}/", "").replace(str(place), "the upload")
+    return told
 
 
 def _do(

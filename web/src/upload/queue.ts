@@ -195,6 +195,7 @@ export class Queue {
   private fail(one: Transfer, error: Error): void {
     one.problem = words(error);
     this.stop(one, "failed");
+    if (!one.address) one.sent = 0; // nothing of it was taken
     if (STOP.has(statusOf(error))) {
       this.paused = true;
       this.backToWaiting("sending", "retrying", "failed");
