@@ -24,6 +24,7 @@ EXAMPLES = {
     ],
     "records": ["/records", "/records?q=enamel", "/records?q=%22%3Cscript%3E", "/records?limit=1&offset=1"],
     "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
+    "download": ["/records/full/download", "/records/bare/download"],
     "folder": ["/records/full/folders/volume.ome.zarr", "/records/full/folders/volume.ome.zarr/0/c"],
 }
 ADDRESSES = [address for name, page in PAGES.items() for address in EXAMPLES.get(name, [page.path])]

@@ -49,6 +49,8 @@ CONTENT = (
     "/records/{id}/files/volume.ome.zarr/zarr.json",
     "/records/{id}/folders/volume.ome.zarr",
     "/records/{id}/pictures/slices/z-3.png",
+    "/records/{id}/download",
+    "/records/{id}/download.json",
     "/records/{id}/download.zip",
     "/records/{id}/download.tar",
     "/records/{id}/manifest.sha256",
@@ -188,6 +190,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}", "/records/{id}.json", "/records/{id}/metadata/{standard}"),
         *("/records/{id}/files/{path:path}", "/records/{id}/folders/{path:path}"),
         *("/records/{id}/pictures/{viewer}/{name}", "/records/{id}/folders/{path:path}.json"),
+        *("/records/{id}/download", "/records/{id}/download.json"),
         *("/records/{id}/download.zip", "/records/{id}/download.tar", "/records/{id}/manifest.{kind}"),
         *(f"/records/{{id}}/volume.{kind}" for kind in ("npy", "tiff", "zarr.zip")),
     }
