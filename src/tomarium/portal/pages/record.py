@@ -347,10 +347,10 @@ def _downloads(record: Record, request_context: RequestContext) -> Iterator[Down
             "folder" if folder else "file", {"id": record.id, "path": entry.path.rstrip("/")}
         )
         yield Download(label, address, units.show(entry.bytes, "B", digits=3), help)
+    yield Download("More ways", f"{ways}#all", "", "By a command, as lists, or opened where it lies")
     for known in collect("standards", Standard).values():
         address = request_context.link("metadata", {"id": record.id, "standard": known.name})
         yield Download(f"Metadata, {known.title}", address, "", "")
-    yield Download("More ways", f"{ways}#all", "", "By a command, as lists, or opened where it lies")
 
 
 RECORD = Page(
