@@ -186,13 +186,13 @@ def test_the_total_is_that_of_the_files_whatever_stopped(
 def test_creating_reads_no_other_upload(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = uploads.begin(ADA)
     read: list[Path] = []
-    length = uploads_module._length
+    length = uploads_module.length_of
 
     def counted(info: Path) -> int:
         read.append(info)
         return length(info)
 
-    monkeypatch.setattr(uploads_module, "_length", counted)
+    monkeypatch.setattr(uploads_module, "length_of", counted)
     for number in range(30):
         uploads.create(ADA, batch, f"slices/{number}.tif", 10)
     assert read == []

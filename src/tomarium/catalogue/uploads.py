@@ -7,10 +7,7 @@ same path is found without a look at the others. Nothing here knows a protocol: 
 
 from __future__ import annotations
 
-import base64
 import fcntl
-import hashlib
-import json
 import os
 import re
 import secrets
@@ -19,9 +16,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tomarium.atomic_files import write_json
 from tomarium.catalogue.appending import (
@@ -35,18 +31,26 @@ from tomarium.catalogue.appending import (
 )
 from tomarium.catalogue.checksums import sum_file
 from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.upload_notes import (
+    BATCH,
+    INFO,
+    NAME,
+    key_of,
+    length_of,
+    owner_of,
+    read_batch,
+    read_info,
+    uploads_in,
+)
 from tomarium.catalogue.upload_total import changing, drop_total, total_of
 from tomarium.errors import StorageFull
 from tomarium.viewers.place import is_inside
 
-INFO: Final = "info.json"
 DATA: Final = "data"
-BATCH: Final = "batch.json"
 INCOMING: Final = "incoming"
 LONGEST_NAME: Final = 1000
 KEPT_S: Final = 7 * 86400
 """How long an upload that nobody goes on with is kept."""
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _ID: Final = re.compile(r"([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{22})")
 """Of an upload: its batch, what was made of its path, and which beginning of it."""
 _SPARE_BYTES: Final = 1 << 28
@@ -162,7 +166,7 @@ class Uploads:
         found = []
         for home in self._homes(reader):
             with suppress(OSError, ValueError):
-                told = _read(home)
+                told = read_batch(home)
                 whole = (home / INCOMING).exists()
                 found.append(
                     Batch(home.name, str(told["title"]), float(told["made_utc"]), self._total(home), whole)
@@ -223,11 +227,11 @@ class Uploads:
             raise StorageFull(
                 f"{path}: has {length} bytes, and {free} are free; tell whoever runs this portal"
             )
-        key, token = _key(path), secrets.token_urlsafe(16)
+        key, token = key_of(path), secrets.token_urlsafe(16)
         upload = Upload(f"{batch}{key}{token}", batch, path, length, sha256, modified[:40])
         with changing(home, self._count) as total:
             self._demand_quota(path, others + total.bytes + length)
-            total.bytes -= sum(_length(one) for one in (home / key).glob(f"*/{INFO}"))
+            total.bytes -= sum(length_of(one) for one in (home / key).glob(f"*/{INFO}"))
             shutil.rmtree(home / key, ignore_errors=True)
             place = home / key / token
             place.mkdir(parents=True)
@@ -262,7 +266,7 @@ class Uploads:
         place = self._place(reader, id)
         try:
             state = (place / DATA).stat()
-            told = json.loads((place / INFO).read_text(encoding="utf-8"))
+            told = read_info(place)
         except (OSError, ValueError) as problem:
             raise NoUpload(f"there is no upload {id[:40]!r}; begin it anew") from problem
         return Upload(**told, offset=state.st_size, until_utc=state.st_mtime + KEPT_S)
@@ -326,7 +330,7 @@ class Uploads:
         """
         place = self._place(reader, id)
         with changing(place.parents[1], self._count) as total:
-            total.bytes -= _length(place / INFO)
+            total.bytes -= length_of(place / INFO)
             shutil.rmtree(place.parent)
 
     def files(self, reader: Reader, batch: str) -> list[Upload]:
@@ -345,7 +349,7 @@ class Uploads:
             Sorted by path.
         """
         home = self._batch(reader, batch)
-        found = [self.state(reader, home.name + key + token) for key, token in _uploads(home)]
+        found = [self.state(reader, home.name + key + token) for key, token in uploads_in(home)]
         return sorted(found, key=lambda upload: upload.path)
 
     def assemble(self, reader: Reader, batch: str) -> Path:
@@ -399,18 +403,18 @@ class Uploads:
     def describe(self, reader: Reader, batch: str, said: Mapping[str, str]) -> None:
         """Keep what its sender says of the record that a batch becomes: field → text."""
         home = self._batch(reader, batch)
-        told = _read(home)
+        told = read_batch(home)
         if said and told.get("said") != dict(said):
             title = said.get("title") or told["title"]
             write_json(home / BATCH, {**told, "title": title, "said": dict(said)})
 
     def said(self, reader: Reader, batch: str) -> Mapping[str, str]:
         """Return what `describe` kept."""
-        return dict(_read(self._batch(reader, batch)).get("said", {}))
+        return dict(read_batch(self._batch(reader, batch)).get("said", {}))
 
     def title(self, reader: Reader, batch: str) -> str:
         """Return the title that a batch was given."""
-        return str(_read(self._batch(reader, batch))["title"])
+        return str(read_batch(self._batch(reader, batch))["title"])
 
     def drop(self, reader: Reader, batch: str) -> None:
         """Remove a batch of a reader, and all its bytes."""
@@ -419,7 +423,7 @@ class Uploads:
 
     def forget(self, batch: str) -> None:
         """Remove what is left of a batch that became a record."""
-        if _NAME.fullmatch(batch):
+        if NAME.fullmatch(batch):
             shutil.rmtree(self.root / batch, ignore_errors=True)
 
     def clean(self, now: float | None = None) -> list[str]:
@@ -446,9 +450,9 @@ class Uploads:
 
     def _batch(self, reader: Reader, batch: str) -> Path:
         home = self.root / batch
-        if reader.name and _NAME.fullmatch(batch):
+        if reader.name and NAME.fullmatch(batch):
             with suppress(OSError, ValueError):
-                if _read(home)["owner"] == reader.name:
+                if read_batch(home)["owner"] == reader.name:
                     return home
         raise NoUpload(f"there is no batch {batch[:40]!r} of uploads; begin one")
 
@@ -470,8 +474,8 @@ class Uploads:
         """List the folders of a reader's batches."""
         if not reader.name or not self.root.is_dir():
             return []
-        homes = (home for home in self.root.iterdir() if _NAME.fullmatch(home.name))
-        return [home for home in homes if _owner(home) == reader.name]
+        homes = (home for home in self.root.iterdir() if NAME.fullmatch(home.name))
+        return [home for home in homes if owner_of(home) == reader.name]
 
     def _total(self, home: Path) -> int:
         """Return how many bytes the files of a batch have when they are whole."""
@@ -479,42 +483,5 @@ class Uploads:
 
     @staticmethod
     def _count(home: Path) -> int:
-        begun = sum(_length(home / key / token / INFO) for key, token in _uploads(home))
+        begun = sum(length_of(home / key / token / INFO) for key, token in uploads_in(home))
         return begun + sum(one.stat().st_size for one in (home / INCOMING).rglob("*") if one.is_file())
-
-
-def _key(path: str) -> str:
-    """Name the folder in which the uploads of a path lie."""
-    return base64.urlsafe_b64encode(hashlib.sha256(path.encode()).digest()[:16]).decode().rstrip("=")
-
-
-def _uploads(home: Path) -> list[tuple[str, str]]:
-    """List the uploads of a batch, each by what was made of its path and which beginning it is."""
-    keys = [place for place in home.iterdir() if _NAME.fullmatch(place.name)]
-    return [(key.name, info.parent.name) for key in keys for info in key.glob(f"*/{INFO}")]
-
-
-def _length(info: Path) -> int:
-    """Return how many bytes an upload has when it is whole; 0 where its notes are gone."""
-    with suppress(OSError, ValueError):
-        return int(json.loads(info.read_text(encoding="utf-8"))["length"])
-    return 0
-
-
-def _read(home: Path) -> dict[str, Any]:
-    """Read the notes of a batch."""
-    told: dict[str, Any] = json.loads((home / BATCH).read_text(encoding="utf-8"))
-    return told
-
-
-def _owner(home: Path) -> str:
-    """Return whose a batch is; "" where its notes are gone."""
-    try:
-        return _known_owner(home)
-    except (OSError, ValueError):
-        return ""
-
-
-@lru_cache(maxsize=4096)
-def _known_owner(home: Path) -> str:  # it never changes, and a name of a batch is given once
-    return str(_read(home)["owner"])

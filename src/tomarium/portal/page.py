@@ -9,6 +9,22 @@ from typing import Any
 from fastapi import Request
 
 
+def for_all(_request: Request) -> bool:
+    """Tell that a page stands in everybody's menu.
+
+    Parameters
+    ----------
+    _request : Request
+        As it came.
+
+    Returns
+    -------
+    bool
+        True.
+    """
+    return True
+
+
 @dataclass(frozen=True)
 class Page:
     """One page; a module of `tomarium.portal.pages` makes itself known by holding one.
@@ -42,7 +58,7 @@ class Page:
     content: Callable[..., Any]
     menu: str = ""
     order: int = 0
-    shown: Callable[[Request], bool] = lambda _request: True
+    shown: Callable[[Request], bool] = for_all
 
 
 FOR_PEOPLE = {"people only": True}
