@@ -1,4 +1,7 @@
-"""Beginning many small files in one batch of uploads: the last thousand is begun as fast as the first."""
+"""Beginning many small files in one batch of uploads: the rate of every part, first to last.
+
+On a machine that does other work the parts differ by that work too; compare a full and an empty batch in turns then.
+"""
 
 import argparse
 import tempfile
