@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tomarium.catalogue.reader import ANYBODY, Reader
-from tomarium.catalogue.uploads import (
-    KEPT_S,
+import tomarium.catalogue.uploads as uploads_module
+from tomarium.catalogue.appending import (
     Busy,
     NoUpload,
     TooLarge,
     UploadProblem,
-    Uploads,
     WrongChecksum,
     WrongOffset,
 )
+from tomarium.catalogue.reader import ANYBODY, Reader
+from tomarium.catalogue.uploads import KEPT_S, Uploads
 from tomarium.errors import StorageFull
 
 ADA, EVE = Reader("ada", "member"), Reader("eve", "member")
@@ -151,3 +151,64 @@ def test_what_nobody_goes_on_with_is_removed(uploads: Uploads) -> None:
     assert uploads.clean(time.time() + KEPT_S + 1) == [batch]
     with pytest.raises(NoUpload):
         uploads.files(ADA, batch)
+
+
+def test_the_total_is_that_of_the_files_whatever_stopped(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = uploads.begin(ADA)
+
+    def told() -> int:
+        return uploads.batches(ADA)[0].bytes
+
+    first = uploads.create(ADA, batch, "a", 1000)
+    uploads.create(ADA, batch, "b", 200)
+    uploads.create(ADA, batch, "b", 300)  # begun anew: the first is counted no longer
+    assert told() == 1300
+    with monkeypatch.context() as patch:  # stopped between the file and the total
+
+        def stopped(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr("tomarium.catalogue.uploads.write_json", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            uploads.create(ADA, batch, "c", 5000)
+    assert told() == 1300
+    uploads.remove(ADA, first.id)
+    assert told() == 300
+    send(uploads, uploads.create(ADA, batch, "b", 3).id, b"123")
+    uploads.assemble(ADA, batch)
+    (listed,) = uploads.batches(ADA)
+    assert (listed.bytes, listed.whole) == (3, True)
+    assert uploads.batches(EVE) == []
+
+
+def test_creating_reads_no_other_upload(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = uploads.begin(ADA)
+    read: list[Path] = []
+    length = uploads_module.length_of
+
+    def counted(info: Path) -> int:
+        read.append(info)
+        return length(info)
+
+    monkeypatch.setattr(uploads_module, "length_of", counted)
+    for number in range(30):
+        uploads.create(ADA, batch, f"slices/{number}.tif", 10)
+    assert read == []
+
+
+def test_what_is_uploaded_into_a_folder_named_as_ours_is_no_upload(uploads: Uploads) -> None:
+    batch = uploads.begin(ADA)
+    send(uploads, uploads.create(ADA, batch, "x/y/info.json", 2).id, b"{}")
+    uploads.assemble(ADA, batch)
+    assert uploads.files(ADA, batch) == []
+
+
+def test_a_batch_is_dropped_with_its_bytes(uploads: Uploads) -> None:
+    batch = uploads.begin(ADA)
+    uploads.create(ADA, batch, "a", 1 << 20)
+    with pytest.raises(NoUpload):
+        uploads.drop(EVE, batch)
+    uploads.drop(ADA, batch)
+    assert uploads.batches(ADA) == []

@@ -30,6 +30,7 @@ EXAMPLES = {
         "/compare?a=full&b=full",
     ],
     "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
+    "download": ["/records/full/download", "/records/bare/download"],
     "folder": ["/records/full/folders/volume.ome.zarr", "/records/full/folders/volume.ome.zarr/0/c"],
 }
 ADDRESSES = [address for name, page in PAGES.items() for address in EXAMPLES.get(name, [page.path])]

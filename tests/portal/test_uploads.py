@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -211,3 +212,108 @@ def test_a_portal_that_is_not_there(tmp_path: Path, opened: Catalogue, record: P
         push(record, "http://data.example.org", token="tom_x")
     with pytest.raises(InputError, match="no address"):
         push(record, "data.example.org")
+
+
+def sent(client: TestClient, batch: str, name: str, content: bytes) -> None:
+    headers = {
+        **BYTES,
+        "Upload-Length": str(len(content)),
+        "Upload-Metadata": words(filename=name, batch=batch),
+    }
+    assert client.post("/uploads", headers=headers, content=content).status_code == 201
+
+
+def test_what_the_form_says_is_in_the_draft(client: TestClient, opened: Catalogue, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "map.tif", np.arange(120, dtype=np.uint16).reshape(10, 12))
+    batch = client.post("/uploads/batches").json()["batch"]
+    sent(client, batch, "map.tif", (tmp_path / "map.tif").read_bytes())
+    done = f"/uploads/batches/{batch}/done"
+    refused = client.post(done, json={"licence": "none of this world"})
+    assert (refused.status_code, "none of this world" in refused.json()["detail"]) == (422, True)
+    assert client.post(done, json={"colour": "red"}).status_code == 400
+    said = {"title": "A map", "licence": "CC-BY-4.0", "creators": "Lovelace, Ada", "description": " "}
+    job = client.post(done, json=said)
+    assert job.status_code == 202
+    (listed,) = client.get("/upload.json").json()["under_way"]
+    assert (listed["batch"], listed["state"], listed["title"]) == (batch, "waiting", "A map")
+    kept = client.post(f"/uploads/batches/{batch}/drop")
+    assert (kept.status_code, "job 1 makes a record" in kept.json()["detail"]) == (400, True)
+    assert work_once(opened, lambda _line: None)
+    told = client.get(job.headers["location"]).json()
+    (made,) = told["records"]
+    record = read_record(opened.home / "records" / batch / "A-map")
+    assert made["id"] == record.id
+    assert (record.title, record.licence) == ("A map", "CC-BY-4.0")
+    assert record.creators[0].name == "Lovelace, Ada"
+    assert client.get(made["address"]).status_code == 200
+    assert client.get("/upload.json").json()["under_way"] == []
+
+
+def test_a_records_folder_may_come_with_its_name(client: TestClient, opened: Catalogue, record: Path) -> None:
+    batch = client.post("/uploads/batches").json()["batch"]
+    for place in record.rglob("*"):
+        if place.is_file():
+            sent(client, batch, place.relative_to(record.parent).as_posix(), place.read_bytes())
+    answer = client.post(f"/uploads/batches/{batch}/done", json={"title": "", "keywords": "teeth\nbears"})
+    assert (answer.status_code, answer.json()["record"]) == (201, "tooth")
+    there = opened.home / "records" / "tooth"
+    assert verify(there) == ()
+    assert (read_record(there).title, read_record(there).keywords) == ("Tooth", ("teeth", "bears"))
+
+
+def test_a_batch_that_nobody_wants_is_removed(client: TestClient) -> None:
+    batch = client.post("/uploads/batches", params={"title": "Wrong"}).json()["batch"]
+    place = begin(client, 10, filename="a", batch=batch, modified="17")
+    (listed,) = client.get(f"/uploads/batches/{batch}").json()["files"]
+    assert (listed["modified"], listed["upload"]) == ("17", place)
+    gone = client.post(f"/uploads/batches/{batch}/drop", follow_redirects=False)
+    assert (gone.status_code, gone.headers["location"]) == (303, "/upload")
+    assert client.head(place, headers=TUS).status_code == 404
+
+
+def test_the_page_is_for_those_who_may(opened: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TestClient(create_app(opened), raise_server_exceptions=False) as client:
+        page = client.get("/upload").text
+        assert "This needs an account" in page
+        assert 'href="/upload"' not in client.get("/").text
+    with TestClient(create_app(opened, local=True)) as client:
+        assert 'href="/upload"' in client.get("/").text
+        monkeypatch.setattr("tomarium.portal.built.FOLDER", Path("nowhere"))
+        page = client.get("/upload").text
+        assert "make web" in page
+        assert "tomarium push" in page
+        assert "<script" not in page
+
+
+def test_titles_may_be_those_of_others_and_several_files_have_their_own(
+    client: TestClient, opened: Catalogue, tmp_path: Path
+) -> None:
+    for number in range(4):
+        with h5py.File(tmp_path / f"{number}.h5", "w") as file:
+            file["implements"] = "exchange"
+            file["exchange/data"] = np.full((4, 40, 50), number, np.uint16)
+            file["exchange/theta"] = np.linspace(0, 135, 4)
+    for names in (["0.h5"], ["1.h5"], ["2.h5", "3.h5"]):
+        batch = client.post("/uploads/batches").json()["batch"]
+        for name in names:
+            sent(client, batch, name, (tmp_path / name).read_bytes())
+        client.post(f"/uploads/batches/{batch}/done", json={"title": "A map", "licence": "CC0-1.0"})
+        said: list[str] = []
+        assert work_once(opened, said.append), said
+    hits = search(opened, LOCAL_OWNER).hits
+    assert sorted(hit.title for hit in hits if hit.title == "A map") == ["A map", "A map"]
+    assert len(hits) == 4
+
+
+def test_why_no_record_was_made_tells_no_folder_of_the_machine(client: TestClient, opened: Catalogue) -> None:
+    batch = client.post("/uploads/batches").json()["batch"]
+    sent(client, batch, "mine/scan.h5", b"no HDF5")
+    job = client.post(f"/uploads/batches/{batch}/done").headers["location"]
+    assert not work_once(opened, lambda _line: None)
+    told = client.get(job).json()
+    assert (told["state"], told["records"]) == ("failed", [])
+    assert "mine" in told["told"]
+    assert str(opened.home) not in told["told"]
+    page = client.get("/upload").text
+    assert "no record could be made" in page
+    assert "Remove it" in page

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 
 from tomarium import formats
@@ -52,7 +53,7 @@ def file_path(
     path : Path
         A record, a volume, a scan, an image, or a folder of scans, volumes and images.
     wish : Wish
-        How records are made of what is none yet.
+        How records are made of what is none yet; of several, each has a title of its own.
     opener : callable
         What opens it, for a user who tells something of it.
     checksums : bool
@@ -85,7 +86,11 @@ def file_path(
         else:
             return Filed((_made(catalogue, path, whole, wish, reader, tell),))
     made, problems = [], []
-    for place, found in data_below(path):
+    below = data_below(path)
+    first = list(islice(below, 2))
+    if len(first) > 1:  # one title is none of several
+        wish = replace(wish, title="")
+    for place, found in chain(first, below):
         try:
             if isinstance(found, TomariumError):
                 raise found

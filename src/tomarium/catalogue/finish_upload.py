@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import Row
+
+from tomarium.catalogue.appending import UploadProblem
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.field_texts import changes_of
 from tomarium.catalogue.file_path import Filed, file_path
 from tomarium.catalogue.ingest import ingest
-from tomarium.catalogue.jobs import add_job
+from tomarium.catalogue.jobs import add_job, own_jobs
 from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
-from tomarium.catalogue.uploads import UploadProblem, Uploads
+from tomarium.catalogue.uploads import Uploads
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
@@ -36,7 +43,14 @@ class Finished:
     job: int | None = None
 
 
-def finish(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, records: Path) -> Finished:
+def finish(
+    catalogue: Catalogue,
+    reader: Reader,
+    uploads: Uploads,
+    batch: str,
+    records: Path,
+    said: Mapping[str, str] | None = None,
+) -> Finished:
     """Make a batch of uploads a record.
 
     Parameters
@@ -51,6 +65,8 @@ def finish(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, r
         The batch.
     records : Path
         The folder in which records lie, on the same disk.
+    said : Mapping of str to str, optional
+        What its sender says of the record, as `changes_of` reads it; empty texts say nothing.
 
     Returns
     -------
@@ -64,8 +80,17 @@ def finish(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, r
         It is not whole, or says that it was published, which only this catalogue's curators can.
     FormatError
         It is not what its crate says.
+    InputError
+        What is said of it cannot be read; its files are left as they are.
     """
-    folder = uploads.assemble(reader, batch)
+    told = {name: text for name, text in (said or {}).items() if text.strip()}
+    changes = changes_of(told)
+    uploads.describe(reader, batch, told)
+    whole = uploads.assemble(reader, batch)
+    inside = list(whole.iterdir())
+    folder = (
+        inside[0] if len(inside) == 1 and inside[0].is_dir() else whole
+    )  # a folder may come with its name
     if not (folder / FILENAME).is_file():
         with catalogue.writing() as connection:
             number = add_job(connection, reader, KIND, {"batch": batch})
@@ -88,7 +113,56 @@ def finish(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, r
         target.replace(folder)
         raise
     uploads.forget(batch)
-    return Finished(record=filed)
+    return Finished(record=edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed)
+
+
+def drop(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str) -> None:
+    """Remove a batch of uploads, and all its bytes.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Whose it is.
+    uploads : Uploads
+        Where it lies.
+    batch : str
+        The batch.
+
+    Raises
+    ------
+    NoUpload
+        There is none of this reader.
+    UploadProblem
+        A worker makes a record of it.
+    """
+    job = jobs_of_batches(catalogue, reader).get(batch)
+    if job is not None and job.state in ("waiting", "running"):
+        raise UploadProblem(
+            f"job {job.number} makes a record of it; remove the record instead when it is there"
+        )
+    uploads.drop(reader, batch)
+
+
+def jobs_of_batches(catalogue: Catalogue, reader: Reader) -> dict[str, Row[Any]]:
+    """Find the jobs that make records of a reader's uploads.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Whose.
+
+    Returns
+    -------
+    dict of str to Row
+        Batch → its newest job, of the last 200 that the reader asked for.
+    """
+    with catalogue.reading() as connection:
+        found = own_jobs(connection, reader, KIND)
+    return {str(job.arguments.get("batch")): job for job in reversed(found)}
 
 
 def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, records: Path) -> Filed:
@@ -110,12 +184,21 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
     Returns
     -------
     Filed
-        What is in the catalogue now, and what could not be filed.
+        What is in the catalogue now, and what could not be filed. Each record says what the batch's sender said; of
+        several, each has its title from its own file.
     """
     folder = uploads.assemble(reader, batch)
     inside = sorted(folder.iterdir())
     path = inside[0] if len(inside) == 1 else folder
-    filed = file_path(catalogue, path, Wish(records, uploads.title(reader, batch)), reader=reader)
+    # A folder of its own: a record of somebody else may have the same title.
+    wish = Wish(records / batch, uploads.title(reader, batch))
+    filed = file_path(catalogue, path, wish, reader=reader)
+    changes = changes_of(uploads.said(reader, batch))
+    if len(filed.records) > 1:  # they have names of their own
+        changes = replace(changes, title=None)
+    if changes != Changes():
+        made = tuple(edit(catalogue, reader, record.id, changes) for record in filed.records)
+        filed = replace(filed, records=made)
     if not filed.problems:
         uploads.forget(batch)
     return filed

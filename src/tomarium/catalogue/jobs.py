@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -55,6 +55,7 @@ def add_job(connection: Connection, reader: Reader, kind: str, arguments: dict[s
             not_before_utc=0.0,
             told="",
             asked_by=reader.name,
+            made=[],
         )
     ).inserted_primary_key
     assert key is not None
@@ -121,7 +122,7 @@ def holding(catalogue: Catalogue, number: int) -> Iterator[None]:
         thread.join()
 
 
-def end_job(catalogue: Catalogue, number: int, state: str, told: str) -> None:
+def end_job(catalogue: Catalogue, number: int, state: str, told: str, made: Sequence[str] = ()) -> None:
     """Note what became of a job.
 
     Parameters
@@ -134,9 +135,12 @@ def end_job(catalogue: Catalogue, number: int, state: str, told: str) -> None:
         "done" or "failed".
     told : str
         For who asked for it.
+    made : sequence of str
+        Identifiers of the records that came of it.
     """
+    over = {"state": state, "told": told, "made": list(made)}
     with catalogue.writing() as connection:
-        connection.execute(update(jobs).where(jobs.c.number == number).values(state=state, told=told))
+        connection.execute(update(jobs).where(jobs.c.number == number).values(over))
 
 
 def job_of(connection: Connection, reader: Reader, number: int) -> Row[Any] | None:
@@ -183,6 +187,31 @@ def newest_jobs(connection: Connection, reader: Reader, limit: int = 200) -> lis
     if not reader.sees_all:
         wanted = wanted.where(jobs.c.asked_by == reader.name)
     return list(connection.execute(wanted).all())
+
+
+def own_jobs(connection: Connection, reader: Reader, kind: str, limit: int = 200) -> list[Row[Any]]:
+    """List the jobs of a kind that a reader asked for.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asked.
+    kind : str
+        What kind of work.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of Row
+        Rows of `job`, the newest first.
+    """
+    mine = (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name)
+    return list(
+        connection.execute(select(jobs).where(mine).order_by(jobs.c.number.desc()).limit(limit)).all()
+    )
 
 
 def retry_job(connection: Connection, reader: Reader, number: int) -> None:

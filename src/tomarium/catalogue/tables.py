@@ -190,6 +190,7 @@ jobs: Final = Table(
     Column("not_before_utc", Float, nullable=False),
     Column("told", Text, nullable=False),
     Column("asked_by", Text, nullable=False),
+    Column("made", JSON, nullable=False, server_default="[]"),  # identifiers of records
 )
 jobs_waiting: Final = Index("job_waiting", jobs.c.state, jobs.c.not_before_utc)
 

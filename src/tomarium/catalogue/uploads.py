@@ -1,64 +1,59 @@
 """Uploads that go on where they were: what is on disk is what was received, whatever happens.
 
-An upload is one file of a batch; a batch becomes a record. Names on disk are ours until the batch is whole. Nothing
-here knows a protocol: the portal speaks tus 1.0 on top of it.
+An upload is one file of a batch; a batch becomes a record. Names on disk are ours until the batch is whole: the folder
+of an upload is BATCH/PATH/BEGINNING, where PATH is made of the file's path by SHA-256, so that an earlier upload of the
+same path is found without a look at the others. Nothing here knows a protocol: the portal speaks tus 1.0 on top of it.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import json
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tomarium.atomic_files import write_json
+from tomarium.catalogue.appending import (
+    Appending,
+    Busy,
+    NoUpload,
+    TooLarge,
+    UploadProblem,
+    WrongChecksum,
+    WrongOffset,
+)
 from tomarium.catalogue.checksums import sum_file
 from tomarium.catalogue.reader import Reader
-from tomarium.errors import InputError, StorageFull
+from tomarium.catalogue.upload_notes import (
+    BATCH,
+    INFO,
+    NAME,
+    key_of,
+    length_of,
+    owner_of,
+    read_batch,
+    read_info,
+    uploads_in,
+)
+from tomarium.catalogue.upload_total import changing, drop_total, total_of
+from tomarium.errors import StorageFull
 from tomarium.viewers.place import is_inside
 
-INFO: Final = "info.json"
 DATA: Final = "data"
-BATCH: Final = "batch.json"
 INCOMING: Final = "incoming"
 LONGEST_NAME: Final = 1000
 KEPT_S: Final = 7 * 86400
 """How long an upload that nobody goes on with is kept."""
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+_ID: Final = re.compile(r"([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{22})")
+"""Of an upload: its batch, what was made of its path, and which beginning of it."""
 _SPARE_BYTES: Final = 1 << 28
-
-
-class UploadProblem(InputError):
-    """An upload cannot go on so."""
-
-
-class NoUpload(UploadProblem):
-    """There is no such upload or batch, or it is somebody else's."""
-
-
-class WrongOffset(UploadProblem):
-    """Bytes were sent for another place than the one that is next."""
-
-
-class Busy(UploadProblem):
-    """Somebody else is writing to it now."""
-
-
-class WrongChecksum(UploadProblem):
-    """Bytes arrived that are not those that were sent; they were dropped."""
-
-
-class TooLarge(UploadProblem):
-    """More than may be uploaded."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +70,8 @@ class Upload:
         Bytes it will have.
     sha256 : str
         Its checksum, where it was told; else "".
+    modified : str
+        When it was changed last, as its sender tells it; a sender knows by it which file it was.
     offset : int
         Bytes that are on disk.
     until_utc : float
@@ -86,8 +83,32 @@ class Upload:
     path: str
     length: int
     sha256: str
+    modified: str = ""
     offset: int = 0
     until_utc: float = 0.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Uploads that become a record.
+
+    Attributes
+    ----------
+    id, title : str
+        Its name in addresses, and the title it was given.
+    made_utc : float
+        When it was begun, in seconds since 1970.
+    bytes : int
+        Bytes that its files have when they are whole.
+    whole : bool
+        Whether all its files are here and were put in their places.
+    """
+
+    id: str
+    title: str
+    made_utc: float
+    bytes: int
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -129,7 +150,32 @@ class Uploads:
         write_json(self.root / batch / BATCH, told)
         return batch
 
-    def create(self, reader: Reader, batch: str, path: str, length: int, sha256: str = "") -> Upload:
+    def batches(self, reader: Reader) -> list[Batch]:
+        """List the batches of a reader.
+
+        Parameters
+        ----------
+        reader : Reader
+            Whose.
+
+        Returns
+        -------
+        list of Batch
+            The newest first.
+        """
+        found = []
+        for home in self._homes(reader):
+            with suppress(OSError, ValueError):
+                told = read_batch(home)
+                whole = (home / INCOMING).exists()
+                found.append(
+                    Batch(home.name, str(told["title"]), float(told["made_utc"]), self._total(home), whole)
+                )
+        return sorted(found, key=lambda one: -one.made_utc)
+
+    def create(
+        self, reader: Reader, batch: str, path: str, length: int, sha256: str = "", modified: str = ""
+    ) -> Upload:
         """Begin a file of a batch.
 
         Parameters
@@ -144,6 +190,8 @@ class Uploads:
             Its bytes.
         sha256 : str
             Its checksum, hexadecimal, compared when the batch is whole.
+        modified : str
+            When it was changed last; at most 40 signs are kept.
 
         Returns
         -------
@@ -170,24 +218,29 @@ class Uploads:
             raise UploadProblem(f"sha256 {sha256[:80]!r} is no checksum of 64 hexadecimal digits")
         if not 0 <= length <= self.largest:
             raise TooLarge(f"{path}: has {length} bytes; at most {self.largest} are taken in one file")
-        if self.under_way(reader) + length > self.quota:
-            raise TooLarge(
-                f"{path}: with it more than {self.quota} bytes would be under way; finish what was begun"
-            )
+        others = sum(self._total(one) for one in self._homes(reader) if one != home)
+        self._demand_quota(
+            path, others + self._total(home) + length
+        )  # and below, where nobody else adds to it
         free = shutil.disk_usage(self.root).free
         if length + _SPARE_BYTES > free:
             raise StorageFull(
                 f"{path}: has {length} bytes, and {free} are free; tell whoever runs this portal"
             )
-        for before in self.files(reader, batch):
-            if before.path == path:
-                shutil.rmtree(home / before.id)
-        upload = Upload(secrets.token_urlsafe(16), batch, path, length, sha256)
-        place = home / upload.id
-        place.mkdir()
-        (place / DATA).touch()
-        told = {key: value for key, value in asdict(upload).items() if key not in ("offset", "until_utc")}
-        write_json(place / INFO, told)
+        key, token = key_of(path), secrets.token_urlsafe(16)
+        upload = Upload(f"{batch}{key}{token}", batch, path, length, sha256, modified[:40])
+        with changing(home, self._count) as total:
+            self._demand_quota(path, others + total.bytes + length)
+            total.bytes -= sum(length_of(one) for one in (home / key).glob(f"*/{INFO}"))
+            shutil.rmtree(home / key, ignore_errors=True)
+            place = home / key / token
+            place.mkdir(parents=True)
+            (place / DATA).touch()
+            told = {
+                name: value for name, value in asdict(upload).items() if name not in ("offset", "until_utc")
+            }
+            write_json(place / INFO, told)
+            total.bytes += length
         return self.state(reader, upload.id)
 
     def state(self, reader: Reader, id: str) -> Upload:
@@ -213,7 +266,7 @@ class Uploads:
         place = self._place(reader, id)
         try:
             state = (place / DATA).stat()
-            told = json.loads((place / INFO).read_text(encoding="utf-8"))
+            told = read_info(place)
         except (OSError, ValueError) as problem:
             raise NoUpload(f"there is no upload {id[:40]!r}; begin it anew") from problem
         return Upload(**told, offset=state.st_size, until_utc=state.st_mtime + KEPT_S)
@@ -275,7 +328,10 @@ class Uploads:
         id : str
             The upload.
         """
-        shutil.rmtree(self._place(reader, id))
+        place = self._place(reader, id)
+        with changing(place.parents[1], self._count) as total:
+            total.bytes -= length_of(place / INFO)
+            shutil.rmtree(place.parent)
 
     def files(self, reader: Reader, batch: str) -> list[Upload]:
         """List the files of a batch.
@@ -293,7 +349,7 @@ class Uploads:
             Sorted by path.
         """
         home = self._batch(reader, batch)
-        found = [self.state(reader, place.name) for place in home.iterdir() if (place / INFO).is_file()]
+        found = [self.state(reader, home.name + key + token) for key, token in uploads_in(home)]
         return sorted(found, key=lambda upload: upload.path)
 
     def assemble(self, reader: Reader, batch: str) -> Path:
@@ -328,28 +384,46 @@ class Uploads:
                 f"{short[0].length} bytes; send the rest"
             )
         for one in uploads:
-            if one.sha256 and sum_file(home / one.id / DATA).sha256 != one.sha256:
-                shutil.rmtree(home / one.id)
+            if one.sha256 and sum_file(self._place(reader, one.id) / DATA).sha256 != one.sha256:
+                self.remove(reader, one.id)
                 raise WrongChecksum(f"{one.path}: is not what its checksum says; send this file again")
         for one in uploads:
-            place = target / one.path
+            here, place = self._place(reader, one.id), target / one.path
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
-                (home / one.id / DATA).replace(place)
+                (here / DATA).replace(place)
             except OSError as problem:
                 raise UploadProblem(
                     f"{one.path}: cannot lie beside the other files ({problem.strerror})"
                 ) from problem
-            shutil.rmtree(home / one.id)
+            shutil.rmtree(here.parent)
+        drop_total(home)
         return target
+
+    def describe(self, reader: Reader, batch: str, said: Mapping[str, str]) -> None:
+        """Keep what its sender says of the record that a batch becomes: field → text."""
+        home = self._batch(reader, batch)
+        told = read_batch(home)
+        if said and told.get("said") != dict(said):
+            title = said.get("title") or told["title"]
+            write_json(home / BATCH, {**told, "title": title, "said": dict(said)})
+
+    def said(self, reader: Reader, batch: str) -> Mapping[str, str]:
+        """Return what `describe` kept."""
+        return dict(read_batch(self._batch(reader, batch)).get("said", {}))
 
     def title(self, reader: Reader, batch: str) -> str:
         """Return the title that a batch was given."""
-        return str(json.loads((self._batch(reader, batch) / BATCH).read_text(encoding="utf-8"))["title"])
+        return str(read_batch(self._batch(reader, batch))["title"])
+
+    def drop(self, reader: Reader, batch: str) -> None:
+        """Remove a batch of a reader, and all its bytes."""
+        self._batch(reader, batch)
+        self.forget(batch)
 
     def forget(self, batch: str) -> None:
         """Remove what is left of a batch that became a record."""
-        if _ID.fullmatch(batch):
+        if NAME.fullmatch(batch):
             shutil.rmtree(self.root / batch, ignore_errors=True)
 
     def clean(self, now: float | None = None) -> list[str]:
@@ -376,90 +450,42 @@ class Uploads:
 
     def _batch(self, reader: Reader, batch: str) -> Path:
         home = self.root / batch
-        if reader.name and _ID.fullmatch(batch):
+        if reader.name and NAME.fullmatch(batch):
             with suppress(OSError, ValueError):
-                told: dict[str, Any] = json.loads((home / BATCH).read_text(encoding="utf-8"))
-                if told["owner"] == reader.name:
+                if read_batch(home)["owner"] == reader.name:
                     return home
         raise NoUpload(f"there is no batch {batch[:40]!r} of uploads; begin one")
 
     def _place(self, reader: Reader, id: str) -> Path:
-        if _ID.fullmatch(id):
-            for home in self.root.glob(f"*/{id}"):
-                self._batch(reader, home.parent.name)
-                return home
+        if parts := _ID.fullmatch(id):
+            batch, key, token = parts.groups()
+            place = self._batch(reader, batch) / key / token
+            if place.is_dir():
+                return place
         raise NoUpload(f"there is no upload {id[:40]!r}; begin it anew")
 
     def under_way(self, reader: Reader) -> int:
         """Sum the lengths of a reader's uploads that are no records yet, in bytes."""
-        total = 0
-        for info in self.root.glob(f"*/*/{INFO}"):
-            with suppress(OSError, ValueError, NoUpload):
-                self._batch(reader, info.parent.parent.name)
-                total += int(json.loads(info.read_text(encoding="utf-8"))["length"])
-        return total
+        return sum(self._total(home) for home in self._homes(reader))
 
-
-@dataclass
-class Appending:
-    """Takes the bytes of one request.
-
-    Attributes
-    ----------
-    descriptor : int
-        Of the file, open for appending.
-    path : str
-        For messages.
-    start : int
-        Where the first byte belongs.
-    length : int
-        Bytes of the whole file.
-    """
-
-    descriptor: int
-    path: str
-    start: int
-    length: int
-    taken: int = 0
-
-    def write(self, content: bytes) -> None:
-        """Take some bytes.
-
-        Parameters
-        ----------
-        content : bytes
-            The next ones.
-
-        Raises
-        ------
-        TooLarge
-            More came than the file has; none of these are kept.
-        StorageFull
-            The disk is full; what was taken before is kept.
-        """
-        if self.start + self.taken + len(content) > self.length:
+    def _demand_quota(self, path: str, together: int) -> None:
+        if together > self.quota:
             raise TooLarge(
-                f"{self.path}: more bytes came than the {self.length} that were told; begin it anew"
+                f"{path}: with it more than {self.quota} bytes would be under way; finish what was begun"
             )
-        rest = memoryview(content)
-        try:
-            while rest:
-                put = os.write(self.descriptor, rest)
-                self.taken += put
-                rest = rest[put:]
-        except OSError as problem:
-            if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise StorageFull(
-                f"{self.path}: the disk is full; what arrived is kept, go on later"
-            ) from problem
 
-    def drop(self) -> None:
-        """Drop what this request brought."""
-        os.ftruncate(self.descriptor, self.start)
-        self.taken = 0
+    def _homes(self, reader: Reader) -> list[Path]:
+        """List the folders of a reader's batches."""
+        if not reader.name or not self.root.is_dir():
+            return []
+        homes = (home for home in self.root.iterdir() if NAME.fullmatch(home.name))
+        return [home for home in homes if owner_of(home) == reader.name]
 
-    @property
-    def offset(self) -> int:
-        """The next byte."""
-        return self.start + self.taken
+    def _total(self, home: Path) -> int:
+        """Return how many bytes the files of a batch have when they are whole."""
+        return total_of(home, self._count)
+
+    @staticmethod
+    def _count(home: Path) -> int:
+        begun = sum(length_of(home / key / token / INFO) for key, token in uploads_in(home))
+        return begun + sum(one.stat().st_size for one in (home / INCOMING).rglob("*") if one.is_file())

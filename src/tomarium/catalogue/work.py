@@ -15,7 +15,7 @@ from tomarium.catalogue.finish_upload import KIND, make_records
 from tomarium.catalogue.jobs import end_job, holding, take_job
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.settings import all_settings
-from tomarium.catalogue.uploads import Uploads
+from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import InputError, TomariumError
 
 
@@ -37,8 +37,9 @@ def work_once(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
     home = catalogue.home
     uploads, well = Uploads(home / "uploads"), True
     while (job := take_job(catalogue)) is not None:
-        state, told = _do(catalogue, job, uploads, home / "records")
-        end_job(catalogue, job.number, state, told)
+        state, told, made = _do(catalogue, job, uploads, home / "records")
+        told = _without_folders(told, job, uploads, home / "records")
+        end_job(catalogue, job.number, state, told, made)
         tell(f"job {job.number}, {job.kind}: {state} ({told})")
         well &= state == "done"
     for batch in uploads.clean():
@@ -57,20 +58,32 @@ def work_once(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
     return well
 
 
-def _do(catalogue: Catalogue, job: Row[Any], uploads: Uploads, records: Path) -> tuple[str, str]:
+def _without_folders(told: str, job: Row[Any], uploads: Uploads, records: Path) -> str:
+    """Leave out where uploads and records lie on this machine: who asked for the job is told of it."""
+    batch = str(job.arguments.get("batch", ""))
+    for folder in (uploads.root / batch / INCOMING, records / batch, records):
+        for place in dict.fromkeys((folder, folder.resolve())):
+            told = told.replace(f"{place}/", "").replace(str(place), "the upload")
+    return told
+
+
+def _do(
+    catalogue: Catalogue, job: Row[Any], uploads: Uploads, records: Path
+) -> tuple[str, str, tuple[str, ...]]:
     """Do a job, and say what became of it; whatever a file of strangers does to it, the worker goes on."""
     if job.kind != KIND:
-        return "failed", f"no worker of this version knows the kind {job.kind!r}"
+        return "failed", f"no worker of this version knows the kind {job.kind!r}", ()
     try:
         with holding(catalogue, job.number):
             filed = make_records(
                 catalogue, Reader(job.asked_by, "member"), uploads, job.arguments["batch"], records
             )
     except TomariumError as problem:
-        return "failed", str(problem)
+        return "failed", str(problem), ()
     except Exception as problem:
-        return "failed", f"an error of tomarium itself: {type(problem).__name__}: {problem}"
-    made = ", ".join(record.id for record in filed.records)
+        return "failed", f"an error of tomarium itself: {type(problem).__name__}: {problem}", ()
+    made = tuple(record.id for record in filed.records)
+    told = f"filed: {', '.join(made)}"
     if filed.problems:
-        return "failed", "; ".join([*([f"filed: {made}"] if made else []), *filed.problems])
-    return "done", f"filed: {made}"
+        return "failed", "; ".join([*([told] if made else []), *filed.problems]), made
+    return "done", told, made

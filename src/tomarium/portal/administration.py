@@ -6,14 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Request
 
 from tomarium.catalogue.reader import Reader, Role
-from tomarium.portal.identity import demand_scope
+from tomarium.portal.identity import demand_scope, identify
 from tomarium.portal.request_context import RequestContext
 
 KEEPERS: Final[tuple[Role, ...]] = ("curator", "administrator")
 ADMINISTRATORS: Final[tuple[Role, ...]] = ("administrator",)
+
+
+def is_keeper(request: Request) -> bool:
+    """Tell whether who asks finds the administration in the menu.
+
+    Parameters
+    ----------
+    request : Request
+        As it came.
+
+    Returns
+    -------
+    bool
+        Curators and administrators.
+    """
+    return identify(request).reader.role in KEEPERS
 
 
 @dataclass(frozen=True)

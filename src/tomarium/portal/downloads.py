@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import quote
 
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from tomarium.catalogue import read_record
@@ -57,6 +57,16 @@ Level = Annotated[int, Query(ge=0, le=64, description="Level of the volume; 0 is
 Region = Annotated[
     str, Query(description="Voxels of that level from the first to before the last, 10:20; all by default")
 ]
+
+
+def _wanted(
+    level: Level = 0, z: Region = "", y: Region = "", x: Region = ""
+) -> tuple[int, tuple[str, str, str]]:
+    return level, (z, y, x)
+
+
+Wanted = Annotated[tuple[int, tuple[str, str, str]], Depends(_wanted)]
+"""A level of the volume, and a region of it, from the address."""
 
 
 def give_all(app: FastAPI) -> None:
@@ -216,43 +226,19 @@ def list_files(request_context: CurrentRequest, request: Request, id: str, kind:
     return Response(text, headers=headers, media_type=known.media_type)
 
 
-def volume_npy(
-    request_context: CurrentRequest,
-    request: Request,
-    id: str,
-    level: Level = 0,
-    z: Region = "",
-    y: Region = "",
-    x: Region = "",
-) -> Response:
+def volume_npy(request_context: CurrentRequest, request: Request, id: str, wanted: Wanted) -> Response:
     """Give a part of a record's volume as NumPy array: a level, and a region of it (z=10:20)."""
-    return _part(request_context, request, id, "npy", level, (z, y, x))
+    return _part(request_context, request, id, "npy", wanted)
 
 
-def volume_tiff(
-    request_context: CurrentRequest,
-    request: Request,
-    id: str,
-    level: Level = 0,
-    z: Region = "",
-    y: Region = "",
-    x: Region = "",
-) -> Response:
+def volume_tiff(request_context: CurrentRequest, request: Request, id: str, wanted: Wanted) -> Response:
     """Give a part of a record's volume as TIFF of many pages with its voxel size, as ImageJ reads it."""
-    return _part(request_context, request, id, "tiff", level, (z, y, x))
+    return _part(request_context, request, id, "tiff", wanted)
 
 
-def volume_zarr(
-    request_context: CurrentRequest,
-    request: Request,
-    id: str,
-    level: Level = 0,
-    z: Region = "",
-    y: Region = "",
-    x: Region = "",
-) -> Response:
+def volume_zarr(request_context: CurrentRequest, request: Request, id: str, wanted: Wanted) -> Response:
     """Give a part of a record's volume as OME-Zarr 0.5 in a zip, with its voxel size and its place in the whole."""
-    return _part(request_context, request, id, "zarr.zip", level, (z, y, x))
+    return _part(request_context, request, id, "zarr.zip", wanted)
 
 
 def _part(
@@ -260,14 +246,13 @@ def _part(
     request: Request,
     id: str,
     kind: PartKind,
-    level: int,
-    region: tuple[str, str, str],
+    wanted: tuple[int, tuple[str, str, str]],
 ) -> Response:
     record, folder = request_context.record(id)
     if volume_path(record) is None:
         raise HTTPException(404, f"The record {id} has no volume; its files are on its page.")
     try:
-        part = make_part(record, folder, kind, level, region)
+        part = make_part(record, folder, kind, *wanted)
     except CannotFit as problem:
         raise HTTPException(413, f"{problem}.") from problem
     return _answer(request, part.table, part.tag, part.name, kind)

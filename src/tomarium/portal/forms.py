@@ -9,7 +9,7 @@ header and are let through: they have no cookies that a stranger could use.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -71,6 +71,13 @@ async def _read_fields(request: Request) -> Mapping[str, str]:
     except ValueError as problem:  # no UTF-8, no JSON, or too many fields
         raise HTTPException(400, "The form cannot be read; send it in UTF-8.") from problem
     raise HTTPException(415, f"{kind[:60]}: send application/x-www-form-urlencoded or application/json.")
+
+
+def demand_known(fields: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse a form that has a field of another name; raises HTTPException 400."""
+    unknown = [name for name in fields if name not in known]
+    if unknown:
+        raise HTTPException(400, f"There is no field {unknown[0][:60]!r}; there are {', '.join(known)}.")
 
 
 Fields = Annotated[Mapping[str, str], Depends(_read_fields)]

@@ -152,6 +152,23 @@ def demand_scope(request: Request, scope: Scope) -> Reader:
     return identity.reader
 
 
+def may_upload(request: Request) -> bool:
+    """Tell whether who asks may bring new data.
+
+    Parameters
+    ----------
+    request : Request
+        As it came.
+
+    Returns
+    -------
+    bool
+        Members and those who may more; of programs those whose token has the scope "upload".
+    """
+    identity = identify(request)
+    return "upload" in identity.scopes and identity.reader.role != "visitor"
+
+
 def is_secure(request: Request) -> bool:
     """Tell whether the browser speaks TLS, to this portal or to the proxy before it.
 

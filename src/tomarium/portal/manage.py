@@ -10,20 +10,18 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from tomarium.catalogue import life
 from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.field_texts import changes_of
 from tomarium.catalogue.invitations import make_invitation, revoke_invitation
 from tomarium.catalogue.picture_credits import read_credit
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.tokens import Scope
 from tomarium.errors import FormatError, InputError
-from tomarium.model.person import read_person
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, demand_known, take
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.manage import FIELDS, MANAGE, content_of
 from tomarium.portal.rendering import answer_html, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.standards.licences import read_licence
-from tomarium.standards.panet import id_of
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -56,10 +54,8 @@ def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response
     """Change what a record says: `title`, `description`, `creators`, `licence` …; lists have a line for each item."""
 
     def act(reader: Reader) -> None:
-        unknown = [name for name in fields if name not in FIELDS]
-        if unknown:
-            raise HTTPException(400, f"There is no field {unknown[0][:60]!r}; there are {', '.join(FIELDS)}.")
-        edit(request_context.catalogue, reader, id, _changes(fields))
+        demand_known(fields, FIELDS)
+        edit(request_context.catalogue, reader, id, changes_of(fields))
 
     return _done(request_context, id, "write", act, "Saved.")
 
@@ -172,24 +168,6 @@ def uninvite(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
             revoke_invitation(connection, reader, id, fields.get("link", "").strip())
 
     return _done(request_context, id, "write", act, "The link opens nothing any more.")
-
-
-def _changes(fields: Fields) -> Changes:
-    def lines(name: str) -> list[str] | None:
-        return [one.strip() for one in fields[name].splitlines() if one.strip()] if name in fields else None
-
-    creators, keywords, techniques = lines("creators"), lines("keywords"), lines("techniques")
-    licence = fields.get("licence")
-    return Changes(
-        title=fields.get("title"),
-        description=fields["description"].strip() if "description" in fields else None,
-        creators=None if creators is None else tuple(map(read_person, creators)),
-        licence=read_licence(licence) if licence else licence,
-        keywords=None if keywords is None else tuple(keywords),
-        techniques=None if techniques is None else tuple(map(id_of, techniques)),
-        specimen=fields["specimen"].strip() if "specimen" in fields else None,
-        acknowledgement=fields["acknowledgement"].strip() if "acknowledgement" in fields else None,
-    )
 
 
 def _done(

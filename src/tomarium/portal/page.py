@@ -6,6 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from fastapi import Request
+
+
+def for_all(_request: Request) -> bool:
+    """Tell that a page stands in everybody's menu.
+
+    Parameters
+    ----------
+    _request : Request
+        As it came.
+
+    Returns
+    -------
+    bool
+        True.
+    """
+    return True
+
 
 @dataclass(frozen=True)
 class Page:
@@ -29,8 +47,8 @@ class Page:
         Word in the menu; "" keeps it out.
     order : int
         Place in the menu.
-    roles : tuple of str
-        Who finds it in the menu; empty: everybody. What the page shows to whom, its `content` decides.
+    shown : callable
+        `shown(request) -> bool`: whether the menu of who asks has it; by default everybody's.
     """
 
     name: str
@@ -40,7 +58,7 @@ class Page:
     content: Callable[..., Any]
     menu: str = ""
     order: int = 0
-    roles: tuple[str, ...] = ()
+    shown: Callable[[Request], bool] = for_all
 
 
 FOR_PEOPLE = {"people only": True}

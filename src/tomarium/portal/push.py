@@ -193,7 +193,8 @@ def _wait(portal: Portal, place: str) -> str:
     while True:
         told = patiently(lambda: portal.ask("GET", place)).json()
         if told["state"] == "done":
-            return str(told["told"])
+            made = [urljoin(portal.address, str(one["address"])) for one in told.get("records", ())]
+            return ", ".join(made) or str(told["told"])
         if told["state"] == "failed":
             raise InputError(f"{portal.address}: no record could be made: {told['told']}")
         time.sleep(1)

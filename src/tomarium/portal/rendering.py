@@ -104,9 +104,8 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     str
         The whole page.
     """
-    pages = [
-        page for page in collect("portal.pages", Page).values() if page.menu and _finds(request_context, page)
-    ]
+    every = collect("portal.pages", Page).values()
+    pages = [page for page in every if page.menu and page.shown(request_context.request)]
     menu = [(page.name, page.menu) for page in sorted(pages, key=lambda page: page.order)]
     settings = request_context.settings
     house = {
@@ -118,10 +117,6 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
         "house": settings,
     }
     return _templates().get_template(template).render({**house, **content})
-
-
-def _finds(request_context: RequestContext, page: Page) -> bool:
-    return not page.roles or request_context.reader.role in page.roles
 
 
 class _Templates(BaseLoader):

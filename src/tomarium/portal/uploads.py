@@ -16,26 +16,29 @@ from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.requests import ClientDisconnect
 
-from tomarium.catalogue.disk_use import demand_room
-from tomarium.catalogue.finish_upload import finish
-from tomarium.catalogue.jobs import job_of
-from tomarium.catalogue.reader import Reader
-from tomarium.catalogue.uploads import (
+from tomarium.catalogue.appending import (
     Appending,
     Busy,
     NoUpload,
     TooLarge,
-    Upload,
     UploadProblem,
-    Uploads,
     WrongChecksum,
     WrongOffset,
 )
-from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.portal.identity import demand_scope
+from tomarium.catalogue.disk_use import demand_room
+from tomarium.catalogue.finish_upload import drop as drop_batch
+from tomarium.catalogue.finish_upload import finish
+from tomarium.catalogue.jobs import job_of
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.uploads import Upload, Uploads
+from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
+from tomarium.portal.forms import Fields, demand_known
+from tomarium.portal.identity import demand_scope, may_upload
+from tomarium.portal.pages.manage import FIELDS
+from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -75,9 +78,10 @@ def give_uploads(app: FastAPI, uploads: Uploads, records: Path) -> None:
         ("/uploads/batches", ["POST"], begin, "uploads.begin"),
         ("/uploads/batches/{batch}", ["GET"], show_batch, "uploads.batch"),
         ("/uploads/batches/{batch}/done", ["POST"], end, "uploads.done"),
+        ("/uploads/batches/{batch}/drop", ["POST"], drop, "uploads.drop"),
         ("/uploads/jobs/{number}", ["GET"], show_job, "uploads.job"),
         ("/uploads/{id}", ["HEAD"], tell, "uploads.tell"),
-        ("/uploads/{id}", ["PATCH"], append, "upload"),
+        ("/uploads/{id}", ["PATCH"], append, "uploads.append"),
         ("/uploads/{id}", ["DELETE"], remove, "uploads.remove"),
     ):
         lines = (endpoint.__doc__ or "").strip().split("\n", 1)
@@ -123,7 +127,8 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
             demand_room(connection, reader, uploads.under_way(reader) + length)
         batch = told.get("batch") or uploads.begin(reader, told.get("title", ""))
         path = told.get("relativePath") or told.get("filename") or "file"
-        return uploads.create(reader, batch, path, length, told.get("sha256", "").lower())
+        sha256, modified = told.get("sha256", "").lower(), told.get("modified", "")
+        return uploads.create(reader, batch, path, length, sha256, modified)
 
     upload = await run_in_threadpool(_asked, made)
     if request.headers.get("content-type") == CONTENT:
@@ -177,6 +182,7 @@ def show_batch(request_context: CurrentRequest, batch: str) -> Response:
                     "path": one.path,
                     "bytes": one.length,
                     "offset": one.offset,
+                    "modified": one.modified,
                     "upload": request_context.link("uploads.tell", {"id": one.id}),
                 }
                 for one in files
@@ -186,16 +192,29 @@ def show_batch(request_context: CurrentRequest, batch: str) -> Response:
     )
 
 
-def end(request_context: CurrentRequest, request: Request, batch: str) -> Response:
-    """Make a batch a record: one with a crate at once, anything else by a worker, whose job is told."""
+def end(request_context: CurrentRequest, request: Request, batch: str, fields: Fields) -> Response:
+    """Make a batch a record: one with a crate at once, anything else by a worker, whose job is told.
+
+    `title`, `description`, `creators`, `licence` … say what it is, as the form of a record does.
+    """
     reader = _member(request_context)
     catalogue, uploads = request_context.catalogue, _uploads(request_context)
-    done = _asked(lambda: finish(catalogue, reader, uploads, batch, request.app.state.records))
+    demand_known(fields, FIELDS)
+    done = _asked(lambda: finish(catalogue, reader, uploads, batch, request.app.state.records, fields))
     if done.record is not None:
         place = request_context.link("record", {"id": done.record.id})
         return JSONResponse({"record": done.record.id, "address": place}, 201, headers={"Location": place})
     place = request_context.link("uploads.job", {"number": str(done.job)})
     return JSONResponse({"job": done.job, "address": place}, 202, headers={"Location": place})
+
+
+def drop(request_context: CurrentRequest, batch: str) -> Response:
+    """Remove a batch of uploads, and all its bytes."""
+    reader, uploads = _member(request_context), _uploads(request_context)
+    _asked(lambda: drop_batch(request_context.catalogue, reader, uploads, batch))
+    if wants_json(request_context.request):
+        return JSONResponse({"batch": batch, "said": "It is removed."})
+    return RedirectResponse(request_context.link("upload"), 303)
 
 
 def show_job(request_context: CurrentRequest, number: int) -> Response:
@@ -205,8 +224,10 @@ def show_job(request_context: CurrentRequest, number: int) -> Response:
         job = job_of(connection, reader, number) if number < 2**31 else None
     if job is None:
         raise HTTPException(404, f"There is no job {number} of yours.")
+    records = [{"id": id, "address": request_context.link("record", {"id": id})} for id in job.made]
     return JSONResponse(
-        {"job": job.number, "state": job.state, "told": job.told}, headers={"Cache-Control": "no-store"}
+        {"job": job.number, "state": job.state, "told": job.told, "records": records},
+        headers={"Cache-Control": "no-store"},
     )
 
 
@@ -248,7 +269,7 @@ def _uploads(request_context: RequestContext) -> Uploads:
 def _member(request_context: RequestContext) -> Reader:
     """Return who uploads; who has no account here, or only looks, may not."""
     reader = demand_scope(request_context.request, "upload")
-    if reader.role == "visitor":
+    if not may_upload(request_context.request):
         raise HTTPException(403, "A visitor's account cannot upload; ask whoever runs this portal.")
     return reader
 
@@ -259,7 +280,7 @@ def _asked(function: Callable[[], Any]) -> Any:
         return function()
     except (InputError, StorageFull) as problem:
         status = next((status for kind, status in STATUSES if isinstance(problem, kind)), None)
-        if isinstance(problem, FormatError):
+        if isinstance(problem, (FormatError, ParameterError)):
             status = 422
         if status is None:
             raise

@@ -9,7 +9,7 @@ from tomarium.catalogue.accounts import all_accounts
 from tomarium.catalogue.dois import open_first
 from tomarium.catalogue.jobs import newest_jobs
 from tomarium.catalogue.queries import count_records
-from tomarium.portal.administration import KEEPERS, Tab, demand_section, tabs
+from tomarium.portal.administration import Tab, demand_section, is_keeper, tabs
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 
@@ -78,5 +78,5 @@ ADMIN = Page(
     content=content,
     menu="Admin",
     order=50,
-    roles=KEEPERS,
+    shown=is_keeper,
 )

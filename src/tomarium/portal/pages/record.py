@@ -330,7 +330,14 @@ def _relations(record: Record, request_context: RequestContext) -> Iterator[Rela
 
 
 def _downloads(record: Record, request_context: RequestContext) -> Iterator[Download]:
-    """List what a reader may want to take: the volume, what made it, the checksums, and the metadata."""
+    """List what a reader may want to take: all, a part of the volume, its files, what made it, and the metadata."""
+    ways = request_context.link("download", {"id": record.id})
+    if volume_path(record) is not None:
+        part = "TIFF, NumPy or OME-Zarr, made on request"
+        yield Download("A level, a region or a slice", f"{ways}#some", "", part)
+    whole = units.show(sum(entry.bytes for entry in record.files), "B", digits=3)
+    archive = request_context.link("download.zip", {"id": record.id})
+    yield Download("Everything, as ZIP", archive, whole, "With its metadata and checksums; can be resumed")
     for entry in sorted(record.files, key=lambda entry: entry.role != "volume"):
         if entry.role not in TAKEN:
             continue
@@ -345,6 +352,7 @@ def _downloads(record: Record, request_context: RequestContext) -> Iterator[Down
         yield Download(
             "Notebook, Jupyter", address, "", "fetches a coarse level and shows it; needs Matplotlib"
         )
+    yield Download("More ways", f"{ways}#all", "", "By a command, as lists, or opened where it lies")
     for known in collect("standards", Standard).values():
         address = request_context.link("metadata", {"id": record.id, "standard": known.name})
         yield Download(f"Metadata, {known.title}", address, "", "")

@@ -1,0 +1,47 @@
+"""What people type into the fields of a record, as changes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tomarium.catalogue.edit import Changes
+from tomarium.model.person import read_person
+from tomarium.standards.licences import read_licence
+from tomarium.standards.panet import id_of
+
+
+def changes_of(fields: Mapping[str, str]) -> Changes:
+    """Read the fields of a form.
+
+    Parameters
+    ----------
+    fields : Mapping of str to str
+        "title", "description", "creators", "licence", "keywords", "techniques", "specimen", "acknowledgement"; lists
+        have a line for each item. Others are passed over.
+
+    Returns
+    -------
+    Changes
+        What is not among the fields stays as it is; an empty text empties it.
+
+    Raises
+    ------
+    InputError
+        A person, a licence or a technique cannot be read.
+    """
+
+    def lines(name: str) -> list[str] | None:
+        return [one.strip() for one in fields[name].splitlines() if one.strip()] if name in fields else None
+
+    creators, keywords, techniques = lines("creators"), lines("keywords"), lines("techniques")
+    licence = fields.get("licence")
+    return Changes(
+        title=fields.get("title"),
+        description=fields["description"].strip() if "description" in fields else None,
+        creators=None if creators is None else tuple(map(read_person, creators)),
+        licence=read_licence(licence) if licence else licence,
+        keywords=None if keywords is None else tuple(keywords),
+        techniques=None if techniques is None else tuple(map(id_of, techniques)),
+        specimen=fields["specimen"].strip() if "specimen" in fields else None,
+        acknowledgement=fields["acknowledgement"].strip() if "acknowledgement" in fields else None,
+    )
