@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 from fastapi.testclient import TestClient
 from starlette.routing import Route
@@ -54,6 +55,10 @@ CONTENT = (
     "/records/{id}/manifest.sha256",
     "/records/{id}/manifest.aria2",
     "/records/{id}/volume.npy",
+    "/records/{id}/hdf5/scan.h5",
+    "/records/{id}/hdf5/scan.h5.json",
+    "/records/{id}/h5/meta?file=scan.h5",
+    "/records/{id}/h5/data?file=scan.h5&path=/data",
 )
 LISTS = (
     "/records.json",
@@ -79,6 +84,8 @@ def catalogue(
     with open_catalogue(home / "catalogue.sqlite") as opened:
         for id in STATES:
             make_volume(home / "records" / id / "volume.ome.zarr", size=16)
+            with h5py.File(home / "records" / id / "scan.h5", "w") as scan:
+                scan["data"] = [1, 2, 3]
             file_record(
                 home / "records" / id,
                 title=f"Secret {id}",
@@ -190,6 +197,11 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}/pictures/{viewer}/{name}", "/records/{id}/folders/{path:path}.json"),
         *("/records/{id}/download.zip", "/records/{id}/download.tar", "/records/{id}/manifest.{kind}"),
         *(f"/records/{{id}}/volume.{kind}" for kind in ("npy", "tiff", "zarr.zip")),
+    }
+    known |= {
+        "/records/{id}/hdf5/{path:path}",
+        "/records/{id}/hdf5/{path:path}.json",
+        "/records/{id}/h5/{endpoint}",
     }
     doors = {
         route.path

@@ -16,6 +16,7 @@ from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, downloads, files, sign_in
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
+from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.identity import reader_of
 from tomarium.portal.manage import give_forms
 from tomarium.portal.page import Page
@@ -70,6 +71,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
+    give_hdf5(app)
     sign_in.give_all(app)
     account.give_all(app)
     give_forms(app)

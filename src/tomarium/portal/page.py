@@ -29,6 +29,8 @@ class Page:
         Word in the menu; "" keeps it out.
     order : int
         Place in the menu.
+    policy : str
+        Its Content-Security-Policy, where its viewer needs more than the strict one; "" for the strict one.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Page:
     content: Callable[..., Any]
     menu: str = ""
     order: int = 0
+    policy: str = ""
 
 
 FOR_PEOPLE = {"people only": True}

@@ -73,7 +73,7 @@ def render(record: Record, view: View) -> Piece:
     html = fill(
         "files.html",
         {
-            "rows": [{**row, "what": _what(entry)} for row, entry in zip(rows, entries, strict=True)],
+            "rows": [{**row, **_for_people(entry, view)} for row, entry in zip(rows, entries, strict=True)],
             "total": units.show(total, "B", digits=3),
             "volume": view.origin + view.file(volume) if volume else None,
             "level": _finest(view.folder / volume) if volume else None,
@@ -81,6 +81,10 @@ def render(record: Record, view: View) -> Piece:
         },
     )
     return Piece({"files": rows, "bytes": total}, html)
+
+
+def _for_people(entry: FileEntry, view: View) -> dict[str, str]:
+    return {"what": _what(entry), "inside": view.inside(entry.path)}
 
 
 def _finest(volume: Path) -> str:

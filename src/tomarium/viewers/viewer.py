@@ -34,6 +34,8 @@ class View:
         `picture(name, choices) -> str`: address of a picture that this viewer makes.
     origin : str
         Scheme, host and port, for addresses that are copied elsewhere: "http://127.0.0.1:8000".
+    inside : callable
+        `inside(path) -> str`: address of the page that shows the inside of a file; "" where there is none for it.
     """
 
     folder: Path
@@ -42,6 +44,7 @@ class View:
     file: Callable[[str], str]
     picture: Callable[[str, Mapping[str, str]], str]
     origin: str = ""
+    inside: Callable[[str], str] = lambda _path: ""
 
 
 @dataclass(frozen=True)
