@@ -3,36 +3,39 @@ import "@h5web/app/styles.css";
 import { App, H5GroveProvider } from "@h5web/app";
 import { createRoot } from "react-dom/client";
 
+/** Below this width, CSS pixels, the plain page comes first: H5Web needs room. */
+const NARROW = 700;
 const place = document.getElementById("hdf5-app");
-if (place) show(place);
+const plain = document.getElementById("hdf5-plain");
+if (place && plain) offer(place, plain);
 
-/** Put H5Web in place of the plain page, which stays one click away. */
-function show(place: HTMLElement): void {
-  const { url, file, at } = place.dataset;
-  if (!url || !file) return;
-  const plain = document.getElementById("hdf5-plain");
+/** Show H5Web, or the plain page where there is little room, and a button that changes between them. */
+function offer(place: HTMLElement, plain: HTMLElement): void {
   const frame = document.createElement("div");
   frame.className = "hdf5-frame";
-  place.append(choice(place, frame, plain), frame);
-  place.hidden = false;
-  if (plain) plain.hidden = true;
-  createRoot(frame).render(
-    <H5GroveProvider url={new URL(url, location.href).href} filepath={file}>
-      <App initialPath={at || "/"} sidebarOpen={innerWidth > 700} />
-    </H5GroveProvider>,
-  );
-}
-
-/** A button that changes between H5Web and the plain page. */
-function choice(place: HTMLElement, frame: HTMLElement, plain: HTMLElement | null): HTMLElement {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "plain";
-  button.textContent = "Show the plain page";
-  button.addEventListener("click", () => {
-    frame.hidden = !frame.hidden;
-    if (plain) plain.hidden = !frame.hidden;
-    button.textContent = frame.hidden ? "Show it in H5Web" : "Show the plain page";
-  });
-  return button;
+  let begun = false;
+  const change = (app: boolean): void => {
+    frame.hidden = !app;
+    plain.hidden = app;
+    button.textContent = app ? "Show the plain page" : "Show it in H5Web";
+    if (app && !begun) begin(place, frame);
+    begun ||= app;
+  };
+  button.addEventListener("click", () => change(frame.hidden));
+  place.append(button, frame);
+  place.hidden = false;
+  change(innerWidth >= NARROW);
+}
+
+/** Let H5Web begin at the group or dataset that the page shows. */
+function begin(place: HTMLElement, frame: HTMLElement): void {
+  const { url, file, at } = place.dataset;
+  createRoot(frame).render(
+    <H5GroveProvider url={new URL(url ?? "", location.href).href} filepath={file ?? ""}>
+      <App initialPath={at || "/"} sidebarOpen={innerWidth >= NARROW} disableDarkMode />
+    </H5GroveProvider>,
+  );
 }
