@@ -26,6 +26,7 @@ from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
 from tomarium.portal.uploads import give_uploads
+from tomarium.portal.volume_view import give_volume_view
 from tomarium.registry import collect
 
 # Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
@@ -72,6 +73,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
     give_hdf5(app)
+    give_volume_view(app)
     sign_in.give_all(app)
     account.give_all(app)
     give_forms(app)

@@ -22,9 +22,9 @@ function offer(place: HTMLElement, plain: HTMLElement): void {
     plain.hidden = app;
     button.textContent = app ? "Show the plain page" : "Show it in H5Web";
     if (app && !begun) begin(place, frame);
-    begun ||= app;
+    if (app) begun = true;
   };
-  button.addEventListener("click", () => change(frame.hidden));
+  button.addEventListener("click", () => change(Boolean(frame.hidden)));
   place.append(button, frame);
   place.hidden = false;
   change(innerWidth >= NARROW);
