@@ -53,7 +53,7 @@ def save_view(connection: Connection, by: Reader, record: str, state: Mapping[st
     if find_view(connection, record, token) is not None:
         return token
     count = select(func.count()).select_from(saved_views).where(saved_views.c.record == record)
-    if connection.scalar(count) >= MOST_OF_RECORD:
+    if connection.execute(count).scalar_one() >= MOST_OF_RECORD:
         raise InputError(f"{record} has {MOST_OF_RECORD} saved views, and takes no more; use one of them")
     values = {"token": token, "record": record, "state": dict(state)}
     connection.execute(insert(saved_views).values(**values, made_by=by.name, made_utc=time.time()))

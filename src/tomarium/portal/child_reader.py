@@ -85,7 +85,7 @@ class _Child:
 
     def _told_ready(self) -> bool:
         try:
-            return self._pipe.recv() == "ready"
+            return bool(self._pipe.recv() == "ready")
         except EOFError:
             return False
 

@@ -82,10 +82,10 @@ def content(request_context: CurrentRequest, id: str, path: str) -> FolderPage:
             "file" if is_file else "folder", {"id": id, "path": f"{path}/{item.name}"}
         )
         size = item.stat().st_size if is_file else None
-        inside = ""
+        looked = ""
         if is_file and is_hdf5_name(item.name):
-            inside = request_context.link("hdf5", {"id": id, "path": f"{path}/{item.name}"})
-        entries.append(Entry(item.name if is_file else f"{item.name}/", size, address, inside))
+            looked = request_context.link("hdf5", {"id": id, "path": f"{path}/{item.name}"})
+        entries.append(Entry(item.name if is_file else f"{item.name}/", size, address, looked))
     above = list(accumulate(path.split("/")[:-1], lambda whole, part: f"{whole}/{part}"))
     return FolderPage(
         title=f"{path}/",

@@ -135,7 +135,7 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
     def here(place: str, **query: str) -> str:
         return request_context.link("hdf5", {"id": id, "path": path}, {"at": place, **query})
 
-    dims = node.get("shape")
+    dims: Any = node.get("shape")
     shown = node.get("children", [])
     table = tuple(tuple(row) for row in node.get("table", ()))
     picture, alt, earlier, later = "", "", "", ""
