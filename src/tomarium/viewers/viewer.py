@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
+def no_inside(path: str) -> str:
+    """Say that no page shows the inside of a file.
+
+    Parameters
+    ----------
+    path : str
+        Of the file; any text.
+
+    Returns
+    -------
+    str
+        Always "".
+    """
+    return path[:0]
+
+
 @dataclass(frozen=True)
 class View:
     """Where a viewer finds things, and what the reader asked to see.
@@ -44,7 +60,7 @@ class View:
     file: Callable[[str], str]
     picture: Callable[[str, Mapping[str, str]], str]
     origin: str = ""
-    inside: Callable[[str], str] = lambda _path: ""
+    inside: Callable[[str], str] = no_inside
 
 
 @dataclass(frozen=True)
