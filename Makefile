@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*)
 
 web: install $(BUILT) ## build the scripts of the pages, with the system's Node.js or the one that PyPI has
 
-$(BUILT): web/package-lock.json web/build.mjs $(wildcard web/src/*/*)
+$(BUILT): web/package-lock.json web/build.mjs web/build.py $(wildcard web/src/*/*)
 	$(BIN)/python web/build.py
 	@if test -e $@; then touch $@; fi
 

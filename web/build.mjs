@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const BUILT = resolve(HERE, "../src/tomarium/portal/static/built");
-const ALLOWED = /^\(?(MIT|ISC|0BSD|BSD-2-Clause|BSD-3-Clause|Apache-2\.0|Zlib|Unlicense|CC0-1\.0|BlueOak-1\.0\.0)( (OR|AND) .*)?\)?$/;
+const ALLOWED = /^\(?(MIT|ISC|0BSD|BSD-2-Clause|BSD-3-Clause|Apache-2\.0|Zlib|Unlicense|CC0-1\.0|BlueOak-1\.0\.0)( OR .*| (AND|and) (MIT|ISC|BSD-3-Clause|Apache-2\.0))?\)?$/;
 
 const entries = Object.fromEntries(
   readdirSync(join(HERE, "src"), { withFileTypes: true })

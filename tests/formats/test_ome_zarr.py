@@ -55,7 +55,12 @@ def test_writes_what_others_call_valid_and_reads_it_back(tmp_path: Path) -> None
     assert {axis.unit for axis in multiscale.axes} == {"micrometer"}
     assert model.omero is not None
     volume = opened(path)
-    assert [level.shape for level in volume.levels] == [(90, 300, 70), (45, 150, 35)]
+    assert [level.shape for level in volume.levels] == [
+        (90, 300, 70),
+        (45, 150, 35),
+        (23, 75, 18),
+        (12, 38, 9),
+    ]
     np.testing.assert_array_equal(volume[:], DATA)
     np.testing.assert_array_equal(volume[40], DATA[40])
     np.testing.assert_array_equal(np.asarray(volume)[:, 10, 5:9], DATA[:, 10, 5:9])
@@ -141,7 +146,7 @@ def test_levels_lie_over_each_other(tmp_path: Path) -> None:
 def test_the_pyramid_is_the_mean_of_two_by_two_by_two(tmp_path: Path) -> None:
     data = np.random.default_rng(2).integers(0, 65535, (32, 520, 16), np.uint16)
     writer = begin(tmp_path / "v.zarr", data, slab_rows=8)
-    assert writer.levels == 3
+    assert writer.levels == 4
     fill(writer, data)
     writer.finish()
     levels = opened(tmp_path / "v.zarr").levels
@@ -223,7 +228,7 @@ def test_an_unfinished_volume_says_so_and_can_be_resumed(tmp_path: Path) -> None
 def test_no_shard_belongs_to_two_slabs(tmp_path: Path) -> None:
     data = np.random.default_rng(2).normal(size=(64, 600, 20)).astype(np.float32)
     writer = begin(tmp_path / "v.zarr", data, slab_rows=16)
-    assert writer.levels == 3
+    assert writer.levels == 5
     seen: set[Path] = set()
     for z in (48, 0, 16, 32):
         writer.write(z, data[z : z + 16])
@@ -274,7 +279,11 @@ def test_a_volume_lower_than_its_slabs(tmp_path: Path) -> None:
     writer = begin(tmp_path / "v.zarr", data, slab_rows=64)
     writer.write(0, data)
     writer.finish()
-    assert [level.shape for level in opened(tmp_path / "v.zarr").levels] == [(3, 300, 70), (2, 150, 35)]
+    assert [level.shape for level in opened(tmp_path / "v.zarr").levels] == [
+        (3, 300, 70),
+        (2, 150, 35),
+        (1, 75, 18),
+    ]
 
 
 @pytest.mark.parametrize(

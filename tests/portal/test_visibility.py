@@ -1,5 +1,6 @@
 """Every door of the portal, for every reader, one second before, at and after the end of an embargo; no job runs."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 from fastapi.testclient import TestClient
 from starlette.routing import Route
@@ -15,6 +17,7 @@ from starlette.routing import Route
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish, withdraw
+from tomarium.catalogue.saved_views import save_view
 from tomarium.model import Person, Value
 from tomarium.portal.app import create_app
 
@@ -62,6 +65,16 @@ CONTENT = (
     "/records/{id}/manifest.aria2",
     "/records/{id}/volume.npy",
     "/records/{id}/notebook.ipynb",
+    "/records/{id}/hdf5/scan.h5",
+    "/records/{id}/hdf5/scan.h5.json",
+    "/records/{id}/h5/meta?file=scan.h5",
+    "/records/{id}/h5/data?file=scan.h5&path=/data",
+    "/records/{id}/volume",
+    "/records/{id}/volume.json",
+    "/records/{id}/volume/v/now",
+    "/records/{id}/volume?view={view}",
+    "/records/{id}/volume/v/now?view={view}",
+    "/records/open/volume.json?with={id}",
 )
 LISTS = (
     "/records.json",
@@ -72,6 +85,9 @@ LISTS = (
     "/records",
     "/",
 )
+
+
+VIEWS: dict[str, str] = {}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +103,8 @@ def catalogue(
     with open_catalogue(home / "catalogue.sqlite") as opened:
         for id in STATES:
             make_volume(home / "records" / id / "volume.ome.zarr", size=16)
+            with h5py.File(home / "records" / id / "scan.h5", "w") as scan:
+                scan["data"] = [1, 2, 3]
             file_record(
                 home / "records" / id,
                 title=f"Secret {id}",
@@ -99,6 +117,8 @@ def catalogue(
         for id in ("open", "withdrawn"):
             publish(opened, LOCAL_OWNER, id, Request(embargo="0"))
         withdraw(opened, LOCAL_OWNER, "withdrawn", "the wrong bear")
+        with opened.writing() as connection:
+            VIEWS.update({id: save_view(connection, ADA, id, {"layers": []}) for id in STATES})
         yield opened
 
 
@@ -120,7 +140,11 @@ def expected(name: str, id: str) -> str:
 @pytest.mark.parametrize("name", READERS)
 def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
     with client_of(catalogue, READERS[name]) as client:
-        existing = {door for door in CONTENT if client.get(door.format(id="open")).status_code == 200}
+        existing = {
+            door
+            for door in CONTENT
+            if client.get(door.format(id="open", view=VIEWS["open"])).status_code == 200
+        }
         assert {CONTENT[0], CONTENT[3], CONTENT[5]} <= existing
         for id in STATES:
             has = expected(name, id)
@@ -129,7 +153,7 @@ def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
                 assert status == (404 if has == "nothing" else 200), (door, id)
                 assert client.head(door.format(id=id)).status_code == status
             for door in existing:
-                answer = client.get(door.format(id=id))
+                answer = client.get(door.format(id=id, view=VIEWS[id]))
                 assert answer.status_code == {"nothing": 404, "metadata": 403, "files": 200}[has], (door, id)
                 if has != "files":
                     assert "etag" not in answer.headers
@@ -197,6 +221,20 @@ def test_only_keepers_manage(catalogue: Catalogue, name: str) -> None:
             assert status == (200 if keeps else hidden), id
 
 
+@pytest.mark.parametrize("name", READERS)
+def test_a_view_is_kept_for_those_who_may_open_it(catalogue: Catalogue, name: str) -> None:
+    with client_of(catalogue, READERS[name]) as client:
+        for id in STATES:
+            layer = {"type": "image", "source": f"/records/{id}/files/volume.ome.zarr/|zarr3:"}
+            sent = {"state": json.dumps({"layers": [layer]})}
+            status = client.post(f"/records/{id}/views", json=sent).status_code
+            has = expected(name, id)
+            assert status == {"nothing": 404, "metadata": 403, "files": 201}[has], id
+            # Nor does a view of an open record lay a hidden one over it.
+            other = client.post("/records/open/views", json=sent).status_code
+            assert other == (201 if has == "files" else 400), id
+
+
 def test_every_route_is_known(catalogue: Catalogue) -> None:
     app = create_app(catalogue)
     known = {
@@ -207,6 +245,13 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}/download.zip", "/records/{id}/download.tar", "/records/{id}/manifest.{kind}"),
         *(f"/records/{{id}}/volume.{kind}" for kind in ("npy", "tiff", "zarr.zip")),
         "/records/{id}/notebook.ipynb",
+    }
+    known |= {"/records/{id}/volume", "/records/{id}/volume.json", "/records/{id}/volume/v/{client}"}
+    known |= {"/records/{id}/views"}  # test_a_view_is_kept_for_those_who_may_open_it
+    known |= {
+        "/records/{id}/hdf5/{path:path}",
+        "/records/{id}/hdf5/{path:path}.json",
+        "/records/{id}/h5/{endpoint}",
     }
     doors = {
         route.path

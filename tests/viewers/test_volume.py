@@ -66,7 +66,7 @@ def test_volume_as_the_pipeline_writes_it(tmp_path: Path) -> None:
     writer.finish()
     volume = open_volume(tmp_path / "v.zarr")
     assert (volume.voxel_m, volume.unit) == ((0.65e-6,) * 3, "1/cm")
-    assert [level.shape for level in volume.levels] == [(32, 40, 300), (16, 20, 150)]
+    assert [level.shape for level in volume.levels] == [(32, 40, 300), (16, 20, 150), (8, 10, 75), (4, 5, 38)]
     assert np.array_equal(read_plane(volume.levels, "y", 7, 1024), data[:, 7])
 
 

@@ -206,6 +206,17 @@ audit: Final = Table(
     Column("chain", Text, nullable=False),  # SHA-256 of the line before and this one
 )
 
+saved_views: Final = Table(
+    "saved_view",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("state", JSON, nullable=False),  # of Neuroglancer; addresses are without host
+    Column("made_by", Text, nullable=False),  # name of an account, "" for a visitor
+    Column("made_utc", Float, nullable=False),
+)
+saved_views_of_record: Final = Index("saved_view_record", saved_views.c.record)
+
 # --- The index: every row is made from a record's folder and its life, and can be made again. ------------------------
 
 # The number of a record follows the moment when it was made (`numbers.number_at`), so that the order of all

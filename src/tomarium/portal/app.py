@@ -17,6 +17,7 @@ from tomarium.portal import account, admin_forms, downloads, files, sign_in, wel
 from tomarium.portal.description import describe
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
+from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.identity import reader_of
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
@@ -28,6 +29,7 @@ from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
 from tomarium.portal.uploads import give_uploads
+from tomarium.portal.volume_view import give_volume_view
 from tomarium.registry import collect
 
 # Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
@@ -73,6 +75,8 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
+    give_hdf5(app)
+    give_volume_view(app)
     sign_in.give_all(app)
     account.give_all(app)
     admin_forms.give_all(app)

@@ -49,6 +49,8 @@ class Page:
         Place in the menu.
     shown : callable
         `shown(request) -> bool`: whether the menu of who asks has it; by default everybody's.
+    policy : str
+        Its Content-Security-Policy, where its viewer needs more than the strict one; "" for the strict one.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Page:
     menu: str = ""
     order: int = 0
     shown: Callable[[Request], bool] = for_all
+    policy: str = ""
 
 
 FOR_PEOPLE = {"people only": True}

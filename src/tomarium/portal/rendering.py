@@ -66,7 +66,8 @@ def answer_html(request_context: RequestContext, page: Page, content: Any, json_
     """
     html = fill(request_context, page.template, {"here": page.name, "json_path": json_path, **names(content)})
     links = f'<{json_path}>; rel="alternate"; type="application/json"'
-    return HTMLResponse(html, headers={"Link": links, "Vary": "Accept"})
+    policy = {"Content-Security-Policy": page.policy} if page.policy else {}
+    return HTMLResponse(html, headers={"Link": links, "Vary": "Accept", **policy})
 
 
 def answer_json(content: Any, status: int = 200) -> Response:

@@ -76,7 +76,7 @@ def render(record: Record, view: View) -> Piece:
         "files.html",
         {
             "rows": [
-                {**row, "what": ". ".join(filter(None, (_what(entry), credits.get(entry.path.rstrip("/")))))}
+                {**row, **_for_people(entry, view, credits.get(entry.path.rstrip("/"), ""))}
                 for row, entry in zip(rows, entries, strict=True)
             ],
             "total": units.show(total, "B", digits=3),
@@ -86,6 +86,10 @@ def render(record: Record, view: View) -> Piece:
         },
     )
     return Piece({"files": rows, "bytes": total}, html)
+
+
+def _for_people(entry: FileEntry, view: View, credit: str) -> dict[str, str]:
+    return {"what": ". ".join(filter(None, (_what(entry), credit))), "inside": view.inside(entry.path)}
 
 
 def _finest(volume: Path) -> str:

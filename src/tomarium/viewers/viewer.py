@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
+def no_inside(path: str) -> str:
+    """Say that no page shows the inside of a file.
+
+    Parameters
+    ----------
+    path : str
+        Of the file; any text.
+
+    Returns
+    -------
+    str
+        Always "".
+    """
+    return path[:0]
+
+
 @dataclass(frozen=True)
 class View:
     """Where a viewer finds things, and what the reader asked to see.
@@ -34,6 +50,8 @@ class View:
         `picture(name, choices) -> str`: address of a picture that this viewer makes.
     origin : str
         Scheme, host and port, for addresses that are copied elsewhere: "http://127.0.0.1:8000".
+    inside : callable
+        `inside(path) -> str`: address of the page that shows the inside of a file; "" where there is none for it.
     """
 
     folder: Path
@@ -42,6 +60,7 @@ class View:
     file: Callable[[str], str]
     picture: Callable[[str, Mapping[str, str]], str]
     origin: str = ""
+    inside: Callable[[str], str] = no_inside
 
 
 @dataclass(frozen=True)

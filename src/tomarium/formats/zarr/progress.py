@@ -12,8 +12,9 @@ from tomarium.formats.resumable.progress import Slabs, has_plan, load_slabs
 
 # Folder of what is kept only until the volume is finished.
 PARTIAL: Final = ".partial"
-# The pyramid ends where its longest axis fits a screen's thumbnail.
-SMALLEST: Final = 256
+# The pyramid ends where all of it is one mebibyte of float32, which a line of 10 Mbit/s carries in a second: a viewer
+# shows that first.
+SMALLEST: Final = 64
 VERSIONS: Final = ("0.5", "0.4")
 
 
@@ -33,12 +34,13 @@ class Plan:
     origin: str = ""  # where the content comes from, as `origins.origin_of` says; "" where that is not told
     # whether voxels are numbers of objects, which have no mean: coarser levels then hold every second voxel
     labels: bool = False
+    smallest: int = 256  # the longest axis from which on there is no coarser level; 256 in plans of before
 
     @property
     def levels(self) -> int:
-        """Number of levels: halved until the longest axis is at most 256 or a slab cannot be halved."""
+        """Number of levels: halved until the longest axis is at most `smallest`, or a slab cannot be halved."""
         count = 1
-        while max(self.level_shape(count - 1)) > SMALLEST and self.slab_rows % 2**count == 0:
+        while max(self.level_shape(count - 1)) > self.smallest and self.slab_rows % 2**count == 0:
             count += 1
         return count
 

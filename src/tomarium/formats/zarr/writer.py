@@ -25,7 +25,7 @@ from tomarium.formats.resumable.full_disk import saying_full
 from tomarium.formats.resumable.progress import Slabs, check_volume
 from tomarium.formats.zarr.chunk_writer import write_block
 from tomarium.formats.zarr.levels import chunk_grid, create_level, group_metadata, halved, height
-from tomarium.formats.zarr.progress import PARTIAL, VERSIONS, Plan, is_unfinished, load_progress
+from tomarium.formats.zarr.progress import PARTIAL, SMALLEST, VERSIONS, Plan, is_unfinished, load_progress
 
 
 class VolumeWriter:
@@ -176,7 +176,7 @@ def create(
         remedy = "resume it" if is_unfinished(path) else "remove it or choose another path"
         raise FormatError(f"{path}: exists already; {remedy}")
     plan = Plan(shape, kind.name, voxel_m, min(slab_rows, height(shape[0], slab_rows)), unit, name, origin_m,
-                dict(attributes or {}), version, origin, labels)  # fmt: skip
+                dict(attributes or {}), version, origin, labels, SMALLEST)  # fmt: skip
     with saying_full(path, "free some space and run again"):
         for level in range(plan.levels):
             create_level(path, plan, level)

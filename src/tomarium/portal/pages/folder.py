@@ -8,6 +8,7 @@ from itertools import accumulate
 from fastapi import HTTPException
 
 from tomarium.portal.files import find_file
+from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.page import Page
 from tomarium.portal.request_context import CurrentRequest
 
@@ -26,11 +27,14 @@ class Entry:
         Size; None for a folder.
     address : str
         Where it is.
+    inside : str
+        Address of the page that shows its inside; "" where there is none.
     """
 
     name: str
     bytes: int | None
     address: str
+    inside: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,10 @@ def content(request_context: CurrentRequest, id: str, path: str) -> FolderPage:
             "file" if is_file else "folder", {"id": id, "path": f"{path}/{item.name}"}
         )
         size = item.stat().st_size if is_file else None
-        entries.append(Entry(item.name if is_file else f"{item.name}/", size, address))
+        looked = ""
+        if is_file and is_hdf5_name(item.name):
+            looked = request_context.link("hdf5", {"id": id, "path": f"{path}/{item.name}"})
+        entries.append(Entry(item.name if is_file else f"{item.name}/", size, address, looked))
     above = list(accumulate(path.split("/")[:-1], lambda whole, part: f"{whole}/{part}"))
     return FolderPage(
         title=f"{path}/",

@@ -18,6 +18,7 @@ from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
 from tomarium.portal.built import built
+from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.record_facts import Slip, label_rows, slips
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
@@ -309,7 +310,10 @@ def _view(viewer: Viewer, record: Record, folder: Path, request_context: Request
     def picture(name: str, query: Mapping[str, str]) -> str:
         return request_context.link("picture", {"id": record.id, "viewer": viewer.name, "name": name}, query)
 
-    return View(folder, choices, page, file, picture, _origin(request_context))
+    def inside(path: str) -> str:
+        return request_context.link("hdf5", {"id": record.id, "path": path}) if is_hdf5_name(path) else ""
+
+    return View(folder, choices, page, file, picture, _origin(request_context), inside)
 
 
 def _origin(request_context: RequestContext) -> str:

@@ -1,0 +1,253 @@
+"""Neuroglancer, served by the portal: its files, the document it runs in, and views that are kept to be shared."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from markupsafe import Markup
+
+from tomarium.catalogue.saved_views import find_view, save_view
+from tomarium.errors import InputError
+from tomarium.portal import built
+from tomarium.portal.forms import Fields, take
+from tomarium.portal.rendering import fill
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.routes import give
+from tomarium.portal.viewer_state import Source, check_state, make_state, source_of
+
+CLIENT: Final = built.FOLDER / "neuroglancer-client"
+MOST_WITH: Final = 4
+# It compiles functions and WebAssembly while it runs, draws with style attributes, and is shown in our own page only.
+POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm"}
+
+
+def has_client() -> bool:
+    """Tell whether the files of Neuroglancer are in this installation.
+
+    Returns
+    -------
+    bool
+        `make web` takes them from the PyPI package neuroglancer.
+    """
+    return (CLIENT / "index.html").is_file() and built.built("neuroglancer") is not None
+
+
+def sources(request_context: RequestContext, id: str, others: Sequence[str]) -> list[Source]:
+    """Describe the volumes of records, the first of which is the page's.
+
+    Parameters
+    ----------
+    request_context : RequestContext
+        Of the request.
+    id : str
+        Of the record.
+    others : sequence of str
+        Identifiers of further ones; at most four.
+
+    Returns
+    -------
+    list of Source
+        In the order asked.
+
+    Raises
+    ------
+    HTTPException
+        404: there is no such record, or it has no volume. 403: its files are not open.
+    """
+    if len(others) > MOST_WITH:
+        raise HTTPException(400, f"At most {MOST_WITH} other volumes can be laid over one.")
+    found = []
+    for one in dict.fromkeys([id, *others]):
+        record, folder = request_context.record(one)
+
+        def file(path: str, record_id: str = record.id) -> str:
+            return str(request_context.request.app.url_path_for("file", id=record_id, path=path))
+
+        source = source_of(record, folder, file)
+        if source is None:
+            raise HTTPException(404, f"The record {record.id} has no volume that can be shown (OME-Zarr).")
+        found.append(source)
+    return found
+
+
+def state_of(
+    request_context: RequestContext, id: str, view: str, others: Sequence[str], rendering: bool
+) -> Any:
+    """Find a saved view, or make the one with which a record is first shown.
+
+    Parameters
+    ----------
+    request_context : RequestContext
+        Of the request.
+    id, view : str
+        Of the record; token of a saved view, "" for the first.
+    others : sequence of str
+        Identifiers of records laid over it.
+    rendering : bool
+        Whether the volume is rendered.
+
+    Returns
+    -------
+    JSON
+        State of Neuroglancer.
+
+    Raises
+    ------
+    HTTPException
+        404: there is no such record, view or volume. 403: the files are not open.
+    """
+    if not view:
+        return make_state(sources(request_context, id, others), rendering=rendering)
+    request_context.record(id)
+    with request_context.catalogue.reading() as connection:
+        state = find_view(connection, id, view)
+    if state is None:
+        raise HTTPException(404, f"The record {id} has no saved view “{view[:40]}”; open it without one.")
+    return state
+
+
+def split_ids(text: str) -> list[str]:
+    """Read identifiers with commas between.
+
+    Parameters
+    ----------
+    text : str
+        From an address.
+
+    Returns
+    -------
+    list of str
+        In their order.
+    """
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
+def give_volume_view(app: FastAPI) -> None:
+    """Let an application give Neuroglancer.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    give(app, "/neuroglancer/{name}", read_client, name="neuroglancer", kind=FileResponse, told=False)
+    # The client wants "/v/" in its own address.
+    give(
+        app,
+        "/records/{id}/volume/v/{client}",
+        open_client,
+        name="volume.client",
+        kind=HTMLResponse,
+        told=False,
+    )
+    take(app, "/records/{id}/views", keep_view, name="volume.keep")
+
+
+def read_client(name: str) -> Response:
+    """Give a file of Neuroglancer; its names hold a digest of the content."""
+    place = CLIENT / name
+    if not re.fullmatch(r"[\w.-]+", name) or place.suffix not in _TYPES or not place.is_file():
+        raise HTTPException(404, f"There is no file “{name[:80]}” of the viewer.")
+    # A worker has the policy that came with its own file.
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": POLICY}
+    return FileResponse(place, media_type=_TYPES[place.suffix], headers=headers)
+
+
+def open_client(
+    request_context: CurrentRequest,
+    request: Request,
+    id: str,
+    client: str,
+    view: str = "",
+    rendering: bool = False,
+) -> Response:
+    """Give the document in which Neuroglancer runs, with the state that it begins with."""
+    others = split_ids(request.query_params.get("with", ""))
+    state = state_of(request_context, id, view, others, rendering)
+    if not has_client():
+        raise HTTPException(
+            404, "Neuroglancer is not in this installation; look at the slices on the record's page."
+        )
+    html = fill(
+        request_context, "volume_client.html", {**_files(request_context), "state": _script_text(state)}
+    )
+    return HTMLResponse(
+        html, headers={"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
+    )
+
+
+def _files(request_context: RequestContext) -> Mapping[str, Any]:
+    index = (CLIENT / "index.html").read_text()
+
+    def addresses(pattern: str) -> list[str]:
+        return [request_context.link("neuroglancer", {"name": name}) for name in re.findall(pattern, index)]
+
+    return {
+        "scripts": addresses(r'<script defer src="([\w.-]+\.js)"'),
+        "styles": addresses(r'<link href="([\w.-]+\.css)"'),
+        "root": request_context.request.scope.get("root_path", ""),
+    }
+
+
+def _script_text(state: Any) -> Markup:
+    """Write JSON so that nothing in it can end the element it stands in."""
+    return Markup(json.dumps(state).replace("<", "\\u003c").replace("&", "\\u0026"))
+
+
+def keep_view(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Keep a view of a record's volume: `state` is Neuroglancer's, as JSON; the answer has its address.
+
+    Whoever may open the files of the record may see the view. A state may show volumes of records here alone.
+    """
+    record, _ = request_context.record(id)
+    try:
+        state = json.loads(fields.get("state", ""))
+    except (ValueError, RecursionError) as problem:
+        raise InputError("state: is no JSON; send the state of the viewer") from problem
+
+    def may_open(other: str) -> bool:
+        try:
+            request_context.record(other)
+        except HTTPException:
+            return False
+        return True
+
+    checked = check_state(state, may_open)
+    with request_context.catalogue.writing() as connection:
+        token = save_view(connection, request_context.reader, record.id, checked)
+    address = request_context.link("volume", {"id": id}, {"view": token})
+    origin = request_context.address("volume", {"id": id})
+    return JSONResponse({"view": token, "path": address, "address": f"{origin}?view={token}"}, 201)
+
+
+def poster(folder: Path, request_context: RequestContext, id: str, middle: int) -> str:
+    """Return the address of the middle slice, drawn by the portal.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the record.
+    request_context : RequestContext
+        For the address.
+    id : str
+        Of the record.
+    middle : int
+        Its index along z.
+
+    Returns
+    -------
+    str
+        Of a PNG.
+    """
+    return request_context.link("picture", {"id": id, "viewer": "slices", "name": f"z-{middle}.png"})
