@@ -11,6 +11,8 @@ from tomarium.optional_packages import optional_import
 
 CORNER: Final = 0.75
 """What a ball leaves of a right-angled corner is up to (√3 - 1) of its radius away from it: that is not thin."""
+NEAR_PX: Final = 2.0
+"""Up to this distance from the surface a field says where the surface is, px."""
 OFF_MIDDLE_PX: Final = ((0.0, 0.25), (0.25, 0.51))
 """How far voxels in the middle of a wall may be from it; those between two of the numbers get balls of one size."""
 
@@ -154,9 +156,15 @@ def thickened(
 
 
 def signed_depth(field: NDArray[np.float32], level: float, depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the depth inside (above 0) and within a voxel of the surface the distance outside (below 0), px."""
-    near: NDArray[Any] = (field - level) / steepness(field)
-    return np.asarray(np.where(depth > 1, np.maximum(depth, 1), np.clip(near, -1, 1)), np.float32)
+    """Return the depth inside (above 0) and near the surface the distance outside (below 0), px.
+
+    Near the surface it is the field itself over its usual slope there, so that the surface stays where it is.
+    """
+    slope = steepness(field)
+    at = (depth > 0) & (depth <= 1)
+    usual = float(np.median(slope[at])) if at.any() else 1.0
+    near: NDArray[Any] = (field - level) / max(usual, 1e-12)
+    return np.asarray(np.where(depth > NEAR_PX, depth, np.clip(near, -NEAR_PX, NEAR_PX)), np.float32)
 
 
 def steepness(field: NDArray[np.float32]) -> NDArray[np.float32]:

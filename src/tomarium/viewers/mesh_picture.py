@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.formats.meshes.glb import vertex_normals
+from tomarium.formats.meshes.glb import corner_normals
 from tomarium.model import Mesh
 
 LIGHTS: Final = (((-0.5, 0.6, 0.62), 0.85), ((0.8, 0.1, 0.4), 0.22))
@@ -41,7 +41,7 @@ def mesh_png(mesh: Mesh, pixels: int = 640, azimuth_deg: float = 35.0, elevation
     """
     size = pixels * SAMPLES
     places, turn = _seen(mesh, azimuth_deg, elevation_deg, size)
-    normals = vertex_normals(mesh) @ turn.T
+    normals = corner_normals(mesh) @ turn.T.astype(np.float32)
     shade, covered = _rasterised(places, mesh.faces, normals, size)
     blocks = (pixels, SAMPLES, pixels, SAMPLES)
     share = covered.reshape(blocks).mean(axis=(1, 3))
@@ -94,7 +94,7 @@ def _seen(
 
 
 def _rasterised(
-    places: NDArray[np.float64], faces: NDArray[np.uint32], normals: NDArray[np.float64], size: int
+    places: NDArray[np.float64], faces: NDArray[np.uint32], normals: NDArray[np.float32], size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Draw triangles as grids of points, the nearest to the eye in front; return the light and what is covered."""
     nearest = np.full(size * size, -np.inf)
@@ -112,7 +112,7 @@ def _rasterised(
         i, j = (part.ravel() for part in np.mgrid[: count + 1, : count + 1])
         weights = (np.stack([i, j, count - i - j], axis=1)[i + j <= count] / count).astype(np.float32)
         for part in np.array_split(chosen, max(1, len(chosen) * len(weights) // BATCH)):
-            _draw(corners[part], normals[faces[part]], weights, nearest, seen, size)
+            _draw(corners[part], normals[part], weights, nearest, seen, size)
     covered = np.isfinite(nearest)
     light = np.full(size * size, AMBIENT)
     unit = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9)
@@ -125,7 +125,7 @@ def _rasterised(
 
 def _draw(
     corners: NDArray[np.float32],
-    normals: NDArray[np.float64],
+    normals: NDArray[np.float32],
     weights: NDArray[np.float32],
     nearest: NDArray[np.float64],
     seen: NDArray[np.float32],

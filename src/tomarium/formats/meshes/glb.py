@@ -15,6 +15,8 @@ JSON_CHUNK: Final = 0x4E4F534A
 BINARY_CHUNK: Final = 0x004E4942
 BONE: Final = (0.72, 0.64, 0.50, 1.0)
 """Colour, linear RGBA."""
+SHARP: Final = 0.766
+"""Cosine of the angle between triangles from which an edge is shown as one, 40°."""
 
 
 def glb_bytes(mesh: Mesh, title: str = "", copyright: str = "", scale: float = 1.0) -> bytes:
@@ -38,9 +40,9 @@ def glb_bytes(mesh: Mesh, title: str = "", copyright: str = "", scale: float = 1
     ----------
     Khronos, glTF 2.0, sections 3.7 (meshes) and 4.4 (binary form).
     """
-    places = _turned(mesh.vertices_mm - mesh.middle_mm) * (1e-3 * scale)
-    normals = _turned(vertex_normals(mesh))
-    faces = mesh.faces.astype("<u4").ravel()
+    vertices, normals, numbers = _split(mesh)
+    places = _turned(vertices - mesh.middle_mm) * (1e-3 * scale)
+    normals, faces = _turned(normals), numbers.astype("<u4").ravel()
     views, content = [], b""
     for array, target in ((places.astype("<f4"), 34962), (normals.astype("<f4"), 34962), (faces, 34963)):
         views.append(
@@ -73,15 +75,31 @@ def glb_bytes(mesh: Mesh, title: str = "", copyright: str = "", scale: float = 1
     return head + text + np.array([len(content), BINARY_CHUNK], "<u4").tobytes() + content
 
 
-def vertex_normals(mesh: Mesh) -> NDArray[np.float64]:
-    """Return unit normals at the vertices, the mean of their triangles' by area; shape (vertex, 3)."""
-    sums = np.zeros((len(mesh.vertices_mm), 3))
+def corner_normals(mesh: Mesh) -> NDArray[np.float32]:
+    """Return unit normals at the corners of triangles, shape (triangle, corner, 3).
+
+    The mean of the triangles around, by area; at an edge sharper than 40° the normal of the triangle itself.
+    """
     normals = mesh.normals
+    sums = np.zeros((len(mesh.vertices_mm), 3))
     for corner in range(3):
         for axis in range(3):
             sums[:, axis] += np.bincount(mesh.faces[:, corner], normals[:, axis], len(sums))
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.where(lengths > 0, sums / np.maximum(lengths, 1e-300), (0.0, 0.0, 1.0))
+    own = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
+    mean = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-300)
+    corners = mean[mesh.faces]
+    sharp = np.einsum("tca,ta->tc", corners, own) < SHARP
+    return np.where(sharp[..., None], own[:, None], corners).astype(np.float32)
+
+
+def _split(mesh: Mesh) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Give each corner at a sharp edge a vertex of its own: vertices, their normals, and the triangles."""
+    normals = corner_normals(mesh).reshape(-1, 3)
+    corners = mesh.faces.ravel().astype(np.int64)
+    kinds = np.round(normals * 256).astype(np.int64)
+    code = np.stack([corners, (kinds[:, 0] * 1024 + kinds[:, 1]) * 1024 + kinds[:, 2]], axis=1)
+    _, first, numbers = np.unique(code, axis=0, return_index=True, return_inverse=True)
+    return mesh.vertices_mm[corners[first]], normals[first], numbers.reshape(-1, 3)
 
 
 def _turned(places: NDArray[np.floating]) -> NDArray[np.float64]:

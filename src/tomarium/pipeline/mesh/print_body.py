@@ -206,7 +206,7 @@ def print_body(
     field, pitch = _divided(turned.field, pitch * scale, how.wall_mm)
     walls = _walls(field, turned.level, pitch, how, say)
     say("surface", 0, 1)
-    mesh = isosurface(walls.field, 0.0, (pitch, pitch, pitch))
+    mesh = isosurface(walls.field, walls.level, (pitch, pitch, pitch))
     say("surface", 1, 1)
     whole, on, moved, size = _finished(mesh, how, say)
     if whole.volume_mm3 <= 0 or not whole.is_closed:
@@ -329,9 +329,10 @@ def _divided(field: NDArray[np.float32], pitch: float, wall_mm: float) -> tuple[
 
 @dataclass(frozen=True, repr=False)
 class _Walls:
-    """A body with walls that are thick enough: above 0, with the figures of what was done."""
+    """A body with walls that are thick enough, where the field is above the level; and what was done."""
 
     field: NDArray[np.float32]
+    level: float
     before: float
     after: float
     change: float
@@ -348,17 +349,16 @@ def _walls(field: NDArray[np.float32], level: float, pitch: float, how: PrintWis
     before = after = wall_thickness.share_of_surface(thin, depth)
     volume = float(np.count_nonzero(depth > 0))
     thickness = 2 * float(np.median(depth[thin & (depth >= 0.5)])) * pitch if (thin & (depth >= 0.5)).any() else pitch
-    result, height, number = wall_thickness.signed_depth(field, level, depth), 0.0, 0
+    number = 0
     while after > 0 and number < ROUNDS:
-        result = wall_thickness.thickened(field, height or level, depth, thin, wall_px)
-        field, number = result, number + 1
-        height = 1e-6  # from now on the field is a depth
-        depth = wall_thickness.depth_inside(field, height)
+        field = wall_thickness.thickened(field, level, depth, thin, wall_px)
+        level, number = 0.0, number + 1  # from now on the field is a depth
+        depth = wall_thickness.depth_inside(field, level)
         thin = wall_thickness.thin_places(depth, wall_px)
         after = wall_thickness.share_of_surface(thin, depth)
         tell("walls", number, ROUNDS)
     tell("walls", ROUNDS, ROUNDS)
-    change = float(np.count_nonzero(result > 0)) / volume - 1
+    change = float(np.count_nonzero(depth > 0)) / volume - 1
     if change > MOST_CHANGE:
         size = how.height_mm if how.height_mm is not None else field.shape[0] * pitch
         higher = 10 * ceil(size * how.wall_mm / thickness / 10)
@@ -367,7 +367,7 @@ def _walls(field: NDArray[np.float32], level: float, pitch: float, how: PrintWis
             f"body {100 * change:.0f} % larger, and hide its shape: print it about {higher} mm high, or with walls of "
             f"--min-wall {max(0.1, thickness):.1g}mm, as printers with resin do"
         )
-    return _Walls(result, before, after, change)
+    return _Walls(field, level, before, after, change)
 
 
 def _finished(mesh: Mesh, how: PrintWish, tell: Tell) -> tuple[Mesh, float, float, tuple[float, float, float]]:
