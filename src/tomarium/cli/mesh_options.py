@@ -28,7 +28,7 @@ OPTIONS = (
     click.option("--threshold", type=float, help="Limit of the body, in the volume's unit; found by default."),
     click.option("--dark", is_flag=True, help="The body is what is darker, such as pores."),
     click.option("--label", type=int, help="VOLUME holds labels: the one that is the body."),
-    click.option("--smooth", type=float, default=1.0, show_default=True, help="Smoothing before, σ in voxels; 0: none."),
+    click.option("--smooth", type=float, default=1.0, show_default=True, help="Smoothing before, σ in voxels of the volume; 0: none."),
     click.option("--whole", is_flag=True, help="The corners count too, outside of the inscribed circle."),
     click.option("--level", type=click.IntRange(0), help="Level of the pyramid; chosen by default."),
     click.option("--memory", metavar="SIZE", help="Memory that may be used, such as 4GB."),

@@ -19,6 +19,8 @@ from tomarium.pipeline.segment.slabs import inside
 
 MARGIN: Final = 2
 """Voxels that are kept around the body."""
+LEAST_SIGMA: Final = 0.3
+"""Below this many voxels a smoothing changes nothing."""
 FULL: Final = 0.999
 """A threshold below which so little of the volume lies parts nothing."""
 
@@ -36,7 +38,8 @@ class Wish:
     label : int or None
         Of a label volume: the label that is the body.
     smooth_px : float
-        σ of the smoothing before, px of the grid; it keeps curved surfaces where they are.
+        σ of the smoothing before, voxels of the volume as it is; it keeps curved surfaces where they are. On a coarser
+        grid, whose voxels are means already, it is as much smaller as its voxels are larger.
     whole : bool
         Whether what lies outside of the inscribed circle counts too.
     """
@@ -96,6 +99,12 @@ class Body:
         """Voxels of the body."""
         return np.asarray(self.field > self.level)
 
+    @property
+    def triangles(self) -> int:
+        """About how many triangles its surface has: two for each face between a voxel of the body and another."""
+        solid = np.pad(self.solid, 1)
+        return int(2 * sum(np.count_nonzero(np.diff(solid, axis=axis)) for axis in range(3)))
+
 
 def take_body(volume: Volume, grid: Grid, wish: Wish, tell: Tell) -> Body:
     """Read a grid of a volume and part body from background.
@@ -126,13 +135,19 @@ def take_body(volume: Volume, grid: Grid, wish: Wish, tell: Tell) -> Body:
     if not 0 <= wish.smooth_px <= 20 or (wish.threshold is not None and not np.isfinite(wish.threshold)):
         raise ParameterError(f"smoothing {wish.smooth_px} px, threshold {wish.threshold}: give 0 to 20 px, a number")
     raw = read_grid(grid, wish.label, tell)
+    if wish.label is not None and not raw.any():
+        raise InputError(
+            f"{volume.name}: no voxel has the label {wish.label}; `tomarium measure --objects` lists those there are"
+        )
     tell("smooth", 0, 1)
-    field = smooth_flat(raw, wish.smooth_px)
+    sigma = wish.smooth_px / max(grid.factor)
+    field = smooth_flat(raw, sigma if sigma >= LEAST_SIGMA else 0.0)
     tell("smooth", 1, 1)
     counts = np.ones(grid.shape[1:], bool) if wish.whole or wish.label is not None else inside(grid.shape)
     values = grey_values(field, circle=not (wish.whole or wish.label is not None))
     threshold, source = _threshold(values, wish, volume, grid)
     sign = -1.0 if wish.dark else 1.0
+    field = field.copy() if field is raw else field
     if wish.dark:
         np.negative(field, out=field)
         np.negative(raw, out=raw)
@@ -269,11 +284,6 @@ def _half_way(values: GreyValues) -> float:
 
 
 def _nothing(values: GreyValues, wish: Wish, threshold: float, share: float, volume: Volume) -> str:
-    if wish.label is not None:
-        return (
-            f"{volume.name}: no voxel has the label {wish.label}; its values go from {values.minimum:g} to "
-            f"{values.maximum:g}: look at them with `tomarium measure --objects`"
-        )
     try:
         better = f"; Otsu's threshold is {otsu(values.counts, values.low, values.high):.4g}, try --threshold with it"
     except InputError:

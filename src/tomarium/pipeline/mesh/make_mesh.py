@@ -16,7 +16,7 @@ from tomarium.pipeline.mesh.grid import Grid, Tell, choose_grid, grids_of
 
 MOST_TRIANGLES: Final = 300_000
 SMALLEST_VOXELS: Final = 27
-TOO_MANY: Final = 6
+TOO_MANY: Final = 4
 """Where a surface has more than so many times the triangles that are wanted, a coarser level is taken first."""
 DIFFERENCE: Final = 0.02
 """Where fewer triangles change the volume by a greater part than this, a coarser level is taken."""
@@ -57,7 +57,7 @@ class Figures:
     label : int or None
         Of a label volume.
     smooth_px : float
-        σ, voxels of that level.
+        σ, voxels of the volume as it is.
     moved : float
         Distance by which fewer triangles may have moved the surface, mm.
     parts, dropped : int
@@ -207,11 +207,11 @@ def _mesh_of(
 ) -> tuple[Mesh, Figures] | None:
     """Mesh a body; None where a coarser level serves better and there is one."""
     pitch = pitch_mm(volume, grid)
+    if body.triangles > TOO_MANY * most and not last:
+        return None
     tell("surface", 0, 1)
     whole = isosurface(body.field, body.level, pitch)
     tell("surface", 1, 1)
-    if len(whole.faces) > TOO_MANY * most and not last:
-        return None
     moved, mesh = 0.0, whole
     if len(whole.faces) > most:
         tell("triangles", 0, 1)
