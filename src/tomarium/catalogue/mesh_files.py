@@ -67,7 +67,11 @@ class About:
     def lines(self) -> tuple[str, ...]:
         """What is embossed on a plate."""
         return tuple(
-            one for one in (self.identifier or self.title, self.licence or ("no licence" if self.identifier else ""))
+            one
+            for one in (
+                self.identifier or self.title,
+                self.licence or ("no licence" if self.identifier else ""),
+            )
             if one
         )
 
@@ -205,11 +209,17 @@ def _metadata(about: About) -> dict[str, str]:
         "Title": about.title,
         "Designer": about.creators,
         "Description": " ".join(
-            one for one in (about.description, f"Source: {about.link or about.identifier}" if about.identifier else "")
+            one
+            for one in (
+                about.description,
+                f"Source: {about.link or about.identifier}" if about.identifier else "",
+            )
             if one
         ),
         "Copyright": about.citation or about.rights,
-        "LicenseTerms": f"{about.licence} {address_of(about.licence)}".strip() if about.licence else "none stated",
+        "LicenseTerms": f"{about.licence} {address_of(about.licence)}".strip()
+        if about.licence
+        else "none stated",
         "CreationDate": datetime.now(UTC).date().isoformat(),
         "Application": f"tomarium {__version__}",
     }

@@ -114,9 +114,15 @@ def _derived(source: Path, keeper: Path, known: Record, part: Part, name: str) -
         keywords=(*known.keywords, "mesh"),
         licence=known.licence,
         parameters={
-            key: value for key, value in known.parameters.items() if key in ("sample_name", "specimen", "voxel_m")
+            key: value
+            for key, value in known.parameters.items()
+            if key in ("sample_name", "specimen", "voxel_m")
         }
-        | {"source_record": Value(known.id, "derived", f"{source.name}: the record whose volume it was made of")},
+        | {
+            "source_record": Value(
+                known.id, "derived", f"{source.name}: the record whose volume it was made of"
+            )
+        },
         provenance={"source": {"name": known.id}, "mesh": dict(part.summary["figures"])},
         parts=(part,),
     )

@@ -86,5 +86,7 @@ def changes(figures: PrintFigures) -> tuple[str, ...]:
         told.append(
             f"The scan ends before the specimen does: {100 * figures.at_edge:.0f} % of the surface is where it was cut."
         )
-    told.append(f"Details smaller than {figures.pitch_mm:.2g} mm in the print are not in the scan that was used.")
+    told.append(
+        f"Details smaller than {figures.pitch_mm:.2g} mm in the print are not in the scan that was used."
+    )
     return tuple(told)

@@ -13,9 +13,15 @@ from tomarium.cli.mesh_options import Taken
 @click.command("mesh")
 @mesh_options.SOURCE
 @mesh_options.taken
-@click.option("--max-tri", "triangles", default="300k", show_default=True, help="Triangles at most: 300k, 2M.")
 @click.option(
-    "--smallest", type=click.IntRange(1), default=27, show_default=True, help="Voxels of a piece that is kept."
+    "--max-tri", "triangles", default="300k", show_default=True, help="Triangles at most: 300k, 2M."
+)
+@click.option(
+    "--smallest",
+    type=click.IntRange(1),
+    default=27,
+    show_default=True,
+    help="Voxels of a piece that is kept.",
 )
 @click.option(
     "--format",
@@ -24,7 +30,9 @@ from tomarium.cli.mesh_options import Taken
     multiple=True,
     help="Files to write beside GLB and picture; may be given several times. By default all.",
 )
-@click.option("--preview", type=click.Path(path_type=Path), metavar="PNG", help="Only draw the threshold on a slice.")
+@click.option(
+    "--preview", type=click.Path(path_type=Path), metavar="PNG", help="Only draw the threshold on a slice."
+)
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print the figures for machines.")
 def command(
@@ -75,4 +83,6 @@ def command(
     show.table(in_lines(figures))
     mesh_options.tell_files(done)
     if figures.length_unit != "mm":
-        show.warn(["the size of a voxel is not known: the files count a voxel as 1 mm; give it with --voxel"])
+        show.warnings(
+            ["the size of a voxel is not known: the files count a voxel as 1 mm; give it with --voxel"]
+        )

@@ -22,17 +22,29 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 SOURCE = click.argument("source", metavar="RECORD|VOLUME")
 OPTIONS = (
-    click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the files."),
+    click.option(
+        "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the files."
+    ),
     click.option("--name", default="", help="Name of the files, and of the part of the record."),
     click.option("--overwrite", is_flag=True, help="Replace files of that name."),
-    click.option("--threshold", type=float, help="Limit of the body, in the volume's unit; found by default."),
+    click.option(
+        "--threshold", type=float, help="Limit of the body, in the volume's unit; found by default."
+    ),
     click.option("--dark", is_flag=True, help="The body is what is darker, such as pores."),
     click.option("--label", type=int, help="VOLUME holds labels: the one that is the body."),
-    click.option("--smooth", type=float, default=1.0, show_default=True, help="Smoothing before, σ in voxels of the volume; 0: none."),
+    click.option(
+        "--smooth",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Smoothing before, σ in voxels; 0: none.",
+    ),
     click.option("--whole", is_flag=True, help="The corners count too, outside of the inscribed circle."),
     click.option("--level", type=click.IntRange(0), help="Level of the pyramid; chosen by default."),
     click.option("--memory", metavar="SIZE", help="Memory that may be used, such as 4GB."),
-    click.option("--voxel", metavar="LENGTH", help="Size of a voxel, such as '0.65 um', where the file has none."),
+    click.option(
+        "--voxel", metavar="LENGTH", help="Size of a voxel, such as '0.65 um', where the file has none."
+    ),
     click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default."),
 )
 
@@ -115,9 +127,7 @@ def count(text: str) -> int:
     return int(number)
 
 
-def open_source(
-    source: str, told: Taken, opening: scan_options.Opening
-) -> tuple[Volume, Place, About]:
+def open_source(source: str, told: Taken, opening: scan_options.Opening) -> tuple[Volume, Place, About]:
     """Open a volume, given by its path, its record's folder or the record's identifier."""
     from tomarium.catalogue.mesh_files import About, about_of
     from tomarium.catalogue.record_folder import ID, read_record
@@ -223,11 +233,15 @@ def _by_identifier(given: str, place: Path | None) -> Path:
     try:
         opened = open_catalogue(place, make=False)
     except InputError as problem:
-        raise InputError(f"{missing}, and no catalogue in which it could be a record ({problem})") from problem
+        raise InputError(
+            f"{missing}, and no catalogue in which it could be a record ({problem})"
+        ) from problem
     with opened, opened.reading() as connection:
         folder = queries.folder_of(connection, given)
     if folder is None:
-        raise InputError(f"{missing}, and no record of this identifier in {opened.name}; look with `tomarium search`")
+        raise InputError(
+            f"{missing}, and no record of this identifier in {opened.name}; look with `tomarium search`"
+        )
     return folder
 
 

@@ -18,8 +18,12 @@ from tomarium.errors import ParameterError
 @mesh_options.SOURCE
 @mesh_options.taken
 @click.option("--height", metavar="LENGTH", help="Height of the body without its plate; 80 mm by default.")
-@click.option("--scale", type=float, help="Print over specimen, in place of the height: 20 is twenty times as large.")
-@click.option("--min-wall", default="1.2mm", show_default=True, metavar="LENGTH", help="Least thickness of a wall.")
+@click.option(
+    "--scale", type=float, help="Print over specimen, in place of the height: 20 is twenty times as large."
+)
+@click.option(
+    "--min-wall", default="1.2mm", show_default=True, metavar="LENGTH", help="Least thickness of a wall."
+)
 @click.option("--max-tri", "triangles", default="300k", show_default=True, help="Triangles at most.")
 @click.option(
     "--up",
@@ -29,8 +33,12 @@ from tomarium.errors import ParameterError
     help="Axis of the volume that points upwards.",
 )
 @click.option("--keep-hollow", is_flag=True, help="Leave closed hollows; they are filled otherwise.")
-@click.option("--largest-only", is_flag=True, help="Print the largest piece, however small a part of the body it is.")
-@click.option("--text", multiple=True, help="A line for the plate, in place of DOI and licence; may be given again.")
+@click.option(
+    "--largest-only", is_flag=True, help="Print the largest piece, however small a part of the body it is."
+)
+@click.option(
+    "--text", multiple=True, help="A line for the plate, in place of DOI and licence; may be given again."
+)
 @click.option("--no-plate", is_flag=True, help="Without a plate, and so without DOI and licence on it.")
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print the figures for machines.")
@@ -51,9 +59,9 @@ def command(
 ) -> None:
     """Make a print pack of the body in VOLUME, or of RECORD: its folder, or its identifier in the catalogue.
 
-    The pack holds 3MF and STL in mm at a true scale, a GLB to look at, a picture, and a sheet of one page that says what
-    it is, how to print it and what one may do with it. Walls that are thinner than --min-wall are made thicker, loose
-    pieces left out, closed hollows filled, and each is told. The body stands on a plate with DOI and licence on it.
+    The pack holds 3MF and STL in mm at a true scale, a GLB to look at, a picture, and a sheet of one page that says
+    what it is, how to print it and what one may do with it. Walls that are thinner than --min-wall are made thicker,
+    loose pieces left out, closed hollows filled, and each is told. DOI and licence stand on the plate below the body.
 
     Refused, with what to do, where the size of a voxel is not known, the body falls into pieces, or walls that hold
     would hide its shape.
@@ -99,7 +107,11 @@ def command(
     _tell(figures)
     mesh_options.tell_files(done)
     if place.folder is not None and not about.licence:
-        show.warn(["the record states no licence, so others may not use the print; `tomarium edit --licence` sets one"])
+        show.warnings(
+            [
+                "the record states no licence, so others may not use the print; `tomarium edit --licence` sets one"
+            ]
+        )
 
 
 def _tell(figures: Any) -> None:
@@ -111,10 +123,22 @@ def _tell(figures: Any) -> None:
     show.table(
         [
             ("scale", f"{figures.scale:.4g}", scale_words(figures.scale)),
-            ("size", f"{size} mm", f"x, y, z; {figures.volume_cm3:.3g} cm³; {figures.triangles} triangles, closed"),
-            ("body", f"{side} {figures.threshold:.5g} {figures.threshold_unit}".rstrip(), figures.threshold_source),
+            (
+                "size",
+                f"{size} mm",
+                f"x, y, z; {figures.volume_cm3:.3g} cm³; {figures.triangles} triangles, closed",
+            ),
+            (
+                "body",
+                f"{side} {figures.threshold:.5g} {figures.threshold_unit}".rstrip(),
+                figures.threshold_source,
+            ),
             ("level", figures.grid, f"a voxel is {figures.pitch_mm:.2g} mm of the print"),
-            ("stands on", f"{figures.stands_on_mm2:.3g} mm²", f"{100 * figures.overhang:.1f} % of it hangs over"),
+            (
+                "stands on",
+                f"{figures.stands_on_mm2:.3g} mm²",
+                f"{100 * figures.overhang:.1f} % of it hangs over",
+            ),
         ]
     )
     for one in changes(figures):

@@ -112,7 +112,7 @@ def thin_places(depth: NDArray[np.float32], wall_px: float) -> NDArray[np.bool_]
 def share_of_surface(thin: NDArray[np.bool_], depth: NDArray[np.float32]) -> float:
     """Return which part of the body's outermost voxels, 0 to 1, is thin."""
     outer = (depth > 0) & (depth <= 1)
-    return float(np.count_nonzero(thin & outer) / max(1, np.count_nonzero(outer)))
+    return float(int(np.count_nonzero(thin & outer)) / max(1, int(np.count_nonzero(outer))))
 
 
 def thickened(
@@ -168,7 +168,7 @@ def signed_depth(field: NDArray[np.float32], level: float, depth: NDArray[np.flo
 
 
 def steepness(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the slope of a field at each voxel, in its unit a px: of each axis the larger difference to a neighbour."""
+    """Return the slope of a field at each voxel, per px: along each axis the larger difference to a neighbour."""
     squares = np.full(field.shape, 1e-24, np.float32)
     for axis in range(3):
         step = np.abs(np.diff(field, axis=axis))

@@ -55,7 +55,9 @@ def _saved(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
 
     steps = 255 - EDGES
     whole = EDGES + np.round(shade * steps)
-    index = np.where(share > 1 - 0.5 / EDGES, whole, np.round(share * EDGES).clip(0, EDGES - 1)).astype(np.uint8)
+    index = np.where(share > 1 - 0.5 / EDGES, whole, np.round(share * EDGES).clip(0, EDGES - 1)).astype(
+        np.uint8
+    )
     levels = np.concatenate([np.full(EDGES, 0.35), np.arange(steps + 1) / steps])
     image = Pillow.new("P", index.shape[::-1])
     image.putpalette(np.clip(levels[:, None] * np.array(BONE) + 0.5, 0, 255).astype(np.uint8).tobytes())

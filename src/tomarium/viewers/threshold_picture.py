@@ -69,7 +69,10 @@ def threshold_png(volume: Volume, grid: Grid, wish: Wish) -> tuple[bytes, str]:
     share = float(np.count_nonzero(body.solid)) / float(np.prod(grid.shape))
     unit = "" if wish.label is not None or not volume.unit else f" {volume.unit}"
     side = "below" if wish.dark else "above"
-    return target.getvalue(), f"{side} {body.threshold:.5g}{unit}, {body.source}; {100 * share:.3g} % of the volume"
+    return (
+        target.getvalue(),
+        f"{side} {body.threshold:.5g}{unit}, {body.source}; {100 * share:.3g} % of the volume",
+    )
 
 
 def _eroded(solid: np.ndarray) -> np.ndarray:

@@ -42,26 +42,40 @@ def glb_bytes(mesh: Mesh, title: str = "", copyright: str = "", scale: float = 1
     """
     vertices, normals, numbers = _split(mesh)
     places = _turned(vertices - mesh.middle_mm) * (1e-3 * scale)
-    normals, faces = _turned(normals), numbers.astype("<u4").ravel()
+    upright, faces = _turned(normals), numbers.astype("<u4").ravel()
     views, content = [], b""
-    for array, target in ((places.astype("<f4"), 34962), (normals.astype("<f4"), 34962), (faces, 34963)):
-        views.append(
-            {"buffer": 0, "byteOffset": len(content), "byteLength": array.nbytes, "target": target}
-        )
+    for array, target in ((places.astype("<f4"), 34962), (upright.astype("<f4"), 34962), (faces, 34963)):
+        views.append({"buffer": 0, "byteOffset": len(content), "byteLength": array.nbytes, "target": target})
         content += array.tobytes()
     count = len(places)
     least, greatest = places.astype("<f4").min(0).tolist(), places.astype("<f4").max(0).tolist()
     document: dict[str, Any] = {
-        "asset": {"version": "2.0", "generator": "tomarium"} | ({"copyright": copyright} if copyright else {}),
+        "asset": {"version": "2.0", "generator": "tomarium"}
+        | ({"copyright": copyright} if copyright else {}),
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": title or "body"}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}]}],
+        "meshes": [
+            {"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}]}
+        ],
         "materials": [
-            {"pbrMetallicRoughness": {"baseColorFactor": BONE, "metallicFactor": 0.0, "roughnessFactor": 0.75}}
+            {
+                "pbrMetallicRoughness": {
+                    "baseColorFactor": BONE,
+                    "metallicFactor": 0.0,
+                    "roughnessFactor": 0.75,
+                }
+            }
         ],
         "accessors": [
-            {"bufferView": 0, "componentType": 5126, "count": count, "type": "VEC3", "min": least, "max": greatest},
+            {
+                "bufferView": 0,
+                "componentType": 5126,
+                "count": count,
+                "type": "VEC3",
+                "min": least,
+                "max": greatest,
+            },
             {"bufferView": 1, "componentType": 5126, "count": count, "type": "VEC3"},
             {"bufferView": 2, "componentType": 5125, "count": len(faces), "type": "SCALAR"},
         ],
@@ -89,7 +103,7 @@ def corner_normals(mesh: Mesh) -> NDArray[np.float32]:
     mean = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-300)
     corners = mean[mesh.faces]
     sharp = np.einsum("tca,ta->tc", corners, own) < SHARP
-    return np.where(sharp[..., None], own[:, None], corners).astype(np.float32)
+    return np.asarray(np.where(sharp[..., None], own[:, None], corners), np.float32)
 
 
 def _split(mesh: Mesh) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:

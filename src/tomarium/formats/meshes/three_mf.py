@@ -84,7 +84,9 @@ def _model(mesh: Mesh, metadata: Mapping[str, str]) -> str:
         for key, text in metadata.items()
         if text
     )
-    vertices = "".join(f'<vertex x="{x:.6g}" y="{y:.6g}" z="{z:.6g}"/>' for x, y, z in mesh.vertices_mm.tolist())
+    vertices = "".join(
+        f'<vertex x="{x:.6g}" y="{y:.6g}" z="{z:.6g}"/>' for x, y, z in mesh.vertices_mm.tolist()
+    )
     triangles = "".join(f'<triangle v1="{a}" v2="{b}" v3="{c}"/>' for a, b, c in mesh.faces.tolist())
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'

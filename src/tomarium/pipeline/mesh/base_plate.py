@@ -72,7 +72,9 @@ def on_plate(mesh: Mesh, lines: tuple[str, ...], sunk_mm: float) -> tuple[Mesh, 
     on = body.slice(PLATE_MM).area()
     made = mesh_of(whole)
     shift = made.box_mm
-    return made.moved((-(shift[0][0] + shift[1][0]) / 2, -(shift[0][1] + shift[1][1]) / 2, -shift[0][2])), float(on)
+    return made.moved(
+        (-(shift[0][0] + shift[1][0]) / 2, -(shift[0][1] + shift[1][1]) / 2, -shift[0][2])
+    ), float(on)
 
 
 def _plate(width: float, depth: float) -> Any:
@@ -110,7 +112,9 @@ def _raster(line: str) -> NDArray[np.uint8]:
     image = Pillow.new("L", (int(sum(advance)) + 4 * grown + 4, int(LINE_MM * PIXELS_A_MM)))
     draw, x = ImageDraw.Draw(image), float(2 * grown)
     for letter, step in zip(line, advance, strict=True):
-        draw.text((x, LETTER_MM * PIXELS_A_MM * 0.95), letter, fill=255, font=font, anchor="ls", stroke_width=grown)
+        draw.text(
+            (x, LETTER_MM * PIXELS_A_MM * 0.95), letter, fill=255, font=font, anchor="ls", stroke_width=grown
+        )
         x += step
     return np.asarray(image, np.uint8)
 

@@ -133,7 +133,9 @@ def take_body(volume: Volume, grid: Grid, wish: Wish, tell: Tell) -> Body:
         Numbers that cannot be.
     """
     if not 0 <= wish.smooth_px <= 20 or (wish.threshold is not None and not np.isfinite(wish.threshold)):
-        raise ParameterError(f"smoothing {wish.smooth_px} px, threshold {wish.threshold}: give 0 to 20 px, a number")
+        raise ParameterError(
+            f"smoothing {wish.smooth_px} px, threshold {wish.threshold}: give 0 to 20 px, a number"
+        )
     raw = read_grid(grid, wish.label, tell)
     if wish.label is not None and not raw.any():
         raise InputError(
@@ -279,7 +281,10 @@ def _half_way(values: GreyValues) -> float:
     """
     parting = otsu(values.counts, values.low, values.high)
     centres = np.linspace(values.low, values.high, 2 * len(values.counts) + 1)[1::2]
-    means = [float(np.average(centres[one], weights=values.counts[one])) for one in (centres < parting, centres > parting)]
+    means = [
+        float(np.average(centres[one], weights=values.counts[one]))
+        for one in (centres < parting, centres > parting)
+    ]
     return sum(means) / 2
 
 

@@ -59,7 +59,9 @@ class Grid:
         """What it is, for people."""
         size = " × ".join(str(length) for length in self.shape[::-1])
         what = "the volume as it is" if self.number == 0 else f"level {self.number} of the volume"
-        return f"{what}, {size} voxels" + (f", means of {self.block}³ stored voxels" if self.block > 1 else "")
+        return f"{what}, {size} voxels" + (
+            f", means of {self.block}³ stored voxels" if self.block > 1 else ""
+        )
 
 
 def grids_of(volume: Volume) -> tuple[Grid, ...]:

@@ -187,7 +187,11 @@ def in_lines(figures: Figures) -> list[tuple[str, str, str]]:
     lines = [
         ("triangles", f"{told.triangles}", f"closed; {moved}".rstrip("; ")),
         ("size", f"{box} {unit}", "x, y, z"),
-        ("volume", f"{told.volume:.5g} {unit}³", f"{100 * told.difference:+.2f} % against that of the voxels"),
+        (
+            "volume",
+            f"{told.volume:.5g} {unit}³",
+            f"{100 * told.difference:+.2f} % against that of the voxels",
+        ),
         ("surface", f"{told.surface:.5g} {unit}²", f"Euler characteristic {told.euler}"),
         ("threshold", f"{side} {told.threshold:.5g} {told.unit}".rstrip(), told.threshold_source),
         ("level", str(told.level), told.grid),
@@ -225,9 +229,7 @@ def _mesh_of(
         if not last and abs(mesh.volume_mm3 / whole.volume_mm3 - 1) > DIFFERENCE:
             return None
     # The middle of a grid's first voxel is not that of the volume's where a voxel is a block.
-    start = [
-        p * n + (p - p / f) / 2 for p, n, f in zip(pitch, body.start, grid.factor, strict=True)
-    ]
+    start = [p * n + (p - p / f) / 2 for p, n, f in zip(pitch, body.start, grid.factor, strict=True)]
     mesh = mesh.moved((start[2], start[1], start[0]))
     return mesh, _figures(volume, grid, body, wish, mesh, moved)
 

@@ -262,7 +262,7 @@ def _demand(volume: Volume, how: PrintWish) -> None:
         )
     if how.height_mm is not None and how.wall_mm > how.height_mm / 4:
         raise InputError(
-            f"walls of {how.wall_mm:g} mm in a body of {how.height_mm:g} mm height leave nothing of its shape; print it "
+            f"walls of {how.wall_mm:g} mm in a body of {how.height_mm:g} mm height hide its shape; print it "
             f"at least {4 * how.wall_mm:g} mm high, or take thinner walls"
         )
 
@@ -308,7 +308,9 @@ def _scale(body: Body, pitch: float, how: PrintWish) -> float:
     if how.scale is not None:
         return how.scale
     assert how.height_mm is not None
-    solid = np.pad(body.field, ((1, 1), (0, 0), (0, 0)), constant_values=np.float32(2 * body.level - body.field.max()))
+    solid = np.pad(
+        body.field, ((1, 1), (0, 0), (0, 0)), constant_values=np.float32(2 * body.level - body.field.max())
+    )
     tops = solid.max(axis=(1, 2))
     above = np.flatnonzero(tops > body.level)
     low, high = int(above[0]), int(above[-1])
@@ -348,7 +350,9 @@ def _walls(field: NDArray[np.float32], level: float, pitch: float, how: PrintWis
     thin = wall_thickness.thin_places(depth, wall_px)
     before = after = wall_thickness.share_of_surface(thin, depth)
     volume = float(np.count_nonzero(depth > 0))
-    thickness = 2 * float(np.median(depth[thin & (depth >= 0.5)])) * pitch if (thin & (depth >= 0.5)).any() else pitch
+    thickness = (
+        2 * float(np.median(depth[thin & (depth >= 0.5)])) * pitch if (thin & (depth >= 0.5)).any() else pitch
+    )
     number = 0
     while after > 0 and number < ROUNDS:
         field = wall_thickness.thickened(field, level, depth, thin, wall_px)
@@ -370,7 +374,9 @@ def _walls(field: NDArray[np.float32], level: float, pitch: float, how: PrintWis
     return _Walls(field, level, before, after, change)
 
 
-def _finished(mesh: Mesh, how: PrintWish, tell: Tell) -> tuple[Mesh, float, float, tuple[float, float, float]]:
+def _finished(
+    mesh: Mesh, how: PrintWish, tell: Tell
+) -> tuple[Mesh, float, float, tuple[float, float, float]]:
     """Reduce triangles and stand the body on its plate: all, the area it stands on, how far it moved, its own size."""
     size, most, moved = _lengths(mesh), how.triangles, 0.0
     for _ in range(4):
@@ -415,5 +421,3 @@ def scale_words(scale: float) -> str:
     if scale >= 1:
         return f"{units.show(scale, '', digits=3)} times as large as the specimen".replace("  ", " ")
     return f"{units.show(1 / scale, '', digits=3)} times smaller than the specimen".replace("  ", " ")
-
-
