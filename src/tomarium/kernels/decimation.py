@@ -12,6 +12,9 @@ FIRST: Final = 0.03
 """Distance by which a surface may move in the first try, in mean edges of its triangles."""
 GROWTH: Final = 1.8
 MOST_TRIES: Final = 12
+REFINED: Final = 3
+ENOUGH: Final = 0.8
+"""With fewer triangles than this part of those allowed, smaller distances are tried."""
 
 
 def decimate(mesh: Mesh, most: int) -> tuple[Mesh, float]:
@@ -47,9 +50,19 @@ def decimate(mesh: Mesh, most: int) -> tuple[Mesh, float]:
     best = solid.simplify(tolerance)
     for _ in range(MOST_TRIES):
         if best.num_tri() <= most:
-            return mesh_of(best), tolerance
+            break
         tolerance *= GROWTH
         best = solid.simplify(tolerance)
+    low = tolerance / GROWTH
+    for _ in range(REFINED):
+        if not ENOUGH * most > best.num_tri() or best.num_tri() > most:
+            break
+        middle = (low * tolerance) ** 0.5
+        tried = solid.simplify(middle)
+        if tried.num_tri() <= most:
+            best, tolerance = tried, middle
+        else:
+            low = middle
     if best.num_tri() > most:
         raise InputError(
             f"the surface has {len(mesh.faces)} triangles and keeps {best.num_tri()} even where it may move by "
