@@ -39,7 +39,7 @@ def test_volume_surface_and_euler_are_those_of_the_body(name: str, shift: float)
     assert mesh.is_closed
     assert abs(told.difference) < 0.02
     # Where it lies: in mm from the middle of the first voxel.
-    assert centroid(mesh) == pytest.approx([((grey.shape[0] - 1) / 2 + shift) * MM] * 3, abs=0.02 * MM)
+    assert centroid(mesh) == pytest.approx([((grey.shape[0] - 1) / 2 + shift) * MM] * 3, abs=0.05 * MM)
 
 
 @pytest.mark.parametrize("most", [4000, 2000])

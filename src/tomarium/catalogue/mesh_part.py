@@ -105,6 +105,7 @@ def _derived(source: Path, keeper: Path, known: Record, part: Part, name: str) -
     assert known.publication is not None
     origin = known.publication.doi or known.id
     picture = keeper / part.path / str(part.summary["files"]["png"])
+    (keeper / PREVIEWS).mkdir(parents=True, exist_ok=True)
     write_whole(keeper / PREVIEWS / "thumbnail.png", _thumbnail(picture))
     record = file_record(
         keeper,

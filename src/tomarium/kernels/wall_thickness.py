@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -41,8 +42,22 @@ def depth_inside(field: NDArray[np.float32], level: float) -> NDArray[np.float32
     deep, nearest = ndimage.distance_transform_edt(body, return_indices=True)
     # Half a voxel where the field is a step; never more than a voxel.
     gap = np.clip((level - padded) / steepness(padded), 0.0, 1.0)
-    deep = np.where(body, deep - gap[tuple(nearest)], 0.0)
-    return np.asarray(np.maximum(deep, 0.0)[1:-1, 1:-1, 1:-1], np.float32)
+    deep = np.where(body, deep - gap[tuple(nearest)], -gap).astype(np.float32)
+    for _ in range(2):
+        deep = _no_steeper_than_one(deep)
+    return np.asarray(np.maximum(deep, 0.0)[1:-1, 1:-1, 1:-1])
+
+
+def _no_steeper_than_one(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lower what is deeper than a neighbour by more than their distance: the nearest voxel is not always the one whose
+    part of the surface is nearest."""
+    best = depth.copy()
+    for step in product((-1, 0, 1), repeat=3):
+        if any(step):
+            here = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, depth.shape, strict=True))
+            there = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, depth.shape, strict=True))
+            np.minimum(best[here], depth[there] + np.float32(sum(s * s for s in step) ** 0.5), out=best[here])
+    return best
 
 
 def greatest_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -73,7 +88,7 @@ def greatest_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
         # Two lines, b + up t and c + down (1 - t), meet at t between the two voxels.
         with np.errstate(divide="ignore", invalid="ignore"):
             at = (c + down - b) / slope
-        inside = (up > 0.2) & (down > 0.2) & (at > 0) & (at < 1) & (a > 0) & (d > 0)
+        inside = (up > 0.2) & (down > 0.2) & (at > 0) & (at < 1) & (b > 0) & (c > 0)
         top = np.where(inside, b + up * np.nan_to_num(at), 0).astype(np.float32)
         seen = np.moveaxis(best, axis, 0)
         np.maximum(seen[1:-2], top, out=seen[1:-2])
