@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mesh.bodies import BODIES, VOXEL_M, ball, hollow_ball, torus, volume
 
+from mesh.bodies import BODIES, VOXEL_M, ball, hollow_ball, torus, volume
 from tomarium.errors import CannotFit, InputError
 from tomarium.formats.meshes.glb import glb_bytes
 from tomarium.formats.meshes.ply import ply_bytes
@@ -104,7 +104,9 @@ def test_a_volume_too_large_for_memory_is_taken_coarser_or_refused() -> None:
         choose_grid(grids, 0, limit)
     with pytest.raises(CannotFit, match="even level 2"):
         choose_grid(grids, None, 1000)
-    assert read_grid(grids[1]) == pytest.approx(grey.reshape(32, 2, 32, 2, 32, 2).mean(axis=(1, 3, 5)), abs=1e-6)
+    assert read_grid(grids[1]) == pytest.approx(
+        grey.reshape(32, 2, 32, 2, 32, 2).mean(axis=(1, 3, 5)), abs=1e-6
+    )
 
 
 @pytest.fixture(scope="module")
@@ -158,4 +160,6 @@ def test_a_picture_shows_the_body_where_it_is(hollow: Mesh) -> None:
     covered = picture[..., 3] > 128
     assert covered.mean() == pytest.approx(np.pi / 4 * 0.94**2, rel=0.03)
     assert picture[covered][:, 0].std() > 20
-    assert picture[24:40, 24:40, 0].mean() > picture[60:80, 60:80, 0].mean() + 30  # the light comes from above
+    assert (
+        picture[24:40, 24:40, 0].mean() > picture[60:80, 60:80, 0].mean() + 30
+    )  # the light comes from above

@@ -49,8 +49,10 @@ def depth_inside(field: NDArray[np.float32], level: float) -> NDArray[np.float32
 
 
 def _no_steeper_than_one(depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lower what is deeper than a neighbour by more than their distance: the nearest voxel is not always the one whose
-    part of the surface is nearest."""
+    """Lower what is deeper than a neighbour by more than their distance.
+
+    The nearest voxel is not always the one whose part of the surface is nearest.
+    """
     best = depth.copy()
     for step in product((-1, 0, 1), repeat=3):
         if any(step):

@@ -31,7 +31,7 @@ MOST_DIVIDED: Final = 4
 ROUNDS: Final = 3
 MOST_CHANGE: Final = 0.5
 """Where thicker walls change the volume by more, what is printed is not the specimen any more."""
-LEAST_PIECE: Final = 0.5
+LEAST_PIECE: Final = 0.7
 """Part of the body that its largest piece holds at least."""
 SUNK_MM: Final = 2.0
 STEEP: Final = -(0.5**0.5)
@@ -283,7 +283,7 @@ def _enough(
 def _printable(body: Body, how: PrintWish) -> tuple[Body, int]:
     """Keep one piece, and fill what is closed."""
     one = keep_parts(body, only_largest=True)
-    if one.dropped_share > LEAST_PIECE and not how.largest_only:
+    if one.dropped_share > 1 - LEAST_PIECE and not how.largest_only:
         raise InputError(
             f"the body falls into {one.dropped + 1} pieces that do not touch, and the largest is "
             f"{100 * (1 - one.dropped_share):.2g} % of it: the others would float; join them with another --threshold, "
