@@ -3,6 +3,7 @@
 from tomarium.model.geometry import Geometry
 from tomarium.model.image import Axis, Image, Volume
 from tomarium.model.layout import Layout
+from tomarium.model.mesh import Mesh
 from tomarium.model.part import Part
 from tomarium.model.person import Person
 from tomarium.model.publication import Funding, Publication, Related
@@ -21,6 +22,7 @@ __all__ = [
     "Geometry",
     "Image",
     "Layout",
+    "Mesh",
     "Origin",
     "Part",
     "Person",

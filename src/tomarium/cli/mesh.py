@@ -1,0 +1,88 @@
+"""`tomarium mesh`: the surface of a body in a volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tomarium.cli import mesh_options, scan_options, show
+from tomarium.cli.mesh_options import Taken
+
+
+@click.command("mesh")
+@mesh_options.SOURCE
+@mesh_options.taken
+@click.option(
+    "--max-tri", "triangles", default="300k", show_default=True, help="Triangles at most: 300k, 2M."
+)
+@click.option(
+    "--smallest",
+    type=click.IntRange(1),
+    default=27,
+    show_default=True,
+    help="Voxels of a piece that is kept.",
+)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(["3mf", "stl", "ply"]),
+    multiple=True,
+    help="Files to write beside GLB and picture; may be given several times. By default all.",
+)
+@click.option(
+    "--preview", type=click.Path(path_type=Path), metavar="PNG", help="Only draw the threshold on a slice."
+)
+@scan_options.opening
+@click.option("--json", "as_json", is_flag=True, help="Print the figures for machines.")
+def command(
+    source: str,
+    taken: Taken,
+    triangles: str,
+    smallest: int,
+    formats: tuple[str, ...],
+    preview: Path | None,
+    opening: scan_options.Opening,
+    as_json: bool,
+) -> None:
+    """Make a closed mesh of the body in VOLUME, or of RECORD: its folder, or its identifier in the catalogue.
+
+    The body is what is brighter than a threshold, inside the circle of the reconstruction; by default the threshold is
+    half-way between the two classes of Otsu. The finest level of the pyramid that fits into memory is taken, and a
+    coarser one where the surface has far more triangles than wanted. Told are volume and surface, the difference from
+    the volume of the voxels, the Euler characteristic, and what was dropped.
+
+    Of a record, the mesh becomes a part of it, with 3MF, STL, PLY, a GLB for the page and a picture. A record that was
+    published does not change: a new one beside it is derived from it. With -o the files go into a folder instead.
+
+    Needs the extra: pip install 'tomarium[mesh]'. For a print with walls that hold: `tomarium print`.
+
+    \b
+    tomarium mesh record/ --preview threshold.png
+    tomarium mesh record/
+    tomarium mesh volume.ome.zarr -o mesh/ --threshold 0.8 --max-tri 100k --format stl
+    tomarium mesh grains.ome.zarr -o grain3/ --label 3
+    tomarium mesh volume.tif -o pores/ --dark --voxel "0.65 um"
+    """
+    from tomarium.pipeline.mesh.make_mesh import Limits, as_data, in_lines, make_mesh
+
+    volume, place, about = mesh_options.open_source(source, taken, opening)
+    if preview is not None:
+        mesh_options.draw_preview(volume, taken, preview)
+        return
+    name = taken.name or ("surface" if taken.label is None else f"label-{taken.label}")
+    target = mesh_options.demand_target(source, place, taken, name)
+    limits = Limits(mesh_options.count(triangles), taken.level, taken.bytes, smallest)
+    mesh, figures = make_mesh(volume, taken.wish, limits, show.progress())
+    told = as_data(figures)
+    done = mesh_options.keep(target, mesh, about, told, formats or ("3mf", "stl", "ply"), "surface")
+    if as_json:
+        show.as_json({**done, **told})
+        return
+    click.secho(str(done["folder"]), bold=True)
+    show.table(in_lines(figures))
+    mesh_options.tell_files(done)
+    if figures.length_unit != "mm":
+        show.warnings(
+            ["the size of a voxel is not known: the files count a voxel as 1 mm; give it with --voxel"]
+        )

@@ -1,0 +1,254 @@
+"""What `tomarium mesh` and `tomarium print` share: what the body is, and where its files go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tomarium import units
+from tomarium.cli import scan_options
+from tomarium.errors import InputError, ParameterError
+
+if TYPE_CHECKING:
+    from tomarium.catalogue.mesh_files import About
+    from tomarium.model import Mesh, Volume
+    from tomarium.pipeline.mesh.body import Wish
+
+F = TypeVar("F", bound=Callable[..., Any])
+SOURCE = click.argument("source", metavar="RECORD|VOLUME")
+OPTIONS = (
+    click.option(
+        "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the files."
+    ),
+    click.option("--name", default="", help="Name of the files, and of the part of the record."),
+    click.option("--overwrite", is_flag=True, help="Replace files of that name."),
+    click.option(
+        "--threshold", type=float, help="Limit of the body, in the volume's unit; found by default."
+    ),
+    click.option("--dark", is_flag=True, help="The body is what is darker, such as pores."),
+    click.option("--label", type=int, help="VOLUME holds labels: the one that is the body."),
+    click.option(
+        "--smooth",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Smoothing before, σ in voxels; 0: none.",
+    ),
+    click.option("--whole", is_flag=True, help="The corners count too, outside of the inscribed circle."),
+    click.option("--level", type=click.IntRange(0), help="Level of the pyramid; chosen by default."),
+    click.option("--memory", metavar="SIZE", help="Memory that may be used, such as 4GB."),
+    click.option(
+        "--voxel", metavar="LENGTH", help="Size of a voxel, such as '0.65 um', where the file has none."
+    ),
+    click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default."),
+)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the shared options say; as `tomarium mesh --help` tells them."""
+
+    output: Path | None
+    name: str
+    overwrite: bool
+    threshold: float | None
+    dark: bool
+    label: int | None
+    smooth: float
+    whole: bool
+    level: int | None
+    memory: str | None
+    voxel: str | None
+    catalogue: Path | None
+
+    @property
+    def wish(self) -> Wish:
+        """What is taken for the body."""
+        from tomarium.pipeline.mesh.body import Wish
+
+        if self.label is not None and (self.threshold is not None or self.dark):
+            raise click.UsageError("--label goes without --threshold and --dark")
+        return Wish(self.threshold, self.dark, self.label, self.smooth, self.whole)
+
+    @property
+    def bytes(self) -> int | None:
+        """Memory that may be used."""
+        return None if self.memory is None else int(units.parse(self.memory, "B"))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where files go: a folder, or a part of a record."""
+
+    folder: Path
+    name: str
+    record: Path | None
+    keeper: Path | None
+    catalogue: Path | None
+    known: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """The record that a volume belongs to: its folder, and whether it was given by its identifier."""
+
+    folder: Path | None
+    known: bool = False
+
+
+def taken(function: F) -> F:
+    """Add the shared options; the function takes `taken`."""
+
+    @wraps(function)
+    def packed(**given: Any) -> Any:
+        told = {name: given.pop(name) for name in Taken.__dataclass_fields__}
+        return function(taken=Taken(**told), **given)
+
+    made: Any = packed
+    for option in reversed(OPTIONS):
+        made = option(made)
+    return made  # type: ignore[no-any-return]
+
+
+def count(text: str) -> int:
+    """Read a number of triangles: "300k", "2M", "50000"."""
+    factors = {"k": 1000, "m": 1_000_000}
+    try:
+        number = float(text.rstrip("kKmM")) * factors.get(text[-1:].lower(), 1)
+    except ValueError:
+        number = 0.0
+    if not 100 <= number <= 1e8:
+        raise ParameterError(f"--max-tri {text!r}: write a number from 100 on, such as 300k or 2M")
+    return int(number)
+
+
+def open_source(source: str, told: Taken, opening: scan_options.Opening) -> tuple[Volume, Place, About]:
+    """Open a volume, given by its path, its record's folder or the record's identifier."""
+    from tomarium.catalogue.mesh_files import About, about_of
+    from tomarium.catalogue.record_folder import ID, read_record
+    from tomarium.model import Volume
+    from tomarium.standards.ro_crate import FILENAME
+
+    path, known = Path(source), False
+    if not path.exists() and ID.fullmatch(source):
+        path, known = _by_identifier(source, told.catalogue), True
+    volume = opening.open(path)
+    if not isinstance(volume, Volume):
+        raise InputError(f"{source}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
+    if told.voxel is not None:
+        volume = with_voxel(volume, units.parse(told.voxel, "m"))
+    if (path / FILENAME).is_file():
+        return volume, Place(path.resolve(), known), about_of(read_record(path))
+    return volume, Place(None), About(volume.name or path.name)
+
+
+def with_voxel(volume: Volume, voxel_m: float) -> Volume:
+    """Give a volume cubic voxels of a size, m."""
+    if not 1e-12 < voxel_m < 10:
+        raise ParameterError(f"--voxel {voxel_m:g} m: no voxel has that size")
+    return replace(volume, axes=tuple(replace(axis, scale=voxel_m, unit="m") for axis in volume.axes))
+
+
+def demand_target(source: str, place: Place, told: Taken, name: str) -> Target:
+    """Tell where files go, before long work begins; refused where they are there already."""
+    from tomarium.catalogue.mesh_files import demand_free, file_name
+    from tomarium.catalogue.mesh_part import place_of_mesh
+
+    name = file_name(name)
+    if told.output is not None or place.folder is None:
+        folder = told.output or Path(f"{Path(source).name.split('.')[0]}-{name}")
+        target = Target(folder, name, None, None, told.catalogue, False)
+    else:
+        keeper, folder = place_of_mesh(place.folder, name)
+        target = Target(folder, name, place.folder, keeper, told.catalogue, place.known)
+    demand_free(target.folder, name, told.overwrite)
+    return target
+
+
+def keep(
+    target: Target,
+    mesh: Mesh,
+    about: About,
+    figures: dict[str, Any],
+    formats: tuple[str, ...],
+    role: str,
+    more: Callable[[dict[str, Any]], dict[str, bytes]] | None = None,
+) -> dict[str, Any]:
+    """Write the files, and file them with their record; `more(summary)` gives further files: name → content."""
+    from tomarium.atomic_files import write_whole
+    from tomarium.catalogue.mesh_files import write_files
+    from tomarium.catalogue.mesh_part import add_mesh, remove_mesh
+
+    if target.record is not None:
+        remove_mesh(target.folder)
+    summary = write_files(target.folder, target.name, mesh, about, figures, formats)
+    for name, content in (more(summary) if more else {}).items():
+        write_whole(target.folder / name, content)
+        summary["files"][Path(name).suffix.lstrip(".")] = name
+        summary["bytes"][Path(name).suffix.lstrip(".")] = len(content)
+    told: dict[str, Any] = {"folder": str(target.folder), **summary, "record": None}
+    if target.record is not None and target.keeper is not None:
+        record = add_mesh(target.record, target.keeper, target.name, role, summary)
+        told["record"] = record.id
+        told["filed"] = target.known or None
+        if target.known:
+            _file(target)
+        else:
+            told["next"] = f"tomarium ingest {target.keeper}"
+    return told
+
+
+def tell_files(done: dict[str, Any]) -> None:
+    """Print the files with their sizes, and what is to be done next."""
+    for ending, name in done["files"].items():
+        click.echo(f"  {name:<28} {units.show(done['bytes'][ending], 'B', digits=3)}")
+    if done["record"]:
+        click.echo(f"  part of the record {done['record']}")
+    if done.get("next"):
+        click.echo(f"  bring the catalogue up to date with: {done['next']}")
+
+
+def draw_preview(volume: Volume, told: Taken, target: Path) -> None:
+    """Write a picture of the middle slice with the rim of the body, and print the threshold."""
+    from tomarium.atomic_files import write_whole
+    from tomarium.pipeline.mesh.grid import choose_grid, grids_of
+    from tomarium.viewers.threshold_picture import threshold_png
+
+    grid = choose_grid(grids_of(volume), told.level, told.bytes)
+    picture, words = threshold_png(volume, grid, told.wish)
+    write_whole(target, picture)
+    click.echo(f"{target}: {words}")
+
+
+def _by_identifier(given: str, place: Path | None) -> Path:
+    from tomarium.catalogue import queries
+    from tomarium.catalogue.catalogue import open_catalogue
+
+    missing = f"{given}: there is no such file or folder"
+    try:
+        opened = open_catalogue(place, make=False)
+    except InputError as problem:
+        raise InputError(
+            f"{missing}, and no catalogue in which it could be a record ({problem})"
+        ) from problem
+    with opened, opened.reading() as connection:
+        folder = queries.folder_of(connection, given)
+    if folder is None:
+        raise InputError(
+            f"{missing}, and no record of this identifier in {opened.name}; look with `tomarium search`"
+        )
+    return folder
+
+
+def _file(target: Target) -> None:
+    from tomarium.catalogue import ingest
+    from tomarium.catalogue.catalogue import open_catalogue
+
+    assert target.keeper is not None
+    with open_catalogue(target.catalogue, make=False) as opened:
+        ingest(opened, target.keeper, checksums=False)

@@ -1,0 +1,78 @@
+"""The closed surface at which a volume has one value."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError
+from tomarium.model.mesh import Mesh
+from tomarium.optional_packages import optional_import
+
+
+def isosurface(
+    field: NDArray[np.float32], level: float, pitch_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+) -> Mesh:
+    """Find the closed surface around what is above a level, by marching cubes.
+
+    The field is surrounded by one voxel below the level, so that the surface is closed where a body reaches the end of
+    the volume. Values are taken at the middles of voxels, and lie on straight lines between them.
+
+    Parameters
+    ----------
+    field : array, shape (z, y, x)
+        Finite values in any unit.
+    level : float
+        In the unit of the field.
+    pitch_mm : tuple of float
+        Size of a voxel (z, y, x), mm.
+
+    Returns
+    -------
+    Mesh
+        The middle of voxel (0, 0, 0) is the origin; normals point to what is below the level.
+
+    Raises
+    ------
+    InputError
+        Nothing, or everything, is above the level, or the surface is not closed.
+    EngineUnavailable
+        scikit-image or manifold3d is not installed.
+
+    References
+    ----------
+    Lewiner et al., J. Graph. Tools 8 (2003) 1-15: marching cubes with topological guarantees.
+    """
+    measure = optional_import("skimage.measure", "mesh")
+    engine = optional_import("manifold3d", "mesh")
+    if not field.size or not (field > level).any():
+        raise InputError(f"nothing is above {level:g}: there is no surface")
+    low = float(field.min())
+    outside = min(low, level - max(1e-3 * abs(level), float(field.max()) - level))
+    padded = np.pad(field, 1, constant_values=np.float32(outside))
+    # A vertex of the grid at the level itself would make triangles without an area.
+    np.copyto(padded, np.nextafter(np.float32(level), np.float32(-np.inf)), where=padded == np.float32(level))
+    places, faces, _, _ = measure.marching_cubes(padded, level)
+    vertices = ((places - 1) * np.asarray(pitch_mm))[:, ::-1]
+    solid = engine.Manifold(engine.Mesh(vertices.astype(np.float32), faces.astype(np.uint32)))
+    if solid.status() != engine.Error.NoError or solid.num_tri() == 0:
+        raise InputError(
+            f"the surface at {level:g} is not closed ({solid.status()}); smooth more, or take another level"
+        )
+    return mesh_of(solid)
+
+
+def solid_of(mesh: Mesh) -> object:
+    """Return a mesh as a manifold3d solid; raises InputError where it is not closed."""
+    engine = optional_import("manifold3d", "mesh")
+    solid = engine.Manifold(engine.Mesh(mesh.vertices_mm.astype(np.float32), mesh.faces.astype(np.uint32)))
+    if solid.status() != engine.Error.NoError:
+        raise InputError(f"the mesh of {len(mesh.faces)} triangles is no closed surface ({solid.status()})")
+    return solid
+
+
+def mesh_of(solid: object) -> Mesh:
+    """Return a manifold3d solid as a mesh."""
+    made = solid.to_mesh()  # type: ignore[attr-defined]
+    vertices = np.asarray(made.vert_properties, np.float32)[:, :3]
+    return Mesh(np.ascontiguousarray(vertices), np.asarray(made.tri_verts, np.uint32).reshape(-1, 3))

@@ -1,0 +1,1 @@
+"""Surfaces of volumes: meshes, and bodies that can be printed."""

@@ -1,0 +1,148 @@
+"""A shaded picture of a mesh, drawn without a graphics card."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.formats.meshes.glb import corner_normals
+from tomarium.model import Mesh
+
+LIGHTS: Final = (((-0.5, 0.6, 0.62), 0.85), ((0.8, 0.1, 0.4), 0.22))
+"""Direction to a light (right, up, to the eye), and its strength."""
+AMBIENT: Final = 0.22
+BONE: Final = (232, 220, 196)
+SAMPLES: Final = 2
+"""Points are drawn so many times as fine as pixels, and averaged."""
+EDGES: Final = 8
+"""Degrees to which a pixel at the rim of the body is covered."""
+BATCH: Final = 2_000_000
+
+
+def mesh_png(mesh: Mesh, pixels: int = 640, azimuth_deg: float = 35.0, elevation_deg: float = 22.0) -> bytes:
+    """Draw a mesh from the side and a little from above, in parallel projection, as PNG with a clear background.
+
+    Parameters
+    ----------
+    mesh : Mesh
+        z is upwards.
+    pixels : int
+        Width and height.
+    azimuth_deg, elevation_deg : float
+        Where the eye is: around z, and above the horizon.
+
+    Returns
+    -------
+    bytes
+        An RGBA PNG.
+    """
+    size = pixels * SAMPLES
+    places, turn = _seen(mesh, azimuth_deg, elevation_deg, size)
+    normals = corner_normals(mesh) @ turn.T.astype(np.float32)
+    shade, covered = _rasterised(places, mesh.faces, normals, size)
+    blocks = (pixels, SAMPLES, pixels, SAMPLES)
+    share = covered.reshape(blocks).mean(axis=(1, 3))
+    mean = (shade * covered).reshape(blocks).mean(axis=(1, 3)) / np.maximum(share, 1e-9)
+    return _saved(np.clip(mean, 0, 1), share)
+
+
+def _saved(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
+    """Write shades of one colour with a palette: index 0 is clear, those below EDGES are parts of a pixel."""
+    from PIL import Image as Pillow
+
+    steps = 255 - EDGES
+    whole = EDGES + np.round(shade * steps)
+    index = np.where(share > 1 - 0.5 / EDGES, whole, np.round(share * EDGES).clip(0, EDGES - 1)).astype(
+        np.uint8
+    )
+    levels = np.concatenate([np.full(EDGES, 0.35), np.arange(steps + 1) / steps])
+    image = Pillow.new("P", index.shape[::-1])
+    image.putpalette(np.clip(levels[:, None] * np.array(BONE) + 0.5, 0, 255).astype(np.uint8).tobytes())
+    image.frombytes(index.tobytes())
+    alpha = bytes(round(255 * number / EDGES) for number in range(EDGES)) + b"\xff" * (256 - EDGES)
+    target = BytesIO()
+    image.save(target, "PNG", optimize=True, transparency=alpha)
+    return target.getvalue()
+
+
+def _seen(
+    mesh: Mesh, azimuth_deg: float, elevation_deg: float, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the vertices as right, down (both in points of the picture) and towards the eye; and the turn to there."""
+    azimuth, elevation = np.radians(azimuth_deg), np.radians(elevation_deg)
+    right = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
+    eye = np.array(
+        [np.sin(azimuth) * np.cos(elevation), -np.cos(azimuth) * np.cos(elevation), np.sin(elevation)]
+    )
+    turn = np.stack([right, np.cross(eye, right), eye])
+    places = (mesh.vertices_mm - mesh.middle_mm) @ turn.T
+    low, high = places.min(0), places.max(0)
+    scale = 0.94 * size / max(*(high - low)[:2], 1e-12)
+    middle = (low + high) / 2
+    return (
+        np.stack(
+            [
+                size / 2 + scale * (places[:, 0] - middle[0]),
+                size / 2 - scale * (places[:, 1] - middle[1]),
+                scale * (places[:, 2] - low[2]),
+            ],
+            axis=1,
+        ),
+        turn,
+    )
+
+
+def _rasterised(
+    places: NDArray[np.float64], faces: NDArray[np.uint32], normals: NDArray[np.float32], size: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Draw triangles as grids of points, the nearest to the eye in front; return the light and what is covered."""
+    nearest = np.full(size * size, -np.inf)
+    seen = np.zeros((size * size, 3), np.float32)
+    corners = places[faces].astype(np.float32)
+    # As many steps along the sides of a triangle as it is long in points, so that no point is left out.
+    longest = np.max(np.abs(corners - np.roll(corners, 1, axis=1))[..., :2], axis=(1, 2))
+    steps = np.maximum(1, np.ceil(1.1 * longest)).astype(int)
+    steps = np.where(steps > 12, -(-steps // 8) * 8, steps)  # large ones in few groups
+    ahead = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2]
+    # Down the picture is the second axis, so a triangle that is seen from outside runs clockwise.
+    steps[ahead > 0] = 0
+    for count in np.unique(steps[steps > 0]).tolist():
+        chosen = np.flatnonzero(steps == count)
+        i, j = (part.ravel() for part in np.mgrid[: count + 1, : count + 1])
+        weights = (np.stack([i, j, count - i - j], axis=1)[i + j <= count] / count).astype(np.float32)
+        for part in np.array_split(chosen, max(1, len(chosen) * len(weights) // BATCH)):
+            _draw(corners[part], normals[part], weights, nearest, seen, size)
+    covered = np.isfinite(nearest)
+    light = np.full(size * size, AMBIENT)
+    unit = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9)
+    for direction, strength in LIGHTS:
+        light += strength * np.maximum(unit @ (np.array(direction) / np.linalg.norm(direction)), 0)
+    deep = np.where(covered, nearest, 0) / max(float(places[:, 2].max()), 1e-9)
+    light *= 0.72 + 0.28 * deep  # what is further away is darker, which parts the front from the back
+    return light.reshape(size, size), covered.reshape(size, size)
+
+
+def _draw(
+    corners: NDArray[np.float32],
+    normals: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    nearest: NDArray[np.float64],
+    seen: NDArray[np.float32],
+    size: int,
+) -> None:
+    points = (weights @ corners).reshape(-1, 3)
+    column, row = (np.clip(points[:, axis].astype(int), 0, size - 1) for axis in (0, 1))
+    place = row * size + column
+    order = np.argsort(points[:, 2])  # of several points at one place the last one, the nearest, stays
+    best = np.full(len(nearest), -1, np.int64)
+    best[place[order]] = order
+    at = np.flatnonzero(best >= 0)
+    front = best[at]
+    closer = points[front, 2] > nearest[at]
+    at, front = at[closer], front[closer]
+    nearest[at] = points[front, 2]
+    triangle, corner = np.divmod(front, len(weights))
+    seen[at] = np.einsum("pc,pca->pa", weights[corner], normals[triangle])

@@ -1,0 +1,145 @@
+"""The meshes of a record: a picture of each, which a script turns into a model, what is stated, and the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from tomarium import units
+from tomarium.model import Part, Record
+from tomarium.viewers.viewer import Piece, View, Viewer, fill
+
+WHAT: Final = {
+    "3mf": "3MF, for printers",
+    "stl": "STL, for older programs",
+    "ply": "PLY, for science",
+    "glb": "GLB, for pages and slides",
+    "html": "Sheet, one page to print",
+}
+"""Ending of a file → what a reader is told."""
+
+
+def suits(record: Record) -> bool:
+    """Tell whether a record has a mesh.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    bool
+        It has a part of the kind mesh that tells its files.
+    """
+    return any(_meshes(record))
+
+
+def render(record: Record, view: View) -> Piece:
+    """Show the meshes of a record.
+
+    Parameters
+    ----------
+    record : Record
+        With a mesh.
+    view : View
+        For the addresses.
+
+    Returns
+    -------
+    Piece
+        Its data: `meshes`, each with path, role, picture, model, files (what, address, bytes) and figures.
+    """
+    held = {entry.path for entry in record.files}
+    meshes = [_told(part, view, held) for part in _meshes(record)]
+    return Piece({"meshes": meshes}, fill("meshes.html", {"meshes": meshes, "title": record.title}))
+
+
+def _meshes(record: Record) -> Iterator[Part]:
+    for part in record.parts:
+        if part.kind == "mesh" and isinstance(part.summary.get("files"), Mapping):
+            yield part
+
+
+def _told(part: Part, view: View, held: set[str]) -> dict[str, Any]:
+    names: Mapping[str, Any] = part.summary["files"]
+    sizes, figures = part.summary.get("bytes") or {}, part.summary.get("figures") or {}
+    paths = {ending: f"{part.path}/{name}" for ending, name in names.items() if f"{part.path}/{name}" in held}
+    files = [
+        {
+            "what": WHAT[ending],
+            "address": view.file(paths[ending]),
+            "bytes": sizes.get(ending),
+            "size": units.show(sizes[ending], "B", digits=3) if sizes.get(ending) else "",
+        }
+        for ending in WHAT
+        if ending in paths
+    ]
+    return {
+        "path": part.path,
+        "role": part.role,
+        "name": "Print" if part.role == "print" else "Surface",
+        "picture": view.file(paths["png"]) if "png" in paths else "",
+        "model": view.file(paths["glb"]) if "glb" in paths else "",
+        "files": files,
+        "rows": _print_rows(figures) if part.role == "print" else _surface_rows(figures),
+        "figures": dict(figures),
+    }
+
+
+def _surface_rows(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name what is stated of a surface; what is not there is left out."""
+    unit, rows = told.get("length_unit", "mm"), []
+    if box := told.get("box"):
+        rows.append(("Size", " × ".join(f"{one:.3g}" for one in box) + f" {unit}"))
+    if "volume" in told:
+        rows.append(
+            (
+                "Volume",
+                f"{told['volume']:.4g} {unit}³, {100 * told.get('difference', 0):+.2f} % against voxels",
+            )
+        )
+    if "surface" in told:
+        rows.append(("Surface", f"{told['surface']:.4g} {unit}²"))
+    if "triangles" in told:
+        rows.append(("Triangles", f"{told['triangles']}, closed, Euler characteristic {told.get('euler')}"))
+    rows += _shared_rows(told, "unit")
+    if told.get("dropped"):
+        rows.append(
+            ("Left out", f"{told['dropped']} small pieces, {100 * told.get('dropped_share', 0):.2g} %")
+        )
+    return rows
+
+
+def _print_rows(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name what is stated of a print."""
+    rows = []
+    if "scale" in told:
+        rows.append(("Scale", f"{told['scale']:.3g} : 1"))
+    if size := told.get("size_mm"):
+        rows.append(("Size", " × ".join(f"{one:.0f}" for one in size) + " mm"))
+    if "wall_mm" in told:
+        before, change = told.get("thin_before", 0), told.get("volume_change", 0)
+        rows.append(
+            (
+                "Walls",
+                f"{told['wall_mm']:g} mm or more; {100 * before:.2g} % was thinner, {100 * change:+.2g} % volume",
+            )
+        )
+    if told.get("dropped"):
+        rows.append(
+            ("Left out", f"{told['dropped']} loose pieces, {100 * told.get('dropped_share', 0):.2g} %")
+        )
+    return rows + _shared_rows(told, "threshold_unit")
+
+
+def _shared_rows(told: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
+    if "threshold" not in told:
+        return []
+    side = "below" if told.get("dark") else "above"
+    return [
+        ("Body", f"{side} {told['threshold']:.4g} {told.get(unit) or ''}, {told.get('threshold_source', '')}")
+    ]
+
+
+MESHES = Viewer(name="meshes", title="Models", order=15, suits=suits, render=render, built="model")
