@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from postgresql_server import Databases, Files, NoServer, Server
 from warm import Warm
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
@@ -62,6 +63,33 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Give a process in which everything is imported, one for all tests of a worker."""
     with Warm(tmp_path_factory.mktemp("warm")) as warm:
         yield warm
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Give a PostgreSQL server, one for all tests of a worker; skip where none can be started."""
+    server = Server()
+    try:
+        pytest.importorskip("psycopg")
+        try:
+            server.start()
+        except NoServer as problem:
+            pytest.skip(f"no PostgreSQL server: {problem}")
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="module", params=("sqlite", "postgresql"))
+def place(request: pytest.FixtureRequest) -> Iterator[Files]:
+    """Tell where a catalogue is kept that a test calls by a file's name, on one database and on the other."""
+    if request.param == "sqlite":
+        yield Files()
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        databases = Databases(request.getfixturevalue("server"), patch)
+        yield databases
+        databases.remove()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tables import jobs
+from tomarium.errors import DatabaseUnavailable
 
 LEASE_S: Final = 600
 MOST_TRIES: Final = 5
@@ -106,7 +107,8 @@ def holding(catalogue: Catalogue, number: int) -> Iterator[None]:
 
     def renew() -> None:
         while not over.wait(LEASE_S / 4):
-            with catalogue.writing() as connection:
+            # A database that does not answer now may answer the next time, before the lease has ended.
+            with suppress(DatabaseUnavailable), catalogue.writing() as connection:
                 later = {"lease_until_utc": time.time() + LEASE_S}
                 connection.execute(update(jobs).where(jobs.c.number == number).values(later))
 
