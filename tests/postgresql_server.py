@@ -18,7 +18,7 @@ from tomarium.catalogue import Catalogue, open_catalogue, postgresql, sqlite
 
 NOBODY = 65534
 """PostgreSQL does not run as root."""
-QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=", "autovacuum=off")
+QUICK = ("fsync=off", "full_page_writes=off", "listen_addresses=", "autovacuum=off")
 TEMPLATE = "filled_by_migrations"
 
 
