@@ -36,9 +36,25 @@ SLOW = (
 """Where tests take seconds: measured, file by file."""
 
 
+ON_SQLITE_ALONE = (
+    "test_two_programs_may_make_it_at_once", "test_only_keepers_manage",
+    *(f"test_every_door_for_every_reader[postgresql-{name}]"
+      for name in ("administrator", "curator", "owner", "scientist", "team", "visitor")),
+    *(f"portal/test_uploads.py::{name}" for name in (
+        "test_a_push_that", "test_a_hundred", "test_an_upload", "test_server_tells", "test_absurd", "test_quota",
+    )),
+)  # fmt: skip
+"""Tests of what is the same on every database and takes long: not repeated on PostgreSQL."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test as slow or fast, by the file it stands in."""
     home = Path(__file__).parent
+    items[:] = [
+        item
+        for item in items
+        if "[postgresql" not in item.nodeid or not any(name in item.nodeid for name in ON_SQLITE_ALONE)
+    ]
     for item in items:
         place = item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""
         item.add_marker("slow" if place.startswith(SLOW) else "fast")

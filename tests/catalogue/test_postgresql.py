@@ -60,7 +60,7 @@ WORDS = [
     "x",
 ]
 LONG = "a" * 700
-MANY = [f"{number:06x}" for number in range(150_000)]  # more different words than a tsvector takes
+MANY = [f"{number:06x}" for number in range(90_000)]  # more different words than a tsvector takes
 
 
 @pytest.fixture
@@ -99,25 +99,41 @@ def odd(number: int, description: str) -> Entry:
 
 
 @pytest.fixture(scope="module")
-def twins(server: Server) -> Iterator[tuple[Catalogue, Catalogue]]:
-    """The same records in both databases, some of them written twice, and a few that hold what few texts hold."""
-    entries = [made(number) for number in range(300)]
-    strange = [
+def both(server: Server) -> Iterator[tuple[Catalogue, Catalogue]]:
+    with open_catalogue("sqlite:///") as one, open_catalogue(server.fresh()) as other:
+        for catalogue in (one, other):
+            with catalogue.writing() as connection:
+                connection.execute(text("INSERT INTO store (number, address) VALUES (1, '/nowhere')"))
+        yield one, other
+
+
+@pytest.fixture(scope="module")
+def twins(both: tuple[Catalogue, Catalogue]) -> tuple[Catalogue, Catalogue]:
+    """The same records in both databases, some of them written twice."""
+    entries = [made(number) for number in range(120)]
+    changed = [replace(entry, description="now other words") for entry in entries[:20]]
+    for catalogue in both:
+        with catalogue.writing() as connection:
+            queries.save_records(connection, entries)
+            queries.save_records(connection, [made(number + 1000) for number in range(20)])
+            queries.save_records(connection, changed)
+    return both
+
+
+@pytest.fixture(scope="module")
+def strange(twins: tuple[Catalogue, Catalogue]) -> tuple[Catalogue, Catalogue]:
+    """What few texts hold, besides; used last, for it is slow to show."""
+    entries = [
         odd(300, f"{LONG} end"),
         odd(301, f"{LONG}b end"),
         odd(302, f"{'filler ' * 20_000}needle in hay"),
         odd(303, " ".join([*MANY, "last words"])),
         odd(304, "a\0b _ % \\ ' \" : & | ! ( ) thing"),
     ]
-    with open_catalogue("sqlite:///") as one, open_catalogue(server.fresh()) as other:
-        for catalogue in (one, other):
-            with catalogue.writing() as connection:
-                connection.execute(text("INSERT INTO store (number, address) VALUES (1, '/nowhere')"))
-                queries.save_records(connection, entries)
-                queries.save_records(connection, [made(number + 1000) for number in range(20)])
-                moved = [replace(entry, description="now other words") for entry in entries[:20]]
-                queries.save_records(connection, [*moved, *strange])
-        yield one, other
+    for catalogue in twins:
+        with catalogue.writing() as connection:
+            queries.save_records(connection, entries)
+    return twins
 
 
 def plain(page: Page) -> Page:
@@ -160,21 +176,37 @@ def test_answers_are_the_same(
     draw, found = random.Random(most), 0
     for _ in range(150):
         reader, words, asked = question(draw)
-        limit = draw.randrange(3, 40)
+        limit = draw.randrange(3, 25)
         one, other = (
             search(catalogue, reader, words, sort="newest", limit=limit, facets=True, **asked)  # type: ignore[arg-type]
             for catalogue in twins
         )
         assert plain(other) == plain(one), (reader, words, asked)
         found += one.total > 0
-        ranked = [search(catalogue, reader, words, limit=1000, **asked) for catalogue in twins]  # type: ignore[arg-type]
-        assert {hit.id for hit in ranked[0].hits} == {hit.id for hit in ranked[1].hits}
+        if words.strip():
+            ranked = [search(catalogue, reader, words, limit=200, **asked) for catalogue in twins]  # type: ignore[arg-type]
+            assert {hit.id for hit in ranked[0].hits} == {hit.id for hit in ranked[1].hits}
         if one.next and draw.random() < 0.3:
             after = [
                 search(c, reader, words, sort="newest", limit=limit, after=one.next, **asked) for c in twins
             ]  # type: ignore[arg-type]
             assert plain(after[0]) == plain(after[1])
     assert found > 50
+
+
+def test_pages_by_relevance_lead_on_and_back(twins: tuple[Catalogue, Catalogue]) -> None:
+    _, catalogue = twins
+    whole = search(catalogue, LOCAL_OWNER, "tooth", limit=1000)
+    pages = [search(catalogue, LOCAL_OWNER, "tooth", limit=20)]
+    while (cursor := pages[-1].next) is not None:
+        pages.append(search(catalogue, LOCAL_OWNER, "tooth", limit=20, after=cursor))
+    assert [hit for page in pages for hit in page.hits] == list(whole.hits)
+    back = [pages[-1]]
+    while (cursor := back[-1].previous) is not None:
+        back.append(search(catalogue, LOCAL_OWNER, "tooth", limit=20, after=cursor))
+    assert [page.hits for page in reversed(back)] == [page.hits for page in pages]
+    best = next(hit for hit in whole.hits)
+    assert "tooth" in best.title  # a word of the title counts more than one of the rest
 
 
 @pytest.mark.parametrize(
@@ -193,28 +225,14 @@ def test_answers_are_the_same(
         ('"last words"', {"r303"}),
         (f"{MANY[-1]} ", {"r303"}),
         (f"{MANY[-1]} unicorn ", set()),
-        (f"{MANY[-1][:4]}", {"r303"}),
         ('"a b thing"', {"r304"}),
     ],
 )
-def test_what_few_texts_hold_is_found(twins: tuple[Catalogue, Catalogue], words: str, ids: set[str]) -> None:
-    for catalogue in twins:
+def test_what_few_texts_hold_is_found(
+    strange: tuple[Catalogue, Catalogue], words: str, ids: set[str]
+) -> None:
+    for catalogue in strange:
         assert {hit.id for hit in search(catalogue, LOCAL_OWNER, words).hits} == ids
-
-
-def test_pages_by_relevance_lead_on_and_back(twins: tuple[Catalogue, Catalogue]) -> None:
-    _, catalogue = twins
-    whole = search(catalogue, LOCAL_OWNER, "tooth", limit=1000)
-    pages = [search(catalogue, LOCAL_OWNER, "tooth", limit=20)]
-    while (cursor := pages[-1].next) is not None:
-        pages.append(search(catalogue, LOCAL_OWNER, "tooth", limit=20, after=cursor))
-    assert [hit for page in pages for hit in page.hits] == list(whole.hits)
-    back = [pages[-1]]
-    while (cursor := back[-1].previous) is not None:
-        back.append(search(catalogue, LOCAL_OWNER, "tooth", limit=20, after=cursor))
-    assert [page.hits for page in reversed(back)] == [page.hits for page in pages]
-    best = next(hit for hit in whole.hits)
-    assert "tooth" in best.title  # a word of the title counts more than one of the rest
 
 
 def test_order_is_that_of_letters(catalogue: Catalogue) -> None:
