@@ -41,7 +41,8 @@ ON_SQLITE_ALONE = (
     *(f"test_every_door_for_every_reader[postgresql-{name}]"
       for name in ("administrator", "curator", "owner", "scientist", "team", "visitor")),
     *(f"portal/test_uploads.py::{name}" for name in (
-        "test_a_push_that", "test_a_hundred", "test_an_upload", "test_server_tells", "test_absurd", "test_quota",
+        "test_server_tells", "test_an_upload", "test_creation_with", "test_what_is_refused", "test_wrong_offset",
+        "test_a_push_that", "test_a_portal_that",
     )),
 )  # fmt: skip
 """Tests of what is the same on every database and takes long: not repeated on PostgreSQL."""
