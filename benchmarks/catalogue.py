@@ -1,6 +1,7 @@
 """How quick searching is in a large catalogue: generated datasets of 25 parameters each, written in bulk.
 
     python benchmarks/catalogue.py --datasets 1250000
+    python benchmarks/catalogue.py --catalogue postgresql://tomarium@db.example.org/empty
 
 1.25 million datasets of 25 parameters is what the ESRF's catalogue holds. The datasets are drawn by a seed: 47
 instruments, 12 techniques, words of which the commonest is in a third of all, a quarter of them drafts of others.
@@ -15,11 +16,13 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from tomarium.catalogue import Catalogue, Reader, open_catalogue, queries, search
+from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue, queries, search
+from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.numbers import SLOTS
 from tomarium.catalogue.queries import Entry, place_of
+from tomarium.catalogue.tables import records
 from tomarium.catalogue.words import fold
 
 SUBJECTS = (
@@ -149,26 +152,29 @@ def _copy(
     connection: Connection, texts: Sequence[tuple[str, ...]], copy: int, rows: int, span_s: int
 ) -> None:
     """Write the first datasets once more, each a span later."""
-    run = connection.exec_driver_sql
-    numbers = [row[0] for row in run("SELECT number FROM record ORDER BY number LIMIT ?", (rows,))]
-    shift, last = copy * span_s * SLOTS, numbers[-1]
+    numbers = (
+        connection.execute(select(records.c.number).order_by(records.c.number).limit(rows)).scalars().all()
+    )
+    span, shift, last = copy * span_s, copy * span_s * SLOTS, numbers[-1]
+
+    def run(statement: str) -> None:
+        connection.exec_driver_sql(statement)
+
     run(
-        "INSERT INTO record SELECT number + ?, id || '-' || ?, title, created, created_utc + ?, store, "
-        "path || '-' || ?, bytes, thumbnail, shape, voxel_m, state, owner, team, public_from, "
-        "open_from, doi, licence, facets FROM record WHERE number <= ? ORDER BY number",
-        (shift, copy, copy * span_s, copy, last),
+        f"INSERT INTO record SELECT number + {shift}, id || '-{copy}', title, created, created_utc + {span}, store, "
+        f"path || '-{copy}', bytes, thumbnail, shape, voxel_m, state, owner, team, public_from, "
+        f"open_from, doi, licence, facets FROM record WHERE number <= {last} ORDER BY number"
     )
     run(
-        "INSERT INTO wording SELECT record + ?, description, words FROM wording WHERE record <= ?",
-        (shift, last),
+        f"INSERT INTO wording SELECT record + {shift}, description, words FROM wording WHERE record <= {last}"
     )
     run(
-        "INSERT INTO parameter SELECT key, record + ?, number FROM parameter "
-        "WHERE key IN (SELECT number FROM parameter_key) AND record <= ?",
-        (shift, last),
+        f"INSERT INTO parameter SELECT key, record + {shift}, number FROM parameter "
+        f"WHERE key IN (SELECT number FROM parameter_key) AND record <= {last}"
     )
-    words = "INSERT INTO record_text (rowid, title, keywords, rest) VALUES (?, ?, ?, ?)"
-    run(words, [(number + shift, *text) for number, text in zip(numbers, texts, strict=False)])
+    named = [dict(zip(("title", "keywords", "rest"), text, strict=True)) for text in texts]
+    rows_of_text = [row | {"number": number + shift} for number, row in zip(numbers, named, strict=False)]
+    dialect_of(connection).save_texts(connection, rows_of_text)
 
 
 def measure(ask: Callable[[random.Random], object], times: int) -> tuple[float, ...]:
@@ -223,6 +229,14 @@ def questions(
     }  # fmt: skip
 
 
+def _bytes(catalogue: Catalogue) -> int:
+    with catalogue.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return Path(catalogue.name).stat().st_size
+
+
 def main() -> None:
     """Fill a catalogue, ask it, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -231,20 +245,21 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, help="folder that keeps the catalogue, and gives it the next time"
     )
+    parser.add_argument(
+        "--catalogue",
+        help="postgresql:// address of an empty database; one that has datasets is asked as it is",
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.keep and given.keep.parent) as folder:
-        place = (given.keep or Path(folder)) / f"{given.datasets}.sqlite"
-        made = place.exists()
+        place = given.catalogue or (given.keep or Path(folder)) / f"{given.datasets}.sqlite"
         with open_catalogue(place) as catalogue:
+            with catalogue.reading() as connection:
+                made = queries.count_records(connection, LOCAL_OWNER)
             rate = None if made else fill(catalogue, given.datasets)
             print(f"{given.datasets} datasets, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
             if rate is not None:
                 print(f"bulk: {rate:.0f} datasets a second of CPU")
-            with catalogue.engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            print(
-                f"{place.stat().st_size / 1e9:.2f} GB\n\n| question | p50 ms | p95 ms | CPU p50 | CPU p95 |"
-            )
+            print(f"{_bytes(catalogue) / 1e9:.2f} GB\n\n| question | p50 ms | p95 ms | CPU p50 | CPU p95 |")
             print("|---|---:|---:|---:|---:|")
             for name, ask in questions(catalogue, Reader(), given.datasets).items():
                 print(

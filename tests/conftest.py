@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from postgresql_server import Databases, Files, NoServer, Server
 from warm import Warm
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
@@ -35,9 +36,26 @@ SLOW = (
 """Where tests take seconds: measured, file by file."""
 
 
+ON_SQLITE_ALONE = (
+    "test_two_programs_may_make_it_at_once", "test_only_keepers_manage",
+    *(f"test_every_door_for_every_reader[postgresql-{name}]"
+      for name in ("administrator", "curator", "owner", "scientist", "team", "visitor")),
+    *(f"portal/test_uploads.py::{name}" for name in (
+        "test_server_tells", "test_an_upload", "test_creation_with", "test_what_is_refused", "test_wrong_offset",
+        "test_a_push_that", "test_a_portal_that",
+    )),
+)  # fmt: skip
+"""Tests of what is the same on every database and takes long: not repeated on PostgreSQL."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test as slow or fast, by the file it stands in."""
     home = Path(__file__).parent
+    items[:] = [
+        item
+        for item in items
+        if "[postgresql" not in item.nodeid or not any(name in item.nodeid for name in ON_SQLITE_ALONE)
+    ]
     for item in items:
         place = item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""
         item.add_marker("slow" if place.startswith(SLOW) else "fast")
@@ -62,6 +80,33 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Give a process in which everything is imported, one for all tests of a worker."""
     with Warm(tmp_path_factory.mktemp("warm")) as warm:
         yield warm
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Give a PostgreSQL server, one for all tests of a worker; skip where none can be started."""
+    server = Server()
+    try:
+        pytest.importorskip("psycopg")
+        try:
+            server.start()
+        except NoServer as problem:
+            pytest.skip(f"no PostgreSQL server: {problem}")
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="module", params=("sqlite", "postgresql"))
+def place(request: pytest.FixtureRequest) -> Iterator[Files]:
+    """Tell where a catalogue is kept that a test calls by a file's name, on one database and on the other."""
+    if request.param == "sqlite":
+        yield Files()
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        databases = Databases(request.getfixturevalue("server"), patch)
+        yield databases
+        databases.remove()
 
 
 @pytest.fixture(scope="session")

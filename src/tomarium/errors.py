@@ -12,7 +12,8 @@
     ├── EngineUnavailable          2   a device or compiled engine was asked for and is not there
     ├── StoreUnavailable           2   a store of records does not answer, is absent or not permitted
     ├── Interrupted                3   stopped half-way; what is done is kept and the run can resume
-    │   └── StorageFull            3   the disk is full; free some space and resume
+    │   ├── StorageFull            3   the disk is full; free some space and resume
+    │   └── DatabaseUnavailable    3   the catalogue's database does not answer, or is held by somebody else
     └── CannotFit                  4   refused before it began: memory or disk would not suffice
 
 A message says what was found, where, what was expected and what to do next.
@@ -65,6 +66,10 @@ class Interrupted(TomariumError):
 
 class StorageFull(Interrupted):
     """The disk is full; what is done is kept."""
+
+
+class DatabaseUnavailable(Interrupted):
+    """The catalogue's database does not answer, or is held by somebody else; what was asked for was not confirmed."""
 
 
 class CannotFit(TomariumError):

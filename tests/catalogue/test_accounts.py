@@ -1,6 +1,5 @@
 """Accounts, tokens, sessions, reviewers' links and the count of failed sign-ins."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
+from postgresql_server import Files
 from tomarium.catalogue import (
     LOCAL_OWNER,
     Catalogue,
@@ -18,7 +18,6 @@ from tomarium.catalogue import (
     invitations,
     open_catalogue,
     passwords,
-    sqlite,
     tables,
     tokens,
 )
@@ -44,10 +43,10 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> Parameters:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(tmp_path_factory: pytest.TempPathFactory, place: Files) -> Path:
     """A catalogue with two accounts, to be copied."""
     path = tmp_path_factory.mktemp("kept") / "catalogue.sqlite"
-    with pytest.MonkeyPatch.context() as patch, open_catalogue(path) as catalogue:
+    with pytest.MonkeyPatch.context() as patch, open_catalogue(place(path)) as catalogue:
         patch.setattr(passwords, "PARAMETERS", profiles.CHEAPEST)
         with catalogue.writing() as connection:
             a.make_account(connection, LOCAL_OWNER, "ada", "administrator", password=WORDS)
@@ -57,8 +56,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, kept: Path, cheap: Parameters) -> Iterator[Catalogue]:
-    catalogue = Catalogue(sqlite.connect(Path(shutil.copy(kept, tmp_path))), "copy")
+def catalogue(tmp_path: Path, kept: Path, cheap: Parameters, place: Files) -> Iterator[Catalogue]:
+    catalogue = place.copy(kept, tmp_path)
     yield catalogue
     catalogue.close()
 
@@ -70,7 +69,7 @@ def file(catalogue: Catalogue, id: str, owner: str = "ben", team: str = "") -> N
             tables.records.insert().values(
                 {column.name: "" for column in tables.records.c if column.name not in ("number", "open_from")}
                 | {"id": id, "created_utc": 0, "store": 1, "bytes": 0, "shape": [], "state": "draft"}
-                | {"voxel_m": None, "public_from": None, "owner": owner, "team": team}
+                | {"facets": 0, "voxel_m": None, "public_from": None, "owner": owner, "team": team}
             )
         )
 
@@ -194,8 +193,8 @@ def test_free_name_is_not_taken(catalogue: Catalogue) -> None:
         assert subjects.free_name(connection, "ADA") == "ada-3"
 
 
-def test_first_account_is_an_administrator(tmp_path: Path) -> None:
-    with open_catalogue(tmp_path / "c.sqlite") as catalogue, catalogue.writing() as connection:
+def test_first_account_is_an_administrator(tmp_path: Path, place: Files) -> None:
+    with open_catalogue(place(tmp_path / "c.sqlite")) as catalogue, catalogue.writing() as connection:
         assert not a.any_account(connection)
         with pytest.raises(InputError, match="first account must be an administrator"):
             a.make_account(connection, LOCAL_OWNER, "ben")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from postgresql_server import Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, open_catalogue
 from tomarium.catalogue.audit import lines, note, verify
 
@@ -13,8 +14,8 @@ pytestmark = pytest.mark.fast
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
+def catalogue(tmp_path: Path, place: Files) -> Iterator[Catalogue]:
+    with open_catalogue(place(tmp_path / "catalogue.sqlite")) as catalogue:
         with catalogue.writing() as connection:
             for number in range(5):
                 note(connection, LOCAL_OWNER, "edit", f"record-{number}", field="title", size=0.1 * number)
@@ -22,10 +23,11 @@ def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
 
 
 def force(catalogue: Catalogue, statement: str) -> None:
-    """Change the database as somebody could who has its file."""
+    """Change the database as somebody could who has its file, or its tables."""
     with catalogue.writing() as connection:
+        of = " ON audit" if connection.dialect.name == "postgresql" else ""
         for event in ("update", "delete"):
-            connection.exec_driver_sql(f"DROP TRIGGER audit_no_{event}")
+            connection.exec_driver_sql(f"DROP TRIGGER audit_no_{event}{of}")
         connection.exec_driver_sql(statement)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from postgresql_server import Files
 from tomarium.catalogue import (
     ANYBODY,
     LOCAL_OWNER,
@@ -32,10 +33,10 @@ WORDS = [(reader, words) for reader in (ADA, ANYBODY, LOCAL_OWNER) for words in 
 
 
 @pytest.fixture
-def saved(tmp_path: Path, make_volume: Callable[..., Path]) -> Path:
+def saved(tmp_path: Path, make_volume: Callable[..., Path], place: Files) -> Path:
     """Make a catalogue with a draft, a published record and all that belongs to them; return its backup."""
     home = tmp_path / "old"
-    with open_catalogue(home / "catalogue.sqlite") as opened:
+    with open_catalogue(place(home / "catalogue.sqlite")) as opened:
         for id in ("tooth", "draft"):
             make_volume(home / "records" / id / "volume.ome.zarr", size=16)
             age = {"donor_age_years": Value(69, "user", "typed")}
@@ -71,13 +72,13 @@ def test_every_table_is_durable_or_made_from_folders() -> None:
     }
 
 
-def test_a_new_machine_has_all_of_it(saved: Path, tmp_path: Path) -> None:
+def test_a_new_machine_has_all_of_it(saved: Path, tmp_path: Path, place: Files) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
-    with open_catalogue(old / "catalogue.sqlite") as before:
+    with open_catalogue(place(old / "catalogue.sqlite")) as before:
         told = [found(before, reader, words) for reader, words in WORDS]
     (old / "records").rename(tmp_path / "records of the new machine")
     shutil.rmtree(old)
-    with open_catalogue(new / "catalogue.sqlite") as opened:
+    with open_catalogue(place(new / "catalogue.sqlite")) as opened:
         moved = {str(old / "records"): str(tmp_path / "records of the new machine")}
         restored = restore(opened, saved, moved, checksums=True)
         assert (restored.records, restored.problems) == (("draft", "tooth"), ())
@@ -91,7 +92,7 @@ def test_a_new_machine_has_all_of_it(saved: Path, tmp_path: Path) -> None:
             restore(opened, saved)
 
 
-def test_what_is_lost_or_changed_is_named(saved: Path, tmp_path: Path) -> None:
+def test_what_is_lost_or_changed_is_named(saved: Path, tmp_path: Path, place: Files) -> None:
     shutil.rmtree(tmp_path / "old" / "records" / "draft")
     chunk = next(
         file
@@ -99,7 +100,7 @@ def test_what_is_lost_or_changed_is_named(saved: Path, tmp_path: Path) -> None:
         if file.is_file()
     )
     chunk.write_bytes(b"x" + chunk.read_bytes()[1:])
-    with open_catalogue(tmp_path / "new.sqlite") as opened:
+    with open_catalogue(place(tmp_path / "new.sqlite")) as opened:
         restored = restore(opened, saved, checksums=True)
     assert restored.records == ("tooth",)
     assert len(restored.problems) == 2
@@ -109,14 +110,14 @@ def test_what_is_lost_or_changed_is_named(saved: Path, tmp_path: Path) -> None:
         assert b"A draft" in archive.read("records/draft/ro-crate-metadata.json")
 
 
-def test_what_is_no_backup_changes_nothing(saved: Path, tmp_path: Path) -> None:
+def test_what_is_no_backup_changes_nothing(saved: Path, tmp_path: Path, place: Files) -> None:
     content = saved.read_bytes()
     (tmp_path / "cut.zip").write_bytes(content[:-100])
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("hello", "x")
     with zipfile.ZipFile(tmp_path / "newer.zip", "w") as archive:
         archive.writestr(HEAD, '{"form": 99, "tomarium": "9.0"}')
-    with open_catalogue(tmp_path / "new.sqlite") as opened:
+    with open_catalogue(place(tmp_path / "new.sqlite")) as opened:
         for name, said in (
             ("cut.zip", "no backup"),
             ("other.zip", "no backup"),

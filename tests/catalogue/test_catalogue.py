@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from postgresql_server import Files
 from tomarium.catalogue import (
     LOCAL_OWNER,
     Catalogue,
@@ -60,8 +61,8 @@ def roots(tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., P
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with open_catalogue(tmp_path / "new" / "catalogue.sqlite") as catalogue:
+def catalogue(tmp_path: Path, place: Files) -> Iterator[Catalogue]:
+    with open_catalogue(place(tmp_path / "new" / "catalogue.sqlite")) as catalogue:
         yield catalogue
 
 
@@ -198,9 +199,9 @@ def rows(catalogue: Catalogue) -> int:
 
 
 def test_rebuilding_into_a_new_file_gives_the_same_answers(
-    filled: Catalogue, roots: Path, tmp_path: Path
+    filled: Catalogue, roots: Path, tmp_path: Path, place: Files
 ) -> None:
-    with open_catalogue(tmp_path / "other.sqlite") as other:
+    with open_catalogue(place(tmp_path / "other.sqlite")) as other:
         for folder in sorted((roots / "2026").iterdir(), reverse=True):  # in another order than before
             ingest(other, folder)
         for words in ("", "tooth", "t", "20 kev"):
@@ -281,9 +282,9 @@ def test_failed_write_leaves_everything(filled: Catalogue) -> None:
     assert len(found(filled, "")) == 3
 
 
-def test_two_programs_may_make_it_at_once(tmp_path: Path) -> None:
+def test_two_programs_may_make_it_at_once(tmp_path: Path, place: Files) -> None:
     code = "import sys; from tomarium.catalogue import open_catalogue; open_catalogue(sys.argv[1]).close()"
-    command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "c.sqlite")]
+    command = [sys.executable, "-W", "error", "-c", code, str(place(tmp_path / "c.sqlite"))]
     programs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     assert [(program.communicate()[1], program.returncode) for program in programs] == [("", 0)] * 3
 
@@ -296,8 +297,8 @@ def test_migrations_make_the_tables_of_today(catalogue: Catalogue) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_it_is_set_up_as_designed(catalogue: Catalogue) -> None:
-    with catalogue.reading() as connection:
+def test_file_is_set_up_as_designed(tmp_path: Path) -> None:
+    with open_catalogue(tmp_path / "c.sqlite") as catalogue, catalogue.reading() as connection:
         for pragma, value in {
             "journal_mode": "wal",
             "synchronous": 1,
@@ -315,8 +316,8 @@ def test_what_is_no_catalogue_is_refused(tmp_path: Path) -> None:
         open_catalogue(tmp_path)
     with pytest.raises(InputError, match="cannot be made"):
         open_catalogue(tmp_path / "text" / "below" / "c.sqlite")
-    with pytest.raises(InputError, match="SQLite only"):
-        open_catalogue("postgresql://host/base")
+    with pytest.raises(InputError, match="can be kept in SQLite or PostgreSQL"):
+        open_catalogue("mysql://host/base")
 
 
 def test_catalogue_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from tests.catalogue.datacite_server import FakeDataCite, fake_datacite
 
+from postgresql_server import Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.datacite_client import DataCite, service
 from tomarium.catalogue.dois import LEASE_S, due_attributes, states_of, tell_due, try_again
@@ -45,8 +46,8 @@ def file(make_volume: Callable[..., Path], tmp_path: Path) -> Callable[[Catalogu
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, file: Callable[[Catalogue, str], None]) -> Iterator[Catalogue]:
-    with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
+def catalogue(tmp_path: Path, file: Callable[[Catalogue, str], None], place: Files) -> Iterator[Catalogue]:
+    with open_catalogue(place(tmp_path / "catalogue.sqlite")) as opened:
         with opened.writing() as connection:
             for key, value in (
                 ("doi_prefix", "10.5072"),

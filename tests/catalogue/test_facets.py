@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from postgresql_server import Databases, Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Page, Reader, open_catalogue, queries, search, sqlite
 from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.facets import FACETS, facets_of
@@ -64,19 +66,20 @@ def put(catalogue: Catalogue, records: Sequence[tuple[Record, str]]) -> None:
         queries.save_records(connection, entries)
 
 
+COUNT = itertools.count()
 RECORDS = [made(number, random.Random(number)) for number in range(80)]
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    with open_catalogue(tmp_path_factory.mktemp("facets") / "c.sqlite") as catalogue:
+def filled(tmp_path_factory: pytest.TempPathFactory, place: Files) -> Iterator[Catalogue]:
+    with open_catalogue(place(tmp_path_factory.mktemp("facets") / "c.sqlite")) as catalogue:
         put(catalogue, RECORDS)
         yield catalogue
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Catalogue]:
-    with open_catalogue(tmp_path / "c.sqlite") as catalogue:
+def small(tmp_path: Path, place: Files) -> Iterator[Catalogue]:
+    with open_catalogue(place(tmp_path / "c.sqlite")) as catalogue:
         yield catalogue
 
 
@@ -212,9 +215,13 @@ def test_pages_lead_back_as_they_led_on(filled: Catalogue) -> None:
 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), limit=st.integers(2, 9), words=st.sampled_from(["", "bone"]))
-def test_nothing_is_passed_over_or_doubled_while_records_are_added(seed: int, limit: int, words: str) -> None:
+def test_nothing_is_passed_over_or_doubled_while_records_are_added(
+    seed: int, limit: int, words: str, place: Files
+) -> None:
     draw = random.Random(seed)
-    with open_catalogue("sqlite:///") as catalogue:
+    with open_catalogue(
+        place(Path(f"/nowhere/{next(COUNT)}")) if isinstance(place, Databases) else "sqlite:///"
+    ) as catalogue:
         put(catalogue, RECORDS[:30])
         there = {hit.id for hit in search(catalogue, LOCAL_OWNER, words, limit=99).hits}
         seen: list[str] = []

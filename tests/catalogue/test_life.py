@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from postgresql_server import Files
 from tomarium.catalogue import (
     ANYBODY,
     LOCAL_OWNER,
@@ -70,8 +71,8 @@ def make(tmp_path: Path, volume: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, make: Callable[[str], Path]) -> Iterator[Catalogue]:
-    with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
+def catalogue(tmp_path: Path, make: Callable[[str], Path], place: Files) -> Iterator[Catalogue]:
+    with open_catalogue(place(tmp_path / "catalogue.sqlite")) as opened:
         ingest(opened, make("tooth"), reader=ADA)
         yield opened
 
@@ -245,7 +246,7 @@ def test_private_fields_keep_a_record_from_being_published(
 
 
 def test_a_rebuild_keeps_states_and_a_lost_database_loses_no_publication(
-    catalogue: Catalogue, make: Callable[..., Path], tmp_path: Path
+    catalogue: Catalogue, make: Callable[..., Path], tmp_path: Path, place: Files
 ) -> None:
     ingest(catalogue, make("draft", created=datetime(2026, 11, 20, tzinfo=UTC)), reader=ADA)
     edit(catalogue, ADA, "tooth", READY)
@@ -256,7 +257,7 @@ def test_a_rebuild_keeps_states_and_a_lost_database_loses_no_publication(
     before = [search(catalogue, reader, words) for reader, words in asked]
     rebuild(catalogue, [tmp_path / "records"])
     assert [search(catalogue, reader, words) for reader, words in asked] == before
-    with open_catalogue(tmp_path / "new.sqlite") as other:
+    with open_catalogue(place(tmp_path / "new.sqlite")) as other:
         rebuild(other, [tmp_path / "records"])
         assert [hit.id for hit in search(other, ANYBODY).hits] == ["tooth"]
         assert not search(other, ANYBODY).hits[0].open

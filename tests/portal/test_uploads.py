@@ -14,6 +14,7 @@ import pytest
 import tifffile
 from fastapi.testclient import TestClient
 
+from postgresql_server import Files
 from tomarium.catalogue import (
     LOCAL_OWNER,
     Catalogue,
@@ -38,10 +39,10 @@ def words(**told: str) -> str:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Files) -> Iterator[Catalogue]:
     monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(client_module, "FIRST_WAIT_S", 0.01)
-    with open_catalogue(tmp_path / "portal" / "catalogue.sqlite") as catalogue:
+    with open_catalogue(place(tmp_path / "portal" / "catalogue.sqlite")) as catalogue:
         yield catalogue
 
 

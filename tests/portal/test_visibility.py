@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.routing import Route
 
+from postgresql_server import Files
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish, withdraw
@@ -97,10 +98,13 @@ def ends() -> datetime:
 
 @pytest.fixture(scope="module")
 def catalogue(
-    tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path], ends: datetime
+    tmp_path_factory: pytest.TempPathFactory,
+    make_volume: Callable[..., Path],
+    ends: datetime,
+    place: Files,
 ) -> Iterator[Catalogue]:
     home = tmp_path_factory.mktemp("portal")
-    with open_catalogue(home / "catalogue.sqlite") as opened:
+    with open_catalogue(place(home / "catalogue.sqlite")) as opened:
         for id in STATES:
             make_volume(home / "records" / id / "volume.ome.zarr", size=16)
             with h5py.File(home / "records" / id / "scan.h5", "w") as scan:

@@ -22,6 +22,7 @@ from tomarium.catalogue import queries, tables
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.checksums import MANIFEST
+from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
@@ -149,6 +150,7 @@ def restore(
             with catalogue.writing() as connection:
                 _demand_empty(connection, catalogue.name)
                 rows = sum(_load(archive, connection, table, moved) for table in durable_tables())
+                dialect_of(connection).go_on_counting(connection)
                 note(connection, LOCAL_OWNER, "restore", told={"backup": source.name, "rows": rows})
             listed = sorted(
                 {name.split("/")[1] for name in archive.namelist() if name.startswith("records/")}
@@ -249,5 +251,6 @@ def _demand_empty(connection: Connection, name: str) -> None:
     for table in durable_tables():
         if connection.execute(select(func.count()).select_from(table)).scalar_one():
             raise InputError(
-                f"{name}: is not empty (it has rows in {table.name}); restore into a new one: --catalogue new.sqlite"
+                f"{name}: is not empty (it has rows in {table.name}); restore into a new one, "
+                f"such as --catalogue new.sqlite"
             )

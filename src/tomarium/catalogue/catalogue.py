@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import URL, Connection, Engine, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from tomarium.catalogue import sqlite
-from tomarium.catalogue.home import catalogue_file
-from tomarium.errors import FormatError, InputError
+from tomarium.catalogue import postgresql, sqlite
+from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.home import catalogue_file, home
+from tomarium.errors import DatabaseUnavailable, FormatError, InputError
 
 
 @dataclass(frozen=True)
@@ -33,19 +35,43 @@ class Catalogue:
 
     @property
     def home(self) -> Path:
-        """The folder in which its records and uploads lie where nobody says otherwise."""
+        """The folder in which its records and uploads lie where nobody says otherwise.
+
+        Of a file the one it lies in; of a database `tomarium.catalogue.home.home()`, which all machines must share.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return home()
         return (catalogue_file() if self.name == "memory" else Path(self.name)).absolute().parent
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Hold a connection that sees one state of the catalogue."""
-        with self.engine.connect() as connection, connection.begin():
+        """Hold a connection that sees one state of the catalogue.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            The database does not answer.
+        """
+        with _answering(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Hold the one connection that may write; all of it happens, or nothing."""
-        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+        """Hold the one connection that may write; all of it happens, or nothing.
+
+        What is read here cannot change before it ends: nobody else writes. SQLite and PostgreSQL take a lock for it
+        when the transaction begins.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            The database does not answer, or somebody else writes for longer than one waits.
+        """
+        with (
+            _answering(),
+            self.engine.connect().execution_options(write=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def close(self) -> None:
@@ -59,14 +85,27 @@ class Catalogue:
         self.close()
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Say in one way that a database does not answer: its connection was lost, it is full, or another one holds it."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as problem:
+        said = " ".join(str(getattr(problem, "orig", None) or problem).split())
+        raise DatabaseUnavailable(
+            f"the catalogue's database does not answer, or is held by another program ({said}); what was asked for "
+            f"was not confirmed: look whether it was done, and do it again in a moment"
+        ) from problem
+
+
 def open_catalogue(place: Path | str | None = None, *, make: bool = True) -> Catalogue:
     """Open a catalogue, make it where there is none, and bring it up to date.
 
     Parameters
     ----------
     place : Path or str, optional
-        A file, or an address such as "sqlite:///catalogue.sqlite"; `catalogue_file()` by default. A folder
-        is made where it is missing.
+        A file, or an address: "sqlite:///catalogue.sqlite", "postgresql://user:password@host/database";
+        `catalogue_file()` by default. A file's folder is made where it is missing; a database is not.
     make : bool
         Whether one is made where there is none; what only reads asks for one that is there, so that a mistyped
         name is not answered with an empty catalogue.
@@ -81,65 +120,97 @@ def open_catalogue(place: Path | str | None = None, *, make: bool = True) -> Cat
     InputError
         The database is of a kind that is not known, cannot be opened or written, or is not there and not made.
     FormatError
-        The file is no catalogue, is damaged, or belongs to a newer version.
+        The file or database is no catalogue, is damaged, or belongs to a newer version.
+    EngineUnavailable
+        The driver of PostgreSQL is not installed.
     """
-    path = _path(place)
-    if path and not make and not path.exists():
-        raise InputError(_absent(path, place))
-    if path:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise InputError(f"{path.parent}: cannot be made ({problem}); give another place") from problem
-    engine = sqlite.connect(path)
-    catalogue = Catalogue(engine, str(path or "memory"))
+    at = _place(place)
+    if isinstance(at, URL):
+        catalogue = Catalogue(postgresql.connect(at), at.render_as_string(hide_password=True))
+        absent = _absent(catalogue.name, place) if not make else ""
+    else:
+        if at and not make and not at.exists():
+            raise InputError(_absent(str(at), place))
+        if at:
+            try:
+                at.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as problem:
+                raise InputError(f"{at.parent}: cannot be made ({problem}); give another place") from problem
+        catalogue, absent = Catalogue(sqlite.connect(at), str(at or "memory")), ""
     try:
-        _migrate(catalogue)
+        _migrate(catalogue, absent)
     except DatabaseError as problem:
         catalogue.close()
-        if isinstance(problem.orig, sqlite3.OperationalError):
-            raise InputError(
-                f"{path}: the catalogue cannot be opened ({problem.orig}); check that it is a file you may "
-                f"write and that the disk is not full"
-            ) from problem
-        raise FormatError(
-            f"{path}: is no catalogue ({problem.orig}); give another file, or delete it and make the "
-            f"index anew with: tomarium index rebuild DIR --new, which loses nothing"
-        ) from problem
+        raise _refused(catalogue, problem) from problem
     except BaseException:
         catalogue.close()
         raise
     return catalogue
 
 
-def _path(place: Path | str | None) -> Path | None:
+def _place(place: Path | str | None) -> Path | URL | None:
+    """Read a place: a file, None for a catalogue in memory, or the address of a database."""
     if place is None:
         return catalogue_file()
     kind, separator, rest = str(place).partition("://")
     if not separator:
         return Path(place).absolute()
+    if kind in ("postgresql", "postgres"):
+        try:
+            return make_url(f"postgresql://{rest}")
+        except (ArgumentError, ValueError) as problem:
+            raise InputError(
+                f"{kind}://…: is no address of a database; write {kind}://user:password@host:5432/database, with "
+                f"signs such as @ or / in the password as %40 or %2F"
+            ) from problem
     if kind != "sqlite" or not rest.startswith("/"):
-        raise InputError(f"{kind}://…: this version keeps its catalogue in SQLite only; give a file")
+        raise InputError(
+            f"{kind}://…: a catalogue can be kept in SQLite or PostgreSQL; give a file, sqlite:///file or "
+            f"postgresql://user:password@host/database"
+        )
     return Path(rest[1:]).absolute() if rest != "/" else None
 
 
-def _absent(path: Path, place: Path | str | None) -> str:
+def _absent(name: str, place: Path | str | None) -> str:
     if place is None:
         return "nothing has been filed yet; file a record with: tomarium ingest RECORD, or begin with: tomarium demo"
     return (
-        f"{path}: there is no catalogue of this name; check its spelling, or make one by filing a record: "
-        f"tomarium ingest RECORD --catalogue {place}"
+        f"{name}: there is no catalogue of this name; check its spelling, or make one by filing a record: "
+        f"tomarium ingest RECORD --catalogue {place if '://' not in str(place) else name}"
     )
 
 
-def _migrate(catalogue: Catalogue) -> None:
-    """Bring the tables up to date with the migrations that came with this version."""
+def _refused(catalogue: Catalogue, problem: DatabaseError) -> InputError:
+    """Say why a database cannot be used, and what to do."""
+    name, said = catalogue.name, " ".join(str(problem.orig).split())
+    if catalogue.engine.dialect.name == "postgresql":
+        return InputError(
+            f"{name}: the catalogue cannot be opened ({said}); check that the server runs, that the address, name "
+            f"and password are right, that the database is there (createdb) and that this user may make tables in it"
+        )
+    if isinstance(problem.orig, sqlite3.OperationalError):
+        return InputError(
+            f"{name}: the catalogue cannot be opened ({said}); check that it is a file you may "
+            f"write and that the disk is not full"
+        )
+    return FormatError(
+        f"{name}: is no catalogue ({said}); give another file, or delete it and make the "
+        f"index anew with: tomarium index rebuild DIR --new, which loses nothing"
+    )
+
+
+def _migrate(catalogue: Catalogue, absent: str) -> None:
+    """Bring the tables up to date with the migrations that came with this version; or refuse where there are none."""
     home = Path(__file__).parent / "migrations"
     newest = max(file.name.partition("_")[0] for file in (home / "versions").glob("[0-9]*.py"))
-    with catalogue.reading() as connection:
+    with catalogue.engine.connect() as connection, connection.begin():
         kept = inspect(connection).has_table("alembic_version")
         if kept and connection.scalar(text("SELECT version_num FROM alembic_version")) == newest:
             return
+        if absent and not kept:
+            raise InputError(absent)
+        if catalogue.engine.dialect.name == "postgresql":
+            postgresql.demand_suitable(connection, catalogue.name)
     from alembic import command  # as slow to import as all else together, and seldom needed
     from alembic.config import Config
     from alembic.util import CommandError
@@ -148,11 +219,12 @@ def _migrate(catalogue: Catalogue) -> None:
     config.set_main_option("script_location", str(home).replace("%", "%%"))
     try:
         # The writer's lock is taken first: of two programs that start at once, the second finds all done.
-        with catalogue.writing() as connection:
+        with catalogue.engine.connect().execution_options(write=True) as connection, connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            dialect_of(connection).end_migration(connection)
     except CommandError as problem:
         raise FormatError(
-            f"{catalogue.name}: belongs to another version of tomarium ({problem}); use that one, or delete "
-            f"the file and make the index anew with: tomarium index rebuild DIR --new, which loses nothing"
+            f"{catalogue.name}: belongs to another version of tomarium ({problem}); use that one, or take "
+            f"a new one and make the index anew with: tomarium index rebuild DIR --new, which loses nothing"
         ) from problem

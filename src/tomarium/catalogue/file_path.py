@@ -12,7 +12,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.make_from_files import Tell, Wish, data_below, make_from_files
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
-from tomarium.errors import FormatError, InputError, TomariumError
+from tomarium.errors import DatabaseUnavailable, FormatError, InputError, TomariumError
 from tomarium.model import Image, Record, Scan
 from tomarium.pipeline.run.journal import FOLDER as JOURNAL
 from tomarium.standards.ro_crate import FILENAME
@@ -95,6 +95,8 @@ def file_path(
             if isinstance(found, TomariumError):
                 raise found
             made.append(_made(catalogue, place, found, wish, reader, tell))
+        except DatabaseUnavailable:
+            raise
         except TomariumError as problem:
             problems.append(str(problem))
     if not made and refused is not None:

@@ -14,9 +14,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Float,
     FromClause,
-    Integer,
     Row,
     Select,
     and_,
@@ -28,8 +26,9 @@ from sqlalchemy import (
     select,
 )
 
-from tomarium.catalogue import queries, sqlite
+from tomarium.catalogue import queries
 from tomarium.catalogue.cursor import Cursor
+from tomarium.catalogue.dialect import dialect_of, unindexed
 from tomarium.catalogue.facet_counts import Group
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.ranges import Range
@@ -136,7 +135,7 @@ def count(connection: Connection, asked: Question) -> int:
     if asked.is_counted_whole:
         number = select(func.count()).select_from(records).where(*_conditions(asked))
         return int(connection.execute(number).scalar_one())
-    source, number_of, conditions = _source(asked)
+    source, number_of, conditions = _source(connection, asked)
     some = select(number_of).select_from(source).where(*conditions, *_kept(asked, number_of))
     cut = some.limit(queries.RANKED_AT_MOST + 1).subquery()
     return int(connection.execute(select(func.count()).select_from(cut)).scalar_one())
@@ -162,7 +161,7 @@ def groups(connection: Connection, asked: Question) -> tuple[list[Group], bool]:
         of: FromClause = records
         found = select(of.c.facets, of.c.state, func.count().label("count")).where(may_see(asked.reader))
     else:
-        source, number_of, conditions = _source(asked)
+        source, number_of, conditions = _source(connection, asked)
         of = (
             select(records.c.facets, records.c.state)
             .select_from(source)
@@ -209,7 +208,7 @@ def places(
     list of Place
         In the order of the answer; with a cursor that goes back, from its place backwards.
     """
-    wanted, order = _listed(asked, total, ranked=ranked)
+    wanted, order = _listed(connection, asked, total, ranked=ranked)
     if cursor is not None:
         wanted = wanted.where(_beyond(connection, asked, cursor, order))
     back = cursor is not None and cursor.back
@@ -219,21 +218,21 @@ def places(
 
 
 def _listed(
-    asked: Question, total: int, *, ranked: bool
+    connection: Connection, asked: Question, total: int, *, ranked: bool
 ) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
     """Select numbers, and scores where they are ranked; and the columns of the order, all of them downwards."""
     if asked.is_counted_whole and total <= (queries.RANKED_AT_MOST if asked.filters else _FEW):
         # Few of many: the facets' index finds them without a look at all the others.
         few = select(records.c.number).where(*_conditions(asked))
         return select(records.c.number).where(records.c.number.in_(few)), (records.c.number,)
-    source, number, conditions = _source(asked)
+    source, number, conditions = _source(connection, asked)
     kept = [*conditions, *_kept(asked, number)]
     if not asked.terms:
         return select(number).select_from(source).where(*kept), (number,)
-    # Rounded, for bm25 of equal texts may differ in its last bits; then the date decides.
-    score = func.round(next(column for column in source.c if column.name == "score"), 9)
-    found = select(number, score.label("score")).select_from(source).where(*kept)
-    return found, (score, number) if ranked else (number,)
+    score: ColumnElement[Any] = next(column for column in source.c if column.name == "score")
+    order: tuple[ColumnElement[Any], ...] = (score, number) if ranked else (number,)
+    columns: tuple[ColumnElement[Any], ...] = (number, score.label("score"))
+    return select(*columns).select_from(source).where(*kept), order
 
 
 def _beyond(
@@ -245,8 +244,8 @@ def _beyond(
     if len(order) == 1:
         return older
     # Records that were added have changed all scores a little: that of the cursor's record is taken as it is now.
-    found = sqlite.match(asked.terms).columns(number=Integer, score=Float).subquery()
-    now = select(func.round(found.c.score, 9)).where(found.c.number == cursor.number)
+    found = dialect_of(connection).match(asked.terms)
+    now = select(found.c.score).where(found.c.number == cursor.number)
     at = connection.execute(now).scalar_one_or_none()
     at = cursor.score if at is None else at
     score = order[0]
@@ -254,7 +253,7 @@ def _beyond(
 
 
 def _source(
-    asked: Question,
+    connection: Connection, asked: Question
 ) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
     """Choose what drives a query: its tables, the column of the number, and the conditions of words and ranges."""
     conditions: list[ColumnElement[bool]] = []
@@ -262,14 +261,14 @@ def _source(
     number: ColumnElement[int] = records.c.number
     source: FromClause = records
     if asked.terms:
-        found = sqlite.match(asked.terms).columns(number=Integer, score=Float).subquery("found")
+        found = dialect_of(connection).match(asked.terms)
         source, number = found.join(records, records.c.number == found.c.number), found.c.number
     elif many and not asked.few:
         key, one = many.pop()
         drive = parameters.alias("drive")
         source, number = drive.join(records, records.c.number == drive.c.record), drive.c.record
-        # The sum keeps SQLite from its order by size: in that of time the rows of `record` lie side by side, too.
-        conditions += [drive.c.key == key, *_within(drive.c.number.op("+")(0.0), one)]
+        # This keeps SQLite from its order by size: in that of time the rows of `record` lie side by side, too.
+        conditions += [drive.c.key == key, *_within(unindexed(drive.c.number), one)]
     if asked.few:
         sets = [_numbers_in(key, one) for key, one in asked.few]
         conditions.append(_driven(asked, number).in_(intersect(*sets) if len(sets) > 1 else sets[0]))
@@ -278,7 +277,7 @@ def _source(
         conditions.append(
             exists(
                 select(probe.c.key).where(
-                    probe.c.key == key, probe.c.record == number, *_within(probe.c.number.op("+")(0.0), one)
+                    probe.c.key == key, probe.c.record == number, *_within(unindexed(probe.c.number), one)
                 )
             )
         )
@@ -287,7 +286,7 @@ def _source(
 
 def _driven(asked: Question, number: ColumnElement[int]) -> ColumnElement[int]:
     """Keep SQLite from asking the text index for one number after the other: it reads all words each time."""
-    return number.op("+")(0) if asked.terms else number
+    return unindexed(number) if asked.terms else number
 
 
 def _kept(asked: Question, number: ColumnElement[int]) -> list[ColumnElement[bool]]:
@@ -300,7 +299,7 @@ def _kept(asked: Question, number: ColumnElement[int]) -> list[ColumnElement[boo
 def _conditions(asked: Question, *, streamed: bool = False) -> list[ColumnElement[bool]]:
     """Tell what a row of `record` must meet: the reader and the facets."""
     conditions = [may_see(asked.reader)]
-    column: ColumnElement[int] = records.c.facets.op("+")(0) if streamed else records.c.facets
+    column: ColumnElement[int] = unindexed(records.c.facets) if streamed else records.c.facets
     for name, values in asked.filters.items():
         if name == "state":
             conditions.append(records.c.state.in_(values))

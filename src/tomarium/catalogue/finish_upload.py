@@ -20,7 +20,7 @@ from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.uploads import Uploads
-from tomarium.errors import FormatError
+from tomarium.errors import DatabaseUnavailable, FormatError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
 
@@ -109,7 +109,7 @@ def finish(
     folder.replace(target)
     try:
         filed = ingest(catalogue, target, reader=reader)
-    except (FormatError, UploadProblem):
+    except (FormatError, UploadProblem, DatabaseUnavailable):
         target.replace(folder)
         raise
     uploads.forget(batch)

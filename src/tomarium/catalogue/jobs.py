@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -14,7 +14,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.tables import jobs
-from tomarium.errors import InputError
+from tomarium.errors import DatabaseUnavailable, InputError
 
 LEASE_S: Final = 600
 MOST_TRIES: Final = 5
@@ -109,7 +109,8 @@ def holding(catalogue: Catalogue, number: int) -> Iterator[None]:
 
     def renew() -> None:
         while not over.wait(LEASE_S / 4):
-            with catalogue.writing() as connection:
+            # A database that does not answer now may answer the next time, before the lease has ended.
+            with suppress(DatabaseUnavailable), catalogue.writing() as connection:
                 later = {"lease_until_utc": time.time() + LEASE_S}
                 connection.execute(update(jobs).where(jobs.c.number == number).values(later))
 

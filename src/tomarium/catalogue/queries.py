@@ -10,14 +10,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, union_all, update
 
-from tomarium.catalogue import sqlite
+from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facets import spell
 from tomarium.catalogue.numbers import free_number, number_at
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader, keeps_instrument, may_change, may_open, may_see
 from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import (
-    by_facets,
-    by_number,
     facet_sets,
     facets,
     life,
@@ -208,7 +206,7 @@ def save_records(connection: Connection, entries: Sequence[Entry]) -> None:
         (keys[key], number, value) for number, entry in numbered for key, value in entry.numbers.items()
     )
     if values:
-        connection.exec_driver_sql(sqlite.INSERT_NUMBERS, values)
+        dialect_of(connection).save_numbers(connection, values)
     texts = [
         {
             "number": number,
@@ -220,24 +218,22 @@ def save_records(connection: Connection, entries: Sequence[Entry]) -> None:
         if entry.row["id"] not in kept
     ]
     if texts:
-        connection.execute(sqlite.INSERT_TEXT, texts)
+        dialect_of(connection).save_texts(connection, texts)
 
 
 @contextmanager
 def in_bulk(connection: Connection) -> Iterator[None]:
-    """Write many records within: the indexes are made once, at its end, and the text index in few pieces.
+    """Write many records within, each database by its quickest way; readers go on meanwhile.
 
     Parameters
     ----------
     connection : Connection
         That may write.
     """
-    for index in (by_number, by_facets):
-        index.drop(connection)
+    dialect = dialect_of(connection)
+    dialect.begin_bulk(connection)
     yield
-    for index in (by_number, by_facets):
-        index.create(connection)
-    connection.execute(sqlite.OPTIMIZE_TEXT)
+    dialect.end_bulk(connection)
 
 
 def _forget_known(connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
@@ -356,8 +352,9 @@ def _delete(connection: Connection, numbers: Sequence[int]) -> None:
 
 
 def _retire(connection: Connection, numbers: Sequence[int]) -> None:
-    """Note numbers that are not given again, for the text index still knows their words."""
+    """Note numbers that are not given again, for SQLite's text index still knows their words."""
     if numbers:
+        dialect_of(connection).forget_texts(connection, numbers)
         connection.execute(insert(retired), [{"number": number} for number in numbers])
 
 
@@ -391,7 +388,7 @@ def clear(connection: Connection) -> None:
     connection : Connection
         That may write.
     """
-    connection.execute(sqlite.DELETE_ALL_TEXT)
+    dialect_of(connection).forget_all_texts(connection)
     for table in (parameters, wordings, records, retired):  # sets of facets may be wanted again
         connection.execute(delete(table))
 

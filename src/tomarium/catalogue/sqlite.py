@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+from sqlalchemy import Connection, Engine, Float, FromClause, Integer, create_engine, event, text
 
+from tomarium.catalogue.tables import by_facets, by_number
 from tomarium.catalogue.words import Term
 
 PRAGMAS: Final = (
@@ -26,7 +27,8 @@ TITLE, KEYWORDS, REST = 10.0, 4.0, 1.0
 # The table record_text is made by a migration. Its tokenizer, unicode61, only splits at spaces: words are
 # cut and folded before, by `words.fold`, for every database alike.
 MATCH: Final = text(
-    "SELECT rowid AS number, -bm25(record_text, :title, :keywords, :rest) AS score "
+    # Rounded, for bm25 of equal texts may differ in its last bits; then the date decides.
+    "SELECT rowid AS number, round(-bm25(record_text, :title, :keywords, :rest), 9) AS score "
     "FROM record_text WHERE record_text MATCH :expression"
 ).bindparams(title=TITLE, keywords=KEYWORDS, rest=REST)
 INSERT_TEXT: Final = text(
@@ -34,9 +36,7 @@ INSERT_TEXT: Final = text(
 )
 # It keeps no text beside its index, and so cannot take one record's words out again: see the table `retired`.
 DELETE_ALL_TEXT: Final = text("INSERT INTO record_text (record_text) VALUES ('delete-all')")
-INSERT_NUMBERS: Final = (
-    "INSERT INTO parameter (key, record, number) VALUES (?, ?, ?)"  # the driver's own form is quick
-)
+INSERT_NUMBERS: Final = "INSERT INTO parameter (key, record, number) VALUES (?, ?, ?)"
 OPTIMIZE_TEXT: Final = text("INSERT INTO record_text (record_text) VALUES ('optimize')")
 
 
@@ -60,7 +60,7 @@ def connect(path: Path | None) -> Engine:
     return engine
 
 
-def match(terms: Sequence[Term]) -> TextClause:
+def match(terms: Sequence[Term]) -> FromClause:
     """Return the rows that hold all terms.
 
     Parameters
@@ -70,10 +70,51 @@ def match(terms: Sequence[Term]) -> TextClause:
 
     Returns
     -------
-    TextClause
-        Selects `number` of the record and `score` (bm25, larger is better).
+    FromClause
+        `number` of the record and `score` (bm25, larger is better).
     """
-    return MATCH.bindparams(expression=" AND ".join(_spell(term) for term in terms))
+    found = MATCH.bindparams(expression=" AND ".join(_spell(term) for term in terms))
+    return found.columns(number=Integer, score=Float).subquery("found")
+
+
+def save_texts(connection: Connection, texts: Sequence[dict[str, Any]]) -> None:
+    """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
+    connection.execute(INSERT_TEXT, texts)
+
+
+def forget_texts(connection: Connection, numbers: Sequence[int]) -> None:
+    """Do nothing: the text index cannot take one record's words out; see the table `retired`."""
+
+
+def forget_all_texts(connection: Connection) -> None:
+    """Take all texts out."""
+    connection.execute(DELETE_ALL_TEXT)
+
+
+def save_numbers(connection: Connection, rows: Sequence[tuple[int, int, float]]) -> None:
+    """Enter rows of `parameter`, by the driver's own form, which is quick."""
+    connection.exec_driver_sql(INSERT_NUMBERS, list(rows))
+
+
+def begin_bulk(connection: Connection) -> None:
+    """Take indexes away that are made more quickly at the end."""
+    for index in (by_number, by_facets):
+        index.drop(connection)
+
+
+def end_bulk(connection: Connection) -> None:
+    """Make the indexes again, and the text index of few pieces."""
+    for index in (by_number, by_facets):
+        index.create(connection)
+    connection.execute(OPTIMIZE_TEXT)
+
+
+def end_migration(connection: Connection) -> None:
+    """Do nothing: texts are compared letter by letter."""
+
+
+def go_on_counting(connection: Connection) -> None:
+    """Do nothing: a row without a number gets the largest one and 1."""
 
 
 def _spell(term: Term) -> str:

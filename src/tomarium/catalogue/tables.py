@@ -43,12 +43,15 @@ def pack(text: str) -> bytes:
 
 metadata = MetaData()
 
+# Eight bytes in every database; SQLite numbers its rows itself only where the type is called INTEGER.
+Whole: Final = BigInteger().with_variant(Integer(), "sqlite")
+
 # --- Durable: never touched by a rebuild, backed up. -----------------------------------------------------------------
 
 stores: Final = Table(
     "store",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("address", Text, nullable=False, unique=True),  # the folder below which records lie
 )
 
@@ -73,7 +76,7 @@ withheld: Final = Table(
 comments: Final = Table(
     "comment",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("record", Text, nullable=False),
     Column("who", Text, nullable=False),
     Column("moment_utc", Float, nullable=False),
@@ -101,7 +104,7 @@ accounts: Final = Table(
     Column("subject", Text, nullable=False),  # "issuer subject" of OpenID Connect, "" where there is none
     Column("orcid", Text, nullable=False),
     Column("made_utc", Float, nullable=False),
-    Column("closed", Integer, nullable=False),
+    Column("closed", Whole, nullable=False),
 )
 
 teams: Final = Table(
@@ -151,7 +154,7 @@ tokens: Final = Table(
 failed_sign_ins: Final = Table(
     "failed_sign_in",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("name", Text, nullable=False),  # as it was given, whether there is such an account or not
     Column("address", Text, nullable=False),  # of the machine that asked
     Column("moment_utc", Float, nullable=False),
@@ -172,7 +175,7 @@ dois: Final = Table(
     Column("record", Text, nullable=False),
     Column("state", Text, nullable=False),  # waiting, findable, failed
     Column("event", Text, nullable=False),  # publish, hide, ""
-    Column("tries", Integer, nullable=False),
+    Column("tries", Whole, nullable=False),
     Column("next_utc", Float, nullable=False),
     Column("error", Text, nullable=False),
     Column("address", Text, nullable=False),
@@ -181,12 +184,12 @@ dois: Final = Table(
 jobs: Final = Table(
     "job",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("arguments", JSON, nullable=False),
     Column("state", Text, nullable=False),  # waiting, running, done, failed
     Column("lease_until_utc", Float, nullable=False),
-    Column("tries", Integer, nullable=False),
+    Column("tries", Whole, nullable=False),
     Column("not_before_utc", Float, nullable=False),
     Column("told", Text, nullable=False),
     Column("asked_by", Text, nullable=False),
@@ -197,7 +200,7 @@ jobs_waiting: Final = Index("job_waiting", jobs.c.state, jobs.c.not_before_utc)
 audit: Final = Table(
     "audit",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("moment_utc", Float, nullable=False),
     Column("who", Text, nullable=False),
     Column("action", Text, nullable=False),
@@ -224,12 +227,12 @@ saved_views_of_record: Final = Index("saved_view_record", saved_views.c.record)
 records: Final = Table(
     "record",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("title", Text, nullable=False),
     Column("created", Text, nullable=False),  # as the record says it, with its zone
     Column("created_utc", Float, nullable=False),  # seconds since 1970
-    Column("store", Integer, nullable=False),
+    Column("store", Whole, nullable=False),
     Column("path", Text, nullable=False),  # below the store
     Column("bytes", BigInteger, nullable=False),
     Column("thumbnail", Text, nullable=False),  # path below the folder, "" where there is none
@@ -244,7 +247,7 @@ records: Final = Table(
     Column("open_from", Float),  # since when anybody may have its files; NULL: not at all
     Column("doi", Text, nullable=False),
     Column("licence", Text, nullable=False),
-    Column("facets", Integer, nullable=False),  # number of its set of facets
+    Column("facets", Whole, nullable=False),  # number of its set of facets
 )
 by_place: Final = Index("record_place", records.c.store, records.c.path)
 by_doi: Final = Index("record_doi", records.c.doi)
@@ -265,20 +268,20 @@ by_facets: Final = Index(
 wordings: Final = Table(
     "wording",
     metadata,
-    Column("record", Integer, ForeignKey("record.number", ondelete="CASCADE"), primary_key=True),
+    Column("record", Whole, ForeignKey("record.number", ondelete="CASCADE"), primary_key=True),
     Column("description", Text, nullable=False),
     Column("words", PackedText, nullable=False),  # all that is searched besides title and description
 )
 
 # The text index cannot take words out again: a record that changes gets a new number, and its old one, which
 # is never given again, stands here until the next rebuild.
-retired: Final = Table("retired", metadata, Column("number", Integer, primary_key=True))
+retired: Final = Table("retired", metadata, Column("number", Whole, primary_key=True))
 
 # Many records have the same technique, instrument, licence and year: each such set is kept once.
 facet_sets: Final = Table(
     "facet_set",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("content", Text, nullable=False, unique=True),  # JSON: [[name, value], ...]
 )
 facets: Final = Table(
@@ -286,22 +289,22 @@ facets: Final = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, primary_key=True),
-    Column("facets", Integer, ForeignKey("facet_set.number", ondelete="CASCADE"), primary_key=True),
+    Column("facets", Whole, ForeignKey("facet_set.number", ondelete="CASCADE"), primary_key=True),
     sqlite_with_rowid=False,
 )
 
 parameter_keys: Final = Table(
     "parameter_key",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
 )
 # Numbers only, in two orders: by record, which is by time, and by size.
 parameters: Final = Table(
     "parameter",
     metadata,
-    Column("key", Integer, primary_key=True),
-    Column("record", Integer, primary_key=True),
+    Column("key", Whole, primary_key=True),
+    Column("record", Whole, primary_key=True),
     Column("number", Float, nullable=False),  # in the unit that the key tells
     sqlite_with_rowid=False,
 )

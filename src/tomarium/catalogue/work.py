@@ -16,7 +16,7 @@ from tomarium.catalogue.jobs import end_job, holding, take_job
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.uploads import INCOMING, Uploads
-from tomarium.errors import InputError, TomariumError
+from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
 
 
 def work_once(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
@@ -78,6 +78,8 @@ def _do(
             filed = make_records(
                 catalogue, Reader(job.asked_by, "member"), uploads, job.arguments["batch"], records
             )
+    except DatabaseUnavailable:
+        raise  # the job is not failed: its lease ends, and it is done again
     except TomariumError as problem:
         return "failed", str(problem), ()
     except Exception as problem:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.command("audit")
@@ -19,7 +20,7 @@ from tomarium.cli import show
 @click.option("--last", default=50, show_default=True, type=click.IntRange(0), help="How many lines; 0: all.")
 @click.option("--known", default="", metavar="CHECKSUM", help="The newest checksum as it was printed once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the lines for machines, one JSON a line.")
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -28,7 +29,7 @@ def command(
     last: int,
     known: str,
     as_json: bool,
-    catalogue: Path | None,
+    catalogue: Path | str | None,
 ) -> None:
     """Print the log of a catalogue, and check that nobody changed it.
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from tomarium.cli.catalogue_place import PLACE
+
 
 @click.command("backup")
 @click.argument("target", metavar="OUT.zip", type=click.Path(path_type=Path))
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
-def command(target: Path, catalogue: Path | None) -> None:
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
+def command(target: Path, catalogue: Path | str | None) -> None:
     """Write accounts, drafts, DOIs, settings, the log and the metadata of every record to OUT.zip.
 
     The portal goes on meanwhile. The files of records are not in it: keep copies of their folders, by any program. It

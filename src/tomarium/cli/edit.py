@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.command("edit")
@@ -63,7 +64,7 @@ from tomarium.cli import show
 )
 @click.option("--overwrite", is_flag=True, help="With --table: set what a record says otherwise.")
 @click.option("--dry-run", is_flag=True, help="With --table: only say what would be done.")
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record for machines.")
 @click.pass_context
 def command(
@@ -73,7 +74,7 @@ def command(
     table: Path | None,
     overwrite: bool,
     dry_run: bool,
-    catalogue: Path | None,
+    catalogue: Path | str | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -122,7 +123,7 @@ def command(
     show.table(_rows(known))
 
 
-def _merge(table: Path, catalogue: Path | None, overwrite: bool, dry_run: bool) -> int:
+def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: bool) -> int:
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.edit_table import merge_table
     from tomarium.catalogue.reader import LOCAL_OWNER

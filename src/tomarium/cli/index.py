@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.group("index")
@@ -20,10 +21,12 @@ def command() -> None:
 
 @command.command("rebuild")
 @click.argument("roots", metavar="DIR...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
-@click.option("--new", is_flag=True, help="Make the file of --catalogue where it is not there.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
+@click.option("--new", is_flag=True, help="Make the catalogue of --catalogue where there is none.")
 @click.pass_context
-def rebuild_index(context: click.Context, roots: tuple[Path, ...], catalogue: Path | None, new: bool) -> None:
+def rebuild_index(
+    context: click.Context, roots: tuple[Path, ...], catalogue: Path | str | None, new: bool
+) -> None:
     """Make the index anew from all records below the folders DIR.
 
     A DIR may be an S3 store. Leaves with exit code 1 where a folder could not be taken.

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from tomarium.cli import scan_options, show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.command("ingest")
 @click.argument("paths", metavar="PATH...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 @click.option(
     "--checksums/--no-checksums",
     default=True,
@@ -36,7 +37,7 @@ from tomarium.cli import scan_options, show
 def command(
     context: click.Context,
     paths: tuple[Path, ...],
-    catalogue: Path | None,
+    catalogue: Path | str | None,
     checksums: bool,
     title: str,
     records: Path | None,
@@ -61,14 +62,12 @@ def command(
     """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.file_path import file_path
-    from tomarium.catalogue.home import catalogue_file
     from tomarium.catalogue.make_from_files import Wish
     from tomarium.errors import InputError
 
     problems: list[str] = []
-    home = records or (catalogue or catalogue_file()).parent / "records"
-    wish = Wish(home, title, in_place, copy)
     with open_catalogue(catalogue) as opened:
+        wish = Wish(records or opened.home / "records", title, in_place, copy)
         for path in paths:
             try:
                 filed = file_path(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.command("invite")
@@ -20,9 +21,9 @@ from tomarium.cli import show
     "--revoke", default="", metavar="LINK", help="Let a link open nothing any more: its letters from --list."
 )
 @click.option("--revoke-all", is_flag=True, help="Let all links of the record open nothing any more.")
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 def command(
-    record: str, days: float, listed: bool, revoke: str, revoke_all: bool, catalogue: Path | None
+    record: str, days: float, listed: bool, revoke: str, revoke_all: bool, catalogue: Path | str | None
 ) -> None:
     """Make a link that opens RECORD, its metadata and its files, to whoever has it, and print it once.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 if TYPE_CHECKING:
     from tomarium.model import Record
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--open-now", is_flag=True, help="End its embargo now.")
 @click.option("--withdraw", default="", metavar="REASON", help="Withdraw it: its page stays and says why.")
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -45,7 +46,7 @@ def command(
     send_back: str,
     open_now: bool,
     withdraw: str,
-    catalogue: Path | None,
+    catalogue: Path | str | None,
 ) -> None:
     """Publish RECORD: the identifier of a record in the catalogue, or its folder.
 

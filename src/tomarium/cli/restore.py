@@ -7,18 +7,23 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.command("restore")
 @click.argument("source", metavar="BACKUP.zip", type=click.Path(path_type=Path))
-@click.option("--catalogue", type=click.Path(path_type=Path), help="The new one; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="The new one; the user's own by default.")
 @click.option(
     "--moved", multiple=True, metavar="OLD=NEW", help="A folder of records that lies elsewhere now."
 )
 @click.option("--checksums", is_flag=True, help="Compare every file of every record with its checksum.")
 @click.pass_context
 def command(
-    context: click.Context, source: Path, catalogue: Path | None, moved: tuple[str, ...], checksums: bool
+    context: click.Context,
+    source: Path,
+    catalogue: Path | str | None,
+    moved: tuple[str, ...],
+    checksums: bool,
 ) -> None:
     """Fill a new catalogue from BACKUP.zip and from the folders of its records.
 

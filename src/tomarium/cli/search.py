@@ -10,6 +10,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 from tomarium.errors import ParameterError
 
 
@@ -34,7 +35,7 @@ from tomarium.errors import ParameterError
 )
 @click.option("--facets", is_flag=True, help="Count the values of each facet too.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="Records shown.")
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def command(
     words: tuple[str, ...],
@@ -43,7 +44,7 @@ def command(
     sort: str,
     facets: bool,
     limit: int,
-    catalogue: Path | None,
+    catalogue: Path | str | None,
     as_json: bool,
 ) -> None:
     """Find the records that hold all WORDS; without words, the newest.

@@ -7,19 +7,20 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.command("serve")
-@click.argument("place", metavar="[CATALOGUE]", required=False, type=click.Path(path_type=Path))
+@click.argument("place", metavar="[CATALOGUE]", required=False, type=PLACE)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
-@click.option("--catalogue", type=click.Path(path_type=Path), help="The same as CATALOGUE.")
-def command(place: Path | None, host: str, port: int, catalogue: Path | None) -> None:
+@click.option("--catalogue", type=PLACE, help="The same as CATALOGUE.")
+def command(place: Path | str | None, host: str, port: int, catalogue: Path | str | None) -> None:
     """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C.
 
-    CATALOGUE is its file; the user's own by default.
+    CATALOGUE is its file, or the address of a database; the user's own by default.
 
     Heard on this machine only, and without any account, whoever opens it is its owner and needs no account. With a host
     that others reach, or once there is an account (`tomarium user add`), everybody signs in; what is published is open.
@@ -28,6 +29,7 @@ def command(place: Path | None, host: str, port: int, catalogue: Path | None) ->
     tomarium serve
     tomarium serve demo/catalogue.sqlite
     tomarium serve --port 8080
+    tomarium serve postgresql://tomarium@db.example.org/tomarium
     """
     if place is not None and catalogue is not None:
         raise click.UsageError(f"two catalogues were given, {place} and --catalogue {catalogue}; give one")

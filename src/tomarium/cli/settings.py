@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.command("settings")
 @click.argument("key", required=False)
 @click.argument("value", required=False)
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
-def command(key: str | None, value: str | None, catalogue: Path | None, as_json: bool) -> None:
+def command(key: str | None, value: str | None, catalogue: Path | str | None, as_json: bool) -> None:
     """Show the settings of a catalogue, or set KEY to VALUE; an empty VALUE goes back to the default.
 
     \b

@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
-CATALOGUE = click.option(
-    "--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default."
-)
+CATALOGUE = click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 
 
 @click.group("token")
@@ -35,7 +34,7 @@ def command() -> None:
 @click.option("--scope", "scopes", multiple=True, help="What may be done; may be repeated. [default: read]")
 @click.option("--days", default=365.0, show_default=True, help="How long it opens anything.")
 @CATALOGUE
-def make(account: str, name: str, scopes: tuple[str, ...], days: float, catalogue: Path | None) -> None:
+def make(account: str, name: str, scopes: tuple[str, ...], days: float, catalogue: Path | str | None) -> None:
     """Make a token of ACCOUNT, and print it once; NAME says what it is for.
 
     \b
@@ -58,7 +57,7 @@ def make(account: str, name: str, scopes: tuple[str, ...], days: float, catalogu
 @click.argument("account", required=False, default="")
 @click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
 @CATALOGUE
-def list_tokens(account: str, as_json: bool, catalogue: Path | None) -> None:
+def list_tokens(account: str, as_json: bool, catalogue: Path | str | None) -> None:
     """List the tokens of ACCOUNT, or of all.
 
     \b
@@ -85,7 +84,7 @@ def list_tokens(account: str, as_json: bool, catalogue: Path | None) -> None:
 @click.argument("account")
 @click.argument("name")
 @CATALOGUE
-def revoke(account: str, name: str, catalogue: Path | None) -> None:
+def revoke(account: str, name: str, catalogue: Path | str | None) -> None:
     """Revoke the token NAME of ACCOUNT; it opens nothing from now on.
 
     \b

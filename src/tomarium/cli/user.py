@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
-CATALOGUE = click.option(
-    "--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default."
-)
+CATALOGUE = click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 STDIN = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it."
 )
@@ -59,7 +58,7 @@ def add(
     subject: str,
     no_password: bool,
     password_stdin: bool,
-    catalogue: Path | None,
+    catalogue: Path | str | None,
 ) -> None:
     """Make the account NAME; its password is asked for, and has 12 characters or more.
 
@@ -88,7 +87,7 @@ def add(
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
 @CATALOGUE
-def list_accounts(as_json: bool, catalogue: Path | None) -> None:
+def list_accounts(as_json: bool, catalogue: Path | str | None) -> None:
     """List the accounts, their roles and teams.
 
     \b
@@ -111,7 +110,7 @@ def list_accounts(as_json: bool, catalogue: Path | None) -> None:
 @click.argument("name")
 @click.argument("role")
 @CATALOGUE
-def change_role(name: str, role: str, catalogue: Path | None) -> None:
+def change_role(name: str, role: str, catalogue: Path | str | None) -> None:
     """Give the account NAME another ROLE; it holds from the next request on.
 
     \b
@@ -132,7 +131,9 @@ def change_role(name: str, role: str, catalogue: Path | None) -> None:
 @click.option("--join", multiple=True, metavar="TEAM", help="A group to join; may be repeated.")
 @click.option("--leave", multiple=True, metavar="TEAM", help="A group to leave; may be repeated.")
 @CATALOGUE
-def change_teams(name: str, join: tuple[str, ...], leave: tuple[str, ...], catalogue: Path | None) -> None:
+def change_teams(
+    name: str, join: tuple[str, ...], leave: tuple[str, ...], catalogue: Path | str | None
+) -> None:
     """Let the account NAME join or leave groups, whose members see each other's drafts.
 
     A group is there as long as somebody is in it.
@@ -188,7 +189,7 @@ def assign_instruments(
 @click.argument("name")
 @STDIN
 @CATALOGUE
-def change_password(name: str, password_stdin: bool, catalogue: Path | None) -> None:
+def change_password(name: str, password_stdin: bool, catalogue: Path | str | None) -> None:
     """Give the account NAME another password, which is asked for; its sessions end, its tokens stay.
 
     \b
@@ -211,7 +212,7 @@ def change_password(name: str, password_stdin: bool, catalogue: Path | None) -> 
 @click.argument("name")
 @click.option("--reopen", is_flag=True, help="Open a closed account again; its tokens are gone.")
 @CATALOGUE
-def close(name: str, reopen: bool, catalogue: Path | None) -> None:
+def close(name: str, reopen: bool, catalogue: Path | str | None) -> None:
     """Close the account NAME: nobody signs in to it, its sessions and tokens end; its records stay.
 
     \b

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
 
 
 @click.command("worker")
-@click.option("--catalogue", type=click.Path(path_type=Path), help="Its file; the user's own by default.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 @click.option("--again", is_flag=True, help="Try what failed once more.")
 @click.option("--dry-run", is_flag=True, help="Print what DataCite would be told, and change nothing.")
@@ -20,7 +21,7 @@ from tomarium.cli import show
 )
 @click.pass_context
 def command(
-    context: click.Context, catalogue: Path | None, once: bool, again: bool, dry_run: bool, every: int
+    context: click.Context, catalogue: Path | str | None, once: bool, again: bool, dry_run: bool, every: int
 ) -> None:
     """Do what is due in a catalogue: make records of uploads, register DOIs with DataCite. Stop it with Ctrl-C.
 
@@ -36,6 +37,7 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.dois import due_attributes, try_again
     from tomarium.catalogue.work import work_once
+    from tomarium.errors import DatabaseUnavailable
 
     with open_catalogue(catalogue, make=False) as opened:
         if dry_run:
@@ -45,7 +47,12 @@ def command(
             with opened.writing() as connection:
                 try_again(connection)
         while True:
-            done = work_once(opened, click.echo)
+            try:
+                done = work_once(opened, click.echo)
+            except DatabaseUnavailable as problem:
+                if once:
+                    raise
+                show.warnings([str(problem)])
             if once:
                 context.exit(0 if done else 1)
             time.sleep(every)

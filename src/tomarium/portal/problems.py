@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from html import escape
 from http import HTTPStatus
 from typing import Final
 
@@ -12,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from tomarium.errors import FormatError, InputError, StoreUnavailable
+from tomarium.errors import DatabaseUnavailable, FormatError, InputError, StoreUnavailable
 from tomarium.portal.rendering import answer_json, fill, wants_json
 from tomarium.portal.request_context import context_of
 
@@ -28,6 +29,11 @@ TITLES: Final = {
     500: "Something broke here",
     503: "This cannot be read now",
 }
+NO_DATABASE: Final = (
+    "The catalogue's database does not answer now, or somebody else holds it. What you asked for was not confirmed: "
+    "look whether it was done, and ask again in a moment."
+)
+WAIT_S: Final = 10
 _READS: Final = ("GET", "HEAD")
 NOWHERE: Final = (
     "There is no page at this address. Perhaps a letter is missing; the search finds every record."
@@ -63,6 +69,7 @@ def explain(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(InputError, _input)
     app.add_exception_handler(StoreUnavailable, _unavailable)
+    app.add_exception_handler(DatabaseUnavailable, _no_database)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -107,6 +114,11 @@ def _unavailable(request: Request, problem: Exception) -> Response:
     return _answer(request, 503, message, {"Retry-After": "60"})
 
 
+def _no_database(request: Request, problem: Exception) -> Response:
+    logging.getLogger(__name__).error("%s: %s", request.url.path, problem)
+    return _answer(request, 503, NO_DATABASE, {"Retry-After": str(WAIT_S)})
+
+
 def _unexpected(request: Request, _problem: Exception) -> Response:
     # Starlette logs the trace itself; the reader gets no detail of the machine.
     return _answer(
@@ -139,12 +151,18 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
         response = answer_json(told, status)
         response.headers["Content-Type"] = "application/problem+json"
     else:
-        request_context = context_of(request)
-        html = fill(
-            request_context,
-            "problem.html",
-            {"here": "", "json_path": None, "title": problem.title, "problem": problem},
-        )
-        response = HTMLResponse(html, status)
+        response = HTMLResponse(_page(request, problem), status)
     response.headers.update(headers or {})
     return response
+
+
+def _page(request: Request, problem: Problem) -> str:
+    """Fill the page of a problem; a plain one where the database cannot even tell the name of the house."""
+    content = {"here": "", "json_path": None, "title": problem.title, "problem": problem}
+    try:
+        return fill(context_of(request), "problem.html", content)
+    except DatabaseUnavailable:
+        return (
+            '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f"<title>{escape(problem.title)}</title><h1>{escape(problem.title)}</h1><p>{escape(problem.message)}</p></html>"
+        )

@@ -40,6 +40,9 @@ def upgrade() -> None:
     )
     op.create_index("parameter_number", "parameter", ["key", "number"])
     op.create_index("parameter_record", "parameter", ["record"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE TABLE record_text (number bigint PRIMARY KEY)")  # never filled: see 0004
+        return
     op.execute(
         "CREATE VIRTUAL TABLE record_text USING fts5("
         "title, keywords, rest, tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* M* Co'\")"

@@ -17,6 +17,9 @@ def upgrade() -> None:
         sa.Column("moment_utc", sa.Float, nullable=False),
     )
     op.create_index("failed_sign_in_moment", "failed_sign_in", ["moment_utc"])
+    if op.get_bind().dialect.name == "postgresql":
+        _guard_in_postgresql()
+        return
     for event in ("UPDATE", "DELETE"):
         op.execute(
             f"CREATE TRIGGER audit_no_{event.lower()} BEFORE {event} ON audit "
@@ -24,9 +27,25 @@ def upgrade() -> None:
         )
 
 
+def _guard_in_postgresql() -> None:
+    op.execute(
+        "CREATE FUNCTION audit_is_only_added_to() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE EXCEPTION 'the audit log is only ever added to' USING ERRCODE = 'integrity_constraint_violation'; "
+        "END $$"
+    )
+    for event, each in {"UPDATE": "ROW", "DELETE": "ROW", "TRUNCATE": "STATEMENT"}.items():
+        op.execute(
+            f"CREATE TRIGGER audit_no_{event.lower()} BEFORE {event} ON audit "
+            f"FOR EACH {each} EXECUTE FUNCTION audit_is_only_added_to()"
+        )
+
+
 def downgrade() -> None:
     """Take them away."""
-    for event in ("update", "delete"):
-        op.execute(f"DROP TRIGGER audit_no_{event}")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_is_only_added_to() CASCADE")
+    else:
+        for event in ("update", "delete"):
+            op.execute(f"DROP TRIGGER audit_no_{event}")
     op.drop_index("failed_sign_in_moment", "failed_sign_in")
     op.drop_table("failed_sign_in")

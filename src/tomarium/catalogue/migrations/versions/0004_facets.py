@@ -16,6 +16,10 @@ down_revision = "0003"
 FACETS = {"technique": "technique", "instrument": "instrument", "facility": "facility"}
 
 
+# Numbers of records have six bytes; SQLite numbers its rows itself only where the type is called INTEGER.
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
 def text(name: str, unique: bool | None = None) -> sa.Column[str]:
     """Return a column of text that is always there."""
     return sa.Column(name, sa.Text, nullable=False, unique=unique)
@@ -25,10 +29,15 @@ def upgrade() -> None:
     """Make the index's tables anew from what is in them; nothing durable is touched."""
     for index in ("record_place", "record_newest", "record_doi", "parameter_number", "parameter_record"):
         op.drop_index(index)
+    bind = op.get_bind()
+    if bind.dialect.name == "postgresql":  # no catalogue is kept in it from before
+        for table in ("parameter", "record", "record_text"):
+            op.drop_table(table)
+        _make()
+        return
     for table in ("record", "parameter", "record_text"):
         op.rename_table(table, f"old_{table}")
     _make()
-    bind = op.get_bind()
     sets: dict[str, int] = {}
     keys: dict[str, int] = {}
     taken: set[int] = set()
@@ -45,7 +54,7 @@ def upgrade() -> None:
 def _make() -> None:
     op.create_table(
         "record",
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("number", WHOLE, primary_key=True),
         *(text("id", unique=True), text("title"), text("created")),
         sa.Column("created_utc", sa.Float, nullable=False),
         sa.Column("store", sa.Integer, nullable=False),
@@ -65,11 +74,11 @@ def _make() -> None:
     op.create_index("record_facets", "record", ["facets", "state", "public_from", "owner", "team", "id"])
     op.create_table(
         "wording",
-        sa.Column("record", sa.Integer, sa.ForeignKey("record.number", ondelete="CASCADE"), primary_key=True),
+        sa.Column("record", WHOLE, sa.ForeignKey("record.number", ondelete="CASCADE"), primary_key=True),
         text("description"),
         sa.Column("words", sa.LargeBinary, nullable=False),
     )
-    op.create_table("retired", sa.Column("number", sa.Integer, primary_key=True))
+    op.create_table("retired", sa.Column("number", WHOLE, primary_key=True))
     op.create_table(
         "facet_set", sa.Column("number", sa.Integer, primary_key=True), text("content", unique=True)
     )
@@ -88,11 +97,18 @@ def _make() -> None:
     op.create_table(
         "parameter",
         sa.Column("key", sa.Integer, primary_key=True),
-        sa.Column("record", sa.Integer, primary_key=True),
+        sa.Column("record", WHOLE, primary_key=True),
         sa.Column("number", sa.Float, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_index("parameter_number", "parameter", ["key", "number"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE TABLE record_text (number bigint PRIMARY KEY, words tsvector NOT NULL, plain text NOT NULL, "
+            "whole boolean NOT NULL)"
+        )
+        op.execute("CREATE INDEX record_text_words ON record_text USING gin (words)")
+        return
     op.execute(
         "CREATE VIRTUAL TABLE record_text USING fts5(title, keywords, rest, content='', "
         "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* M* Co'\")"
@@ -194,6 +210,9 @@ def downgrade() -> None:
     )
     op.create_index("parameter_number", "parameter", ["key", "number"])
     op.create_index("parameter_record", "parameter", ["record"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE TABLE record_text (number bigint PRIMARY KEY)")
+        return
     op.execute(
         "CREATE VIRTUAL TABLE record_text USING fts5("
         "title, keywords, rest, tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* M* Co'\")"

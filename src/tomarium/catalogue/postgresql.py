@@ -1,0 +1,248 @@
+"""What is PostgreSQL's own: connections, one writer at a time, and full text search with a tsvector.
+
+Words are cut and folded before, by `words.fold`, as for every database. The tsvector is written out here rather than
+made by `to_tsvector`, whose parser would cut them once more ("1e5" is a number to it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import URL, BigInteger, Connection, Engine, Float, FromClause, create_engine, event, text
+from sqlalchemy.sql.elements import TextClause
+
+from tomarium.catalogue.words import Term
+from tomarium.errors import InputError
+from tomarium.optional_packages import optional_import
+
+# One number for all programs: whoever writes holds it until the transaction ends.
+WRITERS_LOCK: Final = 0x746F_6D61_7269_756D
+PATIENCE_S: Final = 10
+READING: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+WRITING: Final = f"SET LOCAL lock_timeout = '{PATIENCE_S}s'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
+
+WEIGHTS: Final = "{0.1, 0.1, 0.4, 1.0}"  # of D, C, B, A: the rest, nothing, keywords, the title
+LONGEST: Final = 500  # letters of a word; PostgreSQL takes 2046 bytes
+ROOM: Final = 1_000_000  # bytes of a tsvector; PostgreSQL takes 1 048 575
+PLACES: Final = 255  # of one word; PostgreSQL keeps as many
+LAST_PLACE: Final = 16_383
+NOT_ALL: Final = "…"  # stands in the tsvector of a text whose words do not all fit; no word has this sign
+
+# Kept beside the tsvector, plainly: what it does not know for sure is looked up there.
+_ENTER: Final = "COPY record_text (number, words, plain, whole) FROM STDIN"
+_NUMBERS: Final = "COPY parameter (key, record, number) FROM STDIN"
+
+
+def connect(address: URL) -> Engine:
+    """Make an engine on a database, as catalogues need it.
+
+    Parameters
+    ----------
+    address : URL
+        "postgresql://user:password@host:port/database"; what is left out, libpq takes from its own settings
+        (`PGPASSWORD`, `~/.pgpass`, `PGHOST` …).
+
+    Returns
+    -------
+    Engine
+        Each connection is tried before it is used. One with the execution option `write=True` is the only one that
+        writes: it waits for the others, 10 s at most. All others see one state of the database, and only read.
+
+    Raises
+    ------
+    EngineUnavailable
+        The driver is not installed.
+    """
+    optional_import("psycopg", "postgresql")
+    engine = create_engine(
+        address.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=35,  # as many as a portal's threads
+        # Never prepared: a plan is made for the numbers that are asked for, and poolers between are no matter.
+        connect_args={"client_encoding": "UTF8", "application_name": "tomarium", "prepare_threshold": None}
+        | ({} if "connect_timeout" in address.query else {"connect_timeout": 10}),
+    )
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
+    return engine
+
+
+def demand_suitable(connection: Connection, name: str) -> None:
+    """Refuse a database that cannot hold every text.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of it.
+    name : str
+        For the message.
+
+    Raises
+    ------
+    InputError
+        Its encoding is not UTF-8.
+    """
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise InputError(
+            f"{name}: its encoding is {encoding}; make a database with: createdb --encoding=UTF8 --template=template0"
+        )
+
+
+def match(terms: Sequence[Term]) -> FromClause:
+    """Return the rows that hold all terms.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        At least one.
+
+    Returns
+    -------
+    FromClause
+        `number` of the record and `score` (ts_rank, larger is better).
+    """
+    conditions = ["words @@ CAST(:expression AS tsquery)"]
+    values = {"expression": f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"}
+    for index, term in enumerate(terms):
+        sure = len(term.words) == 1 and len(term.words[0]) < LONGEST
+        conditions.append(f"({'whole OR ' if sure else ''}plain LIKE :plain_{index})")
+        values[f"plain_{index}"] = f"% {' '.join(term.words)}{'' if term.prefix else ' '}%"
+    found: TextClause = text(
+        "SELECT number, "
+        "CAST(ts_rank(CAST(:weights AS real[]), words, CAST(:expression AS tsquery)) AS float8) AS score "
+        f"FROM record_text WHERE {' AND '.join(conditions)}"
+    ).bindparams(weights=WEIGHTS, **values)
+    return found.columns(number=BigInteger, score=Float).subquery("found")
+
+
+def _spell(term: Term) -> str:
+    """Spell the words of a term for a tsquery; that they stand side by side is looked up in the plain text."""
+    words = [f"'{word[:LONGEST]}'" for word in term.words]
+    return " & ".join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
+
+
+def save_texts(connection: Connection, texts: Sequence[dict[str, Any]]) -> None:
+    """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
+    with _cursor(connection) as cursor, cursor.copy(_ENTER) as copy:
+        for row in texts:
+            parts = (row["title"], row["keywords"], row["rest"])
+            words, whole = _tsvector(parts)
+            plain = "\n".join(f" {part} " for part in parts)  # a phrase does not go on in the next part
+            copy.write_row((row["number"], words, plain, whole))
+
+
+def _tsvector(parts: Sequence[str]) -> tuple[str, bool]:
+    """Write a tsvector with weights A, B, D; and whether it holds all words."""
+    places: dict[str, list[str]] = {}
+    place = 0
+    for part, weight in zip(parts, ("A", "B", ""), strict=True):
+        for word in part.split():
+            place += 1
+            known = places.setdefault(word[:LONGEST], [])
+            if len(known) < PLACES:
+                known.append(f"{min(place, LAST_PLACE)}{weight}")
+    room, spelled = ROOM, list[str]()
+    for word, known in places.items():
+        room -= len(word.encode()) + 2 * len(known) + 4
+        if room < 0:
+            return " ".join([*spelled, f"'{NOT_ALL}'"]), False
+        spelled.append(f"'{word}':{','.join(known)}")
+    return " ".join(spelled), True
+
+
+def forget_texts(connection: Connection, numbers: Sequence[int]) -> None:
+    """Take the texts of records out."""
+    connection.execute(
+        text("DELETE FROM record_text WHERE number = ANY(CAST(:numbers AS bigint[]))"),
+        {"numbers": list(numbers)},
+    )
+
+
+def forget_all_texts(connection: Connection) -> None:
+    """Take all texts out; not by TRUNCATE, which readers would wait for."""
+    connection.execute(text("DELETE FROM record_text"))
+
+
+def save_numbers(connection: Connection, rows: Sequence[tuple[int, int, float]]) -> None:
+    """Enter rows of `parameter`: key, record, number."""
+    with _cursor(connection) as cursor, cursor.copy(_NUMBERS) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def begin_bulk(connection: Connection) -> None:
+    """Do nothing: readers would wait for an index that is dropped."""
+
+
+def end_bulk(connection: Connection) -> None:
+    """Count what the tables hold now, by which queries are planned."""
+    for table in ("record", "wording", "record_text", "facet_set", "facet", "parameter", "parameter_key"):
+        connection.exec_driver_sql(f"ANALYZE {table}")
+
+
+def end_migration(connection: Connection) -> None:
+    """Have texts compared letter by letter, as SQLite and Python do, and give whole numbers eight bytes."""
+    wanted = text(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = current_schema() AND table_name <> 'alembic_version' "
+        "AND (data_type = 'integer' OR data_type = 'text' AND coalesce(collation_name, '') <> 'C')"
+    )
+    changes: dict[str, list[str]] = {}
+    for table, column, kind in connection.execute(wanted).all():
+        wider = "bigint" if kind == "integer" else 'text COLLATE pg_catalog."C"'
+        changes.setdefault(table, []).append(f'ALTER COLUMN "{column}" TYPE {wider}')
+    for table, told in changes.items():
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(told)}')
+
+
+def go_on_counting(connection: Connection) -> None:
+    """Have numbers that the database gives begin after those that were entered."""
+    counted = text(
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = current_schema() AND column_default LIKE 'nextval(%'"
+    )
+    for table, column in connection.execute(counted).all():
+        connection.exec_driver_sql(
+            f"SELECT setval(pg_get_serial_sequence('\"{table}\"', '{column}'), max(\"{column}\")) "
+            f'FROM "{table}" HAVING max("{column}") > 0'
+        )
+
+
+def _cursor(connection: Connection) -> Any:
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    return driver.cursor()
+
+
+def _set_up(connection: Any, _record: Any) -> None:
+    connection.execute("SET jit = off")  # compiling a query takes longer than answering it
+    # As on disks without moving parts: with the server's 4, all texts are unpacked rather than their index read.
+    connection.execute("SET random_page_cost = 1.1")
+    connection.commit()
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql(WRITING if write else READING)
+
+
+def _without_nul(
+    _connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Write U+FFFD for U+0000, which no text of PostgreSQL can hold: so it is nobody's name, and breaks nothing."""
+    return statement, [_clean(row) for row in values] if isinstance(values, list) else _clean(values)
+
+
+def _clean(values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    if not any(isinstance(value, str) and "\0" in value for value in values.values()):
+        return values
+    return {
+        key: value.replace("\0", "\ufffd") if isinstance(value, str) else value
+        for key, value in values.items()
+    }
