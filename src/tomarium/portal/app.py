@@ -14,6 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, downloads, files, sign_in
+from tomarium.portal.entity_forms import give_entity_forms
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.identity import reader_of
@@ -73,6 +74,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     sign_in.give_all(app)
     account.give_all(app)
     give_forms(app)
+    give_entity_forms(app)
     give_feeds(app)
     home = catalogue.home
     give_uploads(app, Uploads(home / "uploads"), home / "records")

@@ -134,6 +134,8 @@ def _changes(fields: Fields) -> Changes:
         keywords=None if keywords is None else tuple(keywords),
         techniques=None if techniques is None else tuple(map(id_of, techniques)),
         specimen=fields["specimen"].strip() if "specimen" in fields else None,
+        proposal=fields["proposal"].strip() if "proposal" in fields else None,
+        instrument=fields["instrument"].strip() if "instrument" in fields else None,
         acknowledgement=fields["acknowledgement"].strip() if "acknowledgement" in fields else None,
     )
 
