@@ -85,7 +85,9 @@ def test_the_crate_of_a_record_tells_its_specimen_and_reads_back_the_same(catalo
     record = ro_crate.read(told(catalogue))
     assert {one.id for one in record.entities} == {"section", "block", "heart", "hg-123", "bm18"}
     own = record.entity("specimen")
-    assert own is not None and own.id == "section" and own.origins[0].parent == "block"
+    assert own is not None
+    assert own.id == "section"
+    assert own.origins[0].parent == "block"
     assert ro_crate.read(ro_crate.export(record)) == record
 
 
@@ -167,7 +169,8 @@ def test_a_specimen_is_not_made_from_itself(catalogue: Catalogue) -> None:
     link_specimen(catalogue, ADA, "section", "heart", "pooled")  # two parents are no cycle
     with catalogue.reading() as connection:
         held = entity_of(connection, ADA, "section")
-    assert held is not None and [one.parent for one in held.entity.origins] == ["block", "heart"]
+    assert held is not None
+    assert [one.parent for one in held.entity.origins] == ["block", "heart"]
 
 
 def test_records_are_found_by_taxon_and_synonym_and_follow_a_change(catalogue: Catalogue) -> None:
@@ -206,13 +209,15 @@ def test_a_lost_database_has_published_specimens_again(catalogue: Catalogue, tmp
         with new.reading() as connection:
             held = entity_of(connection, ANYBODY, "heart")
             assert records_of(connection, ANYBODY, "heart") == [("scan", "A scan")]
-    assert held is not None and held.entity.doi == "10.5072/specimen/heart"
+    assert held is not None
+    assert held.entity.doi == "10.5072/specimen/heart"
     backup(catalogue, tmp_path / "all.zip")
     with open_catalogue(tmp_path / "restored.sqlite") as restored:
         restore(restored, tmp_path / "all.zip")
         with restored.reading() as connection:
             held = entity_of(connection, ADA, "heart")
-    assert held is not None and held.entity.facts["age"] == PRIVATE
+    assert held is not None
+    assert held.entity.facts["age"] == PRIVATE
 
 
 def test_a_collection_shows_what_its_reader_sees_in_its_order(catalogue: Catalogue) -> None:
@@ -223,7 +228,8 @@ def test_a_collection_shows_what_its_reader_sees_in_its_order(catalogue: Catalog
     with TestClient(app) as client:
         hidden = client.get("/collections/hearts.json")
         assert hidden.json()["members"] == []
-        assert "scan" not in hidden.text and "scan" not in client.get("/collections/hearts").text
+        assert "scan" not in hidden.text
+        assert "scan" not in client.get("/collections/hearts").text
         app.state.reader_of = lambda _request: ADA
         shown = client.get("/collections/hearts.json").json()["members"]
     assert [one["id"] for one in shown] == ["heart", "scan", "block"]
@@ -242,7 +248,8 @@ def test_a_log_entry_keeps_what_it_said(catalogue: Catalogue) -> None:
     app.state.reader_of = lambda _request: ADA
     with TestClient(app) as client:
         page = client.get("/records/scan").text
-        assert "&lt;b&gt;14:20" in page and "What it said before" in page
+        assert "&lt;b&gt;14:20" in page
+        assert "What it said before" in page
         app.state.reader_of = lambda _request: ANYBODY
         assert "beam lost" not in client.get("/records/scan").text
         assert client.get("/records/scan.json").json()["log"] == []
@@ -252,4 +259,5 @@ def test_record_is_unlinked(catalogue: Catalogue) -> None:
     edit(catalogue, ADA, "scan", Changes(specimen="", proposal=""))
     with catalogue.reading() as connection:
         folder = folder_of(connection, "scan")
-    assert folder is not None and [one.id for one in read_record(folder).entities] == ["bm18"]
+    assert folder is not None
+    assert [one.id for one in read_record(folder).entities] == ["bm18"]
