@@ -1,6 +1,7 @@
 """Specimens and the like: who sees them, how they hang together, and that nothing private leaves by any door."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import change_setting
 from tomarium.errors import InputError
 from tomarium.model import Person
-from tomarium.model.entity import KINDS
+from tomarium.model.entity import KINDS, Entity, public_facts
 from tomarium.portal.app import create_app
 from tomarium.standards import ro_crate
 
@@ -158,6 +159,14 @@ def test_nothing_private_leaves_by_any_door(catalogue: Catalogue) -> None:
         change_entity(catalogue, ADA, "heart", {}, disclosed=[])
         tell_due(catalogue, DataCite(fake.address, "ACME.LAB", "secret"))
         assert PRIVATE not in str(fake.dois)
+
+
+def test_a_great_age_is_rounded_for_others() -> None:
+    ages = {"69 years": "69 years", "89": "89", "90": "90+", "104 years": "90+"}
+    for told, shown in ages.items():
+        entity = Entity("specimen", "a", "A", {"age": told}, disclosed=("age",))
+        assert public_facts(entity) == {"age": shown}
+        assert public_facts(replace(entity, disclosed=())) == {}
 
 
 def test_a_specimen_is_not_made_from_itself(catalogue: Catalogue) -> None:

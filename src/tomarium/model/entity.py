@@ -26,6 +26,8 @@ HOWS: Final = {
 _ROR: Final = re.compile(r"(?:https?://)?(?:ror\.org/)?(0[a-hj-km-np-tv-z0-9]{6}[0-9]{2})")
 _DOI: Final = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _LONGEST: Final = 20_000
+_OLDEST: Final = 90
+"""Years of age that are told to others as they are, and no more."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ KINDS: Final = {
                 Fact("taxon_id", "Identifier of the taxon", searched=True),
                 Fact("taxon_verbatim", "Taxon as it was written", searched=True),
                 Fact("taxon_synonyms", "Synonyms", "list", searched=True),
+                Fact("organ", "Organ or part", searched=True),
                 Fact("material", "Material", searched=True),
                 Fact("place", "Place of origin", searched=True),
                 Fact("collected", "Collected", "day"),
@@ -238,7 +241,11 @@ def public_facts(entity: Entity) -> dict[str, Any]:
         which may be hidden from who asks.
     """
     public = {one.key for one in KINDS[entity.kind].facts if not one.private} | set(entity.disclosed)
-    return {key: told for key, told in entity.facts.items() if key in public and key != "members"}
+    shown = {key: told for key, told in entity.facts.items() if key in public and key != "members"}
+    years = re.match(r"\s*(\d+)", str(shown.get("age", "")))
+    if years and int(years[1][:4]) >= _OLDEST:
+        shown["age"] = f"{_OLDEST}+"  # few are as old, so that the number would tell who it was
+    return shown
 
 
 def entity_line(entity: Entity) -> str:
