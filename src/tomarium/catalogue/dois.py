@@ -279,7 +279,9 @@ def _told_now(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
         settings = all_settings(connection)
         return entity_attributes(entity, row.address, publisher(settings), _related_dois(connection, entity))
     folder = queries.folder_of(connection, row.record)
-    return folder and _attributes(folder, row.doi, row.address, _versions(connection, row.doi))
+    if folder is None:
+        return None
+    return _attributes(folder, row.doi, row.address, _versions(connection, row.doi))
 
 
 def _related_dois(connection: Connection, entity: Entity) -> dict[str, str]:

@@ -295,7 +295,8 @@ def choose(connection: Connection, reader: Reader, record: Record, kind: str, id
         reach(connection, record.id)
     kept = tuple(one for one in record.entities if one.kind != kind)
     told = tuple(one for one in told_of(connection, record.id) if one.kind == kind)
-    return replace(record, entities=(*told, *kept), **({"specimen": id} if kind == "specimen" else {}))
+    specimen = id if kind == "specimen" else record.specimen
+    return replace(record, entities=(*told, *kept), specimen=specimen)
 
 
 def reach(connection: Connection, record: str) -> None:
