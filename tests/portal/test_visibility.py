@@ -17,9 +17,11 @@ from starlette.routing import Route
 from postgresql_server import Files
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.entity_edit import link_specimen, make_entity
 from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.saved_views import save_view
 from tomarium.model import Person, Value
+from tomarium.model.entity import KINDS
 from tomarium.portal.app import create_app
 
 ADA = Reader("ada", "member")
@@ -77,6 +79,12 @@ CONTENT = (
     "/records/{id}/volume/v/now?view={view}",
     "/records/open/volume.json?with={id}",
 )
+ENTITIES = (
+    "/specimens/organ-{id}",
+    "/specimens/block-{id}.json",
+    "/proposals/proposal-{id}",
+    "/instruments/instrument-{id}.json",
+)
 LISTS = (
     "/records.json",
     "/records.json?q=secret",
@@ -116,7 +124,19 @@ def catalogue(
                 parameters={"energy_kev": Value(20.0, "read", ""), "instrument": Value("BM05", "read", "")},
             )
             ingest(opened, home / "records" / id, reader=ADA)
-            edit(opened, ADA, id, Changes(licence="CC-BY-4.0", creators=(Person("Lovelace, Ada"),)))
+            make_entity(opened, ADA, "specimen", f"Organ of {id}", {"age": "63"}, f"organ-{id}")
+            make_entity(opened, ADA, "specimen", f"Block of {id}", {}, f"block-{id}")
+            link_specimen(opened, ADA, f"block-{id}", f"organ-{id}", "section")
+            for kind in ("proposal", "instrument"):
+                make_entity(opened, ADA, kind, f"{kind} of {id}", {}, f"{kind}-{id}")
+            told = Changes(
+                licence="CC-BY-4.0",
+                creators=(Person("Lovelace, Ada"),),
+                specimen=f"block-{id}",
+                proposal=f"proposal-{id}",
+                instrument=f"instrument-{id}",
+            )
+            edit(opened, ADA, id, told)
         publish(opened, LOCAL_OWNER, "embargoed", Request(embargo=f"{ends:%Y-%m-%d}"))
         for id in ("open", "withdrawn"):
             publish(opened, LOCAL_OWNER, id, Request(embargo="0"))
@@ -177,6 +197,21 @@ def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
                 assert found is not hidden, (door, id)
         page = client.get("/records/embargoed").text
         assert ("previews/thumbnail" in page) is (expected(name, "embargoed") == "files")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_a_record_is_of_is_seen_with_it(catalogue: Catalogue, name: str) -> None:
+    with client_of(catalogue, READERS[name]) as client:
+        lists = {kind: client.get(f"/{kind}.json").text for kind in ("specimens", "proposals", "instruments")}
+        for id in STATES:
+            seen = expected(name, id) != "nothing"
+            for door in ENTITIES:
+                answer = client.get(door.format(id=id))
+                assert answer.status_code == (200 if seen else 404), (door, id)
+                kind, own = door.format(id=id).removesuffix(".json").split("/")[1:]
+                assert (f'"{own}"' in lists[kind]) is seen, (door, id)
+            changed = client.post(f"/entities/organ-{id}/edit", json={"place": "here"})
+            assert changed.status_code in (401, 403, 404), id
 
 
 def test_totals_count_what_is_seen(catalogue: Catalogue) -> None:
@@ -275,8 +310,16 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         "invite",
         "picture",
         "uninvite",
+        "log",  # test_entities.py
     )
     known |= {f"/records/{{id}}/{door}" for door in keepers}  # test_only_keepers_manage
+    kinds = {route.path for route in app.routes if isinstance(route, Route) and route.path.count("{id}")}
+    others = {path for path in kinds if not path.startswith(("/records/", "/uploads/"))}
+    entities = {
+        f"/{kind.plural}/{{id}}{end}" for kind in KINDS.values() for end in ("", ".json")
+    }  # test_what_a_record_is_of_is_seen_with_it, test_entities.py
+    entities |= {"/proposals/{id}/log", *(f"/entities/{{id}}/{one}" for one in ("edit", "link", "publish"))}
+    assert others <= entities, "a new door of a specimen or the like: add it to ENTITIES above"
     assert doors <= known, "a new door of a record: add it to METADATA or CONTENT above"
 
 

@@ -17,12 +17,16 @@ from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import Answer, DataCite
+from tomarium.catalogue.entities import public_entity, public_member_dois
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
-from tomarium.catalogue.tables import dois
+from tomarium.catalogue.settings import all_settings, publisher
+from tomarium.catalogue.tables import dois, entities
 from tomarium.errors import InputError, StoreUnavailable
-from tomarium.model import Record
+from tomarium.model import Entity, Record
+from tomarium.model.entity import KINDS
 from tomarium.standards.datacite_attributes import attributes
+from tomarium.standards.entity_datacite import entity_attributes, relation_of
 
 LEASE_S: Final = 120
 """How long a worker holds a DOI: longer than DataCite is waited for."""
@@ -138,12 +142,7 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
             lease = moment + LEASE_S
             if not connection.execute(update(dois).where(*mine).values(next_utc=lease)).rowcount:
                 continue  # another worker took it
-            folder = queries.folder_of(connection, row.record)
-            others = _versions(connection, row.doi)
-        if folder is None:
-            answer = Answer(False, False, f"its record {row.record} is not in the catalogue")
-        else:
-            answer = _tell(service, row, folder, others)
+        answer = _tell(catalogue, service, row)
         state = "findable" if answer.done else "waiting" if answer.again else "failed"
         wait = min(FIRST_WAIT_S * 2**row.tries, LONGEST_WAIT_S)
         with catalogue.writing() as connection:
@@ -158,11 +157,14 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
     return told
 
 
-def _tell(service: DataCite, row: Row[Any], folder: Path, others: list[str]) -> Answer:
+def _tell(catalogue: Catalogue, service: DataCite, row: Row[Any]) -> Answer:
     try:
-        told = _attributes(folder, row.doi, row.address, others)
+        with catalogue.reading() as connection:
+            told = _told_now(connection, row)
     except StoreUnavailable as problem:  # its crate is asked for again later
         return Answer(False, True, str(problem))
+    if told is None:
+        return Answer(False, False, f"its record {row.record} is not in the catalogue")
     return service.tell(row.doi, told, row.event)
 
 
@@ -201,9 +203,7 @@ def due_attributes(catalogue: Catalogue) -> dict[str, Any]:
         for row in connection.execute(
             select(dois).where(dois.c.state != "findable").order_by(dois.c.doi)
         ).all():
-            folder = queries.folder_of(connection, row.record)
-            if folder is not None:
-                told = _attributes(folder, row.doi, row.address, _versions(connection, row.doi))
+            if (told := _told_now(connection, row)) is not None:
                 found[row.doi] = {**told, "doi": row.doi, "event": row.event}
     return found
 
@@ -290,6 +290,66 @@ def try_again(connection: Connection) -> int:
     return connection.execute(
         update(dois).where(open_ones).values(state="waiting", next_utc=0.0, tries=0)
     ).rowcount
+
+
+def ask_for_entity(connection: Connection, id: str, home: str) -> None:
+    """Note that DataCite is to be told what the DOI of an entity stands for now, where it has one.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    id : str
+        Identifier of the entity.
+    home : str
+        Address of the portal; "" where it has none.
+    """
+    row = connection.execute(select(entities).where(entities.c.id == id, entities.c.doi != "")).one_or_none()
+    if row is None:
+        return
+    plural = KINDS[row.kind].plural
+    connection.execute(delete(dois).where(dois.c.doi == row.doi))
+    connection.execute(
+        insert(dois).values(
+            doi=row.doi,
+            record=f"{plural}/{id}",  # no identifier of a record holds a slash
+            state="waiting",
+            event="publish",
+            tries=0,
+            next_utc=time.time(),
+            error="",
+            address=f"{home}/{plural}/{id}" if home else "",
+        )
+    )
+
+
+def _told_now(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
+    """Tell what a DOI stands for now; None where it is not in the catalogue any more."""
+    _, slash, id = row.record.partition("/")
+    if slash:
+        entity = public_entity(connection, id)
+        if entity is None:
+            return None
+        settings = all_settings(connection)
+        return entity_attributes(entity, row.address, publisher(settings), _related_dois(connection, entity))
+    folder = queries.folder_of(connection, row.record)
+    if folder is None:
+        return None
+    return _attributes(folder, row.doi, row.address, _versions(connection, row.doi))
+
+
+def _related_dois(connection: Connection, entity: Entity) -> dict[str, str]:
+    """List the DOIs of what a specimen was made from and of what a collection or a document names."""
+    found = {}
+    for origin in entity.origins:
+        parent = public_entity(connection, origin.parent)
+        if parent and parent.doi:
+            found[parent.doi] = relation_of(origin.how)
+    for doi in public_member_dois(connection, entity.id):
+        found[doi] = "HasPart" if entity.kind == "collection" else "Documents"
+    if paper := entity.facts.get("paper_doi"):
+        found[str(paper)] = "IsVariantFormOf"
+    return found
 
 
 def _versions(connection: Connection, concept: str) -> list[str]:

@@ -13,6 +13,7 @@ from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update
+from tomarium.catalogue.entities import choose
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.picture_credits import Credit, credited
 from tomarium.catalogue.reader import NotAllowed, Reader
@@ -32,6 +33,8 @@ class Changes:
     ----------
     title, description, licence, specimen, acknowledgement : str or None
         As in `model.Record`.
+    proposal, instrument : str or None
+        Identifier of a proposal or an instrument of the catalogue.
     creators, keywords, techniques, funding, related : tuple or None
         The whole list anew.
     withhold : tuple of str
@@ -49,6 +52,8 @@ class Changes:
     licence: str | None = None
     specimen: str | None = None
     acknowledgement: str | None = None
+    proposal: str | None = None
+    instrument: str | None = None
     creators: tuple[Person, ...] | None = None
     keywords: tuple[str, ...] | None = None
     techniques: tuple[str, ...] | None = None
@@ -65,6 +70,8 @@ FIELDS = (
     "creators", "keywords", "techniques", "funding", "related",
 )  # fmt: skip
 """Fields of `Changes` that replace those of the record."""
+KINDS = ("specimen", "proposal", "instrument")
+"""Fields of `Changes` that may name an entity of the catalogue."""
 
 
 def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Record:
@@ -91,21 +98,29 @@ def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Rec
     InputError
         There is no such record, it is not this reader's to change, or a change cannot be made.
     """
-    changed = tuple(name for name in FIELDS if getattr(changes, name) is not None)
+    changed = tuple(name for name in dict.fromkeys(FIELDS + KINDS) if getattr(changes, name) is not None)
     told = [*changed, *changes.parameters, *(f"withhold {key}" for key in changes.withhold)]
     told += [f"disclose {key}" for key in changes.disclose]
     told += [f"credit {one.path}" for one in changes.credits]
     if not told:
         raise ParameterError(f"{id}: nothing to change was given; say what, such as --licence CC-BY-4.0")
     return rewrite(
-        catalogue, reader, id, "edit", lambda connection, record: _apply(connection, record, changes), told
+        catalogue,
+        reader,
+        id,
+        "edit",
+        lambda connection, record: _apply(connection, reader, record, changes),
+        told,
     )
 
 
-def _apply(connection: Connection, record: Record, changes: Changes) -> Record:
+def _apply(connection: Connection, reader: Reader, record: Record, changes: Changes) -> Record:
     fields = {name: getattr(changes, name) for name in FIELDS if getattr(changes, name) is not None}
     if "title" in fields and not fields["title"].strip():
         raise ParameterError(f"{record.id}: the title is empty; give one line that tells people what it is")
+    for kind in KINDS:
+        if (id := getattr(changes, kind)) is not None:
+            record = choose(connection, reader, record, kind, id)
     values = dict(record.parameters) | changes.parameters
     disclosed = dict.fromkeys(record.disclosed)
     for key in changes.withhold:

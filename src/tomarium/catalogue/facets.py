@@ -15,6 +15,8 @@ FACETS: Final[dict[str, str]] = {
     "technique": "Technique",
     "instrument": "Instrument",
     "facility": "Facility",
+    "proposal": "Proposal",
+    "taxon": "Taxon",
     "licence": "Licence",
     "year": "Year",
     "state": "State",
@@ -39,8 +41,13 @@ def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
     """
     told = {("year", str(record.created.year)), ("licence", record.licence)}
     told |= {("technique", technique) for technique in (*record.techniques, _text(record, "technique"))}
-    told.add(("instrument", _text(record, "instrument") or _text(record, "beamline")))
-    told.add(("facility", _text(record, "facility")))
+    instrument, proposal, specimen = map(record.entity, ("instrument", "proposal", "specimen"))
+    named = instrument.name if instrument else ""
+    told.add(("instrument", named or _text(record, "instrument") or _text(record, "beamline")))
+    at = (str(one.facts.get("facility", "")) for one in (instrument, proposal) if one)
+    told.add(("facility", next(filter(None, at), "") or _text(record, "facility")))
+    told.add(("proposal", proposal.name if proposal else ""))
+    told.add(("taxon", str(specimen.facts.get("taxon", "")) if specimen else ""))
     return tuple(sorted((name, value) for name, value in told if 0 < len(value) <= _LONGEST))
 
 

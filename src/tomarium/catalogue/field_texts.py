@@ -16,8 +16,8 @@ def changes_of(fields: Mapping[str, str]) -> Changes:
     Parameters
     ----------
     fields : Mapping of str to str
-        "title", "description", "creators", "licence", "keywords", "techniques", "specimen", "acknowledgement"; lists
-        have a line for each item. Others are passed over.
+        "title", "description", "creators", "licence", "keywords", "techniques", "specimen", "proposal", "instrument",
+        "acknowledgement"; lists have a line for each item. Others are passed over.
 
     Returns
     -------
@@ -43,5 +43,7 @@ def changes_of(fields: Mapping[str, str]) -> Changes:
         keywords=None if keywords is None else tuple(keywords),
         techniques=None if techniques is None else tuple(map(id_of, techniques)),
         specimen=fields["specimen"].strip() if "specimen" in fields else None,
+        proposal=fields["proposal"].strip() if "proposal" in fields else None,
+        instrument=fields["instrument"].strip() if "instrument" in fields else None,
         acknowledgement=fields["acknowledgement"].strip() if "acknowledgement" in fields else None,
     )

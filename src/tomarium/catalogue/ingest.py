@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.entities import adopt, known_any
 from tomarium.catalogue.facets import facets_of
 from tomarium.catalogue.queries import Entry
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
@@ -123,6 +124,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
     waiting: dict[str, Entry] = {}
     with catalogue.writing() as connection, queries.in_bulk(connection):
         queries.clear(connection)
+        lost = not known_any(connection)
         for root in roots:
             for place in _find(place_at(root).resolve(), problems):
                 try:
@@ -131,7 +133,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
                     if record.id in waiting or len(waiting) == _AT_ONCE:
                         queries.save_records(connection, tuple(waiting.values()))
                         waiting.clear()
-                    waiting[record.id] = entry_of(connection, record, place)
+                    waiting[record.id] = entry_of(connection, record, place, lost=lost)
                     ids.append(record.id)
                 except (FormatError, InputError) as problem:
                     problems.append(str(problem))
@@ -201,7 +203,9 @@ def save(connection: Connection, record: Record, place: Path, reader: Reader = L
     queries.save_records(connection, [entry_of(connection, record, place, reader)])
 
 
-def entry_of(connection: Connection, record: Record, place: Path, reader: Reader = LOCAL_OWNER) -> Entry:
+def entry_of(
+    connection: Connection, record: Record, place: Path, reader: Reader = LOCAL_OWNER, *, lost: bool = False
+) -> Entry:
     """Make what the index keeps of a record, and write its life.
 
     Parameters
@@ -214,6 +218,8 @@ def entry_of(connection: Connection, record: Record, place: Path, reader: Reader
         Its folder, absolute.
     reader : Reader
         Whose it becomes where it is new here.
+    lost : bool
+        Whether the catalogue's entities were lost, so that they are taken from the crates.
 
     Returns
     -------
@@ -240,6 +246,7 @@ def entry_of(connection: Connection, record: Record, place: Path, reader: Reader
             connection,
             {"record": record.id, "state": state, "owner": owner, "team": team, "changed_utc": time.time()},
         )
+    adopt(connection, record, owner, lost=lost)
     row = _row(record) | {
         "store": queries.store_of(connection, place.parent),
         "path": place.name,
@@ -306,6 +313,7 @@ def _words(record: Record) -> str:
             ", ".join(record.keywords),
             ", ".join(person.name for person in record.creators),
             record.specimen,
+            *(one.searched for one in record.entities),
             ", ".join(f"{label_of(one)} {one}" for one in record.techniques),
             publication.doi if publication else "",
             record.id,

@@ -161,6 +161,52 @@ failed_sign_ins: Final = Table(
 )
 failed_by_moment: Final = Index("failed_sign_in_moment", failed_sign_ins.c.moment_utc)
 
+# What records are of and come from; an identifier is one of all kinds.
+entities: Final = Table(
+    "entity",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("facts", JSON, nullable=False),  # all of them, the private ones too
+    Column("disclosed", JSON, nullable=False),  # keys of private facts that are public
+    Column("owner", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("published_utc", Float),  # NULL: not published
+    Column("doi", Text, nullable=False),
+    Column("changed_utc", Float, nullable=False),
+)
+by_kind: Final = Index("entity_kind", entities.c.kind, entities.c.name)
+origins: Final = Table(
+    "entity_origin",
+    metadata,
+    Column("child", Text, ForeignKey("entity.id", ondelete="CASCADE"), primary_key=True),
+    Column("parent", Text, ForeignKey("entity.id", ondelete="CASCADE"), primary_key=True),
+    Column("how", Text, nullable=False),
+)
+# Which records are of which entities: those that were chosen, and the ancestors of these. Only who may see an
+# entity makes such a row, since a record's readers see its entities.
+record_entities: Final = Table(
+    "record_entity",
+    metadata,
+    Column("record", Text, primary_key=True),
+    Column("entity", Text, ForeignKey("entity.id", ondelete="CASCADE"), primary_key=True),
+    Column("chosen", Integer, nullable=False),  # 0: an ancestor of what was chosen
+)
+records_of_entity: Final = Index("record_entity_entity", record_entities.c.entity, record_entities.c.record)
+log_entries: Final = Table(
+    "log_entry",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("subject", Text, nullable=False),  # "records/tooth", "proposals/hg-123"
+    Column("who", Text, nullable=False),
+    Column("machine", Integer, nullable=False),  # 1: a program wrote it with a token
+    Column("moment_utc", Float, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("before", JSON, nullable=False),  # [[moment, who, text], …]: what it said before, the oldest first
+)
+log_of_subject: Final = Index("log_entry_subject", log_entries.c.subject, log_entries.c.number)
+
 settings: Final = Table(
     "setting",
     metadata,

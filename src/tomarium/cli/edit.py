@@ -31,7 +31,13 @@ from tomarium.cli.catalogue_place import PLACE
     multiple=True,
     help="A technique of PaNET, by its name or identifier: PaNET01207.",
 )
-@click.option("--specimen", help="The specimen's own identifier, such as a museum's number or an IGSN.")
+@click.option(
+    "--specimen",
+    help="The specimen: its identifier in the catalogue (tomarium entity list specimen), or its own, such as a "
+    "museum's number or an IGSN.",
+)
+@click.option("--proposal", help="Identifier of its proposal in the catalogue; '' for none.")
+@click.option("--instrument", help="Identifier of its instrument in the catalogue; '' for none.")
 @click.option("--funder", "funders", multiple=True, help='Who paid: "European Research Council: 123456".')
 @click.option(
     "--related",
@@ -107,7 +113,11 @@ def command(
     changes = _changes(given)
     with open_catalogue(catalogue, make=False) as opened:
         id = show.record_id(opened, record)
-        known = show.record(opened, id) if not any(given.values()) else edit(opened, LOCAL_OWNER, id, changes)
+        known = (
+            show.record(opened, id)
+            if not any(given.values()) and "" not in given.values()
+            else edit(opened, LOCAL_OWNER, id, changes)
+        )
     if as_json:
         from tomarium.standards.record_json import details
 
@@ -159,6 +169,8 @@ def _changes(given: dict[str, Any]) -> Any:
         description=description,
         licence=_licence(given["licence"]),
         specimen=given["specimen"],
+        proposal=given["proposal"],
+        instrument=given["instrument"],
         acknowledgement=given["acknowledgement"],
         creators=tuple(map(read_person, given["creators"])) or None,
         keywords=tuple(word for word in given["keywords"] if word) if given["keywords"] else None,
@@ -249,6 +261,7 @@ def _rows(known: Any) -> list[tuple[str, str]]:
         ("keywords", ", ".join(known.keywords)),
         ("techniques", ", ".join(known.techniques)),
         ("specimen", known.specimen),
+        *((one.kind, f"{one.name} ({one.id})") for one in known.entities if one.id != known.specimen),
         ("related", ", ".join(f"{one.relation} {one.identifier}" for one in known.related)),
         (
             "published",

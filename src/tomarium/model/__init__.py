@@ -1,5 +1,6 @@
 """Frozen data: what a scan, an image, a slab and a record are. Nothing here opens a file."""
 
+from tomarium.model.entity import Entity
 from tomarium.model.geometry import Geometry
 from tomarium.model.image import Axis, Image, Volume
 from tomarium.model.layout import Layout
@@ -15,6 +16,7 @@ from tomarium.model.value import Origin, Value
 __all__ = [
     "Axis",
     "Domain",
+    "Entity",
     "FileEntry",
     "FrameKind",
     "Frames",

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from tomarium.model.account import in_lines, rows_of_record
+from tomarium.model.entity import Entity
 from tomarium.model.part import Part
 from tomarium.model.person import Person
 from tomarium.model.publication import Funding, Publication, Related
@@ -82,6 +83,9 @@ class Record:
         Who paid for it.
     acknowledgement : str
         What those who use it are asked to write.
+    entities : tuple of Entity
+        Specimen, proposal and instrument as the catalogue knew them when the crate was written, and what the specimen
+        was made from; public facts only. That whose identifier is `specimen` is its own specimen.
     disclosed : tuple of str
         Keys of parameters that look private, such as `sample_age`, and were declared public.
 
@@ -108,6 +112,7 @@ class Record:
     specimen: str = ""
     funding: tuple[Funding, ...] = ()
     acknowledgement: str = ""
+    entities: tuple[Entity, ...] = ()
     disclosed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -116,6 +121,11 @@ class Record:
     def _repr_html_(self) -> str:
         """Give a notebook a table; what writes it lies above this floor."""
         return str(import_module("tomarium.notebook").record_html(self))
+
+    def entity(self, kind: str) -> Entity | None:
+        """Return what the record tells of its own specimen, proposal or instrument."""
+        own = (one for one in self.entities if one.kind == kind)
+        return next((one for one in own if kind != "specimen" or one.id == self.specimen), None)
 
     @property
     def volume(self) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, admin_forms, downloads, files, sign_in, welcome
 from tomarium.portal.description import describe
+from tomarium.portal.entity_forms import give_entity_forms
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.hdf5 import give_hdf5
@@ -82,6 +83,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     admin_forms.give_all(app)
     welcome.give_all(app)
     give_forms(app)
+    give_entity_forms(app)
     give_feeds(app)
     give_logo(app)
     home = catalogue.home

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tomarium.model import Person, Record, parameter
+from tomarium.model.entity import KINDS, entity_line
 from tomarium.model.wording import in_words
 from tomarium.standards import panet
 from tomarium.standards.citation import NO_LICENCE, day_of, doi_of
@@ -43,7 +44,7 @@ def attributes(record: Record, address: str = "") -> dict[str, Any]:
     known = {
         "doi": doi_of(record),
         "url": address,
-        "creators": [_creator(person) for person in record.creators if one_line(person.name)]
+        "creators": [creator(person) for person in record.creators if one_line(person.name)]
         or [{"name": UNKNOWN}],
         "titles": [{"title": one_line(record.title) or UNKNOWN}],
         "publisher": {"name": one_line(publication.publisher) or UNKNOWN if publication else TO_COME},
@@ -84,7 +85,8 @@ def _kind(record: Record) -> str:
     )
 
 
-def _creator(person: Person) -> dict[str, Any]:
+def creator(person: Person) -> dict[str, Any]:
+    """Tell a person as DataCite does."""
     name = name_of(person)
     creator: dict[str, Any] = {
         "name": name.ordered,
@@ -154,7 +156,15 @@ def _related(record: Record, address: str) -> list[dict[str, str]]:
     found = [_relation(one.relation, one.identifier, address) for one in record.related]
     if record.publication and record.publication.concept_doi:
         found.append(_relation("IsVersionOf", record.publication.concept_doi, ""))
-    if specimen := _relation("IsDerivedFrom", record.specimen, ""):
+    for kind, relation in (
+        ("specimen", "IsDerivedFrom"),
+        ("proposal", "IsPartOf"),
+        ("instrument", "IsCollectedBy"),
+    ):
+        entity = record.entity(kind)
+        if entity and entity.doi and (told := _relation(relation, entity.doi, "")):
+            found.append({**told, "resourceTypeGeneral": KINDS[kind].general})
+    if not record.entity("specimen") and (specimen := _relation("IsDerivedFrom", record.specimen, "")):
         found.append({**specimen, "resourceTypeGeneral": "PhysicalObject"})
     return [one for one in found if one]
 
@@ -208,7 +218,13 @@ def _steps(record: Record) -> Iterable[str]:
 
 
 def _technical(record: Record) -> Iterable[str]:
-    if record.specimen.strip() and not _relation("IsDerivedFrom", record.specimen, ""):
+    for entity in record.entities:
+        own = entity == record.entity(entity.kind)
+        label = entity.kind.capitalize() if own else "Made from the specimen"
+        yield f"{label}: {one_line(entity_line(entity))}"
+    if record.entity("specimen"):
+        pass
+    elif record.specimen.strip() and not _relation("IsDerivedFrom", record.specimen, ""):
         yield f"Specimen: {one_line(record.specimen)}"
     for key, value in record.parameters.items():
         yield f"{parameter.label(key)}: {parameter.show(key, value.value)}"

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any, cast
 
 from tomarium.errors import FormatError
-from tomarium.model import Funding, Part, Person, Publication, Record, Related
+from tomarium.model import Entity, Funding, Part, Person, Publication, Record, Related
+from tomarium.model.entity import HOWS, Origin, public_facts
+from tomarium.model.entity import KINDS as ENTITIES
 from tomarium.model.part import KINDS, Kind, Permission
 from tomarium.model.publication import RELATIONS, Relation
 
@@ -99,6 +101,7 @@ def details(record: Record) -> dict[str, Any]:
     found["disclosed"] = list(record.disclosed)
     found["specimen"] = record.specimen
     found["funding"] = [asdict(one) for one in record.funding]
+    found["entities"] = [entity_json(one) for one in record.entities]
     found["acknowledgement"] = record.acknowledgement
     return {key: value for key, value in found.items() if value}
 
@@ -239,8 +242,52 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
         "funding": tuple(
             Funding(_text(one, "funder"), _text(one, "award")) for one in told.get("funding", [])
         ),
+        "entities": tuple(_entity(one) for one in told.get("entities", [])),
         "acknowledgement": _text(told, "acknowledgement") if "acknowledgement" in told else "",
     }
+
+
+def entity_json(entity: Entity) -> dict[str, Any]:
+    """Tell an entity in JSON values, without what is private."""
+    return {
+        "kind": entity.kind,
+        "id": entity.id,
+        "name": entity.name,
+        "facts": public_facts(entity),
+        **({"disclosed": list(entity.disclosed)} if entity.disclosed else {}),
+        **({"origins": [asdict(one) for one in entity.origins]} if entity.origins else {}),
+        **({"doi": entity.doi} if entity.doi else {}),
+        **({"published": entity.published.isoformat()} if entity.published else {}),
+    }
+
+
+def _entity(told: Mapping[str, Any]) -> Entity:
+    kind, facts = _text(told, "kind"), told["facts"]
+    if kind not in ENTITIES:
+        raise ValueError(f"an entity of the kind {kind!r} is unknown; known are {', '.join(ENTITIES)}")
+    forms = {one.key: one.form for one in ENTITIES[kind].facts}
+    if not isinstance(facts, dict) or not facts.keys() <= forms.keys():
+        raise ValueError(f"the facts of the {kind} are unknown; known are {', '.join(forms)}")
+    for key, value in facts.items():
+        lines = value if forms[key] in ("list", "people") else [value]
+        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+            raise ValueError(f"{key} of the {kind} is no text, or no list of texts")
+    origins = tuple(Origin(_text(one, "parent"), _text(one, "how")) for one in told.get("origins", []))
+    if unknown := [one.how for one in origins if one.how not in HOWS]:
+        raise ValueError(f"how a specimen was made, {unknown[0]!r}, is unknown; known are {', '.join(HOWS)}")
+    disclosed = told.get("disclosed", [])
+    if not isinstance(disclosed, list) or not all(isinstance(key, str) for key in disclosed):
+        raise ValueError("disclosed: an item is no text")
+    return Entity(
+        kind=kind,
+        id=_text(told, "id"),
+        name=_text(told, "name"),
+        facts=facts,
+        disclosed=tuple(disclosed),
+        origins=origins,
+        doi=_text(told, "doi") if "doi" in told else "",
+        published=_moment(told, "published") if "published" in told else None,
+    )
 
 
 def _moment(told: Mapping[str, Any], key: str) -> datetime:

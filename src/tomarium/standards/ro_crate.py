@@ -31,6 +31,8 @@ from urllib.parse import quote, unquote
 from tomarium.errors import FormatError
 from tomarium.formats.record.reader import CRATE
 from tomarium.model import FileEntry, Origin, Record, Value, parameter
+from tomarium.model.entity import Entity as Described
+from tomarium.model.entity import entity_line
 from tomarium.model.person import is_orcid
 from tomarium.standards import panet, record_json
 from tomarium.standards.names import name_of
@@ -77,7 +79,8 @@ def export(record: Record, address: str = "") -> str:
     """
     people = _people(record)
     organisations = _organisations(record)
-    described = [*people, *organisations, *_techniques(record)]
+    entities = [_described(one) for one in record.entities]
+    described = [*people, *organisations, *_techniques(record), *entities]
     parameters = [_parameter(key, value) for key, value in record.parameters.items()]
     credits = {part.path: {"creditText": part.credit} for part in record.parts if part.credit}
     files = [_file(entry) | credits.get(entry.path.rstrip("/"), {}) for entry in record.files]
@@ -104,14 +107,17 @@ def export(record: Record, address: str = "") -> str:
         "license": {"@id": licence["@id"]},
         "hasPart": _references(files),
         "variableMeasured": _references(parameters),
-        "mentions": _references([*action[:1], *details]),
+        "mentions": _references(
+            [*action[:1], *details, *(one for one in entities if one["additionalType"] != "specimen")]
+        ),
     }
     if publication:
         root |= {"publisher": {"@id": "#publisher"}, "version": str(publication.version)}
         if publication.doi:
             root["cite-as"] = f"https://doi.org/{quote(publication.doi, safe='/')}"
-    if record.techniques:
-        root["about"] = _references(_techniques(record))
+    specimens = [one for one in entities if one["additionalType"] == "specimen"]
+    if record.techniques or specimens:
+        root["about"] = _references([*_techniques(record), *specimens])
     descriptor: Entity = {
         "@id": FILENAME,
         "@type": "CreativeWork",
@@ -247,6 +253,19 @@ def _techniques(record: Record) -> list[Entity]:
         {"@id": panet.address_of(one), "@type": "DefinedTerm", "name": panet.label_of(one), "termCode": one}
         for one in dict.fromkeys(record.techniques)
     ]
+
+
+def _described(entity: Described) -> Entity:
+    """Describe a specimen, proposal or instrument; all that is known of it stands in #details."""
+    told: Entity = {
+        "@id": f"#{entity.kind}-{entity.id}",
+        "@type": "Project" if entity.kind == "proposal" else "Thing",
+        "name": entity.name,
+        "description": entity_line(entity),
+        "additionalType": entity.kind,
+        "identifier": f"https://doi.org/{quote(entity.doi, safe='/')}" if entity.doi else entity.id,
+    }
+    return told
 
 
 def _parameter(key: str, value: Value[Any]) -> Entity:

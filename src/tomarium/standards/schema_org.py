@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tomarium.model import FileEntry, Record, Value, parameter
+from tomarium.model.entity import entity_line
 from tomarium.model.wording import brief, in_words
 from tomarium.standards import panet, record_json
 from tomarium.standards.citation import cite, doi_of, is_embargoed, link_of
@@ -237,6 +238,12 @@ def _relations(record: Record, address: str) -> Entity:
             kind = "Dataset" if term in {"isPartOf", "hasPart"} else "CreativeWork"
             other = place if term == "isBasedOn" else {"@type": kind, "@id": place, "url": place}
             found.setdefault(term, []).append(other)
+    for kind, kept in (("specimen", "about"), ("proposal", "isPartOf"), ("instrument", "mentions")):
+        if entity := record.entity(kind):
+            doi = doi_address(entity.doi) if entity.doi else ""
+            told = {"name": entity.name, "description": entity_line(entity), "identifier": doi or entity.id}
+            kind_of = "CreativeWork" if kind == "proposal" else "Thing"
+            found.setdefault(kept, []).append({"@type": kind_of, **told, **({"@id": doi} if doi else {})})
     if place := place_of(record.specimen):
         found.setdefault("isBasedOn", []).append(place)
     return dict(found)

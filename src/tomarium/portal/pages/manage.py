@@ -33,6 +33,8 @@ FIELDS = (
     "keywords",
     "techniques",
     "specimen",
+    "proposal",
+    "instrument",
     "acknowledgement",
 )
 
@@ -232,6 +234,7 @@ def values_of(record: Record) -> dict[str, str]:
         "keywords": "\n".join(record.keywords),
         "techniques": "\n".join(record.techniques),
         "specimen": record.specimen,
+        **{kind: one.id if (one := record.entity(kind)) else "" for kind in ("proposal", "instrument")},
         "acknowledgement": record.acknowledgement,
     }
 

@@ -14,9 +14,11 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tomarium import units
+from tomarium.catalogue.log_book import Entry, entries_of
 from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
+from tomarium.model.entity import entity_line
 from tomarium.portal.built import built
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -108,6 +110,22 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Described:
+    """Its specimen, its proposal, its instrument.
+
+    Attributes
+    ----------
+    words, id, name, address : str
+        "Specimen", its identifier, its line, and where its page is.
+    """
+
+    words: str
+    id: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
 class RecordPage:
     """Content of a record's page.
 
@@ -155,6 +173,12 @@ class RecordPage:
         What those who use it are asked to write.
     related : tuple of Relation
         Other things it is related to, with addresses where they have one.
+    entities : tuple of Described
+        Its specimen, proposal and instrument, and what the specimen was made from.
+    log : tuple of Entry
+        Its log book, where its files are open to the reader.
+    mine : bool
+        Whether the reader may write into it.
     manage : str
         Address of the page for those who keep it; "" where the reader is none of them.
     schema_org : Markup
@@ -206,6 +230,9 @@ class RecordPage:
     citation: str = ""
     acknowledgement: str = ""
     related: tuple[Relation, ...] = ()
+    entities: tuple[Described, ...] = ()
+    log: tuple[Entry, ...] = ()
+    mine: bool = field(default=False, metadata=FOR_PEOPLE)
     manage: str = field(default="", metadata=FOR_PEOPLE)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
@@ -214,6 +241,8 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     """Show a record; each viewer reads its own choices, such as the slice z = 120, from the address."""
     record, place = request_context.seen(id)
     folder = place.folder
+    with request_context.catalogue.reading() as connection:
+        log = entries_of(connection, f"records/{id}") if place.open else ()
     record = record if place.open else without_content(record)
     suitable = [
         viewer
@@ -278,6 +307,9 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         citation=cite(record, address),
         acknowledgement=record.acknowledgement or request_context.settings["acknowledgement"],
         manage=request_context.link("manage", {"id": id}) if place.mine else "",
+        entities=tuple(_entities(record, request_context)),
+        log=log,
+        mine=place.mine,
         related=tuple(_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
@@ -331,6 +363,13 @@ def _relations(record: Record, request_context: RequestContext) -> Iterator[Rela
             yield Relation(words, one.identifier, request_context.link("record", {"id": one.identifier}))
         else:
             yield Relation(words, one.identifier, "")
+
+
+def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:
+    for one in record.entities:
+        own = one == record.entity(one.kind)
+        words = one.kind.capitalize() if own else "Made from"
+        yield Described(words, one.id, entity_line(one), request_context.link(one.kind, {"id": one.id}))
 
 
 def _downloads(record: Record, request_context: RequestContext) -> Iterator[Download]:

@@ -95,6 +95,8 @@ def content(
     technique: Values = None,
     instrument: Values = None,
     facility: Values = None,
+    proposal: Values = None,
+    taxon: Values = None,
     licence: Values = None,
     year: Values = None,
     state: Values = None,
@@ -111,7 +113,7 @@ def content(
     Any parameter of records may be asked for by a range, such as `pixel=<1um`, `energy=20..60keV`,
     `exposure_s=>=10ms`; of several ranges all must be met.
     """
-    given = (technique, instrument, facility, licence, year, state)
+    given = (technique, instrument, facility, proposal, taxon, licence, year, state)
     chosen = {name: tuple(values) for name, values in zip(FACETS, given, strict=True) if values}
     ranges = _ranges(request_context)
     first_page = not after and not offset

@@ -1,0 +1,408 @@
+"""Specimens, proposals, instruments, collections and documents: who may see them, and which records are of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Row,
+    and_,
+    delete,
+    exists,
+    false,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+)
+
+from tomarium.catalogue.reader import ANYBODY, Reader, may_see
+from tomarium.catalogue.tables import entities, origins, record_entities, records
+from tomarium.errors import InputError, ParameterError
+from tomarium.model import Record
+from tomarium.model.entity import Entity, Origin, public_facts
+
+
+@dataclass(frozen=True)
+class Held:
+    """An entity as a reader may know it.
+
+    Attributes
+    ----------
+    entity : Entity
+        Its private facts only where it is the reader's to change, and its origins as far as the reader sees them.
+    mine : bool
+        Whether it is.
+    """
+
+    entity: Entity
+    mine: bool
+
+
+def may_see_entity(reader: Reader) -> ColumnElement[bool]:
+    """Return the condition on `entity` that a reader may know of it.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+
+    Returns
+    -------
+    ColumnElement of bool
+        True for what is published, what is the reader's or the team's, and what the reader may see a record of; a
+        record of a specimen is one of its ancestors too.
+    """
+    if reader.sees_all:
+        return true()
+    of_it = exists().where(
+        record_entities.c.entity == entities.c.id,
+        records.c.id == record_entities.c.record,
+        may_see(reader),
+    )
+    since = entities.c.published_utc
+    return or_(
+        and_(since.is_not(None), since <= literal(time.time(), Float)),
+        entities.c.owner == reader.name if reader.name else false(),
+        entities.c.team.in_(reader.teams) if reader.teams else false(),
+        of_it,
+    )
+
+
+def entity_of(connection: Connection, reader: Reader, id: str) -> Held | None:
+    """Find an entity that a reader may see.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    id : str
+        Its identifier; any text.
+
+    Returns
+    -------
+    Held or None
+        None where there is none that the reader may see.
+    """
+    row = connection.execute(
+        select(entities).where(entities.c.id == id, may_see_entity(reader))
+    ).one_or_none()
+    return _held(connection, reader, row) if row is not None else None
+
+
+def entities_of_kind(connection: Connection, reader: Reader, kind: str, most: int = 1000) -> list[Held]:
+    """List the entities of a kind that a reader may see, by their names.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    kind : str
+        "specimen", "proposal" …
+    most : int
+        How many at most.
+
+    Returns
+    -------
+    list of Held
+        Without origins.
+    """
+    asked = select(entities).where(entities.c.kind == kind, may_see_entity(reader))
+    rows = connection.execute(asked.order_by(entities.c.name, entities.c.id).limit(most)).all()
+    return [Held(_shown(row, mine=_mine(row, reader)), _mine(row, reader)) for row in rows]
+
+
+def children_of(connection: Connection, reader: Reader, id: str) -> list[tuple[Entity, str]]:
+    """List the specimens that were made from another and that a reader may see, each with how it was made."""
+    asked = (
+        select(entities, origins.c.how)
+        .join(origins, origins.c.child == entities.c.id)
+        .where(origins.c.parent == id, may_see_entity(reader))
+        .order_by(entities.c.name, entities.c.id)
+    )
+    return [(_shown(row, mine=False), row.how) for row in connection.execute(asked).all()]
+
+
+def records_of(connection: Connection, reader: Reader, id: str, most: int = 500) -> list[tuple[str, str]]:
+    """List identifiers and titles of the records of an entity that a reader may see, the newest first."""
+    asked = (
+        select(records.c.id, records.c.title)
+        .join(record_entities, record_entities.c.record == records.c.id)
+        .where(record_entities.c.entity == id, may_see(reader))
+        .order_by(records.c.number.desc())
+        .limit(most)
+    )
+    return [(row.id, row.title) for row in connection.execute(asked).all()]
+
+
+def members_of(connection: Connection, reader: Reader, id: str) -> list[tuple[str, str, str]]:
+    """List what a collection or a document names and a reader may see, in its order.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks; that the reader may see the collection is asked before.
+    id : str
+        Identifier of the collection or document.
+
+    Returns
+    -------
+    list of (str, str, str)
+        "record" or the kind of an entity, its identifier, its title or name.
+    """
+    facts = connection.execute(select(entities.c.facts).where(entities.c.id == id)).scalar_one()
+    found = []
+    for member in facts.get("members", []):
+        title = select(records.c.title).where(records.c.id == member, may_see(reader))
+        named = select(entities.c.kind, entities.c.name).where(
+            entities.c.id == member, may_see_entity(reader)
+        )
+        if (told := connection.execute(title).scalar_one_or_none()) is not None:
+            found.append(("record", member, told))
+        elif row := connection.execute(named).one_or_none():
+            found.append((row.kind, member, row.name))
+    return found
+
+
+def records_below(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """List the identifiers of all records of entities, whoever may see them."""
+    asked = select(record_entities.c.record).where(record_entities.c.entity.in_(list(ids))).distinct()
+    return sorted(connection.execute(asked).scalars())
+
+
+def ancestors(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """List all that specimens were made from, the nearest first, without themselves."""
+    return _reached(connection, ids, origins.c.child, origins.c.parent)
+
+
+def descendants(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """List all that was made from specimens, the nearest first, without themselves."""
+    return _reached(connection, ids, origins.c.parent, origins.c.child)
+
+
+def _reached(connection: Connection, ids: Iterable[str], start: Any, end: Any) -> list[str]:
+    level, found = list(ids), dict.fromkeys(ids)
+    first = set(found)
+    while level:
+        rows = connection.execute(select(end).where(start.in_(level)).order_by(end)).scalars()
+        level = [id for id in dict.fromkeys(rows) if id not in found]
+        found |= dict.fromkeys(level)
+    return [id for id in found if id not in first]
+
+
+def public_entity(connection: Connection, id: str) -> Entity | None:
+    """Return an entity with what all who see it may know, for records and for DataCite."""
+    row = connection.execute(select(entities).where(entities.c.id == id)).one_or_none()
+    return replace(_shown(row, mine=False), origins=_origins(connection, id)) if row is not None else None
+
+
+def public_member_dois(connection: Connection, id: str) -> list[str]:
+    """List the DOIs of the published members of a collection or a document, in their order."""
+    facts = connection.execute(select(entities.c.facts).where(entities.c.id == id)).scalar_one_or_none() or {}
+    found = []
+    for member in facts.get("members", []):
+        record = select(records.c.doi).where(records.c.id == member, may_see(ANYBODY))
+        entity = select(entities.c.doi).where(entities.c.id == member, may_see_entity(ANYBODY))
+        found += [
+            doi for asked in (record, entity) if (doi := connection.execute(asked).scalar_one_or_none())
+        ]
+    return found
+
+
+def told_of(connection: Connection, record: str) -> tuple[Entity, ...]:
+    """Return what a record tells of its entities: those that were chosen first, then their ancestors.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    record : str
+        Identifier of the record.
+
+    Returns
+    -------
+    tuple of Entity
+        With public facts only.
+    """
+    chosen = connection.execute(
+        select(record_entities.c.entity)
+        .where(record_entities.c.record == record, record_entities.c.chosen == 1)
+        .order_by(record_entities.c.entity)
+    ).scalars()
+    ids = list(chosen)
+    found = [public_entity(connection, id) for id in (*ids, *ancestors(connection, ids))]
+    return tuple(one for one in found if one is not None)
+
+
+def choose(connection: Connection, reader: Reader, record: Record, kind: str, id: str) -> Record:
+    """Let a record be of an entity, in place of another of this kind.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    reader : Reader
+        Who changes the record.
+    record : Record
+        As it is.
+    kind : str
+        "specimen", "proposal" or "instrument".
+    id : str
+        Identifier of the entity; "" for none. A specimen may be none of the catalogue's: then the record keeps its
+        identifier alone.
+
+    Returns
+    -------
+    Record
+        As it is to be.
+
+    Raises
+    ------
+    ParameterError
+        There is no such proposal or instrument that the reader may give to a record.
+    """
+    held = entity_of(connection, reader, id) if id else None
+    usable = (
+        held is not None and held.entity.kind == kind and (held.mine or held.entity.published is not None)
+    )
+    before = record.entity(kind)
+    if before and before.id == id and not usable:
+        return record  # it stays what it was, though who saves the form could not choose it anew
+    if id and not usable and kind != "specimen":
+        raise ParameterError(
+            f"{record.id}: there is no {kind} {id[:80]!r} that is yours or published; make it with: "
+            f"tomarium entity new {kind} NAME"
+        )
+    of_kind = select(entities.c.id).where(entities.c.kind == kind)
+    others = record_entities.c.record == record.id, record_entities.c.entity.in_(of_kind)
+    connection.execute(delete(record_entities).where(*others))
+    if id and usable:
+        connection.execute(insert(record_entities).values(record=record.id, entity=id, chosen=1))
+        reach(connection, record.id)
+    kept = tuple(one for one in record.entities if one.kind != kind)
+    told = tuple(one for one in told_of(connection, record.id) if one.kind == kind)
+    specimen = id if kind == "specimen" else record.specimen
+    return replace(record, entities=(*told, *kept), specimen=specimen)
+
+
+def reach(connection: Connection, record: str) -> None:
+    """Note the ancestors of what was chosen for a record, after these have changed."""
+    here = record_entities.c.record == record
+    connection.execute(delete(record_entities).where(here, record_entities.c.chosen == 0))
+    chosen = list(connection.execute(select(record_entities.c.entity).where(here)).scalars())
+    for id in ancestors(connection, chosen):
+        connection.execute(insert(record_entities).values(record=record, entity=id, chosen=0))
+
+
+def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = False) -> None:
+    """Take the entities that a record's crate tells and the catalogue does not know, as after its database was lost.
+
+    One that is known is left alone, and so is whose records it has: a crate that comes from elsewhere opens nothing.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    record : Record
+        As its folder says.
+    owner : str
+        Whose the record is.
+    lost : bool
+        Whether the catalogue knew none before, so that those it knows by now came from other crates.
+    """
+    if not record.entities:
+        return
+    ids = [one.id for one in record.entities]
+    known = set(connection.execute(select(entities.c.id).where(entities.c.id.in_(ids))).scalars())
+    new = [one for one in record.entities if one.id not in known]
+    for one in new:
+        trusted = record.publication is not None and one.published is not None
+        connection.execute(
+            insert(entities).values(
+                **row_of(one, owner),
+                published_utc=one.published.timestamp() if trusted and one.published else None,
+                doi=one.doi if trusted else "",
+            )
+        )
+    for one in new:
+        for origin in one.origins:
+            if origin.parent in ids and one.id not in ancestors(connection, [origin.parent]):
+                connection.execute(insert(origins).values(child=one.id, parent=origin.parent, how=origin.how))
+    here = select(record_entities.c.entity).where(record_entities.c.record == record.id)
+    linked = set(connection.execute(here).scalars())
+    for one in record.entities if lost else new:
+        if (one.kind != "specimen" or one.id == record.specimen) and one.id not in linked:
+            connection.execute(insert(record_entities).values(record=record.id, entity=one.id, chosen=1))
+    reach(connection, record.id)
+
+
+def known_any(connection: Connection) -> bool:
+    """Tell whether the catalogue knows any entity."""
+    return connection.execute(select(entities.c.id).limit(1)).first() is not None
+
+
+def row_of(entity: Entity, owner: str) -> dict[str, Any]:
+    """Return the row of an entity that is new, without what its publication brings."""
+    return {
+        "id": entity.id,
+        "kind": entity.kind,
+        "name": entity.name,
+        "facts": dict(entity.facts),
+        "disclosed": list(entity.disclosed),
+        "owner": owner,
+        "team": "",
+        "changed_utc": time.time(),
+    }
+
+
+def demand_entity(connection: Connection, reader: Reader, id: str) -> Held:
+    """Return an entity that a reader may see, or refuse."""
+    held = entity_of(connection, reader, id)
+    if held is None:
+        raise InputError(
+            f"there is no specimen, proposal, instrument, collection or document {id[:80]!r}; "
+            f"see those that are there with: tomarium entity list KIND"
+        )
+    return held
+
+
+def _held(connection: Connection, reader: Reader, row: Row[Any]) -> Held:
+    mine = _mine(row, reader)
+    shown = _shown(row, mine=mine)
+    seen = select(origins).join(entities, entities.c.id == origins.c.parent)
+    rows = connection.execute(
+        seen.where(origins.c.child == row.id, may_see_entity(reader)).order_by(origins.c.parent)
+    )
+    return Held(replace(shown, origins=tuple(Origin(one.parent, one.how) for one in rows)), mine)
+
+
+def _origins(connection: Connection, id: str) -> tuple[Origin, ...]:
+    rows = connection.execute(select(origins).where(origins.c.child == id).order_by(origins.c.parent))
+    return tuple(Origin(row.parent, row.how) for row in rows)
+
+
+def _mine(row: Row[Any], reader: Reader) -> bool:
+    owns = bool(reader.name) and (row.owner == reader.name or row.team in reader.teams)
+    return reader.sees_all or owns
+
+
+def _shown(row: Row[Any], *, mine: bool) -> Entity:
+    published = None if row.published_utc is None else datetime.fromtimestamp(row.published_utc, UTC)
+    whole = Entity(
+        row.kind, row.id, row.name, dict(row.facts), tuple(row.disclosed), doi=row.doi, published=published
+    )
+    return whole if mine else replace(whole, facts=public_facts(whole))

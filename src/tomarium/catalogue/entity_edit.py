@@ -1,0 +1,268 @@
+"""Making and changing specimens, proposals, instruments, collections and documents; their records are kept in step."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from tomarium.catalogue import queries
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.dois import ask_for_entity, ask_for_update
+from tomarium.catalogue.edit import write_record
+from tomarium.catalogue.entities import (
+    Held,
+    ancestors,
+    demand_entity,
+    descendants,
+    reach,
+    records_below,
+    row_of,
+    told_of,
+)
+from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
+from tomarium.catalogue.record_folder import ID, read_record
+from tomarium.catalogue.settings import all_settings
+from tomarium.catalogue.tables import entities, origins
+from tomarium.catalogue.words import fold
+from tomarium.errors import InputError, ParameterError
+from tomarium.model.entity import HOWS, KINDS, Entity, read_fact
+
+
+def make_entity(
+    catalogue: Catalogue, reader: Reader, kind: str, name: str, facts: Mapping[str, str], id: str = ""
+) -> Entity:
+    """Make a specimen, proposal, instrument, collection or document.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Whose it becomes.
+    kind : str
+        A key of `model.entity.KINDS`.
+    name : str
+        One line for people.
+    facts : Mapping of str to str
+        Key of a fact → what is told, as people type it.
+    id : str
+        Its identifier; one is made from the name where it is "".
+
+    Returns
+    -------
+    Entity
+        As it is now; seen by its owner and curators until a record is of it or it is published.
+
+    Raises
+    ------
+    InputError
+        There is no such kind or fact, the name is empty, or the identifier is none or taken.
+    NotAllowed
+        A visitor asks.
+    """
+    demand_role(reader, "member", "instrument scientist", "curator", to=f"make a {kind}")
+    if kind not in KINDS:
+        raise ParameterError(f"there is no kind {kind[:40]!r}; there are {', '.join(KINDS)}")
+    if id and not ID.fullmatch(id):
+        raise ParameterError(f"{id[:80]!r} is no identifier; write lower-case letters, digits and hyphens")
+    read = {key: read_fact(kind, key, text) for key, text in facts.items()}
+    told = {key: value for key, value in read.items() if value}
+    with catalogue.writing() as connection:
+        entity = Entity(kind, id or _free(connection, _named(kind, name)), _named(kind, name), told)
+        if connection.execute(select(entities.c.id).where(entities.c.id == entity.id)).first():
+            raise InputError(f"the identifier {entity.id} is taken; give another one with --id")
+        connection.execute(insert(entities).values(**row_of(entity, reader.name), published_utc=None, doi=""))
+        note(connection, reader, f"new {kind}", told=[entity.id])
+    return entity
+
+
+def change_entity(
+    catalogue: Catalogue,
+    reader: Reader,
+    id: str,
+    facts: Mapping[str, str],
+    *,
+    name: str | None = None,
+    disclosed: Iterable[str] | None = None,
+    team: str | None = None,
+) -> Entity:
+    """Change what is told of an entity; the crates and DOIs of its records follow.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Its owner, somebody of its team, or a curator.
+    id : str
+        Its identifier.
+    facts : Mapping of str to str
+        Key of a fact → what is told; "" takes it away. Facts that are not named stay.
+    name : str, optional
+        Another name.
+    disclosed : iterable of str, optional
+        Keys of all private facts that are public from now on.
+    team : str, optional
+        A group of people who may change it too.
+
+    Returns
+    -------
+    Entity
+        As it is now.
+
+    Raises
+    ------
+    InputError
+        There is none that the reader may see and change, or a fact is none of its kind.
+    """
+    with catalogue.writing() as connection:
+        held = demand_mine(connection, reader, id)
+        kind = held.entity.kind
+        told = dict(held.entity.facts) | {key: read_fact(kind, key, text) for key, text in facts.items()}
+        public = tuple(held.entity.disclosed if disclosed is None else dict.fromkeys(disclosed))
+        private = [one.key for one in KINDS[kind].facts if one.private]
+        if unknown := [key for key in public if key not in private]:
+            raise ParameterError(
+                f"{unknown[0]}: is no private fact of a {kind}; there are {', '.join(private)}"
+            )
+        values = {
+            "name": held.entity.name if name is None else _named(kind, name),
+            "facts": {key: value for key, value in told.items() if value},
+            "disclosed": list(public),
+            "changed_utc": time.time(),
+            **({} if team is None else {"team": team}),
+        }
+        connection.execute(update(entities).where(entities.c.id == id).values(**values))
+        note(connection, reader, f"edit {kind}", told=[id, *facts])
+        _follow(connection, reader, [id, *descendants(connection, [id])], changed=id)
+        return demand_entity(connection, reader, id).entity
+
+
+def link_specimen(
+    catalogue: Catalogue, reader: Reader, child: str, parent: str, how: str, *, remove: bool = False
+) -> None:
+    """Say that a specimen was made from another, or take it back.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Whose the child is; the parent must be the reader's too, or published, since the child's readers see it.
+    child, parent : str
+        Identifiers of two specimens.
+    how : str
+        A key of `model.entity.HOWS`.
+    remove : bool
+        Whether it is taken back.
+
+    Raises
+    ------
+    InputError
+        There are no such specimens, or the parent was made from the child, directly or not.
+    """
+    if how not in HOWS:
+        raise ParameterError(f"{how[:40]!r} is no way a specimen is made; there are {', '.join(HOWS)}")
+    with catalogue.writing() as connection:
+        made = demand_mine(connection, reader, child)
+        above = demand_entity(connection, reader, parent)
+        if not above.mine and above.entity.published is None:
+            raise NotAllowed(
+                f"{parent}: is not {reader.name or 'a visitor'}'s, and was not published; ask its owner"
+            )
+        for one in (made.entity, above.entity):
+            if one.kind != "specimen":
+                raise InputError(f"{one.id}: is a {one.kind}; only specimens are made from others")
+        if child == parent or child in ancestors(connection, [parent]):
+            raise InputError(
+                f"{child}: {parent} is {'the same' if child == parent else 'made from it'}, so it cannot be "
+                f"made from {parent}; take the other link back first"
+            )
+        connection.execute(delete(origins).where(origins.c.child == child, origins.c.parent == parent))
+        if not remove:
+            connection.execute(insert(origins).values(child=child, parent=parent, how=how))
+        note(connection, reader, "unlink specimen" if remove else "link specimen", told=[child, parent, how])
+        _follow(connection, reader, [child, *descendants(connection, [child])], changed=child)
+
+
+def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool = True) -> Entity:
+    """Publish an entity: everybody may see it, without its private facts, and it gets a DOI.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        A curator.
+    id : str
+        Its identifier.
+    doi : bool
+        Whether it gets a DOI, where the catalogue has a prefix. The worker tells it to DataCite.
+
+    Returns
+    -------
+    Entity
+        As it is now; what was published before stays as it is.
+    """
+    demand_role(reader, "curator", to="publish a specimen, proposal, instrument, collection or document")
+    with catalogue.writing() as connection:
+        held = demand_entity(connection, reader, id)
+        if held.entity.published is not None:
+            return held.entity
+        settings = all_settings(connection)
+        prefix = settings["doi_prefix"] if doi else ""
+        made = f"{prefix}/{held.entity.kind}/{id}" if prefix else ""
+        moment = datetime.now(UTC).replace(microsecond=0).timestamp()
+        connection.execute(update(entities).where(entities.c.id == id).values(published_utc=moment, doi=made))
+        note(connection, reader, f"publish {held.entity.kind}", told=[id, made])
+        _follow(connection, reader, [id, *descendants(connection, [id])], changed=id)
+        return demand_entity(connection, reader, id).entity
+
+
+def demand_mine(connection: Connection, reader: Reader, id: str) -> Held:
+    """Return an entity that is a reader's to change, or refuse."""
+    held = demand_entity(connection, reader, id)
+    if not held.mine:
+        raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s to change; ask its owner or a curator")
+    return held
+
+
+def _follow(connection: Connection, reader: Reader, ids: list[str], changed: str) -> None:
+    """Write the crates of all records of entities anew, and tell DataCite."""
+    settings = all_settings(connection)
+    for id in (changed, *ancestors(connection, [changed]), *ids):
+        ask_for_entity(connection, id, settings["address"])
+    for record_id in records_below(connection, ids):
+        reach(connection, record_id)
+        folder = queries.folder_of(connection, record_id)
+        if folder is None:
+            continue
+        record = replace(read_record(folder), entities=told_of(connection, record_id))
+        write_record(connection, reader, record, folder)
+        if record.publication is not None and record.publication.doi:
+            ask_for_update(connection, record)
+
+
+def _named(kind: str, name: str) -> str:
+    if not (line := " ".join(name.split())):
+        raise ParameterError(f"the {kind} has no name; give one line that tells people what it is")
+    return line
+
+
+def _free(connection: Connection, name: str) -> str:
+    """Make an identifier from a name that no other entity has."""
+    start = re.sub(r"[^a-z0-9]+", "-", "-".join(fold(name)))[:60].strip("-") or "entity"
+    known = set(
+        connection.execute(
+            select(entities.c.id).where(entities.c.id.startswith(start, autoescape=True))
+        ).scalars()
+    )
+    if start not in known:
+        return start
+    return next(one for number in range(2, len(known) + 3) if (one := f"{start}-{number}") not in known)

@@ -1,0 +1,148 @@
+"""Forms of specimens, proposals, instruments, collections and documents, and of the log book."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from tomarium.catalogue.entities import entity_of
+from tomarium.catalogue.entity_edit import change_entity, link_specimen, make_entity, publish_entity
+from tomarium.catalogue.log_book import change_entry, write_entry
+from tomarium.catalogue.queries import place_of
+from tomarium.catalogue.reader import NotAllowed, Reader
+from tomarium.catalogue.tokens import Scope
+from tomarium.errors import FormatError, InputError
+from tomarium.model.entity import KINDS
+from tomarium.portal.forms import Fields, take
+from tomarium.portal.identity import demand_scope, identify
+from tomarium.portal.rendering import wants_json
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+T = TypeVar("T")
+
+
+def give_entity_forms(app: FastAPI) -> None:
+    """Let an application take the forms.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    take(app, "/entities/new/{kind}", new, name="entity.new")
+    take(app, "/entities/{id}/edit", change, name="entity.edit")
+    take(app, "/entities/{id}/link", link, name="entity.link")
+    take(app, "/entities/{id}/publish", publish, name="entity.publish")
+    take(app, "/records/{id}/log", log_of_record, name="record.log")
+    take(app, "/proposals/{id}/log", log_of_proposal, name="proposal.log")
+
+
+def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
+    """Make a specimen, proposal, instrument, collection or document: `name`, `id` and its facts."""
+    if kind not in KINDS:
+        raise HTTPException(404, f"There is no kind {kind[:40]!r}; there are {', '.join(KINDS)}.")
+    reader = demand_scope(request_context.request, "write")
+    facts = {key: text for key, text in fields.items() if key not in ("name", "id")}
+
+    def act() -> str:
+        given = fields.get("name", ""), facts, fields.get("id", "").strip()
+        return make_entity(request_context.catalogue, reader, kind, *given).id
+
+    return _entity_done(
+        request_context, _tried(act), kind, "It is made; only you and the curators see it yet."
+    )
+
+
+def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Change what is told: `name` and its facts; `disclosed` lists the private facts that are public."""
+    facts = {key: text for key, text in fields.items() if key not in ("name", "disclosed")}
+    disclosed = fields["disclosed"].split() if "disclosed" in fields else None
+
+    def act(reader: Reader) -> None:
+        name = fields.get("name")
+        change_entity(request_context.catalogue, reader, id, facts, name=name, disclosed=disclosed)
+
+    return _changed(request_context, id, "write", act, "Saved.")
+
+
+def link(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Say that a specimen was made from `parent`, and `how`; `remove` takes it back."""
+    parent, how = fields.get("parent", "").strip(), fields.get("how", "section")
+
+    def act(reader: Reader) -> None:
+        link_specimen(request_context.catalogue, reader, id, parent, how, remove=bool(fields.get("remove")))
+
+    return _changed(request_context, id, "write", act, "Saved.")
+
+
+def publish(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Publish it, without its private facts."""
+
+    def act(reader: Reader) -> None:
+        publish_entity(request_context.catalogue, reader, id)
+
+    return _changed(request_context, id, "review", act, "It is published.")
+
+
+def log_of_record(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Write `text` into the log book of a record; with `number`, change that entry."""
+    return _log(request_context, f"records/{id}", fields, request_context.link("record", {"id": id}))
+
+
+def log_of_proposal(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Write `text` into the log book of a proposal; with `number`, change that entry."""
+    return _log(request_context, f"proposals/{id}", fields, request_context.link("proposal", {"id": id}))
+
+
+def _log(request_context: RequestContext, subject: str, fields: Fields, page: str) -> Response:
+    reader = demand_scope(request_context.request, "write")
+    kind, _, id = subject.partition("/")
+    with request_context.catalogue.reading() as connection:
+        seen = place_of(connection, reader, id) if kind == "records" else entity_of(connection, reader, id)
+    if seen is None:
+        raise HTTPException(404, f"There is no {kind[:-1]} “{id[:80]}” in this catalogue.")
+    text, number = fields.get("text", ""), fields.get("number", "")
+
+    def act() -> None:
+        if number.isdecimal() and len(number) < 18:
+            change_entry(request_context.catalogue, reader, subject, int(number), text)
+        else:
+            by_token = identify(request_context.request).way == "token"
+            write_entry(request_context.catalogue, reader, subject, text, machine=by_token)
+
+    _tried(act)
+    if wants_json(request_context.request):
+        return JSONResponse({"subject": subject, "said": "Written."})
+    return RedirectResponse(f"{page}#log", 303)
+
+
+def _changed(
+    request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], said: str
+) -> Response:
+    reader = demand_scope(request_context.request, scope)
+    with request_context.catalogue.reading() as connection:
+        held = entity_of(connection, reader, id)
+    if held is None:
+        raise HTTPException(404, f"There is no “{id[:80]}” in this catalogue.")
+    _tried(lambda: act(reader))
+    return _entity_done(request_context, id, held.entity.kind, said)
+
+
+def _entity_done(request_context: RequestContext, id: str, kind: str, said: str) -> Response:
+    if wants_json(request_context.request):
+        return JSONResponse({kind: id, "said": said})
+    return RedirectResponse(f"{request_context.link(kind, {'id': id})}?said={quote(said)}", 303)
+
+
+def _tried(act: Callable[[], T]) -> T:
+    try:
+        return act()
+    except FormatError:
+        raise
+    except NotAllowed as problem:
+        raise HTTPException(403, f"{problem}.") from problem
+    except InputError as problem:
+        raise HTTPException(422, f"{problem}.") from problem

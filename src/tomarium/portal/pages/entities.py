@@ -1,0 +1,275 @@
+"""Specimens, proposals, instruments, collections and documents: a list of each kind, and a page of each one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import HTTPException
+from sqlalchemy import Connection
+
+from tomarium.catalogue.dois import Told, states_of
+from tomarium.catalogue.entities import (
+    children_of,
+    entities_of_kind,
+    entity_of,
+    members_of,
+    records_of,
+)
+from tomarium.catalogue.log_book import Entry, entries_of
+from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
+from tomarium.portal.identity import identify
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.standards.identifiers import doi_address
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something that has a page.
+
+    Attributes
+    ----------
+    id, name, address, words : str
+        Its identifier, its name, where its page is, and what it is to what is shown.
+    """
+
+    id: str
+    name: str
+    address: str
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fact on the page.
+
+    Attributes
+    ----------
+    key, label : str
+        As in `model.entity.Fact`.
+    lines : tuple of str
+        What is told.
+    address : str
+        Where it leads; "" where it does not.
+    private : bool
+        Whether only those who keep it see it.
+    """
+
+    key: str
+    label: str
+    lines: tuple[str, ...]
+    address: str = ""
+    private: bool = False
+
+
+@dataclass(frozen=True)
+class Box:
+    """A field of the form.
+
+    Attributes
+    ----------
+    key, label, text : str
+        Key and label of a fact, and what is told now.
+    private : bool
+        Whether it is private unless it was disclosed.
+    long : bool
+        Whether it has several lines.
+    """
+
+    key: str
+    label: str
+    text: str
+    private: bool
+    long: bool
+
+
+@dataclass(frozen=True)
+class EntitiesPage:
+    """Content of a list.
+
+    Attributes
+    ----------
+    title, kind : str
+        "Specimens"; "specimen".
+    found : tuple of Named
+        Those the reader may see, by their names.
+    boxes : tuple of Box
+        Of the form that makes another; empty where the reader may not.
+    """
+
+    title: str
+    kind: str
+    found: tuple[Named, ...]
+    boxes: tuple[Box, ...] = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class EntityPage:
+    """Content of the page of one.
+
+    Attributes
+    ----------
+    title, id, kind, doi : str
+        As in `model.entity.Entity`.
+    plural, above : str
+        Name of its kind's list, and where that is.
+    published : str
+        ISO 8601; "" where it was not.
+    description : str
+        As it is told.
+    facts : tuple of Row
+        What else is told.
+    origins, children : tuple of Named
+        What it was made from and what was made from it, as far as the reader sees them.
+    records : tuple of Named
+        Records of it and of what was made from it.
+    members : tuple of Named
+        Of a collection or a document.
+    log : tuple of Entry
+        Of a proposal, for those who keep it: one published record does not open the log book of the others.
+    mine, may_publish : bool
+        Whether the reader may change it, and publish it.
+    boxes : tuple of Box
+        Of the form.
+    dois : tuple of Told
+        How far its DOI is, for those who keep it.
+    said : str
+        What was just done.
+    """
+
+    title: str
+    id: str
+    kind: str
+    doi: str
+    plural: str = field(metadata=FOR_PEOPLE)
+    above: str = field(metadata=FOR_PEOPLE)
+    published: str
+    description: str
+    facts: tuple[Row, ...]
+    origins: tuple[Named, ...]
+    children: tuple[Named, ...]
+    records: tuple[Named, ...]
+    members: tuple[Named, ...]
+    log: tuple[Entry, ...]
+    mine: bool = field(metadata=FOR_PEOPLE)
+    may_publish: bool = field(metadata=FOR_PEOPLE)
+    boxes: tuple[Box, ...] = field(metadata=FOR_PEOPLE)
+    dois: tuple[Told, ...] = field(metadata=FOR_PEOPLE)
+    hows: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
+    said: str = field(metadata=FOR_PEOPLE)
+
+
+def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
+    def content(request_context: CurrentRequest) -> EntitiesPage:
+        reader = request_context.reader
+        with request_context.catalogue.reading() as connection:
+            held = entities_of_kind(connection, reader, kind.name)
+        makes = identify(request_context.request).way != "nobody" and reader.role != "visitor"
+        return EntitiesPage(
+            title=kind.plural.capitalize(),
+            kind=kind.name,
+            found=tuple(_named(request_context, one.entity, entity_line(one.entity)) for one in held),
+            boxes=_boxes(Entity(kind.name, "", "")) if makes else (),
+        )
+
+    content.__doc__ = f"List the {kind.plural} that the reader may see."
+    return content
+
+
+def _page_of(kind: Kind) -> Callable[..., EntityPage]:
+    def content(request_context: CurrentRequest, id: str, said: str = "") -> EntityPage:
+        with request_context.catalogue.reading() as connection:
+            held = entity_of(connection, request_context.reader, id)
+            if held is None or held.entity.kind != kind.name:
+                raise HTTPException(404, f"There is no {kind.name} “{id[:80]}” in this catalogue.")
+            return _shown(request_context, connection, held.entity, held.mine, said)
+
+    content.__doc__ = f"Show a {kind.name}, and the records of it that the reader may see."
+    return content
+
+
+def _shown(
+    request_context: RequestContext, connection: Connection, entity: Entity, mine: bool, said: str
+) -> EntityPage:
+    reader, kind = request_context.reader, KINDS[entity.kind]
+    public = public_facts(entity)
+    members = members_of(connection, reader, entity.id)
+    return EntityPage(
+        title=entity.name,
+        id=entity.id,
+        kind=entity.kind,
+        doi=entity.doi,
+        plural=kind.plural.capitalize(),
+        above=request_context.link(kind.plural),
+        published=entity.published.isoformat() if entity.published else "",
+        description=str(entity.facts.get("description", "")),
+        facts=tuple(
+            _row(fact.key, fact.label, entity.facts[fact.key], private=fact.key not in public)
+            for fact in kind.facts
+            if fact.key in entity.facts and fact.key not in ("description", "members")
+        ),
+        origins=tuple(
+            _named(request_context, above.entity, HOWS[origin.how])
+            for origin in entity.origins
+            if (above := entity_of(connection, reader, origin.parent))
+        ),
+        children=tuple(
+            _named(request_context, child, how) for child, how in children_of(connection, reader, entity.id)
+        ),
+        records=tuple(
+            Named(id, title, request_context.link("record", {"id": id}))
+            for id, title in records_of(connection, reader, entity.id)
+        ),
+        members=tuple(
+            Named(id, name, request_context.link(what, {"id": id}), what) for what, id, name in members
+        ),
+        log=entries_of(connection, f"proposals/{entity.id}") if mine and entity.kind == "proposal" else (),
+        mine=mine,
+        may_publish=mine and reader.sees_all and entity.published is None,
+        boxes=_boxes(entity) if mine else (),
+        dois=tuple(states_of(connection, f"{kind.plural}/{entity.id}")) if mine else (),
+        hows=tuple(HOWS.items()),
+        said=said,
+    )
+
+
+def _named(request_context: RequestContext, entity: Entity, words: str) -> Named:
+    return Named(entity.id, entity.name, request_context.link(entity.kind, {"id": entity.id}), words)
+
+
+def _row(key: str, label: str, told: Any, *, private: bool) -> Row:
+    lines = (told,) if isinstance(told, str) else tuple(told)
+    address = ""
+    if key.endswith("_ror"):
+        address = f"https://ror.org/{told}"
+    elif key == "paper_doi":
+        address = doi_address(str(told))
+    elif len(lines) == 1 and lines[0].startswith(("https://", "http://")):
+        address = lines[0]
+    return Row(key, label, lines, address, private)
+
+
+def _boxes(entity: Entity) -> tuple[Box, ...]:
+    boxes = []
+    for fact in KINDS[entity.kind].facts:
+        told = entity.facts.get(fact.key, "")
+        long = fact.form in ("list", "people") or fact.key in ("description", "medical_history")
+        text = told if isinstance(told, str) else "\n".join(told)
+        private = fact.private and fact.key not in entity.disclosed
+        boxes.append(Box(fact.key, fact.label, text, private, long))
+    return tuple(boxes)
+
+
+def _pages(kind: Kind) -> tuple[Page, Page]:
+    listed = Page(kind.plural, f"/{kind.plural}", f"/{kind.plural}.json", "entities.html", _list_of(kind))
+    path = f"/{kind.plural}/{{id}}"
+    return listed, Page(kind.name, path, f"{path}.json", "entity.html", _page_of(kind))
+
+
+SPECIMENS, SPECIMEN = _pages(KINDS["specimen"])
+PROPOSALS, PROPOSAL = _pages(KINDS["proposal"])
+INSTRUMENTS, INSTRUMENT = _pages(KINDS["instrument"])
+COLLECTIONS, COLLECTION = _pages(KINDS["collection"])
+DOCUMENTS, DOCUMENT = _pages(KINDS["document"])

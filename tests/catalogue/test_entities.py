@@ -1,0 +1,272 @@
+"""Specimens and the like: who sees them, how they hang together, and that nothing private leaves by any door."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from tests.catalogue.datacite_server import fake_datacite
+
+from tomarium.catalogue import (
+    ANYBODY,
+    LOCAL_OWNER,
+    Catalogue,
+    Reader,
+    file_record,
+    ingest,
+    open_catalogue,
+    rebuild,
+    search,
+)
+from tomarium.catalogue.backup import backup, restore
+from tomarium.catalogue.datacite_client import DataCite
+from tomarium.catalogue.dois import tell_due
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.entities import entity_of, records_of
+from tomarium.catalogue.entity_edit import change_entity, link_specimen, make_entity, publish_entity
+from tomarium.catalogue.life import Request, publish
+from tomarium.catalogue.log_book import change_entry, entries_of, write_entry
+from tomarium.catalogue.queries import folder_of
+from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.settings import change_setting
+from tomarium.errors import InputError
+from tomarium.model import Person
+from tomarium.model.entity import KINDS, Entity, public_facts
+from tomarium.portal.app import create_app
+from tomarium.standards import ro_crate
+
+ADA, EVE, TIM = Reader("ada", "member"), Reader("eve", "member"), Reader("tim", "member", teams=("bones",))
+PRIVATE = "sixty-three-years"
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, make_volume: Callable[..., Path]) -> Iterator[Catalogue]:
+    with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
+        with opened.writing() as connection:
+            for key, value in (("doi_prefix", "10.5072"), ("address", "https://data.example.org")):
+                change_setting(connection, key, value)
+        make_volume(tmp_path / "records" / "scan" / "volume.ome.zarr", size=16)
+        file_record(tmp_path / "records" / "scan", title="A scan", id="scan")
+        ingest(opened, tmp_path / "records" / "scan", reader=ADA)
+        organ = {"taxon": "Homo sapiens", "taxon_synonyms": "Homo diluvii; wise ape", "age": PRIVATE}
+        make_entity(opened, ADA, "specimen", "Heart", organ, "heart")
+        make_entity(opened, ADA, "specimen", "Block", {"medical_history": PRIVATE}, "block")
+        make_entity(opened, ADA, "specimen", "Section", {}, "section")
+        link_specimen(opened, ADA, "block", "heart", "section")
+        link_specimen(opened, ADA, "section", "block", "polished")
+        make_entity(opened, ADA, "proposal", "HG-123", {"facility": "ESRF", "email": PRIVATE}, "hg-123")
+        make_entity(
+            opened,
+            ADA,
+            "instrument",
+            "BM18",
+            {"facility": "ESRF", "facility_ror": "https://ror.org/02550n020"},
+        )
+        edit(opened, ADA, "scan", Changes(specimen="section", proposal="hg-123", instrument="bm18"))
+        people = (Person("Lovelace, Ada"),)
+        edit(opened, ADA, "scan", Changes(creators=people, licence="CC-BY-4.0"))
+        yield opened
+
+
+def seen(catalogue: Catalogue, reader: Reader) -> set[str]:
+    with catalogue.reading() as connection:
+        known = ("heart", "block", "section", "hg-123", "bm18")
+        return {id for id in known if entity_of(connection, reader, id)}
+
+
+def told(catalogue: Catalogue) -> str:
+    with catalogue.reading() as connection:
+        folder = folder_of(connection, "scan")
+    assert folder is not None
+    return (folder / ro_crate.FILENAME).read_text()
+
+
+def test_the_crate_of_a_record_tells_its_specimen_and_reads_back_the_same(catalogue: Catalogue) -> None:
+    record = ro_crate.read(told(catalogue))
+    assert {one.id for one in record.entities} == {"section", "block", "heart", "hg-123", "bm18"}
+    own = record.entity("specimen")
+    assert own is not None
+    assert own.id == "section"
+    assert own.origins[0].parent == "block"
+    assert ro_crate.read(ro_crate.export(record)) == record
+
+
+def test_a_specimen_is_seen_by_whoever_sees_a_record_of_it_or_of_its_descendants(
+    catalogue: Catalogue,
+) -> None:
+    everything = {"heart", "block", "section", "hg-123", "bm18"}
+    assert seen(catalogue, ADA) == seen(catalogue, LOCAL_OWNER) == everything
+    assert seen(catalogue, ANYBODY) == seen(catalogue, EVE) == seen(catalogue, TIM) == set()
+    publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="0"))
+    assert seen(catalogue, ANYBODY) == everything
+    with catalogue.reading() as connection:
+        assert records_of(connection, ANYBODY, "heart") == [("scan", "A scan")]
+    make_entity(catalogue, ADA, "specimen", "Other block", {}, "other")
+    link_specimen(catalogue, ADA, "other", "heart", "section")
+    with catalogue.reading() as connection:
+        assert entity_of(connection, ANYBODY, "other") is None  # no record is of it
+
+
+def test_a_record_of_ones_own_opens_no_specimen_of_others(
+    catalogue: Catalogue, tmp_path: Path, make_volume: Callable[..., Path]
+) -> None:
+    make_volume(tmp_path / "records" / "eves" / "volume.ome.zarr", size=16)
+    file_record(tmp_path / "records" / "eves", title="Eve's", id="eves")
+    ingest(catalogue, tmp_path / "records" / "eves", reader=EVE)
+    edit(catalogue, EVE, "eves", Changes(specimen="heart"))  # a text of her own
+    with pytest.raises(InputError, match="no proposal"):
+        edit(catalogue, EVE, "eves", Changes(proposal="hg-123"))
+    copied = told(catalogue).replace('"identifier": "scan"', '"identifier": "eves"')
+    (tmp_path / "records" / "eves" / ro_crate.FILENAME).write_text(copied)
+    ingest(catalogue, tmp_path / "records" / "eves", checksums=False, reader=EVE)
+    rebuild(catalogue, [tmp_path / "records"])
+    assert seen(catalogue, EVE) == set()
+
+
+def test_nothing_private_leaves_by_any_door(catalogue: Catalogue) -> None:
+    publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="0"))
+    for id in ("heart", "block", "hg-123"):
+        publish_entity(catalogue, LOCAL_OWNER, id)
+    app = create_app(catalogue)
+    app.state.reader_of = lambda _request: ANYBODY
+    doors = [
+        "/",
+        "/records?q=heart",
+        "/records.json?q=heart",
+        "/feed.atom",
+        "/records/scan",
+        "/records/scan.json",
+    ]
+    doors += [f"/records/scan/metadata/{one}" for one in ("ro-crate", "datacite", "schema-org", "bibtex")]
+    doors += [f"/{kind.plural}{end}" for kind in KINDS.values() for end in ("", ".json")]
+    ids = ("specimens/heart", "specimens/block", "specimens/section", "proposals/hg-123", "instruments/bm18")
+    doors += [f"/{id}{end}" for id in ids for end in ("", ".json")]
+    with TestClient(app) as client:
+        for door in doors:
+            answer = client.get(door)
+            assert answer.status_code == 200, door
+            assert PRIVATE not in answer.text, door
+        assert client.get("/records/scan/files/ro-crate-metadata.json").text.find(PRIVATE) == -1
+        app.state.reader_of = lambda _request: ADA
+        assert PRIVATE in client.get("/specimens/heart").text
+        app.state.reader_of = lambda _request: ANYBODY
+        change_entity(catalogue, ADA, "heart", {}, disclosed=["age"])
+        assert PRIVATE in client.get("/specimens/heart").text
+    assert search(catalogue, ANYBODY, "medical").total == 0
+    with fake_datacite() as fake:
+        tell_due(catalogue, DataCite(fake.address, "ACME.LAB", "secret"))
+        change_entity(catalogue, ADA, "heart", {}, disclosed=[])
+        tell_due(catalogue, DataCite(fake.address, "ACME.LAB", "secret"))
+        assert PRIVATE not in str(fake.dois)
+
+
+def test_a_great_age_is_rounded_for_others() -> None:
+    ages = {"69 years": "69 years", "89": "89", "90": "90+", "104 years": "90+"}
+    for told, shown in ages.items():
+        entity = Entity("specimen", "a", "A", {"age": told}, disclosed=("age",))
+        assert public_facts(entity) == {"age": shown}
+        assert public_facts(replace(entity, disclosed=())) == {}
+
+
+def test_a_specimen_is_not_made_from_itself(catalogue: Catalogue) -> None:
+    for parent in ("heart", "block", "section"):
+        with pytest.raises(InputError, match="cannot be made from"):
+            link_specimen(catalogue, ADA, "heart", parent, "pooled")
+    with pytest.raises(InputError):
+        link_specimen(catalogue, EVE, "section", "heart", "pooled")
+    link_specimen(catalogue, ADA, "section", "heart", "pooled")  # two parents are no cycle
+    with catalogue.reading() as connection:
+        held = entity_of(connection, ADA, "section")
+    assert held is not None
+    assert [one.parent for one in held.entity.origins] == ["block", "heart"]
+
+
+def test_records_are_found_by_taxon_and_synonym_and_follow_a_change(catalogue: Catalogue) -> None:
+    for words in ("heart", "homo sapiens", "diluvii", "esrf"):
+        assert search(catalogue, ADA, words).total == 1, words
+    change_entity(catalogue, ADA, "heart", {"taxon": "Ursus spelaeus"})
+    assert search(catalogue, ADA, "spelaeus").total == 1
+    assert search(catalogue, ADA, "sapiens").total == 0
+    link_specimen(catalogue, ADA, "block", "heart", "section", remove=True)
+    assert search(catalogue, ADA, "spelaeus").total == 0
+
+
+def test_dois_of_specimens_tell_their_relations(catalogue: Catalogue) -> None:
+    with fake_datacite() as fake:
+        for id in ("section", "block", "heart"):
+            publish_entity(catalogue, LOCAL_OWNER, id)
+        publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="0"))
+        assert {one.state for one in tell_due(catalogue, DataCite(fake.address, "ACME.LAB", "secret"))} == {
+            "findable"
+        }
+        block = fake.dois["10.5072/specimen/block"]
+        record = fake.dois["10.5072/scan.v1"]
+    assert block["types"]["resourceTypeGeneral"] == "PhysicalObject"
+    assert block["url"] == "https://data.example.org/specimens/block"
+    relations = {one["relatedIdentifier"]: one["relationType"] for one in block["relatedIdentifiers"]}
+    assert relations == {"10.5072/specimen/heart": "IsPartOf"}
+    of_record = {one["relatedIdentifier"]: one["relationType"] for one in record["relatedIdentifiers"]}
+    assert of_record["10.5072/specimen/section"] == "IsDerivedFrom"
+
+
+def test_a_lost_database_has_published_specimens_again(catalogue: Catalogue, tmp_path: Path) -> None:
+    publish_entity(catalogue, LOCAL_OWNER, "heart")
+    publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="0"))
+    with open_catalogue(tmp_path / "new.sqlite") as new:
+        rebuild(new, [tmp_path / "records"])
+        with new.reading() as connection:
+            held = entity_of(connection, ANYBODY, "heart")
+            assert records_of(connection, ANYBODY, "heart") == [("scan", "A scan")]
+    assert held is not None
+    assert held.entity.doi == "10.5072/specimen/heart"
+    backup(catalogue, tmp_path / "all.zip")
+    with open_catalogue(tmp_path / "restored.sqlite") as restored:
+        restore(restored, tmp_path / "all.zip")
+        with restored.reading() as connection:
+            held = entity_of(connection, ADA, "heart")
+    assert held is not None
+    assert held.entity.facts["age"] == PRIVATE
+
+
+def test_a_collection_shows_what_its_reader_sees_in_its_order(catalogue: Catalogue) -> None:
+    make_entity(catalogue, ADA, "collection", "Hearts", {"members": "heart; scan; nothing; block"}, "hearts")
+    publish_entity(catalogue, LOCAL_OWNER, "hearts")
+    app = create_app(catalogue)
+    app.state.reader_of = lambda _request: ANYBODY
+    with TestClient(app) as client:
+        hidden = client.get("/collections/hearts.json")
+        assert hidden.json()["members"] == []
+        assert "scan" not in hidden.text
+        assert "scan" not in client.get("/collections/hearts").text
+        app.state.reader_of = lambda _request: ADA
+        shown = client.get("/collections/hearts.json").json()["members"]
+    assert [one["id"] for one in shown] == ["heart", "scan", "block"]
+
+
+def test_a_log_entry_keeps_what_it_said(catalogue: Catalogue) -> None:
+    write_entry(catalogue, ADA, "records/scan", "beam lost")
+    with catalogue.reading() as connection:
+        number = entries_of(connection, "records/scan")[0].number
+    change_entry(catalogue, ADA, "records/scan", number, "beam lost <b>14:20</b>")
+    for reader in (ANYBODY, EVE):
+        with pytest.raises(InputError):
+            write_entry(catalogue, reader, "records/scan", "x")
+    publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="1 year"))
+    app = create_app(catalogue)
+    app.state.reader_of = lambda _request: ADA
+    with TestClient(app) as client:
+        page = client.get("/records/scan").text
+        assert "&lt;b&gt;14:20" in page
+        assert "What it said before" in page
+        app.state.reader_of = lambda _request: ANYBODY
+        assert "beam lost" not in client.get("/records/scan").text
+        assert client.get("/records/scan.json").json()["log"] == []
+
+
+def test_record_is_unlinked(catalogue: Catalogue) -> None:
+    edit(catalogue, ADA, "scan", Changes(specimen="", proposal=""))
+    with catalogue.reading() as connection:
+        folder = folder_of(connection, "scan")
+    assert folder is not None
+    assert [one.id for one in read_record(folder).entities] == ["bm18"]
