@@ -118,5 +118,5 @@ def test_without_webgl_a_slice_is_shown(address: str, phone: Any) -> None:
     phone.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     phone.goto(f"{address}/tooth/volume")
     assert "draws no WebGL 2" in phone.inner_text("main")
-    assert phone.locator("#volume-none img").is_visible()
+    phone.locator("#volume-none img").wait_for(state="visible")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390

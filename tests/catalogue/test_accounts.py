@@ -175,7 +175,7 @@ def test_names_are_checked(catalogue: Catalogue, name: str) -> None:
         a.make_account(connection, LOCAL_OWNER, name)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(wish=st.text(max_size=60))
 def test_any_text_becomes_a_name(catalogue: Catalogue, wish: str) -> None:
     with catalogue.reading() as connection:

@@ -368,11 +368,11 @@ def test_a_backup_moves_from_one_database_to_the_other(
         assert restore(after, tmp_path / "b.zip").problems == ()
         assert replace(search(after, ANN, "tooth").hits[0], score=None) == found
         for table in durable_tables():
-            rows = [
-                [row._asdict() for row in connection.execute(select(table).order_by(*table.primary_key))]
-                for catalogue in (before, after)
-                for connection in [catalogue.engine.connect()]
-            ]
+            rows = []
+            for catalogue in (before, after):
+                with catalogue.reading() as connection:
+                    listed = connection.execute(select(table).order_by(*table.primary_key))
+                    rows.append([row._asdict() for row in listed])
             added = 1 if table.name == "audit" else 0  # the line that tells of the restore
             assert rows[1][: len(rows[1]) - added] == rows[0], table.name
         assert verify(after).problem == ""

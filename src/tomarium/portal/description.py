@@ -29,7 +29,7 @@ SUCCESSES: Final[dict[str, dict[str, str]]] = {
     "uploads.begin": {"201": "Made"},
     "uploads": {"201": "Made"},
     "uploads.done": {"201": "The record is made", "202": "A worker makes it"},
-    "upload": {"204": "Taken"},
+    "uploads.append": {"204": "Taken"},
     "uploads.remove": {"204": "Removed"},
     "account.tokens": {"201": "Made"},
     "admin.users.add": MADE,
