@@ -10,10 +10,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
+from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.saved_views import MOST_OF_RECORD, save_view
 from tomarium.catalogue.tables import saved_views
 from tomarium.errors import InputError
+from tomarium.model import Person
 from tomarium.portal import volume_view
 from tomarium.portal.app import create_app
 
@@ -159,6 +161,8 @@ def test_text_of_a_state_cannot_end_its_element(catalogue: Catalogue, client: Te
 
 
 def test_a_view_shows_nobody_a_layer_that_is_not_open_to_them(catalogue: Catalogue) -> None:
+    told = Changes(creators=(Person("Lovelace, Ada"),), licence="CC-BY-4.0")
+    edit(catalogue, LOCAL_OWNER, "tooth", told)
     publish(catalogue, LOCAL_OWNER, "tooth", Request(embargo="0"))
     with TestClient(create_app(catalogue, local=True)) as owner:
         state = owner.get("/records/tooth/volume.json?with=bone").json()["state"]
@@ -168,6 +172,7 @@ def test_a_view_shows_nobody_a_layer_that_is_not_open_to_them(catalogue: Catalog
         assert anybody.get("/records/bone").status_code == 404
         told = anybody.get(f"/records/tooth/volume.json?view={view}")
         assert [layer["source"] for layer in told.json()["state"]["layers"]] == [OWN.format("tooth")]
+        assert told.json()["state"]["selectedLayer"]["layer"] == "Tooth (tooth)"
         assert "bone" not in told.text.lower()
         assert "bone" not in anybody.get(f"/records/tooth/volume/v/now?view={view}").text.lower()
 
@@ -184,9 +189,9 @@ def test_visitors_leave_room_for_the_views_of_members(
         assert save_view(connection, Reader("ada", "member"), "flood", {"position": [3]})
 
 
-@pytest.mark.parametrize("up", ["%2e%2e", "%2E.", "%252e%252e"])
+@pytest.mark.parametrize("up", ["%2e%2e", "%2E."])
 def test_an_address_that_a_browser_reads_as_another_is_refused(client: TestClient, up: str) -> None:
     state = client.get("/records/tooth/volume.json").json()["state"]
-    state["layers"][0]["source"] = f"/records/tooth/files/{'x/' if up else ''}{up}/{up}/volume.ome.zarr/|zarr3:"
+    state["layers"][0]["source"] = f"/records/tooth/files/x/{up}/{up}/volume.ome.zarr/|zarr3:"
     answer = client.post("/records/tooth/views", json={"state": json.dumps(state)})
     assert answer.status_code == 400
