@@ -2,11 +2,13 @@
 
 import hashlib
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import tomarium.catalogue.uploads as uploads_module
+from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.catalogue.appending import (
     Busy,
     NoUpload,
@@ -15,6 +17,8 @@ from tomarium.catalogue.appending import (
     WrongChecksum,
     WrongOffset,
 )
+from tomarium.catalogue.finish_upload import finish
+from tomarium.catalogue.queries import folder_of
 from tomarium.catalogue.reader import ANYBODY, Reader
 from tomarium.catalogue.uploads import KEPT_S, Uploads
 from tomarium.errors import StorageFull
@@ -212,3 +216,29 @@ def test_a_batch_is_dropped_with_its_bytes(uploads: Uploads) -> None:
         uploads.drop(EVE, batch)
     uploads.drop(ADA, batch)
     assert uploads.batches(ADA) == []
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["elsewhere", "not reachable"])
+def test_a_record_of_others_is_not_taken_over_by_its_identifier(
+    tmp_path: Path, make_volume: Callable[..., Path], there: bool
+) -> None:
+    archive, records, sent = tmp_path / "archive", tmp_path / "records", tmp_path / "sent"
+    uploads = Uploads(tmp_path / "uploads", largest=1 << 24, quota=1 << 25)
+    for folder, title in ((archive / "tooth", "Ada's"), (sent, "Eve's")):
+        make_volume(folder / "volume.ome.zarr", size=16)
+        file_record(folder, title=title, id="tooth")
+    with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
+        ingest(catalogue, archive / "tooth", reader=ADA)
+        if not there:
+            archive.rename(tmp_path / "unmounted")
+        batch = uploads.begin(EVE)
+        for place in sorted(one for one in sent.rglob("*") if one.is_file()):
+            content = place.read_bytes()
+            upload = uploads.create(EVE, batch, place.relative_to(sent).as_posix(), len(content))
+            with uploads.appending(EVE, upload.id, 0) as taking:
+                taking.write(content)
+        with pytest.raises(UploadProblem, match="of this identifier already"):
+            finish(catalogue, EVE, uploads, batch, records)
+        assert not (records / "tooth").exists()
+        with catalogue.reading() as connection:
+            assert folder_of(connection, "tooth") == archive / "tooth"

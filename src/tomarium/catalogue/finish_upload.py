@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from tomarium.catalogue import queries
 from tomarium.catalogue.appending import UploadProblem
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import Changes, edit
@@ -20,7 +21,6 @@ from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.uploads import Uploads
-from tomarium.errors import DatabaseUnavailable, FormatError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
 
@@ -101,7 +101,7 @@ def finish(
             f"{record.id}: says that it was published; upload the draft, and let a curator publish it"
         )
     target = records / record.id
-    if not ID.fullmatch(record.id) or target.exists():
+    if not ID.fullmatch(record.id) or target.exists() or _is_of_another(catalogue, reader, record.id):
         raise UploadProblem(
             f"{record.id}: there is a record of this identifier already; give yours another one"
         )
@@ -109,11 +109,20 @@ def finish(
     folder.replace(target)
     try:
         filed = ingest(catalogue, target, reader=reader)
-    except (FormatError, UploadProblem, DatabaseUnavailable):
+    except (
+        Exception
+    ):  # whatever it was: what nobody filed may not lie among the records, where a rebuild finds it
         target.replace(folder)
         raise
     uploads.forget(batch)
     return Finished(record=edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed)
+
+
+def _is_of_another(catalogue: Catalogue, reader: Reader, id: str) -> bool:
+    """Tell whether the catalogue knows a record that the reader may not replace, though its store may be away now."""
+    with catalogue.reading() as connection:
+        lived = queries.life_of(connection, id)
+    return lived is not None and (lived.owner != reader.name or lived.state not in ("draft", "review"))
 
 
 def drop(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str) -> None:
