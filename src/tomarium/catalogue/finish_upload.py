@@ -108,6 +108,8 @@ def finish(
     records.mkdir(parents=True, exist_ok=True)
     folder.replace(target)
     try:
+        if read_record(target) != record:  # another request put a crate there meanwhile
+            raise UploadProblem(f"{record.id}: its crate was sent again meanwhile; hand it in again")
         filed = ingest(catalogue, target, reader=reader)
     except (
         Exception
@@ -195,10 +197,18 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
     Filed
         What is in the catalogue now, and what could not be filed. Each record says what the batch's sender said; of
         several, each has its title from its own file.
+
+    Raises
+    ------
+    UploadProblem
+        It is not whole, or it is a record with its crate.
     """
     folder = uploads.assemble(reader, batch)
     inside = sorted(folder.iterdir())
     path = inside[0] if len(inside) == 1 else folder
+    # Only `finish` files a crate: it asks who may say that something was published, and whose the identifier is.
+    if (path / FILENAME).exists():
+        raise UploadProblem("a crate came after the batch was handed in; hand it in again")
     # A folder of its own: a record of somebody else may have the same title.
     wish = Wish(records / batch, uploads.title(reader, batch))
     filed = file_path(catalogue, path, wish, reader=reader)
