@@ -289,3 +289,12 @@ def test_a_crate_from_elsewhere_opens_no_ancestor_of_others(
         mine = entity_of(connection, EVE, "mine")
         assert mine is not None
         assert not mine.entity.origins
+
+
+@pytest.mark.parametrize("number", ["one", "٣", "-1", "9" * 30])
+def test_a_form_that_names_no_entry_writes_none(catalogue: Catalogue, number: str) -> None:
+    with TestClient(create_app(catalogue, local=True)) as client:
+        answer = client.post("/records/scan/log", json={"text": "changed", "number": number})
+    assert answer.status_code == 422
+    with catalogue.reading() as connection:
+        assert entries_of(connection, "records/scan") == ()

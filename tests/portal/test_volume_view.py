@@ -13,6 +13,7 @@ from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_rec
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.saved_views import MOST_OF_RECORD, save_view
+from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tables import saved_views
 from tomarium.errors import InputError
 from tomarium.model import Person
@@ -195,3 +196,18 @@ def test_an_address_that_a_browser_reads_as_another_is_refused(client: TestClien
     state["layers"][0]["source"] = f"/records/tooth/files/x/{up}/{up}/volume.ome.zarr/|zarr3:"
     answer = client.post("/records/tooth/views", json={"state": json.dumps(state)})
     assert answer.status_code == 400
+
+
+def test_addresses_to_take_away_are_of_the_house_and_not_of_the_request(
+    catalogue: Catalogue, client: TestClient
+) -> None:
+    with catalogue.writing() as connection:
+        change_setting(connection, "address", "https://data.example.org")
+    try:
+        for place in ("manifest.aria2", "manifest.metalink", "notebook.ipynb", "download", ""):
+            told = client.get(f"/records/tooth/{place}".rstrip("/"), headers={"host": "evil.example"}).text
+            assert "https://data.example.org/records/tooth" in told, place
+            assert "evil.example" not in told, place
+    finally:
+        with catalogue.writing() as connection:
+            change_setting(connection, "address", "")
