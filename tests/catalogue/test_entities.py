@@ -298,3 +298,11 @@ def test_a_form_that_names_no_entry_writes_none(catalogue: Catalogue, number: st
     assert answer.status_code == 422
     with catalogue.reading() as connection:
         assert entries_of(connection, "records/scan") == ()
+
+
+def test_a_record_that_is_filed_again_keeps_its_specimen(catalogue: Catalogue, tmp_path: Path) -> None:
+    folder = tmp_path / "records" / "scan"
+    before = read_record(folder)
+    file_record(folder, title=before.title, id="scan", volume=before.volume)
+    assert before.entities
+    assert read_record(folder).entities == before.entities
