@@ -12,6 +12,8 @@ import pytest
 
 import tomarium as tm
 from tomarium.errors import EngineUnavailable, ParameterError
+from tomarium.formats.zarr.reader import level_axes
+from tomarium.formats.zarr.writer import create
 from tomarium.model import Axis, Image, Volume
 
 pytest.importorskip("dask.array")
@@ -82,3 +84,20 @@ def test_what_is_missing_is_named(volume: Volume, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(__import__("sys").modules, "xarray", None)
     with pytest.raises(EngineUnavailable, match=r"pip install 'tomarium\[arrays\]'"):
         replace(volume).to_xarray()
+
+
+def test_coordinates_of_coarse_levels_are_those_of_the_file_where_lengths_are_odd(tmp_path: Path) -> None:
+    pytest.importorskip("xarray")
+    place = tmp_path / "odd.ome.zarr"
+    voxels = np.arange(5 * 130 * 67, dtype=np.float32).reshape(5, 130, 67)
+    writer = create(place, (5, 130, 67), np.float32, voxel_m=2e-6, slab_rows=8, unit="1/m", name="odd",
+                    origin_m=(1e-3, 0.0, 0.0))  # fmt: skip
+    writer.write(0, voxels)
+    writer.finish()
+    opened = tm.open(place)
+    assert isinstance(opened, Volume)
+    assert len(opened.levels) > 2
+    for level, array in enumerate(opened.levels):
+        told = opened.to_xarray(level)
+        for name, axis, length in zip("zyx", level_axes(place, level), array.shape, strict=True):
+            np.testing.assert_allclose(told[name], axis.offset + axis.scale * np.arange(length), rtol=1e-12)

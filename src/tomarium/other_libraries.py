@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -157,17 +157,13 @@ def _level(image: Image, level: int) -> Sliceable:
 
 def _axes(image: Image, shape: Sequence[int]) -> list[Axis]:
     """Give the axes of a level: its pixels are means of finer ones, and lie in their middle."""
-    from dataclasses import replace
+    from tomarium.model.image import voxel_factors
 
-    made = []
-    for axis, fine, coarse in zip(image.axes, image.shape, shape, strict=True):
-        step = axis.scale * fine / coarse
-        made.append(
-            axis
-            if fine == coarse
-            else replace(axis, scale=step, offset=axis.offset + (step - axis.scale) / 2)
-        )
-    return made
+    factors = voxel_factors(image.shape, shape)
+    return [
+        replace(axis, scale=axis.scale * factor, offset=axis.offset + axis.scale * (factor - 1) / 2)
+        for axis, factor in zip(image.axes, factors, strict=True)
+    ]
 
 
 def _coordinates(axis: Axis, length: int) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import change_setting
 from tomarium.errors import InputError
 from tomarium.model import Person
-from tomarium.model.entity import KINDS, Entity, public_facts
+from tomarium.model.entity import KINDS, Entity, Origin, public_facts
 from tomarium.portal.app import create_app
 from tomarium.standards import ro_crate
 
@@ -270,3 +270,39 @@ def test_record_is_unlinked(catalogue: Catalogue) -> None:
         folder = folder_of(connection, "scan")
     assert folder is not None
     assert [one.id for one in read_record(folder).entities] == ["bm18"]
+
+
+def test_a_crate_from_elsewhere_opens_no_ancestor_of_others(
+    catalogue: Catalogue, tmp_path: Path, make_volume: Callable[..., Path]
+) -> None:
+    make_volume(tmp_path / "records" / "eves" / "volume.ome.zarr", size=16)
+    record = file_record(tmp_path / "records" / "eves", title="Eve's", id="eves")
+    claimed = (
+        Entity("specimen", "mine", "Mine", origins=(Origin("heart", "section"),)),
+        Entity("specimen", "heart", "Whatever it is called"),
+    )
+    crate = tmp_path / "records" / "eves" / ro_crate.FILENAME
+    crate.write_text(ro_crate.export(replace(record, specimen="mine", entities=claimed)))
+    ingest(catalogue, tmp_path / "records" / "eves", reader=EVE)
+    assert "heart" not in seen(catalogue, EVE)
+    with catalogue.reading() as connection:
+        mine = entity_of(connection, EVE, "mine")
+        assert mine is not None
+        assert not mine.entity.origins
+
+
+@pytest.mark.parametrize("number", ["one", "٣", "-1", "9" * 30])
+def test_a_form_that_names_no_entry_writes_none(catalogue: Catalogue, number: str) -> None:
+    with TestClient(create_app(catalogue, local=True)) as client:
+        answer = client.post("/records/scan/log", json={"text": "changed", "number": number})
+    assert answer.status_code == 422
+    with catalogue.reading() as connection:
+        assert entries_of(connection, "records/scan") == ()
+
+
+def test_a_record_that_is_filed_again_keeps_its_specimen(catalogue: Catalogue, tmp_path: Path) -> None:
+    folder = tmp_path / "records" / "scan"
+    before = read_record(folder)
+    file_record(folder, title=before.title, id="scan", volume=before.volume)
+    assert before.entities
+    assert read_record(folder).entities == before.entities

@@ -2,11 +2,15 @@
 
 import hashlib
 import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import tomarium.catalogue.uploads as uploads_module
+from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.catalogue.appending import (
     Busy,
     NoUpload,
@@ -15,9 +19,13 @@ from tomarium.catalogue.appending import (
     WrongChecksum,
     WrongOffset,
 )
+from tomarium.catalogue.finish_upload import finish, make_records
+from tomarium.catalogue.queries import folder_of, place_of
 from tomarium.catalogue.reader import ANYBODY, Reader
 from tomarium.catalogue.uploads import KEPT_S, Uploads
 from tomarium.errors import StorageFull
+from tomarium.model import Publication
+from tomarium.standards.ro_crate import FILENAME, export
 
 ADA, EVE = Reader("ada", "member"), Reader("eve", "member")
 
@@ -212,3 +220,57 @@ def test_a_batch_is_dropped_with_its_bytes(uploads: Uploads) -> None:
         uploads.drop(EVE, batch)
     uploads.drop(ADA, batch)
     assert uploads.batches(ADA) == []
+
+
+def send_folder(uploads: Uploads, batch: str, folder: Path, below: str = "") -> None:
+    for place in sorted(one for one in folder.rglob("*") if one.is_file()):
+        content = place.read_bytes()
+        upload = uploads.create(EVE, batch, f"{below}{place.relative_to(folder).as_posix()}", len(content))
+        with uploads.appending(EVE, upload.id, 0) as taking:
+            taking.write(content)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["elsewhere", "not reachable"])
+def test_a_record_of_others_is_not_taken_over_by_its_identifier(
+    tmp_path: Path, make_volume: Callable[..., Path], there: bool
+) -> None:
+    archive, records, sent = tmp_path / "archive", tmp_path / "records", tmp_path / "sent"
+    uploads = Uploads(tmp_path / "uploads", largest=1 << 24, quota=1 << 25)
+    for folder, title in ((archive / "tooth", "Ada's"), (sent, "Eve's")):
+        make_volume(folder / "volume.ome.zarr", size=16)
+        file_record(folder, title=title, id="tooth")
+    with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
+        ingest(catalogue, archive / "tooth", reader=ADA)
+        if not there:
+            archive.rename(tmp_path / "unmounted")
+        batch = uploads.begin(EVE)
+        send_folder(uploads, batch, sent)
+        with pytest.raises(UploadProblem, match="of this identifier already"):
+            finish(catalogue, EVE, uploads, batch, records)
+        assert not (records / "tooth").exists()
+        with catalogue.reading() as connection:
+            assert folder_of(connection, "tooth") == archive / "tooth"
+
+
+def test_a_crate_that_comes_after_the_batch_was_handed_in_publishes_nothing(
+    tmp_path: Path, make_volume: Callable[..., Path]
+) -> None:
+    sent = tmp_path / "sent"
+    uploads = Uploads(tmp_path / "uploads", largest=1 << 24, quota=1 << 25)
+    make_volume(sent / "volume.ome.zarr", size=16)
+    record = file_record(sent, title="Eve's", id="eves")
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    claimed = Publication(published=now, publisher="Eve", open_from=now, doi="10.5072/made-up")
+    (sent / FILENAME).write_text(export(replace(record, publication=claimed)))
+    with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
+        batch = uploads.begin(EVE)
+        with uploads.appending(EVE, uploads.create(EVE, batch, "a/notes.txt", 0).id, 0):
+            pass
+        assert finish(catalogue, EVE, uploads, batch, tmp_path / "records").job is not None
+        send_folder(uploads, batch, sent, "a/")
+        with pytest.raises(UploadProblem, match="hand it in again"):
+            make_records(catalogue, EVE, uploads, batch, tmp_path / "records")
+        with catalogue.reading() as connection:
+            assert place_of(connection, ANYBODY, "eves") is None
+        with pytest.raises(UploadProblem, match="says that it was published"):
+            finish(catalogue, EVE, uploads, batch, tmp_path / "records")

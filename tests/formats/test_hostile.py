@@ -82,16 +82,35 @@ def virtual_outside(group: h5py.Group, secret: Path) -> None:
     virtual(group, "data", str(secret / "secret.h5"))
 
 
-def virtual_pattern(group: h5py.Group, secret: Path) -> None:
-    (secret / "block0.h5").write_bytes((secret / "secret.h5").read_bytes())
+def pattern(group: h5py.Group, name: str) -> None:
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     endless, whole = (
         h5py.h5s.create_simple(SHAPE, (h5py.h5s.UNLIMITED, *SHAPE[1:])),
         h5py.h5s.create_simple(SHAPE),
     )
     endless.select_hyperslab((0, 0, 0), (h5py.h5s.UNLIMITED, 1, 1), SHAPE, SHAPE)
-    layout.set_virtual(endless, f"../{secret.name}/block%b.h5".encode(), b"/data", whole)
+    layout.set_virtual(endless, name.encode(), b"/data", whole)
     h5py.h5d.create(group.id, b"data", h5py.h5t.STD_U16LE, endless, layout)
+
+
+def virtual_pattern(group: h5py.Group, secret: Path) -> None:
+    (secret / "block0.h5").write_bytes((secret / "secret.h5").read_bytes())
+    pattern(group, f"../{secret.name}/block%b.h5")
+
+
+def virtual_pattern_of_folders(group: h5py.Group, secret: Path) -> None:
+    secret.rename(secret.with_name("record-0"))
+    pattern(group, "../record-%b/secret.h5")
+
+
+def virtual_pattern_with_brackets(group: h5py.Group, secret: Path) -> None:
+    (secret / "block[1]0.h5").write_bytes((secret / "secret.h5").read_bytes())
+    pattern(group, f"../{secret.name}/block[1]%b.h5")
+
+
+def virtual_pattern_of_percent(group: h5py.Group, secret: Path) -> None:
+    (secret / "50%0.h5").write_bytes((secret / "secret.h5").read_bytes())
+    pattern(group, f"../{secret.name}/50%%%b.h5")
 
 
 def virtual_through_link(group: h5py.Group, secret: Path) -> None:
@@ -164,6 +183,9 @@ ATTACKS: dict[Callable[[h5py.Group, Path], None], str] = {
     link_through_symlink: r"alias\.h5, which lies outside the scan's own folder",
     link_through_folder: r"folder/secret\.h5, which lies outside the scan's own folder",
     virtual_outside: r"secret\.h5, which lies outside the scan's own folder",
+    virtual_pattern_of_folders: r"record-%b.*outside the scan's own folder",
+    virtual_pattern_with_brackets: r"block\[1\]%b\.h5, which lies outside the scan's own folder",
+    virtual_pattern_of_percent: r"50%%%b.*outside the scan's own folder",
     virtual_pattern: r"block%b\.h5, which lies outside the scan's own folder",
     virtual_through_link: r"secret\.h5, which lies outside the scan's own folder",
     virtual_of_itself: r"made of itself",

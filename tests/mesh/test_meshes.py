@@ -12,7 +12,7 @@ from tomarium.formats.meshes.glb import glb_bytes
 from tomarium.formats.meshes.ply import ply_bytes
 from tomarium.formats.meshes.stl import stl_bytes
 from tomarium.formats.meshes.three_mf import three_mf_bytes
-from tomarium.model import Mesh
+from tomarium.model import Axis, Mesh, Volume
 from tomarium.pipeline.mesh.body import Wish
 from tomarium.pipeline.mesh.grid import choose_grid, grids_of, read_grid
 from tomarium.pipeline.mesh.make_mesh import Limits, make_mesh
@@ -163,3 +163,13 @@ def test_a_picture_shows_the_body_where_it_is(hollow: Mesh) -> None:
     assert (
         picture[24:40, 24:40, 0].mean() > picture[60:80, 60:80, 0].mean() + 30
     )  # the light comes from above
+
+
+def test_levels_of_a_thin_volume_are_as_much_coarser_along_all_axes() -> None:
+    shapes = ((20, 2000, 2000), (10, 1000, 1000), (5, 500, 500), (3, 250, 250), (2, 125, 125), (1, 63, 63))
+    volume = Volume(
+        np.broadcast_to(np.float32(0), shapes[0]),
+        tuple(Axis(name, 1e-6, 0.0, "m") for name in "zyx"),
+        levels=tuple(np.broadcast_to(np.float32(0), shape) for shape in shapes),
+    )
+    assert [grid.factor for grid in grids_of(volume)] == [(2.0**k,) * 3 for k in range(6)]

@@ -15,6 +15,7 @@ from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish
 from tomarium.model import Person
 from tomarium.portal.app import create_app
+from tomarium.portal.description import SUCCESSES
 
 KNOWN = {
     "id": ("tooth", "bone"),
@@ -133,3 +134,11 @@ def test_the_sitemap_follows_its_protocol(catalogue: Catalogue) -> None:
         document = etree.fromstring(client.get("/sitemap.xml").content)
     schema.assertValid(document)
     assert document.xpath("string(//*[local-name()='loc'][contains(., 'bone')])").endswith("/records/bone")
+
+
+def test_every_status_is_of_a_route_that_is_there(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    known = {one["operationId"]: one for path in document["paths"].values() for one in path.values()}
+    assert set(SUCCESSES) <= set(known)
+    assert "204" in known["uploads.append"]["responses"]
+    assert "200" in known["upload"]["responses"]

@@ -3,12 +3,16 @@
 import io
 import json
 import urllib.request
+from datetime import UTC, datetime
 from typing import Any
 
 import nbformat
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+
+from tomarium.model import Record
+from tomarium.portal.notebook_file import _heading
 
 
 @pytest.fixture
@@ -63,3 +67,21 @@ def test_it_is_offered_on_the_page_and_says_what_it_is(client: TestClient, noteb
     assert heading.startswith("# Tooth\n")
     assert "http://testserver/records/tooth" in heading
     assert client.get("/records/nothing/notebook.ipynb").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "![x](http://evil.example/seen.png)",
+        "<img src=http://evil.example/>",
+        "a\n\n```\nrm",
+        "[here](http://evil.example)",
+    ],
+)
+def test_a_title_is_text_in_a_notebook_and_nothing_else(title: str) -> None:
+    record = Record("tooth", title, created=datetime(2026, 11, 20, tzinfo=UTC), licence="![y](z)")
+    heading = _heading(record, "https://data.example.org/records/tooth")
+    for harm in ("](", "<img", "\n```", "!["):
+        assert harm not in heading
+    assert heading.startswith("# ")
+    assert "<https://data.example.org/records/tooth>" in heading

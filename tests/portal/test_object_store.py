@@ -31,6 +31,7 @@ from tomarium.catalogue import (
 from tomarium.catalogue.backup import backup, restore
 from tomarium.catalogue.ingest import rebuild
 from tomarium.catalogue.move import add_store, check_in_store, list_stores, move
+from tomarium.catalogue.object_store import ObjectStore
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.cli import group
@@ -266,6 +267,7 @@ MOVES = """
 import os, signal, sys, time
 import sqlalchemy.dialects.sqlite
 from tomarium.catalogue import open_catalogue
+from tomarium.catalogue.object_store import ObjectStore
 from tomarium.catalogue.move import move
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.store import place_at
@@ -367,3 +369,11 @@ def test_commands(there: Catalogue, s3: S3Server) -> None:
     assert "every file" in told.output
     told = CliRunner().invoke(group(), ["doctor", f"{HOME}/tooth"])
     assert told.exit_code == 0, told.output
+
+
+def test_no_key_of_an_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:hidden@127.0.0.1:9")
+    told = "Error performing HEAD http://user:hidden@127.0.0.1:9/tomograms/tooth"
+    problem = ObjectStore("tomograms").explain("tooth", OSError(told))
+    assert "hidden" not in str(problem)
+    assert "127.0.0.1:9" in str(problem)

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tomarium.catalogue import Catalogue, file_record, ingest, open_catalogue
+from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.saved_views import MOST_OF_RECORD, save_view
+from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tables import saved_views
 from tomarium.errors import InputError
+from tomarium.model import Person
 from tomarium.portal import volume_view
 from tomarium.portal.app import create_app
 
@@ -155,3 +159,55 @@ def test_text_of_a_state_cannot_end_its_element(catalogue: Catalogue, client: Te
     refused = client.post("/records/tooth/views", json={"state": json.dumps(state)})
     view = refused.json()["view"]
     assert "<script>alert" not in client.get(f"/records/tooth/volume/v/now?view={view}").text
+
+
+def test_a_view_shows_nobody_a_layer_that_is_not_open_to_them(catalogue: Catalogue) -> None:
+    told = Changes(creators=(Person("Lovelace, Ada"),), licence="CC-BY-4.0")
+    edit(catalogue, LOCAL_OWNER, "tooth", told)
+    publish(catalogue, LOCAL_OWNER, "tooth", Request(embargo="0"))
+    with TestClient(create_app(catalogue, local=True)) as owner:
+        state = owner.get("/records/tooth/volume.json?with=bone").json()["state"]
+        view = owner.post("/records/tooth/views", json={"state": json.dumps(state)}).json()["view"]
+        assert owner.get(f"/records/tooth/volume.json?view={view}").json()["state"] == state
+    with TestClient(create_app(catalogue, local=False)) as anybody:
+        assert anybody.get("/records/bone").status_code == 404
+        told = anybody.get(f"/records/tooth/volume.json?view={view}")
+        assert [layer["source"] for layer in told.json()["state"]["layers"]] == [OWN.format("tooth")]
+        assert told.json()["state"]["selectedLayer"]["layer"] == "Tooth (tooth)"
+        assert "bone" not in told.text.lower()
+        assert "bone" not in anybody.get(f"/records/tooth/volume/v/now?view={view}").text.lower()
+
+
+def test_visitors_leave_room_for_the_views_of_members(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tomarium.catalogue.saved_views.MOST_OF_VISITORS", 2)
+    with catalogue.writing() as connection:
+        for k in range(2):
+            save_view(connection, ANYBODY, "flood", {"position": [k]})
+        with pytest.raises(InputError, match="2 views of visitors"):
+            save_view(connection, ANYBODY, "flood", {"position": [2]})
+        assert save_view(connection, Reader("ada", "member"), "flood", {"position": [3]})
+
+
+@pytest.mark.parametrize("up", ["%2e%2e", "%2E."])
+def test_an_address_that_a_browser_reads_as_another_is_refused(client: TestClient, up: str) -> None:
+    state = client.get("/records/tooth/volume.json").json()["state"]
+    state["layers"][0]["source"] = f"/records/tooth/files/x/{up}/{up}/volume.ome.zarr/|zarr3:"
+    answer = client.post("/records/tooth/views", json={"state": json.dumps(state)})
+    assert answer.status_code == 400
+
+
+def test_addresses_to_take_away_are_of_the_house_and_not_of_the_request(
+    catalogue: Catalogue, client: TestClient
+) -> None:
+    with catalogue.writing() as connection:
+        change_setting(connection, "address", "https://data.example.org")
+    try:
+        for place in ("manifest.aria2", "manifest.metalink", "notebook.ipynb", "download", ""):
+            told = client.get(f"/records/tooth/{place}".rstrip("/"), headers={"host": "evil.example"}).text
+            assert "https://data.example.org/records/tooth" in told, place
+            assert "evil.example" not in told, place
+    finally:
+        with catalogue.writing() as connection:
+            change_setting(connection, "address", "")

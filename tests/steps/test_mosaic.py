@@ -169,3 +169,17 @@ def test_a_tile_that_is_left_out_is_said(first: Scan) -> None:
     assert made.shape == (VIEWS, ROWS, WIDTH)
     [warned] = made.warnings
     assert "28 % of what they see is left out" in warned
+
+
+def test_levels_are_matched_at_places_that_are_taken_as_told(tmp_path: Path) -> None:
+    for name, left, level in (("a.h5", 0, 0.0), ("b.h5", 38, 0.25)):
+        seen = whole()[:, :ROWS, left : left + COLUMNS] + level
+        data_exchange.FORMAT.write(tmp_path / name, counts_of(seen, left))  # type: ignore[misc]
+    scan = tm.open(tmp_path / "a.h5", axis_column=AXIS)
+    assert isinstance(scan, Scan)
+    told = {"scans": "b.h5", "places_px": "0:38", "search_px": 0.0}
+    levels = [[tile.piece.level for tile in mosaic(scan, **told, match_level=match).projections.tiles]  # type: ignore
+              for match in (True, False)]  # fmt: skip
+    assert levels[0][0] == 0
+    assert levels[0][1] == pytest.approx(0.25, abs=0.01)
+    assert levels[1] == [0, 0]

@@ -311,7 +311,8 @@ def reach(connection: Connection, record: str) -> None:
 def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = False) -> None:
     """Take the entities that a record's crate tells and the catalogue does not know, as after its database was lost.
 
-    One that is known is left alone, and so is whose records it has: a crate that comes from elsewhere opens nothing.
+    One that is known is left alone, and so is whose records it has: a crate that comes from elsewhere opens nothing,
+    neither by calling an entity its own nor by saying that one of its own was made from it.
 
     Parameters
     ----------
@@ -327,8 +328,10 @@ def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = Fa
     if not record.entities:
         return
     ids = [one.id for one in record.entities]
-    known = set(connection.execute(select(entities.c.id).where(entities.c.id.in_(ids))).scalars())
+    held = connection.execute(select(entities).where(entities.c.id.in_(ids))).all()
+    known = {row.id for row in held}
     new = [one for one in record.entities if one.id not in known]
+    closed = {row.id for row in held if not lost and row.owner != owner and row.published_utc is None}
     for one in new:
         trusted = record.publication is not None and one.published is not None
         connection.execute(
@@ -340,7 +343,9 @@ def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = Fa
         )
     for one in new:
         for origin in one.origins:
-            if origin.parent in ids and one.id not in ancestors(connection, [origin.parent]):
+            if origin.parent not in ids or origin.parent in closed:
+                continue
+            if one.id not in ancestors(connection, [origin.parent]):
                 connection.execute(insert(origins).values(child=one.id, parent=origin.parent, how=origin.how))
     here = select(record_entities.c.entity).where(record_entities.c.record == record.id)
     linked = set(connection.execute(here).scalars())

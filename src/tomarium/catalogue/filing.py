@@ -35,7 +35,7 @@ VOLUME: Final = f"{VOLUME_NAME}/"
 PREVIEWS: Final = "previews"
 ROLES: Final = {"protocol.yaml": "protocol", PROVENANCE: "provenance", MANIFEST: "manifest"}
 KEPT: Final = (
-    "publication", "related", "techniques", "specimen", "funding", "acknowledgement", "disclosed"
+    "publication", "related", "techniques", "specimen", "funding", "acknowledgement", "entities", "disclosed"
 )  # fmt: skip
 """Fields of a record that filing it again does not change."""
 DATA: Final = ("volume", "data")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from tomarium.catalogue import queries
 from tomarium.catalogue.appending import UploadProblem
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import Changes, edit
@@ -20,7 +21,6 @@ from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.uploads import Uploads
-from tomarium.errors import DatabaseUnavailable, FormatError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
 
@@ -101,19 +101,30 @@ def finish(
             f"{record.id}: says that it was published; upload the draft, and let a curator publish it"
         )
     target = records / record.id
-    if not ID.fullmatch(record.id) or target.exists():
+    if not ID.fullmatch(record.id) or target.exists() or _is_of_another(catalogue, reader, record.id):
         raise UploadProblem(
             f"{record.id}: there is a record of this identifier already; give yours another one"
         )
     records.mkdir(parents=True, exist_ok=True)
     folder.replace(target)
     try:
+        if read_record(target) != record:  # another request put a crate there meanwhile
+            raise UploadProblem(f"{record.id}: its crate was sent again meanwhile; hand it in again")
         filed = ingest(catalogue, target, reader=reader)
-    except (FormatError, UploadProblem, DatabaseUnavailable):
+    except (
+        Exception
+    ):  # whatever it was: what nobody filed may not lie among the records, where a rebuild finds it
         target.replace(folder)
         raise
     uploads.forget(batch)
     return Finished(record=edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed)
+
+
+def _is_of_another(catalogue: Catalogue, reader: Reader, id: str) -> bool:
+    """Tell whether the catalogue knows a record that the reader may not replace, though its store may be away now."""
+    with catalogue.reading() as connection:
+        lived = queries.life_of(connection, id)
+    return lived is not None and (lived.owner != reader.name or lived.state not in ("draft", "review"))
 
 
 def drop(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str) -> None:
@@ -186,10 +197,18 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
     Filed
         What is in the catalogue now, and what could not be filed. Each record says what the batch's sender said; of
         several, each has its title from its own file.
+
+    Raises
+    ------
+    UploadProblem
+        It is not whole, or it is a record with its crate.
     """
     folder = uploads.assemble(reader, batch)
     inside = sorted(folder.iterdir())
     path = inside[0] if len(inside) == 1 else folder
+    # Only `finish` files a crate: it asks who may say that something was published, and whose the identifier is.
+    if (path / FILENAME).exists():
+        raise UploadProblem("a crate came after the batch was handed in; hand it in again")
     # A folder of its own: a record of somebody else may have the same title.
     wish = Wish(records / batch, uploads.title(reader, batch))
     filed = file_path(catalogue, path, wish, reader=reader)

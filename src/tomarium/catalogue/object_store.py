@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _PART: Final = 16 << 20  # of an upload in parts, of which S3 takes 10 000
 _MOST_PARTS: Final = 9000
 _RETRIES: Final = 3
 _PATIENCE: Final = timedelta(seconds=10)
+_WHO: Final = re.compile(r"//[^/\s]*@")  # user and password of an address
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ class ObjectStore:
 
     def explain(self, key: str, problem: Exception) -> StoreUnavailable:
         """Say why the store did not answer, and what to do."""
-        text = str(problem)
+        text = _WHO.sub("//", str(problem))  # obstore writes the whole address
         place = f"s3://{self.bucket}/{key}"
         if "NoSuchBucket" in text:
             return StoreUnavailable(f"{place}: there is no bucket {self.bucket} at this endpoint; make it, or correct "
@@ -181,9 +183,13 @@ class ObjectStore:
         if "non-partial response" in text:
             return StoreUnavailable(f"{place}: the endpoint answers a range with status 200 in place of 206; use "
                                     f"another server or a newer version of it")  # fmt: skip
-        where = os.environ.get("AWS_ENDPOINT_URL", "").rpartition("@")[2] or "the endpoint of AWS"
+        where = _endpoint(os.environ).rpartition("@")[2] or "the endpoint of AWS"
         return StoreUnavailable(f"{place}: {where} does not answer ({text.splitlines()[0][:200]}); check that it runs "
                                 f"and AWS_ENDPOINT_URL, then try again")  # fmt: skip
+
+
+def _endpoint(given: Mapping[str, str]) -> str:
+    return given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL") or ""
 
 
 def _state(meta: Any) -> ObjectState:
@@ -209,7 +215,7 @@ def _threads() -> ThreadPoolExecutor:
 @lru_cache(maxsize=256)
 def _client(bucket: str, prefix: str, told: tuple[tuple[str, str], ...]) -> Any:
     given = dict(told)
-    endpoint = given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL") or ""
+    endpoint = _endpoint(given)
     region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or "us-east-1"
     options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
     return _obstore().store.S3Store(

@@ -16,6 +16,8 @@ from tomarium.catalogue.tables import saved_views
 from tomarium.errors import InputError
 
 MOST_OF_RECORD: Final = 2_000
+MOST_OF_VISITORS: Final = 1_000
+"""Views that those without an account save of a record: they cannot take the room of all others."""
 LONGEST_BYTES: Final = 48 << 10
 
 
@@ -41,7 +43,8 @@ def save_view(connection: Connection, by: Reader, record: str, state: Mapping[st
     Raises
     ------
     InputError
-        The record has 2000 saved views already, or this one is longer than 48 KiB.
+        The record has 2000 saved views already, or 1000 of visitors and another visitor saves one, or this one is
+        longer than 48 KiB.
     """
     text = json.dumps(state, sort_keys=True, separators=(",", ":"))
     if len(text) > LONGEST_BYTES:
@@ -55,6 +58,13 @@ def save_view(connection: Connection, by: Reader, record: str, state: Mapping[st
     count = select(func.count()).select_from(saved_views).where(saved_views.c.record == record)
     if connection.execute(count).scalar_one() >= MOST_OF_RECORD:
         raise InputError(f"{record} has {MOST_OF_RECORD} saved views, and takes no more; use one of them")
+    if (
+        not by.name
+        and connection.execute(count.where(saved_views.c.made_by == "")).scalar_one() >= MOST_OF_VISITORS
+    ):
+        raise InputError(
+            f"{record} has {MOST_OF_VISITORS} views of visitors, and takes no more of them; sign in to save this one"
+        )
     values = {"token": token, "record": record, "state": dict(state)}
     connection.execute(insert(saved_views).values(**values, made_by=by.name, made_utc=time.time()))
     return token

@@ -63,7 +63,25 @@ def isosurface(
 
 
 def solid_of(mesh: Mesh) -> object:
-    """Return a mesh as a manifold3d solid; raises InputError where it is not closed."""
+    """Return a mesh as a manifold3d solid.
+
+    Parameters
+    ----------
+    mesh : Mesh
+        In mm.
+
+    Returns
+    -------
+    manifold3d.Manifold
+        Its vertices are float32, in mm.
+
+    Raises
+    ------
+    InputError
+        The mesh is no closed surface.
+    EngineUnavailable
+        The packages of the extra `mesh` are not installed.
+    """
     engine = optional_import("manifold3d", "mesh")
     solid = engine.Manifold(engine.Mesh(mesh.vertices_mm.astype(np.float32), mesh.faces.astype(np.uint32)))
     if solid.status() != engine.Error.NoError:
@@ -72,7 +90,18 @@ def solid_of(mesh: Mesh) -> object:
 
 
 def mesh_of(solid: object) -> Mesh:
-    """Return a manifold3d solid as a mesh."""
+    """Return a manifold3d solid as a mesh.
+
+    Parameters
+    ----------
+    solid : manifold3d.Manifold
+        In mm.
+
+    Returns
+    -------
+    Mesh
+        In mm; further properties of its vertices are left out.
+    """
     made = solid.to_mesh()  # type: ignore[attr-defined]
     vertices = np.asarray(made.vert_properties, np.float32)[:, :3]
     return Mesh(np.ascontiguousarray(vertices), np.asarray(made.tri_verts, np.uint32).reshape(-1, 3))

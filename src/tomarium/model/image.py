@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -149,3 +149,33 @@ class Volume(Image):
             return None
         z, y, x = self.axes
         return z.scale, y.scale, x.scale
+
+
+def voxel_factors(whole: Sequence[int], shape: Sequence[int]) -> tuple[float, ...]:
+    """Tell how much wider the voxels of a level are than those of the finest one.
+
+    Parameters
+    ----------
+    whole, shape : sequence of int
+        Voxels along each axis of the finest level, and of the other.
+
+    Returns
+    -------
+    tuple of float
+        The same power of two for all axes where the level may come from halving, whose last voxel may reach beyond
+        the volume; else the ratio of the lengths, of each axis by itself.
+
+    Examples
+    --------
+    >>> voxel_factors((5, 130, 67), (2, 33, 17))
+    (4.0, 4.0, 4.0)
+    >>> voxel_factors((30, 90, 90), (30, 30, 30))
+    (1.0, 3.0, 3.0)
+    """
+    for factor in (2**power for power in range(24)):
+        lengths = [
+            (long // factor, -(-long // factor), short) for long, short in zip(whole, shape, strict=True)
+        ]
+        if all(short in (floor, ceil) for floor, ceil, short in lengths):
+            return (float(factor),) * len(lengths)
+    return tuple(long / short if short else 1.0 for long, short in zip(whole, shape, strict=True))

@@ -9,7 +9,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import SCOPES, make_token, open_session, revoke_token
 from tomarium.errors import InputError
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, read_days, take
 from tomarium.portal.identity import SESSION, identify, session_seconds, set_cookie
 from tomarium.portal.pages.sign_in import SIGN_IN, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -63,14 +63,10 @@ def new_token(request_context: CurrentRequest, fields: Fields) -> Response:
     """Make a token of one's own: `name`, `days`, and a field `scope.read`, `scope.upload` … for each scope."""
     reader = _holder(request_context)
     scopes = tuple(scope for scope in SCOPES if fields.get(f"scope.{scope}"))
-    days = fields.get("days", "365")
     try:
-        if not days.isascii() or not days.isdecimal():
-            raise InputError(f"{days[:20]!r} is no number of days; give one such as 365")
+        days = read_days(fields, "365")
         with request_context.catalogue.writing() as connection:
-            secret = make_token(
-                connection, reader, reader.name, fields.get("name", "").strip(), scopes, int(days[:6])
-            )
+            secret = make_token(connection, reader, reader.name, fields.get("name", "").strip(), scopes, days)
     except InputError as problem:
         return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
     if wants_json(request_context.request):

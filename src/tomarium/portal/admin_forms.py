@@ -19,7 +19,7 @@ from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
 from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError
 from tomarium.portal.administration import SECTIONS, demand_section
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, read_days, take
 from tomarium.portal.page import Page
 from tomarium.portal.pages import admin_user, admin_users
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -69,7 +69,7 @@ def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
             connection, reader, name, given_role, password=password, orcid=fields.get("orcid", "").strip()
         )
         accounts.change_teams(connection, reader, name, join=_lines(fields, "teams"))
-        return "" if password else make_link(connection, reader, name, _days(fields))
+        return "" if password else make_link(connection, reader, name, read_days(fields, DAYS))
 
     secret = _change(request_context, act)
     if not secret:
@@ -122,7 +122,7 @@ def link(request_context: CurrentRequest, name: str, fields: Fields) -> Response
     """Make a link by which the holder of an account sets its password, once, within `days`."""
     reader = demand_section(request_context, "users", change=True)
     secret = _change(
-        request_context, lambda connection: make_link(connection, reader, name, _days(fields)), name
+        request_context, lambda connection: make_link(connection, reader, name, read_days(fields, DAYS)), name
     )
     address = request_context.address("welcome", {"secret": secret})
     if wants_json(request_context.request):
@@ -269,10 +269,3 @@ def _secret(response: Response) -> Response:
 def _lines(fields: Mapping[str, str], name: str) -> tuple[str, ...]:
     lines = (" ".join(line.split()) for line in fields.get(name, "").splitlines())
     return tuple(dict.fromkeys(line for line in lines if line))
-
-
-def _days(fields: Mapping[str, str]) -> int:
-    text = fields.get("days", "").strip() or DAYS
-    if not text.isascii() or not text.isdecimal():
-        raise InputError(f"{text[:20]!r} is no number of days; give one such as {DAYS}")
-    return int(text[:6])

@@ -23,7 +23,7 @@ PROBLEM: Final[dict[str, Any]] = {
 }
 MADE: Final = {"201": "Made", "303": "Done; a browser is led on"}
 SUCCESSES: Final[dict[str, dict[str, str]]] = {
-    "files": {"200": "The file", "206": "The bytes that were asked for", "304": "As it was"},
+    "file": {"200": "The file", "206": "The bytes that were asked for", "304": "As it was"},
     "review": {"303": "Led to the record"},
     "uploads.capabilities": {"204": "Told in headers"},
     "uploads.begin": {"201": "Made"},

@@ -206,17 +206,16 @@ def list_files(request_context: CurrentRequest, request: Request, id: str, kind:
     fetch.txt names what is to be fetched (RFC 8493). `json`: path, bytes and SHA-256, for other programs.
     """
     listing = _listing(request_context, id)
-    origin = str(request.base_url.replace(path="")).rstrip("/")
-    place = request_context.link("file", {"id": id, "path": "*"}).removesuffix("*")
+    place = request_context.address("file", {"id": id, "path": "*"}).removesuffix("*")
     if kind == "bagit":
-        archive = holey_bag(listing.record, listing.contents, origin + place)
+        archive = holey_bag(listing.record, listing.contents, place)
         return _answer(request, archive.table, archive.tag, f"{id}_bag.zip", "zip")
     known = LISTS.get(kind)
     if known is None:
         raise HTTPException(
             404, f"There is no list “{kind[:80]}” of files; there are {', '.join([*LISTS, 'bagit'])}."
         )
-    text = known.write(listing.record, listing.contents, origin + place)
+    text = known.write(listing.record, listing.contents, place)
     name = quote(known.filename.format(id=id), safe="")
     headers = {
         "Content-Disposition": f"inline; filename*=UTF-8''{name}",

@@ -11,11 +11,11 @@ from tomarium.catalogue.entities import entity_of
 from tomarium.catalogue.entity_edit import change_entity, link_specimen, make_entity, publish_entity
 from tomarium.catalogue.log_book import change_entry, write_entry
 from tomarium.catalogue.queries import place_of
-from tomarium.catalogue.reader import NotAllowed, Reader
+from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import Scope
-from tomarium.errors import FormatError, InputError
+from tomarium.errors import InputError
 from tomarium.model.entity import KINDS
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, take, tried
 from tomarium.portal.identity import demand_scope, identify
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -52,7 +52,7 @@ def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
         return make_entity(request_context.catalogue, reader, kind, *given).id
 
     return _entity_done(
-        request_context, _tried(act), kind, "It is made; only you and the curators see it yet."
+        request_context, tried(act), kind, "It is made; only you and the curators see it yet."
     )
 
 
@@ -107,13 +107,15 @@ def _log(request_context: RequestContext, subject: str, fields: Fields, page: st
     text, number = fields.get("text", ""), fields.get("number", "")
 
     def act() -> None:
-        if number.isdecimal() and len(number) < 18:
+        if number:
+            if not (number.isascii() and number.isdecimal() and len(number) < 18):
+                raise InputError(f"{number[:20]!r} is no number of an entry; leave it out to write a new one")
             change_entry(request_context.catalogue, reader, subject, int(number), text)
         else:
             by_token = identify(request_context.request).way == "token"
             write_entry(request_context.catalogue, reader, subject, text, machine=by_token)
 
-    _tried(act)
+    tried(act)
     if wants_json(request_context.request):
         return JSONResponse({"subject": subject, "said": "Written."})
     return RedirectResponse(f"{page}#log", 303)
@@ -127,7 +129,7 @@ def _changed(
         held = entity_of(connection, reader, id)
     if held is None:
         raise HTTPException(404, f"There is no “{id[:80]}” in this catalogue.")
-    _tried(lambda: act(reader))
+    tried(lambda: act(reader))
     return _entity_done(request_context, id, held.entity.kind, said)
 
 
@@ -135,14 +137,3 @@ def _entity_done(request_context: RequestContext, id: str, kind: str, said: str)
     if wants_json(request_context.request):
         return JSONResponse({kind: id, "said": said})
     return RedirectResponse(f"{request_context.link(kind, {'id': id})}?said={quote(said)}", 303)
-
-
-def _tried(act: Callable[[], T]) -> T:
-    try:
-        return act()
-    except FormatError:
-        raise
-    except NotAllowed as problem:
-        raise HTTPException(403, f"{problem}.") from problem
-    except InputError as problem:
-        raise HTTPException(422, f"{problem}.") from problem

@@ -10,13 +10,17 @@ header and are let through: they have no cookies that a stranger could use.
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
+from tomarium.catalogue.reader import NotAllowed
+from tomarium.errors import FormatError, InputError
 from tomarium.portal.identity import SAFE
+
+Made = TypeVar("Made")
 
 MOST_BYTES: Final = 64 << 10
 MOST_FIELDS: Final = 200
@@ -119,6 +123,26 @@ def take(
         response_class=Response,
         include_in_schema=told,
     )
+
+
+def read_days(fields: Mapping[str, str], default: str) -> int:
+    """Read the field `days`; raises InputError where it is no whole number."""
+    text = fields.get("days", "").strip() or default
+    if not text.isascii() or not text.isdecimal():
+        raise InputError(f"{text[:20]!r} is no number of days; give one such as {default}")
+    return int(text[:6])
+
+
+def tried(act: Callable[[], Made]) -> Made:
+    """Do what a form asks for; raises HTTPException 403 where the catalogue does not allow it, 422 where it cannot."""
+    try:
+        return act()
+    except FormatError:
+        raise
+    except NotAllowed as problem:
+        raise HTTPException(403, f"{problem}.") from problem
+    except InputError as problem:
+        raise HTTPException(422, f"{problem}.") from problem
 
 
 def is_form(route: object) -> bool:

@@ -14,10 +14,9 @@ from tomarium.catalogue.field_texts import changes_of
 from tomarium.catalogue.invitations import make_invitation, revoke_invitation
 from tomarium.catalogue.picture_credits import read_credit
 from tomarium.catalogue.queries import place_of
-from tomarium.catalogue.reader import NotAllowed, Reader
+from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import Scope
-from tomarium.errors import FormatError, InputError
-from tomarium.portal.forms import Fields, demand_known, take
+from tomarium.portal.forms import Fields, demand_known, read_days, take, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.manage import FIELDS, MANAGE, content_of
 from tomarium.portal.rendering import answer_html, wants_json
@@ -139,13 +138,11 @@ def picture(request_context: CurrentRequest, id: str, fields: Fields) -> Respons
 def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Make a link that opens this record to reviewers for `days`; it is told this once."""
     reader = demand_scope(request_context.request, "write")
-    days = fields.get("days", "").strip() or DAYS
 
     def act(reader: Reader) -> str:
-        if not days.isascii() or not days.isdecimal():
-            raise InputError(f"{days[:20]!r} is no number of days; give one such as {DAYS}")
+        days = read_days(fields, DAYS)
         with request_context.catalogue.writing() as connection:
-            return make_invitation(connection, reader, id, int(days[:6]))
+            return make_invitation(connection, reader, id, days)
 
     secret = _act(request_context, reader, id, act)
     address = request_context.address("review", {"secret": secret})
@@ -189,11 +186,4 @@ def _act(request_context: RequestContext, reader: Reader, id: str, act: Callable
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
-    try:
-        return act(reader)
-    except FormatError:
-        raise
-    except NotAllowed as problem:
-        raise HTTPException(403, f"{problem}.") from problem
-    except InputError as problem:
-        raise HTTPException(422, f"{problem}.") from problem
+    return tried(lambda: act(reader))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,6 +13,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import Response
 
 from tomarium import units
+from tomarium.formats.zarr.reader import level_axes
 from tomarium.model import Record
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
@@ -45,8 +48,10 @@ def notebook(request_context: CurrentRequest, id: str) -> Response:
     sizes = [int(np.prod(level.shape)) * np.dtype(level.dtype).itemsize for level in volume.levels]
     level = next((k for k, size in enumerate(sizes) if size <= MOST_BYTES), len(sizes) - 1)
     shape = [int(length) for length in volume.levels[level].shape]
-    voxel = volume.voxel_m
-    voxel_um = None if voxel is None else [1e6 * voxel[k] * volume.shape[k] / shape[k] for k in range(3)]
+    axes = level_axes(folder / path, level)
+    voxel_um = (
+        [1e6 * axis.scale for axis in axes[-3:]] if all(axis.unit == "m" for axis in axes[-3:]) else None
+    )
     address = request_context.address("record", {"id": id})
     cells = [
         _text(_heading(record, address)),
@@ -76,8 +81,13 @@ def notebook(request_context: CurrentRequest, id: str) -> Response:
 
 
 def _heading(record: Record, address: str) -> str:
-    licence = f"\n\nLicence: {record.licence}" if record.licence else ""
-    return f"# {record.title}\n\n{cite(record, address)}{licence}\n\n{address}"
+    licence = f"\n\nLicence: {_plain(record.licence)}" if record.licence else ""
+    return f"# {_plain(record.title)}\n\n{_plain(cite(record, address))}{licence}\n\n<{address}>"
+
+
+def _plain(text: str) -> str:
+    """Write a text so that Markdown shows it as it stands, on one line: no link, no picture, no HTML."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$^-])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
 def _fetch(address: str, level: int, shape: list[int], size: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, HTTPException, Request
 
@@ -46,6 +46,13 @@ class RequestContext:
         """What the catalogue says of its house."""
         with self.catalogue.reading() as connection:
             return all_settings(connection)
+
+    @cached_property
+    def origin(self) -> str:
+        """Scheme and host of this portal: of the setting `address`, or else of this request."""
+        if home := self.settings["address"]:
+            return "{0.scheme}://{0.netloc}".format(urlsplit(home))
+        return str(self.request.base_url.replace(path="")).rstrip("/")
 
     def link(
         self, name: str, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
@@ -87,7 +94,7 @@ class RequestContext:
         """
         if home := self.settings["address"]:
             return home + str(self.request.app.url_path_for(name, **(parts or {})))
-        return str(self.request.base_url.replace(path="")).rstrip("/") + self.link(name, parts)
+        return self.origin + self.link(name, parts)
 
     def record(self, id: str) -> tuple[Record, Path]:
         """Find a record whose files the reader may have, and its folder.

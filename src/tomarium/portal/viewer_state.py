@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record
@@ -247,6 +248,44 @@ def check_state(state: Any, may_open: Callable[[str], bool]) -> dict[str, Any]:
     return state
 
 
+def without_closed(state: Mapping[str, Any], may_open: Callable[[str], bool]) -> dict[str, Any]:
+    """Leave out of a saved view what its reader may not know: layers of records that are not open to them.
+
+    Parameters
+    ----------
+    state : Mapping
+        One that `check_state` let through when it was saved, by somebody who may open more, or did then.
+    may_open : callable
+        `may_open(id) -> bool`: whether the files of a record are open to the reader.
+
+    Returns
+    -------
+    dict
+        The state, without these layers and without their names wherever they stand.
+    """
+    opened: dict[str, bool] = {}
+
+    def is_closed(layer: Mapping[str, Any]) -> bool:
+        found = (ADDRESS.fullmatch(str(address)) for address in _addresses(layer.get("source")))
+        ids = {match[1] for match in found if match}
+        return not all(opened.setdefault(id, may_open(id)) for id in ids)
+
+    closed = [layer for layer in state["layers"] if is_closed(layer)]
+    rest = dict(state) | {"layers": [layer for layer in state["layers"] if layer not in closed]}
+    names = {str(layer.get("name", "")) for layer in closed}
+    return _without(rest, names) if closed else rest
+
+
+def _without(value: Any, names: Collection[str]) -> Any:
+    """Leave out entries that are, or are called by, one of some names."""
+    if isinstance(value, dict):
+        kept = {key: one for key, one in value.items() if key not in names and one not in tuple(names)}
+        return {key: _without(one, names) for key, one in kept.items()}
+    if isinstance(value, list):
+        return [_without(one, names) for one in value if one not in tuple(names)]
+    return value
+
+
 def _addresses(source: Any) -> Iterator[Any]:
     for one in source if isinstance(source, list) else [source]:
         yield one.get("url") if isinstance(one, dict) else one
@@ -262,7 +301,7 @@ def _demand_own(address: Any, may_open: Callable[[str], bool]) -> None:
     if address == "local://annotations":
         return
     match = ADDRESS.fullmatch(address) if isinstance(address, str) else None
-    if match is None or ".." in address:
+    if match is None or ".." in unquote(address):  # a browser goes up for "%2e%2e" too
         raise InputError(f"{str(address)[:120]!r} is no volume of a record here; a view shows only these")
     if not may_open(match[1]):
         raise InputError(f"the files of {match[1]} are not open to you; take that layer away")

@@ -19,7 +19,7 @@ from tomarium.portal.forms import Fields, take
 from tomarium.portal.rendering import fill
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
-from tomarium.portal.viewer_state import Source, check_state, make_state, source_of
+from tomarium.portal.viewer_state import Source, check_state, make_state, source_of, without_closed
 
 CLIENT: Final = built.FOLDER / "neuroglancer-client"
 MOST_WITH: Final = 4
@@ -100,7 +100,7 @@ def state_of(
     Returns
     -------
     JSON
-        State of Neuroglancer.
+        State of Neuroglancer; without layers of records that are not open to the reader.
 
     Raises
     ------
@@ -114,7 +114,16 @@ def state_of(
         state = find_view(connection, id, view)
     if state is None:
         raise HTTPException(404, f"The record {id} has no saved view “{view[:40]}”; open it without one.")
-    return state
+    shown = without_closed(state, lambda other: _is_open(request_context, other))
+    return shown if shown["layers"] else make_state(sources(request_context, id, ()), rendering=rendering)
+
+
+def _is_open(request_context: RequestContext, id: str) -> bool:
+    try:
+        request_context.record(id)
+    except HTTPException:
+        return False
+    return True
 
 
 def split_ids(text: str) -> list[str]:
@@ -215,15 +224,7 @@ def keep_view(request_context: CurrentRequest, id: str, fields: Fields) -> Respo
         state = json.loads(fields.get("state", ""))
     except (ValueError, RecursionError) as problem:
         raise InputError("state: is no JSON; send the state of the viewer") from problem
-
-    def may_open(other: str) -> bool:
-        try:
-            request_context.record(other)
-        except HTTPException:
-            return False
-        return True
-
-    checked = check_state(state, may_open)
+    checked = check_state(state, lambda other: _is_open(request_context, other))
     with request_context.catalogue.writing() as connection:
         token = save_view(connection, request_context.reader, record.id, checked)
     address = request_context.link("volume", {"id": id}, {"view": token})

@@ -8,6 +8,8 @@ not installed) is a finding, and is refused where it is used.
 
 from __future__ import annotations
 
+import glob
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,6 +42,7 @@ MOST_DEPTH: Final = 64
 MOST_FILES: Final = 200
 # Below this a dataset that was never written to is not absurd, however small its file.
 _SMALL_CLAIM: Final = 64 << 20
+_PLACEHOLDER: Final = re.compile("(%[b%])")
 # What h5py raises for a damaged node; there is no common parent below Exception.
 _DAMAGE: Final = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
@@ -166,12 +169,14 @@ def beside(scan: Path, parent: Path, name: str) -> Path | None:
     """
     folder = parent.resolve().parent
     homes = {scan.resolve().parent, scan.absolute().parent.resolve(), *trusted()}
+    # HDF5 puts the number of each block for "%b", and "%" for "%%"; in a folder's name no scan has them.
+    in_folder = _PLACEHOLDER.search(str(Path(name).parent)) is not None
     for place in (folder / name, folder / Path(name).name):
-        if "%b" in place.name:  # HDF5 puts the number of each block there
-            found = sorted(place.parent.glob(place.name.replace("%b", "[0-9]*")))[:10_000]
+        if _PLACEHOLDER.search(place.name):
+            found = sorted(place.parent.glob(_pattern(place.name)))[:10_000]
         else:
             found = [place] if place.is_file() else []
-        if not all(_lies_in(one.resolve(), homes) for one in found):
+        if in_folder or not all(_lies_in(one.resolve(), homes) for one in found):
             raise FormatError(
                 f"{scan}: points to {name}, which lies outside the scan's own folder; copy that file beside the scan, "
                 f"or say --trust DIR (in Python trust=[DIR]) where you trust the folder it lies in"
@@ -179,6 +184,12 @@ def beside(scan: Path, parent: Path, name: str) -> Path | None:
         if found:
             return found[0].resolve()
     return None
+
+
+def _pattern(name: str) -> str:
+    """Write what HDF5 makes of a file's name as a pattern of `glob`; all else in it is meant as it stands."""
+    told = {"%b": "[0-9]*", "%%": "%"}
+    return "".join(told.get(part, glob.escape(part)) for part in _PLACEHOLDER.split(name))
 
 
 def _lies_in(place: Path, homes: set[Path]) -> bool:

@@ -13,7 +13,7 @@ from tomarium import units
 from tomarium.array import available_memory
 from tomarium.errors import CannotFit
 from tomarium.model import Volume
-from tomarium.model.image import Sliceable
+from tomarium.model.image import Sliceable, voxel_factors
 
 BYTES_A_VOXEL: Final = 48
 """Of all arrays that finding a surface and its thin places needs at a time; measured: 44."""
@@ -81,7 +81,7 @@ def grids_of(volume: Volume) -> tuple[Grid, ...]:
     found = []
     for number, data in enumerate(levels):
         shape = tuple(int(n) for n in data.shape)
-        found.append(Grid(number, data, 1, shape, _factor(volume.shape, shape)))
+        found.append(Grid(number, data, 1, shape, voxel_factors(volume.shape, shape)))
     last, block = found[-1], 2
     while min(length // block for length in last.shape) >= SMALLEST_SIDE:
         shape = tuple(length // block for length in last.shape)
@@ -176,12 +176,3 @@ def read_grid(grid: Grid, label: int | None = None, tell: Tell | None = None) ->
     if not finite.all():
         np.copyto(result, result[finite].min() if finite.any() else np.float32(0), where=~finite)
     return result
-
-
-def _factor(whole: tuple[int, ...], shape: tuple[int, ...]) -> tuple[float, ...]:
-    """Return how much wider the voxels of a level are: a power of two where its lengths may come from one."""
-    factors = []
-    for long, short in zip(whole, shape, strict=True):
-        power = 2 ** round(np.log2(long / short)) if short else 1
-        factors.append(float(power) if abs(long / power - short) <= 1 else long / short)
-    return tuple(factors)

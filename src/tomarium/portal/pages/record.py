@@ -345,11 +345,7 @@ def _view(viewer: Viewer, record: Record, folder: Path, request_context: Request
     def inside(path: str) -> str:
         return request_context.link("hdf5", {"id": record.id, "path": path}) if is_hdf5_name(path) else ""
 
-    return View(folder, choices, page, file, picture, _origin(request_context), inside)
-
-
-def _origin(request_context: RequestContext) -> str:
-    return str(request_context.request.base_url.replace(path="")).rstrip("/")
+    return View(folder, choices, page, file, picture, request_context.origin, inside)
 
 
 def _relations(record: Record, request_context: RequestContext) -> Iterator[Relation]:

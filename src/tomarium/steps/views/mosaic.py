@@ -91,11 +91,11 @@ def mosaic(
         raise InputError(
             f"{scan.path}: its rows are not those of the other tiles; crop the larger ones first"
         )
-    pairs = _pairs(tiles, told, search_px)
-    places, levels = settle(told, pairs) if search_px else (told, [0.0] * len(tiles))
+    pairs = _pairs(tiles, told, search_px, match_level)
+    found, levels = settle(told, pairs)
     if not match_level:
         levels = [0.0] * len(tiles)
-    places = _whole(places)
+    places = _whole(found if search_px else told)
     kept, share = _filled(places, size, scan)
     top, left = kept[0].start, kept[1].start
     places = [(row - top, column - left) for row, column in places]
@@ -116,7 +116,7 @@ def mosaic(
         counts={FrameKind.PROJECTION: scan.shape[0]},
         warnings=(
             *dict.fromkeys(said for one in tiles for said in one.warnings),
-            *_doubts(tiles, pairs),
+            *(_doubts(tiles, pairs) if search_px else ()),
             *_left_out(share),
         ),
     )
@@ -142,7 +142,7 @@ def _places(text: str, count: int) -> list[Place]:
     return found
 
 
-def _pairs(tiles: Sequence[Scan], told: Sequence[Place], search_px: float) -> list[Pair]:
+def _pairs(tiles: Sequence[Scan], told: Sequence[Place], search_px: float, match_level: bool) -> list[Pair]:
     """Lay neighbours on each other; every tile must have one."""
     size = (tiles[0].shape[1], tiles[0].shape[2])
     beside = neighbours(told, size)
@@ -156,7 +156,7 @@ def _pairs(tiles: Sequence[Scan], told: Sequence[Place], search_px: float) -> li
                 f"{tiles[k].path} at row {told[k][0]:g}, column {told[k][1]:g} shares no 8 rows and columns with the "
                 f"tiles that are joined to {tiles[0].path}; check places_px"
             )
-    if not search_px:
+    if not (search_px or match_level):
         return []
     angles = tiles[0].shape[0]
     chosen = np.unique(np.linspace(0, angles - 1, min(VIEWS, angles)).round().astype(np.intp))
