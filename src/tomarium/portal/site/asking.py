@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -50,15 +51,24 @@ class Portal:
     def __init__(self, catalogue: Catalogue) -> None:
         self.app: FastAPI = create_app(catalogue)
         self.app.state.reader_of = lambda request: OPEN_ONLY
-        self._runner = asyncio.Runner()
+        # In a thread of its own: whoever calls, such as a notebook, may run a loop already.
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="site", daemon=True)
 
     def __enter__(self) -> Portal:
         """Begin to ask."""
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the loop in which it was asked."""
-        self._runner.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
 
     def knows(self, path: str) -> bool:
         """Tell whether the application has a route for a path, whatever it answers.
@@ -93,7 +103,8 @@ class Portal:
         Answer
             Any status.
         """
-        return self._runner.run(_ask(self.app, address, method, take))
+        asked = _ask(self.app, address, method, take)
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
 
 
 async def _ask(app: FastAPI, address: str, method: str, take: Callable[[bytes], Any] | None) -> Answer:

@@ -353,11 +353,17 @@ class _Site:
         return kept
 
     def _texts(self, words: str, page: str) -> str:
-        """Replace the whole addresses in a text: by those of the site, or where it has none by relative ones."""
+        """Replace the whole addresses in a text: by those of the site, or where it has none by relative ones.
+
+        Then what stands in a sentence, as at the end of a citation, is left out.
+        """
         if self.address:
             return self._absolute(words)
+        sentences = page.endswith((".html", ".json")) and "/metadata/" not in page
 
         def relative(found: re.Match[str]) -> str:
+            if sentences and words[: found.start()].endswith(" "):
+                return ""
             place = self._place(found[1].partition("#")[0] or "/") or "index.html"
             return relpath(place, dirname(page) or ".").removesuffix("index.html") or "./"
 

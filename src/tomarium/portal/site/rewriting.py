@@ -12,7 +12,9 @@ from typing import Any, Final
 Link = Callable[[str], str | None]
 """Address on the portal → address from the page; None: the site has no such thing."""
 
-VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())
+VOID: Final = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+)
 CONTROLS: Final = frozenset(("input", "button", "textarea", "select", "datalist"))
 BARE: Final = frozenset(("step", "take", "enlarge", "button", "toggle"))
 """Classes of links that say nothing without their target."""
