@@ -22,7 +22,7 @@ def out(tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Pat
     home = tmp_path_factory.mktemp("site")
     with open_catalogue(home / "catalogue.sqlite") as catalogue:
         for id, title, energy in (("tooth", "Tooth of a badger", 20.0), ("femur", "Fémur of a mouse", 70.0)):
-            make_volume(home / id / "volume.ome.zarr", size=32)
+            make_volume(home / id / "volume.ome.zarr", size=16)
             told = {"pixel_m": Value(0.65e-6, "read", "t.h5"), "energy_kev": Value(energy, "read", "")}
             file_record(
                 home / id, title=title, id=id, created=datetime(2026, 11, 20, tzinfo=UTC), parameters=told
@@ -40,19 +40,23 @@ def out(tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Pat
 def test_the_search_works_from_a_file(out: Path, page: Any, axe: Callable[[Any], list[str]]) -> None:
     page.goto(f"file://{out}/index.html")
     page.fill("input[name=q]", "femur mou")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert page.locator(".card h2").all_inner_texts() == ["Fémur of a mouse"]
     assert page.inner_text(".page-head .quiet") == "1 record"
     assert axe(page) == []
     page.fill(".facets input[name=q]", "")
     page.fill("input[name=energy]", "10..30keV")
-    page.click(".facets button")
+    with page.expect_navigation():
+        page.click(".facets button")
     assert page.locator(".card h2").all_inner_texts() == ["Tooth of a badger"]
     page.fill("input[name=pixel]", "> 1 um")
-    page.click(".facets button")
+    with page.expect_navigation():
+        page.click(".facets button")
     assert page.inner_text(".page-head .quiet") == "No record has all of this"
     page.goto(f"file://{out}/records/index.html?licence=CC-BY-4.0&q=badger")
-    page.click(".card a")
+    with page.expect_navigation():
+        page.click(".card a")
     shown = "[...document.images].every((one) => one.loading === 'lazy' || (one.complete && one.naturalWidth > 0))"
     page.wait_for_function(shown)
     assert page.inner_text("h1") == "Tooth of a badger"

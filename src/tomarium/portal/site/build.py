@@ -34,7 +34,7 @@ LIMIT: Final = 200
 """Records on a page of the list."""
 INDEX: Final = "search-index.js"
 STATIC: Final = Path(__file__).parents[1] / "static"
-NO_SCRIPT: Final = '<noscript><p class="row quiet">The search needs JavaScript; without it all records are listed.</p></noscript>'
+NO_SCRIPT: Final = '<noscript><p class="quiet">The search needs JavaScript; without it all records are listed.</p></noscript>\n'
 
 
 @dataclass
@@ -243,9 +243,8 @@ class _Site:
         if path == "records/index.html" and self.told.search:
             scripts = f'  <script src="../{INDEX}" defer></script>\n'
             scripts += f'  <script src="{link("/static/built/site-search.js")}" defer></script>\n</body>'
-            page = page.replace("</body>", scripts).replace(
-                '<div class="results">', f'{NO_SCRIPT}<div class="results">'
-            )
+            page = page.replace("</body>", scripts)
+            page = page.replace('<div class="results">', f'{NO_SCRIPT}<div class="results">')
         self.target.write(path, page.encode())
 
     def _linker(self, page: str) -> Callable[[str], str | None]:
@@ -283,6 +282,8 @@ class _Site:
             return True  # written with the files
         if place in self.failed:
             return False
+        if self.target.has_now(place):
+            return True
         if "/metadata/" in path:
             content = self.portal.ask(asked).content.decode()
             self.target.write(place, self._texts(content, place).encode())

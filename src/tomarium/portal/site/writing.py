@@ -50,6 +50,10 @@ class Target:
         self._new_tags: dict[str, str] = {}
         write_json(state, {"made by": "tomarium site build", "tags": self._tags})
 
+    def has_now(self, path: str) -> bool:
+        """Tell whether a file is written, or found as it was, in this run."""
+        return path in self._here
+
     def has(self, path: str, tag: str, size: int | None = None) -> bool:
         """Tell whether a file was written before with a tag, and has that size; if so it counts as kept."""
         place = self.folder / path
