@@ -34,7 +34,10 @@ LIMIT: Final = 200
 """Records on a page of the list."""
 INDEX: Final = "search-index.js"
 STATIC: Final = Path(__file__).parents[1] / "static"
-NO_SCRIPT: Final = '<noscript><p class="quiet">The search needs JavaScript; without it all records are listed.</p></noscript>\n'
+NO_SCRIPT: Final = (
+    '<noscript><p class="quiet">The search needs JavaScript; '
+    "without it all records are listed.</p></noscript>\n"
+)
 
 
 @dataclass
