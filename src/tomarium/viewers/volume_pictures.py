@@ -237,8 +237,8 @@ def rings(image: NDArray[Any], title: str, axis: tuple[float, float] | None = No
     Returns
     -------
     bytes
-        A PNG: radius across, angle down, at most about twice as high as wide. Its grey values are those of what is left when a running mean over 31 radii
-        is taken away, between the 0.5th and the 99.5th percentile.
+        A PNG: radius across, angle down, about twice as high as wide. Drawn is what is left when a running mean over 31
+        radii is taken away, between the 0.5th and the 99.5th percentile.
     """
     flat = _without_slow(polar(np.nan_to_num(np.asarray(image, np.float32)), axis))
     joined = max(1, round(flat.shape[0] / (2 * flat.shape[1])))  # angles; a ring is the same in all
