@@ -22,11 +22,11 @@ const entries = Object.fromEntries(
 const fresh = `${BUILT}.new`;
 rmSync(fresh, { recursive: true, force: true });
 mkdirSync(fresh, { recursive: true });
-const result = await build({
-  entryPoints: entries,
+// Read from a page that was opened as a file, where browsers load no modules.
+const CLASSIC = ["site-search"];
+const shared = {
   outdir: fresh,
   bundle: true,
-  format: "esm",
   target: "es2022",
   minify: true,
   metafile: true,
@@ -35,9 +35,14 @@ const result = await build({
   define: { "process.env.NODE_ENV": '"production"' },
   logLevel: "warning",
   absWorkingDir: HERE,
-});
-writeFileSync(join(fresh, "LICENCES.txt"), licences(Object.keys(result.metafile.inputs)));
-for (const [file, told] of Object.entries(result.metafile.outputs)) {
+};
+const named = (classic) => Object.fromEntries(Object.entries(entries).filter(([name]) => CLASSIC.includes(name) === classic));
+const results = [
+  await build({ ...shared, entryPoints: named(false), format: "esm" }),
+  await build({ ...shared, entryPoints: named(true), format: "iife" }),
+];
+writeFileSync(join(fresh, "LICENCES.txt"), licences(results.flatMap((one) => Object.keys(one.metafile.inputs))));
+for (const [file, told] of results.flatMap((one) => Object.entries(one.metafile.outputs))) {
   console.log(`${(told.bytes / 1000).toFixed(0).padStart(6)} kB  ${file.split("/").at(-1)}`);
 }
 rmSync(BUILT, { recursive: true, force: true });

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from tomarium.catalogue.reader import ANYBODY, may_see
+from tomarium.catalogue.reader import ANYBODY, Reader, may_see
 from tomarium.catalogue.tables import life, records, wordings
 
 
@@ -30,7 +30,9 @@ class Published:
     changed: float
 
 
-def newest_published(connection: Connection, limit: int, after: int = 0) -> list[Published]:
+def newest_published(
+    connection: Connection, limit: int, after: int = 0, reader: Reader = ANYBODY
+) -> list[Published]:
     """List what anybody may see, the newest first.
 
     Parameters
@@ -39,6 +41,8 @@ def newest_published(connection: Connection, limit: int, after: int = 0) -> list
         Of a catalogue.
     limit, after : int
         How many, after how many.
+    reader : Reader
+        `ANYBODY`, or `OPEN_ONLY`.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def newest_published(connection: Connection, limit: int, after: int = 0) -> list
         select(records, wordings.c.description, life.c.changed_utc)
         .join(wordings, wordings.c.record == records.c.number)
         .outerjoin(life, life.c.record == records.c.id)
-        .where(may_see(ANYBODY))
+        .where(may_see(reader))
         .order_by(records.c.public_from.desc(), records.c.id)
         .limit(limit)
         .offset(after)
@@ -67,17 +71,19 @@ def newest_published(connection: Connection, limit: int, after: int = 0) -> list
     ]
 
 
-def published_count(connection: Connection) -> int:
+def published_count(connection: Connection, reader: Reader = ANYBODY) -> int:
     """Count what anybody may see.
 
     Parameters
     ----------
     connection : Connection
         Of a catalogue.
+    reader : Reader
+        `ANYBODY`, or `OPEN_ONLY`.
 
     Returns
     -------
     int
         How many records.
     """
-    return connection.execute(select(func.count()).select_from(records).where(may_see(ANYBODY))).scalar_one()
+    return connection.execute(select(func.count()).select_from(records).where(may_see(reader))).scalar_one()

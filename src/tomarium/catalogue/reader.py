@@ -33,6 +33,8 @@ class Reader:
         Identifiers of records that a reviewer's link has opened.
     instruments : tuple of str
         Names of the instruments that are assigned to an instrument scientist; they count in this role alone.
+    open_only : bool
+        Whether records whose files are not open are unknown to this reader, as to one who makes a copy for others.
     """
 
     name: str = ""
@@ -40,6 +42,7 @@ class Reader:
     teams: tuple[str, ...] = ()
     invited: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()
+    open_only: bool = False
 
     @property
     def sees_all(self) -> bool:
@@ -49,6 +52,8 @@ class Reader:
 
 ANYBODY: Final = Reader()
 """A reader without an account."""
+OPEN_ONLY: Final = Reader(open_only=True)
+"""A reader without an account, who knows of nothing under embargo and of nothing withdrawn."""
 LOCAL_OWNER: Final = Reader("owner", "administrator")
 """Who runs tomarium on this machine, at the command line or at a portal that only this machine hears."""
 
@@ -69,7 +74,7 @@ def may_see(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
         True for what is published, and for drafts of the reader, the reader's teams, instruments and invitations. It
         is computed when it is asked: nothing has to run when something becomes public.
     """
-    return _condition(reader, records.c.public_from, now)
+    return _condition(reader, records.c.open_from if reader.open_only else records.c.public_from, now)
 
 
 def may_open(reader: Reader, now: float | None = None) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as Xml
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import PlainTextResponse, Response
 
+from tomarium.catalogue import ANYBODY, Reader
 from tomarium.catalogue.publications import Published, newest_published, published_count
 from tomarium.catalogue.settings import all_settings, publisher
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -37,7 +38,10 @@ def give_feeds(app: FastAPI) -> None:
 def feed(request_context: CurrentRequest) -> Response:
     """Tell the newest published records as an Atom feed (RFC 4287)."""
     with request_context.catalogue.reading() as connection:
-        found, settings = newest_published(connection, ENTRIES), all_settings(connection)
+        found, settings = (
+            newest_published(connection, ENTRIES, reader=_alike(request_context)),
+            all_settings(connection),
+        )
     home = request_context.address("home")
     root = Xml.Element(f"{{{ATOM}}}feed")
     _add(root, "id", home)
@@ -61,11 +65,14 @@ def sitemap(
 ) -> Response:
     """List the pages of all published records for search engines (sitemaps.org); beyond 50,000 an index of lists."""
     with request_context.catalogue.reading() as connection:
-        total = published_count(connection)
+        reader = _alike(request_context)
+        total = published_count(connection, reader)
         pages = -(-total // ADDRESSES)
         if page > max(pages, 1):
             raise HTTPException(404, f"There are {pages} lists of addresses.")
-        found = newest_published(connection, ADDRESSES, after=(page - 1) * ADDRESSES if page else 0)
+        found = newest_published(
+            connection, ADDRESSES, after=(page - 1) * ADDRESSES if page else 0, reader=reader
+        )
     Xml.register_namespace("", SITEMAP)
     if pages > 1 and not page:
         root = Xml.Element(f"{{{SITEMAP}}}sitemapindex")
@@ -96,6 +103,11 @@ def robots(request_context: CurrentRequest) -> Response:
         "Disallow: /uploads",
     ]
     return PlainTextResponse("\n".join([*lines, f"Sitemap: {request_context.address('sitemap')}", ""]))
+
+
+def _alike(request_context: RequestContext) -> Reader:
+    """Return as whom a list is read that is the same for everybody."""
+    return request_context.reader if request_context.reader.open_only else ANYBODY
 
 
 def _entry(root: Xml.Element, request_context: RequestContext, one: Published) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -58,12 +59,49 @@ def draw_still(
         On black, from `YAW_DEG` and `PITCH_DEG`. The eighth of the box next to the reader is taken out; where that
         cuts through something solid the grey values are shown.
     """
-    size = np.array(voxel[::-1]) / min(voxel)
-    shape = np.array(grey.shape[::-1])
-    half = shape * size / 2
-    view = axes_of_view(YAW_DEG, PITCH_DEG)
-    smooth = _smooth(_smooth(grey.astype(np.float32)))
-    reach = float((np.abs(view[:2]) @ half).max()) * FILL
+    half = _half(grey, voxel)
+    reach = float((np.abs(axes_of_view(YAW_DEG, PITCH_DEG)[:2]) @ half).max()) * FILL
+    return _draw(grey, _smoothed(grey), threshold, voxel, pixels, YAW_DEG, reach)
+
+
+def draw_turn(
+    grey: NDArray[np.uint8], threshold: int, voxel: tuple[float, float, float], pixels: int, count: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw the surface of a volume while it turns once about the rotation axis.
+
+    Parameters
+    ----------
+    grey, threshold, voxel, pixels
+        As for `draw_still`.
+    count : int
+        Pictures of a full turn, at equal steps; the first is that of `draw_still`, from farther away.
+
+    Yields
+    ------
+    array of uint8, shape (pixels, pixels, 3)
+        All at one scale. The eighth that is taken out turns with the volume.
+    """
+    half, smooth = _half(grey, voxel), _smoothed(grey)
+    level, b = math.hypot(half[0], half[1]), math.radians(PITCH_DEG)
+    reach = max(level, math.sin(b) * level + math.cos(b) * half[2]) * FILL
+    for number in range(count):
+        yield _draw(grey, smooth, threshold, voxel, pixels, YAW_DEG + 360 * number / count, float(reach))
+
+
+def _half(grey: NDArray[np.uint8], voxel: tuple[float, float, float]) -> NDArray[Any]:
+    return np.asarray(np.array(grey.shape[::-1]) * np.array(voxel[::-1]) / min(voxel) / 2)
+
+
+def _smoothed(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return _smooth(_smooth(grey.astype(np.float32)))
+
+
+def _draw(
+    grey: NDArray[np.uint8], smooth: NDArray[np.float32], threshold: int, voxel: tuple[float, float, float],
+    pixels: int, yaw_deg: float, reach: float,
+) -> NDArray[np.uint8]:  # fmt: skip
+    size, shape = np.array(voxel[::-1]) / min(voxel), np.array(grey.shape[::-1])
+    half, view = shape * size / 2, axes_of_view(yaw_deg, PITCH_DEG)
     across = ((np.arange(pixels) + 0.5) / pixels * 2 - 1) * reach
     start = across[None, :, None] * view[0] - across[:, None, None] * view[1]
     points, cut = _march(smooth, threshold, start.reshape(-1, 3), -view[2], half, size)

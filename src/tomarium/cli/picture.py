@@ -1,0 +1,166 @@
+"""`tomarium picture`: pictures of a record, a volume or a scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tomarium import units
+from tomarium.cli import scan_options, show
+from tomarium.cli.catalogue_place import PLACE
+from tomarium.errors import InputError
+
+if TYPE_CHECKING:
+    from tomarium.model import Image, Scan, Volume
+    from tomarium.pipeline.protocol.choice import Choice
+
+KINDS = ("thumbnail", "sheet", "turntable", "histogram", "axis", "rings")
+ENDINGS = {"turntable": ".webp"}
+OF_SCAN = ("thumbnail", "axis", "rings")
+AXES = 9
+"""Axes of the strip: that one, and four columns on either side."""
+
+
+@click.command("picture")
+@click.argument("source", metavar="RECORD|VOLUME|SCAN")
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="sheet",
+    show_default=True,
+    help="What is drawn; a scan has thumbnail, axis and rings.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File to write: .png, of a turntable .webp.",
+)
+@click.option("--force", is_flag=True, help="Replace FILE.")
+@click.option("--catalogue", type=PLACE, help="Its file or address, for RECORD; the user's own by default.")
+@scan_options.opening
+@scan_options.steps
+def command(
+    source: str,
+    kind: str,
+    output: Path,
+    force: bool,
+    catalogue: Path | str | None,
+    opening: scan_options.Opening,
+    choice: Choice,
+) -> None:
+    """Draw a picture of a RECORD (its identifier or its folder), of a VOLUME or of a SCAN.
+
+    \b
+    thumbnail  the middle slice, at most 512 pixels wide
+    sheet      16 slices from the first to the last, in the same grey values
+    turntable  the surface turning about the rotation axis, a corner cut out: animated WebP of at most 500 kB
+    histogram  how often each grey value occurs inside the circle of the reconstruction
+    axis       the same slice about nine rotation axes, a column apart: of a scan
+    rings      a slice in polar coordinates about the rotation axis: a ring is an upright line
+
+    \b
+    tomarium picture tooth-1a2b3c4d --kind turntable -o tooth.webp
+    tomarium picture volume.ome.zarr -o slices.png
+    tomarium picture scan.h5 --kind axis -o axes.png
+    tomarium picture scan.h5 --kind rings --step remove_all_stripes -o rings.png
+    """
+    from tomarium.atomic_files import write_whole
+    from tomarium.model import Scan, Volume
+
+    _demand_output(output, kind, force)
+    path = Path(source)
+    opened = opening.open(path if path.exists() else _of_record(source, catalogue))
+    if isinstance(opened, Scan):
+        content = _of_scan(opened, kind, choice)
+    elif isinstance(opened, Volume):
+        content = _of_volume(opened, kind)
+    else:
+        raise _no_volume(source, opened)
+    write_whole(output, content)
+    click.echo(f"{output}: {kind} of {source}, {units.show(len(content), 'B', digits=3)}")
+
+
+def _demand_output(output: Path, kind: str, force: bool) -> None:
+    wanted = ENDINGS.get(kind, ".png")
+    if output.suffix.lower() != wanted:
+        raise InputError(
+            f"{output}: a {kind} is written as {wanted}; name the file so: -o {output.stem}{wanted}"
+        )
+    if output.exists() and not force:
+        raise InputError(f"{output}: is there already; give another name, or --force to replace it")
+    if not output.parent.is_dir():
+        raise InputError(f"{output}: the folder {output.parent} does not exist; make it first")
+
+
+def _of_record(source: str, catalogue: Path | str | None) -> Path:
+    from tomarium.catalogue import queries
+    from tomarium.catalogue.catalogue import open_catalogue
+
+    try:
+        opened = open_catalogue(catalogue, make=False)
+    except InputError as problem:
+        raise InputError(
+            f"{source}: no such file, and no catalogue with such a record ({problem})"
+        ) from problem
+    with opened, opened.reading() as connection:
+        folder = queries.folder_of(connection, source)
+    if folder is None:
+        raise InputError(
+            f"{source}: no such file, and no such record in {opened.name}; look with `tomarium search`"
+        )
+    return folder
+
+
+def _no_volume(source: str, image: Image) -> InputError:
+    shape = " × ".join(map(str, image.shape))
+    return InputError(f"{source}: holds an image of {shape}, neither a scan nor a volume (z, y, x)")
+
+
+def _of_volume(volume: Volume, kind: str) -> bytes:
+    from tomarium.viewers import volume_pictures as pictures
+
+    if kind == "axis":
+        raise InputError("slices about several rotation axes are reconstructed from a SCAN; give that")
+    if kind == "rings":
+        middle = volume.shape[0] // 2
+        return pictures.rings(volume[middle], f"z {middle}", pictures.axis_of(volume))
+    draw = {
+        "thumbnail": pictures.thumbnail,
+        "sheet": pictures.sheet,
+        "turntable": pictures.turntable,
+        "histogram": pictures.histogram,
+    }
+    return draw[kind](volume)
+
+
+def _of_scan(scan: Scan, kind: str, choice: Choice) -> bytes:
+    from tomarium.pipeline.run.reconstruct import slices_at, slices_at_axes
+    from tomarium.steps.probes.find_axis import find_axis
+    from tomarium.viewers import volume_pictures as pictures
+    from tomarium.viewers.picture import contact_sheet, png
+
+    if kind not in OF_SCAN:
+        raise InputError(
+            f"a {kind} needs a volume: `tomarium run` makes one of the scan; of a scan draw {', '.join(OF_SCAN)}"
+        )
+    protocol = choice.protocol(scan.domain)
+    row = scan.shape[1] // 2
+    if kind == "axis":
+        given = scan.axis_column
+        column = find_axis(scan).column if given is None else given.value
+        columns = [column + step - AXES // 2 for step in range(AXES)]
+        swept = slices_at_axes(scan, columns, row, protocol, on_progress=show.progress())
+        titles = [f"axis {one:.2f}" for one in columns]
+        return contact_sheet([one.slab.data[0] for one in swept], titles)
+    [found] = slices_at(scan, [row], protocol)
+    if found.slab.domain != "slice":
+        raise InputError(
+            "the protocol ends before slices are made; end it with a reconstruction, such as fbp"
+        )
+    image = found.slab.data[0]
+    return png(image) if kind == "thumbnail" else pictures.rings(image, f"row {row}")

@@ -1,0 +1,98 @@
+"""`tomarium site`: the open part of a catalogue as files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tomarium import units
+from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
+
+
+@click.group("site")
+def command() -> None:
+    """Write open records as a site of files, for a plain web server, an archive or a USB stick.
+
+    \b
+    tomarium site build /media/stick/tomograms
+    """
+
+
+@command.command("build")
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
+@click.option(
+    "--with-files",
+    "files",
+    type=click.Choice(["none", "previews", "all"]),
+    default="previews",
+    show_default=True,
+    help="none: pages and metadata; previews: also pictures and 3-D looks; all: also the records' files.",
+)
+@click.option(
+    "--level",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="With all: the finest level of volumes, 0 for full resolution; of fewer levels the coarsest is taken.",
+)
+@click.option(
+    "--address",
+    default="",
+    help="Where it will be, https://example.org/tomograms/: for a feed, a sitemap and citations.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was written for machines.")
+@click.pass_context
+def build(
+    context: click.Context,
+    out: Path,
+    catalogue: Path | str | None,
+    files: Any,
+    level: int,
+    address: str,
+    as_json: bool,
+) -> None:
+    """Write the open part of the catalogue to the folder OUT: pages, pictures, JSON, metadata and a search.
+
+    In it is what anybody may open: nothing of drafts, of records under embargo or withdrawn. OUT is new, empty, or a
+    site written before; then only what changed is written, and what is no longer open is removed. Stopped, the same
+    command goes on.
+
+    Leaves with exit code 1 where a part could not be written.
+
+    \b
+    tomarium site build /media/stick/tomograms
+    tomarium site build www --with-files all --level 1 --address https://example.org/tomograms/
+    """
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.portal.site.build import build_site
+
+    began = last = time.monotonic()
+
+    def progress(done: int, known: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > 2 and sys.stderr.isatty():
+            last = time.monotonic()
+            click.echo(f"{done} of {known} pages known so far, {last - began:.0f} s", err=True)
+
+    with open_catalogue(catalogue, make=False) as opened:
+        told = build_site(opened, out, files=files, level=level, address=address, progress=progress)
+    for problem in told.problems:
+        click.echo(f"not written: {problem}", err=True)
+    if as_json:
+        show.as_json(vars(told))
+    else:
+        size = units.show(told.bytes, "B", digits=3)
+        removed = f", {told.removed} removed" if told.removed else ""
+        click.echo(
+            f"{out}: {told.records} open records, {told.pages} pages, {size}; "
+            f"{told.written} files written, {told.kept} as they were{removed}"
+        )
+        if not told.search:
+            click.echo("It has no search: this installation lacks the scripts that `make web` builds.")
+    context.exit(1 if told.problems else 0)

@@ -1,0 +1,380 @@
+"""Write the open part of a catalogue as a site of files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from posixpath import dirname, relpath
+from typing import Any, Final
+from urllib.parse import quote
+
+from tomarium.catalogue import Catalogue, read_record
+from tomarium.catalogue.checksums import MANIFEST, read_manifest
+from tomarium.catalogue.entities import entities_of_kind
+from tomarium.catalogue.queries import place_of
+from tomarium.catalogue.reader import OPEN_ONLY
+from tomarium.catalogue.settings import all_settings
+from tomarium.errors import FormatError, InputError
+from tomarium.model import Record
+from tomarium.model.entity import KINDS
+from tomarium.portal.built import built
+from tomarium.portal.site import search_index
+from tomarium.portal.site.asking import HOST, Portal
+from tomarium.portal.site.places import LISTS, Files, Places
+from tomarium.portal.site.rewriting import json_text, rewrite_json, rewrite_page
+from tomarium.portal.site.writing import Target
+from tomarium.viewers.volume import volume_path
+
+LIMIT: Final = 200
+"""Records on a page of the list."""
+INDEX: Final = "search-index.js"
+STATIC: Final = Path(__file__).parents[1] / "static"
+NO_SCRIPT: Final = (
+    '<noscript><p class="quiet">The search needs JavaScript; '
+    "without it all records are listed.</p></noscript>\n"
+)
+
+
+@dataclass
+class Built:
+    """What was written.
+
+    Attributes
+    ----------
+    records, pages : int
+        Open records, and HTML pages of all kinds.
+    written, kept, removed, bytes : int
+        Files written, found as they were, and removed because they are no longer part of it; the size of all.
+    search : bool
+        Whether it has a search; without the scripts that `make web` builds it has none.
+    problems : list of str
+        What could not be written, and why.
+    """
+
+    records: int = 0
+    pages: int = 0
+    written: int = 0
+    kept: int = 0
+    removed: int = 0
+    bytes: int = 0
+    search: bool = False
+    problems: list[str] = field(default_factory=list)
+
+
+def build_site(
+    catalogue: Catalogue,
+    out: Path,
+    *,
+    files: Files = "previews",
+    level: int = 2,
+    address: str = "",
+    progress: Callable[[int, int], None] = lambda done, known: None,
+) -> Built:
+    """Write the records of a catalogue whose files are open to everybody, with all their pages, as files.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    out : Path
+        Folder: new, empty, or a site written before, of which only what changed is written again.
+    files : str
+        "none": pages and metadata; "previews": also pictures and the small volume of the 3-D look; "all": also the
+        files of the records.
+    level : int
+        With "all": finest level of volumes, 0 for full resolution; a volume with fewer gives its coarsest.
+    address : str
+        Where the site will be, "https://example.org/tomograms/"; without it there is neither feed nor sitemap.
+    progress : callable
+        `progress(done, known)`: pages written, and known so far.
+
+    Returns
+    -------
+    Built
+        Counts, and what could not be written.
+
+    Raises
+    ------
+    InputError
+        `out` holds something else; `level` is negative; `address` is none.
+    """
+    if level < 0:
+        raise InputError(f"--level {level} is no level; 0 is full resolution, 1 half of it, and so on")
+    if address and not re.fullmatch(r"https?://[^\s?#]+", address):
+        raise InputError(
+            f"--address {address!r} is no address; give it whole: https://example.org/tomograms/"
+        )
+    target = Target(out)
+    with Portal(catalogue) as portal:
+        site = _Site(catalogue, portal, target, files, level, address and address.rstrip("/") + "/", progress)
+        return site.build()
+
+
+class _Site:
+    """One run: a queue of pages, each of which names further ones."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        portal: Portal,
+        target: Target,
+        files: Files,
+        level: int,
+        address: str,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.catalogue, self.portal, self.target, self.level = catalogue, portal, target, level
+        self.address, self.progress = address, progress
+        self.told = Built(search=built("site-search") is not None)
+        self.folders: dict[str, Path] = {}
+        self.records: dict[str, Record] = {}
+        self.failed: set[str] = set()
+        with catalogue.reading() as connection:
+            settings = all_settings(connection)
+            entities = {
+                kind: frozenset(one.entity.id for one in entities_of_kind(connection, OPEN_ONLY, kind, 10**6))
+                for kind in KINDS
+            }
+        homes = filter(None, (settings["address"].rstrip("/"), f"http://{HOST}"))
+        self.whole = re.compile(rf"(?:{'|'.join(map(re.escape, homes))})(?=[/\s\"'<>)]|$)([^\s\"'<>)\\]*)")
+        lists = self._lists()
+        inside = {id: str(volume_path(one)) for id, one in self.records.items() if volume_path(one)}
+        volumes = {
+            id: (path, f"files/{path}" if not level else f"volume-level-{level}.ome.zarr")
+            for id, path in inside.items()
+        }
+        logo = settings["logo"].rpartition(".")[2]
+        self.places = Places(
+            self.records, entities, lists, files, volumes, level == 0 and files == "all", bool(address), logo
+        )
+        self.queue: deque[tuple[str, str]] = deque()
+        self.known: set[str] = set()
+
+    def build(self) -> Built:
+        """Write everything."""
+        for place in ("/", "/about", *(f"/{name}" for name in sorted(LISTS))):
+            self._page(f"/{name}" if (name := place[1:]) else "/", self._place(place))
+        for asked, path in self.places.lists.items():
+            if "limit=" in asked:
+                self._page(asked, path)
+        for id in self.records:
+            self._page(f"/records/{quote(id)}", f"records/{id}/index.html")
+        self._static()
+        if self.address:
+            for name in ("feed.atom", "sitemap.xml"):
+                self.target.write(name, self._absolute(self.portal.ask(f"/{name}").content.decode()).encode())
+        while self.queue:
+            self._write(*self.queue.popleft())
+            self.progress(len(self.known) - len(self.queue), len(self.known))
+        if self.told.search:
+            thumbnails = {id: f"records/{id}/files/previews/thumbnail.png" for id in self.records}
+            here = {
+                id: path if (self.target.folder / path).is_file() else "" for id, path in thumbnails.items()
+            }
+            entries = (search_index.entry(one, here[id]) for id, one in self.records.items())
+            self.target.write(INDEX, search_index.script(entries))
+        if self.places.files == "all":
+            for id, record in self.records.items():
+                self._files(id, record)
+        self.target.finish(tuple(LISTS))
+        told, target = self.told, self.target
+        told.records, told.written, told.kept = len(self.records), target.written, target.kept
+        told.removed, told.bytes = target.removed, target.bytes
+        return told
+
+    def _lists(self) -> dict[str, str]:
+        """Follow the list of records to its end; its records are those of the site."""
+        places = {"/records": "records/index.html", "/records.json": "records.json"}
+        query, number = f"limit={LIMIT}", 1
+        while query:
+            html, twin = places["/records"], places["/records.json"]
+            if number > 1:
+                html, twin = f"records/page-{number}.html", f"records/page-{number}.json"
+            places[f"/records?{query}"], places[f"/records.json?{query}"] = html, twin
+            content = json.loads(self.portal.ask(f"/records.json?{query}").content)
+            if content["previous"]:
+                before = "records/index.html" if number == 2 else f"records/page-{number - 1}.html"
+                places.setdefault(content["previous"], before)
+            for hit in content["hits"]:
+                self._read(hit["id"])
+            query = (content["next"] or "").partition("?")[2]
+            number += 1
+        return places
+
+    def _read(self, id: str) -> None:
+        with self.catalogue.reading() as connection:
+            place = place_of(connection, OPEN_ONLY, id)
+        if place is None or not place.open:
+            return
+        try:
+            self.records[id] = read_record(place.folder)
+            self.folders[id] = place.folder
+        except (OSError, FormatError) as problem:
+            self.told.problems.append(f"record {id} was left out: {problem}")
+
+    def _place(self, address: str) -> str:
+        path, _, query = address.partition("?")
+        place = self.places.of(path, query)
+        return place.partition("?")[0] if place else ""
+
+    def _page(self, asked: str, path: str) -> None:
+        if path not in self.known:
+            self.known.add(path)
+            self.queue.append((asked, path))
+
+    def _write(self, asked: str, path: str) -> None:
+        answer = self.portal.ask(asked)
+        if answer.status != 200:
+            self.told.problems.append(f"{asked}: the portal answered {answer.status}")
+            return
+        link = self._linker(path)
+
+        def text(words: str) -> str:
+            return self._texts(words, path)
+
+        if path.endswith(".json"):
+            self.target.write(path, json_text(rewrite_json(json.loads(answer.content), link, text)))
+            return
+        self.told.pages += 1
+        without = () if self.places.whole else ("open",)
+        page = rewrite_page(answer.content.decode(), link, text, without=without, search=self.told.search)
+        if path == "records/index.html" and self.told.search:
+            scripts = f'  <script src="../{INDEX}" defer></script>\n'
+            scripts += f'  <script src="{link("/static/built/site-search.js")}" defer></script>\n</body>'
+            page = page.replace("</body>", scripts)
+            page = page.replace('<div class="results">', f'{NO_SCRIPT}<div class="results">')
+        self.target.write(path, page.encode())
+
+    def _linker(self, page: str) -> Callable[[str], str | None]:
+        def link(address: str) -> str | None:
+            whole = self.whole.fullmatch(address)
+            inner = (whole[1] or "/") if whole else address
+            if not inner.startswith("/") or inner.startswith("//"):
+                return address
+            rest, mark, fragment = inner.partition("#")
+            path, _, query = rest.partition("?")
+            if not self.portal.knows(path):
+                return None if whole else address
+            place = self.places.of(path, query)
+            if place is None:
+                return None
+            bare, _, kept = place.partition("?")
+            if not self._has(path, query, bare):
+                return None
+            relative = quote(relpath(bare, dirname(page) or "."))
+            return relative + (f"?{kept}" if kept else "") + (f"#{fragment}" if mark else "")
+
+        return link
+
+    def _has(self, path: str, query: str, place: str) -> bool:
+        """Put a page into the queue, or write what is no page; False where the portal has no such thing."""
+        asked = f"{path}?{query}" if query else path
+        if place.endswith((".html", ".atom", ".xml")) and "/metadata/" not in place:
+            if place.endswith(".html"):
+                self._page(asked if asked in self.places.lists else path, place)
+            return True
+        if place.endswith(".json") and not re.search(r"/(metadata|files|folders|static)/", path):
+            self._page(asked, place)
+            return True
+        if path.endswith(".ome.zarr") or "/folders/" in path:
+            return True  # written with the files
+        if place in self.failed:
+            return False
+        if self.target.has_now(place):
+            return True
+        if "/metadata/" in path:
+            content = self.portal.ask(asked).content.decode()
+            self.target.write(place, self._texts(content, place).encode())
+            return True
+        return self._copy(asked, place)
+
+    def _copy(self, asked: str, place: str, tag: str = "") -> bool:
+        """Write a file as the portal gives it, unless it is there with the tag of its content."""
+        found = re.search(r"[?&]v=([\w.]+)", asked)
+        tag = tag or (f"{version('tomarium')}-{found[1]}" if found and "/pictures/" in asked else "")
+        if self.target.has(place, tag):
+            return True
+        if not tag:
+            head = self.portal.ask(asked, method="HEAD")
+            tag, size = head.headers.get("etag", ""), head.headers.get("content-length", "")
+            if head.status == 200 and size.isdecimal() and self.target.has(place, tag, int(size)):
+                return True
+        try:
+            with self.target.file(place, tag) as put:
+                answer = self.portal.ask(asked, take=put)
+                if answer.status != 200:
+                    raise FileNotFoundError(f"the portal answered {answer.status}")
+        except FileNotFoundError as problem:
+            self.failed.add(place)
+            self.told.problems.append(f"{asked}: {problem}")
+            return False
+        return True
+
+    def _static(self) -> None:
+        for file in sorted(STATIC.rglob("*")):
+            path = file.relative_to(STATIC).as_posix()
+            if file.is_file() and (not path.startswith("built/") or path == "built/LICENCES.txt"):
+                self.target.write(f"static/{path}", file.read_bytes())
+
+    def _files(self, id: str, record: Record) -> None:
+        """Write the files of a record, its volume from a level on."""
+        try:
+            listed: Mapping[str, str] = read_manifest(self.folders[id] / MANIFEST)
+        except (OSError, FormatError):
+            listed = {entry.path: entry.sha256 for entry in record.files if not entry.path.endswith("/")}
+        inside, written = self.places.volumes.get(id, ("", ""))
+        levels: tuple[str, ...] | None = None
+        if inside and self.level:
+            levels = self._coarse(id, inside, written)
+        for path, sha256 in listed.items():
+            place = f"records/{id}/files/{path}"
+            if inside and path.startswith(f"{inside}/"):
+                within = path[len(inside) + 1 :]
+                if levels is not None and within.split("/")[0] not in levels:
+                    continue
+                place = f"records/{id}/{written}/{within}"
+            self._copy(f"/records/{quote(id)}/files/{quote(path)}", place, sha256)
+
+    def _coarse(self, id: str, inside: str, written: str) -> tuple[str, ...]:
+        """Write the metadata of a volume without its finer levels; return the names of those that stay."""
+        answer = self.portal.ask(f"/records/{quote(id)}/files/{quote(inside)}/zarr.json")
+        try:
+            group = json.loads(answer.content)
+            scales: Any = group["attributes"]["ome"]["multiscales"][0]
+            first = min(self.level, len(scales["datasets"]) - 1)
+            scales["datasets"] = scales["datasets"][first:]
+            kept = tuple(str(one["path"]) for one in scales["datasets"])
+        except (ValueError, KeyError, IndexError, TypeError):
+            self.told.problems.append(f"record {id}: its volume is no OME-Zarr 0.5 and was left out")
+            return ()
+        group.pop("consolidated_metadata", None)
+        self.target.write(f"records/{id}/{written}/zarr.json", json_text(group))
+        return kept
+
+    def _texts(self, words: str, page: str) -> str:
+        """Replace the whole addresses in a text: by those of the site, or where it has none by relative ones.
+
+        Then what stands in a sentence, as at the end of a citation, is left out.
+        """
+        if self.address:
+            return self._absolute(words)
+        sentences = page.endswith((".html", ".json")) and "/metadata/" not in page
+
+        def relative(found: re.Match[str]) -> str:
+            if sentences and words[: found.start()].endswith(" "):
+                return ""
+            place = self._place(found[1].partition("#")[0] or "/") or "index.html"
+            return relpath(place, dirname(page) or ".").removesuffix("index.html") or "./"
+
+        return self.whole.sub(relative, words)
+
+    def _absolute(self, words: str) -> str:
+        def absolute(found: re.Match[str]) -> str:
+            return self.address + self._place(found[1].partition("#")[0] or "/").removesuffix("index.html")
+
+        return self.whole.sub(absolute, words)

@@ -1,0 +1,138 @@
+"""Where a site of files has what the portal has at an address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final, Literal
+from urllib.parse import parse_qsl, unquote
+
+from tomarium.model.entity import KINDS
+from tomarium.registry import collect
+from tomarium.standards.standard import Standard
+
+Files = Literal["none", "previews", "all"]
+LISTS: Final = frozenset(kind.plural for kind in KINDS.values())
+WITHOUT_PORTAL: Final = frozenset(("volume", "model", "site-search", "LICENCES"))
+"""Built scripts that need nothing but files."""
+RECORD: Final = re.compile(r"/records/([^/]+)")
+METADATA: Final = re.compile(r"/records/([^/]+)/metadata/([\w-]+)")
+PICTURE: Final = re.compile(r"/records/([^/]+)/pictures/(\w+)/([\w.-]+\.(?:png|webp|u8))")
+FILE: Final = re.compile(r"/records/([^/]+)/(files|folders)/(.+)")
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a site has.
+
+    Attributes
+    ----------
+    records : collection of str
+        Identifiers of the records.
+    entities : Mapping of str to collection of str
+        Kind → identifiers of specimens, proposals and the like.
+    lists : Mapping of str to str
+        Address of a page of the list of records, and of its JSON → path in the site.
+    files : str
+        "none": no files and no pictures; "previews": pictures; "all": all files.
+    volumes : Mapping of str to tuple of str
+        Identifier → path of the volume's folder in the record and in the site; what "all" leaves out is not there.
+    whole : bool
+        Whether volumes are there in full resolution.
+    feeds : bool
+        Whether there is a feed and a sitemap, which need the address of the site.
+    logo : str
+        Ending of the logo's name; "" where there is none.
+    """
+
+    records: Collection[str]
+    entities: Mapping[str, Collection[str]]
+    lists: Mapping[str, str]
+    files: Files
+    volumes: Mapping[str, tuple[str, str]]
+    whole: bool
+    feeds: bool
+    logo: str
+
+    def of(self, path: str, query: str) -> str | None:
+        """Tell where the site has what is at an address of the portal.
+
+        Parameters
+        ----------
+        path, query : str
+            As in the address, without scheme, host and "#".
+
+        Returns
+        -------
+        str or None
+            Path in the site, with a query where a script reads it; None where the site has no such thing.
+        """
+        path = unquote(path)
+        address = f"{path}?{query}" if query else path
+        if address in self.lists:
+            return self.lists[address]
+        if path == "/records" and "after" not in dict(parse_qsl(query)):
+            return f"records/index.html?{query}" if query else "records/index.html"
+        if path.startswith(("/static/", "/assets/")):
+            needs_portal = (
+                path.startswith("/static/built/") and PurePosixPath(path).stem not in WITHOUT_PORTAL
+            )
+            return None if needs_portal else path[1:]
+        if query and not PICTURE.fullmatch(path):
+            return None
+        return self._fixed(path) or self._entity(path) or self._of_record(path, query)
+
+    def _fixed(self, path: str) -> str | None:
+        known = {"/": "index.html", "/index.json": "index.json", "/about": "about/index.html"}
+        known["/about.json"] = "about.json"
+        if self.logo:
+            known["/logo"] = f"logo.{self.logo}"
+        if self.feeds:
+            known |= {"/feed.atom": "feed.atom", "/sitemap.xml": "sitemap.xml"}
+        return known.get(path)
+
+    def _entity(self, path: str) -> str | None:
+        plural, _, id = path[1:].partition("/")
+        bare = plural.removesuffix(".json")
+        if not id:
+            return None if bare not in LISTS else f"{bare}.json" if plural != bare else f"{bare}/index.html"
+        kind = next((kind.name for kind in KINDS.values() if kind.plural == plural), "")
+        if id.removesuffix(".json") not in self.entities.get(kind, ()):
+            return None
+        return f"{plural}/{id}" if id.endswith(".json") else f"{plural}/{id}/index.html"
+
+    def _of_record(self, path: str, query: str) -> str | None:
+        found = RECORD.match(path)
+        if found is None:
+            return None
+        id = found[1]
+        if RECORD.fullmatch(path) and id in self.records:
+            return f"records/{id}/index.html"
+        if RECORD.fullmatch(path) and id.endswith(".json") and id.removesuffix(".json") in self.records:
+            return f"records/{id}"
+        if id not in self.records:
+            return None
+        if standard := METADATA.fullmatch(path):
+            known = collect("standards", Standard).get(standard[2])
+            return (
+                f"records/{id}/metadata/{known.name}{PurePosixPath(known.filename).suffix}" if known else None
+            )
+        if picture := PICTURE.fullmatch(path):
+            asked = dict(parse_qsl(query))
+            shown = self.files != "none" and not set(asked) - {"v"} and "INDEX" not in path
+            return f"records/{id}/pictures/{picture[2]}/{picture[3]}" if shown else None
+        if file := FILE.fullmatch(path):
+            return self._file(id, file[2], file[3])
+        return None
+
+    def _file(self, id: str, door: str, path: str) -> str | None:
+        if self.files == "none" or (self.files == "previews" and not path.startswith("previews/")):
+            return None
+        inside, written = self.volumes.get(id, ("", ""))
+        if door == "folders":
+            return f"records/{id}/{written}/zarr.json" if inside and path == inside else None
+        if inside and path.startswith(f"{inside}/"):
+            return f"records/{id}/{written}{path.removeprefix(inside)}" if self.whole else None
+        return f"records/{id}/files/{path}"
