@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.isosurface import surrounded
 from tomarium.optional_packages import optional_import
 
 CORNER: Final = 0.75
@@ -37,7 +38,7 @@ def depth_inside(field: NDArray[np.float32], level: float) -> NDArray[np.float32
         px; 0 outside.
     """
     ndimage = optional_import("scipy.ndimage", "mesh")
-    padded = np.pad(field, 1, constant_values=np.float32(min(float(field.min()), level - 1e-6)))
+    padded = surrounded(field, level)
     body = padded > level
     deep, nearest = ndimage.distance_transform_edt(body, return_indices=True)
     # Half a voxel where the field is a step; never more than a voxel.
