@@ -104,9 +104,8 @@ def test_what_is_cut_off_by_the_end_of_a_volume_ends_there_whatever_its_grey_val
 ) -> None:
     # A column of 60 among air at 0 and a few voxels of 255: where it is cut, its faces are those of its voxels.
     grey = np.zeros((24, 40, 40), np.float32)
-    grey[:, 12:28, 12:28], grey[10:12, 18:20, 18:20] = 60, 255
-    if not whole:
-        grey[:, 12:28, :28] = 60
+    grey[:, 12:28, 12 if whole else 0 : 28] = 60
+    grey[10:12, 18:20, 18:20] = 255
     sign = -1 if dark else 1
     mesh, told = make_mesh(
         volume(sign * grey), Wish(threshold=sign * 30.0, dark=dark, smooth_px=0, whole=whole)

@@ -101,6 +101,7 @@ def _rasterised(
     """Draw triangles as grids of points, the nearest to the eye in front; return the light and what is covered."""
     nearest = np.full(size * size, -np.inf)
     seen = np.zeros((size * size, 3), np.float32)
+    last = np.empty(size * size, np.int64)
     corners = places[faces].astype(np.float32)
     # As many steps along the sides of a triangle as it is long in points, so that no point is left out.
     longest = np.max(np.abs(corners - np.roll(corners, 1, axis=1))[..., :2], axis=(1, 2))
@@ -114,7 +115,7 @@ def _rasterised(
         i, j = (part.ravel() for part in np.mgrid[: count + 1, : count + 1])
         weights = (np.stack([i, j, count - i - j], axis=1)[i + j <= count] / count).astype(np.float32)
         for part in np.array_split(chosen, max(1, len(chosen) * len(weights) // BATCH)):
-            _draw(corners[part], normals[part], weights, nearest, seen, size)
+            _draw(corners[part], normals[part], weights, nearest, seen, last, size)
     covered = np.isfinite(nearest)
     light = np.full(size * size, AMBIENT)
     unit = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9)
@@ -131,18 +132,17 @@ def _draw(
     weights: NDArray[np.float32],
     nearest: NDArray[np.float64],
     seen: NDArray[np.float32],
+    last: NDArray[np.int64],
     size: int,
 ) -> None:
+    """Draw triangles of about one size; `last` is room for a number for each point of the picture."""
     points = (weights @ corners).reshape(-1, 3)
     column, row = (np.clip(points[:, axis].astype(int), 0, size - 1) for axis in (0, 1))
     place = row * size + column
     order = np.argsort(points[:, 2])  # of several points at one place the last one, the nearest, stays
-    best = np.full(len(nearest), -1, np.int64)
-    best[place[order]] = order
-    at = np.flatnonzero(best >= 0)
-    front = best[at]
-    closer = points[front, 2] > nearest[at]
-    at, front = at[closer], front[closer]
+    last[place[order]] = order
+    front = np.flatnonzero((last[place] == np.arange(len(place))) & (points[:, 2] > nearest[place]))
+    at = place[front]
     nearest[at] = points[front, 2]
     triangle, corner = np.divmod(front, len(weights))
     seen[at] = np.einsum("pc,pca->pa", weights[corner], normals[triangle])
