@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mesh.bodies import BODIES, VOXEL_M, ball, hollow_ball, torus, volume
+from mesh.bodies import BODIES, VOXEL_M, ball, filled, hollow_ball, places, torus, volume
 from tomarium.errors import CannotFit, InputError
 from tomarium.formats.meshes.glb import glb_bytes
 from tomarium.formats.meshes.ply import ply_bytes
 from tomarium.formats.meshes.stl import stl_bytes
 from tomarium.formats.meshes.three_mf import three_mf_bytes
+from tomarium.kernels.decimation import decimate, lightened
+from tomarium.kernels.isosurface import isosurface
 from tomarium.model import Mesh
 from tomarium.pipeline.mesh.body import Wish
 from tomarium.pipeline.mesh.grid import choose_grid, grids_of, read_grid
@@ -75,6 +77,23 @@ def test_few_triangles_keep_volume_and_tunnel(most: int) -> None:
     assert told.volume == pytest.approx(cubic * MM**3, rel=0.02)
     assert told.surface == pytest.approx(square * MM**2, rel=0.03)
     assert 0 < told.moved < MM
+
+
+def test_a_preview_of_many_tunnels_has_more_triangles_than_wanted_and_is_no_error() -> None:
+    # A lattice: 27 balls on a grid, joined by rods, have 28 tunnels that no collapse of edges removes.
+    at = places(38)
+    nearest = at - 12 * np.round(np.clip(at / 12, -1, 1))
+    far = np.sort(np.abs(nearest), axis=-1)
+    rods = 2.0 - np.hypot(far[..., 0], far[..., 1])
+    inside = (np.abs(at) < 14).all(-1)
+    whole = isosurface(np.where(inside, np.minimum(filled(rods), 1), 0).astype(np.float32), 0.5)
+    with pytest.raises(InputError, match=r"keeps .* even where"):
+        decimate(whole, 100)
+    light = lightened(whole, 100)
+    assert light.is_closed
+    assert light.euler == whole.euler < 0
+    assert 100 < len(light.faces) < len(whole.faces) / 2
+    assert light.volume_mm3 == pytest.approx(whole.volume_mm3, rel=0.2)
 
 
 def test_noise_grey_values_and_darkness_do_not_change_the_body() -> None:
