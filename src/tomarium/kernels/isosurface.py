@@ -85,7 +85,25 @@ def surrounded(field: NDArray[np.float32], level: float) -> NDArray[np.float32]:
 
 
 def solid_of(mesh: Mesh) -> object:
-    """Return a mesh as a manifold3d solid; raises InputError where it is not closed."""
+    """Return a mesh as a manifold3d solid.
+
+    Parameters
+    ----------
+    mesh : Mesh
+        Closed; mm.
+
+    Returns
+    -------
+    manifold3d.Manifold
+        With the vertices as float32, mm.
+
+    Raises
+    ------
+    InputError
+        The mesh is not closed.
+    EngineUnavailable
+        manifold3d is not installed.
+    """
     engine = optional_import("manifold3d", "mesh")
     solid = engine.Manifold(engine.Mesh(mesh.vertices_mm.astype(np.float32), mesh.faces.astype(np.uint32)))
     if solid.status() != engine.Error.NoError:
@@ -94,7 +112,18 @@ def solid_of(mesh: Mesh) -> object:
 
 
 def mesh_of(solid: object) -> Mesh:
-    """Return a manifold3d solid as a mesh."""
+    """Return a manifold3d solid as a mesh.
+
+    Parameters
+    ----------
+    solid : manifold3d.Manifold
+        In mm.
+
+    Returns
+    -------
+    Mesh
+        Closed, as the solid is; vertices (n, 3) as (x, y, z), mm.
+    """
     made = solid.to_mesh()  # type: ignore[attr-defined]
     vertices = np.asarray(made.vert_properties, np.float32)[:, :3]
     return Mesh(np.ascontiguousarray(vertices), np.asarray(made.tri_verts, np.uint32).reshape(-1, 3))

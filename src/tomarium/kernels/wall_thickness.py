@@ -128,7 +128,20 @@ def thin_places(depth: NDArray[np.float32], wall_px: float) -> NDArray[np.bool_]
 
 
 def share_of_surface(thin: NDArray[np.bool_], depth: NDArray[np.float32]) -> float:
-    """Return which part of the body's outermost voxels, 0 to 1, is thin."""
+    """Return which part of the body's outermost voxels is thin.
+
+    Parameters
+    ----------
+    thin : array of bool, shape (z, y, x)
+        As `thin_places` gives it.
+    depth : array of float32, same shape
+        As `depth_inside` gives it, px.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
     outer = (depth > 0) & (depth <= 1)
     return float(int(np.count_nonzero(thin & outer)) / max(1, int(np.count_nonzero(outer))))
 
@@ -177,6 +190,20 @@ def signed_depth(field: NDArray[np.float32], level: float, depth: NDArray[np.flo
     """Return the depth inside (above 0) and near the surface the distance outside (below 0), px.
 
     Near the surface it is the field itself over its usual slope there, so that the surface stays where it is.
+
+    Parameters
+    ----------
+    field : array, shape (z, y, x)
+        The body is where it is above the level.
+    level : float
+        In the unit of the field.
+    depth : array of float32, same shape
+        As `depth_inside` gives it, px.
+
+    Returns
+    -------
+    array of float32, same shape
+        px; outside not below -2.
     """
     slope = steepness(field)
     at = (depth > 0) & (depth <= 1)
@@ -186,7 +213,18 @@ def signed_depth(field: NDArray[np.float32], level: float, depth: NDArray[np.flo
 
 
 def steepness(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the slope of a field at each voxel, per px: along each axis the larger difference to a neighbour."""
+    """Return the slope of a field at each voxel: along each axis the larger difference to a neighbour.
+
+    Parameters
+    ----------
+    field : array, shape (z, y, x)
+        In any unit.
+
+    Returns
+    -------
+    array of float32, same shape
+        Unit of the field a px, above 0.
+    """
     squares = np.full(field.shape, 1e-24, np.float32)
     for axis in range(3):
         step = np.abs(np.diff(field, axis=axis))
