@@ -15,7 +15,9 @@ import tifffile
 from tomarium import formats
 from tomarium.catalogue import Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.make_from_files import Wish, make_from_files
-from tomarium.model import Record, Value
+from tomarium.catalogue.mesh_files import About, write_files
+from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh
+from tomarium.model import Mesh, Record, Value
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 HOSTILE = "Zahn <script>alert('1')</script> \"&amp;' {{ 7*7 }}"
@@ -132,6 +134,18 @@ def read_html() -> Callable[[str], Html]:
     return read
 
 
+def with_meshes(record: Record, folder: Path) -> Record:
+    """Add a surface and a print, the same tetrahedron, to a record."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    mesh = Mesh(corners, np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], np.uint32))
+    told = {"threshold": 0.5, "threshold_source": "given by <b>", "warnings": ["its volume differs by <i>"]}
+    for role in ("surface", "print"):
+        keeper, target = place_of_mesh(folder, role)
+        files = write_files(target, role, mesh, About(record.title), told, ("3mf", "stl"))
+        record = add_mesh(folder, keeper, role, role, files)
+    return record
+
+
 @pytest.fixture(scope="session")
 def records(
     tmp_path_factory: pytest.TempPathFactory,
@@ -161,7 +175,7 @@ def records(
             parameters=PARAMETERS if name == "full" else {},
             volume={"unit": "1/cm"} if name == "full" else None,
         )
-        filed[name] = (record, folder)
+        filed[name] = (with_meshes(record, folder) if name == "full" else record, folder)
     scan = home / "scan.tif"
     tifffile.imwrite(scan, np.arange(240, dtype=np.uint16).reshape(12, 20))
     filed["image"] = make_from_files(scan, formats.open(scan), Wish(home, "Image <b>"))

@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mesh.bodies import BODIES, VOXEL_M, ball, hollow_ball, torus, volume
+from mesh.bodies import BODIES, VOXEL_M, ball, filled, hollow_ball, places, torus, volume
 from tomarium.errors import CannotFit, InputError
 from tomarium.formats.meshes.glb import glb_bytes
 from tomarium.formats.meshes.ply import ply_bytes
 from tomarium.formats.meshes.stl import stl_bytes
 from tomarium.formats.meshes.three_mf import three_mf_bytes
+from tomarium.kernels.decimation import decimate, lightened
+from tomarium.kernels.isosurface import isosurface
 from tomarium.model import Axis, Mesh, Volume
 from tomarium.pipeline.mesh.body import Wish
 from tomarium.pipeline.mesh.grid import choose_grid, grids_of, read_grid
-from tomarium.pipeline.mesh.make_mesh import Limits, make_mesh
+from tomarium.pipeline.mesh.make_mesh import Limits, as_data, doubts, make_mesh
 from tomarium.viewers.mesh_picture import mesh_png
 
 pytest.importorskip("manifold3d")
@@ -26,6 +28,27 @@ def centroid(mesh: Mesh) -> list[float]:
     a, b, c = np.moveaxis(mesh.corners, 1, 0)
     weights = np.einsum("ij,ij->i", a, np.cross(b, c))
     return list(((a + b + c) * weights[:, None]).sum(0) / 4 / weights.sum())
+
+
+def aside_of_a_face(shift: float) -> float:
+    """Where marching cubes must put the middle of a box whose faces lie along the voxels, in voxels, less its own.
+
+    All of a face has the same filling of its voxels, so that nothing evens out: the line between two sampled values
+    crosses one half elsewhere than the profile does, on both faces to the same side. In one dimension, by NumPy alone.
+    """
+    at = np.arange(72) - 35.5 - shift
+    weights = np.exp(-0.5 * np.arange(-4, 5) ** 2)
+    weights /= weights.sum()
+    smooth = np.convolve(np.clip(20.5 - np.abs(at), 0, 1), weights, "same")
+    smooth[1:-1] -= (weights * np.arange(-4, 5))[4:].sum() / weights[4] * np.diff(smooth, 2)
+    left, right = np.interp(0.5, smooth[:36], at[:36]), np.interp(-0.5, -smooth[36:], at[36:])
+    return float(left + right) / 2
+
+
+def test_a_face_between_voxels_is_drawn_aside_by_its_own_sampling() -> None:
+    # The numbers behind the test below: the worst place of a face, and one where nothing is left.
+    assert aside_of_a_face(0.31) == pytest.approx(-0.044, abs=0.001)
+    assert aside_of_a_face(0.0) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.31])
@@ -39,7 +62,9 @@ def test_volume_surface_and_euler_are_those_of_the_body(name: str, shift: float)
     assert mesh.is_closed
     assert abs(told.difference) < 0.02
     # Where it lies: in mm from the middle of the first voxel.
-    assert centroid(mesh) == pytest.approx([((grey.shape[0] - 1) / 2 + shift) * MM] * 3, abs=0.05 * MM)
+    aside = aside_of_a_face(shift) if name == "box" else 0.0
+    middle = ((grey.shape[0] - 1) / 2 + shift + aside) * MM
+    assert centroid(mesh) == pytest.approx([middle] * 3, abs=(0.003 if name == "box" else 0.01) * MM)
 
 
 @pytest.mark.parametrize("most", [4000, 2000])
@@ -52,6 +77,23 @@ def test_few_triangles_keep_volume_and_tunnel(most: int) -> None:
     assert told.volume == pytest.approx(cubic * MM**3, rel=0.02)
     assert told.surface == pytest.approx(square * MM**2, rel=0.03)
     assert 0 < told.moved < MM
+
+
+def test_a_preview_of_many_tunnels_has_more_triangles_than_wanted_and_is_no_error() -> None:
+    # A lattice: 27 balls on a grid, joined by rods, have 28 tunnels that no collapse of edges removes.
+    at = places(38)
+    nearest = at - 12 * np.round(np.clip(at / 12, -1, 1))
+    far = np.sort(np.abs(nearest), axis=-1)
+    rods = 2.0 - np.hypot(far[..., 0], far[..., 1])
+    inside = (np.abs(at) < 14).all(-1)
+    whole = isosurface(np.where(inside, np.minimum(filled(rods), 1), 0).astype(np.float32), 0.5)
+    with pytest.raises(InputError, match=r"keeps .* even where"):
+        decimate(whole, 100)
+    light = lightened(whole, 100)
+    assert light.is_closed
+    assert light.euler == whole.euler < 0
+    assert 100 < len(light.faces) < len(whole.faces) / 2
+    assert light.volume_mm3 == pytest.approx(whole.volume_mm3, rel=0.2)
 
 
 def test_noise_grey_values_and_darkness_do_not_change_the_body() -> None:
@@ -72,6 +114,36 @@ def test_a_label_is_a_body_and_small_pieces_are_told() -> None:
     assert told.voxel_volume == pytest.approx(8000 * MM**3)
     with pytest.raises(InputError, match="no voxel has the label 7"):
         make_mesh(volume(labels), Wish(label=7))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_is_cut_off_by_the_end_of_a_volume_ends_there_whatever_its_grey_value(
+    dark: bool, whole: bool
+) -> None:
+    # A column of 60 among air at 0 and a few voxels of 255: where it is cut, its faces are those of its voxels.
+    grey = np.zeros((24, 40, 40), np.float32)
+    grey[:, 12:28, 12 if whole else 0 : 28] = 60
+    grey[10:12, 18:20, 18:20] = 255
+    sign = -1 if dark else 1
+    mesh, told = make_mesh(
+        volume(sign * grey), Wish(threshold=sign * 30.0, dark=dark, smooth_px=0, whole=whole)
+    )
+    assert mesh.is_closed
+    assert told.box[2] == pytest.approx(24 * MM)
+    assert abs(told.difference) < 0.01
+    assert told.volume == pytest.approx(told.voxel_volume, rel=0.01)
+
+
+def test_a_volume_that_is_not_that_of_the_voxels_is_a_warning() -> None:
+    grey = np.zeros((30, 30, 30), np.float32)
+    grey[3:27:4, 3:27:4, 3:27:4] = grey[4:28:4, 3:27:4, 3:27:4] = 1  # pieces of two voxels
+    _, told = make_mesh(volume(grey), Wish(threshold=0.5, smooth_px=0), Limits(smallest=1, level=0))
+    assert told.difference < -0.3
+    assert f"differs by {100 * told.difference:+.1f} % from that of the voxels" in doubts(told)[0]
+    assert as_data(told)["warnings"] == doubts(told)
+    _, told = make_mesh(volume(ball(12)[0]), Wish())
+    assert doubts(told) == as_data(told)["warnings"] == []
 
 
 def test_a_body_that_reaches_the_edge_is_closed_and_told() -> None:

@@ -137,7 +137,7 @@ def test_a_mesh_and_a_print_become_parts_of_a_record(
     assert execute(["mesh", str(record), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["record"] == "ball"
-    assert execute(["print", str(record), "--height", "12mm", "--max-tri", "5k", "--min-wall", "2mm"]) == 0
+    assert execute(["print", str(record), "--height", "12mm", "--max-tri", "20k", "--min-wall", "2mm"]) == 0
     assert "closed" in capsys.readouterr().out
     kept = read_record(record)
     assert [(part.kind, part.path) for part in kept.parts] == [

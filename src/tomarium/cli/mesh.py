@@ -64,7 +64,7 @@ def command(
     tomarium mesh grains.ome.zarr -o grain3/ --label 3
     tomarium mesh volume.tif -o pores/ --dark --voxel "0.65 um"
     """
-    from tomarium.pipeline.mesh.make_mesh import Limits, as_data, in_lines, make_mesh
+    from tomarium.pipeline.mesh.make_mesh import Limits, as_data, doubts, in_lines, make_mesh
 
     volume, place, about = mesh_options.open_source(source, taken, opening)
     if preview is not None:
@@ -82,6 +82,7 @@ def command(
     click.secho(str(done["folder"]), bold=True)
     show.table(in_lines(figures))
     mesh_options.tell_files(done)
+    show.warnings(doubts(figures))
     if figures.length_unit != "mm":
         show.warnings(
             ["the size of a voxel is not known: the files count a voxel as 1 mm; give it with --voxel"]

@@ -15,8 +15,8 @@ def isosurface(
 ) -> Mesh:
     """Find the closed surface around what is above a level, by marching cubes.
 
-    The field is surrounded by one voxel below the level, so that the surface is closed where a body reaches the end of
-    the volume. Values are taken at the middles of voxels, and lie on straight lines between them.
+    Where a body reaches the end of the volume, the surface is closed at the outer faces of the last voxels. Values are
+    taken at the middles of voxels, and lie on straight lines between them.
 
     Parameters
     ----------
@@ -47,11 +47,7 @@ def isosurface(
     engine = optional_import("manifold3d", "mesh")
     if not field.size or not (field > level).any():
         raise InputError(f"nothing is above {level:g}: there is no surface")
-    low = float(field.min())
-    outside = min(low, level - max(1e-3 * abs(level), float(field.max()) - level))
-    padded = np.pad(field, 1, constant_values=np.float32(outside))
-    # A vertex of the grid at the level itself would make triangles without an area.
-    np.copyto(padded, np.nextafter(np.float32(level), np.float32(-np.inf)), where=padded == np.float32(level))
+    padded = surrounded(field, level)
     places, faces, _, _ = measure.marching_cubes(padded, level)
     vertices = ((places - 1) * np.asarray(pitch_mm))[:, ::-1]
     solid = engine.Manifold(engine.Mesh(vertices.astype(np.float32), faces.astype(np.uint32)))
@@ -62,25 +58,51 @@ def isosurface(
     return mesh_of(solid)
 
 
+def surrounded(field: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+    """Add a voxel on all sides, so that a body that reaches the end is closed at the faces of its last voxels.
+
+    Parameters
+    ----------
+    field : array, shape (z, y, x)
+        Finite values in any unit; the body is where it is above the level.
+    level : float
+        In the unit of the field.
+
+    Returns
+    -------
+    array of float32, shape (z + 2, y + 2, x + 2)
+        A voxel that is added is as far below the level as its neighbour is above it; no value is the level itself,
+        which would make triangles without an area.
+    """
+    padded = np.pad(field, 1, mode="edge")
+    below = np.nextafter(np.float32(level), np.float32(-np.inf))
+    for axis in range(3):
+        for end in (0, -1):
+            last = np.moveaxis(padded, axis, 0)[end]
+            np.copyto(last, np.minimum(2 * np.float32(level) - last, below), where=last > level)
+    np.copyto(padded, below, where=padded == np.float32(level))
+    return padded
+
+
 def solid_of(mesh: Mesh) -> object:
     """Return a mesh as a manifold3d solid.
 
     Parameters
     ----------
     mesh : Mesh
-        In mm.
+        Closed; mm.
 
     Returns
     -------
     manifold3d.Manifold
-        Its vertices are float32, in mm.
+        With the vertices as float32, mm.
 
     Raises
     ------
     InputError
-        The mesh is no closed surface.
+        The mesh is not closed.
     EngineUnavailable
-        The packages of the extra `mesh` are not installed.
+        manifold3d is not installed.
     """
     engine = optional_import("manifold3d", "mesh")
     solid = engine.Manifold(engine.Mesh(mesh.vertices_mm.astype(np.float32), mesh.faces.astype(np.uint32)))
@@ -100,7 +122,7 @@ def mesh_of(solid: object) -> Mesh:
     Returns
     -------
     Mesh
-        In mm; further properties of its vertices are left out.
+        Closed, as the solid is; vertices (n, 3) as (x, y, z), mm.
     """
     made = solid.to_mesh()  # type: ignore[attr-defined]
     vertices = np.asarray(made.vert_properties, np.float32)[:, :3]

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.isosurface import surrounded
 from tomarium.optional_packages import optional_import
 
 CORNER: Final = 0.75
@@ -37,7 +38,7 @@ def depth_inside(field: NDArray[np.float32], level: float) -> NDArray[np.float32
         px; 0 outside.
     """
     ndimage = optional_import("scipy.ndimage", "mesh")
-    padded = np.pad(field, 1, constant_values=np.float32(min(float(field.min()), level - 1e-6)))
+    padded = surrounded(field, level)
     body = padded > level
     deep, nearest = ndimage.distance_transform_edt(body, return_indices=True)
     # Half a voxel where the field is a step; never more than a voxel.
@@ -132,7 +133,7 @@ def share_of_surface(thin: NDArray[np.bool_], depth: NDArray[np.float32]) -> flo
     Parameters
     ----------
     thin : array of bool, shape (z, y, x)
-        Which voxels are.
+        As `thin_places` gives it.
     depth : array of float32, same shape
         As `depth_inside` gives it, px.
 
@@ -202,7 +203,7 @@ def signed_depth(field: NDArray[np.float32], level: float, depth: NDArray[np.flo
     Returns
     -------
     array of float32, same shape
-        px; above 0 inside, below 0 outside.
+        px; outside not below -2.
     """
     slope = steepness(field)
     at = (depth > 0) & (depth <= 1)
@@ -217,12 +218,12 @@ def steepness(field: NDArray[np.float32]) -> NDArray[np.float32]:
     Parameters
     ----------
     field : array, shape (z, y, x)
-        Of any unit.
+        In any unit.
 
     Returns
     -------
     array of float32, same shape
-        Unit of the field per px, above 0.
+        Unit of the field a px, above 0.
     """
     squares = np.full(field.shape, 1e-24, np.float32)
     for axis in range(3):

@@ -101,20 +101,17 @@ def _rasterised(
     """Draw triangles as grids of points, the nearest to the eye in front; return the light and what is covered."""
     nearest = np.full(size * size, -np.inf)
     seen = np.zeros((size * size, 3), np.float32)
+    last = np.empty(size * size, np.int64)
     corners = places[faces].astype(np.float32)
-    # As many steps along the sides of a triangle as it is long in points, so that no point is left out.
-    longest = np.max(np.abs(corners - np.roll(corners, 1, axis=1))[..., :2], axis=(1, 2))
-    steps = np.maximum(1, np.ceil(1.1 * longest)).astype(int)
-    steps = np.where(steps > 12, -(-steps // 8) * 8, steps)  # large ones in few groups
     ahead = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2]
     # Down the picture is the second axis, so a triangle that is seen from outside runs clockwise.
-    steps[ahead > 0] = 0
-    for count in np.unique(steps[steps > 0]).tolist():
-        chosen = np.flatnonzero(steps == count)
-        i, j = (part.ravel() for part in np.mgrid[: count + 1, : count + 1])
-        weights = (np.stack([i, j, count - i - j], axis=1)[i + j <= count] / count).astype(np.float32)
-        for part in np.array_split(chosen, max(1, len(chosen) * len(weights) // BATCH)):
-            _draw(corners[part], normals[part], weights, nearest, seen, size)
+    front = ahead <= 0
+    corners, normals, along, across = _longest_first(corners[front], normals[front], -ahead[front])
+    total = np.cumsum((along + 1) * (across + 1))
+    cuts = np.searchsorted(total, np.arange(BATCH, total[-1] if len(total) else 0, BATCH))
+    for part in np.split(np.arange(len(corners)), np.unique(cuts)):
+        if len(part):
+            _draw(corners[part], normals[part], (along[part], across[part]), nearest, seen, last, size)
     covered = np.isfinite(nearest)
     light = np.full(size * size, AMBIENT)
     unit = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9)
@@ -125,24 +122,43 @@ def _rasterised(
     return light.reshape(size, size), covered.reshape(size, size)
 
 
+def _longest_first(
+    corners: NDArray[np.float32], normals: NDArray[np.float32], twice_area: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Turn triangles so that their longest side comes first; steps along it and across, none too large."""
+    sides = np.hypot(*np.moveaxis((np.roll(corners, -1, axis=1) - corners)[..., :2], 2, 0))
+    first = np.argmax(sides, axis=1)
+    turn = (first[:, None] + np.arange(3)) % 3
+    rows = np.arange(len(corners))[:, None]
+    longest = sides[rows[:, 0], first]
+    along = np.maximum(1, np.ceil(1.5 * longest)).astype(np.int64)
+    across = np.maximum(1, np.ceil(1.5 * twice_area / np.maximum(longest, 1e-9))).astype(np.int64)
+    return corners[rows, turn], normals[rows, turn], along, across
+
+
 def _draw(
     corners: NDArray[np.float32],
     normals: NDArray[np.float32],
-    weights: NDArray[np.float32],
+    steps: tuple[NDArray[np.int64], NDArray[np.int64]],
     nearest: NDArray[np.float64],
     seen: NDArray[np.float32],
+    last: NDArray[np.int64],
     size: int,
 ) -> None:
-    points = (weights @ corners).reshape(-1, 3)
+    """Draw triangles as rows of points; `last` is room for a number for each point of the picture."""
+    along, across = steps
+    counts = (along + 1) * (across + 1)
+    triangle = np.repeat(np.arange(len(corners)), counts)
+    number = np.arange(len(triangle)) - np.repeat(np.cumsum(counts) - counts, counts)
+    j, i = np.divmod(number, along[triangle] + 1)
+    u, v = (i / along[triangle]).astype(np.float32), (j / across[triangle]).astype(np.float32)
+    weights = np.stack([(1 - v) * (1 - u), (1 - v) * u, v], axis=1)
+    points = np.einsum("pc,pca->pa", weights, corners[triangle])
     column, row = (np.clip(points[:, axis].astype(int), 0, size - 1) for axis in (0, 1))
     place = row * size + column
     order = np.argsort(points[:, 2])  # of several points at one place the last one, the nearest, stays
-    best = np.full(len(nearest), -1, np.int64)
-    best[place[order]] = order
-    at = np.flatnonzero(best >= 0)
-    front = best[at]
-    closer = points[front, 2] > nearest[at]
-    at, front = at[closer], front[closer]
+    last[place[order]] = order
+    front = np.flatnonzero((last[place] == np.arange(len(place))) & (points[:, 2] > nearest[place]))
+    at = place[front]
     nearest[at] = points[front, 2]
-    triangle, corner = np.divmod(front, len(weights))
-    seen[at] = np.einsum("pc,pca->pa", weights[corner], normals[triangle])
+    seen[at] = np.einsum("pc,pca->pa", weights[front], normals[triangle[front]])

@@ -104,6 +104,7 @@ def _surface_rows(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "triangles" in told:
         rows.append(("Triangles", f"{told['triangles']}, closed, Euler characteristic {told.get('euler')}"))
     rows += _shared_rows(told, "unit")
+    rows += [("Warning", str(one)) for one in told.get("warnings") or ()]
     if told.get("dropped"):
         rows.append(
             ("Left out", f"{told['dropped']} small pieces, {100 * told.get('dropped_share', 0):.2g} %")

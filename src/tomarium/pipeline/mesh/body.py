@@ -154,9 +154,8 @@ def take_body(volume: Volume, grid: Grid, wish: Wish, tell: Tell) -> Body:
         np.negative(field, out=field)
         np.negative(raw, out=raw)
     level = sign * threshold
-    below = np.float32(level - max(float(field.max()) - level, 1e-6 * max(1.0, abs(level))))
-    field[:, ~counts] = below
-    raw[:, ~counts] = below
+    for one in (field, raw):
+        one[:, ~counts] = _mirrored(one[:, ~counts], level)
     solid = field > level
     share = float(solid[:, counts].mean())
     if share == 0 or share > FULL:
@@ -212,7 +211,7 @@ def keep_parts(body: Body, smallest: int = 1, only_largest: bool = False) -> Bod
     lost = ~keep & (sizes > 0)
     field = body.field.copy()
     away = lost[numbers]
-    np.copyto(field, np.minimum(2 * body.level - field, body.level - 1e-6).astype(np.float32), where=away)
+    np.copyto(field, _mirrored(field, body.level), where=away)
     share = float(sizes[lost].sum() / sizes.sum())
     kept = Body(**{**_fields(body), "field": field})
     box = _box(kept.solid)
@@ -258,6 +257,12 @@ def look_for_cavities(body: Body, fill: bool = False) -> Body:
     above = np.maximum(2 * body.level - field, body.level + 1e-6).astype(np.float32)
     np.copyto(field, above, where=hollow)
     return replace(told, field=field, voxels=body.voxels + float(sizes.sum()))
+
+
+def _mirrored(values: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+    """Take what is above a level as far below it: the surface lies half-way to a neighbour of the same value."""
+    highest = np.nextafter(np.float32(level), np.float32(-np.inf))
+    return np.asarray(np.minimum(level - np.abs(values - np.float32(level)), highest), np.float32)
 
 
 def _fields(body: Body) -> dict[str, Any]:

@@ -19,7 +19,8 @@ SMALLEST_VOXELS: Final = 27
 TOO_MANY: Final = 4
 """Where a surface has more than so many times the triangles that are wanted, a coarser level is taken first."""
 DIFFERENCE: Final = 0.02
-"""Where fewer triangles change the volume by a greater part than this, a coarser level is taken."""
+"""Where fewer triangles change the volume by a greater part than this, a coarser level is taken; where the volume is
+further from that of the voxels, that is a warning."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,23 @@ def pitch_mm(volume: Volume, grid: Grid) -> tuple[float, float, float]:
 
 def as_data(figures: Figures) -> dict[str, Any]:
     """Write the figures of a mesh for machines."""
-    return {**asdict(figures), "box": list(figures.box), "voxel": list(figures.voxel)}
+    return {
+        **asdict(figures),
+        "box": list(figures.box),
+        "voxel": list(figures.voxel),
+        "warnings": doubts(figures),
+    }
+
+
+def doubts(figures: Figures) -> list[str]:
+    """Tell what is to be known before the volume of a mesh is used: that it is not that of the voxels."""
+    if abs(figures.difference) <= DIFFERENCE:
+        return []
+    return [
+        f"the volume of the mesh differs by {100 * figures.difference:+.1f} % from that of the voxels "
+        f"({figures.voxel_volume:.5g} {figures.length_unit}³), more than {100 * DIFFERENCE:g} %: allow more triangles "
+        f"with --max-tri, take a finer --level, or smooth less"
+    ]
 
 
 def in_lines(figures: Figures) -> list[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from tomarium import units
 from tomarium.errors import InputError, ParameterError
 from tomarium.kernels import wall_thickness
 from tomarium.kernels.decimation import decimate
-from tomarium.kernels.isosurface import isosurface
+from tomarium.kernels.isosurface import isosurface, surrounded
 from tomarium.model import Mesh, Volume
 from tomarium.optional_packages import optional_import
 from tomarium.pipeline.mesh.base_plate import on_plate
@@ -308,10 +308,7 @@ def _scale(body: Body, pitch: float, how: PrintWish) -> float:
     if how.scale is not None:
         return how.scale
     assert how.height_mm is not None
-    solid = np.pad(
-        body.field, ((1, 1), (0, 0), (0, 0)), constant_values=np.float32(2 * body.level - body.field.max())
-    )
-    tops = solid.max(axis=(1, 2))
+    tops = surrounded(body.field, body.level)[:, 1:-1, 1:-1].max(axis=(1, 2))
     above = np.flatnonzero(tops > body.level)
     low, high = int(above[0]), int(above[-1])
     # The surface crosses between two slices, where a straight line between their brightest voxels does.
