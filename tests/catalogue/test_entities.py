@@ -1,13 +1,17 @@
 """Specimens and the like: who sees them, how they hang together, and that nothing private leaves by any door."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.catalogue.datacite_server import fake_datacite
 
+from postgresql_server import Files
 from tomarium.catalogue import (
     ANYBODY,
     LOCAL_OWNER,
@@ -40,33 +44,81 @@ ADA, EVE, TIM = Reader("ada", "member"), Reader("eve", "member"), Reader("tim", 
 PRIVATE = "sixty-three-years"
 
 
+def fill(opened: Catalogue, records: Path) -> None:
+    """File a scan of a section of a block of a heart, with its proposal and its instrument."""
+    with opened.writing() as connection:
+        for key, value in (("doi_prefix", "10.5072"), ("address", "https://data.example.org")):
+            change_setting(connection, key, value)
+    file_record(records / "scan", title="A scan", id="scan")
+    ingest(opened, records / "scan", reader=ADA)
+    organ = {"taxon": "Homo sapiens", "taxon_synonyms": "Homo diluvii; wise ape", "age": PRIVATE}
+    make_entity(opened, ADA, "specimen", "Heart", organ, "heart")
+    make_entity(opened, ADA, "specimen", "Block", {"medical_history": PRIVATE}, "block")
+    make_entity(opened, ADA, "specimen", "Section", {}, "section")
+    link_specimen(opened, ADA, "block", "heart", "section")
+    link_specimen(opened, ADA, "section", "block", "polished")
+    make_entity(opened, ADA, "proposal", "HG-123", {"facility": "ESRF", "email": PRIVATE}, "hg-123")
+    facility = {"facility": "ESRF", "facility_ror": "https://ror.org/02550n020"}
+    make_entity(opened, ADA, "instrument", "BM18", facility)
+    people = (Person("Lovelace, Ada"),)
+    edit(
+        opened,
+        ADA,
+        "scan",
+        Changes(
+            specimen="section", proposal="hg-123", instrument="bm18", creators=people, licence="CC-BY-4.0"
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def filled(
+    tmp_path_factory: pytest.TempPathFactory, place: Files, make_volume: Callable[..., Path]
+) -> tuple[Path, str]:
+    """Make the catalogue once; where it is, and what the crate of its record says."""
+    home = tmp_path_factory.mktemp("entities")
+    make_volume(home / "records" / "scan" / "volume.ome.zarr", size=16)
+    with open_catalogue(place(home / "catalogue.sqlite")) as opened:
+        fill(opened, home / "records")
+    return home, (home / "records" / "scan" / ro_crate.FILENAME).read_text()
+
+
 @pytest.fixture
-def catalogue(tmp_path: Path, make_volume: Callable[..., Path]) -> Iterator[Catalogue]:
-    with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
-        with opened.writing() as connection:
-            for key, value in (("doi_prefix", "10.5072"), ("address", "https://data.example.org")):
-                change_setting(connection, key, value)
-        make_volume(tmp_path / "records" / "scan" / "volume.ome.zarr", size=16)
-        file_record(tmp_path / "records" / "scan", title="A scan", id="scan")
-        ingest(opened, tmp_path / "records" / "scan", reader=ADA)
-        organ = {"taxon": "Homo sapiens", "taxon_synonyms": "Homo diluvii; wise ape", "age": PRIVATE}
-        make_entity(opened, ADA, "specimen", "Heart", organ, "heart")
-        make_entity(opened, ADA, "specimen", "Block", {"medical_history": PRIVATE}, "block")
-        make_entity(opened, ADA, "specimen", "Section", {}, "section")
-        link_specimen(opened, ADA, "block", "heart", "section")
-        link_specimen(opened, ADA, "section", "block", "polished")
-        make_entity(opened, ADA, "proposal", "HG-123", {"facility": "ESRF", "email": PRIVATE}, "hg-123")
-        make_entity(
-            opened,
-            ADA,
-            "instrument",
-            "BM18",
-            {"facility": "ESRF", "facility_ror": "https://ror.org/02550n020"},
-        )
-        edit(opened, ADA, "scan", Changes(specimen="section", proposal="hg-123", instrument="bm18"))
-        people = (Person("Lovelace, Ada"),)
-        edit(opened, ADA, "scan", Changes(creators=people, licence="CC-BY-4.0"))
+def records(filled: tuple[Path, str]) -> Path:
+    """Give the folder of the records, as it was when it was filled."""
+    home, crate = filled
+    for folder in (home / "records").iterdir():
+        if folder.name != "scan":
+            shutil.rmtree(folder)
+    (home / "records" / "scan" / ro_crate.FILENAME).write_text(crate)
+    return home / "records"
+
+
+@pytest.fixture
+def catalogue(records: Path, tmp_path: Path, place: Files) -> Iterator[Catalogue]:
+    """Open a copy of it."""
+    with place.copy(records.parent / "catalogue.sqlite", tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def app(filled: tuple[Path, str], place: Files) -> Iterator[FastAPI]:
+    """Make the portal once."""
+    with open_catalogue(place(filled[0] / "portal.sqlite")) as opened:
+        yield create_app(opened)
+
+
+@pytest.fixture
+def client(app: FastAPI, catalogue: Catalogue) -> TestClient:
+    """Ask the portal as anybody; `as_reader` changes that."""
+    app.state.catalogue, app.state.reader_of = catalogue, lambda _request: ANYBODY
+    return TestClient(app)
+
+
+def as_reader(client: TestClient, reader: Reader) -> TestClient:
+    """Ask the portal as somebody."""
+    cast(FastAPI, client.app).state.reader_of = lambda _request: reader
+    return client
 
 
 def seen(catalogue: Catalogue, reader: Reader) -> set[str]:
@@ -109,27 +161,25 @@ def test_a_specimen_is_seen_by_whoever_sees_a_record_of_it_or_of_its_descendants
 
 
 def test_a_record_of_ones_own_opens_no_specimen_of_others(
-    catalogue: Catalogue, tmp_path: Path, make_volume: Callable[..., Path]
+    catalogue: Catalogue, records: Path, make_volume: Callable[..., Path]
 ) -> None:
-    make_volume(tmp_path / "records" / "eves" / "volume.ome.zarr", size=16)
-    file_record(tmp_path / "records" / "eves", title="Eve's", id="eves")
-    ingest(catalogue, tmp_path / "records" / "eves", reader=EVE)
+    make_volume(records / "eves" / "volume.ome.zarr", size=16)
+    file_record(records / "eves", title="Eve's", id="eves")
+    ingest(catalogue, records / "eves", reader=EVE)
     edit(catalogue, EVE, "eves", Changes(specimen="heart"))  # a text of her own
     with pytest.raises(InputError, match="no proposal"):
         edit(catalogue, EVE, "eves", Changes(proposal="hg-123"))
     copied = told(catalogue).replace('"identifier": "scan"', '"identifier": "eves"')
-    (tmp_path / "records" / "eves" / ro_crate.FILENAME).write_text(copied)
-    ingest(catalogue, tmp_path / "records" / "eves", checksums=False, reader=EVE)
-    rebuild(catalogue, [tmp_path / "records"])
+    (records / "eves" / ro_crate.FILENAME).write_text(copied)
+    ingest(catalogue, records / "eves", checksums=False, reader=EVE)
+    rebuild(catalogue, [records])
     assert seen(catalogue, EVE) == set()
 
 
-def test_nothing_private_leaves_by_any_door(catalogue: Catalogue) -> None:
+def test_nothing_private_leaves_by_any_door(catalogue: Catalogue, client: TestClient) -> None:
     publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="0"))
     for id in ("heart", "block", "hg-123"):
         publish_entity(catalogue, LOCAL_OWNER, id)
-    app = create_app(catalogue)
-    app.state.reader_of = lambda _request: ANYBODY
     doors = [
         "/",
         "/records?q=heart",
@@ -142,17 +192,14 @@ def test_nothing_private_leaves_by_any_door(catalogue: Catalogue) -> None:
     doors += [f"/{kind.plural}{end}" for kind in KINDS.values() for end in ("", ".json")]
     ids = ("specimens/heart", "specimens/block", "specimens/section", "proposals/hg-123", "instruments/bm18")
     doors += [f"/{id}{end}" for id in ids for end in ("", ".json")]
-    with TestClient(app) as client:
-        for door in doors:
-            answer = client.get(door)
-            assert answer.status_code == 200, door
-            assert PRIVATE not in answer.text, door
-        assert client.get("/records/scan/files/ro-crate-metadata.json").text.find(PRIVATE) == -1
-        app.state.reader_of = lambda _request: ADA
-        assert PRIVATE in client.get("/specimens/heart").text
-        app.state.reader_of = lambda _request: ANYBODY
-        change_entity(catalogue, ADA, "heart", {}, disclosed=["age"])
-        assert PRIVATE in client.get("/specimens/heart").text
+    for door in doors:
+        answer = client.get(door)
+        assert answer.status_code == 200, door
+        assert PRIVATE not in answer.text, door
+    assert client.get("/records/scan/files/ro-crate-metadata.json").text.find(PRIVATE) == -1
+    assert PRIVATE in as_reader(client, ADA).get("/specimens/heart").text
+    change_entity(catalogue, ADA, "heart", {}, disclosed=["age"])
+    assert PRIVATE in as_reader(client, ANYBODY).get("/specimens/heart").text
     assert search(catalogue, ANYBODY, "medical").total == 0
     with fake_datacite() as fake:
         tell_due(catalogue, DataCite(fake.address, "ACME.LAB", "secret"))
@@ -210,18 +257,20 @@ def test_dois_of_specimens_tell_their_relations(catalogue: Catalogue) -> None:
     assert of_record["10.5072/specimen/section"] == "IsDerivedFrom"
 
 
-def test_a_lost_database_has_published_specimens_again(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_lost_database_has_published_specimens_again(
+    catalogue: Catalogue, records: Path, tmp_path: Path, place: Files
+) -> None:
     publish_entity(catalogue, LOCAL_OWNER, "heart")
     publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="0"))
-    with open_catalogue(tmp_path / "new.sqlite") as new:
-        rebuild(new, [tmp_path / "records"])
+    with open_catalogue(place(tmp_path / "new.sqlite")) as new:
+        rebuild(new, [records])
         with new.reading() as connection:
             held = entity_of(connection, ANYBODY, "heart")
             assert records_of(connection, ANYBODY, "heart") == [("scan", "A scan")]
     assert held is not None
     assert held.entity.doi == "10.5072/specimen/heart"
     backup(catalogue, tmp_path / "all.zip")
-    with open_catalogue(tmp_path / "restored.sqlite") as restored:
+    with open_catalogue(place(tmp_path / "restored.sqlite")) as restored:
         restore(restored, tmp_path / "all.zip")
         with restored.reading() as connection:
             held = entity_of(connection, ADA, "heart")
@@ -229,22 +278,20 @@ def test_a_lost_database_has_published_specimens_again(catalogue: Catalogue, tmp
     assert held.entity.facts["age"] == PRIVATE
 
 
-def test_a_collection_shows_what_its_reader_sees_in_its_order(catalogue: Catalogue) -> None:
+def test_a_collection_shows_what_its_reader_sees_in_its_order(
+    catalogue: Catalogue, client: TestClient
+) -> None:
     make_entity(catalogue, ADA, "collection", "Hearts", {"members": "heart; scan; nothing; block"}, "hearts")
     publish_entity(catalogue, LOCAL_OWNER, "hearts")
-    app = create_app(catalogue)
-    app.state.reader_of = lambda _request: ANYBODY
-    with TestClient(app) as client:
-        hidden = client.get("/collections/hearts.json")
-        assert hidden.json()["members"] == []
-        assert "scan" not in hidden.text
-        assert "scan" not in client.get("/collections/hearts").text
-        app.state.reader_of = lambda _request: ADA
-        shown = client.get("/collections/hearts.json").json()["members"]
+    hidden = client.get("/collections/hearts.json")
+    assert hidden.json()["members"] == []
+    assert "scan" not in hidden.text
+    assert "scan" not in client.get("/collections/hearts").text
+    shown = as_reader(client, ADA).get("/collections/hearts.json").json()["members"]
     assert [one["id"] for one in shown] == ["heart", "scan", "block"]
 
 
-def test_a_log_entry_keeps_what_it_said(catalogue: Catalogue) -> None:
+def test_a_log_entry_keeps_what_it_said(catalogue: Catalogue, client: TestClient) -> None:
     write_entry(catalogue, ADA, "records/scan", "beam lost")
     with catalogue.reading() as connection:
         number = entries_of(connection, "records/scan")[0].number
@@ -253,15 +300,11 @@ def test_a_log_entry_keeps_what_it_said(catalogue: Catalogue) -> None:
         with pytest.raises(InputError):
             write_entry(catalogue, reader, "records/scan", "x")
     publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="1 year"))
-    app = create_app(catalogue)
-    app.state.reader_of = lambda _request: ADA
-    with TestClient(app) as client:
-        page = client.get("/records/scan").text
-        assert "&lt;b&gt;14:20" in page
-        assert "What it said before" in page
-        app.state.reader_of = lambda _request: ANYBODY
-        assert "beam lost" not in client.get("/records/scan").text
-        assert client.get("/records/scan.json").json()["log"] == []
+    page = as_reader(client, ADA).get("/records/scan").text
+    assert "&lt;b&gt;14:20" in page
+    assert "What it said before" in page
+    assert "beam lost" not in as_reader(client, ANYBODY).get("/records/scan").text
+    assert client.get("/records/scan.json").json()["log"] == []
 
 
 def test_record_is_unlinked(catalogue: Catalogue) -> None:
