@@ -1,6 +1,7 @@
 """Specimens and the like: who sees them, how they hang together, and that nothing private leaves by any door."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tomarium.catalogue import (
     LOCAL_OWNER,
     Catalogue,
     Reader,
+    entity_records,
     file_record,
     ingest,
     open_catalogue,
@@ -29,11 +31,13 @@ from tomarium.catalogue.dois import tell_due
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entities import entity_of, records_of
 from tomarium.catalogue.entity_edit import change_entity, link_specimen, make_entity, publish_entity
+from tomarium.catalogue.jobs import LEASE_S, take_job
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.log_book import change_entry, entries_of, write_entry
 from tomarium.catalogue.queries import folder_of
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import change_setting
+from tomarium.catalogue.work import work_once
 from tomarium.errors import InputError
 from tomarium.model import Person
 from tomarium.model.entity import KINDS, Entity, public_facts
@@ -313,3 +317,56 @@ def test_record_is_unlinked(catalogue: Catalogue) -> None:
         folder = folder_of(connection, "scan")
     assert folder is not None
     assert [one.id for one in read_record(folder).entities] == ["bm18"]
+
+
+def test_many_records_follow_by_a_worker(
+    catalogue: Catalogue, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_entity(catalogue, ADA, "heart", {}, disclosed=["age"])
+    monkeypatch.setattr(entity_records, "AT_ONCE", 0)
+    change_entity(catalogue, ADA, "heart", {"taxon": "Ursus spelaeus"})
+    change_entity(catalogue, ADA, "heart", {"organ": "ventricle"})
+    as_reader(client, ADA)
+    assert "Homo sapiens" in told(catalogue)
+    assert "being written anew" in client.get("/specimens/heart").text
+    assert PRIVATE in told(catalogue)
+    change_entity(catalogue, ADA, "heart", {}, disclosed=[])  # what is taken back is so at once
+    assert PRIVATE not in told(catalogue)
+    assert "Ursus spelaeus" in told(catalogue)
+    done: list[str] = []
+    assert work_once(catalogue, done.append)
+    assert [line.split(": ", 1)[1] for line in done] == ["done (1 records written)"]
+    assert search(catalogue, ADA, "ventricle").total == 1
+    assert "being written anew" not in client.get("/specimens/heart").text
+
+
+def test_a_change_that_was_stopped_is_finished_by_a_worker(
+    catalogue: Catalogue, records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(entity_records, "write_record", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            change_entity(catalogue, ADA, "heart", {"taxon": "Ursus spelaeus"})
+    assert take_job(catalogue) is None  # it may still be at it
+    job = take_job(catalogue, time.time() + LEASE_S + 1)
+    assert job is not None
+    assert "Homo sapiens" in told(catalogue)
+    assert entity_records.rewrite(catalogue, ADA, job.arguments["entity"])[0] == "done"
+    assert "Ursus spelaeus" in told(catalogue)
+
+
+def test_a_record_that_cannot_be_written_is_told(catalogue: Catalogue, records: Path) -> None:
+    crate = records / "scan" / ro_crate.FILENAME
+    whole = crate.read_text()
+    crate.write_text("{")
+    assert change_entity(catalogue, ADA, "heart", {"organ": "heart"}).facts["organ"] == "heart"
+    with catalogue.reading() as connection:
+        assert "scan: " in entity_records.still_to_write(connection, "heart")
+    crate.write_text(whole)
+    change_entity(catalogue, ADA, "heart", {"organ": "ventricle"})
+    with catalogue.reading() as connection:
+        assert entity_records.still_to_write(connection, "heart") == ""
+
+
+def _stop(*_given: object) -> None:
+    raise KeyboardInterrupt

@@ -17,6 +17,7 @@ from tomarium.catalogue.entities import (
     members_of,
     records_of,
 )
+from tomarium.catalogue.entity_records import still_to_write
 from tomarium.catalogue.log_book import Entry, entries_of
 from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.portal.identity import identify
@@ -137,6 +138,8 @@ class EntityPage:
         How far its DOI is, for those who keep it.
     said : str
         What was just done.
+    behind : str
+        That some records still tell what it said before, for those who keep it.
     """
 
     title: str
@@ -159,6 +162,7 @@ class EntityPage:
     dois: tuple[Told, ...] = field(metadata=FOR_PEOPLE)
     hows: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
+    behind: str = field(metadata=FOR_PEOPLE)
 
 
 def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
@@ -232,6 +236,7 @@ def _shown(
         dois=tuple(states_of(connection, f"{kind.plural}/{entity.id}")) if mine else (),
         hows=tuple(HOWS.items()),
         said=said,
+        behind=still_to_write(connection, entity.id) if mine else "",
     )
 
 
