@@ -311,6 +311,31 @@ def test_a_log_entry_keeps_what_it_said(catalogue: Catalogue, client: TestClient
     assert client.get("/records/scan.json").json()["log"] == []
 
 
+def test_the_log_of_a_proposal_is_read_and_written_by_its_team(
+    catalogue: Catalogue, client: TestClient
+) -> None:
+    change_entity(catalogue, ADA, "hg-123", {}, team="bones")
+    publish_entity(catalogue, LOCAL_OWNER, "hg-123")
+    write_entry(catalogue, ADA, "proposals/hg-123", "**shutter** exchanged")
+    write_entry(catalogue, TIM, "proposals/hg-123", "motor at 12.3 mm", machine=True)
+    with catalogue.reading() as connection:
+        first, second = (entry.number for entry in entries_of(connection, "proposals/hg-123"))
+    page = as_reader(client, TIM).get("/proposals/hg-123").text
+    assert "<strong>shutter</strong> exchanged" in page
+    assert page.count("by a program") == 1
+    assert f'value="{second}"' in page
+    assert f'value="{first}"' not in page  # that is Ada's
+    with pytest.raises(InputError, match="is ada's"):
+        change_entry(catalogue, TIM, "proposals/hg-123", first, "x")
+    change_entry(catalogue, TIM, "proposals/hg-123", second, "motor at 12.4 mm")
+    with catalogue.reading() as connection:
+        changed = entries_of(connection, "proposals/hg-123")[1]
+    assert (changed.machine, [one[2:] for one in changed.before]) == (False, [("motor at 12.3 mm", True)])
+    for reader in (EVE, ANYBODY):
+        assert "shutter" not in as_reader(client, reader).get("/proposals/hg-123").text
+        assert client.get("/proposals/hg-123.json").json()["log"] == []
+
+
 def test_record_is_unlinked(catalogue: Catalogue) -> None:
     edit(catalogue, ADA, "scan", Changes(specimen="", proposal=""))
     with catalogue.reading() as connection:

@@ -1,5 +1,6 @@
 """Forms of specimens, proposals, instruments, collections and documents, and of the log book."""
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from tomarium.catalogue.log_book import change_entry, write_entry
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.tokens import Scope
-from tomarium.errors import FormatError, InputError
+from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.model.entity import KINDS
 from tomarium.portal.forms import Fields, take
 from tomarium.portal.identity import demand_scope, identify
@@ -106,11 +107,16 @@ def _log(request_context: RequestContext, subject: str, fields: Fields, page: st
         raise HTTPException(404, f"There is no {kind[:-1]} “{id[:80]}” in this catalogue.")
     text, number = fields.get("text", ""), fields.get("number", "")
 
+    by_token = identify(request_context.request).way == "token"
+
     def act() -> None:
-        if number.isdecimal() and len(number) < 18:
-            change_entry(request_context.catalogue, reader, subject, int(number), text)
+        if number:
+            if not re.fullmatch("[0-9]{1,17}", number):
+                raise ParameterError(
+                    f"number {number[:40]!r} is none of an entry; leave it out to write another"
+                )
+            change_entry(request_context.catalogue, reader, subject, int(number), text, machine=by_token)
         else:
-            by_token = identify(request_context.request).way == "token"
             write_entry(request_context.catalogue, reader, subject, text, machine=by_token)
 
     _tried(act)

@@ -18,7 +18,7 @@ from tomarium.catalogue.entities import (
     records_of,
 )
 from tomarium.catalogue.entity_records import still_to_write
-from tomarium.catalogue.log_book import Entry, entries_of
+from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
 from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.portal.identity import identify
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -140,6 +140,8 @@ class EntityPage:
         What was just done.
     behind : str
         That some records still tell what it said before, for those who keep it.
+    changes : tuple of int
+        Numbers of the entries of the log that the reader may change.
     """
 
     title: str
@@ -163,6 +165,7 @@ class EntityPage:
     hows: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
     behind: str = field(metadata=FOR_PEOPLE)
+    changes: tuple[int, ...] = field(metadata=FOR_PEOPLE)
 
 
 def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
@@ -200,6 +203,7 @@ def _shown(
     reader, kind = request_context.reader, KINDS[entity.kind]
     public = public_facts(entity)
     members = members_of(connection, reader, entity.id)
+    log = entries_of(connection, f"proposals/{entity.id}") if mine and entity.kind == "proposal" else ()
     return EntityPage(
         title=entity.name,
         id=entity.id,
@@ -229,7 +233,8 @@ def _shown(
         members=tuple(
             Named(id, name, request_context.link(what, {"id": id}), what) for what, id, name in members
         ),
-        log=entries_of(connection, f"proposals/{entity.id}") if mine and entity.kind == "proposal" else (),
+        log=log,
+        changes=tuple(entry.number for entry in log if may_change_entry(reader, entry)),
         mine=mine,
         may_publish=mine and reader.sees_all and entity.published is None,
         boxes=_boxes(entity) if mine else (),
