@@ -1,11 +1,13 @@
 """Specimens and the like: who sees them, how they hang together, and that nothing private leaves by any door."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi import FastAPI
@@ -41,6 +43,7 @@ from tomarium.catalogue.work import work_once
 from tomarium.errors import InputError
 from tomarium.model import Person
 from tomarium.model.entity import KINDS, Entity, public_facts
+from tomarium.portal import feeds
 from tomarium.portal.app import create_app
 from tomarium.standards import ro_crate
 
@@ -293,6 +296,54 @@ def test_a_collection_shows_what_its_reader_sees_in_its_order(
     assert "scan" not in client.get("/collections/hearts").text
     shown = as_reader(client, ADA).get("/collections/hearts.json").json()["members"]
     assert [one["id"] for one in shown] == ["heart", "scan", "block"]
+
+
+def test_the_first_page_shows_the_curators_choice(catalogue: Catalogue, client: TestClient) -> None:
+    make_entity(catalogue, ADA, "collection", "Best hearts", {"members": "nothing; heart; scan"}, "hearts")
+    with catalogue.writing() as connection:
+        change_setting(connection, "curators_choice", "hearts")
+    publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="0"))
+    assert "Best hearts" not in client.get("/").text  # it is not published
+    publish_entity(catalogue, LOCAL_OWNER, "hearts")
+    assert [one["id"] for one in client.get("/index.json").json()["choice"]["hits"]] == ["scan"]
+    page = client.get("/").text
+    assert "Curator’s choice" in page
+    assert "/collections/hearts" in page
+    change_entity(catalogue, ADA, "hearts", {"members": "heart"})
+    assert client.get("/index.json").json()["choice"] is None
+
+
+def test_the_choice_opens_no_draft_and_the_sitemap_lists_what_anybody_sees(
+    catalogue: Catalogue, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_entity(catalogue, ADA, "collection", "Best hearts", {"members": "scan"}, "hearts")
+    publish_entity(catalogue, LOCAL_OWNER, "hearts")
+    with catalogue.writing() as connection:
+        change_setting(connection, "curators_choice", "hearts")
+    assert client.get("/index.json").json()["choice"] is None
+    assert as_reader(client, ADA).get("/index.json").json()["choice"]["hits"][0]["id"] == "scan"
+    assert listed(as_reader(client, ANYBODY)) == ["/", "/records", "/about", "/collections/hearts"]
+    publish(catalogue, LOCAL_OWNER, "scan", Request(embargo="0"))
+    whole = listed(client)[3:]
+    assert whole[0] == "/records/scan"
+    opened = (
+        "instruments/bm18",
+        "proposals/hg-123",
+        "specimens/block",
+        "specimens/heart",
+        "specimens/section",
+    )
+    assert sorted(whole[1:]) == ["/collections/hearts", *(f"/{one}" for one in opened)]
+    monkeypatch.setattr(feeds, "ADDRESSES", 3)
+    parts = [one for page in (1, 2, 3) for one in listed(client, f"?page={page}")]
+    assert parts[3:] == whole
+    assert client.get("/sitemap.xml?page=4").status_code == 404
+
+
+def listed(client: TestClient, page: str = "") -> list[str]:
+    """Read the addresses of the sitemap."""
+    found = re.findall("<loc>(.*?)</loc>", client.get(f"/sitemap.xml{page}").text)
+    return [urlsplit(one).path for one in found]
 
 
 def test_a_log_entry_keeps_what_it_said(catalogue: Catalogue, client: TestClient) -> None:

@@ -210,6 +210,22 @@ def public_entity(connection: Connection, id: str) -> Entity | None:
     return replace(_shown(row, mine=False), origins=_origins(connection, id)) if row is not None else None
 
 
+def published_collection(connection: Connection, id: str) -> tuple[Entity, list[str]] | None:
+    """Find a collection that everybody sees, and what it names in its order, whoever may see that."""
+    row = connection.execute(
+        select(entities).where(
+            entities.c.id == id, entities.c.kind == "collection", entities.c.published_utc.is_not(None)
+        )
+    ).one_or_none()
+    return (_shown(row, mine=False), list(row.facts.get("members", []))) if row is not None else None
+
+
+def open_entities(connection: Connection) -> list[tuple[str, str, float]]:
+    """List kind, identifier and last change (seconds since 1970) of all that anybody may see, by identifier."""
+    asked = select(entities).where(may_see_entity(ANYBODY)).order_by(entities.c.id)
+    return [(row.kind, row.id, row.changed_utc) for row in connection.execute(asked)]
+
+
 def public_member_dois(connection: Connection, id: str) -> list[str]:
     """List the DOIs of the published members of a collection or a document, in their order."""
     facts = connection.execute(select(entities.c.facts).where(entities.c.id == id)).scalar_one_or_none() or {}
