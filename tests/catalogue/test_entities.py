@@ -27,11 +27,12 @@ from tomarium.catalogue import (
     rebuild,
     search,
 )
+from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.backup import backup, restore
 from tomarium.catalogue.datacite_client import DataCite
 from tomarium.catalogue.dois import tell_due
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.entities import entity_of, records_of
+from tomarium.catalogue.entities import entity_of, public_entity, records_of
 from tomarium.catalogue.entity_edit import change_entity, link_specimen, make_entity, publish_entity
 from tomarium.catalogue.jobs import LEASE_S, take_job
 from tomarium.catalogue.life import Request, publish
@@ -39,6 +40,7 @@ from tomarium.catalogue.log_book import change_entry, entries_of, write_entry
 from tomarium.catalogue.queries import folder_of
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import change_setting
+from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import work_once
 from tomarium.errors import InputError
 from tomarium.model import Person
@@ -213,6 +215,23 @@ def test_nothing_private_leaves_by_any_door(catalogue: Catalogue, client: TestCl
         change_entity(catalogue, ADA, "heart", {}, disclosed=[])
         tell_due(catalogue, DataCite(fake.address, "ACME.LAB", "secret"))
         assert PRIVATE not in str(fake.dois)
+
+
+def test_the_form_makes_a_private_fact_public_and_private_again(
+    catalogue: Catalogue, client: TestClient
+) -> None:
+    with catalogue.writing() as connection:
+        make_account(connection, LOCAL_OWNER, "root", "administrator", password="a long pass phrase")
+        make_account(connection, LOCAL_OWNER, "ada", "member")
+        token = make_token(connection, LOCAL_OWNER, "ada", "t", ("write",), 1.0)
+    headers = {"Authorization": f"Bearer {token}"}
+    for ticked, age in (({"disclose-age": "1"}, PRIVATE), ({}, None)):
+        sent = {"disclosing": "1", "organ": "heart", **ticked}
+        client.post("/entities/heart/edit", data=sent, headers=headers, follow_redirects=False)
+        with catalogue.reading() as connection:
+            shown = public_entity(connection, "heart")
+        assert shown is not None
+        assert (shown.facts["organ"], shown.facts.get("age")) == ("heart", age)
 
 
 def test_a_great_age_is_rounded_for_others() -> None:

@@ -58,9 +58,16 @@ def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
 
 
 def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
-    """Change what is told: `name` and its facts; `disclosed` lists the private facts that are public."""
-    facts = {key: text for key, text in fields.items() if key not in ("name", "disclosed")}
+    """Change what is told: `name` and its facts; `disclosed` lists the private facts that are public.
+
+    The page sends `disclosing` and, for each that is public, `disclose-age` …
+    """
+    tick = "disclose-"
+    other = ("name", "disclosed", "disclosing")
+    facts = {key: text for key, text in fields.items() if key not in other and not key.startswith(tick)}
     disclosed = fields["disclosed"].split() if "disclosed" in fields else None
+    if "disclosing" in fields:
+        disclosed = [key.removeprefix(tick) for key in fields if key.startswith(tick)]
 
     def act(reader: Reader) -> None:
         name = fields.get("name")

@@ -18,7 +18,7 @@ from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
 from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
-from tomarium.model.entity import entity_line
+from tomarium.model.entity import KINDS, entity_line
 from tomarium.portal.built import built
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -372,7 +372,10 @@ def _relations(record: Record, request_context: RequestContext) -> Iterator[Rela
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:
-    for one in record.entities:
+    kinds = list(KINDS)
+    for one in sorted(
+        record.entities, key=lambda one: kinds.index(one.kind)
+    ):  # of a kind, they keep their order
         own = one == record.entity(one.kind)
         words = one.kind.capitalize() if own else "Made from"
         yield Described(words, one.id, entity_line(one), request_context.link(one.kind, {"id": one.id}))
