@@ -125,6 +125,7 @@ def change_entity(
         held = demand_mine(connection, reader, id)
         kind = held.entity.kind
         told = dict(held.entity.facts) | {key: read_fact(kind, key, text) for key, text in facts.items()}
+        kept = {key: value for key, value in told.items() if value}
         public = tuple(held.entity.disclosed if disclosed is None else dict.fromkeys(disclosed))
         private = [one.key for one in KINDS[kind].facts if one.private]
         if unknown := [key for key in public if key not in private]:
@@ -133,16 +134,14 @@ def change_entity(
             )
         values = {
             "name": held.entity.name if name is None else _named(kind, name),
-            "facts": {key: value for key, value in told.items() if value},
+            "facts": kept,
             "disclosed": list(public),
             "changed_utc": time.time(),
             **({} if team is None else {"team": team}),
         }
         connection.execute(update(entities).where(entities.c.id == id).values(**values))
         note(connection, reader, f"edit {kind}", told=[id, *facts])
-        hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(
-            values["facts"]
-        )
+        hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(kept)
         job = _follow(connection, reader, id, at_once=hides)
         changed = demand_entity(connection, reader, id).entity
     rewrite_now(catalogue, reader, id, job)

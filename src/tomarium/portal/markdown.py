@@ -39,7 +39,7 @@ def _parser() -> MarkdownIt:
 
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 12})
     parser.enable("table").disable(list(UNUSED))
-    parser.validateLink = _may_lead  # type: ignore[method-assign]
+    parser.validateLink = _may_lead  # type: ignore[method-assign, assignment]
     parser.add_render_rule("link_open", _link)
     parser.add_render_rule("table_open", _table)
     parser.add_render_rule("table_close", lambda *_given: "</table></div>\n")
