@@ -393,8 +393,8 @@ def test_the_log_of_a_proposal_is_read_and_written_by_its_team(
     page = as_reader(client, TIM).get("/proposals/hg-123").text
     assert "<strong>shutter</strong> exchanged" in page
     assert page.count("by a program") == 1
-    assert f'value="{second}"' in page
-    assert f'value="{first}"' not in page  # that is Ada's
+    assert f'id="log-{second}"' in page
+    assert f'id="log-{first}"' not in page  # that is Ada's
     with pytest.raises(InputError, match="is ada's"):
         change_entry(catalogue, TIM, "proposals/hg-123", first, "x")
     change_entry(catalogue, TIM, "proposals/hg-123", second, "motor at 12.4 mm")
