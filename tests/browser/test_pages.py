@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
-from tomarium.catalogue import LOCAL_OWNER, file_record, ingest, open_catalogue
+from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.disk_use import change_quota
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
 from tomarium.catalogue.jobs import add_job, end_job
+from tomarium.catalogue.log_book import change_entry, entries_of, write_entry
+from tomarium.catalogue.settings import change_setting
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +33,58 @@ def address(
             note(connection, LOCAL_OWNER, "edit", "tooth", told=["title"])
             change_quota(connection, LOCAL_OWNER, "team", "bones", 10**12)
         end_job(catalogue, number, "failed", "scan.h5: truncated file; send it again")
+        describe(catalogue)
         with serving(catalogue) as address:
             yield address
 
 
+def describe(catalogue: Catalogue) -> None:
+    """Say that the record is of a section of a block of an organ, and what belongs to it."""
+    owner = LOCAL_OWNER
+    organ = {
+        "taxon": "Homo sapiens",
+        "taxon_authority": "Linnaeus, 1758",
+        "age": "63 years",
+        "organ": "Heart",
+    }
+    organ |= {"taxon_synonyms": "Homo diluvii; Homo wadjakensis", "institution": "Anatomy of the Alps"}
+    organ |= {
+        "institution_ror": "https://ror.org/02rx3b187",
+        "description": "Whole heart, fixed in formalin.",
+    }
+    make_entity(catalogue, owner, "specimen", "Heart of donor 27", organ, "heart-27")
+    make_entity(catalogue, owner, "specimen", "Block of the left ventricle", {}, "heart-27-block")
+    make_entity(catalogue, owner, "specimen", "Section for microscopy", {}, "heart-27-section")
+    link_specimen(catalogue, owner, "heart-27-block", "heart-27", "section")
+    link_specimen(catalogue, owner, "heart-27-section", "heart-27-block", "polished")
+    team = {"number": "MD-1290", "team": "Lovelace, Ada 0000-0002-1825-0097; Röntgen, Wilhelm"}
+    make_entity(catalogue, owner, "proposal", "Hearts in health", team, "md-1290")
+    make_entity(catalogue, owner, "instrument", "BM18", {"facility": "ESRF"}, "bm18")
+    edit(
+        catalogue,
+        owner,
+        "tooth",
+        Changes(specimen="heart-27-section", proposal="md-1290", instrument="bm18"),
+    )
+    members = {"members": "tooth; heart-27; md-1290", "curators": "Lovelace, Ada", "description": "The best."}
+    make_entity(catalogue, owner, "collection", "Hearts", members, "hearts")
+    publish_entity(catalogue, owner, "hearts")
+    with catalogue.writing() as connection:
+        change_setting(connection, "curators_choice", "hearts")
+    for subject in ("proposals/md-1290", "records/tooth"):
+        said = "Beam lost at **14:20**, scan repeated, see [the page](https://example.org/beam)"
+        write_entry(catalogue, owner, subject, said)
+        with catalogue.reading() as connection:
+            number = entries_of(connection, subject)[0].number
+        change_entry(catalogue, owner, subject, number, f"{said}:\n\n- flats anew\n- `motor` at 12.3 mm")
+        table = "| motor | mm |\n|---|---|\n| sx | 12.30 |\n| sz | 0.55 |"
+        write_entry(catalogue, owner, subject, table, machine=True)
+
+
 PATHS = (
     *("/", "/records", "/records?q=tooth&pixel=<1mm", "/records/tooth", "/records/tooth/manage", "/about"),
+    *("/specimens", "/specimens/heart-27", "/specimens/heart-27-block?said=Saved.", "/proposals/md-1290"),
+    *("/collections/hearts", "/instruments"),
     *(
         "/sign-in",
         "/admin",

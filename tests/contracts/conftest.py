@@ -13,11 +13,15 @@ import pytest
 import tifffile
 
 from tomarium import formats
-from tomarium.catalogue import Catalogue, file_record, ingest, open_catalogue
+from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.entity_edit import link_specimen, make_entity
+from tomarium.catalogue.log_book import write_entry
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.mesh_files import About, write_files
 from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh
 from tomarium.model import Mesh, Record, Value
+from tomarium.model.entity import KINDS
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 HOSTILE = "Zahn <script>alert('1')</script> \"&amp;' {{ 7*7 }}"
@@ -40,6 +44,7 @@ class Html(HTMLParser):
     open: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
     forms: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -81,7 +86,9 @@ class Html(HTMLParser):
             self.labelled.add(str(known["for"]))
         self.points += [str(known[key]) for key in ("for", "aria-labelledby") if known.get(key)]
         posts = known.get("method") == "post"
-        self.links += [str(known[key]) for key in ("href", "action") if known.get(key) and not posts]
+        links = [str(known[key]) for key in ("href", "action") if known.get(key) and not posts]
+        leads_away = tag == "a" and links[:1] and links[0].startswith(("https://", "http://"))
+        (self.outside if leads_away else self.links).extend(links)
         self.forms += [str(known["action"])] if posts else []
         self.sources += [str(known[key]) for key in ("src", "data-pattern") if known.get(key)]
         self.words += [str(known[key]) for key in ("value", "alt", "content") if known.get(key)]
@@ -196,4 +203,22 @@ def catalogue(
     with open_catalogue(tmp_path_factory.mktemp("catalogue") / "catalogue.sqlite") as catalogue:
         for _, folder in records.values():
             ingest(catalogue, folder)
+        _describe(catalogue)
         yield catalogue
+
+
+def _describe(catalogue: Catalogue) -> None:
+    """Say what the record "full" is of, with hostile names and all facts."""
+    owner = LOCAL_OWNER
+    make_entity(catalogue, owner, "specimen", "Whole <b>tooth</b>", {}, "tooth")
+    for kind in KINDS.values():
+        typed = {"people": "Lovelace, Ada", "day": "2026-11-20", "ror": "02550n020", "doi": "10.1038/abc"}
+        facts = {fact.key: typed.get(fact.form, f"{fact.label} <i>of it</i>") for fact in kind.facts}
+        if "members" in facts:
+            facts["members"] = "full; tooth; nothing"
+        make_entity(catalogue, owner, kind.name, f"{kind.name} {HOSTILE}", facts, f"a-{kind.name}")
+    link_specimen(catalogue, owner, "a-specimen", "tooth", "section")
+    named = {kind: f"a-{kind}" for kind in ("specimen", "proposal", "instrument")}
+    edit(catalogue, owner, "full", Changes(**named))
+    for subject in ("records/full", "proposals/a-proposal"):
+        write_entry(catalogue, owner, subject, f"# {HOSTILE}\n\n*kept* [site](https://example.org)")

@@ -210,6 +210,22 @@ def public_entity(connection: Connection, id: str) -> Entity | None:
     return replace(_shown(row, mine=False), origins=_origins(connection, id)) if row is not None else None
 
 
+def published_collection(connection: Connection, id: str) -> tuple[Entity, list[str]] | None:
+    """Find a collection that everybody sees, and what it names in its order, whoever may see that."""
+    row = connection.execute(
+        select(entities).where(
+            entities.c.id == id, entities.c.kind == "collection", entities.c.published_utc.is_not(None)
+        )
+    ).one_or_none()
+    return (_shown(row, mine=False), list(row.facts.get("members", []))) if row is not None else None
+
+
+def open_entities(connection: Connection, reader: Reader = ANYBODY) -> list[tuple[str, str, float]]:
+    """List kind, identifier and last change (seconds since 1970) of all that a reader may see, by identifier."""
+    asked = select(entities).where(may_see_entity(reader)).order_by(entities.c.id)
+    return [(row.kind, row.id, row.changed_utc) for row in connection.execute(asked)]
+
+
 def public_member_dois(connection: Connection, id: str) -> list[str]:
     """List the DOIs of the published members of a collection or a document, in their order."""
     facts = connection.execute(select(entities.c.facts).where(entities.c.id == id)).scalar_one_or_none() or {}
@@ -292,20 +308,31 @@ def choose(connection: Connection, reader: Reader, record: Record, kind: str, id
     connection.execute(delete(record_entities).where(*others))
     if id and usable:
         connection.execute(insert(record_entities).values(record=record.id, entity=id, chosen=1))
-        reach(connection, record.id)
+        reach(connection, [record.id])
     kept = tuple(one for one in record.entities if one.kind != kind)
     told = tuple(one for one in told_of(connection, record.id) if one.kind == kind)
     specimen = id if kind == "specimen" else record.specimen
     return replace(record, entities=(*told, *kept), specimen=specimen)
 
 
-def reach(connection: Connection, record: str) -> None:
-    """Note the ancestors of what was chosen for a record, after these have changed."""
-    here = record_entities.c.record == record
-    connection.execute(delete(record_entities).where(here, record_entities.c.chosen == 0))
-    chosen = list(connection.execute(select(record_entities.c.entity).where(here)).scalars())
-    for id in ancestors(connection, chosen):
-        connection.execute(insert(record_entities).values(record=record, entity=id, chosen=0))
+def reach(connection: Connection, names: Iterable[str]) -> None:
+    """Note the ancestors of what was chosen for records, after these have changed."""
+    wanted = list(names)
+    above: dict[tuple[str, ...], list[str]] = {}
+    for start in range(0, len(wanted), 500):
+        some = record_entities.c.record.in_(wanted[start : start + 500])
+        connection.execute(delete(record_entities).where(some, record_entities.c.chosen == 0))
+        chosen: dict[str, list[str]] = {}
+        for row in connection.execute(select(record_entities).where(some).order_by(record_entities.c.entity)):
+            chosen.setdefault(row.record, []).append(row.entity)
+        rows = []
+        for record, ids in chosen.items():
+            key = tuple(ids)
+            if key not in above:
+                above[key] = ancestors(connection, key)
+            rows += [{"record": record, "entity": id, "chosen": 0} for id in above[key]]
+        if rows:
+            connection.execute(insert(record_entities), rows)
 
 
 def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = False) -> None:
@@ -352,7 +379,7 @@ def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = Fa
     for one in record.entities if lost else new:
         if (one.kind != "specimen" or one.id == record.specimen) and one.id not in linked:
             connection.execute(insert(record_entities).values(record=record.id, entity=one.id, chosen=1))
-    reach(connection, record.id)
+    reach(connection, [record.id])
 
 
 def known_any(connection: Connection) -> bool:

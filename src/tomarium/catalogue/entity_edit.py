@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.dois import ask_for_entity, ask_for_update
-from tomarium.catalogue.edit import write_record
+from tomarium.catalogue.dois import ask_for_entity
 from tomarium.catalogue.entities import (
     Held,
     ancestors,
@@ -23,10 +20,10 @@ from tomarium.catalogue.entities import (
     reach,
     records_below,
     row_of,
-    told_of,
 )
+from tomarium.catalogue.entity_records import ask_to_rewrite, rewrite_now
 from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
-from tomarium.catalogue.record_folder import ID, read_record
+from tomarium.catalogue.record_folder import ID
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tables import entities, origins
 from tomarium.catalogue.words import fold
@@ -94,6 +91,9 @@ def change_entity(
 ) -> Entity:
     """Change what is told of an entity; the crates and DOIs of its records follow.
 
+    The change and a job to write the records are noted together. Up to `entity_records.AT_ONCE` records are written
+    before this returns, and all where something that was public is taken back; else a worker writes them.
+
     Parameters
     ----------
     catalogue : Catalogue
@@ -125,6 +125,7 @@ def change_entity(
         held = demand_mine(connection, reader, id)
         kind = held.entity.kind
         told = dict(held.entity.facts) | {key: read_fact(kind, key, text) for key, text in facts.items()}
+        kept = {key: value for key, value in told.items() if value}
         public = tuple(held.entity.disclosed if disclosed is None else dict.fromkeys(disclosed))
         private = [one.key for one in KINDS[kind].facts if one.private]
         if unknown := [key for key in public if key not in private]:
@@ -133,15 +134,18 @@ def change_entity(
             )
         values = {
             "name": held.entity.name if name is None else _named(kind, name),
-            "facts": {key: value for key, value in told.items() if value},
+            "facts": kept,
             "disclosed": list(public),
             "changed_utc": time.time(),
             **({} if team is None else {"team": team}),
         }
         connection.execute(update(entities).where(entities.c.id == id).values(**values))
         note(connection, reader, f"edit {kind}", told=[id, *facts])
-        _follow(connection, reader, [id, *descendants(connection, [id])], changed=id)
-        return demand_entity(connection, reader, id).entity
+        hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(kept)
+        job = _follow(connection, reader, id, at_once=hides)
+        changed = demand_entity(connection, reader, id).entity
+    rewrite_now(catalogue, reader, id, job)
+    return changed
 
 
 def link_specimen(
@@ -188,7 +192,8 @@ def link_specimen(
         if not remove:
             connection.execute(insert(origins).values(child=child, parent=parent, how=how))
         note(connection, reader, "unlink specimen" if remove else "link specimen", told=[child, parent, how])
-        _follow(connection, reader, [child, *descendants(connection, [child])], changed=child)
+        job = _follow(connection, reader, child, linked=True, at_once=remove)
+    rewrite_now(catalogue, reader, child, job)
 
 
 def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool = True) -> Entity:
@@ -221,8 +226,10 @@ def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool =
         moment = datetime.now(UTC).replace(microsecond=0).timestamp()
         connection.execute(update(entities).where(entities.c.id == id).values(published_utc=moment, doi=made))
         note(connection, reader, f"publish {held.entity.kind}", told=[id, made])
-        _follow(connection, reader, [id, *descendants(connection, [id])], changed=id)
-        return demand_entity(connection, reader, id).entity
+        job = _follow(connection, reader, id)
+        published = demand_entity(connection, reader, id).entity
+    rewrite_now(catalogue, reader, id, job)
+    return published
 
 
 def demand_mine(connection: Connection, reader: Reader, id: str) -> Held:
@@ -233,20 +240,16 @@ def demand_mine(connection: Connection, reader: Reader, id: str) -> Held:
     return held
 
 
-def _follow(connection: Connection, reader: Reader, ids: list[str], changed: str) -> None:
-    """Write the crates of all records of entities anew, and tell DataCite."""
-    settings = all_settings(connection)
-    for id in (changed, *ancestors(connection, [changed]), *ids):
+def _follow(
+    connection: Connection, reader: Reader, changed: str, *, linked: bool = False, at_once: bool = False
+) -> int | None:
+    """Tell DataCite, and note that the records of an entity follow; the job for `rewrite_now`, if any."""
+    settings, below = all_settings(connection), descendants(connection, [changed])
+    for id in (changed, *ancestors(connection, [changed]), *below):
         ask_for_entity(connection, id, settings["address"])
-    for record_id in records_below(connection, ids):
-        reach(connection, record_id)
-        folder = queries.folder_of(connection, record_id)
-        if folder is None:
-            continue
-        record = replace(read_record(folder), entities=told_of(connection, record_id))
-        write_record(connection, reader, record, folder)
-        if record.publication is not None and record.publication.doi:
-            ask_for_update(connection, record)
+    if linked:  # who sees what changes with the link itself
+        reach(connection, records_below(connection, [changed, *below]))
+    return ask_to_rewrite(connection, reader, changed, at_once=at_once)
 
 
 def _named(kind: str, name: str) -> str:

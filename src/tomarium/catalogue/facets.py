@@ -21,6 +21,9 @@ FACETS: Final[dict[str, str]] = {
     "year": "Year",
     "state": "State",
 }
+AS_MEASURED: Final = "instrument as measured"
+"""Facet that nobody filters by: the instrument's name in the parameters, where the record is linked to another."""
+
 _LONGEST: Final = 200  # letters of a value; longer texts are no names
 
 Filters = Mapping[str, tuple[str, ...]]
@@ -42,13 +45,19 @@ def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
     told = {("year", str(record.created.year)), ("licence", record.licence)}
     told |= {("technique", technique) for technique in (*record.techniques, _text(record, "technique"))}
     instrument, proposal, specimen = map(record.entity, ("instrument", "proposal", "specimen"))
-    named = instrument.name if instrument else ""
-    told.add(("instrument", named or _text(record, "instrument") or _text(record, "beamline")))
+    named, typed = instrument.name if instrument else "", _instrument(record)
+    told.add(("instrument", named or typed))
+    # What the file says of its instrument goes on to count for the scientists of that instrument.
+    told.add((AS_MEASURED, typed if named and named != typed else ""))
     at = (str(one.facts.get("facility", "")) for one in (instrument, proposal) if one)
     told.add(("facility", next(filter(None, at), "") or _text(record, "facility")))
     told.add(("proposal", proposal.name if proposal else ""))
     told.add(("taxon", str(specimen.facts.get("taxon", "")) if specimen else ""))
     return tuple(sorted((name, value) for name, value in told if 0 < len(value) <= _LONGEST))
+
+
+def _instrument(record: Record) -> str:
+    return _text(record, "instrument") or _text(record, "beamline")
 
 
 def _text(record: Record, key: str) -> str:

@@ -20,7 +20,15 @@ LEASE_S: Final = 600
 MOST_TRIES: Final = 5
 
 
-def add_job(connection: Connection, reader: Reader, kind: str, arguments: dict[str, Any]) -> int:
+def add_job(
+    connection: Connection,
+    reader: Reader,
+    kind: str,
+    arguments: dict[str, Any],
+    *,
+    joins: Sequence[str] = ("waiting", "running"),
+    held: bool = False,
+) -> int:
     """Ask for some work.
 
     Parameters
@@ -33,15 +41,17 @@ def add_job(connection: Connection, reader: Reader, kind: str, arguments: dict[s
         What kind of work.
     arguments : dict
         JSON values.
+    joins : sequence of str
+        States in which one that is the same is taken instead of a new one.
+    held : bool
+        Whether who asks does it now, so that no worker takes it before its lease ends.
 
     Returns
     -------
     int
-        Number of the job. One that is the same and waits already is not made twice.
+        Number of the job.
     """
-    waiting = (
-        (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name) & jobs.c.state.in_(("waiting", "running"))
-    )
+    waiting = (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name) & jobs.c.state.in_(joins)
     for row in connection.execute(select(jobs.c.number, jobs.c.arguments).where(waiting)):
         if row.arguments == arguments:
             return int(row.number)
@@ -49,9 +59,9 @@ def add_job(connection: Connection, reader: Reader, kind: str, arguments: dict[s
         insert(jobs).values(
             kind=kind,
             arguments=arguments,
-            state="waiting",
-            lease_until_utc=0.0,
-            tries=0,
+            state="running" if held else "waiting",
+            lease_until_utc=time.time() + LEASE_S if held else 0.0,
+            tries=int(held),
             not_before_utc=0.0,
             told="",
             asked_by=reader.name,

@@ -30,8 +30,8 @@ class Entry:
         Who wrote it, when (ISO 8601), and what.
     machine : bool
         Whether a program wrote it.
-    before : tuple of (str, str, str)
-        When, who and what: what it said before, the oldest first.
+    before : tuple of (str, str, str, bool)
+        When, who and what, and whether by a program: what it said before, the oldest first.
     """
 
     number: int
@@ -39,7 +39,7 @@ class Entry:
     when: str
     text: str
     machine: bool
-    before: tuple[tuple[str, str, str], ...] = ()
+    before: tuple[tuple[str, str, str, bool], ...] = ()
 
 
 def entries_of(connection: Connection, subject: str) -> tuple[Entry, ...]:
@@ -65,7 +65,7 @@ def entries_of(connection: Connection, subject: str) -> tuple[Entry, ...]:
             _moment(row.moment_utc),
             row.text,
             bool(row.machine),
-            tuple((_moment(when), who, text) for when, who, text in row.before),
+            tuple((_moment(when), who, text, any(rest)) for when, who, text, *rest in row.before),
         )
         for row in connection.execute(asked).all()
     )
@@ -110,7 +110,14 @@ def write_entry(
         )
 
 
-def change_entry(catalogue: Catalogue, reader: Reader, subject: str, number: int, text: str) -> None:
+def may_change_entry(reader: Reader, entry: Entry) -> bool:
+    """Tell whether a reader who keeps the subject may change an entry: who wrote it, and curators."""
+    return entry.who == reader.name or reader.sees_all
+
+
+def change_entry(
+    catalogue: Catalogue, reader: Reader, subject: str, number: int, text: str, *, machine: bool = False
+) -> None:
     """Change an entry of one's own; what it said before is kept.
 
     Parameters
@@ -125,6 +132,8 @@ def change_entry(catalogue: Catalogue, reader: Reader, subject: str, number: int
         Number of the entry.
     text : str
         What it says from now on.
+    machine : bool
+        Whether a program changes it.
 
     Raises
     ------
@@ -139,8 +148,9 @@ def change_entry(catalogue: Catalogue, reader: Reader, subject: str, number: int
             raise InputError(f"{subject}: has no entry {number} in its log book")
         if row.who != reader.name and not reader.sees_all:
             raise NotAllowed(f"{subject}: entry {number} is {row.who}'s; write another one")
-        before = [*row.before, [row.moment_utc, row.who, row.text]]
+        before = [*row.before, [row.moment_utc, row.who, row.text, bool(row.machine)]]
         values = {"text": _checked(text), "before": before, "moment_utc": time.time(), "who": reader.name}
+        values["machine"] = int(machine)
         connection.execute(update(log_entries).where(here).values(**values))
 
 

@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 
 from sqlalchemy import ColumnElement, Float, and_, false, literal, or_, select, true
 
+from tomarium.catalogue.facets import AS_MEASURED
 from tomarium.catalogue.tables import facets, records
 from tomarium.errors import InputError
 
@@ -155,13 +156,13 @@ def keeps_instrument(reader: Reader) -> ColumnElement[bool]:
     Returns
     -------
     ColumnElement of bool
-        The instrument is the one that the record is filtered by: its parameter `instrument`, else `beamline`. What
-        was published is to an instrument scientist as to anybody.
+        The instrument is the one that the record is filtered by, and the one of its parameter `instrument`, else
+        `beamline`. What was published is to an instrument scientist as to anybody.
     """
     if reader.role != "instrument scientist" or not reader.instruments:
         return false()
     sets = select(facets.c.facets).where(
-        facets.c.name == "instrument", facets.c.value.in_(reader.instruments)
+        facets.c.name.in_(("instrument", AS_MEASURED)), facets.c.value.in_(reader.instruments)
     )
     return and_(records.c.state.in_(("draft", "review")), records.c.facets.in_(sets))
 

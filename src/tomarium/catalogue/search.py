@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, select
 
 from tomarium.catalogue import find, queries
 from tomarium.catalogue.catalogue import Catalogue
@@ -14,7 +14,8 @@ from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.facet_counts import FacetCounts, sets_of
 from tomarium.catalogue.facets import read_filters
 from tomarium.catalogue.ranges import Range, key_of, read_range
-from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.reader import Reader, may_see
+from tomarium.catalogue.tables import records
 from tomarium.catalogue.words import Term, mark, read_terms, snippet
 from tomarium.errors import ParameterError
 
@@ -200,6 +201,29 @@ def search(
         facets=told,
         facets_of_newest=not facets_whole,
     )
+
+
+def named(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[Hit, ...]:
+    """Show records that are called by their identifiers, as a search does.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    ids : sequence of str
+        Identifiers; any text.
+
+    Returns
+    -------
+    tuple of Hit
+        Those that the reader may see, in this order.
+    """
+    asked = select(records.c.id, records.c.number).where(records.c.id.in_(ids), may_see(reader))
+    numbers = {row.id: row.number for row in connection.execute(asked)}
+    rows = find.rows_at(connection, reader, [find.Place(number, None) for number in numbers.values()])
+    return tuple(_hit(rows[numbers[id]], None, ()) for id in dict.fromkeys(ids) if numbers.get(id) in rows)
 
 
 def _counted(

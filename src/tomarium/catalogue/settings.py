@@ -66,6 +66,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "", "A picture in the catalogue's folder to show beside the name: logo.svg, .png or .webp"
     ),
     "featured": Setting("", "Identifier of the record on the first page; the newest where it is not set"),
+    "curators_choice": Setting(
+        "", "Identifier of a published collection whose records the first page shows as Curator’s choice"
+    ),
 }
 
 

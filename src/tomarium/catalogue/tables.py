@@ -203,7 +203,7 @@ log_entries: Final = Table(
     Column("machine", Integer, nullable=False),  # 1: a program wrote it with a token
     Column("moment_utc", Float, nullable=False),
     Column("text", Text, nullable=False),
-    Column("before", JSON, nullable=False),  # [[moment, who, text], …]: what it said before, the oldest first
+    Column("before", JSON, nullable=False),  # [[moment, who, text, machine], …], the oldest first
 )
 log_of_subject: Final = Index("log_entry_subject", log_entries.c.subject, log_entries.c.number)
 

@@ -179,6 +179,7 @@ def publish(id: str, doi: bool, catalogue: Path | None) -> None:
 
 def _show(opened: Any, id: str) -> None:
     from tomarium.catalogue.entities import children_of, demand_entity, members_of, records_of
+    from tomarium.catalogue.entity_records import still_to_write
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with opened.reading() as connection:
@@ -202,8 +203,11 @@ def _show(opened: Any, id: str) -> None:
             ("published", f"{entity.published:%Y-%m-%d}" if entity.published else "no"),
             ("doi", entity.doi),
         ]
+        behind = still_to_write(connection, id)
     click.secho(f"{entity.id}: {entity.name}", bold=True)
     show.table([row for row in rows if row[1]])
+    if behind:
+        show.warnings([f"{behind} Let a worker do it: tomarium worker --once"])
 
 
 def _facts(given: tuple[str, ...]) -> dict[str, str]:

@@ -57,9 +57,16 @@ def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
 
 
 def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
-    """Change what is told: `name` and its facts; `disclosed` lists the private facts that are public."""
-    facts = {key: text for key, text in fields.items() if key not in ("name", "disclosed")}
+    """Change what is told: `name` and its facts; `disclosed` lists the private facts that are public.
+
+    The page sends `disclosing` and, for each that is public, `disclose-age` …
+    """
+    tick = "disclose-"
+    other = ("name", "disclosed", "disclosing")
+    facts = {key: text for key, text in fields.items() if key not in other and not key.startswith(tick)}
     disclosed = fields["disclosed"].split() if "disclosed" in fields else None
+    if "disclosing" in fields:
+        disclosed = [key.removeprefix(tick) for key in fields if key.startswith(tick)]
 
     def act(reader: Reader) -> None:
         name = fields.get("name")
@@ -106,13 +113,14 @@ def _log(request_context: RequestContext, subject: str, fields: Fields, page: st
         raise HTTPException(404, f"There is no {kind[:-1]} “{id[:80]}” in this catalogue.")
     text, number = fields.get("text", ""), fields.get("number", "")
 
+    by_token = identify(request_context.request).way == "token"
+
     def act() -> None:
         if number:
             if not (number.isascii() and number.isdecimal() and len(number) < 18):
                 raise InputError(f"{number[:20]!r} is no number of an entry; leave it out to write a new one")
-            change_entry(request_context.catalogue, reader, subject, int(number), text)
+            change_entry(request_context.catalogue, reader, subject, int(number), text, machine=by_token)
         else:
-            by_token = identify(request_context.request).way == "token"
             write_entry(request_context.catalogue, reader, subject, text, machine=by_token)
 
     tried(act)

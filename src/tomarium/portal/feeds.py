@@ -8,8 +8,10 @@ from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import PlainTextResponse, Response
 
 from tomarium.catalogue import ANYBODY, Reader
+from tomarium.catalogue.entities import open_entities
 from tomarium.catalogue.publications import Published, newest_published, published_count
 from tomarium.catalogue.settings import all_settings, publisher
+from tomarium.model.entity import KINDS
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
 
@@ -63,16 +65,18 @@ def sitemap(
         int, Query(ge=0, lt=2**20, description="Which 50 000 addresses; none: all, or their index")
     ] = 0,
 ) -> Response:
-    """List the pages of all published records for search engines (sitemaps.org); beyond 50,000 an index of lists."""
+    """List the pages that anybody may see for search engines (sitemaps.org); beyond 50,000 an index of lists.
+
+    Published records come first, then specimens, proposals, instruments, collections and documents.
+    """
     with request_context.catalogue.reading() as connection:
         reader = _alike(request_context)
-        total = published_count(connection, reader)
-        pages = -(-total // ADDRESSES)
+        total, others = published_count(connection, reader), open_entities(connection, reader)
+        pages = -(-(total + len(others)) // ADDRESSES)
         if page > max(pages, 1):
             raise HTTPException(404, f"There are {pages} lists of addresses.")
-        found = newest_published(
-            connection, ADDRESSES, after=(page - 1) * ADDRESSES if page else 0, reader=reader
-        )
+        first = (page - 1) * ADDRESSES if page else 0
+        found = newest_published(connection, ADDRESSES, after=first, reader=reader)
     Xml.register_namespace("", SITEMAP)
     if pages > 1 and not page:
         root = Xml.Element(f"{{{SITEMAP}}}sitemapindex")
@@ -86,11 +90,13 @@ def sitemap(
     for place in ("home", "records", "about") if page < 2 else ():
         inner = Xml.SubElement(root, f"{{{SITEMAP}}}url")
         Xml.SubElement(inner, f"{{{SITEMAP}}}loc").text = request_context.address(place)
-    start = request_context.address("record", {"id": "x"})[:-1]
-    for one in found:
+    shown = [("record", one.id, one.changed) for one in found]
+    shown += others[max(0, first - total) : max(0, first + ADDRESSES - total)]
+    starts = {kind: request_context.address(kind, {"id": "x"})[:-1] for kind in ("record", *KINDS)}
+    for kind, id, changed in shown:
         inner = Xml.SubElement(root, f"{{{SITEMAP}}}url")
-        Xml.SubElement(inner, f"{{{SITEMAP}}}loc").text = start + one.id
-        Xml.SubElement(inner, f"{{{SITEMAP}}}lastmod").text = _moment(one.changed)
+        Xml.SubElement(inner, f"{{{SITEMAP}}}loc").text = starts[kind] + id
+        Xml.SubElement(inner, f"{{{SITEMAP}}}lastmod").text = _moment(changed)
     return _xml(root, "application/xml")
 
 

@@ -18,6 +18,7 @@ from tomarium import units
 from tomarium.catalogue.words import mark, read_terms
 from tomarium.model.wording import brief, day
 from tomarium.portal.built import built
+from tomarium.portal.markdown import marked_down
 from tomarium.portal.page import Page, machine, names
 from tomarium.portal.request_context import RequestContext
 from tomarium.registry import collect
@@ -147,6 +148,7 @@ def _templates() -> Environment:
         "coded": _coded,
         "date": _date,
         "length": units.show,
+        "markdown": marked_down,
         "marked": _marked,
         "size": _size,
     }

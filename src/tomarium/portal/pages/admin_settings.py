@@ -14,7 +14,16 @@ from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "The house": ("name", "institution", "logo", "contact", "imprint", "address", "featured"),
+    "The house": (
+        "name",
+        "institution",
+        "logo",
+        "contact",
+        "imprint",
+        "address",
+        "featured",
+        "curators_choice",
+    ),
     "Publishing": (
         *("publisher", "embargo", "kept", "acknowledgement", "doi_prefix", "datacite"),
         "scientists_publish",
@@ -30,6 +39,7 @@ LABELS: Final[Mapping[str, str]] = {
     "imprint": "Imprint",
     "address": "Address",
     "featured": "Record on the first page",
+    "curators_choice": "Curator’s choice",
     "publisher": "Publisher",
     "embargo": "Embargo by default",
     "kept": "Kept for",

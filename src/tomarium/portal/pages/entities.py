@@ -17,12 +17,18 @@ from tomarium.catalogue.entities import (
     members_of,
     records_of,
 )
-from tomarium.catalogue.log_book import Entry, entries_of
+from tomarium.catalogue.entity_records import still_to_write
+from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
+from tomarium.catalogue.search import named
 from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.portal.identity import identify
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.result_card import FoundRecord, found_records
 from tomarium.standards.identifiers import doi_address
+
+CARDS = 24
+"""Most records that are shown with their pictures."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,11 @@ class Box:
     key, label, text : str
         Key and label of a fact, and what is told now.
     private : bool
+        Whether it is private now.
+    long, listed : bool
+        Whether it has several lines, and whether each is one of a list.
+    hideable : bool
         Whether it is private unless it was disclosed.
-    long : bool
-        Whether it has several lines.
     """
 
     key: str
@@ -83,6 +91,8 @@ class Box:
     text: str
     private: bool
     long: bool
+    listed: bool
+    hideable: bool
 
 
 @dataclass(frozen=True)
@@ -97,12 +107,15 @@ class EntitiesPage:
         Those the reader may see, by their names.
     boxes : tuple of Box
         Of the form that makes another; empty where the reader may not.
+    kinds : tuple of (str, str)
+        Titles and names of the lists of all kinds.
     """
 
     title: str
     kind: str
     found: tuple[Named, ...]
     boxes: tuple[Box, ...] = field(metadata=FOR_PEOPLE)
+    kinds: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -125,6 +138,10 @@ class EntityPage:
         What it was made from and what was made from it, as far as the reader sees them.
     records : tuple of Named
         Records of it and of what was made from it.
+    cards : tuple of FoundRecord
+        The first of these with their pictures.
+    beyond : tuple of Named
+        The others.
     members : tuple of Named
         Of a collection or a document.
     log : tuple of Entry
@@ -137,6 +154,10 @@ class EntityPage:
         How far its DOI is, for those who keep it.
     said : str
         What was just done.
+    behind : str
+        That some records still tell what it said before, for those who keep it.
+    changes : tuple of int
+        Numbers of the entries of the log that the reader may change.
     """
 
     title: str
@@ -151,6 +172,8 @@ class EntityPage:
     origins: tuple[Named, ...]
     children: tuple[Named, ...]
     records: tuple[Named, ...]
+    cards: tuple[FoundRecord, ...] = field(metadata=FOR_PEOPLE)
+    beyond: tuple[Named, ...] = field(metadata=FOR_PEOPLE)
     members: tuple[Named, ...]
     log: tuple[Entry, ...]
     mine: bool = field(metadata=FOR_PEOPLE)
@@ -159,6 +182,8 @@ class EntityPage:
     dois: tuple[Told, ...] = field(metadata=FOR_PEOPLE)
     hows: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
+    behind: str = field(metadata=FOR_PEOPLE)
+    changes: tuple[int, ...] = field(metadata=FOR_PEOPLE)
 
 
 def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
@@ -170,8 +195,14 @@ def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
         return EntitiesPage(
             title=kind.plural.capitalize(),
             kind=kind.name,
-            found=tuple(_named(request_context, one.entity, entity_line(one.entity)) for one in held),
+            found=tuple(
+                _named(
+                    request_context, one.entity, entity_line(one.entity).removeprefix(one.entity.name).strip()
+                )
+                for one in held
+            ),
             boxes=_boxes(Entity(kind.name, "", "")) if makes else (),
+            kinds=tuple((one.plural.capitalize(), one.plural) for one in KINDS.values()),
         )
 
     content.__doc__ = f"List the {kind.plural} that the reader may see."
@@ -195,7 +226,9 @@ def _shown(
 ) -> EntityPage:
     reader, kind = request_context.reader, KINDS[entity.kind]
     public = public_facts(entity)
-    members = members_of(connection, reader, entity.id)
+    members, found = members_of(connection, reader, entity.id), records_of(connection, reader, entity.id)
+    records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in found)
+    log = entries_of(connection, f"proposals/{entity.id}") if mine and entity.kind == "proposal" else ()
     return EntityPage(
         title=entity.name,
         id=entity.id,
@@ -216,22 +249,24 @@ def _shown(
             if (above := entity_of(connection, reader, origin.parent))
         ),
         children=tuple(
-            _named(request_context, child, how) for child, how in children_of(connection, reader, entity.id)
+            _named(request_context, child, f"{HOWS[how]} it")
+            for child, how in children_of(connection, reader, entity.id)
         ),
-        records=tuple(
-            Named(id, title, request_context.link("record", {"id": id}))
-            for id, title in records_of(connection, reader, entity.id)
-        ),
+        records=records,
+        beyond=records[CARDS:],
+        cards=found_records(request_context, named(connection, reader, [id for id, _ in found[:CARDS]])),
         members=tuple(
             Named(id, name, request_context.link(what, {"id": id}), what) for what, id, name in members
         ),
-        log=entries_of(connection, f"proposals/{entity.id}") if mine and entity.kind == "proposal" else (),
+        log=log,
+        changes=tuple(entry.number for entry in log if may_change_entry(reader, entry)),
         mine=mine,
         may_publish=mine and reader.sees_all and entity.published is None,
         boxes=_boxes(entity) if mine else (),
         dois=tuple(states_of(connection, f"{kind.plural}/{entity.id}")) if mine else (),
         hows=tuple(HOWS.items()),
         said=said,
+        behind=still_to_write(connection, entity.id) if mine else "",
     )
 
 
@@ -255,10 +290,11 @@ def _boxes(entity: Entity) -> tuple[Box, ...]:
     boxes = []
     for fact in KINDS[entity.kind].facts:
         told = entity.facts.get(fact.key, "")
-        long = fact.form in ("list", "people") or fact.key in ("description", "medical_history")
+        listed = fact.form in ("list", "people")
+        long = listed or fact.key in ("description", "medical_history")
         text = told if isinstance(told, str) else "\n".join(told)
         private = fact.private and fact.key not in entity.disclosed
-        boxes.append(Box(fact.key, fact.label, text, private, long))
+        boxes.append(Box(fact.key, fact.label, text, private, long, listed, fact.private))
     return tuple(boxes)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fastapi import HTTPException
 
 from tomarium.catalogue import Hit, search
+from tomarium.catalogue.entities import published_collection
+from tomarium.catalogue.search import named
 from tomarium.catalogue.words import snippet
 from tomarium.errors import StoreUnavailable
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -58,6 +60,26 @@ class Specimen:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The collection that the curators chose.
+
+    Attributes
+    ----------
+    title, description : str
+        Its name, and what it says of itself.
+    page : str
+        Address of its page.
+    hits : tuple of FoundRecord
+        Records of it that the reader may see, in its order.
+    """
+
+    title: str
+    description: str
+    page: str
+    hits: tuple[FoundRecord, ...]
+
+
+@dataclass(frozen=True)
 class HomePage:
     """Content of the first page.
 
@@ -73,6 +95,8 @@ class HomePage:
         The curators' record, or the newest that has a picture; None where there is none.
     words : tuple of str
         Keywords of the specimen, to be searched for.
+    choice : Choice or None
+        The curators' collection, where one is set, published and holds a record that the reader may see.
     """
 
     title: str
@@ -80,6 +104,7 @@ class HomePage:
     hits: tuple[FoundRecord, ...]
     specimen: Specimen | None = field(metadata=FOR_PEOPLE)
     words: tuple[str, ...] = field(metadata=FOR_PEOPLE)
+    choice: Choice | None = None
 
 
 def content(request_context: CurrentRequest) -> HomePage:
@@ -87,7 +112,28 @@ def content(request_context: CurrentRequest) -> HomePage:
     found = search(request_context.catalogue, request_context.reader, limit=NEWEST)
     specimen, words = _specimen(request_context, found.hits)
     hits = found_records(request_context, found.hits)
-    return HomePage("A herbarium for tomograms", found.total, hits, specimen, words)
+    choice = _choice(request_context)
+    return HomePage("A herbarium for tomograms", found.total, hits, specimen, words, choice)
+
+
+def _choice(request_context: RequestContext) -> Choice | None:
+    id = request_context.settings["curators_choice"]
+    if not id:
+        return None
+    with request_context.catalogue.reading() as connection:
+        found = published_collection(connection, id)
+        if found is None:
+            return None
+        collection, members = found
+        hits = named(connection, request_context.reader, members)[:NEWEST]
+    if not hits:
+        return None
+    return Choice(
+        collection.name,
+        str(collection.facts.get("description", "")),
+        request_context.link("collection", {"id": id}),
+        found_records(request_context, hits),
+    )
 
 
 def _specimen(

@@ -14,11 +14,11 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tomarium import units
-from tomarium.catalogue.log_book import Entry, entries_of
+from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
 from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
-from tomarium.model.entity import entity_line
+from tomarium.model.entity import KINDS, entity_line
 from tomarium.portal.built import built
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -179,6 +179,8 @@ class RecordPage:
         Its log book, where its files are open to the reader.
     mine : bool
         Whether the reader may write into it.
+    changes : tuple of int
+        Numbers of its entries that the reader may change.
     manage : str
         Address of the page for those who keep it; "" where the reader is none of them.
     schema_org : Markup
@@ -233,6 +235,7 @@ class RecordPage:
     entities: tuple[Described, ...] = ()
     log: tuple[Entry, ...] = ()
     mine: bool = field(default=False, metadata=FOR_PEOPLE)
+    changes: tuple[int, ...] = field(default=(), metadata=FOR_PEOPLE)
     manage: str = field(default="", metadata=FOR_PEOPLE)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
@@ -310,6 +313,9 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         entities=tuple(_entities(record, request_context)),
         log=log,
         mine=place.mine,
+        changes=tuple(
+            one.number for one in log if place.mine and may_change_entry(request_context.reader, one)
+        ),
         related=tuple(_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
@@ -362,7 +368,10 @@ def _relations(record: Record, request_context: RequestContext) -> Iterator[Rela
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:
-    for one in record.entities:
+    kinds = list(KINDS)
+    for one in sorted(
+        record.entities, key=lambda one: kinds.index(one.kind)
+    ):  # of a kind, they keep their order
         own = one == record.entity(one.kind)
         words = one.kind.capitalize() if own else "Made from"
         yield Described(words, one.id, entity_line(one), request_context.link(one.kind, {"id": one.id}))
