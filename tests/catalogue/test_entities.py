@@ -442,8 +442,8 @@ def test_a_form_that_names_no_entry_writes_none(catalogue: Catalogue, number: st
         assert entries_of(connection, "records/scan") == ()
 
 
-def test_a_record_that_is_filed_again_keeps_its_specimen(catalogue: Catalogue, tmp_path: Path) -> None:
-    folder = tmp_path / "records" / "scan"
+def test_a_record_that_is_filed_again_keeps_its_specimen(catalogue: Catalogue, records: Path) -> None:
+    folder = records / "scan"
     before = read_record(folder)
     file_record(folder, title=before.title, id="scan", volume=before.volume)
     assert before.entities

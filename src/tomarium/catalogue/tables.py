@@ -191,16 +191,16 @@ record_entities: Final = Table(
     metadata,
     Column("record", Text, primary_key=True),
     Column("entity", Text, ForeignKey("entity.id", ondelete="CASCADE"), primary_key=True),
-    Column("chosen", Integer, nullable=False),  # 0: an ancestor of what was chosen
+    Column("chosen", Whole, nullable=False),  # 0: an ancestor of what was chosen
 )
 records_of_entity: Final = Index("record_entity_entity", record_entities.c.entity, record_entities.c.record)
 log_entries: Final = Table(
     "log_entry",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("subject", Text, nullable=False),  # "records/tooth", "proposals/hg-123"
     Column("who", Text, nullable=False),
-    Column("machine", Integer, nullable=False),  # 1: a program wrote it with a token
+    Column("machine", Whole, nullable=False),  # 1: a program wrote it with a token
     Column("moment_utc", Float, nullable=False),
     Column("text", Text, nullable=False),
     Column("before", JSON, nullable=False),  # [[moment, who, text, machine], …], the oldest first
