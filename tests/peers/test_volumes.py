@@ -31,7 +31,8 @@ def test_ome_zarr_py_reads_values_scales_and_levels(tmp_path: Path, name: str) -
     assert location is not None
     node = next(iter(reader.Reader(location)()))
     np.testing.assert_array_equal(np.asarray(node.data[0]), VALUES)
-    assert [level.shape for level in node.data] == [(64, 300, 280), (32, 150, 140)]
+    shapes = [(64, 300, 280), (32, 150, 140), (16, 75, 70), (8, 38, 35)]
+    assert [level.shape for level in node.data] == shapes
     halved = VALUES.reshape(32, 2, 150, 2, 140, 2).mean((1, 3, 5))
     np.testing.assert_allclose(np.asarray(node.data[1]), halved, atol=1e-6)
     assert [axis["name"] for axis in node.metadata["axes"]] == ["z", "y", "x"]
