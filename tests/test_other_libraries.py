@@ -44,8 +44,8 @@ def test_nothing_is_read_before() -> None:
             raise AssertionError("read")
 
     axes = tuple(Axis(name, 1e-6, 0.0, "m") for name in "zyx")
-    Image(Watched(), axes).to_dask()
-    Image(Watched(), axes).to_xarray()
+    assert Image(Watched(), axes).to_dask().shape == (4, 5, 6)
+    assert Image(Watched(), axes).to_xarray().dims == ("z", "y", "x")
 
 
 def test_xarray_has_coordinates_in_metres_and_says_so(volume: Volume) -> None:

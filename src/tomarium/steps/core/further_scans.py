@@ -24,7 +24,7 @@ def paths_beside(scan: Scan, scans: str) -> list[Path]:
     list of Path
         Whether they are there is not asked.
     """
-    return [scan.path.parent / part.strip() for part in scans.split(",") if part.strip()]
+    return [scan.path.parent / given for given in _given(scans)]
 
 
 def further_paths(scan: Scan, steps: Iterable[Any]) -> Iterator[tuple[str, Path]]:
@@ -48,5 +48,8 @@ def further_paths(scan: Scan, steps: Iterable[Any]) -> Iterator[tuple[str, Path]
         for values in step.values() if isinstance(step, Mapping) else ():
             told = values.get("scans") if isinstance(values, Mapping) else None
             if isinstance(told, str):
-                given = [part.strip() for part in told.split(",") if part.strip()]
-                yield from zip(given, paths_beside(scan, told), strict=True)
+                yield from ((given, scan.path.parent / given) for given in _given(told))
+
+
+def _given(scans: str) -> list[str]:
+    return [part.strip() for part in scans.split(",") if part.strip()]

@@ -15,9 +15,9 @@ from tomarium.model import FrameKind, Scan, Value
 from tomarium.steps.core.further_scans import paths_beside
 from tomarium.steps.core.parameter import NotNegative
 from tomarium.steps.core.step import view
-from tomarium.steps.views.mosaic_frames import MosaicFrames, Tile, span_of
+from tomarium.steps.views.mosaic_frames import MosaicFrames, Tile
 from tomarium.steps.views.stitch import light_of_both, open_beside
-from tomarium.steps.views.stitched_frames import Piece
+from tomarium.steps.views.stitched_frames import Piece, span_of
 
 VIEWS: Final = 24
 """Views in which neighbours are laid on each other."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import floor
 from typing import Any, Final
 
 import numpy as np
@@ -13,11 +12,9 @@ from numpy.typing import DTypeLike, NDArray
 from tomarium.kernels.shifts import TAPS, move_views
 from tomarium.model.scan import IndexedFrames
 from tomarium.steps.views.frames import Which
-from tomarium.steps.views.stitched_frames import Piece
+from tomarium.steps.views.stitched_frames import Piece, span_of
 
 _BLOCK_BYTES: Final = 64 << 20
-_LEAST_PX: Final = 0.01
-"""Below this no row or column is interpolated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,49 +34,6 @@ class Tile:
     piece: Piece
     column: float
     column_weights: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Span:
-    """Lines of the large detector that a tile sees whole.
-
-    Attributes
-    ----------
-    whole : int
-        Line at which the tile's line 0 lies, but for a part.
-    rest : float
-        That part, 0 or from 0.01 to 0.99.
-    first, stop : int
-        First line that it sees, and the first that it does not see any more.
-    """
-
-    whole: int
-    rest: float
-    first: int
-    stop: int
-
-
-def span_of(start: float, length: int) -> Span:
-    """Return the lines that a tile sees.
-
-    Parameters
-    ----------
-    start : float
-        Where its line 0 lies.
-    length : int
-        Its lines.
-
-    Returns
-    -------
-    Span
-        Without the line at its beginning that would be half a repeated edge.
-    """
-    whole = floor(start)
-    rest = start - whole
-    if rest > 1 - _LEAST_PX:
-        whole, rest = whole + 1, 0.0
-    rest = 0.0 if rest < _LEAST_PX else rest
-    return Span(whole, rest, whole + (1 if rest else 0), whole + length)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,16 +69,16 @@ class MosaicFrames(IndexedFrames):
         result = np.zeros((len(wanted), last - first, self.columns), np.float32)
         step = max(1, _BLOCK_BYTES // max(1, (last - first + TAPS) * self.columns * 16))
         weight = np.zeros((last - first, self.columns), np.float32)
-        seen = list(self._seen(first, last))
-        for tile, _, at_rows, at_columns in seen:
-            weight[at_rows, at_columns] += _weights(tile, first, at_rows, at_columns)
+        seen = [(*part, _weights(part[0], first, *part[2:])) for part in self._seen(first, last)]
+        for *_, at_rows, at_columns, counts in seen:
+            weight[at_rows, at_columns] += counts
         for begin in range(0, len(wanted), step):
             block = slice(begin, begin + step)
-            for tile, read, at_rows, at_columns in seen:
+            for tile, read, at_rows, at_columns, counts in seen:
                 data = _moved(
                     tile, wanted[block], read, first + at_rows.start, first + at_rows.stop, at_columns
                 )
-                data *= _weights(tile, first, at_rows, at_columns)
+                data *= counts
                 result[block, at_rows, at_columns] += data
             result[block] /= np.maximum(weight, np.float32(1e-12))
         return result

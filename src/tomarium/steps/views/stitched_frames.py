@@ -64,6 +64,49 @@ class Piece:
         return data if self.scan.domain != "transmission" else -np.log(np.maximum(data, _LEAST_TRANSMISSION))
 
 
+@dataclass(frozen=True)
+class Span:
+    """Lines of the tall or large detector that a scan sees whole.
+
+    Attributes
+    ----------
+    whole : int
+        Line at which the scan's line 0 lies, but for a part.
+    rest : float
+        That part, 0 or from 0.01 to 0.99.
+    first, stop : int
+        First line that it sees, and the first that it does not see any more.
+    """
+
+    whole: int
+    rest: float
+    first: int
+    stop: int
+
+
+def span_of(start: float, length: int) -> Span:
+    """Return the lines that a scan sees.
+
+    Parameters
+    ----------
+    start : float
+        Where its line 0 lies.
+    length : int
+        Its lines.
+
+    Returns
+    -------
+    Span
+        Without the line at its beginning that would be half a repeated edge.
+    """
+    whole = floor(start)
+    rest = start - whole
+    if rest > 1 - _LEAST_PX:
+        whole, rest = whole + 1, 0.0
+    rest = 0.0 if rest < _LEAST_PX else rest
+    return Span(whole, rest, whole + (1 if rest else 0), whole + length)
+
+
 @dataclass(frozen=True, eq=False)
 class StitchedFrames(IndexedFrames):
     """Frames of one tall detector.
@@ -117,17 +160,14 @@ class StitchedFrames(IndexedFrames):
 
 def _part(piece: Piece, first: int, last: int) -> tuple[int, int, int, int, float] | None:
     """Return the rows of a piece that are read, those of the tall detector that they make, and the part of a row."""
-    whole = floor(piece.start)
-    rest = piece.start - whole  # row r of the tall detector lies at r - whole - rest of the piece
-    if rest > 1 - _LEAST_PX:
-        whole, rest = whole + 1, 0.0
-    rest = 0.0 if rest < _LEAST_PX else rest
     height = piece.scan.shape[1]
-    top, bottom = max(first, whole + (1 if rest else 0)), min(last, whole + height)
+    seen = span_of(piece.start, height)  # row r of the tall detector lies at r - whole - rest of the piece
+    top, bottom = max(first, seen.first), min(last, seen.stop)
     if top >= bottom:
         return None
-    halo = TAPS // 2 + 1 if rest else 0
-    return max(0, top - whole - halo), min(height, bottom - whole + halo), top, bottom, rest
+    halo = TAPS // 2 + 1 if seen.rest else 0
+    begin, end = max(0, top - seen.whole - halo), min(height, bottom - seen.whole + halo)
+    return begin, end, top, bottom, seen.rest
 
 
 def _add(
