@@ -1,5 +1,6 @@
 // Turns the picture of a mesh into a model that can be turned, where the browser has WebGL; the picture stays otherwise.
 // three.js alone, since it works under the pages' strict Content-Security-Policy.
+import { hasWebGl2 } from "../shared/webgl";
 import { AmbientLight, Box3, DirectionalLight, PerspectiveCamera, Scene, Vector3, WebGLRenderer } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
@@ -7,7 +8,7 @@ import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 const HEIGHT_DEG = 35; // of what the camera sees
 
 for (const stage of document.querySelectorAll<HTMLElement>("[data-model]")) {
-  if (document.createElement("canvas").getContext("webgl2")) offer(stage, stage.dataset.model ?? "");
+  if (hasWebGl2()) offer(stage, stage.dataset.model ?? "");
 }
 
 /** Put a button on the picture that loads the model in its place. */

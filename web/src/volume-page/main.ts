@@ -1,5 +1,5 @@
 // The page around Neuroglancer: sharing the view, and what is shown where there is no WebGL.
-export {};
+import { hasWebGl2 } from "../shared/webgl";
 
 interface Client extends Window {
   viewer?: { state: { toJSON(): unknown } };
@@ -8,7 +8,7 @@ interface Client extends Window {
 const frame = document.getElementById("volume-frame") as HTMLIFrameElement | null;
 const share = document.getElementById("volume-share") as HTMLButtonElement | null;
 const told = document.getElementById("volume-link");
-if (frame && !document.createElement("canvas").getContext("webgl2")) withoutWebGl(frame);
+if (frame && !hasWebGl2()) withoutWebGl(frame);
 else if (frame && share && told) {
   share.hidden = false;
   share.addEventListener("click", () => void keep(frame, share, told));

@@ -1,4 +1,5 @@
 // Makes the still picture of a volume one that can be turned, when the reader asks for it.
+import { hasWebGl2 } from "../shared/webgl";
 import { open } from "./look";
 import { STYLE } from "./style";
 
@@ -34,11 +35,4 @@ function offer(figure: HTMLElement): void {
       button.focus();
     });
   });
-}
-
-/** Tell whether volumes can be drawn, and give the context back at once. */
-function hasWebGl2(): boolean {
-  const gl = document.createElement("canvas").getContext("webgl2");
-  gl?.getExtension("WEBGL_lose_context")?.loseContext();
-  return gl !== null;
 }
