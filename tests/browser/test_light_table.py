@@ -66,9 +66,10 @@ def test_slices_follow_the_hand(address: str, page: Any) -> None:
     assert "region=" in page.locator("a.take").first.get_attribute("href")
     page.reload()
     page.wait_for_selector("form.slices[data-state=ready]")
-    assert (
-        page.locator(".tile-main .fit").bounding_box()["width"] > 1.5 * box["width"]
-    )  # the view is in the address
+    # The view is in the address; it is drawn once the picture is there.
+    wider = "least => document.querySelector('.tile-main .fit').getBoundingClientRect().width > least"
+    page.wait_for_function(wider, arg=1.5 * box["width"])
+    assert page.locator(".tile-main .fit").bounding_box()["width"] > 1.5 * box["width"]
 
 
 def test_a_distance_is_measured_and_a_profile_read(address: str, page: Any) -> None:
