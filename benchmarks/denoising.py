@@ -10,7 +10,7 @@ from tomarium.kernels.denoising import FILTERS, denoise_slice
 from tomarium.kernels.metrics import noise
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, voxelise
 from tomarium.pipeline.denoise import denoise
-from tomarium.pipeline.protocol.protocol import as_protocol
+from tomarium.pipeline.protocol.read import as_protocol
 
 SIZE, CONTRAST = 192, 0.01
 

@@ -17,7 +17,7 @@ from tomarium.catalogue.repair import check, repair
 from tomarium.cli import execute
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, voxelise
-from tomarium.pipeline.protocol.protocol import as_protocol
+from tomarium.pipeline.protocol.read import as_protocol
 
 HOME = Path(__file__).parents[1] / "docs" / "pictures"
 SIZE, ROWS, VIEWS, PHOTONS = 192, 32, 240, 3000

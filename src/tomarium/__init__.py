@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tomarium.live.nodes import open_h5
     from tomarium.live.writer import LiveWriter
     from tomarium.model import Scan, Volume
-    from tomarium.pipeline.protocol.protocol import as_protocol as protocol
+    from tomarium.pipeline.protocol.read import as_protocol as protocol
     from tomarium.pipeline.run.reconstruct import reconstruct
     from tomarium.steps.probes.find_axis import find_axis
     from tomarium.steps.views.bin import bin

@@ -20,7 +20,7 @@ from tomarium.formats import formats
 from tomarium.formats import open as open_any
 from tomarium.formats.zarr import writer
 from tomarium.model import Axis, Scan, Volume
-from tomarium.pipeline.protocol.protocol import as_protocol
+from tomarium.pipeline.protocol.read import as_protocol
 from tomarium.synth.config import SimulationConfig
 from tomarium.synth.scan import simulate
 

@@ -18,7 +18,7 @@ from tomarium.kernels.metrics import noise
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, voxelise
 from tomarium.model import Scan
 from tomarium.pipeline.denoise.denoise import tune
-from tomarium.pipeline.protocol.protocol import as_protocol
+from tomarium.pipeline.protocol.read import as_protocol
 from tomarium.synth.config import SimulationConfig
 from tomarium.synth.scan import simulate
 

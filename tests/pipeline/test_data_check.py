@@ -15,7 +15,8 @@ from tomarium.errors import InputError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.model import Scan, Value
-from tomarium.pipeline.protocol.protocol import as_protocol, default_protocol
+from tomarium.pipeline.protocol.protocol import default_protocol
+from tomarium.pipeline.protocol.read import as_protocol
 from tomarium.pipeline.run.data_check import checked
 from tomarium.synth.config import SimulationConfig
 from tomarium.synth.scan import simulated

@@ -8,14 +8,13 @@ from contracts.test_steps import make_scan
 from tomarium.errors import InputError, MissingData, ParameterError
 from tomarium.model import Value
 from tomarium.pipeline.protocol.protocol import (
-    as_protocol,
     default_protocol,
     from_data,
     from_text,
-    read,
     to_yaml,
     with_parameter,
 )
+from tomarium.pipeline.protocol.read import as_protocol, read
 from tomarium.pipeline.protocol.resolve import resolve
 
 

@@ -12,7 +12,8 @@ from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.kernels.eigen_flats import Fit, binned, eigen_flats, smoothed
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
 from tomarium.model import Scan, Slab, Value
-from tomarium.pipeline.protocol.protocol import as_protocol, default_protocol, from_steps
+from tomarium.pipeline.protocol.protocol import default_protocol, from_steps
+from tomarium.pipeline.protocol.read import as_protocol
 from tomarium.steps.core.context import Context
 from tomarium.steps.correct.dynamic_flat_field import dynamic_flat_field, prepare
 

@@ -148,6 +148,7 @@ def _of_scan(scan: Scan, kind: str, choice: Choice) -> bytes:
         raise InputError(
             f"a {kind} needs a volume: `tomarium run` makes one of the scan; of a scan draw {', '.join(OF_SCAN)}"
         )
+    choice.demand_none_of("like", "crop")
     protocol = choice.protocol(scan.domain)
     row = scan.shape[1] // 2
     if kind == "axis":

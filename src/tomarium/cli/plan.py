@@ -49,6 +49,7 @@ def command(
     from tomarium.pipeline.plan.resources import measure
 
     scan = opening.open_scan(path)
+    choice.demand_none_of("like", "crop")
     protocol = choice.protocol(scan.domain)
     resources = measure(output or Path.cwd(), memory)
     made = plan(protocol, scan, resources, rows=scan_options.parse_rows(rows) or choice.rows())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +26,7 @@ def command() -> None:
     tomarium protocol show phase
     tomarium protocol new mine.yaml --preset phase --step remove_stripes --set paganin.delta_beta=300
     tomarium protocol check mine.yaml
+    tomarium protocol convert protocol.txt -o mine.yaml
     """
 
 
@@ -34,7 +36,8 @@ def command() -> None:
 def show_command(name: str | None, as_json: bool) -> None:
     """Show the protocol of a preset or of a file; without NAME, list the presets."""
     from tomarium.pipeline.protocol.choice import describe_presets
-    from tomarium.pipeline.protocol.protocol import PRESETS, preset, read, to_data, to_yaml
+    from tomarium.pipeline.protocol.protocol import PRESETS, preset, to_data, to_yaml
+    from tomarium.pipeline.protocol.read import instructions_in, protocol_of, read
 
     if name is None:
         if as_json:
@@ -45,7 +48,8 @@ def show_command(name: str | None, as_json: bool) -> None:
             click.secho(told["name"], bold=True)
             show.table([(told["summary"],), (steps,)])
         return
-    protocol = preset(name) if name in PRESETS else read(Path(name))
+    found = None if name in PRESETS else instructions_in(Path(name))
+    protocol = preset(name) if name in PRESETS else protocol_of(found) if found else read(Path(name))
     if as_json:
         show.as_json(to_data(protocol))
     else:
@@ -86,16 +90,62 @@ def new_command(path: Path, choice: Choice) -> None:
     )
 
 
+@command.command("convert")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; printed without it.")
+def convert_command(path: Path, output: Path | None) -> None:
+    """Turn a protocol.txt of tomodata in FILE into YAML, with what became of each line as a comment.
+
+    Lines that set no step, such as a region or the memory, become options of `tomarium run` and are told as such. The
+    program takes the file as it is, too: tomarium run SCAN -p protocol.txt.
+
+    \b
+    tomarium protocol convert protocol.txt
+    tomarium protocol convert protocol.txt -o protocol.yaml
+    """
+    from tomarium.atomic_files import write_whole
+    from tomarium.pipeline.protocol.protocol import to_yaml
+    from tomarium.pipeline.protocol.read import instructions_in, protocol_of
+
+    found = instructions_in(path)
+    if found is None:
+        raise InputError(
+            f"{path} calls no function of tomodata, such as: python ~/Python/paganin.py XXX -m 50. Other protocols are "
+            f"shown by: tomarium protocol show {path}"
+        )
+    lines = [f"# from {path.name}"]
+    for one in found.lines:
+        lines += [f"# line {one.number}: {one.text}", f"#   {one.became}"]
+    text = "\n".join([*lines, to_yaml(protocol_of(found))])
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    if output.exists():
+        raise InputError(f"{output} exists already; give another name, or remove it first")
+    write_whole(output, text.encode())
+    options = " ".join(_option_words(found.run))
+    click.echo(f"{output}: use it with: tomarium run SCAN -p {output}{' ' + options if options else ''}")
+
+
+def _option_words(run: Mapping[str, Any]) -> list[str]:
+    """Write what a file sets beside steps as options of `tomarium run`."""
+    named = {"roi": "--roi", "crop": "--crop", "memory": "--memory", "like": "--like", "volume": "--output"}
+    return [f"{named[name]} {value}" for name, value in run.items() if name in named]
+
+
 @command.command("check")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--scan", type=click.Path(path_type=Path), help="Check it against a scan too.")
 @scan_options.opening
 def check_command(path: Path, scan: Path | None, opening: scan_options.Opening) -> None:
     """Check the protocol in FILE: its form, its steps, their values, and whether they can follow each other."""
-    from tomarium.pipeline.protocol.protocol import read
+    from tomarium.pipeline.protocol.read import instructions_in, protocol_of, read
     from tomarium.pipeline.protocol.resolve import resolve
 
-    protocol = read(path)
+    found = instructions_in(path)
+    protocol = protocol_of(found) if found else read(path)
+    if found:
+        show.table([(f"line {one.number}", one.text, one.became) for one in found.lines])
     steps = " → ".join(item.step.name for item in protocol.items)
     if scan is None:
         click.echo(

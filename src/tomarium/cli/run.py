@@ -72,13 +72,18 @@ def command(
     tomarium run scan.h5 --step paganin --step remove_stripes --set paganin.delta_beta=300
     tomarium run scan.h5 --preset rings --bin 2 --output volume:tiff,uint16
     tomarium run scan.h5 --crop auto
+    tomarium run scan.h5 -p protocol.txt
     tomarium run scan.h5 -p protocol.yaml -o records/tooth --memory 4GB --rows 100:200
     tomarium run --again records/tooth -o records/tooth_again
     """
     from tomarium.catalogue.export import parse_export
     from tomarium.catalogue.make_record import make_record, repeat_record
 
-    exports = tuple(parse_export(text) for text in outputs if text.startswith("volume:"))
+    exports = tuple(
+        parse_export(text)
+        for text in (*outputs, choice.told("volume"))
+        if text is not None and text.startswith("volume:")
+    )
     folders = [Path(text) for text in outputs if not text.startswith("volume:")]
     if len(folders) > 1:
         raise click.UsageError(
@@ -107,13 +112,14 @@ def command(
     elif path is None:
         raise click.UsageError("give a SCAN, or --again RECORD")
     else:
+        choice.demand_none_of("like")
         scan = opening.open_scan(path)
         protocol, wanted = _part(scan, choice, rows, crop)
         outcome = make_record(
             scan,
             protocol,
             output,
-            memory=memory,
+            memory=memory or choice.told("memory"),
             rows=wanted,
             executor=executor,
             title=title,
@@ -129,6 +135,7 @@ def command(
 def _part(scan: Scan, choice: Choice, rows: str | None, crop: str | None) -> tuple[Protocol, slice | None]:
     """Return the protocol and the rows, of the part of the volume that is asked for."""
     protocol = choice.protocol(scan.domain)
+    crop = crop or choice.told("crop")
     if crop is None:
         return protocol, scan_options.parse_rows(rows) or choice.rows()
     if rows is not None or choice.region is not None:

@@ -225,7 +225,8 @@ def steps(function: F) -> F:
             "--protocol",
             "path_of_protocol",
             type=click.Path(path_type=Path),
-            help="Protocol file (.yaml, .json or .txt); find_axis, flat_field, half_acquisition, fbp by default.",
+            help="Protocol file (.yaml, .json or .txt, also a protocol.txt of tomodata); find_axis, flat_field, "
+            "half_acquisition, fbp by default.",
         ),
     ):
         command = option(command)

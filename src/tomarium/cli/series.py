@@ -70,6 +70,7 @@ def command(
     """
     from tomarium.catalogue.make_series import make_series, moments_of
 
+    choice.demand_none_of("like", "crop", "volume")
     moments = moments_of(paths, opening.given, views, every)
     if chosen is not None:
         moments = moments[_moments(chosen)]

@@ -106,7 +106,10 @@ def command(
         raise click.UsageError(
             "--plane tells how the slice stands; leave --row, --along and --axis-sweep out"
         )
+    choice.demand_none_of("like")
     opened = opening.open(path)
+    if rows is None and choice.told("slice") is not None and isinstance(opened, Scan):
+        rows = str(choice.told("slice"))
     if plane is not None:
         return _oblique(opened, plane, through, output, choice, force)
     if not isinstance(opened, Scan):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from tomarium.pipeline.protocol.protocol import (
     for_domain,
     from_steps,
     preset,
-    read,
     with_parameter,
 )
+from tomarium.pipeline.protocol.read import instructions_in, protocol_of, read
+from tomarium.pipeline.protocol.tomodata import Instructions
 from tomarium.steps.core.serialization import find_step
 from tomarium.steps.core.step import View
 from tomarium.steps.core.values import check
@@ -51,6 +53,24 @@ class Choice:
     binning: int = 1
     region: str | None = None
 
+    @cached_property
+    def instructions(self) -> Instructions | None:
+        """What a file of instructions of tomodata asks for; None for a protocol of another spelling."""
+        return instructions_in(self.path)
+
+    def told(self, option: str) -> Any:
+        """Return an option of the run that the file of the protocol sets, or None; see `Instructions.run`."""
+        return self.instructions.run.get(option) if self.instructions else None
+
+    def demand_none_of(self, *options: str) -> None:
+        """Refuse options of the protocol's file that the command does not follow."""
+        for option in options:
+            if self.told(option) is not None:
+                raise ParameterError(
+                    f"{self.path} sets {option} = {self.told(option)}, which this command does not follow; "
+                    "leave the line out, or use tomarium run"
+                )
+
     def protocol(self, domain: Domain = "counts") -> Protocol:
         """Make the protocol.
 
@@ -75,7 +95,7 @@ class Choice:
                 "steps"
             )
         if self.path is not None:
-            protocol = read(self.path)
+            protocol = protocol_of(self.instructions) if self.instructions else read(self.path)
         else:
             # A view may give other numbers than the scan's, as one that corrects several scans by their flats.
             named = [find_step(name) for name in self.steps]
@@ -97,12 +117,13 @@ class Choice:
         return _range(parts[0]) if len(parts) == 3 else None
 
     def _parts(self) -> Sequence[str]:
-        if self.region is None:
+        region = self.region or self.told("roi")
+        if region is None:
             return []
-        parts = [part.strip() for part in self.region.split(",")]
+        parts = [part.strip() for part in region.split(",")]
         if len(parts) not in (2, 3) or not all(":" in part for part in parts):
             raise InputError(
-                f"--roi {self.region!r}: write Y0:Y1,X0:X1 or Z0:Z1,Y0:Y1,X0:X1 in voxels, such as 100:200,300:900"
+                f"--roi {region!r}: write Y0:Y1,X0:X1 or Z0:Z1,Y0:Y1,X0:X1 in voxels, such as 100:200,300:900"
             )
         return parts
 

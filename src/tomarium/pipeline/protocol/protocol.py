@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import InputError, ParameterError
@@ -45,10 +43,6 @@ class Protocol:
     """
 
     items: tuple[Item, ...]
-
-
-AnyProtocol = Protocol | Mapping[str, Any] | str | Path | None
-"""Whatever spells a protocol."""
 
 
 PRESETS: Final[Mapping[str, tuple[str, list[Any]]]] = {
@@ -140,50 +134,6 @@ def for_domain(protocol: Protocol, domain: Domain) -> Protocol:
         elif not (domain == "attenuation" and item.step.name == "minus_log"):
             kept.append(item)
     return Protocol(tuple(kept))
-
-
-def as_protocol(given: AnyProtocol, domain: Domain = "counts") -> Protocol:
-    """Make a protocol of whatever spells one.
-
-    Parameters
-    ----------
-    given : Protocol, mapping, str, path or None
-        A protocol; its plain data; the path of its file; its text, such as "steps: [flat_field, fbp]"; the name of
-        a preset; or None for the default.
-    domain : Domain
-        What the scan's numbers are, for presets and the default.
-
-    Returns
-    -------
-    Protocol
-        The checked protocol.
-
-    Raises
-    ------
-    InputError, ParameterError
-        It cannot be read.
-    """
-    if given is None:
-        return default_protocol(domain)
-    if isinstance(given, Protocol):
-        return given
-    if isinstance(given, Mapping):
-        return from_data(given, "protocol")
-    if isinstance(given, str):
-        if given in PRESETS:
-            return for_domain(preset(given), domain)
-        if "\n" in given or "steps:" in given or given.lstrip().startswith("{"):
-            return from_data(_yaml(given, "protocol"), "protocol", written=True)
-        if not Path(given).exists() and not Path(given).suffix:
-            raise ParameterError(
-                f"{given!r} is no protocol: give the path of its file, its text (such as 'steps: [flat_field, fbp]'), "
-                f"or one of the presets {', '.join(PRESETS)}"
-            )
-    if not isinstance(given, str | Path):
-        raise InputError(
-            f"a protocol is text, a path, a mapping or a Protocol, but {type(given).__name__} was given"
-        )
-    return read(Path(given))
 
 
 RECONSTRUCTION: Final = 60
@@ -337,49 +287,6 @@ def to_data(protocol: Protocol) -> dict[str, Any]:
 def _entry(item: Item) -> Any:
     known = {parameter.name: parameter for parameter in item.step.parameters}
     return {item.step.name: {name: spell(known[name], value) for name, value in item.given.items()}}
-
-
-def read(path: Path) -> Protocol:
-    """Read a protocol file.
-
-    Parameters
-    ----------
-    path : Path
-        `.yaml`, `.yml` or `.json`, else plain text with one step a line: ``fbp --window hann``.
-
-    Returns
-    -------
-    Protocol
-        The checked protocol.
-
-    Raises
-    ------
-    InputError
-        The file is absent, unreadable or not a protocol.
-    ParameterError
-        An unknown step or parameter, or a value that is not allowed.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: the protocol cannot be read: {problem}") from problem
-    if path.suffix in {".yaml", ".yml"}:
-        return from_data(_yaml(text, path), str(path), written=True)
-    if path.suffix == ".json":
-        try:
-            return from_data(json.loads(text), str(path))
-        except json.JSONDecodeError as problem:
-            raise InputError(f"{path}: this is not JSON: {problem}") from problem
-    return from_text(text, str(path))
-
-
-def _yaml(text: str, path: Path | str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as problem:
-        raise InputError(f"{path}: this is not YAML: {problem}") from problem
 
 
 def to_yaml(protocol: Protocol) -> str:

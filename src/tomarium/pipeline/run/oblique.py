@@ -10,7 +10,7 @@ from tomarium.errors import ParameterError
 from tomarium.kernels.oblique import plane_through, sample_plane
 from tomarium.model import Axis, Image, Volume
 from tomarium.pipeline.plan.resources import measure
-from tomarium.pipeline.protocol.protocol import AnyProtocol, as_protocol
+from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import freeze, resolve
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.journal import Journal
