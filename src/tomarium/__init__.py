@@ -64,7 +64,7 @@ _HOMES: Final = {
     "open": "tomarium.formats",
     "open_h5": "tomarium.live.nodes",
     "project": "tomarium.kernels.projection",
-    "protocol": "tomarium.pipeline.protocol.protocol:as_protocol",
+    "protocol": "tomarium.pipeline.protocol.read:as_protocol",
     "reconstruct": "tomarium.pipeline.run.reconstruct",
     "scan_of_arrays": "tomarium.formats.frames.scan_of_arrays",
     "select_views": "tomarium.steps.views.select_views",

@@ -145,6 +145,11 @@ def protocol_of(instructions: Instructions) -> Protocol:
     Protocol
         The standard one with the steps of the file in their natural places. What is no step (a region, the memory) is
         left to the run.
+
+    Raises
+    ------
+    ParameterError
+        A step of one line is taken out by another.
     """
     given = dict(instructions.steps)
     protocol = from_steps([name for name in given if name != "minus_log"], preset("standard"))
