@@ -267,6 +267,11 @@ def test_it_stands_in_a_command(
     assert record.title == "Stitched: Part 0"
     assert [one.name for one in record.creators] == ["Curie, Marie"]
     assert str(tmp_path) not in (tmp_path / "tall" / "ro-crate-metadata.json").read_text()
+    (
+        tmp_path / "tall" / "ro-crate-metadata.json"
+    ).unlink()  # as after a stop between the volume and its crate
+    assert execute([*words, str(tmp_path / "tall"), "--levels", "none"]) == 2
+    assert execute([*words, str(tmp_path / "tall")]) == 0
     made = tm.open(tmp_path / "tall")
     assert made.shape == (75, WIDTH, WIDTH)
     assert made.voxel_m == pytest.approx((1e-6,) * 3)  # type: ignore[union-attr]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tomarium import formats
 from tomarium.atomic_files import write_whole
 from tomarium.catalogue.filing import VOLUME, file_record
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import InputError
+from tomarium.formats.zarr.writer import is_finished
 from tomarium.model import Record, Value
 from tomarium.model.publication import Related
 from tomarium.pipeline.run.provenance import versions
@@ -60,7 +63,9 @@ def make_stitched_record(
     if (folder / FILENAME).exists():
         raise InputError(f"{folder}: is a record already; give another name for the stitched one")
     known = [read_record(path) if (path / FILENAME).is_file() else None for path in sources]
-    write_stitched(stitched, folder / VOLUME.rstrip("/"), sources=sources, tell=tell)
+    place = folder / VOLUME.rstrip("/")
+    if not _is_written(place, stitched):
+        write_stitched(stitched, place, sources=sources, tell=tell)
     records = [record for record in known if record is not None]
     volumes = as_data(stitched)
     for entry, path, record in zip(volumes["volumes"], sources, known, strict=True):
@@ -93,6 +98,14 @@ def make_stitched_record(
     told = replace(made, related=tuple(Related("IsDerivedFrom", origin) for origin in origins))
     write_whole(folder / FILENAME, export(told).encode())
     return told
+
+
+def _is_written(place: Path, stitched: Stitched) -> bool:
+    """Tell whether an earlier run has written the volume, from the same volumes by the same choices, and no crate."""
+    if not is_finished(place):
+        return False
+    account = json.loads(json.dumps(stitched.volume.metadata["stitched"]))
+    return bool(formats.open(place).metadata.get("stitched") == account)
 
 
 def _shared(records: Sequence[Record]) -> dict[str, Value[object]]:

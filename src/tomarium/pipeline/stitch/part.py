@@ -165,7 +165,8 @@ def demand_alike(parts: list[Part]) -> None:
         if (part.volume.voxel_m is None) != (first.volume.voxel_m is None):
             without, other = (part, first) if part.volume.voxel_m is None else (first, part)
             raise InputError(
-                f"{without.name}: tells no voxel size, and {other.name} does; convert it with --pixel first"
+                f"{without.name}: tells no voxel size, and {other.name} does; give volumes that all tell it, or "
+                f"none that does"
             )
         a, b = first.volume.axes[0].scale, z
         if not np.isclose(a, b, rtol=1e-4, atol=0):
