@@ -76,3 +76,12 @@ def test_too_few_views_are_refused() -> None:
         InputError, match=r"47 views are too few for 6 blocks .* set nonconstant_rings.blocks=5"
     ):
         by_blocks(np.ones((47, 3, 20), np.float32))
+
+
+def test_pixels_of_small_errors_are_left_as_they_are() -> None:
+    struck = np.ones((120, ROWS, COLUMNS), np.float32)
+    struck[:, 6, 40] += np.linspace(0.02, 0.3, 120, dtype=np.float32)
+    struck[:, 6, 60] += 0.03
+    made = by_blocks(struck, pixel_mask=0.05)
+    np.testing.assert_array_equal(made[:, 6, 60], struck[:, 6, 60])
+    np.testing.assert_allclose(made[10:110, 6, 40], 1, atol=2e-4)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,14 @@ from tomarium.executors import find_executor
 from tomarium.model import Record, Scan, Value
 from tomarium.model.geometry import NUMBERS
 from tomarium.pipeline.plan.resources import measure
-from tomarium.pipeline.protocol.protocol import Protocol, from_data
+from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.journal import read_json
 from tomarium.pipeline.run.provenance import PERSONAL, demand_same_source, plain
 from tomarium.pipeline.run.result_files import PROVENANCE
 from tomarium.pipeline.run.runner import Outcome, Progress, run, silent
+from tomarium.steps.core.further_scans import further_paths, with_places
 from tomarium.steps.core.serialization import apply_recipe
 from tomarium.steps.volume.statistics import summarise
 
@@ -100,6 +102,7 @@ def make_record(
         for wanted in exports:
             export(place, wanted, on_progress)
         on_progress("file", 0, 1)
+        _keep_source(place, outcome.scan, further_paths(scan, [*scan.recipe, *to_data(protocol)["steps"]]))
         _file(place, outcome, title)
         on_progress("file", 1, 1)
 
@@ -253,18 +256,20 @@ def again_of(record: Path, source: Path | None = None) -> Again:
     """
     told = _provenance(record)
     kept = _kept(record, told["source"])
-    path = source or Path(kept["path"])
+    path = source or _standing(record, kept["path"], kept.get("beside"))
     if not path.exists():
         raise InputError(f"{record} was made of {path}, which is not there any more; give its place as SCAN")
     given = {**told["source"]["given"], **kept["places"]}
     scan = formats.open(path, **given)
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
-    demand_same_source(told, scan)
-    scan = apply_recipe(scan, told.get("recipe", []))
+    further = _further(record, kept.get("further", {}), path.parent)
+    demand_same_source(told, scan, further)
+    scan = apply_recipe(scan, with_places(told.get("recipe", []), further))
+    frozen = {**told["frozen"], "steps": with_places(told["frozen"]["steps"], further)}
     return Again(
         scan,
-        from_data(told["frozen"], str(record / PROVENANCE)),
+        from_data(frozen, str(record / PROVENANCE)),
         slice(*told["rows"]),
         told["slab_rows"],
         told.get("split"),
@@ -301,20 +306,48 @@ def _kept(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _keep_source(place: Path, scan: Scan) -> None:
-    """Note where a scan lies for whoever repeats the run here; only its owner may read it."""
+def _standing(record: Path, path: str, beside: object) -> Path:
+    """Return where a file lies: where it lay, else at the same place beside the record, with which it was moved."""
+    found = Path(path)
+    if found.exists() or not isinstance(beside, str):
+        return found
+    moved = record / beside
+    return moved.resolve() if moved.exists() else found
+
+
+def _further(record: Path, kept: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Find further scans that do not lie beside the first: their names in the record → where they are."""
+    found = {}
+    for name, place in kept.items():
+        if not (folder / name).exists():
+            path = _standing(record, place["path"], place["beside"])
+            if path.exists():
+                found[name] = str(path)
+    return found
+
+
+def _keep_source(place: Path, scan: Scan, further: Iterable[tuple[str, Path]]) -> None:
+    """Note where scans lie for whoever repeats the run here; only its owner may read it."""
     if not scan.path.exists():
         return
     places = {name: scan.metadata.get(f"opened_{name}") for name in formats.PLACES}
     given = {name: told.value for name, told in places.items() if told and told.origin == "user"}
-    write_json(place / SOURCE, {"path": str(scan.path.resolve()), "places": plain(given)})
+    others = dict(further)
+    folders = folders_of_scan(scan, others)
+    named = {without_folders(text, folders): _place(place, path) for text, path in others.items()}
+    told = {**_place(place, scan.path), "places": plain(given)}
+    write_json(place / SOURCE, {**told, **({"further": named} if named else {})})
     (place / SOURCE).chmod(0o600)
+
+
+def _place(record: Path, path: Path) -> dict[str, str]:
+    whole = path.resolve()
+    return {"path": str(whole), "beside": os.path.relpath(whole, record.resolve())}
 
 
 def _file(place: Path, outcome: Outcome, title: str | None) -> Record:
     scan, told = outcome.scan, outcome.provenance
     summary = summarise(told["statistics"])
-    _keep_source(place, scan)
     own = scan.metadata.get("sample_name") or scan.metadata.get("title")
     return file_record(
         place,

@@ -18,6 +18,8 @@ from tomarium.formats.hdf5.security_check import beside, open_checked
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.model import Frames, Image, Scan
 
+# What tells how the values of an image are made of its file's.
+_MADE_BY: Final = ("grey_range", "denoised", "stitched")
 # Arrays in memory above this are told by their shape alone; they come from no file that could have changed.
 _MOST_SUMMED: Final = 1 << 24
 
@@ -38,7 +40,7 @@ def origin_of(opened: Scan | Image, form: str) -> str:
         return ""
     else:
         told += [opened.path, opened.dtype.str, opened.name, repr(opened.axes)]
-        told += [opened.metadata["grey_range"]] if "grey_range" in opened.metadata else []
+        told += [opened.metadata[name] for name in _MADE_BY if name in opened.metadata]
     return hashlib.sha256(json.dumps(_told(told, {})).encode()).hexdigest()
 
 

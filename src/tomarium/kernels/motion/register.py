@@ -53,12 +53,28 @@ def band_pass(images: Image, finest_px: float, coarsest_px: float) -> Image:
     array of float32, same shape
         Edges are continued by mirror images.
     """
-    result = _smooth(_smooth(images, finest_px, 2), finest_px, 1) if finest_px else images.copy()
-    result -= _smooth(_smooth(images, coarsest_px, 2), min(coarsest_px, images.shape[1]), 1)
+    result = smooth(smooth(images, finest_px, 2), finest_px, 1) if finest_px else images.copy()
+    result -= smooth(smooth(images, coarsest_px, 2), min(coarsest_px, images.shape[1]), 1)
     return result
 
 
-def _smooth(images: Image, sigma: float, axis: int) -> Image:
+def smooth(images: Image, sigma: float, axis: int) -> Image:
+    """Convolve with a Gaussian along one axis.
+
+    Parameters
+    ----------
+    images : array of float32
+        Of any shape.
+    sigma : float
+        Standard deviation, pixels.
+    axis : int
+        Along which.
+
+    Returns
+    -------
+    array of float32, same shape
+        Ends are continued by mirror images.
+    """
     length = images.shape[axis]
     if length == 1:
         return images

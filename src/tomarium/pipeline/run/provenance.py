@@ -227,7 +227,9 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def demand_same_source(provenance: Mapping[str, Any], scan: Scan) -> None:
+def demand_same_source(
+    provenance: Mapping[str, Any], scan: Scan, places: Mapping[str, str] | None = None
+) -> None:
     """Refuse to repeat a run on another scan than it was done on.
 
     Parameters
@@ -236,15 +238,17 @@ def demand_same_source(provenance: Mapping[str, Any], scan: Scan) -> None:
         As the run wrote it.
     scan : Scan
         The scan at hand.
+    places : mapping of str to str, optional
+        Where further scans are that do not lie beside it, by their names in the provenance.
 
     Raises
     ------
     InputError
         It differs from the one the run was done on.
     """
-    steps = [*provenance.get("recipe", []), *provenance["frozen"]["steps"]]
     were = provenance.get("further_scans", {})  # records of before did not tell them
-    are = further_fingerprints(scan, steps) if were else {}
+    found = {name: scan.path.parent / (places or {}).get(name, name) for name in were}
+    are = {name: fingerprint(path) for name, path in found.items() if path.exists()}
     for path, before, now in (
         (scan.path, provenance["source"]["fingerprint"], fingerprint_of(scan)),
         *((path, were[path], are[path]) for path in were if path in are),

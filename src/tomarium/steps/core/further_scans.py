@@ -51,5 +51,37 @@ def further_paths(scan: Scan, steps: Iterable[Any]) -> Iterator[tuple[str, Path]
                 yield from ((given, scan.path.parent / given) for given in _given(told))
 
 
+def with_places(steps: Iterable[Any], places: Mapping[str, str]) -> list[Any]:
+    """Tell steps where the further scans lie that are not beside the first any more.
+
+    Parameters
+    ----------
+    steps : iterable
+        Entries of a recipe or a protocol, as plain data.
+    places : mapping of str to str
+        A path as it was given → where it is.
+
+    Returns
+    -------
+    list
+        The same entries with those paths.
+    """
+    if not places:
+        return list(steps)
+    return [
+        {name: _with_places(values, places) for name, values in step.items()}
+        if isinstance(step, Mapping)
+        else step
+        for step in steps
+    ]
+
+
+def _with_places(values: Any, places: Mapping[str, str]) -> Any:
+    told = values.get("scans") if isinstance(values, Mapping) else None
+    if not isinstance(told, str):
+        return values
+    return {**values, "scans": ",".join(places.get(given, given) for given in _given(told))}
+
+
 def _given(scans: str) -> list[str]:
     return [part.strip() for part in scans.split(",") if part.strip()]

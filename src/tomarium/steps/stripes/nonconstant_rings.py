@@ -45,6 +45,7 @@ def nonconstant_rings(
     rows: OddCount = 9,
     columns: OddCount = 9,
     strength: NotNegative = 1.0,
+    pixel_mask: NotNegative = 0.0,
     axis_width: NotNegative = 3.0,
 ) -> Slab:
     """Correct pixels whose error changes as the sample turns, so that rings that fade along their circle go too.
@@ -55,7 +56,7 @@ def nonconstant_rings(
        more they vary, the less of it.
     3. Between the middles of the blocks the error is interpolated linearly in angle, so that nothing jumps, and
        subtracted from each view. What within `axis_width` w of the axis c goes on over 5 rows is lessened by
-       (|u - c| / w)².
+       (|u - c| / w)². Pixels whose error is below `pixel_mask` in every block are left.
 
     It does what double_flat_field does, and stands in its place: a scan wants one of the two. A block takes more of the
     sample for an error than the whole turn does: a clean scan is changed by 0.009 of its attenuation, and by 0.005
@@ -75,6 +76,9 @@ def nonconstant_rings(
         Window of the background, odd; more than twice as wide as the widest ring.
     strength : float
         How much of the errors is removed; 1 is all.
+    pixel_mask : float
+        Error of attenuation that a pixel has in one block at least, else nothing is removed; 0.01 is about 1 % of the
+        transmission.
     axis_width : float
         Columns on either side of the axis within which less is removed of what goes on over rows; 0 removes all.
 
@@ -102,7 +106,7 @@ def nonconstant_rings(
         spared=spared_about_axis(slab.data.shape[2], axis_column, axis_width),
         threads=min(THREADS, context.threads),
     )
-    errors *= strength
+    errors *= strength * (np.abs(errors).max(axis=0) >= pixel_mask)
     result = context.result(slab.data.shape)
     for view, made, error in zip(
         slab.data, result, interpolated(errors, centres, len(slab.data)), strict=True
