@@ -206,11 +206,11 @@ def test_a_changed_copy_is_refused(eds: Filed) -> None:
 def test_lines_of_metadata_have_no_addresses_of_people() -> None:
     image = Image(np.zeros(3), (ENERGY,), metadata={
         "/original_metadata": {"Beam": {"HT": 200.0, "e-mail": "a@b.c"}, "list": [1, 2], "stages": [{"x": 1}]},
-        "energy": Value(3.0, "read", "file"),
+        "energy": Value(3.0, "read", "file"), "entry": '{"gun": {"email": "a@b.c", "kind": "LaB6"}}', "none": "",
     })  # fmt: skip
     assert metadata_lines(image) == [
         ["original_metadata/Beam/HT", "200.0"], ["original_metadata/list", "1, 2"],
-        ["original_metadata/stages/0/x", "1"], ["energy", "3.0"],
+        ["original_metadata/stages/0/x", "1"], ["energy", "3.0"], ["entry/gun/kind", "LaB6"],
     ]  # fmt: skip
 
 

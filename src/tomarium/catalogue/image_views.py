@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -242,6 +243,12 @@ def _walk(name: str, value: Any, lines: list[list[str]]) -> None:
         return
     if isinstance(value, np.ndarray):
         value = value.tolist()
+    if isinstance(value, str) and value.startswith("{"):  # metadata of another file, kept as JSON
+        with suppress(ValueError, RecursionError):
+            _walk(name, json.loads(value), lines)
+            return
+    if value in ("", (), [], None):
+        return
     many = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     if many and any(isinstance(one, Mapping) for one in value):
         for number, inner in enumerate(value):
