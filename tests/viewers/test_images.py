@@ -130,7 +130,7 @@ def test_the_page_tells_axes_scale_and_what_cannot_be(eds: Filed) -> None:
     html = str(images.render(record, view(folder, {"row": "7", "column": "9", "counts": "log"})).html)
     assert "Scale bar of 1 µm" in html  # 40 columns of 0.1 µm
     assert 'width="40" height="48"' in html  # pixels twice as high as wide
-    assert "energy</b> in keV" in html
+    assert "energy</b> in keV · counts" in html
     assert "column 9, row 7" in html
     for choices, said in (
         ({"row": "24", "column": "0"}, "row = '24' does not exist"),

@@ -311,7 +311,7 @@ def _plot(
         "whole": view.page({"row": None, "column": None}) + "#images",
         "axis": str(axis["name"]),
         "unit": axis["unit"] if axis["unit"] not in ("", "px") else "",
-        "values": told["unit"] or "values",
+        "quantity": told["unit"] or "values",
         "where": where,
         "most": f"{np.nanmax(values):.5g}" if np.isfinite(values).any() else "",
     }
