@@ -26,8 +26,8 @@ def groups_of(images: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     Returns
     -------
     list of list of int
-        Numbers of images, in their order; those that cannot be shown are left out, and spectra without a map stand
-        alone.
+        Numbers of images, in their order, maps before spectra; those that cannot be shown are left out, and spectra
+        without a map stand alone.
     """
     found: dict[Any, list[int]] = {}
     for number, one in enumerate(images):
@@ -41,7 +41,7 @@ def groups_of(images: Sequence[Mapping[str, Any]]) -> list[list[int]]:
             ]
             key = (one["shape"][0], *one["shape"][2:4], *sizes)
         found.setdefault(key, []).append(number)
-    return list(found.values())
+    return sorted(found.values(), key=lambda group: not images[group[0]].get("column"))
 
 
 @dataclass(frozen=True)
