@@ -101,3 +101,34 @@ def test_coordinates_of_coarse_levels_are_those_of_the_file_where_lengths_are_od
         told = opened.to_xarray(level)
         for name, axis, length in zip("zyx", level_axes(place, level), array.shape, strict=True):
             np.testing.assert_allclose(told[name], axis.offset + axis.scale * np.arange(length), rtol=1e-12)
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_a_body_lies_at_one_place_at_all_levels(tmp_path: Path, labels: bool) -> None:
+    """Means lie in the middle of what they are taken of; of labels every second voxel is kept, where it was."""
+    pytest.importorskip("xarray")
+    voxels = np.zeros((16, 32, 256), np.uint16)
+    point = (8, 16, 192)
+    if labels:
+        voxels[point] = 7  # a number that every level keeps
+    else:
+        voxels[8:12, 16:20, 192:196] = 7
+    writer = create(tmp_path / "v.ome.zarr", voxels.shape, np.uint16, voxel_m=2e-6, slab_rows=16, unit="", name="v",
+                    origin_m=(1e-3, 0.0, 0.0), labels=labels)  # fmt: skip
+    writer.write(0, voxels)
+    writer.finish()
+    opened = tm.open(tmp_path / "v.ome.zarr")
+    assert isinstance(opened, Volume)
+    assert len(opened.levels) == 3
+    middle = [(one + (0.0 if labels else 1.5)) * 2e-6 for one in point]
+    for level in range(3):
+        told = opened.to_xarray(level)
+        weights = told.values.astype(float)
+        places = [float((told[axis] * told).sum() / weights.sum()) for axis in "zyx"]
+        np.testing.assert_allclose(places, [1e-3 + middle[0], *middle[1:]], rtol=1e-9)
+
+
+def test_a_level_follows_the_scale_that_its_reader_tells(volume: Volume) -> None:
+    pytest.importorskip("xarray")
+    wider = replace(volume, axes=tuple(replace(one, scale=2 * one.scale) for one in volume.axes))
+    np.testing.assert_allclose(wider.to_xarray(1).x, 2 * volume.to_xarray(1).x, rtol=1e-9)

@@ -89,6 +89,24 @@ def test_a_distance_is_measured_and_a_profile_read(address: str, page: Any) -> N
     assert "15.6 µm" in page.locator(".measure-drawing text").first.text_content()
 
 
+def test_axes_count_from_the_middle_of_the_first_voxel(address: str, page: Any) -> None:
+    page.goto(address)
+    page.wait_for_selector("form.slices[data-state=ready]")
+    page.locator(".tile-main").get_by_label("Axes", exact=True).select_option("first")
+    told = page.locator(".tile-main .frame").evaluate(
+        """frame => {
+          const [box, fit] = [frame, frame.querySelector(".fit")].map((one) => one.getBoundingClientRect());
+          const lines = [...frame.querySelectorAll(".ruler line")];
+          const upright = lines.filter((one) => one.getAttribute("x1") === one.getAttribute("x2"));
+          return upright.map((one) => [Number(one.nextSibling.textContent),
+            48 * (Number(one.getAttribute("x1")) - (fit.left - box.left)) / fit.width]);
+        }"""
+    )  # fmt: skip
+    assert len(told) >= 3
+    for micrometres, voxels in told:  # from the left edge of the first voxel, whose middle is 0
+        assert voxels == pytest.approx(micrometres / 0.65 + 0.5, abs=0.1)
+
+
 def test_the_window_is_set_on_the_histogram(address: str, page: Any) -> None:
     page.goto(address)
     page.wait_for_selector("form.slices[data-state=ready]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from tomarium.catalogue.log_book import write_entry
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.mesh_files import About, write_files
 from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh
-from tomarium.model import Mesh, Record, Value
+from tomarium.conversion.convert import convert
+from tomarium.model import Axis, Image, Mesh, Record, Value
 from tomarium.model.entity import KINDS
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -158,7 +159,7 @@ def records(
     tmp_path_factory: pytest.TempPathFactory,
     make_volume: Callable[..., Path],
 ) -> dict[str, tuple[Record, Path]]:
-    """File five records: one with hostile names, without voxel size, with nothing said, of an image, of a raw scan."""
+    """File six records: with hostile names, without voxel size, with nothing said, of an image, a scan and spectra."""
     home = tmp_path_factory.mktemp("records")
     filed = {}
     for name, voxel_um in (("full", 0.65), ("uncalibrated", None), ("bare", 20.0)):
@@ -192,6 +193,16 @@ def records(
         file["exchange/data_white"] = np.full((2, 40, 48), 120, np.uint16)
         file["exchange/theta"] = np.linspace(0, 180, 20, endpoint=False)
     filed["scan"] = make_from_files(raw, formats.open(raw), Wish(home, "Scan <b>"))
+    # As images were filed before their maps were kept.
+    record, folder = filed["image"]
+    bare = replace(record.parts[0], summary={"dtype": "uint16", "unit": ""})
+    filed["earlier"] = (replace(record, parts=(bare,)), folder)
+    axes = (Axis("y", 1e-7, 0.0, "m"), Axis("x", 1e-7, 0.0, "m"), Axis("energy", 0.1, 0.0, "keV"))
+    cube = np.random.default_rng(0).poisson(3, (12, 20, 30)).astype(np.uint16)
+    convert(Image(cube, axes, "counts", "EDS <i>map</i>"), home / "spectra.nxs")
+    filed["spectra"] = make_from_files(
+        home / "spectra.nxs", formats.open(home / "spectra.nxs"), Wish(home, "Spectra <b>")
+    )
     return filed
 
 
@@ -199,7 +210,7 @@ def records(
 def catalogue(
     tmp_path_factory: pytest.TempPathFactory, records: dict[str, tuple[Record, Path]]
 ) -> Iterator[Catalogue]:
-    """Open a catalogue of the five records."""
+    """Open a catalogue of the six records."""
     with open_catalogue(tmp_path_factory.mktemp("catalogue") / "catalogue.sqlite") as catalogue:
         for _, folder in records.values():
             ingest(catalogue, folder)

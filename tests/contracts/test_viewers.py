@@ -74,7 +74,31 @@ def test_suits_no_record_that_has_nothing(viewer: Viewer, records: dict[str, tup
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     choices=st.dictionaries(
-        st.sampled_from(["z", "y", "x", "low", "high", "histogram", "projection", "other"]),
+        st.sampled_from(
+            [
+                "z",
+                "y",
+                "x",
+                "low",
+                "high",
+                "histogram",
+                "projection",
+                "other",
+                "image",
+                "chosen",
+                "on0",
+                "low0",
+                "colour0",
+                "frame",
+                "row",
+                "column",
+                "from",
+                "to",
+                "counts",
+                "metadata",
+                "line",
+            ]
+        ),
         st.text(max_size=8) | st.integers(-3, 99).map(str) | st.floats().map(str),
     )
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomarium.model import Part, Record
-from tomarium.viewers.histogram import _outline, _ticks, suits
+from tomarium.viewers.histogram import _outline, round_ticks, suits
 
 
 @given(
@@ -27,7 +27,7 @@ def test_outline_stays_in_its_square_and_touches_the_top(counts: list[int], scal
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 def test_ticks_are_a_few_in_range_and_distinct(low: float, width: float) -> None:
-    ticks = _ticks(low, low + width)
+    ticks = round_ticks(low, low + width)
     values = [value for value, _ in ticks]
     assert 3 <= len(ticks) <= 9
     slack = 1e-6 * width
@@ -36,8 +36,8 @@ def test_ticks_are_a_few_in_range_and_distinct(low: float, width: float) -> None
 
 
 def test_ticks_read_well() -> None:
-    assert [text for _, text in _ticks(-0.24, 2.46)] == ["0.0", "0.5", "1.0", "1.5", "2.0"]
-    assert [text for _, text in _ticks(0, 255)] == ["0", "50", "100", "150", "200", "250"]
+    assert [text for _, text in round_ticks(-0.24, 2.46)] == ["0.0", "0.5", "1.0", "1.5", "2.0"]
+    assert [text for _, text in round_ticks(0, 255)] == ["0", "50", "100", "150", "200", "250"]
 
 
 @pytest.mark.parametrize(

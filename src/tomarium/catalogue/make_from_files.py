@@ -8,6 +8,7 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from tomarium import formats
 from tomarium.atomic_files import write_whole
 from tomarium.catalogue.filing import PREVIEWS, VOLUME, file_record
+from tomarium.catalogue.image_views import keep_views
 from tomarium.catalogue.make_record import parameters_of
 from tomarium.catalogue.scan_pictures import scan_pictures
 from tomarium.conversion.convert import convert
@@ -31,6 +33,9 @@ PICTURE_PIXELS: Final = 1024
 THUMBNAIL_PIXELS: Final = 512
 FEW_ROWS: Final = 32
 """A scan of fewer detector rows is shown by its sinogram: a projection of it would be a line."""
+SEVERAL: Final = ("microscopy", "edax")
+"""Formats whose files hold several images of one thing, which become one record."""
+MOST_IMAGES: Final = 64
 Tell = Callable[[str, int, int], object]
 
 
@@ -109,6 +114,9 @@ def make_from_files(
         for name, content in pictures.files.items():
             write_whole(folder / PREVIEWS / "scan" / name, content)
         part = replace(part, summary={**part.summary, "pictures": plain(pictures.summary)})
+    else:
+        images = images_beside(path, opened)
+        part = replace(part, summary={**part.summary, "shown": plain(keep_views(images, folder / PREVIEWS))})
     write_whole(folder / PREVIEWS / "picture.png", png(_smaller(picture, PICTURE_PIXELS)))
     write_whole(folder / PREVIEWS / "thumbnail.png", png(_smaller(picture, THUMBNAIL_PIXELS)))
     record = file_record(
@@ -120,6 +128,44 @@ def make_from_files(
         parts=(Part(part.kind, path_in_record, part.role, part.frame, part.axes, part.summary),),
     )
     return record, folder
+
+
+def images_beside(path: Path, opened: Image) -> list[Image]:
+    """Open the other images of a file that holds several on purpose, such as maps of one scan.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    opened : Image
+        The one that was opened; where it is not the first, it was asked for and stands alone.
+
+    Returns
+    -------
+    list of Image
+        In the order of the file; of hundreds the first 64, and without those that cannot be opened.
+    """
+    form, match = formats.recognise(path)[0] if path.is_file() else (None, None)
+    if form is None or match is None or form.name not in SEVERAL or len(match.entries) < 2:
+        return [opened]
+    first = formats.open(path)
+    if not isinstance(first, Image) or (first.name, first.shape) != (opened.name, opened.shape):
+        return [opened]
+    told = opened.metadata.get("calibration")
+    given = isinstance(told, dict) and told.get("origin") == "user"
+    scales = [axis.scale for axis in opened.axes if axis.unit == "m"] if given else []
+    pixel_m = scales[-1] if scales else None
+    found = [_beside(path, entry, pixel_m) for entry in match.entries[1:MOST_IMAGES]]
+    return [opened, *(one for one in found if one is not None)]
+
+
+def _beside(path: Path, entry: str, pixel_m: float | None) -> Image | None:
+    """Open one more image of a file, with the pixel size that a user told where it has any use."""
+    for told in dict.fromkeys((pixel_m, None)):
+        with suppress(TomariumError):
+            opened = formats.open(path, entry=entry, pixel_m=told)
+            return opened if isinstance(opened, Image) else None
+    return None
 
 
 def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]]:

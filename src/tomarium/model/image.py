@@ -138,9 +138,13 @@ class Volume(Image):
     ----------
     levels : tuple of arrays
         The multiscale pyramid, finest first; `levels[0]` is `data`. Empty where there is none.
+    level_axes : tuple of tuple of Axis
+        The axes of each level, where the file tells where they lie; empty where it does not: levels are then means of
+        whole blocks of voxels.
     """
 
     levels: tuple[Sliceable, ...] = ()
+    level_axes: tuple[tuple[Axis, ...], ...] = ()
 
     @property
     def voxel_m(self) -> tuple[float, float, float] | None:

@@ -78,7 +78,9 @@ def render(record: Record, view: View) -> Piece:
             "linear": view.page({"histogram": "linear"}) + "#histogram",
             "logarithmic": view.page({"histogram": None}) + "#histogram",
             "path": _outline(counts, scale),
-            "ticks": [(f"{100 * (tick - low) / (high - low):.3f}", text) for tick, text in _ticks(low, high)],
+            "ticks": [
+                (f"{100 * (tick - low) / (high - low):.3f}", text) for tick, text in round_ticks(low, high)
+            ],
             "axis": f"{QUANTITIES.get(unit, 'Grey value')}{f' in {unit}' if unit else ''}",
             "window": [f"{100 * part:.3f}" for part in window],
             "window_width": f"{100 * (window[1] - window[0]):.3f}" if len(window) == 2 else "",
@@ -122,8 +124,19 @@ def _outline(counts: Sequence[float], scale: str) -> str:
     return f"M0 1{''.join(steps)}V1Z"
 
 
-def _ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Choose about six round values between two others (a step of 1, 2 or 5 · 10^n)."""
+def round_ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """Choose about six round values between two others.
+
+    Parameters
+    ----------
+    low, high : float
+        Finite, `low < high`.
+
+    Returns
+    -------
+    list of tuple
+        Value and text; steps are 1, 2 or 5 · 10^n.
+    """
     rough = (high - low) / 8
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * next(digit for digit in (1, 2, 5, 10) if digit * power >= rough * (1 - 1e-9))

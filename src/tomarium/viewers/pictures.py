@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tomarium.model import Record
+from tomarium.viewers import images
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 PICTURE: Final = "previews/picture.png"
@@ -26,9 +27,11 @@ def suits(record: Record) -> bool:
     Returns
     -------
     bool
-        It has the picture, and no volume or pictures of a scan, which show more.
+        It has the picture, and no volume, pictures of a scan or maps of an image, which show more.
     """
-    shows_more = any(part.kind == "volume" or "pictures" in part.summary for part in record.parts)
+    shows_more = images.suits(record) or any(
+        part.kind == "volume" or "pictures" in part.summary for part in record.parts
+    )
     return not shows_more and any(entry.path == PICTURE for entry in record.files)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import ParameterError
 from tomarium.model import Record
-from tomarium.model.image import Sliceable
+from tomarium.model.image import Sliceable, voxel_factors
 from tomarium.model.wording import brief
 from tomarium.viewers.picture import png
 from tomarium.viewers.volume import PLANES, Plane
@@ -99,20 +99,20 @@ def read_region(
         Of the type that is stored; it begins at the voxel that holds the corner.
     """
     axis = PLANES.index(plane)
-    finest = levels[0].shape
     for level in levels:
+        factors = voxel_factors(levels[0].shape, level.shape)
         spans = [
-            (start * n // m, max(start * n // m + 1, -(-stop * n // m)))
-            for start, stop, n, m in zip(
+            (int(start / factor), max(int(start / factor) + 1, min(n, math.ceil(stop / factor))))
+            for start, stop, n, factor in zip(
                 (region.top, region.left), (region.bottom, region.right),
-                _without(axis, level.shape), _without(axis, finest), strict=True,
+                _without(axis, level.shape), _without(axis, factors), strict=True,
             )
         ]  # fmt: skip
         if max(stop - start for start, stop in spans) <= pixels:
             break
     step = math.ceil(max(stop - start for start, stop in spans) / (2 * pixels))
     key: list[slice | int] = [slice(start, stop, step) for start, stop in spans]
-    key.insert(axis, min(index * level.shape[axis] // finest[axis], level.shape[axis] - 1))
+    key.insert(axis, min(int(index / factors[axis]), level.shape[axis] - 1))
     return np.asarray(level[tuple(key)])
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Record, Volume
-from tomarium.model.image import Sliceable
+from tomarium.model.image import Sliceable, voxel_factors
 from tomarium.viewers.picture import robust_window
 
 Plane = Literal["z", "y", "x"]
@@ -96,7 +96,8 @@ def read_plane(levels: Sequence[Sliceable], plane: Plane, index: int, pixels: in
         (level for level in levels if max(_without(axis, level.shape)) <= pixels),
         levels[-1],
     )
-    at = min(index * level.shape[axis] // levels[0].shape[axis], level.shape[axis] - 1)
+    factor = voxel_factors(levels[0].shape, level.shape)[axis]
+    at = min(int(index / factor), level.shape[axis] - 1)
     step = math.ceil(max(_without(axis, level.shape)) / (2 * pixels))
     key: list[slice | int] = [slice(None, None, step)] * 3
     key[axis] = at

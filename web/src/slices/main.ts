@@ -160,7 +160,7 @@ function tools(pane: Pane, measure: Measure): void {
   const ruler = document.createElement("select");
   ruler.setAttribute("aria-label", "Axes");
   const choices: [Ruler, string][] = [["none", "No axes"], ["px", "Axes in pixels"]];
-  if (pane.pixel) choices.splice(1, 0, ["corner", "Axes from the corner"]);
+  if (pane.pixel) choices.splice(1, 0, ["first", "Axes from the first voxel"]);
   if (pane.figure.dataset["offset"]) choices.splice(2, 0, ["file", "Axes from the rotation axis"]);
   for (const [value, words] of choices) ruler.append(new Option(words, value));
   ruler.addEventListener("change", () => {

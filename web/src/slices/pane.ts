@@ -1,7 +1,7 @@
 // One slice in its frame: the picture, finer ones of what is near, the crosshair, the ruler, what a hand does to it.
 import { length, placed, round, unitOf, type Near } from "./place";
 
-export type Ruler = "none" | "corner" | "file" | "px";
+export type Ruler = "none" | "first" | "file" | "px";
 const SVG = "http://www.w3.org/2000/svg";
 const PIXELS = 1024;
 
@@ -189,14 +189,15 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
     bar.setAttribute("aria-label", `Scale bar of ${length(long, true, 3)}`);
   }
 
-  /** Draw axes along the upper and the left edge: from the corner, as the file places it, or in pixels. */
+  /** Draw axes along the lower and the left edge: from the first voxel, as the file places it, or in pixels. */
   function drawRuler(each: number, left: number, top: number, room: [number, number]): void {
     ruler.replaceChildren();
     frame.classList.toggle("ruled", pane.ruler !== "none");
     if (pane.ruler === "none" || (pane.ruler !== "px" && !pixel)) return;
     for (const k of [0, 1] as const) {
       const size = pane.ruler === "px" ? 1 : pixel![k];
-      const start = pane.ruler === "file" && offset ? offset[k] : pane.ruler === "px" ? -0.5 : 0;
+      // The middle of the first voxel has the coordinate that is told; the picture begins half a voxel before it.
+      const start = (pane.ruler === "file" && offset ? offset[k] : 0) - size / 2;
       const corner = k ? top : left;
       const step = round((90 / each) * size);
       const [unitSize, unit] = pane.ruler === "px" ? [1, "px"] : unitOf(step * 2);

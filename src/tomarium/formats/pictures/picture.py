@@ -23,6 +23,7 @@ from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.opening.size_limits import MOST_ELEMENTS, check_claim
 from tomarium.formats.opening.unpacked import head_of, size_of
+from tomarium.formats.pictures.ome_xml import ome_metadata
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.formats.tiff.ifd_check import SIGNATURES, lost_pages
 from tomarium.formats.tiff.metadata import calibration_of, hyperstack_said
@@ -154,6 +155,7 @@ def read(path: Path, match: Match) -> Image:
     kind = _kind(path)
     shape, names, dtype = _header(path, kind)
     steps: dict[str, float] = {}
+    told: dict[str, Any] = {}
     unit = ""
     if kind == "TIFF":
         with guarded(path), opened_tiff(path) as tif:
@@ -164,9 +166,11 @@ def read(path: Path, match: Match) -> Image:
             steps = dict(zip("zyx", found.voxel_m, strict=True))
         elif "<OME" in said[:4096]:
             steps = _ome_steps(said)
+        if "<OME" in said[:4096]:
+            told = ome_metadata(said)
         unit = found.unit if found is not None else ""
     axes = tuple(Axis(name, steps.get(name, 1.0), 0.0, "m" if name in steps else "px") for name in names)
-    metadata: dict[str, Any] = {"why": match.why}
+    metadata: dict[str, Any] = {"why": match.why, **told}
     if not steps:
         metadata["uncalibrated"] = True
     if match.dialect == "page":

@@ -15,6 +15,7 @@ from tomarium.errors import FormatError, UnitError
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
+_MOST_CHANNELS: Final = 32
 _LONGEST: Final = 16 << 20
 _NO_UNIT: Final = ("", "pixel", "pixels", "px", "reference frame")
 
@@ -120,12 +121,17 @@ def planes_told(tif: TiffFile) -> dict[str, int]:
 
 
 def hyperstack_said(tif: TiffFile) -> str | None:
-    """Say that a file's pages run through several of times, slices and channels.
+    """Say that a file's pages run through several of times, slices and channels, or are channels.
 
-    Result: the evidence, in words; None where its description tells of one of them at most.
+    Result: the evidence, in words; None where its description tells of slices or times alone, or of more channels than
+    any microscope has.
     """
     planes = {word: count for word, count in planes_told(tif).items() if count > 1}
-    if len(planes) < 2:
+    page: Any = tif.pages[0]
+    # ImageJ's writers call any stack channels; the colours of one page are no pages.
+    meant = "<OME" in str(page.description or "")[:4096] and int(page.samplesperpixel) == 1
+    channels = meant and set(planes) == {"channels"} and planes["channels"] <= _MOST_CHANNELS
+    if len(planes) < 2 and not channels:
         return None
     told = " x ".join(f"{count} {word}" for word, count in planes.items())
     return f"its description tells of {told}: its pages are no series of angles"

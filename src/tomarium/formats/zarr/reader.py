@@ -144,14 +144,9 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
             ZarrArray(_inside(path, str(one["path"])), count)
             for one, count in zip(multiscale["datasets"], counts, strict=True)
         )
-        axes, notes = _axes(
-            multiscale["axes"],
-            [
-                # First those of the level, then those of all levels (0.4 and 0.5, "multiscales").
-                *multiscale["datasets"][0].get("coordinateTransformations", []),
-                *multiscale.get("coordinateTransformations", []),
-            ],
-        )
+        placed = [_axes_of_level(multiscale, number) for number in range(len(levels))]
+        axes, notes = placed[0]
+        placing = _tells_places(attributes.get("ome", attributes), multiscale)
         shapes = [level.shape for level in levels]
         name = str(multiscale.get("name") or path.name)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
@@ -178,7 +173,8 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
         kept["uncalibrated"] = True
     unit = str(kept.pop("unit", ""))
     if [axis.name for axis in axes] == ["z", "y", "x"]:
-        return Volume(levels[0], axes, unit, name, path, kept, levels=levels)
+        return Volume(levels[0], axes, unit, name, path, kept, levels=levels,
+                      level_axes=tuple(one for one, _ in placed) if placing else ())  # fmt: skip
     return Image(levels[0], axes, unit, name, path, kept)
 
 
@@ -205,8 +201,7 @@ def level_axes(path: Path, level: int) -> tuple[Axis, ...]:
     attributes = _attributes(path) or {}
     try:
         multiscale = attributes.get("ome", attributes)["multiscales"][0]
-        own = multiscale["datasets"][level].get("coordinateTransformations", [])
-        return _axes(multiscale["axes"], [*own, *multiscale.get("coordinateTransformations", [])])[0]
+        return _axes_of_level(multiscale, level)[0]
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
         raise FormatError(
             f"{path}: its OME metadata tell of no level {level} ({type(problem).__name__}: {problem}); copy it again"
@@ -225,6 +220,26 @@ def _inside(path: Path, name: str) -> Path:
             f"{path}: its metadata point to {name}, outside the volume's own folder, which is refused"
         )
     return path / name
+
+
+def _tells_places(ome: Mapping[str, Any], multiscale: Mapping[str, Any]) -> bool:
+    """Tell whether the levels are where their metadata put them.
+
+    Many programs write means of voxels and only their scale: without a translation nothing says that they lie in the
+    middle of what they are taken of. Of labels voxels are picked, and these need none.
+    """
+    told = [one.get("coordinateTransformations", ()) for one in multiscale["datasets"]]
+    return (
+        "image-label" in ome
+        or multiscale.get("type") == "nearest"
+        or all(any(one["type"] == "translation" for one in each) for each in told)
+    )
+
+
+def _axes_of_level(multiscale: Mapping[str, Any], level: int) -> tuple[tuple[Axis, ...], list[str]]:
+    """Apply the transformations of a level first, then those of all levels (0.4 and 0.5, "multiscales")."""
+    own = multiscale["datasets"][level].get("coordinateTransformations", [])
+    return _axes(multiscale["axes"], [*own, *multiscale.get("coordinateTransformations", [])])
 
 
 def _axes(written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, ...], list[str]]:
