@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -175,4 +176,30 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep tests out of the catalogue of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOMARIUM_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _filled_by_migrations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Copy new catalogues in SQLite files from one that migrations filled: their result is the same each time."""
+    module = sys.modules.get("tomarium.catalogue.catalogue")
+    if module is None:
+        yield
+        return
+    from tomarium.catalogue import Catalogue, sqlite
+
+    migrate, like = module._migrate, tmp_path_factory.mktemp("migrated") / "catalogue.sqlite"
+
+    def copy(catalogue: Catalogue, absent: str) -> None:
+        path = catalogue.engine.url.database
+        if catalogue.engine.dialect.name == "sqlite" and path and not Path(path).exists():
+            if not like.exists():
+                first = Catalogue(sqlite.connect(like), "first")
+                migrate(first, "")
+                first.close()
+            shutil.copyfile(like, path)
+        migrate(catalogue, absent)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_migrate", copy)
         yield

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.routing import NoMatchFound
 
 from tomarium.catalogue import Catalogue, file_record, ingest, open_catalogue
 from tomarium.portal.app import create_app
+from tomarium.portal.routes import path_of
 
 
 @pytest.mark.parametrize(
@@ -202,3 +204,29 @@ def test_works_behind_a_path_of_a_proxy(catalogue: Catalogue) -> None:
         page = client.get("/tomo/records/tooth").text
         assert 'href="/tomo/records"' in page
         assert 'src="/tomo/records/tooth/pictures/slices/' in page
+
+
+def test_addresses_are_built_as_starlette_builds_them(catalogue: Catalogue) -> None:
+    app = create_app(catalogue)
+    names = {(route.name, *getattr(route, "param_convertors", ())) for route in app.routes}
+    assert len(names) > 100
+    for name, *parameters in names:
+        parts = dict.fromkeys(parameters, "1")
+        assert path_of(app, name, parts) == app.url_path_for(name, **parts)
+    with pytest.raises(NoMatchFound):
+        path_of(app, "record", {})
+    app.add_api_route("/later/{id}", lambda id: id, name="later")
+    assert path_of(app, "later", {"id": "1"}) == "/later/1"
+
+
+def test_applications_share_routes_and_nothing_that_is_asked_of_them(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    with open_catalogue(tmp_path / "catalogue.sqlite") as empty:
+        apps = {1: create_app(catalogue, local=True), 0: create_app(empty, local=True)}
+        for total, app in apps.items():
+            with TestClient(app) as client:
+                assert client.get("/records.json").json()["total"] == total
+        assert apps[0].state.uploads is not apps[1].state.uploads
+        apps[0].add_api_route("/alone", lambda: "", name="alone")
+        assert "alone" not in {getattr(route, "name", "") for route in apps[1].routes}

@@ -1,6 +1,7 @@
 """The application: every page of `portal.pages`, each as HTML and as JSON."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import BaseRoute
 
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
@@ -61,7 +63,6 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
         version=version("tomarium"),
         docs_url=None,  # FastAPI's own pages load scripts from another host; /api is ours
         redoc_url=None,
-        dependencies=[Depends(demand_same_site)],
         middleware=[
             Middleware(with_headers),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
@@ -70,10 +71,22 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     app.state.catalogue = catalogue
     app.state.local = local
     app.state.reader_of = reader_of
-    for page in sorted(collect("portal.pages", Page).values(), key=lambda page: page.path):
+    app.state.uploads = Uploads(catalogue.home / "uploads")
+    app.state.crc_store = downloads.crc_store_of(catalogue)
+    app.router.routes.extend(_routes(tuple(collect("portal.pages", Page).values())))
+    explain(app)
+    describe(app)
+    return app
+
+
+@cache
+def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
+    """Make the routes of all addresses; they know no catalogue, and what FastAPI reads from signatures serves all."""
+    app = FastAPI(openapi_url=None, dependencies=[Depends(demand_same_site)])
+    for page in sorted(pages, key=lambda page: page.path):
         give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
     # Longer addresses first, so that one with a free end does not take what is another's.
-    for page in sorted(collect("portal.pages", Page).values(), key=lambda page: -len(page.path)):
+    for page in sorted(pages, key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     files.give_all(app)
     give_hdf5(app)
@@ -86,14 +99,11 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     give_entity_forms(app)
     give_feeds(app)
     give_logo(app)
-    home = catalogue.home
-    give_uploads(app, Uploads(home / "uploads"), home / "records")
+    give_uploads(app)
     downloads.give_all(app)
     give_notebook(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    explain(app)
-    describe(app)
-    return app
+    return tuple(app.routes)
 
 
 def _people(page: Page) -> Callable[..., Response]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import Response
 
-from tomarium.catalogue import read_record
+from tomarium.catalogue import Catalogue, read_record
 from tomarium.catalogue.archive import Archive, Kind, make_archive
 from tomarium.catalogue.byte_table import ByteTable
 from tomarium.catalogue.checksums import MANIFEST
@@ -69,16 +69,19 @@ Wanted = Annotated[tuple[int, tuple[str, str, str]], Depends(_wanted)]
 """A level of the volume, and a region of it, from the address."""
 
 
+def crc_store_of(catalogue: Catalogue) -> CrcStore:
+    """Make a store of CRC-32 beside a catalogue."""
+    return CrcStore(None if catalogue.name == "memory" else Path(f"{catalogue.name}.crc32"))
+
+
 def give_all(app: FastAPI) -> None:
     """Let an application give all of these.
 
     Parameters
     ----------
     app : FastAPI
-        Gets the routes, and a store of CRC-32 beside its catalogue.
+        Gets the routes.
     """
-    name = app.state.catalogue.name
-    app.state.crc_store = CrcStore(None if name == "memory" else Path(f"{name}.crc32"))
     give(app, "/records/{id}/download.zip", download_zip, name="download.zip", kind=Response)
     give(app, "/records/{id}/download.tar", download_tar, name="download.tar", kind=Response)
     give(app, "/records/{id}/manifest.{kind}", list_files, name="manifest", kind=Response)

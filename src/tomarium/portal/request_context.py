@@ -20,6 +20,7 @@ from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.model.wording import day
 from tomarium.portal.identity import demand_valid
+from tomarium.portal.routes import path_of
 from tomarium.standards.ro_crate import FILENAME
 
 
@@ -73,7 +74,7 @@ class RequestContext:
         str
             Path and query, without scheme and host.
         """
-        path = self.request.scope.get("root_path", "") + self.request.app.url_path_for(name, **(parts or {}))
+        path = self.request.scope.get("root_path", "") + path_of(self.request.app, name, parts or {})
         kept = {key: text for key, text in (query or {}).items() if text}
         return f"{path}?{urlencode(kept)}" if kept else path
 
@@ -93,7 +94,7 @@ class RequestContext:
             With scheme and host: those of the setting `address`, or else those of this request.
         """
         if home := self.settings["address"]:
-            return home + str(self.request.app.url_path_for(name, **(parts or {})))
+            return home + path_of(self.request.app, name, parts or {})
         return self.origin + self.link(name, parts)
 
     def record(self, id: str) -> tuple[Record, Path]:

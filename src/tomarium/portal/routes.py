@@ -1,9 +1,11 @@
-"""How an address is put into the application: for GET, and for HEAD, which asks without the content."""
+"""How an address is put into the application, for GET, and HEAD, which asks without the content; and built again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import cast
 
 from fastapi import FastAPI
 from fastapi.responses import Response
+from starlette.routing import BaseRoute, NoMatchFound
 
 
 def give(
@@ -44,3 +46,46 @@ def give(
         include_in_schema=told,
     )
     app.add_api_route(path, endpoint, methods=["HEAD"], response_class=kind, include_in_schema=False)
+
+
+def path_of(app: FastAPI, name: str, parts: Mapping[str, str]) -> str:
+    """Build the path of a route by its name.
+
+    Starlette asks all routes one after the other, some 200, and a page has up to 100 links.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Has the route.
+    name : str
+        Name of the route.
+    parts : Mapping of str to str
+        Parameters in the path.
+
+    Returns
+    -------
+    str
+        Path without the application's own.
+
+    Raises
+    ------
+    NoMatchFound
+        No route has this name and these parameters.
+    """
+    for route in _named(app).get(name, ()):
+        try:
+            return str(route.url_path_for(name, **parts))
+        except NoMatchFound:
+            continue
+    return str(app.url_path_for(name, **parts))  # a name within a mounted application, or none
+
+
+def _named(app: FastAPI) -> dict[str, list[BaseRoute]]:
+    """Sort the routes by name, and anew when some were added."""
+    count, named = getattr(app.state, "named_routes", (0, {}))
+    if count != len(app.routes):
+        sorted_by_name: dict[str, list[BaseRoute]] = {}
+        for route in app.routes:
+            sorted_by_name.setdefault(getattr(route, "name", ""), []).append(route)
+        count, named = app.state.named_routes = len(app.routes), sorted_by_name
+    return cast("dict[str, list[BaseRoute]]", named)

@@ -11,7 +11,6 @@ import hmac
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request
@@ -59,19 +58,14 @@ STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
 _LONGEST_METADATA: Final = 8000
 
 
-def give_uploads(app: FastAPI, uploads: Uploads, records: Path) -> None:
+def give_uploads(app: FastAPI) -> None:
     """Let an application take uploads.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
-    uploads : Uploads
-        Where they lie until they are records.
-    records : Path
-        Where records lie, on the same disk.
     """
-    app.state.uploads, app.state.records = uploads, records
     for path, methods, endpoint, name in (
         ("/uploads", ["OPTIONS"], capabilities, "uploads.capabilities"),
         ("/uploads", ["POST"], create, "uploads"),
@@ -192,7 +186,7 @@ def show_batch(request_context: CurrentRequest, batch: str) -> Response:
     )
 
 
-def end(request_context: CurrentRequest, request: Request, batch: str, fields: Fields) -> Response:
+def end(request_context: CurrentRequest, batch: str, fields: Fields) -> Response:
     """Make a batch a record: one with a crate at once, anything else by a worker, whose job is told.
 
     `title`, `description`, `creators`, `licence` … say what it is, as the form of a record does.
@@ -200,7 +194,7 @@ def end(request_context: CurrentRequest, request: Request, batch: str, fields: F
     reader = _member(request_context)
     catalogue, uploads = request_context.catalogue, _uploads(request_context)
     demand_known(fields, FIELDS)
-    done = _asked(lambda: finish(catalogue, reader, uploads, batch, request.app.state.records, fields))
+    done = _asked(lambda: finish(catalogue, reader, uploads, batch, catalogue.home / "records", fields))
     if done.record is not None:
         place = request_context.link("record", {"id": done.record.id})
         return JSONResponse({"record": done.record.id, "address": place}, 201, headers={"Location": place})

@@ -18,7 +18,7 @@ from tomarium.portal import built
 from tomarium.portal.forms import Fields, take
 from tomarium.portal.rendering import fill
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import give, path_of
 from tomarium.portal.viewer_state import Source, check_state, make_state, source_of, without_closed
 
 CLIENT: Final = built.FOLDER / "neuroglancer-client"
@@ -72,7 +72,7 @@ def sources(request_context: RequestContext, id: str, others: Sequence[str]) -> 
         record, folder = request_context.record(one)
 
         def file(path: str, record_id: str = record.id) -> str:
-            return str(request_context.request.app.url_path_for("file", id=record_id, path=path))
+            return path_of(request_context.request.app, "file", {"id": record_id, "path": path})
 
         source = source_of(record, folder, file)
         if source is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, cast
 
@@ -82,12 +82,7 @@ def details(record: Record) -> dict[str, Any]:
     dict
         JSON values. The first volume's summary is left out: the crate tells it by itself.
     """
-    found: dict[str, Any] = {"parts": [asdict(part) for part in record.parts]}
-    for part in found["parts"]:
-        part["axes"] = list(part["axes"])
-        for key in ("creator", "permission"):
-            if not part[key]:
-                del part[key]
+    found: dict[str, Any] = {"parts": [_part_json(part) for part in record.parts]}
     for volume in [part for part in found["parts"] if part["kind"] == "volume"][:1]:
         del volume["summary"]
     if record.publication is not None:
@@ -104,6 +99,18 @@ def details(record: Record) -> dict[str, Any]:
     found["entities"] = [entity_json(one) for one in record.entities]
     found["acknowledgement"] = record.acknowledgement
     return {key: value for key, value in found.items() if value}
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    """Tell all of a part; its summary, which may be long, is not copied."""
+    told = {field.name: getattr(part, field.name) for field in fields(part)}
+    told["axes"] = [dict(axis) for axis in part.axes]
+    for key in ("creator", "permission"):
+        if not told[key]:
+            del told[key]
+    if part.permission:
+        told["permission"] = asdict(part.permission)
+    return told
 
 
 def read_parts(told: Mapping[str, Any], volume: Mapping[str, Any]) -> tuple[Part, ...]:
