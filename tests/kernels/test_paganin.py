@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tomarium.array import namespace
 from tomarium.errors import InputError, ParameterError
 from tomarium.kernels import paganin as kernel
-from tomarium.kernels.paganin import delta_beta, halo_pixels, length_m, paganin
+from tomarium.kernels.paganin import Form, delta_beta, halo_pixels, length_m, paganin
 
 
 def frames(seed: int, shape: tuple[int, int, int] = (3, 40, 50)) -> NDArray[np.float32]:
@@ -242,3 +242,15 @@ def test_wrong_input_is_refused() -> None:
         paganin(broken, length_px=1)
     assert paganin(frames(0)[:0], length_px=1).shape == (0, 40, 50)
     assert log(1e4) == pytest.approx(9.21, abs=1e-3)
+
+
+@pytest.mark.parametrize("form", ["continuous", "discrete"])
+def test_pixels_that_are_no_squares_are_filtered_by_the_same_length(form: Form) -> None:
+    # A smooth image sampled at every second row is filtered as its rows between are.
+    y, x = np.mgrid[-64:64, -64:64]
+    fine = 1 - 0.5 * np.exp(-(x**2 + y**2) / (2 * 12.0**2))[None]
+    whole = paganin(fine, 20.0, form="continuous")
+    half = paganin(np.ascontiguousarray(fine[:, ::2]), 20.0, form=form, aspect=2.0)
+    assert np.abs(half - whole[:, ::2]).max() < 2e-3 * (1 - whole.min())
+    wrong = paganin(np.ascontiguousarray(fine[:, ::2]), 20.0, form=form)
+    assert np.abs(wrong - whole[:, ::2]).max() > 0.05 * (1 - whole.min())

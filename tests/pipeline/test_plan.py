@@ -141,3 +141,28 @@ def test_rows_outside_are_refused(rows: slice) -> None:
 def test_steps_that_cannot_follow_each_other_are_refused(steps: list[Any], told: str) -> None:
     with pytest.raises(ParameterError, match=told):
         plan(from_data({"steps": steps}, "test"), make_scan(), PLENTY)
+
+
+def test_a_result_in_memory_that_does_not_fit_is_told_with_its_size_and_what_to_do() -> None:
+    # 2048³ of float32 are 34 GB; where it is written to disk instead, the same memory is plenty.
+    made = plan(default_protocol(), big_scan(), Resources(8 * 10**9, None, 2, 2))
+    with pytest.raises(
+        CannotFit,
+        match=r"volume of 2048 × 2048 × 2048 takes 34\.36 GB, .* with the work on it, but 8 GB of memory may be used; "
+        r"write it to a folder \(output=\), make fewer rows \(rows=\), bin",
+    ):
+        made.demand_fit()
+    assert plan(default_protocol(), big_scan(), Resources(8 * 10**9, 10**12, 2, 2)).fits
+    assert plan(default_protocol(), big_scan(), Resources(8 * 10**9, None, 2, 2), rows=slice(0, 64)).fits
+
+
+@pytest.mark.parametrize("rows", [64, 128, 256])
+def test_a_result_in_memory_leaves_less_of_it_to_slabs(rows: int) -> None:
+    wanted = slice(0, rows)
+    free = plan(default_protocol(), big_scan(), Resources(10**11, None, 2, 1), rows=wanted)
+    result = rows * 2048 * 2048 * 4
+    least = plan(default_protocol(), big_scan(), Resources(10**11, None, 2, 1), rows=wanted, slab_rows=1)
+    tight = plan(default_protocol(), big_scan(), Resources(least.peak_bytes + 10**8, None, 2, 1), rows=wanted)
+    assert free.peak_bytes > least.peak_bytes > result
+    assert tight.fits, tight.refusals
+    assert tight.peak_bytes <= least.peak_bytes + 10**8

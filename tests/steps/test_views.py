@@ -50,8 +50,9 @@ def test_binning_takes_means_and_keeps_the_axis_in_its_place() -> None:
     np.testing.assert_allclose(made.angles_deg.value, scan.angles_deg.value[:60].reshape(20, 3).mean(axis=1))
     assert made.flats is not None
     np.testing.assert_array_equal(np.unique(made.flats.position), [-1, 20])
-    with pytest.raises(ParameterError, match="no cubes"):
-        tm.bin(scan, rows=2)
+    tall = tm.bin(scan, rows=2)
+    assert tall.geometry.voxel_m == (2e-6, 1e-6, 1e-6)
+    assert tm.bin(tall, columns=2).geometry.pixel_aspect is None
     shuffled = scan.with_geometry(
         angles_deg=Value(np.random.default_rng(0).permutation(61) * 3.0, "user", "")
     )

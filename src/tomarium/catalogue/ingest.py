@@ -326,7 +326,7 @@ def _words(record: Record) -> str:
 def _voxel_m(volume: Mapping[str, Any]) -> float | None:
     voxel = volume.get("voxel_m")
     if isinstance(voxel, (list, tuple)):
-        voxel = voxel[0] if voxel else None
+        voxel = voxel[-1] if voxel else None  # across the axis, which is what resolves; the height may differ
     return float(voxel) if isinstance(voxel, (int, float)) else None
 
 

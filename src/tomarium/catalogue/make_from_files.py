@@ -227,9 +227,9 @@ def _of_scan(scan: Scan) -> tuple[Part, dict[str, Value[Any]]]:
         {"name": name, "length": length}
         for name, length in zip(("angle", "row", "column"), scan.shape, strict=True)
     ]
-    if scan.pixel_m is not None:
-        for axis in axes[1:]:
-            axis |= {"step": scan.pixel_m.value, "unit": "m"}
+    if scan.geometry.voxel_m is not None:
+        for axis, step in zip(axes[1:], scan.geometry.voxel_m, strict=False):  # a row is as high as a slice
+            axis |= {"step": step, "unit": "m"}
     dtype = np.dtype(scan.projections.dtype).name
     picture = "sinogram" if scan.shape[1] < FEW_ROWS else "projection"
     part = Part(

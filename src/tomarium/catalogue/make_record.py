@@ -380,6 +380,7 @@ def _parameters(scan: Scan) -> dict[str, Value[Any]]:
     angles = scan.angles_deg
     known: dict[str, Value[Any] | None] = {
         **{name: getattr(scan.geometry, name) for name in NUMBERS},
+        "pixel_height_m": _height(scan),
         "projections": _read(scan.shape[0], scan),
         "flats": _read(scan.flats.frames.shape[0] if scan.flats else 0, scan),
         "darks": _read(scan.darks.frames.shape[0] if scan.darks else 0, scan),
@@ -400,6 +401,16 @@ def _without_folders(parameters: Mapping[str, Value[Any]], folders: re.Pattern[s
         )
         for key, one in parameters.items()
     }
+
+
+def _height(scan: Scan) -> Value[float] | None:
+    """Return the height of a pixel where it is not its width."""
+    pixel, aspect = scan.pixel_m, scan.geometry.pixel_aspect
+    if pixel is None or aspect is None or aspect.value == 1:
+        return None
+    return Value(
+        pixel.value * aspect.value, "derived", f"{aspect.value:g} times the pixel size: {aspect.source}"
+    )
 
 
 def _read(value: int, scan: Scan) -> Value[int]:

@@ -61,9 +61,13 @@ def scan_pictures(scan: Scan) -> ScanPictures:
     flat, dark = _mean(scan.flats), _mean(scan.darks)
     files: dict[str, bytes] = {}
 
-    def keep(name: str, image: NDArray[Any], window: tuple[float, float] | None = None) -> str:
-        files[name] = png(image, window=window)
+    def keep(
+        name: str, image: NDArray[Any], window: tuple[float, float] | None = None, aspect: float = 1.0
+    ) -> str:
+        files[name] = png(image, window=window, aspect=aspect)
         return name
+
+    tall = scan.geometry.aspect
 
     chosen = np.unique(np.linspace(0, count - 1, min(PROJECTIONS, count)).astype(int))
     frames = [_even(_transmission(_frame(scan, int(k)), flat, dark)) for k in chosen]
@@ -71,7 +75,7 @@ def scan_pictures(scan: Scan) -> ScanPictures:
     angles = scan.geometry.angles_deg.value
     projections = [
         {
-            "file": keep(f"projection-{n:02d}.png", frame, window),
+            "file": keep(f"projection-{n:02d}.png", frame, window, tall),
             "index": int(k),
             "angle_deg": float(angles[k]),
         }
@@ -96,8 +100,8 @@ def scan_pictures(scan: Scan) -> ScanPictures:
     summary = {
         "projections": projections,
         "sinograms": sinograms,
-        "flat": keep("flat.png", _even(flat)) if flat is not None else "",
-        "dark": keep("dark.png", _even(dark)) if dark is not None else "",
+        "flat": keep("flat.png", _even(flat), aspect=tall) if flat is not None else "",
+        "dark": keep("dark.png", _even(dark), aspect=tall) if dark is not None else "",
         "axis": _axis(scan, lines[0], angles[::step]),
         "rows": rows,
         "columns": columns,

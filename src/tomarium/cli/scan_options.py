@@ -85,7 +85,7 @@ class Opening:
         return opened
 
 
-METAVARS: Final = {"m": "LENGTH", "keV": "ENERGY", "deg": "ANGLE", "px": "PIXELS"}
+METAVARS: Final = {"m": "LENGTH", "keV": "ENERGY", "deg": "ANGLE", "px": "PIXELS", "": "RATIO"}
 
 
 def _options() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -13,9 +13,9 @@ from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
-    from tomarium.model import Image, Scan
+    from tomarium.model import Image, Layout, Scan, Volume
     from tomarium.pipeline.protocol.choice import Choice
-    from tomarium.viewers.slice_file import Plane
+    from tomarium.viewers.slice_file import PixelSize, Plane
 
 
 @click.command("slice")
@@ -137,13 +137,18 @@ def _of_scan(scan: Scan, rows: str | None, output: Path | None, choice: Choice, 
         warnings |= dict.fromkeys(of_result(one.resolution, one.answers, one.slab.report, lost, rows=1))
     show.warnings(warnings)
     layout = found[0].resolution.layout
-    size = layout.geometry.pixel_m
     planes = [_plane(one.slab, f"row {one.slab.rows.start}") for one in found]
     column = found[0].resolution.geometry.axis_column
     told = "" if column is None else f", axis at column {column.value:.2f} ({column.source})"
     numbers = ", ".join(str(one.slab.rows.start) for one in found)
-    _give(output, f"row {numbers}", planes, None if size is None else size.value, layout.unit, told)
+    _give(output, f"row {numbers}", planes, _pixel(layout), layout.unit, told)
     return 1 if warnings else 0
+
+
+def _pixel(layout: Layout) -> float | None:
+    """Return the pixel size of a slice across the rotation axis, m."""
+    pixel = layout.geometry.pixel_m
+    return None if pixel is None else pixel.value
 
 
 def _plane(slab: Any, title: str) -> Plane:
@@ -165,12 +170,12 @@ def _give(
     output: Path | None,
     what: str,
     planes: Sequence[Plane],
-    pixel_m: float | None,
+    pixel_m: PixelSize,
     unit: str,
     more: str = "",
 ) -> None:
     """Write slices to a file, or show them in the terminal, and say what they are."""
-    from tomarium.viewers.slice_file import draw_slices, save_slices
+    from tomarium.viewers.slice_file import draw_slices, save_slices, sides
     from tomarium.viewers.terminal import show as show_in_terminal
 
     if output is None:
@@ -178,7 +183,9 @@ def _give(
     else:
         save_slices(output, planes, pixel_m=pixel_m, unit=unit)
     rows, columns = planes[0].image.shape
-    size = "" if pixel_m is None else f", pixel {units.show(pixel_m, 'm')}"
+    pixel = sides(pixel_m)
+    lengths = [] if pixel is None else [units.show(one, "m") for one in pixel[::-1]]
+    size = f", pixel {' × '.join(dict.fromkeys(lengths))}" if lengths else ""
     place = "" if output is None else f"{output}: "
     click.echo(f"{place}{what}, {columns} × {rows}{size}{more}")
 
@@ -192,12 +199,11 @@ def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path | None, choice
     [row] = _numbers(rows, scan.shape[1]) if rows else [None]
     found = slices_at_axes(scan, columns, row, protocol, on_progress=show.progress())
     layout = found[0].resolution.layout
-    size = layout.geometry.pixel_m
     planes = [_plane(one.slab, f"axis {column:g}") for one, column in zip(found, columns, strict=True)]
     warnings = of_scan(found[0].resolution.scan)
     show.warnings(warnings)
     what = f"row {found[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
-    _give(output, what, planes, None if size is None else size.value, layout.unit)
+    _give(output, what, planes, _pixel(layout), layout.unit)
     return 1 if warnings else 0
 
 
@@ -207,10 +213,9 @@ def _upright(scan: Scan, along: str, at: int | None, output: Path | None, choice
 
     volume, outcome = plane_at(scan, along, at, choice.protocol(scan.domain), on_progress=show.progress())
     image = volume[:, 0] if along == "y" else volume[:, :, 0]
-    voxel = volume.voxel_m
     plane = Plane(image, "")
     show.warnings(outcome.provenance["warnings"])
-    _give(output, f"slice along {along}", [plane], None if voxel is None else voxel[0], volume.unit)
+    _give(output, f"slice along {along}", [plane], _of_plane(volume, along), volume.unit)
     return 1 if outcome.provenance["warnings"] else 0
 
 
@@ -274,10 +279,16 @@ def _of_volume(image: Image, rows: str | None, along: str, at: int | None, outpu
         place: list[Any] = [slice(None)] * 3
         place[axis] = number % length
         planes.append(Plane(image[tuple(place)], f"{along} {number % length}"))
-    voxel = image.voxel_m
-    pixel = None if voxel is None else voxel[2 if along != "x" else 1]
-    _give(output, ", ".join(plane.title for plane in planes), planes, pixel, image.unit)
+    _give(output, ", ".join(plane.title for plane in planes), planes, _of_plane(image, along), image.unit)
     return 0
+
+
+def _of_plane(volume: Volume, along: str) -> PixelSize:
+    """Return height and width of a pixel of the slices across an axis, m."""
+    if volume.voxel_m is None:
+        return None
+    height, width = (size for name, size in zip("zyx", volume.voxel_m, strict=True) if name != along)
+    return height, width
 
 
 def _numbers(text: str | None, length: int) -> list[int]:

@@ -124,6 +124,7 @@ def open(
     image_key: str | None = None,
     angles_deg: PerView | None = None,
     pixel_m: Number | None = None,
+    pixel_aspect: Number | None = None,
     energy_kev: Number | None = None,
     distance_m: Number | None = None,
     axis_column: Number | None = None,
@@ -164,7 +165,9 @@ def open(
         (angle, row, column), or one sinogram (angle, column), is a scan. None keeps the file's, here and below.
     pixel_m : float, str or None
         Pixel size at the sample, m, or text with a unit such as "0.65 um"; of an image, that of each of its axes of
-        length.
+        length. Its width, where a pixel is no square.
+    pixel_aspect : float, str or None
+        Height of a pixel (along the rotation axis) over its width, where it is no square.
     energy_kev : float, str or None
         Photon energy, keV, or text with a unit.
     distance_m : float, str or None
@@ -212,6 +215,7 @@ def open(
     geometry: dict[str, Any] = {
         "angles_deg": angles if angles_deg is None else angles_deg,
         "pixel_m": pixel_m,
+        "pixel_aspect": pixel_aspect,
         "energy_kev": energy_kev,
         "distance_m": distance_m,
         "axis_column": axis_column,

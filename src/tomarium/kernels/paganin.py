@@ -141,6 +141,7 @@ def paganin(
     length_px: float,
     *,
     form: Form = "continuous",
+    aspect: float = 1.0,
     unsharp: Unsharp | None = None,
     pad: Pad = "edge",
     pad_rows: tuple[bool, bool] = (True, True),
@@ -155,8 +156,9 @@ def paganin(
     1. Columns go on beyond the detector by at least 4 L, two halos and `LEAST_GAP` pixels, half on either side, to
        a length that is quick to transform, and are transformed.
     2. Rows go on likewise, in the spectrum, at the edges of the detector that `pad_rows` names.
-    3. The spectrum is multiplied by 1 / (1 + L² (f_row² + f_column²)), f in cycles a pixel, and by that of the unsharp
-       mask; transformed back and cropped. The mean is kept but for what the padding adds.
+    3. The spectrum is multiplied by 1 / (1 + L² (f_row² + f_column²)), f in cycles a width of a pixel, and by that of
+       the unsharp mask, whose Gaussian counts in pixels; transformed back and cropped. The mean is kept but for what
+       the padding adds.
 
     Parameters
     ----------
@@ -164,11 +166,13 @@ def paganin(
         I / I₀, not its logarithm. The namespace of the array decides where it runs: NumPy arrays go through ducc0,
         frame by frame in threads; any other through the `fft` of its own namespace (Python array API standard).
     length_px : float
-        Length L in pixels, see `length_m`; 0 leaves the frames as they are.
+        Length L in pixels, in their widths, see `length_m`; 0 leaves the frames as they are.
     form : {"continuous", "discrete"}
         "discrete" takes finite differences between pixels in place of the Laplacian,
         1 + L² / (2 pi²) (2 - cos 2 pi f_row - cos 2 pi f_column): the generalised filter of Paganin et al. (2020). It
         blurs the finest detail less, which matters where L is below some pixels.
+    aspect : float
+        Height of a pixel over its width.
     unsharp : Unsharp, optional
         Mask that sharpens the filtered transmission.
     pad : {"edge", "reflect"}
@@ -208,7 +212,7 @@ def paganin(
         raise InputError(f"paganin: the transmission has shape {shape}; give (angle, row, column)")
     xp, plan = (
         namespace(transmission),
-        _plan(shape[1], shape[2], _Filter(length_px, form, unsharp), pad, pad_rows),
+        _plan(shape[1], shape[2], _Filter(length_px, form, unsharp, aspect), pad, pad_rows),
     )
     if xp is np:
         return _on_processors(transmission, plan, max(1, threads), out)
@@ -231,12 +235,12 @@ class _Filter:
     length_px: float
     form: Form
     unsharp: Unsharp | None
+    aspect: float = 1.0
 
-    @property
-    def side(self) -> int:
-        """Pixels by which frames go on at each side."""
-        reach = halo_pixels(self.length_px, self.form, self.unsharp)
-        least = max(ceil(2 * self.length_px), LEAST_GAP // 2) if self.length_px else 0
+    def side(self, length_px: float) -> int:
+        """Return the pixels by which frames go on at each side of an axis along which L has so many."""
+        reach = halo_pixels(length_px, self.form, self.unsharp)
+        least = max(ceil(2 * length_px), LEAST_GAP // 2) if length_px else 0
         return max(least, reach)
 
     def response(self, rows: int, columns: int) -> NDArray[np.float64]:
@@ -244,9 +248,9 @@ class _Filter:
         down = np.asarray(np.fft.fftfreq(rows), np.float64)
         across = np.asarray(np.fft.rfftfreq(columns), np.float64)
         if self.form == "continuous":
-            squared = np.add.outer(down**2, across**2)
+            squared = np.add.outer((down / self.aspect) ** 2, across**2)
         else:  # 2 - 2 cos x = 4 sin² (x / 2)
-            squared = np.add.outer(np.sin(pi * down) ** 2, np.sin(pi * across) ** 2) / pi**2
+            squared = np.add.outer((np.sin(pi * down) / self.aspect) ** 2, np.sin(pi * across) ** 2) / pi**2
         squared *= self.length_px**2
         squared += 1
         response: NDArray[np.float64] = np.reciprocal(squared, out=squared)
@@ -270,8 +274,8 @@ class _Plan:
 
 
 def _plan(rows: int, columns: int, chosen: _Filter, pad: Pad, pad_rows: tuple[bool, bool]) -> _Plan:
-    side = chosen.side
-    down = _continued(rows, side * pad_rows[0], side * pad_rows[1], pad)
+    side, high = chosen.side(chosen.length_px), chosen.side(chosen.length_px / chosen.aspect)
+    down = _continued(rows, high * pad_rows[0], high * pad_rows[1], pad)
     across = _continued(columns, side, side, pad)
     return _Plan(down, across, chosen.response(len(down), len(across)))
 

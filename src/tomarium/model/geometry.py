@@ -26,7 +26,7 @@ class Field:
     label : str
         What people read.
     unit : str
-        Unit of the number, "px" for one in pixels.
+        Unit of the number, "px" for one in pixels, "" for a ratio.
     option : str
         Word of the command line, without dashes.
     help : str
@@ -57,8 +57,8 @@ class Field:
 
     @property
     def needs_unit(self) -> bool:
-        """Whether text must carry a unit: pixels and degrees need none."""
-        return self.unit not in ("px", "deg")
+        """Whether text must carry a unit: pixels, degrees and ratios need none."""
+        return self.unit not in ("px", "deg", "")
 
 
 FIELDS: Final[tuple[Field, ...]] = (
@@ -67,7 +67,10 @@ FIELDS: Final[tuple[Field, ...]] = (
           "one included), a text file with one angle a line, or a place in HDF5 such as /a/theta.",
           per_view=True, expected=True),
     Field("pixel_m", "Pixel size at the sample", "m", "pixel",
-          "Pixel size at the sample, such as '0.65 um'.", lowest=1e-10, highest=0.01, expected=True),
+          "Pixel size at the sample, across where a pixel is no square, such as '0.65 um'.",
+          lowest=1e-10, highest=0.01, expected=True),
+    Field("pixel_aspect", "Height of a pixel over its width", "", "pixel-aspect",
+          "Height of a pixel over its width, where it is no square, such as 0.5.", lowest=0.01, highest=100.0),
     Field("energy_kev", "Photon energy", "keV", "energy",
           "Photon energy, such as '20 keV'.", lowest=1e-6, highest=1e5, expected=True),
     Field("distance_m", "Distance from sample to detector", "m", "distance",
@@ -113,7 +116,9 @@ class Geometry:
     axis_tilt_deg : Value of float or None
         Lean of the axis along the beam, degrees.
     pixel_m : Value of float or None
-        Pixel size at the sample, m.
+        Pixel size at the sample, m; its width where it is no square.
+    pixel_aspect : Value of float or None
+        Height of a pixel (along the rotation axis) over its width; None for a square.
     energy_kev : Value of float or None
         Photon energy, keV.
     distance_m : Value of float or None
@@ -129,11 +134,25 @@ class Geometry:
     axis_roll_deg: Value[float] | None = None
     axis_tilt_deg: Value[float] | None = None
     pixel_m: Value[float] | None = None
+    pixel_aspect: Value[float] | None = None
     energy_kev: Value[float] | None = None
     distance_m: Value[float] | None = None
     shift_columns_px: Value[NDArray[np.float64]] | None = None
     shift_rows_px: Value[NDArray[np.float64]] | None = None
     motors: Mapping[str, Value[NDArray[np.float64]]] = field(default_factory=dict)
+
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel over its width; 1 where nothing is told of it."""
+        return 1.0 if self.pixel_aspect is None else float(self.pixel_aspect.value)
+
+    @property
+    def voxel_m(self) -> tuple[float, float, float] | None:
+        """Voxel size (z, y, x) of slices of this scan in m, or None where the pixel size is not known."""
+        if self.pixel_m is None:
+            return None
+        width = float(self.pixel_m.value)
+        return width * self.aspect, width, width
 
     def items(self) -> Iterator[tuple[Field, Value[Any]]]:
         """Yield each field that is known, with its value."""
@@ -237,6 +256,8 @@ def _number(told: Field, given: Any) -> float:
             return float(given)
         except ValueError:
             pass
+    if not told.unit:
+        raise ParameterError(f"{told.name}={given!r} was given; it must be a number without a unit")
     return units.parse(given, "pixel" if told.unit == "px" else told.unit)
 
 

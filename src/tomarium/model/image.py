@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tomarium import units
+from tomarium.errors import InputError
 from tomarium.model.account import in_lines, rows_of_image
 
 
@@ -153,6 +155,27 @@ class Volume(Image):
             return None
         z, y, x = self.axes
         return z.scale, y.scale, x.scale
+
+    def demand_cubes(self, by: str) -> None:
+        """Refuse voxels that are no cubes, for what counts distances in voxels.
+
+        Parameters
+        ----------
+        by : str
+            What refuses them, the beginning of a sentence.
+
+        Raises
+        ------
+        InputError
+            The voxel size is known, and its three lengths differ.
+        """
+        voxel = self.voxel_m
+        if voxel is not None and max(voxel) > min(voxel) * (1 + 1e-6):
+            sizes = " × ".join(units.show(size, "m") for size in voxel)
+            raise InputError(
+                f"{self.path or self.name}: {by} counts distances in voxels, as of cubes, but these are {sizes} "
+                f"(z, y, x); reconstruct the scan with as many rows as columns binned"
+            )
 
 
 def voxel_factors(whole: Sequence[int], shape: Sequence[int]) -> tuple[float, ...]:

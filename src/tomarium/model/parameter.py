@@ -27,6 +27,7 @@ PARAMETERS: Final[dict[str, tuple[str, str]]] = {
     "end_time": ("End of the scan", ""),
     "format": ("Raw format", ""),
     "voxel_m": ("Voxel size", "m"),
+    "pixel_height_m": ("Height of a pixel at the sample", "m"),
     "source_distance_m": ("Distance from source to sample", "m"),
     "exposure_s": ("Exposure time", "s"),
     "ring_current_ma": ("Ring current", "mA"),
@@ -151,6 +152,29 @@ def show(key: str, value: Any) -> str:
         shown = [show(key, item) if _is_plain(item) else f"({in_words(item)})" for item in value]
         return ", ".join(shown) if len(shown) <= 4 else f"{shown[0]} … {shown[-1]} ({len(shown)} values)"
     return value if isinstance(value, str) else in_words(value)
+
+
+def show_voxel(voxel_m: Any) -> str:
+    """Write a voxel size for people.
+
+    Parameters
+    ----------
+    voxel_m : float, sequence of float or None
+        Edge of a cube, or the size (z, y, x), m.
+
+    Returns
+    -------
+    str
+        "3.25 µm" of a cube, else x × y × z: "5.2 µm × 5.2 µm × 2.6 µm"; "" where it is not known.
+
+    Examples
+    --------
+    >>> show_voxel((2.6e-6, 5.2e-6, 5.2e-6))
+    '5.2 µm × 5.2 µm × 2.6 µm'
+    """
+    sizes = [voxel_m] if isinstance(voxel_m, int | float) else list(voxel_m or ())[::-1]
+    alike = len(set(sizes)) == 1
+    return " × ".join(show("voxel_m", size) for size in (sizes[:1] if alike else sizes))
 
 
 def _is_plain(value: Any) -> bool:

@@ -87,8 +87,7 @@ def voxel_words(record: Record) -> str:
     str
         "3.25 µm"; "" where it is not known.
     """
-    sizes = list(dict.fromkeys(_voxel_m(record)))[::-1]
-    return " × ".join(parameter.show("voxel_m", size) for size in sizes)
+    return parameter.show_voxel(record.volume.get("voxel_m"))
 
 
 def picture_bar(record: Record) -> Bar | None:

@@ -177,8 +177,7 @@ def _volume(record: Record, view: View) -> Thing:
     shape, voxel = record.volume.get("shape") or (), record.volume.get("voxel_m")
     path = volume_path(record)
     entry = next((entry for entry in record.files if path and entry.path.rstrip("/") == path), None)
-    sizes = [voxel] if isinstance(voxel, (int, float)) else list(dict.fromkeys(voxel or ()))[::-1]
-    facts = [" × ".join(parameter.show("voxel_m", size) for size in sizes)] if sizes else []
+    facts = [parameter.show_voxel(voxel)] if voxel else []
     facts += [units.show(entry.bytes, "B", digits=3)] if entry else []
     version, finished = _part(record.provenance, "versions", "tomarium"), record.provenance.get("finished")
     made = [f"tomarium {version}"] if isinstance(version, str) else []

@@ -64,6 +64,7 @@ def png(
     window: tuple[float, float] | None = None,
     scale_m: float | None = None,
     title: str | None = None,
+    aspect: float = 1.0,
 ) -> bytes:
     """Draw a two-dimensional array as an 8-bit grey PNG.
 
@@ -74,14 +75,17 @@ def png(
     window : tuple of float, optional
         Grey values drawn black and white, in the unit of the image; `robust_window(image)` if not given.
     scale_m : float, optional
-        Size of a pixel in m; where it is given, a scale bar of a round length is drawn into the picture.
+        Width of a pixel in m; where it is given, a scale bar of a round length is drawn into the picture.
     title : str, optional
         A line drawn into the upper left corner.
+    aspect : float
+        Height of a pixel over its width: the picture shows true proportions.
 
     Returns
     -------
     bytes
-        The PNG file, of as many pixels as the image.
+        The PNG file, of as many pixels as the image; where `aspect` is not 1, of more along the axis whose pixels are
+        longer.
 
     Raises
     ------
@@ -98,10 +102,10 @@ def png(
         raise InputError(f"the grey window {low:g} … {high:g} is empty; give a lower and a higher value")
     grey = (image.astype(np.float64) - low) * (255.0 / (high - low))
     grey = np.nan_to_num(grey, nan=0.0, posinf=255.0, neginf=0.0)
-    picture = _picture(np.clip(grey + 0.5, 0, 255).astype(np.uint8))
-    size = max(10.0, image.shape[1] / 32)
+    picture = _proportioned(_picture(np.clip(grey + 0.5, 0, 255).astype(np.uint8)), aspect)
+    size = max(10.0, picture.width / 32)
     if scale_m is not None:
-        _draw_scale_bar(picture, scale_m, size)
+        _draw_scale_bar(picture, scale_m * image.shape[1] / picture.width, size)
     if title:
         _write(picture, title, (size * 0.8, size * 0.6), size, anchor="la")
     target = BytesIO()
@@ -113,6 +117,17 @@ def _picture(grey: NDArray[np.uint8]) -> Pillow.Image:
     from PIL import Image as Pillow
 
     return Pillow.fromarray(grey)
+
+
+def _proportioned(picture: Pillow.Image, aspect: float) -> Pillow.Image:
+    """Repeat pixels along their longer side until they are squares."""
+    from PIL import Image as Pillow
+
+    if math.isclose(aspect, 1.0, rel_tol=1e-6):
+        return picture
+    wide, high = picture.size
+    size = (wide, max(1, round(high * aspect))) if aspect > 1 else (max(1, round(wide / aspect)), high)
+    return picture.resize(size, Pillow.Resampling.NEAREST)
 
 
 def _draw_scale_bar(picture: Pillow.Image, scale_m: float, size: float) -> None:
@@ -155,6 +170,7 @@ def contact_sheet(
     titles: Sequence[str],
     *,
     scale_m: float | None = None,
+    aspect: float = 1.0,
     widest: int = 3000,
 ) -> bytes:
     """Draw several images of one size side by side, all in the same grey values, as one PNG.
@@ -166,7 +182,9 @@ def contact_sheet(
     titles : sequence of str
         A line for the upper left corner of each.
     scale_m : float, optional
-        Size of a pixel in m; where it is given, each gets a scale bar.
+        Width of a pixel in m; where it is given, each gets a scale bar.
+    aspect : float
+        Height of a pixel over its width.
     widest : int
         Width of the sheet in pixels at most; images are averaged down where they would need more.
 
@@ -184,7 +202,7 @@ def contact_sheet(
     window = robust_window(np.stack(small))
     pixel_m = None if scale_m is None else scale_m * factor
     pictures = [
-        Pillow.open(BytesIO(png(image, window=window, scale_m=pixel_m, title=title)))
+        Pillow.open(BytesIO(png(image, window=window, scale_m=pixel_m, title=title, aspect=aspect)))
         for image, title in zip(small, titles, strict=True)
     ]
     width, height = max(p.width for p in pictures), max(p.height for p in pictures)

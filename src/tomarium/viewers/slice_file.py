@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from tomarium.errors import InputError
 from tomarium.viewers.picture import contact_sheet, png
 
+PixelSize = float | tuple[float, float] | None
+"""Size of a pixel in m, or its height and width (y, x); None where it is not known."""
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -30,7 +33,7 @@ class Plane:
     title: str = ""
 
 
-def save_slice(path: Path, image: NDArray[Any], *, pixel_m: float | None, unit: str) -> None:
+def save_slice(path: Path, image: NDArray[Any], *, pixel_m: PixelSize, unit: str) -> None:
     """Write one slice; see `save_slices`.
 
     Parameters
@@ -39,8 +42,8 @@ def save_slice(path: Path, image: NDArray[Any], *, pixel_m: float | None, unit: 
         `.png`, `.tif`, `.tiff` or `.npy`.
     image : array, shape (y, x)
         The slice.
-    pixel_m : float or None
-        Pixel size in m.
+    pixel_m : float, tuple of float or None
+        Pixel size in m, or height and width of a pixel that is no square.
     unit : str
         Unit of the values, kept in the TIFF.
 
@@ -52,7 +55,7 @@ def save_slice(path: Path, image: NDArray[Any], *, pixel_m: float | None, unit: 
     save_slices(path, [Plane(image)], pixel_m=pixel_m, unit=unit)
 
 
-def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: float | None, unit: str) -> None:
+def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: PixelSize, unit: str) -> None:
     """Write one slice or several of one size; the ending of the name says how.
 
     Parameters
@@ -63,8 +66,8 @@ def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: float | None, u
         one or the whole new one, never a part.
     planes : sequence of Plane
         The slices.
-    pixel_m : float or None
-        Pixel size in m.
+    pixel_m : float, tuple of float or None
+        Pixel size in m, or height and width of a pixel that is no square.
     unit : str
         Unit of the values, kept in the TIFF.
 
@@ -94,15 +97,15 @@ def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: float | None, u
         draft.unlink(missing_ok=True)
 
 
-def draw_slices(planes: Sequence[Plane], *, pixel_m: float | None) -> bytes:
+def draw_slices(planes: Sequence[Plane], *, pixel_m: PixelSize) -> bytes:
     """Draw one slice, or several of one size on one sheet in the same grey values.
 
     Parameters
     ----------
     planes : sequence of Plane
         The slices.
-    pixel_m : float or None
-        Pixel size in m, for a scale bar.
+    pixel_m : float, tuple of float or None
+        Pixel size in m, or height and width of a pixel that is no square: for a scale bar and true proportions.
 
     Returns
     -------
@@ -110,17 +113,35 @@ def draw_slices(planes: Sequence[Plane], *, pixel_m: float | None) -> bytes:
         A PNG, 8-bit grey.
     """
     images = [plane.image for plane in planes]
+    height, width = sides(pixel_m) or (1.0, 1.0)
+    scale = None if pixel_m is None else width
     if len(images) == 1:
-        return png(images[0], scale_m=pixel_m)
-    return contact_sheet(images, [plane.title for plane in planes], scale_m=pixel_m)
+        return png(images[0], scale_m=scale, aspect=height / width)
+    return contact_sheet(images, [plane.title for plane in planes], scale_m=scale, aspect=height / width)
 
 
-def _write_tiff(path: Path, image: NDArray[Any], pixel_m: float | None, unit: str) -> None:
+def sides(pixel_m: PixelSize) -> tuple[float, float] | None:
+    """Return height and width of a pixel in m.
+
+    Parameters
+    ----------
+    pixel_m : float, tuple of float or None
+        Size of a square, or height and width.
+
+    Returns
+    -------
+    tuple of float or None
+        Both; None where they are not known.
+    """
+    return (pixel_m, pixel_m) if isinstance(pixel_m, float | int) else pixel_m
+
+
+def _write_tiff(path: Path, image: NDArray[Any], pixel_m: PixelSize, unit: str) -> None:
     import tifffile
 
-    resolution = (
-        None if pixel_m is None else (1e-6 / pixel_m, 1e-6 / pixel_m)
-    )  # ImageJ: pixels per micrometre
+    size = sides(pixel_m)
+    # ImageJ: pixels per micrometre, across and down.
+    resolution = None if size is None else (1e-6 / size[1], 1e-6 / size[0])
     tifffile.imwrite(
         path,
         image.astype(np.float32),

@@ -201,7 +201,11 @@ def as_tiff(image: NDArray[Any], pixel_m: tuple[float, float] | None, record: Re
 
 
 def signed(
-    image: NDArray[Any], window: tuple[float, float], pixel_m: float | None, record: Record, what: str
+    image: NDArray[Any],
+    window: tuple[float, float],
+    pixel_m: tuple[float, float] | None,
+    record: Record,
+    what: str,
 ) -> bytes:
     """Draw a slice with a scale bar, and below it what it is taken from.
 
@@ -211,8 +215,8 @@ def signed(
         The slice.
     window : tuple of float
         Grey values drawn black and white.
-    pixel_m : float or None
-        Size of a pixel in m.
+    pixel_m : tuple of float or None
+        Size of a pixel (y, x) in m.
     record : Record
         What is cited.
     what : str
@@ -230,7 +234,13 @@ def signed(
 
     factor = max(1, -(-640 // image.shape[1]))
     large = np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
-    picture = Pillow.open(BytesIO(png(large, window=window, scale_m=pixel_m and pixel_m / factor)))
+    drawn = png(
+        large,
+        window=window,
+        scale_m=pixel_m[1] / factor if pixel_m else None,
+        aspect=pixel_m[0] / pixel_m[1] if pixel_m else 1.0,
+    )
+    picture = Pillow.open(BytesIO(drawn))
     size = max(12.0, picture.width / 56)
     lines = [
         cited(record),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -156,10 +156,20 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
         return as_tiff(image, (pixel_m[0], pixel_m[1]) if pixel_m else None, record, what)
     window = _window(record, folder, choices)
     image = read_region(levels, plane, index, region, PIXELS)
+    shown_m = _shown_m(image.shape, (region.bottom - region.top, region.right - region.left), pixel_m)
     if choices.get("cite"):
-        shown_m = pixel_m[1] * (region.right - region.left) / image.shape[1] if pixel_m else None
         return signed(image, window, shown_m, record, what)
-    return png(image, window=window)
+    return png(image, window=window, aspect=shown_m[0] / shown_m[1] if shown_m else 1.0)
+
+
+def _shown_m(
+    image: tuple[int, ...], shape: Sequence[int], voxel_m: Sequence[float] | None
+) -> tuple[float, float] | None:
+    """Return the size (down, across) of a pixel of a picture that shows so many voxels of a size, m."""
+    if not voxel_m:
+        return None
+    down, across = (size * long / short for size, long, short in zip(voxel_m, shape, image, strict=True))
+    return down, across
 
 
 def previews(record: Record, folder: Path) -> dict[str, bytes]:
@@ -186,9 +196,16 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
     pictures = {"thumbnail.png": png(small[::step, ::step], window=window)}
     for axis, plane in enumerate(PLANES):
         image = read_plane(levels, plane, shape[axis] // 2, PIXELS)
-        width = shape[1 if plane == "x" else 2]
-        pixel_m = sizes_m[1 if plane == "x" else 2] * width / image.shape[1] if sizes_m else None
-        pictures[f"slice-{plane}.png"] = png(image, window=window, scale_m=pixel_m)
+        down, across = (number for number in range(3) if number != axis)
+        pixel_m = _shown_m(
+            image.shape, (shape[down], shape[across]), sizes_m and (sizes_m[down], sizes_m[across])
+        )
+        pictures[f"slice-{plane}.png"] = png(
+            image,
+            window=window,
+            scale_m=pixel_m[1] if pixel_m else None,
+            aspect=pixel_m[0] / pixel_m[1] if pixel_m else 1.0,
+        )
     return pictures
 
 
@@ -210,8 +227,10 @@ def _plane(
         "position_m": index * sizes_m[axis] if sizes_m else None,
         "picture": address,
         "pattern": view.picture(f"{plane}-INDEX.png", {**chosen, "v": version}),
+        "voxels": f"{shape[across]} {shape[down]}",
+        # In the proportions of the sample, which a voxel need not have.
         "width": shape[across],
-        "height": shape[down],
+        "height": round(shape[down] * (sizes_m[down] / sizes_m[across] if sizes_m else 1.0)),
         "previous": view.page({plane: str(index - 1)}) + "#slices" if index > 0 else None,
         "next": view.page({plane: str(index + 1)}) + "#slices" if index + 1 < count else None,
         # Where the two other planes cut this one, as parts of its width and height.

@@ -50,8 +50,11 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
   const picture = fit.querySelector<HTMLImageElement>("img")!;
   const slider = figure.querySelector<HTMLInputElement>("input[type=range]")!;
   const plane = figure.dataset["plane"]!;
-  const voxels: [number, number] = [Number(picture.getAttribute("width")), Number(picture.getAttribute("height"))];
+  const voxels = pair(figure.dataset["voxels"])!;
   const pixel = pair(figure.dataset["pixel"]);
+  // A voxel is that many times as high as wide; lengths on the screen count in its width.
+  const tall = pixel ? pixel[1] / pixel[0] : 1;
+  const size: [number, number] = [voxels[0], voxels[1] * tall];
   const offset = pair(figure.dataset["offset"]);
   const bar = figure.querySelector<SVGElement>(".scale-bar");
   if (bar) frame.append(bar);
@@ -82,11 +85,11 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
     draw() {
       const room: [number, number] = [frame.clientWidth, frame.clientHeight];
       if (!room[0] || !room[1]) return; // not laid out yet: it is told of its size when it is
-      const { each, left, top } = placed(pane.near, voxels, room);
+      const { each, left, top } = placed(pane.near, size, room);
       frame.classList.toggle("near", pane.near.zoom > 1);
       fit.classList.add("placed");
       Object.assign(fit.style, {
-        left: `${left}px`, top: `${top}px`, width: `${voxels[0] * each}px`, height: `${voxels[1] * each}px`,
+        left: `${left}px`, top: `${top}px`, width: `${size[0] * each}px`, height: `${size[1] * each}px`,
       });
       drawBar(each);
       drawRuler(each, left, top, room);
@@ -95,14 +98,14 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
     },
     zoom(factor, at) {
       const room: [number, number] = [frame.clientWidth, frame.clientHeight];
-      const before = placed(pane.near, voxels, room);
+      const before = placed(pane.near, size, room);
       const [px, py] = at ?? [room[0] / 2, room[1] / 2];
       const [vx, vy] = [(px - before.left) / before.each, (py - before.top) / before.each];
       const most = Math.max(8, (Math.max(...voxels) / Math.min(...room)) * 16);
       pane.near.zoom = Math.max(1, Math.min(most, pane.near.zoom * factor));
-      const each = Math.min(room[0] / voxels[0], room[1] / voxels[1]) * pane.near.zoom;
-      pane.near.x = clip((vx + (room[0] / 2 - px) / each) / voxels[0]);
-      pane.near.y = clip((vy + (room[1] / 2 - py) / each) / voxels[1]);
+      const each = Math.min(room[0] / size[0], room[1] / size[1]) * pane.near.zoom;
+      pane.near.x = clip((vx + (room[0] / 2 - px) / each) / size[0]);
+      pane.near.y = clip((vy + (room[1] / 2 - py) / each) / size[1]);
       pane.draw();
       whole.changed();
     },
@@ -115,9 +118,10 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
     },
     region() {
       const room: [number, number] = [frame.clientWidth, frame.clientHeight];
-      const { each, left, top } = placed(pane.near, voxels, room);
+      const { each, left, top } = placed(pane.near, size, room);
       if (pane.near.zoom <= 1) return null;
-      const region = [-left / each, -top / each, (room[0] - left) / each, (room[1] - top) / each];
+      const high = each * tall;
+      const region = [-left / each, -top / high, (room[0] - left) / each, (room[1] - top) / high];
       return region.map((value, k) => Math.round(Math.max(0, Math.min(voxels[k % 2]!, value)))) as [number, number, number, number];
     },
     address(ending, more) {
@@ -149,7 +153,7 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
   /** Fetch what is near in its own resolution. */
   function refine(): void {
     const seen = pane.region();
-    const { each } = placed(pane.near, voxels, [frame.clientWidth, frame.clientHeight]);
+    const { each } = placed(pane.near, size, [frame.clientWidth, frame.clientHeight]);
     const enough = picture.naturalWidth >= voxels[0] || picture.naturalWidth / voxels[0] >= each * devicePixelRatio;
     picture.style.imageRendering = picture.naturalWidth >= voxels[0] && each > 3 ? "pixelated" : "";
     if (!seen || enough || Math.max(...voxels) <= PIXELS) {
@@ -190,11 +194,12 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
   }
 
   /** Draw axes along the lower and the left edge: from the first voxel, as the file places it, or in pixels. */
-  function drawRuler(each: number, left: number, top: number, room: [number, number]): void {
+  function drawRuler(wide: number, left: number, top: number, room: [number, number]): void {
     ruler.replaceChildren();
     frame.classList.toggle("ruled", pane.ruler !== "none");
     if (pane.ruler === "none" || (pane.ruler !== "px" && !pixel)) return;
     for (const k of [0, 1] as const) {
+      const each = k ? wide * tall : wide;
       const size = pane.ruler === "px" ? 1 : pixel![k];
       // The middle of the first voxel has the coordinate that is told; the picture begins half a voxel before it.
       const start = (pane.ruler === "file" && offset ? offset[k] : 0) - size / 2;

@@ -100,9 +100,10 @@ def field_of_view_against_step(
     """
     if not step_z_m:
         return
-    height = rows * pixel_m
+    high = subject.facts["pixel_height_m"].value if "pixel_height_m" in subject.facts else pixel_m
+    height = rows * high
     overlap = 1 - step_z_m / height
-    found = f"{rows:.0f} px × {units.show(pixel_m, 'm')} = {_millimetres(height)} for steps of {_millimetres(step_z_m)}"
+    found = f"{rows:.0f} px × {units.show(high, 'm')} = {_millimetres(height)} for steps of {_millimetres(step_z_m)}"
     if overlap < -0.005:
         yield error(
             "vertical steps",
@@ -143,13 +144,15 @@ def volume_height_against_steps(
     Finding
         An information where they agree within 3 %, else a warning.
     """
-    voxel = subject.facts.get("voxel_m") or subject.facts.get("pixel_m")
+    heights = ("voxel_height_m", "voxel_m", "pixel_height_m", "pixel_m")
+    voxel = next((subject.facts[name] for name in heights if name in subject.facts), None)
     if voxel is None or not step_z_m:
         return
     height, stepped = volume_z * voxel.value, stages_z * step_z_m
     most = stepped
     if "rows" in subject.facts and "pixel_m" in subject.facts:
-        most = (stages_z - 1) * step_z_m + subject.facts["rows"].value * subject.facts["pixel_m"].value
+        high = subject.facts.get("pixel_height_m") or subject.facts["pixel_m"]
+        most = (stages_z - 1) * step_z_m + subject.facts["rows"].value * high.value
     found = f"{volume_z:.0f} × {units.show(voxel.value, 'm')} = {_millimetres(height)}"
     expected = f"{stages_z:.0f} × {_millimetres(step_z_m)} = {_millimetres(stepped)}"
     expected += f", at most {_millimetres(max(most, stepped))}"

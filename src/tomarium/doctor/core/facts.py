@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -50,7 +50,9 @@ FACTS: Final[dict[str, Fact]] = {
     "darks": Fact("", 0, 1e6, ("darkn", "dark fields")),
     "accumulated_frames": Fact("", 1, 1e6, ("acc frames", "acc frames count")),
     "pixel_m": Fact("m", 5e-10, 1e-3, ("pixel", "pixel size", "effective pixel size", "sample pixel size")),
+    "pixel_height_m": Fact("m", 5e-10, 1e-3, ("pixel height",)),
     "voxel_m": Fact("m", 5e-10, 1e-3, ("voxel", "voxel size")),
+    "voxel_height_m": Fact("m", 5e-10, 1e-3, ("voxel height", "slice thickness")),
     "sensor_pixel_m": Fact("m", 1e-7, 1e-3, ("size", "sensor size", "sensor pixel", "sensor pixel size")),
     "magnification": Fact("", 1e-3, 1e5, ("optical magnification",)),
     "distance_m": Fact("m", 0.0, 500.0, ("distance", "detector distance", "propagation distance")),
@@ -120,6 +122,7 @@ def facts_of_scan(scan: Scan) -> Facts:
         "rows": _derived(rows, "frame shape") if rows else None,
         "columns": _derived(columns, "frame shape") if columns else None,
         "pixel_m": scan.pixel_m,
+        "pixel_height_m": _height(scan.geometry.voxel_m, "pixel size and pixel_aspect"),
         "energy_kev": scan.energy_kev,
         "distance_m": scan.distance_m,
         "exposure_s": scan.metadata.get("exposure_s"),
@@ -151,6 +154,7 @@ def facts_of_image(image: Image) -> Facts:
     found = {f"volume_{axis}": _derived(n, "its shape") for axis, n in zip("zyx", image.shape, strict=True)}
     if image.voxel_m is not None:
         found["voxel_m"] = Value(image.voxel_m[2], "read", "its axes")
+        found |= _given(voxel_height_m=_height(image.voxel_m, "its axes"))
     return found
 
 
@@ -184,7 +188,19 @@ def facts_of_record(record: Record) -> Facts:
     sizes = voxel if isinstance(voxel, (list, tuple)) else [voxel]
     if sizes and isinstance(sizes[-1], (int, float)):
         found["voxel_m"] = _derived(sizes[-1], "the volume's axes")
+        found |= _given(voxel_height_m=_height(sizes, "the volume's axes"))
     return found
+
+
+def _height(size_m: Sequence[Any] | None, source: str) -> Value[Any] | None:
+    """Return the height of a voxel (z, y, x) or of a pixel that is no square, else None."""
+    if size_m is None or size_m[0] == size_m[-1]:
+        return None
+    return _derived(size_m[0], source)
+
+
+def _given(**facts: Value[Any] | None) -> dict[str, Value[Any]]:
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def turn_deg(angles_deg: Any) -> float:

@@ -31,6 +31,7 @@ from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import default_angles, still_written
+from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
 from tomarium.model import Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
@@ -174,6 +175,7 @@ def read(path: Path, match: Match) -> Scan | Volume:
         geometry = Geometry(
             angles_deg=angles,
             pixel_m=pixel,
+            pixel_aspect=aspect_of(metadata.get("detector_pixel_x_m"), metadata.get("detector_pixel_y_m")),
             energy_kev=energy,
             distance_m=distance,
             axis_column=first_measured(source, measurement, (AXIS,), "pixel", "pixel"),

@@ -12,6 +12,7 @@ from tomarium.formats.hdf5.array import volume_of
 from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.axes import in_si, spaced
 from tomarium.formats.hdf5.source import Source
+from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.model import Axis, Value, Volume
 
 _AXES: Final = ("z", "y", "x")
@@ -47,7 +48,10 @@ def read_volume(
     told: dict[str, Any] = {name: value.value for name, value in metadata.items()}
     told |= {"format": match.dialect, "why": match.why, "entry": match.entry}
     if not all(found) and pixel_m is not None:
-        found = [Axis(name, pixel_m.value, 0.0, "m") for name in _AXES]
+        aspect = aspect_of(metadata.get("detector_pixel_x_m"), metadata.get("detector_pixel_y_m"))
+        height = pixel_m.value * (1.0 if aspect is None else aspect.value)
+        sizes = (height, pixel_m.value, pixel_m.value)
+        found = [Axis(name, size, 0.0, "m") for name, size in zip(_AXES, sizes, strict=True)]
         source.warnings.append(
             f"{data.name} says no size of its voxels; the pixel size of the projections was taken"
         )

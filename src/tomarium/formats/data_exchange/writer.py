@@ -133,6 +133,7 @@ def _write_measurement(file: h5py.File, scan: Scan) -> None:
         # Table 23 has no pixel size at the sample: the detector's is divided by the magnification, Table 25.
         own = float(scan.metadata.get("detector_pixel_x_m", scan.pixel_m).value)
         upright = float(scan.metadata.get("detector_pixel_y_m", scan.pixel_m).value)
+        upright = upright if scan.geometry.pixel_aspect is None else own * scan.geometry.aspect
         put(detector, "x_pixel_size", own, units="m")
         put(detector, "y_pixel_size", upright, units="m")
         if own != scan.pixel_m.value:

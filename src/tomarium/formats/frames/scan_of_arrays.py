@@ -22,6 +22,7 @@ def scan_of_arrays(
     darks: Any = None,
     domain: Domain = "counts",
     pixel_m: float | str | None = None,
+    pixel_aspect: float | None = None,
     energy_kev: float | str | None = None,
     distance_m: float | str | None = None,
     axis_column: float | None = None,
@@ -41,6 +42,8 @@ def scan_of_arrays(
         What the numbers of the projections are.
     pixel_m, energy_kev, distance_m : float or str or None
         Numbers in m and keV, or text with a unit.
+    pixel_aspect : float or None
+        Height of a pixel over its width; a square where it is not given.
     axis_column : float or None
         Column of the rotation axis, 0-based, pixel centres at integers.
     name : str
@@ -68,6 +71,7 @@ def scan_of_arrays(
         )
     numbers = {
         "pixel_m": pixel_m,
+        "pixel_aspect": pixel_aspect,
         "energy_kev": energy_kev,
         "distance_m": distance_m,
         "axis_column": axis_column,

@@ -25,6 +25,7 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.mrc.tilt_angles import tilt_angles
 from tomarium.formats.mrc.writer import write
 from tomarium.formats.opening.image_user_values import ImageFrames
+from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.opening.unpacked import bare, head_of, mapped, opened, size_of
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 
@@ -284,7 +285,10 @@ def _surplus(header: Header) -> str:
 def _scan(
     path: Path, match: Match, header: Header, data: MrcArray, angles: Value[Any], metadata: dict[str, Any]
 ) -> Scan:
-    pixel = header.cell_m[2]
+    _, height, pixel = header.cell_m
+    across, upright = (
+        Value(one, "read", f"{path.name}: CELLA / M{axis}") for one, axis in ((pixel, "X"), (height, "Y"))
+    )
     return Scan(
         path=path,
         name=bare(path).stem,
@@ -293,7 +297,7 @@ def _scan(
         why=match.why,
         projections=ImageFrames(data),
         geometry=Geometry(
-            angles_deg=angles, pixel_m=Value(pixel, "read", f"{path.name}: CELLA / MX") if pixel else None
+            angles_deg=angles, pixel_m=across if pixel else None, pixel_aspect=aspect_of(across, upright)
         ),
         counts={FrameKind.PROJECTION: header.size[0]},
         metadata={f"/{key.lstrip('/')}": Value(value, "read", path.name) for key, value in metadata.items()},

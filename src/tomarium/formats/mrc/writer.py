@@ -146,11 +146,12 @@ def _of_scan(path: Path, scan: Scan) -> _Content:
         )
     frames = scan.projections
     pixel = scan.pixel_m.value if scan.pixel_m else 0.0
+    size = (pixel, pixel * scan.geometry.aspect, pixel)
 
     def block(start: int, stop: int) -> NDArray[Any]:
         return frames.read(slice(start, stop), slice(None))
 
-    return _Content(frames.shape, np.dtype(frames.dtype), block, (pixel,) * 3, (0.0,) * 3, "", 0)
+    return _Content(frames.shape, np.dtype(frames.dtype), block, size, (0.0,) * 3, "", 0)
 
 
 @dataclass(frozen=True)

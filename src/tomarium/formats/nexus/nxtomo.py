@@ -36,6 +36,7 @@ from tomarium.formats.nexus.nxtomo_entries import (
 )
 from tomarium.formats.nexus.nxtomo_writer import FROM_MIDDLE, write
 from tomarium.formats.opening.angles import in_degrees, still_written
+from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
@@ -135,9 +136,11 @@ def read(path: Path, match: Match) -> Scan:
         angles = _angles(source, place, kinds)
         metadata = meaning(source) | _metadata(source, place) | _translations(source, place, kinds)
         metadata |= _flips(source, place, mirrored)
+        pixel, aspect = _pixel(source, place)
         geometry = Geometry(
             angles_deg=angles,
-            pixel_m=_pixel(source, place),
+            pixel_m=pixel,
+            pixel_aspect=aspect,
             energy_kev=positive(source, _first(source, place, ENERGY, "keV")),
             distance_m=positive(source, _first(source, place, DISTANCE, "m")),
             axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
@@ -260,18 +263,15 @@ def _first(source: Source, place: Place, templates: tuple[str, ...], unit: str) 
     return next((value for value in values if value), None)
 
 
-def _pixel(source: Source, place: Place) -> Value[float] | None:
+def _pixel(source: Source, place: Place) -> tuple[Value[float] | None, Value[float] | None]:
+    """Return the width of a pixel, and its height over that where it is no square."""
     for template in PIXEL:
         across = positive(source, _first(source, place, (template,), "m"))
         if across is None:
             continue
         upright = _first(source, place, (template.replace("/x_", "/y_"),), "m")
-        if upright is not None and abs(upright.value / across.value - 1) > 0.01:
-            source.warnings.append(
-                f"pixels are not square: {across.value:g} m across, {upright.value:g} m upright"
-            )
-        return across
-    return None
+        return across, aspect_of(across, upright)
+    return None, None
 
 
 def _axis(source: Source, place: Place, columns: int, mirrored: bool) -> Value[float] | None:

@@ -97,9 +97,9 @@ def _write_instrument(
     detector = nexus_group(instrument, "detector", "NXdetector")
     placed = _write_frames(output, detector, scan, compression)
     if scan.pixel_m is not None:
-        for axis in "xy":
-            own = scan.metadata.get(f"detector_pixel_{axis}_m", scan.pixel_m)
-            put(detector, f"{axis}_pixel_size", float(own.value), units="m")
+        for axis, size in _pixel_sizes(scan).items():
+            own = scan.metadata.get(f"detector_pixel_{axis}_m")
+            put(detector, f"{axis}_pixel_size", size if own is None else float(own.value), units="m")
     if scan.distance_m is not None:
         put(detector, "distance", scan.distance_m.value, units="m")
     if scan.axis_column is not None:
@@ -135,15 +135,23 @@ def _write_sample(entry: h5py.Group, scan: Scan) -> None:
     sample = nexus_group(entry, "sample", "NXsample")
     named = scan.metadata.get("sample_name")
     sample["name"] = sayable(str(named.value) if named else scan.name)
-    own = scan.metadata.get("detector_pixel_x_m")
-    if scan.pixel_m is not None and own is not None and own.value != scan.pixel_m.value:
+    sizes = _pixel_sizes(scan)
+    own = {axis: scan.metadata.get(f"detector_pixel_{axis}_m") for axis in sizes}
+    if any(told is not None and told.value != sizes[axis] for axis, told in own.items()):
         # The ESRF's place for the size at the sample (path version 1.5); NXtomo itself has none.
-        for axis in "xy":
-            put(sample, f"{axis}_pixel_size", scan.pixel_m.value, units="m")
+        for axis, size in sizes.items():
+            put(sample, f"{axis}_pixel_size", size, units="m")
     place = np.concatenate([position for _, position, _ in _in_time(scan)])
     order = np.argsort(place, kind="stable")
     angles = scan.angles_deg.value
     put(sample, "rotation_angle", np.interp(place[order], np.arange(len(angles)), angles), units="degree")
+
+
+def _pixel_sizes(scan: Scan) -> dict[str, float]:
+    """Return width and height of a pixel at the sample, m; nothing where they are not known."""
+    if scan.pixel_m is None:
+        return {}
+    return {"x": scan.pixel_m.value, "y": scan.pixel_m.value * scan.geometry.aspect}
 
 
 def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.float64]], Frames]]:

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.per_frame import PerFrame
+from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.opening.stored_axes import reordered, stored_axes
 from tomarium.model import Axis, FrameKind, Frames, Geometry, Image, Scan, Value
 from tomarium.model.image import Sliceable
@@ -139,6 +140,7 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
     else:
         projections = reordered(frames, stored)
     column = image.axes[stored.axes.index("column")]
+    row = image.axes[stored.axes.index("row")] if "row" in stored.axes else None
     warnings = [
         "its file does not call it a scan: it was taken for projections since angles were given",
         "no flat and dark fields are known of it: where its values are no counts, say --domain transmission or "
@@ -156,6 +158,7 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
         geometry=Geometry(
             angles_deg=angles,
             pixel_m=_pixel(column, path),
+            pixel_aspect=None if row is None else aspect_of(_pixel(column, path), _pixel(row, path)),
             energy_kev=_told(image, "energy_kev"),
             distance_m=_told(image, "distance_m"),
         ),

@@ -23,6 +23,7 @@ from tomarium.formats.edf.info import TEXTS, values_of
 from tomarium.formats.format import Format, Match
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.opening.shift_file import read_shifts
 from tomarium.formats.pyhst.par_frames import (
     TypedPar,
@@ -126,7 +127,7 @@ def read(path: Path, match: Match) -> Scan:
     info, source = raw_info(par, folder)
     values, said = values_of(info, source)
     _check_size(par, projections, warnings)
-    pixel = _pixel(par, warnings) or values.get("pixel_m")
+    pixel = _pixel(par, 1) or values.get("pixel_m")
     _check_paganin(par, values, warnings)
     _check_geometry(par, warnings)
     columns, rows = _shifts(par, count, warnings)
@@ -150,6 +151,7 @@ def read(path: Path, match: Match) -> Scan:
         geometry=Geometry(
             angles_deg=_angles(par, count, warnings),
             pixel_m=pixel,
+            pixel_aspect=aspect_of(_pixel(par, 1), _pixel(par, 2)),
             energy_kev=values.get("energy_kev"),
             distance_m=values.get("distance_m"),
             axis_column=_axis(par),
@@ -195,13 +197,11 @@ def _check_size(par: TypedPar, projections: Frames, warnings: list[str]) -> None
         )
 
 
-def _pixel(par: TypedPar, warnings: list[str]) -> Value[float] | None:
-    found, other = par.number("IMAGE_PIXEL_SIZE_1"), par.number("IMAGE_PIXEL_SIZE_2")
+def _pixel(par: TypedPar, axis: int) -> Value[float] | None:
+    found = par.number(f"IMAGE_PIXEL_SIZE_{axis}")
     if found is None or found <= 0:
         return None
-    if other is not None and not math.isclose(found, other, rel_tol=1e-6):
-        warnings.append(f"pixels are {found:g} µm wide and {other:g} µm high; the width was taken")
-    return Value(float(f"{found * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_1, µm")
+    return Value(float(f"{found * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_{axis}, µm")
 
 
 def _shifts(

@@ -135,7 +135,8 @@ def par_text(name: str, scan: Scan) -> str:
     if scan.pixel_m is None:
         lines.append("# IMAGE_PIXEL_SIZE_1 and _2, µm, are not known; add them")
     else:
-        lines += [f"IMAGE_PIXEL_SIZE_{axis} = {in_micrometres(scan.pixel_m.value)} # µm" for axis in (1, 2)]
+        sizes = scan.pixel_m.value, scan.pixel_m.value * scan.geometry.aspect
+        lines += [f"IMAGE_PIXEL_SIZE_{k} = {in_micrometres(size)} # µm" for k, size in enumerate(sizes, 1)]
     lines += ["", *_reference_lines(name, scan), "", *_logarithm(scan), "", *_angle_lines(name, scan)]
     lines.append("ROTATION_VERTICAL = YES")
     if scan.axis_column is None:

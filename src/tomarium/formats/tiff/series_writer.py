@@ -65,8 +65,9 @@ def _number(value: object) -> float:
 def _write_frames(folder: Path, word: str, frames: Frames, scan: Scan, tally: Tally) -> None:
     _, rows, columns = frames.shape
     dtype = np.dtype(frames.dtype)
-    pixel = scan.pixel_m.value if scan.pixel_m else None
-    voxel = None if pixel is None else (pixel, pixel, pixel)
+    size = scan.geometry.voxel_m
+    # The height of a frame's pixels is that of slices.
+    voxel = None if size is None else (size[2], size[0], size[2])
     head = tiff_head(TiffPlan((1, rows, columns), dtype, voxel, "counts", "", False, None))
     little = dtype.newbyteorder("<")
     write_frames(

@@ -148,17 +148,19 @@ def group_metadata(
 
 def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
     """Say what the arrays are (OME-NGFF 0.4 and 0.5, multiscales and omero)."""
-    voxel = 1.0 if plan.voxel_m is None else plan.voxel_m * 1e6
+    edge = 1e-6 if plan.voxel_m is None else plan.voxel_m
+    voxel = [1e6 * length for length in ([edge] * 3 if isinstance(edge, int | float) else edge)]
     origin = [0.0] * 3 if plan.voxel_m is None else [1e6 * start for start in plan.origin_m]
     datasets = []
     for level in range(plan.levels):
         # A voxel of level k covers 2^k of level 0; its centre lies (2^k - 1) / 2 of these further in.
-        shift = 0.0 if plan.labels else (2**level - 1) / 2 * voxel
+        shift = 0.0 if plan.labels else (2**level - 1) / 2
+        centres = [start + shift * size for start, size in zip(origin, voxel, strict=True)]
         datasets.append({
             "path": str(level),
             "coordinateTransformations": [
-                {"type": "scale", "scale": [_tidy(voxel * 2**level)] * 3},
-                {"type": "translation", "translation": [_tidy(start + shift) for start in origin]},
+                {"type": "scale", "scale": [_tidy(size * 2**level) for size in voxel]},
+                {"type": "translation", "translation": [_tidy(centre) for centre in centres]},
             ],
         })  # fmt: skip
     unit = {} if plan.voxel_m is None else {"unit": "micrometer"}

@@ -24,7 +24,8 @@ class Plan:
 
     shape: tuple[int, int, int]  # z, y, x
     dtype: str  # NumPy's name of the type
-    voxel_m: float | None  # edge of a voxel, m; None where it is not known
+    # voxel size z, y, x, m, or the edge of a cube; None where it is not known
+    voxel_m: tuple[float, float, float] | float | None
     slab_rows: int  # slices written at once
     unit: str  # unit of the values
     name: str

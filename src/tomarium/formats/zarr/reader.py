@@ -16,8 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
@@ -294,15 +292,13 @@ def write(
     `path`: folder to make. `volume`: a volume is read slab by slab, and gets a pyramid, another image as
     `write_image` says. `slab_rows`: slices written at once; a power of two keeps the whole pyramid. None
     takes 64, or as many as fit 1 GiB. `version`: of OME-NGFF: "0.5" or "0.4". Raises InputError: the axes are
-    not z, y, x, or the voxels are no cubes.
+    not z, y, x.
     """
     if not isinstance(volume, Volume):
         write_image(path, volume, version)
         return
-    voxel = volume.voxel_m
-    if volume.ndim != 3 or (voxel is not None and not np.allclose(voxel, voxel[0], rtol=1e-6)):
-        raise InputError(f"{path}: a volume of {volume.ndim} axes with voxels {voxel} cannot be written; "
-                         f"it needs three axes and cubic voxels")  # fmt: skip
+    if volume.ndim != 3:
+        raise InputError(f"{path}: a volume of {volume.ndim} axes cannot be written; it needs three")
     slab_rows = _slab_rows(volume) if slab_rows is None else slab_rows
     origin = origin_of(volume, f"ome-zarr {version}") if resume else ""
     if resume and is_unfinished(path) and load_progress(path).plan.origin != origin:
@@ -331,7 +327,7 @@ def _create(path: Path, volume: Volume, slab_rows: int, version: str, origin: st
         path,
         (volume.shape[0], volume.shape[1], volume.shape[2]),
         volume.dtype,
-        voxel_m=None if voxel is None else voxel[0],
+        voxel_m=voxel,
         slab_rows=slab_rows,
         unit=volume.unit,
         name=volume.name or path.name,

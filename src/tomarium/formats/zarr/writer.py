@@ -146,7 +146,7 @@ def create(
     shape: tuple[int, int, int],
     dtype: DTypeLike,
     *,
-    voxel_m: float | None,
+    voxel_m: tuple[float, float, float] | float | None,
     slab_rows: int,
     unit: str,
     name: str,
@@ -159,14 +159,15 @@ def create(
     """Begin a volume.
 
     `path`: folder to make; it must not exist, or be empty. `dtype`: type of a voxel: integers, float16,
-    float32 or float64. `voxel_m`: edge of a voxel, m. None writes a scale of 1 and no unit. `slab_rows`:
-    slices written at once, and the height of a shard. The pyramid has one level more for each time it can be
-    halved, so a power of two is best. A volume lower than this becomes one slab. `origin_m`: where the centre
-    of the first voxel lies, z, y, x, m. `attributes`: what else to keep with the volume, JSON-ready; it lies
-    under `tomarium` in the group's attributes. `version`: of OME-NGFF: "0.5", Zarr v3 with shards, or "0.4",
-    Zarr v2 with a file for each chunk, for programs that do not read the other. `origin`: where the content
-    comes from, as `origins.origin_of` says. `labels`: whether voxels are numbers of objects: the group is
-    then a label image (OME-NGFF, "image-label"), and coarser levels hold every second voxel.
+    float32 or float64. `voxel_m`: voxel size z, y, x, or the edge of a cube, m. None writes a scale of 1
+    and no unit. `slab_rows`: slices written at once, and the height of a shard. The pyramid has one level
+    more for each time it can be halved, so a power of two is best. A volume lower than this becomes one
+    slab. `origin_m`: where the centre of the first voxel lies, z, y, x, m. `attributes`: what else to
+    keep with the volume, JSON-ready; it lies under `tomarium` in the group's attributes. `version`: of
+    OME-NGFF: "0.5", Zarr v3 with shards, or "0.4", Zarr v2 with a file for each chunk, for programs that
+    do not read the other. `origin`: where the content comes from, as `origins.origin_of` says. `labels`:
+    whether voxels are numbers of objects: the group is then a label image (OME-NGFF, "image-label"), and
+    coarser levels hold every second voxel.
     """
     kind = np.dtype(dtype)
     check_volume(path, shape, kind, slab_rows)

@@ -87,7 +87,7 @@ def measure_objects(
     Raises
     ------
     InputError
-        Its values are not whole numbers, or below 0.
+        Its values are not whole numbers, or below 0; its voxels are no cubes.
     EngineUnavailable
         The packages of the extra `analysis` are not installed.
     """
@@ -96,6 +96,7 @@ def measure_objects(
             f"{labels.path}: holds {labels.dtype}, and objects are told of labels, which are whole numbers; make them "
             f"with `tomarium segment`"
         )
+    labels.demand_cubes("a measure of objects")
     say = tell or (lambda stage, done, total: None)
     depth, rows, columns = labels.shape
     circle = np.ones((rows, columns), bool) if whole else inside(labels.shape)
@@ -235,7 +236,7 @@ def write_tables(target: Path, labels: Volume, found: Objects) -> tuple[Path, Pa
 
 def _step(labels: Volume) -> tuple[float, str]:
     voxel = labels.voxel_m
-    if voxel is None or max(voxel) > min(voxel) * (1 + 1e-6):
+    if voxel is None:
         return 1.0, "px"
     return voxel[0] * 1e6, "um"
 

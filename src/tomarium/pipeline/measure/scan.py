@@ -96,8 +96,8 @@ def _planes(half: Scan, rows: list[int], protocol: Protocol, known: Slices) -> l
 def _volume(scan: Scan, found: list[Slices]) -> Volume:
     """Stack the slices; they lie apart along z, so that the voxel size along it is not told by them."""
     layout = found[0].resolution.layout
-    pixel = layout.geometry.pixel_m
-    scale, unit = (1.0, "px") if pixel is None else (pixel.value, "m")
+    voxel = layout.geometry.voxel_m
+    scales, unit = ((1.0, 1.0, 1.0), "px") if voxel is None else (voxel, "m")
     data = np.concatenate([one.slab.data for one in found])
-    axes = tuple(Axis(name, scale, 0.0, unit) for name in "zyx")
+    axes = tuple(Axis(name, scale, 0.0, unit) for name, scale in zip("zyx", scales, strict=True))
     return Volume(data, axes, layout.unit, scan.name)

@@ -319,12 +319,26 @@ def _stands_before(one: Resolved, probe: Resolved, resolution: Resolution) -> bo
     return resolution.items.index(one) < resolution.items.index(probe)
 
 
+def _too_large_for_memory(made: Plan, scan: Scan) -> str:
+    """Say what a run whose result stays in memory needs, and how it is made otherwise."""
+    result = made.resolution.layout.with_rows(made.rows.stop - made.rows.start).bytes
+    what = "volume" if made.output == "volume" else "stack of projections"
+    size = " × ".join(map(str, made.shape))
+    return (
+        f"{scan.path}: the {what} of {size} takes {units.show(result, 'B')}, and {units.show(made.peak_bytes, 'B')} "
+        f"with the work on it, but {units.show(made.resources.memory_bytes, 'B')} of memory may be used; write it to a "
+        f"folder (output=), make fewer rows (rows=), bin the scan (a step bin), or allow more (memory=)"
+    )
+
+
 def _judge(made: Plan, scan: Scan) -> Plan:
     """Add what the user must know, and why it cannot fit."""
     refusals = []
     limit = made.resources.memory_bytes
     worst = max(made.stages, key=lambda section: section.peak_bytes)
-    if made.peak_bytes > limit:
+    if made.peak_bytes > limit and made.resources.disk_bytes is None:
+        refusals.append(_too_large_for_memory(made, scan))
+    elif made.peak_bytes > limit:
         size = f"{size_of(worst.cuts)} {'rows' if worst.direction == 'row' else 'frames'}"
         refusals.append(
             f"{scan.path}: one slab of {size} needs {units.show(made.peak_bytes, 'B')} of memory, but "

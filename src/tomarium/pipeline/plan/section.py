@@ -231,6 +231,9 @@ def _section(
     out = result.with_rows(window.stop - window.start) if by_row else result.with_rows(read_rows)
     made_bytes = result.with_rows(window.stop - window.start).bytes
     spool_bytes = 0 if last and result.domain == "slice" else made_bytes
+    # What is made lies in memory where nothing is written, and leaves less of it to slabs.
+    in_memory = resources.disk_bytes is None
+    beside = prepared + held + (made_bytes if in_memory else 0)
 
     @cache  # nearly all slabs of a size read as much
     def slab_bytes(taken: int) -> int:
@@ -272,7 +275,7 @@ def _section(
             int(out.bytes * PYRAMID) / PACK / resources.processors if writes_volume else spool_bytes / WRITE
         )
         seconds = compute + disk if workers == 1 else max(compute, disk) + 0.1 * min(compute, disk)
-        peak = PROGRAM_BYTES + prepared + held + workers * cost.host_bytes
+        peak = PROGRAM_BYTES + beside + workers * cost.host_bytes
         return _Choice(size, workers, cost, seconds, peak)
 
     choice = _choose(priced, by_row, length, source, read_rows, resources, slab_rows, halo)
@@ -283,11 +286,7 @@ def _section(
             more, more_unpacked = reference.frames.cost(count, slice(0, rows))
             read, unpacked = read + more, unpacked + more_unpacked
     computed = sum(cut.reads.stop - cut.reads.start for cut in cuts)
-    in_memory = bool(spool_bytes and resources.disk_bytes is None and not last)
-    peak = choice.peak + (spool_bytes if in_memory else 0)
-    if resources.disk_bytes is None and last:  # the result itself lies in memory
-        peak += made_bytes
-    on_disk = 0 if in_memory or resources.disk_bytes is None else spool_bytes
+    on_disk = 0 if in_memory else spool_bytes
     write = int(made_bytes * PYRAMID) if writes_volume else on_disk * (2 if last else 1)
     return Section(
         name=("reconstruct" if result.domain == "slice" else "correct") if last else "spool",
@@ -305,8 +304,8 @@ def _section(
         decompressed_bytes=unpacked,
         write_bytes=write,
         spool_bytes=0 if last else spool_bytes,
-        spool_in_memory=in_memory,
-        peak_bytes=peak,
+        spool_in_memory=bool(in_memory and spool_bytes and not last),
+        peak_bytes=choice.peak,
         device_bytes=0,
         recomputed=computed / max(1, length),
         seconds=choice.seconds,

@@ -159,6 +159,7 @@ def resolve(protocol: Protocol, scan: Scan, answers: Answers | None = None) -> R
         with told_as_its_own(item.step):
             _follow(state, item, answers or {})
     state.lift()
+    _demand_voxels(state)
     return Resolution(state.scan, tuple(state.items), state.layout)
 
 
@@ -285,6 +286,17 @@ def _step(state: _State, item: Item) -> None:
         )
     state.add(item.step, values, after)
     state.before = f"step {item.step.name}"
+
+
+def _demand_voxels(state: _State) -> None:
+    """Refuse slices whose voxels are no cubes where no output could say so: without a size they count in voxels."""
+    geometry = state.layout.geometry
+    if state.layout.domain == "slice" and geometry.aspect != 1 and geometry.pixel_m is None:
+        raise MissingData(
+            f"{state.scan.path}: pixels are {geometry.aspect:g} times as high as wide, but their size is not known, "
+            f"and a volume without a voxel size is taken for one of cubes; give it with "
+            f"--{BY_NAME['pixel_m'].option}, or bin as many rows as columns"
+        )
 
 
 def _demand_domain(state: _State, item: Item) -> None:

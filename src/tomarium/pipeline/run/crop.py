@@ -126,6 +126,8 @@ def find_crop(scan: Scan, protocol: Protocol, *, on_progress: Progress = silent)
     needed = math.ceil(math.pi * columns / size)
     thinned = chosen(told.scan, np.arange(0, views, max(1, views // needed)))
     quick = binned(thinned, rows=min(size, rows), columns=size)
+    if quick.pixel_m is None:  # the box counts in voxels, whatever their shape
+        quick = quick.with_geometry(pixel_aspect=None)
     volume = reconstruct(quick, _quick_protocol(told, quick, size), force=True, on_progress=on_progress)
     box = object_box(np.asarray(volume))
     whole = _whole(told)

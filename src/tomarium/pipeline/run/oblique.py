@@ -91,7 +91,8 @@ def oblique_at(
         raise ParameterError(
             "the protocol makes no slices that a plane could be cut out of; add a reconstruction, such as fbp"
         )
-    plane = plane_through(resolution.layout.shape, normal, point)
+    voxel = resolution.layout.geometry.voxel_m or (1.0, 1.0, 1.0)
+    plane = plane_through(resolution.layout.shape, normal, point, voxel)
     rows = plane.z_range(resolution.layout.shape[0])
     outcome = run(
         opened, freeze(resolution), None, measure(None, memory, 1), rows=rows, on_progress=on_progress

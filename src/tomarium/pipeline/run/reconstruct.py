@@ -185,12 +185,15 @@ def as_volume(outcome: Outcome) -> Volume | Scan:
     if isinstance(outcome.sink, Spool):
         return as_scan(outcome.plan, outcome.sink)
     assert isinstance(outcome.sink, ArraySink)
-    pixel_m = outcome.plan.layout.geometry.pixel_m
-    scale, unit = (1.0, "px") if pixel_m is None else (pixel_m.value, "m")
+    voxel_m = outcome.plan.layout.geometry.voxel_m
+    scales, unit = ((1.0, 1.0, 1.0), "px") if voxel_m is None else (voxel_m, "m")
     starts = (outcome.plan.rows.start, *first_voxel(outcome.plan))
     return Volume(
         data=outcome.sink.array,
-        axes=tuple(Axis(name, scale, start * scale, unit) for name, start in zip("zyx", starts, strict=True)),
+        axes=tuple(
+            Axis(name, scale, start * scale, unit)
+            for name, scale, start in zip("zyx", scales, starts, strict=True)
+        ),
         unit=outcome.plan.unit,
         name=outcome.scan.name,
         metadata={"tomarium": outcome.provenance},

@@ -54,18 +54,18 @@ def open_output(journal: Journal, chosen: Plan) -> Sink | Spool:
     if path.exists():  # begun, and killed before its first slab
         shutil.rmtree(path)
     layout = chosen.layout
-    pixel_m = None if layout.geometry.pixel_m is None else layout.geometry.pixel_m.value
-    step = pixel_m or 1.0
-    y, x = first_voxel(chosen)
+    starts = (chosen.rows.start, *first_voxel(chosen))
+    voxel_m = layout.geometry.voxel_m
+    size = voxel_m or (1.0, 1.0, 1.0)
     return ome_zarr_writer.create(
         path,
         chosen.shape,
         "float32",
-        voxel_m=pixel_m,
+        voxel_m=voxel_m,
         slab_rows=chosen.slab_rows,
         unit=chosen.unit,
         name=chosen.resolution.scan.name,
-        origin_m=(chosen.rows.start * step, y * step, x * step),
+        origin_m=(starts[0] * size[0], starts[1] * size[1], starts[2] * size[2]),
     )
 
 

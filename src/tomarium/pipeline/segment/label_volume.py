@@ -66,18 +66,17 @@ def write_labels(
     if draft.exists():
         shutil.rmtree(draft)
     voxel = volume.voxel_m
-    cubic = voxel is not None and np.allclose(voxel, voxel[0], rtol=1e-6)
     z, y, x = (axis.offset for axis in volume.axes)
     try:
         writer = create(
             draft,
             (volume.shape[0], volume.shape[1], volume.shape[2]),
             dtype,
-            voxel_m=voxel[0] if voxel is not None and cubic else None,
+            voxel_m=voxel,
             slab_rows=HEIGHT,
             unit="",
             name=f"labels of {volume.name}",
-            origin_m=(z, y, x) if cubic else (0.0, 0.0, 0.0),
+            origin_m=(0.0, 0.0, 0.0) if voxel is None else (z, y, x),
             attributes={"segmentation": dict(account)},
             labels=True,
         )

@@ -122,6 +122,8 @@ def segment(
     _demand(method, smooth_px, classes, thresholds, painted, h_px)
     demand_new(target, overwrite)
     circle = inside(volume.shape)
+    if method == "watershed":
+        volume.demand_cubes("a watershed")
     source = Smoothed(volume, smooth_px, _fill(volume))
     levels: tuple[float, ...] = ()
     if method != "forest":

@@ -13,6 +13,7 @@ from tomarium.catalogue.volume_part import MOST_BYTES
 from tomarium.errors import FormatError
 from tomarium.formats.zarr.reader import level_axes
 from tomarium.model import Record
+from tomarium.model.parameter import show_voxel
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.viewers.volume import open_volume, volume_path
@@ -37,6 +38,8 @@ class Level:
         Voxels (z, y, x).
     voxel_m : float or None
         Edge of a voxel along x in metres, where it is known.
+    voxel : str
+        Size of a voxel in words, x × y × z where it is no cube; "" where it is not known.
     bytes : int
         Bytes of its values, unpacked.
     fits : bool
@@ -46,6 +49,7 @@ class Level:
     level: int
     shape: tuple[int, ...]
     voxel_m: float | None
+    voxel: str
     bytes: int
     fits: bool
 
@@ -116,11 +120,13 @@ def _levels(record: Record, folder: Path) -> Iterator[Level]:
     except (FormatError, OSError):  # the page of the record says so
         return
     for number, array in enumerate(volume.levels):
-        x = level_axes(folder / path, number)[-1]
+        axes = level_axes(folder / path, number)
         size = math.prod(array.shape) * np.dtype(array.dtype).itemsize
         shape = tuple(int(length) for length in array.shape)
-        voxel_m = float(x.scale) if x.unit == "m" else None
-        yield Level(number, shape, voxel_m, size, size <= MOST_BYTES)
+        # Tidy: a level's voxel is 2^k times that of the finest, which is one number of a cube.
+        sizes = [float(f"{axis.scale:.9g}") for axis in axes] if axes[-1].unit == "m" else []
+        voxel_m = float(axes[-1].scale) if sizes else None
+        yield Level(number, shape, voxel_m, show_voxel(sizes), size, size <= MOST_BYTES)
 
 
 DOWNLOAD = Page(

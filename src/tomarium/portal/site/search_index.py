@@ -34,7 +34,7 @@ def entry(record: Record, thumbnail: str) -> Mapping[str, Any]:
     told = dict.fromkeys((*record.keywords, *map(label_of, record.techniques), *_parameters(record)))
     voxel = record.volume.get("voxel_m")
     sizes = voxel if isinstance(voxel, list | tuple) else [voxel]
-    numbers = {"pixel": min((float(size) for size in sizes if size), default=None)}
+    numbers = {"pixel": float(sizes[-1]) if sizes and sizes[-1] else None}
     energy = record.parameters.get("energy_kev")
     numbers["energy"] = float(energy.value) if energy and isinstance(energy.value, int | float) else None
     return {

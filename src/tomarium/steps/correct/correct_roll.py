@@ -12,6 +12,7 @@ from tomarium.kernels.roll import rows_beside, turn_frames
 from tomarium.model import Layout, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Degrees
+from tomarium.steps.core.square_pixels import demand_square
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 
 
@@ -44,6 +45,7 @@ def _roll(values: Values) -> float:
             "not_finite", 0.0, "{percent} % of the values were no numbers; they became those of an open beam"
         ),
     ),
+    demand=demand_square("correct_roll"),
     place=26,
     example=Example({"axis_roll_deg": 1.5}),
 )

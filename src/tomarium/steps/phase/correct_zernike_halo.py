@@ -13,6 +13,7 @@ from tomarium.kernels.zernike import without_halo
 from tomarium.model import Layout, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import Fraction, Positive
+from tomarium.steps.core.square_pixels import demand_square
 from tomarium.steps.core.step import Cost, Example, Values, step
 
 Regularisation = Annotated[float, Interval(gt=0, lt=1)]
@@ -28,6 +29,7 @@ def _host(values: Values, layout: Layout) -> int:
     accepts=("attenuation",),
     cut="angle",
     cost=Cost(host=_host, nanoseconds=900.0),
+    demand=demand_square("correct_zernike_halo"),
     place=36,
     example=Example({"sigma_px": 6.0}),
     aliases=("zernike", "halo_correction"),

@@ -19,6 +19,7 @@ from tomarium.model import Frames, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.further_scans import paths_beside
 from tomarium.steps.core.parameter import FROM_SCAN, Index, KiloElectronVolts, Metres, NotNegative, Positive
+from tomarium.steps.core.square_pixels import demand_square
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 from tomarium.steps.correct.flat_field import AveragedReferences, average_references, transmission_of
 from tomarium.steps.phase.paganin import finite
@@ -351,6 +352,7 @@ def _prepared(scan: Scan, values: Values) -> int:
             "too strong for ctf, or delta_beta or a distance is wrong",
         ),
     ),
+    demand=demand_square("ctf"),
     place=30,
     example=Example(
         {

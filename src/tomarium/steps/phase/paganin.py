@@ -18,7 +18,7 @@ from tomarium.kernels.paganin import delta_beta as ratio_of
 from tomarium.kernels.paganin import paganin as filtered
 from tomarium.kernels.refractive_index import RefractiveIndex, parse_material, refractive_index
 from tomarium.kernels.unsharp import Unsharp
-from tomarium.model import Layout, Slab, Value
+from tomarium.model import Geometry, Layout, Slab, Value
 from tomarium.model.geometry import BY_NAME
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, KiloElectronVolts, Metres, NotNegative, Positive
@@ -128,7 +128,10 @@ def _unsharp(values: Values) -> Unsharp | None:
 
 
 def _halo(values: Values, layout: Layout) -> int:
-    return halo_pixels(_length_px(values), values["form"], _unsharp(values))
+    length = _length_px(values)
+    # Along rows, which are lower or higher than columns are wide, the filter is longer or shorter.
+    lengths = {length, length / layout.geometry.aspect}
+    return max(halo_pixels(one, values["form"], _unsharp(values)) for one in lengths)
 
 
 def _host(values: Values, layout: Layout) -> int:
@@ -153,6 +156,7 @@ def _host(values: Values, layout: Layout) -> int:
 def paganin(
     slab: Slab,
     *,
+    geometry: Geometry,
     context: Context,
     delta_beta: Positive | None = None,
     material: str | None = None,
@@ -176,6 +180,8 @@ def paganin(
     ----------
     slab : Slab
         Transmission I/I₀, shape (angle, row, column): flat_field with log: false, and minus_log behind.
+    geometry : Geometry
+        Tells whether pixels are squares.
     context : Context
         Threads, and memory for the result.
     delta_beta : float or None
@@ -183,7 +189,7 @@ def paganin(
     material : str or None
         Formula and density in g/cm³ of the sample, such as "SiO2 2.65", looked up in the tables of xraylib.
     length_px : float or None
-        Length L of the filter in pixels in place of a ratio; energy and distance are then not needed.
+        Length L of the filter in pixels (their widths) in place of a ratio; energy and distance are then not needed.
     form : {"continuous", "discrete"}
         "discrete" is the generalised filter, which blurs the finest detail less; it matters where L is below some
         pixels.
@@ -231,6 +237,7 @@ def paganin(
         taken,
         _length_px(values),
         form=form,
+        aspect=geometry.aspect,
         unsharp=_unsharp(values),
         pad=pad,
         pad_rows=edges,

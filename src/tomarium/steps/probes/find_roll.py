@@ -14,6 +14,7 @@ from tomarium.kernels.roll import turn_frames
 from tomarium.model import Layout, Scan
 from tomarium.steps.core.parameter import Count
 from tomarium.steps.core.sample import Sample, sample_of
+from tomarium.steps.core.square_pixels import demand_square
 from tomarium.steps.core.step import Values, probe
 from tomarium.steps.probes.find_axis import attenuation_of_slab
 
@@ -83,12 +84,15 @@ def find_roll(sample: Scan | Sample, *, bands: Count = 5, band_rows: Count = 16)
     ------
     InputError
         The scan has fewer than two views, or nothing in it moves.
+    ParameterError
+        Its pixels are no squares.
 
     References
     ----------
     The methods of `find_axis`; the line is fitted by least squares.
     """
     reached = sample_of(sample)
+    demand_square("find_roll")(reached.scan, reached.layout)
     values = {"bands": bands, "band_rows": band_rows}
     read, chosen = _reads(values, reached.layout), _bands(values, reached.layout.rows)
     parts = [attenuation_of_slab(slab, reached.scan) for slab in reached.read(read)]

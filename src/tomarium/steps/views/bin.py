@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, Final
 
@@ -25,14 +26,16 @@ def bin(scan: Scan, *, rows: Count = 1, columns: Count = 1, angles: Count = 1) -
     """Average neighbouring detector rows, columns and views.
 
     Flats and darks are averaged in rows and columns alike. The pixel grows, and the rotation axis keeps its
-    place: column c becomes (c + 1/2) / columns - 1/2. What is left over at the ends is left out.
+    place: column c becomes (c + 1/2) / columns - 1/2. What is left over at the ends is left out. Where rows and
+    columns differ, voxels are no cubes: `pixel_aspect`, the height of a pixel over its width, says so to all that
+    follows.
 
     Parameters
     ----------
     scan : Scan
         The scan.
     rows, columns : int
-        Pixels that are averaged; the same number for both where the pixel size is known, for voxels are cubes.
+        Pixels that are averaged along each axis of a frame.
     angles : int
         Views that are averaged, each group in the order of the scan.
 
@@ -44,8 +47,7 @@ def bin(scan: Scan, *, rows: Count = 1, columns: Count = 1, angles: Count = 1) -
     Raises
     ------
     ParameterError
-        Fewer rows, columns or views than are averaged; rows and columns differ though the pixel size is known;
-        views that are averaged lie more than 15 degrees apart.
+        Fewer rows, columns or views than are averaged; views that are averaged lie more than 15 degrees apart.
     """
     for name, count, length in zip(
         ("angles", "rows", "columns"), (angles, rows, columns), scan.shape, strict=True
@@ -54,11 +56,6 @@ def bin(scan: Scan, *, rows: Count = 1, columns: Count = 1, angles: Count = 1) -
             raise ParameterError(
                 f"step bin: {name} = {count}, but {scan.path} has only {length}; give at most {length}"
             )
-    if rows != columns and scan.pixel_m is not None:
-        raise ParameterError(
-            f"step bin: rows = {rows} and columns = {columns} would give voxels that are no cubes; give the same "
-            f"number for both"
-        )
 
     def binned(reference: Reference | None) -> Reference | None:
         if reference is None:
@@ -74,11 +71,11 @@ def bin(scan: Scan, *, rows: Count = 1, columns: Count = 1, angles: Count = 1) -
         projections=BinnedFrames(scan.projections, angles, rows, columns),
         flats=binned(scan.flats),
         darks=binned(scan.darks),
-        geometry=_geometry(scan, columns, angles),
+        geometry=_geometry(scan, rows, columns, angles),
     )
 
 
-def _geometry(scan: Scan, columns: int, angles: int) -> Geometry:
+def _geometry(scan: Scan, rows: int, columns: int, angles: int) -> Geometry:
     told = scan.geometry
     changed: dict[str, Any] = {}
     if columns > 1:
@@ -89,6 +86,8 @@ def _geometry(scan: Scan, columns: int, angles: int) -> Geometry:
             changed["axis_column"] = _moved(
                 told.axis_column, (told.axis_column.value + 0.5) / columns - 0.5, note
             )
+    if rows != columns:
+        changed["pixel_aspect"] = _aspect(told, rows, columns)
     for name in PER_VIEW:
         value = getattr(told, name)
         if value is None:
@@ -98,10 +97,20 @@ def _geometry(scan: Scan, columns: int, angles: int) -> Geometry:
         )
         if name == "angles_deg" and angles > 1:
             _demand_neighbours(scan, np.unwrap(value.value, period=360.0), angles)
-        scale = columns if name.endswith("_px") else 1
+        scale = {"shift_columns_px": columns, "shift_rows_px": rows}.get(name, 1)
         changed[name] = replace(value, value=numbers / scale)
     motors = {name: replace(value, value=_means(value.value, angles)) for name, value in told.motors.items()}
     return replace(told, **changed, motors=motors)
+
+
+def _aspect(told: Geometry, rows: int, columns: int) -> Value[float] | None:
+    """Return how high a binned pixel is over its width; None of a square."""
+    ratio = told.aspect * rows / columns
+    return (
+        None
+        if math.isclose(ratio, 1.0)
+        else Value(ratio, "derived", f"{rows} rows and {columns} columns binned")
+    )
 
 
 def _moved(value: Value[float], number: float, note: str) -> Value[float]:

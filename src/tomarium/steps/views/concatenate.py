@@ -16,6 +16,7 @@ from tomarium.model.scan import Reference
 from tomarium.steps.core.further_scans import paths_beside
 from tomarium.steps.core.step import view
 from tomarium.steps.views.frames import ConcatenatedFrames
+from tomarium.steps.views.stitch import demand_same_aspect
 
 
 @view(place=0, aliases=("append_scans",))
@@ -69,6 +70,7 @@ def _behind(one: Scan, other: Scan, path: Path) -> Scan:
             raise InputError(
                 f"{path}: {name} is {b.value:g}, but {a.value:g} in {one.path}; these are not one scan"
             )
+    demand_same_aspect(one, other)
     count = one.shape[0]
 
     def both(a: Reference | None, b: Reference | None) -> Reference | None:

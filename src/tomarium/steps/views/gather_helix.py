@@ -106,6 +106,7 @@ def gather_helix(
                 "axis_roll_deg",
                 "axis_tilt_deg",
                 "pixel_m",
+                "pixel_aspect",
                 "energy_kev",
                 "distance_m",
             )

@@ -176,12 +176,34 @@ def open_beside(path: object, first: Scan, done: str) -> Scan:
         raise InputError(
             f"{path}: pixel_m is {b.value:g}, but {a.value:g} in {first.path}; these are not one scan"
         )
+    demand_same_aspect(first, opened)
     for one in (first, opened):
         if one.geometry.shift_columns_px is not None or one.geometry.shift_rows_px is not None:
             raise InputError(
                 f"{one.path} tells shifts of single views; scans that move are not {done}: correct them first"
             )
     return opened
+
+
+def demand_same_aspect(one: Scan, other: Scan) -> None:
+    """Refuse to make one scan of two whose pixels have other proportions.
+
+    Parameters
+    ----------
+    one, other : Scan
+        Two scans.
+
+    Raises
+    ------
+    InputError
+        Height over width of a pixel differ.
+    """
+    a, b = one.geometry.aspect, other.geometry.aspect
+    if not np.isclose(a, b, rtol=1e-6, atol=0):
+        raise InputError(
+            f"{other.path}: its pixels are {b:g} times as high as wide, those of {one.path} {a:g} times; these are not "
+            f"one scan"
+        )
 
 
 def _joint(
