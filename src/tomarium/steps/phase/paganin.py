@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import isclose
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from annotated_types import Ge
@@ -26,6 +26,9 @@ from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 
 RATIO: Final = 100.0
 """δ/β where neither it nor a material is given."""
+
+PLANNED_PX: Final = 25.0
+"""Length that a plan takes until a probe has told it."""
 
 Sigma = Annotated[float, Ge(0.2)]
 
@@ -54,6 +57,8 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
     """
     if values["length_px"].value is not None:
         return _of_length(values)
+    if values["length_px"].origin == "derived":  # a probe will tell it
+        return _none_beside(values)
     for name in ("energy_kev", "distance_m", "pixel_m"):
         if values[name].value is None:
             option = BY_NAME[name].option
@@ -86,6 +91,16 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
             f"paganin.delta_beta is {given.value:g}, but paganin.material is {named}, whose ratio is {ratio:.4g}; "
             f"give one of them"
         )
+    return {}
+
+
+def _none_beside(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
+    """Refuse a ratio or a material beside a length that is looked for."""
+    for name in ("delta_beta", "material"):
+        if values[name].value is not None:
+            raise ParameterError(
+                f"paganin.length_px is auto and paganin.{name} is given too; give one of them"
+            )
     return {}
 
 
@@ -125,8 +140,12 @@ def _ratio(material: str, within: str | None, energy_kev: float) -> tuple[float,
 
 
 def _length_px(values: Values) -> float:
+    if values.get("length_px") == "auto":
+        raise ParameterError("paganin.length_px is auto, which a run finds; give a number to the step alone")
     if values.get("length_px") is not None:
         return float(values["length_px"])
+    if None in (values["energy_kev"], values["distance_m"], values["pixel_m"]):
+        return PLANNED_PX
     ratio, material = values.get("delta_beta"), values.get("material")
     if ratio is None:  # of a step that is called by itself; a run settles it before
         ratio = RATIO if material is None else _ratio(material, values.get("within"), values["energy_kev"])[0]
@@ -158,6 +177,7 @@ def _host(values: Values, layout: Layout) -> int:
     halo=_halo,
     cost=Cost(host=_host, nanoseconds=50.0),
     settle=settle,
+    asks={"length_px": "find_filter_length"},
     figures=(Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),),
     place=30,
     example=Example({"delta_beta": 20.0, "energy_kev": "20 keV", "distance_m": "1 cm", "pixel_m": "1 um"}),
@@ -170,7 +190,7 @@ def paganin(
     delta_beta: Positive | None = None,
     material: str | None = None,
     within: str | None = None,
-    length_px: NotNegative | None = None,
+    length_px: NotNegative | Literal["auto"] | None = None,
     form: Form = "continuous",
     unsharp_coefficient: NotNegative = 0.0,
     unsharp_sigma_px: Sigma = 2.0,
@@ -201,8 +221,9 @@ def paganin(
     within : str or None
         A second material that encloses the first, such as "H2O 1.0" about "Ca5(PO4)3OH 3.1": the ratio is then that of
         their interface, (δ₁ - δ₂) / (β₁ - β₂), which is right there and not at the surface towards air.
-    length_px : float or None
-        Length L of the filter in pixels in place of a ratio; energy and distance are then not needed.
+    length_px : float, "auto" or None
+        Length L of the filter in pixels in place of a ratio; energy and distance are then not needed. "auto" asks
+        find_filter_length, which refuses where the views do not tell it.
     form : {"continuous", "discrete"}
         "discrete" is the generalised filter, which blurs the finest detail less; it matters where L is below some
         pixels.
