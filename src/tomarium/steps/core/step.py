@@ -39,6 +39,8 @@ class Cost:
         The same on a GPU; None where it is as on the host.
     prepared : callable or None
         `prepared(scan, values)`: bytes of what it prepares once for all slabs.
+    further : callable or None
+        `further(scan, values)`: bytes that it reads of other scans, and those of them that are unpacked.
     nanoseconds : float
         Time of one core for one number of its input, for the plan's estimate and for its choice between computing
         a halo twice and a spool.
@@ -47,6 +49,7 @@ class Cost:
     host: float | Callable[[Values, Layout], int] = 2.0
     device: float | Callable[[Values, Layout], int] | None = None
     prepared: Callable[[Scan, Values], int] | None = None
+    further: Callable[[Scan, Values], tuple[int, int]] | None = None
     nanoseconds: float = 5.0
 
     def host_bytes(self, values: Values, layout: Layout) -> int:
