@@ -15,9 +15,11 @@ import numpy as np
 from criteria import ALGOTOM, ASTRA, Array, Case, Score, through
 
 import tomarium as tm
+from tomarium.kernels.ctf import retrieve, transfer
 from tomarium.kernels.half_acquisition import field_columns, overlap_weights
 from tomarium.kernels.paganin import length_m, paganin
-from tomarium.kernels.phantom import Ellipsoid
+from tomarium.kernels.phantom import Ellipsoid, line_integrals
+from tomarium.kernels.unwrap import unwrap_sinogram
 from tomarium.model import Value
 from tomarium.steps.views.remove_blocked_views import remove_blocked_views
 from tomarium.synth import SimulationConfig, simulated, truth
@@ -34,8 +36,8 @@ PHASE = SimulationConfig(
 )  # fmt: skip
 
 
-def thickness(noise: float, largest: float, seed: int) -> float:
-    """Relative error of the thickness that Paganin's filter tells of spheres with such a largest attenuation."""
+def thickness(noise: float, largest: float, seed: int, method: str = "paganin") -> float:
+    """Relative error of the thickness that a method tells of spheres with such a largest attenuation."""
     draw = np.random.default_rng(seed)
     radii = (40.0, *draw.uniform(8, 20, 4))
     places = [(0.0, 0.0, 0.0), *draw.uniform(-60, 60, (4, 3))]
@@ -47,8 +49,13 @@ def thickness(noise: float, largest: float, seed: int) -> float:
     exact = -np.log(wave_intensity(behind, truth(behind), 0))  # by the same detector
     seen = wave_intensity(config, known, 0)[None]
     seen = seen + draw.normal(0, noise, seen.shape).astype(np.float32)
-    length = length_m(config.delta_beta, config.energy_kev, config.distance_m) / config.pixel_m
-    found = -np.log(paganin(seen.astype(np.float32), length)[0])
+    if method == "ctf":
+        optics = config.pixel_m, config.energy_kev
+        known_transfer = transfer(seen.shape[1:], [config.distance_m], *optics, delta_beta=config.delta_beta)
+        found = 2 / config.delta_beta * retrieve(seen.astype(np.float32), known_transfer)
+    else:
+        length = length_m(config.delta_beta, config.energy_kev, config.distance_m) / config.pixel_m
+        found = -np.log(paganin(seen.astype(np.float32), length)[0])
     return float(np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2)))
 
 
@@ -63,7 +70,37 @@ def phase_cases() -> list[Case]:
         what = f"spheres up to {phase}, a wave at 5 cm, noise of {noise:g}: relative error of the thickness"
         ours: dict[str, Score] = {"": lambda seed, n=noise, a=largest: thickness(n, a, seed)}  # type: ignore[misc]
         made.append(Case("`paganin`", what, limit, ours, {}, reached=reached))
+    what = "spheres up to 8.0 rad, the same waves, noise of 0: relative error of the thickness"
+    made.append(Case("`ctf`", what, 0.01, {"": lambda seed: thickness(0.0, 0.08, seed, "ctf")}, {}))
+    what = "edges of 3 π softened by 2 px, noise of 0.1: part of the phases that are off by 2π"
+    both: dict[str, Score] = {
+        "": lambda seed: off_by_turns(seed, True),
+        "as it is": lambda seed: off_by_turns(seed, False),
+    }
+    made.append(Case("`grating` unwrap", what, 0.001, both, {}))
     return made
+
+
+def off_by_turns(seed: int, unwrap: bool) -> float:
+    """Part of the differential phases of a sinogram that are off by 2π."""
+    fine, views, columns = 4, 90, 160
+    draw = np.random.default_rng(seed)
+    place = (np.arange(columns * fine + 1) / fine - columns / 2) * N / columns
+    edges = line_integrals(accuracy.body(seed, 0.6), np.arange(views) * 180.0 / views, np.zeros(1), place)[
+        :, 0
+    ]
+    reach = np.arange(-32, 33)
+    kernel = np.exp(-((reach / (2.0 * fine)) ** 2) / 2)
+    edges = np.apply_along_axis(np.convolve, 1, edges, kernel / kernel.sum(), "same")
+    slope = np.diff(edges, axis=1)
+    slope *= 3 * np.pi / np.abs(slope).max()
+    cells = slope.reshape(views, columns, fine)
+    fringes = np.exp(1j * cells).mean(axis=2)
+    fringes = fringes + draw.normal(0, 0.1, fringes.shape) + 1j * draw.normal(0, 0.1, fringes.shape)
+    found = np.angle(fringes)
+    if unwrap:
+        found = unwrap_sinogram(found, np.abs(fringes))[0]
+    return float(np.mean(np.abs(found - cells.mean(axis=2)) > np.pi))
 
 
 # Axis.

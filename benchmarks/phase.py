@@ -202,6 +202,42 @@ def grating_pictures() -> None:
     save("grating", pictures, [0.7 * float(np.percentile(one, 99.7)) for one in pictures])
 
 
+def unwrapped() -> None:
+    """Slices of the phase of a strong sample, its differential phase taken as it is and unwrapped."""
+    from scipy.ndimage import gaussian_filter1d
+
+    steps, visibility, fine = 5, 0.3, 4
+    known, rows = truth(replace(BASE, absorption=0.3, seed=1)), 1
+    place = np.arange(COLUMNS * fine + 1) / fine - COLUMNS / 2
+    edges = line_integrals(known.ellipsoids, known.angles_deg, pixel_coordinates(rows, 0.0), place)
+    edges = gaussian_filter1d(edges, 1.5 * fine, axis=2, mode="nearest")  # the size of the source
+    largest = float(np.abs(np.diff(edges, axis=2)).max()) * fine
+    wanted = exact(replace(BASE, absorption=0.3, seed=1)) * 1e-4  # attenuation a pixel
+    found: dict[str, Array] = {}
+    for turns in (0.6, 3.0):
+        shift = turns * np.pi / largest * fine * np.diff(edges, axis=2)
+        fringes = np.exp(1j * shift).reshape(VIEWS, rows, COLUMNS, fine).mean(axis=3)
+        at = 2 * np.pi * np.arange(steps)[:, None, None, None] / steps
+        draw = np.random.default_rng(0)
+        counts = draw.poisson(2e4 * (1 + visibility * np.real(fringes * np.exp(1j * at))))
+        flats = draw.poisson(2e4 * (1 + visibility * np.cos(at)) * np.ones((1, 20, rows, COLUMNS)))
+        scan = tm.scan_of_arrays(
+            np.moveaxis(counts, 0, 1).reshape(-1, rows, COLUMNS).astype(np.float32),
+            np.repeat(known.angles_deg, steps),
+            flats=np.moveaxis(flats, 1, 0).reshape(-1, rows, COLUMNS).astype(np.float32),
+            axis_column=(COLUMNS - 1) / 2, pixel_m=1e-6, energy_kev=20.0,
+        )  # fmt: skip
+        factor = (
+            100 * 1e-6 * largest / (turns * np.pi)
+        )  # 1/cm of the phase with a scale of 1 → attenuation a pixel
+        lengths = {"grating_period_m": 1.239841984e-9 / 20.0 / 1e-6, "grating_distance_m": 1.0, "air": 4}
+        for unwrap in (False, True):
+            name = f"largest {turns:g} π, {'unwrapped' if unwrap else 'as it is'}"
+            found[name] = factor * middle(scan, {"grating": {"output": "phase", "unwrap": unwrap, **lengths}})
+    table("differential phase", found, wanted)
+    save("unwrapped", [*list(found.values())[2:], wanted], 3 * [1.1 * float(np.percentile(wanted, 99.7))])
+
+
 def zernike_halo() -> None:
     """A stem in Zernike phase contrast, before and after."""
     config = replace(BASE, absorption=1.0, seed=2, rows=6 * ROWS)  # it goes on above and below
@@ -236,6 +272,7 @@ def main() -> None:
         one_distance(Path(place))
         several_distances(Path(place))
     grating_pictures()
+    unwrapped()
     zernike_halo()
 
 

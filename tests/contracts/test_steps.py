@@ -14,6 +14,7 @@ import yaml
 
 from tomarium.errors import InputError, StepFailed
 from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.kernels.phantom import Ellipsoid
 from tomarium.model import Domain, Geometry, Scan, Slab, Value
 from tomarium.model.scan import Reference
 from tomarium.pipeline.plan.cost import Direction, step_halo
@@ -26,6 +27,7 @@ from tomarium.steps.core.sample import layout_of
 from tomarium.steps.core.serialization import all_steps, describe, form, from_form, schema
 from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
 from tomarium.steps.core.values import check
+from tomarium.synth import SimulationConfig, simulated
 from warm import Warm
 
 EVERY = all_steps()
@@ -306,9 +308,24 @@ def test_a_tally_of_slabs_is_that_of_the_whole(name: str) -> None:
             assert merged[key] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), key
 
 
+def propagated(angles: int) -> Scan:
+    """A ball with the fringes of propagation."""
+    ball = Ellipsoid((0.0, 0.0, 0.0), (20.0, 20.0, 20.0), 0.015)
+    config = SimulationConfig(
+        columns=96, rows=32, views=min(angles, 6), axis_column=47.5, ellipsoids=(ball,), propagation="wave",
+        pixel_m=1e-6, energy_kev=20.0, delta_beta=100.0, distance_m=0.01, dead_pixels=0, hot_pixels=0,
+        zingers=0.0, ring_error=0.0,
+    )  # fmt: skip
+    return simulated(config)
+
+
+PROBED = {"find_filter_length": propagated}
+"""Probes that want more of a scan than a disc."""
+
+
 @pytest.mark.parametrize("name", PROBES)
 def test_a_probe_answers_with_a_confidence(name: str) -> None:
-    step, scan = PROBES[name], make_scan(angles=180)
+    step, scan = PROBES[name], PROBED.get(name, make_scan)(angles=180)
     result = step(scan.with_geometry(**dict.fromkeys(step.fields)), **_defaults(step))
     assert result.confidence in {"high", "medium", "low"}
     assert all(np.isfinite(one).all() for one in step.filled(step.answer(result)).values())

@@ -60,6 +60,21 @@ def test_a_material_has_many_spellings(text: str) -> None:
     assert parse_material(text) == Material("SiO2", 2.65)
 
 
+def test_a_mixture_is_the_compound_of_its_parts() -> None:
+    """Sodium chloride solution by weight, beside one formula with the same atoms; and NIST's attenuation by weight."""
+    water, salt = 18.0153, 58.4428
+    part = salt / (salt + 20 * water)
+    mixed = refractive_index(parse_material(f"{1 - part:.8f} H2O + {part:.8f} NaCl 1.1"), 20)
+    whole = refractive_index(parse_material("H40O20NaCl 1.1"), 20)
+    assert mixed.delta == pytest.approx(whole.delta, rel=1e-4)
+    assert mixed.beta == pytest.approx(whole.beta, rel=1e-4)
+    half = refractive_index(parse_material("50% H2O + 50% Al, 1.46 g/cm3"), 20)
+    assert half.attenuation_1_cm == pytest.approx(1.46 * (0.8096 + 3.441) / 2, rel=0.02)
+    assert str(half.material) == "0.5 H2O + 0.5 Al 1.46 g/cm³"
+    same = refractive_index(parse_material("0.2 H2O + 0.8 H2O 1.0"), 20)
+    assert same.delta == pytest.approx(refractive_index(parse_material("H2O 1.0"), 20).delta, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -71,6 +86,11 @@ def test_a_material_has_many_spellings(text: str) -> None:
         ("SiO2 0", "has a density of 0 g/cm³"),
         ("SiO2 2.65 lb", "'lb' is no unit of density"),
         ("SiO2 1e1e1", "is no density"),
+        ("0.7 H2O + 0.3 C5H8O2", "has no density; write parts by weight"),
+        ("0.7 H2O + 0.2 C5H8O2 1.05", "its parts sum to 0.9, not to 1"),
+        ("H2O + 0.3 C5H8O2 1.05", "'H2O' is no part by weight"),
+        ("0.7 H2O + 0.3 Xx 1.05", "unknown symbol Xx"),
+        ("0.7 H2O + 0.3 C5H8O2 1050", "such as 'C5H8O2 1050 kg/m3'"),
         ("", "has no density"),
     ],
 )

@@ -4,7 +4,7 @@ from math import pi
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_laplace
 
 from tomarium.errors import ParameterError
 from tomarium.kernels.paganin import Form, halo_pixels, paganin
@@ -17,6 +17,27 @@ def test_it_is_the_formula_with_a_sampled_gaussian(sigma: float) -> None:
     found = paganin(frames, 0.0, unsharp=Unsharp(sigma, 0.5))
     blurred = gaussian_filter(frames, (0, sigma, sigma), mode="nearest", truncate=12)
     np.testing.assert_allclose(found, 1.5 * frames - 0.5 * blurred, atol=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0])
+def test_the_laplacian_is_that_of_scipy(sigma: float) -> None:
+    frames = np.random.default_rng(0).uniform(0.2, 1.1, (1, 40, 50))
+    found = paganin(frames, 0.0, unsharp=Unsharp(sigma, 1.5, "log"))
+    expected = frames[0] - 1.5 * gaussian_laplace(frames[0], sigma, mode="nearest", truncate=12)
+    np.testing.assert_allclose(found[0], expected, atol=2e-4)
+    level = np.full((1, 30, 40), 0.4)
+    np.testing.assert_allclose(paganin(level, 9.0, unsharp=Unsharp(0.5, 3.0, "log")), 0.4)
+
+
+def test_both_masks_do_the_same_to_wide_details() -> None:
+    place = np.arange(120) - 59.5
+    wide = 1 - 0.3 * np.exp(-np.add.outer(place**2, place**2) / (2 * 20.0**2))[None]
+    gaussian = paganin(wide, 0.0, unsharp=Unsharp(2.0, 1.0))
+    laplacian = paganin(wide, 0.0, unsharp=Unsharp(2.0, 2.0, "log"))
+    assert abs(gaussian - wide).max() > 2e-3
+    inner = np.s_[:, 20:-20, 20:-20]
+    # They differ by the next order, three times σ² over the square of the detail's size.
+    np.testing.assert_allclose((laplacian - wide)[inner], (gaussian - wide)[inner], atol=0.03 * 3e-3)
 
 
 def test_nothing_is_changed_by_no_coefficient_and_nowhere_by_level_light() -> None:
@@ -49,9 +70,17 @@ def test_both_forms_agree_where_the_filter_is_long() -> None:
 
 @pytest.mark.parametrize("form", ["continuous", "discrete"])
 @pytest.mark.parametrize("length_px", [0.0, 0.5, 2.0, 25.0])
-@pytest.mark.parametrize("coefficient", [0.0, 0.5, 4.0])
-def test_a_slab_equals_the_whole(form: Form, length_px: float, coefficient: float) -> None:
-    mask = Unsharp(2.0, coefficient)
+@pytest.mark.parametrize(
+    "mask",
+    [
+        Unsharp(2.0, 0.0),
+        Unsharp(2.0, 0.5),
+        Unsharp(2.0, 4.0),
+        Unsharp(0.8, 3.0, "log"),
+        Unsharp(2.0, 8.0, "log"),
+    ],
+)
+def test_a_slab_equals_the_whole(form: Form, length_px: float, mask: Unsharp) -> None:
     halo = halo_pixels(length_px, form, mask)
     height = 4 * halo + 40
     whole = np.random.default_rng(4).uniform(0.2, 1.1, (1, height, 24))
@@ -71,5 +100,9 @@ def test_what_is_no_mask_is_refused() -> None:
         Unsharp(0.1, 1.0)
     with pytest.raises(ParameterError, match="coefficient is -1"):
         Unsharp(2.0, -1.0)
+    with pytest.raises(ParameterError, match=r"takes 0.5 pixels or more"):
+        Unsharp(0.3, 1.0, "log")
+    with pytest.raises(ParameterError, match="no kind 'median'"):
+        Unsharp(2.0, 1.0, "median")  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="there is no form 'other'"):
         paganin(np.ones((1, 3, 3)), 1.0, form="other")  # type: ignore[arg-type]

@@ -14,6 +14,8 @@ from tomarium.errors import InputError, MissingData, ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinates
 from tomarium.model import Scan, Value
+from tomarium.pipeline.plan.planner import plan
+from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import from_data, from_steps, preset
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.evaluate import evaluate
@@ -163,6 +165,31 @@ def test_what_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:
         retrieved(scan, scans=str(tmp_path / "noise.h5"))
     with pytest.raises(ParameterError, match=r"give ctf.output=phase"):
         retrieved(scan, delta_beta=None)
+
+
+def test_a_plan_counts_what_is_read_of_further_scans(folder: Path) -> None:
+    scan = tm.open(folder / "d1.h5")
+    assert isinstance(scan, Scan)
+
+    def priced(scans: str) -> Any:
+        steps = [
+            {"flat_field": {"log": False}},
+            {"ctf": {"delta_beta": RATIO, "scans": scans, "distances": ""}},
+        ]
+        made = plan(from_data({"steps": steps}, "test"), scan, Resources(10**12, 10**12, 1, 1))
+        [section] = made.sections
+        return section
+
+    alone, more = priced(""), priced("d3.h5, d4.h5")
+    others = [tm.open(folder / name) for name in ("d3.h5", "d4.h5")]
+    stacks = [
+        part for other in others for part in (other.projections, other.flats.frames, other.darks.frames)
+    ]  # type: ignore[union-attr]
+    raw = sum(2 * int(np.prod(one.shape)) for one in stacks)
+    assert more.read_bytes - alone.read_bytes == pytest.approx(raw, rel=0.02)
+    assert more.peak_bytes - alone.peak_bytes > 4 * 4 * (100 * 120 + 80 * 96)
+    assert more.seconds > alone.seconds
+    assert priced("absent.h5").read_bytes == alone.read_bytes
 
 
 def test_counts_of_whole_frames_are_told_of_the_rows_that_are_wanted() -> None:

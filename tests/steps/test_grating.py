@@ -1,14 +1,17 @@
 """Steppings of a grating: three pictures of known ellipsoids, in either order of frames."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 import tomarium as tm
 from tomarium.errors import InputError, MissingData, ParameterError
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.kernels.paganin import WAVELENGTH_M_KEV
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinates, voxelise
 from tomarium.model import Scan
@@ -23,6 +26,8 @@ BODY = Ellipsoid((0.0, 3.0, -2.0), (40.0, 24.0, 20.0), 0.01)
 HOLE = Ellipsoid((0.0, -6.0, 5.0), (40.0, 6.0, 6.0), -0.01)
 DELTA, SCATTER = 2e-7, 0.02
 """Decrement of the body where its attenuation is 0.01 a pixel, and what it scatters a pixel."""
+
+LENGTHS = {"grating_period_m": PERIOD, "grating_distance_m": DISTANCE}
 
 
 @cache
@@ -89,6 +94,40 @@ def test_slices_of_the_phase_are_the_decrement() -> None:
     assert slope == pytest.approx(1, abs=0.02)
     body = truth > 0.999 * DELTA
     assert np.mean(delta[body]) == pytest.approx(DELTA, rel=0.02)
+
+
+def test_phases_beyond_pi_are_unwrapped() -> None:
+    strong = 14 * DELTA  # 2.5 π at the edges, which a source of 2 px softens
+    edges = gaussian_filter1d(thickness(), 2.0, axis=2, mode="nearest")
+    shift = 2 * np.pi * DISTANCE / PERIOD * strong * np.diff(edges, axis=2)
+    assert abs(shift).max() > 2 * np.pi
+    counts, scan = refracted(shift), stepped()
+    scan = replace(scan, projections=ArrayFrames(counts))
+    plain = made(scan, output="differential_phase")
+    found = made(scan, output="differential_phase", unwrap=True)
+    assert abs(plain - shift).max() > 6
+    np.testing.assert_allclose(found, shift, atol=2e-3)
+    np.testing.assert_allclose(
+        made(stepped(), output="differential_phase", unwrap=True),
+        made(stepped(), output="differential_phase"),
+        atol=1e-6,
+    )
+    resolution = resolve(
+        from_data({"steps": [{"grating": {"output": "phase", "unwrap": True, **LENGTHS}}]}, "test"), scan
+    )
+    [slab] = evaluate(resolution, resolution.work, [slice(2, 4)], 1)
+    assert slab.report["grating.torn"] == slab.report["grating.near_wrap"] == 0
+    whole = np.cumsum(shift, axis=2)[:, 2:4] * PIXEL * PERIOD * ENERGY / (WAVELENGTH_M_KEV * DISTANCE)
+    true = whole - np.gradient(whole, axis=2) / 2  # at the centres of pixels
+    assert np.sum(slab.data * true) / np.sum(true**2) == pytest.approx(1, abs=0.01)
+
+
+def refracted(shift: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The counts of `stepped` with another differential phase, and neither absorption nor scatter."""
+    at = 2 * np.pi * np.arange(STEPS)[:, None, None, None] / STEPS
+    fringes = 0.4 * np.cos(np.arange(COLUMNS) / 11) + np.arange(ROWS)[:, None] / 3
+    curves = 100 + 3e4 * (1 + 0.3 * np.cos(at + fringes + shift))
+    return np.moveaxis(curves, 0, 1).reshape(-1, ROWS, COLUMNS).astype(np.float32)
 
 
 def test_steps_and_order_are_told_by_the_angles() -> None:

@@ -72,7 +72,9 @@ def _numbers(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("path", metavar="[SCAN]", required=False, type=click.Path(path_type=Path))
 @_numbers
 @click.option(
-    "--material", metavar="'FORMULA DENSITY'", help="Sample's material, such as 'SiO2 2.65' (g/cm³)."
+    "--material",
+    metavar="'FORMULA DENSITY'",
+    help="Sample's material, such as 'SiO2 2.65' (g/cm³); a mixture by weight '0.7 H2O + 0.3 C5H8O2 1.05'.",
 )
 @click.option("--extended", is_flag=True, help="The axis stands near the detector's edge: a full turn.")
 @scan_options.opening

@@ -103,8 +103,8 @@ def halo_pixels(length_px: float, form: Form = "continuous", unsharp: Unsharp | 
     Measured on steps and on white noise, from L = 0.3 to 136: 1e-4 of the range at most. Nothing but rows that
     alternate over the whole range far beyond the halo, with L below 8, exceeds it (by up to five times).
 
-    The discrete form has no such tail; it falls as exp(-k |z|) with cosh k = 1 + 2 (pi / L)². An unsharp mask of the
-    coefficient c raises what is left by 1 + 2 c at most, and looks as far beyond as its Gaussian reaches.
+    The discrete form has no such tail; it falls as exp(-k |z|) with cosh k = 1 + 2 (pi / L)². An unsharp mask
+    raises what is left by its gain at most, 1 + 2 c of a Gaussian, and looks as far beyond as its Gaussian reaches.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def halo_pixels(length_px: float, form: Form = "continuous", unsharp: Unsharp | 
         `length_px` is negative or not finite.
     """
     _check_length(length_px)
-    error = SLAB_ERROR / (1 if unsharp is None else 1 + 2 * unsharp.coefficient)
+    error = SLAB_ERROR / (1 if unsharp is None else unsharp.gain)
     beyond = 0 if unsharp is None else unsharp.reach(error)
     if form == "discrete":
         decay = acosh(1 + 2 * (pi / length_px) ** 2) if length_px else 0.0

@@ -18,6 +18,8 @@ ENERGIES_KEV: Final = 0.1, 800.0
 DENSITIES_G_CM3: Final = 1e-5, 25.0
 """Densities that matter has outside of stars; others are a slip of the unit, and asked back."""
 
+_MIXED: Final = re.compile(r"\s+\+\s+")
+_PART: Final = re.compile(r"^\s*(\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(%?)\s*(\S+)\s*$")
 _SPELLING: Final = re.compile(r"^\s*(\S+?)[\s,;:]+([-+.\deE]+)\s*(.*?)\s*$")
 _GRAMS: Final = ("", "g/cm3", "g/cm^3", "g/cm³", "g cm-3", "g/ml", "g/cc")
 _KILOGRAMS: Final = ("kg/m3", "kg/m^3", "kg/m³", "kg m-3")
@@ -30,13 +32,21 @@ class Material:
     Attributes
     ----------
     formula : str
-        Chemical formula, such as "SiO2" or "Ca5(PO4)3OH".
+        Chemical formula, such as "SiO2" or "Ca5(PO4)3OH"; of a mixture by weight "0.7 H2O + 0.3 C5H8O2".
     density_g_cm3 : float
         Density in g/cm³.
     """
 
     formula: str
     density_g_cm3: float
+
+    @property
+    def parts(self) -> tuple[tuple[float, str], ...]:
+        """The parts by weight, which sum to 1, with their formulas."""
+        if "+" not in self.formula:
+            return ((1.0, self.formula),)
+        told = [one.split() for one in self.formula.split("+")]
+        return tuple((float(weight), formula) for weight, formula in told)
 
     def __str__(self) -> str:
         return f"{self.formula} {self.density_g_cm3:g} g/cm³"
@@ -85,7 +95,8 @@ def parse_material(text: str) -> Material:
     Parameters
     ----------
     text : str
-        Formula and density: "SiO2 2.65", "H2O 1.0 g/cm3", "Al 2700 kg/m3". Without a unit the density is in g/cm³.
+        Formula and density: "SiO2 2.65", "H2O 1.0 g/cm3", "Al 2700 kg/m3". Without a unit the density is in g/cm³. Of a
+        mixture, parts by weight that sum to 1 (or to 100 %) and its density: "0.7 H2O + 0.3 C5H8O2 1.05".
 
     Returns
     -------
@@ -99,10 +110,40 @@ def parse_material(text: str) -> Material:
     EngineUnavailable
         xraylib is not installed.
     """
+    *before, text_of_last = _MIXED.split(text)
+    if before:
+        return _mixture(text, before, text_of_last)
     match = _SPELLING.match(text)
     if match is None:
         raise ParameterError(f"the material {text!r} has no density; {_asked((text.split() or [''])[0])}")
     formula, number, unit = match.groups()
+    density = _density(text, formula, number, unit)
+    _check_formula(formula)
+    return Material(formula, density)
+
+
+def _mixture(text: str, before: list[str], last: str) -> Material:
+    """Read the parts of a mixture, the density behind the last."""
+    wanted = "write parts by weight and the density of the mixture, such as '0.7 H2O + 0.3 C5H8O2 1.05'"
+    words = re.match(r"^(\s*\S+\s+\S+?)[\s,;:]+([-+.\deE]+)\s*(.*?)\s*$", last)
+    if words is None:
+        raise ParameterError(f"the mixture {text!r} has no density; {wanted}")
+    found = [_PART.match(one) for one in (*before, words[1])]
+    if None in found:
+        part = (*before, words[1])[found.index(None)].strip()
+        raise ParameterError(f"the mixture {text!r}: {part!r} is no part by weight; {wanted}")
+    parts = [(float(one[1]) / (100 if one[2] else 1), one[3]) for one in found if one is not None]
+    total = sum(weight for weight, _ in parts)
+    if abs(total - 1) > 0.005:
+        raise ParameterError(f"the mixture {text!r}: its parts sum to {total:g}, not to 1; {wanted}")
+    for _, formula in parts:
+        _check_formula(formula)
+    density = _density(text, parts[-1][1], words[2], words[3])
+    return Material(" + ".join(f"{weight / total:g} {formula}" for weight, formula in parts), density)
+
+
+def _density(text: str, formula: str, number: str, unit: str) -> float:
+    """Read a density in g/cm³."""
     try:
         density = float(number)
     except ValueError as problem:
@@ -113,14 +154,13 @@ def parse_material(text: str) -> Material:
         density /= 1000
     elif unit.lower() not in _GRAMS:
         raise ParameterError(f"the material {text!r}: {unit!r} is no unit of density; write g/cm3 or kg/m3")
-    _check_formula(formula)
     low, high = DENSITIES_G_CM3
     if not (isfinite(density) and low <= density <= high):
         raise ParameterError(
             f"the material {text!r} has a density of {density:g} g/cm³; {low:g} to {high:g} g/cm³ is taken; "
             f"check its unit, such as '{formula} {number} kg/m3'"
         )
-    return Material(formula, density)
+    return density
 
 
 def refractive_index(material: Material, energy_kev: float) -> RefractiveIndex:
@@ -156,15 +196,49 @@ def refractive_index(material: Material, energy_kev: float) -> RefractiveIndex:
             f"{material}: the tables reach from {low:g} to {high:g} keV, but the energy is {energy_kev:g} keV; "
             f"check its unit, or give delta/beta as a number"
         )
-    tables = _xraylib()
-    given = material.formula, float(energy_kev), material.density_g_cm3
-    delta, beta = 1 - _asking(tables.Refractive_Index_Re, *given), _asking(tables.Refractive_Index_Im, *given)
+    tables, delta, beta = _xraylib(), 0.0, 0.0
+    for weight, formula in material.parts:  # δ and β are those of each part at its own density in the mixture
+        given = formula, float(energy_kev), weight * material.density_g_cm3
+        delta += 1 - _asking(tables.Refractive_Index_Re, *given)
+        beta += _asking(tables.Refractive_Index_Im, *given)
     if not (delta > 0 and beta > 0):
         raise ParameterError(
             f"{material}: at {energy_kev:g} keV, close to an absorption edge, the tables give delta {delta:.3g} and "
             f"beta {beta:.3g}, which no phase retrieval takes; choose another energy"
         )
     return RefractiveIndex(material, float(energy_kev), delta, beta)
+
+
+def interface_delta_beta(inner: RefractiveIndex, outer: RefractiveIndex) -> float:
+    """Return the ratio δ/β of the interface between two materials.
+
+    Parameters
+    ----------
+    inner, outer : RefractiveIndex
+        Of the two, at one energy; their order does not matter.
+
+    Returns
+    -------
+    float
+        (δ₁ - δ₂) / (β₁ - β₂).
+
+    Raises
+    ------
+    ParameterError
+        The one that refracts more absorbs less, so that the fringe has the other sign: no low-pass filter undoes it;
+        or both absorb alike.
+
+    References
+    ----------
+    M. A. Beltran et al., Optics Express 18, 6423 (2010), doi 10.1364/OE.18.006423.
+    """
+    delta, beta = inner.delta - outer.delta, inner.beta - outer.beta
+    if abs(beta) < 1e-6 * outer.beta or delta / beta <= 0:
+        raise ParameterError(
+            f"{inner.material} within {outer.material} at {inner.energy_kev:g} keV: delta differs by {delta:.3g} and "
+            f"beta by {beta:.3g}; Paganin's filter needs differences of one sign: choose another energy, or ctf"
+        )
+    return delta / beta
 
 
 def _check_formula(formula: str) -> None:

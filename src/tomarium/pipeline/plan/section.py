@@ -285,6 +285,10 @@ def _section(
             count, rows, _ = reference.frames.shape
             more, more_unpacked = reference.frames.cost(count, slice(0, rows))
             read, unpacked = read + more, unpacked + more_unpacked
+    further = [_further_bytes(item, scan) for item in part.items]
+    read_beside, unpacked_beside = (sum(one) for one in zip((0, 0), *further, strict=True))
+    read, unpacked = read + read_beside, unpacked + unpacked_beside
+    seconds = choice.seconds + read_beside / READ + unpacked_beside / UNPACK / resources.processors
     computed = sum(cut.reads.stop - cut.reads.start for cut in cuts)
     on_disk = 0 if in_memory else spool_bytes
     write = int(made_bytes * PYRAMID) if writes_volume else on_disk * (2 if last else 1)
@@ -308,7 +312,7 @@ def _section(
         peak_bytes=choice.peak,
         device_bytes=0,
         recomputed=computed / max(1, length),
-        seconds=choice.seconds,
+        seconds=seconds,
     )
 
 
@@ -317,6 +321,13 @@ def _prepared_bytes(item: Resolved, scan: Scan) -> int:
         return 0
     with told_as_its_own(item.step):
         return item.step.cost.prepared(scan, item.plain)
+
+
+def _further_bytes(item: Resolved, scan: Scan) -> tuple[int, int]:
+    if not isinstance(item.step, Step) or item.step.cost.further is None:
+        return 0, 0
+    with told_as_its_own(item.step):
+        return item.step.cost.further(scan, item.plain)
 
 
 def _cuts(by_row: bool, window: slice, length: int, size: int, halo: int, height: int) -> tuple[Cut, ...]:

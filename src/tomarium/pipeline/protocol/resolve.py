@@ -172,7 +172,7 @@ def _follow(state: _State, item: Item, answers: Answers) -> None:
         _demand_domain(state, item)
         state.add(item.step, _values(state, item), state.layout)
     else:
-        _step(state, item)
+        _step(state, item, answers)
 
 
 def _given(protocol: Protocol, scan: Scan) -> dict[str, Value[Any]]:
@@ -252,7 +252,7 @@ def _told_by_user(state: _State, name: str) -> bool:
     return name in state.given or (known is not None and known.origin == "user")
 
 
-def _step(state: _State, item: Item) -> None:
+def _step(state: _State, item: Item, answers: Answers) -> None:
     assert isinstance(item.step, Step)
     _demand_domain(state, item)
     values = _values(state, item)
@@ -263,6 +263,9 @@ def _step(state: _State, item: Item) -> None:
             _follow(state, Item(lacking, {}), {})
     if before:
         values = _values(state, item)
+    for name, asked in item.step.asks.items():
+        if values[name].value == "auto":
+            values[name] = _asked(state, asked, answers)
     if item.step.settle is not None:
         values |= item.step.settle(values)
     plain = {name: value.value for name, value in values.items()}
@@ -297,6 +300,17 @@ def _demand_voxels(state: _State) -> None:
             f"and a volume without a voxel size is taken for one of cubes; give it with "
             f"--{BY_NAME['pixel_m'].option}, or bin as many rows as columns"
         )
+
+
+def _asked(state: _State, name: str, answers: Answers) -> Value[Any]:
+    """Put the probe that a step asks before it, and return what it told, if it was asked already."""
+    asked = find_step(name)
+    with told_as_its_own(asked):
+        state.add(asked, _values(state, Item(asked, {})), state.layout)
+    told = answers.get(state.items[-1].key)
+    if told is None:
+        return _AWAITED
+    return Value(told["answer"], "derived", f"probe {name}, confidence {told.get('confidence', 'unknown')}")
 
 
 def _demand_domain(state: _State, item: Item) -> None:

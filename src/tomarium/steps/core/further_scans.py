@@ -27,6 +27,30 @@ def paths_beside(scan: Scan, scans: str) -> list[Path]:
     return [scan.path.parent / given for given in _given(scans)]
 
 
+def scans_beside(scan: Scan, scans: str) -> Iterator[Scan]:
+    """Open the further scans that are there, their headers alone, for what a plan has to count.
+
+    Parameters
+    ----------
+    scan : Scan
+        The first.
+    scans : str
+        See `paths_beside`.
+
+    Yields
+    ------
+    Scan
+        Whole, without the views of the first. What is not there, or holds no scan, is left to the step, which refuses
+        it by name.
+    """
+    from tomarium import formats
+
+    for path in paths_beside(scan, scans):
+        other = formats.open(path) if path.exists() else None
+        if isinstance(other, Scan):
+            yield other
+
+
 def further_paths(scan: Scan, steps: Iterable[Any]) -> Iterator[tuple[str, Path]]:
     """Find the further scans that steps take.
 

@@ -172,6 +172,8 @@ class Parameter:
         """Which control of a form suits it."""
         if self.choices:
             return "choice"
+        if any(get_origin(leaf) is Literal for leaf in _strip(self.annotation)):
+            return "text"  # a number, or a word in its place
         plain = _without_none(_strip(self.annotation))
         kinds: dict[Any, Literal["boolean", "integer", "number"]] = {
             bool: "boolean",
@@ -218,9 +220,17 @@ def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
         annotation=annotation,
         default=default,
         unit=next((mark.name for leaf in leaves for mark in leaf[1] if isinstance(mark, Unit)), ""),
-        choices=tuple(value for leaf, _ in leaves if get_origin(leaf) is Literal for value in get_args(leaf)),
+        choices=_choices(leaves),
         optional=any(leaf is NoneType for leaf, _ in leaves),
     )
+
+
+def _choices(leaves: list[tuple[Any, tuple[Any, ...]]]) -> tuple[Any, ...]:
+    """Return the allowed words, where nothing but words is allowed."""
+    told = [leaf for leaf, _ in leaves if leaf is not NoneType]
+    if not all(get_origin(leaf) is Literal for leaf in told):
+        return ()
+    return tuple(value for leaf in told for value in get_args(leaf))
 
 
 def _leaves(annotation: Any) -> list[tuple[Any, tuple[Any, ...]]]:

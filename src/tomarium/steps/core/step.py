@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from inspect import signature
@@ -39,6 +39,8 @@ class Cost:
         The same on a GPU; None where it is as on the host.
     prepared : callable or None
         `prepared(scan, values)`: bytes of what it prepares once for all slabs.
+    further : callable or None
+        `further(scan, values)`: bytes that it reads of other scans, and those of them that are unpacked.
     nanoseconds : float
         Time of one core for one number of its input, for the plan's estimate and for its choice between computing
         a halo twice and a spool.
@@ -47,6 +49,7 @@ class Cost:
     host: float | Callable[[Values, Layout], int] = 2.0
     device: float | Callable[[Values, Layout], int] | None = None
     prepared: Callable[[Scan, Values], int] | None = None
+    further: Callable[[Scan, Values], tuple[int, int]] | None = None
     nanoseconds: float = 5.0
 
     def host_bytes(self, values: Values, layout: Layout) -> int:
@@ -129,6 +132,9 @@ class Step:
     settle : callable or None
         `settle(values) -> values`, of parameter name → `Value`: gives parameters that follow from others their value
         and its source, once all are known, so that plan and record state them.
+    asks : mapping of str to str
+        Parameter → probe: where the parameter is "auto", the probe is asked right before the step, and its answer is
+        the parameter's value.
     figures : tuple of Figure
         What it counts.
     place : int
@@ -153,6 +159,7 @@ class Step:
     demand: Callable[[Scan, Layout], None] | None = None
     first: Callable[[Layout, Values], tuple[str, ...]] | None = None
     settle: Settle | None = None
+    asks: Mapping[str, str] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     place: int = 40
     example: Example = Example()
@@ -237,7 +244,7 @@ class Probe:
         `function(sample, *, <parameters>) -> result`, a frozen dataclass with a `confidence`; `sample` is a Scan,
         or a `Sample` of what the steps before the probe leave.
     fills : str or tuple of str
-        Field of `Geometry` that its answer fills, or several.
+        Field of `Geometry` that its answer fills, or several; none of a probe that steps ask by their `asks`.
     answer : callable
         `answer(result)`: the value to fill it with, or one for each of several; None where a field stays as it is.
     reads : callable
@@ -277,6 +284,8 @@ class Probe:
 
     def filled(self, answer: Any) -> dict[str, Any]:
         """Return the value for each field, of an answer as `answer` gives it or JSON keeps it."""
+        if not self.fields:
+            return {}
         each = (answer,) if isinstance(self.fills, str) else answer
         named = zip(self.fields, each, strict=True)
         return {
@@ -355,6 +364,7 @@ def step(
     demand: Callable[[Scan, Layout], None] | None = None,
     first: Callable[[Layout, Values], tuple[str, ...]] | None = None,
     settle: Settle | None = None,
+    asks: Mapping[str, str] | None = None,
     figures: tuple[Figure, ...] = (),
     place: int = 40,
     example: Example = Example(),
@@ -370,7 +380,7 @@ def step(
         What numbers it returns; by default those it was given.
     after : callable, optional
         `after(layout, values)`: all that it changes, where that is more than the domain.
-    cut, halo, cost, prepare, demand, first, settle, figures, place, example, aliases
+    cut, halo, cost, prepare, demand, first, settle, asks, figures, place, example, aliases
         See `Step`; a halo may be a number.
 
     Returns
@@ -397,6 +407,7 @@ def step(
             demand=demand,
             first=first,
             settle=settle,
+            asks=asks or {},
             figures=figures,
             place=place,
             example=example,

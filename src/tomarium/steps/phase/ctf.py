@@ -17,11 +17,16 @@ from tomarium.kernels.fresnel import chirp
 from tomarium.kernels.registration import Placement, Shift, find_shift, placement
 from tomarium.model import Frames, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
-from tomarium.steps.core.further_scans import paths_beside
+from tomarium.steps.core.further_scans import paths_beside, scans_beside
 from tomarium.steps.core.parameter import FROM_SCAN, Index, KiloElectronVolts, Metres, NotNegative, Positive
 from tomarium.steps.core.square_pixels import demand_square
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
-from tomarium.steps.correct.flat_field import AveragedReferences, average_references, transmission_of
+from tomarium.steps.correct.flat_field import (
+    AveragedReferences,
+    average_references,
+    reference_groups,
+    transmission_of,
+)
 from tomarium.steps.phase.paganin import finite
 from tomarium.steps.views.bin import bin as binned
 from tomarium.steps.views.crop import crop
@@ -330,18 +335,33 @@ def _host(values: Values, layout: Layout) -> int:
 
 
 def _prepared(scan: Scan, values: Values) -> int:
-    """Delays at each distance, regularisation and inverse; flats of the further scans."""
-    _, rows, columns = scan.shape
+    """Delays at each distance, regularisation and inverse; of the further scans flats, darks and one view."""
     layout = Layout(scan.shape, np.dtype(np.float32), "transmission", "1", scan.geometry)
-    count = _count(values)
-    return _padded(values, layout) * (4 * count + 20) + 16 * rows * columns * (count - 1)
+    held = 0
+    for other in scans_beside(scan, values["scans"]):
+        _, rows, columns = other.shape
+        groups = 0 if other.flats is None else len(reference_groups(other.flats, other.shape[0]))
+        held += 4 * rows * columns * (groups + 3) + other.projections.cost(1, slice(0, rows))[1]
+    return _padded(values, layout) * (4 * _count(values) + 20) + held
+
+
+def _further(scan: Scan, values: Values) -> tuple[int, int]:
+    """Count the views of the further scans at the angles of the first, with their flats and darks."""
+    read = unpacked = 0
+    for other in scans_beside(scan, values["scans"]):
+        stacks = [(other.projections, min(scan.shape[0], other.shape[0]))]
+        stacks += [(one.frames, one.frames.shape[0]) for one in (other.flats, other.darks) if one is not None]
+        for frames, count in stacks:
+            more, more_unpacked = frames.cost(count, slice(0, frames.shape[1]))
+            read, unpacked = read + more, unpacked + more_unpacked
+    return read, unpacked
 
 
 @step(
     accepts=("transmission",),
     gives="attenuation",
     cut="angle",
-    cost=Cost(host=_host, prepared=_prepared, nanoseconds=1500.0),
+    cost=Cost(host=_host, prepared=_prepared, further=_further, nanoseconds=1500.0),
     prepare=prepare,
     figures=(
         Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),

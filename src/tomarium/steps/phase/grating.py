@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import pi
 from typing import Any, Final, Literal
@@ -13,6 +14,7 @@ from tomarium.errors import InputError, MissingData, ParameterError
 from tomarium.kernels.grating import Curve, demodulate, integrate, weights, without_ramp
 from tomarium.kernels.invalid import RINGS, fill_invalid
 from tomarium.kernels.paganin import WAVELENGTH_M_KEV
+from tomarium.kernels.unwrap import unwrap_sinogram
 from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Count, Index, KiloElectronVolts, Metres, Positive
@@ -32,6 +34,12 @@ LEAST: Final = 1e-3
 
 NEAR_WRAP: Final = 0.9 * pi
 """Differential phase beyond which a pixel may have wrapped round."""
+
+UNWRAPPED_AT_ONCE: Final = 8
+"""Rows that are unwrapped at a time, at most."""
+
+SINOGRAMS: Final = 24
+"""Sinograms in double precision that unwrapping a row takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,10 +206,13 @@ def _after(layout: Layout, values: Values) -> Layout:
 
 
 def _host(values: Values, layout: Layout) -> int:
-    """Input, result, and some copies of a stepping; of all rows, a padded spectrum where it is integrated."""
+    """Input, result, and some copies of a stepping; amplitudes and a few sinograms where the phase is unwrapped."""
     views, steps, _ = stepping(layout.geometry.angles_deg.value, values["steps"], values["order"])
     frame = 4 * layout.shape[1] * layout.shape[2]
-    return layout.bytes + views * frame + frame * (2 * steps + 40)
+    unwrapping = 0
+    if values["unwrap"]:
+        unwrapping = views * frame + UNWRAPPED_AT_ONCE * 8 * SINOGRAMS * views * layout.shape[2]
+    return layout.bytes + views * frame + frame * (2 * steps + 40) + unwrapping
 
 
 @step(
@@ -226,7 +237,14 @@ def _host(values: Values, layout: Layout) -> int:
         Figure(
             "near_wrap",
             1e-3,
-            "{percent} % of the differential phases lie beyond 0.9 π and may have wrapped round",
+            "{percent} % of the differential phases lie beyond 0.9 π and may have wrapped round; --set "
+            "grating.unwrap=yes adds the multiples of 2π that they lost",
+        ),
+        Figure(
+            "torn",
+            1e-3,
+            "{percent} % of the differential phases differ from a neighbour by more than π, or lie in views that do "
+            "not end where they began, unwrapped as they are: the phase is not told there, and slices have streaks",
         ),
     ),
     place=20,
@@ -246,6 +264,7 @@ def grating(
     flat_order: Literal["cycle", "blocks"] = "cycle",
     air: Index = 0,
     reverse: bool = False,
+    unwrap: bool = False,
     grating_period_m: Metres | None = None,
     grating_distance_m: Metres | None = None,
     energy_kev: KiloElectronVolts | None = FROM_SCAN,
@@ -258,6 +277,9 @@ def grating(
        small-angle scattering lowers, and Δϕ = ϕ - ϕʳ the differential phase, which refraction shifts.
     3. Absorption is -ln T, dark field -ln V. The phase is the integral along the row of ∂Φ/∂x = Δϕ p / (λ d): the ramp
        filter of fbp makes of it what a Hilbert filter makes of Δϕ. The sample must lie within the field of view.
+
+    4. With `unwrap`, multiples of 2π are added to Δϕ in the sinogram of each row, weighed by the visibility; see
+       `tomarium.kernels.unwrap.unwrap_sinogram`. Air at both sides of the field tells where it is 0.
 
     It stands in the place of flat_field. One run gives one of the pictures; run it again for another.
 
@@ -287,6 +309,8 @@ def grating(
         Columns at either end that show air, by which a straight background of the phase is subtracted; 0 leaves it.
     reverse : bool
         Whether the grating steps the other way, which turns the sign of the phase: samples must come out positive.
+    unwrap : bool
+        Whether differential phases beyond ±π are unwrapped. Without any they stay as they are.
     grating_period_m, grating_distance_m : float or None
         Period p of the grating that is stepped against, and distance d between the gratings; for the phase.
     energy_kev, pixel_m : float or None
@@ -315,18 +339,26 @@ def grating(
     open_beam = prepared.of_rows(slab.rows)
     result = context.result((views, *slab.data.shape[1:]))
     spread = views if told == "views_first" else 1
-    clipped = wrapped = 0
+    refracts = output in ("phase", "differential_phase")
+    amplitude = np.empty_like(result) if refracts and unwrap else None
+    clipped = wrapped = torn = 0
     for view in range(views):
         first = view if told == "views_first" else view * count
         frames = slab.data[first : first + spread * (count - 1) + 1 : spread]
         curve = demodulate(np.asarray(frames, np.float32) - open_beam.dark, parts)
         picture, few = _picture(curve, open_beam.curve, output)
         clipped += few
-        if output in ("phase", "differential_phase"):
+        if amplitude is not None:
+            amplitude[view] = np.nan_to_num(_strength(curve, open_beam.curve), posinf=1.0)
+        elif refracts:
             wrapped += int(np.count_nonzero(np.abs(picture) > NEAR_WRAP))
-            picture = without_ramp(picture, air) if air else picture
-            picture = -picture if reverse else picture
-        result[view] = np.float32(scale) * integrate(picture) if output == "phase" else picture
+        result[view] = picture
+    if amplitude is not None:
+        torn = _unwrap(result, amplitude, min(context.threads, UNWRAPPED_AT_ONCE))
+    for picture in result if refracts else ():
+        level = without_ramp(picture, air) if air else picture
+        level = -level if reverse else level
+        picture[...] = np.float32(scale) * integrate(level) if output == "phase" else level
     weak = int(np.count_nonzero(open_beam.curve.visibility < LEAST_VISIBILITY)) * len(slab.data)
     own = 1 - sum(slab.halo) / slab.data.shape[1]
     report = {
@@ -334,6 +366,7 @@ def grating(
         "grating.weak_fringes": round(weak * own),
         "grating.clipped": round(clipped * count * own),
         "grating.near_wrap": round(wrapped * count * own),
+        "grating.torn": round(torn * count * own),
     }
     return replace(slab, data=result, domain="attenuation", unit="1", report=report)
 
@@ -359,7 +392,7 @@ def _picture(curve: Curve, open_beam: Curve, output: Output) -> tuple[NDArray[np
         elif output == "dark_field":
             ratio = np.abs(curve.harmonic) / curve.mean * (open_beam.mean / np.abs(open_beam.harmonic))
         else:
-            ratio = np.abs(curve.harmonic) / np.abs(open_beam.harmonic)
+            ratio = _strength(curve, open_beam)
             picture = np.angle(curve.harmonic * np.conj(open_beam.harmonic))
     dead = ~np.isfinite(ratio) | (open_beam.mean <= 0)
     few = int(np.count_nonzero(dead))
@@ -372,3 +405,20 @@ def _picture(curve: Curve, open_beam: Curve, output: Output) -> tuple[NDArray[np
         picture[dead] = np.nan
         fill_invalid(picture[None], 0.0)
     return picture, few
+
+
+def _strength(curve: Curve, open_beam: Curve) -> NDArray[np.float32]:
+    """Return the amplitude of the fringes over that of the open beam."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.abs(curve.harmonic) / np.abs(open_beam.harmonic), np.float32)
+
+
+def _unwrap(phase: NDArray[np.float32], amplitude: NDArray[np.float32], threads: int) -> int:
+    """Unwrap the sinogram of each row in its place, and return how many pixels are torn."""
+
+    def one(row: int) -> int:
+        phase[:, row], torn = unwrap_sinogram(phase[:, row], amplitude[:, row])
+        return int(np.count_nonzero(torn))
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        return sum(pool.map(one, range(phase.shape[1])))

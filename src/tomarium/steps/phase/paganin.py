@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import isclose
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from annotated_types import Ge
@@ -16,8 +16,12 @@ from tomarium.kernels.invalid import fill_invalid
 from tomarium.kernels.paganin import Form, Pad, halo_pixels, length_m
 from tomarium.kernels.paganin import delta_beta as ratio_of
 from tomarium.kernels.paganin import paganin as filtered
-from tomarium.kernels.refractive_index import RefractiveIndex, parse_material, refractive_index
-from tomarium.kernels.unsharp import Unsharp
+from tomarium.kernels.refractive_index import (
+    interface_delta_beta,
+    parse_material,
+    refractive_index,
+)
+from tomarium.kernels.unsharp import Kind, Unsharp
 from tomarium.model import Geometry, Layout, Slab, Value
 from tomarium.model.geometry import BY_NAME
 from tomarium.steps.core.context import Context
@@ -26,6 +30,9 @@ from tomarium.steps.core.step import Cost, Example, Figure, Values, step
 
 RATIO: Final = 100.0
 """δ/β where neither it nor a material is given."""
+
+PLANNED_PX: Final = 25.0
+"""Length that a plan takes until a probe has told it."""
 
 Sigma = Annotated[float, Ge(0.2)]
 
@@ -54,6 +61,8 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
     """
     if values["length_px"].value is not None:
         return _of_length(values)
+    if values["length_px"].origin == "derived":  # a probe will tell it
+        return _none_beside(values)
     for name in ("energy_kev", "distance_m", "pixel_m"):
         if values[name].value is None:
             option = BY_NAME[name].option
@@ -61,7 +70,11 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
                 f"step paganin needs {name}, and {values[name].source}; give it with --{option}, --set "
                 f"paganin.{name}=… or in the protocol, or give the length of the filter, paganin.length_px"
             )
-    given, material = values["delta_beta"], values["material"].value
+    given, material, within = (values["delta_beta"], values["material"].value, values["within"].value)
+    if material is None and within is not None:
+        raise ParameterError(
+            f"paganin.within is {within!r}, which encloses paganin.material, and that is not given; give both"
+        )
     if material is None:
         return (
             {}
@@ -69,18 +82,29 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
             else {"delta_beta": Value(RATIO, "default", "default of step paganin")}
         )
     try:
-        index = _index(material, values["energy_kev"].value)
+        ratio, source = _ratio(material, within, values["energy_kev"].value)
     except EngineUnavailable:
         if given.value is None:
             raise
         return {}  # a protocol that was run before states both
     if given.value is None:
-        return {"delta_beta": Value(index.delta_beta, "derived", index.source)}
-    if not isclose(given.value, index.delta_beta, rel_tol=1e-3):
+        return {"delta_beta": Value(ratio, "derived", source)}
+    if not isclose(given.value, ratio, rel_tol=1e-3):
+        named = repr(material) + ("" if within is None else f" within {within!r}")
         raise ParameterError(
-            f"paganin.delta_beta is {given.value:g}, but paganin.material is {material!r}, whose ratio is "
-            f"{index.delta_beta:.4g}; give one of them"
+            f"paganin.delta_beta is {given.value:g}, but paganin.material is {named}, whose ratio is {ratio:.4g}; "
+            f"give one of them"
         )
+    return {}
+
+
+def _none_beside(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
+    """Refuse a ratio or a material beside a length that is looked for."""
+    for name in ("delta_beta", "material"):
+        if values[name].value is not None:
+            raise ParameterError(
+                f"paganin.length_px is auto and paganin.{name} is given too; give one of them"
+            )
     return {}
 
 
@@ -109,22 +133,34 @@ def _of_length(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
     return {}
 
 
-def _index(material: str, energy_kev: float) -> RefractiveIndex:
-    return refractive_index(parse_material(material), energy_kev)
+def _ratio(material: str, within: str | None, energy_kev: float) -> tuple[float, str]:
+    """Return δ/β of a material, or of its interface with one that encloses it, and where it comes from."""
+    index = refractive_index(parse_material(material), energy_kev)
+    if within is None:
+        return index.delta_beta, index.source
+    around = refractive_index(parse_material(within), energy_kev)
+    ratio = interface_delta_beta(index, around)
+    return ratio, f"(δ₁ - δ₂) / (β₁ - β₂) of {index.material} within {around.source}"
 
 
 def _length_px(values: Values) -> float:
+    if values.get("length_px") == "auto":
+        raise ParameterError("paganin.length_px is auto, which a run finds; give a number to the step alone")
     if values.get("length_px") is not None:
         return float(values["length_px"])
+    if None in (values["energy_kev"], values["distance_m"], values["pixel_m"]):
+        return PLANNED_PX
     ratio, material = values.get("delta_beta"), values.get("material")
     if ratio is None:  # of a step that is called by itself; a run settles it before
-        ratio = RATIO if material is None else _index(material, values["energy_kev"]).delta_beta
+        ratio = RATIO if material is None else _ratio(material, values.get("within"), values["energy_kev"])[0]
     return length_m(ratio, values["energy_kev"], values["distance_m"]) / float(values["pixel_m"])
 
 
 def _unsharp(values: Values) -> Unsharp | None:
     coefficient = values.get("unsharp_coefficient", 0.0)
-    return Unsharp(values["unsharp_sigma_px"], coefficient) if coefficient else None
+    if not coefficient:
+        return None
+    return Unsharp(values["unsharp_sigma_px"], coefficient, values["unsharp_form"])
 
 
 def _halo(values: Values, layout: Layout) -> int:
@@ -148,6 +184,7 @@ def _host(values: Values, layout: Layout) -> int:
     halo=_halo,
     cost=Cost(host=_host, nanoseconds=50.0),
     settle=settle,
+    asks={"length_px": "find_filter_length"},
     figures=(Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),),
     place=30,
     example=Example({"delta_beta": 20.0, "energy_kev": "20 keV", "distance_m": "1 cm", "pixel_m": "1 um"}),
@@ -160,10 +197,12 @@ def paganin(
     context: Context,
     delta_beta: Positive | None = None,
     material: str | None = None,
-    length_px: NotNegative | None = None,
+    within: str | None = None,
+    length_px: NotNegative | Literal["auto"] | None = None,
     form: Form = "continuous",
     unsharp_coefficient: NotNegative = 0.0,
     unsharp_sigma_px: Sigma = 2.0,
+    unsharp_form: Kind = "gaussian",
     energy_kev: KiloElectronVolts | None = FROM_SCAN,
     distance_m: Metres | None = FROM_SCAN,
     pixel_m: Metres | None = FROM_SCAN,
@@ -187,9 +226,14 @@ def paganin(
     delta_beta : float or None
         Ratio δ/β of the sample's material at that energy; that of `material` where it is not given, 100 without one.
     material : str or None
-        Formula and density in g/cm³ of the sample, such as "SiO2 2.65", looked up in the tables of xraylib.
-    length_px : float or None
+        Formula and density in g/cm³ of the sample, such as "SiO2 2.65", looked up in the tables of xraylib; of a
+        mixture by weight "0.7 H2O + 0.3 C5H8O2 1.05".
+    within : str or None
+        A second material that encloses the first, such as "H2O 1.0" about "Ca5(PO4)3OH 3.1": the ratio is then that of
+        their interface, (δ₁ - δ₂) / (β₁ - β₂), which is right there and not at the surface towards air.
+    length_px : float, "auto" or None
         Length L of the filter in pixels (their widths) in place of a ratio; energy and distance are then not needed.
+        "auto" asks find_filter_length, which refuses where the views do not tell it.
     form : {"continuous", "discrete"}
         "discrete" is the generalised filter, which blurs the finest detail less; it matters where L is below some
         pixels.
@@ -197,6 +241,9 @@ def paganin(
         Coefficient c of the unsharp mask, PyHST2's PUC; 0 is none, 0.5 a usual one.
     unsharp_sigma_px : float
         Standard deviation of its Gaussian G in pixels, PyHST2's PUS.
+    unsharp_form : {"gaussian", "log"}
+        "log" subtracts c times the Laplacian of that Gaussian, T' - c ∇²G * T', PyHST2's UNSHARP_LOG; its c is in px²,
+        2 where 1 would do of a Gaussian of 2 px.
     energy_kev : float or None
         Photon energy.
     distance_m : float or None
@@ -215,14 +262,18 @@ def paganin(
     ----------
     D. Paganin et al., Journal of Microscopy 206, 33 (2002), equation 10, doi 10.1046/j.1365-2818.2002.01010.x.
     Generalised: D. M. Paganin et al., Journal of Optics 22, 115607 (2020), doi 10.1088/2040-8986/abbab9.
+    Two materials: M. A. Beltran et al., Optics Express 18, 6423 (2010), doi 10.1364/OE.18.006423, equation 8 where the
+    enclosing material changes slowly.
     Unsharp mask: A. Mirone et al., Nucl. Instrum. Methods B 324, 41 (2014), doi 10.1016/j.nimb.2013.09.030.
     """
     values = {
         "delta_beta": delta_beta,
         "material": material,
+        "within": within,
         "length_px": length_px,
         "unsharp_coefficient": unsharp_coefficient,
         "unsharp_sigma_px": unsharp_sigma_px,
+        "unsharp_form": unsharp_form,
         "energy_kev": energy_kev,
         "distance_m": distance_m,
         "pixel_m": pixel_m,
