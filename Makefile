@@ -68,8 +68,9 @@ lint: install ## ruff, mypy and the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: install ## write the generated reference pages under docs/reference
+docs: install ## write the generated reference pages under docs/reference, and build the documentation as a site in build/docs
 	$(BIN)/python -m tomarium docs docs/reference
+	$(BIN)/python docs/build.py
 
 bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
