@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed
 BUILT := src/tomarium/portal/static/built/LICENCES.txt
 SCAN ?=
 DEMO_ARGS ?=
+DATA ?=
 TEST_ARGS ?=
 # One worker for each processor; each takes its share in the order of the files, then from who has most left.
 WORKERS ?= auto
@@ -15,7 +16,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers lint docs bench bench-catalogue accuracy accuracy-quick clean
+.PHONY: help install web demo test test-fast test-peers lint docs gallery bench bench-catalogue accuracy accuracy-quick clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,8 +69,12 @@ lint: install ## ruff, mypy and the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: install ## write the generated reference pages under docs/reference
+docs: install ## write the generated reference pages under docs/reference, and build the documentation as a site in build/docs
 	$(BIN)/python -m tomarium docs docs/reference
+	$(BIN)/python docs/build.py
+
+gallery: install ## make the pictures of docs/gallery again (DATA=folder with the files that its page names)
+	for name in i13 tooth sand; do $(BIN)/python docs/gallery/make.py $$name $(DATA) || exit 1; done
 
 bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)

@@ -26,7 +26,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 SLOW = (
     "catalogue/test_catalogue", "cli/", "contracts/test_formats", "contracts/test_negative_corpus", "browser/",
-    "docs/test_add_a_step", "docs/test_tutorials", "doctor/test_checks", "doctor/test_damaged_files",
+    "docs/test_add_a_step", "docs/test_notebooks", "docs/test_tutorials", "doctor/test_checks",
+    "doctor/test_damaged_files",
     "executors/", "live/", "formats/test_data_exchange_tables", "formats/test_hostile",
     "formats/test_nxtomo_flips", "kernels/axis/", "kernels/test_edge_width", "kernels/test_fbp",
     "kernels/test_half_acquisition", "kernels/test_ring_correlation", "pipeline/test_material",

@@ -1,4 +1,4 @@
-"""The tutorials do what they say: their commands and their Python are run."""
+"""The tutorials, and the pages for those who come from another program, do what they say: all of it is run."""
 
 import re
 import shlex
@@ -8,7 +8,8 @@ import pytest
 
 from warm import Warm
 
-TUTORIALS = sorted((Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md"))
+DOCS = Path(__file__).parents[2] / "docs"
+TUTORIALS = [*sorted((DOCS / "tutorials").glob("*.md")), *sorted((DOCS / "how-to").glob("coming-from-*.md"))]
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.M | re.S)
 IN_FOLDER = "import os, sys; os.chdir(sys.argv[1])\n"
 

@@ -78,8 +78,8 @@ def find_filter_length(sample: Scan | Sample, *, views: Count = 6) -> LengthEsti
     scan = sample_of(sample).scan
     if scan.geometry.aspect != 1:
         raise InputError(
-            f"{scan.path}: pixels are {scan.geometry.aspect:g} times as high as wide, and the length of Paganin's filter "
-            "is found in square ones; give paganin.delta_beta or paganin.length_px"
+            f"{scan.path}: pixels are {scan.geometry.aspect:g} times as high as wide, and the length of Paganin's "
+            "filter is found in square ones; give paganin.delta_beta or paganin.length_px"
         )
     wanted = np.unique(np.linspace(0, scan.shape[0], views, endpoint=False).astype(int))
     first = max(0, (scan.shape[1] - MOST_ROWS) // 2)
