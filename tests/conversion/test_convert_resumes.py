@@ -255,7 +255,7 @@ def test_a_run_that_stops_before_the_side_car_writes_it_when_repeated(
     (tmp_path / "one").mkdir()
     source, target = source_of(tmp_path, "edf"), tmp_path / "one" / "scan"
     with monkeypatch.context() as patch:
-        patch.setattr("tomarium.formats.provenance.embedded_source.leave_beside", lambda *a: stopped())
+        patch.setattr("tomarium.conversion.convert.leave_beside", lambda *a: stopped())
         with pytest.raises(KeyboardInterrupt):
             convert(tm.open(source), target, to="edf")
     assert target.is_dir()

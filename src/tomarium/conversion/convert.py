@@ -21,8 +21,8 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format
 from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.source import SIDE_CAR
-from tomarium.formats.provenance import ancestors as lineage
-from tomarium.formats.provenance import embedded_source
+from tomarium.formats.provenance.embedded_source import leave_beside
+from tomarium.formats.provenance.original import beside, is_side_car, original_of, restore
 from tomarium.formats.provenance.source_fingerprint import origin_of, sources_of
 from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.formats.tables import csv_images
@@ -131,7 +131,7 @@ def convert(
 
 def _check_name(target: Path, form: Format) -> None:
     """Refuse a name so long that the side-car, which is written last, could not have its own."""
-    longest = target.name if form.carries else f".{lineage.beside(target).name}.partial.done"
+    longest = target.name if form.carries else f".{beside(target).name}.partial.done"
     if (over := len(os.fsencode(longest)) - _LONGEST_NAME) > 0:
         raise InputError(
             f"{target}: its name is {over} bytes too long for the files that are written beside it; give a shorter name"
@@ -231,42 +231,37 @@ def _convert_scan(scan: Scan, target: Path, form: Format, tell: Tell | None) -> 
     for _, frames, _ in stacks(scan, scan):
         if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
             frames.read(slice(0, 1), slice(None))
-    before = list(embedded_source.ancestors(scan))
+    original = original_of(scan)
     warnings = []
-    place = next((number for number, one in enumerate(before) if one.format == form.name), None)
-    if place is not None:
-        if not before[place].stale:
-            lineage.restore(scan, before[place:], target, resume=True, tell=tell)
+    if original is not None and original.format == form.name:
+        if not original.stale:
+            restore(scan, original, target, resume=True, tell=tell)
             try:
                 wrong = _restored_differences(scan, target, form)
             except FormatError as problem:  # what it links to, such as its angles, is not there
                 target.unlink()
-                before[place] = replace(before[place], stale=f"it does not read: {problem}")
+                original = replace(original, stale=f"it does not read: {problem}")
             else:
-                changes = list(restored(target, before[place]))
+                changes = list(restored(target, original))
                 said = [*_lost_links(changes, target), *wrong]
                 return Converted(scan.path, target, form.name, tuple(changes), tuple(said))
-        warnings.append(
-            f"the {form.title} this file was made from is not put back, because {before[place].stale}"
-        )
+        warnings.append(f"the {form.title} this file was made from is not put back, because {original.stale}")
     _write_marked(form, target, scan, tell)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Scan):
         raise FormatError(f"{target}: was written as a scan and reads back as an image; report this file")
-    beside = lineage.beside(target)
-    changes = list(scan_changes(scan, again, beside.name if not form.carries else f"/{SIDE_CAR}"))
-    handed = [f"{one.format}{' (' + one.stale + ')' if one.stale else ''}" for one in before]
-    if before:
-        detail = f"what it was before: {', '.join(handed)}"
-        there = beside.name if not form.carries else f"/{SIDE_CAR}/lineage"
-        changes.append(
-            Change("side-car", "lineage", f"{before[0].file.name}:{before[0].group}", there, detail)
-        )
+    side_car = beside(target)
+    there = f"/{SIDE_CAR}" if form.carries else side_car.name
+    changes = list(scan_changes(scan, again, there))
+    if original is not None:
+        why = f" ({original.stale})" if original.stale else ""
+        detail = f"what it was made from: {original.format}{why}"
+        changes.append(Change("side-car", "lineage", f"{original.file.name}:/{SIDE_CAR}", there, detail))
     # The tree of a file of HDF5 tells more than values: types, layouts, attributes.
     if not form.carries and (is_hdf5(scan.path) or any(change.fate == "side-car" for change in changes)):
-        embedded_source.leave_beside(scan, again, beside)
-    elif not form.carries and is_hdf5(beside) and embedded_source.look(beside) is not None:
-        beside.unlink()  # of what was here before
+        leave_beside(scan, again, side_car)
+    elif not form.carries and is_side_car(side_car):
+        side_car.unlink()  # of what was here before
     _marker(target).unlink(missing_ok=True)
     warnings += _differences(scan, again)
     return Converted(scan.path, target, form.name, tuple(changes), tuple(warnings))
