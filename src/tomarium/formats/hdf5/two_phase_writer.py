@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tomarium.atomic_files import write_at
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.names import Name, as_bytes, path_of
-from tomarium.formats.hdf5.writer import Compression, blocks
+from tomarium.formats.hdf5.writer import blocks
 from tomarium.formats.provenance.source_fingerprint import files_of
 from tomarium.formats.resumable.hidden_file import HiddenFile, Tell, hidden_file
 from tomarium.model import Frames
@@ -91,35 +91,10 @@ class TwoPhaseFile:
                 first = int(places[start + run.start])
                 dataset[first : first + run.stop - run.start] = pixels[run]
 
-    def frames(
-        self, group: h5py.Group, name: str, frames: Frames, compression: Compression = None
-    ) -> h5py.Dataset:
-        """Make a dataset of a stack and have it filled.
-
-        `compression`: None stores the pixels in one piece; otherwise one chunk is one frame.
-        """
-        dataset = self.stack(group, name, frames.shape, np.dtype(frames.dtype), compression)
+    def frames(self, group: h5py.Group, name: str, frames: Frames) -> h5py.Dataset:
+        """Make a dataset of a stack and have it filled."""
+        dataset = self.reserve(group, name, frames.shape, np.dtype(frames.dtype))
         self.fill(dataset, frames)
-        return dataset
-
-    def stack(
-        self,
-        group: h5py.Group,
-        name: str,
-        shape: tuple[int, int, int],
-        dtype: np.dtype[Any],
-        compression: Compression,
-    ) -> h5py.Dataset:
-        """Make a dataset for frames.
-
-        Result: to be filled with `fill`.
-        """
-        if compression is None:
-            return self.reserve(group, name, shape, dtype)
-        dataset = group.create_dataset(
-            name, shape=shape, dtype=dtype, chunks=(1, *shape[1:]), compression=compression, shuffle=True
-        )
-        self.names.append(str(dataset.name))
         return dataset
 
 

@@ -131,7 +131,7 @@ def read(path: Path, match: Match) -> Image:
         raise FormatError(f"{pages[0]}: claims {header.size} pixels, {SIDE_CAR} says {size}; copy it again")
     if count != len(pages):
         raise FormatError(f"{path}: holds {len(pages)} of {count} pages; copy the missing ones again")
-    for key in ("grey_range", "ratio", "psnr_db", "largest_error", "clipped", "rounded", "largest_rounding"):
+    for key in ("grey_range", "ratio", "clipped", "rounded", "largest_rounding"):
         if told.get(key) is not None:
             metadata[key] = told[key]
     if notes:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from tomarium.errors import FormatError, ParameterError
+from tomarium.errors import FormatError
 
 ParValue: TypeAlias = Any
 """Text, number, truth value, None (N.A.), list, tuple, dictionary, or an array of float64."""
@@ -128,53 +128,6 @@ def parse_par(content: bytes, source: str) -> ParFile:
                 f"mislead, so take it from its origin"
             )
     return ParFile(tuple(statements))
-
-
-def edited(par: ParFile, changes: Mapping[str, ParValue]) -> ParFile:
-    """Change values where they stand; comments, order and everything else are kept.
-
-    `changes`: key → value. The last statement of the key is changed, since that one wins; a new key comes at
-    the end.
-    """
-    statements = list(par.statements)
-    line_end = "\r\n" if any(one.text.endswith("\r\n") for one in statements) else "\n"
-    for key, value in changes.items():
-        if not re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII):
-            raise ParameterError(
-                f"{key!r} is no key of a parameter file; it is a word of letters, digits and _"
-            )
-        written = par_value_text(value)
-        places = [number for number, one in enumerate(statements) if one.key == key and not one.index]
-        if places:
-            statements[places[-1]] = replace(statements[places[-1]], written=written, value=value)
-            continue
-        if statements and not statements[-1].text.endswith("\n"):
-            last = statements[-1]
-            statements[-1] = replace(last, after=last.after + line_end)
-        statements.append(ParStatement(key, "", f"{key} = ", written, line_end, value))
-    return ParFile(tuple(statements))
-
-
-def par_value_text(value: ParValue) -> str:
-    """Write a value as PyHST2 reads it.
-
-    Result: YES or NO, N.A., a number, a text without quotes where it is a plain path, else a Python constant.
-    """
-    if isinstance(value, bool | np.bool_):
-        return "YES" if value else "NO"
-    if value is None:
-        return "N.A."
-    if isinstance(value, np.generic):
-        return repr(value.item())
-    if isinstance(value, str):
-        if re.search(r"[\r\n]", value):
-            raise ParameterError(f"{value!r} holds a line end, which no value of a parameter file does")
-        return value if re.fullmatch(r"[\w./~+-]+", value) and _constant(value, {}) == value else repr(value)
-    if isinstance(value, int | float | list | tuple | dict):
-        return repr(value)
-    raise ParameterError(
-        f"{type(value).__name__} cannot be written to a parameter file; give a number or a text"
-    )
 
 
 def _logical_lines(text: str) -> Iterator[str]:
