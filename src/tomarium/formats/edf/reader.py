@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
 from tomarium.formats.opening.directory_listing import ending_in, named_in
+from tomarium.formats.opening.filenames import check_numbers, gaps
 from tomarium.formats.opening.unpacked import head_of
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
@@ -44,8 +44,6 @@ _REFERENCE: Final = re.compile(r"(?:ref|dark)", re.IGNORECASE)
 ROTATIONS: Final = ("srot", "somega", "hrsrot", "diffrz", "rotm", "omega", "rotationangle")
 # The first and the last projection's angle may differ from the .info's by this part of a step.
 _TOLERANCE: Final = 0.5
-# Absent numbers are looked for this far.
-_MOST_GAPS: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -255,19 +253,8 @@ def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) 
     """Count the projections: frames beyond TOMO_N were taken to check whether the sample moved."""
     there, told = len(series.projections), count_of(info, "tomo_n")
     numbers = [int(found["number"]) for file in series.projections if (found := _FRAME.fullmatch(file.name))]
-    twins = next((place for place, (one, other) in enumerate(pairwise(numbers)) if one == other), None)
-    if twins is not None:
-        one, other = series.projections[twins : twins + 2]
-        raise FormatError(
-            f"{one.parent}: {one.name} and {other.name} have the same number, so one of them would be a frame too "
-            f"many; keep one of the two"
-        )
-    present = set(numbers)
-    absent = [
-        number
-        for number in range(numbers[0], min(numbers[-1], numbers[0] + _MOST_GAPS))
-        if number not in present
-    ]
+    check_numbers(series.projections[0].parent, list(series.projections), "frame")
+    absent = gaps(list(series.projections))
     if absent:
         warnings.append(f"the series has gaps: no number {', '.join(map(str, absent[:5]))}")
     if numbers[0] > 0:

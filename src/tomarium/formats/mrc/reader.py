@@ -22,13 +22,12 @@ import numpy as np
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.mrc.tilt_angles import tilt_angles
 from tomarium.formats.mrc.writer import write
 from tomarium.formats.opening.image_user_values import ImageFrames
-from tomarium.formats.opening.unpacked import bare, head_of, mapped, opened, size_of
+from tomarium.formats.opening.unpacked import bare, head_of, opened, size_of
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
-
-__all__ = ["FORMAT", "MrcArray", "detect", "read", "write"]
 
 Order: TypeAlias = Literal["<", ">"]
 
@@ -68,30 +67,6 @@ class Header:
     def pixel_bytes(self) -> int:
         """Bytes of all pixels."""
         return math.prod(self.size) * self.dtype.itemsize
-
-
-@dataclass(frozen=True, eq=False)
-class MrcArray:
-    """The pixels of an MRC file; they are mapped, sliced and let go at each access."""
-
-    path: Path
-    offset: int  # where they begin
-    shape: tuple[int, ...]  # sections, rows, columns; rows and columns for one image
-    stored: np.dtype[Any]  # type in the file, with its byte order
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a pixel in this machine's byte order."""
-        return self.stored.newbyteorder("=")
-
-    def __getitem__(self, key: Any) -> Any:
-        try:
-            whole = mapped(self.path, self.stored, self.offset, self.shape)
-        except (OSError, ValueError, TypeError) as problem:
-            raise FormatError(
-                f"{self.path}: its pixels cannot be read ({problem}); restore the file or open it again"
-            ) from problem
-        return np.array(whole[key], dtype=self.dtype)[()]
 
 
 def detect(path: Path) -> Match | None:
@@ -232,14 +207,16 @@ def read(path: Path, match: Match) -> Scan | Image:
     angles = _angles(path, header)
     metadata = _metadata(path, header)
     if angles is not None:
-        return _scan(path, match, header, MrcArray(path, offset, header.size, header.dtype), angles, metadata)
+        return _scan(
+            path, match, header, MappedArray(path, offset, header.size, header.dtype), angles, metadata
+        )
     single = header.size[0] == 1
     axes = _axes(header)[1:] if single else _axes(header)
     shape: tuple[int, ...] = header.size[1:] if single else header.size
     if header.space_group >= _STACKS_OF_VOLUMES:
         axes = (Axis("volume", unit=""), *_axes(header))
         shape = (header.size[0] // header.depth, header.depth, *header.size[1:])
-    data = MrcArray(path, offset, shape, header.dtype)
+    data = MappedArray(path, offset, shape, header.dtype)
     unit = next(
         (text.removeprefix(_UNIT_LABEL) for text in header.labels if text.startswith(_UNIT_LABEL)), ""
     )
@@ -282,7 +259,7 @@ def _surplus(header: Header) -> str:
 
 
 def _scan(
-    path: Path, match: Match, header: Header, data: MrcArray, angles: Value[Any], metadata: dict[str, Any]
+    path: Path, match: Match, header: Header, data: MappedArray, angles: Value[Any], metadata: dict[str, Any]
 ) -> Scan:
     pixel = header.cell_m[2]
     return Scan(

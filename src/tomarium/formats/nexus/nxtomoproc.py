@@ -13,12 +13,10 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from tomarium import __version__, units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
-from tomarium.formats.frames.per_frame import plain_cost
 from tomarium.formats.hdf5.array import volume_of
 from tomarium.formats.hdf5.attributes import attribute, raw_attribute
 from tomarium.formats.hdf5.dialect import detecting
@@ -27,10 +25,10 @@ from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.hdf5.two_phase_writer import two_phase_file
 from tomarium.formats.hdf5.writer import nexus_group, put
+from tomarium.formats.opening.image_user_values import ImageFrames
 from tomarium.formats.provenance.json_values import as_json, from_json
 from tomarium.formats.resumable.hidden_file import Tell
 from tomarium.model import Axis, Volume
-from tomarium.model.scan import IndexedFrames
 
 AXES: Final = ("z", "y", "x")
 # Where, below the entry, the definition and reconstruction programs keep the volume.
@@ -163,33 +161,6 @@ def _axis(source: Source, group: h5py.Group, name: str, length: int, found: dict
     return Axis(name, float(f"{scale * size:.15g}"), float(f"{positions[0] * size:.15g}"), "m")
 
 
-class _Slices(IndexedFrames):
-    """A volume as a stack of frames, which is how it is written."""
-
-    def __init__(self, volume: Volume) -> None:
-        self._volume = volume
-        self.path = volume.path
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Slices, rows, columns."""
-        z, y, x = self._volume.shape
-        return z, y, x
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-        return self._volume.dtype
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read rows of some slices."""
-        return np.asarray(self._volume[frames, rows])
-
-    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return the bytes of that many slices."""
-        return plain_cost(self, frames, rows)
-
-
 def write(
     path: Path,
     volume: Volume,
@@ -224,7 +195,7 @@ def write(
         data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
         data.attrs["axes"] = list(AXES)
-        stored = output.frames(data, "data", _Slices(volume))
+        stored = output.frames(data, "data", ImageFrames(volume.data))
         if volume.unit:
             stored.attrs["units"] = volume.unit
         for number, axis in enumerate(volume.axes):

@@ -49,13 +49,12 @@ class ImageFrames(PerFrame):
             part = np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1])
             result[...] = part[:, wanted - int(wanted.min())].T[:, None][:, rows]
             return
+        if len(self.data.shape) == 3 and len(wanted) and bool((np.diff(wanted) == 1).all()):
+            result[...] = self.data[int(wanted[0]) : int(wanted[-1]) + 1, rows]
+            return
         for out, frame in enumerate(wanted):
-            one = (
-                self.data[int(frame), rows]
-                if len(self.data.shape) == 3
-                else self.data[int(frame)][None][rows]
-            )
-            result[out] = one
+            part = self.data[int(frame)]
+            result[out] = part[rows] if len(self.data.shape) == 3 else part[None][rows]
 
 
 def with_user_scale(image: Image, pixel_m: float) -> Image:

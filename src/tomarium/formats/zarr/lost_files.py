@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tomarium.formats.zarr.missing_chunks import absent_files
 from tomarium.formats.zarr.writer import count_shards
 from tomarium.model import Volume
 
@@ -44,7 +43,7 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
         if level < len(told) and told[level] == count_shards(home):
             continue
         coarse = volume.levels[level + 1] if level + 1 < len(volume.levels) else None
-        for place in _absent(array, home):
+        for place in absent_files(home, array):
             if coarse is None and level >= len(told):
                 continue
             if coarse is None or _shows(place, array, coarse):
@@ -90,15 +89,6 @@ def _told(path: Path) -> list[int]:
         if isinstance(counts, list):
             return [int(one) for one in counts]
     return []
-
-
-def _absent(array: Any, home: Path) -> Iterator[tuple[int, ...]]:
-    files = array.shards or array.chunks
-    there = {file.relative_to(home).as_posix() for file in home.rglob("*") if file.is_file()}
-    counts = (range(-(-length // size)) for length, size in zip(array.shape, files, strict=True))
-    for place in itertools.product(*counts):
-        if array.metadata.encode_chunk_key(place) not in there:
-            yield place
 
 
 def _shows(place: tuple[int, ...], array: Any, coarse: Any) -> bool:

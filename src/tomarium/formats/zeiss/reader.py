@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.one_frame import OneFrame
 from tomarium.formats.opening.image_user_values import SOURCES
-from tomarium.formats.zeiss.frames import OneFrame, TxrmFrames
+from tomarium.formats.zeiss.frames import TxrmFrames
 from tomarium.formats.zeiss.ole2 import SIGNATURE, opened_ole, stream_bytes, stream_names, stream_offset
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
