@@ -77,8 +77,8 @@ def _lacking(source: Source, name: str, link: Any) -> str:
     node = member(source.file, name)
     if not isinstance(node, h5py.Dataset) or not node.is_virtual:
         return ""
-    files = {one.file_name for one in node.virtual_sources()}
-    absent = sorted(one for one in files if one != "." and not (source.path.parent / one).exists())
+    files = {virtual_source.file_name for virtual_source in node.virtual_sources()}
+    absent = sorted(file for file in files if file != "." and not (source.path.parent / file).exists())
     return f"it lies in {', '.join(absent[:3])}, absent beside it" if absent else ""
 
 

@@ -70,7 +70,7 @@ class Format:
         the format does not say; then its `write` refuses what it cannot.
     resumes : bool
         Whether `write` also takes `resume` (a run that stops leaves what it has, and goes on from there when it
-        is repeated) and `tell` (told of bytes written and bytes in all).
+        is repeated) and `on_progress` (told of bytes written and bytes in all).
     carries : bool
         Whether `write` also takes `side_car`, as `tomarium.formats.provenance.embedded_source` tells.
     rounds : bool

@@ -375,7 +375,7 @@ def _groups(source: Source, parent: h5py.Group) -> list[h5py.Group]:
 def _entry(source: Source, group: h5py.Group) -> Entry:
     instrument = source.find("instrument", group)
     parts = _groups(source, instrument) if isinstance(instrument, h5py.Group) else []
-    detectors = [str(one.name) for one in parts if attribute(one, "NX_class") == "NXdetector"]
+    detectors = [str(part.name) for part in parts if attribute(part, "NX_class") == "NXdetector"]
     detector = detectors[0] if detectors else f"{group.name}/instrument/detector"
     data = source.find(f"{detector}/data")
     return Entry(

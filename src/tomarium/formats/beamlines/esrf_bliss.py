@@ -197,7 +197,7 @@ def _angles(
 ) -> Value[NDArray[np.float64]]:
     """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
     motors = source.find(f"/{step.name}/technique/scan/motor")
-    told = [as_text(one) for one in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
+    told = [as_text(motor) for motor in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
     named = told[1:] if told[:1] == ["rotation"] else []
     for name in dict.fromkeys([*rotations, *named, *ROTATIONS]):
         for template in POSITIONS:
@@ -218,13 +218,13 @@ def _angles(
 
 
 def _joined(angles: list[Value[NDArray[np.float64]]]) -> Value[NDArray[np.float64]]:
-    absent = next((one for one in angles if not len(one.value)), None)
+    absent = next((angle for angle in angles if not len(angle.value)), None)
     if absent is not None:
         return absent
     return Value(
-        np.concatenate([one.value for one in angles]),
+        np.concatenate([angle.value for angle in angles]),
         angles[0].origin,
-        " and ".join(one.source for one in angles),
+        " and ".join(angle.source for angle in angles),
     )
 
 

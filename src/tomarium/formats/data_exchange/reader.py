@@ -212,7 +212,7 @@ def _scale_name(data: h5py.Dataset, axis: int) -> str | None:
         return None
     try:
         scales = data.dims[axis].keys() or [
-            str(one.name).rsplit("/", 1)[-1] for one in data.dims[axis].values()
+            str(dim.name).rsplit("/", 1)[-1] for dim in data.dims[axis].values()
         ]
     except (RuntimeError, KeyError, ValueError):  # a scale that was deleted leaves a reference to nothing
         return None

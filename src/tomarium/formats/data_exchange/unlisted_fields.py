@@ -71,8 +71,8 @@ def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
     if base not in _ENDINGS:
         return ("", Value(f"{numbers[0]!r} {written}", "read", place)) if single else None
     held: list[Any] = [
-        float(f"{one + ZERO_CELSIUS_K:.15g}") if warm else units.convert(one, written, base)
-        for one in numbers
+        float(f"{number + ZERO_CELSIUS_K:.15g}") if warm else units.convert(number, written, base)
+        for number in numbers
     ]
     return f"_{_ENDINGS[base]}", Value(held[0] if single else held, "read", place)
 
@@ -81,7 +81,7 @@ def _as_python(numbers: NDArray[Any]) -> list[Any]:
     if numbers.dtype.kind != "f" or numbers.dtype.itemsize == 8:
         return list(numbers.tolist())
     # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
-    return [float(str(one)) for one in numbers]
+    return [float(str(number)) for number in numbers]
 
 
 def read_free(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:

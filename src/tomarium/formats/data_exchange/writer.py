@@ -16,7 +16,7 @@ from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.hdf5.writer import put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Scan
 from tomarium.model.scan import Reference
 
@@ -62,7 +62,7 @@ def write(
     extra: Mapping[str, Any] | None = None,
     side_car: bool = False,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a scan as Data Exchange 0.9.1.
 
@@ -72,7 +72,7 @@ def write(
     of the file the scan was first made from goes along, as `tomarium.formats.provenance.embedded_source` says. Raises
     InputError: a value of `extra` is of no type HDF5 holds.
     """
-    with two_phase_file(path, resume=resume, tell=tell) as output:
+    with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
         file = output.file
         file["implements"] = "exchange:measurement:provenance"
         placed = _write_exchange(output, scan)

@@ -16,7 +16,7 @@ from tomarium.errors import InputError
 from tomarium.formats.jpeg2000.page import encode
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.folder import creating_folder, put
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Volume
 
 SIDE_CAR: Final = "volume.json"
@@ -45,7 +45,7 @@ def write(
     *,
     lossy: bool = False,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Fidelity:
     """Write a volume slice by slice; the folder appears when it is complete.
 
@@ -66,7 +66,7 @@ def write(
         _demand_exact(path, volume, scale)
     origin = f"{origin_of(volume, 'jpeg2000')} {scale}" if resume else None
     with creating_folder(path, origin) as folder:
-        told = _write_pages(folder, volume, scale, tell)
+        told = _write_pages(folder, volume, scale, on_progress)
         (folder / SIDE_CAR).write_text(_described(path, volume, scale, told), "utf-8")
     return told
 
@@ -111,7 +111,7 @@ def _write_pages(
     folder: Path,
     volume: Volume,
     scale: tuple[float, float] | None,
-    tell: Tell | None,
+    on_progress: OnProgress | None,
 ) -> Fidelity:
     digits, progress_log = max(4, len(str(len(volume)))), folder / _DIARY
     known, frame = _known(progress_log), math.prod(volume.shape[1:]) * volume.dtype.itemsize
@@ -123,8 +123,8 @@ def _write_pages(
                 known[z] = _write_page(file, np.asarray(volume[z]), scale, folder)
                 stream.write(json.dumps([z, *known[z]]) + "\n")
                 stream.flush()
-            if tell is not None:
-                tell((z + 1) * frame, len(volume) * frame)
+            if on_progress is not None:
+                on_progress((z + 1) * frame, len(volume) * frame)
     progress_log.unlink()
     raw, written, clipped, rounded, change = (np.array(part) for part in zip(*known.values(), strict=True))
     return Fidelity(

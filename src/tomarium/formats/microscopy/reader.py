@@ -220,7 +220,7 @@ def _tia_offsets(
     header the offset is the coordinate of one element, of the number CalibrationElement.
     """
     header = original.get("ser_header_parameters", {})
-    mended = list(axes)
+    corrected = list(axes)
     for place, axis in enumerate(axes):
         dimension = {"x": "Dim-1", "y": "Dim-2"}.get(axis.name)
         delta = header.get(f"{dimension}_CalibrationDelta")
@@ -228,10 +228,10 @@ def _tia_offsets(
             continue
         element = float(header.get(f"{dimension}_CalibrationElement", 0))
         first = float(header[f"{dimension}_CalibrationOffset"]) - element * float(delta)
-        mended[place] = replace(axis, scale=float(delta), offset=float(f"{first:.15g}"))
-    if tuple(mended) != axes:
+        corrected[place] = replace(axis, scale=float(delta), offset=float(f"{first:.15g}"))
+    if tuple(corrected) != axes:
         repaired.append("the offsets of the scan's axes were taken from the header of the series, in metres")
-    return tuple(mended)
+    return tuple(corrected)
 
 
 def _tia_series(path: Path) -> list[str]:

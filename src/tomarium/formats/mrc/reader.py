@@ -59,7 +59,7 @@ class Header:
     kind: bytes
     per_section: tuple[int, int]  # the numbers at 128 and 130
     order: Order  # "<" or ">"
-    repaired: str = ""  # what was mended, or ""
+    repaired: str = ""  # what was repaired, or ""
     surplus: int = 0  # bytes of the file behind the last pixel
     depth: int = 1  # MZ, sections of one volume in a stack of volumes
 

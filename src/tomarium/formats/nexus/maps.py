@@ -116,10 +116,10 @@ def _maps(source: Source) -> tuple[list[_Map], list[str]]:
     # What carries no class at all has lost them, or never was NeXus: such a raster lies below its entry.
     if not found and not any(attribute(group, "NX_class") for _, group, _, _ in groups):
         found = [
-            one
+            raster
             for path, group, _, _ in groups
             if path.count("/") == 2
-            for one in _rasters(source, path, group)
+            for raster in _rasters(source, path, group)
         ]
         found.sort(key=lambda one: -one.signal.ndim)
     default = _default(source)

@@ -100,7 +100,7 @@ def detect(source: Source) -> Match | None:
         return Match(0.0, "", what_is_lacking(groups))
     best = places[0]
     return Match(
-        best.score, best.dialect, best.why, entry=best.entry, entries=tuple(one.entry for one in places)
+        best.score, best.dialect, best.why, entry=best.entry, entries=tuple(place.entry for place in places)
     )
 
 

@@ -44,8 +44,8 @@ class Place:
         """Fill the templates of the tables above in."""
         name = self.detector.rsplit("/", 1)[-1]
         return tuple(
-            one.format(entry=self.entry, parent=self.parent, detector=self.detector, name=name)
-            for one in templates
+            template.format(entry=self.entry, parent=self.parent, detector=self.detector, name=name)
+            for template in templates
         )
 
 

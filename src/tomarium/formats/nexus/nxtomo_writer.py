@@ -16,7 +16,7 @@ from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.hdf5.writer import nexus_group, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import FrameKind, Frames, Scan
 from tomarium.model.scan import Reference
 
@@ -33,7 +33,7 @@ def write(
     extra: Mapping[str, Any] | None = None,
     side_car: bool = False,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a scan as NXtomo.
 
@@ -42,7 +42,7 @@ def write(
     are stored as they were, and the detector tells its mirror. `extra`: further groups of the root, as in
     `data_exchange.writer.write`, and `side_car` too. Raises InputError: a value of `extra` is of no type HDF5 holds.
     """
-    with two_phase_file(path, resume=resume, tell=tell) as output:
+    with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
         file = output.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"

@@ -27,7 +27,7 @@ from tomarium.formats.hdf5.two_phase_writer import two_phase_file
 from tomarium.formats.hdf5.writer import nexus_group, put
 from tomarium.formats.opening.image_user_values import ImageFrames
 from tomarium.formats.provenance.json_values import as_json, from_json
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Axis, Volume
 
 AXES: Final = ("z", "y", "x")
@@ -125,7 +125,7 @@ def _order(source: Source, data: h5py.Dataset, group: h5py.Group) -> tuple[tuple
     if sorted(names) == ["x", "y", "z"]:
         return (names.index("z"), names.index("y"), names.index("x")), ""
     lengths = {name: source.array(name, group) for name in AXES}
-    counts = tuple(len(one) if one is not None else -1 for one in lengths.values())
+    counts = tuple(len(length) if length is not None else -1 for length in lengths.values())
     if counts == data.shape:
         return (0, 1, 2), "" if len(set(counts)) == 3 else "z, y, x: nothing in the file tells"
     if counts[::-1] == data.shape:
@@ -166,7 +166,7 @@ def write(
     volume: Volume,
     *,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a volume as NXtomoproc.
 
@@ -176,7 +176,7 @@ def write(
     if volume.ndim != 3:
         raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; give one with z, y and x")
     known = dict(volume.metadata)
-    with two_phase_file(path, resume=resume, tell=tell) as output:
+    with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
         file = output.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"

@@ -155,8 +155,8 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
         geometry=Geometry(
             angles_deg=angles,
             pixel_m=_pixel(column, path),
-            energy_kev=_told(image, "energy_kev"),
-            distance_m=_told(image, "distance_m"),
+            energy_kev=_value_in_metadata(image, "energy_kev"),
+            distance_m=_value_in_metadata(image, "distance_m"),
         ),
         counts={FrameKind.PROJECTION: projections.shape[0]},
         metadata={
@@ -167,7 +167,7 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
     )
 
 
-def _told(image: Image, name: str) -> Value[float] | None:
+def _value_in_metadata(image: Image, name: str) -> Value[float] | None:
     """Return what the file of an image tells of how it was taken, with its place."""
     told = dict(image.metadata.get(SOURCES) or {}).get(name)
     return None if told is None else Value(float(image.metadata[name]), told["origin"], told["source"])

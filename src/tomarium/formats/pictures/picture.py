@@ -218,7 +218,7 @@ def _write_png(hidden: Path, path: Path, image: Image, lossy: bool) -> None:
     if image.ndim != 2 and not colours:
         raise InputError(
             f"{path}: PNG holds one grey picture or one of 3 or 4 bytes of colour, and this is of "
-            f"{_told(image)}; write NeXus (.nxs), or OME-TIFF"
+            f"{_axes(image)}; write NeXus (.nxs), or OME-TIFF"
         )
     values = np.asarray(image)
     if values.dtype not in (np.uint8, np.uint16):
@@ -242,7 +242,7 @@ def _write_tiff(hidden: Path, path: Path, image: Image, lossy: bool) -> None:
     plain = letters.removesuffix("S")
     if "?" in letters or plain[-2:] != "YX" or len(set(letters)) != len(letters) or "S" in plain:
         raise InputError(
-            f"{path}: OME-TIFF has the axes time, channel, z before y, x, and this is of {_told(image)}; write NeXus "
+            f"{path}: OME-TIFF has the axes time, channel, z before y, x, and this is of {_axes(image)}; write NeXus "
             f"(.nxs), which has any"
         )
     values = np.asarray(image)
@@ -269,7 +269,7 @@ def _write_tiff(hidden: Path, path: Path, image: Image, lossy: bool) -> None:
     )  # fmt: skip
 
 
-def _told(image: Image) -> str:
+def _axes(image: Image) -> str:
     return (
         " × ".join(f"{axis.name} {n}" for axis, n in zip(image.axes, image.shape, strict=True))
         + f" ({image.dtype})"

@@ -55,7 +55,7 @@ from tomarium.formats.provenance.stacks import (
     runs_of_stacks,
     stacks_of,
 )
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Frames, Scan
 from tomarium.model.geometry import FIELDS
 
@@ -138,7 +138,7 @@ def digest_of(scan: Scan) -> str:
             for field in FIELDS
             if (value := getattr(scan.geometry, field.name)) or field.expected
         ),
-        *(one.position.tolist() if one else None for one in (scan.flats, scan.darks)),
+        *(reference.position.tolist() if reference else None for reference in (scan.flats, scan.darks)),
         {name: as_json(one.value) for name, one in sorted(scan.metadata.items())},
     ]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
@@ -191,7 +191,9 @@ def _own_tree(
             return None
         layout = layout_of(node)
         upright = frame_map.order[1] < frame_map.order[2] and (bool(placed) or frame_map.order[0] < 1)
-        if upright and all(one in types and holds(types[one], node.dtype) for one in frame_map.datasets):
+        if upright and all(
+            dataset in types and holds(types[dataset], node.dtype) for dataset in frame_map.datasets
+        ):
             rest = _keep_rest(output, source, node, frame_map)
             runs = runs_of_stacks(stacks.get(key), frame_map, rest)
             layout |= {"runs": runs} if runs else {}
@@ -261,13 +263,21 @@ def _hand_on(
 
 
 def restore(
-    scan: Scan, original: Original, target: Path, *, resume: bool = False, tell: Tell | None = None
+    scan: Scan,
+    original: Original,
+    target: Path,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write the file a scan was first made from: each dataset and attribute as it was.
 
     `target`: file to write; it appears when it is complete. `resume`: whether a run that stops can be gone on with.
     """
-    with reading(original.file) as source, two_phase_file(target, resume=resume, tell=tell) as output:
+    with (
+        reading(original.file) as source,
+        two_phase_file(target, resume=resume, on_progress=on_progress) as output,
+    ):
         layouts = _layouts(source)
 
         def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:

@@ -277,11 +277,11 @@ def _check_paganin(par: TypedPar, values: dict[str, Value[float]], warnings: lis
     if length is None or not par.is_true("DO_PAGANIN", False):
         return
     noted = None
-    for one in par.file.statements:
-        found = _DELTA_BETA.search(one.comment)
+    for statement in par.file.statements:
+        found = _DELTA_BETA.search(statement.comment)
         if found:
             noted = float(found[1])
-        if one.key == "PAGANIN_Lmicron":
+        if statement.key == "PAGANIN_Lmicron":
             break
     if noted is None:
         return

@@ -79,29 +79,33 @@ class ParFile:
     def values(self) -> Mapping[str, ParValue]:
         """Key → value. Of a key that comes twice the last one wins, as it does when the file is run."""
         found: dict[str, ParValue] = {}
-        for one in self.statements:
-            if not one.key:
+        for statement in self.statements:
+            if not statement.key:
                 continue
-            if not one.index:
-                found[one.key] = dict(one.value) if isinstance(one.value, dict) else one.value
-            elif isinstance(held := found.get(one.key), dict):
-                held[_index(one.index)] = one.value
+            if not statement.index:
+                found[statement.key] = (
+                    dict(statement.value) if isinstance(statement.value, dict) else statement.value
+                )
+            elif isinstance(held := found.get(statement.key), dict):
+                held[_index(statement.index)] = statement.value
         return found
 
     def all_values(self, key: str) -> tuple[ParValue, ...]:
         """List every value a key was given, in order."""
-        return tuple(one.value for one in self.statements if one.key == key and not one.index)
+        return tuple(
+            statement.value for statement in self.statements if statement.key == key and not statement.index
+        )
 
     def twice(self) -> tuple[str, ...]:
         """List the keys that come more than once with different values."""
-        keys = dict.fromkeys(one.key for one in self.statements if one.key)
+        keys = dict.fromkeys(statement.key for statement in self.statements if statement.key)
         return tuple(
-            key for key in keys if key.isupper() and len({repr(one) for one in self.all_values(key)}) > 1
+            key for key in keys if key.isupper() and len({repr(value) for value in self.all_values(key)}) > 1
         )
 
     def to_bytes(self) -> bytes:
         """Return the file; the very bytes that were read where nothing was changed."""
-        return "".join(one.text for one in self.statements).encode("utf-8", "surrogateescape")
+        return "".join(statement.text for statement in self.statements).encode("utf-8", "surrogateescape")
 
 
 def parse_par(content: bytes, source: str) -> ParFile:

@@ -130,13 +130,13 @@ def lost_pages(tif: TiffFile, pages: int) -> str | None:
     """
     path = Path(tif.filehandle.path)
     cut = chain_of(path).cut
-    told = _told(str(getattr(tif.pages[0], "description", "") or ""))
+    told = _pages_described(str(getattr(tif.pages[0], "description", "") or ""))
     if told is not None and told[0] > pages:
         return f"{path.name} is truncated: it holds {pages} of the {told[0]} pages its {told[1]} tells"
     return f"{path.name} is truncated after {pages} pages: {cut}" if cut else None
 
 
-def _told(description: str) -> tuple[int, str] | None:
+def _pages_described(description: str) -> tuple[int, str] | None:
     """Return how many pages a description tells, and whose it is."""
     if len(description) > _LONGEST:
         return None

@@ -91,7 +91,7 @@ def _imagej_unit(values: Mapping[str, str], key: str) -> str:
         return text.strip()
 
 
-def planes_told(tif: TiffFile) -> dict[str, int]:
+def planes_described(tif: TiffFile) -> dict[str, int]:
     """Return how many times, slices and channels a file's description tells.
 
     Result: "times", "slices", "channels" as ImageJ or OME tells them; empty where it is of neither, or of
@@ -124,7 +124,7 @@ def hyperstack_said(tif: TiffFile) -> str | None:
 
     Result: the evidence, in words; None where its description tells of one of them at most.
     """
-    planes = {word: count for word, count in planes_told(tif).items() if count > 1}
+    planes = {word: count for word, count in planes_described(tif).items() if count > 1}
     if len(planes) < 2:
         return None
     told = " x ".join(f"{count} {word}" for word, count in planes.items())

@@ -116,7 +116,7 @@ def ring_buffer(files: list[Path], home: Path) -> str | None:
 
     Result: the evidence; None where the first file of projections has one page or no time stamp.
     """
-    projections = (one for one in files if kind_of(one, home) == FrameKind.PROJECTION)
+    projections = (file for file in files if kind_of(file, home) == FrameKind.PROJECTION)
     first = min(projections, key=natural, default=None)
     try:
         if first is None or not is_tiff(first):
@@ -289,8 +289,8 @@ def _angles(
     if len(files) > 1:
         warnings.append(f"{files[0].name} was read; {', '.join(file.name for file in files[1:])} was not")
     value, said = in_degrees(numbers(files[0]), "degree", files[0].name, guess=False)
-    kept, mended = without_references(value.value, count)
-    repaired.extend(text for text in (said, mended and f"{files[0].name}: {mended}") if text)
+    kept, left_out = without_references(value.value, count)
+    repaired.extend(text for text in (said, left_out and f"{files[0].name}: {left_out}") if text)
     return Value(kept, value.origin, value.source)
 
 

@@ -13,7 +13,7 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.resumable.progress import check_volume
 from tomarium.formats.resumable.slab_file import SlabFile, begin_slab_file, usual_slab_rows, write_text
 from tomarium.formats.resumable.slabs import fill
@@ -156,7 +156,7 @@ def write(
     volume: Image | Scan,
     *,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a volume as one TIFF file, slab by slab, described in OME-XML where its name ends in `.ome.tif`.
 
@@ -182,7 +182,7 @@ def write(
         resume=resume,
         origin=origin_of(volume, "tiff") if resume else "",
     )
-    fill(writer, volume, volume.dtype.itemsize, tell)
+    fill(writer, volume, volume.dtype.itemsize, on_progress)
     writer.finish()
 
 

@@ -34,7 +34,7 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
     Result: of all levels; empty where none is lost, or where nothing tells.
     """
     assert volume.path is not None
-    told = _told(volume.path)
+    told = _file_counts(volume.path)
     found: list[LostFile] = []
     for level, held in enumerate(volume.levels):
         array, home = getattr(held, "array", None), getattr(held, "path", None)
@@ -65,7 +65,7 @@ def slices_of_file(volume: Volume, name: str) -> tuple[int, int] | None:
             continue
         level = home.relative_to(volume.path).as_posix()
         numbers = [part for part in name.removeprefix(f"{level}/").split("/") if part != "c"]
-        if name.startswith(f"{level}/") and len(numbers) == 3 and all(one.isdigit() for one in numbers):
+        if name.startswith(f"{level}/") and len(numbers) == 3 and all(number.isdigit() for number in numbers):
             return _slices(int(numbers[0]), array, volume.shape[0])
     return None
 
@@ -77,7 +77,7 @@ def height_of_files(volume: Volume) -> int:
     return int(files[0]) if files else 1
 
 
-def _told(path: Path) -> list[int]:
+def _file_counts(path: Path) -> list[int]:
     """Read how many files of each level the volume tells of."""
     for name in ("zarr.json", ".zattrs"):
         try:
@@ -87,7 +87,7 @@ def _told(path: Path) -> list[int]:
         attributes = content.get("attributes", content) if isinstance(content, dict) else {}
         counts = dict(attributes.get("tomarium") or {}).get("shards")
         if isinstance(counts, list):
-            return [int(one) for one in counts]
+            return [int(count) for count in counts]
     return []
 
 

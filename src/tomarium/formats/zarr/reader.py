@@ -22,7 +22,7 @@ from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
@@ -271,7 +271,7 @@ def write(
     *,
     slab_rows: int | None = None,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
     version: str = "0.5",
 ) -> None:
     """Write a whole volume.
@@ -294,7 +294,7 @@ def write(
         shutil.rmtree(path)  # what another volume left unfinished
     begun = resume and is_unfinished(path)
     writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
-    fill(writer, volume, volume.dtype.itemsize, tell)
+    fill(writer, volume, volume.dtype.itemsize, on_progress)
     for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
         if left.is_file():
             left.unlink()

@@ -323,8 +323,8 @@ def _flats(
     offsets = tuple(stream_offset(info.ole, info.path, name) for name in names)
     metadata["flat_source"] = Value(names[0], "read", info.place(names[0]))
     exposures = [info.values(name, "<f4") for name in ("ImageInfo/ExpTimes", "ReferenceData/ExpTime")]
-    if all(one is not None and math.isfinite(one[0]) and one[0] > 0 for one in exposures):
-        frame_s, flat_s = (float(one[0]) for one in exposures if one is not None)
+    if all(exposure is not None and math.isfinite(exposure[0]) and exposure[0] > 0 for exposure in exposures):
+        frame_s, flat_s = (float(exposure[0]) for exposure in exposures if exposure is not None)
         if not math.isclose(frame_s, flat_s, rel_tol=1e-3):
             warnings.append(
                 f"the reference was exposed {flat_s:g} s, the frames {frame_s:g} s: its counts must be scaled by "
@@ -337,7 +337,8 @@ def _flats(
 def _say_shifts(info: _Info, warnings: list[str]) -> None:
     shifts = [info.values(f"Alignment/{axis}-Shifts", "<f4") for axis in "XY"]
     largest = max(
-        (float(np.abs(one).max()) for one in shifts if one is not None and np.isfinite(one).all()), default=0
+        (float(np.abs(shift).max()) for shift in shifts if shift is not None and np.isfinite(shift).all()),
+        default=0,
     )
     if largest > 0:
         warnings.append(
