@@ -38,6 +38,11 @@ class Match:
     found: Any = field(default=None, compare=False, repr=False)
 
 
+def no_match(why: str) -> Match:
+    """Say that a file is not of a format, and what it lacks; formats that have nothing to say answer None."""
+    return Match(0.0, "", why)
+
+
 @dataclass(frozen=True)
 class Format:
     """One format; a module of `tomarium.formats` makes itself known by holding one.

@@ -27,7 +27,7 @@ from tomarium.formats.beamlines.bliss_sequences import (
     numbered_scans,
     tomographies,
 )
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.array import StackedArrays, array_of
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
@@ -87,11 +87,11 @@ def detect(source: Source) -> Match | None:
     images = tuple(_image_entries(steps))
     absent = ", ".join(source.missing[:3])
     if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
-        return Match(0.0, "", f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it")
+        return no_match(f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it")
     titles = "; ".join(dict.fromkeys(f"{step.title!r}" for step in steps[:5]))
     told = f"its root holds {len(steps)} numbered scans as BLISS writes them, none of them projections ({titles})"
     if not images:
-        return Match(0.0, "", f"{told}, and none has a detector with stacked images")
+        return no_match(f"{told}, and none has a detector with stacked images")
     return Match(0.6, "BLISS scans", f"{told}: images over what moved", entry=images[0], entries=images)
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.dialect import degrees_of, demand_same_size, group_at, scan_of, texts_of
@@ -61,9 +61,7 @@ def detect(path: Path) -> Match | None:
     if not masters:
         return None
     if path.is_file() and BESIDE.fullmatch(path.stem):
-        return Match(
-            0.0, "", f"its name {path.name} is that of a Flyscan scan's references; open their folder"
-        )
+        return no_match(f"its name {path.name} is that of a Flyscan scan's references; open their folder")
     reasons = []
     for file in masters:
         try:
@@ -82,7 +80,7 @@ def detect(path: Path) -> Match | None:
         beside = sorted(_beside(file))
         said = f", beside it lie {', '.join(beside)}" if beside else ", but no pre_ref, post_ref or post_dark"
         return Match(0.95 if ROOT.fullmatch(group) else 0.85, _dialect(file), told + said, entry=group)
-    return Match(0.0, "", "; ".join(reasons)) if reasons and path.is_file() else None
+    return no_match("; ".join(reasons)) if reasons and path.is_file() else None
 
 
 def _masters(path: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from tomarium.formats.edf.frames import EdfFrames, edf_frames
 from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, looks_like_edf
 from tomarium.formats.edf.info import TEXTS, count_of, number_of, read_edf_info, values_of
 from tomarium.formats.edf.writer import write
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
@@ -65,7 +65,7 @@ def detect(path: Path) -> Match | None:
     try:
         blocks = all_blocks(path)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     if _header_angles(blocks) is not None:
         return Match(0.8, "frames", f"an EDF file of {len(blocks)} frames whose headers tell their angles")
     if len(blocks) > 1:
@@ -79,17 +79,13 @@ def _detect_folder(path: Path) -> Match | None:
         return None
     count = len(series.projections)
     if series.info is None and count < 3:
-        return Match(
-            0.0,
-            "",
+        return no_match(
             f"it holds {count} EDF projections and no .info; a scan has projections at several angles",
         )
     if not count:
-        return Match(
-            0.0, "", f"it holds {series.info and series.info.name} and EDF files, but no projections"
-        )
+        return no_match(f"it holds {series.info and series.info.name} and EDF files, but no projections")
     if not looks_like_edf(head_of(series.projections[0], any_name=True)):
-        return Match(0.0, "", f"{series.projections[0].name} is named like an EDF file and is none")
+        return no_match(f"{series.projections[0].name} is named like an EDF file and is none")
     dialect = "ESRF series" if series.info else "series"
     beside = f" with {series.info.name}" if series.info else ""
     return Match(0.85 if series.info else 0.6, dialect, f"{count} files {series.prefix}NNNN.edf{beside}")

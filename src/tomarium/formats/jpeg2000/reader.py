@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.one_frame import OneFrame
 from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.jpeg2000.page import PageHeader, decode, is_jpeg2000, page_header
@@ -67,7 +67,7 @@ def detect(path: Path) -> Match | None:
     try:
         header = page_header(pages[0])
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     what = f"{header.size[0]} x {header.size[1]} pixels of {header.bits} bits"
     if path.is_file():
         return Match(0.6, "page", f"a JPEG 2000 page of {what}")

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError, TomariumError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.microscopy.axes import axis_of, plain
 from tomarium.formats.microscopy.vendor_detection import Kind, kind_of
 from tomarium.formats.opening.image_user_values import SPATIAL
@@ -74,7 +74,7 @@ def detect(path: Path) -> Match | None:
     if kind is None:
         return None
     if not kind.reader:
-        return Match(0.0, "", _no_reader(kind))
+        return no_match(_no_reader(kind))
     match = Match(0.95, kind.title, kind.why)
     if find_spec("rsciio") is None:
         return match

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.mrc.tilt_angles import tilt_angles
 from tomarium.formats.mrc.writer import write
@@ -78,7 +78,7 @@ def detect(path: Path) -> Match | None:
         header = parse(head, path)
         tilted = _angles(path, header) is not None
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     what = "volume" if header.space_group else "stack of images"
     dialect = "tilt series" if tilted else what
     why = f"MAP stands at byte 208, and space group {header.space_group} says a {what} of {header.size[0]} sections"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.frames.mirrored import flipped
 from tomarium.formats.hdf5.attributes import attribute
@@ -97,7 +97,7 @@ def detect(source: Source) -> Match | None:
     groups = list(groups_of(source))
     places = places_of(source, groups)
     if not places:
-        return Match(0.0, "", what_is_lacking(groups))
+        return no_match(what_is_lacking(groups))
     best = places[0]
     return Match(
         best.score, best.dialect, best.why, entry=best.entry, entries=tuple(place.entry for place in places)

@@ -16,7 +16,7 @@ import numpy as np
 
 from tomarium import __version__, units
 from tomarium.errors import FormatError, InputError, UnitError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.hdf5.array import volume_of
 from tomarium.formats.hdf5.attributes import attribute, raw_attribute
 from tomarium.formats.hdf5.dialect import detecting
@@ -57,7 +57,7 @@ def detect(source: Source) -> Match | None:
     entries = tuple(f"/{name}" for name in defined if _data(source, f"/{name}") is not None)
     if entries:
         return Match(1.0, "NIAC", f"{entries[0]}: its definition is NXtomoproc", entries[0], entries)
-    return Match(0.0, "", "it has the definition NXtomoproc, but no volume") if defined else None
+    return no_match("it has the definition NXtomoproc, but no volume") if defined else None
 
 
 def _definition(source: Source, name: str) -> str | None:

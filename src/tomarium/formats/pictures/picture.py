@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.size_limits import MOST_ELEMENTS, check_claim
 from tomarium.formats.opening.unpacked import head_of, size_of
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
@@ -109,11 +109,11 @@ def detect(path: Path) -> Match | None:
             pages, planes = page_count(tif), hyperstack_said(tif)
             lost = None if "sample" in axes else lost_pages(tif, pages)  # colours count as pages there
             if lost:
-                return Match(0.0, "", f"{lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
+                return no_match(f"{lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
             if planes and "sample" in axes:
-                return Match(0.0, "", "its planes are of several colours each, which is not read")
+                return no_match("its planes are of several colours each, which is not read")
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     what = f"{', '.join(axes)} of {' × '.join(map(str, shape))}"
     if planes:
         return Match(0.5, "planes", f"a TIFF file of {what}: {planes}")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.edf.info import TEXTS, values_of
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
 from tomarium.formats.opening.shift_file import read_shifts
@@ -64,9 +64,9 @@ def detect(path: Path) -> Match | None:
         named = [file for file in held if file.stem == path.name] or held
         if len(named) > 1:
             names = ", ".join(file.name for file in named[:5])
-            return Match(0.0, "", f"it holds {len(named)} parameter files, {names}; give the one you mean")
+            return no_match(f"it holds {len(named)} parameter files, {names}; give the one you mean")
         if any(path.glob("*.nxs")):
-            return Match(0.0, "", f"{named[0].name} lies beside NeXus files, which hold the frames")
+            return no_match(f"{named[0].name} lies beside NeXus files, which hold the frames")
         found = _detect_file(named[0])
         return found and Match(min(found.score, 0.75), found.dialect, f"{named[0].name} is {found.why}")
     return _detect_file(path) if path.is_file() else None
@@ -85,7 +85,7 @@ def _detect_file(path: Path) -> Match | None:
     if len(keys) < 2 or b"\0" in content:
         return None
     if "FILE_PREFIX" not in keys:
-        return Match(0.0, "", "a PyHST2 parameter file without FILE_PREFIX, so it names no projections")
+        return no_match("a PyHST2 parameter file without FILE_PREFIX, so it names no projections")
     return Match(0.9, "par", f"a PyHST2 parameter file: it has {', '.join(sorted(keys))}")
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.directory_listing import ending_in
 from tomarium.formats.raw.info import VolumeInfo, read_volume_info
@@ -55,13 +55,11 @@ def detect_volume(path: Path, suffix: str, *, with_name: bool) -> Match | None:
         return None
     if found.info is not None:
         if not found.data.is_file():
-            return Match(0.0, "", f"{found.info.name} is there, but the volume {found.data.name} is not")
+            return no_match(f"{found.info.name} is there, but the volume {found.data.name} is not")
         return Match(0.9, found.info.suffix[1:], f"{found.info.name} beside {found.data.name} tells its size")
     if with_name and _NAMED.search(found.data.stem):
         return Match(0.7, "name", f"its name, {found.data.name}, tells its size; no .info lies beside it")
-    return Match(
-        0.0,
-        "",
+    return no_match(
         f"{found.data.name} has no header and no {found.data.name}.info beside it that tells its size",
     )
 

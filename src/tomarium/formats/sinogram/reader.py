@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.per_frame import plain_cost
 from tomarium.formats.matlab.mat5 import MatlabArray, arrays, is_matlab, load
 from tomarium.formats.opening.angle_file import numbers
@@ -85,7 +85,7 @@ def detect(path: Path) -> Match | None:
                 for candidate in _candidates(path)
             ]
             if not names:
-                return Match(0.0, "", "a MATLAB file without an array of two axes that could be a sinogram")
+                return no_match("a MATLAB file without an array of two axes that could be a sinogram")
             entries = tuple(candidate.name for candidate in _candidates(path))
             return Match(
                 _SCORE, "matlab", f"a MATLAB file of the arrays {', '.join(names)}", entries[0], entries
@@ -96,7 +96,7 @@ def detect(path: Path) -> Match | None:
             single = page_count(tif) == 1 and len(tif.pages[0].shape) == 2
         shape = frames_of([path]).size if single else (0, 0)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     if min(shape) < _LEAST:
         return None
     return Match(_SCORE, "tiff", f"one page of {shape[0]} x {shape[1]} pixels, perhaps angles x columns")

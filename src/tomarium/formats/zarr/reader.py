@@ -20,7 +20,7 @@ import numpy as np
 
 from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.resumable.slabs import fill
@@ -87,12 +87,12 @@ def _detect(path: Path) -> Match | None:
     try:
         attributes = _attributes(path)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     if attributes is None:
         return None
     ome = attributes.get("ome", attributes)
     if not isinstance(ome, Mapping) or not ome.get("multiscales"):
-        return Match(0.0, "", "it is a Zarr group without multiscales; choose the image in it")
+        return no_match("it is a Zarr group without multiscales; choose the image in it")
     version = str(ome.get("version") or "0.4")
     return Match(1.0, version, f"a Zarr group with OME multiscales, version {version}")
 

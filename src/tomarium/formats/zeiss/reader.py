@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.one_frame import OneFrame
 from tomarium.formats.opening.image_user_values import SOURCES
 from tomarium.formats.zeiss.frames import TxrmFrames
@@ -106,12 +106,12 @@ def detect(path: Path) -> Match | None:
             names = frozenset(stream_names(ole))
             if "ImageInfo/NoOfImages" not in names:
                 some = ", ".join(sorted(names)[:3]) or "nothing"
-                return Match(0.0, "", f"an OLE2 file that holds {some} and no ImageInfo, so none of Zeiss's")
+                return no_match(f"an OLE2 file that holds {some} and no ImageInfo, so none of Zeiss's")
             info = _Info(path, ole, names)
             count = info.whole_number("ImageInfo/NoOfImages", 1, _MOST_IMAGES)
             dialect = _dialect(info, count)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     return Match(0.95, dialect, f"an OLE2 file with the ImageInfo of {count} images")
 
 
