@@ -325,9 +325,9 @@ def _between(jumps: tuple[Jump, ...], depth: int) -> Iterator[tuple[int, int, Ju
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the first and last place of each run of True."""
-    found = []
+    runs = []
     for value, group in groupby(enumerate(flags.tolist()), key=lambda one: one[1]):
         places = [place for place, _ in group]
         if value:
-            found.append((places[0], places[-1]))
-    return found
+            runs.append((places[0], places[-1]))
+    return runs

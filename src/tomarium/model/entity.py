@@ -306,7 +306,7 @@ def _checked(key: str, form: str, text: str) -> str:
     }
     if form in patterns:
         pattern, expected = patterns[form]
-        if not (found := pattern.fullmatch(text)):
+        if not (matched := pattern.fullmatch(text)):
             raise ParameterError(f"{key}: {text[:80]!r} is no {expected}")
-        return found[1]
+        return matched[1]
     return text if key in ("description", "medical_history") else " ".join(text.split())

@@ -354,12 +354,12 @@ def entries_of(subject: Subject) -> list[Entry]:
     with reading(_path(subject)) as source:
         groups = _groups(source, source.file)
         inner = [one for group in groups for one in _groups(source, group)]
-        found = []
+        entries = []
         for group in [*groups, *inner]:
             definition = source.text("definition", group) or attribute(group, "definition")
             if definition == "NXtomo":
-                found.append(_entry(source, group))
-        return found
+                entries.append(_entry(source, group))
+        return entries
 
 
 def _first(source: Source, *paths: str) -> NDArray[np.float64] | None:

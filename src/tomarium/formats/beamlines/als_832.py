@@ -117,14 +117,14 @@ def _home(source: Source) -> h5py.Group | None:
 
 
 def _frames(group: h5py.Group) -> list[_Frame]:
-    found = [
+    frames = [
         _Frame(name, KINDS[match["kind"]], int(match["group"]), int(match["angle"]))
         for name in group
         if isinstance(name, str)  # h5py gives bytes for what is no UTF-8
         and (match := FRAME.search(name))
         and isinstance(group.get(name, getlink=True), h5py.HardLink)
     ]
-    return sorted(found, key=lambda frame: (frame.angle, frame.group))
+    return sorted(frames, key=lambda frame: (frame.angle, frame.group))
 
 
 def read(path: Path, match: Match) -> Scan:

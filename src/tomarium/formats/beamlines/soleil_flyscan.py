@@ -98,7 +98,9 @@ def _beside(master: Path) -> dict[str, Path]:
     return {
         file.name: file
         for file in ending_in(master.parent, *SUFFIXES)
-        if (told := BESIDE.fullmatch(file.stem)) and told["scan"] in (None, master.stem) and file.is_file()
+        if (matched := BESIDE.fullmatch(file.stem))
+        and matched["scan"] in (None, master.stem)
+        and file.is_file()
     }
 
 
@@ -215,13 +217,13 @@ def _reference(source: Source, master: Path, kind: FrameKind, projections: Hdf5F
     names = FLAT_NAMES if kind == FrameKind.FLAT else DARK_NAMES
     ends = {"pre": -1.0, "post": float(projections.shape[0])}
     for file in _beside(master).values():
-        told = BESIDE.fullmatch(file.stem)
-        if told is None or (told["what"].lower() == "dark") != (kind == FrameKind.DARK):
+        matched = BESIDE.fullmatch(file.stem)
+        if matched is None or (matched["what"].lower() == "dark") != (kind == FrameKind.DARK):
             continue
         frames = _stack(source, file, names, projections)
         if frames is not None:
             parts.append(frames)
-            positions.append(np.full(frames.shape[0], ends[told["when"].lower()]))
+            positions.append(np.full(frames.shape[0], ends[matched["when"].lower()]))
     if not parts:
         source.warnings.append(f"the scan holds no {kind} fields that can be read")
         return None

@@ -100,9 +100,9 @@ def _series(folder: Path) -> _Series | None:
     except OSError:
         return None
     for file in files:
-        found = _FRAME.fullmatch(file.name)
-        if found and not _REFERENCE.match(file.name) and not file.name.startswith("."):
-            groups.setdefault(found["prefix"], []).append((int(found["number"]), file))
+        matched = _FRAME.fullmatch(file.name)
+        if matched and not _REFERENCE.match(file.name) and not file.name.startswith("."):
+            groups.setdefault(matched["prefix"], []).append((int(matched["number"]), file))
     if not groups:
         return None
     named = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
@@ -248,7 +248,9 @@ def _read_folder(path: Path, match: Match) -> Scan:
 def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) -> int:
     """Count the projections: frames beyond TOMO_N were taken to check whether the sample moved."""
     there, told = len(series.projections), count_of(info, "tomo_n")
-    numbers = [int(found["number"]) for file in series.projections if (found := _FRAME.fullmatch(file.name))]
+    numbers = [
+        int(matched["number"]) for file in series.projections if (matched := _FRAME.fullmatch(file.name))
+    ]
     check_numbers(series.projections[0].parent, list(series.projections), "frame")
     absent = gaps(list(series.projections))
     if absent:
@@ -288,7 +290,9 @@ def _from_range(
     series: _Series, turn: float, told: int, taken: int, warnings: list[str]
 ) -> Value[NDArray[np.float64]]:
     numbers = [
-        int(found["number"]) for file in series.projections[:taken] if (found := _FRAME.fullmatch(file.name))
+        int(matched["number"])
+        for file in series.projections[:taken]
+        if (matched := _FRAME.fullmatch(file.name))
     ]
     first, last = (_angle(first_block(series.projections[number])) for number in (0, taken - 1))
     start = first[0] if first else 0.0
@@ -345,9 +349,9 @@ def _reference(
 ) -> Reference | None:
     """Find the flats or darks: each frame where they are kept, else their median or mean."""
     count = projections.shape[0]
-    single = [(int(found["at"]), int(found["number"]), file)
+    single = [(int(matched["at"]), int(matched["number"]), file)
               for file in named_in(folder, SINGLE_FRAMES[kind].fullmatch)
-              if (found := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
+              if (matched := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
     chosen = [(reference_position(at, count), file) for at, _, file in sorted(single)]
     warnings.extend(lost_references(kind, [(at, number) for at, number, _ in single], info))
     if not chosen and kind == FrameKind.FLAT:

@@ -73,14 +73,14 @@ def texts_of(
     source: Source, paths: Mapping[str, str | Iterable[str]], start: str = ""
 ) -> dict[str, Value[Any]]:
     """Read the texts of a table of names and paths, the first path of each that holds one; `start` precedes them."""
-    found: dict[str, Value[Any]] = {}
+    texts: dict[str, Value[Any]] = {}
     for name, places in paths.items():
         for path in (places,) if isinstance(places, str) else places:
             text = source.text(f"{start}{path}")
             if text is not None:
-                found[name] = Value(text, "read", f"{source.path.name}:{start}{path}")
+                texts[name] = Value(text, "read", f"{source.path.name}:{start}{path}")
                 break
-    return found
+    return texts
 
 
 def positions_among(before: ArrayLike, count: int) -> NDArray[np.float64]:

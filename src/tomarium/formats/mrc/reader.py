@@ -134,18 +134,18 @@ def parse(head: bytes, path: Path) -> Header:
         repaired=repaired,
     )
     needed = HEADER_BYTES + extended + header.pixel_bytes
-    found = size_of(path)
-    if found < needed:
+    size = size_of(path)
+    if size < needed:
         raise FormatError(
             f"{path}: is truncated: {sections} sections of {rows} x {columns} pixels of {dtype} and headers need "
-            f"{needed} bytes, the file has {found}; copy it again"
+            f"{needed} bytes, the file has {size}; copy it again"
         )
     if space_group >= _STACKS_OF_VOLUMES and (intervals[2] < 1 or sections % intervals[2]):
         raise FormatError(
             f"{path}: is a stack of volumes of {intervals[2]} sections (MZ) and has {sections} sections, which is no "
             f"whole number of them; copy it again"
         )
-    return replace(header, surplus=found - needed, depth=max(1, intervals[2]))
+    return replace(header, surplus=size - needed, depth=max(1, intervals[2]))
 
 
 def _byte_order(head: bytes, path: Path) -> tuple[Order, str]:

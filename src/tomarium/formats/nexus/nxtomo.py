@@ -316,10 +316,10 @@ def _from_middle(axis: Value[float], columns: int) -> Value[float]:
 
 
 def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
-    found = texts_of(source, {name: place.paths(*templates) for name, templates in TEXTS.items()})
+    metadata = texts_of(source, {name: place.paths(*templates) for name, templates in TEXTS.items()})
     exposure = source.quantity(place.paths(EXPOSURE)[0], "s", "s")
     if exposure is not None:
-        found["exposure_s"] = exposure
+        metadata["exposure_s"] = exposure
     for name, (unit, templates) in NUMBERS.items():
         nodes = ((path, source.find(path)) for path in place.paths(*templates))
         said = [path for path, node in nodes if node is not None and (not unit or attribute(node, "units"))]
@@ -328,15 +328,15 @@ def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
         # What reconstruction needs has been warned of where it is read; these are only worth a mention.
         del source.warnings[told:]
         if number is not None:
-            found[name] = number
+            metadata[name] = number
     half = source.array(f"{place.detector}/half_acquisition")
     if half is not None and len(half):
-        found["half_acquisition"] = Value(bool(half[0]), "read", f"{source.path.name}:{place.detector}")
-    return found
+        metadata["half_acquisition"] = Value(bool(half[0]), "read", f"{source.path.name}:{place.detector}")
+    return metadata
 
 
 def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> dict[str, Value[Any]]:
-    found: dict[str, Value[Any]] = {}
+    translations: dict[str, Value[Any]] = {}
     chosen = kinds == FrameKind.PROJECTION
     for name, template in TRANSLATIONS.items():
         path = place.paths(template)[0]
@@ -350,8 +350,8 @@ def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> d
             source.warnings.append(f"{path} was left out: {problem}")
             continue
         steps = moved[chosen] if len(moved) == len(kinds) else moved
-        found[name] = Value((steps * size).tolist(), "read", f"{source.path.name}:{path}")
-    return found
+        translations[name] = Value((steps * size).tolist(), "read", f"{source.path.name}:{path}")
+    return translations
 
 
 def _flips(source: Source, place: Place, mirrored: tuple[bool, bool]) -> dict[str, Value[Any]]:

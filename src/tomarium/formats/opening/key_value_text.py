@@ -28,15 +28,15 @@ def read_key_values(path: Path, what: str, below: str = "") -> dict[str, str]:
     if path.suffix.lower() == ".xml":
         return _leaves(path, text, below)
     pairs = (line.partition("=") for line in text.splitlines() if not line.startswith("!"))
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for key, value in (
         (key.strip(), value.strip()) for key, equals, value in pairs if equals and key.strip()
     ):
-        if found.setdefault(key, value) != value:
+        if values.setdefault(key, value) != value:
             raise FormatError(
-                f"{path}: {key} is {found[key]!r} and {value!r}; leave only the one that is right"
+                f"{path}: {key} is {values[key]!r} and {value!r}; leave only the one that is right"
             )
-    return found
+    return values
 
 
 def _leaves(path: Path, text: str, below: str) -> dict[str, str]:

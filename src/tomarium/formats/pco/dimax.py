@@ -163,7 +163,9 @@ def _opened(path: Path, match: Match, turn: int | None) -> Scan:
     repaired: list[str] = []
     stack = frames_of(list(recording.projections))
     warnings.extend(stack.notes)
-    parts = [int(found[1]) for file in recording.projections if (found := re.search(r"@(\d+)$", file.stem))]
+    parts = [
+        int(matched[1]) for file in recording.projections if (matched := re.search(r"@(\d+)$", file.stem))
+    ]
     lost = sorted(set(range(1, max(parts, default=0))) - set(parts))
     if lost:
         shown = ", ".join(f"@{number:04d}" for number in lost[:5])

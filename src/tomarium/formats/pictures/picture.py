@@ -157,14 +157,14 @@ def read(path: Path, match: Match) -> Image:
     unit = ""
     if kind == "TIFF":
         with guarded(path), opened_tiff(path) as tif:
-            found = calibration_of(tif)
+            calibration = calibration_of(tif)
             first: Any = tif.pages[0]
             said = str(first.description or "")
-        if found is not None and found.voxel_m is not None:
-            steps = dict(zip("zyx", found.voxel_m, strict=True))
+        if calibration is not None and calibration.voxel_m is not None:
+            steps = dict(zip("zyx", calibration.voxel_m, strict=True))
         elif "<OME" in said[:4096]:
             steps = _ome_steps(said)
-        unit = found.unit if found is not None else ""
+        unit = calibration.unit if calibration is not None else ""
     axes = tuple(Axis(name, steps.get(name, 1.0), 0.0, "m" if name in steps else "px") for name in names)
     metadata: dict[str, Any] = {"why": match.why}
     if not steps:
@@ -180,7 +180,7 @@ def read(path: Path, match: Match) -> Image:
 
 def _ome_steps(description: str) -> dict[str, float]:
     """Read the size of a pixel from the OME description of a page, in m; µm where it gives no unit (OME 2016-06)."""
-    found: dict[str, float] = {}
+    steps: dict[str, float] = {}
     for axis in "zyx":
         size = re.search(rf'PhysicalSize{axis.upper()}="([^"]{{1,40}})"', description)
         unit = re.search(rf'PhysicalSize{axis.upper()}Unit="([^"]{{1,40}})"', description)
@@ -189,8 +189,8 @@ def _ome_steps(description: str) -> dict[str, float]:
         with suppress(ValueError, UnitError):
             step = float(size[1]) * units.factor(unit[1] if unit else "um", "m")
             if 0 < step < math.inf:
-                found[axis] = float(f"{step:.12g}")
-    return found
+                steps[axis] = float(f"{step:.12g}")
+    return steps
 
 
 def write(path: Path, image: Image, *, lossy: bool = False) -> None:

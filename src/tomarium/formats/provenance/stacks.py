@@ -54,11 +54,11 @@ def stacks_of(scan: Scan) -> dict[str, Frames]:
 
     Result: "projections", and "flats" and "darks" where they are told in the order they were taken.
     """
-    found = {"projections": scan.projections}
+    stacks = {"projections": scan.projections}
     for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
         if reference is not None and bool((np.diff(reference.position) >= 0).all()):
-            found[word] = reference.frames
-    return found
+            stacks[word] = reference.frames
+    return stacks
 
 
 @dataclass(frozen=True, eq=False)

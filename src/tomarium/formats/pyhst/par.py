@@ -278,9 +278,9 @@ def _check_paganin(par: TypedPar, values: dict[str, Value[float]], warnings: lis
         return
     noted = None
     for statement in par.file.statements:
-        found = _DELTA_BETA.search(statement.comment)
-        if found:
-            noted = float(found[1])
+        matched = _DELTA_BETA.search(statement.comment)
+        if matched:
+            noted = float(matched[1])
         if statement.key == "PAGANIN_Lmicron":
             break
     if noted is None:

@@ -165,11 +165,11 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
-    found = _STATEMENT.match(chunk)
+    matched = _STATEMENT.match(chunk)
     # HST1 begins comments with "!" too.
-    if found is None or chunk.lstrip().startswith(("#", "!")):
+    if matched is None or chunk.lstrip().startswith(("#", "!")):
         return ParStatement("", "", chunk, "", "", None)
-    rest = chunk[found.end() :]
+    rest = chunk[matched.end() :]
     depth = 0
     end = len(rest)
     for place, kind in _parts(rest):
@@ -180,7 +180,7 @@ def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
     written = rest[:end].rstrip()
     value = _value(written, arrays)
     return ParStatement(
-        found["name"], found["index"] or "", found["before"], written, rest[len(written) :], value
+        matched["name"], matched["index"] or "", matched["before"], written, rest[len(written) :], value
     )
 
 
@@ -244,10 +244,10 @@ def _index(text: str) -> ParValue:
 
 def _with_item(array: Any, index: str, value: ParValue) -> Any:
     """Interpret `ar[3] = 0.0` and `ar[2:18] = 0.0`; anything else leaves the array as it is."""
-    found = re.fullmatch(r"\s*(\d{1,9})?\s*(:)?\s*(\d{1,9})?\s*", index)
-    if found is None or not isinstance(value, int | float) or not any(found.groups()):
+    matched = re.fullmatch(r"\s*(\d{1,9})?\s*(:)?\s*(\d{1,9})?\s*", index)
+    if matched is None or not isinstance(value, int | float) or not any(matched.groups()):
         return array
-    first, colon, last = found.groups()
+    first, colon, last = matched.groups()
     changed = array.copy()
     if colon:
         changed[int(first) if first else None : int(last) if last else None] = value

@@ -130,14 +130,14 @@ def _check_other_text(found: _Found, info: VolumeInfo) -> None:
     other = found.data.with_name(f"{found.data.name}.xml")
     if found.info is None or found.info.suffix.lower() != ".info" or not other.is_file():
         return
-    told = read_volume_info(other)
+    xml = read_volume_info(other)
     # Only what both tell can disagree.
-    orders = all("BYTEORDER" in one.values for one in (info, told)) and info.byte_order != told.byte_order
-    voxels = None not in (info.voxel_m, told.voxel_m) and info.voxel_m != told.voxel_m
-    if told.shape != info.shape or orders or voxels:
+    orders = all("BYTEORDER" in one.values for one in (info, xml)) and info.byte_order != xml.byte_order
+    voxels = None not in (info.voxel_m, xml.voxel_m) and info.voxel_m != xml.voxel_m
+    if xml.shape != info.shape or orders or voxels:
         raise FormatError(
             f"{found.data}: {info.source} tells {_words(info)}, {info.byte_order} and voxels of {info.voxel_m} m, "
-            f"{told.source} {_words(told)}, {told.byte_order} and {told.voxel_m} m; remove the one that is wrong"
+            f"{xml.source} {_words(xml)}, {xml.byte_order} and {xml.voxel_m} m; remove the one that is wrong"
         )
 
 

@@ -104,8 +104,10 @@ def detect(path: Path) -> Match | None:
 
 def _candidates(path: Path) -> list[MatlabArray]:
     """List the arrays of two long axes; those called sinogram first, then real numbers before whole ones."""
-    found = [array for array in arrays(path) if len(array.shape) == 2 and min(array.shape) >= _LEAST]
-    return sorted(found, key=lambda one: ("sino" not in one.name.lower(), one.dtype.kind != "f", one.offset))
+    candidates = [array for array in arrays(path) if len(array.shape) == 2 and min(array.shape) >= _LEAST]
+    return sorted(
+        candidates, key=lambda one: ("sino" not in one.name.lower(), one.dtype.kind != "f", one.offset)
+    )
 
 
 def read(path: Path, match: Match) -> Scan:

@@ -251,21 +251,21 @@ def _along(source: Source, node: h5py.Dataset, group: h5py.Group | None, home: s
 
 def _datasets(source: Source) -> list[tuple[str, h5py.Dataset]]:
     """List the rows of numbers that lie in the file itself."""
-    found: list[tuple[str, h5py.Dataset]] = []
+    datasets: list[tuple[str, h5py.Dataset]] = []
 
     def visit(place: Name, node: h5py.Group | h5py.Dataset) -> None:
         name = shown(place)
         row = isinstance(node, h5py.Dataset) and node.ndim == 1 and node.dtype.kind in "iuf"
         if row and not node.is_virtual and not node.external and not name.startswith("tomarium/"):
-            found.append((f"/{name}", node))
+            datasets.append((f"/{name}", node))
 
     source.file.visititems(visit)
-    return found
+    return datasets
 
 
 def _positions(known: Mapping[str, Any]) -> dict[str, Position]:
     """Take what a table can say; the rest is not lost, for the side-car holds it."""
-    found: dict[str, Position] = {}
+    positions: dict[str, Position] = {}
     for name, held in known.items():
         pair = isinstance(held, Mapping) and set(held) == {"value", "unit"}
         value, unit = (held["value"], str(held["unit"])) if pair else (held, "")
@@ -277,8 +277,8 @@ def _positions(known: Mapping[str, Any]) -> dict[str, Position]:
             and _safe(unit) == unit
             and _reads_back(value, unit)
         ):
-            found[name] = Position(value, unit)
-    return found
+            positions[name] = Position(value, unit)
+    return positions
 
 
 def _can_be_name(name: str) -> bool:

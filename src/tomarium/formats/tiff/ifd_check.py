@@ -141,8 +141,8 @@ def _pages_described(description: str) -> tuple[int, str] | None:
     if len(description) > _LONGEST:
         return None
     if description.startswith("ImageJ="):
-        found = re.search(r"^images=(\d{1,12})\s*$", description, re.MULTILINE)
-        return (int(found[1]), "ImageJ description") if found else None
+        matched = re.search(r"^images=(\d{1,12})\s*$", description, re.MULTILINE)
+        return (int(matched[1]), "ImageJ description") if matched else None
     try:
         if description.startswith('{"shape"'):
             shape: Any = json.loads(description)["shape"]

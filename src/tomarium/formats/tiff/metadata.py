@@ -221,12 +221,12 @@ def is_volume(tif: TiffFile) -> str | None:
     Result: the evidence, in words; None where there is none.
     """
     try:
-        found = calibration_of(tif)
+        calibration = calibration_of(tif)
     except FormatError:
         return None
-    if found is None:
+    if calibration is None:
         return None
-    if found.voxel_m is not None:
-        size = " x ".join(units.show(length, "m") for length in found.voxel_m)
-        return f"its {found.dialect} description tells voxels of {size} (z, y, x)"
-    return f"its {found.dialect} description says that it is a volume, without a voxel size"
+    if calibration.voxel_m is not None:
+        size = " x ".join(units.show(length, "m") for length in calibration.voxel_m)
+        return f"its {calibration.dialect} description tells voxels of {size} (z, y, x)"
+    return f"its {calibration.dialect} description says that it is a volume, without a voxel size"

@@ -36,17 +36,17 @@ def detect(path: Path) -> Match | None:
             why = is_volume(tif)
             pages, stack = page_count(tif), is_stack(tif)
             big = "BigTIFF" if tif.is_bigtiff else "TIFF"
-            found = calibration_of(tif)
+            calibration = calibration_of(tif)
             levels = len(levels_of(path, tif)) if why else 0
     except (OSError, FormatError):
         return None
-    if why is None or found is None or not stack:
+    if why is None or calibration is None or not stack:
         return None
     why = f"a {big} file of {pages} pages; {why}"
     if not levels:
-        return Match(0.8, found.dialect, why)
+        return Match(0.8, calibration.dialect, why)
     entries = tuple(f"level {number}" for number in range(levels))
-    return Match(0.8, found.dialect, f"{why}; {levels} levels of resolution", entries[0], entries)
+    return Match(0.8, calibration.dialect, f"{why}; {levels} levels of resolution", entries[0], entries)
 
 
 def read(path: Path, match: Match) -> Volume:
@@ -58,26 +58,26 @@ def read(path: Path, match: Match) -> Volume:
     for and their unit. Raises FormatError: the file is damaged, or its pages are not alike.
     """
     with guarded(path), opened_tiff(path) as tif:
-        found = calibration_of(tif)
+        calibration = calibration_of(tif)
         lost = lost_pages(tif, page_count(tif))
         if lost:  # the slices that are there are no whole volume
             raise FormatError(f"{path}: {lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
         levels = levels_of(path, tif)
         data = levels[0] if levels else _data(path, tif)
-    if found is None:
+    if calibration is None:
         raise FormatError(f"{path}: its description tells no voxel size any more; open it again")
-    voxel = found.voxel_m
+    voxel = calibration.voxel_m
     metadata: dict[str, Any] = {
         "format": match.dialect,
         "why": match.why,
-        "description": dict(found.metadata),
-        "notes": list(found.notes),
+        "description": dict(calibration.metadata),
+        "notes": list(calibration.notes),
     }
     if voxel is None:
         metadata["uncalibrated"] = True
-    unit = found.unit
-    if found.grey_range is not None:
-        low, high = found.grey_range
+    unit = calibration.unit
+    if calibration.grey_range is not None:
+        low, high = calibration.grey_range
         metadata["grey_range"] = {"low": low, "high": high, "unit": unit}
         unit = ""
     finest, chosen = data.shape, int(match.entry.split()[-1]) if levels and match.entry else 0
@@ -89,7 +89,7 @@ def read(path: Path, match: Match) -> Volume:
         _axis(name, length, "px" if voxel is None else "m", whole / held)
         for name, length, whole, held in zip("zyx", voxel or (1.0, 1.0, 1.0), finest, data.shape, strict=True)
     )
-    return Volume(data, axes, unit, found.name or path.name.split(".")[0], path, metadata, levels)
+    return Volume(data, axes, unit, calibration.name or path.name.split(".")[0], path, metadata, levels)
 
 
 def _axis(name: str, length: float, unit: str, ratio: float) -> Axis:
