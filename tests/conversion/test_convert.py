@@ -312,7 +312,7 @@ hdf5_writer._BLOCK_BYTES = 1 << 20
 def tell(done, total):
     print(done, flush=True)
     time.sleep(0.05)
-convert(tm.open(sys.argv[1]), Path(sys.argv[2]), tell=tell)
+convert(tm.open(sys.argv[1]), Path(sys.argv[2]), on_progress=tell)
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 from conversion.scan_makers import FRAMES, data_exchange, nxtomo, open_scan, sinograms, tree
 from tomarium.conversion.compare import compare
 from tomarium.conversion.convert import convert
-from tomarium.formats.provenance.ancestors import beside
+from tomarium.formats.provenance.original import beside
 
 ENDINGS = {"data-exchange": ".h5", "nxtomo": ".nx", "edf": "", "tiff": "", "pyhst-par": ".par"}
 CHAINS = [
@@ -91,9 +91,34 @@ def test_what_was_changed_between_is_not_put_back_but_still_kept(tmp_path: Path)
     assert "it was changed since" in done.warnings[0]
     assert open_scan(tmp_path / "home.h5").pixel_m.value == 2.5e-6
     with h5py.File(tmp_path / "home.h5") as file:
-        kept = file["tomarium/lineage/0"]
+        kept = file["tomarium"]
         assert kept.attrs["format"] == "data-exchange"
+        assert "changed since" in kept.attrs["stale"]
         assert "oddity" in kept["source/measurement/instrument"]
+
+
+def test_a_file_that_was_changed_is_kept_with_the_one_it_was_made_from(tmp_path: Path) -> None:
+    middle = follow(tmp_path, rich(tmp_path / "scan.h5"), ("nxtomo",))
+    with h5py.File(middle, "a") as file:
+        file["entry/remark"] = "seen by eye"
+    changed = tree(middle)
+    convert(open_scan(middle), tmp_path / "edf", to="edf")
+    convert(open_scan(tmp_path / "edf"), tmp_path / "home.nx", to="nxtomo")
+    assert tree(tmp_path / "home.nx") == changed
+    with h5py.File(tmp_path / "home.nx") as file:
+        assert "oddity" in file["tomarium/source/measurement/instrument"]
+
+
+@pytest.mark.parametrize("between", ["edf", "nxtomo"])
+def test_the_tree_in_hdf5_shows_the_first_file_after_any_chain(tmp_path: Path, between: str) -> None:
+    """Its frames are virtual datasets on those of the file itself."""
+    start = rich(tmp_path / "scan.h5")
+    end = follow(tmp_path, start, (between, "tiff", "nxtomo"))
+    with h5py.File(start) as first, h5py.File(end) as file:
+        for name in ("data", "data_white", "data_dark"):
+            shown = file[f"tomarium/source/exchange/{name}"]
+            assert shown.is_virtual
+            np.testing.assert_array_equal(shown[()], first[f"exchange/{name}"][()])
 
 
 def test_flats_from_elsewhere_are_not_put_back_over(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ hdf5_writer._BLOCK_BYTES = slab_file._SLAB_BYTES = mrc_writer._BLOCK_BYTES = 1 <
 def tell(done, total):
     print(done, flush=True)
     time.sleep(0.01)
-done = convert(tm.open(sys.argv[1]), Path(sys.argv[2]), to=sys.argv[3], lossy=True, tell=tell)
+done = convert(tm.open(sys.argv[1]), Path(sys.argv[2]), to=sys.argv[3], lossy=True, on_progress=tell)
 print(done.format)
 """
 TARGETS = {
@@ -172,7 +172,7 @@ def test_what_another_source_left_is_not_mixed_in(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(tm.open(one), target, to=name, lossy=True, tell=stop)
+        convert(tm.open(one), target, to=name, lossy=True, on_progress=stop)
     assert not target.exists() or name.startswith("ome-zarr")
     convert(tm.open(other), target, to=name, lossy=True)
     convert(tm.open(other), tmp_path / "truth" / TARGETS[name], to=name, lossy=True)
@@ -229,7 +229,7 @@ def test_what_is_there_is_replaced_when_the_new_one_is_whole(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(tm.open(other), target, to=name, lossy=True, tell=stop, overwrite=True)
+        convert(tm.open(other), target, to=name, lossy=True, on_progress=stop, overwrite=True)
     kept = content(target)
     if name == "ome-zarr":  # it is written in place, and says that it is unfinished
         kept = {file.removeprefix(f".{target.name}.replaced/"): whole for file, whole in kept.items()}
@@ -255,7 +255,7 @@ def test_a_run_that_stops_before_the_side_car_writes_it_when_repeated(
     (tmp_path / "one").mkdir()
     source, target = source_of(tmp_path, "edf"), tmp_path / "one" / "scan"
     with monkeypatch.context() as patch:
-        patch.setattr("tomarium.formats.provenance.embedded_source.leave_beside", lambda *a: stopped())
+        patch.setattr("tomarium.conversion.convert.leave_beside", lambda *a: stopped())
         with pytest.raises(KeyboardInterrupt):
             convert(tm.open(source), target, to="edf")
     assert target.is_dir()

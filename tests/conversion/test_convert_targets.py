@@ -15,8 +15,7 @@ from tomarium.conversion.compare import compare
 from tomarium.conversion.convert import convert
 from tomarium.errors import InputError
 from tomarium.formats import formats
-from tomarium.formats.provenance import embedded_source
-from tomarium.formats.provenance.ancestors import beside
+from tomarium.formats.provenance.original import beside, original_of
 from tomarium.model import Axis, Volume
 
 FRAMES = np.random.default_rng(8).integers(0, 60000, (6, 8, 9), np.uint16)
@@ -74,7 +73,7 @@ def test_the_side_car_of_what_was_replaced_goes_with_it(tmp_path: Path, source: 
     assert beside(target).is_file()
     convert(open_scan(tmp_path / "other"), target, to=to, overwrite=True)
     scan = open_scan(target)
-    assert not embedded_source.ancestors(scan)
+    assert original_of(scan) is None
     assert np.array_equal(scan.projections.read(slice(None), slice(None)), FRAMES)
 
 
@@ -87,7 +86,7 @@ def test_a_run_killed_in_the_side_car_leaves_nothing_when_repeated(
     (tmp_path / "out").mkdir()
     child = os.fork()
     if not child:
-        monkeypatch.setattr("tomarium.formats.provenance.ancestors.copy_tree", killed)
+        monkeypatch.setattr("tomarium.formats.provenance.original.copy_tree", killed)
         convert(open_scan(source), tmp_path / "out" / "scan", to="tiff")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

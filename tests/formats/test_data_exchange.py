@@ -343,16 +343,6 @@ def test_what_is_known_goes_where_the_guide_has_it(tmp_path: Path) -> None:
     assert scan.pixel_m.value == 1e-6
 
 
-@pytest.mark.parametrize("compression", [None, "gzip", "lzf"])
-def test_compressed_or_not_it_reads_the_same(tmp_path: Path, compression: Any) -> None:
-    from tomarium.formats.data_exchange.writer import write
-
-    write(tmp_path / "x.h5", a_scan(), compression=compression)
-    scan = opened(tmp_path / "x.h5")
-    np.testing.assert_array_equal(scan.projections.read(slice(None), slice(1, 2)), DATA[:, 1:2])
-    assert bool(scan.projections.cost(6, slice(1, 2))[1]) is (compression is not None)
-
-
 def test_extra_values_lie_below_their_group(tmp_path: Path) -> None:
     from tomarium.formats.data_exchange.writer import write
 

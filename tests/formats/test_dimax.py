@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import tomarium as tm
 from formats.dimax_maker import START, save_ring, stamp, stamped
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.array_frames import ArrayFrames
-from tomarium.formats.pco.dimax import open_turn
+from tomarium.formats.pco.dimax import detect, read
 from tomarium.formats.pco.ring_buffer import ring_start, rotation_period, seam_is_clear, signatures
 from tomarium.formats.tiff.pco_timestamp import decode_stamps
 from tomarium.model import Scan
@@ -106,7 +107,7 @@ class TestOrder:
     def test_without_stamps(self, tmp_path: Path) -> None:
         frames = views(3, 250, 11, drift=1.5)
         write_par(save_ring(tmp_path / "r", frames, 333, parts=3), 250, 1.44)
-        scan = open_turn(tmp_path / "r", 2)
+        scan = turn_of(tmp_path / "r", 2)
         np.testing.assert_array_equal(scan.projections.read(*ALL), frames[500:])
         assert "begins at page 333, where neighbours differ" in scan.repaired[0]
 
@@ -175,7 +176,7 @@ class TestPeriod:
     def test_without_a_par_the_period_gives_the_angles(self, tmp_path: Path) -> None:
         marked = stamped(views(4, 60.5, 5))
         save_ring(tmp_path / "r", marked, 100)
-        scan = open_turn(tmp_path / "r", 2)
+        scan = turn_of(tmp_path / "r", 2)
         assert scan.shape[0] in (60, 61)
         assert scan.metadata["turn"].source.startswith("frames 121 to")
         np.testing.assert_allclose(np.diff(scan.angles_deg.value), 360 / 60.5, rtol=2e-3)
@@ -202,12 +203,16 @@ def test_a_part_that_is_lost_is_said(tmp_path: Path) -> None:
 
 def test_a_turn_that_is_not_there(tmp_path: Path) -> None:
     write_par(save_ring(tmp_path / "r", stamped(views(3, 40, 8)), 9), 40, 9)
-    for turn, first in ((3, 0), (-1, 0), (2, 1)):
-        with pytest.raises(
-            ParameterError, match=f"there is no turn {turn} of 40 frames from frame {first} on"
-        ):
-            open_turn(tmp_path / "r", turn, first=first)
-    assert open_turn(tmp_path / "r", 5, projections_per_turn=20).shape[0] == 20
+    for turn in (3, -1):
+        with pytest.raises(ParameterError, match=f"there is no turn {turn} of 40 frames"):
+            turn_of(tmp_path / "r", turn)
+
+
+def turn_of(path: Path, turn: int) -> Scan:
+    """A turn of a recording, also of one without time stamps, which lists none."""
+    match = detect(path)
+    assert match is not None
+    return read(path, replace(match, entry=f"turn {turn}"))
 
 
 def test_references_of_another_size(tmp_path: Path) -> None:

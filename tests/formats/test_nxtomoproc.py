@@ -128,3 +128,17 @@ def test_phase_steps_are_scans(tmp_path: Path) -> None:
         del file["entry/instrument/sample/data"]
     with pytest.raises(FormatError, match="NXtomophase without instrument/sample/data of four axes"):
         tm.open(tmp_path / "p.nxs")
+
+
+def test_a_run_does_not_go_on_with_another_volume_of_the_shape(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    path, (first, second) = tmp_path / "v.nx", (
+        Volume(np.full((3, 4, 5), value, np.float32), (Axis("z"), Axis("y"), Axis("x"))) for value in (1, 2)
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        write(path, first, resume=True, on_progress=stop)
+    write(path, second, resume=True)
+    with h5py.File(path) as file:
+        assert (file["entry/data/data"][()] == 2).all()

@@ -48,12 +48,11 @@ def test_writes_what_others_call_valid_and_reads_it_back(tmp_path: Path) -> None
     path = tmp_path / "v.zarr"
     writer = begin(path, origin_m=(1e-3, 2e-3, 3e-3), attributes={"source": "tooth.h5"})
     fill(writer)
-    writer.finish(window=(-1.0, 2.0))
+    writer.finish()
     model = ModelImage.from_zarr(zarr.open_group(path, mode="r")).attributes.ome
     (multiscale,) = model.multiscales
     assert [axis.name for axis in multiscale.axes] == ["z", "y", "x"]
     assert {axis.unit for axis in multiscale.axes} == {"micrometer"}
-    assert model.omero is not None
     volume = opened(path)
     assert [level.shape for level in volume.levels] == [
         (90, 300, 70),
@@ -74,11 +73,10 @@ def test_version_0_4_is_the_same_volume_for_older_programs(tmp_path: Path) -> No
     for version in ("0.4", "0.5"):
         writer = begin(tmp_path / version, origin_m=(1e-3, 2e-3, 3e-3), version=version)
         fill(writer)
-        writer.finish(window=(-1.0, 2.0))
+        writer.finish()
     old, new = opened(tmp_path / "0.4"), opened(tmp_path / "0.5")
     model = OldModelImage.from_zarr(zarr.open_group(tmp_path / "0.4", mode="r")).attributes
     assert {axis.unit for axis in model.multiscales[0].axes} == {"micrometer"}
-    assert model.omero is not None
     assert not list((tmp_path / "0.4").rglob("zarr.json"))
     assert zarr.open_array(tmp_path / "0.4" / "0").metadata.zarr_format == 2
     assert (old.axes, old.unit, old.name) == (new.axes, new.unit, new.name)

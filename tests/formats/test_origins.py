@@ -101,7 +101,7 @@ def test_what_another_format_left_is_not_mixed_in(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(scan, tmp_path / "out", to="tiff", tell=stop)
+        convert(scan, tmp_path / "out", to="tiff", on_progress=stop)
     assert list((tmp_path / ".out.partial").rglob("*.tif"))
     convert(scan, tmp_path / "out", to="edf")
     assert not list((tmp_path / "out").rglob("*.tif"))
@@ -116,7 +116,7 @@ def test_a_changed_series_is_not_mixed_into_a_file(tmp_path: Path, monkeypatch: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(opened(path), tmp_path / "out.nx", to="nxtomo", tell=stop)
+        convert(opened(path), tmp_path / "out.nx", to="nxtomo", on_progress=stop)
     first = sorted(path.glob("scan0000*"))[0]
     first.write_bytes(first.read_bytes()[: -FRAMES[0].nbytes] + bytes(FRAMES[0].nbytes))
     convert(opened(path), tmp_path / "out.nx", to="nxtomo")

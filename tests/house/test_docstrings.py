@@ -68,7 +68,7 @@ def _is_of_a_format(name: str, function: FunctionType) -> bool:
 
 def test_what_all_formats_do_is_said_once() -> None:
     told = inspect.getdoc(Format) or ""
-    for name in ("path", "match", "detect", "read", "write", "resume", "tell", "side_car", "lossy"):
+    for name in ("path", "match", "detect", "read", "write", "resume", "on_progress", "side_car", "lossy"):
         assert f"`{name}" in told, f"Format does not say what {name} is"
     for error in ("FormatError", "InputError", "StorageFull"):
         assert error in told, f"Format does not say when {error} is raised"

@@ -134,7 +134,7 @@ def test_mirroring_goes_on_through_trouble(tmp_path: Path) -> None:
 
     mirrors.mirror_once = hasty
     try:
-        mirror(source, tmp_path / "m", every_s=0.05, tell=tell, complain=complain, stop=stop)
+        mirror(source, tmp_path / "m", every_s=0.05, on_copy=tell, complain=complain, stop=stop)
     finally:
         mirrors.mirror_once = monkey
     assert time.monotonic() - begun < 20

@@ -115,7 +115,7 @@ def test_every_generation_beside_a_writer_is_right(tmp_path: Path) -> None:
             written.append(int(writer.communicate()[0]))
         return time.monotonic() > end or (bool(written) and made[-1:] == written)
 
-    mirror(source, tmp_path / "m", every_s=0.3, tell=tell, stop=stop)
+    mirror(source, tmp_path / "m", every_s=0.3, on_copy=tell, stop=stop)
     assert not wrong
     assert made
     assert made == sorted(made)
@@ -193,7 +193,7 @@ def test_a_frame_that_is_written_again_comes_when_the_source_is_left_alone(
         source,
         tmp_path / "m",
         every_s=0.05,
-        tell=tell,
+        on_copy=tell,
         stop=lambda: time.monotonic() > end or (bool(made) and right()),
     )
     assert right()

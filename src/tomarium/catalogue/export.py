@@ -145,13 +145,13 @@ def export(
             to=form,
             overwrite=True,
             lossy=True,
-            tell=lambda done, total: on_progress("export", done, total),
+            on_progress=lambda done, total: on_progress("export", done, total),
         )
     else:
         limits = None if wanted.low is None or wanted.high is None else (wanted.low, wanted.high)
         dtype: Literal["uint8", "uint16"] = "uint8" if wanted.dtype == "uint8" else "uint16"
         cast = convert_cast(
-            volume, path, dtype, limits, to=form, overwrite=True, constant=True, tell=on_progress
+            volume, path, dtype, limits, to=form, overwrite=True, constant=True, on_progress=on_progress
         )[1]
         told |= {
             "low": cast.low,

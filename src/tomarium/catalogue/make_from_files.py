@@ -199,7 +199,9 @@ def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]
 
 def _of_volume(volume: Volume, folder: Path, title: str, tell: Tell | None) -> Record:
     folder.mkdir(parents=True, exist_ok=True)
-    convert(volume, folder / VOLUME.rstrip("/"), to="ome-zarr", tell=None if tell is None else _bytes(tell))
+    convert(
+        volume, folder / VOLUME.rstrip("/"), to="ome-zarr", on_progress=None if tell is None else _bytes(tell)
+    )
     metadata = {
         key: value
         for key, value in volume.metadata.items()

@@ -117,7 +117,7 @@ def check(
         It cannot be opened, or holds no volume.
     """
     volume, record = open_to_check(path)
-    faults = list(find_faults(volume, tell=tell))
+    faults = list(find_faults(volume, on_progress=tell))
     if record is not None:
         faults += _changed(record, volume, faults)
     return volume, tuple(sorted(faults, key=lambda one: (one.first, one.last, one.kind)))

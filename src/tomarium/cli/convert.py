@@ -97,7 +97,7 @@ def command(
         to=to,
         overwrite=overwrite,
         lossy=lossy,
-        tell=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
+        on_progress=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
     )
     _tell(done, as_json)
 
@@ -119,7 +119,7 @@ def cast_volume(
     given = parse_limits(limits or "auto")
     sources = demand_removable(opened) if remove_source else ()
     tell = show.progress()
-    written, report = convert_cast(opened, target, dtype, given, to=to, overwrite=overwrite, tell=tell)
+    written, report = convert_cast(opened, target, dtype, given, to=to, overwrite=overwrite, on_progress=tell)
     remove(sources, target)
     _tell(written, as_json, report)
     if sources and not as_json:

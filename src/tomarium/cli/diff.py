@@ -40,7 +40,7 @@ def command(one: Path, other: Path, opening: scan_options.Opening, headers: bool
         opening.open(one),
         opening.open(other),
         pixels=not headers,
-        tell=lambda done, total: tell("compare MB", done // 1_000_000, total // 1_000_000),
+        on_progress=lambda done, total: tell("compare MB", done // 1_000_000, total // 1_000_000),
     )
     if as_json:
         findings = [vars(finding) for finding in found.findings]

@@ -46,7 +46,7 @@ def command(source: Path, folder: Path, once: bool, every: str) -> None:
             source,
             folder,
             every_s=every_s,
-            tell=tell,
+            on_copy=tell,
             complain=lambda text: click.secho(f"! {text}", fg="yellow", err=True),
         )
     except KeyboardInterrupt:

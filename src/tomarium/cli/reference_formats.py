@@ -57,7 +57,7 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "jpeg2000": (
         ("tomarium convert volume.ome.zarr slices --to jpeg2000", "tomarium info slices/"),
         ("Without `volume.json` beside the pages, grey values have no unit and voxels no size.",
-         "A compression ratio loses something; what was lost is written beside the pages."),
+         "Real numbers that 16 bits do not hold are rounded with `--lossy`; by how much is written beside the pages."),
     ),
     "microscopy": (
         ("pip install 'tomarium[microscopy]'", "tomarium info map.bcf"),

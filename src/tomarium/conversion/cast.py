@@ -122,7 +122,7 @@ def convert_cast(
     to: str | None = None,
     overwrite: bool = False,
     constant: bool = False,
-    tell: Callable[[str, int, int], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Converted, CastReport]:
     """Write a volume in 8 or 16 bits, slab by slab, and read it back.
 
@@ -144,7 +144,7 @@ def convert_cast(
             f"floats that it was made of"
         )
     form = choose(target, "volume", to)
-    say = tell or (lambda stage, done, total: None)
+    say = on_progress or (lambda stage, done, total: None)
     source = "as given"
     if limits is None:
         limits, source = auto_limits(opened, say, constant=constant)
@@ -158,7 +158,7 @@ def convert_cast(
         target,
         to=form.name,
         overwrite=overwrite,
-        tell=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),
+        on_progress=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),
     )
     below, above, lost, error = _verified(opened, data, target, form.name, say)
     report = CastReport(
@@ -194,7 +194,7 @@ def demand_removable(opened: Scan | Image) -> tuple[Path, ...]:
 
 def remove(paths: tuple[Path, ...], target: Path) -> None:
     """Remove what was cast, once what was made of it lies on the disk."""
-    for file in [target] if target.is_file() else [one for one in target.rglob("*") if one.is_file()]:
+    for file in [target] if target.is_file() else [entry for entry in target.rglob("*") if entry.is_file()]:
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
     for path in paths:

@@ -19,9 +19,9 @@ from tomarium.formats.hdf5.copy_tree import is_taken_along
 from tomarium.formats.hdf5.frames import Hdf5Frames
 from tomarium.formats.hdf5.names import member, visit_links
 from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
-from tomarium.formats.provenance import ancestors
 from tomarium.formats.provenance.frame_mapping import holds
 from tomarium.formats.provenance.json_values import as_json
+from tomarium.formats.provenance.original import Original, left_links, own
 from tomarium.model import Frames, Scan, Value
 
 Fate: TypeAlias = Literal[
@@ -44,19 +44,19 @@ class Change:
     detail: str = ""  # more, in words
 
 
-def restored(target: Path, ancestor: ancestors.Ancestor) -> Iterator[Change]:
+def restored(target: Path, original: Original) -> Iterator[Change]:
     """Name what was put back as it was before an earlier conversion.
 
     Yields: one for each group, dataset and link; a link that led somewhere and now leads nowhere is left out.
     """
-    left = ancestors.left_links(ancestor)
+    left = left_links(original)
     with reading(target) as source:
         found: list[tuple[str, Any]] = []
         visit_links(source.file, lambda name, link: found.append((name, link)))
         for name, link in found:
             if name.split("/")[0] == SIDE_CAR or isinstance(link, h5py.SoftLink):
                 continue
-            place, lacking = f"{ancestor.group}/source/{name}", _lacking(source, name, link)
+            place, lacking = f"/{SIDE_CAR}/source/{name}", _lacking(source, name, link)
             if lacking and (f"/{name}" in left or not isinstance(link, h5py.ExternalLink)):
                 yield Change("left out", f"/{name}", place, "", lacking)
             else:
@@ -77,8 +77,8 @@ def _lacking(source: Source, name: str, link: Any) -> str:
     node = member(source.file, name)
     if not isinstance(node, h5py.Dataset) or not node.is_virtual:
         return ""
-    files = {one.file_name for one in node.virtual_sources()}
-    absent = sorted(one for one in files if one != "." and not (source.path.parent / one).exists())
+    files = {virtual_source.file_name for virtual_source in node.virtual_sources()}
+    absent = sorted(file for file in files if file != "." and not (source.path.parent / file).exists())
     return f"it lies in {', '.join(absent[:3])}, absent beside it" if absent else ""
 
 
@@ -184,7 +184,7 @@ def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
         return
     with reading(scan.path) as source:
         found: list[tuple[str, str]] = []
-        ours = ancestors.own(source.file)
+        ours = own(source.file)
 
         def visit(name: str, link: Any) -> None:
             if name.split("/")[0] in ours or f"/{name}" in used:

@@ -13,7 +13,7 @@ from tomarium import units
 from tomarium.errors import InputError
 from tomarium.formats.data_exchange.writer import RAW_TITLE
 from tomarium.formats.provenance.json_values import as_json
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Axis, FrameKind, Frames, Image, Scan, Value
 from tomarium.model.geometry import FIELDS, Field
 from tomarium.model.scan import Reference
@@ -53,12 +53,12 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether nothing differs that counts."""
-        return all(one.same or not one.content for one in self.findings)
+        return all(finding.same or not finding.content for finding in self.findings)
 
     @property
     def notes(self) -> tuple[Finding, ...]:
         """What differs and does not count."""
-        return tuple(one for one in self.findings if not one.same and not one.content)
+        return tuple(finding for finding in self.findings if not finding.same and not finding.content)
 
 
 def compare(
@@ -66,7 +66,7 @@ def compare(
     other: Scan | Image,
     *,
     pixels: bool = True,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Comparison:
     """Compare two scans, or two images.
 
@@ -77,9 +77,9 @@ def compare(
     and a format may have no place for where in space a volume lies.
     """
     if isinstance(one, Scan) and isinstance(other, Scan):
-        return Comparison((*_meaning(one, other), *(_stacks(one, other, tell) if pixels else [])))
+        return Comparison((*_meaning(one, other), *(_stacks(one, other, on_progress) if pixels else [])))
     if isinstance(one, Image) and isinstance(other, Image):
-        return Comparison((*_image(one, other), *(_voxels(one, other, tell) if pixels else [])))
+        return Comparison((*_image(one, other), *(_voxels(one, other, on_progress) if pixels else [])))
     kinds = " and ".join("a scan" if isinstance(item, Scan) else "an image" for item in (one, other))
     raise InputError(f"{one.path} and {other.path} are {kinds}; compare two scans or two images")
 
@@ -164,7 +164,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _stacks(one: Scan, other: Scan, tell: Tell | None) -> Iterator[Finding]:
+def _stacks(one: Scan, other: Scan, on_progress: OnProgress | None) -> Iterator[Finding]:
     pairs: list[tuple[str, Frames | None, Frames | None]] = [
         ("projections", one.projections, other.projections),
         ("flats", _frames(one.flats), _frames(other.flats)),
@@ -179,7 +179,7 @@ def _stacks(one: Scan, other: Scan, tell: Tell | None) -> Iterator[Finding]:
             first, second = (None if item is None else list(item.shape) for item in (a, b))
             yield Finding(what, False, first, second, "not the same frames")
             continue
-        yield _pixels(what, a.shape, _reader(a), _reader(b), a.dtype, begun, total, tell)
+        yield _pixels(what, a.shape, _reader(a), _reader(b), a.dtype, begun, total, on_progress)
         begun += _bytes(a)
 
 
@@ -204,7 +204,7 @@ def _pixels(
     dtype: Any,
     begun: int,
     total: int,
-    tell: Tell | None,
+    on_progress: OnProgress | None,
 ) -> Finding:
     """Compare block by block; `one` and `other` read from a first to a last element of the first axis."""
     each = max(1, int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize)
@@ -221,8 +221,8 @@ def _pixels(
             with np.errstate(invalid="ignore"):  # infinity from infinity
                 apart = np.abs(a[unequal].astype(wide) - b[unequal].astype(wide))
             most = max(most, float(np.nanmax(apart, initial=0.0)))
-        if tell is not None:
-            tell(begun + stop * each, total)
+        if on_progress is not None:
+            on_progress(begun + stop * each, total)
     if first is None:
         return Finding(what, True, list(shape), list(shape), "every pixel equal")
     said = f"{count} pixels differ, by up to {most:.6g}, first in number {first}"
@@ -285,7 +285,7 @@ def _axis(axis: Axis | None) -> str | None:
     return None if axis is None else f"{axis.name}: {axis.offset:g} + {axis.scale:g} i, {axis.unit}"
 
 
-def _voxels(one: Image, other: Image, tell: Tell | None) -> Iterator[Finding]:
+def _voxels(one: Image, other: Image, on_progress: OnProgress | None) -> Iterator[Finding]:
     if one.shape != other.shape:
         return
     total = int(np.prod(one.shape, dtype=np.int64)) * one.dtype.itemsize
@@ -297,5 +297,5 @@ def _voxels(one: Image, other: Image, tell: Tell | None) -> Iterator[Finding]:
         one.dtype,
         0,
         total,
-        tell,
+        on_progress,
     )

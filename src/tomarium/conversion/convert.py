@@ -21,10 +21,10 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format
 from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.source import SIDE_CAR
-from tomarium.formats.provenance import ancestors as lineage
-from tomarium.formats.provenance import embedded_source
+from tomarium.formats.provenance.embedded_source import leave_beside
+from tomarium.formats.provenance.original import beside, is_side_car, original_of, restore
 from tomarium.formats.provenance.source_fingerprint import origin_of, sources_of
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.tables import csv_images
 from tomarium.formats.tables.csv_file import Table, write_table
 from tomarium.model import Image, Scan
@@ -69,7 +69,7 @@ def convert(
     to: str | None = None,
     overwrite: bool = False,
     lossy: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Converted:
     """Convert what was opened, block by block, into a file of another format.
 
@@ -86,7 +86,7 @@ def convert(
         Whether a file that is there may be replaced.
     lossy : bool
         Whether values may be rounded that the format does not hold exactly; it is refused otherwise.
-    tell : callable or None
+    on_progress : callable or None
         Told of progress: bytes written, bytes in all.
 
     Returns
@@ -120,7 +120,7 @@ def convert(
     if there and not begun and form.name not in _REPLACING:
         _set_aside(target)
     try:
-        done = _convert(opened, target, form, tell)
+        done = _convert(opened, target, form, on_progress)
         for one in (target, *(target / name for name in _WHOLE if form.name.startswith("ome-zarr"))):
             clear_drafts(one)
         shutil.rmtree(target.with_name(f".{target.name}.progress"), ignore_errors=True)
@@ -131,7 +131,7 @@ def convert(
 
 def _check_name(target: Path, form: Format) -> None:
     """Refuse a name so long that the side-car, which is written last, could not have its own."""
-    longest = target.name if form.carries else f".{lineage.beside(target).name}.partial.done"
+    longest = target.name if form.carries else f".{beside(target).name}.partial.done"
     if (over := len(os.fsencode(longest)) - _LONGEST_NAME) > 0:
         raise InputError(
             f"{target}: its name is {over} bytes too long for the files that are written beside it; give a shorter name"
@@ -151,12 +151,12 @@ def _spare_source(opened: Scan | Image, target: Path) -> None:
             raise InputError(f"{target}: holds the source {source}; give another name")
 
 
-def _convert(opened: Scan | Image, target: Path, form: Format, tell: Tell | None) -> Converted:
+def _convert(opened: Scan | Image, target: Path, form: Format, on_progress: OnProgress | None) -> Converted:
     if isinstance(opened, Scan):
         if form.name == csv_images.FORMAT.name:
             return _written_table(opened.path, target, csv_images.table_of_scan(opened), opened)
-        return _convert_scan(opened, target, form, tell)
-    return _convert_image(opened, target, form, tell)
+        return _convert_scan(opened, target, form, on_progress)
+    return _convert_image(opened, target, form, on_progress)
 
 
 def _begun(target: Path, form: Format, opened: Scan | Image) -> bool:
@@ -215,8 +215,14 @@ def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = F
 def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) -> Converted:
     write_table(target, table)
     changes = [
-        Change("kept", one.name, one.name if one.name.startswith("/") else "", f"column {one.name}", one.unit)
-        for one in table.columns
+        Change(
+            "kept",
+            column.name,
+            column.name if column.name.startswith("/") else "",
+            f"column {column.name}",
+            column.unit,
+        )
+        for column in table.columns
     ]
     changes += [
         Change("kept", name, "", f"# {name}", f"{one.value} {one.unit}".strip())
@@ -227,46 +233,41 @@ def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) ->
     return Converted(path, target, csv_images.FORMAT.name, tuple(changes), ())
 
 
-def _convert_scan(scan: Scan, target: Path, form: Format, tell: Tell | None) -> Converted:
+def _convert_scan(scan: Scan, target: Path, form: Format, on_progress: OnProgress | None) -> Converted:
     for _, frames, _ in stacks(scan, scan):
         if np.dtype(frames.dtype).kind == "V":  # their file is absent, and they say which
             frames.read(slice(0, 1), slice(None))
-    before = list(embedded_source.ancestors(scan))
+    original = original_of(scan)
     warnings = []
-    place = next((number for number, one in enumerate(before) if one.format == form.name), None)
-    if place is not None:
-        if not before[place].stale:
-            lineage.restore(scan, before[place:], target, resume=True, tell=tell)
+    if original is not None and original.format == form.name:
+        if not original.stale:
+            restore(scan, original, target, resume=True, on_progress=on_progress)
             try:
                 wrong = _restored_differences(scan, target, form)
             except FormatError as problem:  # what it links to, such as its angles, is not there
                 target.unlink()
-                before[place] = replace(before[place], stale=f"it does not read: {problem}")
+                original = replace(original, stale=f"it does not read: {problem}")
             else:
-                changes = list(restored(target, before[place]))
+                changes = list(restored(target, original))
                 said = [*_lost_links(changes, target), *wrong]
                 return Converted(scan.path, target, form.name, tuple(changes), tuple(said))
-        warnings.append(
-            f"the {form.title} this file was made from is not put back, because {before[place].stale}"
-        )
-    _write_marked(form, target, scan, tell)
+        warnings.append(f"the {form.title} this file was made from is not put back, because {original.stale}")
+    _write_marked(form, target, scan, on_progress)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Scan):
         raise FormatError(f"{target}: was written as a scan and reads back as an image; report this file")
-    beside = lineage.beside(target)
-    changes = list(scan_changes(scan, again, beside.name if not form.carries else f"/{SIDE_CAR}"))
-    handed = [f"{one.format}{' (' + one.stale + ')' if one.stale else ''}" for one in before]
-    if before:
-        detail = f"what it was before: {', '.join(handed)}"
-        there = beside.name if not form.carries else f"/{SIDE_CAR}/lineage"
-        changes.append(
-            Change("side-car", "lineage", f"{before[0].file.name}:{before[0].group}", there, detail)
-        )
+    side_car = beside(target)
+    there = f"/{SIDE_CAR}" if form.carries else side_car.name
+    changes = list(scan_changes(scan, again, there))
+    if original is not None:
+        why = f" ({original.stale})" if original.stale else ""
+        detail = f"what it was made from: {original.format}{why}"
+        changes.append(Change("side-car", "lineage", f"{original.file.name}:/{SIDE_CAR}", there, detail))
     # The tree of a file of HDF5 tells more than values: types, layouts, attributes.
     if not form.carries and (is_hdf5(scan.path) or any(change.fate == "side-car" for change in changes)):
-        embedded_source.leave_beside(scan, again, beside)
-    elif not form.carries and is_hdf5(beside) and embedded_source.look(beside) is not None:
-        beside.unlink()  # of what was here before
+        leave_beside(scan, again, side_car)
+    elif not form.carries and is_side_car(side_car):
+        side_car.unlink()  # of what was here before
     _marker(target).unlink(missing_ok=True)
     warnings += _differences(scan, again)
     return Converted(scan.path, target, form.name, tuple(changes), tuple(warnings))
@@ -276,7 +277,9 @@ def _restored_differences(scan: Scan, target: Path, form: Format) -> list[str]:
     """Say what of the geometry a file put back says otherwise, by the most alike of its scans."""
     found = [match.entries for one, match in formats.recognise(target) if one.name == form.name]
     entries: list[str | None] = [*(found[0] if found else ())] or [None]
-    tried = [_differences(scan, formats.open(target, as_format=form.name, entry=one)) for one in entries[:50]]
+    tried = [
+        _differences(scan, formats.open(target, as_format=form.name, entry=entry)) for entry in entries[:50]
+    ]
     return min(tried, key=len)
 
 
@@ -285,14 +288,16 @@ def _differences(scan: Scan, again: Scan | Image) -> list[str]:
     if not isinstance(again, Scan):
         return [f"{again.path} reads back as an image"]
     wrong = [
-        one for one in compare(scan, again, pixels=False).findings if one.what in BY_NAME and not one.same
+        finding
+        for finding in compare(scan, again, pixels=False).findings
+        if finding.what in BY_NAME and not finding.same
     ]
     return [f"{one.what} reads back differently: {one.one} → {one.other} {one.detail}" for one in wrong]
 
 
 def _lost_links(changes: list[Change], target: Path) -> list[str]:
     """Say in one line what lies in files that are not beside the target."""
-    lost = [one for one in changes if one.fate == "left out"]
+    lost = [change for change in changes if change.fate == "left out"]
     if not lost:
         return []
     return [
@@ -301,13 +306,13 @@ def _lost_links(changes: list[Change], target: Path) -> list[str]:
     ]
 
 
-def _write_marked(form: Format, target: Path, opened: Scan | Image, tell: Tell | None) -> None:
+def _write_marked(form: Format, target: Path, opened: Scan | Image, on_progress: OnProgress | None) -> None:
     """Write the target, unless an earlier run has and was stopped before the side-car."""
     if form.name.startswith("ome-zarr") and _is_hollow(target, form):
         shutil.rmtree(target)
     # A .par has its name a moment before the folder of its frames has.
     folders = target / ".partial", target.with_name(f".{target.stem}_edfs.partial")
-    whole = target.exists() and not any(one.is_dir() for one in folders)
+    whole = target.exists() and not any(folder.is_dir() for folder in folders)
     if whole and _begun(target, form, opened):
         return
     origin = "" if form.carries else origin_of(opened, form.name)
@@ -316,7 +321,7 @@ def _write_marked(form: Format, target: Path, opened: Scan | Image, tell: Tell |
         # Plainly: a torn one equals no origin, and a draft of it would outlive a run that is killed here.
         _marker(target).write_text(origin, "utf-8")
     try:
-        _write(form, target, opened, tell)
+        _write(form, target, opened, on_progress)
     except BaseException:
         if not target.exists():
             _marker(target).unlink(missing_ok=True)
@@ -328,27 +333,27 @@ def _is_hollow(target: Path, form: Format) -> bool:
     planned = (target / ".partial" / "plan.json").exists()
     if not _marker(target).exists() or not target.is_dir() or planned:
         return False
-    files = [one for one in target.rglob("*") if one.is_file()]
+    files = [entry for entry in target.rglob("*") if entry.is_file()]
     named = {".zarray", ".zattrs", ".zgroup", "zarr.json"}
     match = form.detect(target)
     return (match is None or not match.score) and all(
-        one.name in named or one.suffix in (".partial", ".part") for one in files
+        file.name in named or file.suffix in (".partial", ".part") for file in files
     )
 
 
-def _write(form: Format, target: Path, opened: Scan | Image, tell: Tell | None) -> None:
+def _write(form: Format, target: Path, opened: Scan | Image, on_progress: OnProgress | None) -> None:
     assert form.write is not None
     write = form.write
     if form.resumes and form.carries:
-        write(target, opened, resume=True, tell=tell, side_car=True)
+        write(target, opened, resume=True, on_progress=on_progress, side_car=True)
     elif form.resumes:
-        write(target, opened, resume=True, tell=tell)
+        write(target, opened, resume=True, on_progress=on_progress)
     else:
         write(target, opened)
 
 
-def _convert_image(image: Image, target: Path, form: Format, tell: Tell | None) -> Converted:
-    _write_marked(form, target, image, tell)
+def _convert_image(image: Image, target: Path, form: Format, on_progress: OnProgress | None) -> Converted:
+    _write_marked(form, target, image, on_progress)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Image):
         raise FormatError(f"{target}: was written as an image and reads back as a scan; report this file")
@@ -392,13 +397,13 @@ def as_data(converted: Converted) -> dict[str, Any]:
     `detail`}], `counts` {fate: number}, `warnings`.
     """
     counts: dict[str, int] = {}
-    for one in converted.changes:
-        counts[one.fate] = counts.get(one.fate, 0) + 1
+    for change in converted.changes:
+        counts[change.fate] = counts.get(change.fate, 0) + 1
     return {
         "source": str(converted.source),
         "target": str(converted.target),
         "format": converted.format,
         "counts": counts,
-        "changes": [vars(replace(one)) for one in converted.changes],
+        "changes": [vars(replace(change)) for change in converted.changes],
         "warnings": list(converted.warnings),
     }

@@ -85,7 +85,9 @@ class _Slice:
     change: tuple[float, float] = (np.nan, np.nan)
 
 
-def find_faults(volume: Volume, *, tell: Callable[[str, int, int], None] | None = None) -> tuple[Fault, ...]:
+def find_faults(
+    volume: Volume, *, on_progress: Callable[[str, int, int], None] | None = None
+) -> tuple[Fault, ...]:
     """Look at every slice of a volume.
 
     1. Files of chunks that are absent, and slices that cannot be read.
@@ -97,8 +99,8 @@ def find_faults(volume: Volume, *, tell: Callable[[str, int, int], None] | None 
     ----------
     volume : Volume
         Any finished volume; it is read once, file by file.
-    tell : callable, optional
-        `tell("slices", done, total)`.
+    on_progress : callable, optional
+        `on_progress("slices", done, total)`.
 
     Returns
     -------
@@ -111,7 +113,10 @@ def find_faults(volume: Volume, *, tell: Callable[[str, int, int], None] | None 
         for one in (lost_files(volume) if volume.levels and volume.path is not None else ())
     ]
     missing = {
-        z for one in faults for z in range(one.first, one.last + 1) if one.found.startswith("the file 0/")
+        z
+        for fault in faults
+        for z in range(fault.first, fault.last + 1)
+        if fault.found.startswith("the file 0/")
     }
     slices: list[_Slice] = []
     before: NDArray[np.float32] | None = None
@@ -130,8 +135,8 @@ def find_faults(volume: Volume, *, tell: Callable[[str, int, int], None] | None 
                 else:
                     one, before = _measure(plane, before)
                 slices.append(one)
-        if tell is not None:
-            tell("slices", len(slices), depth)
+        if on_progress is not None:
+            on_progress("slices", len(slices), depth)
     whole_numbers = volume.dtype.kind in "iub"
     faults += _of_values(slices, whole_numbers)
     faults += _of_jumps(slices, volume, whole_numbers)
@@ -158,11 +163,11 @@ def report_of(name: str, faults: tuple[Fault, ...], depth: int, mend: str) -> Re
         With the doctor's exit codes.
     """
     findings: list[Finding] = []
-    for one in faults:
-        say = error if one.severe else warning
-        made = say(f"{one.slices} of {depth}", one.found, one.expected, mend)
+    for fault in faults:
+        say = error if fault.severe else warning
+        made = say(f"{fault.slices} of {depth}", fault.found, fault.expected, mend)
         findings.append(
-            Finding(made.severity, made.where, made.found, made.expected, made.mend, one.kind, "slabs")
+            Finding(made.severity, made.where, made.found, made.expected, made.mend, fault.kind, "slabs")
         )
     kinds = tuple(Kind.__args__)  # type: ignore[attr-defined]
     return Report(name, tuple(findings), kinds)
@@ -320,9 +325,9 @@ def _between(jumps: tuple[Jump, ...], depth: int) -> Iterator[tuple[int, int, Ju
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the first and last place of each run of True."""
-    found = []
+    runs = []
     for value, group in groupby(enumerate(flags.tolist()), key=lambda one: one[1]):
         places = [place for place, _ in group]
         if value:
-            found.append((places[0], places[-1]))
-    return found
+            runs.append((places[0], places[-1]))
+    return runs

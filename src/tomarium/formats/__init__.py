@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tomarium import registry
 from tomarium.errors import FormatError, ParameterError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.hdf5.half_written import looks_truncated, while_written
 from tomarium.formats.hdf5.held_open import held_open
 from tomarium.formats.hdf5.user_paths import open_paths, stacks_in, with_paths
@@ -109,7 +109,7 @@ def _ask(form: Format, place: Path) -> Match | None:
     try:
         return form.detect(place)
     except PermissionError as problem:  # of something within a folder
-        return Match(0.0, "", f"{problem.filename} may not be read")
+        return no_match(f"{problem.filename} may not be read")
 
 
 def open(

@@ -38,6 +38,11 @@ class Match:
     found: Any = field(default=None, compare=False, repr=False)
 
 
+def no_match(why: str) -> Match:
+    """Say that a file is not of a format, and what it lacks; formats that have nothing to say answer None."""
+    return Match(0.0, "", why)
+
+
 @dataclass(frozen=True)
 class Format:
     """One format; a module of `tomarium.formats` makes itself known by holding one.
@@ -70,7 +75,7 @@ class Format:
         the format does not say; then its `write` refuses what it cannot.
     resumes : bool
         Whether `write` also takes `resume` (a run that stops leaves what it has, and goes on from there when it
-        is repeated) and `tell` (told of bytes written and bytes in all).
+        is repeated) and `on_progress` (told of bytes written and bytes in all).
     carries : bool
         Whether `write` also takes `side_car`, as `tomarium.formats.provenance.embedded_source` tells.
     rounds : bool

@@ -1,6 +1,6 @@
 """A read-only copy of a file that is being written, which can always be opened.
 
-A copy is made while the source rests, mended where its writer had it marked as open, looked through by
+A copy is made while the source rests, repaired where its writer had it marked as open, looked through by
 another process, and only then becomes the current one: `current` in the folder is a symbolic link that is
 replaced in one step, `current.h5` leads to it. Two generations are kept, so that a reader which has just
 opened the older one can go on.
@@ -112,7 +112,7 @@ def mirror(
     folder: Path,
     *,
     every_s: float = 2.0,
-    tell: Callable[[Generation], None] | None = None,
+    on_copy: Callable[[Generation], None] | None = None,
     complain: Callable[[str], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
@@ -139,8 +139,8 @@ def mirror(
                 generation = _renew(source, folder, made, max(10 * every_s, 10.0), copier)
                 if generation is not None:
                     made, compared = generation.source, False
-                    if tell is not None:
-                        tell(generation)
+                    if on_copy is not None:
+                        on_copy(generation)
             except (FormatError, StorageFull) as problem:
                 if complain is not None:
                     complain(str(problem))
@@ -156,7 +156,7 @@ def _claim(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "current.h5").is_symlink():
         return
-    others = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+    others = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     if others:
         raise FormatError(
             f"{folder}: is no mirror and not empty ({', '.join(others[:3])}{' …' if len(others) > 3 else ''}), and "

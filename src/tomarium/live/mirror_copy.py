@@ -172,18 +172,18 @@ def pieces_of(file: h5py.File) -> dict[Piece, bool]:
     Result: whether it may be half filled: then it counts only once its end is. The last two rows of chunks of
     each dataset are left out, small datasets too.
     """
-    found: dict[Piece, bool] = {}
+    pieces: dict[Piece, bool] = {}
     if file.userblock_size:  # the places are then not those in the file
-        return found
+        return pieces
 
     def visit(name: bytes, info: Any) -> None:
         if info.type == h5o.TYPE_DATASET:
             dataset = h5d.open(file.id, name)
             if dataset.get_storage_size() >= _SMALL_DATASET:
-                found.update(_pieces(name, dataset))
+                pieces.update(_pieces(name, dataset))
 
     h5o.visit(file.id, visit, info=True)
-    return found
+    return pieces
 
 
 def _pieces(name: bytes, dataset: h5d.DatasetID) -> Iterator[tuple[Piece, bool]]:

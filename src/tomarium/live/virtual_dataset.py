@@ -1,4 +1,4 @@
-"""Virtual datasets of a file that is read with its superblock mended: their sources must be opened another way.
+"""Virtual datasets of a file that is read with its superblock repaired: their sources must be opened another way.
 
 HDF5 opens the sources of a virtual dataset as it opened the file around it. Where that is an object of ours, each
 source would be that same object, and its frames those of the wrong file. So the mapping alone is put into a file of

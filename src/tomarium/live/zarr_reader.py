@@ -124,7 +124,9 @@ class ZarrReader:
                     )
         parts = key if isinstance(key, tuple) else (key,)
         try:
-            read = node.oindex[key] if any(isinstance(one, list | np.ndarray) for one in parts) else node[key]
+            read = (
+                node.oindex[key] if any(isinstance(part, list | np.ndarray) for part in parts) else node[key]
+            )
         except (TomariumError, IndexError):
             raise
         except Exception as problem:  # codecs raise classes of their own for damaged bytes

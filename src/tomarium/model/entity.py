@@ -240,7 +240,7 @@ def public_facts(entity: Entity) -> dict[str, Any]:
         Without those that are private and were not disclosed, and without the members of a collection, some of
         which may be hidden from who asks.
     """
-    public = {one.key for one in KINDS[entity.kind].facts if not one.private} | set(entity.disclosed)
+    public = {fact.key for fact in KINDS[entity.kind].facts if not fact.private} | set(entity.disclosed)
     shown = {key: told for key, told in entity.facts.items() if key in public and key != "members"}
     years = re.match(r"\s*(\d+)", str(shown.get("age", "")))
     if years and int(years[1][:4]) >= _OLDEST:
@@ -277,7 +277,7 @@ def read_fact(kind: str, key: str, text: str) -> str | list[str]:
     ParameterError
         There is no such fact, or the text is none of its form.
     """
-    known = {one.key: one for one in KINDS[kind].facts}
+    known = {fact.key: fact for fact in KINDS[kind].facts}
     if key not in known:
         near = difflib.get_close_matches(key, known, 1)
         raise ParameterError(
@@ -306,7 +306,7 @@ def _checked(key: str, form: str, text: str) -> str:
     }
     if form in patterns:
         pattern, expected = patterns[form]
-        if not (found := pattern.fullmatch(text)):
+        if not (matched := pattern.fullmatch(text)):
             raise ParameterError(f"{key}: {text[:80]!r} is no {expected}")
-        return found[1]
+        return matched[1]
     return text if key in ("description", "medical_history") else " ".join(text.split())

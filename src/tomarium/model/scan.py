@@ -155,7 +155,7 @@ class Scan:
     missing : tuple of str
         Files the scan points to that are absent.
     repaired : tuple of str
-        What the reader mended, in words.
+        What the reader repaired, in words.
     warnings : tuple of str
         What the user should know.
     recipe : tuple of Mapping

@@ -118,11 +118,11 @@ def energy_unit(subject: Subject, energy_kev: float) -> Iterator[Finding]:
     if not HARDEST_KEV < energy_kev <= 300 * HARDEST_KEV:
         return
     found, expected = f"{energy_kev:g} keV", f"{energy_kev / 1000:g} keV, if it was written in eV"
-    mend = "check the unit; give the right one: --energy"
+    remedy = "check the unit; give the right one: --energy"
     if "pixel_m" in subject.facts and subject.facts["pixel_m"].value < 50e-6:
-        yield warning("energy", found, expected, mend)
+        yield warning("energy", found, expected, remedy)
     else:
-        yield info("energy", found, expected, mend)
+        yield info("energy", found, expected, remedy)
 
 
 def _judge(where: str, mean: float, energy: str) -> Iterator[Finding]:

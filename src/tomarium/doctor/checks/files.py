@@ -1,4 +1,4 @@
-"""Files: what cannot be opened, what is absent, what the reader had to mend."""
+"""Files: what cannot be opened, what is absent, what the reader had to repair."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def reader_warned(subject: Subject) -> Iterator[Finding]:
 
 @check(a_scan)
 def reader_mended(subject: Subject) -> Iterator[Finding]:
-    """Pass on what the reader mended.
+    """Pass on what the reader repaired.
 
     Parameters
     ----------

@@ -97,11 +97,11 @@ def flats_intensity(subject: Subject) -> Iterator[Finding]:
     if abs(change) < 0.05:
         return
     found = f"{first:.5g} counts before and {last:.5g} after: {100 * change:+.3g} %"
-    expected, mend = "a change below 5 %", "interpolate between the flats, which flat_field does"
+    expected, remedy = "a change below 5 %", "interpolate between the flats, which flat_field does"
     if abs(change) >= 0.2:
-        yield warning("flats before and after", found, expected, f"look for a beam loss; {mend}")
+        yield warning("flats before and after", found, expected, f"look for a beam loss; {remedy}")
     else:
-        yield info("flats before and after", found, expected, mend)
+        yield info("flats before and after", found, expected, remedy)
 
 
 def _logarithms(group: NDArray[Any], sample: FrameSample, good: NDArray[np.bool_]) -> NDArray[np.float64]:

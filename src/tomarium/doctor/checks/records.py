@@ -24,23 +24,23 @@ def files_changed(subject: Subject) -> Iterator[Finding]:
     Finding
         An error for what is missing or changed, a warning for what is unlisted; five of each are named.
     """
-    mends = {
+    remedies = {
         "missing": "take it from a backup",
         "changed": "take it from a backup; if the change was meant, file the record again",
         "unlisted": "file the record again to include it, or take it away",
     }
-    for kind, mend in mends.items():
-        paths = [one.path for one in subject.problems if one.problem == kind]
+    for kind, remedy in remedies.items():
+        paths = [problem.path for problem in subject.problems if problem.problem == kind]
         if not paths:
             continue
         names = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
         say = warning if kind == "unlisted" else error
-        yield say(subject.name, f"{kind}: {names}", "every file as its checksum says", mend)
-    for one in subject.problems:
-        if one.problem not in mends:
+        yield say(subject.name, f"{kind}: {names}", "every file as its checksum says", remedy)
+    for problem in subject.problems:
+        if problem.problem not in remedies:
             yield error(
-                one.path,
-                one.problem,
+                problem.path,
+                problem.problem,
                 "a record that can be read",
                 "take it from a backup, or file the run again",
             )

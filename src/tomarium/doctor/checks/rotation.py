@@ -78,18 +78,18 @@ def angles_against_images(subject: Subject) -> Iterator[Finding]:
     opposites = [(profiles(sample, one), profiles(sample, other)) for one, other in sample.opposites]
     match other_turn(span, first, last, opposites, [(first, middle)]):
         case 180:
-            found, mend = (
+            found, remedy = (
                 "the last projection mirrors the first",
                 "the sample turned by 180°: halve the angles",
             )
         case 360:
             found = "the last projection shows the sample as the first does, and the middle one mirrors them"
-            mend = "the sample turned by 360°: double the angles"
+            remedy = "the sample turned by 360°: double the angles"
         case None:
             return
     yield warning(
         "angles",
         f"a turn of {span:.5g}° is told, but {found}",
         "views half a turn apart that mirror each other",
-        mend,
+        remedy,
     )

@@ -354,12 +354,12 @@ def entries_of(subject: Subject) -> list[Entry]:
     with reading(_path(subject)) as source:
         groups = _groups(source, source.file)
         inner = [one for group in groups for one in _groups(source, group)]
-        found = []
+        entries = []
         for group in [*groups, *inner]:
             definition = source.text("definition", group) or attribute(group, "definition")
             if definition == "NXtomo":
-                found.append(_entry(source, group))
-        return found
+                entries.append(_entry(source, group))
+        return entries
 
 
 def _first(source: Source, *paths: str) -> NDArray[np.float64] | None:
@@ -375,7 +375,7 @@ def _groups(source: Source, parent: h5py.Group) -> list[h5py.Group]:
 def _entry(source: Source, group: h5py.Group) -> Entry:
     instrument = source.find("instrument", group)
     parts = _groups(source, instrument) if isinstance(instrument, h5py.Group) else []
-    detectors = [str(one.name) for one in parts if attribute(one, "NX_class") == "NXdetector"]
+    detectors = [str(part.name) for part in parts if attribute(part, "NX_class") == "NXdetector"]
     detector = detectors[0] if detectors else f"{group.name}/instrument/detector"
     data = source.find(f"{detector}/data")
     return Entry(

@@ -177,7 +177,7 @@ def facts_of_record(record: Record) -> Facts:
         if name in TEXTS or (name in FACTS and isinstance(value.value, (int, float)))
     }
     ends = [record.parameters.get(f"{name}_angle_deg") for name in ("first", "last")]
-    angles = [float(one.value) for one in ends if one is not None and isinstance(one.value, (int, float))]
+    angles = [float(end.value) for end in ends if end is not None and isinstance(end.value, (int, float))]
     if len(angles) == 2 and "projections" in found:
         steps = max(1.0, found["projections"].value - 1)
         found["span_deg"] = _derived(abs(angles[1] - angles[0]) * (1 + 1 / steps), "first and last angle")

@@ -429,7 +429,9 @@ def _scans_in_columns(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str
         return []
     held = {i: [line[i] for _, line in known if i < len(line)] for i in range(1, len(head))}
     numbers = [
-        i for i, cells in held.items() if 2 * sum(read_number(one) is not None for one in cells) > len(known)
+        i
+        for i, cells in held.items()
+        if 2 * sum(read_number(cell) is not None for cell in cells) > len(known)
     ]
     unit = next((i for i in held if head[i].lower() in _HEADERS["unit"]), len(lines))
     if len(numbers) < 2 or any(read_number(head[i]) is not None for i in numbers):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.per_frame import PerFrame, plain_cost
 from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.dialect import demand_same_size, detecting, lacking, scan_of
@@ -96,7 +96,7 @@ def detect(source: Source) -> Match | None:
     frames, home = _frames(group), str(group.name)
     counts = {kind: sum(frame.kind == kind for frame in frames) for kind in KINDS.values()}
     if counts[FrameKind.PROJECTION] < 2:
-        return Match(0.0, "", f"its group {home} holds frames of names like ALS 8.3.2's, but no scan")
+        return no_match(f"its group {home} holds frames of names like ALS 8.3.2's, but no scan")
     tiles = tuple(f"{n:04d}" for n in sorted({f.group for f in frames if f.kind == FrameKind.PROJECTION}))
     return Match(
         0.9,
@@ -117,14 +117,14 @@ def _home(source: Source) -> h5py.Group | None:
 
 
 def _frames(group: h5py.Group) -> list[_Frame]:
-    found = [
+    frames = [
         _Frame(name, KINDS[match["kind"]], int(match["group"]), int(match["angle"]))
         for name in group
         if isinstance(name, str)  # h5py gives bytes for what is no UTF-8
         and (match := FRAME.search(name))
         and isinstance(group.get(name, getlink=True), h5py.HardLink)
     ]
-    return sorted(found, key=lambda frame: (frame.angle, frame.group))
+    return sorted(frames, key=lambda frame: (frame.angle, frame.group))
 
 
 def read(path: Path, match: Match) -> Scan:

@@ -126,7 +126,7 @@ def _heights(source: Source, sequence: Sequence) -> list[Sequence]:
     found: list[tuple[float, Sequence]] = []
     for step in sequence.steps:
         arrays = (source.array(f"/{step.name}/instrument/positioners/{motor}") for motor in motors)
-        values = next((one for one in arrays if one is not None and len(one)), None)
+        values = next((array for array in arrays if array is not None and len(array)), None)
         if values is None or np.ptp(values) > _SAME_HEIGHT:
             return [sequence]
         height = float(values[0])

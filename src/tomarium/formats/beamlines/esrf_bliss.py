@@ -27,7 +27,7 @@ from tomarium.formats.beamlines.bliss_sequences import (
     numbered_scans,
     tomographies,
 )
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.array import StackedArrays, array_of
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
@@ -87,11 +87,11 @@ def detect(source: Source) -> Match | None:
     images = tuple(_image_entries(steps))
     absent = ", ".join(source.missing[:3])
     if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
-        return Match(0.0, "", f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it")
+        return no_match(f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it")
     titles = "; ".join(dict.fromkeys(f"{step.title!r}" for step in steps[:5]))
     told = f"its root holds {len(steps)} numbered scans as BLISS writes them, none of them projections ({titles})"
     if not images:
-        return Match(0.0, "", f"{told}, and none has a detector with stacked images")
+        return no_match(f"{told}, and none has a detector with stacked images")
     return Match(0.6, "BLISS scans", f"{told}: images over what moved", entry=images[0], entries=images)
 
 
@@ -197,7 +197,7 @@ def _angles(
 ) -> Value[NDArray[np.float64]]:
     """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
     motors = source.find(f"/{step.name}/technique/scan/motor")
-    told = [as_text(one) for one in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
+    told = [as_text(motor) for motor in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
     named = told[1:] if told[:1] == ["rotation"] else []
     for name in dict.fromkeys([*rotations, *named, *ROTATIONS]):
         for template in POSITIONS:
@@ -218,13 +218,13 @@ def _angles(
 
 
 def _joined(angles: list[Value[NDArray[np.float64]]]) -> Value[NDArray[np.float64]]:
-    absent = next((one for one in angles if not len(one.value)), None)
+    absent = next((angle for angle in angles if not len(angle.value)), None)
     if absent is not None:
         return absent
     return Value(
-        np.concatenate([one.value for one in angles]),
+        np.concatenate([angle.value for angle in angles]),
         angles[0].origin,
-        " and ".join(one.source for one in angles),
+        " and ".join(angle.source for angle in angles),
     )
 
 

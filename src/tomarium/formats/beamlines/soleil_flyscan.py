@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.dialect import degrees_of, demand_same_size, group_at, scan_of, texts_of
@@ -61,9 +61,7 @@ def detect(path: Path) -> Match | None:
     if not masters:
         return None
     if path.is_file() and BESIDE.fullmatch(path.stem):
-        return Match(
-            0.0, "", f"its name {path.name} is that of a Flyscan scan's references; open their folder"
-        )
+        return no_match(f"its name {path.name} is that of a Flyscan scan's references; open their folder")
     reasons = []
     for file in masters:
         try:
@@ -82,7 +80,7 @@ def detect(path: Path) -> Match | None:
         beside = sorted(_beside(file))
         said = f", beside it lie {', '.join(beside)}" if beside else ", but no pre_ref, post_ref or post_dark"
         return Match(0.95 if ROOT.fullmatch(group) else 0.85, _dialect(file), told + said, entry=group)
-    return Match(0.0, "", "; ".join(reasons)) if reasons and path.is_file() else None
+    return no_match("; ".join(reasons)) if reasons and path.is_file() else None
 
 
 def _masters(path: Path) -> list[Path]:
@@ -100,7 +98,9 @@ def _beside(master: Path) -> dict[str, Path]:
     return {
         file.name: file
         for file in ending_in(master.parent, *SUFFIXES)
-        if (told := BESIDE.fullmatch(file.stem)) and told["scan"] in (None, master.stem) and file.is_file()
+        if (matched := BESIDE.fullmatch(file.stem))
+        and matched["scan"] in (None, master.stem)
+        and file.is_file()
     }
 
 
@@ -217,13 +217,13 @@ def _reference(source: Source, master: Path, kind: FrameKind, projections: Hdf5F
     names = FLAT_NAMES if kind == FrameKind.FLAT else DARK_NAMES
     ends = {"pre": -1.0, "post": float(projections.shape[0])}
     for file in _beside(master).values():
-        told = BESIDE.fullmatch(file.stem)
-        if told is None or (told["what"].lower() == "dark") != (kind == FrameKind.DARK):
+        matched = BESIDE.fullmatch(file.stem)
+        if matched is None or (matched["what"].lower() == "dark") != (kind == FrameKind.DARK):
             continue
         frames = _stack(source, file, names, projections)
         if frames is not None:
             parts.append(frames)
-            positions.append(np.full(frames.shape[0], ends[told["when"].lower()]))
+            positions.append(np.full(frames.shape[0], ends[matched["when"].lower()]))
     if not parts:
         source.warnings.append(f"the scan holds no {kind} fields that can be read")
         return None

@@ -178,24 +178,24 @@ def read_fields(source: Source, measurement: h5py.Group | None) -> dict[str, Val
     `measurement`: /measurement, or one of several; None where there is none. Result: name → value, in the
     unit the name ends with.
     """
-    found: dict[str, Value[Any]] = {}
+    fields: dict[str, Value[Any]] = {}
     if measurement is None:
-        return found
+        return fields
     for field in FIELDS:
         for path in field.paths:
             for numbers, place in instances(source, measurement, path):
                 name = named(field.name, numbers)
-                value = None if name in found else _read(source, measurement, place, field)
+                value = None if name in fields else _read(source, measurement, place, field)
                 if value is not None:
-                    found[name] = value
+                    fields[name] = value
     for group in GEOMETRIES:
-        found |= _geometry(source, measurement, group)
+        fields |= _geometry(source, measurement, group)
     for name, unit in VECTORS.items():
         for numbers, place in instances(source, measurement, f"{_DETECTOR}/{name}"):
             vector = _vector(source, measurement, place, unit)
             if vector is not None:
-                found[named(f"detector_{name}_{unit}", numbers)] = vector
-    return found
+                fields[named(f"detector_{name}_{unit}", numbers)] = vector
+    return fields
 
 
 def _read(source: Source, start: h5py.Group, place: str, field: Field) -> Value[Any] | None:

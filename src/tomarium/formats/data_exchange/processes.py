@@ -62,11 +62,11 @@ def _parameters(source: Source, place: str) -> dict[str, Any]:
     group = source.find(place)
     if not isinstance(group, h5py.Group):
         return {}
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for name, value in source.walk(group).items():
         below = name.removeprefix(f"{place}/")
-        found[below.replace(".", "_")] = value.value
-    return found
+        parameters[below.replace(".", "_")] = value.value
+    return parameters
 
 
 def _later(source: Source, actor: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tomarium.formats.data_exchange.processes import read_processes
 from tomarium.formats.data_exchange.unlisted_fields import AXIS, read_free, read_rest, read_scales, step_of
 from tomarium.formats.data_exchange.volume import is_volume, read_volume
 from tomarium.formats.data_exchange.writer import write
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.dialect import dataset_at, degrees_of, demand_same_size, detecting, scan_of
@@ -97,12 +97,12 @@ def detect(source: Source) -> Match | None:
     """Look for /exchange/data."""
     groups = source.numbered(source.file, "exchange")
     if not groups:
-        return Match(0.0, "", "its root holds no group /exchange")
+        return no_match("its root holds no group /exchange")
     held = {group: dataset_at(source, f"/{group}/data") for group in groups}
     entries = tuple(group for group, node in held.items() if node is not None and node.ndim == 3)
     dialect = next(one for one in DIALECTS if all(source.find(f"/{path}") for path in one.evidence))
     if not entries:
-        return Match(0.0, "", f"its group /{groups[0]} holds no three-dimensional dataset `data`")
+        return no_match(f"its group /{groups[0]} holds no three-dimensional dataset `data`")
     said = " and /implements" if dialect.name == "0.9.1" else ", but no /implements"
     return Match(
         1.0 if dialect.name == "0.9.1" else 0.9,
@@ -214,7 +214,7 @@ def _scale_name(data: h5py.Dataset, axis: int) -> str | None:
         return None
     try:
         scales = data.dims[axis].keys() or [
-            str(one.name).rsplit("/", 1)[-1] for one in data.dims[axis].values()
+            str(dim.name).rsplit("/", 1)[-1] for dim in data.dims[axis].values()
         ]
     except (RuntimeError, KeyError, ValueError):  # a scale that was deleted leaves a reference to nothing
         return None

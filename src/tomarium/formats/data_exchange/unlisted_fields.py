@@ -71,8 +71,8 @@ def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
     if base not in _ENDINGS:
         return ("", Value(f"{numbers[0]!r} {written}", "read", place)) if single else None
     held: list[Any] = [
-        float(f"{one + ZERO_CELSIUS_K:.15g}") if warm else units.convert(one, written, base)
-        for one in numbers
+        float(f"{number + ZERO_CELSIUS_K:.15g}") if warm else units.convert(number, written, base)
+        for number in numbers
     ]
     return f"_{_ENDINGS[base]}", Value(held[0] if single else held, "read", place)
 
@@ -81,7 +81,7 @@ def _as_python(numbers: NDArray[Any]) -> list[Any]:
     if numbers.dtype.kind != "f" or numbers.dtype.itemsize == 8:
         return list(numbers.tolist())
     # By way of text, so that the float32 6.7e-6 stays 6.7e-6.
-    return [float(str(one)) for one in numbers]
+    return [float(str(number)) for number in numbers]
 
 
 def read_free(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:
@@ -139,7 +139,7 @@ def read_scales(source: Source, exchange: h5py.Group, rows: int, columns: int) -
     "x_positions" where they are no lengths; nothing where they only count the pixels. "data_description" and
     "data_units" (Table 5), where they say more than our writer does of every scan.
     """
-    found: dict[str, Value[Any]] = {}
+    scales: dict[str, Value[Any]] = {}
     for name, length in (("x", columns), ("y", rows)):
         node = source.find(name, exchange)
         if not isinstance(node, h5py.Dataset) or node.shape != (length,) or node.dtype.kind not in "iuf":
@@ -147,13 +147,13 @@ def read_scales(source: Source, exchange: h5py.Group, rows: int, columns: int) -
         ending, value = own_value(source, node) or ("", Value([], "read", ""))
         counted = ending in ("", "_pixel", "_counts") and value.value == list(range(length))
         if value.value and not counted:
-            found[f"{name}_positions{ending}"] = value
+            scales[f"{name}_positions{ending}"] = value
     data = source.find("data", exchange)
     for name, usual in (("description", "projections"), ("units", "count")):
         text = None if data is None else attribute(data, name)
         if text and units.SPELLINGS.get(text, (text,))[0] != usual and text.lower() not in NO_UNIT:
-            found[f"data_{name}"] = Value(text, "read", f"{source.path.name}:{exchange.name}/data@{name}")
-    return found
+            scales[f"data_{name}"] = Value(text, "read", f"{source.path.name}:{exchange.name}/data@{name}")
+    return scales
 
 
 def step_of(positions: Value[Any] | None) -> Value[float] | None:
@@ -192,7 +192,7 @@ def own_name(below: str) -> str:
 
 def _lists(source: Source, group: h5py.Group) -> list[str]:
     """Find the lists of one number for each frame, which areaDetector writes on "OnFileWrite"."""
-    found: list[str] = []
+    lists: list[str] = []
     numbers, left = 0, 0
 
     def visit(name: str, link: Any) -> None:
@@ -203,7 +203,7 @@ def _lists(source: Source, group: h5py.Group) -> list[str]:
         if node.dtype.kind in "iuf" and node.dtype.itemsize > 1 and not node.external and not node.is_virtual:
             numbers += node.size
             if numbers <= _MOST_NUMBERS:
-                found.append(path_of(node))
+                lists.append(path_of(node))
             else:
                 left += 1
 
@@ -212,4 +212,4 @@ def _lists(source: Source, group: h5py.Group) -> list[str]:
         source.warnings.append(
             f"{left} lists of numbers below {group.name} were not read: together they hold {numbers} numbers"
         )
-    return found
+    return lists

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from tomarium import __version__
 from tomarium.formats.data_exchange.fields import FIELDS
 from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
-from tomarium.formats.hdf5.writer import Compression, put, sayable, write_tree
+from tomarium.formats.hdf5.writer import put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Scan
 from tomarium.model.scan import Reference
 
@@ -60,24 +60,22 @@ def write(
     scan: Scan,
     *,
     extra: Mapping[str, Any] | None = None,
-    compression: Compression = None,
     side_car: bool = False,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a scan as Data Exchange 0.9.1.
 
     `path`: file to write; it appears when it is complete. `scan`: frames are copied block by block, in their
     stored type. `extra`: further groups of the root: name → nested mapping of texts, numbers and arrays, e.g.
-    `{"truth": {"axis_column": 101.3}}`. Data Exchange allows groups of one's own. `compression`: None
-    (default) stores frames in one piece, which reads rows fastest. `side_car`: whether the tree of the file
-    the scan was read from goes along, as `tomarium.formats.provenance.embedded_source` tells. Raises
+    `{"truth": {"axis_column": 101.3}}`. Data Exchange allows groups of one's own. `side_car`: whether the tree
+    of the file the scan was first made from goes along, as `tomarium.formats.provenance.embedded_source` says. Raises
     InputError: a value of `extra` is of no type HDF5 holds.
     """
-    with two_phase_file(path, resume=resume, tell=tell) as output:
+    with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
         file = output.file
         file["implements"] = "exchange:measurement:provenance"
-        placed = _write_exchange(output, scan, compression)
+        placed = _write_exchange(output, scan)
         _write_measurement(file, scan)
         _write_provenance(file, scan)
         write_tree(file, extra or {})
@@ -85,11 +83,11 @@ def write(
             car.keep(output, scan, placed)
 
 
-def _write_exchange(output: TwoPhaseFile, scan: Scan, compression: Compression) -> list[Placed]:
+def _write_exchange(output: TwoPhaseFile, scan: Scan) -> list[Placed]:
     exchange = output.file.create_group("exchange")
     title = scan.metadata.get("title")
     exchange["title"] = str(title.value) if title else RAW_TITLE
-    data = output.frames(exchange, "data", scan.projections, compression)
+    data = output.frames(exchange, "data", scan.projections)
     placed = [Placed(scan.projections, str(data.name), np.arange(scan.shape[0]))]
     data.attrs["axes"] = "theta:y:x"
     data.attrs["units"] = "counts" if scan.domain == "counts" else "1"
@@ -101,7 +99,7 @@ def _write_exchange(output: TwoPhaseFile, scan: Scan, compression: Compression) 
     for reference, word in ((scan.flats, "white"), (scan.darks, "dark")):
         if reference is None:
             continue
-        frames = output.frames(exchange, f"data_{word}", reference.frames, compression)
+        frames = output.frames(exchange, f"data_{word}", reference.frames)
         placed.append(Placed(reference.frames, str(frames.name), np.arange(frames.shape[0])))
         frames.attrs["axes"] = f"theta_{word}:y:x"
         frames.attrs["units"] = "counts"

@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
 
 from tomarium import units
-from tomarium.errors import FormatError, UnitError
+from tomarium.errors import UnitError
+from tomarium.formats.opening.key_value_text import read_key_values
 from tomarium.model import Value
 
-_LONGEST: Final = 1 << 20
 _LONGEST_TEXT: Final = 1 << 14
 # key, lower case → (name of the scan's value, power of ten to its unit)
 NUMBERS: Final = {
@@ -48,36 +47,7 @@ def read_edf_info(path: Path) -> dict[str, str]:
     Result: key, as it is written, → value. Of the XML, the leaves below `acquisition`; `projectionSize/DIM_1`
     becomes `DIM_1`.
     """
-    try:
-        if path.stat().st_size > _LONGEST:
-            raise FormatError(f"{path}: has {path.stat().st_size} bytes; the text beside a scan is shorter")
-        text = path.read_text("utf-8", errors="replace")
-    except OSError as problem:
-        raise FormatError(f"{path}: cannot be read ({problem.strerror}); copy it again") from problem
-    if path.suffix.lower() == ".xml":
-        return _leaves(path, text)
-    pairs = (line.partition("=") for line in text.splitlines())
-    found: dict[str, str] = {}
-    for key, value in (
-        (key.strip(), value.strip()) for key, equals, value in pairs if equals and key.strip()
-    ):
-        if found.setdefault(key, value) != value:
-            raise FormatError(
-                f"{path}: {key} is {found[key]!r} and {value!r}; leave only the one that is right"
-            )
-    return found
-
-
-def _leaves(path: Path, text: str) -> dict[str, str]:
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise FormatError(f"{path}: declares entities, which no acquisition writes; it is not read")
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as problem:
-        raise FormatError(f"{path}: is no whole XML ({problem}); copy it again") from problem
-    below = root.find(".//acquisition")
-    leaves = root.iter() if below is None else below.iter()
-    return {node.tag: (node.text or "").strip() for node in leaves if len(node) == 0}
+    return read_key_values(path, "a scan", "acquisition")
 
 
 def count_of(values: Mapping[str, str], key: str) -> int | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +20,12 @@ from tomarium.formats.edf.frames import EdfFrames, edf_frames
 from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, looks_like_edf
 from tomarium.formats.edf.info import TEXTS, count_of, number_of, read_edf_info, values_of
 from tomarium.formats.edf.writer import write
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
 from tomarium.formats.opening.directory_listing import ending_in, named_in
+from tomarium.formats.opening.filenames import check_numbers, gaps
 from tomarium.formats.opening.unpacked import head_of
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value
 from tomarium.model.scan import Reference
@@ -44,8 +44,6 @@ _REFERENCE: Final = re.compile(r"(?:ref|dark)", re.IGNORECASE)
 ROTATIONS: Final = ("srot", "somega", "hrsrot", "diffrz", "rotm", "omega", "rotationangle")
 # The first and the last projection's angle may differ from the .info's by this part of a step.
 _TOLERANCE: Final = 0.5
-# Absent numbers are looked for this far.
-_MOST_GAPS: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def detect(path: Path) -> Match | None:
     try:
         blocks = all_blocks(path)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     if _header_angles(blocks) is not None:
         return Match(0.8, "frames", f"an EDF file of {len(blocks)} frames whose headers tell their angles")
     if len(blocks) > 1:
@@ -81,17 +79,13 @@ def _detect_folder(path: Path) -> Match | None:
         return None
     count = len(series.projections)
     if series.info is None and count < 3:
-        return Match(
-            0.0,
-            "",
+        return no_match(
             f"it holds {count} EDF projections and no .info; a scan has projections at several angles",
         )
     if not count:
-        return Match(
-            0.0, "", f"it holds {series.info and series.info.name} and EDF files, but no projections"
-        )
+        return no_match(f"it holds {series.info and series.info.name} and EDF files, but no projections")
     if not looks_like_edf(head_of(series.projections[0], any_name=True)):
-        return Match(0.0, "", f"{series.projections[0].name} is named like an EDF file and is none")
+        return no_match(f"{series.projections[0].name} is named like an EDF file and is none")
     dialect = "ESRF series" if series.info else "series"
     beside = f" with {series.info.name}" if series.info else ""
     return Match(0.85 if series.info else 0.6, dialect, f"{count} files {series.prefix}NNNN.edf{beside}")
@@ -106,9 +100,9 @@ def _series(folder: Path) -> _Series | None:
     except OSError:
         return None
     for file in files:
-        found = _FRAME.fullmatch(file.name)
-        if found and not _REFERENCE.match(file.name) and not file.name.startswith("."):
-            groups.setdefault(found["prefix"], []).append((int(found["number"]), file))
+        matched = _FRAME.fullmatch(file.name)
+        if matched and not _REFERENCE.match(file.name) and not file.name.startswith("."):
+            groups.setdefault(matched["prefix"], []).append((int(matched["number"]), file))
     if not groups:
         return None
     named = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
@@ -254,20 +248,11 @@ def _read_folder(path: Path, match: Match) -> Scan:
 def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) -> int:
     """Count the projections: frames beyond TOMO_N were taken to check whether the sample moved."""
     there, told = len(series.projections), count_of(info, "tomo_n")
-    numbers = [int(found["number"]) for file in series.projections if (found := _FRAME.fullmatch(file.name))]
-    twins = next((place for place, (one, other) in enumerate(pairwise(numbers)) if one == other), None)
-    if twins is not None:
-        one, other = series.projections[twins : twins + 2]
-        raise FormatError(
-            f"{one.parent}: {one.name} and {other.name} have the same number, so one of them would be a frame too "
-            f"many; keep one of the two"
-        )
-    present = set(numbers)
-    absent = [
-        number
-        for number in range(numbers[0], min(numbers[-1], numbers[0] + _MOST_GAPS))
-        if number not in present
+    numbers = [
+        int(matched["number"]) for file in series.projections if (matched := _FRAME.fullmatch(file.name))
     ]
+    check_numbers(series.projections[0].parent, list(series.projections), "frame")
+    absent = gaps(list(series.projections))
     if absent:
         warnings.append(f"the series has gaps: no number {', '.join(map(str, absent[:5]))}")
     if numbers[0] > 0:
@@ -305,7 +290,9 @@ def _from_range(
     series: _Series, turn: float, told: int, taken: int, warnings: list[str]
 ) -> Value[NDArray[np.float64]]:
     numbers = [
-        int(found["number"]) for file in series.projections[:taken] if (found := _FRAME.fullmatch(file.name))
+        int(matched["number"])
+        for file in series.projections[:taken]
+        if (matched := _FRAME.fullmatch(file.name))
     ]
     first, last = (_angle(first_block(series.projections[number])) for number in (0, taken - 1))
     start = first[0] if first else 0.0
@@ -362,9 +349,9 @@ def _reference(
 ) -> Reference | None:
     """Find the flats or darks: each frame where they are kept, else their median or mean."""
     count = projections.shape[0]
-    single = [(int(found["at"]), int(found["number"]), file)
+    single = [(int(matched["at"]), int(matched["number"]), file)
               for file in named_in(folder, SINGLE_FRAMES[kind].fullmatch)
-              if (found := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
+              if (matched := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
     chosen = [(reference_position(at, count), file) for at, _, file in sorted(single)]
     warnings.extend(lost_references(kind, [(at, number) for at, number, _ in single], info))
     if not chosen and kind == FrameKind.FLAT:

@@ -15,7 +15,7 @@ from tomarium.formats.edf.header import SPELLINGS, edf_bytes
 from tomarium.formats.edf.info import NUMBERS, TEXTS, info_text
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.folder import Tally, creating_folder, put, tally_of, write_frames
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Image, Scan
 from tomarium.model.scan import Reference
 
@@ -28,7 +28,9 @@ _KEYS = {
 }  # fmt: skip
 
 
-def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | None = None) -> None:
+def write(
+    path: Path, scan: Scan | Image, *, resume: bool = False, on_progress: OnProgress | None = None
+) -> None:
     """Write a scan as a folder of EDF files.
 
     `path`: folder to make; the files are named after it. `scan`: frames keep their type; `refHSTMMMM.edf`,
@@ -39,7 +41,7 @@ def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | 
         raise InputError(f"{path}: only a scan can be written as an EDF series; write a volume as .vol")
     _check_type(path, np.dtype(scan.projections.dtype))
     with creating_folder(path, origin_of(scan, "edf") if resume else None) as folder:
-        write_series(folder, path.name, scan, None, tell=tell)
+        write_series(folder, path.name, scan, None, on_progress=on_progress)
 
 
 def write_series(
@@ -49,15 +51,15 @@ def write_series(
     dtype: np.dtype[Any] | None,
     *,
     with_angles: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write the files of an EDF scan into a folder.
 
     `dtype`: type to store; None keeps each stack's own. `with_angles`: write `angles.txt` even where the
-    .info tells the angles exactly. `tell`: told of progress: bytes of frames written, bytes in all.
+    .info tells the angles exactly. `on_progress`: told of progress: bytes of frames written, bytes in all.
     """
     _check_type(folder, dtype or np.dtype(scan.projections.dtype))
-    angles, tally = scan.angles_deg.value, tally_of(scan, tell)
+    angles, tally = scan.angles_deg.value, tally_of(scan, on_progress)
 
     def projection(number: int, frame: NDArray[Any]) -> tuple[bytes]:
         header = {"motor_mne": "srot", "motor_pos": repr(float(angles[number]))}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import load_plugins
-from tomarium.formats.hdf5.missing_data import Gap, refuse_gaps, told_gaps
+from tomarium.formats.hdf5.missing_data import Gap, gaps_with_warnings, refuse_gaps
 from tomarium.formats.hdf5.names import member, path_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source
@@ -149,5 +149,5 @@ def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
         shape=tuple(int(n) for n in dataset.shape),
         dtype=dataset.dtype.newbyteorder("="),
         plugin=plugin,
-        gaps=told_gaps(source, dataset),
+        gaps=gaps_with_warnings(source, dataset),
     )

@@ -1,4 +1,4 @@
-"""Sum up what an HDF5 file says, to see whether somebody mended it."""
+"""Sum up what an HDF5 file says, to see whether somebody changed it."""
 
 from __future__ import annotations
 

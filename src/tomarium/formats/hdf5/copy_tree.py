@@ -129,7 +129,7 @@ class _Work:
         plist = h5py.h5p.create(h5py.h5p.GROUP_CREATE)  # its other properties tell where its names lay
         plist.set_link_creation_order(told.get_link_creation_order())
         plist.set_attr_creation_order(told.get_attr_creation_order())
-        if any(_is_large(old, one) for one in old.attrs):
+        if any(_is_large(old, attr) for attr in old.attrs):
             # Only a header of the newer kind, which counts its attributes, holds one above 64 KiB.
             plist.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
         return h5py.Group(h5py.h5g.create(new.id, as_bytes(name), gcpl=plist))

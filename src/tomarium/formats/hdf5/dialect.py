@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Match
+from tomarium.formats.format import Match, no_match
 from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import in_degrees
@@ -32,7 +32,7 @@ def detecting(look: Callable[[Source], Match | None]) -> Callable[[Path], Match 
             with reading(path) as source:
                 return look(source)
         except FormatError as problem:
-            return Match(0.0, "", str(problem))
+            return no_match(str(problem))
 
     detect.__doc__, detect.__module__ = look.__doc__, look.__module__
     return detect
@@ -73,14 +73,14 @@ def texts_of(
     source: Source, paths: Mapping[str, str | Iterable[str]], start: str = ""
 ) -> dict[str, Value[Any]]:
     """Read the texts of a table of names and paths, the first path of each that holds one; `start` precedes them."""
-    found: dict[str, Value[Any]] = {}
+    texts: dict[str, Value[Any]] = {}
     for name, places in paths.items():
         for path in (places,) if isinstance(places, str) else places:
             text = source.text(f"{start}{path}")
             if text is not None:
-                found[name] = Value(text, "read", f"{source.path.name}:{start}{path}")
+                texts[name] = Value(text, "read", f"{source.path.name}:{start}{path}")
                 break
-    return found
+    return texts
 
 
 def positions_among(before: ArrayLike, count: int) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.frames.per_frame import PerFrame, plain_cost
 from tomarium.formats.hdf5.chunk_reader import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5.errors import guarded
-from tomarium.formats.hdf5.missing_data import Gap, refuse_gaps, told_gaps
+from tomarium.formats.hdf5.missing_data import Gap, gaps_with_warnings, refuse_gaps
 from tomarium.formats.hdf5.names import member, path_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source
@@ -175,7 +175,7 @@ def frames_of(
     if dataset.ndim == 2 and order == STACK:
         order = (-1, 0, 1)
     frames, rows, columns = (dataset.shape[axis] if axis >= 0 else 1 for axis in order)
-    gaps = told_gaps(source, dataset, max(order[0], 0))
+    gaps = gaps_with_warnings(source, dataset, max(order[0], 0))
     if order[0] < 0 and gaps:
         gaps = (replace(gaps[0], first=0, last=1),)
     return Hdf5Frames(

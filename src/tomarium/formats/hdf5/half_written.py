@@ -48,7 +48,7 @@ def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
         try:
             return attempt()
         except (FormatError, OSError, RuntimeError, KeyError) as problem:
-            if before is None or not _may_mend(path, before, problem):
+            if before is None or not _may_recover(path, before, problem):
                 raise
             spent = time.monotonic() - begun
             enough = spent > LONGEST_S or (spent > PATIENCE_S and tries >= LEAST_TRIES)
@@ -85,7 +85,7 @@ def stamp_of(path: Path) -> Stamp | None:
     return now.st_ino, now.st_size, now.st_mtime_ns
 
 
-def _may_mend(path: Path, before: Stamp, problem: Exception) -> bool:
+def _may_recover(path: Path, before: Stamp, problem: Exception) -> bool:
     """Tell whether another attempt may end better: the file changed, or is to change as it looks truncated."""
     now = stamp_of(path)
     if now is None or not -1.0 < time.time() - now[2] / 1e9 < FRESH_S:

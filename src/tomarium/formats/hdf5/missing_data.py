@@ -192,7 +192,7 @@ def gaps_of(
                     yield Gap(there, min(until, bounds[1]), item.file_name, said)
 
 
-def told_gaps(source: Opened, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
+def gaps_with_warnings(source: Opened, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
     """List the entries that HDF5 would make up, and say so among the source's warnings.
 
     Result: for `refuse_gaps`, when entries are asked for.
@@ -257,7 +257,7 @@ def _state(
         return ("", []) if below is None else (f"lacks {below.file or 'entries'}, which {below.why}", [])
     if node.ndim != dataset.ndim:
         return (f"does not hold all of {item.dset_name}" if lacking(node, 0) else ""), []
-    told, there = _told(dataset, item, axis), node.shape[axis]
+    told, there = _expected_length(dataset, item, axis), node.shape[axis]
     runs = lacking(node, axis)
     if told is not None and there < told:
         runs = [*runs, (there, told)]
@@ -274,7 +274,7 @@ def _joined(runs: list[Run]) -> list[Run]:
     return joined
 
 
-def _told(dataset: h5py.Dataset, item: Any, axis: int) -> int | None:
+def _expected_length(dataset: h5py.Dataset, item: Any, axis: int) -> int | None:
     """Return how many entries a part must have; None where that is not fixed, and the library asks the part."""
     if item.src_space.get_select_type() == h5s.SEL_HYPERSLABS:
         return _bounds(item.src_space, axis, 0)[1] or None

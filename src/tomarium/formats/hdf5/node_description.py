@@ -104,17 +104,17 @@ def _child(source: Source, group: h5py.Group, key: bytes, kind: int, attributes:
 
 
 def _attributes(node: Node) -> list[dict[str, Any]]:
-    told = []
+    attributes = []
     for number in range(min(h5a.get_num_attrs(node.id), MOST_ATTRIBUTES)):
         held = h5a.open(node.id, index=number)
-        told.append(
+        attributes.append(
             {
                 "name": held.name.decode("utf-8", "replace"),
                 "shape": _shape(held.get_space()),
                 "type": type_of(held.get_type()),
             }
         )
-    return told
+    return attributes
 
 
 def _shape(space: h5s.SpaceID) -> list[int] | None:

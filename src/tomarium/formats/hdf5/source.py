@@ -64,7 +64,7 @@ class Source:
     stack: ExitStack
     # files that are pointed to and absent, as they are written
     missing: list[str] = field(default_factory=list)
-    # what was mended, and what the user should know, in words
+    # what was repaired, and what the user should know, in words
     repaired: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     # the files it points to, as far as they were needed

@@ -109,7 +109,7 @@ def mark_closed(path: Path) -> None:
 
 
 class ClosedView(io.RawIOBase):
-    """A file as it would read with its superblock mended; the file itself is not touched.
+    """A file as it would read with its superblock repaired; the file itself is not touched.
 
     `path`: HDF5 file that is marked as open for writing, or whose superblock lags behind.
     """

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from tomarium.atomic_files import write_at
 from tomarium.formats.hdf5.content_hash import fingerprint
 from tomarium.formats.hdf5.names import Name, as_bytes, path_of
-from tomarium.formats.hdf5.writer import Compression, blocks
+from tomarium.formats.hdf5.writer import blocks
 from tomarium.formats.provenance.source_fingerprint import files_of
-from tomarium.formats.resumable.hidden_file import HiddenFile, Tell, hidden_file
+from tomarium.formats.resumable.hidden_file import HiddenFile, OnProgress, hidden_file
 from tomarium.model import Frames
 
 
@@ -91,45 +91,22 @@ class TwoPhaseFile:
                 first = int(places[start + run.start])
                 dataset[first : first + run.stop - run.start] = pixels[run]
 
-    def frames(
-        self, group: h5py.Group, name: str, frames: Frames, compression: Compression = None
-    ) -> h5py.Dataset:
-        """Make a dataset of a stack and have it filled.
-
-        `compression`: None stores the pixels in one piece; otherwise one chunk is one frame.
-        """
-        dataset = self.stack(group, name, frames.shape, np.dtype(frames.dtype), compression)
+    def frames(self, group: h5py.Group, name: str, frames: Frames) -> h5py.Dataset:
+        """Make a dataset of a stack and have it filled."""
+        dataset = self.reserve(group, name, frames.shape, np.dtype(frames.dtype))
         self.fill(dataset, frames)
-        return dataset
-
-    def stack(
-        self,
-        group: h5py.Group,
-        name: str,
-        shape: tuple[int, int, int],
-        dtype: np.dtype[Any],
-        compression: Compression,
-    ) -> h5py.Dataset:
-        """Make a dataset for frames.
-
-        Result: to be filled with `fill`.
-        """
-        if compression is None:
-            return self.reserve(group, name, shape, dtype)
-        dataset = group.create_dataset(
-            name, shape=shape, dtype=dtype, chunks=(1, *shape[1:]), compression=compression, shuffle=True
-        )
-        self.names.append(str(dataset.name))
         return dataset
 
 
 @contextmanager
-def two_phase_file(path: Path, *, resume: bool = False, tell: Tell | None = None) -> Iterator[TwoPhaseFile]:
+def two_phase_file(
+    path: Path, *, resume: bool = False, on_progress: OnProgress | None = None
+) -> Iterator[TwoPhaseFile]:
     """Write an HDF5 file: its structure in the block, its frames when the block has ended, then its name.
 
     `path`: final name; its folder is made where it is absent, an older file of that name is replaced at the
     end. `resume`: whether a run that stops leaves what it has, hidden beside the final name, and goes on from
-    there when it is repeated with the same source. Otherwise nothing is left behind. `tell`: told of
+    there when it is repeated with the same source. Otherwise nothing is left behind. `on_progress`: told of
     progress: bytes of frames written, bytes in all.
     """
     with hidden_file(path, resume=resume) as hidden:
@@ -139,7 +116,7 @@ def two_phase_file(path: Path, *, resume: bool = False, tell: Tell | None = None
             with h5py.File(fresh, "w", libver=("earliest", "latest"), locking=False) as file:
                 output = TwoPhaseFile(file)
                 yield output
-            _pour(hidden, output.fills, _begun(hidden, fresh, output), tell)
+            _pour(hidden, output.fills, _begun(hidden, fresh, output), on_progress)
         finally:
             fresh.unlink(missing_ok=True)
 
@@ -177,7 +154,9 @@ def _key(fresh: Path, output: TwoPhaseFile) -> str:
     return hashlib.sha256(json.dumps([size, said, told]).encode()).hexdigest()
 
 
-def _pour(hidden: HiddenFile, fills: list[Fill], done: set[tuple[int, int]], tell: Tell | None) -> None:
+def _pour(
+    hidden: HiddenFile, fills: list[Fill], done: set[tuple[int, int]], on_progress: OnProgress | None
+) -> None:
     total = sum(waiting.frames.shape[0] * waiting.frame_bytes for waiting in fills)
     written = 0
     with hidden.writing() as (file, note):
@@ -187,8 +166,8 @@ def _pour(hidden: HiddenFile, fills: list[Fill], done: set[tuple[int, int]], tel
                     _put_block(file, waiting, start, stop)
                     note((number, start))
                 written += (stop - start) * waiting.frame_bytes
-                if tell is not None:
-                    tell(written, total)
+                if on_progress is not None:
+                    on_progress(written, total)
 
 
 def _put_block(file: int, waiting: Fill, start: int, stop: int) -> None:

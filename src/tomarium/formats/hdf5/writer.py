@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import h5py
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from tomarium.errors import InputError
 from tomarium.model import Frames, Value
 
-Compression = Literal["gzip", "lzf"] | None
 # Frames are copied in blocks of about this many bytes.
 _BLOCK_BYTES: Final = 64 << 20
 

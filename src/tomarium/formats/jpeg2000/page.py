@@ -158,19 +158,10 @@ def decode(path: Path, expected: PageHeader) -> NDArray[Any]:
     return pixels >> (8 * header.dtype.itemsize - header.bits)
 
 
-def encode(pixels: NDArray[Any], ratio: float | None) -> bytes:
-    """Compress a page.
-
-    `ratio`: bytes of the pixels for each byte of the page, with the irreversible 9-7 wavelet; None (default)
-    keeps every pixel, with the reversible 5-3 wavelet.
-    """
+def encode(pixels: NDArray[Any]) -> bytes:
+    """Compress a page so that every pixel is kept, with the reversible 5-3 wavelet."""
     from PIL import Image as Picture
 
     page = io.BytesIO()
-    if ratio is None:
-        Picture.fromarray(pixels).save(page, "JPEG2000", irreversible=False)
-    else:
-        Picture.fromarray(pixels).save(
-            page, "JPEG2000", irreversible=True, quality_mode="rates", quality_layers=[ratio]
-        )
+    Picture.fromarray(pixels).save(page, "JPEG2000", irreversible=False)
     return page.getvalue()

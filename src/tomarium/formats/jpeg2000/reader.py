@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
+from tomarium.formats.frames.one_frame import OneFrame
+from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.jpeg2000.page import PageHeader, decode, is_jpeg2000, page_header
 from tomarium.formats.jpeg2000.writer import LEVELS, SIDE_CAR, write
 from tomarium.formats.opening.directory_listing import ending_in
-from tomarium.formats.opening.filenames import gaps, natural, same_number, series_of
+from tomarium.formats.opening.filenames import check_numbers, gaps, natural, series_of
 from tomarium.model import Axis, Image, Volume
-
-__all__ = ["FORMAT", "Jpeg2000Array", "detect", "read", "write"]
 
 SUFFIXES: Final = (".jp2", ".j2k", ".j2c", ".jpx", ".jpf")
 # A grey range is that of pages of 16 bits.
@@ -34,48 +34,29 @@ _LONGEST_SIDE_CAR: Final = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class Jpeg2000Array:
-    """A stack of pages; each is decoded when it is sliced."""
+class Pages(PerFrame):
+    """A stack of pages; each is decoded when it is read."""
 
     pages: tuple[Path, ...]  # one file a slice, in order
     header: PageHeader  # size and bits of a page
     # values that 0 and 65535 stand for; None for the pages' own numbers
     grey_range: tuple[float, float] | None = None
-    single: bool = False  # whether this is one page alone, of two axes
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        return self.header.size if self.single else (len(self.pages), *self.header.size)
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows, columns."""
+        return (len(self.pages), *self.header.size)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The pages' own type, float32 with a grey range."""
         return self.header.dtype if self.grey_range is None else np.dtype(np.float32)
 
-    def __getitem__(self, key: Any) -> Any:
-        keys = key if isinstance(key, tuple) else (key,)
-        if self.single:
-            return self._page(0)[keys]
-        if keys and keys[0] is Ellipsis:
-            rest = keys[1:]
-            keys = (slice(None),) * (3 - len(rest)) + rest
-        first, rest = (keys[0], keys[1:]) if keys else (slice(None), ())
-        if isinstance(first, int | np.integer):
-            return self._page(int(first))[rest]
-        wanted = np.arange(len(self.pages))[first]
-        sample = np.empty(self.header.size, self.dtype)[rest]
-        result = np.empty((len(wanted), *np.shape(sample)), self.dtype)
-        for out, page in enumerate(wanted):
-            result[out] = self._page(int(page))[rest]
-        return result
-
-    def _page(self, number: int) -> NDArray[Any]:
-        pixels = decode(self.pages[number], self.header)
-        if self.grey_range is None:
-            return pixels
-        least, most = self.grey_range
-        return (least + pixels * ((most - least) / LEVELS)).astype(np.float32)
+    def _fill(self, result: NDArray[Any], wanted: NDArray[np.intp], rows: slice) -> None:
+        least, most = self.grey_range or (0.0, 0.0)
+        for out, number in enumerate(wanted):
+            pixels = decode(self.pages[number], self.header)[rows]
+            result[out] = pixels if self.grey_range is None else least + pixels * ((most - least) / LEVELS)
 
 
 def detect(path: Path) -> Match | None:
@@ -86,7 +67,7 @@ def detect(path: Path) -> Match | None:
     try:
         header = page_header(pages[0])
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     what = f"{header.size[0]} x {header.size[1]} pixels of {header.bits} bits"
     if path.is_file():
         return Match(0.6, "page", f"a JPEG 2000 page of {what}")
@@ -113,8 +94,14 @@ def read(path: Path, match: Match) -> Image:
         raise FormatError(f"{path}: its JPEG 2000 pages are gone; restore them")
     header = page_header(pages[0])
     if match.dialect == "page":
-        data = Jpeg2000Array((path,), header, single=True)
-        return Image(data, (Axis("y"), Axis("x")), "", path.stem, path, {"uncalibrated": True})
+        return Image(
+            OneFrame(Pages((path,), header)),
+            (Axis("y"), Axis("x")),
+            "",
+            path.stem,
+            path,
+            {"uncalibrated": True},
+        )
     notes = _check_pages(path, pages)
     told = _side_car(path)
     try:
@@ -131,7 +118,7 @@ def read(path: Path, match: Match) -> Image:
         raise FormatError(f"{pages[0]}: claims {header.size} pixels, {SIDE_CAR} says {size}; copy it again")
     if count != len(pages):
         raise FormatError(f"{path}: holds {len(pages)} of {count} pages; copy the missing ones again")
-    for key in ("grey_range", "ratio", "psnr_db", "largest_error", "clipped", "rounded", "largest_rounding"):
+    for key in ("grey_range", "ratio", "clipped", "rounded", "largest_rounding"):
         if told.get(key) is not None:
             metadata[key] = told[key]
     if notes:
@@ -143,7 +130,7 @@ def read(path: Path, match: Match) -> Image:
         )
     if axes[0].unit == "px":
         metadata["uncalibrated"] = True
-    return Volume(Jpeg2000Array(tuple(pages), header, grey_range), axes, unit, name, path, metadata)
+    return Volume(Pages(tuple(pages), header, grey_range), axes, unit, name, path, metadata)
 
 
 def _check_pages(path: Path, pages: list[Path]) -> list[str]:
@@ -161,12 +148,7 @@ def _check_pages(path: Path, pages: list[Path]) -> list[str]:
             f"{path}: holds pages of {len(ranked)} series, {ranked[0][0].name} … and {ranked[1][0].name} …; put each "
             f"volume into a folder of its own"
         )
-    twins = same_number(ranked[0])
-    if twins:
-        raise FormatError(
-            f"{path}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
-            f"slice too many; keep one of the two"
-        )
+    check_numbers(path, ranked[0], "slice")
     absent = gaps(ranked[0])
     if not absent:
         return []

@@ -13,34 +13,29 @@ from numpy.typing import NDArray
 
 from tomarium import __version__
 from tomarium.errors import InputError
-from tomarium.formats.jpeg2000.page import decode, encode, page_header
+from tomarium.formats.jpeg2000.page import encode
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.folder import creating_folder, put
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Volume
 
 SIDE_CAR: Final = "volume.json"
 _DIARY: Final = ".pages"
-# Bytes of the pixels and of the page, voxels clipped and rounded, the largest rounding, the largest error of
-# compression, and PSNR in dB where it was compressed.
-_Page: TypeAlias = tuple[int, int, int, int, float, int, float | None]
+# Bytes of the pixels and of the page, voxels clipped and rounded, and the largest rounding.
+_Page: TypeAlias = tuple[int, int, int, int, float]
 # A grey range is stretched over 16 bits.
 LEVELS: Final = 65535
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What compression did to the pages."""
+    """What became of the values of a volume."""
 
     ratio: float  # bytes of the pixels for each byte of the pages
-    # mean and worst peak signal-to-noise ratio of a page, against the whole range of its type; None where
-    # every pixel is kept
-    psnr_db: tuple[float, float] | None
-    largest_error: int  # largest difference of a pixel by compression, in grey levels
     clipped: int  # voxels outside the grey range
     # voxels whose value is none of the 65536 levels of the grey range, those outside of it included
     rounded: int = 0
-    # by how much such a voxel changed at most, in the unit of the volume, before compression
+    # by how much such a voxel changed at most, in the unit of the volume
     largest_rounding: float = 0.0
 
 
@@ -48,52 +43,43 @@ def write(
     path: Path,
     volume: Volume,
     *,
-    ratio: float | None = None,
-    grey_range: tuple[float, float] | None = None,
     lossy: bool = False,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Fidelity:
     """Write a volume slice by slice; the folder appears when it is complete.
 
     `path`: folder to make. `volume`: axes (z, y, x). uint8 and uint16 are stored as they are; other numbers
-    become 16 bits by the grey range. `ratio`: compression wanted, such as 10; None (default) keeps every
-    pixel, whatever that saves. `grey_range`: values that become 0 and 65535. None takes those the volume was
-    read with, else its least and largest. `lossy`: whether values between the levels may be rounded to them;
-    giving a ratio or a grey range allows it too. Result: what was lost; it is stored in the side-car too.
-    Raises InputError: the volume has not three axes, numbers that are not finite, an empty range, or values
-    that would be rounded; or the ratio is below 1.
+    become 16 bits by the grey range: that the volume was read with, else its least and largest value. `lossy`: whether
+    values between the levels may be rounded to them. Result: what was lost; it is stored in the side-car too. Raises
+    InputError: the volume has not three axes, numbers that are not finite, or values that would be rounded.
 
     Notes
     -----
     1. grey = round((value - least) / (most - least) · 65535), clipped to 0 … 65535.
-    2. value = least + grey · (most - least) / 65535 on reading, so at most half a level is lost before compression.
-    3. PSNR = 10 log10(peak² / mean squared error), peak 255 or 65535.
+    2. value = least + grey · (most - least) / 65535 on reading, so at most half a level is lost.
     """
     if volume.ndim != 3:
         raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; it needs (z, y, x)")
-    if ratio is not None and not ratio >= 1:
-        raise InputError(f"{path}: a compression of {ratio:g} was asked for; it must be 1 or more")
-    plain = volume.dtype in (np.uint8, np.uint16) and grey_range is None
-    scale = None if plain else _range(path, volume, grey_range)
-    if scale is not None and not lossy and ratio is None and grey_range is None:
+    scale = None if volume.dtype in (np.uint8, np.uint16) else _range(path, volume)
+    if scale is not None and not lossy:
         _demand_exact(path, volume, scale)
-    origin = f"{origin_of(volume, 'jpeg2000')} {scale} {ratio}" if resume else None
+    origin = f"{origin_of(volume, 'jpeg2000')} {scale}" if resume else None
     with creating_folder(path, origin) as folder:
-        told = _write_pages(folder, volume, scale, ratio, tell)
+        told = _write_pages(folder, volume, scale, on_progress)
         (folder / SIDE_CAR).write_text(_described(path, volume, scale, told), "utf-8")
     return told
 
 
-def _range(path: Path, volume: Volume, given: tuple[float, float] | None) -> tuple[float, float]:
-    found = given or volume.metadata.get("grey_range")
+def _range(path: Path, volume: Volume) -> tuple[float, float]:
+    found = volume.metadata.get("grey_range")
     if found is None:
         extremes = np.array(
             [[part.min(), part.max()] for part in (np.asarray(volume[z]) for z in range(len(volume)))]
         )
         found = float(extremes[:, 0].min()), float(extremes[:, 1].max())
     least, most = map(float, found)
-    if not (math.isfinite(least) and math.isfinite(most)) or least > most or (given and least == most):
+    if not (math.isfinite(least) and math.isfinite(most)) or least > most:
         raise InputError(
             f"{path}: the grey range is {least:g} … {most:g}; give two finite numbers, the smaller first"
         )
@@ -125,8 +111,7 @@ def _write_pages(
     folder: Path,
     volume: Volume,
     scale: tuple[float, float] | None,
-    ratio: float | None,
-    tell: Tell | None,
+    on_progress: OnProgress | None,
 ) -> Fidelity:
     digits, progress_log = max(4, len(str(len(volume)))), folder / _DIARY
     known, frame = _known(progress_log), math.prod(volume.shape[1:]) * volume.dtype.itemsize
@@ -135,23 +120,15 @@ def _write_pages(
             file = folder / f"slice_{z:0{digits}d}.jp2"
             if z not in known or not file.exists():
                 file.unlink(missing_ok=True)
-                known[z] = _write_page(file, np.asarray(volume[z]), scale, ratio, folder)
+                known[z] = _write_page(file, np.asarray(volume[z]), scale, folder)
                 stream.write(json.dumps([z, *known[z]]) + "\n")
                 stream.flush()
-            if tell is not None:
-                tell((z + 1) * frame, len(volume) * frame)
+            if on_progress is not None:
+                on_progress((z + 1) * frame, len(volume) * frame)
     progress_log.unlink()
-    raw, written, clipped, rounded, change, largest, _ = (
-        np.array(part) for part in zip(*known.values(), strict=True)
-    )
-    noise = [page[-1] for page in known.values() if page[-1] is not None]
+    raw, written, clipped, rounded, change = (np.array(part) for part in zip(*known.values(), strict=True))
     return Fidelity(
-        float(raw.sum() / written.sum()),
-        (float(np.mean(noise)), min(noise)) if noise else None,
-        int(largest.max()),
-        int(clipped.sum()),
-        int(rounded.sum()),
-        float(change.max()),
+        float(raw.sum() / written.sum()), int(clipped.sum()), int(rounded.sum()), float(change.max())
     )
 
 
@@ -161,26 +138,19 @@ def _known(progress_log: Path) -> dict[int, _Page]:
     for line in progress_log.read_text("utf-8").splitlines() if progress_log.exists() else ():
         try:
             z, *page = json.loads(line)
-            raw, written, clipped, rounded, change, largest, noise = page
+            raw, written, clipped, rounded, change = page
         except ValueError:
             continue
-        found[z] = raw, written, clipped, rounded, change, largest, noise
+        found[z] = raw, written, clipped, rounded, change
     return found
 
 
-def _write_page(
-    file: Path, values: NDArray[Any], scale: tuple[float, float] | None, ratio: float | None, folder: Path
-) -> _Page:
+def _write_page(file: Path, values: NDArray[Any], scale: tuple[float, float] | None, folder: Path) -> _Page:
     pixels, outside = _grey(values, scale, folder)
-    page = encode(pixels, ratio)
+    page = encode(pixels)
     put(file, page)
     rounded, change = (0, 0.0) if scale is None else _rounding(values, pixels, scale)
-    if ratio is None:
-        return pixels.nbytes, len(page), outside, rounded, change, 0, None
-    error = decode(file, page_header(file)).astype(np.int64) - pixels
-    peak = np.iinfo(pixels.dtype).max
-    noise = 10 * math.log10(peak**2 / max(float(np.mean(error**2)), 1e-12))
-    return pixels.nbytes, len(page), outside, rounded, change, int(np.abs(error).max()), noise
+    return pixels.nbytes, len(page), outside, rounded, change
 
 
 def _grey(values: NDArray[Any], scale: tuple[float, float] | None, folder: Path) -> tuple[NDArray[Any], int]:

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.hdf5.array import Hdf5Array, array_of
 from tomarium.formats.hdf5.axes import pixel_axis
 from tomarium.formats.hdf5.dialect import detecting
@@ -89,9 +89,7 @@ def detect(source: Source) -> Match | None:
         return None
     entries = tuple(one.entry for one in _maps(source))
     if not entries:
-        return Match(
-            0.0, "", "its Manufacturer is EDAX, but no scan in it holds EBSD data of the points it tells"
-        )
+        return no_match("its Manufacturer is EDAX, but no scan in it holds EBSD data of the points it tells")
     why = f"its Manufacturer is EDAX, and {entries[0].split('/')[0]} holds EBSD data"
     return Match(0.95, f"EDAX {_version(source)}".strip(), why, entry=entries[0], entries=entries)
 

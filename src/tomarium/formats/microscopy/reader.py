@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError, TomariumError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.microscopy.axes import axis_of, plain
 from tomarium.formats.microscopy.vendor_detection import Kind, kind_of
 from tomarium.formats.opening.image_user_values import SPATIAL
@@ -74,7 +74,7 @@ def detect(path: Path) -> Match | None:
     if kind is None:
         return None
     if not kind.reader:
-        return Match(0.0, "", _no_reader(kind))
+        return no_match(_no_reader(kind))
     match = Match(0.95, kind.title, kind.why)
     if find_spec("rsciio") is None:
         return match
@@ -220,7 +220,7 @@ def _tia_offsets(
     header the offset is the coordinate of one element, of the number CalibrationElement.
     """
     header = original.get("ser_header_parameters", {})
-    mended = list(axes)
+    corrected = list(axes)
     for place, axis in enumerate(axes):
         dimension = {"x": "Dim-1", "y": "Dim-2"}.get(axis.name)
         delta = header.get(f"{dimension}_CalibrationDelta")
@@ -228,10 +228,10 @@ def _tia_offsets(
             continue
         element = float(header.get(f"{dimension}_CalibrationElement", 0))
         first = float(header[f"{dimension}_CalibrationOffset"]) - element * float(delta)
-        mended[place] = replace(axis, scale=float(delta), offset=float(f"{first:.15g}"))
-    if tuple(mended) != axes:
+        corrected[place] = replace(axis, scale=float(delta), offset=float(f"{first:.15g}"))
+    if tuple(corrected) != axes:
         repaired.append("the offsets of the scan's axes were taken from the header of the series, in metres")
-    return tuple(mended)
+    return tuple(corrected)
 
 
 def _tia_series(path: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zipfile
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,9 +18,6 @@ from tomarium.formats.tiff.ifd_check import SIGNATURES
 
 # Tags of Olympus SIS in a TIFF directory: its binary block and its text.
 _SIS_TAGS: Final = (33560, 33471)
-# Vendor files people keep zipped.
-_ZIPPED: Final = (".emd", ".dm3", ".dm4", ".bcf", ".ser", ".emi", ".msa")
-_MOST_NAMES: Final = 10_000
 # Pages looked at for those tags: a file of Olympus has them on its first.
 _PAGES_LOOKED_AT: Final = 8
 _CUT: Final = "a truncated file"
@@ -67,7 +63,7 @@ def kind_of(path: Path) -> Kind | None:
         return _tiff(path)
     if is_hdf5(path):
         return _hdf5(path)
-    return _zipped(path) if head.startswith(b"PK\x03\x04") else None
+    return None
 
 
 def _bruker_cut(head: bytes, size: int) -> int:
@@ -118,16 +114,3 @@ def _hdf5(path: Path) -> Kind | None:
     except FormatError:
         return None
     return None
-
-
-def _zipped(path: Path) -> Kind | None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [
-                name for name in archive.namelist()[:_MOST_NAMES] if Path(name).suffix.lower() in _ZIPPED
-            ]
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        return None
-    if not names:
-        return None
-    return Kind("", "a zip archive", f"it is a zip archive that holds {names[0]}; unpack it and open that")

@@ -21,15 +21,14 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
+from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.mrc.tilt_angles import tilt_angles
 from tomarium.formats.mrc.writer import write
 from tomarium.formats.opening.image_user_values import ImageFrames
 from tomarium.formats.opening.pixel_aspect import aspect_of
-from tomarium.formats.opening.unpacked import bare, head_of, mapped, opened, size_of
+from tomarium.formats.opening.unpacked import bare, head_of, opened, size_of
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
-
-__all__ = ["FORMAT", "MrcArray", "detect", "read", "write"]
 
 Order: TypeAlias = Literal["<", ">"]
 
@@ -61,7 +60,7 @@ class Header:
     kind: bytes
     per_section: tuple[int, int]  # the numbers at 128 and 130
     order: Order  # "<" or ">"
-    repaired: str = ""  # what was mended, or ""
+    repaired: str = ""  # what was repaired, or ""
     surplus: int = 0  # bytes of the file behind the last pixel
     depth: int = 1  # MZ, sections of one volume in a stack of volumes
 
@@ -69,30 +68,6 @@ class Header:
     def pixel_bytes(self) -> int:
         """Bytes of all pixels."""
         return math.prod(self.size) * self.dtype.itemsize
-
-
-@dataclass(frozen=True, eq=False)
-class MrcArray:
-    """The pixels of an MRC file; they are mapped, sliced and let go at each access."""
-
-    path: Path
-    offset: int  # where they begin
-    shape: tuple[int, ...]  # sections, rows, columns; rows and columns for one image
-    stored: np.dtype[Any]  # type in the file, with its byte order
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a pixel in this machine's byte order."""
-        return self.stored.newbyteorder("=")
-
-    def __getitem__(self, key: Any) -> Any:
-        try:
-            whole = mapped(self.path, self.stored, self.offset, self.shape)
-        except (OSError, ValueError, TypeError) as problem:
-            raise FormatError(
-                f"{self.path}: its pixels cannot be read ({problem}); restore the file or open it again"
-            ) from problem
-        return np.array(whole[key], dtype=self.dtype)[()]
 
 
 def detect(path: Path) -> Match | None:
@@ -104,7 +79,7 @@ def detect(path: Path) -> Match | None:
         header = parse(head, path)
         tilted = _angles(path, header) is not None
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     what = "volume" if header.space_group else "stack of images"
     dialect = "tilt series" if tilted else what
     why = f"MAP stands at byte 208, and space group {header.space_group} says a {what} of {header.size[0]} sections"
@@ -160,18 +135,18 @@ def parse(head: bytes, path: Path) -> Header:
         repaired=repaired,
     )
     needed = HEADER_BYTES + extended + header.pixel_bytes
-    found = size_of(path)
-    if found < needed:
+    size = size_of(path)
+    if size < needed:
         raise FormatError(
             f"{path}: is truncated: {sections} sections of {rows} x {columns} pixels of {dtype} and headers need "
-            f"{needed} bytes, the file has {found}; copy it again"
+            f"{needed} bytes, the file has {size}; copy it again"
         )
     if space_group >= _STACKS_OF_VOLUMES and (intervals[2] < 1 or sections % intervals[2]):
         raise FormatError(
             f"{path}: is a stack of volumes of {intervals[2]} sections (MZ) and has {sections} sections, which is no "
             f"whole number of them; copy it again"
         )
-    return replace(header, surplus=found - needed, depth=max(1, intervals[2]))
+    return replace(header, surplus=size - needed, depth=max(1, intervals[2]))
 
 
 def _byte_order(head: bytes, path: Path) -> tuple[Order, str]:
@@ -233,14 +208,16 @@ def read(path: Path, match: Match) -> Scan | Image:
     angles = _angles(path, header)
     metadata = _metadata(path, header)
     if angles is not None:
-        return _scan(path, match, header, MrcArray(path, offset, header.size, header.dtype), angles, metadata)
+        return _scan(
+            path, match, header, MappedArray(path, offset, header.size, header.dtype), angles, metadata
+        )
     single = header.size[0] == 1
     axes = _axes(header)[1:] if single else _axes(header)
     shape: tuple[int, ...] = header.size[1:] if single else header.size
     if header.space_group >= _STACKS_OF_VOLUMES:
         axes = (Axis("volume", unit=""), *_axes(header))
         shape = (header.size[0] // header.depth, header.depth, *header.size[1:])
-    data = MrcArray(path, offset, shape, header.dtype)
+    data = MappedArray(path, offset, shape, header.dtype)
     unit = next(
         (text.removeprefix(_UNIT_LABEL) for text in header.labels if text.startswith(_UNIT_LABEL)), ""
     )
@@ -283,7 +260,7 @@ def _surplus(header: Header) -> str:
 
 
 def _scan(
-    path: Path, match: Match, header: Header, data: MrcArray, angles: Value[Any], metadata: dict[str, Any]
+    path: Path, match: Match, header: Header, data: MappedArray, angles: Value[Any], metadata: dict[str, Any]
 ) -> Scan:
     _, height, pixel = header.cell_m
     across, upright = (

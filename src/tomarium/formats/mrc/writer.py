@@ -16,7 +16,7 @@ from tomarium import __version__
 from tomarium.atomic_files import write_at
 from tomarium.errors import InputError
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.hidden_file import HiddenFile, Tell, hidden_file
+from tomarium.formats.resumable.hidden_file import HiddenFile, OnProgress, hidden_file
 from tomarium.model import Image, Scan
 
 _ANGSTROM_M: Final = 1e-10
@@ -52,7 +52,7 @@ def write(
     *,
     lossy: bool = False,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write an MRC file; it appears when it is complete.
 
@@ -73,7 +73,7 @@ def write(
         raise InputError(f"{path}: pixels of {one.dtype} have no mode in MRC; {remedy}")
     mode, stored = _MODES[spelling]
     with hidden_file(path, resume=resume) as hidden:
-        tally = _pour(hidden, one, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), tell)
+        tally = _pour(hidden, one, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), on_progress)
         with hidden.partial.open("r+b") as stream:
             stream.write(_header(one, mode, tally))
         if isinstance(content, Scan):
@@ -81,7 +81,9 @@ def write(
             path.with_suffix(".rawtlt").write_text(angles, "ascii")
 
 
-def _pour(hidden: HiddenFile, one: _Content, stored: np.dtype[Any], origin: str, tell: Tell | None) -> _Tally:
+def _pour(
+    hidden: HiddenFile, one: _Content, stored: np.dtype[Any], origin: str, on_progress: OnProgress | None
+) -> _Tally:
     """Write the blocks that an earlier run has not written; return what all hold."""
     each = math.prod(one.shape[1:]) * stored.itemsize
     rows = max(1, _BLOCK_BYTES // max(1, each))
@@ -103,8 +105,8 @@ def _pour(hidden: HiddenFile, one: _Content, stored: np.dtype[Any], origin: str,
                 write_at(file, pixels.data.cast("B"), _HEADER_BYTES + start * each)
                 note((start, *astuple(tally)))
             whole = whole.with_other(tally)
-            if tell is not None:
-                tell(stop * each, one.shape[0] * each)
+            if on_progress is not None:
+                on_progress(stop * each, one.shape[0] * each)
     return whole
 
 

@@ -76,7 +76,7 @@ def _system(source: Source, entry: str) -> str:
 
 def _turns(source: Source, group: h5py.Group) -> dict[str, tuple[float, tuple[float, ...]]]:
     """Read rotations by one angle: degrees, and the axis without its sign, which a half turn does not feel."""
-    found = {}
+    turns = {}
     for name in group:
         node = source.find(name, group)
         if not isinstance(node, h5py.Dataset) or attribute(node, "transformation_type") != "rotation":
@@ -84,5 +84,5 @@ def _turns(source: Source, group: h5py.Group) -> dict[str, tuple[float, tuple[fl
         about = np.ravel(raw_attribute(node, "vector"))
         turn = source.quantity(name, "deg", "deg", group)
         if turn is not None and about.dtype.kind in "iuf" and about.size == 3:
-            found[name] = (turn.value, tuple(float(abs(one)) for one in about))
-    return found
+            turns[name] = (turn.value, tuple(float(abs(one)) for one in about))
+    return turns

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.hdf5.array import array_of
 from tomarium.formats.hdf5.attributes import attribute, raw_attribute
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
@@ -57,7 +57,7 @@ def detect(source: Source) -> Match | None:
     """Look for NXdata groups with a signal and axes, else for a detector beside the positions of a raster."""
     found, lacking = _maps(source)
     if not found:
-        return Match(0.0, "", "; ".join(lacking[:4])) if lacking else None
+        return no_match("; ".join(lacking[:4])) if lacking else None
     told = [f"{one.group} ({_shape(one.signal)} over {', '.join(one.axes)})" for one in found]
     is_nexus = found[0].dialect == "NXdata"
     what = "NXdata groups with a signal and axes" if is_nexus else "a detector beside positions"
@@ -116,10 +116,10 @@ def _maps(source: Source) -> tuple[list[_Map], list[str]]:
     # What carries no class at all has lost them, or never was NeXus: such a raster lies below its entry.
     if not found and not any(attribute(group, "NX_class") for _, group, _, _ in groups):
         found = [
-            one
+            raster
             for path, group, _, _ in groups
             if path.count("/") == 2
-            for one in _rasters(source, path, group)
+            for raster in _rasters(source, path, group)
         ]
         found.sort(key=lambda one: -one.signal.ndim)
     default = _default(source)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.frames.mirrored import flipped
 from tomarium.formats.hdf5.attributes import attribute
@@ -98,10 +98,10 @@ def detect(source: Source) -> Match | None:
     groups = list(groups_of(source))
     places = places_of(source, groups)
     if not places:
-        return Match(0.0, "", what_is_lacking(groups))
+        return no_match(what_is_lacking(groups))
     best = places[0]
     return Match(
-        best.score, best.dialect, best.why, entry=best.entry, entries=tuple(one.entry for one in places)
+        best.score, best.dialect, best.why, entry=best.entry, entries=tuple(place.entry for place in places)
     )
 
 
@@ -316,10 +316,10 @@ def _from_middle(axis: Value[float], columns: int) -> Value[float]:
 
 
 def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
-    found = texts_of(source, {name: place.paths(*templates) for name, templates in TEXTS.items()})
+    metadata = texts_of(source, {name: place.paths(*templates) for name, templates in TEXTS.items()})
     exposure = source.quantity(place.paths(EXPOSURE)[0], "s", "s")
     if exposure is not None:
-        found["exposure_s"] = exposure
+        metadata["exposure_s"] = exposure
     for name, (unit, templates) in NUMBERS.items():
         nodes = ((path, source.find(path)) for path in place.paths(*templates))
         said = [path for path, node in nodes if node is not None and (not unit or attribute(node, "units"))]
@@ -328,15 +328,15 @@ def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
         # What reconstruction needs has been warned of where it is read; these are only worth a mention.
         del source.warnings[told:]
         if number is not None:
-            found[name] = number
+            metadata[name] = number
     half = source.array(f"{place.detector}/half_acquisition")
     if half is not None and len(half):
-        found["half_acquisition"] = Value(bool(half[0]), "read", f"{source.path.name}:{place.detector}")
-    return found
+        metadata["half_acquisition"] = Value(bool(half[0]), "read", f"{source.path.name}:{place.detector}")
+    return metadata
 
 
 def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> dict[str, Value[Any]]:
-    found: dict[str, Value[Any]] = {}
+    translations: dict[str, Value[Any]] = {}
     chosen = kinds == FrameKind.PROJECTION
     for name, template in TRANSLATIONS.items():
         path = place.paths(template)[0]
@@ -350,8 +350,8 @@ def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> d
             source.warnings.append(f"{path} was left out: {problem}")
             continue
         steps = moved[chosen] if len(moved) == len(kinds) else moved
-        found[name] = Value((steps * size).tolist(), "read", f"{source.path.name}:{path}")
-    return found
+        translations[name] = Value((steps * size).tolist(), "read", f"{source.path.name}:{path}")
+    return translations
 
 
 def _flips(source: Source, place: Place, mirrored: tuple[bool, bool]) -> dict[str, Value[Any]]:

@@ -44,8 +44,8 @@ class Place:
         """Fill the templates of the tables above in."""
         name = self.detector.rsplit("/", 1)[-1]
         return tuple(
-            one.format(entry=self.entry, parent=self.parent, detector=self.detector, name=name)
-            for one in templates
+            template.format(entry=self.entry, parent=self.parent, detector=self.detector, name=name)
+            for template in templates
         )
 
 
@@ -65,15 +65,15 @@ def _definition(source: Source, group: h5py.Group) -> str | None:
 
 def places_of(source: Source, groups: list[Group]) -> list[Place]:
     """Find the groups that hold a tomography, the surest first; undefined ones only where none is defined."""
-    found = [
+    places = [
         place
         for entry, parent, group, said in groups
         if said == "NXtomo" and (place := _place(source, entry, parent, group, True))
     ]
-    if not found:
+    if not places:
         undefined = (_place(source, entry, parent, group, False) for entry, parent, group, _ in groups)
-        found = [place for place in undefined if place]
-    return sorted(found, key=lambda place: -place.score)
+        places = [place for place in undefined if place]
+    return sorted(places, key=lambda place: -place.score)
 
 
 def _place(source: Source, entry: str, parent: str, group: h5py.Group, defined: bool) -> Place | None:

@@ -13,10 +13,10 @@ import numpy as np
 from tomarium import __version__
 from tomarium.formats.frames.mirrored import flipped, flips_of
 from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
-from tomarium.formats.hdf5.writer import Compression, nexus_group, put, sayable, write_tree
+from tomarium.formats.hdf5.writer import nexus_group, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import FrameKind, Frames, Scan
 from tomarium.model.scan import Reference
 
@@ -31,22 +31,18 @@ def write(
     scan: Scan,
     *,
     extra: Mapping[str, Any] | None = None,
-    compression: Compression = None,
     side_car: bool = False,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a scan as NXtomo.
 
     `path`: file to write; it appears when it is complete. `scan`: all frames go into one dataset in the order
     they were taken; their type is the smallest that holds projections, flats and darks. Frames shown mirrored
     are stored as they were, and the detector tells its mirror. `extra`: further groups of the root, as in
-    `data_exchange_writer.write`. `compression`: None (default) stores frames in one piece, which reads rows
-    fastest. `side_car`: whether the tree of the file the scan was read from goes along, as
-    `tomarium.formats.provenance.embedded_source` tells. Raises InputError: a value of `extra` is of no type
-    HDF5 holds.
+    `data_exchange.writer.write`, and `side_car` too. Raises InputError: a value of `extra` is of no type HDF5 holds.
     """
-    with two_phase_file(path, resume=resume, tell=tell) as output:
+    with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
         file = output.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"
@@ -56,7 +52,7 @@ def write(
         for name in ("title", "start_time", "end_time"):
             if name in scan.metadata and (name == "title" or _is_time(str(scan.metadata[name].value))):
                 entry[name] = str(scan.metadata[name].value)
-        placed = _write_instrument(output, entry, scan, compression)
+        placed = _write_instrument(output, entry, scan)
         _write_sample(entry, scan)
         data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
@@ -82,9 +78,7 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _write_instrument(
-    output: TwoPhaseFile, entry: h5py.Group, scan: Scan, compression: Compression
-) -> list[Placed]:
+def _write_instrument(output: TwoPhaseFile, entry: h5py.Group, scan: Scan) -> list[Placed]:
     instrument = nexus_group(entry, "instrument", "NXinstrument")
     if "instrument" in scan.metadata:
         instrument["name"] = str(scan.metadata["instrument"].value)
@@ -95,7 +89,7 @@ def _write_instrument(
     if scan.energy_kev is not None:
         put(nexus_group(instrument, "beam", "NXbeam"), "incident_energy", scan.energy_kev.value, units="keV")
     detector = nexus_group(instrument, "detector", "NXdetector")
-    placed = _write_frames(output, detector, scan, compression)
+    placed = _write_frames(output, detector, scan)
     if scan.pixel_m is not None:
         for axis, size in _pixel_sizes(scan).items():
             own = scan.metadata.get(f"detector_pixel_{axis}_m")
@@ -166,15 +160,13 @@ def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.fl
     return [(kind, place, flipped(frames, *back)) for kind, place, frames in found]
 
 
-def _write_frames(
-    output: TwoPhaseFile, detector: h5py.Group, scan: Scan, compression: Compression
-) -> list[Placed]:
+def _write_frames(output: TwoPhaseFile, detector: h5py.Group, scan: Scan) -> list[Placed]:
     stacks = _in_time(scan)
     codes = np.concatenate([np.full(len(place), CODES[kind], np.int32) for kind, place, _ in stacks])
     order = np.argsort(np.concatenate([place for _, place, _ in stacks]), kind="stable")
     rank = np.argsort(order, kind="stable")  # frame of the stacks, one after another → frame of the file
     dtype = np.result_type(*(np.dtype(frames.dtype) for *_, frames in stacks))
-    dataset = output.stack(detector, "data", (len(codes), *scan.shape[1:]), dtype, compression)
+    dataset = output.reserve(detector, "data", (len(codes), *scan.shape[1:]), dtype)
     placed, first = [], 0
     for _, _, frames in stacks:
         where = rank[first : first + frames.shape[0]]

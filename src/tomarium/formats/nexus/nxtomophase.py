@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.hdf5.dialect import (
     dataset_at,
@@ -72,7 +72,7 @@ def detect(source: Source) -> Match | None:
             continue
         data = dataset_at(source, f"/{name}/{PROJECTIONS}/data")
         if data is None or data.ndim != 4:
-            return Match(0.0, "", f"/{name} is an NXtomophase without {PROJECTIONS}/data of four axes")
+            return no_match(f"/{name} is an NXtomophase without {PROJECTIONS}/data of four axes")
         entries = tuple(f"/{name}/phase_{step}" for step in range(data.shape[1]))
         why = f"/{name}: its definition is NXtomophase, with {len(entries)} phase steps"
         return Match(1.0, "NIAC", why, entries[0], entries)

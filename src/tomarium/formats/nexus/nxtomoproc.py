@@ -13,12 +13,10 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from tomarium import __version__, units
 from tomarium.errors import FormatError, InputError, UnitError
-from tomarium.formats.format import Format, Match
-from tomarium.formats.frames.per_frame import plain_cost
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.hdf5.array import volume_of
 from tomarium.formats.hdf5.attributes import attribute, raw_attribute
 from tomarium.formats.hdf5.dialect import detecting
@@ -27,10 +25,10 @@ from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.hdf5.two_phase_writer import two_phase_file
 from tomarium.formats.hdf5.writer import nexus_group, put
+from tomarium.formats.opening.image_user_values import ImageFrames
 from tomarium.formats.provenance.json_values import as_json, from_json
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Axis, Volume
-from tomarium.model.scan import IndexedFrames
 
 AXES: Final = ("z", "y", "x")
 # Where, below the entry, the definition and reconstruction programs keep the volume.
@@ -59,7 +57,7 @@ def detect(source: Source) -> Match | None:
     entries = tuple(f"/{name}" for name in defined if _data(source, f"/{name}") is not None)
     if entries:
         return Match(1.0, "NIAC", f"{entries[0]}: its definition is NXtomoproc", entries[0], entries)
-    return Match(0.0, "", "it has the definition NXtomoproc, but no volume") if defined else None
+    return no_match("it has the definition NXtomoproc, but no volume") if defined else None
 
 
 def _definition(source: Source, name: str) -> str | None:
@@ -127,7 +125,7 @@ def _order(source: Source, data: h5py.Dataset, group: h5py.Group) -> tuple[tuple
     if sorted(names) == ["x", "y", "z"]:
         return (names.index("z"), names.index("y"), names.index("x")), ""
     lengths = {name: source.array(name, group) for name in AXES}
-    counts = tuple(len(one) if one is not None else -1 for one in lengths.values())
+    counts = tuple(len(length) if length is not None else -1 for length in lengths.values())
     if counts == data.shape:
         return (0, 1, 2), "" if len(set(counts)) == 3 else "z, y, x: nothing in the file tells"
     if counts[::-1] == data.shape:
@@ -163,39 +161,12 @@ def _axis(source: Source, group: h5py.Group, name: str, length: int, found: dict
     return Axis(name, float(f"{scale * size:.15g}"), float(f"{positions[0] * size:.15g}"), "m")
 
 
-class _Slices(IndexedFrames):
-    """A volume as a stack of frames, which is how it is written."""
-
-    def __init__(self, volume: Volume) -> None:
-        self._volume = volume
-        self.path = volume.path
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Slices, rows, columns."""
-        z, y, x = self._volume.shape
-        return z, y, x
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-        return self._volume.dtype
-
-    def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read rows of some slices."""
-        return np.asarray(self._volume[frames, rows])
-
-    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
-        """Return the bytes of that many slices."""
-        return plain_cost(self, frames, rows)
-
-
 def write(
     path: Path,
     volume: Volume,
     *,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a volume as NXtomoproc.
 
@@ -205,7 +176,7 @@ def write(
     if volume.ndim != 3:
         raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; give one with z, y and x")
     known = dict(volume.metadata)
-    with two_phase_file(path, resume=resume, tell=tell) as output:
+    with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
         file = output.file
         file.attrs["default"] = "entry"
         file.attrs["creator"] = f"tomarium {__version__}"
@@ -224,7 +195,7 @@ def write(
         data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
         data.attrs["axes"] = list(AXES)
-        stored = output.frames(data, "data", _Slices(volume))
+        stored = output.frames(data, "data", ImageFrames(volume.data))
         if volume.unit:
             stored.attrs["units"] = volume.unit
         for number, axis in enumerate(volume.axes):

@@ -52,7 +52,7 @@ def in_degrees(
     """Turn angles into degrees.
 
     `unit`: unit as the file writes it; None or an empty one where it gives none. `guess`: whether angles
-    without a unit may be radians; where False they are degrees. Result: what was mended, or what to look at,
+    without a unit may be radians; where False they are degrees. Result: what was repaired, or what to look at,
     in words, or "".
     """
     known = unit if unit is not None and unit.lower() not in NO_UNIT else None

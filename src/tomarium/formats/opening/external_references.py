@@ -79,17 +79,17 @@ def _frames(scan: Scan, place: str, kind: FrameKind) -> Hdf5Frames:
 
 
 def _stacks(source: Source) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
+    stacks: dict[str, tuple[int, ...]] = {}
 
     def visit(name: str, link: Any) -> None:
         if name.startswith(f"{SIDE_CAR}/") or isinstance(link, h5py.ExternalLink):
             return
         node = source.find(f"/{name}")
         if isinstance(node, h5py.Dataset) and node.ndim in (2, 3) and node.dtype.kind in "iuf":
-            found.setdefault(f"/{path_of(node).lstrip('/')}", node.shape)
+            stacks.setdefault(f"/{path_of(node).lstrip('/')}", node.shape)
 
     visit_links(source.file, visit)
-    return found
+    return stacks
 
 
 def _only(source: Source, path: Path, scan: Scan, kind: FrameKind) -> str:

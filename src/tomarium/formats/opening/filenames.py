@@ -80,30 +80,25 @@ def one_series(folder: Path, files: list[Path], what: str, remedy: str) -> list[
             f"{folder}: holds two series of {len(ranked[0])} files, {ranked[0][0].name} … and "
             f"{ranked[1][0].name} …; {remedy}"
         )
-    twins = same_number(ranked[0]) if len(ranked[0]) > 1 else []
-    if twins:
-        raise FormatError(
-            f"{folder}: {' and '.join(file.name for file in twins)} have the same number, so one of them would be a "
-            f"{what} too many; keep one of the two"
-        )
+    if len(ranked[0]) > 1:
+        check_numbers(folder, ranked[0], what)
     return ranked
 
 
-def same_number(series: list[Path]) -> list[Path]:
-    """Find two files of a series that have one number, as frame_7 and frame_0007, or frame_7.tif and frame_7.tiff.
+def check_numbers(folder: Path, series: list[Path], what: str) -> None:
+    """Refuse two files of a series that have one number, as frame_7 and frame_0007, or frame_7.tif and frame_7.tiff.
 
-    `series`: files whose names differ only in their last number. Result: the first such two; empty where each
-    has a number of its own.
+    `series`: files whose names differ only in their last number. `what`: "frame" or "slice", for the message.
     """
     seen: dict[int, Path] = {}
     for file in series:
         digits = re.findall(r"\d+", bare(file).stem)
-        if not digits:
-            continue
-        before = seen.setdefault(int(digits[-1]), file)
+        before = seen.setdefault(int(digits[-1]), file) if digits else file
         if before is not file:
-            return [before, file]
-    return []
+            raise FormatError(
+                f"{folder}: {before.name} and {file.name} have the same number, so one of them would be a {what} too "
+                f"many; keep one of the two"
+            )
 
 
 def slices_said(files: list[Path], home: Path) -> str | None:

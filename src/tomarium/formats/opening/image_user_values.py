@@ -50,13 +50,12 @@ class ImageFrames(PerFrame):
             part = np.asarray(self.data[:, int(wanted.min()) : int(wanted.max()) + 1])
             result[...] = part[:, wanted - int(wanted.min())].T[:, None][:, rows]
             return
+        if len(self.data.shape) == 3 and len(wanted) and bool((np.diff(wanted) == 1).all()):
+            result[...] = self.data[int(wanted[0]) : int(wanted[-1]) + 1, rows]
+            return
         for out, frame in enumerate(wanted):
-            one = (
-                self.data[int(frame), rows]
-                if len(self.data.shape) == 3
-                else self.data[int(frame)][None][rows]
-            )
-            result[out] = one
+            part = self.data[int(frame)]
+            result[out] = part[rows] if len(self.data.shape) == 3 else part[None][rows]
 
 
 def with_user_scale(image: Image, pixel_m: float) -> Image:
@@ -159,8 +158,8 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
             angles_deg=angles,
             pixel_m=_pixel(column, path),
             pixel_aspect=None if row is None else aspect_of(_pixel(column, path), _pixel(row, path)),
-            energy_kev=_told(image, "energy_kev"),
-            distance_m=_told(image, "distance_m"),
+            energy_kev=_value_in_metadata(image, "energy_kev"),
+            distance_m=_value_in_metadata(image, "distance_m"),
         ),
         counts={FrameKind.PROJECTION: projections.shape[0]},
         metadata={
@@ -171,7 +170,7 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
     )
 
 
-def _told(image: Image, name: str) -> Value[float] | None:
+def _value_in_metadata(image: Image, name: str) -> Value[float] | None:
     """Return what the file of an image tells of how it was taken, with its place."""
     told = dict(image.metadata.get(SOURCES) or {}).get(name)
     return None if told is None else Value(float(image.metadata[name]), told["origin"], told["source"])

@@ -20,7 +20,7 @@ SIGNATURES: Final = (
     (0, b"II+\0", "a BigTIFF file"),
     (0, b"MM\0+", "a BigTIFF file"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE2 file, as Zeiss .txrm and .txm are"),
-    (0, b"PK\x03\x04", "a zip archive"),
+    (0, b"PK\x03\x04", "a zip archive (unpack it, and give the file in it)"),
     (0, b"\x1f\x8b", "a gzip archive (unpacked are those of EDF, TIFF and MRC, named .tif.gz or the like)"),
     (0, b"BZh", "a bzip2 archive (unpacked are those of EDF, TIFF and MRC, named .tif.bz2 or the like)"),
     (0, b"\x89PNG", "a PNG picture"),

@@ -69,7 +69,10 @@ def _try(
     try:
         opened = open_scan(path, as_format=as_format, trust=trust)
         if isinstance(opened, Scan):
-            for frames in (opened.projections, *(one.frames for one in (opened.flats, opened.darks) if one)):
+            for frames in (
+                opened.projections,
+                *(reference.frames for reference in (opened.flats, opened.darks) if reference),
+            ):
                 frames.read(slice(0, 1), slice(0, 2))
         else:
             _ = opened[tuple(slice(0, 1) for _ in opened.shape)]

@@ -238,7 +238,7 @@ def _unpacking(raw: BinaryIO) -> Stream:
 def _held() -> int:
     """Count the unpacked bytes that are in memory."""
     contents = [entry.content for folder in _folders.values() for entry in list(folder.entries.values())]
-    return sum(len(one) for one in contents if one is not None and isinstance(one.obj, bytes))
+    return sum(len(content) for content in contents if content is not None and isinstance(content.obj, bytes))
 
 
 def _unpack(path: Path, folder: _Folder) -> memoryview:

@@ -150,25 +150,12 @@ def read(path: Path, match: Match) -> Scan:
     few frames.
     """
     if match.entry == _ALL:
-        return _opened(path, match, None, None, 0)
+        return _opened(path, match, None)
     turn = int(match.entry.removeprefix(_TURN)) if match.entry.startswith(_TURN) else 0
-    return _opened(path, match, turn, None, 0)
+    return _opened(path, match, turn)
 
 
-def open_turn(path: Path, turn: int, *, projections_per_turn: int | None = None, first: int = 0) -> Scan:
-    """Open one turn of a recording, for one whose `.par` is absent or wrong.
-
-    `projections_per_turn`: frames of a turn of 360°; None takes the `.par`, else the period of the pictures.
-    `first`: frames before the first turn, in the order they were taken. Result: the frames `first + turn * n`
-    to `first + (turn + 1) * n`, n being the frames of a turn.
-    """
-    match = detect(path)
-    if match is None:
-        raise FormatError(f"{path}: holds no TIFF file of many pages; give a camera's recording")
-    return _opened(path, match, turn, projections_per_turn, first)
-
-
-def _opened(path: Path, match: Match, turn: int | None, given: int | None, first: int) -> Scan:
+def _opened(path: Path, match: Match, turn: int | None) -> Scan:
     recording = _recording(path)
     if recording is None:
         raise FormatError(f"{path}: holds no recording any more; open it again")
@@ -176,7 +163,9 @@ def _opened(path: Path, match: Match, turn: int | None, given: int | None, first
     repaired: list[str] = []
     stack = frames_of(list(recording.projections))
     warnings.extend(stack.notes)
-    parts = [int(found[1]) for file in recording.projections if (found := re.search(r"@(\d+)$", file.stem))]
+    parts = [
+        int(matched[1]) for file in recording.projections if (matched := re.search(r"@(\d+)$", file.stem))
+    ]
     lost = sorted(set(range(1, max(parts, default=0))) - set(parts))
     if lost:
         shown = ", ".join(f"@{number:04d}" for number in lost[:5])
@@ -185,8 +174,6 @@ def _opened(path: Path, match: Match, turn: int | None, given: int | None, first
     order = _order(stack, stamps, warnings, repaired)
     ordered = ChosenFrames(stack, order)
     each, step, par = _from_par(recording)
-    if given is not None:
-        each, step = given, _TURN_DEG / given if given > 0 else None
     period = _period(ordered, each, step, warnings)
     if each is None:
         each = len(order) if period is None else round(period)
@@ -194,15 +181,15 @@ def _opened(path: Path, match: Match, turn: int | None, given: int | None, first
     else:
         period = float(each)
     number = turn or 0
-    start = first + round(number * period)
-    if each < 1 or number < 0 or first < 0 or start + each > len(order):
-        turns = max(0, int((len(order) - first) // period)) if each > 0 else 0
+    start = round(number * period)
+    if each < 1 or number < 0 or start + each > len(order):
+        turns = int(len(order) // period) if each > 0 else 0
         raise ParameterError(
-            f"{path}: there is no turn {number} of {each} frames from frame {first} on; its {len(order)} frames hold "
+            f"{path}: there is no turn {number} of {each} frames; its {len(order)} frames hold "
             f"{turns}{''.join(f'; {note}' for note in stack.notes)}"
         )
     count = each if turn is not None else len(order) - start
-    angles = _angles(recording, each, count, step, period, start - first - number * period, warnings)
+    angles = _angles(recording, each, count, step, period, start - number * period, warnings)
     chosen = ChosenFrames(stack, order[start : start + count])
     flats, darks = (_reference(recording, kind, stack, warnings) for kind in (FrameKind.FLAT, FrameKind.DARK))
     metadata: dict[str, Value[Any]] = {

@@ -89,12 +89,11 @@ def seam_is_clear(ratio: float) -> bool:
     return ratio >= _SEAM
 
 
-def rotation_period(found: NDArray[np.float32], near: float | None = None) -> tuple[float, float] | None:
+def rotation_period(found: NDArray[np.float32]) -> tuple[float, float] | None:
     """Estimate after how many frames the same view comes again.
 
-    `found`: what `signatures` returned, in the order they were taken; two turns at least. `near`: period
-    looked for, to 10 %; None looks for any. Result: the period in frames and the correlation of frames that
-    far apart, 1 at most; None where no two views are alike.
+    `found`: what `signatures` returned, in the order they were taken; two turns at least. Result:
+    the period in frames and the correlation of frames that far apart, 1 at most; None where no two views are alike.
 
     Notes
     -----
@@ -115,8 +114,6 @@ def rotation_period(found: NDArray[np.float32], near: float | None = None) -> tu
     norm = np.sqrt((energy[count - lags] - energy[0]) * (energy[count] - energy[lags]))
     correlation = np.divide(products, norm, out=np.zeros(count), where=norm > 0)
     first, last = _SHORTEST, max(_SHORTEST + 1, 2 * count // 3)
-    if near is not None:
-        first, last = max(first, int(0.9 * near)), min(last, int(1.1 * near) + 2)
     peaks = [lag for lag in range(first, min(last, count - 1)) if _is_peak(correlation, lag)]
     if not peaks:
         return None

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.size_limits import MOST_ELEMENTS, check_claim
 from tomarium.formats.opening.unpacked import head_of, size_of
 from tomarium.formats.pictures.ome_xml import ome_metadata
@@ -110,11 +110,11 @@ def detect(path: Path) -> Match | None:
             pages, planes = page_count(tif), hyperstack_said(tif)
             lost = None if "sample" in axes else lost_pages(tif, pages)  # colours count as pages there
             if lost:
-                return Match(0.0, "", f"{lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
+                return no_match(f"{lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
             if planes and "sample" in axes:
-                return Match(0.0, "", "its planes are of several colours each, which is not read")
+                return no_match("its planes are of several colours each, which is not read")
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     what = f"{', '.join(axes)} of {' × '.join(map(str, shape))}"
     if planes:
         return Match(0.5, "planes", f"a TIFF file of {what}: {planes}")
@@ -159,16 +159,16 @@ def read(path: Path, match: Match) -> Image:
     unit = ""
     if kind == "TIFF":
         with guarded(path), opened_tiff(path) as tif:
-            found = calibration_of(tif)
+            calibration = calibration_of(tif)
             first: Any = tif.pages[0]
             said = str(first.description or "")
-        if found is not None and found.voxel_m is not None:
-            steps = dict(zip("zyx", found.voxel_m, strict=True))
+        if calibration is not None and calibration.voxel_m is not None:
+            steps = dict(zip("zyx", calibration.voxel_m, strict=True))
         elif "<OME" in said[:4096]:
             steps = _ome_steps(said)
         if "<OME" in said[:4096]:
             told = ome_metadata(said)
-        unit = found.unit if found is not None else ""
+        unit = calibration.unit if calibration is not None else ""
     axes = tuple(Axis(name, steps.get(name, 1.0), 0.0, "m" if name in steps else "px") for name in names)
     metadata: dict[str, Any] = {"why": match.why, **told}
     if not steps:
@@ -184,7 +184,7 @@ def read(path: Path, match: Match) -> Image:
 
 def _ome_steps(description: str) -> dict[str, float]:
     """Read the size of a pixel from the OME description of a page, in m; µm where it gives no unit (OME 2016-06)."""
-    found: dict[str, float] = {}
+    steps: dict[str, float] = {}
     for axis in "zyx":
         size = re.search(rf'PhysicalSize{axis.upper()}="([^"]{{1,40}})"', description)
         unit = re.search(rf'PhysicalSize{axis.upper()}Unit="([^"]{{1,40}})"', description)
@@ -193,8 +193,8 @@ def _ome_steps(description: str) -> dict[str, float]:
         with suppress(ValueError, UnitError):
             step = float(size[1]) * units.factor(unit[1] if unit else "um", "m")
             if 0 < step < math.inf:
-                found[axis] = float(f"{step:.12g}")
-    return found
+                steps[axis] = float(f"{step:.12g}")
+    return steps
 
 
 def write(path: Path, image: Image, *, lossy: bool = False) -> None:
@@ -222,7 +222,7 @@ def _write_png(hidden: Path, path: Path, image: Image, lossy: bool) -> None:
     if image.ndim != 2 and not colours:
         raise InputError(
             f"{path}: PNG holds one grey picture or one of 3 or 4 bytes of colour, and this is of "
-            f"{_told(image)}; write NeXus (.nxs), or OME-TIFF"
+            f"{_axes(image)}; write NeXus (.nxs), or OME-TIFF"
         )
     values = np.asarray(image)
     if values.dtype not in (np.uint8, np.uint16):
@@ -246,7 +246,7 @@ def _write_tiff(hidden: Path, path: Path, image: Image, lossy: bool) -> None:
     plain = letters.removesuffix("S")
     if "?" in letters or plain[-2:] != "YX" or len(set(letters)) != len(letters) or "S" in plain:
         raise InputError(
-            f"{path}: OME-TIFF has the axes time, channel, z before y, x, and this is of {_told(image)}; write NeXus "
+            f"{path}: OME-TIFF has the axes time, channel, z before y, x, and this is of {_axes(image)}; write NeXus "
             f"(.nxs), which has any"
         )
     values = np.asarray(image)
@@ -273,7 +273,7 @@ def _write_tiff(hidden: Path, path: Path, image: Image, lossy: bool) -> None:
     )  # fmt: skip
 
 
-def _told(image: Image) -> str:
+def _axes(image: Image) -> str:
     return (
         " × ".join(f"{axis.name} {n}" for axis, n in zip(image.axes, image.shape, strict=True))
         + f" ({image.dtype})"

@@ -41,6 +41,13 @@ class FrameMap:
     which: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     frame: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
+    def completed(self, rest: str) -> FrameMap:
+        """Say that the frames which went nowhere lie in `rest`, one after the other."""
+        left = np.flatnonzero(self.which < 0)
+        which, frame = self.which.copy(), self.frame.copy()
+        which[left], frame[left] = len(self.datasets), np.arange(len(left))
+        return FrameMap(self.order, self.size, [*self.datasets, rest], which, frame)
+
 
 def frame_maps(placed: Sequence[Placed]) -> dict[tuple[Path, str], FrameMap]:
     """Follow frames back to the datasets of HDF5 they were read from.
@@ -106,6 +113,21 @@ def runs_of(frame_map: FrameMap, *, by_one: bool = False) -> Iterator[tuple[int,
         together[:] = False
     cuts = [0, *(np.flatnonzero(~together) + 1).tolist(), len(frame_map.which)]
     yield from pairwise(cuts)
+
+
+def show_frames(layout: h5py.VirtualLayout, file: h5py.File, ndim: int, frame_map: FrameMap) -> None:
+    """Map each run of frames of a virtual dataset to where these lie in the same file."""
+    axis = frame_map.order[0]
+    for first, last in runs_of(frame_map, by_one=axis > 0):
+        held = file[frame_map.datasets[frame_map.which[first]]]
+        source = h5py.VirtualSource(".", held.name, held.shape, held.dtype)
+        begin = int(frame_map.frame[first])
+        if axis < 0:  # one averaged frame, stored without an axis of its own
+            layout[...] = source[begin] if held.ndim == 3 else source
+            continue
+        there: list[slice | int] = [slice(None)] * ndim
+        there[axis] = slice(first, last) if axis == 0 else first
+        layout[tuple(there)] = source[begin : begin + last - first] if axis == 0 else source[begin]
 
 
 def layout_of(node: h5py.Dataset) -> dict[str, Any]:

@@ -41,12 +41,12 @@ def origin_of(opened: Scan | Image, form: str) -> str:
     else:
         told += [opened.path, opened.dtype.str, opened.name, repr(opened.axes)]
         told += [opened.metadata[name] for name in _MADE_BY if name in opened.metadata]
-    return hashlib.sha256(json.dumps(_told(told, {})).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_description(told, {})).encode()).hexdigest()
 
 
 def files_of(frames: Frames) -> Any:
     """Tell which frames of which files a stack is, with the sizes and times of these files."""
-    return _told(frames, {})
+    return _description(frames, {})
 
 
 def sources_of(opened: Scan | Image) -> tuple[Path, ...]:
@@ -56,11 +56,11 @@ def sources_of(opened: Scan | Image) -> tuple[Path, ...]:
     """
     known: dict[Path, Any] = {} if opened.path is None else {opened.path: None}
     if isinstance(opened, Scan):
-        _told([opened.projections, opened.flats, opened.darks], known)
+        _description([opened.projections, opened.flats, opened.darks], known)
     return tuple(known)
 
 
-def _told(one: Any, known: dict[Path, Any]) -> Any:
+def _description(one: Any, known: dict[Path, Any]) -> Any:
     """Spell out what a stack is made of; `known` are files that were looked at before."""
     if isinstance(one, Path):
         if one not in known:
@@ -70,13 +70,15 @@ def _told(one: Any, known: dict[Path, Any]) -> Any:
         content = one.tobytes() if one.nbytes <= _MOST_SUMMED else b""
         return [one.dtype.str, one.shape, hashlib.sha256(content).hexdigest()]
     if is_dataclass(one) and not isinstance(one, type):
-        parts = [_told(getattr(one, field.name), known) for field in fields(one) if field.name[0] != "_"]
-        more = [_told(file, known) for file in _virtual(one)] if isinstance(one, Hdf5Frames) else []
+        parts = [
+            _description(getattr(one, field.name), known) for field in fields(one) if field.name[0] != "_"
+        ]
+        more = [_description(file, known) for file in _virtual(one)] if isinstance(one, Hdf5Frames) else []
         return [type(one).__name__, *parts, *more]
     if isinstance(one, Mapping):
-        return {str(name): _told(item, known) for name, item in one.items()}
+        return {str(name): _description(item, known) for name, item in one.items()}
     if isinstance(one, list | tuple):
-        return [_told(item, known) for item in one]
+        return [_description(item, known) for item in one]
     if isinstance(one, str | int | float | bool | np.generic | np.ndarray | None):
         return as_json(one)
     return str(one) if isinstance(one, np.dtype) else type(one).__name__

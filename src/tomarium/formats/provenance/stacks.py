@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,13 +20,16 @@ from tomarium.formats.provenance.frame_mapping import (
 )
 from tomarium.model import Frames, Scan
 
+Run: TypeAlias = tuple[int, int, str, int]
+"""First frame of a dataset and the one after the last, the stack they are of, and the first one's number there."""
+
 
 @dataclass(frozen=True, eq=False)
 class Woven(PerFrame):
     """Frames put together from several stacks."""
 
     stacks: Mapping[str, Frames]
-    runs: Sequence[tuple[int, int, str, int]]
+    runs: Sequence[Run]
     dtype: np.dtype[Any]
 
     @property
@@ -50,18 +54,26 @@ def stacks_of(scan: Scan) -> dict[str, Frames]:
 
     Result: "projections", and "flats" and "darks" where they are told in the order they were taken.
     """
-    found = {"projections": scan.projections}
+    stacks = {"projections": scan.projections}
     for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
         if reference is not None and bool((np.diff(reference.position) >= 0).all()):
-            found[word] = reference.frames
-    return found
+            stacks[word] = reference.frames
+    return stacks
 
 
-def types_held(scan: Scan, again: Scan) -> dict[str, np.dtype[Any]]:
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A stack of a scan as a target gives it back."""
+
+    dtype: np.dtype[Any]
+    placed: Placed | None = None  # where in the target itself; None where the target lies beside
+
+
+def stored_beside(scan: Scan, again: Scan) -> dict[str, Stored]:
     """Tell the type of each stack that a target gives back as it was."""
     there = stacks_of(again)
     return {
-        name: np.dtype(there[name].dtype)
+        name: Stored(np.dtype(there[name].dtype))
         for name, frames in stacks_of(scan).items()
         if name in there and there[name].shape == frames.shape
     }
@@ -75,14 +87,34 @@ def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], FrameMap]:
     return frame_maps([Placed(one, name, np.arange(one.shape[0])) for name, one in stacks_of(scan).items()])
 
 
-def runs_told(frame_map: FrameMap, rest: str) -> list[tuple[int, int, str, int]]:
+def runs_of_stacks(stacks: FrameMap | None, wanted: FrameMap, rest: str) -> list[Run]:
     """Tell which frames of which stack a dataset's frames are.
 
-    `rest`: where the frames lie that are in none, one after the other.
+    `stacks`: where its frames are by stacks, as `runs_by_stack` says. `wanted`: where they are in the target. `rest`:
+    where the frames lie that are in none, one after the other. Result: empty where the stacks do not hold those that
+    the target does, or in another order of axes.
     """
-    which, frame = frame_map.which.copy(), frame_map.frame.copy()
-    left = np.flatnonzero(which < 0)
-    which[left], frame[left] = len(frame_map.datasets), np.arange(len(left))
-    names = [*frame_map.datasets, rest]
-    whole = FrameMap(frame_map.order, frame_map.size, names, which, frame)
-    return [(first, last, names[which[first]], int(frame[first])) for first, last in runs_of(whole)]
+    if stacks is None or stacks.order[0] > 0 or not np.array_equal(stacks.which < 0, wanted.which < 0):
+        return []
+    whole = stacks.completed(rest)
+    names = [whole.datasets[number] for number in whole.which]
+    return [(first, last, names[first], int(whole.frame[first])) for first, last in runs_of(whole)]
+
+
+def map_of_runs(runs: Sequence[Run], stored: Mapping[str, Stored], node: h5py.Dataset, home: str) -> FrameMap:
+    """Tell where in a target the frames of a dataset lie whose stacks are told.
+
+    `home`: group in which frames lie that are in no stack.
+    """
+    count = runs[-1][1]
+    frame_map = FrameMap((0, 1, 2) if node.ndim == 3 else (-1, 0, 1), (count, *node.shape[-2:]))
+    frame_map.which, frame_map.frame = np.empty(count, np.intp), np.empty(count, np.intp)
+    for first, last, stack, start in runs:
+        placed = stored[stack].placed if stack in stored else None
+        dataset = f"{home}{stack}" if placed is None else placed.dataset
+        if dataset not in frame_map.datasets:
+            frame_map.datasets.append(dataset)
+        frame_map.which[first:last] = frame_map.datasets.index(dataset)
+        numbers = np.arange(start, start + last - first)
+        frame_map.frame[first:last] = numbers if placed is None else placed.where[numbers]
+    return frame_map

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.edf.info import TEXTS, values_of
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
 from tomarium.formats.opening.pixel_aspect import aspect_of
@@ -65,9 +65,9 @@ def detect(path: Path) -> Match | None:
         named = [file for file in held if file.stem == path.name] or held
         if len(named) > 1:
             names = ", ".join(file.name for file in named[:5])
-            return Match(0.0, "", f"it holds {len(named)} parameter files, {names}; give the one you mean")
+            return no_match(f"it holds {len(named)} parameter files, {names}; give the one you mean")
         if any(path.glob("*.nxs")):
-            return Match(0.0, "", f"{named[0].name} lies beside NeXus files, which hold the frames")
+            return no_match(f"{named[0].name} lies beside NeXus files, which hold the frames")
         found = _detect_file(named[0])
         return found and Match(min(found.score, 0.75), found.dialect, f"{named[0].name} is {found.why}")
     return _detect_file(path) if path.is_file() else None
@@ -86,7 +86,7 @@ def _detect_file(path: Path) -> Match | None:
     if len(keys) < 2 or b"\0" in content:
         return None
     if "FILE_PREFIX" not in keys:
-        return Match(0.0, "", "a PyHST2 parameter file without FILE_PREFIX, so it names no projections")
+        return no_match("a PyHST2 parameter file without FILE_PREFIX, so it names no projections")
     return Match(0.9, "par", f"a PyHST2 parameter file: it has {', '.join(sorted(keys))}")
 
 
@@ -277,11 +277,11 @@ def _check_paganin(par: TypedPar, values: dict[str, Value[float]], warnings: lis
     if length is None or not par.is_true("DO_PAGANIN", False):
         return
     noted = None
-    for one in par.file.statements:
-        found = _DELTA_BETA.search(one.comment)
-        if found:
-            noted = float(found[1])
-        if one.key == "PAGANIN_Lmicron":
+    for statement in par.file.statements:
+        matched = _DELTA_BETA.search(statement.comment)
+        if matched:
+            noted = float(matched[1])
+        if statement.key == "PAGANIN_Lmicron":
             break
     if noted is None:
         return

@@ -11,13 +11,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from tomarium.errors import FormatError, ParameterError
+from tomarium.errors import FormatError
 
 ParValue: TypeAlias = Any
 """Text, number, truth value, None (N.A.), list, tuple, dictionary, or an array of float64."""
@@ -79,29 +79,33 @@ class ParFile:
     def values(self) -> Mapping[str, ParValue]:
         """Key → value. Of a key that comes twice the last one wins, as it does when the file is run."""
         found: dict[str, ParValue] = {}
-        for one in self.statements:
-            if not one.key:
+        for statement in self.statements:
+            if not statement.key:
                 continue
-            if not one.index:
-                found[one.key] = dict(one.value) if isinstance(one.value, dict) else one.value
-            elif isinstance(held := found.get(one.key), dict):
-                held[_index(one.index)] = one.value
+            if not statement.index:
+                found[statement.key] = (
+                    dict(statement.value) if isinstance(statement.value, dict) else statement.value
+                )
+            elif isinstance(held := found.get(statement.key), dict):
+                held[_index(statement.index)] = statement.value
         return found
 
     def all_values(self, key: str) -> tuple[ParValue, ...]:
         """List every value a key was given, in order."""
-        return tuple(one.value for one in self.statements if one.key == key and not one.index)
+        return tuple(
+            statement.value for statement in self.statements if statement.key == key and not statement.index
+        )
 
     def twice(self) -> tuple[str, ...]:
         """List the keys that come more than once with different values."""
-        keys = dict.fromkeys(one.key for one in self.statements if one.key)
+        keys = dict.fromkeys(statement.key for statement in self.statements if statement.key)
         return tuple(
-            key for key in keys if key.isupper() and len({repr(one) for one in self.all_values(key)}) > 1
+            key for key in keys if key.isupper() and len({repr(value) for value in self.all_values(key)}) > 1
         )
 
     def to_bytes(self) -> bytes:
         """Return the file; the very bytes that were read where nothing was changed."""
-        return "".join(one.text for one in self.statements).encode("utf-8", "surrogateescape")
+        return "".join(statement.text for statement in self.statements).encode("utf-8", "surrogateescape")
 
 
 def parse_par(content: bytes, source: str) -> ParFile:
@@ -128,53 +132,6 @@ def parse_par(content: bytes, source: str) -> ParFile:
                 f"mislead, so take it from its origin"
             )
     return ParFile(tuple(statements))
-
-
-def edited(par: ParFile, changes: Mapping[str, ParValue]) -> ParFile:
-    """Change values where they stand; comments, order and everything else are kept.
-
-    `changes`: key → value. The last statement of the key is changed, since that one wins; a new key comes at
-    the end.
-    """
-    statements = list(par.statements)
-    line_end = "\r\n" if any(one.text.endswith("\r\n") for one in statements) else "\n"
-    for key, value in changes.items():
-        if not re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII):
-            raise ParameterError(
-                f"{key!r} is no key of a parameter file; it is a word of letters, digits and _"
-            )
-        written = par_value_text(value)
-        places = [number for number, one in enumerate(statements) if one.key == key and not one.index]
-        if places:
-            statements[places[-1]] = replace(statements[places[-1]], written=written, value=value)
-            continue
-        if statements and not statements[-1].text.endswith("\n"):
-            last = statements[-1]
-            statements[-1] = replace(last, after=last.after + line_end)
-        statements.append(ParStatement(key, "", f"{key} = ", written, line_end, value))
-    return ParFile(tuple(statements))
-
-
-def par_value_text(value: ParValue) -> str:
-    """Write a value as PyHST2 reads it.
-
-    Result: YES or NO, N.A., a number, a text without quotes where it is a plain path, else a Python constant.
-    """
-    if isinstance(value, bool | np.bool_):
-        return "YES" if value else "NO"
-    if value is None:
-        return "N.A."
-    if isinstance(value, np.generic):
-        return repr(value.item())
-    if isinstance(value, str):
-        if re.search(r"[\r\n]", value):
-            raise ParameterError(f"{value!r} holds a line end, which no value of a parameter file does")
-        return value if re.fullmatch(r"[\w./~+-]+", value) and _constant(value, {}) == value else repr(value)
-    if isinstance(value, int | float | list | tuple | dict):
-        return repr(value)
-    raise ParameterError(
-        f"{type(value).__name__} cannot be written to a parameter file; give a number or a text"
-    )
 
 
 def _logical_lines(text: str) -> Iterator[str]:
@@ -208,11 +165,11 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
-    found = _STATEMENT.match(chunk)
+    matched = _STATEMENT.match(chunk)
     # HST1 begins comments with "!" too.
-    if found is None or chunk.lstrip().startswith(("#", "!")):
+    if matched is None or chunk.lstrip().startswith(("#", "!")):
         return ParStatement("", "", chunk, "", "", None)
-    rest = chunk[found.end() :]
+    rest = chunk[matched.end() :]
     depth = 0
     end = len(rest)
     for place, kind in _parts(rest):
@@ -223,7 +180,7 @@ def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
     written = rest[:end].rstrip()
     value = _value(written, arrays)
     return ParStatement(
-        found["name"], found["index"] or "", found["before"], written, rest[len(written) :], value
+        matched["name"], matched["index"] or "", matched["before"], written, rest[len(written) :], value
     )
 
 
@@ -287,10 +244,10 @@ def _index(text: str) -> ParValue:
 
 def _with_item(array: Any, index: str, value: ParValue) -> Any:
     """Interpret `ar[3] = 0.0` and `ar[2:18] = 0.0`; anything else leaves the array as it is."""
-    found = re.fullmatch(r"\s*(\d{1,9})?\s*(:)?\s*(\d{1,9})?\s*", index)
-    if found is None or not isinstance(value, int | float) or not any(found.groups()):
+    matched = re.fullmatch(r"\s*(\d{1,9})?\s*(:)?\s*(\d{1,9})?\s*", index)
+    if matched is None or not isinstance(value, int | float) or not any(matched.groups()):
         return array
-    first, colon, last = found.groups()
+    first, colon, last = matched.groups()
     changed = array.copy()
     if colon:
         changed[int(first) if first else None : int(last) if last else None] = value

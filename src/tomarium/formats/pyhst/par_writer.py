@@ -14,7 +14,7 @@ from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.pyhst.par_syntax import parse_par
 from tomarium.formats.raw.info import in_micrometres
 from tomarium.formats.resumable.folder import creating_folder, is_begun
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.resumable.slab_file import write_text
 from tomarium.model import Image, Scan
 
@@ -38,7 +38,7 @@ def write(
     *,
     lossy: bool = False,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a scan for PyHST2 as tomodata lays it out: `<name>.par` and the EDF files in `<name>_edfs`.
 
@@ -59,13 +59,13 @@ def write(
         if path.exists() and not (resume and is_begun(frames)):
             raise FormatError(f"{path}: exists already; remove it or choose another path")
         with creating_folder(frames, origin) as folder:
-            write_series(folder, path.stem, scan, dtype, with_angles=True, tell=tell)
+            write_series(folder, path.stem, scan, dtype, with_angles=True, on_progress=on_progress)
             write_text(path, par_text(path.stem, scan))
         return
     with creating_folder(path, origin) as home:
         frames = home / f"{path.name}_edfs"
         frames.mkdir(exist_ok=True)
-        write_series(frames, path.name, scan, dtype, with_angles=True, tell=tell)
+        write_series(frames, path.name, scan, dtype, with_angles=True, on_progress=on_progress)
         write_text(home / f"{path.name}.par", par_text(path.name, scan))
 
 

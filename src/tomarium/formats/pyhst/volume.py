@@ -10,7 +10,7 @@ from tomarium.errors import InputError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.raw.volume import detect_volume, read_volume
 from tomarium.formats.raw.volume_writer import write_volume
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Image, Scan, Volume
 
 
@@ -34,7 +34,7 @@ def write(
     volume: Image | Scan,
     *,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
     lossy: bool = False,
 ) -> None:
     """Write a volume as `.vol` with `.vol.info` and `.vol.xml`.
@@ -49,7 +49,7 @@ def write(
             f"{path}: {volume.dtype.name} does not fit into float32, the only type of a .vol; write it as .raw, "
             f"or allow it to be lossy (--lossy) to round its values"
         )
-    write_volume(path, volume, ".vol", dtype="float32", resume=resume, tell=tell)
+    write_volume(path, volume, ".vol", dtype="float32", resume=resume, on_progress=on_progress)
 
 
 FORMAT = Format(

@@ -19,11 +19,10 @@ from xml.etree import ElementTree
 import numpy as np
 
 from tomarium.errors import FormatError
+from tomarium.formats.opening.key_value_text import read_key_values
 from tomarium.formats.resumable.value_range import ValueRange, quantiles
 
 FIRST_LINE: Final = "! PyHST_SLAVE VOLUME INFO FILE"
-# A longer text is none of these.
-_LONGEST: Final = 1 << 20
 # Shares of the voxels below the narrow bounds s1, s2 and the wide ones S1, S2 as tomarium writes them; which
 # PyHST takes is not documented.
 BOUNDS: Final = {"s1": 0.001, "s2": 0.999, "S1": 0.00001, "S2": 0.99999}
@@ -48,7 +47,7 @@ class VolumeInfo:
 
 def read_volume_info(path: Path) -> VolumeInfo:
     """Read the `.info` of a volume, or its `.xml`."""
-    values = _xml_values(path) if path.suffix.lower() == ".xml" else _text_values(path)
+    values = {_XML_SIZES.get(key, key): text for key, text in read_key_values(path, "a volume").items()}
     notes: list[str] = []
     sizes = [_size(path, values, f"NUM_{axis}") for axis in "ZYX"]
     order = values.get("BYTEORDER", "").upper()
@@ -65,41 +64,6 @@ def read_volume_info(path: Path) -> VolumeInfo:
         values=values,
         notes=tuple(notes),
     )
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LONGEST:
-            raise ValueError(f"it has {path.stat().st_size} bytes")
-        return path.read_text("utf-8", errors="replace")
-    except (OSError, ValueError) as problem:
-        raise FormatError(
-            f"{path}: cannot be read as the text beside a volume ({problem}); copy it again"
-        ) from problem
-
-
-def _text_values(path: Path) -> dict[str, str]:
-    pairs = (line.partition("=") for line in _read_text(path).splitlines() if not line.startswith("!"))
-    found: dict[str, str] = {}
-    for key, value in (
-        (key.strip(), value.strip()) for key, equals, value in pairs if equals and key.strip()
-    ):
-        if found.setdefault(key, value) != value:
-            raise FormatError(
-                f"{path}: {key} is {found[key]!r} and {value!r}; leave only the one that is right"
-            )
-    return found
-
-
-def _xml_values(path: Path) -> dict[str, str]:
-    text = _read_text(path)
-    try:
-        if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise FormatError(f"{path}: declares entities, which PyHST never writes; it is not read")
-        leaves = [node for node in ElementTree.fromstring(text).iter() if len(node) == 0]
-    except ElementTree.ParseError as problem:
-        raise FormatError(f"{path}: is no whole XML ({problem}); copy it again") from problem
-    return {_XML_SIZES.get(node.tag, node.tag): (node.text or "").strip() for node in leaves}
 
 
 def _size(path: Path, values: Mapping[str, str], key: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.opening.directory_listing import ending_in
 from tomarium.formats.raw.info import VolumeInfo, read_volume_info
@@ -55,13 +55,11 @@ def detect_volume(path: Path, suffix: str, *, with_name: bool) -> Match | None:
         return None
     if found.info is not None:
         if not found.data.is_file():
-            return Match(0.0, "", f"{found.info.name} is there, but the volume {found.data.name} is not")
+            return no_match(f"{found.info.name} is there, but the volume {found.data.name} is not")
         return Match(0.9, found.info.suffix[1:], f"{found.info.name} beside {found.data.name} tells its size")
     if with_name and _NAMED.search(found.data.stem):
         return Match(0.7, "name", f"its name, {found.data.name}, tells its size; no .info lies beside it")
-    return Match(
-        0.0,
-        "",
+    return no_match(
         f"{found.data.name} has no header and no {found.data.name}.info beside it that tells its size",
     )
 
@@ -132,14 +130,14 @@ def _check_other_text(found: _Found, info: VolumeInfo) -> None:
     other = found.data.with_name(f"{found.data.name}.xml")
     if found.info is None or found.info.suffix.lower() != ".info" or not other.is_file():
         return
-    told = read_volume_info(other)
+    xml = read_volume_info(other)
     # Only what both tell can disagree.
-    orders = all("BYTEORDER" in one.values for one in (info, told)) and info.byte_order != told.byte_order
-    voxels = None not in (info.voxel_m, told.voxel_m) and info.voxel_m != told.voxel_m
-    if told.shape != info.shape or orders or voxels:
+    orders = all("BYTEORDER" in one.values for one in (info, xml)) and info.byte_order != xml.byte_order
+    voxels = None not in (info.voxel_m, xml.voxel_m) and info.voxel_m != xml.voxel_m
+    if xml.shape != info.shape or orders or voxels:
         raise FormatError(
             f"{found.data}: {info.source} tells {_words(info)}, {info.byte_order} and voxels of {info.voxel_m} m, "
-            f"{told.source} {_words(told)}, {told.byte_order} and {told.voxel_m} m; remove the one that is wrong"
+            f"{xml.source} {_words(xml)}, {xml.byte_order} and {xml.voxel_m} m; remove the one that is wrong"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tomarium.errors import InputError
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.raw.info import volume_info_text, volume_xml_text
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.resumable.slab_file import SlabFile, begin_slab_file, usual_slab_rows, write_text
 from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.resumable.value_range import ValueRange
@@ -53,14 +53,14 @@ def write(
     volume: Volume,
     *,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a volume as `.raw` with its `.info`, in its own type.
 
     `path`: file that ends in `.raw`; any other name becomes a folder that holds `<name>.raw` and its text.
     Raises InputError: it is no volume, or its voxels are no cubes.
     """
-    write_volume(path, volume, ".raw", resume=resume, tell=tell)
+    write_volume(path, volume, ".raw", resume=resume, on_progress=on_progress)
 
 
 def write_volume(
@@ -70,11 +70,11 @@ def write_volume(
     *,
     dtype: str = "",
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a volume without a header and the text beside it.
 
-    `path`: file that ends in `suffix`; any other name becomes a folder that holds `<name><suffix>`. `tell`:
+    `path`: file that ends in `suffix`; any other name becomes a folder that holds `<name><suffix>`. `on_progress`:
     told of progress: bytes of voxels written, bytes in all.
     """
     if not isinstance(volume, Volume):
@@ -92,7 +92,7 @@ def write_volume(
         resume=resume,
         origin=origin_of(volume, suffix) if resume else "",
     )
-    fill(writer, volume, kind.itemsize, tell)
+    fill(writer, volume, kind.itemsize, on_progress)
     writer.finish()
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.formats.zarr.progress import is_unfinished
 from tomarium.model import Image
@@ -32,7 +32,7 @@ def detect(path: Path) -> Match | None:
     inner = _form(volume).detect(volume)
     if inner is None or not inner.score:
         why = "it is no Zarr group" if inner is None else inner.why
-        return Match(0.0, "", f"it is the folder of a record, whose {VOLUME} cannot be read: {why}")
+        return no_match(f"it is the folder of a record, whose {VOLUME} cannot be read: {why}")
     return replace(inner, why=f"it is the folder of a record; its {VOLUME} is {inner.why}")
 
 

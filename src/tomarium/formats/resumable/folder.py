@@ -21,7 +21,7 @@ from tomarium.atomic_files import alone
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.writer import blocks
 from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, saying_full
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Frames, Scan
 
 _ORIGIN: Final = ".origin"
@@ -55,7 +55,7 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
                 path.rmdir()
             draft.replace(path)
     finally:
-        if not kept or (ours and draft.is_dir() and {one.name for one in draft.iterdir()} <= {_ORIGIN}):
+        if not kept or (ours and draft.is_dir() and {entry.name for entry in draft.iterdir()} <= {_ORIGIN}):
             shutil.rmtree(draft, ignore_errors=True)
 
 
@@ -91,20 +91,23 @@ class Tally:
     """How many bytes of frames are written, of how many."""
 
     total: int  # bytes in all
-    tell: Tell | None = None  # told of both
+    on_progress: OnProgress | None = None  # told of both
     done: int = 0
 
     def add(self, count: int) -> None:
         """Note some more, and tell."""
         self.done += count
-        if self.tell is not None:
-            self.tell(self.done, self.total)
+        if self.on_progress is not None:
+            self.on_progress(self.done, self.total)
 
 
-def tally_of(scan: Scan, tell: Tell | None) -> Tally:
+def tally_of(scan: Scan, on_progress: OnProgress | None) -> Tally:
     """Begin to count the frames of a scan."""
-    stacks = [scan.projections, *(one.frames for one in (scan.flats, scan.darks) if one is not None)]
-    return Tally(sum(_bytes(stack) * stack.shape[0] for stack in stacks), tell)
+    stacks = [
+        scan.projections,
+        *(reference.frames for reference in (scan.flats, scan.darks) if reference is not None),
+    ]
+    return Tally(sum(_bytes(stack) * stack.shape[0] for stack in stacks), on_progress)
 
 
 def write_frames(

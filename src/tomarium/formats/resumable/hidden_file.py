@@ -18,7 +18,7 @@ from tomarium.atomic_files import alone
 from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, saying_full
 from tomarium.formats.resumable.progress import ProgressLog
 
-Tell: TypeAlias = Callable[[int, int], None]
+OnProgress: TypeAlias = Callable[[int, int], None]
 """Told of progress: bytes written so far, bytes in all."""
 
 

@@ -49,7 +49,6 @@ class SlabFile:
     progress: Slabs[FilePlan]
     # what is written beside the file before it has its name; returns what takes the place of its head, if anything
     ending: Callable[[ValueRange], bytes | None]
-    scaled: Callable[[NDArray[Any]], NDArray[Any]] | None = None  # makes of a slab what is stored
 
     @property
     def slab_rows(self) -> int:
@@ -69,7 +68,6 @@ class SlabFile:
         path, plan = self.progress.path, self.progress.plan
         self.progress.check_slab(z0, block.shape, "file")
         dtype = np.dtype(plan.dtype)
-        block = block if self.scaled is None else self.scaled(block)
         least, greatest = math.inf, -math.inf
         place = plan.offset + z0 * math.prod(plan.shape[1:]) * dtype.itemsize
         with saying_full(path, f"{len(self.done())} slabs are kept; free some space and resume"):

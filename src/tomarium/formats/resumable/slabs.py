@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Volume
 
 
@@ -26,7 +26,7 @@ class SlabWriter(Protocol):
 
 
 def fill(
-    writer: SlabWriter, volume: Volume | NDArray[Any], voxel_bytes: int, tell: Tell | None = None
+    writer: SlabWriter, volume: Volume | NDArray[Any], voxel_bytes: int, on_progress: OnProgress | None = None
 ) -> None:
     """Copy a volume slab by slab, one of them in memory at a time; slabs that are done are left as they are."""
     done, (slices, rows, columns) = set(writer.done()), volume.shape
@@ -34,5 +34,5 @@ def fill(
         stop = min(start + writer.slab_rows, slices)
         if start not in done:
             writer.write(start, np.asarray(volume[start:stop]))
-        if tell is not None:
-            tell(stop * rows * columns * voxel_bytes, slices * rows * columns * voxel_bytes)
+        if on_progress is not None:
+            on_progress(stop * rows * columns * voxel_bytes, slices * rows * columns * voxel_bytes)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.per_frame import plain_cost
 from tomarium.formats.matlab.mat5 import MatlabArray, arrays, is_matlab, load
 from tomarium.formats.opening.angle_file import numbers
@@ -80,10 +80,13 @@ def detect(path: Path) -> Match | None:
     """
     try:
         if is_matlab(path):
-            names = [f"{one.name} {one.shape[0]} x {one.shape[1]}" for one in _candidates(path)]
+            names = [
+                f"{candidate.name} {candidate.shape[0]} x {candidate.shape[1]}"
+                for candidate in _candidates(path)
+            ]
             if not names:
-                return Match(0.0, "", "a MATLAB file without an array of two axes that could be a sinogram")
-            entries = tuple(one.name for one in _candidates(path))
+                return no_match("a MATLAB file without an array of two axes that could be a sinogram")
+            entries = tuple(candidate.name for candidate in _candidates(path))
             return Match(
                 _SCORE, "matlab", f"a MATLAB file of the arrays {', '.join(names)}", entries[0], entries
             )
@@ -93,7 +96,7 @@ def detect(path: Path) -> Match | None:
             single = page_count(tif) == 1 and len(tif.pages[0].shape) == 2
         shape = frames_of([path]).size if single else (0, 0)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     if min(shape) < _LEAST:
         return None
     return Match(_SCORE, "tiff", f"one page of {shape[0]} x {shape[1]} pixels, perhaps angles x columns")
@@ -101,8 +104,10 @@ def detect(path: Path) -> Match | None:
 
 def _candidates(path: Path) -> list[MatlabArray]:
     """List the arrays of two long axes; those called sinogram first, then real numbers before whole ones."""
-    found = [one for one in arrays(path) if len(one.shape) == 2 and min(one.shape) >= _LEAST]
-    return sorted(found, key=lambda one: ("sino" not in one.name.lower(), one.dtype.kind != "f", one.offset))
+    candidates = [array for array in arrays(path) if len(array.shape) == 2 and min(array.shape) >= _LEAST]
+    return sorted(
+        candidates, key=lambda one: ("sino" not in one.name.lower(), one.dtype.kind != "f", one.offset)
+    )
 
 
 def read(path: Path, match: Match) -> Scan:
@@ -113,7 +118,7 @@ def read(path: Path, match: Match) -> Scan:
     """
     source: Frames | MatlabArray
     if match.dialect == "matlab":
-        source = next(one for one in _candidates(path) if one.name == match.entry)
+        source = next(candidate for candidate in _candidates(path) if candidate.name == match.entry)
     else:
         source = frames_of([path])
     frames = SinogramFrames(path, source)

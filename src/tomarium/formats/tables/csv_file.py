@@ -71,22 +71,24 @@ def write_table(path: Path, table: Table) -> None:
         )
         text.write(f"# {name}: {' '.join(f'{value} {position.unit}'.split())}\n")
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(f"{one.name} [{one.unit}]" if one.unit else one.name for one in table.columns)
-    lists = [one.values.tolist() for one in table.columns]
+    rows.writerow(
+        f"{column.name} [{column.unit}]" if column.unit else column.name for column in table.columns
+    )
+    lists = [column.values.tolist() for column in table.columns]
     rows.writerows([_number_text(value) for value in row] for row in zip(*lists, strict=True))
     write_text(path, text.getvalue())
 
 
 def _check(path: Path, table: Table) -> None:
-    lengths = {one.values.shape for one in table.columns}
+    lengths = {column.values.shape for column in table.columns}
     if len(lengths) != 1 or len(next(iter(lengths), ())) != 1:
-        told = ", ".join(f"{one.name} {one.values.shape}" for one in table.columns) or "none"
+        told = ", ".join(f"{column.name} {column.values.shape}" for column in table.columns) or "none"
         raise InputError(f"{path}: columns of a table have one axis of the same length; these are {told}")
-    for one in table.columns:
-        if one.values.dtype.kind not in "iuf":
-            raise InputError(f"{path}: column {one.name!r} holds {one.values.dtype}; give numbers")
-    names = [one.name for one in table.columns]
-    for name in [*names, *(one.unit for one in table.columns), *table.positions]:
+    for column in table.columns:
+        if column.values.dtype.kind not in "iuf":
+            raise InputError(f"{path}: column {column.name!r} holds {column.values.dtype}; give numbers")
+    names = [column.name for column in table.columns]
+    for name in [*names, *(column.unit for column in table.columns), *table.positions]:
         if re.search(r"[\[\]\r\n]", name) or name.startswith("#"):
             raise InputError(
                 f"{path}: {name!r} can be no name or unit of a table; leave out brackets, # and lines"

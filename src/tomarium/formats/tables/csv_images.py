@@ -82,7 +82,9 @@ def read(path: Path, match: Match) -> Image:
             "be lost"
         ]
     if others:
-        metadata["columns"] = {one.name: {"unit": one.unit, "values": one.values.tolist()} for one in others}
+        metadata["columns"] = {
+            other.name: {"unit": other.unit, "values": other.values.tolist()} for other in others
+        }
     axis = spaced(along.name, np.asarray(along.values, np.float64), along.unit)
     return Image(values.values, (axis,), values.unit, table.title or path.stem, path, metadata)
 
@@ -219,7 +221,7 @@ def table_of_dataset(path: Path, place: str) -> Table:
         beside = {}
         for key in map(shown, group if isinstance(group, h5py.Group) else ()):
             one = source.find(f"{home}/{key}")
-            if key != name and isinstance(one, h5py.Dataset) and one.size == 1 and _is_told(key):
+            if key != name and isinstance(one, h5py.Dataset) and one.size == 1 and _can_be_name(key):
                 text = as_text(one[()])
                 value = text if text is not None else np.ravel(one[()])[0]
                 if isinstance(value, str) or np.asarray(value).dtype.kind in "iufb":
@@ -230,10 +232,10 @@ def table_of_dataset(path: Path, place: str) -> Table:
 
 
 def _along(source: Source, node: h5py.Dataset, group: h5py.Group | None, home: str) -> Column:
-    named = [path_of(one) for one in node.dims[0].values()]
+    named = [path_of(dim) for dim in node.dims[0].values()]
     for holder in (group, node):
         axes = None if holder is None else holder.attrs.get("axes")
-        named += [f"{home}/{as_text(one)}" for one in np.ravel(axes)[:1]] if axes is not None else []
+        named += [f"{home}/{as_text(axis)}" for axis in np.ravel(axes)[:1]] if axes is not None else []
     for place in named:
         one = source.find(place)
         if (
@@ -249,21 +251,21 @@ def _along(source: Source, node: h5py.Dataset, group: h5py.Group | None, home: s
 
 def _datasets(source: Source) -> list[tuple[str, h5py.Dataset]]:
     """List the rows of numbers that lie in the file itself."""
-    found: list[tuple[str, h5py.Dataset]] = []
+    datasets: list[tuple[str, h5py.Dataset]] = []
 
     def visit(place: Name, node: h5py.Group | h5py.Dataset) -> None:
         name = shown(place)
         row = isinstance(node, h5py.Dataset) and node.ndim == 1 and node.dtype.kind in "iuf"
         if row and not node.is_virtual and not node.external and not name.startswith("tomarium/"):
-            found.append((f"/{name}", node))
+            datasets.append((f"/{name}", node))
 
     source.file.visititems(visit)
-    return found
+    return datasets
 
 
 def _positions(known: Mapping[str, Any]) -> dict[str, Position]:
     """Take what a table can say; the rest is not lost, for the side-car holds it."""
-    found: dict[str, Position] = {}
+    positions: dict[str, Position] = {}
     for name, held in known.items():
         pair = isinstance(held, Mapping) and set(held) == {"value", "unit"}
         value, unit = (held["value"], str(held["unit"])) if pair else (held, "")
@@ -271,15 +273,15 @@ def _positions(known: Mapping[str, Any]) -> dict[str, Position]:
         if (
             name != "value_name"
             and plain
-            and _is_told(name)
+            and _can_be_name(name)
             and _safe(unit) == unit
             and _reads_back(value, unit)
         ):
-            found[name] = Position(value, unit)
-    return found
+            positions[name] = Position(value, unit)
+    return positions
 
 
-def _is_told(name: str) -> bool:
+def _can_be_name(name: str) -> bool:
     return bool(name) and name not in ("title", "rows") and ":" not in name and _safe(name) == name
 
 

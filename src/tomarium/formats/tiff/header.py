@@ -73,7 +73,7 @@ def tiff_head(plan: TiffPlan, shown: tuple[float, float] | None = None) -> bytes
     first_at = description_at + room
     resolutions = [_rational(value) for value in _resolutions(plan)]
     entries = _entries(plan, description_at, room, resolutions if big else [resolution_at, resolution_at + 8])
-    first, others = entries, [one for one in entries if one[0] != 270]
+    first, others = entries, [entry for entry in entries if entry[0] != 270]
     lengths = [prefix + width * len(one) + (8 if big else 4) for one in (first, others)]
     end = first_at + lengths[0] + (plan.shape[0] - 1) * lengths[1]
     aligned = _ALIGNED if plan.shape[0] > 1 else 16
@@ -91,7 +91,7 @@ def tiff_head(plan: TiffPlan, shown: tuple[float, float] | None = None) -> bytes
     if pages > 1:
         template = np.frombuffer(_directory(others, big, 0, 0), np.uint8)
         directories = np.tile(template, (pages - 1, 1))
-        place = prefix + width * [one[0] for one in others].index(273) + (12 if big else 8)
+        place = prefix + width * [other[0] for other in others].index(273) + (12 if big else 8)
         number = np.dtype("<u8" if big else "<u4")
         offsets = data_at + page_bytes * np.arange(1, pages, dtype=np.int64)
         following = second_at + lengths[1] * np.arange(1, pages, dtype=np.int64)

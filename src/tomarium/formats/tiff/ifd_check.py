@@ -130,19 +130,19 @@ def lost_pages(tif: TiffFile, pages: int) -> str | None:
     """
     path = Path(tif.filehandle.path)
     cut = chain_of(path).cut
-    told = _told(str(getattr(tif.pages[0], "description", "") or ""))
+    told = _pages_described(str(getattr(tif.pages[0], "description", "") or ""))
     if told is not None and told[0] > pages:
         return f"{path.name} is truncated: it holds {pages} of the {told[0]} pages its {told[1]} tells"
     return f"{path.name} is truncated after {pages} pages: {cut}" if cut else None
 
 
-def _told(description: str) -> tuple[int, str] | None:
+def _pages_described(description: str) -> tuple[int, str] | None:
     """Return how many pages a description tells, and whose it is."""
     if len(description) > _LONGEST:
         return None
     if description.startswith("ImageJ="):
-        found = re.search(r"^images=(\d{1,12})\s*$", description, re.MULTILINE)
-        return (int(found[1]), "ImageJ description") if found else None
+        matched = re.search(r"^images=(\d{1,12})\s*$", description, re.MULTILINE)
+        return (int(matched[1]), "ImageJ description") if matched else None
     try:
         if description.startswith('{"shape"'):
             shape: Any = json.loads(description)["shape"]

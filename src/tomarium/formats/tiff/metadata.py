@@ -92,7 +92,7 @@ def _imagej_unit(values: Mapping[str, str], key: str) -> str:
         return text.strip()
 
 
-def planes_told(tif: TiffFile) -> dict[str, int]:
+def planes_described(tif: TiffFile) -> dict[str, int]:
     """Return how many times, slices and channels a file's description tells.
 
     Result: "times", "slices", "channels" as ImageJ or OME tells them; empty where it is of neither, or of
@@ -126,7 +126,7 @@ def hyperstack_said(tif: TiffFile) -> str | None:
     Result: the evidence, in words; None where its description tells of slices or times alone, or of more channels than
     any microscope has.
     """
-    planes = {word: count for word, count in planes_told(tif).items() if count > 1}
+    planes = {word: count for word, count in planes_described(tif).items() if count > 1}
     page: Any = tif.pages[0]
     # ImageJ's writers call any stack channels; the colours of one page are no pages.
     meant = "<OME" in str(page.description or "")[:4096] and int(page.samplesperpixel) == 1
@@ -227,12 +227,12 @@ def is_volume(tif: TiffFile) -> str | None:
     Result: the evidence, in words; None where there is none.
     """
     try:
-        found = calibration_of(tif)
+        calibration = calibration_of(tif)
     except FormatError:
         return None
-    if found is None:
+    if calibration is None:
         return None
-    if found.voxel_m is not None:
-        size = " x ".join(units.show(length, "m") for length in found.voxel_m)
-        return f"its {found.dialect} description tells voxels of {size} (z, y, x)"
-    return f"its {found.dialect} description says that it is a volume, without a voxel size"
+    if calibration.voxel_m is not None:
+        size = " x ".join(units.show(length, "m") for length in calibration.voxel_m)
+        return f"its {calibration.dialect} description tells voxels of {size} (z, y, x)"
+    return f"its {calibration.dialect} description says that it is a volume, without a voxel size"

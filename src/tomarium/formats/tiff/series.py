@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.opening import unpacked
 from tomarium.formats.opening.angle_file import numbers
@@ -66,15 +66,15 @@ def detect(path: Path) -> Match | None:
         named = ", ".join(sorted({file.parent.name for file in files}))
         ring = ring_buffer(files, path)
         if ring:
-            return Match(0.0, "", ring)
+            return no_match(ring)
         if len(files) < 3 and not (path / SIDE_CAR).is_file():
-            return Match(
-                0.0, "", f"it holds only {len(files)} TIFF files; a scan has projections at several angles"
+            return no_match(
+                f"it holds only {len(files)} TIFF files; a scan has projections at several angles"
             )
         evidence = scan_evidence(path, files)
         slices = None if evidence else slices_said(files, path)
         if slices:
-            return Match(0.0, "", f"{slices}, and no flats, darks or angles lie there: they are slices")
+            return no_match(f"{slices}, and no flats, darks or angles lie there: they are slices")
         why = evidence or "nothing there says whether they are projections or slices (tiff-slices)"
         return Match(0.6, "series", f"{len(files)} TIFF files lie in {named}; {why}")
     if not is_tiff(path):
@@ -85,15 +85,15 @@ def detect(path: Path) -> Match | None:
             volume = is_volume(tif) if pages > 1 else None
             planes = hyperstack_said(tif)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     if pages < 2:
-        return Match(0.0, "", "it holds one page; open the folder of the series it belongs to")
+        return no_match("it holds one page; open the folder of the series it belongs to")
     if pages > 1 and stamp_of_file(path) is not None:
-        return Match(0.0, "", "its pages carry PCO time stamps: it is a camera's ring buffer")
+        return no_match("its pages carry PCO time stamps: it is a camera's ring buffer")
     if volume:
-        return Match(0.0, "", f"it is a volume: {volume}")
+        return no_match(f"it is a volume: {volume}")
     if planes:
-        return Match(0.0, "", planes)
+        return no_match(planes)
     return Match(0.6, "stack", f"a TIFF file of {pages} pages")
 
 
@@ -116,7 +116,7 @@ def ring_buffer(files: list[Path], home: Path) -> str | None:
 
     Result: the evidence; None where the first file of projections has one page or no time stamp.
     """
-    projections = (one for one in files if kind_of(one, home) == FrameKind.PROJECTION)
+    projections = (file for file in files if kind_of(file, home) == FrameKind.PROJECTION)
     first = min(projections, key=natural, default=None)
     try:
         if first is None or not is_tiff(first):
@@ -289,8 +289,8 @@ def _angles(
     if len(files) > 1:
         warnings.append(f"{files[0].name} was read; {', '.join(file.name for file in files[1:])} was not")
     value, said = in_degrees(numbers(files[0]), "degree", files[0].name, guess=False)
-    kept, mended = without_references(value.value, count)
-    repaired.extend(text for text in (said, mended and f"{files[0].name}: {mended}") if text)
+    kept, left_out = without_references(value.value, count)
+    repaired.extend(text for text in (said, left_out and f"{files[0].name}: {left_out}") if text)
     return Value(kept, value.origin, value.source)
 
 

@@ -14,7 +14,7 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.folder import Tally, creating_folder, tally_of, write_frames
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
 from tomarium.model import Frames, Image, Scan, Value
 from tomarium.model.geometry import FIELDS
@@ -24,7 +24,9 @@ SIDE_CAR: Final = "scan.json"
 _LONGEST: Final = 16 << 20
 
 
-def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | None = None) -> None:
+def write(
+    path: Path, scan: Scan | Image, *, resume: bool = False, on_progress: OnProgress | None = None
+) -> None:
     """Write a scan as a folder of TIFF files.
 
     `path`: folder to make, with `raw_NNNNN.tif`, `flat_NNNNN.tif`, `dark_NNNNN.tif`, `angles.txt` in degrees
@@ -46,7 +48,7 @@ def write(path: Path, scan: Scan | Image, *, resume: bool = False, tell: Tell | 
         for name, one in scan.metadata.items()
         if isinstance(one.value, str | int | float | bool) and math.isfinite(_number(one.value))
     }
-    tally = tally_of(scan, tell)
+    tally = tally_of(scan, on_progress)
     with creating_folder(path, origin_of(scan, "tiff") if resume else None) as folder:
         _write_frames(folder, "raw", scan.projections, scan, tally)
         for word, reference in (("flat", scan.flats), ("dark", scan.darks)):

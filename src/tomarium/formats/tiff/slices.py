@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.filenames import (
     gaps,
     natural,
@@ -37,21 +37,21 @@ def detect(path: Path) -> Match | None:
     if not files:
         return None
     if len(files) < 2:
-        return Match(0.0, "", "it holds only one TIFF file; a volume has several slices")
+        return no_match("it holds only one TIFF file; a volume has several slices")
     ring = ring_buffer(files, path)
     if ring:
-        return Match(0.0, "", ring)
+        return no_match(ring)
     scan = scan_evidence(path, files)
     if scan:
-        return Match(0.0, "", f"it is a scan and no volume: {scan}")
+        return no_match(f"it is a scan and no volume: {scan}")
     first = min(series_of(files)[0], key=natural)
     try:
         with guarded(first), opened_tiff(first) as tif:
             pages, kind = page_count(tif), np.dtype(tif.pages[0].dtype)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     if pages > 1:
-        return Match(0.0, "", f"{first.name} has {pages} pages; a slice has one, so open that file")
+        return no_match(f"{first.name} has {pages} pages; a slice has one, so open that file")
     told = f"{len(files)} TIFF files without flats, darks or angles"
     said = slices_said(files, path)
     if said:

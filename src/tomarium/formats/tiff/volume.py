@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +13,12 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.memory_mapped import MappedArray
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.resumable.progress import check_volume
 from tomarium.formats.resumable.slab_file import SlabFile, begin_slab_file, usual_slab_rows, write_text
 from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.resumable.value_range import ValueRange
 from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
-from tomarium.formats.tiff.grey_range import to_grey
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
 from tomarium.formats.tiff.ifd_check import is_tiff, lost_pages
 from tomarium.formats.tiff.metadata import calibration_of, is_volume
@@ -37,17 +36,17 @@ def detect(path: Path) -> Match | None:
             why = is_volume(tif)
             pages, stack = page_count(tif), is_stack(tif)
             big = "BigTIFF" if tif.is_bigtiff else "TIFF"
-            found = calibration_of(tif)
+            calibration = calibration_of(tif)
             levels = len(levels_of(path, tif)) if why else 0
     except (OSError, FormatError):
         return None
-    if why is None or found is None or not stack:
+    if why is None or calibration is None or not stack:
         return None
     why = f"a {big} file of {pages} pages; {why}"
     if not levels:
-        return Match(0.8, found.dialect, why)
+        return Match(0.8, calibration.dialect, why)
     entries = tuple(f"level {number}" for number in range(levels))
-    return Match(0.8, found.dialect, f"{why}; {levels} levels of resolution", entries[0], entries)
+    return Match(0.8, calibration.dialect, f"{why}; {levels} levels of resolution", entries[0], entries)
 
 
 def read(path: Path, match: Match) -> Volume:
@@ -59,26 +58,26 @@ def read(path: Path, match: Match) -> Volume:
     for and their unit. Raises FormatError: the file is damaged, or its pages are not alike.
     """
     with guarded(path), opened_tiff(path) as tif:
-        found = calibration_of(tif)
+        calibration = calibration_of(tif)
         lost = lost_pages(tif, page_count(tif))
         if lost:  # the slices that are there are no whole volume
             raise FormatError(f"{path}: {lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
         levels = levels_of(path, tif)
         data = levels[0] if levels else _data(path, tif)
-    if found is None:
+    if calibration is None:
         raise FormatError(f"{path}: its description tells no voxel size any more; open it again")
-    voxel = found.voxel_m
+    voxel = calibration.voxel_m
     metadata: dict[str, Any] = {
         "format": match.dialect,
         "why": match.why,
-        "description": dict(found.metadata),
-        "notes": list(found.notes),
+        "description": dict(calibration.metadata),
+        "notes": list(calibration.notes),
     }
     if voxel is None:
         metadata["uncalibrated"] = True
-    unit = found.unit
-    if found.grey_range is not None:
-        low, high = found.grey_range
+    unit = calibration.unit
+    if calibration.grey_range is not None:
+        low, high = calibration.grey_range
         metadata["grey_range"] = {"low": low, "high": high, "unit": unit}
         unit = ""
     finest, chosen = data.shape, int(match.entry.split()[-1]) if levels and match.entry else 0
@@ -90,7 +89,7 @@ def read(path: Path, match: Match) -> Volume:
         _axis(name, length, "px" if voxel is None else "m", whole / held)
         for name, length, whole, held in zip("zyx", voxel or (1.0, 1.0, 1.0), finest, data.shape, strict=True)
     )
-    return Volume(data, axes, unit, found.name or path.name.split(".")[0], path, metadata, levels)
+    return Volume(data, axes, unit, calibration.name or path.name.split(".")[0], path, metadata, levels)
 
 
 def _axis(name: str, length: float, unit: str, ratio: float) -> Axis:
@@ -126,22 +125,18 @@ def create_tiff_volume(
     name: str,
     ome: bool = False,
     grey_range: tuple[float, float] | None = None,
-    is_scaled: bool = False,
     resume: bool = False,
     origin: str = "",
 ) -> SlabFile:
     """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
 
     `voxel_m`: distance of slices, rows and columns, m. `ome`: describe it in OME-XML instead of as ImageJ
-    does. `grey_range`: the values that become 0 and the greatest integer of `dtype`, which is uint8 or uint16
-    then. `is_scaled`: whether the slabs hold these integers already, for which the range is stated alone.
+    does. `grey_range`: the values that 0 and the greatest integer of `dtype` stand for, where they were scaled.
     `resume`: go on with an unfinished file where there is one of the same shape, type and origin. `origin`:
     where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
     """
     kind = np.dtype(dtype)
     check_volume(path, shape, kind, slab_rows)
-    if grey_range is not None:
-        to_grey(np.zeros(1, np.float32), *grey_range, kind)
     plan = TiffPlan(shape, kind, voxel_m, unit, name, ome, grey_range)
     head = tiff_head(plan)
     progress = begin_slab_file(path, shape, kind, slab_rows, head, resume=resume, origin=origin)
@@ -153,55 +148,41 @@ def create_tiff_volume(
             write_text(path.with_name(f"{path.name}.json"), json.dumps(told, indent=2) + "\n")
         return tiff_head(plan, (values.least, values.greatest))
 
-    if grey_range is None or is_scaled:
-        return SlabFile(progress, ending)
-    return SlabFile(progress, ending, lambda block: to_grey(block, *grey_range, kind))
+    return SlabFile(progress, ending)
 
 
 def write(
     path: Path,
     volume: Image | Scan,
     *,
-    ome: bool | None = None,
-    dtype: Literal["uint8", "uint16"] | None = None,
-    grey_range: tuple[float, float] | None = None,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
-    """Write a volume as one TIFF file, slab by slab.
+    """Write a volume as one TIFF file, slab by slab, described in OME-XML where its name ends in `.ome.tif`.
 
-    `ome`: describe it in OME-XML; None does so where the name ends in `.ome.tif` or `.ome.tiff`. `dtype`:
-    scale values to these integers; needs `grey_range`. None keeps the volume's type. `grey_range`: the values
-    that become 0 and the greatest integer; kept in the description and in `<name>.json`. Of integers, by
-    default what the volume's own `metadata["grey_range"]` says they stand for. Raises InputError: it is no
-    volume, or the range and the type do not go together.
+    Of integers, the description and `<name>.json` keep what `metadata["grey_range"]` says they stand for. Raises
+    InputError: it is no volume.
     """
     if not isinstance(volume, Volume):
         raise InputError(
             f"{path}: only a volume can be written as one TIFF file; write a scan as a TIFF series"
         )
-    if (dtype is None) != (grey_range is None):
-        raise InputError(
-            f"{path}: dtype and grey_range go together; give both, or neither to keep the values"
-        )
     z, y, x = volume.shape
-    kind = np.dtype(dtype) if dtype else volume.dtype
-    told = _stated(volume) if grey_range is None else None
+    stated = _stated(volume)
     writer = create_tiff_volume(
         path,
         (z, y, x),
-        kind.name,
+        volume.dtype.name,
         voxel_m=volume.voxel_m,
         slab_rows=usual_slab_rows((z, y, x), volume.dtype),
-        unit=volume.unit if told is None else str(told.get("unit", "")),
+        unit=volume.unit if stated is None else str(stated.get("unit", "")),
         name=volume.name,
-        ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")) if ome is None else ome,
-        grey_range=grey_range if told is None else (float(told["low"]), float(told["high"])),
-        is_scaled=told is not None,
+        ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")),
+        grey_range=None if stated is None else (float(stated["low"]), float(stated["high"])),
         resume=resume,
         origin=origin_of(volume, "tiff") if resume else "",
     )
-    fill(writer, volume, kind.itemsize, tell)
+    fill(writer, volume, volume.dtype.itemsize, on_progress)
     writer.finish()
 
 

@@ -177,11 +177,11 @@ def _with_checks(codecs: Sequence[Any]) -> tuple[Any, ...]:
     from zarr.abc.codec import BytesBytesCodec
     from zarr.codecs.sharding import ShardingCodec
 
-    found: list[Any] = []
+    checked_codecs: list[Any] = []
     for codec in codecs:
         inside = isinstance(codec, ShardingCodec)
-        found.append(replace(codec, codecs=_with_checks(codec.codecs)) if inside else codec)
+        checked_codecs.append(replace(codec, codecs=_with_checks(codec.codecs)) if inside else codec)
         if isinstance(codec, BytesBytesCodec):
             written = codec.to_dict().get("name")
-            found.append(_check_class()(str(written).removeprefix("numcodecs.")))
-    return tuple(found)
+            checked_codecs.append(_check_class()(str(written).removeprefix("numcodecs.")))
+    return tuple(checked_codecs)

@@ -133,11 +133,9 @@ def _divisor(height: int) -> int:
     return next(chunk for chunk in range(min(CHUNK, height), 0, -1) if height % chunk == 0)
 
 
-def group_metadata(
-    plan: Plan, window: tuple[float, float] | None, ours: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+def group_metadata(plan: Plan, ours: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Write the group's metadata: file name → content, the file that makes it an image last."""
-    ome = _ome(plan, window)
+    ome = _ome(plan)
     if plan.version == "0.5":
         content = {"ome": {"version": "0.5", **ome}, "tomarium": ours}
         return {"zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": content}}
@@ -146,8 +144,8 @@ def group_metadata(
     return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes}
 
 
-def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
-    """Say what the arrays are (OME-NGFF 0.4 and 0.5, multiscales and omero)."""
+def _ome(plan: Plan) -> dict[str, Any]:
+    """Say what the arrays are (OME-NGFF 0.4 and 0.5, multiscales)."""
     edge = 1e-6 if plan.voxel_m is None else plan.voxel_m
     voxel = [1e6 * length for length in ([edge] * 3 if isinstance(edge, int | float) else edge)]
     origin = [0.0] * 3 if plan.voxel_m is None else [1e6 * start for start in plan.origin_m]
@@ -179,12 +177,6 @@ def _ome(plan: Plan, window: tuple[float, float] | None) -> dict[str, Any]:
     ome: dict[str, Any] = {"multiscales": [multiscale]}
     if plan.labels:
         ome["image-label"] = {"version": plan.version}
-    if window is not None:
-        start, end = (float(value) for value in window)
-        shown = {"min": start, "max": end, "start": start, "end": end}
-        ome["omero"] = {
-            "channels": [{"color": "FFFFFF", "active": True, "label": plan.name, "window": shown}]
-        }
     return ome
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tomarium.formats.zarr.missing_chunks import absent_files
 from tomarium.formats.zarr.writer import count_shards
 from tomarium.model import Volume
 
@@ -35,7 +34,7 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
     Result: of all levels; empty where none is lost, or where nothing tells.
     """
     assert volume.path is not None
-    told = _told(volume.path)
+    told = _file_counts(volume.path)
     found: list[LostFile] = []
     for level, held in enumerate(volume.levels):
         array, home = getattr(held, "array", None), getattr(held, "path", None)
@@ -44,7 +43,7 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
         if level < len(told) and told[level] == count_shards(home):
             continue
         coarse = volume.levels[level + 1] if level + 1 < len(volume.levels) else None
-        for place in _absent(array, home):
+        for place in absent_files(home, array):
             if coarse is None and level >= len(told):
                 continue
             if coarse is None or _shows(place, array, coarse):
@@ -66,7 +65,7 @@ def slices_of_file(volume: Volume, name: str) -> tuple[int, int] | None:
             continue
         level = home.relative_to(volume.path).as_posix()
         numbers = [part for part in name.removeprefix(f"{level}/").split("/") if part != "c"]
-        if name.startswith(f"{level}/") and len(numbers) == 3 and all(one.isdigit() for one in numbers):
+        if name.startswith(f"{level}/") and len(numbers) == 3 and all(number.isdigit() for number in numbers):
             return _slices(int(numbers[0]), array, volume.shape[0])
     return None
 
@@ -78,7 +77,7 @@ def height_of_files(volume: Volume) -> int:
     return int(files[0]) if files else 1
 
 
-def _told(path: Path) -> list[int]:
+def _file_counts(path: Path) -> list[int]:
     """Read how many files of each level the volume tells of."""
     for name in ("zarr.json", ".zattrs"):
         try:
@@ -88,17 +87,8 @@ def _told(path: Path) -> list[int]:
         attributes = content.get("attributes", content) if isinstance(content, dict) else {}
         counts = dict(attributes.get("tomarium") or {}).get("shards")
         if isinstance(counts, list):
-            return [int(one) for one in counts]
+            return [int(count) for count in counts]
     return []
-
-
-def _absent(array: Any, home: Path) -> Iterator[tuple[int, ...]]:
-    files = array.shards or array.chunks
-    there = {file.relative_to(home).as_posix() for file in home.rglob("*") if file.is_file()}
-    counts = (range(-(-length // size)) for length, size in zip(array.shape, files, strict=True))
-    for place in itertools.product(*counts):
-        if array.metadata.encode_chunk_key(place) not in there:
-            yield place
 
 
 def _shows(place: tuple[int, ...], array: Any, coarse: Any) -> bool:

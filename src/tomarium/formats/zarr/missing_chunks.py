@@ -40,7 +40,7 @@ def check_absent(path: Path, levels: Sequence[Any]) -> tuple[str, ...]:
         if count > _MOST_LISTED:
             notes.append(f"level {level} has {count} files, too many to look whether all are there")
             continue
-        absent = list(_absent(held.path, array, files))
+        absent = list(absent_files(held.path, array))
         if not absent:
             continue
         named = array.metadata.encode_chunk_key(absent[0])
@@ -63,12 +63,13 @@ def _fill(array: Any) -> Any:
     return 0 if array.fill_value is None else array.fill_value
 
 
-def _absent(home: Path, array: Any, files: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+def absent_files(home: Path, array: Any) -> Iterator[tuple[int, ...]]:
     """List the places without a file, in C order."""
     there = {file.relative_to(home).as_posix() for file in home.rglob("*") if file.is_file()}
-    for place in itertools.product(
-        *(range(-(-length // size)) for length, size in zip(array.shape, files, strict=True))
-    ):
+    counts = (
+        -(-length // size) for length, size in zip(array.shape, array.shards or array.chunks, strict=True)
+    )
+    for place in itertools.product(*map(range, counts)):
         if array.metadata.encode_chunk_key(place) not in there:
             yield place
 

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.hidden_file import Tell
+from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
@@ -85,12 +85,12 @@ def _detect(path: Path) -> Match | None:
     try:
         attributes = _attributes(path)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     if attributes is None:
         return None
     ome = attributes.get("ome", attributes)
     if not isinstance(ome, Mapping) or not ome.get("multiscales"):
-        return Match(0.0, "", "it is a Zarr group without multiscales; choose the image in it")
+        return no_match("it is a Zarr group without multiscales; choose the image in it")
     version = str(ome.get("version") or "0.4")
     return Match(1.0, version, f"a Zarr group with OME multiscales, version {version}")
 
@@ -284,7 +284,7 @@ def write(
     *,
     slab_rows: int | None = None,
     resume: bool = False,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
     version: str = "0.5",
 ) -> None:
     """Write a whole volume.
@@ -305,7 +305,7 @@ def write(
         shutil.rmtree(path)  # what another volume left unfinished
     begun = resume and is_unfinished(path)
     writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
-    fill(writer, volume, volume.dtype.itemsize, tell)
+    fill(writer, volume, volume.dtype.itemsize, on_progress)
     for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
         if left.is_file():
             left.unlink()

@@ -104,13 +104,10 @@ class VolumeWriter:
                 write_block(grid, z0 >> level, level_block)
             self._progress.mark(z0)
 
-    def finish(
-        self, attributes: Mapping[str, Any] | None = None, *, window: tuple[float, float] | None = None
-    ) -> Path:
+    def finish(self, attributes: Mapping[str, Any] | None = None) -> Path:
         """Write the group's metadata, which makes the folder an OME-Zarr image.
 
         `attributes`: what is known now that all is done, JSON-ready; kept beside what `create` was given.
-        `window`: values viewers show as black and white to begin with.
         """
         self._progress.check_complete()
         ours = {
@@ -122,7 +119,7 @@ class VolumeWriter:
             **(attributes or {}),
         }
         with saying_full(self.path, self._kept_slabs):
-            for name, content in group_metadata(self._plan, window, ours).items():
+            for name, content in group_metadata(self._plan, ours).items():
                 write_json(self.path / name, content)
         shutil.rmtree(self.path / PARTIAL)
         return self.path

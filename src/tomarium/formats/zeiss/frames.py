@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.frames.per_frame import PerFrame, plain_cost
 from tomarium.formats.zeiss.ole2 import opened_ole, stream_bytes
-from tomarium.model import Frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,23 +66,3 @@ class TxrmFrames(PerFrame):
         """
         scattered = any(offset is None for offset in self.offsets) and range(*rows.indices(self.size[0]))
         return plain_cost(self, frames, slice(None) if scattered else rows)
-
-
-@dataclass(frozen=True, eq=False)
-class OneFrame:
-    """A frame as a sliceable array of two axes."""
-
-    frames: Frames  # a stack, of which it is the first
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Rows, columns."""
-        return self.frames.shape[1:]
-
-    @property
-    def dtype(self) -> DTypeLike:
-        """Type of a pixel."""
-        return self.frames.dtype
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.frames[(0, *(key if isinstance(key, tuple) else (key,)))]

@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import Format, Match, no_match
+from tomarium.formats.frames.one_frame import OneFrame
 from tomarium.formats.opening.image_user_values import SOURCES
-from tomarium.formats.zeiss.frames import OneFrame, TxrmFrames
+from tomarium.formats.zeiss.frames import TxrmFrames
 from tomarium.formats.zeiss.ole2 import SIGNATURE, opened_ole, stream_bytes, stream_names, stream_offset
 from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value, Volume
 from tomarium.model.scan import Reference
@@ -105,12 +106,12 @@ def detect(path: Path) -> Match | None:
             names = frozenset(stream_names(ole))
             if "ImageInfo/NoOfImages" not in names:
                 some = ", ".join(sorted(names)[:3]) or "nothing"
-                return Match(0.0, "", f"an OLE2 file that holds {some} and no ImageInfo, so none of Zeiss's")
+                return no_match(f"an OLE2 file that holds {some} and no ImageInfo, so none of Zeiss's")
             info = _Info(path, ole, names)
             count = info.whole_number("ImageInfo/NoOfImages", 1, _MOST_IMAGES)
             dialect = _dialect(info, count)
     except FormatError as problem:
-        return Match(0.0, "", str(problem))
+        return no_match(str(problem))
     return Match(0.95, dialect, f"an OLE2 file with the ImageInfo of {count} images")
 
 
@@ -322,8 +323,8 @@ def _flats(
     offsets = tuple(stream_offset(info.ole, info.path, name) for name in names)
     metadata["flat_source"] = Value(names[0], "read", info.place(names[0]))
     exposures = [info.values(name, "<f4") for name in ("ImageInfo/ExpTimes", "ReferenceData/ExpTime")]
-    if all(one is not None and math.isfinite(one[0]) and one[0] > 0 for one in exposures):
-        frame_s, flat_s = (float(one[0]) for one in exposures if one is not None)
+    if all(exposure is not None and math.isfinite(exposure[0]) and exposure[0] > 0 for exposure in exposures):
+        frame_s, flat_s = (float(exposure[0]) for exposure in exposures if exposure is not None)
         if not math.isclose(frame_s, flat_s, rel_tol=1e-3):
             warnings.append(
                 f"the reference was exposed {flat_s:g} s, the frames {frame_s:g} s: its counts must be scaled by "
@@ -336,7 +337,8 @@ def _flats(
 def _say_shifts(info: _Info, warnings: list[str]) -> None:
     shifts = [info.values(f"Alignment/{axis}-Shifts", "<f4") for axis in "XY"]
     largest = max(
-        (float(np.abs(one).max()) for one in shifts if one is not None and np.isfinite(one).all()), default=0
+        (float(np.abs(shift).max()) for shift in shifts if shift is not None and np.isfinite(shift).all()),
+        default=0,
     )
     if largest > 0:
         warnings.append(

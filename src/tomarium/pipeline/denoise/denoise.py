@@ -321,5 +321,5 @@ def write_denoised(
         made,
         target,
         overwrite=overwrite,
-        tell=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),
+        on_progress=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),
     )

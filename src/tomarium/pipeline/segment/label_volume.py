@@ -107,7 +107,7 @@ def _put(
             formats.open(draft),
             target,
             overwrite=overwrite,
-            tell=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
+            on_progress=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
         )
         write_json(target.with_name(f"{target.name}.json"), {"segmentation": dict(account)})
         return

@@ -239,7 +239,7 @@ def write_stitched(
         stitched.volume,
         target,
         overwrite=overwrite,
-        tell=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),
+        on_progress=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),
     )
 
 
