@@ -23,6 +23,7 @@ from tomarium.catalogue.contents import (
     choose,
     crc_of,
     list_contents,
+    published_contents,
     read_content,
 )
 from tomarium.catalogue.crc_store import CrcStore
@@ -161,11 +162,12 @@ class _Listing:
     contents: tuple[Content, ...]
 
 
-def _listing(request_context: RequestContext, id: str) -> _Listing:
+def _listing(request_context: RequestContext, id: str, *, names_only: bool = False) -> _Listing:
     record, folder = request_context.record(id)
     try:
         states = [(folder / name).stat() for name in (FILENAME, MANIFEST)]
-        return _listed(folder, *((state.st_mtime_ns, state.st_size) for state in states))
+        crate, manifest = ((state.st_mtime_ns, state.st_size) for state in states)
+        return _listed(folder, crate, manifest, names_only)
     except (OSError, FormatError) as problem:
         told = str(problem) if isinstance(problem, FormatError) else f"{MANIFEST} cannot be read"
         raise HTTPException(
@@ -174,9 +176,11 @@ def _listing(request_context: RequestContext, id: str) -> _Listing:
 
 
 @lru_cache(maxsize=4)
-def _listed(folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int]) -> _Listing:
+def _listed(folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int], names_only: bool) -> _Listing:
     record = read_record(folder)
     told = folders_told(folder)
+    if names_only and told is NOWHERE and (known := published_contents(record, folder)) is not None:
+        return _Listing(record, folder, known)
 
     def clear(path: Path, size: int) -> bytes | None:
         text = cleared_text(path, told, size)
@@ -205,7 +209,7 @@ def list_files(request_context: CurrentRequest, request: Request, id: str, kind:
     `sha256`: for sha256sum -c. `aria2`: for aria2c -i. `metalink`: Metalink 4 (RFC 5854). `bagit`: a bag whose
     fetch.txt names what is to be fetched (RFC 8493). `json`: path, bytes and SHA-256, for other programs.
     """
-    listing = _listing(request_context, id)
+    listing = _listing(request_context, id, names_only=True)
     place = request_context.address("file", {"id": id, "path": "*"}).removesuffix("*")
     if kind == "bagit":
         archive = holey_bag(listing.record, listing.contents, place)
