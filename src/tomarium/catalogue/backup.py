@@ -33,7 +33,9 @@ from tomarium.standards.ro_crate import FILENAME
 
 FORM: Final = 1
 HEAD: Final = "backup.json"
-INDEX: Final = frozenset({"record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter"})
+INDEX: Final = frozenset({
+    "record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter", "rebuild", "rebuild_change"
+})  # fmt: skip
 """Tables that are made from the records' folders."""
 _AT_ONCE: Final = 1000
 

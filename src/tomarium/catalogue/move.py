@@ -16,6 +16,7 @@ from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.checksums import MANIFEST, SOURCE, is_manifest, list_files, read_manifest, sum_file
+from tomarium.catalogue.index_rows import move_record
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
 from tomarium.catalogue.store import ObjectPath, demand_store, place_at
@@ -218,7 +219,7 @@ def move(
             raise FormatError(
                 f"{target}: {shown} did not arrive as it is in {source}; give the same command again"
             )
-        queries.move_record(connection, id, target)
+        move_record(connection, id, target)
         note(connection, reader, ACTION, id, source=str(source), target=str(target), files=len(files) + 1)
     return Moved(source, target, len(files) + 1, total, copied, remove and _remove(source, target))
 

@@ -37,7 +37,7 @@ def rebuild_index(
     tomarium index rebuild records/ s3://tomograms/records
     """
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.catalogue.ingest import demand_folders, rebuild
+    from tomarium.catalogue.rebuild import demand_folders, rebuild
 
     demand_folders(roots)  # before a catalogue is made for nothing
     with open_catalogue(catalogue, make=new or catalogue is None) as opened:
