@@ -37,7 +37,7 @@ from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.files import LOCKED, cleared_text
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
-from tomarium.standards.ro_crate import FILENAME
+from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.volume import volume_path
 
 MEDIA_TYPES: Final = {
@@ -167,7 +167,8 @@ def _listing(request_context: RequestContext, id: str, *, names_only: bool = Fal
     try:
         states = [(folder / name).stat() for name in (FILENAME, MANIFEST)]
         crate, manifest = ((state.st_mtime_ns, state.st_size) for state in states)
-        return _listed(folder, crate, manifest, names_only)
+        stale = request_context.seen(id)[1].stale  # its crate tells what was taken back
+        return _listed(folder, crate, manifest, names_only, export(record) if stale else None)
     except (OSError, FormatError) as problem:
         told = str(problem) if isinstance(problem, FormatError) else f"{MANIFEST} cannot be read"
         raise HTTPException(
@@ -176,17 +177,26 @@ def _listing(request_context: RequestContext, id: str, *, names_only: bool = Fal
 
 
 @lru_cache(maxsize=4)
-def _listed(folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int], names_only: bool) -> _Listing:
+def _listed(
+    folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int], names_only: bool, crate: str | None
+) -> _Listing:
     record = read_record(folder)
     told = folders_told(folder)
-    if names_only and told is NOWHERE and (known := published_contents(record, folder)) is not None:
+    if (
+        crate is None
+        and names_only
+        and told is NOWHERE
+        and (known := published_contents(record, folder)) is not None
+    ):
         return _Listing(record, folder, known)
 
     def clear(path: Path, size: int) -> bytes | None:
-        text = cleared_text(path, told, size)
+        text = crate if crate and path == folder / FILENAME else cleared_text(path, told, size)
         return None if text is None else text.encode()
 
-    return _Listing(record, folder, list_contents(record, folder, None if told is NOWHERE else clear))
+    return _Listing(
+        record, folder, list_contents(record, folder, None if told is NOWHERE and crate is None else clear)
+    )
 
 
 @lru_cache(maxsize=4)

@@ -26,7 +26,7 @@ from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
 from tomarium.registry import collect
-from tomarium.standards.ro_crate import FILENAME
+from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.standards.standard import Standard
 from tomarium.viewers.place import place_of
 from tomarium.viewers.viewer import Viewer
@@ -117,6 +117,8 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     if found is None or not found.is_file() or path.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
     state = found.stat()
+    if path == FILENAME and request_context.seen(id)[1].stale:  # it tells what was taken back
+        return _cleared(found, export(record))
     text = cleared_text(found, request_context.folders_told(folder), state.st_size)
     if text is not None:
         return _cleared(found, text)
