@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +47,7 @@ class FileTable:
     paths: NDArray[np.object_]
     sizes: NDArray[np.int64]
     sums: Any
+    _listed: dict[str, tuple[list[tuple[str, int, int]], NDArray[np.int64]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -71,10 +72,6 @@ class FileTable:
         return Sum(int(self.sizes[row]), self.sha256(row))
 
     @cached_property
-    def _depths(self) -> NDArray[np.int64]:
-        return np.fromiter((path.count("/") for path in self.paths), np.int64, len(self))
-
-    @cached_property
     def _up_to(self) -> NDArray[np.int64]:
         return np.concatenate([[0], np.cumsum(self.sizes)])
 
@@ -92,17 +89,25 @@ class FileTable:
             The folders in it, by name: path with "/" at its end, how many files are below it, their bytes. And the
             rows of the files, by name.
         """
-        first, stop = self._span(folder)
-        depth = folder.count("/")
-        below = np.flatnonzero(self._depths[first:stop] > depth) + first
-        folders, at = [], 0
-        while at < len(below):
-            row = int(below[at])
-            name = self.paths[row][: self.paths[row].index("/", len(folder)) + 1]
-            start, end = self._span(name)
-            folders.append((name, end - start, int(self._up_to[end] - self._up_to[start])))
-            at = int(np.searchsorted(below, end))
-        return folders, np.flatnonzero(self._depths[first:stop] == depth) + first
+        if folder not in self._listed:
+            self._listed[folder] = self._children(folder)
+        return self._listed[folder]
+
+    def _children(self, folder: str) -> tuple[list[tuple[str, int, int]], NDArray[np.int64]]:
+        row, stop = self._span(folder)
+        folders: list[tuple[str, int, int]] = []
+        rows: list[int] = []
+        while row < stop:
+            path = self.paths[row]
+            cut = path.find("/", len(folder))
+            if cut < 0:
+                rows.append(row)
+                row += 1
+                continue
+            end = self._span(path[: cut + 1])[1]
+            folders.append((path[: cut + 1], end - row, int(self._up_to[end] - self._up_to[row])))
+            row = end
+        return folders, np.array(rows, np.int64)
 
     def _span(self, folder: str) -> tuple[int, int]:
         if not folder:
