@@ -20,8 +20,9 @@ from sqlalchemy import Connection, select
 
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue, queries, search
 from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.index_rows import Entry, in_bulk, save_records
 from tomarium.catalogue.numbers import SLOTS
-from tomarium.catalogue.queries import Entry, place_of
+from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.tables import records
 from tomarium.catalogue.words import fold
 
@@ -133,10 +134,10 @@ def fill(catalogue: Catalogue, count: int) -> float:
     """Write datasets in bulk, and return how many a second; beyond the first 50 000 they are copied at later dates."""
     drawn = list(entries(min(count, DRAWN), count))
     spent = 0.0
-    with catalogue.writing() as connection, queries.in_bulk(connection):
+    with catalogue.writing() as connection, in_bulk(connection):
         for start in range(0, len(drawn), 2000):
             begun = process_time()
-            queries.save_records(connection, drawn[start : start + 2000])
+            save_records(connection, drawn[start : start + 2000])
             spent += process_time() - begun
         texts = [
             tuple(" ".join(fold(text)) for text in (entry.row["title"], entry.words, entry.description))

@@ -15,8 +15,9 @@ from tomarium.catalogue.accounts import (
     close_account,
     make_account,
 )
-from tomarium.catalogue.disk_use import change_quota, demand_room, disk_use
+from tomarium.catalogue.disk_use import change_quota, disk_use
 from tomarium.catalogue.reader import NotAllowed
+from tomarium.catalogue.upload_room import demand_room
 from tomarium.errors import InputError, StorageFull
 
 GOOD = "a quiet bear in winter"
@@ -81,11 +82,11 @@ def test_an_administrator_who_cannot_sign_in_yet_is_none_to_rely_on(catalogue: C
 def test_a_quota_refuses_what_does_not_fit(catalogue: Catalogue) -> None:
     ben = Reader("ben", "member")
     with catalogue.writing() as connection:
-        demand_room(connection, ben, 10**15)
+        demand_room(connection, "owner", "ben", 10**15)
         change_quota(connection, LOCAL_OWNER, "owner", "ben", 1000)
-        demand_room(connection, ben, 1000)
+        demand_room(connection, "owner", "ben", 1000)
         with pytest.raises(StorageFull, match=r"0 B of 1.* do not fit"):
-            demand_room(connection, ben, 1001)
+            demand_room(connection, "owner", "ben", 1001)
         assert [(use.name, use.bytes, use.quota, use.over) for use in disk_use(connection)] == [
             ("ben", 0, 1000, False)
         ]

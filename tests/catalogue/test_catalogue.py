@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from postgresql_server import Files
 from tomarium.catalogue import (
@@ -29,7 +30,7 @@ from tomarium.catalogue import (
     records_folder,
     search,
 )
-from tomarium.catalogue.tables import metadata, parameters
+from tomarium.catalogue.tables import metadata, parameters, records
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.model import Record, Value
 
@@ -265,7 +266,7 @@ def test_rebuild_tells_what_it_could_not_take(catalogue: Catalogue, roots: Path,
 
 def test_readers_see_the_old_state_until_all_is_written(filled: Catalogue) -> None:
     with filled.writing() as connection:
-        queries.clear(connection)
+        connection.execute(delete(records))
         assert queries.count_records(connection, LOCAL_OWNER) == 0
         assert len(found(filled, "")) == 3
     assert found(filled, "") == []
@@ -274,7 +275,7 @@ def test_readers_see_the_old_state_until_all_is_written(filled: Catalogue) -> No
 def test_failed_write_leaves_everything(filled: Catalogue) -> None:
     def fail() -> None:
         with filled.writing() as connection:
-            queries.clear(connection)
+            connection.execute(delete(records))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

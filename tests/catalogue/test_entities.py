@@ -1,5 +1,6 @@
 """Specimens and the like: who sees them, how they hang together, and that nothing private leaves by any door."""
 
+import hashlib
 import re
 import shutil
 import time
@@ -30,7 +31,7 @@ from tomarium.catalogue import (
 from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.backup import backup, restore
 from tomarium.catalogue.datacite_client import DataCite
-from tomarium.catalogue.dois import tell_due
+from tomarium.catalogue.dois import any_due, tell_due
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entities import entity_of, public_entity, records_of
 from tomarium.catalogue.entity_edit import change_entity, link_specimen, make_entity, publish_entity
@@ -40,6 +41,7 @@ from tomarium.catalogue.log_book import change_entry, entries_of, write_entry
 from tomarium.catalogue.queries import folder_of
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import change_setting
+from tomarium.catalogue.tables import dois
 from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import work_once
 from tomarium.errors import InputError
@@ -461,14 +463,70 @@ def test_many_records_follow_by_a_worker(
     assert "Homo sapiens" in told(catalogue)
     assert "being written anew" in client.get("/specimens/heart").text
     assert PRIVATE in told(catalogue)
-    change_entity(catalogue, ADA, "heart", {}, disclosed=[])  # what is taken back is so at once
-    assert PRIVATE not in told(catalogue)
-    assert "Ursus spelaeus" in told(catalogue)
     done: list[str] = []
     assert work_once(catalogue, done.append)
     assert [line.split(": ", 1)[1] for line in done] == ["done (1 records written)"]
+    assert "Ursus spelaeus" in told(catalogue)
     assert search(catalogue, ADA, "ventricle").total == 1
     assert "being written anew" not in client.get("/specimens/heart").text
+
+
+DOORS = ("", ".json", "/metadata/ro-crate", "/metadata/datacite", "/metadata/schema-org", "/manage",
+         "/files/ro-crate-metadata.json", "/download.tar", "/download.zip")  # fmt: skip
+
+
+def test_what_is_taken_back_of_many_records_is_hidden_at_once(
+    catalogue: Catalogue, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The crates still tell it until a worker has written them, and no door does."""
+    publish(catalogue, LOCAL_OWNER, "scan", Request("0", files=False))
+    change_entity(catalogue, ADA, "heart", {}, disclosed=["age"])
+    for reader in (ANYBODY, ADA, LOCAL_OWNER):
+        as_reader(client, reader)
+        assert PRIVATE.encode() in client.get("/records/scan/files/ro-crate-metadata.json").content
+        assert search(catalogue, reader, "sapiens").total == 1
+    monkeypatch.setattr(entity_records, "AT_ONCE", 0)
+    change_entity(catalogue, ADA, "heart", {"taxon": ""}, disclosed=[])
+    assert PRIVATE in told(catalogue)
+    for reader in (ANYBODY, ADA, LOCAL_OWNER):
+        as_reader(client, reader)
+        for door in DOORS:
+            answer = client.get(f"/records/scan{door}")
+            assert answer.status_code == (403 if door == "/manage" and reader is ANYBODY else 200), (
+                door,
+                answer.text,
+            )
+            assert PRIVATE.encode() not in answer.content, (door, reader)
+            assert b"Homo sapiens" not in answer.content, (door, reader)
+        manifest = client.get("/records/scan/manifest.json").json()["files"]
+        crate = client.get("/records/scan/files/ro-crate-metadata.json").content
+        listed = next(one for one in manifest if one["path"] == ro_crate.FILENAME)
+        assert (listed["bytes"], listed["sha256"]) == (len(crate), hashlib.sha256(crate).hexdigest())
+        assert ro_crate.read(crate.decode()).entities
+        for words in ("sapiens", "scan", ""):
+            page = search(catalogue, reader, words, facets=True)
+            assert page.total == 0
+            assert not page.facets
+        assert search(catalogue, reader, filters={"taxon": "Homo sapiens"}).total == 0
+    assert any_due_now(catalogue) == 0  # DataCite is not told of it either
+    as_reader(client, ADA)
+    page = client.get("/specimens/heart").text
+    assert "What was taken back is hidden from everybody. 1 of its 1 records" in page
+    done: list[str] = []
+    work_once(catalogue, done.append)
+    assert "done (1 records written)" in done[0]
+    assert PRIVATE not in told(catalogue)
+    assert "Homo sapiens" not in told(catalogue)
+    assert search(catalogue, ANYBODY, "scan", facets=True).total == 1
+    assert search(catalogue, ANYBODY, "sapiens").total == 0
+    assert "hidden from everybody" not in client.get("/specimens/heart").text
+
+
+def any_due_now(catalogue: Catalogue) -> int:
+    with catalogue.writing() as connection:
+        connection.execute(dois.update().where(dois.c.record != "scan").values(state="findable"))
+    with catalogue.reading() as connection:
+        return any_due(connection)
 
 
 def test_a_change_that_was_stopped_is_finished_by_a_worker(

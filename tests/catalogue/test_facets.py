@@ -21,6 +21,7 @@ from postgresql_server import Databases, Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Page, Reader, open_catalogue, queries, search, sqlite
 from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.facets import FACETS, facets_of
+from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.ranges import Range, key_of, read_range, split_range
 from tomarium.errors import ParameterError
@@ -63,7 +64,7 @@ def put(catalogue: Catalogue, records: Sequence[tuple[Record, str]]) -> None:
             entry_of(connection, record, Path("/nowhere") / record.id, Reader(owner, "member"))
             for record, owner in records
         ]
-        queries.save_records(connection, entries)
+        save_records(connection, entries)
 
 
 COUNT = itertools.count()

@@ -29,9 +29,9 @@ from tomarium.catalogue import (
 from tomarium.catalogue.audit import note, verify
 from tomarium.catalogue.backup import backup, durable_tables, restore
 from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.index_rows import Entry, save_records
 from tomarium.catalogue.jobs import add_job, take_job
 from tomarium.catalogue.life import Request, comment, publish
-from tomarium.catalogue.queries import Entry
 from tomarium.catalogue.settings import all_settings, change_setting
 from tomarium.cli import execute
 from tomarium.errors import DatabaseUnavailable, EngineUnavailable, InputError
@@ -114,9 +114,9 @@ def twins(both: tuple[Catalogue, Catalogue]) -> tuple[Catalogue, Catalogue]:
     changed = [replace(entry, description="now other words") for entry in entries[:20]]
     for catalogue in both:
         with catalogue.writing() as connection:
-            queries.save_records(connection, entries)
-            queries.save_records(connection, [made(number + 1000) for number in range(20)])
-            queries.save_records(connection, changed)
+            save_records(connection, entries)
+            save_records(connection, [made(number + 1000) for number in range(20)])
+            save_records(connection, changed)
     return both
 
 
@@ -132,7 +132,7 @@ def strange(twins: tuple[Catalogue, Catalogue]) -> tuple[Catalogue, Catalogue]:
     ]
     for catalogue in twins:
         with catalogue.writing() as connection:
-            queries.save_records(connection, entries)
+            save_records(connection, entries)
     return twins
 
 

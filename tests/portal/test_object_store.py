@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
 
+from portal.cutting_portal import served
 from s3_server import S3Server, rclone, serving_s3
 from tomarium.catalogue import (
     Catalogue,
@@ -29,15 +30,17 @@ from tomarium.catalogue import (
     verify,
 )
 from tomarium.catalogue.backup import backup, restore
-from tomarium.catalogue.ingest import rebuild
+from tomarium.catalogue.file_table import table_of
 from tomarium.catalogue.move import add_store, check_in_store, list_stores, move
 from tomarium.catalogue.object_store import ObjectStore
 from tomarium.catalogue.reader import LOCAL_OWNER
+from tomarium.catalogue.rebuild import rebuild
 from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.cli import group
 from tomarium.errors import FormatError, InputError, ParameterError, StoreUnavailable
 from tomarium.model import Person, Value
 from tomarium.portal.app import create_app
+from tomarium.portal.pull import pull, pull_region
 from tomarium.standards.ro_crate import export
 
 pytest.importorskip("obstore", reason="obstore is not installed: pip install 'tomarium[s3]'")
@@ -377,3 +380,58 @@ def test_no_key_of_an_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = ObjectStore("tomograms").explain("tooth", OSError(told))
     assert "hidden" not in str(problem)
     assert "127.0.0.1:9" in str(problem)
+
+
+def test_pull_of_a_record_in_s3(there: Catalogue, folder: Path, tmp_path: Path) -> None:
+    with served(there) as (address, _portal):
+        told = pull(f"{address}/records/tooth", tmp_path / "tooth")
+        assert told.whole
+        part = pull_region(f"{address}/records/tooth", "3:9,:,:", tmp_path / "part.npy")
+        assert part.bytes > 0
+    assert verify(tmp_path / "tooth") == ()
+    fetched = {
+        path.relative_to(tmp_path / "tooth"): path
+        for path in (tmp_path / "tooth").rglob("*")
+        if path.is_file()
+    }
+    assert fetched.keys() == {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    assert all(path.read_bytes() == (folder / name).read_bytes() for name, path in fetched.items())
+
+
+def test_a_new_version_in_s3(s3: S3Server, make_volume: Callable[..., Path], tmp_path: Path) -> None:
+    """A draft that lies in the bucket is filed there, and published as the next version of one that lies there."""
+    home = place_at("s3://tomograms/versions")
+    for id, seed in (("one", 1), ("two", 2)):
+        make_volume(tmp_path / id / "volume.ome.zarr", size=32, seed=seed)
+        file_record(tmp_path / id, title="Tooth", id=id, created=CREATED, creators=(Person("Ada Lovelace"),),
+                    licence="CC-BY-4.0", description="A tooth of a test, in versions.")  # fmt: skip
+        for path in sorted(one for one in (tmp_path / id).rglob("*") if one.is_file()):
+            (home / id / path.relative_to(tmp_path / id).as_posix()).write_bytes(path.read_bytes())
+    place = tmp_path / "catalogue.sqlite"
+    for command in (
+        ["ingest", str(home / "one")],
+        ["publish", "one", "--embargo", "0"],
+        ["ingest", str(home / "two")],
+        ["publish", "two", "--embargo", "0", "--new-version-of", "one"],
+    ):
+        done = CliRunner().invoke(group(), [*command, "--catalogue", str(place)])
+        assert done.exit_code == 0, done.output
+    one, two = (read_record(home / id) for id in ("one", "two"))
+    assert one.publication is not None
+    assert two.publication is not None
+    assert (one.publication.version, two.publication.version) == (1, 2)
+    assert [(related.relation, related.identifier) for related in (*one.related, *two.related)] == [
+        ("IsPreviousVersionOf", "two"),
+        ("IsNewVersionOf", "one"),
+    ]
+    for id, record in (("one", one), ("two", two)):
+        assert verify(home / id) == ()
+        table = table_of(home / id, record)
+        assert table is not None
+        assert all((tmp_path / id / path).stat().st_size == known.bytes for path, known in table.items())
+    with open_catalogue(place) as catalogue, TestClient(create_app(catalogue, local=True)) as client:
+        page = client.get("/records/two/folders/volume.ome.zarr.json").json()
+        assert [entry["name"] for entry in page["entries"]] == ["0/", "1/", "zarr.json"]
+        finest = [one for one in (tmp_path / "two" / "volume.ome.zarr" / "0").rglob("*") if one.is_file()]
+        assert page["entries"][0]["files"] == len(finest)
+        assert client.get("/records/one.json").json()["related"][0]["identifier"] == "two"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tomarium.catalogue import LOCAL_OWNER, open_catalogue, queries
+from tomarium.catalogue import LOCAL_OWNER, open_catalogue
+from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.model import Record, Value
 from tomarium.portal.app import create_app
@@ -32,7 +33,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
                     },
                 )
                 entry = entry_of(connection, record, Path("/nowhere") / record.id, LOCAL_OWNER)
-                queries.save_records(connection, [entry])
+                save_records(connection, [entry])
         with TestClient(create_app(catalogue, local=True), raise_server_exceptions=False) as client:
             yield client
 

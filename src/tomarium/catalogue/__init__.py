@@ -3,8 +3,9 @@
 from tomarium.catalogue.catalogue import Catalogue, open_catalogue
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.home import catalogue_file, home, records_folder
-from tomarium.catalogue.ingest import Rebuilt, ingest, rebuild
+from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.reader import ANYBODY, LOCAL_OWNER, Reader
+from tomarium.catalogue.rebuild import Rebuilt, rebuild
 from tomarium.catalogue.record_folder import Mismatch, read_record, verify
 from tomarium.catalogue.search import Hit, Page, search
 

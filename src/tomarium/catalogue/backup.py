@@ -23,6 +23,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.file_table import ROLE
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
@@ -32,7 +33,9 @@ from tomarium.standards.ro_crate import FILENAME
 
 FORM: Final = 1
 HEAD: Final = "backup.json"
-INDEX: Final = frozenset({"record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter"})
+INDEX: Final = frozenset({
+    "record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter", "rebuild", "rebuild_change"
+})  # fmt: skip
 """Tables that are made from the records' folders."""
 _AT_ONCE: Final = 1000
 
@@ -98,15 +101,26 @@ def backup(catalogue: Catalogue, target: Path) -> int:
             for table in durable_tables():
                 counts[table.name] = _dump(archive, connection, table)
             for id, folder in sorted(queries.all_folders(connection).items()):
-                for name in (FILENAME, MANIFEST):
-                    if (folder / name).is_file():
-                        archive.writestr(f"records/{id}/{name}", (folder / name).read_bytes())
+                for name in _metadata(folder):
+                    archive.writestr(f"records/{id}/{name}", (folder / name).read_bytes())
             head = {"form": FORM, "tomarium": __version__, "moment_utc": time.time(), "tables": counts}
             archive.writestr(HEAD, json.dumps(head, indent=1))
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
     return sum(counts.values())
+
+
+def _metadata(folder: Path) -> list[str]:
+    """Name what of a record is in a backup: its crate, and its manifest in the shorter of its two forms."""
+    if not (folder / FILENAME).is_file():
+        return [MANIFEST] if (folder / MANIFEST).is_file() else []
+    try:
+        files = read_record(folder).files
+    except FormatError:  # a backup takes what there is
+        files = ()
+    table = next((one.path for one in files if one.role == ROLE and (folder / one.path).is_file()), MANIFEST)
+    return [FILENAME, *([table] if (folder / table).is_file() else [])]
 
 
 def restore(

@@ -52,7 +52,11 @@ class Catalogue:
         DatabaseUnavailable
             The database does not answer.
         """
-        with _answering(), self.engine.connect() as connection, connection.begin():
+        with (
+            _answering(),
+            self.engine.connect().execution_options(index=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,8 +21,16 @@ from tomarium.viewers.place import is_inside
 
 MANIFEST: Final = "manifest-sha256.txt"
 
+FILE_TABLE: Final = re.compile(r"manifest-[0-9a-f]{16}\.parquet")
+"""Name of the table that holds the same of a published record (`file_table.py`)."""
+
 SOURCE: Final = ".source.json"
 """Where the scan of a record lies on this machine. It is no file of the record: not listed, and served to nobody."""
+
+
+def is_manifest(path: str) -> bool:
+    """Tell whether a path of a record is its manifest, in either form; no manifest lists itself."""
+    return path == MANIFEST or FILE_TABLE.fullmatch(path) is not None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from tomarium.catalogue.checksums import MANIFEST, list_files, read_manifest
+from tomarium.catalogue.checksums import MANIFEST, is_manifest, list_files, read_manifest
 from tomarium.catalogue.record_folder import read_record, verify
 from tomarium.doctor import Subject, subject_of
 from tomarium.doctor.core.subject import Opener, Problem
@@ -72,7 +72,8 @@ def _problems(folder: Path) -> tuple[tuple[Problem, ...], int]:
         total = sum(present.values())
         if total <= COMPARED_BYTES:
             return tuple(Problem(one.path, one.problem) for one in verify(folder)), 0
-        listed, there = read_manifest(folder / MANIFEST).keys(), present.keys() - {FILENAME, MANIFEST}
+        listed = read_manifest(folder / MANIFEST).keys()
+        there = {path for path in present if path != FILENAME and not is_manifest(path)}
     except TomariumError as problem:
         return (Problem(MANIFEST, str(problem)),), 0
     missing = [Problem(path, "missing") for path in sorted(listed - there)]

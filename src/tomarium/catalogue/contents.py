@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.catalogue.byte_table import BLOCK
-from tomarium.catalogue.checksums import MANIFEST, SOURCE, read_manifest
+from tomarium.catalogue.checksums import SOURCE
 from tomarium.catalogue.crc_store import CrcStore
+from tomarium.catalogue.file_table import ROLE, sums_of, table_of
 from tomarium.catalogue.store import ObjectPath
 from tomarium.errors import FormatError
 from tomarium.model import Record
@@ -81,7 +82,7 @@ def list_contents(record: Record, folder: Path, clear: Clear | None = None) -> t
     """
     folders = tuple(entry.path for entry in record.files if entry.path.endswith("/"))
     sums = {entry.path: entry.sha256 for entry in record.files if not entry.path.endswith("/")}
-    listed = read_manifest(folder / MANIFEST)
+    listed = sums_of(folder, record)
     sums |= {path: sha256 for path, sha256 in listed.items() if path.startswith(folders) or path in sums}
     sums |= {FILENAME: ""}
     sums.pop(SOURCE, None)
@@ -99,6 +100,32 @@ def list_contents(record: Record, folder: Path, clear: Clear | None = None) -> t
         else:
             found.append(Content(path, state.st_size, sums[path], state.st_mtime_ns, state.st_ino))
     return tuple(found)
+
+
+def published_contents(record: Record, folder: Path) -> tuple[Content, ...] | None:
+    """List every file of a published record from its table alone, without a look at each, for lists that name them.
+
+    Parameters
+    ----------
+    record : Record
+        As its crate says.
+    folder : Path
+        Its folder.
+
+    Returns
+    -------
+    tuple of Content
+        As `list_contents`, but without times and numbers of files; None where there is no table.
+    """
+    table = table_of(folder, record)
+    if table is None:
+        return None
+    own = [entry for entry in record.files if entry.role == ROLE]
+    found = [Content(path, known.bytes, known.sha256) for path, known in table.items() if path != SOURCE]
+    found += [Content(entry.path, entry.bytes, entry.sha256) for entry in own]
+    crate = (folder / FILENAME).read_bytes()
+    found.append(Content(FILENAME, len(crate), hashlib.sha256(crate).hexdigest(), held=crate))
+    return tuple(sorted(found, key=lambda one: one.path))
 
 
 def _states(folder: Path, paths: Sequence[str] | dict[str, str]) -> dict[str, os.stat_result]:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from tomarium.catalogue import postgresql, sqlite
+from tomarium.catalogue.tables import IndexTables
 from tomarium.catalogue.words import Term
 
 
@@ -19,16 +20,15 @@ class Dialect(Protocol):
     def match(self, terms: Sequence[Term]) -> FromClause:
         """Select `number` and `score` (larger is better) of the records that hold all of at least one term."""
 
-    def save_texts(self, connection: Connection, texts: Sequence[dict[str, Any]]) -> None:
+    def save_texts(self, connection: Connection, texts: Sequence[dict[str, Any]], table: str = ...) -> None:
         """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
 
-    def forget_texts(self, connection: Connection, numbers: Sequence[int]) -> None:
+    def forget_texts(self, connection: Connection, numbers: Sequence[int], table: str = ...) -> None:
         """Take the texts of records out, as far as the text index can."""
 
-    def forget_all_texts(self, connection: Connection) -> None:
-        """Take all texts out."""
-
-    def save_numbers(self, connection: Connection, rows: Sequence[tuple[int, int, float]]) -> None:
+    def save_numbers(
+        self, connection: Connection, rows: Sequence[tuple[int, int, float]], table: str = ...
+    ) -> None:
         """Enter rows of `parameter`: key, record, number."""
 
     def begin_bulk(self, connection: Connection) -> None:
@@ -36,6 +36,18 @@ class Dialect(Protocol):
 
     def end_bulk(self, connection: Connection) -> None:
         """Put in order what many records leave."""
+
+    def make_shadow(self, connection: Connection, shadow: IndexTables) -> None:
+        """Make the tables that a rebuild fills."""
+
+    def drop_shadow(self, connection: Connection, shadow: IndexTables) -> None:
+        """Take away what a rebuild that was stopped has left."""
+
+    def settle_shadow(self, connection: Connection, shadow: IndexTables) -> bool:
+        """Put a part of what was filled in order; whether all of it is."""
+
+    def swap(self, connection: Connection, live: IndexTables, shadow: IndexTables) -> None:
+        """Put the tables that a rebuild has filled in the place of those that are asked."""
 
     def end_migration(self, connection: Connection) -> None:
         """Give the tables of a migration what only this database needs."""

@@ -10,8 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.tables import quotas, records
-from tomarium.errors import InputError, StorageFull
-from tomarium.units import show
+from tomarium.errors import InputError
 
 Kind = Literal["owner", "team"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
@@ -131,33 +130,3 @@ def change_quota(connection: Connection, by: Reader, kind: str, name: str, size:
     if size is not None:
         connection.execute(insert(quotas).values(kind=kind, name=name, bytes=size))
     note(connection, by, "change quota", kind=kind, name=name, bytes=size)
-
-
-def demand_room(connection: Connection, reader: Reader, more: int) -> None:
-    """Refuse an upload for which its owner has no room left.
-
-    Parameters
-    ----------
-    connection : Connection
-        Of a catalogue.
-    reader : Reader
-        Who uploads, and will own the record.
-    more : int
-        Bytes of the upload.
-
-    Raises
-    ------
-    StorageFull
-        The quota of the owner does not reach.
-    """
-    wanted = select(quotas.c.bytes).where(quotas.c.kind == "owner", quotas.c.name == reader.name)
-    quota = connection.execute(wanted).scalar_one_or_none()
-    if quota is None:
-        return
-    mine = select(func.coalesce(func.sum(records.c.bytes), 0)).where(records.c.owner == reader.name)
-    taken = int(connection.execute(mine).scalar_one())
-    if taken + more > quota:
-        raise StorageFull(
-            f"{reader.name}: the records take {show(taken, 'B', digits=3)} of {show(quota, 'B', digits=3)}, so "
-            f"{show(more, 'B', digits=3)} more do not fit; remove some, or ask an administrator for a larger quota"
-        )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, update
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
@@ -21,7 +21,7 @@ from tomarium.catalogue.entities import public_entity, public_member_dois
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import all_settings, publisher
-from tomarium.catalogue.tables import dois, entities
+from tomarium.catalogue.tables import dois, entities, stale_records
 from tomarium.errors import InputError, StoreUnavailable
 from tomarium.model import Entity, Record
 from tomarium.model.entity import KINDS
@@ -132,7 +132,7 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
         One for each DOI that was due.
     """
     moment = time.time() if now is None else now
-    due = (dois.c.state == "waiting") & (dois.c.next_utc <= moment)
+    due = _due(moment)
     with catalogue.reading() as connection:
         waiting = connection.execute(select(dois).where(due).order_by(dois.c.next_utc, dois.c.doi)).all()
     told = []
@@ -181,8 +181,13 @@ def any_due(connection: Connection) -> int:
     int
         How many.
     """
-    due = (dois.c.state == "waiting") & (dois.c.next_utc <= time.time())
-    return connection.execute(select(func.count()).select_from(dois).where(due)).scalar_one()
+    return connection.execute(select(func.count()).select_from(dois).where(_due(time.time()))).scalar_one()
+
+
+def _due(moment: float) -> ColumnElement[bool]:
+    """Those whose time has come; a record whose crate tells what was taken back waits until it is written anew."""
+    stale = select(stale_records.c.record)
+    return (dois.c.state == "waiting") & (dois.c.next_utc <= moment) & dois.c.record.not_in(stale)
 
 
 def due_attributes(catalogue: Catalogue) -> dict[str, Any]:

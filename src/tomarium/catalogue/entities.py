@@ -264,6 +264,26 @@ def told_of(connection: Connection, record: str) -> tuple[Entity, ...]:
     return tuple(one for one in found if one is not None)
 
 
+def as_told(connection: Connection, record: Record, *, stale: bool) -> Record:
+    """Return a record with what its entities say now, where its crate still tells what was taken back.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    record : Record
+        As its crate says.
+    stale : bool
+        As `queries.Place` tells.
+
+    Returns
+    -------
+    Record
+        The same where it is not stale.
+    """
+    return replace(record, entities=told_of(connection, record.id)) if stale else record
+
+
 def choose(connection: Connection, reader: Reader, record: Record, kind: str, id: str) -> Record:
     """Let a record be of an entity, in place of another of this kind.
 

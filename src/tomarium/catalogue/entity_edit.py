@@ -92,7 +92,8 @@ def change_entity(
     """Change what is told of an entity; the crates and DOIs of its records follow.
 
     The change and a job to write the records are noted together. Up to `entity_records.AT_ONCE` records are written
-    before this returns, and all where something that was public is taken back; else a worker writes them.
+    before this returns; else a worker writes them. Where something that was public is taken back, nobody sees it from
+    the change on, whatever the records' crates still tell.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def change_entity(
         connection.execute(update(entities).where(entities.c.id == id).values(**values))
         note(connection, reader, f"edit {kind}", told=[id, *facts])
         hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(kept)
-        job = _follow(connection, reader, id, at_once=hides)
+        job = _follow(connection, reader, id, hides=hides)
         changed = demand_entity(connection, reader, id).entity
     rewrite_now(catalogue, reader, id, job)
     return changed
@@ -192,7 +193,7 @@ def link_specimen(
         if not remove:
             connection.execute(insert(origins).values(child=child, parent=parent, how=how))
         note(connection, reader, "unlink specimen" if remove else "link specimen", told=[child, parent, how])
-        job = _follow(connection, reader, child, linked=True, at_once=remove)
+        job = _follow(connection, reader, child, linked=True, hides=remove)
     rewrite_now(catalogue, reader, child, job)
 
 
@@ -241,7 +242,7 @@ def demand_mine(connection: Connection, reader: Reader, id: str) -> Held:
 
 
 def _follow(
-    connection: Connection, reader: Reader, changed: str, *, linked: bool = False, at_once: bool = False
+    connection: Connection, reader: Reader, changed: str, *, linked: bool = False, hides: bool = False
 ) -> int | None:
     """Tell DataCite, and note that the records of an entity follow; the job for `rewrite_now`, if any."""
     settings, below = all_settings(connection), descendants(connection, [changed])
@@ -249,7 +250,7 @@ def _follow(
         ask_for_entity(connection, id, settings["address"])
     if linked:  # who sees what changes with the link itself
         reach(connection, records_below(connection, [changed, *below]))
-    return ask_to_rewrite(connection, reader, changed, at_once=at_once)
+    return ask_to_rewrite(connection, reader, changed, hides=hides)
 
 
 def _named(kind: str, name: str) -> str:

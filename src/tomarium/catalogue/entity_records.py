@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
@@ -15,7 +16,7 @@ from tomarium.catalogue.entities import descendants, records_below, told_of
 from tomarium.catalogue.jobs import add_job, end_job, holding
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
-from tomarium.catalogue.tables import jobs
+from tomarium.catalogue.tables import jobs, stale_records
 from tomarium.errors import DatabaseUnavailable, TomariumError
 
 KIND: Final = "rewrite records"
@@ -23,7 +24,7 @@ AT_ONCE: Final = 20
 """Most records that are written while somebody waits."""
 
 
-def ask_to_rewrite(connection: Connection, reader: Reader, id: str, *, at_once: bool = False) -> int | None:
+def ask_to_rewrite(connection: Connection, reader: Reader, id: str, *, hides: bool = False) -> int | None:
     """Note, with a change of an entity, that the crates of its records are to be written anew.
 
     Parameters
@@ -34,21 +35,30 @@ def ask_to_rewrite(connection: Connection, reader: Reader, id: str, *, at_once: 
         Who changed it.
     id : str
         Identifier of the entity.
-    at_once : bool
-        Whether the records are written before the answer, however many: something public was taken back.
+    hides : bool
+        Whether something public was taken back. What the records' crates and the index tell of it is hidden from now
+        on, by `stale_record`, until they are written.
 
     Returns
     -------
     int or None
         Number of a job for `rewrite_now`; None where there is nothing to write or a worker does it.
     """
-    count = len(records_below(connection, [id, *descendants(connection, [id])]))
-    if not count:
+    names = records_below(connection, [id, *descendants(connection, [id])])
+    if not names:
         return None
-    now = at_once or count <= AT_ONCE
+    if hides:
+        _hide(connection, names)
+    now = len(names) <= AT_ONCE
     # A job that runs may have passed a record already, so that it does not take this change over.
     job = add_job(connection, reader, KIND, {"entity": id}, joins=() if now else ("waiting",), held=now)
     return job if now else None
+
+
+def _hide(connection: Connection, names: Sequence[str]) -> None:
+    known = set(connection.execute(select(stale_records.c.record)).scalars())
+    if new := [{"record": name} for name in names if name not in known]:
+        connection.execute(insert(stale_records), new)
 
 
 def rewrite_now(catalogue: Catalogue, reader: Reader, id: str, job: int | None) -> None:
@@ -141,13 +151,25 @@ def still_to_write(connection: Connection, id: str) -> str:
     found = unwritten(connection, id)
     if not found:
         return ""
+    names = records_below(connection, [id, *descendants(connection, [id])])
+    stale = select(func.count()).where(stale_records.c.record.in_(names))
+    hidden = connection.execute(stale).scalar_one()
     if all(row.state == "failed" for row in found):
-        return f"Some of its records could not be written and tell what it said before: {found[-1].told}"
+        kept = f"; what was taken back is hidden in {hidden} of them, which no search finds" if hidden else ""
+        return (
+            f"Some of its records could not be written and tell what it said before{kept}: {found[-1].told}"
+        )
+    if hidden:
+        return (
+            f"What was taken back is hidden from everybody. {hidden} of its {len(names)} records are still being "
+            f"written anew by a worker; until then no search finds them."
+        )
     return "Its records are being written anew by a worker; until then some tell what it said before."
 
 
 def _rewrite(connection: Connection, reader: Reader, name: str) -> None:
     folder = queries.folder_of(connection, name)
+    connection.execute(delete(stale_records).where(stale_records.c.record == name))
     if folder is None:
         return
     record = replace(read_record(folder), entities=told_of(connection, name))

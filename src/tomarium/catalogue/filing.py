@@ -7,7 +7,7 @@ import json
 import mimetypes
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +16,16 @@ from typing import Any, Final
 
 from tomarium import units
 from tomarium.atomic_files import write_whole
-from tomarium.catalogue.checksums import MANIFEST, Sum, list_files, sum_files, sum_folder, write_manifest
+from tomarium.catalogue.checksums import (
+    MANIFEST,
+    Sum,
+    is_manifest,
+    list_files,
+    sum_files,
+    sum_folder,
+    write_manifest,
+)
+from tomarium.catalogue.file_table import freeze, remove_others
 from tomarium.catalogue.record_folder import ID, read_record, what_is_unsound
 from tomarium.catalogue.volume_summary import summarise
 from tomarium.errors import FormatError, InputError, StorageFull
@@ -38,6 +47,8 @@ KEPT: Final = (
     "publication", "related", "techniques", "specimen", "funding", "acknowledgement", "entities", "disclosed"
 )  # fmt: skip
 """Fields of a record that filing it again does not change."""
+MOST_LISTED: Final = 1000
+"""Files of a folder that a crate lists one by one; a folder of more it lists as one thing, as it does a volume."""
 DATA: Final = ("volume", "data")
 """Roles of the files that a version of a record stands for."""
 MEDIA_TYPES: Final = {".yaml": "application/yaml", ".log": "text/plain", ".nxs": "application/x-hdf5"}
@@ -148,14 +159,18 @@ def file_record(
         draft = replace(draft, parts=(_volume_part({**summary, "window": window}), *draft.parts[1:]))
     with _room(folder):
         _write_previews(draft, folder)
-        sums = sum_files(folder, [path for path in list_files(folder) if path not in (MANIFEST, FILENAME)])
+        listed = (path for path in list_files(folder) if path != FILENAME and not is_manifest(path))
+        sums = sum_files(folder, list(listed))
         _demand_same_data(before, sums)
         write_whole(folder / MANIFEST, write_manifest(sums).encode())
         files = _entries(sums | sum_files(folder, [MANIFEST]), draft.parts)
         record = replace(draft, files=files, id=known or _new_id(title, files))
         if not ID.fullmatch(record.id):
             raise InputError(f"the identifier {record.id[:80]!r} is malformed; use a-z, 0-9 and hyphens")
+        if record.publication is not None:
+            record = freeze(folder, record)
         write_whole(folder / FILENAME, export(record).encode())
+        remove_others(folder, record)
     return record
 
 
@@ -221,16 +236,37 @@ def _write_previews(record: Record, folder: Path) -> None:
 
 
 def _entries(sums: Mapping[str, Sum], parts: Sequence[Part]) -> tuple[FileEntry, ...]:
-    entries = []
-    if any(path.startswith(VOLUME) for path in sums):
-        volume = sum_folder(VOLUME, dict(sorted(sums.items())))
-        entries.append(FileEntry(VOLUME, volume.bytes, volume.sha256, "application/vnd+zarr", "volume"))
+    ordered = dict(sorted(sums.items()))
     data = {part.path for part in parts}
-    for path, known in sorted(sums.items()):
-        if not path.startswith(VOLUME):
+    whole = _whole_folders(ordered, data)
+    entries = []
+    for folder in whole:
+        known = sum_folder(folder, ordered)
+        role, kind = "volume", "application/vnd+zarr"
+        if folder != VOLUME:
+            kinds = {_media_type(path) for path in ordered if path.startswith(folder)}
+            kind = kinds.pop() if len(kinds) == 1 else "application/octet-stream"
+            role = "data" if _belongs(folder.rstrip("/"), data) else _role(folder)
+        entries.append(FileEntry(folder, known.bytes, known.sha256, kind, role))
+    for path, known in ordered.items():
+        if not path.startswith(whole):
             role = "data" if _belongs(path, data) else _role(path)
             entries.append(FileEntry(path, known.bytes, known.sha256, _media_type(path), role))
     return tuple(entries)
+
+
+def _whole_folders(paths: Iterable[str], data: set[str]) -> tuple[str, ...]:
+    """List the folders that are told as one thing: the volume, and parts or outermost folders of very many files."""
+    parts = tuple(sorted(f"{part}/" for part in data if part != "."))
+    counts: dict[str, int] = {}
+    for path in paths:
+        if "/" in path:
+            part = next((part for part in parts if path.startswith(part)), None)
+            folder = VOLUME if path.startswith(VOLUME) else part or f"{path.partition('/')[0]}/"
+            counts[folder] = counts.get(folder, 0) + 1
+    many = sorted(folder for folder, count in counts.items() if count > MOST_LISTED and folder != VOLUME)
+    first = (VOLUME,) if VOLUME in counts else ()
+    return (*first, *(one for one in many if not any(part.startswith(one) for part in parts if part != one)))
 
 
 def _belongs(path: str, parts: set[str]) -> bool:
@@ -264,13 +300,24 @@ def _demand_same_data(before: Record | None, sums: Mapping[str, Sum]) -> None:
     """Refuse other data under the name of a version that was published."""
     if before is None or before.publication is None:
         return
-    entries = _entries(sums, before.parts)
-    old, new = ({e.path: e.sha256 for e in one if e.role in DATA} for one in (before.files, entries))
-    if old != new:
+    old = {entry.path: entry.sha256 for entry in before.files if entry.role in DATA}
+    new = {entry.path: entry.sha256 for entry in _entries(sums, before.parts) if entry.role in DATA}
+    if old != new and old != _told_as(old, new, sums):
         raise InputError(
             f"{before.id}: version {before.publication.version} was published with other data, which those who "
             f"cite it rely on; make the new one in a folder of its own and publish it with --new-version-of {before.id}"
         )
+
+
+def _told_as(old: Mapping[str, str], new: Mapping[str, str], sums: Mapping[str, Sum]) -> dict[str, str]:
+    """Tell new data in the way of an earlier version of tomarium, which listed every file of large folders."""
+    told = {}
+    for path, sha256 in new.items():
+        if path in old or not path.endswith("/"):
+            told[path] = sha256
+        else:
+            told |= {name: known.sha256 for name, known in sums.items() if name.startswith(path)}
+    return told
 
 
 def _new_id(title: str, files: Sequence[FileEntry]) -> str:

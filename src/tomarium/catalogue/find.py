@@ -33,7 +33,7 @@ from tomarium.catalogue.facet_counts import Group
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import Reader, may_open, may_see
-from tomarium.catalogue.tables import facets, parameters, records, wordings
+from tomarium.catalogue.tables import facets, parameters, records, stale_records, wordings
 from tomarium.catalogue.words import Term
 
 _NARROW: Final = 100_000  # records of a set that is made before words are looked for
@@ -56,6 +56,8 @@ class Question:
         Number of the key, and the range: those that fewer than 20 000 records are in, and the others.
     narrow : bool
         Whether the facets alone leave so few records that a set of them is made first.
+    hides : bool
+        Whether there are records whose words and facets tell what was taken back; these are not found.
     """
 
     reader: Reader
@@ -64,11 +66,18 @@ class Question:
     few: tuple[tuple[int, Range], ...] = ()
     many: tuple[tuple[int, Range], ...] = ()
     narrow: bool = False
+    hides: bool = False
 
     @property
     def is_counted_whole(self) -> bool:
         """Whether the facets' index alone answers how many there are, however many."""
         return not (self.terms or self.few or self.many)
+
+    @property
+    def seen(self) -> ColumnElement[bool]:
+        """The condition on `record` that it may be found at all."""
+        seen = may_see(self.reader)
+        return and_(seen, records.c.id.not_in(select(stale_records.c.record))) if self.hides else seen
 
 
 @dataclass(frozen=True)
@@ -110,10 +119,11 @@ def question(
         some = _numbers_in(*asked).limit(queries.RANKED_AT_MOST + 1).subquery()
         size = connection.execute(select(func.count()).select_from(some)).scalar_one()
         (few if size <= queries.RANKED_AT_MOST else many).append(asked)
-    asked_all = Question(reader, terms, filters, tuple(few), tuple(many))
+    hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
+    asked_all = Question(reader, terms, filters, tuple(few), tuple(many), hides=hides)
     if not filters or asked_all.is_counted_whole:
         return asked_all
-    size = count(connection, Question(reader, (), filters))
+    size = count(connection, Question(reader, (), filters, hides=hides))
     return replace(asked_all, narrow=size <= _NARROW)
 
 
@@ -159,13 +169,13 @@ def groups(connection: Connection, asked: Question) -> tuple[list[Group], bool]:
     """
     if asked.is_counted_whole:
         of: FromClause = records
-        found = select(of.c.facets, of.c.state, func.count().label("count")).where(may_see(asked.reader))
+        found = select(of.c.facets, of.c.state, func.count().label("count")).where(asked.seen)
     else:
         source, number_of, conditions = _source(connection, asked)
         of = (
             select(records.c.facets, records.c.state)
             .select_from(source)
-            .where(*conditions, may_see(asked.reader))
+            .where(*conditions, asked.seen)
             .order_by(number_of.desc())
             .limit(queries.RANKED_AT_MOST + 1)
             .subquery()
@@ -298,7 +308,7 @@ def _kept(asked: Question, number: ColumnElement[int]) -> list[ColumnElement[boo
 
 def _conditions(asked: Question, *, streamed: bool = False) -> list[ColumnElement[bool]]:
     """Tell what a row of `record` must meet: the reader and the facets."""
-    conditions = [may_see(asked.reader)]
+    conditions = [asked.seen]
     column: ColumnElement[int] = unindexed(records.c.facets) if streamed else records.c.facets
     for name, values in asked.filters.items():
         if name == "state":

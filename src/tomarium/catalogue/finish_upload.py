@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.field_texts import changes_of
 from tomarium.catalogue.file_path import Filed, file_path
-from tomarium.catalogue.ingest import ingest
+from tomarium.catalogue.ingest import ingest, save
 from tomarium.catalogue.jobs import add_job, own_jobs
 from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
+from tomarium.catalogue.upload_room import give_all_back
 from tomarium.catalogue.uploads import Uploads
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
@@ -100,7 +101,7 @@ def finish(
         raise UploadProblem(
             f"{record.id}: says that it was published; upload the draft, and let a curator publish it"
         )
-    target = records / record.id
+    target, team = records / record.id, uploads.team(reader, batch)
     if not ID.fullmatch(record.id) or target.exists() or _is_of_another(catalogue, reader, record.id):
         raise UploadProblem(
             f"{record.id}: there is a record of this identifier already; give yours another one"
@@ -111,12 +112,14 @@ def finish(
         if read_record(target) != record:  # another request put a crate there meanwhile
             raise UploadProblem(f"{record.id}: its crate was sent again meanwhile; hand it in again")
         filed = ingest(catalogue, target, reader=reader)
+        _give_to_team(catalogue, (filed,), team)
     except (
         Exception
     ):  # whatever it was: what nobody filed may not lie among the records, where a rebuild finds it
         target.replace(folder)
         raise
     uploads.forget(batch)
+    give_all_back(catalogue, batch)
     return Finished(record=edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed)
 
 
@@ -154,6 +157,7 @@ def drop(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str) -> 
             f"job {job.number} makes a record of it; remove the record instead when it is there"
         )
     uploads.drop(reader, batch)
+    give_all_back(catalogue, batch)
 
 
 def jobs_of_batches(catalogue: Catalogue, reader: Reader) -> dict[str, Row[Any]]:
@@ -212,6 +216,7 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
     # A folder of its own: a record of somebody else may have the same title.
     wish = Wish(records / batch, uploads.title(reader, batch))
     filed = file_path(catalogue, path, wish, reader=reader)
+    _give_to_team(catalogue, filed.records, uploads.team(reader, batch))
     changes = changes_of(uploads.said(reader, batch))
     if len(filed.records) > 1:  # they have names of their own
         changes = replace(changes, title=None)
@@ -220,4 +225,17 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
         filed = replace(filed, records=made)
     if not filed.problems:
         uploads.forget(batch)
+        give_all_back(catalogue, batch)
     return filed
+
+
+def _give_to_team(catalogue: Catalogue, made: Sequence[Record], team: str) -> None:
+    """Let records be a team's too."""
+    if not team or not made:
+        return
+    with catalogue.writing() as connection:
+        for record in made:
+            lived, place = queries.life_of(connection, record.id), queries.folder_of(connection, record.id)
+            if lived is not None and place is not None:
+                queries.save_life(connection, {**lived._mapping, "team": team})
+                save(connection, record, place)

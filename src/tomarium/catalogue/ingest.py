@@ -1,12 +1,10 @@
-"""From record folders to rows: one record, or the whole index again."""
+"""From the folder of a record to its rows; all of them again: `rebuild.py`."""
 
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,37 +12,19 @@ from sqlalchemy import Connection
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.entities import adopt, known_any
+from tomarium.catalogue.entities import adopt
 from tomarium.catalogue.facets import facets_of
-from tomarium.catalogue.queries import Entry
+from tomarium.catalogue.index_rows import Entry, folder_in, forget_folder, save_records
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
-from tomarium.catalogue.store import ObjectPath, place_at
+from tomarium.catalogue.store import place_at
+from tomarium.catalogue.tables import LIVE, IndexTables
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, parameter
 from tomarium.standards.panet import label_of
-from tomarium.standards.ro_crate import FILENAME
 
 # Files of a record that are not as they were filed and are named.
 _NAMED: Final = 5
-# Records that a rebuild writes together.
-_AT_ONCE: Final = 500
-
-
-@dataclass(frozen=True)
-class Rebuilt:
-    """What a rebuild found.
-
-    Attributes
-    ----------
-    ids : tuple of str
-        Records that are in the catalogue now, in the order they were found.
-    problems : tuple of str
-        Folders that could not be taken, each with the reason.
-    """
-
-    ids: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 def ingest(
@@ -98,89 +78,6 @@ def _not_as_filed(wrong: Sequence[Mismatch]) -> str:
     )
 
 
-def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
-    """Make every row of the catalogue again from the folders.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-        Open. Readers see the old rows until the last new one is written.
-    roots : sequence of Path
-        Folders below which records lie, at any depth; a record does not lie in another one.
-
-    Returns
-    -------
-    Rebuilt
-        What was taken, and what could not be taken and why.
-
-    Raises
-    ------
-    InputError
-        A root is no folder; nothing is changed then.
-    """
-    demand_folders(roots)
-    ids: list[str] = []
-    problems: list[str] = []
-    waiting: dict[str, Entry] = {}
-    with catalogue.writing() as connection, queries.in_bulk(connection):
-        queries.clear(connection)
-        lost = not known_any(connection)
-        for root in roots:
-            for place in _find(place_at(root).resolve(), problems):
-                try:
-                    refuse_links(place)
-                    record = read_record(place)
-                    if record.id in waiting or len(waiting) == _AT_ONCE:
-                        queries.save_records(connection, tuple(waiting.values()))
-                        waiting.clear()
-                    waiting[record.id] = entry_of(connection, record, place, lost=lost)
-                    ids.append(record.id)
-                except (FormatError, InputError) as problem:
-                    problems.append(str(problem))
-        queries.save_records(connection, tuple(waiting.values()))
-    return Rebuilt(tuple(dict.fromkeys(ids)), tuple(problems))
-
-
-def demand_folders(roots: Sequence[Path]) -> None:
-    """Refuse what is no folder before anything is changed.
-
-    Parameters
-    ----------
-    roots : sequence of Path
-        Folders below which records are looked for.
-
-    Raises
-    ------
-    InputError
-        One of them is no folder.
-    """
-    for root in roots:
-        if not place_at(root).is_dir():
-            raise InputError(f"{root}: is no folder; nothing was changed, give the folders that hold records")
-
-
-def _find(root: Path, problems: list[str]) -> Iterator[Path]:
-    """Find the folders that hold a crate, by name; what cannot be looked into is noted."""
-    if isinstance(root, ObjectPath):
-        yield from _find_objects(root)
-        return
-    for folder, inner, files in os.walk(root, onerror=lambda problem: problems.append(str(problem))):
-        if FILENAME in files:
-            inner.clear()
-            yield Path(folder)
-        inner[:] = sorted(name for name in inner if not name.endswith(".zarr"))
-
-
-def _find_objects(root: ObjectPath) -> Iterator[Path]:
-    inside = sorted(root.iterdir())
-    if any(one.name == FILENAME for one in inside):
-        yield root
-        return
-    for one in inside:
-        if not one.name.endswith(".zarr") and not one.is_told:
-            yield from _find_objects(one)
-
-
 def save(connection: Connection, record: Record, place: Path, reader: Reader = LOCAL_OWNER) -> None:
     """Write the rows of a record.
 
@@ -200,11 +97,17 @@ def save(connection: Connection, record: Record, place: Path, reader: Reader = L
     InputError
         Another folder, which is still there, holds a record of the same identifier.
     """
-    queries.save_records(connection, [entry_of(connection, record, place, reader)])
+    save_records(connection, [entry_of(connection, record, place, reader)])
 
 
 def entry_of(
-    connection: Connection, record: Record, place: Path, reader: Reader = LOCAL_OWNER, *, lost: bool = False
+    connection: Connection,
+    record: Record,
+    place: Path,
+    reader: Reader = LOCAL_OWNER,
+    *,
+    lost: bool = False,
+    into: IndexTables = LIVE,
 ) -> Entry:
     """Make what the index keeps of a record, and write its life.
 
@@ -220,24 +123,26 @@ def entry_of(
         Whose it becomes where it is new here.
     lost : bool
         Whether the catalogue's entities were lost, so that they are taken from the crates.
+    into : IndexTables
+        Where it will be written: the tables that are asked, or those that a rebuild fills.
 
     Returns
     -------
     Entry
-        For `queries.save_records`.
+        For `save_records`.
 
     Raises
     ------
     InputError
         Another folder, which is still there, holds a record of the same identifier.
     """
-    known = queries.folder_of(connection, record.id)
+    known = folder_in(connection, record.id, into)
     if known is not None and known != place and _still_holds(known, record.id):
         raise InputError(
             f"{place}: {known} already holds a record {record.id}; take one of the two away, or give this "
             f"one another identifier"
         )
-    queries.forget_folder(connection, place, but=record.id)
+    forget_folder(connection, place, record.id, into)
     lived = queries.life_of(connection, record.id)
     owner, team = (lived.owner, lived.team) if lived else (reader.name, "")
     state = state_of(record, lived.state if lived else "draft")

@@ -14,6 +14,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update, doi_of
 from tomarium.catalogue.edit import place_for, rewrite, write_record
+from tomarium.catalogue.file_table import freeze, with_table_of
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.moments import after
 from tomarium.catalogue.publication_checks import Check, publication_checks
@@ -189,12 +190,14 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
     record = read_record(place)
     if record.publication is None:
         refuse_unready(id, publication_checks(record, place, files=asked.files))
+        record = freeze(place, record)  # what takes long, before anybody is kept from writing
 
-    def change(connection: Connection, record: Record) -> Record:
-        if record.publication is not None:
-            return record
+    def change(connection: Connection, now: Record) -> Record:
+        if now.publication is not None:
+            return now
         before = _version_before(connection, reader, asked.new_version_of)
-        published = as_published(record, before, settings, asked)
+        frozen = with_table_of(now, record) or freeze(place, now)
+        published = as_published(frozen, before, settings, asked)
         publication = published.publication
         assert publication is not None
         if before:

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, func, select
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.checksums import MANIFEST, SOURCE, list_files, read_manifest, sum_file
+from tomarium.catalogue.checksums import MANIFEST, SOURCE, is_manifest, list_files, read_manifest, sum_file
+from tomarium.catalogue.index_rows import move_record
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
 from tomarium.catalogue.store import ObjectPath, demand_store, place_at
@@ -194,8 +195,8 @@ def move(
     with catalogue.reading() as connection:
         source, before = _demand_movable(connection, id, store), _left_behind(connection, id)
     target = store / id
-    manifest = read_manifest(source / MANIFEST)
-    files = [*sorted(manifest), MANIFEST]
+    manifest = _listed(source)
+    files = sorted(manifest)
     total = sum((source / path).stat().st_size for path in files)
     if source == target:
         gone = remove and not dry_run and before is not None and _remove(before, target)
@@ -218,7 +219,7 @@ def move(
             raise FormatError(
                 f"{target}: {shown} did not arrive as it is in {source}; give the same command again"
             )
-        queries.move_record(connection, id, target)
+        move_record(connection, id, target)
         note(connection, reader, ACTION, id, source=str(source), target=str(target), files=len(files) + 1)
     return Moved(source, target, len(files) + 1, total, copied, remove and _remove(source, target))
 
@@ -265,7 +266,7 @@ def _demand_free(target: Path, id: str) -> None:
 
 def _demand_only(folder: Path, listed: set[str]) -> None:
     """Refuse to remove what is not the record's."""
-    others = set(list_files(folder)) - listed - {MANIFEST, FILENAME}
+    others = {path for path in list_files(folder) if not is_manifest(path)} - listed - {FILENAME}
     if others:
         raise InputError(
             f"{folder}: holds {len(others)} files that the record does not list, such as {min(others)}; take them "
@@ -273,15 +274,21 @@ def _demand_only(folder: Path, listed: set[str]) -> None:
         )
 
 
+def _listed(folder: Path) -> dict[str, str]:
+    """Return the checksum of every file of a record but its crate; the manifest is one, in both its forms."""
+    own = [entry.path for entry in read_record(folder).files if is_manifest(entry.path)]
+    sums = {path: sum_file(folder / path).sha256 for path in {MANIFEST, *own}}
+    return read_manifest(folder / MANIFEST) | sums
+
+
 def _copy_all(
     source: Path, target: Path, manifest: dict[str, str], files: list[str], total: int, tell: Told | None
 ) -> int:
     """Copy files, some at a time; tell how many had to be."""
-    sums = {**manifest, MANIFEST: sum_file(source / MANIFEST).sha256}
     there = {path: (target / path).stat().st_size for path in list_files(target)} if target.is_dir() else {}
     copied, done = 0, 0
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        waiting = {pool.submit(_copy, source / path, target / path, sums[path], there.get(path)): path
+        waiting = {pool.submit(_copy, source / path, target / path, manifest[path], there.get(path)): path
                    for path in files}  # fmt: skip
         try:
             for one in as_completed(waiting):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import URL, BigInteger, Connection, Engine, Float, FromClause, create_engine, event, text
 from sqlalchemy.sql.elements import TextClause
 
+from tomarium.catalogue.tables import SHADOW_PREFIX, IndexTables
 from tomarium.catalogue.words import Term
 from tomarium.errors import InputError
 from tomarium.optional_packages import optional_import
@@ -20,6 +21,8 @@ from tomarium.optional_packages import optional_import
 WRITERS_LOCK: Final = 0x746F_6D61_7269_756D
 PATIENCE_S: Final = 10
 READING: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Before the state that is read is fixed, so that no rebuild takes another table's place within one answer.
+READING_INDEX: Final = f"{READING}; LOCK TABLE record IN ACCESS SHARE MODE"
 WRITING: Final = f"SET LOCAL lock_timeout = '{PATIENCE_S}s'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 
 WEIGHTS: Final = "{0.1, 0.1, 0.4, 1.0}"  # of D, C, B, A: the rest, nothing, keywords, the title
@@ -30,8 +33,9 @@ LAST_PLACE: Final = 16_383
 NOT_ALL: Final = "…"  # stands in the tsvector of a text whose words do not all fit; no word has this sign
 
 # Kept beside the tsvector, plainly: what it does not know for sure is looked up there.
-_ENTER: Final = "COPY record_text (number, words, plain, whole) FROM STDIN"
-_NUMBERS: Final = "COPY parameter (key, record, number) FROM STDIN"
+_ENTER: Final = "COPY {} (number, words, plain, whole) FROM STDIN"
+_NUMBERS: Final = "COPY {} (key, record, number) FROM STDIN"
+_SWAP_PATIENCE_MS: Final = 300  # as long as new readers wait for the tables of a rebuild at most
 
 
 def connect(address: URL) -> Engine:
@@ -125,9 +129,9 @@ def _spell(term: Term) -> str:
     return " & ".join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
 
 
-def save_texts(connection: Connection, texts: Sequence[dict[str, Any]]) -> None:
+def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
     """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
-    with _cursor(connection) as cursor, cursor.copy(_ENTER) as copy:
+    with _cursor(connection) as cursor, cursor.copy(_ENTER.format(table)) as copy:
         for row in texts:
             parts = (row["title"], row["keywords"], row["rest"])
             words, whole = _tsvector(parts)
@@ -154,22 +158,19 @@ def _tsvector(parts: Sequence[str]) -> tuple[str, bool]:
     return " ".join(spelled), True
 
 
-def forget_texts(connection: Connection, numbers: Sequence[int]) -> None:
+def forget_texts(connection: Connection, numbers: Sequence[int], table: str = "record_text") -> None:
     """Take the texts of records out."""
     connection.execute(
-        text("DELETE FROM record_text WHERE number = ANY(CAST(:numbers AS bigint[]))"),
+        text(f"DELETE FROM {table} WHERE number = ANY(CAST(:numbers AS bigint[]))"),
         {"numbers": list(numbers)},
     )
 
 
-def forget_all_texts(connection: Connection) -> None:
-    """Take all texts out; not by TRUNCATE, which readers would wait for."""
-    connection.execute(text("DELETE FROM record_text"))
-
-
-def save_numbers(connection: Connection, rows: Sequence[tuple[int, int, float]]) -> None:
+def save_numbers(
+    connection: Connection, rows: Sequence[tuple[int, int, float]], table: str = "parameter"
+) -> None:
     """Enter rows of `parameter`: key, record, number."""
-    with _cursor(connection) as cursor, cursor.copy(_NUMBERS) as copy:
+    with _cursor(connection) as cursor, cursor.copy(_NUMBERS.format(table)) as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -182,6 +183,46 @@ def end_bulk(connection: Connection) -> None:
     """Count what the tables hold now, by which queries are planned."""
     for table in ("record", "wording", "record_text", "facet_set", "facet", "parameter", "parameter_key"):
         connection.exec_driver_sql(f"ANALYZE {table}")
+
+
+def make_shadow(connection: Connection, shadow: IndexTables) -> None:
+    """Make the tables that a rebuild fills."""
+    for table in shadow.all:
+        table.create(connection)
+    connection.exec_driver_sql(
+        f"CREATE TABLE {shadow.texts} (number bigint PRIMARY KEY, words tsvector NOT NULL, plain text NOT NULL, "
+        "whole boolean NOT NULL)"
+    )
+    # In the row itself: fetched from beside it, the words of many hits took twice as long to be ranked, or longer.
+    connection.exec_driver_sql(f"ALTER TABLE {shadow.texts} ALTER COLUMN words SET STORAGE MAIN")
+    connection.exec_driver_sql(f"CREATE INDEX {shadow.texts}_words ON {shadow.texts} USING gin (words)")
+    end_migration(connection)
+
+
+def drop_shadow(connection: Connection, shadow: IndexTables) -> None:
+    """Take away what a rebuild that was stopped has left."""
+    for name in (shadow.texts, *(table.name for table in reversed(shadow.all))):
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def settle_shadow(connection: Connection, shadow: IndexTables) -> bool:
+    """Count what the new tables hold, by which queries are planned."""
+    for name in (*(table.name for table in shadow.all), shadow.texts, "facet_set", "facet", "parameter_key"):
+        connection.exec_driver_sql(f"ANALYZE {name}")
+    return True
+
+
+def swap(connection: Connection, live: IndexTables, shadow: IndexTables) -> None:
+    """Put the tables that a rebuild has filled in the place of those that are asked, once no reader holds them."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_SWAP_PATIENCE_MS}ms'")
+    names = (*(table.name for table in live.all), live.texts)
+    connection.exec_driver_sql(f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE")
+    drop_shadow(connection, live)
+    for name in names:
+        connection.exec_driver_sql(f"ALTER TABLE {SHADOW_PREFIX}{name} RENAME TO {name}")
+    indexes = [str(index.name) for table in live.all for index in table.indexes]
+    for name in (*indexes, f"{live.texts}_words"):
+        connection.exec_driver_sql(f"ALTER INDEX {SHADOW_PREFIX}{name} RENAME TO {name}")
 
 
 def end_migration(connection: Connection) -> None:
@@ -226,8 +267,9 @@ def _set_up(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql(WRITING if write else READING)
+    told = connection.get_execution_options()
+    reading = READING_INDEX if told.get("index") else READING
+    connection.exec_driver_sql(WRITING if told.get("write") else reading)
 
 
 def _without_nul(

@@ -1,32 +1,16 @@
-"""All questions and changes to the catalogue's tables, each with a name."""
+"""Questions to the catalogue's tables and changes of lives, each with a name; rows of the index: `index_rows.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, union_all, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
-from tomarium.catalogue.dialect import dialect_of
-from tomarium.catalogue.facets import spell
-from tomarium.catalogue.numbers import free_number, number_at
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader, keeps_instrument, may_change, may_open, may_see
 from tomarium.catalogue.store import place_at
-from tomarium.catalogue.tables import (
-    facet_sets,
-    facets,
-    life,
-    parameter_keys,
-    parameters,
-    records,
-    retired,
-    stores,
-    wordings,
-)
-from tomarium.catalogue.words import fold
+from tomarium.catalogue.tables import life, parameter_keys, records, stale_records, stores
 
 RANKED_AT_MOST: Final = 20_000  # ordering or counting more takes longer than a reader waits
 
@@ -66,6 +50,8 @@ class Place:
         while it is a draft, or a curator.
     as_scientist : bool
         Whether it is a draft of an instrument that is assigned to the reader.
+    stale : bool
+        Whether its crate still tells of an entity what was taken back: see `entities.as_told`.
     """
 
     folder: Path
@@ -73,6 +59,7 @@ class Place:
     state: str
     mine: bool
     as_scientist: bool = False
+    stale: bool = False
 
 
 def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
@@ -100,6 +87,7 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
             may_open(reader).label("open"),
             may_change(reader).label("mine"),
             keeps_instrument(reader).label("as_scientist"),
+            exists().where(stale_records.c.record == records.c.id).label("stale"),
         )
         .join(stores, stores.c.number == records.c.store)
         .where(records.c.id == id, may_see(reader))
@@ -107,7 +95,7 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
     if row is None:
         return None
     folder = place_at(row.address) / row.path
-    return Place(folder, bool(row.open), row.state, bool(row.mine), bool(row.as_scientist))
+    return Place(folder, bool(row.open), row.state, bool(row.mine), bool(row.as_scientist), bool(row.stale))
 
 
 def folder_of(connection: Connection, id: str) -> Path | None:
@@ -154,177 +142,6 @@ def store_of(connection: Connection, address: Path) -> int:
     return int(key[0])
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What the index keeps of a record.
-
-    Attributes
-    ----------
-    row : dict
-        Columns of `record` but `number` and `facets`.
-    description, words : str
-        Texts that are searched besides the title.
-    facets : tuple of (str, str)
-        Names and values, sorted.
-    numbers : dict of str to float
-        Key → number, in the unit that the key tells.
-    """
-
-    row: dict[str, Any]
-    description: str
-    words: str
-    facets: tuple[tuple[str, str], ...]
-    numbers: dict[str, float]
-
-
-def save_records(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write records with their texts, facets and numbers; what was there of them goes.
-
-    Parameters
-    ----------
-    connection : Connection
-        That may write.
-    entries : sequence of Entry
-        Of different identifiers. Many at once take a twentieth of the time of as many calls.
-    """
-    if not entries:
-        return
-    kept = _forget_known(connection, entries)
-    numbers = _free_numbers(connection, entries, kept)
-    sets = _facet_sets(connection, {spell(entry.facets): entry.facets for entry in entries})
-    keys = _parameter_keys(connection, {key for entry in entries for key in entry.numbers})
-    numbered = list(zip(numbers, entries, strict=True))
-    connection.execute(
-        insert(records),
-        [entry.row | {"number": number, "facets": sets[spell(entry.facets)]} for number, entry in numbered],
-    )
-    connection.execute(
-        insert(wordings),
-        [{"record": n, "description": entry.description, "words": entry.words} for n, entry in numbered],
-    )
-    values = sorted(
-        (keys[key], number, value) for number, entry in numbered for key, value in entry.numbers.items()
-    )
-    if values:
-        dialect_of(connection).save_numbers(connection, values)
-    texts = [
-        {
-            "number": number,
-            "title": " ".join(fold(entry.row["title"])),
-            "keywords": " ".join(fold(entry.words)),
-            "rest": " ".join(fold(entry.description)),
-        }
-        for number, entry in numbered
-        if entry.row["id"] not in kept
-    ]
-    if texts:
-        dialect_of(connection).save_texts(connection, texts)
-
-
-@contextmanager
-def in_bulk(connection: Connection) -> Iterator[None]:
-    """Write many records within, each database by its quickest way; readers go on meanwhile.
-
-    Parameters
-    ----------
-    connection : Connection
-        That may write.
-    """
-    dialect = dialect_of(connection)
-    dialect.begin_bulk(connection)
-    yield
-    dialect.end_bulk(connection)
-
-
-def _forget_known(connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
-    """Forget what is known of records, and return the numbers of those whose texts and moments stay as they are."""
-    told = {entry.row["id"]: entry for entry in entries}
-    wanted = (
-        select(records.c.id, records.c.number, records.c.title, records.c.created_utc)
-        .add_columns(wordings.c.description, wordings.c.words)
-        .join(wordings, wordings.c.record == records.c.number)
-        .where(records.c.id.in_(told))
-    )
-    kept, gone = {}, []
-    for row in connection.execute(wanted).all():
-        new = told[row.id]
-        texts = (new.row["title"], new.row["created_utc"], new.description, new.words)
-        if texts == (row.title, row.created_utc, row.description, row.words):
-            kept[row.id] = row.number
-        else:
-            gone.append(row.number)
-    _delete(connection, [*kept.values(), *gone])
-    _retire(connection, gone)
-    return kept
-
-
-def _free_numbers(connection: Connection, entries: Sequence[Entry], kept: Mapping[str, int]) -> list[int]:
-    taken = _Taken(connection, {number_at(entry.row["created_utc"]) for entry in entries})
-    for number in kept.values():
-        taken.add(number)
-    numbers = []
-    for entry in entries:
-        id = entry.row["id"]
-        numbers.append(kept[id] if id in kept else free_number(id, entry.row["created_utc"], taken))
-        taken.add(numbers[-1])
-    return numbers
-
-
-class _Taken:
-    """Numbers that cannot be given: those of records, and retired ones; the first ones are looked up at once."""
-
-    def __init__(self, connection: Connection, first: set[int]) -> None:
-        self._connection = connection
-        self._looked_up = first
-        self._taken = self._look_up(first)
-
-    def add(self, number: int) -> None:
-        """Note that a number was given now."""
-        self._taken.add(number)
-
-    def __contains__(self, number: object) -> bool:
-        if number not in self._taken and number not in self._looked_up:
-            self._looked_up.add(int(str(number)))
-            self._taken |= self._look_up({int(str(number))})
-        return number in self._taken
-
-    def _look_up(self, numbers: set[int]) -> set[int]:
-        found = union_all(
-            *(select(table.c.number).where(table.c.number.in_(numbers)) for table in (records, retired))
-        )
-        return set(self._connection.execute(found).scalars())
-
-
-def _facet_sets(connection: Connection, told: dict[str, tuple[tuple[str, str], ...]]) -> dict[str, int]:
-    known = select(facet_sets.c.content, facet_sets.c.number).where(facet_sets.c.content.in_(told))
-    sets = {row.content: row.number for row in connection.execute(known)}
-    new = sorted(told.keys() - sets.keys())
-    if not new:
-        return sets
-    last = connection.execute(select(func.coalesce(func.max(facet_sets.c.number), 0))).scalar_one()
-    added = {content: last + index for index, content in enumerate(new, 1)}
-    connection.execute(
-        insert(facet_sets), [{"number": n, "content": content} for content, n in added.items()]
-    )
-    rows = [
-        {"name": name, "value": value, "facets": number}
-        for content, number in added.items()
-        for name, value in told[content]
-    ]
-    if rows:
-        connection.execute(insert(facets), rows)
-    return sets | added
-
-
-def _parameter_keys(connection: Connection, told: set[str]) -> dict[str, int]:
-    keys = parameter_numbers(connection)
-    for new in sorted(told - keys.keys()):
-        key = connection.execute(insert(parameter_keys).values(key=new)).inserted_primary_key
-        assert key is not None
-        keys[new] = int(key[0])
-    return keys
-
-
 def parameter_numbers(connection: Connection) -> dict[str, int]:
     """List the keys whose numbers can be asked for.
 
@@ -339,58 +156,6 @@ def parameter_numbers(connection: Connection) -> dict[str, int]:
         Key → its number in `parameter`.
     """
     return {row.key: row.number for row in connection.execute(select(parameter_keys))}
-
-
-def _delete(connection: Connection, numbers: Sequence[int]) -> None:
-    if not numbers:
-        return
-    gone = [{"gone": number} for number in numbers]
-    keys = select(parameter_keys.c.number).scalar_subquery()
-    here = parameters.c.record == bindparam("gone")
-    connection.execute(delete(parameters).where(parameters.c.key.in_(keys), here), gone)
-    connection.execute(delete(records).where(records.c.number == bindparam("gone")), gone)
-
-
-def _retire(connection: Connection, numbers: Sequence[int]) -> None:
-    """Note numbers that are not given again, for SQLite's text index still knows their words."""
-    if numbers:
-        dialect_of(connection).forget_texts(connection, numbers)
-        connection.execute(insert(retired), [{"number": number} for number in numbers])
-
-
-def forget_folder(connection: Connection, folder: Path, but: str) -> None:
-    """Forget what a folder held before: records of other identifiers.
-
-    Parameters
-    ----------
-    connection : Connection
-        That may write.
-    folder : Path
-        The folder.
-    but : str
-        Identifier of the record that it holds now.
-    """
-    here = (
-        (records.c.path == folder.name)
-        & (records.c.id != but)
-        & records.c.store.in_(select(stores.c.number).where(stores.c.address == str(folder.parent)))
-    )
-    numbers = connection.execute(select(records.c.number).where(here)).scalars().all()
-    _delete(connection, numbers)
-    _retire(connection, numbers)
-
-
-def clear(connection: Connection) -> None:
-    """Forget all records; their folders are not touched.
-
-    Parameters
-    ----------
-    connection : Connection
-        That may write.
-    """
-    dialect_of(connection).forget_all_texts(connection)
-    for table in (parameters, wordings, records, retired):  # sets of facets may be wanted again
-        connection.execute(delete(table))
 
 
 def all_folders(connection: Connection) -> dict[str, Path]:
@@ -410,22 +175,6 @@ def all_folders(connection: Connection) -> dict[str, Path]:
         stores, stores.c.number == records.c.store
     )
     return {row.id: place_at(row.address) / row.path for row in connection.execute(found)}
-
-
-def move_record(connection: Connection, id: str, place: Path) -> None:
-    """Let the index find a record at another place.
-
-    Parameters
-    ----------
-    connection : Connection
-        That may write.
-    id : str
-        Identifier of the record.
-    place : Path
-        Where it lies from now on, in a store.
-    """
-    store = store_of(connection, place.parent)
-    connection.execute(update(records).where(records.c.id == id).values(store=store, path=place.name))
 
 
 def life_of(connection: Connection, id: str) -> Row[Any] | None:

@@ -13,6 +13,7 @@ from tomarium.catalogue.checksums import (
     MANIFEST,
     SOURCE,
     Sum,
+    is_manifest,
     link_words,
     list_files,
     read_manifest,
@@ -177,7 +178,8 @@ def verify(folder: Path, *, checksums: bool = True) -> tuple[Mismatch, ...]:
     """
     folder = place_at(folder)
     record = read_record(folder)
-    present = set(list_files(folder)) - {FILENAME, MANIFEST}
+    found = set(list_files(folder)) - {FILENAME}
+    present = {path for path in found if not is_manifest(path)}
     manifest = read_manifest(folder / MANIFEST)
     sums = sum_files(folder, sorted(present & manifest.keys())) if checksums else {}
     problems = {path: Mismatch(path, "missing") for path in manifest.keys() - present}
@@ -185,7 +187,7 @@ def verify(folder: Path, *, checksums: bool = True) -> tuple[Mismatch, ...]:
     problems |= {path: Mismatch(path, "changed") for path in sums if sums[path].sha256 != manifest[path]}
     # A file and its line in the manifest may have been changed together; the crate's own checksums tell.
     listed = {path: Sum(0, checksum) for path, checksum in sorted(manifest.items())}
-    listed |= sum_files(folder, [MANIFEST])
+    listed |= sum_files(folder, sorted(found - present))
     for entry in record.files:
         known = sum_folder(entry.path, listed) if entry.path.endswith("/") else listed.get(entry.path)
         if known is None:

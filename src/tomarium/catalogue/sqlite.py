@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Float, FromClause, Integer, create_engine, event, text
+from sqlalchemy import Connection, Engine, Float, FromClause, Integer, create_engine, event, inspect, text
+from sqlalchemy.schema import CreateTable
 
-from tomarium.catalogue.tables import by_facets, by_number
+from tomarium.catalogue.tables import LIVE, SHADOW_PREFIX, IndexTables, by_facets, by_number
 from tomarium.catalogue.words import Term
 
 PRAGMAS: Final = (
@@ -31,12 +32,12 @@ MATCH: Final = text(
     "SELECT rowid AS number, round(-bm25(record_text, :title, :keywords, :rest), 9) AS score "
     "FROM record_text WHERE record_text MATCH :expression"
 ).bindparams(title=TITLE, keywords=KEYWORDS, rest=REST)
-INSERT_TEXT: Final = text(
-    "INSERT INTO record_text (rowid, title, keywords, rest) VALUES (:number, :title, :keywords, :rest)"
-)
 # It keeps no text beside its index, and so cannot take one record's words out again: see the table `retired`.
-DELETE_ALL_TEXT: Final = text("INSERT INTO record_text (record_text) VALUES ('delete-all')")
-INSERT_NUMBERS: Final = "INSERT INTO parameter (key, record, number) VALUES (?, ?, ?)"
+MAKE_TEXT: Final = (
+    "CREATE VIRTUAL TABLE {} USING fts5(title, keywords, rest, content='', "
+    "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* M* Co'\")"
+)
+_MERGED_PAGES: Final = 2000  # of the text index, in one transaction
 OPTIMIZE_TEXT: Final = text("INSERT INTO record_text (record_text) VALUES ('optimize')")
 
 
@@ -77,29 +78,27 @@ def match(terms: Sequence[Term]) -> FromClause:
     return found.columns(number=Integer, score=Float).subquery("found")
 
 
-def save_texts(connection: Connection, texts: Sequence[dict[str, Any]]) -> None:
+def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
     """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
-    connection.execute(INSERT_TEXT, texts)
+    columns = "(rowid, title, keywords, rest) VALUES (:number, :title, :keywords, :rest)"
+    connection.execute(text(f"INSERT INTO {table} {columns}"), texts)
 
 
-def forget_texts(connection: Connection, numbers: Sequence[int]) -> None:
+def forget_texts(connection: Connection, numbers: Sequence[int], table: str = "record_text") -> None:
     """Do nothing: the text index cannot take one record's words out; see the table `retired`."""
 
 
-def forget_all_texts(connection: Connection) -> None:
-    """Take all texts out."""
-    connection.execute(DELETE_ALL_TEXT)
-
-
-def save_numbers(connection: Connection, rows: Sequence[tuple[int, int, float]]) -> None:
+def save_numbers(
+    connection: Connection, rows: Sequence[tuple[int, int, float]], table: str = "parameter"
+) -> None:
     """Enter rows of `parameter`, by the driver's own form, which is quick."""
-    connection.exec_driver_sql(INSERT_NUMBERS, list(rows))
+    connection.exec_driver_sql(f"INSERT INTO {table} (key, record, number) VALUES (?, ?, ?)", list(rows))
 
 
 def begin_bulk(connection: Connection) -> None:
     """Take indexes away that are made more quickly at the end."""
     for index in (by_number, by_facets):
-        index.drop(connection)
+        index.drop(connection, checkfirst=True)
 
 
 def end_bulk(connection: Connection) -> None:
@@ -107,6 +106,45 @@ def end_bulk(connection: Connection) -> None:
     for index in (by_number, by_facets):
         index.create(connection)
     connection.execute(OPTIMIZE_TEXT)
+
+
+def make_shadow(connection: Connection, shadow: IndexTables) -> None:
+    """Make the tables that a rebuild fills."""
+    # An index keeps its name when its table takes another's place: here the names take turns.
+    taken = set(inspect(connection).get_table_names()) | {
+        index["name"] for table in LIVE.all for index in inspect(connection).get_indexes(table.name)
+    }
+    for table in shadow.all:
+        connection.execute(CreateTable(table))
+        for index in table.indexes:
+            name = str(index.name)
+            plain = name.removeprefix(SHADOW_PREFIX)
+            columns = ", ".join(column.name for column in index.columns)
+            connection.exec_driver_sql(
+                f"CREATE INDEX {name if plain in taken else plain} ON {table.name} ({columns})"
+            )
+    connection.exec_driver_sql(MAKE_TEXT.format(shadow.texts))
+
+
+def drop_shadow(connection: Connection, shadow: IndexTables) -> None:
+    """Take away what a rebuild that was stopped has left."""
+    for name in (shadow.texts, *(table.name for table in reversed(shadow.all))):
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def settle_shadow(connection: Connection, shadow: IndexTables) -> bool:
+    """Merge a part of the text index; whether all of it is in order."""
+    before = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
+    merge = f"INSERT INTO {shadow.texts} ({shadow.texts}, rank) VALUES ('merge', {_MERGED_PAGES})"
+    connection.exec_driver_sql(merge)
+    return int(connection.exec_driver_sql("SELECT total_changes()").scalar_one()) - int(before) < 2
+
+
+def swap(connection: Connection, live: IndexTables, shadow: IndexTables) -> None:
+    """Put the tables that a rebuild has filled in the place of those that are asked."""
+    drop_shadow(connection, live)
+    for old, new in (*zip(shadow.all, live.all, strict=True), (shadow.texts, live.texts)):
+        connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
 
 def end_migration(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -139,6 +140,17 @@ quotas: Final = Table(
     Column("bytes", BigInteger, nullable=False),
 )
 
+# Of each batch of uploads the bytes that its files have when they are whole.
+upload_rooms: Final = Table(
+    "upload_room",
+    metadata,
+    Column("batch", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("team", Text, nullable=False),  # "" for none
+    Column("bytes", BigInteger, nullable=False),
+)
+upload_rooms_of_owner: Final = Index("upload_room_owner", upload_rooms.c.owner)
+
 tokens: Final = Table(
     "token",
     metadata,
@@ -194,6 +206,8 @@ record_entities: Final = Table(
     Column("chosen", Whole, nullable=False),  # 0: an ancestor of what was chosen
 )
 records_of_entity: Final = Index("record_entity_entity", record_entities.c.entity, record_entities.c.record)
+# Records whose crates and index still tell what was taken back of an entity, until a worker has written them anew.
+stale_records: Final = Table("stale_record", metadata, Column("record", Text, primary_key=True))
 log_entries: Final = Table(
     "log_entry",
     metadata,
@@ -270,58 +284,104 @@ saved_views_of_record: Final = Index("saved_view_record", saved_views.c.record)
 
 # The number of a record follows the moment when it was made (`numbers.number_at`), so that the order of all
 # tables below is that of time: the newest first is the order of the numbers backwards, also of a word's hits.
-records: Final = Table(
-    "record",
-    metadata,
-    Column("number", Whole, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("title", Text, nullable=False),
-    Column("created", Text, nullable=False),  # as the record says it, with its zone
-    Column("created_utc", Float, nullable=False),  # seconds since 1970
-    Column("store", Whole, nullable=False),
-    Column("path", Text, nullable=False),  # below the store
-    Column("bytes", BigInteger, nullable=False),
-    Column("thumbnail", Text, nullable=False),  # path below the folder, "" where there is none
-    Column("shape", JSON, nullable=False),
-    Column("voxel_m", Float),
-    Column("state", Text, nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("team", Text, nullable=False),
-    Column(
-        "public_from", Float
-    ),  # seconds since 1970 since when anybody may see its metadata; NULL: not public
-    Column("open_from", Float),  # since when anybody may have its files; NULL: not at all
-    Column("doi", Text, nullable=False),
-    Column("licence", Text, nullable=False),
-    Column("facets", Whole, nullable=False),  # number of its set of facets
-)
-by_place: Final = Index("record_place", records.c.store, records.c.path)
-by_doi: Final = Index("record_doi", records.c.doi)
-# All that counting by facets asks of a record, so that it never reads the rows themselves.
-by_facets: Final = Index(
-    "record_facets",
-    *(
-        records.c.facets,
-        records.c.state,
-        records.c.public_from,
-        records.c.owner,
-        records.c.team,
-        records.c.id,
-    ),
-)
 
-# Long texts lie apart: rows of `record` stay small, and many of them are looked at for each that is shown.
-wordings: Final = Table(
-    "wording",
-    metadata,
-    Column("record", Whole, ForeignKey("record.number", ondelete="CASCADE"), primary_key=True),
-    Column("description", Text, nullable=False),
-    Column("words", PackedText, nullable=False),  # all that is searched besides title and description
-)
 
-# The text index cannot take words out again: a record that changes gets a new number, and its old one, which
-# is never given again, stands here until the next rebuild.
-retired: Final = Table("retired", metadata, Column("number", Whole, primary_key=True))
+@dataclass(frozen=True)
+class IndexTables:
+    """The tables that a rebuild makes anew: those that are asked, or those that a rebuild fills beside them.
+
+    Attributes
+    ----------
+    records, wordings, retired, parameters : Table
+        As below.
+    texts : str
+        Name of the text index, which each database makes in its own way.
+    """
+
+    records: Table
+    wordings: Table
+    retired: Table
+    parameters: Table
+    texts: str
+
+    @property
+    def all(self) -> tuple[Table, ...]:
+        """All but the text index, in the order in which they can be made."""
+        return self.records, self.wordings, self.retired, self.parameters
+
+
+def index_tables(prefix: str, among: MetaData) -> IndexTables:
+    """Describe these tables and their indexes under names with a prefix."""
+    records = Table(
+        f"{prefix}record",
+        among,
+        Column("number", Whole, primary_key=True),
+        Column("id", Text, nullable=False, unique=True),
+        Column("title", Text, nullable=False),
+        Column("created", Text, nullable=False),  # as the record says it, with its zone
+        Column("created_utc", Float, nullable=False),  # seconds since 1970
+        Column("store", Whole, nullable=False),
+        Column("path", Text, nullable=False),  # below the store
+        Column("bytes", BigInteger, nullable=False),
+        Column("thumbnail", Text, nullable=False),  # path below the folder, "" where there is none
+        Column("shape", JSON, nullable=False),
+        Column("voxel_m", Float),
+        Column("state", Text, nullable=False),
+        Column("owner", Text, nullable=False),
+        Column("team", Text, nullable=False),
+        # seconds since 1970 since when anybody may see its metadata; NULL: not public
+        Column("public_from", Float),
+        Column("open_from", Float),  # since when anybody may have its files; NULL: not at all
+        Column("doi", Text, nullable=False),
+        Column("licence", Text, nullable=False),
+        Column("facets", Whole, nullable=False),  # number of its set of facets
+    )
+    of = records.c
+    Index(f"{prefix}record_place", of.store, of.path)
+    Index(f"{prefix}record_doi", of.doi)
+    # All that counting by facets asks of a record, so that it never reads the rows themselves.
+    Index(f"{prefix}record_facets", of.facets, of.state, of.public_from, of.owner, of.team, of.id)
+    # Long texts lie apart: rows of `record` stay small, and many of them are looked at for each that is shown.
+    wordings = Table(
+        f"{prefix}wording",
+        among,
+        Column("record", Whole, ForeignKey(f"{prefix}record.number", ondelete="CASCADE"), primary_key=True),
+        Column("description", Text, nullable=False),
+        Column("words", PackedText, nullable=False),  # all that is searched besides title and description
+    )
+    # The text index cannot take words out again: a record that changes gets a new number, and its old one, which
+    # is never given again, stands here until the next rebuild.
+    retired = Table(f"{prefix}retired", among, Column("number", Whole, primary_key=True))
+    # Numbers only, in two orders: by record, which is by time, and by size.
+    parameters = Table(
+        f"{prefix}parameter",
+        among,
+        Column("key", Whole, primary_key=True),
+        Column("record", Whole, primary_key=True),
+        Column("number", Float, nullable=False),  # in the unit that the key tells
+        sqlite_with_rowid=False,
+    )
+    Index(f"{prefix}parameter_number", parameters.c.key, parameters.c.number)
+    return IndexTables(records, wordings, retired, parameters, f"{prefix}record_text")
+
+
+SHADOW_PREFIX: Final = "new_"
+LIVE: Final = index_tables("", metadata)
+SHADOW: Final = index_tables(SHADOW_PREFIX, MetaData())
+"""What a rebuild fills, and then puts in the place of `LIVE`; a database has these tables only meanwhile."""
+records, wordings, retired, parameters = LIVE.all
+by_facets: Final = next(index for index in records.indexes if index.name == "record_facets")
+by_number: Final = next(iter(parameters.indexes))
+
+# A rebuild that is under way: who does it, and when it was heard of last. What is changed meanwhile is done again in
+# the new tables before they are taken.
+rebuilds: Final = Table(
+    "rebuild",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("beat_utc", Float, nullable=False),
+)
+rebuild_changes: Final = Table("rebuild_change", metadata, Column("record", Text, primary_key=True))
 
 # Many records have the same technique, instrument, licence and year: each such set is kept once.
 facet_sets: Final = Table(
@@ -345,13 +405,3 @@ parameter_keys: Final = Table(
     Column("number", Whole, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
 )
-# Numbers only, in two orders: by record, which is by time, and by size.
-parameters: Final = Table(
-    "parameter",
-    metadata,
-    Column("key", Whole, primary_key=True),
-    Column("record", Whole, primary_key=True),
-    Column("number", Float, nullable=False),  # in the unit that the key tells
-    sqlite_with_rowid=False,
-)
-by_number: Final = Index("parameter_number", parameters.c.key, parameters.c.number)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,29 @@ INFO: Final = "info.json"
 BATCH: Final = "batch.json"
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 """Of a batch, and of either folder of an upload."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Uploads that become a record.
+
+    Attributes
+    ----------
+    id, title : str
+        Its name in addresses, and the title it was given.
+    made_utc : float
+        When it was begun, in seconds since 1970.
+    bytes : int
+        Bytes that its files have when they are whole.
+    whole : bool
+        Whether all its files are here and were put in their places.
+    """
+
+    id: str
+    title: str
+    made_utc: float
+    bytes: int
+    whole: bool
 
 
 def key_of(path: str) -> str:

@@ -35,6 +35,7 @@ from tomarium.catalogue.upload_notes import (
     BATCH,
     INFO,
     NAME,
+    Batch,
     key_of,
     length_of,
     owner_of,
@@ -89,29 +90,6 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Uploads that become a record.
-
-    Attributes
-    ----------
-    id, title : str
-        Its name in addresses, and the title it was given.
-    made_utc : float
-        When it was begun, in seconds since 1970.
-    bytes : int
-        Bytes that its files have when they are whole.
-    whole : bool
-        Whether all its files are here and were put in their places.
-    """
-
-    id: str
-    title: str
-    made_utc: float
-    bytes: int
-    whole: bool
-
-
-@dataclass(frozen=True)
 class Uploads:
     """The folder in which uploads lie until they become records.
 
@@ -122,14 +100,14 @@ class Uploads:
     largest : int
         Bytes of the largest file that is taken.
     quota : int
-        Bytes that one person may have under way.
+        Bytes that one person may have under way; `upload_room.taking_room` sees to it.
     """
 
     root: Path
     largest: int = 20 << 40
     quota: int = 100 << 40
 
-    def begin(self, reader: Reader, title: str = "") -> str:
+    def begin(self, reader: Reader, title: str = "", team: str = "") -> str:
         """Begin a batch.
 
         Parameters
@@ -138,15 +116,31 @@ class Uploads:
             Whose it is.
         title : str
             Title of the record it becomes, where it is none yet.
+        team : str
+            A team of the reader, whose the record is to be too; "" for none.
 
         Returns
         -------
         str
             Its name in addresses.
+
+        Raises
+        ------
+        UploadProblem
+            The reader is not in the team.
         """
+        if team and team not in reader.teams:
+            raise UploadProblem(
+                f"{reader.name} is not in the team {team[:60]!r} (teams: {', '.join(reader.teams) or 'none'})"
+            )
         batch = secrets.token_urlsafe(16)
         (self.root / batch).mkdir(parents=True)
-        told = {"owner": reader.name, "title": " ".join(title.split())[:300], "made_utc": time.time()}
+        told = {
+            "owner": reader.name,
+            "title": " ".join(title.split())[:300],
+            "made_utc": time.time(),
+            "team": team,
+        }
         write_json(self.root / batch / BATCH, told)
         return batch
 
@@ -205,7 +199,7 @@ class Uploads:
         UploadProblem
             The path leads out of the record, or the checksum is none.
         TooLarge
-            The file, or all that is under way, is larger than is taken.
+            The file is larger than is taken.
         StorageFull
             The disk has no room for it.
         """
@@ -218,10 +212,6 @@ class Uploads:
             raise UploadProblem(f"sha256 {sha256[:80]!r} is no checksum of 64 hexadecimal digits")
         if not 0 <= length <= self.largest:
             raise TooLarge(f"{path}: has {length} bytes; at most {self.largest} are taken in one file")
-        others = sum(self._total(one) for one in self._homes(reader) if one != home)
-        self._demand_quota(
-            path, others + self._total(home) + length
-        )  # and below, where nobody else adds to it
         free = shutil.disk_usage(self.root).free
         if length + _SPARE_BYTES > free:
             raise StorageFull(
@@ -230,7 +220,6 @@ class Uploads:
         key, token = key_of(path), secrets.token_urlsafe(16)
         upload = Upload(f"{batch}{key}{token}", batch, path, length, sha256, modified[:40])
         with changing(home, self._count) as total:
-            self._demand_quota(path, others + total.bytes + length)
             total.bytes -= sum(length_of(one) for one in (home / key).glob(f"*/{INFO}"))
             shutil.rmtree(home / key, ignore_errors=True)
             place = home / key / token
@@ -402,8 +391,7 @@ class Uploads:
 
     def describe(self, reader: Reader, batch: str, said: Mapping[str, str]) -> None:
         """Keep what its sender says of the record that a batch becomes: field → text."""
-        home = self._batch(reader, batch)
-        told = read_batch(home)
+        told = read_batch(home := self._batch(reader, batch))
         if said and told.get("said") != dict(said):
             title = said.get("title") or told["title"]
             write_json(home / BATCH, {**told, "title": title, "said": dict(said)})
@@ -464,15 +452,24 @@ class Uploads:
                 return place
         raise NoUpload(f"there is no upload {id[:40]!r}; begin it anew")
 
-    def under_way(self, reader: Reader) -> int:
-        """Sum the lengths of a reader's uploads that are no records yet, in bytes."""
-        return sum(self._total(home) for home in self._homes(reader))
+    def team(self, reader: Reader, batch: str) -> str:
+        """Return the team that a batch is of too; "" where it is none's."""
+        return str(read_batch(self._batch(reader, batch)).get("team", ""))
 
-    def _demand_quota(self, path: str, together: int) -> None:
-        if together > self.quota:
-            raise TooLarge(
-                f"{path}: with it more than {self.quota} bytes would be under way; finish what was begun"
-            )
+    def bytes_of(self, reader: Reader, batch: str) -> int:
+        """Return how many bytes the files of a batch have when they are whole."""
+        return self._total(self._batch(reader, batch))
+
+    def earlier(self, reader: Reader, batch: str, path: str) -> int:
+        """Return the bytes of an upload of this path that was begun before."""
+        return sum(length_of(one) for one in (self._batch(reader, batch) / key_of(path)).glob(f"*/{INFO}"))
+
+    def every_batch(self) -> Iterator[tuple[str, str, str, int]]:
+        """List all batches of everybody: name, owner, team, bytes."""
+        for home in self.root.iterdir() if self.root.is_dir() else ():
+            with suppress(OSError, ValueError):
+                told = read_batch(home)
+                yield home.name, str(told["owner"]), str(told.get("team", "")), self._total(home)
 
     def _homes(self, reader: Reader) -> list[Path]:
         """List the folders of a reader's batches."""

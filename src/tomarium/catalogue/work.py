@@ -16,6 +16,7 @@ from tomarium.catalogue.finish_upload import KIND, make_records
 from tomarium.catalogue.jobs import end_job, holding, take_job
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.settings import all_settings
+from tomarium.catalogue.upload_room import bring_up_to_date
 from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
 
@@ -45,6 +46,7 @@ def work_once(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
         well &= state == "done"
     for batch in uploads.clean():
         tell(f"upload {batch}: removed, nobody went on with it")
+    bring_up_to_date(catalogue, uploads)
     with catalogue.reading() as connection:
         waiting, place = any_due(connection), all_settings(connection)["datacite"]
     if waiting:

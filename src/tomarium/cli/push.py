@@ -17,12 +17,15 @@ TOKEN = "TOMARIUM_TOKEN"
 @click.argument("address", metavar="ADDRESS")
 @click.option("--title", default="", help="Title of the record it becomes, where PATH is none yet.")
 @click.option(
+    "--team", default="", help="A team of yours whose the record is to be too; its quota counts it."
+)
+@click.option(
     "--chunk", default="64MB", show_default=True, help="Bytes that are sent and confirmed at a time."
 )
 @click.option(
     "--wait/--no-wait", default=True, help="Whether to wait until a worker there has made the record."
 )
-def command(path: Path, address: str, title: str, chunk: str, wait: bool) -> None:
+def command(path: Path, address: str, title: str, team: str, chunk: str, wait: bool) -> None:
     """Send PATH to the portal at ADDRESS, where it becomes a draft of yours: a record's folder, a file, or a folder.
 
     It goes on where it was when it is stopped and started again, and each file is compared with its checksum there. The
@@ -30,7 +33,7 @@ def command(path: Path, address: str, title: str, chunk: str, wait: bool) -> Non
 
     \b
     tomarium push records/tooth https://data.example.org
-    tomarium push scan.h5 https://data.example.org --title "Molar of a bear"
+    tomarium push scan.h5 https://data.example.org --title "Molar of a bear" --team bones
     """
     from tomarium import units
     from tomarium.portal.push import push
@@ -40,6 +43,7 @@ def command(path: Path, address: str, title: str, chunk: str, wait: bool) -> Non
         address,
         token=os.environ.get(TOKEN, ""),
         title=title,
+        team=team,
         chunk=int(units.parse(chunk, "B")),
         wait=wait,
         tell=show.progress(),

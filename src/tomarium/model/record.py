@@ -32,7 +32,7 @@ class FileEntry:
     media_type : str
         IANA media type.
     role : str
-        "volume", "preview", "protocol", "provenance", "manifest", "log" or "other".
+        "volume", "preview", "protocol", "provenance", "manifest", "file table", "log", "data" or "other".
     """
 
     path: str

@@ -23,6 +23,7 @@ from tomarium.catalogue.contents import (
     choose,
     crc_of,
     list_contents,
+    published_contents,
     read_content,
 )
 from tomarium.catalogue.crc_store import CrcStore
@@ -36,7 +37,7 @@ from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.files import LOCKED, cleared_text
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
-from tomarium.standards.ro_crate import FILENAME
+from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.volume import volume_path
 
 MEDIA_TYPES: Final = {
@@ -164,11 +165,13 @@ class _Listing:
     contents: tuple[Content, ...]
 
 
-def _listing(request_context: RequestContext, id: str) -> _Listing:
+def _listing(request_context: RequestContext, id: str, *, names_only: bool = False) -> _Listing:
     record, folder = request_context.record(id)
     try:
         states = [(folder / name).stat() for name in (FILENAME, MANIFEST)]
-        return _listed(folder, *((state.st_mtime_ns, state.st_size) for state in states))
+        crate, manifest = ((state.st_mtime_ns, state.st_size) for state in states)
+        stale = request_context.seen(id)[1].stale  # its crate tells what was taken back
+        return _listed(folder, crate, manifest, names_only, export(record) if stale else None)
     except (OSError, FormatError) as problem:
         told = str(problem) if isinstance(problem, FormatError) else f"{MANIFEST} cannot be read"
         raise HTTPException(
@@ -177,15 +180,26 @@ def _listing(request_context: RequestContext, id: str) -> _Listing:
 
 
 @lru_cache(maxsize=4)
-def _listed(folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int]) -> _Listing:
+def _listed(
+    folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int], names_only: bool, crate: str | None
+) -> _Listing:
     record = read_record(folder)
     told = folders_told(folder)
+    if (
+        crate is None
+        and names_only
+        and told is NOWHERE
+        and (known := published_contents(record, folder)) is not None
+    ):
+        return _Listing(record, folder, known)
 
     def clear(path: Path, size: int) -> bytes | None:
-        text = cleared_text(path, told, size)
+        text = crate if crate and path == folder / FILENAME else cleared_text(path, told, size)
         return None if text is None else text.encode()
 
-    return _Listing(record, folder, list_contents(record, folder, None if told is NOWHERE else clear))
+    return _Listing(
+        record, folder, list_contents(record, folder, None if told is NOWHERE and crate is None else clear)
+    )
 
 
 @lru_cache(maxsize=4)
@@ -208,7 +222,7 @@ def list_files(request_context: CurrentRequest, request: Request, id: str, kind:
     `sha256`: for sha256sum -c. `aria2`: for aria2c -i. `metalink`: Metalink 4 (RFC 5854). `bagit`: a bag whose
     fetch.txt names what is to be fetched (RFC 8493). `json`: path, bytes and SHA-256, for other programs.
     """
-    listing = _listing(request_context, id)
+    listing = _listing(request_context, id, names_only=True)
     place = request_context.address("file", {"id": id, "path": "*"}).removesuffix("*")
     if kind == "bagit":
         archive = holey_bag(listing.record, listing.contents, place)

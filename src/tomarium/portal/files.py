@@ -17,6 +17,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from tomarium.catalogue.checksums import MANIFEST, read_manifest
+from tomarium.catalogue.file_table import table_of
 from tomarium.catalogue.store import ObjectPath
 from tomarium.errors import FormatError
 from tomarium.model import FileEntry, Record
@@ -25,7 +26,7 @@ from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
 from tomarium.registry import collect
-from tomarium.standards.ro_crate import FILENAME
+from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.standards.standard import Standard
 from tomarium.viewers.place import place_of
 from tomarium.viewers.viewer import Viewer
@@ -116,6 +117,8 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     if found is None or not found.is_file() or path.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
     state = found.stat()
+    if path == FILENAME and request_context.seen(id)[1].stale:  # it tells what was taken back
+        return _cleared(found, export(record))
     text = cleared_text(found, request_context.folders_told(folder), state.st_size)
     if text is not None:
         return _cleared(found, text)
@@ -124,7 +127,7 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     whole = entry is not None and entry.bytes == state.st_size
     tag = f'"{entry.sha256}"' if entry and whole else f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
-    if digest := _sha256(folder, path, entry if whole else None):
+    if digest := _sha256(record, folder, path, entry if whole else None):
         headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(digest)).decode()}:"
     if _has(request.headers, tag):
         return Response(status_code=304, headers=headers)
@@ -240,10 +243,13 @@ def _cleared(file: Path, text: str) -> Response:
     return Response(text, headers=headers, media_type=media_type)
 
 
-def _sha256(folder: Path, path: str, entry: FileEntry | None) -> str:
+def _sha256(record: Record, folder: Path, path: str, entry: FileEntry | None) -> str:
     """Return the checksum that a record lists for a file, or one inside its volume; "" where there is none."""
     if entry:
         return entry.sha256
+    if (table := table_of(folder, record)) is not None:
+        known = table.find(path)
+        return known.sha256 if known else ""
     try:
         state = (folder / MANIFEST).stat()
         return _manifest(folder, state.st_mtime_ns, state.st_size).get(path, "")

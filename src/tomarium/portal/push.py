@@ -27,6 +27,7 @@ def push(
     *,
     token: str = "",
     title: str = "",
+    team: str = "",
     chunk: int = 64_000_000,
     wait: bool = True,
     tell: Tell | None = None,
@@ -43,6 +44,8 @@ def push(
         Of an account there.
     title : str
         Title of the record it becomes, where it is none yet.
+    team : str
+        A team of the account, whose the record is to be too.
     chunk : int
         Bytes of a request; each is confirmed with its checksum.
     wait : bool
@@ -66,7 +69,7 @@ def push(
     files = _files(path)
     portal = Portal(address.rstrip("/") + "/", token, {"Tus-Resumable": VERSION})
     notes = _notes(path, address)
-    batch = _batch(portal, notes, title)
+    batch = _batch(portal, notes, title, team)
     listed = patiently(lambda: portal.ask("GET", f"uploads/batches/{batch}")).json()["files"]
     begun = {one["path"]: one for one in listed}
     done, total = 0, sum(place.stat().st_size for place in files.values())
@@ -108,12 +111,13 @@ def _notes(path: Path, address: str) -> Path:
     return home() / "pushes" / f"{key}.json"
 
 
-def _batch(portal: Portal, notes: Path, title: str) -> str:
+def _batch(portal: Portal, notes: Path, title: str, team: str) -> str:
     if notes.exists():
         known = str(json.loads(notes.read_text(encoding="utf-8"))["batch"])
         if patiently(lambda: portal.ask("GET", f"uploads/batches/{known}")).status == 200:
             return known
-    query = f"?{urlencode({'title': title})}" if title else ""
+    told = {name: text for name, text in (("title", title), ("team", team)) if text}
+    query = f"?{urlencode(told)}" if told else ""
     answer = patiently(lambda: portal.ask("POST", f"uploads/batches{query}"))
     if answer.status != 201:
         raise InputError(f"{portal.address}: {words(answer)}")

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Depends, HTTPException, Request
 
 from tomarium.catalogue import Catalogue, Reader, read_record
+from tomarium.catalogue.entities import told_of
 from tomarium.catalogue.queries import Place, place_of
 from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.settings import all_settings
@@ -141,13 +142,15 @@ class RequestContext:
         """
         with self.catalogue.reading() as connection:
             place = place_of(connection, self.reader, id)
+            told = told_of(connection, id) if place is not None and place.stale else ()
         if place is None:
             raise HTTPException(
                 404, f"There is no record “{id[:80]}” in this catalogue. Search for it by a word."
             )
         try:
             state = (place.folder / FILENAME).stat()
-            return _read(place.folder, state.st_mtime_ns, state.st_size), place
+            record = _read(place.folder, state.st_mtime_ns, state.st_size)
+            return (replace(record, entities=told) if place.stale else record), place
         except (OSError, FormatError) as problem:
             raise HTTPException(
                 503,

@@ -27,11 +27,11 @@ from tomarium.catalogue.appending import (
     WrongChecksum,
     WrongOffset,
 )
-from tomarium.catalogue.disk_use import demand_room
 from tomarium.catalogue.finish_upload import drop as drop_batch
 from tomarium.catalogue.finish_upload import finish
 from tomarium.catalogue.jobs import job_of
 from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.upload_room import give_back, taking_room
 from tomarium.catalogue.uploads import Upload, Uploads
 from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
 from tomarium.portal.forms import Fields, demand_known
@@ -102,9 +102,12 @@ def capabilities(request: Request) -> Response:
     return _answer(204, headers)
 
 
-def begin(request_context: CurrentRequest, title: str = "") -> Response:
-    """Begin a batch of uploads, which becomes a record; `title` is that of the record, where the files tell none."""
-    batch = _asked(lambda: _uploads(request_context).begin(_member(request_context), title))
+def begin(request_context: CurrentRequest, title: str = "", team: str = "") -> Response:
+    """Begin a batch of uploads, which becomes a record.
+
+    `title` is that of the record, where the files tell none; `team` is one of yours whose the record is to be too.
+    """
+    batch = _asked(lambda: _uploads(request_context).begin(_member(request_context), title, team))
     place = request_context.link("uploads.batch", {"batch": batch})
     return JSONResponse({"batch": batch, "address": place}, 201, headers={"Location": place})
 
@@ -117,12 +120,11 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
     length = _number(request, "upload-length")
 
     def made() -> Upload:
-        with request_context.catalogue.reading() as connection:
-            demand_room(connection, reader, uploads.under_way(reader) + length)
         batch = told.get("batch") or uploads.begin(reader, told.get("title", ""))
         path = told.get("relativePath") or told.get("filename") or "file"
         sha256, modified = told.get("sha256", "").lower(), told.get("modified", "")
-        return uploads.create(reader, batch, path, length, sha256, modified)
+        with taking_room(request_context.catalogue, reader, uploads, batch, path, length):
+            return uploads.create(reader, batch, path, length, sha256, modified)
 
     upload = await run_in_threadpool(_asked, made)
     if request.headers.get("content-type") == CONTENT:
@@ -161,7 +163,10 @@ async def append(request_context: CurrentRequest, request: Request, id: str) -> 
 def remove(request_context: CurrentRequest, request: Request, id: str) -> Response:
     """Remove an upload."""
     _demand_version(request)
-    _asked(lambda: _uploads(request_context).remove(_member(request_context), id))
+    reader, uploads = _member(request_context), _uploads(request_context)
+    upload = _asked(lambda: uploads.state(reader, id))
+    _asked(lambda: uploads.remove(reader, id))
+    give_back(request_context.catalogue, upload.batch, upload.length)
     return _answer(204, {})
 
 

@@ -51,6 +51,7 @@ DESCRIPTIONS: Final = {
     "protocol": "The steps of the reconstruction with their parameters; can be run again.",
     "provenance": "What was done: plan, versions, timings, source.",
     "manifest": "SHA-256 of each file, for sha256sum -c.",
+    "file table": "Path, size and SHA-256 of each file, as a table.",
     "log": "What the programs said.",
 }
 

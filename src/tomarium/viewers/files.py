@@ -17,11 +17,12 @@ WHAT: Final = {
     "provenance": "What the run did",
     "preview": "Picture",
     "manifest": "Checksums",
+    "file table": "Checksums and sizes, as a table",
     "log": "Log",
 }
 """Role → what a reader is told; another role stands for itself."""
 
-ROLES: Final = ("volume", "protocol", "provenance", "preview", "manifest", "log", "other")
+ROLES: Final = ("volume", "protocol", "provenance", "preview", "manifest", "file table", "log", "other")
 
 
 def suits(record: Record) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Annotated
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Query
 
+from tomarium.catalogue.folder_listing import AT_ONCE, list_folder
 from tomarium.portal.files import find_file
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.page import Page
 from tomarium.portal.request_context import CurrentRequest
 
-SHOWN = 1000
+First = Annotated[int, Query(ge=0, lt=2**31, description="Files and folders to pass over; a page has 1000")]
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,20 @@ class Entry:
     name : str
         A folder's ends in "/".
     bytes : int or None
-        Size; None for a folder.
+        Size; of a folder that of all below it, None where the record is a draft.
     address : str
         Where it is.
     inside : str
         Address of the page that shows its inside; "" where there is none.
+    files : int or None
+        How many files are below a folder; None where the record is a draft, and of a file.
     """
 
     name: str
     bytes: int | None
     address: str
     inside: str = ""
+    files: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,12 @@ class FolderPage:
         The folders above, from the outermost.
     entries : tuple of Entry
         Folders first, by name; at most 1000.
+    total, first : int
+        How many there are in all, and how many stand on the pages before this one.
     left_out : int
-        Entries beyond that.
+        How many stand on the pages after it.
+    next, previous : str
+        Addresses of the pages beside it; "" where there is none.
     """
 
     title: str
@@ -63,29 +72,31 @@ class FolderPage:
     record: str
     above: tuple[Entry, ...]
     entries: tuple[Entry, ...]
+    total: int
+    first: int
     left_out: int
+    next: str
+    previous: str
 
 
-def content(request_context: CurrentRequest, id: str, path: str) -> FolderPage:
-    """List a folder of a record."""
+def content(request_context: CurrentRequest, id: str, path: str, first: First = 0) -> FolderPage:
+    """List a folder of a record, 1000 files and folders at a time."""
     record, folder = request_context.record(id)
     path = path.rstrip("/")
     found = find_file(record, folder, path)
     if found is None or not found.is_dir():
         raise HTTPException(404, f"The record {id} has no folder “{path[:200]}”.")
-    inside = [item for item in found.iterdir() if not item.is_symlink()]
-    inside.sort(key=lambda item: (item.is_file(), item.name))
+    items, total = list_folder(record, folder, path, first)
     entries = []
-    for item in inside[:SHOWN]:
-        is_file = item.is_file()
-        address = request_context.link(
-            "file" if is_file else "folder", {"id": id, "path": f"{path}/{item.name}"}
-        )
-        size = item.stat().st_size if is_file else None
-        looked = ""
-        if is_file and is_hdf5_name(item.name):
-            looked = request_context.link("hdf5", {"id": id, "path": f"{path}/{item.name}"})
-        entries.append(Entry(item.name if is_file else f"{item.name}/", size, address, looked))
+    for item in items:
+        at = {"id": id, "path": f"{path}/{item.name.rstrip('/')}"}
+        address = request_context.link("folder" if item.is_folder else "file", at)
+        looked = "" if item.is_folder or not is_hdf5_name(item.name) else request_context.link("hdf5", at)
+        entries.append(Entry(item.name, item.bytes, address, looked, item.files))
+    here = {"id": id, "path": path}
+    before = {"first": str(first - AT_ONCE) if first > AT_ONCE else ""}
+    beyond = {"first": str(first + AT_ONCE)}
+    left_out = max(0, total - first - len(items))
     above = list(accumulate(path.split("/")[:-1], lambda whole, part: f"{whole}/{part}"))
     return FolderPage(
         title=f"{path}/",
@@ -97,7 +108,11 @@ def content(request_context: CurrentRequest, id: str, path: str) -> FolderPage:
             for name in above
         ),
         entries=tuple(entries),
-        left_out=max(0, len(inside) - SHOWN),
+        total=total,
+        first=first,
+        left_out=left_out,
+        next=request_context.link("folder", here, beyond) if left_out else "",
+        previous=request_context.link("folder", here, before) if first else "",
     )
 
 

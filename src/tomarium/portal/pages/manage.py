@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from tomarium.catalogue.dois import Told, states_of
 from tomarium.catalogue.edit import place_for
+from tomarium.catalogue.entities import as_told
 from tomarium.catalogue.invitations import invitations_of
 from tomarium.catalogue.life import comments_of, may_publish
 from tomarium.catalogue.picture_credits import CREDITED, Credit
@@ -178,7 +179,8 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         raise HTTPException(403, f"{problem}.") from problem
     except InputError as problem:
         raise HTTPException(404, f"{problem}.") from problem
-    record = read_record(folder)
+    with request_context.catalogue.reading() as connection:
+        record = as_told(connection, read_record(folder), stale=place.stale)
     # The doctor reads files; it is asked when the record is handed in or published, not whenever the page is shown.
     checks = publication_checks(record, folder, files=False)
     return ManagePage(

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from tomarium.catalogue import Catalogue, read_record
 from tomarium.catalogue.checksums import MANIFEST, read_manifest
-from tomarium.catalogue.entities import entities_of_kind
+from tomarium.catalogue.entities import as_told, entities_of_kind
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.catalogue.settings import all_settings
@@ -212,7 +212,8 @@ class _Site:
         if place is None or not place.open:
             return
         try:
-            self.records[id] = read_record(place.folder)
+            with self.catalogue.reading() as connection:
+                self.records[id] = as_told(connection, read_record(place.folder), stale=place.stale)
             self.folders[id] = place.folder
         except (OSError, FormatError) as problem:
             self.told.problems.append(f"record {id} was left out: {problem}")

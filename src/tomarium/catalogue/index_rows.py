@@ -1,0 +1,313 @@
+"""Rows of the index: written, forgotten, moved; in the tables that are asked, or in those that a rebuild fills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, union_all, update
+
+from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.facets import spell
+from tomarium.catalogue.numbers import free_number, number_at
+from tomarium.catalogue.queries import parameter_numbers, store_of
+from tomarium.catalogue.store import place_at
+from tomarium.catalogue.tables import (
+    LIVE,
+    IndexTables,
+    facet_sets,
+    facets,
+    parameter_keys,
+    rebuild_changes,
+    rebuilds,
+    records,
+    stores,
+)
+from tomarium.catalogue.words import fold
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the index keeps of a record.
+
+    Attributes
+    ----------
+    row : dict
+        Columns of `record` but `number` and `facets`.
+    description, words : str
+        Texts that are searched besides the title.
+    facets : tuple of (str, str)
+        Names and values, sorted.
+    numbers : dict of str to float
+        Key → number, in the unit that the key tells.
+    """
+
+    row: dict[str, Any]
+    description: str
+    words: str
+    facets: tuple[tuple[str, str], ...]
+    numbers: dict[str, float]
+
+
+def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTables = LIVE) -> None:
+    """Write records with their texts, facets and numbers; what was there of them goes.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    entries : sequence of Entry
+        Of different identifiers. Many at once take a twentieth of the time of as many calls.
+    into : IndexTables
+        Those that are asked, or those that a rebuild fills.
+    """
+    if not entries:
+        return
+    if into is LIVE:
+        _note_change(connection, [entry.row["id"] for entry in entries])
+    kept = _forget_known(connection, entries, into)
+    numbers = _free_numbers(connection, entries, kept, into)
+    sets = _facet_sets(connection, {spell(entry.facets): entry.facets for entry in entries})
+    keys = _parameter_keys(connection, {key for entry in entries for key in entry.numbers})
+    numbered = list(zip(numbers, entries, strict=True))
+    connection.execute(
+        insert(into.records),
+        [entry.row | {"number": number, "facets": sets[spell(entry.facets)]} for number, entry in numbered],
+    )
+    connection.execute(
+        insert(into.wordings),
+        [{"record": n, "description": entry.description, "words": entry.words} for n, entry in numbered],
+    )
+    values = sorted(
+        (keys[key], number, value) for number, entry in numbered for key, value in entry.numbers.items()
+    )
+    if values:
+        dialect_of(connection).save_numbers(connection, values, into.parameters.name)
+    texts = [
+        {
+            "number": number,
+            "title": " ".join(fold(entry.row["title"])),
+            "keywords": " ".join(fold(entry.words)),
+            "rest": " ".join(fold(entry.description)),
+        }
+        for number, entry in numbered
+        if entry.row["id"] not in kept
+    ]
+    if texts:
+        dialect_of(connection).save_texts(connection, texts, into.texts)
+
+
+@contextmanager
+def in_bulk(connection: Connection) -> Iterator[None]:
+    """Write many records within, each database by its quickest way; readers go on meanwhile.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    """
+    dialect = dialect_of(connection)
+    dialect.begin_bulk(connection)
+    yield
+    dialect.end_bulk(connection)
+
+
+def _forget_known(connection: Connection, entries: Sequence[Entry], into: IndexTables) -> dict[str, int]:
+    """Forget what is known of records, and return the numbers of those whose texts and moments stay as they are."""
+    told = {entry.row["id"]: entry for entry in entries}
+    of, wording = into.records.c, into.wordings.c
+    wanted = (
+        select(of.id, of.number, of.title, of.created_utc)
+        .add_columns(wording.description, wording.words)
+        .join(into.wordings, wording.record == of.number)
+        .where(of.id.in_(told))
+    )
+    kept, gone = {}, []
+    for row in connection.execute(wanted).all():
+        new = told[row.id]
+        texts = (new.row["title"], new.row["created_utc"], new.description, new.words)
+        if texts == (row.title, row.created_utc, row.description, row.words):
+            kept[row.id] = row.number
+        else:
+            gone.append(row.number)
+    _delete(connection, [*kept.values(), *gone], into)
+    _retire(connection, gone, into)
+    return kept
+
+
+def _free_numbers(
+    connection: Connection, entries: Sequence[Entry], kept: Mapping[str, int], into: IndexTables
+) -> list[int]:
+    taken = _Taken(connection, {number_at(entry.row["created_utc"]) for entry in entries}, into)
+    for number in kept.values():
+        taken.add(number)
+    before = {} if into is LIVE else _numbers_before(connection, entries, into)
+    numbers = []
+    for entry in entries:
+        id = entry.row["id"]
+        held = kept.get(id, before.get(id))
+        numbers.append(free_number(id, entry.row["created_utc"], taken) if held is None else held)
+        taken.add(numbers[-1])
+    return numbers
+
+
+def _numbers_before(connection: Connection, entries: Sequence[Entry], into: IndexTables) -> dict[str, int]:
+    """Find the numbers that records of the same moments have in the index that is asked: their order stays."""
+    told = {entry.row["id"]: entry.row["created_utc"] for entry in entries}
+    of = LIVE.records.c
+    rows = connection.execute(select(of.id, of.number, of.created_utc).where(of.id.in_(told))).all()
+    numbers = {row.id: row.number for row in rows if row.created_utc == told[row.id]}
+    given = union_all(
+        *(
+            select(table.c.number).where(table.c.number.in_(numbers.values()))
+            for table in (into.records, into.retired)
+        )
+    )
+    gone = set(connection.execute(given).scalars())
+    return {id: number for id, number in numbers.items() if number not in gone}
+
+
+class _Taken:
+    """Numbers that cannot be given: those of records, and retired ones; the first ones are looked up at once."""
+
+    def __init__(self, connection: Connection, first: set[int], into: IndexTables) -> None:
+        self._connection = connection
+        self._tables = dict.fromkeys((into.records, into.retired, LIVE.records))
+        self._looked_up = first
+        self._taken = self._look_up(first)
+
+    def add(self, number: int) -> None:
+        """Note that a number was given now."""
+        self._taken.add(number)
+
+    def __contains__(self, number: object) -> bool:
+        if number not in self._taken and number not in self._looked_up:
+            self._looked_up.add(int(str(number)))
+            self._taken |= self._look_up({int(str(number))})
+        return number in self._taken
+
+    def _look_up(self, numbers: set[int]) -> set[int]:
+        found = union_all(
+            *(select(table.c.number).where(table.c.number.in_(numbers)) for table in self._tables)
+        )
+        return set(self._connection.execute(found).scalars())
+
+
+def _facet_sets(connection: Connection, told: dict[str, tuple[tuple[str, str], ...]]) -> dict[str, int]:
+    known = select(facet_sets.c.content, facet_sets.c.number).where(facet_sets.c.content.in_(told))
+    sets = {row.content: row.number for row in connection.execute(known)}
+    new = sorted(told.keys() - sets.keys())
+    if not new:
+        return sets
+    last = connection.execute(select(func.coalesce(func.max(facet_sets.c.number), 0))).scalar_one()
+    added = {content: last + index for index, content in enumerate(new, 1)}
+    connection.execute(
+        insert(facet_sets), [{"number": n, "content": content} for content, n in added.items()]
+    )
+    rows = [
+        {"name": name, "value": value, "facets": number}
+        for content, number in added.items()
+        for name, value in told[content]
+    ]
+    if rows:
+        connection.execute(insert(facets), rows)
+    return sets | added
+
+
+def _parameter_keys(connection: Connection, told: set[str]) -> dict[str, int]:
+    keys = parameter_numbers(connection)
+    for new in sorted(told - keys.keys()):
+        key = connection.execute(insert(parameter_keys).values(key=new)).inserted_primary_key
+        assert key is not None
+        keys[new] = int(key[0])
+    return keys
+
+
+def _delete(connection: Connection, numbers: Sequence[int], into: IndexTables) -> None:
+    if not numbers:
+        return
+    gone = [{"gone": number} for number in numbers]
+    keys = select(parameter_keys.c.number).scalar_subquery()
+    here = into.parameters.c.record == bindparam("gone")
+    connection.execute(delete(into.parameters).where(into.parameters.c.key.in_(keys), here), gone)
+    connection.execute(delete(into.records).where(into.records.c.number == bindparam("gone")), gone)
+
+
+def _retire(connection: Connection, numbers: Sequence[int], into: IndexTables) -> None:
+    """Note numbers that are not given again, for SQLite's text index still knows their words."""
+    if numbers:
+        dialect_of(connection).forget_texts(connection, numbers, into.texts)
+        connection.execute(insert(into.retired), [{"number": number} for number in numbers])
+
+
+def forget_folder(connection: Connection, folder: Path, but: str, into: IndexTables = LIVE) -> None:
+    """Forget what a folder held before: records of other identifiers.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    folder : Path
+        The folder.
+    but : str
+        Identifier of the record that it holds now.
+    into : IndexTables
+        As in `save_records`.
+    """
+    of = into.records.c
+    home = select(stores.c.number).where(stores.c.address == str(folder.parent))
+    here = (of.path == folder.name) & (of.id != but) & of.store.in_(home)
+    rows = connection.execute(select(of.id, of.number).where(here)).all()
+    _forget(connection, rows, into)
+
+
+def forget_record(connection: Connection, id: str, into: IndexTables) -> None:
+    """Forget a record; its folder is not touched."""
+    of = into.records.c
+    _forget(connection, connection.execute(select(of.id, of.number).where(of.id == id)).all(), into)
+
+
+def _forget(connection: Connection, rows: Sequence[Any], into: IndexTables) -> None:
+    if not rows:
+        return
+    if into is LIVE:
+        _note_change(connection, [row.id for row in rows])
+    numbers = [row.number for row in rows]
+    _delete(connection, numbers, into)
+    _retire(connection, numbers, into)
+
+
+def folder_in(connection: Connection, id: str, into: IndexTables = LIVE) -> Path | None:
+    """Find the folder of a record by these tables; None where they have none."""
+    of = into.records.c
+    asked = select(stores.c.address, of.path).join(stores, stores.c.number == of.store).where(of.id == id)
+    row = connection.execute(asked).one_or_none()
+    return place_at(row.address) / row.path if row else None
+
+
+def _note_change(connection: Connection, ids: Sequence[str]) -> None:
+    """Note, while a rebuild is under way, which records it has to read once more."""
+    if connection.execute(select(rebuilds.c.token).limit(1)).first() is None:
+        return
+    connection.execute(delete(rebuild_changes).where(rebuild_changes.c.record.in_(ids)))
+    connection.execute(insert(rebuild_changes), [{"record": id} for id in dict.fromkeys(ids)])
+
+
+def move_record(connection: Connection, id: str, place: Path) -> None:
+    """Let the index find a record at another place.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    id : str
+        Identifier of the record.
+    place : Path
+        Where it lies from now on, in a store.
+    """
+    store = store_of(connection, place.parent)
+    _note_change(connection, [id])
+    connection.execute(update(records).where(records.c.id == id).values(store=store, path=place.name))
