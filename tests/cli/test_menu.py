@@ -205,6 +205,9 @@ def test_the_first_error_ends_a_script_before_the_rest_is_done(
     assert "n chooses one" in capsys.readouterr().err
     assert typed("n tooth_1.h5", "p 5 2 0.5 9", "l") == 2
     assert "takes no further value '9'" in capsys.readouterr().err
+    assert "paganin" not in steps(tmp_path)
+    assert typed("n tooth_2.h5 tooth_1.h5") == 2
+    assert not (tmp_path / "tooth_2_protocol.txt").exists()
 
 
 @pytest.mark.parametrize(
@@ -259,6 +262,41 @@ def test_parameters_of_a_scan_that_moved_are_taken_with_a_warning(
     }  # fmt: skip
 
 
+def test_one_menu_at_a_time_works_on_a_scan(
+    typed: Typed, spool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tooth_1_protocol.txt").write_text("python ~/Python/paganin.py XXX -m 7\n")
+    chosen = Menu(spool, tmp_path, Console(letters()))
+    chosen.choose(spool / "tooth_1.h5")
+    chosen.choose(spool / "tooth_1.h5")
+    before = (tmp_path / "tooth_1_protocol.txt").read_text()
+    assert typed("n tooth_1.h5", "p 50") == 2
+    assert "another menu works on this scan" in capsys.readouterr().err
+    assert typed("n tooth_2.h5") == 0
+    assert (tmp_path / "tooth_1_protocol.txt").read_text() == before
+    chosen.choose(spool / "tooth_2.h5")
+    assert typed("n tooth_1.h5", "p 50") == 0
+    chosen.close()
+    (tmp_path / "tooth_2_protocol.txt").write_text("python ~/Python/pagannin.py XXX\n")
+    for _ in range(2):
+        assert typed("n tooth_2.h5") == 2
+        assert "the nearest is paganin" in capsys.readouterr().err
+    assert not list(tmp_path.glob(".*.lock"))
+
+
+def test_options_of_opening_hold_for_the_menu_and_its_commands(
+    spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a 23.5\nr 5 6 2 9 9 3\nl\nv\n"))
+    words = ["--pixel", "1 um", "--energy", "30 keV"]
+    assert execute(["menu", str(spool / "tooth_1.h5"), "-o", str(tmp_path), *words]) in (0, 1)
+    told = capsys.readouterr().out
+    assert "pixel 1 µm, 30 keV" in told
+    assert "x -0.0195 to -0.0155" in told
+    made = tm.open(tmp_path / "tooth_1_record" / "volume.ome.zarr")
+    assert made.voxel_m[0] == pytest.approx(1e-6)  # type: ignore[union-attr]
+
+
 @pytest.fixture
 def at_terminal(spool: Path, tmp_path: Path) -> Any:
     """A menu at a terminal whose keys are given."""
@@ -272,6 +310,7 @@ def at_terminal(spool: Path, tmp_path: Path) -> Any:
         chosen = Menu(spool, tmp_path, console)
         chosen.choose(spool / "tooth_1.h5")
         yield chosen, keys
+        chosen.close()
 
 
 def test_questions_have_their_defaults_at_a_terminal(

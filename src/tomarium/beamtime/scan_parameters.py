@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from tomarium.atomic_files import write_whole
 from tomarium.errors import InputError
+from tomarium.pipeline.protocol.protocol import Protocol, with_parameter
+from tomarium.pipeline.protocol.read import protocol_of
 from tomarium.pipeline.protocol.tomodata import Instructions, call_line, calls_in, read_instructions
 
 ENDING: Final = "_protocol.txt"
@@ -76,6 +78,15 @@ class ScanParameters:
         """What the calls set, as a run takes it."""
         return read_instructions(self.text, "the parameters")
 
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol that the calls spell, with the region of each slice."""
+        instructions = self.instructions
+        protocol, region = protocol_of(instructions), instructions.run.get("roi")
+        if region is None:
+            return protocol
+        return with_parameter(protocol, f"fbp.region={','.join(region.split(',')[-2:])}")
+
     def with_call(self, name: str, values: Mapping[str, Any]) -> ScanParameters:
         """Call a function with these options and no others.
 
@@ -98,7 +109,7 @@ class ScanParameters:
         """
         read = calls_in(call_line(name, values), f"{name} {' '.join(map(str, values))}".strip())
         changed = replace(self, calls={**self.calls, name: read[name]})
-        assert changed.instructions  # raises what all lines together do not allow
+        assert changed.protocol  # raises what all lines together do not allow
         return changed
 
     def without_call(self, name: str) -> ScanParameters:

@@ -6,13 +6,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tomarium.cli import interrupts
+from tomarium.cli import interrupts, scan_options
 from tomarium.errors import TomariumError
 
 
@@ -24,8 +24,9 @@ from tomarium.errors import TomariumError
     type=click.Path(path_type=Path),
     help="Folder for records, pictures and parameters; the present folder by default.",
 )
+@scan_options.opening
 @click.pass_context
-def command(context: click.Context, path: Path, output: Path | None) -> int:
+def command(context: click.Context, path: Path, output: Path | None, opening: scan_options.Opening) -> int:
     """Reconstruct scans of a folder by a menu of letters, for people who know tomodata.
 
     Values may stand behind a letter; what they leave open is asked, with the value that Enter gives in brackets. h
@@ -33,7 +34,8 @@ def command(context: click.Context, path: Path, output: Path | None) -> int:
     goes on with a stopped reconstruction.
 
     The parameters of each scan are kept in NAME_protocol.txt, which `tomarium run -p` takes, and tomodata's functions
-    too. From a pipe nothing is asked: defaults are taken, and the first error ends it.
+    too. From a pipe nothing is asked: defaults are taken, and the first error ends it. Options such as --pixel hold for
+    every scan that is chosen.
 
     \b
     tomarium menu
@@ -50,8 +52,8 @@ def command(context: click.Context, path: Path, output: Path | None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(letters())
     is_scan = path.is_file() or _is_scan(path)
-    menu = Menu(path.parent if is_scan else path, folder, console)
-    with _ended_by_a_signal() as ended:
+    menu = Menu(path.parent if is_scan else path, folder, console, opening)
+    with closing(menu), _ended_by_a_signal() as ended:
         if console.interactive:
             click.echo("h lists the options, q leaves")
         if is_scan:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -12,10 +14,10 @@ from typing import Any, Final
 
 import click
 
-from tomarium import formats
-from tomarium.atomic_files import write_whole
+from tomarium.atomic_files import take_lock, write_whole
 from tomarium.beamtime import quick_look
 from tomarium.beamtime.menu_letters import LETTERS, Letter, find_letter, in_words, kind_of, nearest_letter
+from tomarium.beamtime.scan_folder import demand_alike, scan_named, scans_in
 from tomarium.beamtime.scan_parameters import (
     ENDING,
     ScanParameters,
@@ -26,16 +28,17 @@ from tomarium.beamtime.scan_parameters import (
 from tomarium.catalogue.make_record import demand_apart
 from tomarium.cli import menu_words, show
 from tomarium.cli.menu_console import YES_OR_NO, Console
+from tomarium.cli.scan_options import Opening
 from tomarium.cli.slice import columns_of
-from tomarium.errors import FormatError, InputError
+from tomarium.errors import InputError
 from tomarium.model import Scan
-from tomarium.pipeline.protocol.choice import Choice
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.protocol.tomodata_functions import FUNCTIONS
 from tomarium.pipeline.run.crop import centred_crop, find_crop
 from tomarium.pipeline.run.journal import is_unfinished
 from tomarium.viewers.slice_file import Plane, draw_slices
 
+NOTHING_TOLD: Final = Opening()
 _BELOW_PICTURE: Final = 6
 """Lines that a picture leaves free: where it lies, its file, and the prompt."""
 
@@ -43,12 +46,14 @@ _BELOW_PICTURE: Final = 6
 class Menu:
     """A scan that is chosen, its parameters, and what the letters do with them."""
 
-    def __init__(self, folder: Path, output: Path, console: Console) -> None:
-        self.folder, self.output, self.console = folder, output, console
+    def __init__(self, folder: Path, output: Path, console: Console, opening: Opening = NOTHING_TOLD) -> None:
+        self.folder, self.output, self.console, self.opening = folder, output, console, opening
+        self._held: tuple[Path, int] | None = None
         self.unit = "mm"
         self.chosen: Scan | None = None
         self.parameters = ScanParameters("")
         self.code = 0
+        self._typed = ""
         self._actions: Mapping[str, Callable[[], None]] = {
             "s": self._by_path, "n": self._by_name, "c": self._copy, "a": self._axis, "b": self._sweep,
             "v": self._view, "d": self._half, "r": self._region, "crop": self._crop, "l": self._launch,
@@ -70,6 +75,7 @@ class Menu:
             It cannot be done; nothing has changed.
         """
         letter = find_letter(typed)
+        self._typed = typed
         if typed and letter is None:
             nearest = nearest_letter(typed)
             raise InputError(
@@ -96,13 +102,9 @@ class Menu:
         """Where the parameters of the scan are kept."""
         return parameters_file(self.output, self.scan.name)
 
-    def protocol(self) -> Protocol:
-        """Read the protocol that the parameters spell, with the region."""
-        return Choice(path=self.file).protocol(self.scan.domain)
-
     def state(self) -> None:
         """Print the state of the scan."""
-        menu_words.state(self.scan, self.parameters, self.protocol(), self.file, self._newest_record())
+        menu_words.state(self.scan, self.parameters, self.file, self._newest_record())
 
     def choose(self, path: Path) -> None:
         """Take a scan, with the parameters it had when it was chosen last.
@@ -112,33 +114,53 @@ class Menu:
         path : Path
             File or folder.
         """
-        opened = formats.open(path)
-        if not isinstance(opened, Scan):
-            raise InputError(f"{path} holds an image of shape {opened.shape}, not a scan with projections")
+        opened = self.opening.open_scan(path)
         file = parameters_file(self.output, opened.name)
         demand_apart(opened.path, file)
-        known = read_parameters(file)
         here = str(opened.path.resolve())
+        held = self._lock(file)
+        try:
+            known = read_parameters(file)
+            assert known.protocol  # raises where the lines do not fit together
+        except BaseException:
+            if held != self._held:
+                _release(held)
+            raise
         if known.scan not in ("", here):
             show.warnings([f"{file} holds the parameters of {known.scan}, which are taken for {here}"])
             known = replace(known, axis=None)
+        if held != self._held:
+            self.close()
+        self._held = held
         self.chosen, self.parameters = opened, replace(known, scan=here)
         write_parameters(file, self.parameters)
         show.warnings(opened.warnings)
         self.state()
+
+    def close(self) -> None:
+        """Let others work on the scan."""
+        if self._held is not None:
+            _release(self._held)
+        self._held = None
+
+    def _lock(self, file: Path) -> tuple[Path, int]:
+        """Keep other menus off the parameters of a scan."""
+        path = file.with_name(f".{file.name}.lock")
+        if self._held is not None and self._held[0] == path:
+            return self._held
+        busy = f"{file}: another menu works on this scan; leave it by q, or give another folder with --output"
+        while (descriptor := take_lock(path, busy)) is None:  # who held it has just let go of it
+            pass
+        return path, descriptor
 
     def _known(self) -> ScanParameters | None:
         return None if self.chosen is None else self.parameters
 
     def _keep(self, changed: ScanParameters) -> None:
         """Take parameters that fit together, and print the state."""
-        before = self.parameters
+        self.console.demand_no_more(self._typed)
+        assert changed.protocol  # raises where they do not
         write_parameters(self.file, changed)
-        try:
-            self.protocol()
-        except BaseException:
-            write_parameters(self.file, before)
-            raise
         self.parameters = changed
         self.state()
 
@@ -175,43 +197,16 @@ class Menu:
 
     def _by_name(self) -> None:
         told = self.console.words.popleft() if self.console.words else ""
-        if told and not told.isdigit() and (self.folder / told).exists():
-            self.choose(self.folder / told)
-            return
-        names = self._scans()
         if not told:
+            names = scans_in(self.folder)
             for number, path in enumerate(names, start=1):
                 click.echo(f"  {number:3d}  {path.name}")
             if not names:
                 raise InputError(f"{self.folder} holds no scan; s takes one by its path")
             told = self.console.ask("name or number", "none")
-            if told == "none":
-                return
-        found = [path for path in names if told in (path.name, path.stem)]
-        if not found and told.isdigit() and 0 < int(told) <= len(names):
-            found = [names[int(told) - 1]]
-        found = found or [path for path in names if path.name.startswith(told)]
-        if len(found) != 1:
-            listed = ", ".join(path.name for path in (found or names)[:8])
-            kind = "several scans begin with" if found else "there is no scan"
-            raise InputError(f"{kind} {told!r} in {self.folder}; there are: {listed or 'none'}")
-        self.choose(found[0])
-
-    def _scans(self) -> list[Path]:
-        """List what may be a scan, without what was made of scans; by name."""
-        found = []
-        for path in sorted(self.folder.iterdir()):
-            if path.name.startswith(".") or path.name.endswith(ENDING) or "_record" in path.name:
-                continue
-            if path.suffix.lower() in (".png", ".txt", ".json", ".yaml", ".csv", ".log"):
-                continue
-            try:
-                matches = formats.recognise(path)
-            except (FormatError, OSError):
-                continue
-            if matches and matches[0][1].score > 0:
-                found.append(path)
-        return found
+        self.console.demand_no_more(self._typed)
+        if told != "none":
+            self.choose(scan_named(self.folder, told))
 
     def _copy(self) -> None:
         name = self.console.ask("scan whose parameters are taken", "none")
@@ -227,7 +222,7 @@ class Menu:
             )
         other = read_parameters(file)
         if other.scan:
-            self._demand_alike(Path(other.scan))
+            demand_alike(self.scan, self.opening.open(Path(other.scan)))
         else:
             show.warnings([f"{file} does not tell its scan: whether its pixels are the same is not known"])
         taken = replace(self.parameters, calls=other.calls, axis=None)
@@ -236,19 +231,6 @@ class Menu:
             if self.console.ask_yes(f"its axis too, column {column:.2f}", True):
                 taken = taken.with_call("rotation_axis", {"-m": column + 0.5})
         self._keep(taken)
-
-    def _demand_alike(self, path: Path) -> None:
-        other = formats.open(path)
-        sizes = [
-            (*one.shape[1:], None if one.pixel_m is None else float(one.pixel_m.value))
-            for one in (self.scan, other)
-            if isinstance(one, Scan)
-        ]
-        if len(sizes) != 2 or sizes[0] != sizes[1]:
-            raise InputError(
-                f"frames of {path.name} have another size or pixel than those of {self.scan.path.name}: lengths in "
-                "pixels would be wrong; set the parameters here"
-            )
 
     def _axis(self) -> None:
         self.scan  # noqa: B018
@@ -275,14 +257,8 @@ class Menu:
         self._keep(self.parameters.with_call("rotation_axis", {"-m": column + 0.5}))
 
     def _find_axis(self) -> None:
-        before = self.parameters
-        asked = before.without_call("rotation_axis").with_call("rotation_axis", {})
-        write_parameters(self.file, asked)
-        try:
-            found, notes = quick_look.find_axis(self.scan, self.protocol(), on_progress=show.progress())
-        except BaseException:
-            write_parameters(self.file, before)
-            raise
+        asked = self.parameters.without_call("rotation_axis").with_call("rotation_axis", {})
+        found, notes = quick_look.find_axis(self.scan, asked.protocol, on_progress=show.progress())
         for note in notes:
             click.echo(f"  {note}")
         if found.confidence == "low":
@@ -299,7 +275,7 @@ class Menu:
         middle = self._column()
         columns = columns_of(self.console.ask("columns, FIRST:LAST:STEP", f"{middle - 4:g}:{middle + 4:g}:1"))
         row = self._row()
-        items = self.protocol().items
+        items = self.parameters.protocol.items
         free = Protocol(
             tuple(replace(i, given={k: v for k, v in i.given.items() if k != "axis_column"}) for i in items)
         )
@@ -308,7 +284,8 @@ class Menu:
         )
         planes = [Plane(image, f"axis {column:g}") for image, column in zip(images, columns, strict=True)]
         self._picture("axes", planes, pixel)
-        click.echo(f"z {used + 1} from 1, about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}")
+        listed = ", ".join(f"{column:g}" for column in columns)
+        click.echo(f"z {used + 1} from 1, from left to right and then down about column {listed}")
         told = self.console.ask("column to take, or keep", "keep")
         if told != "keep":
             self.console.words.appendleft(told)
@@ -339,8 +316,9 @@ class Menu:
     def _view(self) -> None:
         self.scan  # noqa: B018
         row = self._row()
+        self.console.demand_no_more(self._typed)
         shown = quick_look.look(
-            self.scan, self.protocol(), row, self.parameters.axis, on_progress=show.progress()
+            self.scan, self.parameters.protocol, row, self.parameters.axis, on_progress=show.progress()
         )
         self._picture("slice", [Plane(shown.image)], shown.pixel_m)
         region = self.parameters.calls.get("roi", {}).get("-r")
@@ -362,8 +340,6 @@ class Menu:
         path = self.output / f"{self.scan.name}_{what}.png"
         write_whole(path, png)
         if self.console.interactive:
-            import shutil
-
             columns, lines = shutil.get_terminal_size()
             click.echo(in_terminal(png, size=(columns, max(4, lines - _BELOW_PICTURE))), nl=False, color=True)
         click.echo(f"{path}; in a browser: {path.resolve().as_uri()}")
@@ -399,11 +375,7 @@ class Menu:
         if told in ("whole", "off"):
             self._keep(self.parameters.without_call("roi"))
             return
-        write_parameters(self.file, self.parameters.without_call("roi"))
-        try:
-            whole = self.protocol()
-        finally:
-            write_parameters(self.file, self.parameters)
+        whole = self.parameters.without_call("roi").protocol
         words = told.replace(",", " ").split()
         if told == "auto":
             found = find_crop(self.scan, whole, on_progress=show.progress())
@@ -434,7 +406,15 @@ class Menu:
         new = self.output / f"{self.scan.name}_record{'' if count == 1 else f'_{count}'}"
         default = there[-1] if there and is_unfinished(there[-1]) else new
         told = self.console.ask("record", default.name)
-        self._run("run", str(self.scan.path), "-p", str(self.file), "-o", str(self.output / told))
+        self._run(
+            "run",
+            str(self.scan.path),
+            *self.opening.words,
+            "-p",
+            str(self.file),
+            "-o",
+            str(self.output / told),
+        )
         self.state()
 
     def _cast(self) -> None:
@@ -450,21 +430,32 @@ class Menu:
         self.scan  # noqa: B018
         match = self.console.ask("names of the scans, such as sampleA_*", "*")
         if _has("batch"):
-            words = [str(self.folder), "-p", str(self.file), "--match", match, "--output", str(self.output)]
+            words = [
+                str(self.folder),
+                *self.opening.words,
+                "-p",
+                str(self.file),
+                "--match",
+                match,
+                "--output",
+                str(self.output),
+            ]
             self._run("batch", *words)
             return
-        scans = [str(path) for path in self._scans() if fnmatchcase(path.name, match)]
+        scans = [str(path) for path in scans_in(self.folder) if fnmatchcase(path.name, match)]
         if not scans:
             raise InputError(f"no scan of {self.folder} is called {match}")
         folder = self.output / "all_records"
-        self._run("series", *scans, "-p", str(self.file), "-o", str(folder), "--each-axis")
+        self._run(
+            "series", *scans, *self.opening.words, "-p", str(self.file), "-o", str(folder), "--each-axis"
+        )
 
     def _live(self) -> None:
         self.scan  # noqa: B018
         folder = self.console.ask("folder that is watched", str(self.folder))
         if not _has("watch"):
             raise InputError("this version has no command watch; v shows a slice of a scan that is chosen")
-        self._run("watch", folder, "-p", str(self.file))
+        self._run("watch", folder, *self.opening.words, "-p", str(self.file))
 
     def _units(self) -> None:
         self.unit = "pixel" if self.unit == "mm" else "mm"
@@ -484,9 +475,14 @@ class Menu:
         """Run a command of the program, and say which."""
         from tomarium.cli import execute
 
-        self.console.demand_no_more(words[0])
+        self.console.demand_no_more(self._typed)
         click.secho(f"$ tomarium {shlex.join(words)}", dim=True)
         self.code = max(self.code, execute(list(words)))
+
+
+def _release(held: tuple[Path, int]) -> None:
+    held[0].unlink(missing_ok=True)
+    os.close(held[1])
 
 
 def _has(command: str) -> bool:

@@ -29,8 +29,9 @@ def paragraph(name: str, text: str) -> None:
         click.echo(f"{'':9}{line}")
 
 
-def state(scan: Scan, parameters: ScanParameters, protocol: Protocol, file: Path, record: Path) -> None:
+def state(scan: Scan, parameters: ScanParameters, file: Path, record: Path) -> None:
     """Print what is known of the scan and what will be done with it."""
+    protocol = parameters.protocol
     views, rows, columns = scan.shape
     geometry = scan.geometry
     known = [f"{views} views of {rows} × {columns}"]
