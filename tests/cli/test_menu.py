@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import tomarium as tm
-from tomarium.cli import execute, interrupts, menu
+from tomarium.cli import execute, interrupts, menu, show
 from tomarium.cli.menu_actions import Menu, letters
 from tomarium.cli.menu_console import Console
 from tomarium.pipeline.protocol.choice import Choice
@@ -356,3 +356,42 @@ def test_an_error_leaves_the_menu_open_at_a_terminal(
     keys.send_text("zzz\r")
     assert menu._one(chosen, threading.Event()) is None
     assert "there is no option 'zzz'" in capsys.readouterr().err
+
+
+def test_a_stopped_reconstruction_goes_on_by_l(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_terminal: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen, keys = at_terminal
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    config = SimulationConfig(columns=16, rows=160, views=24, axis_column=7.5, seed=2)
+    chosen.choose(simulate(raw / "tall.h5", config))
+    done: list[int] = []
+    telling = show.progress
+
+    def interrupted() -> Callable[[str, int, int], None]:
+        def tell(stage: str, now: int, total: int) -> None:
+            if stage == "reconstruct" and 0 < now < total:
+                done.append(now)
+                raise KeyboardInterrupt
+
+        return tell
+
+    keys.send_text("a 7.5\r")
+    assert menu._one(chosen, threading.Event()) is None
+    monkeypatch.setattr(show, "progress", interrupted)
+    keys.send_text("l\r\r")
+    assert menu._one(chosen, threading.Event()) is None
+    assert done
+    told = capsys.readouterr()
+    assert "slabs are done and kept" in told.err
+    assert "tall_record (unfinished, l goes on)" in told.out
+    monkeypatch.setattr(show, "progress", telling)
+    keys.send_text("l\r\r")
+    assert menu._one(chosen, threading.Event()) is None
+    assert "tall_record (made)" in capsys.readouterr().out
+    protocol = Choice(path=tmp_path / "tall_protocol.txt").protocol()
+    whole = tm.reconstruct(raw / "tall.h5", protocol)
+    assert np.array_equal(
+        np.asarray(tm.open(tmp_path / "tall_record" / "volume.ome.zarr")), np.asarray(whole)
+    )
