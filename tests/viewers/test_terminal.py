@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from contracts.test_steps import make_scan
 from tomarium.cli import execute
 from tomarium.formats.data_exchange import reader as data_exchange
+from tomarium.viewers.sixel import sixels
 from tomarium.viewers.terminal import DARK_TO_LIGHT, kind_of, show
 
 # Left half black, right half white, with a grey bar across the middle.
@@ -37,6 +38,10 @@ def as_png(picture: np.ndarray) -> bytes:
         ({"TERM": "xterm-256color"}, "256"),
         ({"TERM": "xterm-kitty", "NO_COLOR": "1"}, "characters"),
         ({"TERM": "xterm-256color", "TOMARIUM_PICTURES": "kitty"}, "kitty"),
+        ({"TERM": "foot-extra", "COLORTERM": "truecolor"}, "sixel"),
+        ({"TERM": "foot", "TMUX": "/tmp/tmux,1,0", "COLORTERM": "truecolor"}, "truecolor"),
+        ({"TERM": "foot", "NO_COLOR": "1"}, "characters"),
+        ({"TERM": "xterm-256color", "TOMARIUM_PICTURES": "sixel"}, "sixel"),
     ],
 )
 def test_a_terminal_is_known_by_what_it_says(environment: dict[str, str], kind: str) -> None:
@@ -79,6 +84,43 @@ def test_graphics_of_terminals_carry_the_png() -> None:
         r"\x1b\]1337;File=inline=1;size=\d+;width=42:([^\x07]*)\x07", show(png, "iterm", (80, 24))
     )
     assert b64decode(inline) == png
+
+
+def drawn(text: str) -> np.ndarray:
+    """Draw sixels as a terminal does: a register holds percents, a mark sets six pixels, $ goes back, - goes down."""
+    told = re.fullmatch(r'\x1bPq"1;1;(\d+);(\d+)(.*)\x1b\\\n?', text, re.DOTALL)
+    assert told
+    width, height = int(told[1]), int(told[2])
+    canvas = np.full((height, width), -1.0)
+    registers: dict[int, int] = {}
+    colour = column = top = 0
+    for token in re.finditer(r"#(\d+)(?:;2;(\d+);\d+;\d+)?|!(\d+)([?-~])|([?-~])|([$-])", told[3]):
+        number, percent, count, repeated, single, move = token.groups()
+        if number is not None:
+            colour = int(number)
+            if percent is not None:
+                registers[colour] = int(percent)
+        elif move is not None:
+            column, top = 0, top + 6 * (move == "-")
+        else:
+            for _ in range(int(count or 1)):
+                for bit in range(6):
+                    if (ord(repeated or single) - 63) >> bit & 1:
+                        assert canvas[top + bit, column] == -1  # each pixel once
+                        canvas[top + bit, column] = registers[colour]
+                column += 1
+            assert column <= width
+    return canvas
+
+
+def test_sixels_are_the_picture() -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (31, 23)).astype(np.uint8)
+    picture[4:20] = 77
+    found = drawn(sixels(picture))
+    assert found.shape == picture.shape
+    assert np.abs(found / 100 * 255 - picture).max() <= 255 / 63 + 255 / 200
+    assert drawn(sixels(np.array([[0, 255]], np.uint8))).tolist() == [[0, 100]]
+    assert drawn(show(as_png(PICTURE), "sixel", (60, 100))).shape == (320, 480)
 
 
 class Terminal(StringIO):

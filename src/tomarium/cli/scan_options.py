@@ -32,6 +32,14 @@ class Opening:
 
     given: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options that tell the same on a command line."""
+        named = {argument: name for name, argument, _ in _options()}
+        return tuple(
+            word for argument, value in self.given.items() for word in (f"--{named[argument]}", str(value))
+        )
+
     def open(self, path: Path) -> Scan | Image:
         """Open a scan or an image.
 

@@ -194,7 +194,7 @@ def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path | None, choice
     from tomarium.pipeline.plan.warnings import of_scan
     from tomarium.pipeline.run.reconstruct import slices_at_axes
 
-    columns = _columns(sweep)
+    columns = columns_of(sweep)
     protocol = choice.protocol(scan.domain)
     [row] = _numbers(rows, scan.shape[1]) if rows else [None]
     found = slices_at_axes(scan, columns, row, protocol, on_progress=show.progress())
@@ -310,7 +310,7 @@ def _numbers(text: str | None, length: int) -> list[int]:
     return found
 
 
-def _columns(text: str) -> list[float]:
+def columns_of(text: str) -> list[float]:
     """Read "290:300:1", both ends included."""
     import numpy as np
 

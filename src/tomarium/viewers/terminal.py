@@ -13,12 +13,20 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["kitty", "iterm", "truecolor", "256", "characters"]
+from tomarium.viewers.sixel import sixels
+
+Kind = Literal["kitty", "iterm", "sixel", "truecolor", "256", "characters"]
 
 DARK_TO_LIGHT: Final = " .:-=+*#%@"
 _CHUNK: Final = 4096
 _LINES_KEPT: Final = 3
 """Lines below the picture: what it shows, and the prompt."""
+
+_SIXEL_TERMS: Final = ("foot", "mlterm", "contour", "yaft")
+"""How TERM begins of terminals that always show sixels; others, as xterm, can be told to."""
+
+_CELL: Final = (8, 16)
+"""Pixels of a character, columns and rows, at least: a picture of so many for each is never too large."""
 
 _GREYS: Final = 24
 """Greys of a palette of 256 colours, from 232 on."""
@@ -46,11 +54,11 @@ def kind_of(environment: Mapping[str, str] = os.environ) -> Kind:
     Returns
     -------
     str
-        "kitty" and "iterm" take a PNG; "truecolor" and "256" colours of characters; "characters" nothing else,
-        also where NO_COLOR is set.
+        "kitty" and "iterm" take a PNG, "sixel" grey pixels; "truecolor" and "256" colours of characters; "characters"
+        nothing else, also where NO_COLOR is set.
     """
     told = environment.get("TOMARIUM_PICTURES", "")
-    for kind in ("kitty", "iterm", "truecolor", "256", "characters"):
+    for kind in ("kitty", "iterm", "sixel", "truecolor", "256", "characters"):
         if told == kind:
             return kind
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
@@ -61,6 +69,8 @@ def kind_of(environment: Mapping[str, str] = os.environ) -> Kind:
         return "kitty"
     if not inside and program in ("iTerm.app", "WezTerm"):
         return "iterm"
+    if not inside and term.startswith(_SIXEL_TERMS):
+        return "sixel"
     return "truecolor" if environment.get("COLORTERM", "") in ("truecolor", "24bit") else "256"
 
 
@@ -93,6 +103,11 @@ def show(png: bytes, kind: Kind | None = None, size: tuple[int, int] | None = No
         across, down = max(1, round(width * scale)), max(1, round(height * scale))
         if kind in ("kitty", "iterm"):
             return _kitty(png, across) if kind == "kitty" else _iterm(png, across)
+        if kind == "sixel":
+            pixels = picture.convert("L").resize(
+                (across * _CELL[0], down * _CELL[1] // 2), Image.Resampling.BOX
+            )
+            return sixels(np.asarray(pixels)) + "\n"
         small = picture.convert("L").resize((across, down + down % 2), Image.Resampling.BOX)
         return _blocks(np.asarray(small), kind)
 

@@ -122,7 +122,64 @@ def read_instructions(text: str, where: str) -> Instructions:
     return Instructions(steps, frozenset(settings.left_out), settings.run, tuple(lines))
 
 
+def calls_in(text: str, where: str) -> dict[str, dict[str, Any]]:
+    """Read which functions a file of instructions calls, and with what.
+
+    Parameters
+    ----------
+    text : str
+        As for `read_instructions`.
+    where : str
+        What the text came from, for messages.
+
+    Returns
+    -------
+    dict of str to dict
+        Function → first flag of an option → value; what a later line gives replaces what an earlier one gave.
+
+    Raises
+    ------
+    ParameterError
+        As `read_instructions`.
+    """
+    read_instructions(text, where)
+    calls: dict[str, dict[str, Any]] = {}
+    for line in text.splitlines():
+        if words := shlex.split(line, comments=True):
+            name, _, values = _call(words)
+            calls.setdefault(name, {}).update(values)
+    return calls
+
+
+def call_line(name: str, values: Mapping[str, Any]) -> str:
+    """Write the line that calls a function of tomodata.
+
+    Parameters
+    ----------
+    name : str
+        Its name, such as "paganin".
+    values : mapping of str to object
+        Flag → value, as `calls_in` gives them, or text.
+
+    Returns
+    -------
+    str
+        Such as ``python ~/Python/paganin.py XXX -m 50.0``.
+    """
+    words = [f"python ~/Python/{name}.py {SCAN}"]
+    for flag, value in values.items():
+        words += [flag, *(shlex.quote(str(one)) for one in (value if isinstance(value, tuple) else (value,)))]
+    return " ".join(words)
+
+
 def _apply(settings: Settings, words: list[str]) -> str:
+    name, function, values = _call(words)
+    if function.apply is None:
+        raise ParameterError(f"{name}: {function.refused}")
+    return function.apply(settings, values)
+
+
+def _call(words: list[str]) -> tuple[str, Function, dict[str, Any]]:
     words = words[1:] if _CALL.match(f"{words[0]} ") and len(words) > 1 else words
     name = words[0].replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".py").lower()
     function = FUNCTIONS.get(name)
@@ -130,9 +187,7 @@ def _apply(settings: Settings, words: list[str]) -> str:
         raise ParameterError(
             f"{words[0]} is no function of tomodata that is known{_nearest(name, FUNCTIONS)}"
         )
-    if function.apply is None:
-        raise ParameterError(f"{name}: {function.refused}")
-    return function.apply(settings, _values(name, function, words[1:]))
+    return name, function, _values(name, function, words[1:]) if function.apply else {}
 
 
 def _values(name: str, function: Function, words: list[str]) -> dict[str, Any]:

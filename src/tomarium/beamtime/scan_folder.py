@@ -1,0 +1,103 @@
+"""The scans of a folder, and which one a person means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from tomarium import formats
+from tomarium.beamtime.scan_parameters import ENDING
+from tomarium.errors import FormatError, InputError
+from tomarium.model import Image, Scan
+
+_NO_SCANS: Final = (".png", ".txt", ".json", ".yaml", ".csv", ".log", ".html", ".md")
+_MOST_NAMED: Final = 8
+
+
+def scans_in(folder: Path) -> list[Path]:
+    """List what may be a scan, by name, without what was made of scans.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    list of Path
+        Files and folders that a format knows.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        made = path.name.endswith(ENDING) or "_record" in path.name
+        if path.name.startswith(".") or made or path.suffix.lower() in _NO_SCANS:
+            continue
+        try:
+            matches = formats.recognise(path)
+        except (FormatError, OSError):
+            continue
+        if matches and matches[0][1].score > 0:
+            found.append(path)
+    return found
+
+
+def scan_named(folder: Path, told: str) -> Path:
+    """Find the scan of a folder that a person means.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    told : str
+        Its name, with or without what is behind the last dot; its number in `scans_in`, from 1; or how its name begins.
+
+    Returns
+    -------
+    Path
+        The scan.
+
+    Raises
+    ------
+    InputError
+        There is none, or several begin so.
+    """
+    if not told.isdigit() and told not in ("", ".", "..") and (folder / told).exists():
+        return folder / told
+    names = scans_in(folder)
+    found = [path for path in names if told in (path.name, path.stem)]
+    if not found and told.isdigit() and 0 < int(told) <= len(names):
+        found = [names[int(told) - 1]]
+    found = found or [path for path in names if path.name.startswith(told)]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(path.name for path in (found or names)[:_MOST_NAMED])
+    kind = "several scans begin with" if found else "there is no scan"
+    raise InputError(f"{kind} {told!r} in {folder}; there are: {listed or 'none'}")
+
+
+def demand_alike(scan: Scan, other: Scan | Image) -> None:
+    """Refuse to take parameters in pixels from a scan with other frames.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan that takes them.
+    other : Scan or Image
+        What the other file holds.
+
+    Raises
+    ------
+    InputError
+        The other scan has frames of another size or pixel, or is none.
+    """
+    if isinstance(other, Scan) and _frame(other) == _frame(scan):
+        return
+    raise InputError(
+        f"frames of {other.path} have another size or pixel than those of {scan.path}: lengths in pixels would be "
+        "wrong; set the parameters here"
+    )
+
+
+def _frame(scan: Scan) -> tuple[int, int, float | None]:
+    _, rows, columns = scan.shape
+    return rows, columns, None if scan.pixel_m is None else float(scan.pixel_m.value)

@@ -1,0 +1,104 @@
+"""What the menu prints: the state of the scan, and the help, from the steps' own descriptions."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tomarium import units
+from tomarium.beamtime.menu_letters import LETTERS, Letter, in_words, now_in_words
+from tomarium.beamtime.quick_look import steps_behind_axis
+from tomarium.beamtime.scan_parameters import ScanParameters
+from tomarium.model import Scan
+from tomarium.pipeline.protocol.protocol import Protocol, to_data
+from tomarium.pipeline.run.journal import is_unfinished
+from tomarium.steps.core.serialization import describe, find_step
+
+LINE: Final = 80
+
+
+def paragraph(name: str, text: str) -> None:
+    """Print a text beside its name, in lines that fit."""
+    lines = textwrap.wrap(text, LINE - 10, break_on_hyphens=False) or [""]
+    click.secho(f"{name:<9}", bold=True, nl=False)
+    click.echo(lines[0])
+    for line in lines[1:]:
+        click.echo(f"{'':9}{line}")
+
+
+def state(scan: Scan, parameters: ScanParameters, file: Path, record: Path) -> None:
+    """Print what is known of the scan and what will be done with it."""
+    protocol = parameters.protocol
+    views, rows, columns = scan.shape
+    geometry = scan.geometry
+    known = [f"{views} views of {rows} × {columns}"]
+    known += [] if geometry.pixel_m is None else [f"pixel {units.show(geometry.pixel_m.value, 'm')}"]
+    known += [] if geometry.energy_kev is None else [f"{geometry.energy_kev.value:g} keV"]
+    paragraph("scan", f"{scan.path.name}: {', '.join(known)}")
+    paragraph("axis", axis(scan, parameters, protocol))
+    told = []
+    for entry in to_data(protocol)["steps"]:
+        [(name, values)] = entry.items()
+        shown = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
+        told.append(f"{name} ({shown})" if shown else name)
+    paragraph("steps", " → ".join(told))
+    region = parameters.calls.get("roi")
+    paragraph(
+        "region", "the whole" if region is None else f"x1 y1 z1 x2 y2 z2 = {in_words(region['-r'])}, from 1"
+    )
+    there = (
+        "unfinished, l goes on" if is_unfinished(record) else "made" if record.exists() else "not made yet"
+    )
+    paragraph("output", f"{record.name} ({there}), parameters in {file.name}")
+
+
+def axis(scan: Scan, parameters: ScanParameters, protocol: Protocol) -> str:
+    """Tell the rotation axis as it is known now."""
+    given = parameters.calls.get("rotation_axis", {}).get("-m")
+    if given is not None:
+        return f"column {given - 0.5:.2f}, given"
+    if scan.axis_column is not None:
+        return f"column {scan.axis_column.value:.2f}, {scan.axis_column.origin}: {scan.axis_column.source}"
+    found = parameters.axis
+    if found is not None and found.behind == steps_behind_axis(protocol):
+        return f"column {found.column:.2f}, found, confidence {found.confidence}"
+    return "not looked for yet: a finds it"
+
+
+def short_help(parameters: ScanParameters | None) -> None:
+    """Print the letters that are used every day, with the values they have now."""
+    _list([one for one in LETTERS if not one.more], parameters)
+
+
+def extended_help(parameters: ScanParameters | None) -> None:
+    """Print all letters."""
+    _list(list(LETTERS), parameters)
+
+
+def _list(letters: list[Letter], parameters: ScanParameters | None) -> None:
+    for one in letters:
+        values = None if parameters is None else parameters.calls.get(one.function)
+        now = "" if values is None else f" [{now_in_words(one, values)}]"
+        click.secho(f"  {one.letter:<5}", bold=True, nl=False)
+        click.echo(f"{one.words}{now}")
+
+
+def full_help(letter: Letter) -> None:
+    """Print all that is known of one letter, with what its step says of itself."""
+    click.secho(f"{letter.letter}  ", bold=True, nl=False)
+    click.echo(f"{letter.words}; {letter.function}.py of tomodata")
+    if not letter.step:
+        return
+    told = describe(find_step(letter.step))
+    click.echo(f"\nstep {letter.step}: {told.summary}")
+    if told.text:
+        click.echo("\n" + told.text)
+    for number, question in enumerate(letter.questions, start=1):
+        default = question.default_in_words()
+        click.echo(f"\n  {number}. {question.words} [{default}], {question.flag} of tomodata")
+        parameter = question.parameter.partition(".")[2]
+        click.echo(textwrap.indent(textwrap.fill(told.parameters.get(parameter, ""), 74), "     "))
+    click.echo(f"\n  {letter.letter} off leaves the step out. All parameters: tomarium steps {letter.step}")
