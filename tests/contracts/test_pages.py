@@ -1,6 +1,7 @@
 """Every page: sound HTML, links that lead somewhere, JSON with the same facts, and no other host."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -51,6 +52,8 @@ def client(catalogue: Catalogue) -> Iterator[TestClient]:
     used = shutil.disk_usage(catalogue.home)  # others write to the disk meanwhile
     with pytest.MonkeyPatch.context() as patch, _client(catalogue) as client:
         patch.setattr(shutil, "disk_usage", lambda _path: used)
+        now = time.time()  # ages grow between two answers
+        patch.setattr("tomarium.portal.pages.live.time", lambda: now)
         yield client
 
 

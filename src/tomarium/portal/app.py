@@ -20,6 +20,7 @@ from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.identity import reader_of
+from tomarium.portal.live import give_live
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
 from tomarium.portal.notebook_file import give_notebook
@@ -36,7 +37,9 @@ from tomarium.registry import collect
 # Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
 
 
-def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bool = False) -> FastAPI:
+def create_app(
+    catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bool = False, live: Path | None = None
+) -> FastAPI:
     """Make the web application of a catalogue.
 
     Parameters
@@ -49,6 +52,8 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     local : bool
         Whether it is heard on this machine only. As long as the catalogue has no account, who asks is then its owner,
         who sees everything; but not a request that came through a proxy.
+    live : Path, optional
+        Folder of the watch that the page /live shows; `live` beside the catalogue by default.
 
     Returns
     -------
@@ -69,6 +74,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     )
     app.state.catalogue = catalogue
     app.state.local = local
+    app.state.live = catalogue.home / "live" if live is None else live
     app.state.reader_of = reader_of
     for page in sorted(collect("portal.pages", Page).values(), key=lambda page: page.path):
         give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
@@ -86,6 +92,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     give_entity_forms(app)
     give_feeds(app)
     give_logo(app)
+    give_live(app)
     home = catalogue.home
     give_uploads(app, Uploads(home / "uploads"), home / "records")
     downloads.give_all(app)
