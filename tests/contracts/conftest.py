@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -215,7 +217,32 @@ def catalogue(
         for _, folder in records.values():
             ingest(catalogue, folder)
         _describe(catalogue)
+        _watch(catalogue.home / "live")
         yield catalogue
+
+
+def _watch(folder: Path) -> None:
+    """Write what a watch leaves, for the page /live."""
+    (folder / "slices").mkdir(parents=True)
+    (folder / "slices" / "a.png").write_bytes(b"\x89PNG")
+    now = datetime.now(UTC).isoformat()
+    warning = {"kind": "beam", "title": "Beam <lost>", "text": "12 of 128 frames are dark", "level": "stop"}
+    made = {"scan": "a & b", "row": 4, "picture": "a.png", "width": 8, "height": 8, "finished_at": now,
+            "arrived_at": now, "views": 9, "covered_deg": [0.0, 90.0], "complete": False,
+            "axis_column": 3.5, "confidence": "low",
+            "warnings": [warning], "notes": ["no darks"]}  # fmt: skip
+    failed = {
+        "scan": "bad.h5",
+        "reason": "is truncated",
+        "at": now,
+        "arrived_at": now,
+        "stamp": [1],
+        "tries": 1,
+    }
+    waiting = {"scan": "c", "why": "waiting", "arrived_at": now}
+    state = {"spool": "/nfs/<spool>", "protocol": "standard", "heartbeat": now, "state": "running"}
+    told = {**state, "slices": [made], "failed": [failed], "queue": [waiting], "skipped": [], "running": "d"}
+    (folder / "live.json").write_text(json.dumps(told), "utf-8")
 
 
 def _describe(catalogue: Catalogue) -> None:

@@ -1,6 +1,7 @@
 """Every page: sound HTML, links that lead somewhere, JSON with the same facts, and no other host."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -52,6 +53,8 @@ def client(catalogue: Catalogue) -> Iterator[TestClient]:
     used = shutil.disk_usage(catalogue.home)  # others write to the disk meanwhile
     with pytest.MonkeyPatch.context() as patch, _client(catalogue) as client:
         patch.setattr(shutil, "disk_usage", lambda _path: used)
+        now = time.time()  # ages grow between two answers
+        patch.setattr("tomarium.portal.pages.live.time", lambda: now)
         yield client
 
 

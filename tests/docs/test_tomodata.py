@@ -72,10 +72,9 @@ PROCESSES = {
 }
 # What nothing does yet; a line that becomes true is taken out here and there.
 LACKING = {
-    ("double_ff", "-n"), ("live_preview", ""), ("roi", "-g"), ("rotation_axis_by_reconstruction", "-m"),
-    ("load_beamline", ""), ("algorithm", "implementation"),
-    ("algorithm", "iterative_difference_threshold_value"), ("gridftp", ""), ("gridftp", "source_URL"),
-    ("gridftp", "dest_URL"),
+    ("double_ff", "-n"), ("roi", "-g"), ("rotation_axis_by_reconstruction", "-m"), ("load_beamline", ""),
+    ("algorithm", "implementation"), ("algorithm", "iterative_difference_threshold_value"), ("gridftp", ""),
+    ("gridftp", "source_URL"), ("gridftp", "dest_URL"),
 }  # fmt: skip
 
 

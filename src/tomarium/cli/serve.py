@@ -16,8 +16,15 @@ from tomarium.cli.catalogue_place import PLACE
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
+@click.option(
+    "--live",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that `tomarium watch` writes, for the page /live; `live` beside the catalogue by default.",
+)
 @click.option("--catalogue", type=PLACE, help="The same as CATALOGUE.")
-def command(place: Path | str | None, host: str, port: int, catalogue: Path | str | None) -> None:
+def command(
+    place: Path | str | None, host: str, port: int, live: Path | None, catalogue: Path | str | None
+) -> None:
     """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C.
 
     CATALOGUE is its file, or the address of a database; the user's own by default.
@@ -38,4 +45,6 @@ def command(place: Path | str | None, host: str, port: int, catalogue: Path | st
 
     with open_catalogue(place or catalogue, make=False) as opened:
         show.warnings(notices(opened, host))
-        serve(opened, host=host, port=port, announce=lambda address: click.echo(f"portal: {address}"))
+        serve(
+            opened, host=host, port=port, live=live, announce=lambda address: click.echo(f"portal: {address}")
+        )

@@ -22,6 +22,7 @@ from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.identity import reader_of
+from tomarium.portal.live import give_live
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
 from tomarium.portal.notebook_file import give_notebook
@@ -38,7 +39,9 @@ from tomarium.registry import collect
 # Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
 
 
-def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bool = False) -> FastAPI:
+def create_app(
+    catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bool = False, live: Path | None = None
+) -> FastAPI:
     """Make the web application of a catalogue.
 
     Parameters
@@ -51,6 +54,8 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     local : bool
         Whether it is heard on this machine only. As long as the catalogue has no account, who asks is then its owner,
         who sees everything; but not a request that came through a proxy.
+    live : Path, optional
+        Folder of the watch that the page /live shows; `live` beside the catalogue by default.
 
     Returns
     -------
@@ -70,6 +75,7 @@ def create_app(catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bo
     )
     app.state.catalogue = catalogue
     app.state.local = local
+    app.state.live = catalogue.home / "live" if live is None else live
     app.state.reader_of = reader_of
     app.state.uploads = Uploads(catalogue.home / "uploads")
     app.state.crc_store = downloads.crc_store_of(catalogue)
@@ -99,6 +105,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_entity_forms(app)
     give_feeds(app)
     give_logo(app)
+    give_live(app)
     give_uploads(app)
     downloads.give_all(app)
     give_notebook(app)

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -119,6 +120,32 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
         "house": settings,
     }
     return _templates().get_template(template).render({**house, **content})
+
+
+def fill_alone(request: Request, content: Mapping[str, Any]) -> str:
+    """Fill the live page of a watch that is served without a catalogue.
+
+    Parameters
+    ----------
+    request : Request
+        For the addresses.
+    content : Mapping of str to any
+        Names the template uses.
+
+    Returns
+    -------
+    str
+        The whole page.
+    """
+
+    def link(
+        name: str, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
+    ) -> str:
+        path = request.scope.get("root_path", "") + request.app.url_path_for(name, **(parts or {}))
+        return f"{path}?{urlencode(query)}" if query else str(path)
+
+    house = {"link": link, "built": built, "version": version("tomarium")}
+    return _templates().get_template("live_alone.html").render({**house, **content})
 
 
 class _Templates(BaseLoader):

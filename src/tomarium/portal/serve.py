@@ -6,6 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tomarium.catalogue import Catalogue
@@ -20,6 +21,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     *,
+    live: Path | None = None,
     announce: Callable[[str], object] = print,
 ) -> None:
     """Serve a catalogue until it is interrupted.
@@ -33,6 +35,8 @@ def serve(
         this machine are answered.
     port : int
         0 takes any free one.
+    live : Path, optional
+        Folder of the watch that the page /live shows.
     announce : callable
         `announce(address)` is called once, when connections are accepted: "http://127.0.0.1:8000/".
 
@@ -43,14 +47,15 @@ def serve(
     """
     import uvicorn
 
-    listener = _listen(host, port)
+    listener = listen(host, port)
     with listener:
-        local = _is_loopback(host)
+        local = is_loopback(host)
         hosts = _hosts(catalogue) if local else ["*"]
         name = f"[{host}]" if ":" in host else host
         announce(f"http://{name}:{listener.getsockname()[1]}/")
         config = uvicorn.Config(
-            create_app(catalogue, hosts=hosts, local=local),
+            create_app(catalogue, hosts=hosts, local=local, live=live),
+            timeout_graceful_shutdown=2,  # events of the live page have no end
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -77,7 +82,7 @@ def notices(catalogue: Catalogue, host: str) -> list[str]:
     with catalogue.reading() as connection:
         accounts = any_account(connection)
         address = all_settings(connection)["address"]
-    if _is_loopback(host):
+    if is_loopback(host):
         return ["the catalogue has accounts, so everybody signs in, on this machine too"] if accounts else []
     if not accounts:
         return [
@@ -100,7 +105,8 @@ def _hosts(catalogue: Catalogue) -> list[str]:
     return ["localhost", "127.0.0.1", "::1", "[::1]", *([named] if named else [])]
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Listen at an address; InputError where the port is taken or the host is none of this machine's."""
     if not 0 <= port <= 65535:
         raise InputError(f"cannot listen at port {port}; give one from 1 to 65535, or 0 for any free one")
     try:
@@ -112,7 +118,8 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from problem
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is heard on this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,0 +1,175 @@
+"""What a watch knows, as the file `live.json` that people, the page and the next start of the watch read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium.atomic_files import write_json
+from tomarium.errors import FormatError
+
+NAME: Final = "live.json"
+PICTURES: Final = "slices"
+
+SILENT_S: Final = 15.0
+"""Age of the heartbeat from which the watcher is said not to run."""
+
+AGE_BASIS: Final = "the time at which the scan was last seen to be written to, by the clock of the watcher"
+
+
+@dataclass
+class LiveState:
+    """The content of `live.json`.
+
+    Attributes
+    ----------
+    spool, protocol, row : str
+        What is watched, by which protocol, and which row is reconstructed.
+    started, heartbeat : str
+        When the watch was started and when it last wrote this, ISO 8601 in UTC.
+    state : str
+        "running" or "stopped".
+    running : str
+        Scan that is being worked on; "" for none.
+    problem : str
+        Why the folder cannot be looked at now; "" as a rule.
+    queue : list of dict
+        `scan`, `arrived_at`, `why` ("being written", "waiting" or "checks to come"), newest first.
+    slices : list of dict
+        One for each scan, newest first: `scan`, `row`, `picture`, `width`, `height`, `finished_at`, `arrived_at`,
+        `views`, `covered_deg`, `complete`, `axis_column`, `confidence`, `axis_of`, `station`, `protocol`, `warnings`,
+        `notes`, `checked`, `seconds`, `stamp`.
+    skipped : list of dict
+        Scans without a slice that are gone: `scan`, `reason`, `at`.
+    failed : list of dict
+        Scans that could not be reconstructed: `scan`, `reason`, `at`, `arrived_at`, `stamp`, `tries`.
+    age_basis : str
+        What `arrived_at` means.
+    process : int
+        Number of the process.
+    """
+
+    spool: str = ""
+    protocol: str = ""
+    row: str = "middle"
+    started: str = ""
+    heartbeat: str = ""
+    state: str = "stopped"
+    running: str = ""
+    problem: str = ""
+    queue: list[dict[str, Any]] = field(default_factory=list)
+    slices: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    age_basis: str = AGE_BASIS
+    process: int = 0
+
+    def slice_of(self, scan: str) -> dict[str, Any] | None:
+        """Return the slice of a scan."""
+        return next((one for one in self.slices if one["scan"] == scan), None)
+
+    def failure_of(self, scan: str) -> dict[str, Any] | None:
+        """Return why a scan could not be reconstructed."""
+        return next((one for one in self.failed if one["scan"] == scan), None)
+
+    def put_slice(self, entry: dict[str, Any]) -> None:
+        """Take a slice in the place of an older one of the same scan; newest first."""
+        self.slices = [one for one in self.slices if one["scan"] != entry["scan"]]
+        place = next(
+            (number for number, one in enumerate(self.slices) if one["arrived_at"] <= entry["arrived_at"]),
+            len(self.slices),
+        )
+        self.slices.insert(place, entry)
+        self.failed = [one for one in self.failed if one["scan"] != entry["scan"]]
+        self.skipped = [one for one in self.skipped if one["scan"] != entry["scan"]]
+
+    def put_failure(self, entry: dict[str, Any]) -> None:
+        """Take a failure in the place of an older one of the same scan; newest first."""
+        self.failed = [entry, *(one for one in self.failed if one["scan"] != entry["scan"])]
+
+
+def read_live(folder: Path) -> LiveState | None:
+    """Read the state of a watch.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that the watch writes.
+
+    Returns
+    -------
+    LiveState or None
+        None where there is no watch yet.
+
+    Raises
+    ------
+    FormatError
+        `live.json` is there, and is none.
+    """
+    path = folder / NAME
+    try:
+        told = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as problem:
+        raise FormatError(
+            f"{path}: cannot be read ({problem}); move it away to begin a new watch"
+        ) from problem
+    names = {one.name for one in fields(LiveState)}
+    if not isinstance(told, dict) or not {"spool", "slices", "failed"} <= told.keys():
+        raise FormatError(f"{path}: is not what a watch writes; choose another folder with --output")
+    return LiveState(**{name: value for name, value in told.items() if name in names})
+
+
+def write_live(folder: Path, state: LiveState) -> None:
+    """Write the state, whole or not at all, with the time as its heartbeat."""
+    state.heartbeat = moment(time.time())
+    state.process = os.getpid()
+    write_json(folder / NAME, asdict(state))
+
+
+def moment(seconds: float) -> str:
+    """Write seconds since 1970 as ISO 8601 in UTC, to a hundredth of a second."""
+    return datetime.fromtimestamp(round(seconds, 2), UTC).isoformat()
+
+
+def seconds_of(text: str) -> float:
+    """Read what `moment` writes; 0 where it is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def runs(state: LiveState, now: float) -> bool:
+    """Tell whether the watcher runs, by its heartbeat.
+
+    Parameters
+    ----------
+    state : LiveState
+        As it was read.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    bool
+        It said so less than 15 s ago.
+    """
+    return state.state == "running" and now - seconds_of(state.heartbeat) < SILENT_S
+
+
+def picture_name(scan: str) -> str:
+    """Return the name of the file of a scan's picture: letters, digits, and a mark that keeps names apart."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", scan).strip("._") or "scan"
+    if plain == scan:
+        return f"{plain}.png"
+    from zlib import crc32
+
+    return f"{plain[:150]}-{crc32(scan.encode(errors='surrogateescape')):08x}.png"

@@ -1,0 +1,301 @@
+"""One slice of a scan that has just arrived, or still arrives, with its axis and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import formats, units
+from tomarium.beamtime.scan_warnings import ScanWarning, of_data_check
+from tomarium.errors import InputError
+from tomarium.kernels.half_acquisition import turn_deg
+from tomarium.model import Domain, Scan
+from tomarium.pipeline.plan.warnings import of_result
+from tomarium.pipeline.protocol.protocol import Protocol
+from tomarium.pipeline.protocol.resolve import resolve
+from tomarium.pipeline.run.reconstruct import Slices, slices_at, with_axis
+from tomarium.steps.core.step import View
+from tomarium.viewers.picture import png
+
+ENOUGH_DEG: Final = 170.0
+"""Turn from which a scan counts as whole; below it, the picture says which angles it shows."""
+
+LARGEST_PX: Final = 1024
+"""Width of a picture at most; larger slices are averaged down."""
+
+AXIS_MOVED_PX: Final = 1.0
+"""Difference from the last axis of the station that is a warning."""
+
+ProtocolOf = Callable[[Domain], Protocol]
+"""Gives the protocol for scans of counts, transmission or attenuation."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A rotation axis.
+
+    Attributes
+    ----------
+    column : float or None
+        0-based column of the frames as the file holds them, pixel centres at integers; None where nothing needed one.
+    confidence : str
+        "high", "medium", "low"; "given" where the protocol or the file tells it; "last good" where that of another scan
+        was taken.
+    scan : str
+        Of which scan it is.
+    station : str
+        What two scans must share for their axes to be compared: the width of the frames and the size of a pixel.
+    """
+
+    column: float | None
+    confidence: str
+    scan: str = ""
+    station: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A slice, and what was found on the way.
+
+    Attributes
+    ----------
+    picture : bytes
+        PNG.
+    row : int
+        Detector row, 0-based, after the views of the protocol.
+    views : int
+        Projections that were there.
+    covered_deg : tuple of float
+        Lowest and highest angle of them, degrees.
+    complete : bool
+        Whether they make at least half a turn and nothing said that more were coming.
+    axis : Axis
+        That was used.
+    warnings : tuple of ScanWarning
+        What people must know before the sample is taken off.
+    notes : tuple of str
+        What they may want to know.
+    scan : Scan
+        As it was opened, for further checks.
+    width, height : int
+        Of the picture, pixels.
+    """
+
+    picture: bytes
+    row: int
+    views: int
+    covered_deg: tuple[float, float]
+    complete: bool
+    axis: Axis
+    warnings: tuple[ScanWarning, ...]
+    notes: tuple[str, ...]
+    scan: Scan
+    width: int
+    height: int
+
+
+@dataclass
+class LookSettings:
+    """What is the same for all scans of a watch.
+
+    Attributes
+    ----------
+    protocol_of : callable
+        Gives the protocol.
+    row : str
+        "middle", a number, or a height from the first row with its unit such as "1.2mm".
+    given : mapping of str to object
+        What is told of every scan, as `tomarium.open` takes it.
+    """
+
+    protocol_of: ProtocolOf
+    row: str = "middle"
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+def look_at_scan(
+    path: Path, name: str, settings: LookSettings, last: Mapping[str, Axis], *, growing: bool = False
+) -> Look:
+    """Reconstruct one slice of a scan.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder of the scan, which may be being written.
+    name : str
+        What the scan is called.
+    settings : LookSettings
+        Protocol and row.
+    last : mapping of str to Axis
+        The last axis of each station that was found with high confidence; taken where that of this scan is not.
+    growing : bool
+        Whether the scan is seen to grow.
+
+    Returns
+    -------
+    Look
+        With its picture.
+
+    Raises
+    ------
+    TomariumError, OSError
+        It cannot be read, holds no scan, or no slice can be made of it.
+    """
+    opened = formats.open(path, **settings.given)
+    if not isinstance(opened, Scan):
+        raise InputError(f"{name} holds an image of shape {opened.shape}, not a scan with projections")
+    opened.demand_frames()
+    protocol = settings.protocol_of(opened.domain)
+    height = resolve(protocol, opened).scan.shape[1]
+    row = row_of(settings.row, opened, height)
+    [made] = slices_at(opened, [row], protocol)
+    station = _station(opened)
+    axis = _axis_of(made, name, station)
+    known = last.get(station)
+    found: list[ScanWarning] = []
+    if _doubtful(axis) and known is not None and not _has_views(protocol):
+        [made] = slices_at(with_axis(opened, known.column), [row], protocol)
+        assert axis.column is not None
+        assert known.column is not None
+        found.append(
+            ScanWarning(
+                "axis",
+                "Axis not sure",
+                f"found with {axis.confidence} confidence at column {axis.column:.2f}; the slice is shown about "
+                f"{known.column:.2f}, the axis of {known.scan}",
+            )
+        )
+        axis = Axis(known.column, "last good", known.scan, station)
+    elif _doubtful(axis):
+        found.append(
+            ScanWarning(
+                "axis",
+                "Axis not sure",
+                f"found with {axis.confidence} confidence at column {axis.column:.2f}; look for arcs and doubled "
+                f"edges in the slice",
+            )
+        )
+    found += _of_place(axis, opened.shape[2], known)
+    found += of_data_check(opened, made.resolution.scan)
+    angles = opened.angles_deg.value
+    covered = (float(np.min(angles)), float(np.max(angles)))
+    written = any("still being written" in text for text in opened.warnings)
+    complete = not (growing or written) and turn_deg(angles) >= ENOUGH_DEG
+    image = _small(np.asarray(made.slab.data[0] if made.slab.domain == "slice" else made.slab.data[:, 0]))
+    factor = max(1, -(-made.slab.data.shape[-1] // LARGEST_PX))
+    size = made.resolution.layout.geometry.pixel_m
+    title = None if complete else f"incomplete: {len(angles)} views, {covered[0]:.4g}° to {covered[1]:.4g}°"
+    picture = png(image, scale_m=None if size is None else size.value * factor, title=title)
+    return Look(
+        picture=picture,
+        row=made.slab.rows.start,
+        views=len(angles),
+        covered_deg=covered,
+        complete=complete,
+        axis=axis,
+        warnings=tuple(found),
+        notes=_notes(made, found),
+        scan=opened,
+        width=image.shape[1],
+        height=image.shape[0],
+    )
+
+
+def row_of(text: str, scan: Scan, height: int) -> int:
+    """Read which row is wanted.
+
+    Parameters
+    ----------
+    text : str
+        "middle", a number of a row (negative from the end), or a length from the first row with its unit.
+    scan : Scan
+        The scan, for its pixel size.
+    height : int
+        Rows that there are.
+
+    Returns
+    -------
+    int
+        0 to `height` - 1.
+
+    Raises
+    ------
+    InputError
+        There is no such row, or the pixel size is not known.
+    """
+    if text == "middle":
+        return height // 2
+    try:
+        chosen = int(text)
+    except ValueError:
+        pixel = scan.pixel_m
+        if pixel is None:
+            raise InputError(
+                f"--row {text}: {scan.path.name} does not tell its pixel size; give the number of a row, or --pixel"
+            ) from None
+        chosen = round(units.parse(text, "m") / pixel.value * height / scan.shape[1])
+    if not -height <= chosen < height:
+        raise InputError(f"--row {text}: {scan.path.name} has the rows 0 to {height - 1}, not {chosen}")
+    return chosen % height
+
+
+def _station(scan: Scan) -> str:
+    pixel = scan.pixel_m
+    return f"{scan.shape[2]} columns, pixel " + ("unknown" if pixel is None else units.show(pixel.value, "m"))
+
+
+def _axis_of(made: Slices, name: str, station: str) -> Axis:
+    for item in made.resolution.probes:
+        if "axis_column" in getattr(item.step, "fields", ()) and item.key in made.answers:
+            told = made.answers[item.key]
+            return Axis(float(told["answer"]), str(told.get("confidence", "unknown")), name, station)
+    known = made.resolution.geometry.axis_column
+    return Axis(None if known is None else float(known.value), "given", name, station)
+
+
+def _doubtful(axis: Axis) -> bool:
+    return axis.column is not None and axis.confidence not in ("high", "given")
+
+
+def _has_views(protocol: Protocol) -> bool:
+    """Tell whether columns of the protocol may be others than those of the file."""
+    return any(isinstance(item.step, View) for item in protocol.items)
+
+
+def _of_place(axis: Axis, columns: int, known: Axis | None) -> list[ScanWarning]:
+    """Tell where the axis lies outside of the field, or elsewhere than in the scans before."""
+    if axis.column is None:
+        return []
+    if not 0 <= axis.column <= columns - 1:
+        told = f"at column {axis.column:.1f}, and the frames have the columns 0 to {columns - 1}; move the sample stage"
+        return [ScanWarning("axis", "Axis out of the field", told, "stop")]
+    if known is None or known.column is None or axis.confidence != "high" or known.scan == axis.scan:
+        return []
+    moved = axis.column - known.column
+    if abs(moved) <= AXIS_MOVED_PX:
+        return []
+    told = f"by {moved:+.1f} px since {known.scan}; is the sample loose, or was the stage moved?"
+    return [ScanWarning("axis", "Axis moved", told)]
+
+
+def _notes(made: Slices, warnings: list[ScanWarning]) -> tuple[str, ...]:
+    lost = int(np.count_nonzero(~np.isfinite(made.slab.data)))
+    told = of_result(made.resolution, made.answers, made.slab.report, lost, rows=1)
+    said = {one.text for one in warnings}
+    return tuple(
+        text for text in dict.fromkeys(told) if text not in said and "rotation axis was found" not in text
+    )
+
+
+def _small(image: NDArray[Any]) -> NDArray[np.float32]:
+    factor = max(1, -(-image.shape[1] // LARGEST_PX))
+    rows, columns = image.shape[0] // factor, image.shape[1] // factor
+    if factor == 1 or not rows:
+        return np.asarray(image, np.float32)
+    part = image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
+    return np.asarray(part.mean(axis=(1, 3)), np.float32)

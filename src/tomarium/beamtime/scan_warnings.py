@@ -1,0 +1,136 @@
+"""What must be known of a scan before its sample is taken off: the checks of the doctor and of a run, in short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from tomarium.doctor.checks import beam, counts, flats
+from tomarium.doctor.core.check import Check
+from tomarium.doctor.core.finding import Finding
+from tomarium.doctor.core.subject import Subject
+from tomarium.model import Scan
+
+Level = Literal["warn", "stop"]
+"""warn: look at it now · stop: the scan cannot give what it was made for, as far as can be told."""
+
+
+@dataclass(frozen=True)
+class ScanWarning:
+    """Something to know before the sample is taken off.
+
+    Attributes
+    ----------
+    kind : str
+        "moved", "bubbles", "flats", "saturated", "beam", "axis" or "frames".
+    title : str
+        Two or three words.
+    text : str
+        What was found, with its numbers.
+    level : str
+        "warn" or "stop".
+    """
+
+    kind: str
+    title: str
+    text: str
+    level: Level = "warn"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return asdict(self)
+
+
+CHECKS: Final[tuple[tuple[Check, str, str], ...]] = (
+    (beam.beam_lost, "beam", "Beam lost"),
+    (counts.projections_saturated, "saturated", "Projections saturated"),
+    (counts.flats_saturated, "saturated", "Flats saturated"),
+    (counts.frames_blank, "frames", "Blank frames"),
+    (flats.flats_moved, "flats", "Flats drifted"),
+    (flats.flats_intensity, "flats", "Flats drifted"),
+    (beam.references_uneven, "flats", "Flats uneven"),
+)
+"""Checks of the doctor that are made, with the kind and the title of what they find."""
+
+_SAID: Final = (
+    ("saturated", "saturated", "Saturated"),
+    ("hold no information", "beam", "Beam lost"),
+    ("no flat is brighter", "beam", "No beam in the flats"),
+    ("as bright as the flats", "beam", "Beam changed"),
+    ("the signal changes", "beam", "Beam changed"),
+    ("flats are black", "flats", "Black flats"),
+    ("partly blocked", "frames", "Views blocked"),
+    ("the sample turned by", "frames", "Wrong angles"),
+)
+"""Words of the data check of a run, with kind and title."""
+
+
+def of_data_check(opened: Scan, checked: Scan) -> list[ScanWarning]:
+    """Tell what the data check of a run has added to the warnings of a scan.
+
+    Parameters
+    ----------
+    opened : Scan
+        As it was opened.
+    checked : Scan
+        As it was reconstructed.
+
+    Returns
+    -------
+    list of ScanWarning
+        One for each sentence.
+    """
+    new = [text for text in checked.warnings if text not in opened.warnings]
+    return [told_in_words(text) for text in new]
+
+
+def told_in_words(text: str, level: Level = "warn") -> ScanWarning:
+    """Give a sentence of the data check its kind and title.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    level : str
+        "warn" or "stop".
+
+    Returns
+    -------
+    ScanWarning
+        Of kind "frames" where the words are not known.
+    """
+    for words, kind, title in _SAID:
+        if words in text:
+            return ScanWarning(kind, title, text, level)
+    return ScanWarning("frames", "Look at the frames", text, level)
+
+
+def of_frames(scan: Scan) -> list[ScanWarning]:
+    """Make the checks of the doctor that concern a scan just taken.
+
+    Parameters
+    ----------
+    scan : Scan
+        Its frames are there; some of them are read.
+
+    Returns
+    -------
+    list of ScanWarning
+        What was found; empty as a rule.
+    """
+    subject = Subject(scan.name, scan=scan)
+    return [one for check, kind, title in CHECKS if check.applies_to(subject)
+            for one in _told(check, subject, kind, title)]  # fmt: skip
+
+
+def _told(check: Check, subject: Subject, kind: str, title: str) -> Iterator[ScanWarning]:
+    for found in check.run(subject):
+        # A beam that is a few percent weaker at the end is told, for the next flats come from it too.
+        if found.severity == "info" and check is not flats.flats_intensity:
+            continue
+        yield ScanWarning(kind, title, _sentence(found), "stop" if found.severity == "error" else "warn")
+
+
+def _sentence(found: Finding) -> str:
+    return f"{found.where}: {found.found}; {found.mend}" if found.mend else f"{found.where}: {found.found}"

@@ -1,0 +1,436 @@
+"""A folder watched while an experiment runs: the newest scan first, one slice each, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tomarium.atomic_files import clear_drafts, take_lock, write_whole
+from tomarium.beamtime.arrivals import Arrival, Spool, refusal
+from tomarium.beamtime.live_file import (
+    PICTURES,
+    LiveState,
+    moment,
+    picture_name,
+    read_live,
+    seconds_of,
+    write_live,
+)
+from tomarium.beamtime.look_at_scan import Axis, Look, LookSettings, look_at_scan
+from tomarium.beamtime.scan_warnings import ScanWarning, of_frames
+from tomarium.errors import InputError, TomariumError
+from tomarium.model import Scan
+
+EVERY_S: Final = 0.25
+"""Time between two looks at the folder; longer where a look takes long."""
+
+SETTLED_S: Final = 0.3
+"""A scan that was not written to for so long is looked at."""
+
+PREVIEW_S: Final = 5.0
+"""Time after which a scan that grows all the while is looked at again."""
+
+HEARTBEAT_S: Final = 2.0
+
+CHECKS_AT_LEAST_S: Final = 10.0
+"""Time after which checks come before slices, however quickly scans arrive."""
+
+RETRIES_S: Final = (10.0, 60.0)
+"""Times after which what failed is tried again although it did not change."""
+
+Kind = Literal["slice", "checks"]
+
+
+@dataclass(frozen=True)
+class WatchRequest:
+    """What is watched, and how.
+
+    Attributes
+    ----------
+    spool : Path
+        Folder in which scans arrive; nothing is ever written there.
+    folder : Path
+        Folder of `live.json` and of the pictures; made where it is absent.
+    settings : LookSettings
+        Protocol and row.
+    protocol : str
+        The protocol in words, for people.
+    match : str
+        Pattern of the names of scans.
+    once : bool
+        Whether to end when all that is there was looked at.
+    every_s : float
+        Time between two looks at the folder.
+    """
+
+    spool: Path
+    folder: Path
+    settings: LookSettings
+    protocol: str
+    match: str = "*"
+    once: bool = False
+    every_s: float = EVERY_S
+
+
+@dataclass(frozen=True)
+class _Job:
+    kind: Kind
+    arrival: Arrival
+    growing: bool = False
+
+
+@dataclass(frozen=True)
+class _Result:
+    job: _Job
+    look: Look | None = None
+    found: tuple[ScanWarning, ...] = ()
+    problem: str = ""
+    seconds: float = 0.0
+
+
+def watch(
+    request: WatchRequest,
+    *,
+    tell: Callable[[str], object] = lambda text: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> LiveState:
+    """Watch a folder until it is told to stop.
+
+    Parameters
+    ----------
+    request : WatchRequest
+        What is watched.
+    tell : callable
+        `tell(sentence)`, once for each slice and each problem.
+    stop : callable
+        Asked several times a second; the watch ends where it returns True.
+
+    Returns
+    -------
+    LiveState
+        What it knew at the end; also in `live.json`.
+
+    Raises
+    ------
+    InputError
+        The folder is none, another watch writes to the same place, or that place belongs to another folder.
+    KeyboardInterrupt
+        As it was raised; the state is written first.
+    """
+    spool = request.spool
+    if not spool.is_dir():
+        raise InputError(f"{spool} is not a folder that can be watched; give the one in which scans arrive")
+    if request.folder.resolve().is_relative_to(spool.resolve()):
+        raise InputError(
+            f"{request.folder} lies in {spool}, where raw data are, and nothing is written there; choose another "
+            f"place with --output"
+        )
+    (request.folder / PICTURES).mkdir(parents=True, exist_ok=True)
+    with _alone(request.folder):
+        watching = _Watch(request, _begin(request), tell)
+        watching.run(stop)
+        return watching.state
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    busy = f"another watch writes to {folder}; stop it, or choose another place with --output"
+    descriptor = take_lock(folder / PICTURES, busy)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _begin(request: WatchRequest) -> LiveState:
+    """Go on with what an earlier watch wrote."""
+    clear_drafts(request.folder / "live.json")
+    spool = str(request.spool.resolve())
+    state = read_live(request.folder) or LiveState(spool=spool)
+    if state.spool != spool:
+        raise InputError(
+            f"{request.folder} holds the watch of {state.spool}; choose another place for that of {spool} with --output"
+        )
+    state.slices = [one for one in state.slices if (request.folder / PICTURES / one["picture"]).is_file()]
+    state.started, state.state, state.running = moment(time.time()), "running", ""
+    state.protocol, state.row, state.problem = request.protocol, request.settings.row, ""
+    return state
+
+
+@dataclass
+class _Watch:
+    """A watch that runs: the folder is looked at here, and one thread works on one scan at a time."""
+
+    request: WatchRequest
+    state: LiveState
+    tell: Callable[[str], object]
+    axes: dict[str, Axis] = field(default_factory=dict)
+    jobs: queue.SimpleQueue[_Job | None] = field(default_factory=queue.SimpleQueue)
+    results: queue.SimpleQueue[_Result] = field(default_factory=queue.SimpleQueue)
+    busy: _Job | None = None
+    written_at: float = 0.0
+    checked_at: float = field(default_factory=time.time)
+    previewed: dict[str, float] = field(default_factory=dict)
+    opened: tuple[Arrival, Scan] | None = None
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Look and work until `stop`, or until all is done where that was asked for."""
+        for entry in reversed(self.state.slices):
+            if entry["confidence"] == "high" and entry["axis_column"] is not None:
+                self.axes[entry["station"]] = Axis(
+                    entry["axis_column"], "high", entry["scan"], entry["station"]
+                )
+        spool = Spool(self.request.spool, self.request.match)
+        worker = threading.Thread(target=self._work, name="tomarium watch", daemon=True)
+        worker.start()
+        try:
+            while not stop():
+                began = time.monotonic()
+                arrivals = self._look(spool)
+                if self.busy is None:
+                    self._give_work(arrivals)
+                self._write(arrivals)
+                if self.request.once and self.busy is None and not self._awaited(arrivals):
+                    break
+                # A look that takes long, as on a network disk, is not repeated at once.
+                self._take(max(self.request.every_s, 4 * (time.monotonic() - began)))
+        finally:
+            self.jobs.put(None)
+            worker.join(timeout=2.0)
+            self.state.state, self.state.running = "stopped", ""
+            write_live(self.request.folder, self.state)
+
+    def _look(self, spool: Spool) -> dict[str, Arrival]:
+        before = dict(spool.known)
+        try:
+            arrivals = spool.look()
+            self.state.problem = ""
+        except OSError as problem:
+            if not self.state.problem:
+                self.tell(f"{self.request.spool}: {refusal(problem)}")
+            self.state.problem = f"the folder cannot be looked at: {refusal(problem)}"
+            return spool.known
+        gone = {name: one for name, one in before.items() if name not in arrivals}
+        new = {one.identity: name for name, one in arrivals.items() if name not in before}
+        for name, one in gone.items():
+            self._note_gone(name, new.get(one.identity) if one.identity else None)
+        return arrivals
+
+    def _note_gone(self, name: str, now_called: str | None) -> None:
+        entry = self.state.slice_of(name)
+        if now_called and entry is not None:
+            self.state.slices = [one for one in self.state.slices if one is not entry]
+            self.state.put_slice({**entry, "scan": now_called, "stamp": None, "was": name})
+        if entry is None or now_called:
+            self.state.failed = [one for one in self.state.failed if one["scan"] != name]
+            reason = f"was renamed to {now_called}" if now_called else "vanished before it was reconstructed"
+            self.state.skipped.insert(0, {"scan": name, "reason": reason, "at": moment(time.time())})
+            self.tell(f"! {name}: {reason}")
+        self.written_at = 0.0
+
+    def _give_work(self, arrivals: dict[str, Arrival]) -> None:
+        job = self._next(arrivals, time.time())
+        if job is not None:
+            self.busy, self.state.running = job, job.arrival.name
+            self.written_at = 0.0
+            self.jobs.put(job)
+
+    def _next(self, arrivals: dict[str, Arrival], now: float) -> _Job | None:
+        """Choose what is worked on: the newest scan, its slice before its checks."""
+        newest = sorted(arrivals.values(), key=lambda one: one.changed_at, reverse=True)
+        unchecked = [one for one in newest if self._lacks_checks(one)]
+        if unchecked and now - self.checked_at > CHECKS_AT_LEAST_S:
+            return _Job("checks", unchecked[0])
+        for one in newest:
+            if self._lacks_slice(one, now):
+                rests = one.at_rest_s(now) >= SETTLED_S
+                last = self.previewed.setdefault(one.name, now)
+                if rests or now - last >= PREVIEW_S:
+                    self.previewed[one.name] = now
+                    return _Job("slice", one, growing=not rests)
+            elif one in unchecked:
+                return _Job("checks", one)
+        return None
+
+    def _lacks_slice(self, one: Arrival, now: float) -> bool:
+        entry = self.state.slice_of(one.name)
+        if entry is not None and entry["stamp"] is None:  # renamed: its slice is that of the old name
+            entry["stamp"] = list(one.stamp)
+        if entry is not None and entry["stamp"] == list(one.stamp):
+            return False
+        failure = self.state.failure_of(one.name)
+        if failure is None or failure["stamp"] != list(one.stamp):
+            return True
+        tries = failure["tries"]
+        return tries <= len(RETRIES_S) and now - seconds_of(failure["at"]) > RETRIES_S[tries - 1]
+
+    def _lacks_checks(self, one: Arrival) -> bool:
+        entry = self.state.slice_of(one.name)
+        return (
+            entry is not None
+            and entry["complete"]
+            and not entry["checked"]
+            and entry["stamp"] == list(one.stamp)
+        )
+
+    def _awaited(self, arrivals: dict[str, Arrival]) -> bool:
+        """Tell whether something is still to be done that does not wait for another try."""
+        return any(
+            self._lacks_checks(one)
+            or (
+                self._lacks_slice(one, 0.0)
+                and ((told := self.state.failure_of(one.name)) is None or told["stamp"] != list(one.stamp))
+            )
+            for one in arrivals.values()
+        )
+
+    def _write(self, arrivals: dict[str, Arrival]) -> None:
+        now = time.time()
+        if now - self.written_at < HEARTBEAT_S:
+            return
+        self.written_at = now
+        waiting = []
+        for one in sorted(arrivals.values(), key=lambda one: one.changed_at, reverse=True):
+            told = {"scan": one.name, "arrived_at": moment(one.changed_at)}
+            if self._lacks_checks(one):
+                waiting.append({**told, "why": "checks to come"})
+            elif self._lacks_slice(one, now):
+                rests = one.at_rest_s(now) >= SETTLED_S
+                waiting.append({**told, "why": "waiting" if rests else "being written"})
+        self.state.queue = waiting
+        try:
+            write_live(self.request.folder, self.state)
+        except OSError as problem:  # a full disk: the work goes on, and it is written once there is room
+            self.tell(f"! live.json cannot be written: {refusal(problem)}")
+
+    def _take(self, seconds: float) -> None:
+        """Wait for the worker, but no longer than until the next look."""
+        try:
+            result = self.results.get(timeout=seconds)
+        except queue.Empty:
+            return
+        self.busy, self.state.running = None, ""
+        self.written_at = 0.0
+        if result.problem:
+            self._put_failure(result)
+        elif result.look is not None:
+            self._put_slice(result, result.look)
+        else:
+            self._put_checks(result)
+
+    def _put_failure(self, result: _Result) -> None:
+        one = result.job.arrival
+        if result.job.kind == "checks":
+            entry = self.state.slice_of(one.name)
+            if entry is not None:
+                entry["checked"] = True
+                entry["notes"] = [*entry["notes"], f"its checks could not be made: {result.problem}"]
+            return
+        before = self.state.failure_of(one.name)
+        tries = before["tries"] + 1 if before is not None and before["stamp"] == list(one.stamp) else 1
+        self.state.put_failure(
+            {
+                "scan": one.name,
+                "reason": result.problem,
+                "at": moment(time.time()),
+                "arrived_at": moment(one.changed_at),
+                "stamp": list(one.stamp),
+                "tries": tries,
+            }
+        )
+        self.tell(f"! {one.name}: {result.problem}")
+
+    def _put_slice(self, result: _Result, look: Look) -> None:
+        one, axis = result.job.arrival, look.axis
+        self.opened = (one, look.scan)
+        if axis.confidence == "high" and axis.column is not None:
+            self.axes[axis.station] = axis
+        entry: dict[str, Any] = {
+            "scan": one.name,
+            "row": look.row,
+            "picture": picture_name(one.name),
+            "width": look.width,
+            "height": look.height,
+            "finished_at": moment(time.time()),
+            "arrived_at": moment(one.changed_at),
+            "views": look.views,
+            "covered_deg": list(look.covered_deg),
+            "complete": look.complete,
+            "axis_column": axis.column,
+            "confidence": axis.confidence,
+            "axis_of": axis.scan,
+            "station": axis.station,
+            "protocol": self.request.protocol,
+            "warnings": [warning.as_data() for warning in look.warnings],
+            "notes": list(look.notes),
+            "checked": False,
+            "seconds": round(result.seconds, 3),
+            "stamp": list(one.stamp),
+        }
+        self.state.put_slice(entry)
+        self.tell(_sentence(entry))
+
+    def _put_checks(self, result: _Result) -> None:
+        one = result.job.arrival
+        entry = self.state.slice_of(one.name)
+        self.checked_at = time.time()
+        if entry is None or entry["stamp"] != list(one.stamp):
+            return
+        entry["checked"] = True
+        said = {warning["title"] for warning in entry["warnings"]}
+        new = [warning for warning in result.found if warning.title not in said]
+        entry["warnings"] = [*entry["warnings"], *(warning.as_data() for warning in new)]
+        for warning in new:
+            self.tell(f"! {one.name}: {warning.title}: {warning.text}")
+
+    def _work(self) -> None:
+        """Do the jobs, one after the other; whatever a file does to one, the next is done."""
+        while (job := self.jobs.get()) is not None:
+            began = time.perf_counter()
+            try:
+                result = self._done(job)
+            except (TomariumError, OSError) as problem:
+                said = refusal(problem) if isinstance(problem, OSError) else str(problem)
+                said = said.removeprefix(f"{job.arrival.path}: ")
+                result = _Result(job, problem=said)
+            except Exception as problem:  # a mistake of ours: named, and the watch goes on
+                result = _Result(job, problem=f"{type(problem).__name__}: {problem}")
+            except MemoryError:
+                result = _Result(job, problem="memory ran out; watch with --bin 2, or on a larger machine")
+            self.results.put(
+                _Result(job, result.look, result.found, result.problem, time.perf_counter() - began)
+            )
+
+    def _done(self, job: _Job) -> _Result:
+        one = job.arrival
+        if one.problem:
+            return _Result(job, problem=one.problem)
+        settings = self.request.settings
+        if job.kind == "checks":
+            known = self.opened
+            if known is not None and known[0] == one:
+                return _Result(job, found=tuple(of_frames(known[1])))
+            look = look_at_scan(one.path, one.name, settings, self.axes)
+            return _Result(job, found=tuple(of_frames(look.scan)))
+        look = look_at_scan(one.path, one.name, settings, self.axes, growing=job.growing)
+        write_whole(self.request.folder / PICTURES / picture_name(one.name), look.picture)
+        return _Result(job, look=look)
+
+
+def _sentence(entry: dict[str, Any]) -> str:
+    """Say what was made of a scan, in a line for a terminal."""
+    column = entry["axis_column"]
+    axis = "" if column is None else f", axis {column:.2f} ({entry['confidence']})"
+    first, last = entry["covered_deg"]
+    part = "" if entry["complete"] else f", incomplete: {first:.4g}° to {last:.4g}°"
+    late = seconds_of(entry["finished_at"]) - seconds_of(entry["arrived_at"])
+    told = "".join(f"\n! {one['title']}: {one['text']}" for one in entry["warnings"])
+    return f"{entry['scan']}: row {entry['row']}{axis}, {entry['views']} views{part}, {late:.1f} s old{told}"

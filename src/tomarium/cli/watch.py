@@ -1,0 +1,129 @@
+"""`tomarium watch`: a slice of every scan as it arrives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tomarium.cli import interrupts, scan_options
+
+if TYPE_CHECKING:
+    from tomarium.pipeline.protocol.choice import Choice
+
+
+@click.command("watch")
+@click.argument("spool", metavar="SPOOL", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for live.json and the pictures; ./live by default. It must not lie in SPOOL.",
+)
+@click.option(
+    "--serve",
+    "address",
+    is_flag=False,
+    flag_value="127.0.0.1:8000",
+    metavar="[HOST:PORT]",
+    help="Show the page /live; heard on this machine only (port 8000), unless a host is given.",
+)
+@click.option(
+    "--row",
+    default="middle",
+    show_default=True,
+    metavar="middle|N|LENGTH",
+    help="Detector row: its number, negative from the end, or its distance from the first row, such as 1.2mm.",
+)
+@click.option(
+    "--match",
+    default="*",
+    show_default=True,
+    metavar="GLOB",
+    help="Only scans whose names are so, 'sampleA_*'.",
+)
+@click.option("--once", is_flag=True, help="End when everything that is there was looked at.")
+@click.option(
+    "--every", default="0.25s", show_default=True, help="Time between two looks at SPOOL, with its unit."
+)
+@scan_options.opening
+@scan_options.steps
+def command(
+    spool: Path,
+    output: Path | None,
+    address: str | None,
+    row: str,
+    match: str,
+    once: bool,
+    every: str,
+    opening: scan_options.Opening,
+    choice: Choice,
+) -> int:
+    """Reconstruct one slice of every scan that arrives in SPOOL, the newest first, until Ctrl-C.
+
+    Scans are files (NXtomo, Data Exchange and all other formats of `tomarium formats`) or folders (Flyscan, EDF, TIFF).
+    One that is still being written is shown from the angles that are there. Older ones wait until there is time. Each
+    slice comes with its rotation axis, how sure that is, and what is wrong with the scan: look before the sample is
+    taken off. Nothing is written to SPOOL. What failed is named with its reason; given again, the command goes on.
+
+    \b
+    tomarium watch /nfs/spool
+    tomarium watch /nfs/spool -p protocol.txt --serve
+    tomarium watch /nfs/spool --serve 0.0.0.0:8000 --row 1.2mm --match 'sampleA_*'
+    tomarium watch /nfs/spool --once -o night/live
+    """
+    from tomarium import units
+    from tomarium.beamtime.look_at_scan import LookSettings
+    from tomarium.beamtime.watch import WatchRequest, watch
+    from tomarium.errors import ParameterError
+
+    every_s = units.parse(every, "s")
+    if every_s <= 0:
+        raise ParameterError(f"--every {every}: must be more than nothing; try --every 0.25s")
+    choice.demand_none_of("like")
+    choice.protocol()  # what is wrong with it is said before anything starts
+    folder = Path("live") if output is None else output
+    request = WatchRequest(
+        spool=spool,
+        folder=folder,
+        settings=LookSettings(choice.protocol, row, opening.given),
+        protocol=_in_words(choice),
+        match=match,
+        once=once,
+        every_s=every_s,
+    )
+
+    def work() -> int:
+        try:
+            state = watch(request, tell=_tell, stop=interrupts.ASKED.is_set)
+        except KeyboardInterrupt:
+            click.echo(f"stopped; {folder / 'live.json'} holds what was found, and the same command goes on")
+            return 0
+        return 1 if state.failed or any(one["warnings"] for one in state.slices) else 0
+
+    if address is None:
+        return work()
+    from tomarium.portal.live_server import serving_live
+
+    with serving_live(folder, address) as page:
+        if not page.startswith(("http://127.", "http://localhost", "http://[::1]")):
+            click.secho(
+                "! whoever reaches this machine sees the page: it asks for no account", fg="yellow", err=True
+            )
+        click.echo(f"live page: {page}")
+        return work()
+
+
+def _tell(text: str) -> None:
+    for line in text.splitlines():
+        if line.startswith("!"):
+            click.secho(line, fg="yellow", err=True)
+        else:
+            click.echo(line)
+
+
+def _in_words(choice: Choice) -> str:
+    """Say which protocol it is, in a few words."""
+    named = choice.path.name if choice.path else choice.preset or "default"
+    return " ".join([named, *(f"+{step}" for step in choice.steps), *choice.assignments])

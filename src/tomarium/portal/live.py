@@ -1,0 +1,178 @@
+"""Addresses beside the page /live: its pictures, and events that tell when it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+
+from tomarium.beamtime.live_file import NAME, PICTURES, read_live, runs
+from tomarium.errors import FormatError
+from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.routes import give
+
+ASKED_S: Final = 0.3
+"""Time between two looks at the file of the watch."""
+
+LONGEST_S: Final = 60.0
+"""Time after which a stream ends; the browser opens the next one by itself."""
+
+
+def live_folder(request: Request) -> Path | None:
+    """Return the folder of the watch that an application shows.
+
+    Parameters
+    ----------
+    request : Request
+        As it came.
+
+    Returns
+    -------
+    Path or None
+        None where none was named.
+    """
+    folder: Path | None = getattr(request.app.state, "live", None)
+    return folder
+
+
+def demand_member(request_context: CurrentRequest) -> None:
+    """Refuse those who have no account: slices of a running experiment are nobody else's.
+
+    Parameters
+    ----------
+    request_context : RequestContext
+        Of the request.
+
+    Raises
+    ------
+    HTTPException
+        401.
+    """
+    if request_context.reader.role == "visitor":
+        raise HTTPException(
+            401,
+            "The live page is for those who have an account here. Sign in.",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def give_live(app: FastAPI) -> None:
+    """Let a portal give the pictures and events of its live page.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    give(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
+    app.add_api_route("/live/events", events, name="live.events", include_in_schema=False)
+
+
+def picture(request_context: CurrentRequest, file: str) -> Response:
+    """Give the picture of a slice."""
+    demand_member(request_context)
+    return picture_of(live_folder(request_context.request), file)
+
+
+async def events(request_context: CurrentRequest) -> Response:
+    """Tell of each change of the watch, as server-sent events."""
+    demand_member(request_context)
+    return stream(request_context.request)
+
+
+def picture_of(folder: Path | None, file: str) -> Response:
+    """Answer with a picture of a watch.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Of the watch.
+    file : str
+        Name of the file; any text.
+
+    Returns
+    -------
+    Response
+        A PNG, kept by nobody but the browser.
+
+    Raises
+    ------
+    HTTPException
+        404.
+    """
+    path = None if folder is None else folder / PICTURES / file
+    if path is None or "/" in file or file.startswith(".") or path.is_symlink() or not path.is_file():
+        raise HTTPException(404, "There is no such slice; the page names those that there are.")
+    return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def stream(request: Request) -> Response:
+    """Answer with events: one at once, and one for each change that a reader would see.
+
+    Parameters
+    ----------
+    request : Request
+        Its application names the folder of the watch.
+
+    Returns
+    -------
+    Response
+        `text/event-stream`; it ends after a minute, and a browser asks again.
+    """
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(request), media_type="text/event-stream", headers=headers)
+
+
+async def _events(request: Request) -> AsyncIterator[str]:
+    folder, end = live_folder(request), time.monotonic() + LONGEST_S
+    yield "retry: 1000\n\n"
+    told, seen, beat = None, None, 0.0
+    while time.monotonic() < end and not await request.is_disconnected():
+        stamp = await asyncio.to_thread(_stamp, folder)
+        running = _may_run(stamp)
+        if (stamp, running) != seen:
+            seen = stamp, running
+            now = await asyncio.to_thread(_digest, folder)
+            if now != told:
+                told = now
+                yield f"event: changed\ndata: {now}\n\n"
+                beat = time.monotonic()
+        if time.monotonic() - beat > 10:  # so that the page knows that it is heard
+            yield ": still here\n\n"
+            beat = time.monotonic()
+        await asyncio.sleep(ASKED_S)
+
+
+def _stamp(folder: Path | None) -> tuple[int, int] | None:
+    try:
+        told = (folder / NAME).stat() if folder is not None else None
+    except OSError:
+        return None
+    return None if told is None else (told.st_ino, told.st_mtime_ns)
+
+
+def _may_run(stamp: tuple[int, int] | None) -> bool:
+    """Tell whether the file was written lately, so that a watcher that ended is noticed without a change."""
+    return stamp is not None and time.time() - stamp[1] / 1e9 < 16
+
+
+def _digest(folder: Path | None) -> str:
+    """Sum up all of the state that the page shows but the heartbeat."""
+    try:
+        state = read_live(folder) if folder is not None else None
+    except FormatError as problem:
+        return str(hash(str(problem)))
+    if state is None:
+        return "none"
+    shown = (
+        runs(state, time.time()), state.problem, state.running,
+        [(one["scan"], one["finished_at"], one["checked"]) for one in state.slices[:6]],
+        [(one["scan"], one["why"]) for one in state.queue],
+        len(state.failed), len(state.skipped), len(state.slices),
+    )  # fmt: skip
+    return f"{hash(repr(shown)) & 0xFFFFFFFFFFFF:x}"

@@ -1,0 +1,176 @@
+"""The page /live alone, without a catalogue: served by the watch itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from threading import Thread
+from typing import Annotated
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from tomarium.errors import InputError
+from tomarium.portal.live import picture_of, stream
+from tomarium.portal.live_view import LivePage, live_page
+from tomarium.portal.page import names
+from tomarium.portal.rendering import answer_json, fill_alone, wants_json
+from tomarium.portal.routes import give
+from tomarium.portal.security import with_headers
+from tomarium.portal.serve import is_loopback, listen
+
+# Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
+
+
+def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
+    """Make the application that shows one watch and nothing else.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that the watch writes.
+    local : bool
+        Whether it is heard on this machine only; then it answers to no other name.
+
+    Returns
+    -------
+    FastAPI
+        An ASGI application.
+    """
+    hosts = ["localhost", "127.0.0.1", "::1", "[::1]"] if local else ["*"]
+    app = FastAPI(
+        title="tomarium watch",
+        version=version("tomarium"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        middleware=[
+            Middleware(with_headers),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+        ],
+    )
+    app.state.live = folder
+
+    def content(request: Request, hold: bool = False, day: bool = False) -> LivePage:
+        return live_page(
+            folder,
+            _now(),
+            lambda file, told: (
+                f"{request.app.url_path_for('live.picture', file=file)}?{urlencode({'v': told})}"
+            ),
+            events=str(request.app.url_path_for("live.events")),
+            day=day,
+            hold=hold,
+        )
+
+    def show(
+        request: Request, hold: Annotated[bool, Query()] = False, day: Annotated[bool, Query()] = False
+    ) -> Response:
+        """Show how the watch goes."""
+        told = content(request, hold, day)
+        return answer_json(told) if wants_json(request) else HTMLResponse(fill_alone(request, names(told)))
+
+    def tell(request: Request) -> Response:
+        """Tell the same as JSON."""
+        return answer_json(content(request))
+
+    def picture(file: str) -> Response:
+        """Give the picture of a slice."""
+        return picture_of(folder, file)
+
+    async def events(request: Request) -> Response:
+        """Tell of each change."""
+        return stream(request)
+
+    def home(request: Request) -> Response:
+        """Lead to the page."""
+        return RedirectResponse(request.app.url_path_for("live"))
+
+    give(app, "/", home, name="home", kind=RedirectResponse)
+    give(app, "/live", show, name="live", kind=HTMLResponse)
+    give(app, "/live.json", tell, name="live.json", kind=JSONResponse)
+    give(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
+    app.add_api_route("/live/events", events, name="live.events")
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    return app
+
+
+def _now() -> float:
+    from time import time
+
+    return time()
+
+
+@contextmanager
+def serving_live(folder: Path, address: str) -> Iterator[str]:
+    """Serve the page of a watch while the block runs.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that the watch writes.
+    address : str
+        "HOST:PORT", "HOST" or ":PORT"; port 0 takes any free one.
+
+    Yields
+    ------
+    str
+        Address of the page.
+
+    Raises
+    ------
+    InputError
+        The port is taken or may not be used, the host is none of this machine's, or the address is none.
+    """
+    import uvicorn
+
+    host, port = split_address(address)
+    with listen(host, port) as listener:
+        app = create_live_app(folder, local=is_loopback(host))
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="tomarium live page", daemon=True
+        )
+        thread.start()
+        name = f"[{host}]" if ":" in host else host
+        try:
+            yield f"http://{name}:{listener.getsockname()[1]}/live"
+        finally:
+            server.should_exit = True
+            thread.join(5)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Read "HOST:PORT".
+
+    Parameters
+    ----------
+    address : str
+        Either part may be left out: the host is then this machine's loopback, and the port 8000.
+
+    Returns
+    -------
+    tuple of str and int
+        Host and port.
+
+    Raises
+    ------
+    InputError
+        It has another form.
+    """
+    alone = address.isdecimal()
+    parts = urlsplit(f"//127.0.0.1:{address}" if alone else f"//{address}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if port == -1 or parts.path or parts.username or (not parts.hostname and not address.startswith(":")):
+        raise InputError(f"--serve {address}: write HOST:PORT, such as 127.0.0.1:8000 or 0.0.0.0:8000")
+    return parts.hostname or "127.0.0.1", 8000 if port is None else port

@@ -1,0 +1,374 @@
+"""What the page /live says of a watch: whether all is well, the last slices with their age, warnings, the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tomarium.beamtime.live_file import LiveState, read_live, runs, seconds_of
+from tomarium.errors import FormatError
+from tomarium.portal.page import FOR_PEOPLE
+
+SHOWN: Final = 6
+"""Slices on the page."""
+
+QUEUED: Final = 8
+"""Scans of the queue, and failures, that are listed; the others are counted."""
+
+BEHIND_S: Final = 60.0
+"""Age of a scan that still waits from which the watch does not keep up."""
+
+Verdict = Literal["good", "warn", "stop"]
+
+
+@dataclass(frozen=True)
+class LiveWarning:
+    """A warning of a scan: `title` in two words, `text`, the `scan`, its `level` ("warn", "stop") and `at`, a time."""
+
+    title: str
+    text: str
+    scan: str
+    level: str
+    at: str
+    anchor: str = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class LiveSlice:
+    """A slice.
+
+    Attributes
+    ----------
+    scan, picture : str
+        Name of the scan, and address of the picture.
+    width, height, row, views : int
+        Size of the picture; detector row; projections it was made of.
+    age_s : float
+        Seconds since the scan was last written to.
+    arrived_at : str
+        That time, ISO 8601.
+    complete : bool
+        Whether the scan was whole.
+    covered_deg : tuple of float
+        Lowest and highest angle.
+    axis_column : float or None
+        Column of the rotation axis.
+    confidence : str
+        How sure it is.
+    flags : tuple of str
+        Titles of its warnings, and that it is incomplete.
+    warnings : tuple of LiveWarning
+        All of them.
+    notes : tuple of str
+        What one may want to know.
+    """
+
+    scan: str
+    picture: str
+    width: int
+    height: int
+    row: int
+    views: int
+    age_s: float
+    arrived_at: str
+    complete: bool
+    covered_deg: tuple[float, float]
+    axis_column: float | None
+    confidence: str
+    flags: tuple[str, ...]
+    warnings: tuple[LiveWarning, ...]
+    notes: tuple[str, ...]
+    age: str = field(metadata=FOR_PEOPLE)
+    anchor: str = field(metadata=FOR_PEOPLE)
+    counted_notes: str = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A scan that waits: its name, why, and for how long in seconds."""
+
+    scan: str
+    why: str
+    age_s: float
+    age: str = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A scan without a slice: its name, the reason, and when that was found, ISO 8601."""
+
+    scan: str
+    reason: str
+    at: str
+    time: str = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class LivePage:
+    """Content of the page.
+
+    Attributes
+    ----------
+    title : str
+        Whether all is well, in a few words.
+    verdict : {"good", "warn", "stop"}
+        The same for machines.
+    sentence : str
+        Why.
+    running : bool
+        Whether the watcher runs.
+    spool, protocol : str
+        What is watched, and by which protocol.
+    heartbeat : str
+        When the watcher last said that it runs, ISO 8601; "" for never.
+    working_on : str
+        Scan that is being reconstructed.
+    slices : tuple of LiveSlice
+        The last six, newest first.
+    warnings : tuple of LiveWarning
+        Those of these six.
+    queue, failed : tuple
+        Scans that wait, and those that failed or are gone; the first eight of each.
+    waiting, failures, scans : int
+        How many there are of all.
+    axis_column : float or None
+        Column of the rotation axis of the newest slice.
+    confidence : str
+        How sure it is.
+    as_of : str
+        Time of this answer, ISO 8601.
+    """
+
+    title: str
+    verdict: Verdict
+    sentence: str
+    running: bool
+    spool: str
+    protocol: str
+    heartbeat: str
+    working_on: str
+    slices: tuple[LiveSlice, ...]
+    warnings: tuple[LiveWarning, ...]
+    queue: tuple[Waiting, ...]
+    failed: tuple[Failure, ...]
+    waiting: int
+    failures: int
+    scans: int
+    axis_column: float | None
+    confidence: str
+    as_of: str
+    clock: str = field(metadata=FOR_PEOPLE)
+    counted_warnings: str = field(metadata=FOR_PEOPLE)
+    not_listed: int = field(metadata=FOR_PEOPLE)
+    events: str = field(default="", metadata=FOR_PEOPLE)
+    day: bool = field(default=False, metadata=FOR_PEOPLE)
+    hold: bool = field(default=False, metadata=FOR_PEOPLE)
+
+
+def live_page(
+    folder: Path | None,
+    now: float,
+    picture: Callable[[str, str], str],
+    *,
+    events: str = "",
+    day: bool = False,
+    hold: bool = False,
+) -> LivePage:
+    """Say how a watch goes.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The folder that the watch writes.
+    now : float
+        Seconds since 1970.
+    picture : callable
+        `picture(file, version)`: address of a picture.
+    events : str
+        Address of the events that tell of changes.
+    day, hold : bool
+        Whether the page is light, and whether it stays as it is.
+
+    Returns
+    -------
+    LivePage
+        Also where there is no watch, or its file is damaged.
+    """
+    problem = ""
+    state: LiveState | None = None
+    try:
+        state = read_live(folder) if folder is not None else None
+    except FormatError as damaged:
+        problem = str(damaged)
+    if state is None:
+        title = "The state of the watch cannot be read" if problem else "Nothing is watched"
+        sentence = problem or "Start it with: tomarium watch SPOOL --serve"
+        verdict: Verdict = "stop" if problem else "warn"
+        return _page(LiveState(), now, picture, title, verdict, sentence, events=events, day=day, hold=hold)
+    title, verdict, sentence = _verdict(state, now)
+    return _page(state, now, picture, title, verdict, sentence, events=events, day=day, hold=hold)
+
+
+def _page(
+    state: LiveState,
+    now: float,
+    picture: Callable[[str, str], str],
+    title: str,
+    verdict: Verdict,
+    sentence: str,
+    **more: Any,
+) -> LivePage:
+    slices = tuple(
+        _slice(one, number, now, picture) for number, one in enumerate(state.slices[:SHOWN], start=1)
+    )
+    warnings = tuple(sorted((w for one in slices for w in one.warnings), key=lambda w: w.level != "stop"))
+    gone = [*state.failed, *state.skipped]
+    newest = sorted(gone, key=lambda one: str(one["at"]), reverse=True)
+    return LivePage(
+        title=title,
+        verdict=verdict,
+        sentence=sentence,
+        running=runs(state, now),
+        spool=state.spool,
+        protocol=state.protocol,
+        heartbeat=state.heartbeat,
+        working_on=state.running,
+        slices=slices,
+        warnings=tuple(sorted((w for one in slices for w in one.warnings), key=lambda w: w.level != "stop")),
+        queue=tuple(_waiting(one, now) for one in state.queue[:QUEUED]),
+        failed=tuple(
+            Failure(one["scan"], one["reason"], one["at"], clock(one["at"])) for one in newest[:QUEUED]
+        ),
+        waiting=len(state.queue),
+        failures=len(gone),
+        scans=len(state.slices),
+        axis_column=slices[0].axis_column if slices else None,
+        confidence=slices[0].confidence if slices else "",
+        as_of=datetime.fromtimestamp(round(now, 2), UTC).isoformat(),
+        clock=datetime.fromtimestamp(now).strftime("%H:%M:%S"),
+        counted_warnings=counted(len(warnings), "warning"),
+        not_listed=max(0, len(state.queue) - QUEUED),
+        **more,
+    )
+
+
+def _verdict(state: LiveState, now: float) -> tuple[str, Verdict, str]:
+    """Say in one line whether all is well; the worst decides."""
+    if not runs(state, now):
+        since = clock(state.heartbeat) if state.heartbeat else "its start"
+        how = "It was stopped" if state.state == "stopped" else "It ended without a word, or its disk is away"
+        return (
+            f"The watcher is not running since {since}",
+            "stop",
+            f"{how}; nothing new is shown until it is started again with: tomarium watch {state.spool}",
+        )
+    if state.problem:
+        return "The watched folder is away", "stop", f"{state.problem[:1].upper()}{state.problem[1:]}."
+    last = state.slices[:SHOWN]
+    told = [(one["scan"], warning) for one in last for warning in one["warnings"]]
+    waits = max((now - seconds_of(one["arrived_at"]) for one in state.queue[:1]), default=0.0)
+    failed = _failed_lately(state)
+    seen = f"{counted(len(state.slices), 'scan')} seen, {len(state.queue)} waiting."
+    for level in ("stop", "warn"):
+        of_level = [one for one in told if one[1]["level"] == level]
+        if of_level:
+            scan, warning = of_level[0]
+            others = f" {counted(len(told) - 1, 'more warning')} below." if told[1:] else ""
+            verdict: Verdict = "stop" if level == "stop" else "warn"
+            return (
+                f"{warning['title']} in {scan}",
+                verdict,
+                f"Look before the sample is taken off.{others} {seen}",
+            )
+    if failed:
+        return (
+            f"{failed[0]['scan']} could not be reconstructed",
+            "warn",
+            f"{seen} The reason stands below.",
+        )
+    if waits > BEHIND_S and state.queue[0]["why"] == "waiting":
+        return "Running, but behind", "warn", f"The newest scan has waited for {age(waits)}. {seen}"
+    if not state.slices:
+        return "Running, nothing has arrived yet", "good", f"{state.spool} is watched."
+    return "Running and keeping up", "good", seen
+
+
+def _failed_lately(state: LiveState) -> list[dict[str, Any]]:
+    """List failures newer than the newest slice."""
+    newest = state.slices[0]["arrived_at"] if state.slices else ""
+    return [one for one in state.failed if one["arrived_at"] >= newest]
+
+
+def _slice(one: Mapping[str, Any], number: int, now: float, picture: Callable[[str, str], str]) -> LiveSlice:
+    old = max(0.0, now - seconds_of(one["arrived_at"]))
+    anchor = f"slice-{number}"
+    at = clock(one["arrived_at"])
+    warnings = tuple(
+        LiveWarning(told["title"], told["text"], one["scan"], told["level"], at, anchor)
+        for told in one["warnings"]
+    )
+    flags = tuple(dict.fromkeys(told.title for told in warnings))
+    first, last = one["covered_deg"]
+    return LiveSlice(
+        scan=one["scan"],
+        picture=picture(one["picture"], one["finished_at"]),
+        width=one["width"],
+        height=one["height"],
+        row=one["row"],
+        views=one["views"],
+        age_s=round(old, 1),
+        arrived_at=one["arrived_at"],
+        complete=one["complete"],
+        covered_deg=(first, last),
+        axis_column=one["axis_column"],
+        confidence=one["confidence"],
+        flags=flags if one["complete"] else (f"Incomplete: {first:.4g}° to {last:.4g}°", *flags),
+        warnings=warnings,
+        notes=tuple(one["notes"]),
+        age=age(old),
+        anchor=anchor,
+        counted_notes=counted(len(one["notes"]), "note"),
+    )
+
+
+def _waiting(one: Mapping[str, Any], now: float) -> Waiting:
+    old = max(0.0, now - seconds_of(one["arrived_at"]))
+    return Waiting(one["scan"], one["why"], round(old, 1), age(old))
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number with what is counted: "1 note", "3 notes"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def age(seconds: float) -> str:
+    """Say how long something is ago, as people do: "12 s", "3 min", "5 h", "2 days".
+
+    Parameters
+    ----------
+    seconds : float
+        How long.
+
+    Returns
+    -------
+    str
+        In the largest unit of which there are two, or one.
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+
+
+def clock(text: str) -> str:
+    """Write a moment as the clock on the wall of this machine shows it; with its day where that is another."""
+    seconds = seconds_of(text)
+    if not seconds:
+        return text
+    when = datetime.fromtimestamp(seconds)
+    today = when.date() == datetime.now().date()
+    return when.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")

@@ -1,0 +1,50 @@
+"""The night at the beamline: the last six slices, how old they are, and whether all is well."""
+
+from __future__ import annotations
+
+from time import time
+from typing import Annotated
+
+from fastapi import Query, Request
+
+from tomarium.beamtime.live_file import NAME
+from tomarium.portal.identity import identify
+from tomarium.portal.live import demand_member, live_folder
+from tomarium.portal.live_view import LivePage, live_page
+from tomarium.portal.page import Page
+from tomarium.portal.request_context import CurrentRequest
+
+
+def content(
+    request_context: CurrentRequest,
+    hold: Annotated[bool, Query(description="Whether the page stays as it is.")] = False,
+    day: Annotated[bool, Query(description="Whether the page is light.")] = False,
+) -> LivePage:
+    """Show how the watch of this portal goes: the last slices with their age, warnings, queue and failures."""
+    demand_member(request_context)
+    return live_page(
+        live_folder(request_context.request),
+        time(),
+        lambda file, version: request_context.link("live.picture", {"file": file}, {"v": version}),
+        events=request_context.link("live.events"),
+        day=day,
+        hold=hold,
+    )
+
+
+def _is_shown(request: Request) -> bool:
+    """Tell whether there is a watch, and who asks may see it."""
+    folder = live_folder(request)
+    return folder is not None and (folder / NAME).is_file() and identify(request).reader.role != "visitor"
+
+
+LIVE = Page(
+    name="live",
+    path="/live",
+    json_path="/live.json",
+    template="live.html",
+    content=content,
+    menu="Live",
+    order=3,
+    shown=_is_shown,
+)
