@@ -254,7 +254,7 @@ def again_of(record: Path, source: Path | None = None) -> Again:
     InputError
         Its scan is absent, or is not the one it was made of.
     """
-    told = _provenance(record)
+    told = read_provenance(record)
     kept = _kept(record, told["source"])
     path = source or _standing(record, kept["path"], kept.get("beside"))
     if not path.exists():
@@ -276,7 +276,24 @@ def again_of(record: Path, source: Path | None = None) -> Again:
     )
 
 
-def _provenance(record: Path) -> Mapping[str, Any]:
+def read_provenance(record: Path) -> Mapping[str, Any]:
+    """Read what a record tells of the run it was made by.
+
+    Parameters
+    ----------
+    record : Path
+        Folder of the record.
+
+    Returns
+    -------
+    mapping
+        As `tomarium.pipeline.run.runner.run` wrote it.
+
+    Raises
+    ------
+    FormatError
+        The folder is none of a record, or its provenance does not tell the scan and the protocol.
+    """
     path = record / PROVENANCE
     try:
         told = json.loads(path.read_text(encoding="utf-8"))

@@ -203,7 +203,13 @@ def make_series(
     request = _request(moments, protocol, given, each_axis, how.get("rows"), middle)
     known = _begin(folder, request)
     if not each_axis and known.get(_COLUMN) is None:
-        known[_COLUMN] = _axis(middle, protocol, moments[len(moments) // 2].name, on_progress, how)
+        known[_COLUMN] = find_axis_for_all(
+            middle,
+            protocol,
+            moments[len(moments) // 2].name,
+            force=bool(how.get("force")),
+            on_progress=on_progress,
+        )
         write_json(folder / SERIES, known)
     found = known[_COLUMN]
     asked = protocol if found is None else with_parameter(protocol, f"{found['step']}={found['value']!r}")
@@ -211,15 +217,12 @@ def make_series(
     for number, moment in enumerate(moments):
         place = folder / moment.name
         scan = moment.open(given)
-        if found is not None and scan.shape[1:] != middle.shape[1:]:
-            raise InputError(
-                f"{moment.path}: frames of {scan.shape[1]} × {scan.shape[2]} pixels share no axis with those of "
-                f"{middle.path}, {middle.shape[1]} × {middle.shape[2]}; look for the axis of each, with --each-axis"
-            )
-        reused = not is_unfinished(place) and (place / CRATE).is_file()
+        if found is not None:
+            demand_same_frames(scan, middle)
+        reused = is_made(place)
         warnings: Sequence[str] = ()
         if not reused:
-            title = f"{_title(scan)}, {moment.name.replace('_', ' ')}"
+            title = f"{title_of(scan)}, {moment.name.replace('_', ' ')}"
             outcome = make_record(scan, asked, place, title=title, on_progress=on_progress, **how)
             warnings = [*(found or {}).get("warnings", ()), *outcome.provenance["warnings"]]
         entries.append(_entry(moment, scan, number))
@@ -230,7 +233,46 @@ def make_series(
     return entries
 
 
-def _title(scan: Scan) -> str:
+def demand_same_frames(scan: Scan, other: Scan) -> None:
+    """Refuse one rotation axis for two scans whose frames differ in size.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan that is to be reconstructed.
+    other : Scan
+        The scan its axis was found in.
+
+    Raises
+    ------
+    InputError
+        Frames of different size.
+    """
+    if scan.shape[1:] != other.shape[1:]:
+        raise InputError(
+            f"{scan.path}: frames of {scan.shape[1]} × {scan.shape[2]} pixels share no axis with those of "
+            f"{other.path}, {other.shape[1]} × {other.shape[2]}; look for the axis of each, with --each-axis"
+        )
+
+
+def is_made(place: Path) -> bool:
+    """Tell whether a record is finished.
+
+    Parameters
+    ----------
+    place : Path
+        Its folder.
+
+    Returns
+    -------
+    bool
+        True where the run has come to its end and the record is filed.
+    """
+    return not is_unfinished(place) and (place / CRATE).is_file()
+
+
+def title_of(scan: Scan) -> str:
+    """Return the title that a scan has of its own, else its name."""
     own = scan.metadata.get("sample_name") or scan.metadata.get("title")
     return str(own.value) if own and str(own.value).strip() else scan.name
 
@@ -278,11 +320,36 @@ def _begin(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _axis(
-    scan: Scan, protocol: Protocol, name: str, on_progress: Progress, how: Mapping[str, Any]
+def find_axis_for_all(
+    scan: Scan, protocol: Protocol, name: str, *, force: bool = False, on_progress: Progress = silent
 ) -> dict[str, Any] | None:
-    """Find the axis once; None where the protocol needs none, or its value is told already."""
-    seen = checked(scan, protocol, force=bool(how.get("force")))
+    """Find the rotation axis in one scan, for several.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan it is found in.
+    protocol : Protocol
+        What is done with all of them.
+    name : str
+        What the scan is called among them.
+    force : bool
+        Whether to go on where the frames cannot give a right volume.
+    on_progress : callable
+        `on_progress(section, done, total)`.
+
+    Returns
+    -------
+    dict or None
+        `value`, `step` ("fbp.axis_column"), `source`, `confidence` and `warnings`; None where the protocol needs no
+        axis, or it is told already.
+
+    Raises
+    ------
+    InputError
+        The scan or the protocol cannot be used.
+    """
+    seen = checked(scan, protocol, force=force)
     first = resolve(protocol, seen)
     if not any(_COLUMN in item.awaits for item in first.items):
         return None
@@ -294,6 +361,7 @@ def _axis(
         "value": float(value.value),
         "step": f"{item.step.name}.{_COLUMN}",
         "source": f"{value.source}, found in {name} for all",
+        "confidence": next((str(one["confidence"]) for one in answers.values() if "confidence" in one), ""),
         "warnings": [
             said
             for one in told.probes

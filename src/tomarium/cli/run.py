@@ -10,9 +10,7 @@ import click
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
-    from tomarium.model import Scan
     from tomarium.pipeline.protocol.choice import Choice
-    from tomarium.pipeline.protocol.protocol import Protocol
 
 
 @click.command("run")
@@ -47,6 +45,13 @@ if TYPE_CHECKING:
     metavar="RECORD",
     help="Repeat the run this record was made by: the same voxels.",
 )
+@click.option(
+    "--like",
+    type=click.Path(path_type=Path),
+    metavar="RECORD",
+    help="Take protocol, rotation axis, region and Paganin's length of another scan's record, rescaled to this scan's "
+    "pixel; --step, --set, --axis, --roi and --bin change them.",
+)
 @click.option("--force", is_flag=True, help="Go on where the frames cannot give a right volume.")
 @scan_options.opening
 @scan_options.steps
@@ -59,6 +64,7 @@ def command(
     executor: str,
     title: str | None,
     again: Path | None,
+    like: Path | None,
     force: bool,
     opening: scan_options.Opening,
     choice: Choice,
@@ -73,9 +79,12 @@ def command(
     tomarium run scan.h5 --preset rings --bin 2 --output volume:tiff,uint16
     tomarium run scan.h5 --crop auto
     tomarium run scan.h5 -p protocol.txt
+    tomarium run second.h5 --like first_record
     tomarium run scan.h5 -p protocol.yaml -o records/tooth --memory 4GB --rows 100:200
     tomarium run --again records/tooth -o records/tooth_again
     """
+    from tomarium.catalogue.chosen_run import chosen_run
+    from tomarium.catalogue.copy_parameters import find_record
     from tomarium.catalogue.export import parse_export
     from tomarium.catalogue.make_record import make_record, repeat_record
 
@@ -95,6 +104,8 @@ def command(
     if again is not None:
         if crop is not None:
             raise click.UsageError("--again makes the part that the record holds; leave out --crop")
+        if like is not None:
+            raise click.UsageError("--again repeats a run with its own scan; leave out --like")
         if opening.given:
             raise click.UsageError(
                 f"--again takes what the record's run was given; leave out {', '.join(opening.given)}"
@@ -112,15 +123,25 @@ def command(
     elif path is None:
         raise click.UsageError("give a SCAN, or --again RECORD")
     else:
-        choice.demand_none_of("like")
-        scan = opening.open_scan(path)
-        protocol, wanted = _part(scan, choice, rows, crop)
+        if like is None and choice.told("like") is not None:
+            like = find_record(choice.told("like"), [Path.cwd(), path.absolute().parent])
+        chosen = chosen_run(
+            opening.open_scan(path),
+            choice,
+            like=like,
+            rows=scan_options.parse_rows(rows),
+            crop=crop,
+            on_progress=told,
+        )
+        show.warnings(chosen.warnings)
+        for line in chosen.told:
+            click.echo(show.line(line))
         outcome = make_record(
-            scan,
-            protocol,
+            chosen.scan,
+            chosen.protocol,
             output,
             memory=memory or choice.told("memory"),
-            rows=wanted,
+            rows=chosen.rows,
             executor=executor,
             title=title,
             exports=exports,
@@ -130,23 +151,3 @@ def command(
     show.warnings(outcome.provenance["warnings"])
     click.echo(f"{outcome.folder}: finished; file it with: tomarium ingest {outcome.folder}")
     return 1 if outcome.provenance["warnings"] else 0
-
-
-def _part(scan: Scan, choice: Choice, rows: str | None, crop: str | None) -> tuple[Protocol, slice | None]:
-    """Return the protocol and the rows, of the part of the volume that is asked for."""
-    protocol = choice.protocol(scan.domain)
-    crop = crop or choice.told("crop")
-    if crop is None:
-        return protocol, scan_options.parse_rows(rows) or choice.rows()
-    if rows is not None or choice.region is not None:
-        raise click.UsageError("--crop chooses the part of the volume; leave out --rows and --roi")
-    from tomarium.pipeline.protocol.protocol import with_parameter
-    from tomarium.pipeline.run.crop import centred_crop, find_crop, parse_sizes
-
-    if crop == "auto":
-        found = find_crop(scan, protocol, on_progress=show.progress())
-    else:
-        found = centred_crop(scan, protocol, parse_sizes(crop))
-    show.warnings(found.warnings)
-    click.echo(f"crop: {found.told}")
-    return with_parameter(protocol, f"fbp.region={found.region}"), found.rows

@@ -71,13 +71,15 @@ class Choice:
                     "leave the line out, or use tomarium run"
                 )
 
-    def protocol(self, domain: Domain = "counts") -> Protocol:
+    def protocol(self, domain: Domain = "counts", base: Protocol | None = None) -> Protocol:
         """Make the protocol.
 
         Parameters
         ----------
         domain : Domain
             What the scan's numbers are, for presets and the default.
+        base : Protocol, optional
+            What the words change in place of a preset or the default, such as the protocol of another record.
 
         Returns
         -------
@@ -94,14 +96,19 @@ class Choice:
                 "a protocol's file was given together with --preset or --step; give either the file, or a preset and "
                 "steps"
             )
+        if base is not None and (self.preset or (self.path is not None and self.instructions is None)):
+            raise ParameterError(
+                "the protocol of another record was asked for together with --preset or a protocol's file; give one "
+                "of them, and change it by --step and --set"
+            )
         if self.path is not None:
-            protocol = protocol_of(self.instructions) if self.instructions else read(self.path)
+            protocol = protocol_of(self.instructions, base) if self.instructions else read(self.path)
         else:
             # A view may give other numbers than the scan's, as one that corrects several scans by their flats.
             named = [find_step(name) for name in self.steps]
             domain = next((one.gives for one in named if isinstance(one, View) and one.gives), domain)
             chosen = for_domain(preset(self.preset), domain) if self.preset else default_protocol(domain)
-            protocol = from_steps(self.steps, chosen, domain)
+            protocol = from_steps(self.steps, base or chosen, domain)
         if self.binning != 1:
             step = find_step("bin")
             given = check(step, {"rows": self.binning, "columns": self.binning})

@@ -132,18 +132,20 @@ def instructions_in(path: Path | None) -> Instructions | None:
     return read_instructions(text, str(path)) if is_instructions(text) else None
 
 
-def protocol_of(instructions: Instructions) -> Protocol:
+def protocol_of(instructions: Instructions, base: Protocol | None = None) -> Protocol:
     """Make the protocol that a file of instructions of tomodata asks for.
 
     Parameters
     ----------
     instructions : Instructions
         What the file says.
+    base : Protocol, optional
+        What its steps are put into; the preset "standard" by default.
 
     Returns
     -------
     Protocol
-        The standard one with the steps of the file in their natural places. What is no step (a region, the memory) is
+        The base with the steps of the file in their natural places. What is no step (a region, the memory) is
         left to the run.
 
     Raises
@@ -152,7 +154,7 @@ def protocol_of(instructions: Instructions) -> Protocol:
         A step of one line is taken out by another.
     """
     given = dict(instructions.steps)
-    protocol = from_steps([name for name in given if name != "minus_log"], preset("standard"))
+    protocol = from_steps([name for name in given if name != "minus_log"], base or preset("standard"))
     if "minus_log" in given and all(item.step.name != "minus_log" for item in protocol.items):
         protocol = from_steps(["minus_log"], protocol)
     kept = [item for item in protocol.items if item.step.name not in instructions.left_out]

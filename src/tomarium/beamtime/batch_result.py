@@ -1,0 +1,315 @@
+"""What is made of one scan of a batch, a record or the picture of a slice, and whether it is there already."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tomarium.atomic_files import write_json
+from tomarium.beamtime.batch_files import RECORDS, SLICES, Row
+from tomarium.catalogue.chosen_run import ChosenRun
+from tomarium.catalogue.export import Export
+from tomarium.catalogue.make_record import make_record, read_provenance
+from tomarium.catalogue.make_series import is_made, title_of
+from tomarium.errors import InputError
+from tomarium.formats.record.reader import CRATE, PROVENANCE
+from tomarium.pipeline.plan.warnings import of_result
+from tomarium.pipeline.protocol.protocol import to_data
+from tomarium.pipeline.run.folders import folders_of_scan, without_folders
+from tomarium.pipeline.run.journal import is_unfinished, read_json
+from tomarium.pipeline.run.provenance import fingerprint_of, further_fingerprints, given_by_user, plain
+from tomarium.pipeline.run.reconstruct import slices_at
+from tomarium.pipeline.run.runner import Progress
+from tomarium.viewers.slice_file import Plane, save_slices
+
+_THUMBNAIL: Final = "previews/thumbnail.png"
+
+
+@dataclass(frozen=True)
+class Making:
+    """How results are made, the same for all scans of a batch.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the batch.
+    executor : str
+        How slabs are shared out.
+    memory : str or None
+        Limit such as "4GB".
+    exports : tuple of Export
+        What is written besides each record's own volume.
+    force : bool
+        Whether to go on where the frames cannot give a right volume.
+    slice_only : bool
+        Whether only a picture of one slice is made.
+    slice_row : int or None
+        Its row; None for the middle.
+    """
+
+    folder: Path
+    executor: str = "threads"
+    memory: str | None = None
+    exports: tuple[Export, ...] = ()
+    force: bool = False
+    slice_only: bool = False
+    slice_row: int | None = None
+
+
+def place_of(how: Making, name: str) -> Path:
+    """Return where the result of a scan lies: the folder of its record, or its picture."""
+    return how.folder / SLICES / f"{name}.png" if how.slice_only else how.folder / RECORDS / name
+
+
+def made(how: Making, row: Row) -> Row | None:
+    """Read what was made of a scan before.
+
+    Parameters
+    ----------
+    how : Making
+        As it is asked for.
+    row : Row
+        Scan and name.
+
+    Returns
+    -------
+    Row or None
+        As the result tells of itself; None where there is none that is finished.
+    """
+    place = place_of(how, row.name)
+    if how.slice_only:
+        told = read_json(place.with_suffix(".json")) if place.is_file() else None
+        return None if told is None else Row(**{**told["row"], "warnings": tuple(told["row"]["warnings"])})
+    if not is_made(place):
+        return None
+    return _row_of_record(how, row, read_provenance(place))
+
+
+def _row_of_record(how: Making, row: Row, told: Mapping[str, Any]) -> Row:
+    place = place_of(how, row.name)
+    axis = told["geometry"].get("axis_column") or {}
+    confidences = [
+        str(one["confidence"])
+        for key, one in told.get("probes", {}).items()
+        if key.split()[0] == "find_axis" and "confidence" in one
+    ]
+    warnings = tuple(told["warnings"])
+    picture = place / _THUMBNAIL
+    return replace(
+        row,
+        state="warnings" if warnings else "finished",
+        axis_column=axis.get("value"),
+        axis_origin=axis.get("origin", ""),
+        confidence=confidences[-1] if confidences else "",
+        warnings=warnings,
+        seconds=told["timings_s"]["all"],
+        record=place.relative_to(how.folder).as_posix(),
+        picture=picture.relative_to(how.folder).as_posix() if picture.is_file() else "",
+        error="",
+    )
+
+
+def differences(how: Making, name: str, wanted: ChosenRun, rows: slice) -> list[str]:
+    """Tell in what a finished result differs from what is asked for now.
+
+    Parameters
+    ----------
+    how : Making
+        As it is asked for.
+    name : str
+        Name of the result.
+    wanted : ChosenRun
+        The scan and the protocol of now.
+    rows : slice
+        Rows of the scan, as the plan has them.
+
+    Returns
+    -------
+    list of str
+        In words; empty where it is what is asked for.
+    """
+    place = place_of(how, name)
+    now = _request(wanted, slice(0, 0) if how.slice_only else rows)
+    if how.slice_only:
+        before = (read_json(place.with_suffix(".json")) or {}).get("request", {})
+        now["row"] = how.slice_row
+    else:
+        told = read_provenance(place)
+        before = {
+            "content": told["source"]["fingerprint"],
+            "further": told.get("further_scans", {}),
+            "given": told["source"]["given"],
+            "protocol": told["protocol"],
+            "rows": told["rows"],
+        }
+    found = []
+    if now["content"] != before.get("content") or now["further"] != before.get("further"):
+        found.append("the scan's file is another one now")
+    if now["given"] != before.get("given"):
+        found.append(f"what is told of the scan: {_changed(before.get('given') or {}, now['given'])}")
+    if now["protocol"] != before.get("protocol"):
+        found.append(
+            f"the protocol: {_changed_steps(before.get('protocol') or {'steps': []}, now['protocol'])}"
+        )
+    if now["rows"] != before.get("rows") or now.get("row") != before.get("row"):
+        found.append("the rows")
+    if not how.slice_only:
+        found += [f"{one.name} is missing" for one in how.exports if not (place / one.name).exists()]
+    return found
+
+
+def _request(wanted: ChosenRun, rows: slice) -> dict[str, Any]:
+    """Write what makes a result the same one, as a record's provenance states it."""
+    scan, steps = wanted.scan, to_data(wanted.protocol)
+    further = further_fingerprints(scan, [*scan.recipe, *steps["steps"]])
+    told = {
+        "content": fingerprint_of(scan),
+        "further": further,
+        "given": given_by_user(scan),
+        "protocol": steps,
+        "rows": [rows.start, rows.stop],
+    }
+    known: dict[str, Any] = json.loads(
+        json.dumps(without_folders(plain(told), folders_of_scan(scan, further)))
+    )
+    return known
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    names = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    return ", ".join(f"{key} {_spelled(before, key)} → {_spelled(now, key)}" for key in names)
+
+
+def _spelled(values: Mapping[str, Any], key: str) -> str:
+    return "not given" if key not in values else str(values[key])[:40]
+
+
+def _changed_steps(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Tell the steps and parameters that differ."""
+    one, other = ([next(iter(step.items())) for step in data["steps"]] for data in (before, now))
+    if [name for name, _ in one] != [name for name, _ in other]:
+        return f"{', '.join(name for name, _ in one)} → {', '.join(name for name, _ in other)}"
+    changes = [
+        f"{name}: {_changed(was, given)}"
+        for (name, was), (_, given) in zip(one, other, strict=True)
+        if was != given
+    ]
+    return "; ".join(changes)
+
+
+def make(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row:
+    """Make the result of one scan.
+
+    Parameters
+    ----------
+    how : Making
+        As it is asked for.
+    row : Row
+        Scan and name.
+    wanted : ChosenRun
+        The scan and its protocol.
+    on_progress : callable
+        `on_progress(section, done, total)`.
+
+    Returns
+    -------
+    Row
+        Finished.
+
+    Raises
+    ------
+    TomariumError, OSError
+        As `make_record` and `slices_at`.
+    """
+    if how.slice_only:
+        return _make_slice(how, row, wanted, on_progress)
+    outcome = make_record(
+        wanted.scan,
+        wanted.protocol,
+        place_of(how, row.name),
+        memory=how.memory,
+        rows=wanted.rows,
+        executor=how.executor,
+        title=row.name if (own := title_of(wanted.scan)) == row.name else f"{own}, {row.name}",
+        exports=how.exports,
+        force=how.force,
+        on_progress=on_progress,
+    )
+    return _row_of_record(how, row, outcome.provenance)
+
+
+def _make_slice(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row:
+    began = time.perf_counter()
+    [found] = slices_at(
+        wanted.scan, [how.slice_row], wanted.protocol, force=how.force, on_progress=on_progress
+    )
+    slab = found.slab
+    lost = int(np.count_nonzero(~np.isfinite(slab.data)))
+    warnings = tuple(dict.fromkeys(of_result(found.resolution, found.answers, slab.report, lost, rows=1)))
+    column = found.resolution.geometry.axis_column
+    pixel = found.resolution.layout.geometry.pixel_m
+    place = place_of(how, row.name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.with_suffix(".json").unlink(missing_ok=True)  # a picture without it is not known as finished
+    image = slab.data[0] if slab.domain == "slice" else slab.data[:, 0]
+    save_slices(
+        place,
+        [Plane(image, f"row {slab.rows.start}")],
+        pixel_m=None if pixel is None else pixel.value,
+        unit=found.resolution.layout.unit,
+    )
+    axis = [one for key, one in found.answers.items() if key.split()[0] == "find_axis"]
+    name = place.relative_to(how.folder).as_posix()
+    done = replace(
+        row,
+        state="warnings" if warnings else "finished",
+        axis_column=None if column is None else float(column.value),
+        axis_origin="" if column is None else column.origin,
+        confidence=str(axis[-1]["confidence"]) if axis else "",
+        warnings=warnings,
+        seconds=time.perf_counter() - began,
+        record=name,
+        picture=name,
+        error="",
+    )
+    request = _request(wanted, slice(0, 0)) | {"row": how.slice_row}
+    write_json(place.with_suffix(".json"), {"request": request, "row": asdict(done)})
+    return done
+
+
+def remove(how: Making, name: str) -> None:
+    """Remove a result that is to be made anew; under another name first, so that no part of it looks whole.
+
+    Parameters
+    ----------
+    how : Making
+        As it is asked for.
+    name : str
+        Name of the result.
+
+    Raises
+    ------
+    InputError
+        There is something else in its place.
+    """
+    place = place_of(how, name)
+    if how.slice_only:
+        place.with_suffix(".json").unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
+        return
+    going = place.with_name(f".{name}.replaced")
+    if place.exists():
+        if not is_unfinished(place) and not any((place / one).is_file() for one in (CRATE, PROVENANCE)):
+            raise InputError(f"{place} is no record, so it is not made anew; move it to another place")
+        if going.exists():
+            shutil.rmtree(going)
+        place.rename(going)
+    if going.exists():
+        shutil.rmtree(going)

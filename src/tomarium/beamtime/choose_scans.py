@@ -1,0 +1,243 @@
+"""Which scans of a folder a batch is about: found by name, or listed in a file that a person can edit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+from tomarium import formats
+from tomarium.atomic_files import write_whole
+from tomarium.beamtime.batch_files import STATE
+from tomarium.errors import FormatError, InputError
+from tomarium.formats.opening.unpacked import bare
+from tomarium.formats.record.reader import CRATE
+from tomarium.pipeline.run.journal import FOLDER as JOURNAL
+
+REGEX: Final = "re:"
+_HEAD: Final = "# Scans of a batch, one a line, below {folder}. Lines with # before them are left out.\n"
+
+
+def find_scans(folder: Path) -> Iterator[Path]:
+    """Find what may be a scan in a folder and those below it.
+
+    Parameters
+    ----------
+    folder : Path
+        Such as that of an experiment.
+
+    Yields
+    ------
+    Path
+        Files and folders of a known format, in the order of their names, damaged ones too. Hidden files, links to
+        folders, records and the folders of batches are passed over.
+
+    Raises
+    ------
+    InputError
+        It is no folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: a folder with scans was expected; one scan alone is for tomarium run")
+    endings = {ending for one in formats.formats().values() for ending in one.suffixes}
+    yield from _below(folder, endings)
+
+
+def _below(folder: Path, endings: set[str]) -> Iterator[Path]:
+    for child in sorted(folder.iterdir(), key=lambda one: _in_order(one.name)):
+        if child.name.startswith("."):
+            continue
+        if child.is_dir():
+            made = (CRATE, JOURNAL, STATE)
+            if child.is_symlink() or any((child / name).exists() for name in made):
+                continue
+        elif not child.is_file():
+            continue
+        try:
+            known = bool(formats.recognise(child))
+        except (FormatError, OSError):  # it cannot be read; by its name it should have been a scan
+            known = bare(child).suffix.lower() in endings
+        if known:
+            yield child
+        elif child.is_dir():
+            yield from _below(child, endings)
+
+
+def _in_order(name: str) -> list[tuple[int, int | str]]:
+    """Sort scan_2 before scan_10."""
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def matching(
+    paths: Iterable[Path], folder: Path, match: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> list[Path]:
+    """Choose scans by their names.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Scans below the folder.
+    folder : Path
+        Names are those from here on.
+    match : sequence of str
+        Patterns as of a shell, ``sampleA_*``, of which one must hold for the scan's name, with or without its ending,
+        or that of a folder between; or ``re:`` and a regular expression that is searched for in the path. None is all.
+    exclude : sequence of str
+        Likewise; what one holds for is left out.
+
+    Returns
+    -------
+    list of Path
+        In the same order.
+
+    Raises
+    ------
+    InputError
+        A regular expression is none.
+    """
+    wanted, unwanted = [_test(one) for one in match], [_test(one) for one in exclude]
+    found = []
+    for path in paths:
+        names = path.relative_to(folder) if path.is_relative_to(folder) else path
+        if (not wanted or any(test(names) for test in wanted)) and not any(test(names) for test in unwanted):
+            found.append(path)
+    return found
+
+
+def _test(pattern: str) -> Callable[[Path], bool]:
+    if pattern.startswith(REGEX):
+        try:
+            known = re.compile(pattern.removeprefix(REGEX))
+        except re.error as problem:
+            raise InputError(
+                f"{pattern!r} is no regular expression: {problem}; write one such as 're:sampleA_\\d+'"
+            ) from problem
+        return lambda path: known.search(path.as_posix()) is not None
+    return lambda path: any(fnmatchcase(name, pattern) for name in (*path.parts, path.stem, path.as_posix()))
+
+
+def named(text: str, scans: Sequence[Path], folder: Path) -> Path:
+    """Find one scan by its path or its name.
+
+    Parameters
+    ----------
+    text : str
+        A path; or the name of one of the scans, with or without its ending.
+    scans : sequence of Path
+        Scans below the folder.
+    folder : Path
+        Paths are those from here too.
+
+    Returns
+    -------
+    Path
+        The scan.
+
+    Raises
+    ------
+    InputError
+        There is none, or several have that name.
+    """
+    found = [one for one in scans if text in (one.name, one.stem)]
+    if len(found) == 1:
+        return found[0]
+    for place in (Path(text), folder / text):
+        if place.exists():
+            return place
+    what = f"{len(found)} scans are called {text}" if found else f"no scan is called {text}"
+    raise InputError(f"{folder}: {what}; give the path of one")
+
+
+def read_list(path: Path, folder: Path) -> list[Path]:
+    """Read a list of scans.
+
+    Parameters
+    ----------
+    path : Path
+        Text, one scan a line; ``#`` begins a comment at the start of a line or after a space.
+    folder : Path
+        What relative paths are below.
+
+    Returns
+    -------
+    list of Path
+        In the order of the file, each once. They need not be there: who opens them says so.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or lists nothing.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as problem:
+        raise InputError(f"{path}: the list of scans cannot be read: {problem.strerror}") from problem
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+    found = list(dict.fromkeys(folder / line for line in lines if line))
+    if not found:
+        raise InputError(f"{path}: no scan is listed; write one a line")
+    return found
+
+
+def write_list(path: Path, scans: Sequence[Path], folder: Path) -> None:
+    """Write a list of scans that `read_list` reads.
+
+    Parameters
+    ----------
+    path : Path
+        File to write or to replace.
+    scans : sequence of Path
+        The scans.
+    folder : Path
+        Those below it are written relative to it.
+
+    Raises
+    ------
+    InputError
+        A name that no line can hold.
+    OSError
+        It cannot be written.
+    """
+    lines = [str(one.relative_to(folder) if one.is_relative_to(folder) else one.absolute()) for one in scans]
+    for line in lines:
+        if re.search(r"[\r\n]|(^|\s)#|^\s|\s$", line):
+            raise InputError(
+                f"{line!r} cannot stand in a list of scans, because of a line break, a space at an end, or # after a "
+                f"space; rename it, or leave it out with --exclude"
+            )
+    text = _HEAD.format(folder=folder.name or folder) + "".join(f"{line}\n" for line in lines)
+    write_whole(path, text.encode("utf-8", "surrogateescape"))
+
+
+def names_of(scans: Sequence[Path], known: dict[str, str]) -> list[str]:
+    """Give each scan a name of its own, under which its result is kept.
+
+    Parameters
+    ----------
+    scans : sequence of Path
+        The scans.
+    known : dict of str to str
+        Path of a scan → the name it was given before, which it keeps; new ones are added.
+
+    Returns
+    -------
+    list of str
+        The stem of its file; where another has it, with the name of its folder before it, or a number behind it.
+    """
+    taken = set(known.values())
+    found = []
+    for scan in scans:
+        key = str(scan.resolve())
+        if key not in known:
+            stem = bare(scan).stem if scan.is_file() else scan.name
+            wishes = (
+                stem,
+                f"{scan.resolve().parent.name}_{stem}",
+                *(f"{stem}_{k}" for k in range(2, 2 + len(taken) + 1)),
+            )
+            known[key] = next(one for one in wishes if one not in taken)
+            taken.add(known[key])
+        found.append(known[key])
+    return found

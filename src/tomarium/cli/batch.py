@@ -1,0 +1,274 @@
+"""`tomarium batch`: all scans of a folder by one protocol, in one night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tomarium import units
+from tomarium.cli import scan_options, show
+
+if TYPE_CHECKING:
+    from tomarium.beamtime.batch import Batch, BatchPlan
+    from tomarium.beamtime.batch_files import Row
+    from tomarium.pipeline.protocol.choice import Choice
+
+
+@click.command("batch")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder of the batch; DIR's name and '_batch' by default.",
+)
+@click.option(
+    "--match",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only scans of this name, such as 'sampleA_*', or 're:' and a regular expression; may be given often.",
+)
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Without scans of this name; may be given often."
+)
+@click.option(
+    "--list",
+    "listed",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Only the scans of a list: text, one a line, below DIR, # before what is left out.",
+)
+@click.option(
+    "--save-list",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the list of the scans that are chosen, to be edited and given to --list.",
+)
+@click.option("--redo", is_flag=True, help="Make finished results anew, and try again what was left out.")
+@click.option(
+    "--each-axis", is_flag=True, help="Look for the rotation axis in each scan; so it is done by default."
+)
+@click.option(
+    "--axis-from",
+    metavar="SCAN",
+    help="Find the rotation axis in this scan, a path or a name of the batch, and use it for all.",
+)
+@click.option(
+    "--like",
+    type=click.Path(path_type=Path),
+    metavar="RECORD",
+    help="Take protocol, rotation axis, region and Paganin's length of a record, rescaled to the pixel of each scan; "
+    "with --each-axis or --axis-from without its axis.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be done, and its time and disk; nothing is made."
+)
+@click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
+@click.option("--rows", metavar="A:B", help="Detector rows wanted.")
+@click.option(
+    "--on",
+    "executor",
+    default="threads",
+    show_default=True,
+    metavar="EXECUTOR",
+    help="How the slabs of a scan are shared out: threads; serial; dask, in processes; dask:tcp://HOST:PORT.",
+)
+@click.option("--force", is_flag=True, help="Go on where the frames of a scan cannot give a right volume.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results for machines.")
+@scan_options.opening
+@scan_options.steps
+def command(
+    folder: Path,
+    output: Path | None,
+    match: tuple[str, ...],
+    exclude: tuple[str, ...],
+    listed: Path | None,
+    save_list: Path | None,
+    redo: bool,
+    each_axis: bool,
+    axis_from: str | None,
+    like: Path | None,
+    dry_run: bool,
+    memory: str | None,
+    rows: str | None,
+    executor: str,
+    force: bool,
+    as_json: bool,
+    opening: scan_options.Opening,
+    choice: Choice,
+) -> int:
+    """Reconstruct all scans below DIR by one protocol, one after the other, each into a record.
+
+    Time and disk are planned for all before the first begins. A scan that fails is named, and the others are done. The
+    same command goes on where it was stopped, keeps what is finished, and takes scans that came since. The folder of
+    the batch holds index.html with the middle slices, results.csv, results.json and records/NAME.
+
+    Leaves with exit code 1 where a scan failed or has warnings, 4 where the disk does not hold the results.
+
+    \b
+    tomarium batch /data/tonight -p protocol.yaml --match 'sampleA_*' --dry-run
+    tomarium batch /data/tonight -p protocol.txt --match 'sampleA_*' --exclude '*_test' -o night
+    tomarium batch /data/tonight --save-list scans.txt --dry-run
+    tomarium batch /data/tonight --list scans.txt --like night/records/sampleA_001
+    tomarium batch /data/tonight --match 're:sample[AB]_0\\d+' --axis-from sampleA_001
+    """
+    from tomarium.beamtime.batch import plan_batch, run
+
+    if each_axis and axis_from is not None:
+        raise click.UsageError("--each-axis looks for the axis in each scan; leave out --axis-from, or it")
+    batch = _batch(folder, output, match, exclude, listed, save_list, redo, each_axis, axis_from, like, memory, rows,
+                   executor, force, opening, choice)  # fmt: skip
+    if dry_run:
+        planned = plan_batch(batch)
+        if as_json:
+            show.as_json(_plan_data(planned))
+        else:
+            _show_plan(planned, batch.how.folder)
+        planned.demand_fit()
+        return 1 if any(row.state in ("failed", "differs") for row in planned.rows) else 0
+    found = run(
+        batch,
+        on_plan=None if as_json else lambda planned: _show_plan(planned, batch.how.folder),
+        on_scan=_tell,
+        on_progress=show.progress(),
+    )
+    return _end(found, batch.how.folder, as_json)
+
+
+def _batch(
+    folder: Path,
+    output: Path | None,
+    match: tuple[str, ...],
+    exclude: tuple[str, ...],
+    listed: Path | None,
+    save_list: Path | None,
+    redo: bool,
+    each_axis: bool,
+    axis_from: str | None,
+    like: Path | None,
+    memory: str | None,
+    rows: str | None,
+    executor: str,
+    force: bool,
+    opening: scan_options.Opening,
+    choice: Choice,
+) -> Batch:
+    from tomarium.beamtime.batch import Batch
+    from tomarium.beamtime.batch_files import RECORDS
+    from tomarium.beamtime.batch_result import Making
+    from tomarium.beamtime.choose_scans import find_scans, matching, named, read_list, write_list
+    from tomarium.catalogue.chosen_run import chosen_run
+    from tomarium.catalogue.copy_parameters import find_record, protocol_like
+    from tomarium.catalogue.export import parse_export
+    from tomarium.executors import find_executor
+
+    find_executor(executor)
+    place = output or Path(f"{folder.resolve().name}_batch")
+    below = read_list(listed, folder) if listed is not None else list(find_scans(folder))
+    scans = matching(below, folder, match, exclude)
+    if save_list is not None:
+        write_list(save_list, scans, folder)
+        click.echo(f"{save_list}: {len(scans)} scans", err=True)
+    if like is None and choice.told("like") is not None:
+        like = find_record(choice.told("like"), [place / RECORDS, Path.cwd(), folder])
+    # A wrong word is told before any scan is opened.
+    choice.protocol(base=None if like is None else protocol_like(like))
+    wanted, volume = scan_options.parse_rows(rows), choice.told("volume")
+    asked = choice.instructions.run if choice.instructions else {}
+    how = Making(
+        folder=place,
+        executor=executor,
+        memory=memory or choice.told("memory"),
+        exports=() if volume is None else (parse_export(volume),),
+        force=force,
+        slice_only="slice" in asked and "whole" not in asked,
+        slice_row=asked.get("slice"),
+    )
+    return Batch(
+        scans=tuple(scans),
+        how=how,
+        open=opening.open,
+        choose=lambda scan: chosen_run(
+            scan, choice, like=like, rows=wanted, axis=not each_axis and axis_from is None
+        ),
+        listed=listed is not None,
+        anew=redo,
+        axis_from=None if axis_from is None else named(axis_from, below, folder),
+    )
+
+
+def _show_plan(planned: BatchPlan, folder: Path) -> None:
+    """Say what is to be done, what is there, and what cannot be used."""
+    for row in planned.rows:
+        if row.state in ("failed", "differs"):
+            show.warnings([f"{row.name}: {row.error}"])
+    kept = sum(row.state in ("finished", "warnings") for row in planned.rows)
+    click.echo(
+        f"{folder}: {len(planned.seconds)} of {len(planned.rows)} scans to do, {kept} finished before; "
+        f"about {show.clock(planned.all_seconds)}, {units.show(planned.write_bytes, 'B', 3)} of "
+        f"{units.show(planned.free_bytes, 'B', 3)} free on disk"
+    )
+    if planned.passed_over:
+        click.echo(
+            f"passed over, for they hold no projections: {len(planned.passed_over)} images and volumes"
+        )
+    if planned.seconds:
+        click.echo(f"to do: {show.line(', '.join(planned.seconds))}")
+
+
+def _plan_data(planned: BatchPlan) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "scans": [asdict(row) for row in planned.rows],
+        "seconds": planned.seconds,
+        "write_bytes": planned.write_bytes,
+        "free_bytes": planned.free_bytes,
+        "fits": planned.write_bytes <= planned.free_bytes,
+        "passed_over": [str(one) for one in planned.passed_over],
+    }
+
+
+def _tell(row: Row, number: int, count: int, left_s: float) -> None:
+    """Say what became of a scan, and how long the others take."""
+    from tomarium.beamtime.batch_files import WORDS
+
+    if row.state in ("failed", "differs"):
+        said = row.error
+    else:
+        axis = "" if row.axis_column is None else f", axis at {row.axis_column:.2f}"
+        said = axis.removeprefix(", ") + (f" ({row.confidence})" if row.confidence else "")
+    left = f"; about {show.clock(left_s)} left" if left_s else ""
+    told = f"{number} of {count}  {row.name}: {WORDS[row.state]}{f', {said}' if said else ''}{left}"
+    colour = {"failed": "red", "differs": "red", "warnings": "yellow"}.get(row.state)
+    click.secho(show.line(told), fg=colour, err=True)
+
+
+def _end(found: list[Row], folder: Path, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from tomarium.beamtime.batch_files import PAGE, RECORDS, read_results
+    from tomarium.beamtime.batch_page import headline, worst_first
+
+    if as_json:
+        show.as_json([asdict(row) for row in found])
+    else:
+        show.table(
+            [
+                (
+                    row.name,
+                    row.state,
+                    "" if row.axis_column is None else f"{row.axis_column:.2f}",
+                    row.confidence,
+                    "" if row.seconds is None else show.clock(row.seconds),
+                    row.error or "; ".join(row.warnings),
+                )
+                for row in reversed(worst_first(found))
+            ]
+        )
+        click.echo(f"{folder / PAGE}: {headline(read_results(folder))}")
+        if (folder / RECORDS).is_dir():
+            click.echo(f"file them with: tomarium ingest {folder / RECORDS}/*")
+    return 1 if any(row.state != "finished" for row in found) else 0
