@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.formats.data_exchange.fields import CELSIUS, ZERO_CELSIUS_K
 from tomarium.formats.hdf5.attributes import attribute
-from tomarium.formats.hdf5.names import member, path_of, visit_links
+from tomarium.formats.hdf5.names import path_of
 from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Value
 
@@ -195,19 +195,15 @@ def _lists(source: Source, group: h5py.Group) -> list[str]:
     found: list[str] = []
     numbers, left = 0, 0
 
-    def visit(name: str, link: Any) -> None:
-        nonlocal numbers, left
-        node = member(group, name) if isinstance(link, h5py.HardLink) else None
+    for _, node in source.linked(group):
         if not isinstance(node, h5py.Dataset) or node.ndim != 1 or not 1 < node.size <= _MOST_FRAMES:
-            return
+            continue
         if node.dtype.kind in "iuf" and node.dtype.itemsize > 1 and not node.external and not node.is_virtual:
             numbers += node.size
             if numbers <= _MOST_NUMBERS:
                 found.append(path_of(node))
             else:
                 left += 1
-
-    visit_links(group, visit)
     if left:
         source.warnings.append(
             f"{left} lists of numbers below {group.name} were not read: together they hold {numbers} numbers"

@@ -144,7 +144,7 @@ def _signal(source: Source, path: str, group: h5py.Group) -> h5py.Dataset | None
     if name is None:
         marked = [
             one
-            for one in group
+            for one in source.names(group)
             if isinstance(n := source.find(f"{path}/{one}"), h5py.Dataset) and attribute(n, "signal") == "1"
         ]
         name = next(iter(marked), "data")
@@ -164,7 +164,7 @@ def _axis_names(source: Source, group: h5py.Group, signal: h5py.Dataset) -> tupl
     if not names:
         numbered = {
             attribute(node, "axis"): name
-            for name in group
+            for name in source.names(group)
             if isinstance(node := source.find(name, group), h5py.Dataset)
         }
         names = [numbered.get(str(axis + 1), "") for axis in range(signal.ndim)]
@@ -175,7 +175,7 @@ def _axis_names(source: Source, group: h5py.Group, signal: h5py.Dataset) -> tupl
 
 def _rasters(source: Source, path: str, group: h5py.Group) -> Iterator[_Map]:
     """Yield a group's arrays whose first two axes are those of positions beside them, which vary along one each."""
-    nodes = {name: source.find(f"{path}/{name}") for name in group}
+    nodes = {name: source.find(f"{path}/{name}") for name in source.names(group)}
     numbers = {
         n: d for n, d in nodes.items() if isinstance(d, h5py.Dataset) and d.dtype.kind == "f" and d.ndim >= 2
     }
