@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import h5py
 from h5py import h5g, h5o
 
-from tomarium.formats.hdf5.attributes import Node, content
+from tomarium.formats.hdf5.attributes import Node, attribute, content
 from tomarium.formats.hdf5.names import as_bytes, hard_linked, numbered_in, shown
 
 # Groups with more are asked name by name; of so many groups the members are kept, and so many objects, each open until
@@ -62,6 +62,7 @@ class KnownGroups:
         # By the identity of an object, which is kept so that no other takes its place.
         self._known: dict[int, tuple[h5py.Group, Members | None]] = {}
         self._contents: dict[int, tuple[h5py.Dataset, Any]] = {}
+        self._attributes: dict[tuple[int, str], tuple[Node, str | None]] = {}
         self._opened = 0
         # Identity of a group, and a path from it → what was found there, where that led by no other file and no virtual
         # dataset.
@@ -110,6 +111,15 @@ class KnownGroups:
             if len(self._contents) >= _MOST_KEPT:
                 self._contents.clear()
             known = self._contents[id(dataset)] = (dataset, content(dataset))
+        return known[1]
+
+    def attribute(self, node: Node, name: str) -> str | None:
+        """Read an attribute once; as `attributes.attribute`."""
+        known = self._attributes.get((id(node), name))
+        if known is None:
+            if len(self._attributes) >= _MOST_KEPT:
+                self._attributes.clear()
+            known = self._attributes[id(node), name] = (node, attribute(node, name))
         return known[1]
 
 

@@ -80,7 +80,7 @@ def unwritten(dataset: h5py.Dataset, axis: int = 0) -> list[Run]:
     Result: first entry and the one after the last of each run.
     """
     shape = dataset.shape
-    if not shape or not dataset.size:
+    if not shape or not all(shape):
         return []
     if dataset.chunks is None:
         return [] if dataset.id.get_storage_size() else [(0, shape[axis])]

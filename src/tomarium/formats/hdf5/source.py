@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
-from tomarium.formats.hdf5.attributes import Node, attribute, content, plain_text
+from tomarium.formats.hdf5.attributes import Node, attribute, content, plain_text, size_of
 from tomarium.formats.hdf5.errors import DAMAGE, advice, guarded
 from tomarium.formats.hdf5.held_open import shared_open
 from tomarium.formats.hdf5.members import Found, KnownGroups, Members
@@ -278,6 +278,10 @@ class Source:
         """Read a short dataset; None where it is longer, or neither a number nor a text."""
         return content(dataset) if self.known is None else self.known.content(dataset)
 
+    def attribute(self, node: Node, name: str) -> str | None:
+        """Read an attribute as text, as `attributes.attribute` does, but once."""
+        return attribute(node, name) if self.known is None else self.known.attribute(node, name)
+
     def array(self, path: str, start: h5py.Group | None = None) -> NDArray[np.float64] | None:
         """Read a list of numbers as float64.
 
@@ -331,7 +335,7 @@ class Source:
             return None
         place = f"{self.path.name}:{path_of(node)}"
         try:
-            number, spelling = as_number(held), attribute(node, "units") or attribute(node, "unit")
+            number, spelling = as_number(held), self.attribute(node, "units") or self.attribute(node, "unit")
             if spelling is not None and spelling.lower() in NO_UNIT:
                 spelling = None
             if number is None or not math.isfinite(number):
@@ -395,10 +399,10 @@ class Source:
     def _value_at(self, group: h5py.Group, key: bytes) -> tuple[str, Value[Any]] | None:
         """Read a text or a single number, with its path; of arrays, which are most, nothing more is asked."""
         node = self._hard_linked(group, key)
-        if not isinstance(node, h5py.Dataset) or node.size != 1 or node.external or node.is_virtual:
+        if not isinstance(node, h5py.Dataset) or size_of(node) != 1 or node.external or node.is_virtual:
             return None
         held = self._content(node)
-        value = None if held is None else plain_text(node, held)
+        value = None if held is None else plain_text(held, lambda: self.attribute(node, "units"))
         if value is None:
             return None
         place = path_of(node)
