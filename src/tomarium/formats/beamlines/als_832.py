@@ -27,7 +27,6 @@ from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.dialect import demand_same_size, detecting, lacking, scan_of
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import frames_of
-from tomarium.formats.hdf5.names import shown
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import default_angles
@@ -109,9 +108,11 @@ def detect(source: Source) -> Match | None:
 
 
 def _home(source: Source) -> h5py.Group | None:
-    for name in map(shown, source.file):
+    for name in source.names(source.file):
         node = source.find(f"/{name}")
-        if isinstance(node, h5py.Group) and any(map(FRAME.search, map(shown, islice(node, _MOST_LOOKED_AT)))):
+        if isinstance(node, h5py.Group) and any(
+            map(FRAME.search, islice(source.names(node), _MOST_LOOKED_AT))
+        ):
             return node
     return None
 

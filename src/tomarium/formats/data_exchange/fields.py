@@ -15,7 +15,6 @@ import h5py
 import numpy as np
 
 from tomarium.errors import UnitError
-from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Value
 from tomarium.units import SPELLINGS
@@ -211,7 +210,7 @@ def _read(source: Source, start: h5py.Group, place: str, field: Field) -> Value[
     if field.name.startswith("interferometer_grid"):
         # The guide has these as lengths and calls them angles: the unit decides which of two fields it is.
         node = source.find(place, start)
-        written = "" if node is None else attribute(node, "units") or ""
+        written = "" if node is None else source.attribute(node, "units") or ""
         if (SPELLINGS.get(written, ("m", 1.0))[0] == "deg") != (field.unit == "deg"):
             return None
     if field.unit == "":
@@ -251,7 +250,7 @@ def temperature_k(source: Source, start: h5py.Group, place: str) -> Value[float]
     if not isinstance(node, h5py.Dataset) or node.size != 1 or node.dtype.kind not in "iuf":
         return None
     number, where = float(np.ravel(node[()])[0]), f"{source.path.name}:{node.name}"
-    unit = (attribute(node, "units") or "").strip()
+    unit = (source.attribute(node, "units") or "").strip()
     if not math.isfinite(number):
         return None
     if unit.lower() in CELSIUS:
@@ -275,7 +274,7 @@ def _geometry(source: Source, measurement: h5py.Group, group: str) -> dict[str, 
         node = source.find(place, measurement)
         if value is None or len(value.value) != 3 or node is None:
             continue
-        written = (attribute(node, "axes") or "x:y:z").replace(" ", "").split(":")
+        written = (source.attribute(node, "axes") or "x:y:z").replace(" ", "").split(":")
         if sorted(written) == ["x", "y", "z"] and written != ["x", "y", "z"]:
             ordered = [value.value[written.index(axis)] for axis in "xyz"]
             value = Value(ordered, value.origin, value.source)
@@ -294,7 +293,7 @@ def _vector(source: Source, start: h5py.Group, place: str, unit: str) -> Value[l
     if not node.size or node.size > _MOST_IN_VECTOR:
         return None
     numbers = [float(number) for number in np.ravel(node[()])]
-    written = attribute(node, "units") or ""
+    written = source.attribute(node, "units") or ""
     where = f"{source.path.name}:{node.name}"
     if unit and written.lower() not in NO_UNIT and written != unit:
         from tomarium import units

@@ -21,7 +21,7 @@ from tomarium.formats.data_exchange.fields import (
     instances,
 )
 from tomarium.formats.data_exchange.processes import DESCRIPTIONS
-from tomarium.formats.hdf5.attributes import Node, attribute
+from tomarium.formats.hdf5.attributes import Node
 from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.units import SPELLINGS
 
@@ -74,7 +74,7 @@ def _both(*looks: Look) -> Look:
 def _theta_units(place: Place) -> Iterator[str]:
     for name in ("theta", "theta_white", "theta_dark"):
         node = place.source.find(name, place.exchange)
-        unit = None if node is None else attribute(node, "units")
+        unit = None if node is None else place.source.attribute(node, "units")
         # "degrees" is the plural every acquisition program writes; nobody reads it otherwise.
         if (
             node is not None
@@ -89,7 +89,7 @@ def _temperatures(place: Place) -> Iterator[str]:
     for node in (node for path in paths for node in place.members(path)):
         if not isinstance(node, h5py.Dataset) or node.size != 1 or node.dtype.kind not in "iuf":
             continue
-        number, unit = float(np.ravel(node[()])[0]), (attribute(node, "units") or "").strip()
+        number, unit = float(np.ravel(node[()])[0]), (place.source.attribute(node, "units") or "").strip()
         bare = unit.lower() in NO_UNIT
         if unit.lower() in CELSIUS or (bare and number < COLDEST_KELVIN):
             said = f"{number:g} without a unit" if bare else f"{number:g} {unit}"
@@ -98,7 +98,7 @@ def _temperatures(place: Place) -> Iterator[str]:
 
 def _ring_energy(place: Place) -> Iterator[str]:
     for node in place.members("instrument/source/energy"):
-        unit = SPELLINGS.get(attribute(node, "units") or "", ("", 0.0))
+        unit = SPELLINGS.get(place.source.attribute(node, "units") or "", ("", 0.0))
         if (
             unit[0] == "keV"
             and isinstance(node, h5py.Dataset)
@@ -128,14 +128,14 @@ def _later_acquisition(place: Place) -> Iterator[str]:
 def _grids(place: Place) -> Iterator[str]:
     for name in ("grid_start", "grid_end", "grid_position_for_scan"):
         for node in place.members(f"instrument/interferometer/{name}"):
-            if SPELLINGS.get(attribute(node, "units") or "", ("", 0.0))[0] == "deg":
+            if SPELLINGS.get(place.source.attribute(node, "units") or "", ("", 0.0))[0] == "deg":
                 yield f"{node.name} is an angle by its unit and was read as one; Table 22 has metres"
 
 
 def _distances(place: Place) -> Iterator[str]:
     for group in GEOMETRIES:
         for node in place.members(f"{group}/geometry/translation/distances"):
-            axes = (attribute(node, "axes") or "x:y:z").replace(" ", "")
+            axes = (place.source.attribute(node, "axes") or "x:y:z").replace(" ", "")
             if axes != "x:y:z" and sorted(axes.split(":")) == ["x", "y", "z"]:
                 yield f"{node.name}: its axes {axes} were put into the order x:y:z"
 
@@ -167,7 +167,7 @@ def _positions(place: Place) -> Iterator[str]:
         if isinstance(node, h5py.Dataset) and node.size is not None and node.size != count:
             yield f"{node.name} gives {node.size} positions for {count} pixels and was left out"
     data = place.source.find("data", place.exchange)
-    if data is not None and attribute(data, "units") == "density":
+    if data is not None and place.source.attribute(data, "units") == "density":
         yield f"{data.name}: its unit 'density' is none and was left out"
 
 

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.formats.data_exchange.fields import CELSIUS, ZERO_CELSIUS_K
-from tomarium.formats.hdf5.attributes import attribute
-from tomarium.formats.hdf5.names import member, path_of, visit_links
+from tomarium.formats.hdf5.names import path_of
 from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Value
 
@@ -59,7 +58,7 @@ def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
     if node.dtype.kind not in "iuf":
         text = source.text(path_of(node)) if node.size == 1 or node.dtype.kind in "iu" else None
         return None if text is None else ("", Value(text, "read", place))
-    written = (attribute(node, "units") or attribute(node, "unit") or "").strip()
+    written = (source.attribute(node, "units") or source.attribute(node, "unit") or "").strip()
     numbers = _as_python(np.ravel(node[()]))
     single = node.size == 1
     if not numbers or (single and not np.isfinite(numbers[0])):
@@ -150,7 +149,7 @@ def read_scales(source: Source, exchange: h5py.Group, rows: int, columns: int) -
             scales[f"{name}_positions{ending}"] = value
     data = source.find("data", exchange)
     for name, usual in (("description", "projections"), ("units", "count")):
-        text = None if data is None else attribute(data, name)
+        text = None if data is None else source.attribute(data, name)
         if text and units.SPELLINGS.get(text, (text,))[0] != usual and text.lower() not in NO_UNIT:
             scales[f"data_{name}"] = Value(text, "read", f"{source.path.name}:{exchange.name}/data@{name}")
     return scales
@@ -195,19 +194,15 @@ def _lists(source: Source, group: h5py.Group) -> list[str]:
     lists: list[str] = []
     numbers, left = 0, 0
 
-    def visit(name: str, link: Any) -> None:
-        nonlocal numbers, left
-        node = member(group, name) if isinstance(link, h5py.HardLink) else None
+    for _, node in source.linked(group):
         if not isinstance(node, h5py.Dataset) or node.ndim != 1 or not 1 < node.size <= _MOST_FRAMES:
-            return
+            continue
         if node.dtype.kind in "iuf" and node.dtype.itemsize > 1 and not node.external and not node.is_virtual:
             numbers += node.size
             if numbers <= _MOST_NUMBERS:
                 lists.append(path_of(node))
             else:
                 left += 1
-
-    visit_links(group, visit)
     if left:
         source.warnings.append(
             f"{left} lists of numbers below {group.name} were not read: together they hold {numbers} numbers"

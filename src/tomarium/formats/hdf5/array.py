@@ -14,7 +14,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import load_plugins
 from tomarium.formats.hdf5.missing_data import Gap, gaps_with_warnings, refuse_gaps
-from tomarium.formats.hdf5.names import member, path_of
+from tomarium.formats.hdf5.names import file_of, member, path_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source
 from tomarium.model.image import Sliceable
@@ -144,7 +144,7 @@ def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
                 )
     return Hdf5Array(
         path=source.path,
-        file=Path(dataset.file.filename),
+        file=file_of(dataset),
         name=path_of(dataset),
         shape=tuple(int(n) for n in dataset.shape),
         dtype=dataset.dtype.newbyteorder("="),

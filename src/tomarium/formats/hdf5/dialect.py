@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Match, no_match
-from tomarium.formats.hdf5.attributes import attribute, is_hdf5
+from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import in_degrees
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
@@ -55,7 +55,7 @@ def degrees_of(
     `default`: unit to take where the file gives none. `guess`: whether angles without a unit may be radians.
     """
     node = source.find(path)
-    unit = (attribute(node, "units") if node is not None else None) or default
+    unit = (source.attribute(node, "units") if node is not None else None) or default
     value, said = in_degrees(values, unit, f"{source.path.name}:{path}", guess=guess)
     source.warnings.extend([said] if said else [])
     return value

@@ -17,7 +17,7 @@ from tomarium.formats.frames.per_frame import PerFrame, plain_cost
 from tomarium.formats.hdf5.chunk_reader import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.missing_data import Gap, gaps_with_warnings, refuse_gaps
-from tomarium.formats.hdf5.names import member, path_of
+from tomarium.formats.hdf5.names import file_of, member, path_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source
 from tomarium.formats.hdf5.virtual_dataset import Part, parts_of, read_parts
@@ -180,7 +180,7 @@ def frames_of(
         gaps = (replace(gaps[0], first=0, last=1),)
     return Hdf5Frames(
         path=source.path,
-        file=Path(dataset.file.filename),
+        file=file_of(dataset),
         name=path_of(dataset),
         size=(frames, rows, columns),
         dtype=dataset.dtype.newbyteorder("="),
@@ -196,7 +196,7 @@ def _layout(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int], 
         # A virtual dataset has no bytes of its own: its price is that of its sources, which are alike.
         for item in dataset.virtual_sources():
             own = item.file_name == "."
-            parent = Path(dataset.file.filename)
+            parent = file_of(dataset)
             file = parent if own else source.locate(parent, item.file_name)
             below = None if file is None else source.opened.get(file, dataset.file if own else None)
             part = None if below is None else below.get(item.dset_name)

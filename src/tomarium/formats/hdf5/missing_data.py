@@ -18,6 +18,7 @@ from h5py import h5s
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.hdf5.names import file_of
 
 ABSENT: Final = "is absent"
 NEVER: Final = "were never written"
@@ -79,7 +80,7 @@ def unwritten(dataset: h5py.Dataset, axis: int = 0) -> list[Run]:
     Result: first entry and the one after the last of each run.
     """
     shape = dataset.shape
-    if not shape or not dataset.size:
+    if not shape or not all(shape):
         return []
     if dataset.chunks is None:
         return [] if dataset.id.get_storage_size() else [(0, shape[axis])]
@@ -156,7 +157,7 @@ def gaps_of(
     if not dataset.is_virtual:
         yield from (Gap(first, last, "", NEVER) for first, last in lacking(dataset, axis))
         return
-    parent = Path(dataset.file.filename)
+    parent = file_of(dataset)
     shown = np.zeros(dataset.shape[axis], bool)
     items = dataset.virtual_sources()
     for item in items:
@@ -241,7 +242,7 @@ def _state(
     """Say what is wrong with a part, or which entries it lacks."""
     file: h5py.File | None = dataset.file
     if item.file_name != ".":
-        place = source.locate(Path(dataset.file.filename), item.file_name)
+        place = source.locate(file_of(dataset), item.file_name)
         if place is None:
             return ABSENT, []
         if place in source.damaged:

@@ -12,7 +12,6 @@ import glob
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -105,11 +104,9 @@ def examine(path: Path, file: h5py.File, *, growing: bool = False) -> tuple[Find
     return tuple(walk.findings)
 
 
-# Each format asks about the same file in turn; the answer changes only with the file.
-@lru_cache(maxsize=64)
-def _judge(path: Path, size: int, changed_ns: int, growing: bool) -> tuple[Finding, ...]:
-    with open_beside(path) as file:
-        return examine(path, file, growing=growing)
+# Many ask about the same file in turn; the answer changes only with the file. The oldest is forgotten first.
+_MOST_JUDGED: Final = 64
+_judged: dict[tuple[Path, int, int, bool], tuple[Finding, ...]] = {}
 
 
 def open_beside(path: Path) -> h5py.File:
@@ -145,8 +142,19 @@ def open_checked(path: Path, *, scan: Path | None = None, growing: bool = False)
 def _opened(path: Path, scan: Path | None, growing: bool) -> h5py.File:
     check_heaps(path)
     now = path.stat()
-    _refuse(_judge(path, now.st_size, now.st_mtime_ns, growing), path, scan)
-    return open_beside(path)
+    key = (path, now.st_size, now.st_mtime_ns, growing)
+    file = open_beside(path)
+    try:
+        if key not in _judged:
+            findings = examine(path, file, growing=growing)
+            while len(_judged) >= _MOST_JUDGED:
+                _judged.pop(next(iter(_judged)), None)
+            _judged[key] = findings
+        _refuse(_judged[key], path, scan)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def check_growing(path: Path, file: h5py.File) -> None:
@@ -253,7 +261,7 @@ def _visit_object(
         return None
     walk.seen.add(info.addr)
     if info.type == h5o.TYPE_DATASET:
-        _look_at_dataset(walk, h5o.open(group, key), place)
+        _look_at_dataset(walk, h5d.open(group, key), place)
     if info.type != h5o.TYPE_GROUP:
         return None
     if len(above) > MOST_DEPTH:
@@ -264,7 +272,7 @@ def _visit_object(
             f"the file is damaged or made to mislead, so take it from its origin",
         )
         return None
-    return h5o.open(group, key)
+    return h5g.open(group, key)
 
 
 def _look_outside(walk: _Walk, place: str, name: str) -> Path | None:

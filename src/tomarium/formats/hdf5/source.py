@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,18 +17,19 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5g, h5l, h5o
 from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
-from tomarium.formats.hdf5.attributes import Node, attribute, is_small, plain_text
+from tomarium.formats.hdf5.attributes import Node, attribute, content, plain_text, size_of
 from tomarium.formats.hdf5.errors import DAMAGE, advice, guarded
 from tomarium.formats.hdf5.held_open import shared_open
-from tomarium.formats.hdf5.members import KnownGroups, Members
+from tomarium.formats.hdf5.members import Found, KnownGroups, Members
 from tomarium.formats.hdf5.missing_data import gaps_of
 from tomarium.formats.hdf5.names import (
     as_bytes,
+    file_of,
     hard_linked,
     key_in,
     link_in,
@@ -78,9 +79,8 @@ class Source:
     damaged: dict[Path, str] = field(default_factory=dict)
     typed: int = 0  # how many members of groups were asked what they are
     known: KnownGroups | None = None  # what its groups hold; None where it grows
-    # identity of a group, and a path from it → that group, kept so that no other takes its place, what lies there, and
-    # the absent files on the way
-    found: dict[tuple[int, str], tuple[Node, Node | None, tuple[str, ...]]] = field(default_factory=dict)
+    # identity of a group, and a path from it → what was found there
+    found: dict[tuple[int, str], Found] = field(default_factory=dict)
     # file → path, as its bytes → the text or single number there, with its path; None where there is none
     values: dict[str, dict[bytes, tuple[str, Value[Any]] | None]] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ class Source:
         for node, axis in held:
             if not isinstance(node, h5py.Dataset) or node.maxshape is None or node.maxshape[axis] is not None:
                 return False
-            age = time.time() - Path(node.file.filename).stat().st_mtime
+            age = time.time() - file_of(node).stat().st_mtime
             if age > _FRESH_S and not node.file.swmr_mode:
                 return False
         return True
@@ -113,18 +113,25 @@ class Source:
         """
         here = self.file if start is None or path.startswith("/") else start
         if self.known is None:
-            return self._walk(here, [part for part in path.split("/") if part], 0)
+            return self._walk(here, _parts(path), 0)
         key = (id(here), path)
-        if key not in self.found:
-            if len(self.found) >= _MOST_FOUND:
-                self.found.clear()
-            before, self.missing[:] = self.missing[:], []
-            node = self._walk(here, [part for part in path.split("/") if part], 0)
-            self.found[key] = (here, node, tuple(self.missing))
-            self.missing[:] = before
-        _, node, absent = self.found[key]
-        self.missing += [name for name in absent if name not in self.missing]
-        return node
+        found = self.known.found.get(key) or self.found.get(key) or self._keep(self.known, here, path)
+        if found[2]:
+            self.missing += [name for name in found[2] if name not in self.missing]
+        return found[1]
+
+    def _keep(self, known: KnownGroups, here: Node, path: str) -> Found:
+        """Find what lies at a path and keep it: for all who read the file where it is plain, else for this one."""
+        before, self.missing[:] = self.missing[:], []
+        node = self._walk(here, _parts(path), 0)
+        found = (here, node, tuple(self.missing))
+        self.missing[:] = before
+        # Files it points to are closed with this one, and virtual datasets are looked at by each who reads.
+        kept = self.found if found[2] or self.opened or self.admitted else known.found
+        if len(kept) >= _MOST_FOUND:
+            kept.clear()
+        kept[id(here), path] = found
+        return found
 
     def _walk(self, here: Node, parts: list[str], hops: int) -> Node | None:
         if hops > _MOST_HOPS:
@@ -150,7 +157,7 @@ class Source:
         if kind != h5l.TYPE_HARD:
             link = link_in(here, key)
             if isinstance(link, h5py.ExternalLink):
-                place = self.locate(Path(here.file.filename), link.filename)
+                place = self.locate(file_of(here), link.filename)
                 if place is None:
                     return None
                 with guarded(place):
@@ -159,11 +166,7 @@ class Source:
             if isinstance(link, h5py.SoftLink):
                 begin = (here.file if self.opened else self.file) if link.path.startswith("/") else here
                 return self._walk(begin, [*_split(link.path), *rest], hops + 1)
-        below = None if members is None else members.groups.get(key)
-        if below is None:
-            below = hard_linked(here, key)
-            if members is not None and isinstance(below, h5py.Group):
-                members.groups[key] = below
+        below = hard_linked(here, key) if self.known is None else self.known.opened(here, key)
         return None if isinstance(below, h5py.Datatype) else self._walk(below, rest, hops)
 
     def _members(self, group: h5py.Group) -> Members | None:
@@ -173,6 +176,11 @@ class Source:
         """List the members of a group that carry a name or its numbered spellings."""
         members = self._members(group)
         return numbered(group, name) if members is None else members.numbered(name)
+
+    def names(self, group: h5py.Group) -> Iterable[str]:
+        """List the names of a group's members, as `shown` spells them."""
+        members = self._members(group)
+        return map(shown, group) if members is None else members.names
 
     def groups(self, group: h5py.Group, having: tuple[bytes, ...] = ()) -> Iterator[tuple[str, h5py.Group]]:
         """List the groups in a group, and open no dataset for it.
@@ -191,14 +199,12 @@ class Source:
             if self.typed > _MOST_TYPED:
                 return
             if (links.get_info(key).type if members is None else members.kinds[key]) == h5l.TYPE_HARD:
-                if h5o.get_info(group.id, key).type != h5o.TYPE_GROUP:
-                    continue
-                found = None if members is None else members.groups.get(key)
-                if found is None:
-                    found = h5py.Group(h5g.open(group.id, key))
-                    if members is not None:
-                        members.groups[key] = found
-                if not having or any(map(found.id.links.exists, having)):
+                if self.known is not None:
+                    found = self.known.opened(group, key) if self.known.is_group(group, key) else None
+                else:
+                    is_group = h5o.get_info(group.id, key).type == h5o.TYPE_GROUP
+                    found = h5py.Group(h5g.open(group.id, key)) if is_group else None
+                if found is not None and (not having or any(map(found.id.links.exists, having))):
                     yield shown(name), found
                 continue
             node = self._walk(group, [shown(name)], 0)
@@ -227,13 +233,12 @@ class Source:
         return None
 
     def _admit(self, dataset: h5py.Dataset, hops: int) -> None:
-        plist = dataset.id.get_create_plist()
-        if plist.get_external_count():
+        if dataset.external:
             raise FormatError(
                 f"{self.path}: {dataset.name} keeps its bytes in the raw file {dataset.external[0][0]}, "
                 f"which is refused because it could be any file; repack the scan with `h5repack`"
             )
-        if plist.get_layout() != h5d.VIRTUAL:
+        if not dataset.is_virtual:
             return
         # Each once: sources of sources may be many, and virtual datasets made of each other never end.
         key = (dataset.file.filename, path_of(dataset))
@@ -245,7 +250,7 @@ class Source:
                 )
             return
         self.admitted[key] = False
-        folder = Path(dataset.file.filename).parent
+        folder = file_of(dataset).parent
         for file_name, name in {(item.file_name, item.dset_name) for item in dataset.virtual_sources()}:
             part = (str(folder / file_name), name)
             if part in self.trusted:
@@ -267,7 +272,15 @@ class Source:
         Result: None where there is no text or it is empty.
         """
         node = self.find(path, start)
-        return as_text(node[()]) if isinstance(node, h5py.Dataset) and is_small(node) else None
+        return as_text(self._content(node)) if isinstance(node, h5py.Dataset) else None
+
+    def _content(self, dataset: h5py.Dataset) -> Any:
+        """Read a short dataset; None where it is longer, or neither a number nor a text."""
+        return content(dataset) if self.known is None else self.known.content(dataset)
+
+    def attribute(self, node: Node, name: str) -> str | None:
+        """Read an attribute as text, as `attributes.attribute` does, but once."""
+        return attribute(node, name) if self.known is None else self.known.attribute(node, name)
 
     def array(self, path: str, start: h5py.Group | None = None) -> NDArray[np.float64] | None:
         """Read a list of numbers as float64.
@@ -293,9 +306,10 @@ class Source:
 
     def _numbers_in_words(self, node: h5py.Dataset) -> NDArray[np.float64] | None:
         """Read a list of texts as numbers, where all of them are; None, and said, where one is not."""
-        if not is_small(node):
+        held = self._content(node)
+        if held is None:
             return None
-        numbers, odd = numbers_in([as_text(one) or "" for one in np.ravel(node[()])])
+        numbers, odd = numbers_in([as_text(one) or "" for one in np.ravel(held)])
         place = f"{self.path.name}:{path_of(node)}"
         told, said = self.repaired, f"{place} holds texts, which were read as numbers"
         if numbers is None:
@@ -316,15 +330,16 @@ class Source:
         cannot be read, which is then said in `warnings`.
         """
         node = self.find(path, start)
-        if not isinstance(node, h5py.Dataset) or not is_small(node):
+        held = self._content(node) if isinstance(node, h5py.Dataset) else None
+        if node is None or held is None:
             return None
         place = f"{self.path.name}:{path_of(node)}"
         try:
-            number, spelling = as_number(node[()]), attribute(node, "units") or attribute(node, "unit")
+            number, spelling = as_number(held), self.attribute(node, "units") or self.attribute(node, "unit")
             if spelling is not None and spelling.lower() in NO_UNIT:
                 spelling = None
             if number is None or not math.isfinite(number):
-                raise UnitError(f"{as_text(node[()]) or number} is no finite number")
+                raise UnitError(f"{as_text(held) or number} is no finite number")
             if spelling is None and default is None:
                 raise UnitError(f"{number:g} has no unit")
             given = spelling or default or unit
@@ -346,7 +361,7 @@ class Source:
         home = as_bytes(start.name).rstrip(b"/")
         links = start.id.links
         kept: dict[bytes, tuple[str, Value[Any]] | None]
-        kept = {} if self.known is None else self.values.setdefault(start.file.filename, {})
+        kept = {} if self.known is None else self.values.setdefault(str(file_of(start)), {})
 
         def visit(key: bytes, info: Any) -> None:
             below = home + b"/" + key
@@ -354,7 +369,7 @@ class Source:
                 return
             if info.type == h5l.TYPE_EXTERNAL:
                 try:
-                    self.locate(Path(start.file.filename), os.fsdecode(links.get_val(key)[0]))
+                    self.locate(file_of(start), os.fsdecode(links.get_val(key)[0]))
                 except FormatError as problem:
                     self.warnings.append(str(problem))
             elif info.type == h5l.TYPE_HARD:
@@ -367,18 +382,40 @@ class Source:
         links.visit(visit, info=True)
         return found
 
+    def linked(self, start: h5py.Group) -> Iterator[tuple[bytes, Node]]:
+        """List all that lies below a group by hard links, with the path to it; each object once."""
+        found: list[bytes] = []
+
+        def visit(key: bytes, info: Any) -> None:
+            if info.type == h5l.TYPE_HARD:
+                found.append(key)
+
+        start.id.links.visit(visit, info=True)
+        for key in found:
+            node = self._hard_linked(start, key)
+            if not isinstance(node, h5py.Datatype):
+                yield key, node
+
     def _value_at(self, group: h5py.Group, key: bytes) -> tuple[str, Value[Any]] | None:
         """Read a text or a single number, with its path; of arrays, which are most, nothing more is asked."""
-        if h5o.get_info(group.id, key).type != h5o.TYPE_DATASET:
+        node = self._hard_linked(group, key)
+        if not isinstance(node, h5py.Dataset) or size_of(node) != 1 or node.external or node.is_virtual:
             return None
-        node = h5py.Dataset(h5d.open(group.id, key), readonly=True)
-        if node.size != 1 or not is_small(node):
-            return None
-        value = plain_text(node)
-        if value is None or node.external or node.is_virtual:
+        held = self._content(node)
+        value = None if held is None else plain_text(held, lambda: self.attribute(node, "units"))
+        if value is None:
             return None
         place = path_of(node)
         return place, Value(value, "read", f"{self.path.name}:{place}")
+
+    def _hard_linked(self, group: h5py.Group, path: bytes) -> Any:
+        """Open what lies at a path of hard links."""
+        if self.known is None:
+            return hard_linked(group, path)
+        node: Any = group
+        for part in path.split(b"/"):
+            node = self.known.opened(node, part)
+        return node
 
 
 @contextmanager
@@ -392,6 +429,10 @@ def reading(path: Path) -> Iterator[Source]:
     with guarded(path), ExitStack() as stack:
         file, known = stack.enter_context(shared_open(path))
         yield Source(path, file, stack, known=known)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
 
 
 def _split(path: str) -> list[str]:

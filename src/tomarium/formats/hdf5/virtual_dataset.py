@@ -12,6 +12,7 @@ from h5py import h5s
 from numpy.typing import NDArray
 
 from tomarium.formats.hdf5.chunk_reader import packing_of, read_chunks
+from tomarium.formats.hdf5.names import file_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source
 
@@ -34,7 +35,7 @@ def parts_of(source: Source, dataset: h5py.Dataset) -> tuple[Part, ...]:
     Result: empty where it is made of anything else, or a file is absent.
     """
     found = []
-    parent = Path(dataset.file.filename)
+    parent = file_of(dataset)
     for item in dataset.virtual_sources():
         file = parent if item.file_name == "." else source.locate(parent, item.file_name)
         there, here = _box(item.vspace), _box(item.src_space)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.hdf5.array import array_of
-from tomarium.formats.hdf5.attributes import attribute, raw_attribute
+from tomarium.formats.hdf5.attributes import raw_attribute
 from tomarium.formats.hdf5.axes import axis_of, pixel_axis
 from tomarium.formats.hdf5.dialect import detecting
 from tomarium.formats.hdf5.plain_values import as_text
@@ -82,9 +82,9 @@ def _groups(source: Source) -> Iterator[tuple[str, h5py.Group, str, str]]:
         path, group, entry, definition = waiting.pop(0)
         for name, node in source.groups(group):
             seen += 1
-            kind = attribute(node, "NX_class")
+            kind = source.attribute(node, "NX_class")
             below, is_entry = f"{path}/{name}", kind in ("NXentry", "NXsubentry") or not path
-            said = source.text("definition", node) or attribute(node, "definition") or definition
+            said = source.text("definition", node) or source.attribute(node, "definition") or definition
             item = (below, node, below if is_entry else entry, said)
             yield item
             # Plots lie in entries, or in groups that have no class or collect others.
@@ -97,7 +97,7 @@ def _maps(source: Source) -> tuple[list[_Map], list[str]]:
     found, lacking = [], []
     groups = list(_groups(source))
     for path, group, entry, definition in groups:
-        if attribute(group, "NX_class") != "NXdata":
+        if source.attribute(group, "NX_class") != "NXdata":
             continue
         if definition.startswith(NOT_MAPS):
             lacking.append(f"{path} belongs to a tomography ({definition}), which another reader opens")
@@ -114,7 +114,7 @@ def _maps(source: Source) -> tuple[list[_Map], list[str]]:
             continue
         found.append(_Map(path, signal, axes, entry, "NXdata"))
     # What carries no class at all has lost them, or never was NeXus: such a raster lies below its entry.
-    if not found and not any(attribute(group, "NX_class") for _, group, _, _ in groups):
+    if not found and not any(source.attribute(group, "NX_class") for _, group, _, _ in groups):
         found = [
             raster
             for path, group, _, _ in groups
@@ -131,7 +131,7 @@ def _default(source: Source) -> str:
     """Follow `@default` from the root as far as it goes."""
     path, here = "", source.find("/")
     for _ in range(_DEEPEST):
-        name = attribute(here, "default") if isinstance(here, h5py.Group) else None
+        name = source.attribute(here, "default") if isinstance(here, h5py.Group) else None
         if not name or source.find(f"{path}/{name}") is None:
             return path
         path = f"{path}/{name}"
@@ -140,12 +140,13 @@ def _default(source: Source) -> str:
 
 
 def _signal(source: Source, path: str, group: h5py.Group) -> h5py.Dataset | None:
-    name = attribute(group, "signal")
+    name = source.attribute(group, "signal")
     if name is None:
         marked = [
             one
-            for one in group
-            if isinstance(n := source.find(f"{path}/{one}"), h5py.Dataset) and attribute(n, "signal") == "1"
+            for one in source.names(group)
+            if isinstance(n := source.find(f"{path}/{one}"), h5py.Dataset)
+            and source.attribute(n, "signal") == "1"
         ]
         name = next(iter(marked), "data")
     node = source.find(f"{path}/{name}")
@@ -163,8 +164,8 @@ def _axis_names(source: Source, group: h5py.Group, signal: h5py.Dataset) -> tupl
         names = re.split(r"[:,\s]+", names[0].strip("[]"))
     if not names:
         numbered = {
-            attribute(node, "axis"): name
-            for name in group
+            source.attribute(node, "axis"): name
+            for name in source.names(group)
             if isinstance(node := source.find(name, group), h5py.Dataset)
         }
         names = [numbered.get(str(axis + 1), "") for axis in range(signal.ndim)]
@@ -175,7 +176,7 @@ def _axis_names(source: Source, group: h5py.Group, signal: h5py.Dataset) -> tupl
 
 def _rasters(source: Source, path: str, group: h5py.Group) -> Iterator[_Map]:
     """Yield a group's arrays whose first two axes are those of positions beside them, which vary along one each."""
-    nodes = {name: source.find(f"{path}/{name}") for name in group}
+    nodes = {name: source.find(f"{path}/{name}") for name in source.names(group)}
     numbers = {
         n: d for n, d in nodes.items() if isinstance(d, h5py.Dataset) and d.dtype.kind == "f" and d.ndim >= 2
     }
@@ -231,7 +232,7 @@ def read(path: Path, match: Match) -> Image:
         return kind(
             data=data,
             axes=axes,
-            unit=attribute(one.signal, "units") or "",
+            unit=source.attribute(one.signal, "units") or "",
             name=f"{path.stem} {one.group}",
             path=path,
             metadata=metadata,
@@ -251,7 +252,7 @@ def _axis(source: Source, one: _Map, dimension: int) -> Axis:
             f"{path}, an axis of {one.group}, is not there; its elements are counted instead"
         )
         return pixel_axis(name)
-    unit = "deg" if attribute(node, "transformation_type") == "rotation" else None
+    unit = "deg" if source.attribute(node, "transformation_type") == "rotation" else None
     values = source.array(path)
     if values is not None and node.ndim == 1 and len(values) == length:
         return axis_of(source, path, name, values, unit)

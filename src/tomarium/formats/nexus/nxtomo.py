@@ -19,7 +19,6 @@ from tomarium.errors import FormatError, UnitError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.frames.mirrored import flipped
-from tomarium.formats.hdf5.attributes import attribute
 from tomarium.formats.hdf5.dialect import detecting, lacking, positions_among, positive, scan_of, texts_of
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
@@ -241,7 +240,7 @@ def _angles(source: Source, place: Place, kinds: NDArray[np.object_]) -> Value[N
         if angles is None:
             continue
         node = source.find(path)
-        unit = attribute(node, "units") if node is not None else None
+        unit = source.attribute(node, "units") if node is not None else None
         if len(angles) >= len(kinds) > chosen.sum():
             if len(angles) > len(kinds):
                 said = f"{source.path.name}:{path} holds {len(angles)} angles for {len(kinds)} frames"
@@ -290,7 +289,7 @@ def _stored_axis(source: Source, place: Place, columns: int) -> Value[float] | N
     axis = source.quantity(place.paths(AXIS)[0], "pixel", "pixel")
     if axis is not None:
         node = source.find(place.paths(AXIS)[0])
-        if node is not None and attribute(node, FROM_MIDDLE) is not None:
+        if node is not None and source.attribute(node, FROM_MIDDLE) is not None:
             return Value((columns - 1) / 2 + axis.value, "read", f"{axis.source}, from the middle column")
         return _from_middle(axis, columns) if place.dialect.startswith("ESRF") else axis
     old = source.quantity(place.paths(OLD_AXIS)[0], "pixel", "pixel")
@@ -322,7 +321,9 @@ def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
         metadata["exposure_s"] = exposure
     for name, (unit, templates) in NUMBERS.items():
         nodes = ((path, source.find(path)) for path in place.paths(*templates))
-        said = [path for path, node in nodes if node is not None and (not unit or attribute(node, "units"))]
+        said = [
+            path for path, node in nodes if node is not None and (not unit or source.attribute(node, "units"))
+        ]
         told = len(source.warnings)
         number = source.quantity(said[0], unit, unit) if said else None
         # What reconstruction needs has been warned of where it is read; these are only worth a mention.
@@ -341,7 +342,7 @@ def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> d
     for name, template in TRANSLATIONS.items():
         path = place.paths(template)[0]
         moved, node = source.array(path), source.find(path)
-        unit = attribute(node, "units") if node is not None else None
+        unit = source.attribute(node, "units") if node is not None else None
         if moved is None or not unit or len(moved) not in (len(kinds), int(chosen.sum())):
             continue
         try:

@@ -58,9 +58,9 @@ def groups_of(source: Source) -> Iterator[Group]:
 
 
 def _definition(source: Source, group: h5py.Group) -> str | None:
-    written = source.text("definition", group) or attribute(group, "definition")
+    written = source.text("definition", group) or source.attribute(group, "definition")
     # A misspelling that files carry, and what NeXus of before 2006 wrote instead.
-    return written or attribute(group, "defination") or source.text("analysis", group)
+    return written or source.attribute(group, "defination") or source.text("analysis", group)
 
 
 def places_of(source: Source, groups: list[Group]) -> list[Place]:
@@ -88,7 +88,7 @@ def _place(source: Source, entry: str, parent: str, group: h5py.Group, defined: 
         place = Place(entry, parent, f"{entry}/instrument/{name}", "", "", 0.0)
         key, data = image_key_of(source, place), node_of(source, place, DATA)
         linked = data is not None or "data" in detector or f"{entry}/data/data" in source.file
-        is_detector = attribute(detector, "NX_class") == "NXdetector" or name.startswith("detector")
+        is_detector = source.attribute(detector, "NX_class") == "NXdetector" or name.startswith("detector")
         if key is None or not linked or not is_detector:
             continue
         fits = data is not None and data.ndim == 3 and data.shape[0] == len(key)

@@ -29,6 +29,7 @@ from tomarium.formats.hdf5.dialect import (
 )
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
+from tomarium.formats.hdf5.names import file_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.model import FrameKind, Geometry, Scan, Value
@@ -95,7 +96,7 @@ def read(path: Path, match: Match) -> Scan:
             )
         count, steps, rows, columns = data.shape
         frames = PhaseFrames(
-            Path(data.file.filename),
+            file_of(data),
             str(data.name),
             step,
             (count, rows, columns),
