@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -140,8 +141,7 @@ def test_a_part_that_is_not_as_it_should_be(
     sound = tmp_path / "sound" / ("scan" if name == "flyscan" else "scan.h5")
     sound.parent.mkdir()
     MAKERS[name](sound)
-    truth = tm.open(sound)
-    right = frames_of(truth)
+    truth = truth_of(sound)
     tried = 0
     broken = tmp_path / "broken" / sound.name
     shutil.copytree(sound.parent, broken.parent)
@@ -155,28 +155,46 @@ def test_a_part_that_is_not_as_it_should_be(
                     continue
             tried += 1
             where = f"{mutation.__name__} {file.name}:/{place}"
-            judge(where, broken, truth, right)
+            judge(where, broken, truth)
             shutil.copy2(file, other)
     if not tried:
         pytest.skip("it has no part of which that can be said")
 
 
-def judge(where: str, broken: Path, truth: Scan | Image, right: np.ndarray) -> None:
+@dataclass(frozen=True)
+class Truth:
+    """What the sound file gives, read once for all that is done to it."""
+
+    opened: Scan | Image
+    frames: np.ndarray
+    said: frozenset[str]
+    references: dict[str, list[np.ndarray]]
+
+
+def truth_of(path: Path) -> Truth:
+    opened = tm.open(path)
+    held = {kind: getattr(opened, kind, None) for kind in ("flats", "darks")}
+    references = {
+        kind: list(one.frames.read(slice(None), slice(None))) for kind, one in held.items() if one is not None
+    }
+    return Truth(opened, frames_of(opened), frozenset(account(opened)), references)
+
+
+def judge(where: str, broken: Path, truth: Truth) -> None:
     try:
         found = tm.open(broken)
         frames = frames_of(found)
     except TomariumError as refused:
         said = str(refused)
     else:
-        check(where, found, frames, truth, right)
+        check(where, found, frames, truth)
         return
     assert broken.name in said, (where, said)
 
 
-def check(
-    where: str, found: Scan | Image, frames: np.ndarray, truth: Scan | Image, right: np.ndarray
-) -> None:
-    aloud = set(account(found)) - set(account(truth))
+def check(where: str, found: Scan | Image, frames: np.ndarray, sound: Truth) -> None:
+    truth, right = sound.opened, sound.frames
+    aloud = set(account(found)) - sound.said
     if isinstance(truth, Image) or isinstance(found, Image):
         # Another image of the file, or a scan that lost what made it one, says so by its name and axes.
         same = frames.shape == right.shape and np.array_equal(frames, right, equal_nan=True)
@@ -200,12 +218,11 @@ def check(
         one, other = getattr(found, value), getattr(truth, value)
         if one is not None and (other is None or one.value != other.value):
             assert aloud, (where, value)
-    for kind in ("flats", "darks"):
-        before, after = getattr(truth, kind), getattr(found, kind)
-        if before is not None and after is None:
+    for kind, known in sound.references.items():
+        after = getattr(found, kind)
+        if after is None:
             assert aloud, (where, kind)
-        elif before is not None:  # one frame fewer may be all there was
-            known = list(before.frames.read(slice(None), slice(None)))
-            for one in after.frames.read(slice(None), slice(None)):
-                held = any(np.array_equal(one, other) for other in known)
-                assert held or np.isnan(one).any(), (where, kind)
+            continue
+        for one in after.frames.read(slice(None), slice(None)):  # one frame fewer may be all there was
+            held = any(np.array_equal(one, other) for other in known)
+            assert held or np.isnan(one).any(), (where, kind)

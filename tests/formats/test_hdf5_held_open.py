@@ -14,6 +14,7 @@ from contracts.test_formats import MAKERS
 from tomarium.errors import FormatError
 from tomarium.formats import recognise
 from tomarium.formats.hdf5 import held_open as module
+from tomarium.formats.hdf5.attributes import content, raw_attribute
 from tomarium.formats.hdf5.held_open import held_open, shared_open
 from tomarium.formats.hdf5.members import KnownGroups
 from tomarium.formats.hdf5.names import key_in, numbered
@@ -103,3 +104,56 @@ def test_members_are_as_the_library_tells_them(scan: Path) -> None:
         np.testing.assert_array_equal(source.array("/many/599"), [599])
         assert source.find("/entry/soft/value") == source.find("/entry/a/value")
         assert source.find("/entry/a") is source.find("/entry/a")
+
+
+def test_a_file_that_cannot_be_opened_is_tried_once_until_it_changes(
+    scan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = scan.read_bytes()
+    scan.write_bytes(whole[:200])
+    os.utime(scan, (10**9,) * 2)
+    opened: list[Path] = []
+    plain = module.open_checked
+    monkeypatch.setattr(module, "open_checked", lambda path: opened.append(path) or plain(path))
+    with held_open(scan):
+        for _ in range(3):
+            with pytest.raises(FormatError, match="truncated"), reading(scan):
+                pass
+        assert opened == [scan]
+        scan.write_bytes(whole)
+        with reading(scan) as source:
+            assert source.array("/entry/a/value") == 1.0
+
+
+VALUES = {
+    "text": "Gerät", "texts": ["a", "bc"], "bytes": np.bytes_("fixed"), "latin": "µm".encode("latin-1"), "number": 0.65,
+    "float32": np.float32(6.7e-6), "list": np.arange(3), "none": np.empty(0, np.int16), "flag": True,
+    "empty": h5py.Empty("f4"), "codes": np.frombuffer(b"um\0\0", np.int8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_short_values_and_attributes_are_those_of_h5py(name: str, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["held"] = VALUES[name]
+        file.attrs[name] = VALUES[name]
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert raw_attribute(file, "absent") is None
+        pairs = [(raw_attribute(file, name), file.attrs[name]), (content(file["held"]), file["held"][()])]
+        if name == "empty":
+            assert pairs[0][0] == pairs[0][1]
+            assert pairs[1][0] is None
+            return
+        for ours, theirs in pairs:
+            assert type(ours) is type(theirs)
+            assert np.asarray(ours).dtype == np.asarray(theirs).dtype
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_what_lies_at_a_plain_path_is_found_once_for_all_who_read(scan: Path) -> None:
+    with held_open(scan):
+        with reading(scan) as first:
+            node = first.find("/entry/a/value")
+            assert node is not None
+        with reading(scan) as second:
+            assert second.find("/entry/a/value") is node

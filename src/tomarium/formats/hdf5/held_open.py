@@ -23,6 +23,19 @@ class _Held:
     stamp: Stamp | None = None
     known: KnownGroups = field(default_factory=KnownGroups)
     users: int = 0
+    refusal: Exception | None = None  # why it cannot be opened, as it was at `stamp`
+
+    def open(self) -> h5py.File:
+        """Open it; what cannot be opened is tried again only where it changed since."""
+        now = stamp_of(self.path)
+        if self.refusal is not None and now is not None and now == self.stamp:
+            raise self.refusal
+        self.stamp, self.refusal = now, None
+        try:
+            return open_checked(self.path)
+        except Exception as problem:
+            self.refusal = problem
+            raise
 
     def close(self) -> None:
         file, self.file, self.known = self.file, None, KnownGroups()
@@ -50,6 +63,7 @@ def held_open(path: Path) -> Iterator[None]:
         yield
     finally:
         _held.reset(before)
+        held.refusal = None
         with guarded(path):
             held.close()
 
@@ -63,8 +77,7 @@ def shared_open(path: Path) -> Iterator[tuple[h5py.File, KnownGroups]]:
             yield file, KnownGroups()
         return
     if held.file is None:
-        held.stamp = stamp_of(path)
-        held.file = open_checked(path)
+        held.file = held.open()
     held.users += 1
     try:
         yield held.file, held.known

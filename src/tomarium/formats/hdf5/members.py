@@ -82,15 +82,15 @@ class KnownGroups:
         self._known[id(group)] = (group, members)
         return members
 
-    def opened(self, group: h5py.Group, key: bytes) -> Any:
+    def opened(self, group: h5py.Group, key: bytes, *, is_dataset: bool = False) -> Any:
         """Open a member that is a hard link, once.
 
-        `group`, `key`: as `names.hard_linked` takes them.
+        `group`, `key`: as `names.hard_linked` takes them. `is_dataset`: whether it is known to be one.
         """
         members = self.of(group)
         node = None if members is None else members.opened.get(key)
         if node is None:
-            node = hard_linked(group, key)
+            node = hard_linked(group, key, is_dataset=is_dataset)
             if members is not None and self._opened < _MOST_KEPT:
                 members.opened[key] = node
                 self._opened += 1

@@ -85,12 +85,13 @@ def member(group: h5py.Group, path: str) -> Any:
     return here
 
 
-def hard_linked(group: h5py.Group, key: bytes) -> Any:
+def hard_linked(group: h5py.Group, key: bytes, *, is_dataset: bool = False) -> Any:
     """Open a member that is a hard link, in a third of the time that h5py takes for it.
 
-    `group`: where it lies, in a file that is open for reading. `key`: its name, as `key_in` returns it.
+    `group`: where it lies, in a file that is open for reading. `key`: its name, as `key_in` returns it. `is_dataset`:
+    whether it is known to be one.
     """
-    found = h5o.open(group.id, key)
+    found = h5d.open(group.id, key) if is_dataset else h5o.open(group.id, key)
     if isinstance(found, h5g.GroupID):
         return h5py.Group(found)
     if isinstance(found, h5d.DatasetID):

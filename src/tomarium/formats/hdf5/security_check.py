@@ -261,7 +261,7 @@ def _visit_object(
         return None
     walk.seen.add(info.addr)
     if info.type == h5o.TYPE_DATASET:
-        _look_at_dataset(walk, h5d.open(group, key), place)
+        _look_at_dataset(walk, h5o.open(group, key), place)
     if info.type != h5o.TYPE_GROUP:
         return None
     if len(above) > MOST_DEPTH:
@@ -272,7 +272,7 @@ def _visit_object(
             f"the file is damaged or made to mislead, so take it from its origin",
         )
         return None
-    return h5g.open(group, key)
+    return h5o.open(group, key)
 
 
 def _look_outside(walk: _Walk, place: str, name: str) -> Path | None:

@@ -398,8 +398,11 @@ class Source:
 
     def _value_at(self, group: h5py.Group, key: bytes) -> tuple[str, Value[Any]] | None:
         """Read a text or a single number, with its path; of arrays, which are most, nothing more is asked."""
-        node = self._hard_linked(group, key)
-        if not isinstance(node, h5py.Dataset) or size_of(node) != 1 or node.external or node.is_virtual:
+        # This question meets damage, of a heap or an index of chunks, that opening alone does not.
+        if h5o.get_info(group.id, key).type != h5o.TYPE_DATASET:
+            return None
+        node = self._hard_linked(group, key, is_dataset=True)
+        if size_of(node) != 1 or node.external or node.is_virtual:
             return None
         held = self._content(node)
         value = None if held is None else plain_text(held, lambda: self.attribute(node, "units"))
@@ -408,14 +411,14 @@ class Source:
         place = path_of(node)
         return place, Value(value, "read", f"{self.path.name}:{place}")
 
-    def _hard_linked(self, group: h5py.Group, path: bytes) -> Any:
+    def _hard_linked(self, group: h5py.Group, path: bytes, *, is_dataset: bool = False) -> Any:
         """Open what lies at a path of hard links."""
         if self.known is None:
-            return hard_linked(group, path)
-        node: Any = group
-        for part in path.split(b"/"):
-            node = self.known.opened(node, part)
-        return node
+            return hard_linked(group, path, is_dataset=is_dataset)
+        *above, last = path.split(b"/")
+        for part in above:
+            group = self.known.opened(group, part)
+        return self.known.opened(group, last, is_dataset=is_dataset)
 
 
 @contextmanager
