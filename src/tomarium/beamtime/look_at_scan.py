@@ -42,7 +42,7 @@ class Axis:
     Attributes
     ----------
     column : float or None
-        0-based column of the frames as the file holds them, pixel centres at integers; None where nothing needed one.
+        0-based column of the frames with the views of the protocol; None where nothing needed one.
     confidence : str
         "high", "medium", "low"; "given" where the protocol or the file tells it; "last good" where that of another scan
         was taken.
@@ -80,8 +80,8 @@ class Look:
         What people must know before the sample is taken off.
     notes : tuple of str
         What they may want to know.
-    scan : Scan
-        As it was opened, for further checks.
+    opened, seen : Scan
+        As it was opened, and with the views of the protocol, for further checks.
     width, height : int
         Of the picture, pixels.
     """
@@ -94,7 +94,8 @@ class Look:
     axis: Axis
     warnings: tuple[ScanWarning, ...]
     notes: tuple[str, ...]
-    scan: Scan
+    opened: Scan
+    seen: Scan
     width: int
     height: int
 
@@ -154,7 +155,7 @@ def look_at_scan(
     height = resolve(protocol, opened).scan.shape[1]
     row = row_of(settings.row, opened, height)
     [made] = slices_at(opened, [row], protocol)
-    station = _station(opened)
+    station = _station(made.resolution.scan)
     axis = _axis_of(made, name, station)
     known = last.get(station)
     found: list[ScanWarning] = []
@@ -180,8 +181,8 @@ def look_at_scan(
                 f"edges in the slice",
             )
         )
-    found += _of_place(axis, opened.shape[2], known)
-    found += of_data_check(opened, made.resolution.scan)
+    found += _of_place(axis, made.resolution.scan.shape[2], known)
+    found += [*of_data_check(opened, made.resolution.scan), *_of_turn(made)]
     angles = opened.angles_deg.value
     covered = (float(np.min(angles)), float(np.max(angles)))
     written = any("still being written" in text for text in opened.warnings)
@@ -200,7 +201,8 @@ def look_at_scan(
         axis=axis,
         warnings=tuple(found),
         notes=_notes(made, found),
-        scan=opened,
+        opened=opened,
+        seen=made.resolution.scan,
         width=image.shape[1],
         height=image.shape[0],
     )
@@ -281,6 +283,14 @@ def _of_place(axis: Axis, columns: int, known: Axis | None) -> list[ScanWarning]
         return []
     told = f"by {moved:+.1f} px since {known.scan}; is the sample loose, or was the stage moved?"
     return [ScanWarning("axis", "Axis moved", told)]
+
+
+def _of_turn(made: Slices) -> list[ScanWarning]:
+    """Tell where opposite views of a full turn place the axis in several columns."""
+    notes = [note for told in made.answers.values() for note in told.get("notes", ())]
+    return [
+        ScanWarning("moved", "Sample moved", note) for note in notes if "in the course of the turn" in note
+    ]
 
 
 def _notes(made: Slices, warnings: list[ScanWarning]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,9 +24,9 @@ from tomarium.beamtime.live_file import (
     write_live,
 )
 from tomarium.beamtime.look_at_scan import Axis, Look, LookSettings, look_at_scan
+from tomarium.beamtime.sample_change import of_sample
 from tomarium.beamtime.scan_warnings import ScanWarning, of_frames
 from tomarium.errors import InputError, TomariumError
-from tomarium.model import Scan
 
 EVERY_S: Final = 0.25
 """Time between two looks at the folder; longer where a look takes long."""
@@ -179,7 +179,7 @@ class _Watch:
     written_at: float = 0.0
     checked_at: float = field(default_factory=time.time)
     previewed: dict[str, float] = field(default_factory=dict)
-    opened: tuple[Arrival, Scan] | None = None
+    looked: tuple[Arrival, Look] | None = None
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Look and work until `stop`, or until all is done where that was asked for."""
@@ -350,7 +350,7 @@ class _Watch:
 
     def _put_slice(self, result: _Result, look: Look) -> None:
         one, axis = result.job.arrival, look.axis
-        self.opened = (one, look.scan)
+        self.looked = (one, replace(look, picture=b""))
         if axis.confidence == "high" and axis.column is not None:
             self.axes[axis.station] = axis
         entry: dict[str, Any] = {
@@ -415,11 +415,11 @@ class _Watch:
             return _Result(job, problem=one.problem)
         settings = self.request.settings
         if job.kind == "checks":
-            known = self.opened
-            if known is not None and known[0] == one:
-                return _Result(job, found=tuple(of_frames(known[1])))
-            look = look_at_scan(one.path, one.name, settings, self.axes)
-            return _Result(job, found=tuple(of_frames(look.scan)))
+            known = self.looked
+            look = known[1] if known is not None and known[0] == one else None
+            look = look or look_at_scan(one.path, one.name, settings, self.axes)
+            column = None if look.axis.confidence == "last good" else look.axis.column
+            return _Result(job, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
         look = look_at_scan(one.path, one.name, settings, self.axes, growing=job.growing)
         write_whole(self.request.folder / PICTURES / picture_name(one.name), look.picture)
         return _Result(job, look=look)
