@@ -19,7 +19,7 @@ from tomarium.pipeline.plan.warnings import of_result
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.reconstruct import Slices, slices_at, with_axis
-from tomarium.steps.core.step import View
+from tomarium.steps.core.step import Probe, View
 from tomarium.viewers.picture import png
 
 ENOUGH_DEG: Final = 170.0
@@ -76,6 +76,8 @@ class Look:
         Whether they make at least half a turn and nothing said that more were coming.
     axis : Axis
         That was used.
+    axis_sought : bool
+        Whether the axis of this scan was looked for, where the protocol asks for it.
     warnings : tuple of ScanWarning
         What people must know before the sample is taken off.
     notes : tuple of str
@@ -92,6 +94,7 @@ class Look:
     covered_deg: tuple[float, float]
     complete: bool
     axis: Axis
+    axis_sought: bool
     warnings: tuple[ScanWarning, ...]
     notes: tuple[str, ...]
     opened: Scan
@@ -120,7 +123,13 @@ class LookSettings:
 
 
 def look_at_scan(
-    path: Path, name: str, settings: LookSettings, last: Mapping[str, Axis], *, growing: bool = False
+    path: Path,
+    name: str,
+    settings: LookSettings,
+    last: Mapping[str, Axis],
+    *,
+    growing: bool = False,
+    quick: bool = False,
 ) -> Look:
     """Reconstruct one slice of a scan.
 
@@ -136,6 +145,8 @@ def look_at_scan(
         The last axis of each station that was found with high confidence; taken where that of this scan is not.
     growing : bool
         Whether the scan is seen to grow.
+    quick : bool
+        Whether the last axis of the station is taken without looking for that of this scan, where there is one.
 
     Returns
     -------
@@ -152,14 +163,21 @@ def look_at_scan(
         raise InputError(f"{name} holds an image of shape {opened.shape}, not a scan with projections")
     opened.demand_frames()
     protocol = settings.protocol_of(opened.domain)
-    height = resolve(protocol, opened).scan.shape[1]
-    row = row_of(settings.row, opened, height)
-    [made] = slices_at(opened, [row], protocol)
-    station = _station(made.resolution.scan)
-    axis = _axis_of(made, name, station)
+    resolution = resolve(protocol, opened)
+    row = row_of(settings.row, opened, resolution.scan.shape[1])
+    station = _station(resolution.scan)
     known = last.get(station)
+    sought = any(
+        "axis_column" in item.step.fields for item in resolution.probes if isinstance(item.step, Probe)
+    )
+    hasty = quick and sought and known is not None and not _has_views(protocol)
+    given = with_axis(opened, known.column) if hasty and known is not None else opened
+    [made] = slices_at(given, [row], protocol)
+    axis = _axis_of(made, name, station)
     found: list[ScanWarning] = []
-    if _doubtful(axis) and known is not None and not _has_views(protocol):
+    if hasty and known is not None:
+        axis = Axis(known.column, "last good", known.scan, station)
+    elif _doubtful(axis) and known is not None and not _has_views(protocol):
         [made] = slices_at(with_axis(opened, known.column), [row], protocol)
         assert axis.column is not None
         assert known.column is not None
@@ -199,6 +217,7 @@ def look_at_scan(
         covered_deg=covered,
         complete=complete,
         axis=axis,
+        axis_sought=not hasty,
         warnings=tuple(found),
         notes=_notes(made, found),
         opened=opened,
