@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -183,14 +184,18 @@ def test_what_vanishes_and_what_is_renamed_is_named(tmp_path: Path, whole: Path)
 
 def test_the_newest_comes_first_and_older_ones_are_filled_in(tmp_path: Path, whole: Path) -> None:
     asked = request(tmp_path)
-    import os
-
-    for number in range(3):
+    for number in range(5):
         path = shutil.copy(whole, asked.spool / f"s{number}.h5")
         os.utime(path, (1e9 + 60 * number,) * 2)
     said: list[str] = []
-    watch(asked, tell=said.append)
-    assert [text.split(":")[0] for text in said] == ["s2.h5", "s1.h5", "s0.h5"]
+    state = watch(asked, tell=said.append)
+    names = [f"s{number}.h5" for number in (4, 3, 2, 1, 0)]
+    assert list(dict.fromkeys(text.split(":")[0] for text in said)) == names
+    assert [one["scan"] for one in state.slices] == names
+    # In haste the axis of the scan before was taken; in the end that of each scan was looked for.
+    assert any("(last good)" in text for text in said)
+    for one in state.slices:
+        assert (one["confidence"], one["axis_sought"], one["checked"]) == ("high", True, True)
 
 
 @pytest.mark.parametrize(("row", "expected"), [("3", 3), ("-1", 15), ("32.5um", 10)])

@@ -43,8 +43,8 @@ class LiveState:
         `scan`, `arrived_at`, `why` ("being written", "waiting" or "checks to come"), newest first.
     slices : list of dict
         One for each scan, newest first: `scan`, `row`, `picture`, `width`, `height`, `finished_at`, `arrived_at`,
-        `views`, `covered_deg`, `complete`, `axis_column`, `confidence`, `axis_of`, `station`, `protocol`, `warnings`,
-        `notes`, `checked`, `seconds`, `stamp`.
+        `views`, `covered_deg`, `complete`, `axis_column`, `confidence`, `axis_of`, `axis_sought`, `station`,
+        `protocol`, `warnings`, `notes`, `checked`, `seconds`, `stamp`.
     skipped : list of dict
         Scans without a slice that are gone: `scan`, `reason`, `at`.
     failed : list of dict

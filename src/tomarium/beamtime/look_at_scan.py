@@ -19,7 +19,7 @@ from tomarium.pipeline.plan.warnings import of_result
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.reconstruct import Slices, slices_at, with_axis
-from tomarium.steps.core.step import View
+from tomarium.steps.core.step import Probe, View
 from tomarium.viewers.picture import png
 
 ENOUGH_DEG: Final = 170.0
@@ -42,7 +42,7 @@ class Axis:
     Attributes
     ----------
     column : float or None
-        0-based column of the frames as the file holds them, pixel centres at integers; None where nothing needed one.
+        0-based column of the frames with the views of the protocol; None where nothing needed one.
     confidence : str
         "high", "medium", "low"; "given" where the protocol or the file tells it; "last good" where that of another scan
         was taken.
@@ -76,12 +76,14 @@ class Look:
         Whether they make at least half a turn and nothing said that more were coming.
     axis : Axis
         That was used.
+    axis_sought : bool
+        Whether the axis of this scan was looked for, where the protocol asks for it.
     warnings : tuple of ScanWarning
         What people must know before the sample is taken off.
     notes : tuple of str
         What they may want to know.
-    scan : Scan
-        As it was opened, for further checks.
+    opened, seen : Scan
+        As it was opened, and with the views of the protocol, for further checks.
     width, height : int
         Of the picture, pixels.
     """
@@ -92,9 +94,11 @@ class Look:
     covered_deg: tuple[float, float]
     complete: bool
     axis: Axis
+    axis_sought: bool
     warnings: tuple[ScanWarning, ...]
     notes: tuple[str, ...]
-    scan: Scan
+    opened: Scan
+    seen: Scan
     width: int
     height: int
 
@@ -119,7 +123,13 @@ class LookSettings:
 
 
 def look_at_scan(
-    path: Path, name: str, settings: LookSettings, last: Mapping[str, Axis], *, growing: bool = False
+    path: Path,
+    name: str,
+    settings: LookSettings,
+    last: Mapping[str, Axis],
+    *,
+    growing: bool = False,
+    quick: bool = False,
 ) -> Look:
     """Reconstruct one slice of a scan.
 
@@ -135,6 +145,8 @@ def look_at_scan(
         The last axis of each station that was found with high confidence; taken where that of this scan is not.
     growing : bool
         Whether the scan is seen to grow.
+    quick : bool
+        Whether the last axis of the station is taken without looking for that of this scan, where there is one.
 
     Returns
     -------
@@ -151,14 +163,21 @@ def look_at_scan(
         raise InputError(f"{name} holds an image of shape {opened.shape}, not a scan with projections")
     opened.demand_frames()
     protocol = settings.protocol_of(opened.domain)
-    height = resolve(protocol, opened).scan.shape[1]
-    row = row_of(settings.row, opened, height)
-    [made] = slices_at(opened, [row], protocol)
-    station = _station(opened)
-    axis = _axis_of(made, name, station)
+    resolution = resolve(protocol, opened)
+    row = row_of(settings.row, opened, resolution.scan.shape[1])
+    station = _station(resolution.scan)
     known = last.get(station)
+    sought = any(
+        "axis_column" in item.step.fields for item in resolution.probes if isinstance(item.step, Probe)
+    )
+    hasty = quick and sought and known is not None and not _has_views(protocol)
+    given = with_axis(opened, known.column) if hasty and known is not None else opened
+    [made] = slices_at(given, [row], protocol)
+    axis = _axis_of(made, name, station)
     found: list[ScanWarning] = []
-    if _doubtful(axis) and known is not None and not _has_views(protocol):
+    if hasty and known is not None:
+        axis = Axis(known.column, "last good", known.scan, station)
+    elif _doubtful(axis) and known is not None and not _has_views(protocol):
         [made] = slices_at(with_axis(opened, known.column), [row], protocol)
         assert axis.column is not None
         assert known.column is not None
@@ -180,8 +199,8 @@ def look_at_scan(
                 f"edges in the slice",
             )
         )
-    found += _of_place(axis, opened.shape[2], known)
-    found += of_data_check(opened, made.resolution.scan)
+    found += _of_place(axis, made.resolution.scan.shape[2], known)
+    found += [*of_data_check(opened, made.resolution.scan), *_of_turn(made)]
     angles = opened.angles_deg.value
     covered = (float(np.min(angles)), float(np.max(angles)))
     written = any("still being written" in text for text in opened.warnings)
@@ -198,9 +217,11 @@ def look_at_scan(
         covered_deg=covered,
         complete=complete,
         axis=axis,
+        axis_sought=not hasty,
         warnings=tuple(found),
         notes=_notes(made, found),
-        scan=opened,
+        opened=opened,
+        seen=made.resolution.scan,
         width=image.shape[1],
         height=image.shape[0],
     )
@@ -281,6 +302,14 @@ def _of_place(axis: Axis, columns: int, known: Axis | None) -> list[ScanWarning]
         return []
     told = f"by {moved:+.1f} px since {known.scan}; is the sample loose, or was the stage moved?"
     return [ScanWarning("axis", "Axis moved", told)]
+
+
+def _of_turn(made: Slices) -> list[ScanWarning]:
+    """Tell where opposite views of a full turn place the axis in several columns."""
+    notes = [note for told in made.answers.values() for note in told.get("notes", ())]
+    return [
+        ScanWarning("moved", "Sample moved", note) for note in notes if "in the course of the turn" in note
+    ]
 
 
 def _notes(made: Slices, warnings: list[ScanWarning]) -> tuple[str, ...]:

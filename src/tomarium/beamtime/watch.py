@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,9 +24,9 @@ from tomarium.beamtime.live_file import (
     write_live,
 )
 from tomarium.beamtime.look_at_scan import Axis, Look, LookSettings, look_at_scan
+from tomarium.beamtime.sample_change import of_sample
 from tomarium.beamtime.scan_warnings import ScanWarning, of_frames
 from tomarium.errors import InputError, TomariumError
-from tomarium.model import Scan
 
 EVERY_S: Final = 0.25
 """Time between two looks at the folder; longer where a look takes long."""
@@ -40,7 +40,10 @@ PREVIEW_S: Final = 5.0
 HEARTBEAT_S: Final = 2.0
 
 CHECKS_AT_LEAST_S: Final = 10.0
-"""Time after which checks come before slices, however quickly scans arrive."""
+"""Time after which a scan is checked, however many slices wait."""
+
+MANY: Final = 2
+"""Scans that wait for their slice from which the axis is that of the scan before; it is looked for with the checks."""
 
 RETRIES_S: Final = (10.0, 60.0)
 """Times after which what failed is tried again although it did not change."""
@@ -84,6 +87,7 @@ class _Job:
     kind: Kind
     arrival: Arrival
     growing: bool = False
+    quick: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,19 +171,21 @@ def _begin(request: WatchRequest) -> LiveState:
 
 @dataclass
 class _Watch:
-    """A watch that runs: the folder is looked at here, and one thread works on one scan at a time."""
+    """A watch that runs: the folder is looked at here; one thread makes slices, another one makes checks."""
 
     request: WatchRequest
     state: LiveState
     tell: Callable[[str], object]
     axes: dict[str, Axis] = field(default_factory=dict)
-    jobs: queue.SimpleQueue[_Job | None] = field(default_factory=queue.SimpleQueue)
+    jobs: dict[Kind, queue.SimpleQueue[_Job | None]] = field(
+        default_factory=lambda: {"slice": queue.SimpleQueue(), "checks": queue.SimpleQueue()}
+    )
     results: queue.SimpleQueue[_Result] = field(default_factory=queue.SimpleQueue)
-    busy: _Job | None = None
+    busy: dict[Kind, _Job] = field(default_factory=dict)
     written_at: float = 0.0
     checked_at: float = field(default_factory=time.time)
     previewed: dict[str, float] = field(default_factory=dict)
-    opened: tuple[Arrival, Scan] | None = None
+    looked: tuple[Arrival, Look] | None = None
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Look and work until `stop`, or until all is done where that was asked for."""
@@ -189,22 +195,27 @@ class _Watch:
                     entry["axis_column"], "high", entry["scan"], entry["station"]
                 )
         spool = Spool(self.request.spool, self.request.match)
-        worker = threading.Thread(target=self._work, name="tomarium watch", daemon=True)
-        worker.start()
+        workers = [
+            threading.Thread(target=self._work, args=(kind,), name=f"tomarium watch, {kind}", daemon=True)
+            for kind in self.jobs
+        ]
+        for worker in workers:
+            worker.start()
         try:
             while not stop():
                 began = time.monotonic()
                 arrivals = self._look(spool)
-                if self.busy is None:
-                    self._give_work(arrivals)
+                self._give_work(arrivals)
                 self._write(arrivals)
-                if self.request.once and self.busy is None and not self._awaited(arrivals):
+                if self.request.once and not self.busy and not self._awaited(arrivals):
                     break
                 # A look that takes long, as on a network disk, is not repeated at once.
                 self._take(max(self.request.every_s, 4 * (time.monotonic() - began)))
         finally:
-            self.jobs.put(None)
-            worker.join(timeout=2.0)
+            for jobs in self.jobs.values():
+                jobs.put(None)
+            for worker in workers:
+                worker.join(timeout=1.0)
             self.state.state, self.state.running = "stopped", ""
             write_live(self.request.folder, self.state)
 
@@ -237,28 +248,35 @@ class _Watch:
         self.written_at = 0.0
 
     def _give_work(self, arrivals: dict[str, Arrival]) -> None:
-        job = self._next(arrivals, time.time())
-        if job is not None:
-            self.busy, self.state.running = job, job.arrival.name
-            self.written_at = 0.0
-            self.jobs.put(job)
-
-    def _next(self, arrivals: dict[str, Arrival], now: float) -> _Job | None:
-        """Choose what is worked on: the newest scan, its slice before its checks."""
+        now = time.time()
         newest = sorted(arrivals.values(), key=lambda one: one.changed_at, reverse=True)
-        unchecked = [one for one in newest if self._lacks_checks(one)]
-        if unchecked and now - self.checked_at > CHECKS_AT_LEAST_S:
-            return _Job("checks", unchecked[0])
-        for one in newest:
-            if self._lacks_slice(one, now):
-                rests = one.at_rest_s(now) >= SETTLED_S
-                last = self.previewed.setdefault(one.name, now)
-                if rests or now - last >= PREVIEW_S:
-                    self.previewed[one.name] = now
-                    return _Job("slice", one, growing=not rests)
-            elif one in unchecked:
-                return _Job("checks", one)
+        lacking = [one for one in newest if self._lacks_slice(one, now)]
+        for job in (self._next_slice(lacking, now), self._next_checks(newest, len(lacking), now)):
+            if job is not None:
+                self.busy[job.kind] = job
+                self.written_at = 0.0
+                self.jobs[job.kind].put(job)
+        at_work = [self.busy[kind].arrival.name for kind in self.jobs if kind in self.busy]
+        self.state.running = at_work[0] if at_work else ""
+
+    def _next_slice(self, lacking: list[Arrival], now: float) -> _Job | None:
+        """Choose the newest scan; one that is written to all the time is looked at now and then."""
+        if "slice" in self.busy:
+            return None
+        for one in lacking:
+            rests = one.at_rest_s(now) >= SETTLED_S
+            last = self.previewed.setdefault(one.name, now)
+            if rests or now - last >= PREVIEW_S:
+                self.previewed[one.name] = now
+                return _Job("slice", one, growing=not rests, quick=len(lacking) > MANY)
         return None
+
+    def _next_checks(self, newest: list[Arrival], lacking: int, now: float) -> _Job | None:
+        """Choose the newest scan with a slice and without checks; where many slices wait, not often."""
+        if "checks" in self.busy or (lacking > MANY and now - self.checked_at < CHECKS_AT_LEAST_S):
+            return None
+        one = next((one for one in newest if self._lacks_checks(one)), None)
+        return None if one is None else _Job("checks", one)
 
     def _lacks_slice(self, one: Arrival, now: float) -> bool:
         entry = self.state.slice_of(one.name)
@@ -317,13 +335,14 @@ class _Watch:
             result = self.results.get(timeout=seconds)
         except queue.Empty:
             return
-        self.busy, self.state.running = None, ""
+        del self.busy[result.job.kind]
         self.written_at = 0.0
         if result.problem:
             self._put_failure(result)
-        elif result.look is not None:
+            return
+        if result.look is not None:
             self._put_slice(result, result.look)
-        else:
+        if result.job.kind == "checks":
             self._put_checks(result)
 
     def _put_failure(self, result: _Result) -> None:
@@ -350,7 +369,7 @@ class _Watch:
 
     def _put_slice(self, result: _Result, look: Look) -> None:
         one, axis = result.job.arrival, look.axis
-        self.opened = (one, look.scan)
+        self.looked = (one, replace(look, picture=b""))
         if axis.confidence == "high" and axis.column is not None:
             self.axes[axis.station] = axis
         entry: dict[str, Any] = {
@@ -367,6 +386,7 @@ class _Watch:
             "axis_column": axis.column,
             "confidence": axis.confidence,
             "axis_of": axis.scan,
+            "axis_sought": look.axis_sought,
             "station": axis.station,
             "protocol": self.request.protocol,
             "warnings": [warning.as_data() for warning in look.warnings],
@@ -391,38 +411,40 @@ class _Watch:
         for warning in new:
             self.tell(f"! {one.name}: {warning.title}: {warning.text}")
 
-    def _work(self) -> None:
+    def _work(self, kind: Kind) -> None:
         """Do the jobs, one after the other; whatever a file does to one, the next is done."""
-        while (job := self.jobs.get()) is not None:
+        while (job := self.jobs[kind].get()) is not None:
             began = time.perf_counter()
             try:
                 result = self._done(job)
             except (TomariumError, OSError) as problem:
                 said = refusal(problem) if isinstance(problem, OSError) else str(problem)
-                said = said.removeprefix(f"{job.arrival.path}: ")
-                result = _Result(job, problem=said)
-            except Exception as problem:  # a mistake of ours: named, and the watch goes on
-                result = _Result(job, problem=f"{type(problem).__name__}: {problem}")
+                result = _Result(job, problem=said.removeprefix(f"{job.arrival.path}: "))
             except MemoryError:
                 result = _Result(job, problem="memory ran out; watch with --bin 2, or on a larger machine")
-            self.results.put(
-                _Result(job, result.look, result.found, result.problem, time.perf_counter() - began)
-            )
+            except Exception as problem:  # a mistake of ours: named, and the watch goes on
+                result = _Result(job, problem=f"{type(problem).__name__}: {problem}")
+            self.results.put(replace(result, seconds=time.perf_counter() - began))
 
     def _done(self, job: _Job) -> _Result:
         one = job.arrival
         if one.problem:
             return _Result(job, problem=one.problem)
-        settings = self.request.settings
-        if job.kind == "checks":
-            known = self.opened
-            if known is not None and known[0] == one:
-                return _Result(job, found=tuple(of_frames(known[1])))
-            look = look_at_scan(one.path, one.name, settings, self.axes)
-            return _Result(job, found=tuple(of_frames(look.scan)))
-        look = look_at_scan(one.path, one.name, settings, self.axes, growing=job.growing)
+        if job.kind == "slice":
+            return _Result(job, look=self._look_at(one, growing=job.growing, quick=job.quick))
+        known, fresh = self.looked, None
+        look = known[1] if known is not None and known[0] == one else None
+        if look is None or not look.axis_sought:  # the slice was made in haste, or by another process
+            look = fresh = self._look_at(one)
+        column = None if look.axis.confidence == "last good" else look.axis.column
+        return _Result(job, look=fresh, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
+
+    def _look_at(self, one: Arrival, *, growing: bool = False, quick: bool = False) -> Look:
+        look = look_at_scan(
+            one.path, one.name, self.request.settings, self.axes, growing=growing, quick=quick
+        )
         write_whole(self.request.folder / PICTURES / picture_name(one.name), look.picture)
-        return _Result(job, look=look)
+        return look
 
 
 def _sentence(entry: dict[str, Any]) -> str:
