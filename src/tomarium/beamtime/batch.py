@@ -46,6 +46,7 @@ MOST_BEGUN: Final = 3
 FILING_S: Final = 1.0
 """Time about that a scan takes besides its run: opening, previews, checksums."""
 
+_MORE_THAN_HALF_DEG: Final = 270.0
 _PAGE_EVERY_S: Final = 20.0
 
 
@@ -100,6 +101,9 @@ class BatchPlan:
         Bytes that are free there.
     passed_over : tuple of Path
         Images and volumes that were found.
+    may_grow : tuple of str
+        Names of scans of a full turn whose axis is not known yet: where it lies near an edge, their slices are up to
+        twice as wide as was planned, and their results four times as large.
     """
 
     rows: tuple[Row, ...]
@@ -108,6 +112,7 @@ class BatchPlan:
     write_bytes: int
     free_bytes: int
     passed_over: tuple[Path, ...] = ()
+    may_grow: tuple[str, ...] = ()
 
     @property
     def all_seconds(self) -> float:
@@ -193,8 +198,12 @@ def _plan(batch: Batch, state: State) -> BatchPlan:
         raise InputError("no scan was chosen; see --match, --exclude and --list")
     key = None if batch.axis_from is None else _axis_key(batch)
     rows, paths, passed, seconds = [], [], [], {}
-    kept, most = 0, 0
+    growing: list[str] = []
+    kept, most, how = 0, 0, batch.how
+    once: dict[Path, Path] = {}
     for path in batch.scans:
+        once.setdefault(path.resolve(), path)  # a link to a scan is no other scan
+    for path in once.values():
         opened: Scan | Image | Exception
         try:
             opened = batch.open(path)
@@ -219,15 +228,27 @@ def _plan(batch: Batch, state: State) -> BatchPlan:
         paths.append(path)
         if made is not None:
             seconds[name] = made.seconds + FILING_S
-            result, besides = _bytes(batch.how, name, made)
+            result, besides = _bytes(how, name, made)
             kept, most = kept + result, max(most, besides)
+            if not how.slice_only and _may_grow(made):
+                growing.append(name)
     if not rows:
         raise InputError(
             f"none of the {len(passed)} files that were chosen holds a scan, but images or volumes; see --match"
         )
-    free = measure(batch.how.folder, batch.how.memory).disk_bytes
+    free = measure(how.folder, how.memory).disk_bytes
     assert free is not None
-    return BatchPlan(tuple(rows), tuple(paths), seconds, kept + most, free, tuple(passed))
+    return BatchPlan(tuple(rows), tuple(paths), seconds, kept + most, free, tuple(passed), tuple(growing))
+
+
+def _may_grow(made: Plan) -> bool:
+    """Tell whether a plan is of a full turn whose axis, and so the width of whose slices, is not known yet."""
+    awaits = [
+        item for item in made.resolution.items if "axis_column" in item.awaits and "field" in item.values
+    ]
+    angles = made.resolution.scan.angles_deg.value
+    wide = any(item.plain["field"] != "detector" and not item.plain["region"] for item in awaits)
+    return wide and bool(np.ptp(angles) > _MORE_THAN_HALF_DEG)
 
 
 def _plan_one(

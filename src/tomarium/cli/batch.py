@@ -214,6 +214,15 @@ def _show_plan(planned: BatchPlan, folder: Path) -> None:
         click.echo(
             f"passed over, for they hold no projections: {len(planned.passed_over)} images and volumes"
         )
+    if planned.may_grow:
+        count = len(planned.may_grow)
+        show.warnings(
+            [
+                f"{count} {'scan is' if count == 1 else 'scans are'} of a full turn: where the axis lies near an edge "
+                f"(half acquisition), a result is up to four times as large as is planned; each is checked again "
+                f"before it begins"
+            ]
+        )
     if planned.seconds:
         click.echo(f"to do: {show.line(', '.join(planned.seconds))}")
 
@@ -227,6 +236,7 @@ def _plan_data(planned: BatchPlan) -> dict[str, Any]:
         "write_bytes": planned.write_bytes,
         "free_bytes": planned.free_bytes,
         "fits": planned.write_bytes <= planned.free_bytes,
+        "may_grow": list(planned.may_grow),
         "passed_over": [str(one) for one in planned.passed_over],
     }
 
