@@ -19,8 +19,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.atomic_files import alone
-from tomarium.beamtime import batch as night
-from tomarium.beamtime import batch_result
+from tomarium.beamtime import batch_plan, batch_result
 from tomarium.beamtime.batch_files import LOCK, STATE
 from tomarium.cli import execute
 from tomarium.synth.config import SimulationConfig
@@ -165,7 +164,9 @@ def test_a_bad_scan_never_stops_the_others(
     assert [row["state"] for row in rows_of(folder).values()] == ["failed", "finished", "finished"]
     assert "ZeroDivisionError: so" in rows_of(folder)["sampleA_1"]["error"]
     state = json.loads((folder / STATE).read_text())
-    state["begun"] = {"sampleA_1": night.MOST_BEGUN}  # the process ended so often while it was at work on it
+    state["begun"] = {
+        "sampleA_1": batch_plan.MOST_BEGUN
+    }  # the process ended so often while it was at work on it
     (folder / STATE).write_text(json.dumps(state))
     assert execute(words) == 1
     assert "ended 3 times while it was at work" in rows_of(folder)["sampleA_1"]["error"]
@@ -190,8 +191,8 @@ def test_a_folder_of_something_else_is_not_touched(scans: Path, capsys: pytest.C
 def test_a_full_disk_is_told_before_it_begins(
     scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measure = night.measure
-    monkeypatch.setattr(night, "measure", lambda *given: replace(measure(*given), disk_bytes=1000))
+    measure = batch_plan.measure
+    monkeypatch.setattr(batch_plan, "measure", lambda *given: replace(measure(*given), disk_bytes=1000))
     folder = tmp_path / "b"
     assert execute(["batch", str(scans), "-o", str(folder)]) == 4
     told = " ".join(capsys.readouterr().err.split())
