@@ -19,8 +19,7 @@ import pytest
 
 import tomarium as tm
 from tomarium.atomic_files import alone
-from tomarium.beamtime import batch as night
-from tomarium.beamtime import batch_result
+from tomarium.beamtime import batch_plan, batch_result
 from tomarium.beamtime.batch_files import LOCK, STATE
 from tomarium.cli import execute
 from tomarium.synth.config import SimulationConfig
@@ -41,7 +40,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "sampleA_2").mkdir()
     simulate(folder / "sampleA_1.h5", small(seed=1))
     simulate(folder / "sampleA_2" / "scan.h5", small(seed=2))
-    simulate(folder / "sampleB_1.h5", small(seed=3))
+    simulate(folder / "sampleB_1.nxs", small(seed=3, span_deg=360), to="nxtomo")
     (folder / "sampleA_8.h5").write_bytes((folder / "sampleA_1.h5").read_bytes()[:5000])
     (folder / "sampleA_9.nxs").touch()
     (folder / "notes.txt").touch()
@@ -165,7 +164,9 @@ def test_a_bad_scan_never_stops_the_others(
     assert [row["state"] for row in rows_of(folder).values()] == ["failed", "finished", "finished"]
     assert "ZeroDivisionError: so" in rows_of(folder)["sampleA_1"]["error"]
     state = json.loads((folder / STATE).read_text())
-    state["begun"] = {"sampleA_1": night.MOST_BEGUN}  # the process ended so often while it was at work on it
+    state["begun"] = {
+        "sampleA_1": batch_plan.MOST_BEGUN
+    }  # the process ended so often while it was at work on it
     (folder / STATE).write_text(json.dumps(state))
     assert execute(words) == 1
     assert "ended 3 times while it was at work" in rows_of(folder)["sampleA_1"]["error"]
@@ -190,11 +191,13 @@ def test_a_folder_of_something_else_is_not_touched(scans: Path, capsys: pytest.C
 def test_a_full_disk_is_told_before_it_begins(
     scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measure = night.measure
-    monkeypatch.setattr(night, "measure", lambda *given: replace(measure(*given), disk_bytes=1000))
+    measure = batch_plan.measure
+    monkeypatch.setattr(batch_plan, "measure", lambda *given: replace(measure(*given), disk_bytes=1000))
     folder = tmp_path / "b"
     assert execute(["batch", str(scans), "-o", str(folder)]) == 4
-    assert "the results of 3 scans need up to" in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the results of 3 scans need up to" in told
+    assert "! 1 scan is of a full turn" in told
     assert not (folder / "records").exists()
     assert execute(["batch", str(scans), "-o", str(tmp_path / "c"), "--dry-run"]) == 4
     assert not (tmp_path / "c").exists()
@@ -202,7 +205,7 @@ def test_a_full_disk_is_told_before_it_begins(
 
 def test_one_axis_for_all(scans: Path, tmp_path: Path) -> None:
     folder = tmp_path / "b"
-    words = ["batch", str(scans), "-o", str(folder), "--match", "sample[AB]_1.h5", *QUICK]
+    words = ["batch", str(scans), "-o", str(folder), "--match", "sampleA_1.h5", *QUICK]
     assert execute([*words, "--axis-from", "sampleB_1"]) in (0, 1)
     rows, before = rows_of(folder), times(folder)
     found = json.loads((folder / STATE).read_text())["axis"]
@@ -234,10 +237,29 @@ def test_instructions_that_ask_for_a_picture(scans: Path, tmp_path: Path) -> Non
     assert execute(words) == 2
 
 
+def test_parameters_of_another_scan_of_the_batch(
+    again: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "protocol.txt"
+    given.write_text("python copy_parameters.py XXX -s sampleA_1\npython reconstruct_and_view.py XXX\n")
+    words = ["batch", str(scans), "-o", str(again), "--match", "sampleB_*"]
+    assert execute([*words, "-p", str(given)]) in (0, 1)
+    rows = rows_of(again)
+    assert rows["sampleB_1"]["axis_column"] == rows["sampleA_1"]["axis_column"]
+    assert rows["sampleB_1"]["axis_origin"] == "user"
+    like = ["--like", str(again / "records" / "sampleA_1")]
+    capsys.readouterr()
+    assert execute([*words, *like, "--dry-run", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["seconds"]) == ["sampleB_1"]
+    given.write_text("python copy_parameters.py XXX -s nobody\n")
+    assert execute([*words, "-p", str(given)]) == 2
+    assert execute([*words, *like, "--preset", "quick"]) == 2
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on(scans: Path, tmp_path: Path) -> None:
     folder = tmp_path / "b"
-    words = ["batch", str(scans), "-o", str(folder), "--match", "re:sample[AB]_[12]", *QUICK]
+    words = ["batch", str(scans), "-o", str(folder), "--match", "sample[AB]_1", *QUICK]
     running = subprocess.Popen(
         [sys.executable, "-m", "tomarium", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -255,6 +277,6 @@ def test_killed_at_any_moment_it_goes_on(scans: Path, tmp_path: Path) -> None:
     assert execute(words) in (0, 1)
     rows = rows_of(folder)
     assert all(row["state"] in ("finished", "warnings") for row in rows.values())
-    assert len(rows) == 3
+    assert len(rows) == 2
     assert {name: times(folder)[name] for name in finished} == finished
     assert json.loads((folder / STATE).read_text())["begun"] == {}

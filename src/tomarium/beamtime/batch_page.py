@@ -53,7 +53,13 @@ a { color: var(--good); }
   overflow: hidden; overflow-wrap: anywhere; font-size: 0.9rem; }
 .words { display: flex; justify-content: space-between; gap: 0.75rem; padding: 0.5rem 0.75rem;
   overflow-wrap: anywhere; }
+.words span:first-child { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .words span:last-child { color: var(--state); text-align: right; }
+@media (max-width: 48rem) { thead { display: none; } tr { display: grid; grid-template-columns: 1fr auto auto;
+  border-bottom: 1px solid var(--line); padding: 0.5rem 0; } td, td.number { border: 0; padding: 0 0.75rem 0 0;
+  text-align: left; } td.state { grid-column: 2 / 4; } td.name { white-space: normal; overflow-wrap: anywhere; }
+  td:last-child { grid-column: 1 / 4; overflow-wrap: anywhere; } .number:empty { display: none; }
+  td.axis:not(:empty)::before { content: "axis "; color: var(--quiet); } }
 @media print { :root { color-scheme: light; --night: #fff; --night-2: #fff; --ink: #1b1f1c; --quiet: #565d57;
   --line: #d9d6ca; --good: #1d5945; --amber: #7d5200; --alarm: #962d1a; } .sheet li { break-inside: avoid; } }
 """
@@ -156,12 +162,16 @@ def _line(row: Row) -> str:
     told = [row.error] if row.error else []
     told += row.warnings
     what = f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in told)}</ul>" if told else ""
-    time = "" if row.seconds is None else f"{row.seconds:.0f} s"
+    time = "" if row.seconds is None else _time(row.seconds)
     return (
         f'<tr class="{_class(row.state)}"><td class="name" title="{escape(row.scan)}">{linked}</td>'
-        f'<td class="state">{escape(WORDS[row.state])}</td><td class="number">{axis}</td><td>{escape(confidence)}</td>'
-        f'<td class="number">{time}</td><td>{what}</td></tr>\n'
+        f'<td class="state">{escape(WORDS[row.state])}</td><td class="number axis">{axis}</td>'
+        f'<td>{escape(confidence)}</td><td class="number">{time}</td><td>{what}</td></tr>\n'
     )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _tile(folder: Path, row: Row) -> str:
@@ -174,7 +184,7 @@ def _tile(folder: Path, row: Row) -> str:
     )
     return (
         f'<li class="{_class(row.state)}">{shown}<div class="words"><span>{name}</span>'
-        f"<span>{escape(WORDS[row.state])}</span></div></li>\n"
+        f"<span>{escape(WORDS[row.state].removeprefix('finished with '))}</span></div></li>\n"
     )
 
 

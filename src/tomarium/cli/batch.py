@@ -11,8 +11,8 @@ from tomarium import units
 from tomarium.cli import scan_options, show
 
 if TYPE_CHECKING:
-    from tomarium.beamtime.batch import Batch, BatchPlan
     from tomarium.beamtime.batch_files import Row
+    from tomarium.beamtime.batch_plan import Batch, BatchPlan
     from tomarium.pipeline.protocol.choice import Choice
 
 
@@ -114,7 +114,8 @@ def command(
     tomarium batch /data/tonight --list scans.txt --like night/records/sampleA_001
     tomarium batch /data/tonight --match 're:sample[AB]_0\\d+' --axis-from sampleA_001
     """
-    from tomarium.beamtime.batch import plan_batch, run
+    from tomarium.beamtime.batch import run
+    from tomarium.beamtime.batch_plan import plan_batch
 
     if each_axis and axis_from is not None:
         raise click.UsageError("--each-axis looks for the axis in each scan; leave out --axis-from, or it")
@@ -155,8 +156,8 @@ def _batch(
     opening: scan_options.Opening,
     choice: Choice,
 ) -> Batch:
-    from tomarium.beamtime.batch import Batch
     from tomarium.beamtime.batch_files import RECORDS
+    from tomarium.beamtime.batch_plan import Batch
     from tomarium.beamtime.batch_result import Making
     from tomarium.beamtime.choose_scans import find_scans, matching, named, read_list, write_list
     from tomarium.catalogue.chosen_run import chosen_run
@@ -214,6 +215,15 @@ def _show_plan(planned: BatchPlan, folder: Path) -> None:
         click.echo(
             f"passed over, for they hold no projections: {len(planned.passed_over)} images and volumes"
         )
+    if planned.may_grow:
+        count = len(planned.may_grow)
+        show.warnings(
+            [
+                f"{count} {'scan is' if count == 1 else 'scans are'} of a full turn: where the axis lies near an edge "
+                f"(half acquisition), a result is up to four times as large as is planned; each is checked again "
+                f"before it begins"
+            ]
+        )
     if planned.seconds:
         click.echo(f"to do: {show.line(', '.join(planned.seconds))}")
 
@@ -227,6 +237,7 @@ def _plan_data(planned: BatchPlan) -> dict[str, Any]:
         "write_bytes": planned.write_bytes,
         "free_bytes": planned.free_bytes,
         "fits": planned.write_bytes <= planned.free_bytes,
+        "may_grow": list(planned.may_grow),
         "passed_over": [str(one) for one in planned.passed_over],
     }
 
