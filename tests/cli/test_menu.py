@@ -264,13 +264,22 @@ def test_help_comes_from_the_steps(typed: Typed, capsys: pytest.CaptureFixture[s
     assert typed("", "h", "n tooth_1.h5", "p 5", "a 3", "h", "hh", "hh p", "q") == 0
     told = capsys.readouterr().out
     paganin = describe(find_step("paganin"))
-    assert paganin.summary in told
+    assert paganin.summary in " ".join(told.split())
     assert " ".join(paganin.parameters["length_px"].split()) in " ".join(told.split())
     assert "Paganin's phase retrieval [5, 2, 0.5]" in told
     assert "by a motor [3]" in told  # the column from 0, as it was given
     for one in letters():
         assert f"\n  {one:<5}" in told
     assert max(len(line) for line in told.split("hh p")[0].splitlines()) <= 80
+
+
+def test_the_help_of_each_letter_fits_the_terminal(opened: Menu, capsys: pytest.CaptureFixture[str]) -> None:
+    for letter in letters():
+        opened.console.words = deque([letter])
+        opened.do("hh")
+        told = capsys.readouterr().out
+        assert told.startswith(f"{letter}  ")
+        assert max(map(len, told.splitlines())) <= 80, letter
 
 
 def test_parameters_of_a_scan_that_moved_are_taken_with_a_warning(
