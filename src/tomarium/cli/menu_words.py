@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from tomarium.beamtime.quick_look import steps_behind_axis
 from tomarium.beamtime.scan_parameters import ScanParameters
 from tomarium.model import Scan
 from tomarium.pipeline.protocol.protocol import Protocol, to_data
+from tomarium.pipeline.protocol.tomodata_functions import FUNCTIONS
 from tomarium.pipeline.run.journal import is_unfinished
 from tomarium.steps.core.serialization import describe, find_step
 
@@ -86,19 +88,38 @@ def _list(letters: list[Letter], parameters: ScanParameters | None) -> None:
         click.echo(f"{one.words}{now}")
 
 
+def filled(text: str) -> str:
+    """Write paragraphs and numbered items in lines that fit; what is indented stays as it is."""
+    blocks = [re.split(r"\n(?=\d+\. )", paragraph) for paragraph in text.split("\n\n")]
+    return "\n\n".join(
+        "\n".join(
+            one
+            if re.search(r"^\s", one, re.MULTILINE) and not re.match(r"\d+\. ", one)
+            else textwrap.fill(
+                " ".join(one.split()), LINE - 1, subsequent_indent="   " * bool(re.match(r"\d+\. ", one))
+            )
+            for one in items
+        )
+        for items in blocks
+    )
+
+
 def full_help(letter: Letter) -> None:
     """Print all that is known of one letter, with what its step says of itself."""
     click.secho(f"{letter.letter}  ", bold=True, nl=False)
-    click.echo(f"{letter.words}; {letter.function}.py of tomodata")
+    click.echo(letter.words)
+    if letter.function in FUNCTIONS:
+        click.echo(f"in tomodata {letter.function}.py")
     if not letter.step:
         return
     told = describe(find_step(letter.step))
-    click.echo(f"\nstep {letter.step}: {told.summary}")
+    click.echo("\n" + filled(f"step {letter.step}: {told.summary}"))
     if told.text:
-        click.echo("\n" + told.text)
+        click.echo("\n" + filled(told.text))
     for number, question in enumerate(letter.questions, start=1):
         default = question.default_in_words()
         click.echo(f"\n  {number}. {question.words} [{default}], {question.flag} of tomodata")
         parameter = question.parameter.partition(".")[2]
         click.echo(textwrap.indent(textwrap.fill(told.parameters.get(parameter, ""), 74), "     "))
-    click.echo(f"\n  {letter.letter} off leaves the step out. All parameters: tomarium steps {letter.step}")
+    back = "auto" if letter.function == "half_acq" else "off"
+    click.echo(f"\n  {letter.letter} {back} takes it back. All of it: tomarium steps {letter.step}")
