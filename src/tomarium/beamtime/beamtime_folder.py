@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -58,3 +61,73 @@ def ledger_file(said: Path | None = None) -> Path:
     """
     found = find_beamtime(said)
     return (found or home()) / LEDGER
+
+
+@dataclass(frozen=True)
+class Beamtime:
+    """What `beamtime.toml` says.
+
+    Attributes
+    ----------
+    name : str
+        Of the experiment; the folder's name where the file says none.
+    proposal, instrument, station : str
+        "" where the file does not say.
+    year : str
+        Of the beamtime, for paths of a profile.
+    people : tuple of str
+        Names.
+    profile : str
+        A profile of a beamline: a file, relative to the folder, or a name.
+    """
+
+    name: str
+    proposal: str = ""
+    instrument: str = ""
+    station: str = ""
+    year: str = ""
+    people: tuple[str, ...] = ()
+    profile: str = ""
+
+
+def read_beamtime(folder: Path) -> Beamtime:
+    """Read what the folder of a beamtime says of itself.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; where it has no `beamtime.toml` its name is all that is known.
+
+    Returns
+    -------
+    Beamtime
+        Checked.
+
+    Raises
+    ------
+    InputError
+        The file is no TOML, or holds what is not known.
+    """
+    path = folder / BEAMTIME
+    if not path.is_file():
+        return Beamtime(folder.resolve().name)
+    try:
+        told = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
+    known = {one.name for one in fields(Beamtime)}
+    for key, value in told.items():
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}" if near else f"one of {', '.join(sorted(known))} was expected"
+            raise InputError(f"{path}: has {key!r}, which means nothing there; {hint}")
+        if key == "people" and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+            raise InputError(f"{path}: people is {value!r}; a list of names was expected")
+        if key != "people" and not isinstance(value, str | int):
+            raise InputError(f"{path}: {key} is {value!r}; text in quotes was expected")
+    words = {key: str(value) for key, value in told.items() if key != "people"}
+    profile = words.pop("profile", "")
+    if profile and (folder / profile).is_file():
+        profile = str(folder / profile)
+    name = words.pop("name", "") or folder.resolve().name
+    return Beamtime(name, people=tuple(told.get("people", ())), profile=profile, **words)
