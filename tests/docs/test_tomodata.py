@@ -73,7 +73,7 @@ PROCESSES = {
 # What nothing does yet; a line that becomes true is taken out here and there.
 LACKING = {
     ("double_ff", "-n"), ("live_preview", ""), ("nonconstant_rings", "-p"), ("roi", "-g"),
-    ("rotation_axis_by_reconstruction", "-m"), ("view_only", "-u"), ("load_beamline", ""),
+    ("rotation_axis_by_reconstruction", "-m"), ("view_only", "-u"),
     ("algorithm", "implementation"), ("algorithm", "iterative_difference_threshold_value"), ("gridftp", ""),
     ("gridftp", "source_URL"), ("gridftp", "dest_URL"),
 }  # fmt: skip
