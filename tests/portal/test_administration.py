@@ -32,9 +32,10 @@ PAGES = (
     "/admin/settings",
     "/admin/work",
     "/admin/disk",
+    "/disks",
     "/admin/log",
 )
-OF_CURATORS = {"/admin", "/admin/work", "/admin/disk", "/admin/log"}
+OF_CURATORS = {"/admin", "/admin/work", "/admin/disk", "/disks", "/admin/log"}
 FORMS = {
     "/admin/users": {"name": "new"},
     "/admin/users/ada/role": {"role": "administrator"},
@@ -93,11 +94,17 @@ def client(catalogue: Catalogue) -> Iterator[TestClient]:
 
 def test_every_page_and_form_is_known(catalogue: Catalogue) -> None:
     doors = {(m, r.path) for r in create_app(catalogue).routes for m in getattr(r, "methods", None) or ()}
-    admin = {(method, path.replace("{name}", "ada")) for method, path in doors if path.startswith("/admin")}
+    admin = {
+        (method, path.replace("{name}", "ada"))
+        for method, path in doors
+        if path.startswith(("/admin", "/disks"))
+    }
     gets = {path for method, path in admin if method == "GET"}
     assert gets == {*PAGES, *(f"{path}.json" for path in PAGES)}
     assert {path for method, path in admin if method == "POST"} == set(FORMS)
-    assert {section.page for section in SECTIONS.values()} <= {"admin"} | {f"admin.{p[7:]}" for p in PAGES}
+    assert {section.page for section in SECTIONS.values()} <= {"admin", "disks"} | {
+        f"admin.{p[7:]}" for p in PAGES
+    }
 
 
 @pytest.mark.parametrize("name", [*PEOPLE, "root, weak", "nobody"])

@@ -58,6 +58,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "settings": Section("Settings", "admin.settings", ADMINISTRATORS, ADMINISTRATORS),
     "work": Section("Jobs and DOIs", "admin.work", KEEPERS, KEEPERS),
     "disk": Section("Disk", "admin.disk", KEEPERS, ADMINISTRATORS),
+    "copies": Section("Copies", "disks", KEEPERS, ADMINISTRATORS),
     "log": Section("Log", "admin.log", KEEPERS, ADMINISTRATORS),
 }
 

@@ -1,0 +1,133 @@
+"""Which folder is the beamtime's."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from tomarium.catalogue.home import home
+from tomarium.errors import InputError
+
+BEAMTIME: Final = "beamtime.toml"
+"""File by which the folder of a beamtime is known: name, proposal, instrument, station, people, profile."""
+
+LEDGER: Final = "copies.sqlite"
+"""File of the ledger of copies, in the folder of a beamtime."""
+
+
+def find_beamtime(said: Path | None = None, start: Path | None = None) -> Path | None:
+    """Find the folder of a beamtime.
+
+    Parameters
+    ----------
+    said : Path, optional
+        What the user named.
+    start : Path, optional
+        Where to begin; the current folder by default.
+
+    Returns
+    -------
+    Path or None
+        The folder that was named, else the nearest one upwards that holds `beamtime.toml`; None where there is none.
+
+    Raises
+    ------
+    InputError
+        What was named is no folder.
+    """
+    if said is not None:
+        if not said.is_dir():
+            raise InputError(f"{said}: is no folder; the folder of a beamtime was expected, make it first")
+        return said
+    here = (start or Path.cwd()).absolute()
+    return next((folder for folder in (here, *here.parents) if (folder / BEAMTIME).is_file()), None)
+
+
+def ledger_file(said: Path | None = None) -> Path:
+    """Tell which ledger of copies is meant.
+
+    Parameters
+    ----------
+    said : Path, optional
+        The folder of a beamtime that the user named.
+
+    Returns
+    -------
+    Path
+        That of the beamtime, else the user's own. It need not exist yet.
+    """
+    found = find_beamtime(said)
+    return (found or home()) / LEDGER
+
+
+@dataclass(frozen=True)
+class Beamtime:
+    """What `beamtime.toml` says.
+
+    Attributes
+    ----------
+    name : str
+        Of the experiment; the folder's name where the file says none.
+    proposal, instrument, station : str
+        "" where the file does not say.
+    year : str
+        Of the beamtime, for paths of a profile.
+    people : tuple of str
+        Names.
+    profile : str
+        A profile of a beamline: a file, relative to the folder, or a name.
+    """
+
+    name: str
+    proposal: str = ""
+    instrument: str = ""
+    station: str = ""
+    year: str = ""
+    people: tuple[str, ...] = ()
+    profile: str = ""
+
+
+def read_beamtime(folder: Path) -> Beamtime:
+    """Read what the folder of a beamtime says of itself.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; where it has no `beamtime.toml` its name is all that is known.
+
+    Returns
+    -------
+    Beamtime
+        Checked.
+
+    Raises
+    ------
+    InputError
+        The file is no TOML, or holds what is not known.
+    """
+    path = folder / BEAMTIME
+    if not path.is_file():
+        return Beamtime(folder.resolve().name)
+    try:
+        told = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
+    known = {one.name for one in fields(Beamtime)}
+    for key, value in told.items():
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}" if near else f"one of {', '.join(sorted(known))} was expected"
+            raise InputError(f"{path}: has {key!r}, which means nothing there; {hint}")
+        if key == "people" and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+            raise InputError(f"{path}: people is {value!r}; a list of names was expected")
+        if key != "people" and not isinstance(value, str | int):
+            raise InputError(f"{path}: {key} is {value!r}; text in quotes was expected")
+    words = {key: str(value) for key, value in told.items() if key != "people"}
+    profile = words.pop("profile", "")
+    if profile and (folder / profile).is_file():
+        profile = str(folder / profile)
+    name = words.pop("name", "") or folder.resolve().name
+    return Beamtime(name, people=tuple(told.get("people", ())), profile=profile, **words)

@@ -1,0 +1,207 @@
+"""What the ledger knows, put together: scans with few copies first; and a copy read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tomarium.beamtime.copy_file import sum_of
+from tomarium.beamtime.copy_ledger import Copy, CopyLedger, Place, now
+from tomarium.beamtime.mounted_volumes import SYSTEM, System, find_volume
+
+
+@dataclass(frozen=True)
+class CopyState:
+    """A copy, and what can be seen of it now.
+
+    Attributes
+    ----------
+    copy : Copy
+        As the ledger has it.
+    place : Place
+        Where it is.
+    path : str or None
+        Where it is on this machine now; None where its volume is not there.
+    state : str
+        "whole", "copying", "damaged" or "missing".
+    """
+
+    copy: Copy
+    place: Place
+    path: str | None
+    state: str
+
+
+@dataclass(frozen=True)
+class ScanState:
+    """A scan, and its copies.
+
+    Attributes
+    ----------
+    scan : str
+        Its name.
+    content : str
+        Checksum of its content; "" where no copy is whole yet.
+    bytes : int
+        Size of the largest copy.
+    places : int
+        Volumes that hold a whole copy; two copies on one volume are lost with it and count once.
+    copies : tuple of CopyState
+        Those that are whole first.
+    """
+
+    scan: str
+    content: str
+    bytes: int
+    places: int
+    copies: tuple[CopyState, ...]
+
+
+@dataclass(frozen=True)
+class PlaceState:
+    """A volume, and what it holds.
+
+    Attributes
+    ----------
+    place : Place
+        As the ledger has it.
+    top : str or None
+        Where it is on this machine now; None where it is not plugged in.
+    scans : int
+        Whole copies on it.
+    bytes : int
+        Of all its copies.
+    last_verified : str or None
+        The oldest time at which one of its whole copies was last read; None where there is none.
+    """
+
+    place: Place
+    top: str | None
+    scans: int
+    bytes: int
+    last_verified: str | None
+
+
+def scans_known(ledger: CopyLedger, system: System = SYSTEM) -> list[ScanState]:
+    """List the scans, those with the fewest copies first.
+
+    Parameters
+    ----------
+    ledger : CopyLedger
+        Open.
+    system : System
+        Where the system tells of its volumes.
+
+    Returns
+    -------
+    list of ScanState
+        Copies of one content are one scan; one that is not whole yet belongs to the whole ones of its name where
+        these are of one content.
+    """
+    places = {one.id: one for one in ledger.places()}
+    tops = {id: find_volume(id, one.top, system) for id, one in places.items()}
+    seen = [_seen(copy, places[copy.place], tops[copy.place]) for copy in ledger.copies()]
+    contents: dict[str, set[str]] = {}
+    for one in seen:
+        if one.copy.content:
+            contents.setdefault(one.copy.scan, set()).add(one.copy.content)
+    groups: dict[tuple[str, str], list[CopyState]] = {}
+    for one in seen:
+        of_name = contents.get(one.copy.scan, set())
+        content = one.copy.content or (next(iter(of_name)) if len(of_name) == 1 else "")
+        groups.setdefault((content, one.copy.scan if not content else ""), []).append(one)
+    found = []
+    for (content, _), copies in groups.items():
+        copies.sort(key=lambda one: (one.state != "whole", one.copy.role != "source", one.place.label))
+        count = len({one.place.id for one in copies if one.state == "whole"})
+        largest = max(one.copy.bytes for one in copies)
+        found.append(ScanState(copies[0].copy.scan, content, largest, count, tuple(copies)))
+    return sorted(found, key=lambda one: (one.places, one.scan))
+
+
+def places_known(ledger: CopyLedger, system: System = SYSTEM) -> list[PlaceState]:
+    """List the volumes, and what each holds.
+
+    Parameters
+    ----------
+    ledger : CopyLedger
+        Open.
+    system : System
+        Where the system tells of its volumes.
+
+    Returns
+    -------
+    list of PlaceState
+        By label.
+    """
+    copies = ledger.copies()
+    found = []
+    for place in ledger.places():
+        here = [one for one in copies if one.place == place.id]
+        whole = [one for one in here if one.state == "whole"]
+        top = find_volume(place.id, place.top, system)
+        oldest = min((one.verified for one in whole if one.verified), default=None)
+        size = sum(one.bytes for one in here)
+        found.append(PlaceState(place, None if top is None else str(top), len(whole), size, oldest))
+    return found
+
+
+def verify_copy(
+    ledger: CopyLedger, copy: Copy, top: Path, tell: Callable[[int, int], None] = lambda done, total: None
+) -> list[str]:
+    """Read all files of a copy from their disk, compare them with the ledger, and enter what was found.
+
+    Parameters
+    ----------
+    ledger : CopyLedger
+        Open.
+    copy : Copy
+        One of its copies.
+    top : Path
+        Where its volume is now.
+    tell : callable
+        Told of bytes read and of all.
+
+    Returns
+    -------
+    list of str
+        What is wrong, a file each; empty where all is as it was.
+
+    Raises
+    ------
+    OSError
+        The volume does not answer any more.
+    """
+    rows = ledger.files_of(copy)
+    total, done = sum(row.bytes for row in rows.values()), 0
+    wrong: dict[str, str] = {}
+    missing = 0
+    for row in rows.values():
+        path = top / copy.path / row.path if row.path else top / copy.path
+        if not path.is_file():
+            top.stat()  # a volume that was unplugged is no volume without files
+            wrong[row.path], missing = f"{path}: is missing", missing + 1
+        elif (size := path.stat().st_size) != row.bytes:
+            wrong[row.path] = f"{path}: has {size} bytes, not {row.bytes}"
+        elif sum_of(path) != row.sha256:
+            wrong[row.path] = f"{path}: has other content than what was copied"
+        done += row.bytes
+        tell(done, total)
+    told = "; ".join(list(wrong.values())[:5])
+    if not wrong:
+        state = copy.state if copy.state == "copying" else "whole"
+        ledger.enter(
+            replace(copy, state=state, verified=now(), told=copy.told if state == copy.state else "")
+        )
+    else:
+        ledger.enter(replace(copy, state="missing" if missing == len(rows) else "damaged", told=told))
+    return list(wrong.values())
+
+
+def _seen(copy: Copy, place: Place, top: Path | None) -> CopyState:
+    """Look for a copy where its volume is plugged in."""
+    if top is None:
+        return CopyState(copy, place, None, copy.state)
+    path = top / copy.path
+    return CopyState(copy, place, str(path), copy.state if path.exists() else "missing")

@@ -1,0 +1,191 @@
+"""Scans copied to a remote of rclone, or of rsync over ssh: their program copies, checksums are compared by us."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tomarium.beamtime.copy_file import sum_of
+from tomarium.beamtime.copy_ledger import Copy, CopyLedger, FileRow, content_of, now
+from tomarium.beamtime.copy_listing import Listing
+from tomarium.beamtime.copy_scans import ScanCopied, source_name
+from tomarium.beamtime.mounted_volumes import Volume, volume_of
+from tomarium.errors import EngineUnavailable, InputError, Interrupted
+
+_REMOTE: Final = re.compile(r"(?P<name>[\w.@+-][\w.@+ -]*):(?P<path>.*)")
+
+
+def is_remote(text: str) -> bool:
+    """Tell whether a destination is one of rclone or rsync, as `archive:2026/proposal`.
+
+    Parameters
+    ----------
+    text : str
+        What a user gave.
+
+    Returns
+    -------
+    bool
+        Whether a name and a colon come first; a path that is there never is.
+    """
+    return bool(_REMOTE.fullmatch(text)) and not Path(text).exists()
+
+
+def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCopied:
+    """Copy a scan to a remote, compare the checksums of both ends, and enter it in the ledger.
+
+    A name that rclone has among its remotes is rclone's; any other is a machine that rsync reaches by ssh. Files are
+    read back from the remote in full: by rclone through this machine, by rsync on the other one. A file of other
+    content on the remote is not replaced, and told.
+
+    Parameters
+    ----------
+    listing : Listing
+        The scan.
+    remote : str
+        "archive:2026/proposal", "me@cluster:/data".
+    ledger : CopyLedger
+        Open.
+
+    Returns
+    -------
+    ScanCopied
+        What came of it.
+
+    Raises
+    ------
+    InputError
+        It is no remote.
+    EngineUnavailable
+        Neither program that could reach it is installed.
+    Interrupted
+        The program stopped with an error, which is told; the same command goes on.
+    """
+    found = _REMOTE.fullmatch(remote)
+    if found is None:
+        raise InputError(f"{remote}: is no remote; NAME:PATH was expected")
+    name, scan = source_name(listing.source), found["name"]
+    by_rclone = _has_remote(scan)
+    if not by_rclone and shutil.which("rsync") is None:
+        raise EngineUnavailable(
+            f"{remote}: {scan} is no remote that rclone knows, and rsync is not installed; "
+            f"set the remote up with `rclone config`, or install rsync"
+        )
+    volume = Volume(
+        f"remote:{scan}", "remote", scan, "rclone" if by_rclone else "rsync", found["path"], Path("/")
+    )
+    inside = f"{found['path'].rstrip('/')}/{name}".removeprefix("/") if found["path"] else name
+    entry = Copy(volume.id, inside, name, "", "copying", "copy", 0, 0, now(), None)
+    ledger.see(volume)
+    ledger.enter(entry)
+    target = f"{remote.rstrip('/')}/{name}" if found["path"] else f"{remote}{name}"
+    sums = {
+        one.path: sum_of(listing.source / one.path if one.path else listing.source) for one in listing.files
+    }
+    wrong = (_by_rclone if by_rclone else _by_rsync)(listing.source, target, sums)
+    rows = [
+        FileRow(one.path, one.bytes, sums[one.path], one.mtime_ns, one.mtime_ns, now())
+        for one in listing.files
+        if one.path not in wrong
+    ]
+    problems = [f"{target}/{path}".rstrip("/") + f": {told}" for path, told in wrong.items()]
+    size = sum(row.bytes for row in rows)
+    remarks = list(listing.remarks)
+    if listing.links:
+        remarks.append(
+            f"{len(listing.links)} symbolic links were {'left out' if by_rclone else 'copied as links'}"
+        )
+    told = "; ".join([*problems, *remarks])[:2000]
+    entry = replace(entry, files=len(rows), bytes=size, told=told)
+    if not problems:
+        entry = replace(entry, state="whole", content=content_of(rows), verified=now())
+        here = volume_of(listing.source)
+        ledger.see(here)
+        source = replace(entry, place=here.id, path=here.inside, role="source", told="")
+        ledger.enter(source)
+        ledger.enter_files(source, rows)
+    ledger.enter(entry)
+    ledger.enter_files(entry, rows)
+    return ScanCopied(name, entry.state, len(rows), size, size, tuple(problems), tuple(remarks))
+
+
+def _has_remote(name: str) -> bool:
+    if shutil.which("rclone") is None:
+        return False
+    return f"{name}:" in _output(["rclone", "listremotes"]).splitlines()
+
+
+def _by_rclone(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]:
+    """Copy by rclone and read back by it; tell the files that are not there as they should be."""
+    single = set(sums) == {""}
+    verb = "copyto" if single else "copy"
+    copied = _run(
+        ["rclone", verb, "--immutable", "--checksum", "--create-empty-src-dirs", str(source), target]
+    )
+    parent = target.rpartition("/")[0] if "/" in target else target.partition(":")[0] + ":"
+    listed = _run(["rclone", "hashsum", "SHA256", "--download", target])
+    there = {path: sum for sum, path in _sums(listed.stdout)}
+    if single:
+        there = {"": there.get(Path(target.removeprefix(parent)).name, "")}
+    wrong = _compared(sums, there)
+    if (copied.returncode or listed.returncode) and not wrong:
+        raise Interrupted(_failed("rclone", copied if copied.returncode else listed))
+    if copied.returncode and not any("other content" in told for told in wrong.values()):
+        raise Interrupted(_failed("rclone", copied))
+    return wrong
+
+
+def _by_rsync(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]:
+    """Copy by rsync, then let both ends read all files; tell those that differ."""
+    single = set(sums) == {""}
+    ends = [str(source) if single else f"{source}/", target]
+    copied = _run(["rsync", "-aH", "--partial-dir=.rsync-part", "--ignore-existing", *ends])
+    if copied.returncode:
+        raise Interrupted(_failed("rsync", copied))
+    checked = _run(["rsync", "-a", "--checksum", "--dry-run", "--out-format=%i %n", *ends])
+    if checked.returncode:
+        raise Interrupted(_failed("rsync", checked))
+    differing = [line.split(" ", 1) for line in checked.stdout.splitlines() if line.startswith("<f")]
+    return {
+        "" if single else path: "a file of other content has this name, or was damaged; it was left as it is"
+        for flags, path in differing
+        if "c" in flags[:4] or "+" in flags
+    }
+
+
+def _compared(sums: dict[str, str], there: dict[str, str]) -> dict[str, str]:
+    wrong = {}
+    for path, sum in sums.items():
+        if not there.get(path):
+            wrong[path] = "is not there"
+        elif there[path] != sum:
+            wrong[path] = "a file of other content has this name, or was damaged; it was left as it is"
+    return wrong
+
+
+def _sums(text: str) -> list[tuple[str, str]]:
+    return [(line[:64], line[66:]) for line in text.splitlines() if re.match(r"[0-9a-f]{64}  ", line)]
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        list(command), capture_output=True, text=True, errors="surrogateescape", check=False
+    )
+
+
+def _output(command: Sequence[str]) -> str:
+    done = _run(command)
+    if done.returncode:
+        raise Interrupted(_failed(command[0], done))
+    return done.stdout
+
+
+def _failed(program: str, done: subprocess.CompletedProcess[str]) -> str:
+    last = [line for line in done.stderr.splitlines() if line.strip()][-1:] or ["it said nothing"]
+    told = f"{program} stopped with code {done.returncode}: {last[0][:300]}"
+    return f"{told}; give the same command again when it answers"

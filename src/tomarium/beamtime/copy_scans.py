@@ -1,0 +1,488 @@
+"""Scans copied to a disk, so that a stop at any moment, or a disk unplugged, loses nothing and leaves nothing half."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from tomarium import units
+from tomarium.atomic_files import alone, write_whole
+from tomarium.beamtime.copy_file import Copied, copy_file, draft_of, flush_folder
+from tomarium.beamtime.copy_ledger import Copy, CopyLedger, FileRow, content_of, now
+from tomarium.beamtime.copy_listing import Listed, Listing, list_scan
+from tomarium.beamtime.copy_speed import Speed
+from tomarium.beamtime.mounted_volumes import SYSTEM, System, Volume, volume_of
+from tomarium.errors import CannotFit, FormatError, InputError, Interrupted, StorageFull
+
+CHECKSUMS: Final = "tomarium-sha256"
+"""Folder on the disk with a list of checksums for each scan, for `sha256sum -c`."""
+
+_GONE: Final = (
+    errno.EIO,
+    errno.ENODEV,
+    errno.ENXIO,
+    errno.EROFS,
+    errno.ESTALE,
+    errno.ENOTCONN,
+    errno.EHOSTDOWN,
+)
+_BATCH_S: Final = 2.0
+
+Told = Callable[[int, int], None]
+"""Told of bytes done and of all."""
+
+
+@dataclass(frozen=True)
+class ScanCopied:
+    """What came of a scan.
+
+    Attributes
+    ----------
+    scan : str
+        Its name.
+    state : str
+        "whole", or "copying" where something of it could not be copied.
+    files, bytes, written : int
+        Files and bytes of it on the disk, and bytes written now.
+    problems : tuple of str
+        What could not be copied, and why: names that another file has, files that changed meanwhile.
+    remarks : tuple of str
+        What was left out or is not as it was.
+    """
+
+    scan: str
+    state: str
+    files: int
+    bytes: int
+    written: int
+    problems: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass
+class _Work:
+    """What the copy of scans to one disk goes by."""
+
+    target: Path
+    device: int
+    volume: Volume
+    ledger: CopyLedger
+    tell: Told
+    total: int = 0
+    done: int = 0
+    speed: Speed = field(default_factory=Speed)
+
+    def advance(self, count: int) -> None:
+        self.done += count
+        self.tell(max(0, min(self.done, self.total)), self.total)
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk that is ready to take scans.
+
+    Attributes
+    ----------
+    target : Path
+        Folder on it.
+    volume : Volume
+        Which one it is.
+    """
+
+    target: Path
+    volume: Volume
+
+
+@contextmanager
+def taking(target: Path, system: System = SYSTEM, *, mark: bool = True) -> Iterator[Disk]:
+    """Make a folder on a disk ready, and keep other copies off it.
+
+    Parameters
+    ----------
+    target : Path
+        The folder, which must be there: what is not mounted is not made on another disk.
+    system : System
+        Where the system tells of its volumes.
+    mark : bool
+        Whether a volume without a UUID gets a marker, a small file by which it is known again.
+
+    Yields
+    ------
+    Disk
+        Ready.
+
+    Raises
+    ------
+    InputError
+        It is no folder, or another copy to it is under way.
+    """
+    if not target.is_dir():
+        raise InputError(f"{target}: is no folder; plug in the disk, or make the folder on it first")
+    with alone(target, f"{target}: another copy to this folder is under way; wait for it"):
+        yield Disk(target, volume_of(target, system, mark=mark))
+
+
+def list_all(sources: Sequence[Path], target: Path) -> list[Listing]:
+    """List scans, and refuse those that cannot lie beside each other in a folder.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Files or folders, a scan each.
+    target : Path
+        Folder on the disk.
+
+    Returns
+    -------
+    list of Listing
+        One a scan.
+
+    Raises
+    ------
+    InputError
+        Two have one name, or the disk's folder lies in a scan, or a scan in it.
+    """
+    names: dict[str, Path] = {}
+    real = Path(os.path.realpath(target))
+    for source in sources:
+        if not source.exists():
+            raise InputError(f"{source}: is not there; a scan, a file or a folder, was expected")
+        place = Path(os.path.realpath(source))
+        if (other := names.setdefault(source_name(source), place)) != place:
+            raise InputError(f"{source} and {other}: have one name; copy them to two folders")
+        if real == place or place in real.parents or real / source_name(source) == place:
+            raise InputError(
+                f"{target}: the copy would lie in {source} itself; name a folder on another disk"
+            )
+    return [list_scan(source) for source in {source_name(one): one for one in sources}.values()]
+
+
+def source_name(source: Path) -> str:
+    """Tell the name of a scan: the last part of its path."""
+    return source.name or source.resolve().name
+
+
+def demand_room(listings: Sequence[Listing], disk: Disk) -> int:
+    """Refuse scans that the disk cannot hold, before anything is written.
+
+    Parameters
+    ----------
+    listings : sequence of Listing
+        The scans.
+    disk : Disk
+        Where to.
+
+    Returns
+    -------
+    int
+        Bytes that are still to be written.
+
+    Raises
+    ------
+    CannotFit
+        The disk is too small, or its file system holds no file as large.
+    """
+    limit = disk.volume.largest_file
+    told = os.statvfs(disk.target)
+    block, free = told.f_frsize or 512, told.f_bavail * (told.f_frsize or 512)
+    needed = wanted = 0
+    for listing in listings:
+        for one in listing.files:
+            if limit is not None and one.bytes > limit:
+                raise CannotFit(
+                    f"{listing.source / one.path}: has {units.show(float(one.bytes), 'B', digits=3)}, and a file on "
+                    f"{disk.target} ({disk.volume.filesystem}) at most 4 GiB; format the disk as NTFS or ext4"
+                )
+            target = _place(disk.target, listing, one.path)
+            if one.same_as is not None or os.path.lexists(target):
+                continue
+            draft = draft_of(target)
+            there = draft.stat().st_size if draft.is_file() else 0
+            needed += max(0, -(-one.bytes // block) - -(-there // block)) * block
+            wanted += max(0, one.bytes - there)
+    if needed > free:
+        raise CannotFit(
+            f"{disk.target}: has {units.show(float(free), 'B', digits=4)} free, the copy needs "
+            f"{units.show(float(needed), 'B', digits=4)}; name fewer scans, or another disk"
+        )
+    return wanted
+
+
+def copy_scans(
+    listings: Sequence[Listing],
+    disk: Disk,
+    ledger: CopyLedger,
+    *,
+    system: System = SYSTEM,
+    tell: Told = lambda done, total: None,
+    after: Callable[[ScanCopied, Speed, int], None] = lambda scan, speed, left: None,
+) -> tuple[list[ScanCopied], Speed]:
+    """Copy scans to a disk, read each file back, and enter them in the ledger.
+
+    Parameters
+    ----------
+    listings : sequence of Listing
+        The scans, which are only read.
+    disk : Disk
+        Where to; it has room.
+    ledger : CopyLedger
+        Open.
+    system : System
+        Where the system tells of its volumes.
+    tell : callable
+        Told of bytes done and of all.
+    after : callable
+        Told of each scan that came to its end, of the speed so far, and of the bytes that are left.
+
+    Returns
+    -------
+    list of ScanCopied, Speed
+        What came of each, and how quick the disk was.
+
+    Raises
+    ------
+    Interrupted
+        The disk was unplugged or does not answer; the same command goes on.
+    StorageFull
+        It is full.
+    """
+    total = sum(one.bytes for one in listings)
+    work = _Work(disk.target, disk.target.stat().st_dev, disk.volume, ledger, tell, total)
+    _see(work)
+    done = []
+    for listing in listings:
+        with _disk_errors(work):
+            done.append(_copy_scan(listing, work, system))
+        after(done[-1], work.speed, total - work.done)
+    _see(work)
+    return done, work.speed
+
+
+def _see(work: _Work) -> None:
+    told = os.statvfs(work.target)
+    block = told.f_frsize or 512
+    work.ledger.see(work.volume, told.f_blocks * block, told.f_bavail * block, work.speed.bytes_s)
+
+
+def _place(target: Path, listing: Listing, path: str) -> Path:
+    whole = target / source_name(listing.source)
+    return whole / path if path else whole
+
+
+def _copy_scan(listing: Listing, work: _Work, system: System) -> ScanCopied:
+    """Copy a scan; what fails of it is told, and the rest goes on."""
+    name = source_name(listing.source)
+    inside = f"{work.volume.inside}/{name}".strip("/")
+    entry = Copy(work.volume.id, inside, name, "", "copying", "copy", 0, 0, now(), None)
+    sound = all(
+        one.state in ("whole", "copying")
+        for one in work.ledger.copies()
+        if (one.place, one.path) == (entry.place, entry.path)
+    )
+    known = (
+        work.ledger.files_of(entry) if sound else {}
+    )  # what was found damaged is read before it is believed
+    work.ledger.enter(entry)
+    problems: list[str] = []
+    remarks = list(listing.remarks)
+    for path, _ in listing.folders:
+        if problem := _make_folder(_place(work.target, listing, path), work):
+            work.advance(listing.bytes)
+            work.ledger.enter(replace(entry, told=problem))
+            return ScanCopied(name, "copying", 0, 0, 0, (problem,), tuple(remarks))
+    before, rows = work.speed.written, _copy_files(listing, entry, known, work, problems, remarks)
+    for path, named in listing.links:
+        _make_link(_place(work.target, listing, path), named, problems, remarks)
+    for path, changed in reversed(listing.folders):
+        folder = _place(work.target, listing, path)
+        os.utime(folder, ns=(changed, changed))
+        flush_folder(folder)
+    told = "; ".join([*problems, *remarks])[:2000]
+    whole = not problems
+    size = sum(row.bytes for row in rows)
+    entry = replace(entry, state="whole" if whole else "copying", files=len(rows), bytes=size, told=told)
+    if whole:
+        entry = replace(
+            entry, content=content_of(rows), verified=min((row.verified for row in rows), default=now())
+        )
+        _write_checksums(work.target, name, rows)
+        _enter_source(listing, entry, rows, work.ledger, system)
+    work.ledger.enter(entry)
+    return ScanCopied(
+        name, entry.state, len(rows), size, work.speed.written - before, tuple(problems), tuple(remarks)
+    )
+
+
+def _copy_files(
+    listing: Listing,
+    entry: Copy,
+    known: dict[str, FileRow],
+    work: _Work,
+    problems: list[str],
+    remarks: list[str],
+) -> list[FileRow]:
+    rows: list[FileRow] = []
+    fresh: list[FileRow] = []
+    last = time.monotonic()
+    single = []
+    try:
+        for one in listing.files:
+            _demand_there(work)
+            target = _place(work.target, listing, one.path)
+            row = _as_entered(one, known.get(one.path), target)
+            if row is not None:
+                work.advance(one.bytes if one.same_as is None else 0)
+                rows.append(row)
+                continue
+            try:
+                linked = one.same_as is not None and _link(_place(work.target, listing, one.same_as), target)
+                if one.same_as is not None and not linked:
+                    single.append(one.path)
+                row = _copied(listing.source / one.path if one.path else listing.source, one, target, work)
+            except (FileExistsError, InputError, FormatError) as problem:
+                problems.append(_told(problem, target))
+                continue
+            except OSError as problem:
+                if _is_gone(problem, work):
+                    raise
+                problems.append(_told(problem, target))
+                continue
+            rows.append(row)
+            fresh.append(row)
+            if time.monotonic() - last > _BATCH_S:
+                work.ledger.enter_files(entry, fresh)
+                fresh, last = [], time.monotonic()
+    finally:
+        work.ledger.enter_files(entry, fresh)
+    if single:
+        remarks.append(f"{len(single)} hard links, such as {single[0]}, became files of their own")
+    return rows
+
+
+def _copied(source: Path, one: Listed, target: Path, work: _Work) -> FileRow:
+    """Copy a file and make its row."""
+    done: Copied = copy_file(source, target, work.advance if one.same_as is None else lambda count: None)
+    work.speed = work.speed.plus(done.written, done.write_s, done.read_back_s if done.written else 0.0)
+    told = target.stat()
+    return FileRow(one.path, done.bytes, done.sha256, one.mtime_ns, told.st_mtime_ns, now())
+
+
+def _as_entered(one: Listed, row: FileRow | None, target: Path) -> FileRow | None:
+    """Find a file as the ledger says that it was read back, when neither it nor its source changed since."""
+    if row is None or (row.bytes, row.source_mtime_ns) != (one.bytes, one.mtime_ns):
+        return None
+    try:
+        told = target.lstat()
+    except FileNotFoundError:
+        return None
+    return row if (told.st_size, told.st_mtime_ns) == (row.bytes, row.mtime_ns) else None
+
+
+def _link(other: Path, target: Path) -> bool:
+    """Give a file another name; tell whether the disk can."""
+    try:
+        os.link(other, target)
+    except FileExistsError:
+        return True  # compared as any file that is there
+    except OSError:
+        return False
+    return True
+
+
+def _make_folder(folder: Path, work: _Work) -> str:
+    """Make a folder where it is absent; tell what is wrong where it cannot be."""
+    _demand_there(work)
+    if folder.is_symlink() or (os.path.lexists(folder) and not folder.is_dir()):
+        return f"{folder}: is there and no folder; it was left as it is, copy the scan to another folder of the disk"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as problem:
+        if _is_gone(problem, work):
+            raise
+        return f"{folder}: cannot be made ({problem.strerror}); the disk may not take such a name"
+    return ""
+
+
+def _make_link(target: Path, named: str, problems: list[str], remarks: list[str]) -> None:
+    """Make a symbolic link; a disk that has none is said."""
+    if os.path.lexists(target):
+        if not target.is_symlink() or str(target.readlink()) != named:
+            problems.append(f"{target}: another thing has this name; it was left")
+        return
+    try:
+        target.symlink_to(named)
+    except OSError as problem:
+        remarks.append(
+            f"{target.name}: the disk has no symbolic links ({problem.strerror}); it named {named}"
+        )
+
+
+def _enter_source(
+    listing: Listing, entry: Copy, rows: list[FileRow], ledger: CopyLedger, system: System
+) -> None:
+    """Enter where a scan was copied from: it was read now, and its checksums are known."""
+    volume = volume_of(listing.source, system)
+    ledger.see(volume)
+    source = replace(entry, place=volume.id, path=volume.inside, role="source", told="", copied=now())
+    ledger.enter(source)
+    ledger.enter_files(source, [replace(row, mtime_ns=row.source_mtime_ns) for row in rows])
+
+
+def _write_checksums(target: Path, name: str, rows: list[FileRow]) -> None:
+    """Write the checksums of a scan beside it, so that the disk can be checked where there is no ledger."""
+    folder = target / CHECKSUMS
+    folder.mkdir(exist_ok=True)
+    lines = []
+    for row in sorted(rows, key=lambda row: row.path):
+        path = f"{name}/{row.path}" if row.path else name
+        plain = path.replace("\\", "\\\\").replace("\n", "\\n")
+        lines.append(f"{'' if plain == path else chr(92)}{row.sha256}  {plain}\n")
+    write_whole(folder / f"{name}.sha256", "".join(lines).encode(errors="surrogateescape"))
+
+
+def _told(problem: Exception, target: Path) -> str:
+    if not isinstance(problem, OSError):
+        return str(problem)
+    where = os.fsdecode(problem.filename) if problem.filename else target
+    return f"{where}: {problem.strerror}; it was left as it is"
+
+
+def _demand_there(work: _Work) -> None:
+    """Make sure that the disk is the one on which the copy began, and not the empty folder where it was."""
+    if work.target.stat().st_dev != work.device:
+        raise OSError(errno.ENODEV, "the disk was unplugged", str(work.target))
+
+
+def _is_gone(problem: OSError, work: _Work) -> bool:
+    """Whether a disk is unplugged or full, rather than a single file not to be copied."""
+    if problem.errno in (*_GONE, errno.ENOSPC, errno.EDQUOT):
+        return True
+    try:
+        return work.target.stat().st_dev != work.device
+    except OSError:
+        return True
+
+
+@contextmanager
+def _disk_errors(work: _Work) -> Iterator[None]:
+    """Say what an error of the disk means."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(
+                f"{work.target}: is full; free some of it, or name another disk; what is copied stays, and the same "
+                f"command goes on"
+            ) from problem
+        if not _is_gone(problem, work):
+            raise
+        raise Interrupted(
+            f"{work.target}: does not answer ({problem.strerror}); plug the disk in again and give the same command: "
+            f"it goes on where it stopped"
+        ) from problem

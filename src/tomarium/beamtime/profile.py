@@ -1,0 +1,277 @@
+"""The profile of a beamline: paths, motors, signs, detectors, and what a publication has to say."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium.errors import InputError
+
+PROFILES: Final = Path(__file__).parent / "profiles"
+"""Profiles that come with tomarium."""
+
+_PLACES: Final = {"proposal", "year", "name", "station"}
+
+
+@dataclass(frozen=True)
+class Station:
+    """What a publication with data of a station has to say beside what all have.
+
+    Attributes
+    ----------
+    acknowledgement : tuple of str
+        Sentences for the acknowledgements.
+    papers : tuple of str
+        To cite, with their DOI.
+    """
+
+    acknowledgement: tuple[str, ...] = ()
+    papers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A beamline as its staff describe it once.
+
+    Attributes
+    ----------
+    name : str
+        "ANATOMIX".
+    facility : str
+        "Synchrotron SOLEIL".
+    paths : mapping of str to str
+        Templates of folders, such as `spool`, with {proposal}, {year}, {name} and {station}.
+    motors : mapping of str to str
+        What a motor does → its name in the files of the beamline.
+    signs : mapping of str to int
+        Motor → 1 or -1.
+    detectors : mapping of str to mapping
+        Name → columns, rows, sensor_pixel_m (of the sensor, before any magnification), bits.
+    acknowledgement, requests : tuple of str
+        Sentences that every publication carries, and what the staff ask for beside them.
+    stations : mapping of str to Station
+        Name → what is said of it alone.
+    tomodata : mapping of str to str
+        What a BEAMLINE_PARAMETERS.par says that has no place here, as it stands there.
+    source : str
+        Where it was read.
+    """
+
+    name: str
+    facility: str = ""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    motors: Mapping[str, str] = field(default_factory=dict)
+    signs: Mapping[str, int] = field(default_factory=dict)
+    detectors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    acknowledgement: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
+    stations: Mapping[str, Station] = field(default_factory=dict)
+    tomodata: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+
+    def station(self, name: str) -> Station:
+        """Tell what a publication with data of a station has to say.
+
+        Parameters
+        ----------
+        name : str
+            One of `stations`; "" for what all share.
+
+        Returns
+        -------
+        Station
+            With the sentences that all stations share first.
+
+        Raises
+        ------
+        InputError
+            The profile knows no such station.
+        """
+        if not name:
+            return Station(self.acknowledgement)
+        if name not in self.stations:
+            near = get_close_matches(name, self.stations, 1)
+            raise InputError(
+                f"{self.source}: has no station {name!r}{f', but {near[0]!r}' if near else ''}; "
+                f"one of {', '.join(sorted(self.stations)) or 'none'} was expected"
+            )
+        own = self.stations[name]
+        return Station((*self.acknowledgement, *own.acknowledgement), own.papers)
+
+    def folder(self, path: str, told: Mapping[str, str]) -> Path:
+        """Fill the template of a folder.
+
+        Parameters
+        ----------
+        path : str
+            One of `paths`.
+        told : mapping of str to str
+            proposal, year, name, station.
+
+        Returns
+        -------
+        Path
+            The folder; it need not exist.
+
+        Raises
+        ------
+        InputError
+            The profile has no such path, or it wants something that was not told.
+        """
+        if path not in self.paths:
+            raise InputError(f"{self.source}: has no path {path!r}; write it into [paths]")
+        template = self.paths[path]
+        lacking = [name for name in _names_in(template) if not told.get(name)]
+        if lacking:
+            raise InputError(
+                f"{self.source}: the path {path} wants {', '.join(lacking)}; write it into beamtime.toml"
+            )
+        return Path(template.format_map(dict(told)))
+
+
+def read_profile(said: str) -> Profile:
+    """Read a profile.
+
+    Parameters
+    ----------
+    said : str
+        A TOML file, a BEAMLINE_PARAMETERS.par, or the name of a profile that comes with tomarium.
+
+    Returns
+    -------
+    Profile
+        Checked.
+
+    Raises
+    ------
+    InputError
+        There is none, or something in it is not known or not what it should be.
+    """
+    path = Path(said)
+    if not path.is_file():
+        known = {one.stem: one for one in PROFILES.glob("*.toml")}
+        if said.lower() not in known:
+            raise InputError(
+                f"{said}: is no file, and no profile of tomarium; one of {', '.join(sorted(known))} is"
+            )
+        path = known[said.lower()]
+    if path.suffix.lower() == ".par":
+        from tomarium.beamtime.beamline_parameters import read_beamline_parameters
+
+        return read_beamline_parameters(path)
+    try:
+        told = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
+    return profile_of(told, path.name)
+
+
+def profile_of(told: Mapping[str, Any], source: str) -> Profile:
+    """Make a profile of what a file says.
+
+    Parameters
+    ----------
+    told : mapping
+        As TOML gives it.
+    source : str
+        Its file, for messages.
+
+    Returns
+    -------
+    Profile
+        Checked.
+
+    Raises
+    ------
+    InputError
+        A key is not known, or a value is not what it should be.
+    """
+    tables = {one.name for one in fields(Profile)} - {"acknowledgement", "requests", "source"} | {
+        "publication"
+    }
+    _known(told, tables, source, "the profile")
+    publication = _table(told, "publication", source)
+    _known(publication, {"acknowledgement", "requests"}, source, "[publication]")
+    name = told.get("name")
+    if not isinstance(name, str) or not name:
+        raise InputError(f'{source}: has no name; name = "…" was expected')
+    paths = {
+        key: _text(value, source, f"paths.{key}") for key, value in _table(told, "paths", source).items()
+    }
+    for key, template in paths.items():
+        _known(dict.fromkeys(_names_in(template)), _PLACES, source, f"paths.{key}")
+    signs = _table(told, "signs", source)
+    for key, value in signs.items():
+        if value not in (1, -1) or isinstance(value, bool):
+            raise InputError(f"{source}: signs.{key} is {value!r}; 1 or -1 was expected")
+    detectors = _table(told, "detectors", source)
+    for key, one in detectors.items():
+        _known(one, {"columns", "rows", "sensor_pixel_m", "bits"}, source, f"detectors.{key}")
+        if any(
+            isinstance(value, bool) or not isinstance(value, int | float) or value <= 0
+            for value in one.values()
+        ):
+            raise InputError(f"{source}: detectors.{key} holds {one}; numbers above 0 were expected")
+        if not one.get("sensor_pixel_m", 1e-6) < 1e-3:
+            raise InputError(
+                f"{source}: detectors.{key}.sensor_pixel_m is {one['sensor_pixel_m']}; metres were expected"
+            )
+    stations = {}
+    for key, one in _table(told, "stations", source).items():
+        _known(one, {"acknowledgement", "papers"}, source, f"stations.{key}")
+        stations[key] = Station(
+            _texts(one, "acknowledgement", source, f"stations.{key}"),
+            _texts(one, "papers", source, f"stations.{key}"),
+        )
+    return Profile(
+        name=name,
+        facility=_text(told.get("facility", ""), source, "facility"),
+        paths=paths,
+        motors={k: _text(v, source, f"motors.{k}") for k, v in _table(told, "motors", source).items()},
+        signs=dict(signs),
+        detectors={key: dict(one) for key, one in detectors.items()},
+        acknowledgement=_texts(publication, "acknowledgement", source, "publication"),
+        requests=_texts(publication, "requests", source, "publication"),
+        stations=stations,
+        tomodata={k: _text(v, source, f"tomodata.{k}") for k, v in _table(told, "tomodata", source).items()},
+        source=source,
+    )
+
+
+def _known(told: object, known: set[str], source: str, where: str) -> None:
+    if not isinstance(told, Mapping):
+        raise InputError(f"{source}: {where} is {told!r}; a table was expected")
+    for key in told:
+        if key not in known:
+            near = get_close_matches(str(key), known, 1)
+            hint = f"did you mean {near[0]!r}" if near else f"one of {', '.join(sorted(known))} was expected"
+            raise InputError(f"{source}: {where} has {key!r}, which means nothing there; {hint}")
+
+
+def _table(told: Mapping[str, Any], key: str, source: str) -> Mapping[str, Any]:
+    found = told.get(key, {})
+    if not isinstance(found, Mapping):
+        raise InputError(f"{source}: {key} is {found!r}; a table [{key}] was expected")
+    return found
+
+
+def _text(value: object, source: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{source}: {where} is {value!r}; text in quotes was expected")
+    return value
+
+
+def _texts(told: Mapping[str, Any], key: str, source: str, where: str) -> tuple[str, ...]:
+    found = told.get(key, [])
+    if not isinstance(found, list):
+        raise InputError(f"{source}: {where}.{key} is {found!r}; a list of sentences was expected")
+    return tuple(_text(one, source, f"{where}.{key}") for one in found)
+
+
+def _names_in(template: str) -> list[str]:
+    return re.findall(r"\{(\w+)\}", template)

@@ -1,0 +1,287 @@
+"""The report of a beamtime: what records, the watch, the ledger of copies and the log know of every scan."""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium.beamtime.beamtime_folder import LEDGER, Beamtime, read_beamtime
+from tomarium.beamtime.copies_known import ScanState, scans_known
+from tomarium.beamtime.copy_ledger import open_ledger
+from tomarium.beamtime.profile import Profile, Station, read_profile
+from tomarium.catalogue.record_folder import read_record
+from tomarium.errors import FormatError, InputError
+from tomarium.model import Record, parameter
+from tomarium.model.wording import brief
+from tomarium.standards.citation import cite
+from tomarium.standards.ro_crate import FILENAME
+
+LIVE: Final = "live.json"
+_ENDINGS: Final = (".nxs", ".h5", ".hdf5", ".hdf", ".nx", ".tif", ".tiff", ".txrm", ".edf", ".par")
+_SHOWN: Final = (
+    "sample_name", "start_time", "energy_kev", "pixel_m", "distance_m", "exposure_s", "projections", "flats", "darks",
+    "columns", "rows", "first_angle_deg", "last_angle_deg", "detector",
+)  # fmt: skip
+_LARGEST_PICTURE: Final = 2_000_000
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A line of the log.
+
+    Attributes
+    ----------
+    when, who, text : str
+        When (ISO 8601), who, what.
+    machine : bool
+        Whether a program wrote it.
+    """
+
+    when: str
+    who: str
+    text: str
+    machine: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """A reconstruction of a scan.
+
+    Attributes
+    ----------
+    title, where, finished, steps, axis, citation, picture : str
+        Title of the record; its folder within the beamtime's; when it was finished; steps of its protocol; its axis
+        with the confidence; how it is cited; a data address of its thumbnail, "" where it has none.
+    parameters : tuple of (str, str, str)
+        Label, value with its unit, and origin.
+    warnings : tuple of str
+        Of the scan and of its reconstruction.
+    """
+
+    title: str
+    where: str
+    finished: str
+    steps: str
+    axis: str
+    citation: str
+    picture: str
+    parameters: tuple[tuple[str, str, str], ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass
+class Card:
+    """What is known of a scan.
+
+    Attributes
+    ----------
+    scan : str
+        Its name.
+    results : list of Result
+        Its reconstructions, from records.
+    live : dict
+        The slice of the watch; empty where there is none.
+    failed : str
+        Why the watch could not reconstruct it; "" where it could.
+    copies : list of ScanState
+        What the ledger has of this name.
+    """
+
+    scan: str
+    results: list[Result] = field(default_factory=list)
+    live: dict[str, Any] = field(default_factory=dict)
+    failed: str = ""
+    copies: list[ScanState] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """All warnings, each once."""
+        told = [text for one in self.results for text in one.warnings]
+        told += [str(text) for text in self.live.get("warnings", [])]
+        if self.failed:
+            told.append(f"not reconstructed by the watch: {self.failed}")
+        return list(dict.fromkeys(told))
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it.
+
+    Attributes
+    ----------
+    beamtime : Beamtime
+        Name, proposal, people.
+    cards : tuple of Card
+        By name.
+    station : Station
+        What a publication has to say.
+    profile : Profile or None
+        Of the beamline.
+    log : tuple of LogEntry
+        The oldest first.
+    problems : tuple of str
+        What could not be read.
+    made : str
+        When (ISO 8601, UTC).
+    """
+
+    beamtime: Beamtime
+    cards: tuple[Card, ...]
+    station: Station
+    profile: Profile | None
+    log: tuple[LogEntry, ...]
+    problems: tuple[str, ...]
+    made: str
+
+
+def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] = ()) -> Report:
+    """Put together what is known of a beamtime.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the beamtime: records anywhere in it, `live/live.json`, `copies.sqlite`, `beamtime.toml`.
+    log : sequence of LogEntry
+        Entries of the log book.
+    records : iterable of Path
+        Further folders of records.
+
+    Returns
+    -------
+    Report
+        A record that cannot be read is told in `problems`; it stops nothing.
+
+    Raises
+    ------
+    InputError
+        The folder is none, or `beamtime.toml` or the profile it names is wrong.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is no folder; the folder of a beamtime was expected")
+    beamtime = read_beamtime(folder)
+    profile = read_profile(beamtime.profile) if beamtime.profile else None
+    station = profile.station(beamtime.station) if profile else Station()
+    cards: dict[str, Card] = {}
+    problems: list[str] = []
+    for place in dict.fromkeys([*_record_folders(folder), *records]):
+        try:
+            record = read_record(place)
+        except (FormatError, InputError, OSError) as problem:
+            problems.append(str(problem))
+            continue
+        name = scan_of(record)
+        _card(cards, name).results.append(_result(record, place, folder))
+    _add_live(folder, cards, problems)
+    if (folder / LEDGER).is_file():
+        with open_ledger(folder / LEDGER, make=False) as ledger:
+            for state in scans_known(ledger):
+                _card(cards, state.scan).copies.append(state)
+    ordered = sorted(cards.values(), key=lambda card: card.scan)
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    return Report(beamtime, tuple(ordered), station, profile, tuple(log), tuple(problems), made)
+
+
+def scan_of(record: Record) -> str:
+    """Tell the scan of which a record is.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str
+        Name of the file that was reconstructed, without its ending; the record's title where it does not say.
+    """
+    source = record.provenance.get("source")
+    told = source.get("path") if isinstance(source, Mapping) else None
+    return key_of(str(told)) if told else record.title
+
+
+def key_of(name: str) -> str:
+    """Take the path and the ending off the name of a scan: "spool/tooth_01.nxs" is "tooth_01"."""
+    last = Path(name).name
+    return next(
+        (last[: -len(end)] for end in _ENDINGS if last.lower().endswith(end) and len(last) > len(end)), last
+    )
+
+
+def _card(cards: dict[str, Card], scan: str) -> Card:
+    key = key_of(scan)
+    return cards.setdefault(key, Card(key))
+
+
+def _record_folders(folder: Path) -> list[Path]:
+    found = []
+    for place, names, files in os.walk(folder):
+        names[:] = sorted(name for name in names if not name.startswith(".") and not name.endswith(".zarr"))
+        if FILENAME in files:
+            found.append(Path(place))
+            names.clear()
+    return found
+
+
+def _result(record: Record, place: Path, folder: Path) -> Result:
+    told = record.provenance
+    steps = told.get("protocol")
+    names = (
+        [str(next(iter(one))) for one in steps.get("steps", ()) if one] if isinstance(steps, Mapping) else []
+    )
+    warnings = told.get("warnings", ())
+    return Result(
+        title=record.title,
+        where=str(place.relative_to(folder)) if place.is_relative_to(folder) else place.name,
+        finished=str(told.get("finished", "")),
+        steps=" → ".join(names),
+        axis=_axis(record),
+        citation=cite(record),
+        picture=_picture(place / "previews" / "thumbnail.png"),
+        parameters=tuple(
+            (parameter.label(key), brief(parameter.show(key, record.parameters[key].value), 80),
+             record.parameters[key].origin)
+            for key in _SHOWN
+            if key in record.parameters
+        ),
+        warnings=tuple(str(one) for one in warnings) if isinstance(warnings, Sequence) else (),
+    )  # fmt: skip
+
+
+def _axis(record: Record) -> str:
+    """Word the axis that was used, and where it comes from."""
+    value = record.parameters.get("axis_column")
+    return f"{parameter.show('axis_column', value.value)} ({value.origin}: {value.source})" if value else ""
+
+
+def _picture(path: Path) -> str:
+    """Write a picture into an address; one that is absent, large or no PNG is left out."""
+    if not path.is_file() or path.is_symlink() or path.stat().st_size > _LARGEST_PICTURE:
+        return ""
+    content = path.read_bytes()
+    kinds = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
+    kind = next((kind for magic, kind in kinds.items() if content.startswith(magic)), "")
+    return f"data:image/{kind};base64,{b64encode(content).decode()}" if kind else ""
+
+
+def _add_live(folder: Path, cards: dict[str, Card], problems: list[str]) -> None:
+    """Add what a watch found, from its file."""
+    place = next((one for one in (folder / "live", folder) if (one / LIVE).is_file()), None)
+    if place is None:
+        return
+    try:
+        told = json.loads((place / LIVE).read_text("utf-8"))
+        for one in told.get("slices", []):
+            picture = _picture(place / str(one.get("picture", ""))) if one.get("picture") else ""
+            card = _card(cards, str(one["scan"]))
+            card.live = card.live or {**one, "address": picture}
+        for one in [*told.get("failed", []), *told.get("skipped", [])]:
+            card = _card(cards, str(one["scan"]))
+            card.failed = card.failed or str(one.get("reason", ""))
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        problems.append(f"{place / LIVE}: is not what a watch writes ({problem!r})")

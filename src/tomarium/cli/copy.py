@@ -1,0 +1,235 @@
+"""`tomarium copy`: scans to a disk or an archive, read back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tomarium import units
+from tomarium.cli import interrupts, show
+from tomarium.errors import InputError
+
+if TYPE_CHECKING:
+    from tomarium.beamtime.copy_ledger import CopyLedger
+    from tomarium.beamtime.copy_listing import Listing
+    from tomarium.beamtime.copy_scans import ScanCopied
+
+LOOK_S = 5.0
+"""Seconds from one look for new scans to the next."""
+
+
+@click.command("copy")
+@click.argument("places", metavar="SRC... DST", nargs=-1, required=True)
+@click.option(
+    "--also", multiple=True, metavar="DST", help="Another disk or remote for the same; may be repeated."
+)
+@click.option("--each", is_flag=True, help="Each entry of the folders SRC is a scan of its own.")
+@click.option("--watch", is_flag=True, help="Go on as new scans finish in the folders SRC, until Ctrl-C.")
+@click.option(
+    "--still",
+    default="30 s",
+    show_default=True,
+    metavar="TIME",
+    help="With --watch: a scan is finished when its files did not change for this long.",
+)
+@click.option(
+    "--beamtime", type=click.Path(path_type=Path), help="Folder of the beamtime, which holds the ledger."
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would be copied, and copy nothing.")
+def command(
+    places: Sequence[str],
+    also: Sequence[str],
+    each: bool,
+    watch: bool,
+    still: str,
+    beamtime: Path | None,
+    dry_run: bool,
+) -> int:
+    """Copy the scans SRC into the folder DST of a disk, read every file back, and note it in the ledger.
+
+    SRC is a file or a folder, a scan each; DST a folder that is there, or NAME:PATH of rclone or of rsync by ssh.
+    Where it is stopped, by Ctrl-C, kill or an unplugged disk, the same command goes on, also within a file.
+
+    \b
+    never      deletes anything, changes SRC, or replaces a file of other content: that is named, exit code 1
+    checks     SHA-256 while it reads; flushes; reads the copy back after the system was asked to forget it. Whether the
+               memory of the disk itself answered, no program can tell: unplug, plug in, `tomarium disks verify`
+    refuses    before it begins, what the disk cannot hold, and files above 4 GiB on FAT32 (exit code 4)
+    warns      of exFAT and FAT32, of a disk as slow as USB 2, and by how many hours it falls behind what arrives
+    keeps      times of files; hard and symbolic links, or says that the disk has none
+    leaves     DST/tomarium-sha256/SCAN.sha256 for `sha256sum -c` in DST, and the ledger: `tomarium disks`
+
+    \b
+    tomarium copy spool/tooth_01 spool/tooth_02 /media/anna/disk1
+    tomarium copy --each /data/2026/20260001 /media/anna/disk1 --also /media/ben/disk2
+    tomarium copy --watch /data/2026/20260001 /media/anna/disk1
+    tomarium copy tooth_01 archive:2026/20260001
+    """
+    from tomarium.beamtime.beamtime_folder import ledger_file
+    from tomarium.beamtime.copy_ledger import open_ledger
+    from tomarium.beamtime.copy_remote import is_remote
+
+    if len(places) < 2:
+        raise InputError(
+            f"{places[0]}: is the only path; scans and then the disk were expected: tomarium copy SCAN DISK"
+        )
+    *sources, first = places
+    targets = [first, *also]
+    if watch and any(is_remote(one) for one in targets):
+        raise InputError("--watch copies to folders of disks only; leave it out for a remote")
+    folders = [Path(one) for one in sources]
+    seconds = units.parse(still, "s")
+    with open_ledger(ledger_file(beamtime)) as ledger:
+        if watch:
+            return _watch(folders, [Path(one) for one in targets], ledger, seconds)
+        code = 0
+        for target in targets:
+            if is_remote(target):
+                code = max(code, _to_remote(folders, target, ledger, each=each, dry_run=dry_run))
+            else:
+                code = max(code, _to_disk(folders, Path(target), ledger, each=each, dry_run=dry_run))
+    return code
+
+
+def _scans(folders: Sequence[Path], target: Path, *, each: bool) -> list[Listing]:
+    from tomarium.beamtime.copy_scans import list_all
+    from tomarium.beamtime.copy_watch import listings_in
+
+    return list_all([one.source for one in listings_in(folders)] if each else folders, target)
+
+
+def _to_disk(folders: Sequence[Path], target: Path, ledger: CopyLedger, *, each: bool, dry_run: bool) -> int:
+    """Copy scans to a folder of a disk."""
+    from tomarium.beamtime.copy_scans import taking
+
+    with taking(target, mark=False):
+        pass  # a folder that is not there, or that another copy uses, is told before the scans are listed
+    listings = _scans(folders, target, each=each)
+    return _copy(listings, target, ledger, dry_run=dry_run, waiting=lambda: 0)
+
+
+def _copy(
+    listings: Sequence[Listing],
+    target: Path,
+    ledger: CopyLedger,
+    *,
+    dry_run: bool,
+    waiting: Callable[[], int],
+) -> int:
+    """Copy what is listed, and tell of each scan; `waiting` tells the bytes that are there beside them."""
+    from tomarium.beamtime.copy_scans import copy_scans, demand_room, taking
+    from tomarium.beamtime.copy_speed import Speed, falls_behind, filesystem_warning, speed_warning
+    from tomarium.beamtime.copy_watch import arriving_bytes_s
+
+    said: set[str] = set()
+    arriving = arriving_bytes_s(listings, time.time())
+
+    def after(scan: ScanCopied, speed: Speed, left: int) -> None:
+        _tell_scan(scan, target)
+        left += waiting()
+        for name, told in (
+            ("speed", speed_warning(speed, left)),
+            ("behind", falls_behind(speed, left, arriving)),
+        ):
+            if told and name not in said:
+                said.add(name)
+                show.warnings([told])
+
+    with taking(target, mark=not dry_run) as disk:
+        left = demand_room(listings, disk)
+        size = _size(sum(one.bytes for one in listings))
+        click.echo(
+            f"{target}: {len(listings)} scans, {size}, of which {units.show(float(left), 'B', digits=3)} are to be "
+            f"written to {disk.volume.label} ({disk.volume.id})"
+        )
+        warned = [
+            told
+            for told in (filesystem_warning(disk.volume.filesystem), _same_disk(listings, target))
+            if told
+        ]
+        show.warnings(warned)
+        if dry_run:
+            return 1 if warned else 0
+        moving = show.progress()
+        done, speed = copy_scans(
+            listings,
+            disk,
+            ledger,
+            tell=lambda here, all: moving("MB", here // 10**6, all // 10**6),
+            after=after,
+        )
+    whole = sum(one.state == "whole" for one in done)
+    told = f"{target}: {whole} of {len(done)} scans are whole; {_size(speed.written)} written"
+    if speed.bytes_s and speed.write_bytes_s:
+        told += f" at {_size(speed.write_bytes_s)}/s, with reading back at {_size(speed.bytes_s)}/s"
+    click.echo(told)
+    return 1 if warned or said or any(one.problems for one in done) else 0
+
+
+def _same_disk(listings: Sequence[Listing], target: Path) -> str | None:
+    """Tell of scans that lie on the disk to which they are copied."""
+    device = target.stat().st_dev
+    same = [one.source.name for one in listings if one.source.stat().st_dev == device]
+    if not same:
+        return None
+    others = f" and {len(same) - 1} more" if len(same) > 1 else ""
+    return f"{same[0]}{others}: on the same disk as {target}; when it fails, both copies are lost"
+
+
+def _tell_scan(scan: ScanCopied, target: Path) -> None:
+    size = _size(scan.bytes)
+    state = "whole, read back" if scan.state == "whole" else "not whole"
+    click.echo(f"  {scan.scan}: {state}; {scan.files} files, {size}")
+    for one in scan.remarks:
+        click.echo(f"    {one}")
+    show.warnings(scan.problems)
+
+
+def _to_remote(folders: Sequence[Path], target: str, ledger: CopyLedger, *, each: bool, dry_run: bool) -> int:
+    """Copy scans to a remote."""
+    from tomarium.beamtime.copy_remote import copy_to_remote
+
+    code = 0
+    for listing in _scans(folders, Path("/nowhere"), each=each):
+        interrupts.check()
+        if dry_run:
+            click.echo(f"{target}: {listing.source.name}, {units.show(float(listing.bytes), 'B', digits=3)}")
+            continue
+        done = copy_to_remote(listing, target, ledger)
+        _tell_scan(done, Path(target))
+        code = max(code, 1 if done.problems else 0)
+    return code
+
+
+def _watch(folders: Sequence[Path], targets: Sequence[Path], ledger: CopyLedger, still_s: float) -> int:
+    """Copy scans as they finish, until the user stops it."""
+    from tomarium.beamtime.copy_scans import taking
+    from tomarium.beamtime.copy_watch import Arrivals
+
+    for target in targets:
+        with taking(target):
+            pass
+    arrivals = Arrivals(folders, still_s)
+    said = ""
+    while True:
+        interrupts.check()
+        ready, growing = arrivals.look(time.monotonic())
+        told = f"{len(ready)} scans to copy, {len(growing)} still written or just finished"
+        if told != said:
+            click.echo(told)
+            said = told
+        for number, listing in enumerate(ready):
+            left = sum(one.bytes for one in (*ready[number + 1 :], *growing))
+            for target in targets:
+                _copy([listing], target, ledger, dry_run=False, waiting=lambda left=left: left)  # type: ignore[misc]
+            arrivals.taken(listing)
+        if not ready:
+            time.sleep(min(LOOK_S, max(still_s / 2, 0.1)))
+
+
+def _size(count: float) -> str:
+    return units.show(float(f"{count:.3g}"), "B", digits=3)

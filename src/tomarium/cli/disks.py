@@ -1,0 +1,183 @@
+"""`tomarium disks`: which scan is where, and when it was last found whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tomarium import units
+from tomarium.cli import show
+from tomarium.errors import InputError
+
+if TYPE_CHECKING:
+    from tomarium.beamtime.copies_known import CopyState
+    from tomarium.beamtime.copy_ledger import CopyLedger
+
+BEAMTIME = click.option(
+    "--beamtime", type=click.Path(path_type=Path), help="Folder of the beamtime, which holds the ledger."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+
+
+@contextmanager
+def _opened(beamtime: Path | None) -> Iterator[CopyLedger]:
+    from tomarium.beamtime.beamtime_folder import ledger_file
+    from tomarium.beamtime.copy_ledger import open_ledger
+
+    with open_ledger(ledger_file(beamtime), make=False) as ledger:
+        yield ledger
+
+
+@click.group("disks")
+def command() -> None:
+    """Say which scan is on which disk, and when each copy was last read and found whole.
+
+    `tomarium copy` writes this ledger: copies.sqlite in the folder of the beamtime (the nearest one upwards that holds
+    beamtime.toml), else the user's own. A disk is known by the UUID of its volume, wherever it is plugged in.
+
+    \b
+    tomarium disks status
+    tomarium disks list
+    tomarium disks verify disk1
+    """
+
+
+@command.command("status")
+@click.option("--few", is_flag=True, help="Only scans with fewer than two copies.")
+@BEAMTIME
+@JSON
+def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
+    """List the scans, those with one copy only first, and where each copy is.
+
+    Copies on one volume count once. A copy on a disk that is not plugged in counts as it was last seen. Leaves with
+    exit code 1 where a scan has fewer than two whole copies.
+
+    \b
+    tomarium disks status
+    tomarium disks status --few --json
+    """
+    from tomarium.beamtime.copies_known import scans_known
+
+    with _opened(beamtime) as ledger:
+        found = [one for one in scans_known(ledger) if not few or one.places < 2]
+    if as_json:
+        show.as_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            size = _size(one.bytes)
+            count = {0: "no whole copy", 1: "one copy only"}.get(one.places, f"on {one.places} volumes")
+            click.secho(f"{one.scan}  {size}  {count}", fg="yellow" if one.places < 2 else None, bold=True)
+            show.table(_row(state) for state in one.copies)
+    return 1 if any(one.places < 2 for one in found) else 0
+
+
+def _row(state: CopyState) -> tuple[str, ...]:
+    where = state.path or f"not plugged in; {state.copy.path}"
+    read = f"read {state.copy.verified}" if state.copy.verified else "never read back"
+    return (state.place.label, state.state, read, state.copy.role, where)
+
+
+@command.command("list")
+@BEAMTIME
+@JSON
+def list_all(beamtime: Path | None, as_json: bool) -> None:
+    """List the disks, archives and servers that hold copies, also those that are not plugged in.
+
+    \b
+    tomarium disks list
+    """
+    from tomarium.beamtime.copies_known import places_known
+
+    with _opened(beamtime) as ledger:
+        found = places_known(ledger)
+    if as_json:
+        show.as_json([asdict(one) for one in found])
+        return
+    for one in found:
+        place = one.place
+        click.secho(f"{place.label}  {place.id}", bold=True)
+        free = (
+            "" if place.free_bytes is None else f", {units.show(float(place.free_bytes), 'B', digits=3)} free"
+        )
+        rate = (
+            ""
+            if place.bytes_s is None
+            else f", last copy {units.show(float(f'{place.bytes_s:.3g}'), 'B', digits=3)}/s"
+        )
+        where = one.top or (
+            "a remote" if place.kind == "remote" else f"not plugged in, seen {place.last_seen}"
+        )
+        size = _size(one.bytes)
+        click.echo(f"  {where}; {one.scans} whole scans, {size}{free}{rate}")
+        click.echo(f"  oldest reading: {one.last_verified or 'none'}")
+
+
+@command.command("verify")
+@click.argument("disk", metavar="DISK")
+@click.argument("scans", metavar="[SCAN]...", nargs=-1)
+@BEAMTIME
+def verify(disk: str, scans: tuple[str, ...], beamtime: Path | None) -> int:
+    """Read the copies on DISK again and compare them with the ledger; all of them, or those of SCAN.
+
+    DISK is a label, an id or its beginning, or where it is mounted. Unplug it and plug it in before, so that nothing
+    comes from memory. Leaves with exit code 1 where a file is missing or has other content.
+
+    \b
+    tomarium disks verify disk1
+    tomarium disks verify 1234-ABCD tooth_01
+    """
+    from tomarium.beamtime.copies_known import verify_copy
+    from tomarium.beamtime.mounted_volumes import find_volume
+
+    with _opened(beamtime) as ledger:
+        place = ledger.place(disk)
+        top = find_volume(place.id, place.top)
+        if top is None:
+            raise InputError(
+                f"{place.label} ({place.id}): is not plugged in, or a remote; plug it in (copy to a remote again: that "
+                f"reads it back)"
+            )
+        copies = [
+            one for one in ledger.copies() if one.place == place.id and (not scans or one.scan in scans)
+        ]
+        if lacking := set(scans) - {one.scan for one in copies}:
+            raise InputError(
+                f"{place.label}: holds no copy of {min(lacking)}; tomarium disks status says where it is"
+            )
+        code, moving = 0, show.progress()
+        for copy in copies:
+            wrong = verify_copy(ledger, copy, top, _megabytes(moving, copy.scan))
+            click.echo(
+                f"{copy.scan}: {copy.files} files, {'as they were' if not wrong else f'{len(wrong)} are wrong'}"
+            )
+            show.warnings(wrong)
+            code = max(code, 1 if wrong else 0)
+    return code
+
+
+@command.command("forget")
+@click.argument("disk", metavar="DISK")
+@BEAMTIME
+def forget(disk: str, beamtime: Path | None) -> None:
+    """Remove DISK from the ledger, as when it was given away; nothing is removed from the disk.
+
+    \b
+    tomarium disks forget disk1
+    """
+    with _opened(beamtime) as ledger:
+        place = ledger.place(disk)
+        ledger.forget(place.id)
+    click.echo(f"{place.label} ({place.id}): is no longer in the ledger; its files are as they were")
+
+
+def _megabytes(moving: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
+    return lambda done, total: moving(name, done // 10**6, total // 10**6)
+
+
+def _size(count: float) -> str:
+    return units.show(float(f"{count:.3g}"), "B", digits=3)

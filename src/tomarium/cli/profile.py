@@ -1,0 +1,112 @@
+"""`tomarium profile`: what a beamline says of itself once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tomarium.cli import show
+
+
+@click.group("profile")
+def command() -> None:
+    """Show, check and convert the profile of a beamline: paths, motors, signs, detectors, acknowledgements.
+
+    PROFILE is a TOML file, tomodata's BEAMLINE_PARAMETERS.par, or the name of one that comes with tomarium: anatomix. A
+    beamtime names its profile and station in beamtime.toml; `tomarium report` takes the acknowledgement from there.
+
+    \b
+    tomarium profile show anatomix
+    tomarium profile check mine.toml
+    tomarium profile convert ~/BEAMLINE_PARAMETERS.par -o mine.toml
+    """
+
+
+@command.command("show")
+@click.argument("profile", metavar="PROFILE")
+@click.option("--toml", is_flag=True, help="Print it as TOML, to be copied and changed.")
+def show_one(profile: str, toml: bool) -> None:
+    """Show PROFILE.
+
+    \b
+    tomarium profile show anatomix
+    tomarium profile show anatomix --toml > mine.toml
+    """
+    from tomarium.beamtime.beamline_parameters import profile_toml
+    from tomarium.beamtime.profile import read_profile
+
+    found = read_profile(profile)
+    if toml:
+        click.echo(profile_toml(found), nl=False)
+        return
+    click.secho(f"{found.name}{f', {found.facility}' if found.facility else ''}", bold=True)
+    for name, told in (("paths", found.paths), ("motors", found.motors), ("signs", found.signs)):
+        show.table((name, str(key), str(value)) for key, value in told.items())
+    for key, one in found.detectors.items():
+        show.table([("detector", key, ", ".join(f"{name} {value:g}" for name, value in one.items()))])
+    for text in found.acknowledgement:
+        click.echo(f"  all publications: {text}")
+    for name, station in found.stations.items():
+        click.echo(f"  station {name}")
+        for text in (*station.acknowledgement, *station.papers):
+            click.echo(f"    {text}")
+    show.table(("kept as it is", key, value) for key, value in found.tomodata.items())
+
+
+@command.command("check")
+@click.argument("profile", metavar="PROFILE")
+def check(profile: str) -> int:
+    """Read PROFILE, and say what is wrong with it, or what a beamtime would lack.
+
+    Leaves with exit code 1 where something lacks, 2 where it cannot be read.
+
+    \b
+    tomarium profile check mine.toml
+    """
+    from tomarium.beamtime.profile import read_profile
+
+    found = read_profile(profile)
+    lacking = []
+    if "spool" not in found.paths:
+        lacking.append("[paths] has no spool")
+    if not found.acknowledgement:
+        lacking.append(
+            "[publication] has no acknowledgement: publications would not name who paid for the beamline"
+        )
+    if not found.stations:
+        lacking.append("there is no [stations.NAME]: publications would cite no paper of a station")
+    if found.tomodata:
+        lacking.append(f"[tomodata] is kept and not used: {', '.join(found.tomodata)}")
+    click.echo(f"{profile}: {found.name}, {len(found.stations)} stations, {len(found.detectors)} detectors")
+    show.warnings(lacking)
+    return 1 if lacking else 0
+
+
+@command.command("convert")
+@click.argument("profile", metavar="BEAMLINE_PARAMETERS.par", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="TOML file to make; printed by default."
+)
+def convert(profile: Path, output: Path | None) -> int:
+    """Turn tomodata's BEAMLINE_PARAMETERS.par into TOML.
+
+    The user guide of tomodata names no key of that file. Understood are the beamline's name, the facility and the path
+    of the spool; the others are kept under [tomodata] as they stand, and named here: move what you know to its place.
+
+    \b
+    tomarium profile convert ~/BEAMLINE_PARAMETERS.par -o mine.toml
+    """
+    from tomarium.beamtime.beamline_parameters import profile_toml, read_beamline_parameters
+
+    found = read_beamline_parameters(profile)
+    text = profile_toml(found)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+        click.echo(f"{output}: written")
+    kept = [f"{key} is kept under [tomodata] and not used" for key in found.tomodata]
+    show.warnings(kept)
+    return 1 if kept else 0
