@@ -60,6 +60,9 @@ CONTENT = (
     "/records/{id}/pictures/slices/z-3.png",
     "/records/{id}/pictures/look/volume.u8",
     "/records/{id}/pictures/look/still.png",
+    "/records/{id}/pictures/make_a_slice/of-4.png",
+    "/records/{id}/make-a-slice",
+    "/records/{id}/make-a-slice.json",
     "/records/{id}/download",
     "/records/{id}/download.json",
     "/records/{id}/download.zip",
@@ -291,6 +294,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         "/records/{id}/hdf5/{path:path}",
         "/records/{id}/hdf5/{path:path}.json",
         "/records/{id}/h5/{endpoint}",
+        *("/records/{id}/make-a-slice", "/records/{id}/make-a-slice.json"),
     }
     doors = {
         route.path
