@@ -81,6 +81,9 @@ CONTENT = (
     "/records/{id}/volume?view={view}",
     "/records/{id}/volume/v/now?view={view}",
     "/records/open/volume.json?with={id}",
+    "/compare/sizes?records=open,{id}",
+    "/compare/sizes.json?records={id}",
+    "/compare/sizes.png?records=open&records={id}",
 )
 ENTITIES = (
     "/specimens/organ-{id}",
