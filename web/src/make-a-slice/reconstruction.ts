@@ -92,11 +92,11 @@ export function putBack({ columns, axis, angles }: Projections, prepared: Prepar
       const y = middle - i;
       const reach = Math.sqrt(Math.max(0, columns ** 2 / 4 - y * y));
       const [first, last] = [Math.ceil(middle - reach), Math.floor(middle + reach)];
-      let place = axis * FINER + (first - middle) * across + y * up;
-      for (let j = first; j <= last; j++, place += across) {
-        const before = Math.floor(place);
+      let place = axis * FINER + (first - middle) * across + y * up + prepared.length; // above 0, so that | 0 rounds down
+      for (let pixel = i * columns + first; pixel <= i * columns + last; pixel++, place += across) {
+        const before = place | 0;
         const left = samples[before & mask]!;
-        slice[i * columns + j]! += weight * (left + (samples[(before + 1) & mask]! - left) * (place - before));
+        slice[pixel] = slice[pixel]! + weight * (left + (samples[(before + 1) & mask]! - left) * (place - before));
       }
     }
   });
