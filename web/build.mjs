@@ -23,7 +23,7 @@ const fresh = `${BUILT}.new`;
 rmSync(fresh, { recursive: true, force: true });
 mkdirSync(fresh, { recursive: true });
 // Read from a page that was opened as a file, where browsers load no modules.
-const CLASSIC = ["site-search"];
+const CLASSIC = ["site-search", "make-a-slice"];
 const shared = {
   outdir: fresh,
   bundle: true,

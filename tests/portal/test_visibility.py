@@ -60,6 +60,9 @@ CONTENT = (
     "/records/{id}/pictures/slices/z-3.png",
     "/records/{id}/pictures/look/volume.u8",
     "/records/{id}/pictures/look/still.png",
+    "/records/{id}/pictures/make_a_slice/of-4.png",
+    "/records/{id}/make-a-slice",
+    "/records/{id}/make-a-slice.json",
     "/records/{id}/download",
     "/records/{id}/download.json",
     "/records/{id}/download.zip",
@@ -78,6 +81,9 @@ CONTENT = (
     "/records/{id}/volume?view={view}",
     "/records/{id}/volume/v/now?view={view}",
     "/records/open/volume.json?with={id}",
+    "/compare/sizes?records=open,{id}",
+    "/compare/sizes.json?records={id}",
+    "/compare/sizes.png?records=open&records={id}",
 )
 ENTITIES = (
     "/specimens/organ-{id}",
@@ -291,6 +297,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         "/records/{id}/hdf5/{path:path}",
         "/records/{id}/hdf5/{path:path}.json",
         "/records/{id}/h5/{endpoint}",
+        *("/records/{id}/make-a-slice", "/records/{id}/make-a-slice.json"),
     }
     doors = {
         route.path

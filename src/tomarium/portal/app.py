@@ -32,6 +32,7 @@ from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
+from tomarium.portal.sizes import give_sizes
 from tomarium.portal.uploads import give_uploads
 from tomarium.portal.volume_view import give_volume_view
 from tomarium.registry import collect
@@ -106,6 +107,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_feeds(app)
     give_logo(app)
     give_live(app)
+    give_sizes(app)
     give_uploads(app)
     downloads.give_all(app)
     give_notebook(app)

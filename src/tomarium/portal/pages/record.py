@@ -323,7 +323,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
 
 def _show(viewer: Viewer, record: Record, folder: Path, request_context: RequestContext) -> Shown:
     try:
-        piece = viewer.render(record, _view(viewer, record, folder, request_context))
+        piece = viewer.render(record, view_of(viewer, record, folder, request_context))
     except (FormatError, OSError) as problem:
         # One damaged file must not hide the rest of the record.
         logging.getLogger(__name__).error("record %s, viewer %s: %s", record.id, viewer.name, problem)
@@ -332,7 +332,25 @@ def _show(viewer: Viewer, record: Record, folder: Path, request_context: Request
     return Shown(viewer.title, piece.data, piece.html)
 
 
-def _view(viewer: Viewer, record: Record, folder: Path, request_context: RequestContext) -> View:
+def view_of(viewer: Viewer, record: Record, folder: Path, request_context: RequestContext) -> View:
+    """Tell a viewer where it finds things, with the choices that stand in the page's address.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose pictures are addressed.
+    record : Record
+        Whose files and pages are.
+    folder : Path
+        Its folder.
+    request_context : RequestContext
+        Of the request.
+
+    Returns
+    -------
+    View
+        What it is rendered with.
+    """
     choices = dict(request_context.request.query_params)
 
     def page(changes: Mapping[str, str | None]) -> str:

@@ -15,11 +15,12 @@ from tomarium.standards.standard import Standard
 
 Files = Literal["none", "previews", "all"]
 LISTS: Final = frozenset(kind.plural for kind in KINDS.values())
-WITHOUT_PORTAL: Final = frozenset(("volume", "model", "site-search", "LICENCES"))
+WITHOUT_PORTAL: Final = frozenset(("volume", "model", "site-search", "make-a-slice", "LICENCES"))
 """Built scripts that need nothing but files."""
 RECORD: Final = re.compile(r"/records/([^/]+)")
 METADATA: Final = re.compile(r"/records/([^/]+)/metadata/([\w-]+)")
 PICTURE: Final = re.compile(r"/records/([^/]+)/pictures/(\w+)/([\w.-]+\.(?:png|webp|u8))")
+SLICE: Final = re.compile(r"/records/([^/]+)/make-a-slice(\.json)?")
 FILE: Final = re.compile(r"/records/([^/]+)/(files|folders)/(.+)")
 
 
@@ -123,6 +124,9 @@ class Places:
             asked = dict(parse_qsl(query))
             shown = self.files != "none" and not set(asked) - {"v"} and "INDEX" not in path
             return f"records/{id}/pictures/{picture[2]}/{picture[3]}" if shown else None
+        if page := SLICE.fullmatch(path):
+            place = f"records/{id}/make-a-slice"
+            return None if self.files == "none" else f"{place}.json" if page[2] else f"{place}/index.html"
         if file := FILE.fullmatch(path):
             return self._file(id, file[2], file[3])
         return None
