@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -111,6 +112,15 @@ def test_it_works_without_a_script(client: TestClient) -> None:
     shown = re.search(r'<img src="(/records/foam-3/pictures/slices/y-5.png[^"]+)"', second)
     assert shown is not None
     assert client.get(unescape(shown[1])).status_code == 200
+
+
+def test_the_page_is_small(client: TestClient) -> None:
+    page = client.get("/records/foam-0/series")
+    assert len(gzip.compress(page.content, 9)) <= 8_000
+    pictures = re.findall(r'<img src="([^"]+)"(?![^>]*lazy)', page.text)
+    assert len(pictures) == 3  # those of the row wait until they are near
+    for tag in re.findall(r"<img[^>]+>", page.text):
+        assert re.search(r'width="\d+" height="\d+"', tag), tag
 
 
 def test_a_record_alone_has_no_series(client: TestClient, catalogue: Catalogue, folder: Path) -> None:
