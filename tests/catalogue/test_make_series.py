@@ -15,6 +15,8 @@ import tomarium as tm
 from contracts.test_steps import make_scan
 from formats.dimax_maker import save_ring, stamped
 from tomarium.catalogue.make_series import SERIES, make_series, moments_of
+from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.series_records import in_series
 from tomarium.cli import execute
 from tomarium.errors import InputError, ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
@@ -94,6 +96,12 @@ def test_windows_are_stopped_and_resumed(long: Path, tmp_path: Path) -> None:
             volume_of(folder / one.name),
             np.asarray(tm.reconstruct(alone, axis_column=columns[0])),
         )
+    catalogue = str(tmp_path / "c.sqlite")
+    assert execute(["ingest", str(folder), "--catalogue", catalogue]) == 0
+    filed = [in_series(read_record(folder / one.name)) for one in moments]
+    assert [(one.number, one.count, one.time_s, one.angle_deg) for one in filed if one] == [
+        (1, 3, None, 0.0), (2, 3, None, 180.0), (3, 3, None, 360.0),
+    ]  # fmt: skip
     with pytest.raises(InputError, match=r"asked for something else \(each_axis\)"):
         make_series(moments, default_protocol(), folder, {}, each_axis=True)
 

@@ -35,6 +35,9 @@ PARAMETERS = {
     "axis_column": Value(295.84, "derived", "correlation of 0° and 180°"),
     "delta_beta": Value(100.0, "default", "the step's default"),
     "angles_deg": Value([0.0, 0.5, 1.0, 1.5, 2.0], "read", "tooth.h5:/exchange/theta"),
+    "series": Value("teeth-1", "derived", "series.json"),
+    "series_moment": Value(1, "derived", "series.json"),
+    "series_moments": Value(2, "derived", "series.json"),
     "operator_note": Value(None, "user", ""),
 }
 

@@ -84,6 +84,8 @@ CONTENT = (
     "/compare/sizes?records=open,{id}",
     "/compare/sizes.json?records={id}",
     "/compare/sizes.png?records=open&records={id}",
+    "/records/{id}/series",
+    "/records/{id}/series.json",
 )
 ENTITIES = (
     "/specimens/organ-{id}",
@@ -119,7 +121,7 @@ def catalogue(
 ) -> Iterator[Catalogue]:
     home = tmp_path_factory.mktemp("portal")
     with open_catalogue(place(home / "catalogue.sqlite")) as opened:
-        for id in STATES:
+        for number, id in enumerate(STATES, 1):
             make_volume(home / "records" / id / "volume.ome.zarr", size=16)
             with h5py.File(home / "records" / id / "scan.h5", "w") as scan:
                 scan["data"] = [1, 2, 3]
@@ -127,7 +129,13 @@ def catalogue(
                 home / "records" / id,
                 title=f"Secret {id}",
                 id=id,
-                parameters={"energy_kev": Value(20.0, "read", ""), "instrument": Value("BM05", "read", "")},
+                parameters={
+                    "energy_kev": Value(20.0, "read", ""),
+                    "instrument": Value("BM05", "read", ""),
+                    "series": Value("teeth-1", "derived", ""),
+                    "series_moment": Value(number, "derived", ""),
+                    "series_moments": Value(len(STATES), "derived", ""),
+                },
             )
             ingest(opened, home / "records" / id, reader=ADA)
             make_entity(opened, ADA, "specimen", f"Organ of {id}", {"age": "63"}, f"organ-{id}")
@@ -201,6 +209,10 @@ def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
                 hidden = expected("nobody" if personal else name, id) == "nothing"
                 found = f"secret {id}" in text or f"/records/{id}<" in text or f'/records/{id}"' in text
                 assert found is not hidden, (door, id)
+        moments = client.get("/records/open/series.json").json()["moments"]
+        has = {id: expected(name, id) for id in STATES}
+        assert [one["id"] for one in moments] == ["" if has[id] == "nothing" else id for id in STATES]
+        assert [not one["problem"] for one in moments] == [has[id] == "files" for id in STATES]
         page = client.get("/records/embargoed").text
         assert ("previews/thumbnail" in page) is (expected(name, "embargoed") == "files")
 
@@ -291,6 +303,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *(f"/records/{{id}}/volume.{kind}" for kind in ("npy", "tiff", "zarr.zip")),
         "/records/{id}/notebook.ipynb",
     }
+    known |= {"/records/{id}/series", "/records/{id}/series.json"}
     known |= {"/records/{id}/volume", "/records/{id}/volume.json", "/records/{id}/volume/v/{client}"}
     known |= {"/records/{id}/views"}  # test_a_view_is_kept_for_those_who_may_open_it
     known |= {

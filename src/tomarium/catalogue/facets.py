@@ -23,6 +23,8 @@ FACETS: Final[dict[str, str]] = {
 }
 AS_MEASURED: Final = "instrument as measured"
 """Facet that nobody filters by: the instrument's name in the parameters, where the record is linked to another."""
+SERIES: Final = "series"
+"""Facet that nobody filters by: the series that a record is a moment of."""
 
 _LONGEST: Final = 200  # letters of a value; longer texts are no names
 
@@ -52,6 +54,7 @@ def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
     at = (str(one.facts.get("facility", "")) for one in (instrument, proposal) if one)
     told.add(("facility", next(filter(None, at), "") or _text(record, "facility")))
     told.add(("proposal", proposal.name if proposal else ""))
+    told.add((SERIES, _text(record, SERIES)))
     told.add(("taxon", str(specimen.facts.get("taxon", "")) if specimen else ""))
     return tuple(sorted((name, value) for name, value in told if 0 < len(value) <= _LONGEST))
 

@@ -1,4 +1,4 @@
-"""Filing whatever is at a path: a record, a volume, a scan, an image, or a folder of them."""
+"""Filing whatever is at a path: a record, a volume, a scan, an image, a series, or a folder of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.make_from_files import Tell, Wish, data_below, make_from_files
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
+from tomarium.catalogue.series_records import file_moment, file_series, is_series
 from tomarium.errors import DatabaseUnavailable, FormatError, InputError, TomariumError
 from tomarium.model import Image, Record, Scan
 from tomarium.pipeline.run.journal import FOLDER as JOURNAL
@@ -51,7 +52,7 @@ def file_path(
     catalogue : Catalogue
         Open.
     path : Path
-        A record, a volume, a scan, an image, or a folder of scans, volumes and images.
+        A record, a volume, a scan, an image, a series of records, or a folder of scans, volumes and images.
     wish : Wish
         How records are made of what is none yet; of several, each has a title of its own.
     opener : callable
@@ -74,7 +75,9 @@ def file_path(
         It is one thing, and cannot be filed.
     """
     if (path / FILENAME).exists() or not path.exists() or _is_unfinished(path):
-        return Filed((ingest(catalogue, path, checksums=checksums, reader=reader),))
+        return Filed((file_moment(catalogue, path, checksums=checksums, reader=reader),))
+    if is_series(path):
+        return Filed(*file_series(catalogue, path, checksums=checksums, reader=reader))
     refused = None
     if path.is_file() or formats.recognise(path):
         try:

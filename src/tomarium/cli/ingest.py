@@ -48,8 +48,9 @@ def command(
     """File what is at PATH in the catalogue; filing it again brings it up to date.
 
     PATH is the folder of a record; a finished volume (TIFF slices, HDF5, .vol, OME-Zarr), which becomes a record with
-    an OME-Zarr of several resolutions; a raw scan or an image of a microscope, which becomes a record of that file; or
-    a folder of them, such as that of a beamtime, of which each becomes a record. Data are not copied where the disk is
+    an OME-Zarr of several resolutions; a raw scan or an image of a microscope, which becomes a record of that file; the
+    folder of a series, whose moments are filed together and each tells its place; or a folder of them, such as that of
+    a beamtime, of which each becomes a record. Data are not copied where the disk is
     the same: they get a second name in the record.
 
     A record with a file that is missing or was changed, or with a link in it, is refused and named; the others are
@@ -57,6 +58,7 @@ def command(
 
     \b
     tomarium ingest records/tooth
+    tomarium ingest loading_series
     tomarium ingest reconstructions/tooth_slices --title "Molar of a bear" --pixel "0.65 um"
     tomarium ingest /data/visitor/md1252 --records /data/records
     """

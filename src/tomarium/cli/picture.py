@@ -10,11 +10,13 @@ import click
 from tomarium import units
 from tomarium.cli import scan_options, show
 from tomarium.cli.catalogue_place import PLACE
+from tomarium.cli.series_picture import demand_output, series_picture
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
     from tomarium.model import Image, Scan, Volume
     from tomarium.pipeline.protocol.choice import Choice
+    from tomarium.viewers.volume import Plane
 
 KINDS = ("thumbnail", "sheet", "turntable", "histogram", "axis", "rings")
 ENDINGS = {"turntable": ".webp"}
@@ -38,7 +40,17 @@ AXES = 9
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="File to write: .png, of a turntable .webp.",
+    help="File to write: .png, of a turntable .webp, of a series also .mp4, .webm or .webp.",
+)
+@click.option("--series", is_flag=True, help="Draw one slice of every moment of a series, in the same greys.")
+@click.option(
+    "--plane", type=click.Choice(("z", "y", "x")), help="With --series: axis of the slice; z by default."
+)
+@click.option(
+    "--at", "index", type=click.IntRange(min=0), help="With --series: index along it; the middle by default."
+)
+@click.option(
+    "--speed", type=click.FloatRange(0.1, 60), help="With --series: moments a second in a film; 5 by default."
 )
 @click.option("--force", is_flag=True, help="Replace FILE.")
 @click.option("--catalogue", type=PLACE, help="Its file or address, for RECORD; the user's own by default.")
@@ -48,6 +60,10 @@ def command(
     source: str,
     kind: str,
     output: Path,
+    series: bool,
+    plane: Plane | None,
+    index: int | None,
+    speed: float | None,
     force: bool,
     catalogue: Path | str | None,
     opening: scan_options.Opening,
@@ -63,16 +79,27 @@ def command(
     axis       the same slice about nine rotation axes, a column apart: of a scan
     rings      a slice in polar coordinates about the rotation axis: a ring is an upright line
 
+    With --series the source is the folder of `tomarium series`, or a record of it: .mp4 and .webm are films, made by
+    the program ffmpeg; .webp is animated and needs none; .png is a sheet of all moments.
+
     \b
     tomarium picture tooth-1a2b3c4d --kind turntable -o tooth.webp
     tomarium picture volume.ome.zarr -o slices.png
     tomarium picture scan.h5 --kind axis -o axes.png
     tomarium picture scan.h5 --kind rings --step remove_all_stripes -o rings.png
+    tomarium picture loading_series --series --plane y --speed 10 -o loading.mp4
     """
     from tomarium.atomic_files import write_whole
     from tomarium.model import Scan, Volume
 
-    _demand_output(output, kind, force)
+    if series:
+        content = series_picture(source, catalogue, plane or "z", index, speed or 5.0, output, force)
+        write_whole(output, content)
+        click.echo(f"{output}: series {source}, {units.show(len(content), 'B', digits=3)}")
+        return
+    if plane or index is not None or speed:
+        raise InputError("--plane, --at and --speed go with --series; of one volume draw --kind sheet")
+    demand_output(output, (ENDINGS.get(kind, ".png"),), kind, force)
     path = Path(source)
     opened = opening.open(path if path.exists() else _of_record(source, catalogue))
     if isinstance(opened, Scan):
@@ -83,18 +110,6 @@ def command(
         raise _no_volume(source, opened)
     write_whole(output, content)
     click.echo(f"{output}: {kind} of {source}, {units.show(len(content), 'B', digits=3)}")
-
-
-def _demand_output(output: Path, kind: str, force: bool) -> None:
-    wanted = ENDINGS.get(kind, ".png")
-    if output.suffix.lower() != wanted:
-        raise InputError(
-            f"{output}: a {kind} is written as {wanted}; name the file so: -o {output.stem}{wanted}"
-        )
-    if output.exists() and not force:
-        raise InputError(f"{output}: is there already; give another name, or --force to replace it")
-    if not output.parent.is_dir():
-        raise InputError(f"{output}: the folder {output.parent} does not exist; make it first")
 
 
 def _of_record(source: str, catalogue: Path | str | None) -> Path:

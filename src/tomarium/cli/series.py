@@ -98,7 +98,7 @@ def command(
         executor=executor,
         force=force,
     )
-    click.echo(f"{folder}: finished; file it with: tomarium ingest {folder}/*")
+    click.echo(f"{folder}: finished; file it with: tomarium ingest {folder}")
     return 1 if warned else 0
 
 

@@ -43,6 +43,11 @@ PARAMETERS: Final[dict[str, tuple[str, str]]] = {
     "delta_beta": ("Ratio δ/β", ""),
     "algorithm": ("Reconstruction algorithm", ""),
     "temperature_celsius": ("Temperature", "°C"),
+    "series": ("Series", ""),
+    "series_moment": ("Moment of the series", ""),
+    "series_moments": ("Moments of the series", ""),
+    "series_time_s": ("Time since the first moment", "s"),
+    "series_angle_deg": ("Angle at the first projection", "deg"),
 }
 
 # Words in a key that make it private unless its record says otherwise: people and their health.

@@ -13,7 +13,7 @@ import numpy as np
 from tomarium.errors import ParameterError
 from tomarium.model import Record
 from tomarium.viewers import slices
-from tomarium.viewers.small_volume import small_of, small_shape, small_volume
+from tomarium.viewers.small_volume import MOST_BYTES, small_of, small_shape
 from tomarium.viewers.still import draw_still
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 from tomarium.viewers.volume import volume_path, volume_window
@@ -21,6 +21,8 @@ from tomarium.viewers.volume import volume_path, volume_window
 VOLUME: Final = "volume.u8"
 STILL: Final = "still.png"
 STILL_VOXELS: Final = 128**3
+SMALL_BYTES: Final = 1_000_000
+"""Of a volume that is one of many in a series."""
 FEWEST: Final = 4
 
 
@@ -86,7 +88,8 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
         "volume.u8": bytes in the order (z, y, x), as many as the `shape` of the piece says, 0 and 255 being the ends
         of its window; or "still.png".
     choices : Mapping of str to str
-        None is known.
+        `low` and `high`: the ends of the grey window, where it is not the record's own. `size`: "small" for a volume of
+        at most 1 MB, one of many in a series.
 
     Returns
     -------
@@ -96,18 +99,19 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
     Raises
     ------
     ParameterError
-        There is no such name.
+        There is no such name, or `low` and `high` are no window.
     FormatError
         The volume is damaged.
     """
-    if name == VOLUME:
-        return small_volume(record, folder).grey.tobytes()
-    if name != STILL:
+    if name not in (VOLUME, STILL):
         raise ParameterError(f"there is no picture {name[:80]!r}; name {VOLUME} or {STILL}")
     path = folder / str(volume_path(record))
+    window = slices.window_of(record, folder, choices)
+    if name == VOLUME:
+        most = SMALL_BYTES if choices.get("size") == "small" else MOST_BYTES
+        return small_of(path, (path / "zarr.json").stat().st_mtime_ns, window, most).grey.tobytes()
     size = slices.voxel_m(record) or (1.0, 1.0, 1.0)
     extent = tuple(n * s for n, s in zip(record.volume["shape"], size, strict=True))
-    window = volume_window(record, folder)
     return _still(path, (path / "zarr.json").stat().st_mtime_ns, window, (extent[0], extent[1], extent[2]))
 
 

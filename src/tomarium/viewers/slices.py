@@ -20,6 +20,7 @@ from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane, volu
 
 PIXELS: Final = 1024
 THUMBNAIL_PIXELS: Final = 512
+SMALL_PIXELS: Final = 192
 THIN: Final = 32  # a plane that many times wider than high is a line on the page
 WORDS: Final[dict[Plane, str]] = {
     "z": "across the rotation axis",
@@ -67,7 +68,7 @@ def render(record: Record, view: View) -> Piece:
     ParameterError
         A choice is no number or out of range, or `main` is no axis.
     """
-    low, high = _window(record, view.folder, view.choices)
+    low, high = window_of(record, view.folder, view.choices)
     chosen = {key: view.choices[key] for key in ("low", "high") if view.choices.get(key)}
     axes = open_volume(view.folder / str(volume_path(record))).axes
     # Where a file places its first voxel: a run counts from the rotation axis and from the first detector row.
@@ -114,9 +115,9 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
     name : str
         "z-120.png": the axis and the index along it. "z-120.tif" gives the numbers, "z-120.json" those along a line.
     choices : Mapping of str to str
-        `low` and `high`: grey values drawn black and white. `region`: "left,top,right,bottom" in voxels, a part
-        of the slice. `cite`: any text; a scale bar, and a line that says what it is taken from, are added.
-        `line`: "x0,y0,x1,y1" in voxels, for JSON.
+        `low` and `high`: grey values drawn black and white. `size`: "small" for a picture of at most 192 pixels.
+        `region`: "left,top,right,bottom" in voxels, a part of the slice. `cite`: any text; a scale bar, and a line that
+        says what it is taken from, are added. `line`: "x0,y0,x1,y1" in voxels, for JSON.
 
     Returns
     -------
@@ -154,8 +155,12 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
             )
         image = read_region(levels, plane, index, region, max(wide, high))
         return as_tiff(image, (pixel_m[0], pixel_m[1]) if pixel_m else None, record, what)
-    window = _window(record, folder, choices)
-    image = read_region(levels, plane, index, region, PIXELS)
+    window = window_of(record, folder, choices)
+    small = choices.get("size") == "small"
+    image = read_region(levels, plane, index, region, SMALL_PIXELS if small else PIXELS)
+    if small:
+        step = math.ceil(max(image.shape) / SMALL_PIXELS)
+        image = image[::step, ::step]
     shown_m = _shown_m(image.shape, (region.bottom - region.top, region.right - region.left), pixel_m)
     if choices.get("cite"):
         return signed(image, window, shown_m, record, what)
@@ -273,7 +278,8 @@ def _index(record: Record, plane: Plane, text: str) -> int:
     return int(text)
 
 
-def _window(record: Record, folder: Path, choices: Mapping[str, str]) -> tuple[float, float]:
+def window_of(record: Record, folder: Path, choices: Mapping[str, str]) -> tuple[float, float]:
+    """Return the grey values drawn black and white: those that were chosen as `low` and `high`, else the record's."""
     low, high = volume_window(record, folder)
     try:
         low, high = float(choices.get("low") or low), float(choices.get("high") or high)

@@ -12,9 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.model import Record
 from tomarium.model.image import Sliceable
-from tomarium.viewers.volume import open_volume, volume_path, volume_window
+from tomarium.viewers.volume import open_volume
 
 MOST_BYTES: Final = 8_000_000
 LONGEST: Final = 1024
@@ -66,30 +65,6 @@ def small_shape(shape: Sequence[int], most: int = MOST_BYTES) -> tuple[int, int,
     while math.prod(small := [max(1, int(length / factor + 1e-9)) for length in shape]) > most:
         factor *= 1.01  # an axis of one voxel cannot give its share
     return small[0], small[1], small[2]
-
-
-def small_volume(record: Record, folder: Path) -> SmallVolume:
-    """Make a record's volume small, or take what was made before.
-
-    Parameters
-    ----------
-    record : Record
-        With a volume.
-    folder : Path
-        Its folder.
-
-    Returns
-    -------
-    SmallVolume
-        Averaged over the voxels that fall into each of its own, of the coarsest level that is fine enough.
-
-    Raises
-    ------
-    FormatError
-        The volume is damaged.
-    """
-    path = folder / str(volume_path(record))
-    return small_of(path, (path / "zarr.json").stat().st_mtime_ns, volume_window(record, folder))
 
 
 @lru_cache(maxsize=6)

@@ -234,6 +234,20 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
     deep.value = String(depth);
     draw();
   });
+  // Another moment of a series: the same greys, view, cut and threshold.
+  const exchange = (event: Event) => {
+    const wanted = figure.dataset["volume"];
+    const came = fetchVolume(figure).then((other) => {
+      if (figure.dataset["volume"] !== wanted || !stage.isConnected) return; // the reader went on
+      renderer.exchange(other);
+      draw(false);
+      stage.dataset["volume"] = wanted;
+    });
+    (event as CustomEvent<Promise<unknown>[]>).detail.push(came.catch((problem: Error) => {
+      if (stage.isConnected) fail(stage, problem.message);
+    }));
+  };
+  figure.addEventListener("look-volume", exchange);
   const watch = new ResizeObserver(() => draw());
   watch.observe(view);
   tellThreshold();
@@ -241,6 +255,7 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
   else turnIn(turn);
   canvas.focus({ preventScroll: true });
   return () => {
+    figure.removeEventListener("look-volume", exchange);
     watch.disconnect();
     clearTimeout(settled);
     cancelAnimationFrame(asked);

@@ -17,6 +17,8 @@ export interface Renderer {
   half: Triple;
   /** Draw, and tell how many milliseconds it took. */
   draw(scene: Scene, width: number, height: number): number;
+  /** Draw another volume of the same shape from now on. */
+  exchange(grey: Uint8Array): void;
   close(): void;
 }
 
@@ -66,6 +68,8 @@ export function rendererOf(canvas: HTMLCanvasElement, grey: Uint8Array, shape: T
       gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel); // waits for the graphics card
       return performance.now() - start;
     },
+    exchange: (other) =>
+      gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, 0, nx, ny, nz, gl.RG, gl.UNSIGNED_BYTE, withSmoothed(other, shape)),
     close: () => gl.getExtension("WEBGL_lose_context")?.loseContext(),
   };
 }

@@ -22,6 +22,7 @@ from tomarium.model.entity import KINDS, entity_line
 from tomarium.portal.built import built
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.pages.series import words_of
 from tomarium.portal.record_facts import Slip, label_rows, slips
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.registry import collect
@@ -183,6 +184,8 @@ class RecordPage:
         Numbers of its entries that the reader may change.
     manage : str
         Address of the page for those who keep it; "" where the reader is none of them.
+    series, series_address : str
+        "Moment 3 of 12" of a record that is one of a series, and the page of the series where its files are open.
     schema_org : Markup
         The record in schema.org's words, for search engines.
     address : str
@@ -237,6 +240,8 @@ class RecordPage:
     mine: bool = field(default=False, metadata=FOR_PEOPLE)
     changes: tuple[int, ...] = field(default=(), metadata=FOR_PEOPLE)
     manage: str = field(default="", metadata=FOR_PEOPLE)
+    series: str = field(default="", metadata=FOR_PEOPLE)
+    series_address: str = field(default="", metadata=FOR_PEOPLE)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
@@ -316,6 +321,10 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         changes=tuple(
             one.number for one in log if place.mine and may_change_entry(request_context.reader, one)
         ),
+        series=words_of(record),
+        series_address=request_context.link("series", {"id": id})
+        if place.open and words_of(record) and volume_path(record) is not None
+        else "",
         related=tuple(_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )

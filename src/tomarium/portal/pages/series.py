@@ -1,0 +1,416 @@
+"""A series: the slices of all its moments in the same greys, over time, in the plane and in three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import groupby
+from math import inf, isfinite
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+from fastapi import HTTPException, Query
+from markupsafe import Markup
+
+from tomarium import units
+from tomarium.catalogue.queries import Place
+from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.series_records import InSeries, in_series, places_of_series, when
+from tomarium.errors import FormatError
+from tomarium.model import Record
+from tomarium.portal.built import built
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest, RequestContext, closed
+from tomarium.standards.ro_crate import FILENAME
+from tomarium.viewers import look, slices
+from tomarium.viewers.scale_bar import scale_bar
+from tomarium.viewers.small_volume import small_shape
+from tomarium.viewers.viewer import fill
+from tomarium.viewers.volume import PLANES, Plane, volume_window
+
+GAPS_TOLD: Final = 8
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the page needs of a record; kept, so that a long series is not read anew for every picture.
+
+    Attributes
+    ----------
+    id, title : str
+        Of the record.
+    place : InSeries or None
+        Which moment it is.
+    shape : tuple of int
+        Voxels (z, y, x); empty where there is no volume to slice.
+    voxel_m : tuple of float or None
+        Size of a voxel (z, y, x), m.
+    window : tuple of float
+        Grey values between which it shows well.
+    unit : str
+        Of the grey values.
+    version : str
+        Start of the volume's checksum.
+    closed : str
+        Why its files are not open, for those who may not open them.
+    """
+
+    id: str
+    title: str
+    place: InSeries | None
+    shape: tuple[int, ...]
+    voxel_m: tuple[float, float, float] | None
+    window: tuple[float, float]
+    unit: str
+    version: str
+    closed: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One moment of the series.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    id : str
+        Of its record; "" where there is none that the reader may see.
+    when : str
+        Time since the first moment, or the angle where its window begins; "" where neither is told.
+    problem : str
+        Why it is not shown; "" where it is.
+    page, here : str
+        Address of the record's page, and of this page at that moment.
+    picture, pattern, volume : str
+        Addresses of a small slice, of any slice (z-INDEX, where z stands for any axis), and of the small volume.
+    """
+
+    number: int
+    id: str
+    when: str
+    problem: str
+    page: str = field(default="", metadata=FOR_PEOPLE)
+    here: str = field(default="", metadata=FOR_PEOPLE)
+    picture: str = field(default="", metadata=FOR_PEOPLE)
+    pattern: str = field(default="", metadata=FOR_PEOPLE)
+    volume: str = field(default="", metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The slice along one axis that is shown.
+
+    Attributes
+    ----------
+    words : str
+        "across the rotation axis" …
+    index, count : int
+        Which one, and how many there are.
+    width, height : int
+        In the proportions of the sample.
+    bar : str
+        Length of the scale bar; "" where the voxel size is not known.
+    bar_percent : float
+        The same as a part of the width.
+    """
+
+    words: str
+    index: int
+    count: int
+    width: int = field(metadata=FOR_PEOPLE)
+    height: int = field(metadata=FOR_PEOPLE)
+    bar: str = field(metadata=FOR_PEOPLE)
+    bar_percent: float = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class SeriesPage:
+    """Content of the page.
+
+    Attributes
+    ----------
+    title : str
+        How many moments there are, and the title of the record that was asked for.
+    id, series : str
+        Of the record that was asked for, and of the series.
+    number, count : int
+        The moment that is shown, and how many there are.
+    moments : tuple of Moment
+        All of them, in the order of time.
+    missing : str
+        Which moments are not shown, and why; "" where all are.
+    planes : Mapping of str to Slice
+        The slices along z, y and x.
+    window : tuple of float
+        Grey values drawn black and white, in all moments.
+    chosen : bool
+        Whether the reader chose the window; else it holds those of all moments.
+    unit : str
+        Of the grey values.
+    shown : Moment
+        The moment that is shown.
+    look : Markup
+        The look in three dimensions.
+    modules : tuple of str
+        Scripts.
+    """
+
+    title: str
+    id: str
+    series: str
+    number: int
+    count: int
+    moments: tuple[Moment, ...]
+    missing: str
+    planes: Mapping[str, Slice]
+    window: tuple[float, float]
+    chosen: bool
+    unit: str
+    shown: Moment = field(metadata=FOR_PEOPLE)
+    look: Markup = field(metadata=FOR_PEOPLE)
+    modules: tuple[str, ...] = field(metadata=FOR_PEOPLE)
+
+
+Index = Annotated[
+    int | None, Query(ge=0, description="Index of the slice along that axis; the middle by default")
+]
+Grey = Annotated[
+    str, Query(max_length=40, description="Grey value drawn black (low) or white (high) in all moments")
+]
+
+
+def content(
+    request_context: CurrentRequest,
+    id: str,
+    moment: Annotated[
+        int | None, Query(ge=1, description="Number of the moment; that of the record by default")
+    ] = None,
+    z: Index = None,
+    y: Index = None,
+    x: Index = None,
+    low: Grey = "",
+    high: Grey = "",
+) -> SeriesPage:
+    """Show the moments of a series in the same greys; a moment is chosen by its number."""
+    request_context.record(id)  # refuses what is hidden or closed
+    _, place = request_context.seen(id)
+    base = _told(place)
+    if base.place is None:
+        raise HTTPException(404, f"The record {id} is no moment of a series.")
+    if not base.shape:
+        raise HTTPException(404, f"The record {id} has no volume, so its series cannot be shown.")
+    number, count = moment or base.place.number, base.place.count
+    if number > count:
+        raise HTTPException(404, f"The series has {count} moments; there is no moment {number}.")
+    found = _found(request_context, base)
+    window = _window([one for one in found.values() if not _problem(one, base)], low, high)
+    asked: dict[Plane, int | None] = {"z": z, "y": y, "x": x}
+    planes: dict[str, Slice] = {plane: _slice(plane, base, asked[plane]) for plane in PLANES}
+    query = {str(plane): str(index) for plane, index in asked.items() if index is not None}
+    query |= {"low": low, "high": high}
+    moments = tuple(
+        _moment(request_context, k, found.get(k), base, window, planes["z"].index, query)
+        for k in range(1, count + 1)
+    )
+    current = moments[number - 1]
+    scripts = [built(name) for name in ("volume", "series")]
+    return SeriesPage(
+        title=f"A series of {count} moments: {base.title}",
+        id=id,
+        series=base.place.series,
+        number=number,
+        count=count,
+        moments=moments,
+        missing=_missing(moments),
+        planes=planes,
+        window=window,
+        chosen=bool(low or high),
+        unit=base.unit,
+        shown=current,
+        look=_look(request_context, current, base, window),
+        modules=tuple(request_context.link("static", {"path": name}) for name in scripts if name),
+    )
+
+
+def _window(shown: Sequence[Told], low: str, high: str) -> tuple[float, float]:
+    """Return the window that was chosen; where an end was not, that which holds the windows of all moments."""
+    try:
+        window = (
+            float(low) if low else min(one.window[0] for one in shown),
+            float(high) if high else max(one.window[1] for one in shown),
+        )
+    except ValueError:
+        window = (inf, -inf)
+    if not (isfinite(window[0]) and isfinite(window[1]) and window[0] < window[1]):
+        raise HTTPException(
+            400,
+            f"low = “{low}” and high = “{high}” are no grey window; give two numbers, the lower one first.",
+        )
+    return window
+
+
+def _found(request_context: RequestContext, base: Told) -> dict[int, Told]:
+    """Find the moments that the reader may see; where two records claim one number, that of this page is taken."""
+    assert base.place is not None
+    with request_context.catalogue.reading() as connection:
+        places = places_of_series(connection, request_context.reader, base.place.series, base.id)
+    found: dict[int, Told] = {}
+    for id in sorted(places, key=lambda id: (id != base.id, id)):
+        try:
+            told = _told(places[id])
+        except (OSError, FormatError):  # a folder that was moved: the moment is missing
+            continue
+        if told.place is not None and told.place.count == base.place.count:
+            found.setdefault(told.place.number, told)
+    return found
+
+
+def _told(place: Place) -> Told:
+    state = (place.folder / FILENAME).stat()
+    told = _of_folder(place.folder, state.st_mtime_ns, state.st_size)
+    return replace(told, closed="" if place.open else told.closed)
+
+
+@lru_cache(maxsize=4096)
+def _of_folder(folder: Path, _changed_ns: int, _bytes: int) -> Told:
+    record = read_record(folder)
+    has_volume = slices.suits(record)
+    version = next((entry.sha256[:12] for entry in record.files if entry.role == "volume"), "")
+    return Told(
+        id=record.id,
+        title=record.title,
+        place=in_series(record),
+        shape=tuple(record.volume["shape"]) if has_volume else (),
+        voxel_m=slices.voxel_m(record),
+        window=volume_window(record, folder) if has_volume else (inf, -inf),
+        unit=str(record.volume.get("unit") or ""),
+        version=version,
+        closed=closed(record),
+    )
+
+
+def _problem(told: Told | None, base: Told) -> str:
+    """Say why a moment cannot be shown with the others."""
+    if told is None:
+        return "not filed here, or not open to you"
+    if told.closed:
+        return told.closed.removesuffix(".")
+    if not told.shape:
+        return "has no volume"
+    if told.shape != base.shape:
+        return f"has another size: {' × '.join(map(str, told.shape[::-1]))} voxels"
+    return "" if told.unit == base.unit else f"has grey values in another unit: {told.unit or 'none is told'}"
+
+
+def _moment(
+    request_context: RequestContext,
+    number: int,
+    told: Told | None,
+    base: Told,
+    window: tuple[float, float],
+    z: int,
+    query: Mapping[str, str],
+) -> Moment:
+    here = request_context.link("series", {"id": base.id}, {**query, "moment": str(number)})
+    problem = _problem(told, base)
+    if told is None:
+        return Moment(number, "", "", problem, here=here)
+    page = request_context.link("record", {"id": told.id})
+    if problem:
+        return Moment(number, told.id, when(told.place) if told.place else "", problem, page, here)
+    greys = {"low": f"{window[0]:.9g}", "high": f"{window[1]:.9g}", "v": told.version}
+
+    def picture(viewer: str, name: str, **more: str) -> str:
+        return request_context.link(
+            "picture", {"id": told.id, "viewer": viewer, "name": name}, {**greys, **more}
+        )
+
+    return Moment(
+        number, told.id, when(told.place) if told.place else "", "", page, here,
+        picture=picture("slices", f"z-{z}.png", size="small"),
+        pattern=picture("slices", "z-INDEX.png"),
+        volume=picture("look", look.VOLUME, size="small") if min(told.shape) >= look.FEWEST else "",
+    )  # fmt: skip
+
+
+def _slice(plane: Plane, base: Told, index: int | None) -> Slice:
+    axis = PLANES.index(plane)
+    count = base.shape[axis]
+    if index is not None and index >= count:
+        raise HTTPException(
+            404, f"There is no slice {plane} = {index}; give a whole number from 0 to {count - 1}."
+        )
+    down, across = (k for k in range(3) if k != axis)
+    tall = base.voxel_m[down] / base.voxel_m[across] if base.voxel_m else 1.0
+    length, part = scale_bar(base.shape[across] * base.voxel_m[across]) if base.voxel_m else (0.0, 0.0)
+    return Slice(
+        slices.WORDS[plane],
+        count // 2 if index is None else index,
+        count,
+        base.shape[across],
+        max(1, round(base.shape[down] * tall)),
+        units.show(length, "m") if length else "",
+        round(100 * part, 3),
+    )
+
+
+def _missing(moments: Sequence[Moment]) -> str:
+    """Tell which moments are not shown: "Moments 4 and 7 to 9 …"."""
+    lost = [one.number for one in moments if one.problem]
+    if not lost:
+        return ""
+    runs = [[n for _, n in group] for _, group in groupby(enumerate(lost), lambda pair: pair[1] - pair[0])]
+    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    if len(words) > GAPS_TOLD:
+        return f"{len(lost)} of {len(moments)} moments are not shown; each says why."
+    text = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"Moment{'' if len(lost) == 1 else 's'} {text} {'is' if len(lost) == 1 else 'are'} not shown; each says why."
+
+
+def _look(request_context: RequestContext, shown: Moment, base: Told, window: tuple[float, float]) -> Markup:
+    """Show the look of that moment, whose volume a script exchanges."""
+    if not shown.volume:
+        return Markup("")
+    shape = small_shape(base.shape, look.SMALL_BYTES)
+    voxel = base.voxel_m or (1.0, 1.0, 1.0)
+    told: dict[str, Any] = {
+        "volume": shown.volume,
+        "shape": list(shape),
+        "extent": [n * s for n, s in zip(base.shape, voxel, strict=True)],
+        "unit_of_length": "m" if base.voxel_m else "px",
+        "window": list(window),
+        "unit": base.unit,
+        "still": shown.volume.replace(look.VOLUME, look.STILL),
+        "title": base.title,
+        "size": f"{np.prod(shape) / 1e6:.2g} MB a moment",
+    }
+    return fill("look.html", told)
+
+
+def words_of(record: Record) -> str:
+    """Tell on the page of a record which moment it is.
+
+    Parameters
+    ----------
+    record : Record
+        Any.
+
+    Returns
+    -------
+    str
+        "Moment 3 of 12"; "" where it is none of a series.
+    """
+    place = in_series(record)
+    return f"Moment {place.number} of {place.count}" if place else ""
+
+
+SERIES = Page(
+    name="series",
+    path="/records/{id}/series",
+    json_path="/records/{id}/series.json",
+    template="series.html",
+    content=content,
+)
