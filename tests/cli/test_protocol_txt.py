@@ -26,7 +26,7 @@ python ~/Python/launch_reconstruction.py XXX -r True
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = SimulationConfig(
-        columns=64, rows=8, views=240, span_deg=360, axis_column=12.3, seed=2, photons=1e5
+        columns=64, rows=8, views=240, span_deg=360, axis_column=12.3, seed=2, photons=2e4
     )
     return simulate(tmp_path_factory.mktemp("scan") / "half.h5", config)
 
