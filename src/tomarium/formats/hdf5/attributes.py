@@ -12,6 +12,7 @@ import numpy as np
 from h5py import h5a, h5s, h5t
 
 from tomarium.formats.hdf5.heap_check import claims_too_much
+from tomarium.formats.hdf5.names import Name, as_bytes
 from tomarium.formats.hdf5.plain_values import as_text
 
 Node: TypeAlias = h5py.Group | h5py.Dataset
@@ -40,7 +41,7 @@ def is_hdf5(path: Path) -> bool:
     return False
 
 
-def attribute(node: Node, name: str) -> str | None:
+def attribute(node: Node, name: Name) -> str | None:
     """Read an attribute as text.
 
     Result: None where it is absent; "" where it is empty.
@@ -53,13 +54,13 @@ def attribute(node: Node, name: str) -> str | None:
     return as_text(value) or ""
 
 
-def raw_attribute(node: Node, name: str) -> Any:
+def raw_attribute(node: Node, name: Name) -> Any:
     """Read an attribute as h5py returns it, unless it is of a type or a size that none has here.
 
     Result: None where it is absent, no number or text, or too large: damaged bytes can claim any length.
     """
     # By the library's own calls: h5py's open the attribute twice and take four times as long.
-    key = name.encode("utf-8", "surrogateescape")
+    key = as_bytes(name)
     if not h5a.exists(node.id, key):
         return None
     held = h5a.open(node.id, key)
