@@ -84,6 +84,8 @@ class WatchRequest:
 
 @dataclass(frozen=True)
 class _Job:
+    """What a thread does; `quick`: the slice is made about the last axis; of checks: it was, and is made anew."""
+
     kind: Kind
     arrival: Arrival
     growing: bool = False
@@ -276,7 +278,8 @@ class _Watch:
         if "checks" in self.busy or (lacking > MANY and now - self.checked_at < CHECKS_AT_LEAST_S):
             return None
         one = next((one for one in newest if self._lacks_checks(one)), None)
-        return None if one is None else _Job("checks", one)
+        entry = None if one is None else self.state.slice_of(one.name)
+        return None if one is None or entry is None else _Job("checks", one, quick=not entry["axis_sought"])
 
     def _lacks_slice(self, one: Arrival, now: float) -> bool:
         entry = self.state.slice_of(one.name)
@@ -434,8 +437,10 @@ class _Watch:
             return _Result(job, look=self._look_at(one, growing=job.growing, quick=job.quick))
         known, fresh = self.looked, None
         look = known[1] if known is not None and known[0] == one else None
-        if look is None or not look.axis_sought:  # the slice was made in haste, or by another process
+        if job.quick:  # the slice was made in haste, about the axis of another scan
             look = fresh = self._look_at(one)
+        elif look is None:  # it was made by an earlier process, and stays as it is
+            look = look_at_scan(one.path, one.name, self.request.settings, self.axes)
         column = None if look.axis.confidence == "last good" else look.axis.column
         return _Result(job, look=fresh, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
 
@@ -454,5 +459,5 @@ def _sentence(entry: dict[str, Any]) -> str:
     first, last = entry["covered_deg"]
     part = "" if entry["complete"] else f", incomplete: {first:.4g}° to {last:.4g}°"
     late = seconds_of(entry["finished_at"]) - seconds_of(entry["arrived_at"])
-    told = "".join(f"\n! {one['title']}: {one['text']}" for one in entry["warnings"])
+    told = "".join(f"\n! {entry['scan']}: {one['title']}: {one['text']}" for one in entry["warnings"])
     return f"{entry['scan']}: row {entry['row']}{axis}, {entry['views']} views{part}, {late:.1f} s old{told}"
