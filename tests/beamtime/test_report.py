@@ -12,7 +12,7 @@ from tomarium.beamtime.beamline_parameters import profile_toml
 from tomarium.beamtime.beamtime_folder import read_beamtime
 from tomarium.beamtime.copy_ledger import open_ledger
 from tomarium.beamtime.copy_scans import copy_scans, list_all, taking
-from tomarium.beamtime.profile import read_profile
+from tomarium.beamtime.profile_file import read_profile
 from tomarium.beamtime.report import LogEntry, gather, key_of
 from tomarium.beamtime.report_file import BROWSERS, print_pdf, report_html
 from tomarium.catalogue.make_record import make_record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -11,9 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import InputError
-
-PROFILES: Final = Path(__file__).parent / "profiles"
-"""Profiles that come with tomarium."""
 
 _PLACES: Final = {"proposal", "year", "name", "station"}
 
@@ -132,43 +128,6 @@ class Profile:
                 f"{self.source}: the path {path} wants {', '.join(lacking)}; write it into beamtime.toml"
             )
         return Path(template.format_map(dict(told)))
-
-
-def read_profile(said: str) -> Profile:
-    """Read a profile.
-
-    Parameters
-    ----------
-    said : str
-        A TOML file, a BEAMLINE_PARAMETERS.par, or the name of a profile that comes with tomarium.
-
-    Returns
-    -------
-    Profile
-        Checked.
-
-    Raises
-    ------
-    InputError
-        There is none, or something in it is not known or not what it should be.
-    """
-    path = Path(said)
-    if not path.is_file():
-        known = {one.stem: one for one in PROFILES.glob("*.toml")}
-        if said.lower() not in known:
-            raise InputError(
-                f"{said}: is no file, and no profile of tomarium; one of {', '.join(sorted(known))} is"
-            )
-        path = known[said.lower()]
-    if path.suffix.lower() == ".par":
-        from tomarium.beamtime.beamline_parameters import read_beamline_parameters
-
-        return read_beamline_parameters(path)
-    try:
-        told = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
-    return profile_of(told, path.name)
 
 
 def profile_of(told: Mapping[str, Any], source: str) -> Profile:

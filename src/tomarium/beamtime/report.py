@@ -14,7 +14,8 @@ from typing import Any, Final
 from tomarium.beamtime.beamtime_folder import LEDGER, Beamtime, read_beamtime
 from tomarium.beamtime.copies_known import ScanState, scans_known
 from tomarium.beamtime.copy_ledger import open_ledger
-from tomarium.beamtime.profile import Profile, Station, read_profile
+from tomarium.beamtime.profile import Profile, Station
+from tomarium.beamtime.profile_file import read_profile
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, parameter

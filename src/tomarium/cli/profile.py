@@ -34,7 +34,7 @@ def show_one(profile: str, toml: bool) -> None:
     tomarium profile show anatomix --toml > mine.toml
     """
     from tomarium.beamtime.beamline_parameters import profile_toml
-    from tomarium.beamtime.profile import read_profile
+    from tomarium.beamtime.profile_file import read_profile
 
     found = read_profile(profile)
     if toml:
@@ -64,7 +64,7 @@ def check(profile: str) -> int:
     \b
     tomarium profile check mine.toml
     """
-    from tomarium.beamtime.profile import read_profile
+    from tomarium.beamtime.profile_file import read_profile
 
     found = read_profile(profile)
     lacking = []
