@@ -145,7 +145,7 @@ def test_an_axis_that_moved_since_the_last_scan_is_a_warning(tmp_path: Path, who
     written(asked.spool / "b.h5", axis_column=62.4)
     [told] = watch(asked).slices[0]["warnings"]
     assert told["title"] == "Axis moved"
-    assert told["text"].startswith("by -3.0 px since a.h5")
+    assert told["text"].startswith("-3.0 px from where it is in a.h5")
 
 
 def run_until(asked: WatchRequest, act: Callable[[Any], bool]) -> Any:

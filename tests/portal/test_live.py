@@ -6,13 +6,16 @@ import json
 import re
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
 
 from tomarium.beamtime.live_file import PICTURES, LiveState, moment
+from tomarium.beamtime.roster import Roster, make_shift, write_roster
 from tomarium.catalogue import Catalogue
 from tomarium.errors import InputError
 from tomarium.portal.app import create_app
@@ -186,3 +189,24 @@ def test_addresses_are_read(text: str, expected: tuple[str, int]) -> None:
 def test_other_addresses_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="HOST:PORT"):
         split_address(text)
+
+
+def test_who_is_on_shift_is_named(tmp_path: Path) -> None:
+    (tmp_path / "beamtime.toml").write_text('name = "night"\n', "utf-8")
+    folder = write(tmp_path / "live", entry("s14", 12))
+    assert seen(folder).on_shift == ()
+    begins = datetime.now(UTC) - timedelta(hours=1)
+    shift = make_shift(
+        begins, begins + timedelta(hours=8), {"acquisition": ["Ada"], "reconstruction": ["Emmy", "Lise"]}, ""
+    )
+    write_roster(tmp_path, Roster("Europe/Paris", (shift,)))
+    page = seen(folder)
+    until = shift.ends.astimezone(ZoneInfo("Europe/Paris")).strftime("%H:%M")
+    assert [(one.role, one.names, one.until) for one in page.on_shift] == [
+        ("acquisition", ("Ada",), until),
+        ("reconstruction", ("Emmy", "Lise"), until),
+    ]
+    (tmp_path / "roster.toml").write_text("shifts = 3", "utf-8")
+    page = seen(folder)
+    assert page.on_shift == ()
+    assert "roster.toml" in page.roster_problem

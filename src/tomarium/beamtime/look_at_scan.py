@@ -300,7 +300,7 @@ def _of_place(axis: Axis, columns: int, known: Axis | None) -> list[ScanWarning]
     moved = axis.column - known.column
     if abs(moved) <= AXIS_MOVED_PX:
         return []
-    told = f"by {moved:+.1f} px since {known.scan}; is the sample loose, or was the stage moved?"
+    told = f"{moved:+.1f} px from where it is in {known.scan}; is the sample loose, or was the stage moved?"
     return [ScanWarning("axis", "Axis moved", told)]
 
 

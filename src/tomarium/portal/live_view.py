@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from tomarium.beamtime.beamtime_folder import find_beamtime
 from tomarium.beamtime.live_file import LiveState, read_live, runs, seconds_of
-from tomarium.errors import FormatError
+from tomarium.beamtime.roster import read_roster
+from tomarium.errors import FormatError, InputError
 from tomarium.portal.page import FOR_PEOPLE
 
 SHOWN: Final = 6
@@ -107,6 +109,25 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class OnShift:
+    """Who does something now.
+
+    Attributes
+    ----------
+    role : str
+        What, as the roster says: acquisition, reconstruction …
+    names : tuple of str
+        Who.
+    until : str
+        When the shift ends, by the clock of the beamline.
+    """
+
+    role: str
+    names: tuple[str, ...]
+    until: str
+
+
+@dataclass(frozen=True)
 class LivePage:
     """Content of the page.
 
@@ -140,6 +161,8 @@ class LivePage:
         How sure it is.
     as_of : str
         Time of this answer, ISO 8601.
+    on_shift : tuple of OnShift
+        Who is on shift, by the roster of the beamtime in whose folder the watch lies.
     """
 
     title: str
@@ -163,6 +186,8 @@ class LivePage:
     clock: str = field(metadata=FOR_PEOPLE)
     counted_warnings: str = field(metadata=FOR_PEOPLE)
     not_listed: int = field(metadata=FOR_PEOPLE)
+    on_shift: tuple[OnShift, ...] = ()
+    roster_problem: str = field(default="", metadata=FOR_PEOPLE)
     events: str = field(default="", metadata=FOR_PEOPLE)
     day: bool = field(default=False, metadata=FOR_PEOPLE)
     hold: bool = field(default=False, metadata=FOR_PEOPLE)
@@ -209,7 +234,40 @@ def live_page(
         verdict: Verdict = "stop" if problem else "warn"
         return _page(LiveState(), now, picture, title, verdict, sentence, events=events, day=day, hold=hold)
     title, verdict, sentence = _verdict(state, now)
-    return _page(state, now, picture, title, verdict, sentence, events=events, day=day, hold=hold)
+    shifts, wrong = _on_shift(folder, now)
+    return _page(
+        state,
+        now,
+        picture,
+        title,
+        verdict,
+        sentence,
+        on_shift=shifts,
+        roster_problem=wrong,
+        events=events,
+        day=day,
+        hold=hold,
+    )
+
+
+def _on_shift(folder: Path | None, now: float) -> tuple[tuple[OnShift, ...], str]:
+    """Tell who is on shift, or what is wrong with the roster."""
+    beamtime = find_beamtime(start=folder) if folder is not None else None
+    if beamtime is None:
+        return (), ""
+    try:
+        roster = read_roster(beamtime)
+    except InputError as problem:
+        return (), str(problem)
+    if roster is None:
+        return (), ""
+    when = datetime.fromtimestamp(now, UTC)
+    return tuple(
+        OnShift(role, names, roster.local(shift.ends)[-5:])
+        for shift in roster.at(when)
+        for role, names in shift.roles.items()
+        if names
+    ), ""
 
 
 def _page(
