@@ -215,8 +215,8 @@ def test_parameters_are_copied_from_another_scan(
 
 def test_all_scans_of_the_folder(typed: Typed, tmp_path: Path) -> None:
     assert typed("n tooth_1.h5", "r 5 6 2 30 32 3", "A tooth_*") in (0, 1)
-    made = sorted(path.parent.name for path in (tmp_path / "all_records").glob("*/volume.ome.zarr"))
-    assert len(made) == 2
+    made = sorted(path.parent.name for path in (tmp_path / "batch" / "records").glob("*/volume.ome.zarr"))
+    assert made == ["tooth_1", "tooth_2"]
 
 
 def test_the_first_error_ends_a_script_before_the_rest_is_done(

@@ -7,8 +7,6 @@ import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -429,33 +427,14 @@ class Menu:
     def _all(self) -> None:
         self.scan  # noqa: B018
         match = self.console.ask("names of the scans, such as sampleA_*", "*")
-        if _has("batch"):
-            words = [
-                str(self.folder),
-                *self.opening.words,
-                "-p",
-                str(self.file),
-                "--match",
-                match,
-                "--output",
-                str(self.output),
-            ]
-            self._run("batch", *words)
-            return
-        scans = [str(path) for path in scans_in(self.folder) if fnmatchcase(path.name, match)]
-        if not scans:
-            raise InputError(f"no scan of {self.folder} is called {match}")
-        folder = self.output / "all_records"
-        self._run(
-            "series", *scans, *self.opening.words, "-p", str(self.file), "-o", str(folder), "--each-axis"
-        )
+        words = [str(self.folder), *self.opening.words, "-p", str(self.file), "--match", match]
+        self._run("batch", *words, "--output", str(self.output / "batch"))
 
     def _live(self) -> None:
         self.scan  # noqa: B018
         folder = self.console.ask("folder that is watched", str(self.folder))
-        if not _has("watch"):
-            raise InputError("this version has no command watch; v shows a slice of a scan that is chosen")
-        self._run("watch", folder, *self.opening.words, "-p", str(self.file))
+        words = [folder, *self.opening.words, "-p", str(self.file)]
+        self._run("watch", *words, "--output", str(self.output / "live"))
 
     def _units(self) -> None:
         self.unit = "pixel" if self.unit == "mm" else "mm"
@@ -483,10 +462,6 @@ class Menu:
 def _release(held: tuple[Path, int]) -> None:
     held[0].unlink(missing_ok=True)
     os.close(held[1])
-
-
-def _has(command: str) -> bool:
-    return find_spec(f"tomarium.cli.{command}") is not None
 
 
 def letters() -> list[str]:
