@@ -92,7 +92,7 @@ def test_a_different_file_is_named_and_left(scan: Path, disk: Path, ledger: Copy
     assert known.places == 0
     (disk / "tooth_01" / "scan.nxs").unlink()
     assert copied(ledger, disk, scan)[0].state == "whole"
-    assert scans_known(ledger)[0].places == 2, "the source and the disk"
+    assert scans_known(ledger)[0].places == 1, "source and copy lie on one disk"
 
 
 def test_a_file_where_a_folder_must_be_stops_that_scan_only(
@@ -115,9 +115,9 @@ def test_a_scan_that_changed_is_told_apart_from_its_older_copy(
     second.mkdir()
     copied(ledger, second, scan)
     newer, older = sorted(scans_known(ledger), key=lambda one: -one.bytes)
-    assert (newer.places, older.places) == (2, 1)
+    assert (newer.places, older.places) == (1, 1)
     assert copied(ledger, disk, scan)[0].written == len(b"reconstructed")
-    assert [one.places for one in scans_known(ledger)] == [3]
+    assert [(one.places, len(one.copies)) for one in scans_known(ledger)] == [(1, 3)]
 
 
 def test_a_full_disk_and_an_unplugged_one(
@@ -251,6 +251,18 @@ def test_a_disk_is_known_by_its_uuid_wherever_it_is(tmp_path: Path) -> None:
     spool = volume_of(where["spool"] / "scan.nxs", system)
     assert (spool.id, spool.kind, spool.inside) == ("network:srv3:/spool11", "network", "scan.nxs")
     assert find_volume(spool.id, "", system) == where["spool"]
+
+
+def test_copies_on_two_disks_count_twice(scan: Path, disk: Path, ledger: CopyLedger, tmp_path: Path) -> None:
+    copied(ledger, disk, scan)
+    (one_disk,) = scans_known(ledger)
+    text = (
+        Path("/proc/self/mountinfo").read_text()
+        + f"900 22 8:17 / {os.path.realpath(disk)} rw - ext4 /dev/sdz1 rw\n"
+    )
+    (tmp_path / "mountinfo").write_text(text)
+    (two_disks,) = scans_known(ledger, System(tmp_path / "mountinfo"))
+    assert (one_disk.places, two_disks.places) == (1, 2)
 
 
 def test_places_are_remembered_when_they_are_away(scan: Path, disk: Path, ledger: CopyLedger) -> None:

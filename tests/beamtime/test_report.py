@@ -39,9 +39,10 @@ def beamtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(picture, folder / "live" / "slices" / "tooth_02.png")
     live = {
         "slices": [
-            {"scan": "tooth_02.nxs", "row": 16, "picture": "slices/tooth_02.png", "axis_column": 31.5,
+            {"scan": "tooth_02.nxs", "row": 16, "picture": "tooth_02.png", "axis_column": 31.5,
              "confidence": "low",
-             "arrived_at": "2026-11-28T03:00:00+00:00", "complete": False, "warnings": ["the sample moved by 3 px"]}
+             "arrived_at": "2026-11-28T03:00:00+00:00", "complete": False,
+             "warnings": [{"kind": "moved", "title": "Sample moved", "text": "by 3 px", "level": "warn"}]}
         ],
         "failed": [{"scan": "broken.nxs", "reason": "it has no frames"}], "skipped": [],
     }  # fmt: skip
@@ -64,9 +65,9 @@ def test_every_source_is_in_the_report(beamtime: Path) -> None:
     assert result.picture.startswith("data:image/png;base64,")
     assert result.steps.startswith("find_axis")
     assert result.axis == "30.5 px (user: test)"
-    assert cards["tooth_02"].warnings == ["the sample moved by 3 px"]
+    assert cards["tooth_02"].warnings == ["Sample moved: by 3 px"]
     assert cards["broken"].warnings == ["not reconstructed by the watch: it has no frames"]
-    assert cards["tooth_02"].copies[0].places == 2
+    assert cards["tooth_02"].copies[0].places == 1  # both lie on the disk of the test
     assert len(report.problems) == 1
     assert "not_a_record" in report.problems[0]
     assert report.station.papers == (

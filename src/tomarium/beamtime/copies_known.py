@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tomarium.beamtime.copy_file import sum_of
 from tomarium.beamtime.copy_ledger import Copy, CopyLedger, Place, now
-from tomarium.beamtime.mounted_volumes import SYSTEM, System, find_volume
+from tomarium.beamtime.mounted_volumes import SYSTEM, System, device_of, find_volume
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class ScanState:
     bytes : int
         Size of the largest copy.
     places : int
-        Volumes that hold a whole copy; two copies on one volume are lost with it and count once.
+        Volumes that hold a whole copy; two copies on one volume are lost with it and count once. Of those that are not
+        there now each counts.
     copies : tuple of CopyState
         Those that are whole first.
     """
@@ -101,6 +102,8 @@ def scans_known(ledger: CopyLedger, system: System = SYSTEM) -> list[ScanState]:
     """
     places = {one.id: one for one in ledger.places()}
     tops = {id: find_volume(id, one.top, system) for id, one in places.items()}
+    # A folder with a marker may lie on the disk of the source, and is lost with it.
+    devices = {id: id if top is None else device_of(top, system) for id, top in tops.items()}
     seen = [_seen(copy, places[copy.place], tops[copy.place]) for copy in ledger.copies()]
     contents: dict[str, set[str]] = {}
     for one in seen:
@@ -114,7 +117,7 @@ def scans_known(ledger: CopyLedger, system: System = SYSTEM) -> list[ScanState]:
     found = []
     for (content, _), copies in groups.items():
         copies.sort(key=lambda one: (one.state != "whole", one.copy.role != "source", one.place.label))
-        count = len({one.place.id for one in copies if one.state == "whole"})
+        count = len({devices[one.place.id] for one in copies if one.state == "whole"})
         largest = max(one.copy.bytes for one in copies)
         found.append(ScanState(copies[0].copy.scan, content, largest, count, tuple(copies)))
     return sorted(found, key=lambda one: (one.places, one.scan))

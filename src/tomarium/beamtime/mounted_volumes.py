@@ -187,6 +187,25 @@ def volume_of(path: Path, system: System = SYSTEM, *, mark: bool = False) -> Vol
     return Volume(f"machine:{name}:{mount.point}", "machine", name, mount.filesystem, inside, _top(mount))
 
 
+def device_of(path: Path, system: System = SYSTEM) -> str:
+    """Tell the device on which a path lies, so that two folders on one disk are known.
+
+    Parameters
+    ----------
+    path : Path
+        It need not exist yet.
+    system : System
+        Where the system tells of its volumes.
+
+    Returns
+    -------
+    str
+        "/dev/sdb1", "srv3:/spool11", or the mount point where several are of no device.
+    """
+    mount = _mount_of(Path(os.path.realpath(path)), mounts(system))
+    return mount.device if "/" in mount.device else f"{mount.device} {mount.point}"
+
+
 def find_volume(id: str, last_top: str, system: System = SYSTEM) -> Path | None:
     """Find a volume that was seen before.
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from tomarium.beamtime.beamtime_folder import LEDGER, Beamtime, read_beamtime
 from tomarium.beamtime.copies_known import ScanState, scans_known
 from tomarium.beamtime.copy_ledger import open_ledger
+from tomarium.beamtime.live_file import PICTURES
 from tomarium.beamtime.profile import Profile, Station
 from tomarium.beamtime.profile_file import read_profile
 from tomarium.catalogue.record_folder import read_record
@@ -104,7 +105,7 @@ class Card:
     def warnings(self) -> list[str]:
         """All warnings, each once."""
         told = [text for one in self.results for text in one.warnings]
-        told += [str(text) for text in self.live.get("warnings", [])]
+        told += [f"{one['title']}: {one['text']}" for one in self.live.get("warnings", [])]
         if self.failed:
             told.append(f"not reconstructed by the watch: {self.failed}")
         return list(dict.fromkeys(told))
@@ -278,7 +279,7 @@ def _add_live(folder: Path, cards: dict[str, Card], problems: list[str]) -> None
     try:
         told = json.loads((place / LIVE).read_text("utf-8"))
         for one in told.get("slices", []):
-            picture = _picture(place / str(one.get("picture", ""))) if one.get("picture") else ""
+            picture = _picture(place / PICTURES / str(one["picture"])) if one.get("picture") else ""
             card = _card(cards, str(one["scan"]))
             card.live = card.live or {**one, "address": picture}
         for one in [*told.get("failed", []), *told.get("skipped", [])]:

@@ -106,7 +106,7 @@ def _copies_words(card: Card) -> str:
     if not card.copies:
         return "not in the ledger"
     fewest = min(state.places for state in card.copies)
-    return {0: "no whole copy", 1: "one only"}.get(fewest, f"on {fewest} volumes")
+    return {0: "no whole copy", 1: "on one volume only"}.get(fewest, f"on {fewest} volumes")
 
 
 def _live_rows(live: dict[str, Any]) -> list[tuple[str, str]]:

@@ -52,7 +52,7 @@ def command() -> None:
 @BEAMTIME
 @JSON
 def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
-    """List the scans, those with one copy only first, and where each copy is.
+    """List the scans, those with on one volume only first, and where each copy is.
 
     Copies on one volume count once. A copy on a disk that is not plugged in counts as it was last seen. Leaves with
     exit code 1 where a scan has fewer than two whole copies.
@@ -70,7 +70,7 @@ def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
     else:
         for one in found:
             size = _size(one.bytes)
-            count = {0: "no whole copy", 1: "one copy only"}.get(one.places, f"on {one.places} volumes")
+            count = {0: "no whole copy", 1: "on one volume only"}.get(one.places, f"on {one.places} volumes")
             click.secho(f"{one.scan}  {size}  {count}", fg="yellow" if one.places < 2 else None, bold=True)
             show.table(_row(state) for state in one.copies)
     return 1 if any(one.places < 2 for one in found) else 0

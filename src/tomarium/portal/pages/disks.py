@@ -1,4 +1,4 @@
-"""Which scan is on which disk: the ledger of copies, scans with one copy only first."""
+"""Which scan is on which disk: the ledger of copies, scans with on one volume only first."""
 
 from __future__ import annotations
 
