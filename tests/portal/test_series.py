@@ -19,8 +19,8 @@ from PIL import Image
 from series_maker import SECONDS, save_series
 from tomarium.catalogue import Catalogue, Reader, ingest, open_catalogue
 from tomarium.catalogue.file_path import file_path
-from tomarium.catalogue.ingest import rebuild
 from tomarium.catalogue.make_from_files import Wish
+from tomarium.catalogue.rebuild import rebuild
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.series_records import in_series
 from tomarium.cli import execute
