@@ -35,6 +35,6 @@ def write_large(path: Path, size: int = 2048, filled: int = 256) -> Plan:
         z, y, x = np.ogrid[-1:1:shape[0] * 1j, -1:1:shape[1] * 1j, -1:1:shape[2] * 1j]  # fmt: skip
         noise = np.resize(draw.standard_normal((64, 64, 64), np.float32) * np.float32(0.1), shape)
         array[:] = noise + (z * z + y * y + x * x < 0.5)
-    for name, content in group_metadata(plan, (0.0, 1.0), {}).items():
+    for name, content in group_metadata(plan, {}).items():
         (path / name).write_text(json.dumps(content))
     return plan
