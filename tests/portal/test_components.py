@@ -172,7 +172,7 @@ def with_volume(summary: dict[str, Any]) -> Record:
 def test_the_label_says_only_what_is_known() -> None:
     assert label_rows(record()) == (("Made", "20 November 2026"),)
     rows = dict(label_rows(with_volume({"shape": [10, 20, 30], "voxel_m": [2e-6, 1e-6, 1e-6]})))
-    assert rows["Voxel"] == "1 µm × 2 µm"
+    assert rows["Voxel"] == "1 µm × 1 µm × 2 µm"
     assert rows["Volume"] == "30 × 20 × 10, 30 µm wide"
 
 
