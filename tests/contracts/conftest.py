@@ -70,7 +70,9 @@ class Html(HTMLParser):
         if "style" in known or any(name.startswith("on") for name in known):
             self.problems.append(f"<{tag}> has a style or a script of its own: {known}")
         if tag == "style" or (
-            tag == "script" and not known.get("src") and known.get("type") != "application/ld+json"
+            tag == "script"
+            and not known.get("src")
+            and known.get("type") not in ("application/ld+json", "application/json")
         ):
             self.problems.append(f"<{tag}> inside the page")
         if tag == "img" and "alt" not in known:
