@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import sys
 from collections import deque
@@ -102,6 +103,16 @@ class Console:
         if self._session is None:
             self._session = PromptSession(history=InMemoryHistory(), complete_while_typing=False)
         try:
-            return str(self._session.prompt(prompt, completer=WordCompleter(complete, sentence=True)))
+            words = WordCompleter(complete, sentence=True)
+            return str(self._session.prompt(prompt, completer=words, in_thread=_in_event_loop()))
         except EOFError:
             return "q" if complete else ""
+
+
+def _in_event_loop() -> bool:
+    """Tell whether this thread runs an event loop already, in which a prompt cannot run its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
