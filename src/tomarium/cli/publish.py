@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,7 @@ def _tell(record: Record) -> None:
         ("published", f"{publication.published:%Y-%m-%d}, version {publication.version}"),
         (
             "files",
-            f"open since {opens:%Y-%m-%d}" if opens <= publication.published else f"open on {opens:%Y-%m-%d}",
+            f"open since {opens:%Y-%m-%d}" if opens <= datetime.now(UTC) else f"open on {opens:%Y-%m-%d}",
         ),
         ("doi", f"{publication.doi}, registered by `tomarium worker`" if publication.doi else "none"),
     ]
