@@ -69,7 +69,7 @@ def read_volume_info(path: Path) -> VolumeInfo:
 def _size(path: Path, values: Mapping[str, str], key: str) -> int:
     text = values.get(key, "")
     if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
-        said = f"{key} is {text!r}" if text else f"{key} is absent"
+        said = f"{key} is {text[:40]!r}" if text else f"{key} is absent"
         raise FormatError(f"{path}: {said}; write {key} = and the number of voxels along that axis")
     return int(text)
 
