@@ -23,12 +23,13 @@ def test_scans_with_one_copy_come_first(
     assert "There is no ledger of copies yet" in client.get("/disks").text
     with open_ledger(tmp_path / "copies.sqlite") as ledger, taking(tmp_path / "disk1") as disk:
         copy_scans(list_all([tmp_path / "tooth_01", tmp_path / "tooth_<02>"], disk.target), disk, ledger)
-    (tmp_path / "tooth_<02>").unlink()
+    for folder in (tmp_path, tmp_path / "disk1"):
+        (folder / "tooth_<02>").unlink()
     told = client.get("/disks.json").json()
-    assert [(one["scan"], one["places"]) for one in told["scans"]] == [("tooth_<02>", 1), ("tooth_01", 2)]
-    assert told["few"] == 1
+    assert [(one["scan"], one["places"]) for one in told["scans"]] == [("tooth_<02>", 0), ("tooth_01", 1)]
+    assert told["few"] == 2  # source and copy of the other lie on one disk
     page = client.get("/disks").text
     assert "tooth_&lt;02&gt;" in page
-    assert "1 of 2 scans" in page
+    assert "2 of 2 scans" in page
     (tmp_path / "disk1").rename(tmp_path / "away")
     assert "not plugged in" in client.get("/disks").text
