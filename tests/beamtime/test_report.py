@@ -38,6 +38,7 @@ def beamtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     picture = folder / "batches" / "night" / "tooth_01" / "previews" / "thumbnail.png"
     shutil.copy(picture, folder / "live" / "slices" / "tooth_02.png")
     live = {
+        "spool": "/nfs/spool",
         "slices": [
             {"scan": "tooth_02.nxs", "row": 16, "picture": "tooth_02.png", "axis_column": 31.5,
              "confidence": "low",

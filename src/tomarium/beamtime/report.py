@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any, Final
 from tomarium.beamtime.beamtime_folder import LEDGER, Beamtime, read_beamtime
 from tomarium.beamtime.copies_known import ScanState, scans_known
 from tomarium.beamtime.copy_ledger import open_ledger
-from tomarium.beamtime.live_file import PICTURES
+from tomarium.beamtime.live_file import NAME, PICTURES, read_live
 from tomarium.beamtime.profile import Profile, Station
 from tomarium.beamtime.profile_file import read_profile
 from tomarium.catalogue.record_folder import read_record
@@ -24,7 +23,6 @@ from tomarium.model.wording import brief
 from tomarium.standards.citation import cite
 from tomarium.standards.ro_crate import FILENAME
 
-LIVE: Final = "live.json"
 _ENDINGS: Final = (".nxs", ".h5", ".hdf5", ".hdf", ".nx", ".tif", ".tiff", ".txrm", ".edf", ".par")
 _SHOWN: Final = (
     "sample_name", "start_time", "energy_kev", "pixel_m", "distance_m", "exposure_s", "projections", "flats", "darks",
@@ -273,17 +271,20 @@ def _picture(path: Path) -> str:
 
 def _add_live(folder: Path, cards: dict[str, Card], problems: list[str]) -> None:
     """Add what a watch found, from its file."""
-    place = next((one for one in (folder / "live", folder) if (one / LIVE).is_file()), None)
-    if place is None:
+    for place in (folder / "live", folder):
+        try:
+            state = read_live(place)
+            if state is None:
+                continue
+            for one in state.slices:
+                picture = _picture(place / PICTURES / str(one["picture"])) if one.get("picture") else ""
+                card = _card(cards, str(one["scan"]))
+                card.live = card.live or {**one, "address": picture}
+            for one in [*state.failed, *state.skipped]:
+                card = _card(cards, str(one["scan"]))
+                card.failed = card.failed or str(one.get("reason", ""))
+        except FormatError as problem:
+            problems.append(str(problem))
+        except (KeyError, TypeError, AttributeError) as problem:
+            problems.append(f"{place / NAME}: is not what a watch writes ({problem!r})")
         return
-    try:
-        told = json.loads((place / LIVE).read_text("utf-8"))
-        for one in told.get("slices", []):
-            picture = _picture(place / PICTURES / str(one["picture"])) if one.get("picture") else ""
-            card = _card(cards, str(one["scan"]))
-            card.live = card.live or {**one, "address": picture}
-        for one in [*told.get("failed", []), *told.get("skipped", [])]:
-            card = _card(cards, str(one["scan"]))
-            card.failed = card.failed or str(one.get("reason", ""))
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        problems.append(f"{place / LIVE}: is not what a watch writes ({problem!r})")

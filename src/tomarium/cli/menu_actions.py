@@ -41,6 +41,10 @@ _BELOW_PICTURE: Final = 6
 """Lines that a picture leaves free: where it lies, its file, and the prompt."""
 
 
+_WITHOUT_SCAN: Final = ("s", "n", "u", "h", "hh", "")
+"""Options that need no scan."""
+
+
 class Menu:
     """A scan that is chosen, its parameters, and what the letters do with them."""
 
@@ -81,8 +85,11 @@ class Menu:
             )
         name = letter.letter if letter else ""
         if name in self._actions:
+            if name not in _WITHOUT_SCAN:
+                self._demand_scan()
             self._actions[name]()
         elif letter is not None and letter.step:
+            self._demand_scan()
             self._set(letter)
         elif letter is not None:
             raise InputError(f"{letter.words}: {FUNCTIONS[letter.function].refused}")
@@ -91,9 +98,14 @@ class Menu:
     @property
     def scan(self) -> Scan:
         """The scan that is chosen."""
+        self._demand_scan()
+        assert self.chosen is not None
+        return self.chosen
+
+    def _demand_scan(self) -> None:
+        """Refuse what needs a scan before it asks anything."""
         if self.chosen is None:
             raise InputError("no scan is chosen yet; n chooses one of this folder, s one by its path")
-        return self.chosen
 
     @property
     def file(self) -> Path:
@@ -163,7 +175,6 @@ class Menu:
         self.state()
 
     def _set(self, letter: Letter) -> None:
-        self.scan  # noqa: B018  # asks for one where none is chosen
         now = self.parameters.calls.get(letter.function, {})
         if not letter.questions and self.console.ask("on or off", "on") == "off":
             self._keep(self.parameters.without_call(letter.function))
@@ -231,7 +242,6 @@ class Menu:
         self._keep(taken)
 
     def _axis(self) -> None:
-        self.scan  # noqa: B018
         told = self.console.ask("column from 0, 'm MOTOR' to guess, or find", "find")
         if told in ("find", "a", "auto"):
             self._find_axis()
@@ -312,7 +322,6 @@ class Menu:
         return int(told) - 1
 
     def _view(self) -> None:
-        self.scan  # noqa: B018
         row = self._row()
         self.console.demand_no_more(self._typed)
         shown = quick_look.look(
@@ -343,7 +352,6 @@ class Menu:
         click.echo(f"{path}; in a browser: {path.resolve().as_uri()}")
 
     def _half(self) -> None:
-        self.scan  # noqa: B018
         now = self.parameters.calls.get("half_acq")
         told = self.console.ask(
             "auto, on or off", "auto" if now is None else "on" if now.get("-a", True) else "off"
@@ -354,7 +362,6 @@ class Menu:
         self._keep(changed if told == "auto" else changed.with_call("half_acq", {"-a": told == "on"}))
 
     def _region(self) -> None:
-        self.scan  # noqa: B018
         now = self.parameters.calls.get("roi", {}).get("-r")
         told = self.console.all_words() or self.console.ask(
             "x1 y1 z1 x2 y2 z2 from 1, or whole", "whole" if now is None else in_words(now)
@@ -368,7 +375,6 @@ class Menu:
         self._keep(self.parameters.with_call("roi", {"-r": tuple(words)}))
 
     def _crop(self) -> None:
-        self.scan  # noqa: B018
         told = self.console.all_words() or self.console.ask("x y z in voxels, auto, or whole", "auto")
         if told in ("whole", "off"):
             self._keep(self.parameters.without_call("roi"))
@@ -425,13 +431,11 @@ class Menu:
         self._run("recad", str(there[-1]), str(target), "--bits", bits, "--limits", limits)
 
     def _all(self) -> None:
-        self.scan  # noqa: B018
         match = self.console.ask("names of the scans, such as sampleA_*", "*")
         words = [str(self.folder), *self.opening.words, "-p", str(self.file), "--match", match]
         self._run("batch", *words, "--output", str(self.output / "batch"))
 
     def _live(self) -> None:
-        self.scan  # noqa: B018
         folder = self.console.ask("folder that is watched", str(self.folder))
         words = [folder, *self.opening.words, "-p", str(self.file)]
         self._run("watch", *words, "--output", str(self.output / "live"))

@@ -295,7 +295,7 @@ def _page(
         heartbeat=state.heartbeat,
         working_on=state.running,
         slices=slices,
-        warnings=tuple(sorted((w for one in slices for w in one.warnings), key=lambda w: w.level != "stop")),
+        warnings=warnings,
         queue=tuple(_waiting(one, now) for one in state.queue[:QUEUED]),
         failed=tuple(
             Failure(one["scan"], one["reason"], one["at"], clock(one["at"])) for one in newest[:QUEUED]

@@ -114,14 +114,14 @@ def _copy_parameters(settings: Settings, values: Values) -> str:
 def _double_ff(settings: Settings, values: Values) -> str:
     if not values.get("-a", True):
         return settings.switch_off("double_flat_field")
-    told = settings.set("double_flat_field", **_windows(values), mean_of="transmission")
+    given: dict[str, Any] = {**_windows(values), "mean_of": "transmission"}
     if values.get("-t"):
-        told = settings.set("double_flat_field", columns_only=True)
+        given["columns_only"] = True
     if values.get("-p"):
-        told = settings.set("double_flat_field", pixel_mask=values["-p"])
+        given["pixel_mask"] = values["-p"]
     if values.get("--homogeneous"):
-        told = settings.set("double_flat_field", background="homogeneous")
-    told = settings.set("double_flat_field", **settings.steps["double_flat_field"])
+        given["background"] = "homogeneous"
+    told = settings.set("double_flat_field", **given)
     if values.get("-n", 1) != 1:
         told += "; all views are averaged, not each of some"
     return told + ("; each scan of a spiral is corrected by itself" if values.get("-s") else "")
