@@ -133,6 +133,13 @@ struct Moments {
     double sum, sum_squares;
 };
 
+// A block (2 depth, 2 rows, 2 columns) and its halves (depth, rows, columns).
+struct Halving {
+    const float* block;
+    float* out;
+    std::ptrdiff_t rows, columns;
+};
+
 // Part of one chunk packed by bitshuffle and LZ4; see bitshuffle.h.
 struct BitshuffledChunk {
     const std::uint8_t* packed;
@@ -169,6 +176,7 @@ struct Kernels {
     void (*normalise)(const FlatField&);
     void (*moments)(const ImagePart&, Moments&);
     void (*histogram)(const ImagePart&, float scale, std::int32_t origin, std::int32_t bins, std::int64_t* counts);
+    void (*halve_planes)(const Halving&, std::ptrdiff_t z);
     std::ptrdiff_t (*sorting_scratch_lines)(const Sorting&);
     std::int64_t (*sort_stripes)(const Sorting&); // returns how many rows were not finite
     std::ptrdiff_t (*spikes_scratch_lines)(const Spikes&);

@@ -3,6 +3,7 @@
 #include "bitshuffle.h"
 #include "direct.h"
 #include "flat_field.h"
+#include "halving.h"
 #include "shadows.h"
 #include "sorting.h"
 #include "spikes.h"
@@ -18,8 +19,8 @@ namespace tomarium {
 const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     using namespace TOMARIUM_LEVEL;
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
-                                 reconstruct, backproject, normalise, moments, histogram, sorting_scratch_lines,
-                                 sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
+                                 reconstruct, backproject, normalise, moments, histogram, halve_planes,
+                                 sorting_scratch_lines, sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
                                  bitshuffle_lz4};
     return kernels;
 }

@@ -414,6 +414,16 @@ void image_histogram(In<float, 2> image, In<std::int32_t, 1> first, In<std::int3
     kernel.histogram(part, scale, origin, std::int32_t(counts.shape(0)), counts.data());
 }
 
+void halve(In<float, 3> block, Out<float, 3> out, std::size_t z, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    for (int axis = 0; axis < 3; ++axis)
+        demand(block.shape(axis) == 2 * out.shape(axis), "block must be twice as long as out along each axis");
+    demand(z < out.shape(0), "z must be a plane of out");
+    const Halving h{block.data(), out.data(), std::ptrdiff_t(out.shape(1)), std::ptrdiff_t(out.shape(2))};
+    nb::gil_scoped_release released;
+    kernel.halve_planes(h, std::ptrdiff_t(z));
+}
+
 void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
                            std::uint64_t first, Out<std::uint8_t, 1> out, const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -462,5 +472,6 @@ NB_MODULE(_native, m) {
           "level"_a);
     m.def("histogram", image_histogram, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
           "scale"_a, "origin"_a, "counts"_a.noconvert(), "level"_a);
+    m.def("halve", halve, "block"_a.noconvert(), "out"_a.noconvert(), "z"_a, "level"_a);
     m.def("bitshuffle_lz4", unpack_bitshuffle_lz4, "packed"_a.noconvert(), "unpacked_bytes"_a, "element"_a, "first"_a, "out"_a.noconvert(), "level"_a);
 }

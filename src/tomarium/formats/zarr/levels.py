@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import processors
 from tomarium.formats.zarr.chunk_writer import BLOCK_BYTES, COMPRESSOR, LEVEL, SHUFFLE, Grid
 from tomarium.formats.zarr.progress import Plan
+from tomarium.kernels.halving import halve
 
 # A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
 CHUNK: Final = 64
 # Shards of 1024^2 columns keep what is encoded at once below 256 MiB for a slab of 64 float32 slices.
 SHARD: Final = 1024
-# Rows of two planes that are halved at once: with their sums they fit in a second-level cache.
-_HALVED_ROWS: Final = 64
 
 
 def halved(block: NDArray[Any], empty: Callable[..., NDArray[Any]] = np.empty) -> NDArray[Any]:
@@ -30,7 +27,9 @@ def halved(block: NDArray[Any], empty: Callable[..., NDArray[Any]] = np.empty) -
     stands for its missing neighbour. A NaN makes the voxels it belongs to NaN.
     """
     if block.dtype == np.float32 and all(length % 2 == 0 for length in block.shape):
-        return _halved_planes(block, empty)
+        result: NDArray[Any] = empty(tuple(length // 2 for length in block.shape), np.float32)
+        halve(block, result)
+        return result
     # 8 · 65535 is exact in float32; wider integers need float64.
     work = np.promote_types(block.dtype, np.float32 if block.dtype.itemsize <= 2 else block.dtype)
     mean: NDArray[Any] = block.astype(work if work.kind == "f" else np.float64, copy=False)
@@ -45,33 +44,6 @@ def halved(block: NDArray[Any], empty: Callable[..., NDArray[Any]] = np.empty) -
             second = np.concatenate([second, mean[tuple(last)]], axis=axis)
         mean = (first + second) * mean.dtype.type(0.5)
     return mean.astype(block.dtype) if block.dtype.kind == "f" else np.rint(mean).astype(block.dtype)
-
-
-def _halved_planes(block: NDArray[np.float32], empty: Callable[..., NDArray[Any]]) -> NDArray[np.float32]:
-    """Halve a block of even lengths, two planes at a time: what is added lies in the processor's cache or near it."""
-    depth, rows, columns = (length // 2 for length in block.shape)
-    result = empty((depth, rows, columns), np.float32)
-
-    def some(part: range) -> None:
-        high = min(_HALVED_ROWS, 2 * rows)
-        tall, flat = np.empty((high, 2 * columns), np.float32), np.empty((high // 2, 2 * columns), np.float32)
-        for z in part:
-            for first in range(0, 2 * rows, high):
-                last = min(first + high, 2 * rows)
-                sums, halves = tall[: last - first], flat[: (last - first) // 2]
-                np.add(block[2 * z, first:last], block[2 * z + 1, first:last], out=sums)
-                np.add(sums[0::2], sums[1::2], out=halves)
-                out = result[z, first // 2 : last // 2]
-                np.add(halves[:, 0::2], halves[:, 1::2], out=out)
-                out *= np.float32(0.125)
-
-    count = min(processors(), depth)
-    if count <= 1:
-        some(range(depth))
-        return result
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(some, [range(k, depth, count) for k in range(count)]))
-    return result
 
 
 def height(slices: int, slab_rows: int) -> int:
