@@ -58,6 +58,17 @@ def link(
     )
 
 
+def rock(points_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tell the grey value of a simulated rock at points (x, y, z) in m: round grains in a matrix, with a gradient."""
+    random = np.random.default_rng(10)
+    centres, radii = random.uniform(0, 3.2e-4, (90, 3)), random.uniform(1.5e-5, 4e-5, 90)
+    values = 40 + 1e5 * points_m[..., 0]
+    for number, (centre, radius) in enumerate(zip(centres, radii, strict=True)):
+        away = np.linalg.norm(points_m - centre, axis=-1)
+        values = np.where(away < radius, 90 + 35 * (number % 4) + 1e5 * away, values)
+    return np.asarray(values)
+
+
 def volume(frame: str, n: int = 100, step_m: float = 1e-5, first_m: float = 0.0) -> ImageFrame:
     """Make the frame of a cube."""
     return ImageFrame(frame, frame, False, (n, n, n), (first_m,) * 3, (step_m,) * 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from postgresql_server import Files
 from specimen_links import covariance_of, link, matrix_of
+from specimen_links import rock as rock_at
 from tomarium import formats
 from tomarium.catalogue import (
     ANYBODY,
@@ -40,8 +42,9 @@ from tomarium.catalogue.specimen_tree import space_json, tree_of, warnings_of
 from tomarium.catalogue.store import write_crate
 from tomarium.catalogue.tables import frame_links
 from tomarium.cli import group
+from tomarium.conversion.convert import convert
 from tomarium.errors import InputError
-from tomarium.model import Link, Person
+from tomarium.model import Axis, Link, Person, Volume
 from tomarium.model.link import rows
 from tomarium.specimen.where import Found, Unknown, where
 from tomarium.standards.ro_crate import FILENAME, export
@@ -53,6 +56,9 @@ CORE, MAP, FIB = "records/core", "records/map", "records/fib"
 IN_CORE = np.array([[0, -1, 0, 1e-4], [1, 0, 0, 2e-5], [0, 0, 1, 1.6e-4], [0, 0, 0, 1]], float)
 """Where the map lies in the core: turned by 90 degrees, at a height of 160 µm."""
 
+IN_MAP = np.array([[1, 0, 0, 3e-5], [0, 1, 0, 4e-5], [0, 0, 1, 0], [0, 0, 0, 1]], float)
+"""Where the lamella lies in the map."""
+
 
 @dataclass
 class Rock:
@@ -63,23 +69,36 @@ class Rock:
     links: tuple[Link, ...] = ()
 
 
-def file_image(opened: Catalogue, home: Path, id: str, size: int, pixel_m: float) -> None:
-    """File a map of random numbers, whose pixels have a size."""
+def points_of(size: int, pixel_m: float, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """List where the pixels of a square map lie in the core, shape (row, column, 3), m."""
+    y, x = np.meshgrid(np.arange(size) * pixel_m, np.arange(size) * pixel_m, indexing="ij")
+    flat = np.stack([x, y, np.zeros_like(x)], axis=-1)
+    return np.asarray(flat @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def file_image(
+    opened: Catalogue, home: Path, id: str, size: int, pixel_m: float, matrix: NDArray[np.float64]
+) -> None:
+    """File a map of the rock, whose pixels have a size, where it lies in the core."""
     source = home / f"{id}.tif"
-    values = np.random.default_rng(size).integers(0, 255, (size, size), np.uint8)
-    tifffile.imwrite(source, values)
+    tifffile.imwrite(source, rock_at(points_of(size, pixel_m, matrix)).astype(np.uint8))
     _, folder = make_from_files(source, formats.open(source, pixel_m=pixel_m), Wish(home / id, title=id))
     record = replace(read_record(folder), id=id)
     write_crate(folder / FILENAME, export(record).encode())
     ingest(opened, folder, reader=ADA)
 
 
-def rock(opened: Catalogue, home: Path, make_volume: Callable[..., Path]) -> Rock:
-    make_volume(home / "core" / "volume.ome.zarr", 64, 5.0)
+def file_rock(opened: Catalogue, home: Path) -> Rock:
+    """File the three images of one specimen, and the links between them as they were made."""
+    z, y, x = np.meshgrid(*[np.arange(32) * 1e-5] * 3, indexing="ij")
+    values = rock_at(np.stack([x, y, z], axis=-1)).astype(np.float32)
+    axes = tuple(Axis(name, 1e-5, 0.0, "m") for name in "zyx")
+    (home / "core").mkdir()
+    convert(Volume(values, axes), home / "core" / "volume.ome.zarr", to="ome-zarr")
     file_record(home / "core", title="Core", id="core")
     ingest(opened, home / "core", reader=ADA)
-    file_image(opened, home, "map", 80, 1e-6)
-    file_image(opened, home, "fib", 100, 2e-8)
+    file_image(opened, home, "map", 80, 1e-6, IN_CORE)
+    file_image(opened, home, "fib", 100, 2e-8, IN_CORE @ IN_MAP)
     make_entity(opened, ADA, "specimen", "Block of chromitite", {}, "rum-7")
     make_entity(opened, ADA, "specimen", "Core of it", {}, "rum-7-core")
     make_entity(opened, ADA, "specimen", "Lamella", {}, "rum-7-lamella")
@@ -89,19 +108,17 @@ def rock(opened: Catalogue, home: Path, make_volume: Callable[..., Path]) -> Roc
         edit(opened, ADA, id, Changes(specimen=specimen))
     spread = np.diag([1e-3] * 3 + [2e-6] * 3) ** 2
     one = file_link(opened, ADA, link(MAP, CORE, IN_CORE, spread, id=""))
-    two = np.eye(4)
-    two[:3, 3] = (3e-5, 4e-5, 0)
-    other = file_link(opened, ADA, link(FIB, MAP, two, np.diag([1e-3] * 3 + [2e-7] * 3) ** 2, kind="assumed"))
+    other = file_link(
+        opened, ADA, link(FIB, MAP, IN_MAP, np.diag([1e-3] * 3 + [2e-7] * 3) ** 2, kind="assumed")
+    )
     return Rock(opened, home, (one, other))
 
 
 @pytest.fixture(scope="module")
-def made(
-    place: Files, tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path]
-) -> Iterator[Rock]:
+def made(place: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rock]:
     home = tmp_path_factory.mktemp("rock")
     with open_catalogue(home / "catalogue.sqlite") as opened:
-        yield rock(opened, home, make_volume)
+        yield file_rock(opened, home)
 
 
 def seen(opened: Catalogue, reader: Reader, *frames: str) -> list[str]:
@@ -152,7 +169,7 @@ def test_the_place_of_a_volume_is_that_of_its_file(made: Rock) -> None:
     assert image is not None
     axes = open_volume(made.home / "core" / "volume.ome.zarr").axes
     assert image.first_m == pytest.approx([axis.offset for axis in axes][::-1])
-    assert image.step_m == pytest.approx((5e-6,) * 3)
+    assert image.step_m == pytest.approx((1e-5,) * 3)
 
 
 def test_a_point_goes_through_three_images(made: Rock) -> None:
@@ -169,6 +186,26 @@ def test_a_point_goes_through_three_images(made: Rock) -> None:
     assert in_fib.resolved.frames == (CORE, MAP, FIB)
     assert [one.id for one in in_fib.resolved.assumed] == ["fib-in-map"]
     assert in_fib.sigma_m[0] > on_map.sigma_m[0] > 1.9e-6
+
+
+def test_the_same_grain_is_seen_at_the_point_in_every_image(made: Rock) -> None:
+    """The rock is known everywhere: what the core holds at a voxel, the map holds at the pixel that is told for it."""
+    with made.opened.reading() as connection:
+        space = space_of(connection, ADA, "rum-7")
+    source = space.image(MAP)
+    assert source is not None
+    core = np.asarray(open_volume(made.home / "core" / "volume.ome.zarr").levels[0][...])
+    on_map = tifffile.imread(made.home / "map.tif")
+    pairs = []
+    for row in range(2, 80, 7):
+        for column in range(2, 80, 7):
+            (found,) = where(space.links, space.images[:1], MAP, source.point_of((column, row)))
+            assert isinstance(found, Found)
+            i, j, k = (round(one) for one in found.pixel.tolist())
+            pairs.append((float(on_map[row, column]), float(core[k, j, i])))
+    one, other = np.array(pairs).T
+    assert np.corrcoef(one, other)[0, 1] > 0.9
+    assert np.median(np.abs(one - other)) < 2
 
 
 def test_a_second_link_of_the_same_two_is_asked_back(made: Rock) -> None:
@@ -213,9 +250,9 @@ def test_the_map_is_to_scale(made: Rock) -> None:
     assert side.height > 0
 
 
-def test_crates_tell_what_all_their_readers_may_see(tmp_path: Path, make_volume: Callable[..., Path]) -> None:
+def test_crates_tell_what_all_their_readers_may_see(tmp_path: Path) -> None:
     with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
-        rock(opened, tmp_path, make_volume)
+        file_rock(opened, tmp_path)
         to_specimen = file_link(opened, ADA, link(CORE, "specimens/rum-7-core"))
 
         def told(id: str) -> list[str]:
@@ -257,9 +294,9 @@ def test_crates_tell_what_all_their_readers_may_see(tmp_path: Path, make_volume:
         assert "frame_link" in [table.name for table in durable_tables()]
 
 
-def test_from_the_command_line(tmp_path: Path, make_volume: Callable[..., Path]) -> None:
+def test_from_the_command_line(tmp_path: Path) -> None:
     with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
-        rock(opened, tmp_path, make_volume)
+        file_rock(opened, tmp_path)
 
     def run(*words: str, code: int = 0) -> str:
         answer = CliRunner().invoke(group(), [*words, "--catalogue", str(tmp_path / "catalogue.sqlite")])

@@ -25,6 +25,9 @@ DRAWN: Final = {"z": (0, 1), "y": (0, 2), "x": (1, 2)}
 SIDE: Final = 1000.0
 """Longer side of the drawing, in units of its own."""
 _MARGIN: Final = 0.06
+_FOOT: Final = 60.0
+"""Room for the scale bar below, in units of the drawing."""
+_SMALL: Final = 110.0
 TINY: Final = 14.0
 """An image that is smaller in the drawing is a mark."""
 
@@ -69,9 +72,14 @@ class Box:
 
     @property
     def label(self) -> tuple[float, float]:
-        """Where its number stands: at the corner that is nearest to the upper left one, but in sight."""
+        """Where its number stands: in its upper left part that is in sight; of a small one to the right of it."""
+        low, high = np.min(self.outline, axis=0), np.max(self.outline, axis=0)
+        if self.tiny:
+            return self.middle[0] + 18, self.middle[1] + 12
+        if (high - low).max() < _SMALL:
+            return float(high[0]) + 8, float(low[1] + high[1]) / 2 + 12
         x, y = min(self.outline, key=lambda corner: max(corner[0], 0) + max(corner[1], 0))
-        return max(x, 0.0), max(y, 0.0)
+        return max(x, 0.0) + 8, max(y, 0.0) + 36
 
 
 @dataclass(frozen=True)
@@ -208,7 +216,8 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
     return Map(
         shown,
         along,
-        *size,
+        size[0],
+        size[1] + _FOOT,
         tuple(boxes),
         spans,
         ticks,
