@@ -36,6 +36,11 @@ EXAMPLES = {
         "/compare?a=full&b=full",
     ],
     **{kind: [f"/{kind}s/a-{kind}"] for kind in KINDS},
+    "specimen_images": [
+        "/specimens/a-specimen/images",
+        "/specimens/tooth/images",
+        "/specimens/tooth/images?along=y&plane=x&frame=records/full&at=10,20,30%20px&whole=-",
+    ],
     "specimen": ["/specimens/a-specimen", "/specimens/tooth?said=Saved."],
     "admin.user": [],  # with an account the owner of this machine is nobody; tests/portal looks at it
     "hdf5": [],  # tests/portal/test_hdf5

@@ -89,6 +89,8 @@ CONTENT = (
 )
 ENTITIES = (
     "/specimens/organ-{id}",
+    "/specimens/organ-{id}/images",
+    "/specimens/block-{id}/images.json",
     "/specimens/block-{id}.json",
     "/proposals/proposal-{id}",
     "/instruments/instrument-{id}.json",
@@ -338,6 +340,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
     entities = {
         f"/{kind.plural}/{{id}}{end}" for kind in KINDS.values() for end in ("", ".json")
     }  # test_what_a_record_is_of_is_seen_with_it, test_entities.py
+    entities |= {"/specimens/{id}/images", "/specimens/{id}/images.json"}
     entities |= {"/proposals/{id}/log", *(f"/entities/{{id}}/{one}" for one in ("edit", "link", "publish"))}
     assert others <= entities, "a new door of a specimen or the like: add it to ENTITIES above"
     assert doors <= known, "a new door of a record: add it to METADATA or CONTENT above"

@@ -15,6 +15,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update
 from tomarium.catalogue.entities import choose
 from tomarium.catalogue.ingest import save
+from tomarium.catalogue.links import links_told
 from tomarium.catalogue.picture_credits import Credit, credited
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
@@ -198,7 +199,7 @@ def rewrite(
 
 
 def write_record(connection: Connection, reader: Reader, record: Record, place: Path) -> None:
-    """Write a record's crate, whole or not at all, and then its rows.
+    """Write a record's crate with the links that all who see it may know, whole or not at all, and then its rows.
 
     Parameters
     ----------
@@ -211,6 +212,7 @@ def write_record(connection: Connection, reader: Reader, record: Record, place: 
     place : Path
         Its folder.
     """
+    record = replace(record, links=links_told(connection, record))
     write_crate(place / FILENAME, export(record).encode())
     save(connection, record, place, reader)
 

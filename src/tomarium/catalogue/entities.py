@@ -281,7 +281,15 @@ def as_told(connection: Connection, record: Record, *, stale: bool) -> Record:
     Record
         The same where it is not stale.
     """
-    return replace(record, entities=told_of(connection, record.id)) if stale else record
+    return telling(record, told_of(connection, record.id)) if stale else record
+
+
+def telling(record: Record, told: tuple[Entity, ...]) -> Record:
+    """Return a record that tells of these entities, and of links to no other specimens."""
+    known = {f"specimens/{one.id}" for one in told}
+    ends = ((link, {link.from_frame, link.to_frame}) for link in record.links)
+    kept = [link for link, both in ends if all(one in known for one in both if one.startswith("specimens/"))]
+    return replace(record, entities=told, links=tuple(kept))
 
 
 def choose(connection: Connection, reader: Reader, record: Record, kind: str, id: str) -> Record:

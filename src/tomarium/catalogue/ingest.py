@@ -15,6 +15,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.entities import adopt
 from tomarium.catalogue.facets import facets_of
 from tomarium.catalogue.index_rows import Entry, folder_in, forget_folder, save_records
+from tomarium.catalogue.links import adopt_links
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
 from tomarium.catalogue.store import place_at
@@ -152,6 +153,7 @@ def entry_of(
             {"record": record.id, "state": state, "owner": owner, "team": team, "changed_utc": time.time()},
         )
     adopt(connection, record, owner, lost=lost)
+    adopt_links(connection, record, owner)
     row = _row(record) | {
         "store": queries.store_of(connection, place.parent),
         "path": place.name,

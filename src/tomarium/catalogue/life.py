@@ -16,6 +16,7 @@ from tomarium.catalogue.dois import ask_for_update, doi_of
 from tomarium.catalogue.edit import place_for, rewrite, write_record
 from tomarium.catalogue.file_table import freeze, with_table_of
 from tomarium.catalogue.ingest import save
+from tomarium.catalogue.link_edit import tell_linked
 from tomarium.catalogue.moments import after
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import Reader, demand_role
@@ -208,9 +209,11 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
             ask_for_update(connection, published, address_of(settings, id))
         return published
 
-    return rewrite(
+    published = rewrite(
         catalogue, reader, id, "publish", change, {"embargo": asked.embargo or settings["embargo"]}
     )
+    tell_linked(catalogue, reader, id)
+    return published
 
 
 def may_publish(connection: Connection, reader: Reader, id: str, settings: Mapping[str, str]) -> bool:

@@ -208,6 +208,25 @@ record_entities: Final = Table(
 records_of_entity: Final = Index("record_entity_entity", record_entities.c.entity, record_entities.c.record)
 # Records whose crates and index still tell what was taken back of an entity, until a worker has written them anew.
 stale_records: Final = Table("stale_record", metadata, Column("record", Text, primary_key=True))
+# Where frames of images and specimens lie in each other; each version of a link is a row, and none is changed but for
+# being replaced or withdrawn.
+frame_links: Final = Table(
+    "frame_link",
+    metadata,
+    Column("number", Whole, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("from_frame", Text, nullable=False),
+    Column("to_frame", Text, nullable=False),
+    Column("content", JSON, nullable=False),  # as `specimen.link_file.link_json` tells it
+    Column("filed_by", Text, nullable=False),
+    Column("filed_utc", Float, nullable=False),
+    Column("latest", Whole, nullable=False),  # 0: a later version replaces it
+    Column("withdrawn", Text, nullable=False),  # why it is not used; "" where it is
+)
+link_versions: Final = Index("frame_link_version", frame_links.c.id, frame_links.c.version, unique=True)
+links_from: Final = Index("frame_link_from", frame_links.c.from_frame)
+links_to: Final = Index("frame_link_to", frame_links.c.to_frame)
 log_entries: Final = Table(
     "log_entry",
     metadata,

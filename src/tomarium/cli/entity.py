@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ def new(kind: str, name: str, id: str, facts: tuple[str, ...], catalogue: Path |
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue) as opened:
-        made = make_entity(opened, LOCAL_OWNER, kind, name, _facts(facts), id)
+        made = make_entity(opened, LOCAL_OWNER, kind, name, read_facts(facts), id)
     click.echo(f"{made.id}: {made.name}")
 
 
@@ -98,7 +99,7 @@ def edit(
 
     public = tuple(key for key in disclosed if key) if disclosed else None
     with open_catalogue(catalogue, make=False) as opened:
-        change_entity(opened, LOCAL_OWNER, id, _facts(facts), name=name, disclosed=public, team=team)
+        change_entity(opened, LOCAL_OWNER, id, read_facts(facts), name=name, disclosed=public, team=team)
         _show(opened, id)
 
 
@@ -136,15 +137,21 @@ def list_(kind: str, catalogue: Path | None) -> None:
         )
 
 
-def _link(function: Any) -> Any:
+def made_from(function: Any) -> Any:
+    """Give a command the options that say from what a specimen was made."""
     for how in reversed(HOWS):
         function = click.option(f"--{how}", metavar="PARENT", help=f"It is {HOWS[how]} PARENT.")(function)
     return function
 
 
+def parents(given: Mapping[str, str | None]) -> dict[str, str]:
+    """Read these options: how a specimen was made → from which."""
+    return {how: parent for how in HOWS if (parent := given[how.replace("-", "_")])}
+
+
 @command.command("link")
 @click.argument("child")
-@_link
+@made_from
 @click.option("--remove", is_flag=True, help="Take the link back.")
 @CATALOGUE
 def link(child: str, remove: bool, catalogue: Path | None, **given: str | None) -> None:
@@ -153,7 +160,7 @@ def link(child: str, remove: bool, catalogue: Path | None, **given: str | None) 
     from tomarium.catalogue.entity_edit import link_specimen
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    links = {how: parent for how in HOWS if (parent := given[how.replace("-", "_")])}
+    links = parents(given)
     if not links:
         raise click.UsageError(f"say how it was made: --{' PARENT, --'.join(HOWS)} PARENT")
     with open_catalogue(catalogue, make=False) as opened:
@@ -210,7 +217,8 @@ def _show(opened: Any, id: str) -> None:
         show.warnings([f"{behind} Let a worker do it: tomarium worker --once"])
 
 
-def _facts(given: tuple[str, ...]) -> dict[str, str]:
+def read_facts(given: tuple[str, ...]) -> dict[str, str]:
+    """Read the facts that are given as KEY=TEXT."""
     facts = {}
     for one in given:
         key, equals, text = one.partition("=")

@@ -4,6 +4,7 @@ from tomarium.model.entity import Entity
 from tomarium.model.geometry import Geometry
 from tomarium.model.image import Axis, Image, Volume
 from tomarium.model.layout import Layout
+from tomarium.model.link import Link
 from tomarium.model.mesh import Mesh
 from tomarium.model.part import Part
 from tomarium.model.person import Person
@@ -24,6 +25,7 @@ __all__ = [
     "Geometry",
     "Image",
     "Layout",
+    "Link",
     "Mesh",
     "Origin",
     "Part",

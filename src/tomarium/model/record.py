@@ -10,6 +10,7 @@ from typing import Any
 
 from tomarium.model.account import in_lines, rows_of_record
 from tomarium.model.entity import Entity
+from tomarium.model.link import Link
 from tomarium.model.part import Part
 from tomarium.model.person import Person
 from tomarium.model.publication import Funding, Publication, Related
@@ -88,6 +89,9 @@ class Record:
         was made from; public facts only. That whose identifier is `specimen` is its own specimen.
     disclosed : tuple of str
         Keys of parameters that look private, such as `sample_age`, and were declared public.
+    links : tuple of Link
+        Where its images lie in those of other records or in the frame of a specimen, as far as all who see it may know
+        the other.
 
     Notes
     -----
@@ -114,6 +118,7 @@ class Record:
     acknowledgement: str = ""
     entities: tuple[Entity, ...] = ()
     disclosed: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
 
     def __repr__(self) -> str:
         return in_lines(f"Record {self.id}", rows_of_record(self))

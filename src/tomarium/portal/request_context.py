@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Depends, HTTPException, Request
 
 from tomarium.catalogue import Catalogue, Reader, read_record
-from tomarium.catalogue.entities import told_of
+from tomarium.catalogue.entities import telling, told_of
 from tomarium.catalogue.queries import Place, place_of
 from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.settings import all_settings
@@ -150,7 +150,7 @@ class RequestContext:
         try:
             state = (place.folder / FILENAME).stat()
             record = _read(place.folder, state.st_mtime_ns, state.st_size)
-            return (replace(record, entities=told) if place.stale else record), place
+            return (telling(record, told) if place.stale else record), place
         except (OSError, FormatError) as problem:
             raise HTTPException(
                 503,

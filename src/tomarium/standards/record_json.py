@@ -8,12 +8,13 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, cast
 
-from tomarium.errors import FormatError
-from tomarium.model import Entity, Funding, Part, Person, Publication, Record, Related
+from tomarium.errors import FormatError, InputError
+from tomarium.model import Entity, Funding, Link, Part, Person, Publication, Record, Related
 from tomarium.model.entity import HOWS, Origin, public_facts
 from tomarium.model.entity import KINDS as ENTITIES
 from tomarium.model.part import KINDS, Kind, Permission
 from tomarium.model.publication import RELATIONS, Relation
+from tomarium.specimen.link_file import link_json, link_of
 
 OLD_VOLUME = "volume.ome.zarr"
 """Path of the only part of a record that was written before records told their parts."""
@@ -98,6 +99,7 @@ def details(record: Record) -> dict[str, Any]:
     found["funding"] = [asdict(one) for one in record.funding]
     found["entities"] = [entity_json(one) for one in record.entities]
     found["acknowledgement"] = record.acknowledgement
+    found["links"] = [link_json(one) for one in record.links]
     return {key: value for key, value in found.items() if value}
 
 
@@ -227,7 +229,7 @@ def read_related(told: Mapping[str, Any]) -> tuple[Related, ...]:
 
 
 def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Read techniques, specimen, funding, acknowledgement and what was disclosed.
+    """Read techniques, specimen, funding, acknowledgement, links and what was disclosed.
 
     Parameters
     ----------
@@ -251,7 +253,15 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "entities": tuple(_entity(one) for one in told.get("entities", [])),
         "acknowledgement": _text(told, "acknowledgement") if "acknowledgement" in told else "",
+        "links": tuple(_link(one) for one in told.get("links", [])),
     }
+
+
+def _link(told: Any) -> Link:
+    try:
+        return link_of(told)
+    except InputError as problem:
+        raise FormatError(f"links: {problem}") from problem
 
 
 def entity_json(entity: Entity) -> dict[str, Any]:

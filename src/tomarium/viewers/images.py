@@ -26,6 +26,7 @@ from tomarium.viewers.shown_image import (
     positions,
     shown_images,
 )
+from tomarium.viewers.slice_parts import region_of
 from tomarium.viewers.spectrum_plot import drawn_line, plot
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
@@ -152,7 +153,7 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
         "map.png", "pattern.png" or "spectrum.json".
     choices : Mapping of str to str
         `image`, `frame`, `spectrum`, `row`, `column`, `from`, `to` as `render` takes them; `channels`, those of a map:
-        "0,ff0000,0,255;2,00ff00,0,80".
+        "0,ff0000,0,255;2,00ff00,0,80"; `region`: "left,top,right,bottom" in pixels, a part of it.
 
     Returns
     -------
@@ -236,20 +237,22 @@ def _draw(
         raise ParameterError("this image is a spectrum and has no map; look at spectrum.json")
     band = _band(choices, shown)
     layers = layers_of(group, {}, None if band is None or shown is None else (group.index(shown), band))
+    part = region_of(choices.get("region", ""), group[0]["shape"][2:4])
+    rows, columns = slice(part.top, part.bottom), slice(part.left, part.right)
     drawn = []
     for layer in Layer.read(choices.get("channels", ""), layers):
         one = group[layer.image]
         if layer.band is not None:
-            values = band_map(folder, one, layer.channel, frame, layer.band)
+            values = band_map(folder, one, layer.channel, frame, layer.band)[rows, columns]
         else:
-            values = map_of(folder, one, layer.channel, frame)
+            values = map_of(folder, one, layer.channel, frame, rows, columns)
         step = math.ceil(max(values.shape) / MOST_PIXELS)
         # Contrast that nobody chose is that of the band as it is now.
         low, high = (layer.low, layer.high) if math.isfinite(layer.low) else _range(values)
         drawn.append((values[::step, ::step], layer.colour, low, high))
     if not drawn:
-        rows, columns = group[0]["shape"][2:4]
-        drawn.append((np.zeros((min(rows, 8), min(columns, 8))), "#ffffff", 0.0, 1.0))
+        height, width = group[0]["shape"][2:4]
+        drawn.append((np.zeros((min(height, 8), min(width, 8))), "#ffffff", 0.0, 1.0))
     return composite(drawn)
 
 

@@ -16,6 +16,7 @@ from tomarium.formats.zarr.array import ZarrArray
 from tomarium.model import Record
 from tomarium.viewers.place import is_inside
 
+ALL: Final = slice(None)
 _BLOCK_BYTES: Final = 64 << 20
 
 
@@ -74,8 +75,10 @@ def kept_array(folder: Path, told: Mapping[str, Any], name: str) -> ZarrArray:
     return array
 
 
-def map_of(folder: Path, told: Mapping[str, Any], channel: int, frame: int) -> NDArray[Any]:
-    """Read the map of a channel.
+def map_of(
+    folder: Path, told: Mapping[str, Any], channel: int, frame: int, rows: slice = ALL, columns: slice = ALL
+) -> NDArray[Any]:
+    """Read the map of a channel, or a part of it.
 
     Parameters
     ----------
@@ -85,13 +88,15 @@ def map_of(folder: Path, told: Mapping[str, Any], channel: int, frame: int) -> N
         What the record tells of the image.
     channel, frame : int
         Which one.
+    rows, columns : slice
+        Which part; only this is read.
 
     Returns
     -------
     array, shape (row, column)
         Summed over a spectrum, averaged over a pattern.
     """
-    return np.asarray(kept_array(folder, told, "map")[frame, channel])
+    return np.asarray(kept_array(folder, told, "map")[frame, channel, rows, columns])
 
 
 def band_map(

@@ -158,6 +158,8 @@ class EntityPage:
         That some records still tell what it said before, for those who keep it.
     changes : tuple of int
         Numbers of the entries of the log that the reader may change.
+    images : str
+        Of a specimen, the page that shows its images in space.
     """
 
     title: str
@@ -184,6 +186,7 @@ class EntityPage:
     said: str = field(metadata=FOR_PEOPLE)
     behind: str = field(metadata=FOR_PEOPLE)
     changes: tuple[int, ...] = field(metadata=FOR_PEOPLE)
+    images: str = field(metadata=FOR_PEOPLE)
 
 
 def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
@@ -260,6 +263,9 @@ def _shown(
         ),
         log=log,
         changes=tuple(entry.number for entry in log if may_change_entry(reader, entry)),
+        images=request_context.link("specimen_images", {"id": entity.id})
+        if entity.kind == "specimen"
+        else "",
         mine=mine,
         may_publish=mine and reader.sees_all and entity.published is None,
         boxes=_boxes(entity) if mine else (),

@@ -1,0 +1,238 @@
+"""Filing links between frames, new versions of them, and withdrawing them; the crates of their records follow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from tomarium import __version__
+from tomarium.catalogue import queries
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.edit import write_record
+from tomarium.catalogue.entities import entity_of
+from tomarium.catalogue.links import demand_link, links_around, row_of, visible_frames
+from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
+from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.specimen_space import images_at
+from tomarium.catalogue.tables import frame_links
+from tomarium.errors import InputError, ParameterError, TomariumError
+from tomarium.model.link import Link, read_frame
+from tomarium.specimen.link_file import checked
+
+_LONGEST: Final = 1000
+
+
+def file_link(
+    catalogue: Catalogue, reader: Reader, link: Link, *, replaces: str = "", beside: bool = False
+) -> Link:
+    """File a link between two frames, or a new version of one.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who files it: at least one of the two is the reader's to change, and the other is seen by it.
+    link : Link
+        With both frames; its identifier and version are given here.
+    replaces : str
+        Identifier of the link whose next version it is; between the same two frames.
+    beside : bool
+        Whether it is to stand beside others between the same frames, as a measurement of its own.
+
+    Returns
+    -------
+    Link
+        With its identifier, version, author, software and date.
+
+    Raises
+    ------
+    InputError
+        It is not sound, a frame does not exist, or there is a link between the two already and nothing is said of it.
+    NotAllowed
+        Neither end is the reader's.
+    """
+    demand_role(reader, "member", "instrument scientist", "curator", to="link images")
+    sound = checked(link)
+    if not (sound.from_frame and sound.to_frame):
+        raise InputError("a link needs both of its frames; say which image each is: --from IMAGE --to IMAGE")
+    with catalogue.writing() as connection:
+        _demand_ends(connection, reader, sound)
+        filed = replace(
+            sound,
+            author=sound.author or reader.name,
+            software=sound.software or f"tomarium {__version__}",
+            date=sound.date or f"{datetime.now(UTC):%Y-%m-%d}",
+            withdrawn="",
+            version=1,
+        )
+        if replaces:
+            before = demand_link(connection, reader, replaces)
+            if {before.from_frame, before.to_frame} != {filed.from_frame, filed.to_frame}:
+                raise InputError(
+                    f"{replaces}: links {before.from_frame} and {before.to_frame}; a new version links the same two"
+                )
+            filed = replace(filed, id=before.id, version=before.version + 1)
+            connection.execute(update(frame_links).where(frame_links.c.id == before.id).values(latest=0))
+        else:
+            _demand_new(connection, reader, filed, beside)
+            filed = replace(filed, id=_free(connection, filed))
+        connection.execute(insert(frame_links).values(**row_of(filed, reader.name)))
+        note(
+            connection,
+            reader,
+            "link images",
+            told=[filed.id, filed.version, filed.from_frame, filed.to_frame],
+        )
+        _rewrite(connection, reader, (filed.from_frame, filed.to_frame))
+    return filed
+
+
+def withdraw_link(catalogue: Catalogue, reader: Reader, id: str, reason: str) -> Link:
+    """Withdraw a link: it stays, with the reason, and is not used any more.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who keeps at least one of its ends.
+    id : str
+        Identifier of the link.
+    reason : str
+        One line.
+
+    Returns
+    -------
+    Link
+        As it is now.
+
+    Raises
+    ------
+    InputError
+        There is no such link that the reader may see, or no reason is given.
+    NotAllowed
+        Neither end is the reader's.
+    """
+    why = " ".join(reason.split())
+    if not why or len(why) > _LONGEST:
+        raise ParameterError(f"{id[:80]}: say in one line why the link is withdrawn; it stays with its link")
+    with catalogue.writing() as connection:
+        link = demand_link(connection, reader, id)
+        _demand_ends(connection, reader, link)
+        latest = (frame_links.c.id == link.id) & (frame_links.c.version == link.version)
+        connection.execute(update(frame_links).where(latest).values(withdrawn=why))
+        note(connection, reader, "withdraw link", told=[link.id, link.version, why])
+        _rewrite(connection, reader, (link.from_frame, link.to_frame))
+    return replace(link, withdrawn=why)
+
+
+def tell_linked(catalogue: Catalogue, reader: Reader, id: str) -> None:
+    """Write the crates of the records that are linked with one anew, after more people may see it.
+
+    What cannot be written now is told when it is written next: the links themselves are in the catalogue.
+    """
+    with catalogue.reading() as connection:
+        links = [
+            link
+            for link in links_around(connection, reader, _frames_of(connection, id))
+            if any(_is_of(end, id) for end in (link.from_frame, link.to_frame))
+        ]
+    others = {end for link in links for end in (link.from_frame, link.to_frame) if not _is_of(end, id)}
+    for frame in sorted(others):
+        with suppress(TomariumError, OSError), catalogue.writing() as connection:
+            _rewrite(connection, reader, (frame,))
+
+
+def _is_of(frame: str, record: str) -> bool:
+    return read_frame(frame)[:2] == ("records", record)
+
+
+def _frames_of(connection: Connection, id: str) -> list[str]:
+    main, of = f"records/{id}", frame_links.c
+    found = {main}
+    for end in (of.from_frame, of.to_frame):
+        asked = select(end).where(end.startswith(f"{main}/", autoescape=True)).distinct()
+        found |= set(connection.execute(asked).scalars())
+    return sorted(found)
+
+
+def _demand_ends(connection: Connection, reader: Reader, link: Link) -> None:
+    ends = (link.from_frame, link.to_frame)
+    seen = visible_frames(connection, reader, ends)
+    for end in ends:
+        if end not in seen:
+            kind = "specimen" if end.startswith("specimens/") else "record"
+            raise InputError(
+                f"there is no {kind} {read_frame(end).id!r} in this catalogue to link; file it first: tomarium "
+                f"{'specimen new NAME' if kind == 'specimen' else 'ingest FOLDER'}"
+            )
+    for end in ends:
+        _demand_image(connection, reader, end)
+    if not any(_is_mine(connection, reader, end) for end in ends):
+        raise NotAllowed(
+            f"neither {ends[0]} nor {ends[1]} is {reader.name or 'a visitor'}'s; ask the owner of one of them"
+        )
+
+
+def _demand_image(connection: Connection, reader: Reader, frame: str) -> None:
+    kind, id, number = read_frame(frame)
+    place = queries.place_of(connection, reader, id) if kind == "records" and number else None
+    if place is None:
+        return
+    images, _ = images_at(place)
+    if frame not in (names := [one.frame for one in images]):
+        raise InputError(
+            f"{id} has no image {frame} whose pixels have a size; it has {', '.join(names) or 'none'}"
+        )
+
+
+def _is_mine(connection: Connection, reader: Reader, frame: str) -> bool:
+    kind, id, _ = read_frame(frame)
+    if kind == "records":
+        place = queries.place_of(connection, reader, id)
+        return place is not None and place.mine
+    held = entity_of(connection, reader, id)
+    return held is not None and held.mine
+
+
+def _demand_new(connection: Connection, reader: Reader, link: Link, beside: bool) -> None:
+    ends = {link.from_frame, link.to_frame}
+    there = [
+        one
+        for one in links_around(connection, reader, [link.from_frame])
+        if {one.from_frame, one.to_frame} == ends
+    ]
+    if there and not beside:
+        raise InputError(
+            f"{link.from_frame} and {link.to_frame} are linked already by {there[0].id} (version {there[0].version}, "
+            f"{there[0].kind}); give --replaces {there[0].id} for a better version of it, or --beside to keep both"
+        )
+
+
+def _free(connection: Connection, link: Link) -> str:
+    """Make an identifier that no other link has."""
+    names = [
+        re.sub(r"[^a-z0-9]+", "-", end.partition("/")[2])[:80].strip("-")
+        for end in (link.from_frame, link.to_frame)
+    ]
+    start = "-in-".join(names)
+    asked = select(frame_links.c.id).where(frame_links.c.id.startswith(start, autoescape=True))
+    known = set(connection.execute(asked).scalars())
+    if start not in known:
+        return start
+    return next(one for number in range(2, len(known) + 3) if (one := f"{start}-{number}") not in known)
+
+
+def _rewrite(connection: Connection, reader: Reader, frames: Iterable[str]) -> None:
+    for id in sorted({read_frame(one).id for one in frames if read_frame(one).kind == "records"}):
+        folder = queries.folder_of(connection, id)
+        if folder is not None:
+            write_record(connection, reader, read_record(folder), folder)

@@ -1,0 +1,190 @@
+"""Links between frames as a reader may see them: only who may see both ends may see a link."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, or_, select
+
+from tomarium.catalogue.entities import may_see_entity, told_of
+from tomarium.catalogue.reader import ANYBODY, Reader, may_see
+from tomarium.catalogue.tables import entities, frame_links, records
+from tomarium.errors import FormatError, InputError
+from tomarium.model import Record
+from tomarium.model.link import Link, read_frame
+from tomarium.specimen.link_file import link_json, link_of
+
+MOST: Final = 2000
+"""Links that are followed from a frame; a specimen has fewer."""
+_AT_ONCE: Final = 400
+
+
+def visible_frames(connection: Connection, reader: Reader, frames: Iterable[str]) -> dict[str, str]:
+    """Find which frames a reader may see.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    frames : iterable of str
+        Names of frames.
+
+    Returns
+    -------
+    dict of str to str
+        Name of a frame that the reader may see → title of the record, or name of the specimen.
+    """
+    wanted = {name: read_frame(name) for name in frames}
+    found: dict[str, str] = {}
+    for kind, table, title, condition in (
+        ("records", records, records.c.title, may_see(reader)),
+        ("specimens", entities, entities.c.name, may_see_entity(reader)),
+    ):
+        ids = sorted({frame.id for frame in wanted.values() if frame.kind == kind})
+        for start in range(0, len(ids), _AT_ONCE):
+            asked = select(table.c.id, title).where(table.c.id.in_(ids[start : start + _AT_ONCE]), condition)
+            if kind == "specimens":
+                asked = asked.where(entities.c.kind == "specimen")
+            seen = {row[0]: row[1] for row in connection.execute(asked)}
+            found |= {
+                name: seen[frame.id]
+                for name, frame in wanted.items()
+                if frame.kind == kind and frame.id in seen
+            }
+    return found
+
+
+def links_around(connection: Connection, reader: Reader, frames: Iterable[str]) -> list[Link]:
+    """List the links that are in use and lead to or from frames, and from there on, as far as a reader sees both ends.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    frames : iterable of str
+        Names of frames from which on links are followed.
+
+    Returns
+    -------
+    list of Link
+        In the order in which they were filed, at most `MOST`.
+    """
+    seen = set(visible_frames(connection, reader, frames))
+    hidden: set[str] = set()
+    frontier, found = sorted(seen), dict[int, Row[Any]]()
+    while frontier and len(found) < MOST:
+        rows = list(_touching(connection, frontier))
+        ends = {end for row in rows for end in (row.from_frame, row.to_frame)} - seen - hidden
+        new = set(visible_frames(connection, reader, ends))
+        hidden |= ends - new
+        seen |= new
+        found |= {row.number: row for row in rows if {row.from_frame, row.to_frame} <= seen}
+        frontier = sorted(new)
+    return [_link(found[number]) for number in sorted(found)[:MOST]]
+
+
+def _touching(connection: Connection, frames: list[str]) -> Iterable[Row[Any]]:
+    of = frame_links.c
+    for start in range(0, len(frames), _AT_ONCE):
+        some = frames[start : start + _AT_ONCE]
+        asked = select(frame_links).where(
+            of.latest == 1, of.withdrawn == "", or_(of.from_frame.in_(some), of.to_frame.in_(some))
+        )
+        yield from connection.execute(asked.order_by(of.number).limit(MOST))
+
+
+def versions_of(connection: Connection, reader: Reader, id: str) -> list[Link]:
+    """List all versions of a link that a reader may see, the latest first; none where it may not see both ends."""
+    asked = select(frame_links).where(frame_links.c.id == id).order_by(frame_links.c.version.desc())
+    found = [_link(row) for row in connection.execute(asked)]
+    seen = visible_frames(
+        connection, reader, {end for one in found for end in (one.from_frame, one.to_frame)}
+    )
+    return [one for one in found if one.from_frame in seen and one.to_frame in seen]
+
+
+def demand_link(connection: Connection, reader: Reader, id: str) -> Link:
+    """Return the latest version of a link, or refuse."""
+    found = versions_of(connection, reader, id)
+    if not found:
+        raise InputError(
+            f"there is no link {id[:80]!r}; see those of a specimen with: tomarium specimen tree SPECIMEN"
+        )
+    return found[0]
+
+
+def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
+    """List the links that a record's crate tells: those whose other end all who see the record may see too.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    record : Record
+        As its crate says; links that this catalogue does not know, of a crate that came from elsewhere, are kept.
+
+    Returns
+    -------
+    tuple of Link
+        Those in use.
+    """
+    of = frame_links.c
+    main = f"records/{record.id}"
+    own = [
+        or_(end == main, end.startswith(f"{main}/", autoescape=True)) for end in (of.from_frame, of.to_frame)
+    ]
+    rows = connection.execute(
+        select(frame_links).where(of.latest == 1, of.withdrawn == "", or_(*own)).order_by(of.number)
+    ).all()
+    links = [_link(row) for row in rows]
+    ends = {end for link in links for end in (link.from_frame, link.to_frame)}
+    public = set(visible_frames(connection, ANYBODY, ends)) if links else set()
+    public |= {end for end in ends if read_frame(end)[:2] == ("records", record.id)}
+    if links:
+        public |= {f"specimens/{one.id}" for one in told_of(connection, record.id) if one.kind == "specimen"}
+    elsewhere = [one.id for one in record.links]
+    known = (
+        set(connection.execute(select(of.id).where(of.id.in_(elsewhere))).scalars()) if elsewhere else set()
+    )
+    kept = [one for one in record.links if one.id not in known]
+    return (*(one for one in links if {one.from_frame, one.to_frame} <= public), *kept)
+
+
+def adopt_links(connection: Connection, record: Record, owner: str) -> None:
+    """Take the links that a record's crate tells and the catalogue does not know, as after its database was lost."""
+    for link in record.links:
+        ends = [read_frame(end) for end in (link.from_frame, link.to_frame) if end]
+        mine = any(end[:2] == ("records", record.id) for end in ends)
+        known = select(frame_links.c.number).where(frame_links.c.id == link.id).limit(1)
+        if len(ends) == 2 and mine and link.id and connection.execute(known).first() is None:
+            connection.execute(insert(frame_links).values(**row_of(link, owner)))
+
+
+def row_of(link: Link, owner: str) -> Mapping[str, Any]:
+    """Return the row of a version that is the latest now."""
+    told = link_json(replace(link, withdrawn=""))
+    return {
+        "id": link.id,
+        "version": link.version,
+        "from_frame": link.from_frame,
+        "to_frame": link.to_frame,
+        "content": told,
+        "filed_by": owner,
+        "filed_utc": time.time(),
+        "latest": 1,
+        "withdrawn": link.withdrawn,
+    }
+
+
+def _link(row: Row[Any]) -> Link:
+    try:
+        return replace(link_of(row.content, f"the link {row.id}"), withdrawn=row.withdrawn)
+    except FormatError as problem:
+        raise FormatError(f"{problem}; restore the catalogue from a backup: tomarium restore") from problem

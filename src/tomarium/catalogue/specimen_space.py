@@ -1,0 +1,285 @@
+"""All images of a specimen and of what is related to it, where their pixels lie, and the links between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from tomarium.catalogue import queries
+from tomarium.catalogue.entities import ancestors, demand_entity, descendants, entity_of
+from tomarium.catalogue.links import links_around, visible_frames
+from tomarium.catalogue.queries import Place
+from tomarium.catalogue.reader import Reader, may_see
+from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.tables import entities, record_entities, records
+from tomarium.errors import InputError, TomariumError
+from tomarium.model import Axis, Entity, Link, Record
+from tomarium.model.link import Frame, read_frame
+from tomarium.specimen.image_frame import ImageFrame, frame_of_axes
+from tomarium.standards.ro_crate import FILENAME
+from tomarium.viewers.image_channels import groups_of
+from tomarium.viewers.shown_image import shown_images
+from tomarium.viewers.volume import open_volume, volume_path
+
+MOST_SPECIMENS: Final = 300
+MOST_RECORDS: Final = 200
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """A record of the specimen without an image that could be linked.
+
+    Attributes
+    ----------
+    id, title, reason : str
+        Which record it is, and what is missing.
+    specimen : str
+        Of which specimen it is; "" where none is known.
+    """
+
+    id: str
+    title: str
+    reason: str
+    specimen: str = ""
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a reader may know of a specimen's images in space.
+
+    Attributes
+    ----------
+    specimens : tuple of Entity
+        Those that hang together by how they were made, with their origins, as the reader sees them.
+    images : tuple of ImageFrame
+        Those whose pixels have a size.
+    unplaced : tuple of Unplaced
+        The other records.
+    links : tuple of Link
+        In use, both ends seen by the reader.
+    cut_short : bool
+        Whether there are more specimens or records than are listed.
+    """
+
+    specimens: tuple[Entity, ...]
+    images: tuple[ImageFrame, ...]
+    unplaced: tuple[Unplaced, ...]
+    links: tuple[Link, ...]
+    cut_short: bool = False
+
+    @property
+    def frames(self) -> dict[str, str]:
+        """Name of each frame → title of its image or name of its specimen."""
+        named = {f"specimens/{one.id}": one.name for one in self.specimens}
+        return named | {one.frame: one.title for one in self.images}
+
+    def image(self, frame: str) -> ImageFrame | None:
+        """Return the image of a frame; None where it has none."""
+        return next((one for one in self.images if one.frame == frame), None)
+
+
+def space_of(connection: Connection, reader: Reader, specimen: str) -> Space:
+    """Gather the images of a specimen and of all that hangs together with it.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    specimen : str
+        Identifier of a specimen.
+
+    Returns
+    -------
+    Space
+        What the reader may see of it.
+
+    Raises
+    ------
+    InputError
+        There is no such specimen that the reader may see.
+    """
+    held = demand_entity(connection, reader, specimen)
+    if held.entity.kind != "specimen":
+        raise InputError(f"{specimen[:80]}: is a {held.entity.kind}; only specimens have images in space")
+    return space_around(connection, reader, [f"specimens/{specimen}"])
+
+
+def space_around(connection: Connection, reader: Reader, frames: Iterable[str]) -> Space:
+    """Gather what hangs together with some frames: by specimens, and by links to records of no specimen."""
+    start = [read_frame(one) for one in frames]
+    seeds = {one.id for one in start if one.kind == "specimens"}
+    direct = {one.id for one in start if one.kind == "records"}
+    seeds |= set(_specimens_of(connection, direct))
+    family = _family(connection, seeds)
+    specimens = [held.entity for id in family[:MOST_SPECIMENS] if (held := entity_of(connection, reader, id))]
+    of_them = _records_of(connection, reader, [one.id for one in specimens])
+    names = [f"specimens/{one.id}" for one in specimens] + [f"records/{one}" for one in (*direct, *of_them)]
+    links = links_around(connection, reader, [*names, *(one.name for one in start)])
+    ends = [read_frame(end) for link in links for end in (link.from_frame, link.to_frame)]
+    # A second image of a record hangs on its own links.
+    linked = [one.id for one in ends if one.kind == "records"]
+    wanted = list(dict.fromkeys([*sorted(direct), *of_them, *linked]))
+    images: list[ImageFrame] = []
+    unplaced: list[Unplaced] = []
+    for id in wanted[:MOST_RECORDS]:
+        place = queries.place_of(connection, reader, id)
+        if place is None:
+            continue
+        own = of_them.get(id) or next(iter(_specimens_of(connection, [id])), "")
+        seen = own if visible_frames(connection, reader, [f"specimens/{own}"] if own else []) else ""
+        found, reason = images_at(place)
+        images += [replace(one, specimen=f"specimens/{seen}" if seen else "") for one in found]
+        if reason:
+            unplaced.append(Unplaced(id, _title(place, id), reason, seen))
+    cut = len(family) > MOST_SPECIMENS or len(wanted) > MOST_RECORDS
+    return Space(tuple(specimens), tuple(images), tuple(unplaced), tuple(links), cut)
+
+
+def images_at(place: Place) -> tuple[tuple[ImageFrame, ...], str]:
+    """Find the images of a record: those whose pixels have a size, and why there is none or one is left out."""
+    try:
+        state = (place.folder / FILENAME).stat()
+        return _images(place.folder, state.st_mtime_ns, state.st_size)
+    except (OSError, TomariumError):
+        return (), "its folder cannot be read now"
+
+
+@lru_cache(maxsize=512)
+def _images(folder: Path, _changed_ns: int, _bytes: int) -> tuple[tuple[ImageFrame, ...], str]:
+    return images_of(read_record(folder), folder)
+
+
+def images_of(record: Record, folder: Path) -> tuple[tuple[ImageFrame, ...], str]:
+    """Find where the pixels of a record's images lie.
+
+    Parameters
+    ----------
+    record : Record
+        Any.
+    folder : Path
+        Its folder; of a volume the header is read.
+
+    Returns
+    -------
+    tuple of ImageFrame
+        Of a volume, or of each picture that the page of the record offers, those whose pixels have a size.
+    str
+        Why there is none, or why one is left out; "" where all are there.
+    """
+    if path := volume_path(record):
+        volume = open_volume(folder / path)
+        frame = frame_of_axes(f"records/{record.id}", record.title, volume.axes, volume.shape)
+        return ((frame,), "") if frame else ((), "the size of its voxels is not known")
+    shown = shown_images(record)
+    groups = [group for group in groups_of(shown) if shown[group[0]].get("column")]
+    if not groups:
+        return (), "it has no image or volume"
+    found, without = [], []
+    for number, group in enumerate(groups):
+        told = shown[group[0]]
+        name = Frame("records", record.id, number).name
+        title = record.title if len(groups) == 1 else f"{record.title}: {told['name']}"
+        axes = [_axis(told[key], int(told["averaged"])) for key in ("row", "column") if told.get(key)]
+        frame = frame_of_axes(name, title, axes, told["shape"][2:4]) if len(axes) == 2 else None
+        found += [frame] if frame else []
+        without += [] if frame else [str(told["name"])]
+    return tuple(found), f"the size of the pixels of {', '.join(without)} is not known" if without else ""
+
+
+def _axis(told: dict[str, object], averaged: int) -> Axis:
+    """Return the axis of the pixels that are shown, each the mean of several of the file."""
+    axis = Axis(str(told["name"]), float(str(told["scale"])), float(str(told["offset"])), str(told["unit"]))
+    if told.get("coordinates"):
+        return replace(axis, unit="")  # not equally spaced, so that no matrix leads to its pixels
+    return replace(axis, scale=axis.scale * averaged, offset=axis.offset + axis.scale * (averaged - 1) / 2)
+
+
+def _family(connection: Connection, seeds: Iterable[str]) -> list[str]:
+    """List the specimens that hang together with some by how they were made, those that others were made from first."""
+    found = list(dict.fromkeys(seeds))
+    while len(found) <= MOST_SPECIMENS:
+        more = [
+            one for one in ancestors(connection, found) + descendants(connection, found) if one not in found
+        ]
+        if not more:
+            break
+        found += dict.fromkeys(more)
+    return found
+
+
+def _specimens_of(connection: Connection, ids: Iterable[str]) -> list[str]:
+    asked = (
+        select(record_entities.c.entity)
+        .join(entities, entities.c.id == record_entities.c.entity)
+        .where(record_entities.c.record.in_(sorted(ids)), record_entities.c.chosen == 1)
+        .where(entities.c.kind == "specimen")
+    )
+    return list(connection.execute(asked).scalars())
+
+
+def _records_of(connection: Connection, reader: Reader, ids: list[str]) -> dict[str, str]:
+    """Find the records of specimens that a reader may see → the specimen, in the order in which they were made."""
+    asked = (
+        select(records.c.id, record_entities.c.entity)
+        .join(record_entities, record_entities.c.record == records.c.id)
+        .where(record_entities.c.entity.in_(ids), record_entities.c.chosen == 1, may_see(reader))
+        .order_by(records.c.number)
+        .limit(MOST_RECORDS + 1)
+    )
+    return {row.id: row.entity for row in connection.execute(asked)} if ids else {}
+
+
+def _title(place: Place, id: str) -> str:
+    try:
+        return read_record(place.folder).title
+    except TomariumError:
+        return id
+
+
+def find_frame(connection: Connection, reader: Reader, text: str) -> str:
+    """Find the frame that somebody means.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    text : str
+        Name of a frame, identifier of a record or of a specimen, or the folder of a record.
+
+    Returns
+    -------
+    str
+        Name of a frame that the reader may see.
+
+    Raises
+    ------
+    InputError
+        There is none, or there is a record and a specimen of this identifier.
+    """
+    id = text
+    if (Path(text) / FILENAME).is_file():
+        id = f"records/{read_record(Path(text).resolve()).id}"
+    asked = [id] if id.startswith(("records/", "specimens/")) else [f"records/{id}", f"specimens/{id}"]
+    try:
+        found = list(visible_frames(connection, reader, asked))
+    except InputError as problem:
+        if len(asked) == 1:
+            raise
+        raise InputError(f"{text[:80]!r} is no identifier of a record or of a specimen") from problem
+    if len(found) == 2:
+        raise InputError(f"{text}: is a record and a specimen; write {found[0]} or {found[1]}")
+    if not found:
+        raise InputError(
+            f"{text[:80]!r} is no record and no specimen of this catalogue; look for it with: tomarium search, or "
+            f"tomarium entity list specimen"
+        )
+    return found[0]

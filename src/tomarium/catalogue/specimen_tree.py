@@ -1,0 +1,145 @@
+"""The tree of a specimen with its images, in words and in JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tomarium import units
+from tomarium.catalogue.specimen_space import Space, Unplaced
+from tomarium.model.entity import HOWS
+from tomarium.specimen.image_frame import ImageFrame
+from tomarium.specimen.link_file import link_json
+from tomarium.specimen.resolve import contradictions, groups
+
+
+@dataclass(frozen=True)
+class Node:
+    """A specimen in the tree.
+
+    Attributes
+    ----------
+    id, name : str
+        Which it is.
+    how : str
+        "a section of rum-7"; "" of one that nothing else is known to be before.
+    depth : int
+        How far below the first it stands.
+    images : tuple of ImageFrame
+        Its own.
+    unplaced : tuple of Unplaced
+        Its records that have no image to be linked.
+    """
+
+    id: str
+    name: str
+    how: str
+    depth: int
+    images: tuple[ImageFrame, ...] = ()
+    unplaced: tuple[Unplaced, ...] = ()
+
+
+def tree_of(space: Space) -> list[Node]:
+    """Put the specimens of a space in the order of a tree.
+
+    Parameters
+    ----------
+    space : Space
+        As a reader sees it.
+
+    Returns
+    -------
+    list of Node
+        Each specimen once, below the first that it was made from; at the end, where there are any, one without a name
+        for images of no specimen.
+    """
+    known = {one.id for one in space.specimens}
+    below: dict[str, list[Any]] = {}
+    tops = []
+    for one in space.specimens:
+        above = [origin for origin in one.origins if origin.parent in known]
+        if above:
+            below.setdefault(above[0].parent, []).append(one)
+        else:
+            tops.append(one)
+    found: list[Node] = []
+    done: set[str] = set()
+
+    def walk(one: Any, depth: int) -> None:
+        if one.id in done:
+            return
+        done.add(one.id)
+        how = "; ".join(
+            f"{HOWS[origin.how]} {origin.parent}" for origin in one.origins if origin.parent in known
+        )
+        own = tuple(image for image in space.images if image.specimen == f"specimens/{one.id}")
+        without = tuple(gap for gap in space.unplaced if gap.specimen == one.id)
+        found.append(Node(one.id, one.name, how, depth, own, without))
+        for child in sorted(below.get(one.id, ()), key=lambda child: (child.name, child.id)):
+            walk(child, depth + 1)
+
+    for top in sorted(tops, key=lambda one: (one.name, one.id)):
+        walk(top, 0)
+    others = tuple(image for image in space.images if not image.specimen)
+    gaps = tuple(gap for gap in space.unplaced if gap.specimen not in done)
+    if others or gaps:
+        found.append(Node("", "of no specimen that is known", "", 0, others, gaps))
+    return found
+
+
+def image_words(image: ImageFrame) -> str:
+    """Tell how large an image is and how fine: "4 × 4 × 2 mm, voxel 2 µm"."""
+    size = [units.show(float(one), "m", 3) for one in image.size_m[: image.count]]
+    step = list(dict.fromkeys(units.show(abs(one), "m", 3) for one in image.step_m[: image.count]))
+    return f"{' × '.join(size)}, {'pixel' if image.flat else 'voxel'} {' × '.join(step)}"
+
+
+def warnings_of(space: Space) -> list[str]:
+    """Tell what is wrong or missing between the images: groups that nothing connects, loops that contradict."""
+    told = [one.words for one in contradictions(space.links)]
+    apart = groups(space.links, [one.frame for one in space.images])
+    with_images = [group for group in apart if {one.frame for one in space.images} & set(group)]
+    if len(with_images) > 1:
+        shown = [_named(group) for group in with_images[:6]]
+        told.append(
+            f"no link connects {'; with '.join(shown)}: nobody can tell where a point of the one lies in the other"
+        )
+    if space.cut_short:
+        told.append("there are more specimens or records than are listed here")
+    return told
+
+
+def _named(group: list[str]) -> str:
+    more = f" and {len(group) - 5} more" if len(group) > 5 else ""
+    return ", ".join(group[:5]) + more
+
+
+def space_json(space: Space) -> dict[str, Any]:
+    """Tell the images of a specimen, where their pixels lie, and the links, in JSON values; lengths in m."""
+    return {
+        "specimens": [
+            {"id": node.id, "name": node.name, "made": node.how, "depth": node.depth}
+            for node in tree_of(space)
+            if node.id
+        ],
+        "images": [image_json(one) for one in space.images],
+        "without_image": [
+            {"record": one.id, "title": one.title, "reason": one.reason} for one in space.unplaced
+        ],
+        "links": [link_json(one) for one in space.links],
+        "warnings": warnings_of(space),
+    }
+
+
+def image_json(image: ImageFrame) -> dict[str, Any]:
+    """Tell where the pixels of an image lie: x = first_m[0] + step_m[0] · column, and so on."""
+    axes = image.count
+    return {
+        "frame": image.frame,
+        "title": image.title,
+        "specimen": image.specimen.partition("/")[2],
+        "axes": list("xyz"[:axes]),
+        "shape": list(image.shape[:axes]),
+        "first_m": list(image.first_m[:axes]),
+        "step_m": list(image.step_m[:axes]),
+    }
