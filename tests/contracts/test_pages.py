@@ -27,7 +27,11 @@ EXAMPLES = {
         "/records/uncalibrated",
         "/records/bare",
         "/records/full?z=3&y=1&histogram=linear&low=0.1&high=1.5",
+        "/records/full?level=pupil",
+        "/records/full?level=student&z=3",
+        "/records/bare?level=pupil",
     ],
+    "glossary": ["/glossary", "/glossary?level=pupil", "/glossary?level=student"],
     "records": ["/records", "/records?q=enamel", "/records?q=%22%3Cscript%3E", "/records?limit=1&offset=1"],
     "compare": [
         "/compare",
@@ -36,6 +40,7 @@ EXAMPLES = {
         "/compare?a=full&b=full",
     ],
     **{kind: [f"/{kind}s/a-{kind}"] for kind in KINDS},
+    "document": ["/documents/a-document", "/documents/a-document?level=pupil"],
     "specimen": ["/specimens/a-specimen", "/specimens/tooth?said=Saved."],
     "admin.user": [],  # with an account the owner of this machine is nobody; tests/portal looks at it
     "hdf5": [],  # tests/portal/test_hdf5
@@ -62,7 +67,10 @@ def client(catalogue: Catalogue) -> Iterator[TestClient]:
 
 
 def _client(catalogue: Catalogue) -> TestClient:
-    return TestClient(create_app(catalogue, local=True), base_url=HOME)
+    client = TestClient(create_app(catalogue, local=True), base_url=HOME)
+    # Else the level of one page would be that of the next.
+    client.event_hooks = {"response": [lambda _answer: client.cookies.clear()]}
+    return client
 
 
 def test_every_page_with_parameters_has_an_example() -> None:

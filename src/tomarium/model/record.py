@@ -12,6 +12,7 @@ from tomarium.model.account import in_lines, rows_of_record
 from tomarium.model.entity import Entity
 from tomarium.model.part import Part
 from tomarium.model.person import Person
+from tomarium.model.plain_card import PlainCard
 from tomarium.model.publication import Funding, Publication, Related
 from tomarium.model.value import Value
 
@@ -88,6 +89,8 @@ class Record:
         was made from; public facts only. That whose identifier is `specimen` is its own specimen.
     disclosed : tuple of str
         Keys of parameters that look private, such as `sample_age`, and were declared public.
+    card : PlainCard
+        What is told of it in plain words.
 
     Notes
     -----
@@ -114,6 +117,7 @@ class Record:
     acknowledgement: str = ""
     entities: tuple[Entity, ...] = ()
     disclosed: tuple[str, ...] = ()
+    card: PlainCard = field(default_factory=PlainCard)
 
     def __repr__(self) -> str:
         return in_lines(f"Record {self.id}", rows_of_record(self))

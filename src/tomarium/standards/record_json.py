@@ -13,6 +13,8 @@ from tomarium.model import Entity, Funding, Part, Person, Publication, Record, R
 from tomarium.model.entity import HOWS, Origin, public_facts
 from tomarium.model.entity import KINDS as ENTITIES
 from tomarium.model.part import KINDS, Kind, Permission
+from tomarium.model.plain_card import FIELDS as CARD
+from tomarium.model.plain_card import PlainCard
 from tomarium.model.publication import RELATIONS, Relation
 
 OLD_VOLUME = "volume.ome.zarr"
@@ -98,6 +100,7 @@ def details(record: Record) -> dict[str, Any]:
     found["funding"] = [asdict(one) for one in record.funding]
     found["entities"] = [entity_json(one) for one in record.entities]
     found["acknowledgement"] = record.acknowledgement
+    found["card"] = record.card.told
     return {key: value for key, value in found.items() if value}
 
 
@@ -227,7 +230,7 @@ def read_related(told: Mapping[str, Any]) -> tuple[Related, ...]:
 
 
 def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Read techniques, specimen, funding, acknowledgement and what was disclosed.
+    """Read techniques, specimen, funding, acknowledgement, what was disclosed, and the card in plain words.
 
     Parameters
     ----------
@@ -251,7 +254,14 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "entities": tuple(_entity(one) for one in told.get("entities", [])),
         "acknowledgement": _text(told, "acknowledgement") if "acknowledgement" in told else "",
+        "card": _card(told.get("card", {})),
     }
+
+
+def _card(told: Any) -> PlainCard:
+    if not isinstance(told, dict) or not told.keys() <= CARD.keys():
+        raise ValueError(f"the card in plain words is none; its fields are {', '.join(CARD)}")
+    return PlainCard(**{key: _text(told, key) for key in told})
 
 
 def entity_json(entity: Entity) -> dict[str, Any]:

@@ -374,4 +374,5 @@ IMAGES = Viewer(
     picture=picture,
     previews=previews,
     built="images",
+    plainest="pupil",
 )
