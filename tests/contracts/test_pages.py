@@ -47,6 +47,7 @@ EXAMPLES = {
     "volume": ["/records/full/volume"],
     "make_a_slice": ["/records/full/make-a-slice"],
     "sizes": ["/compare/sizes"],
+    "worksheet": ["/records/full/worksheet", "/records/full/worksheet?level=pupil&answers=false"],
     "series": ["/records/full/series", "/records/full/series?moment=2&z=3&low=0.1&high=1.5"],
     "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
     "download": ["/records/full/download", "/records/bare/download"],

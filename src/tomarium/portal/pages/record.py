@@ -34,7 +34,7 @@ from tomarium.standards.citation import cite
 from tomarium.standards.identifiers import DOI
 from tomarium.standards.schema_org import SCHEMA_ORG
 from tomarium.standards.standard import Standard
-from tomarium.viewers import slices
+from tomarium.viewers import slices, worksheet
 from tomarium.viewers.viewer import Piece, View, Viewer
 from tomarium.viewers.volume import volume_path
 
@@ -196,6 +196,8 @@ class RecordPage:
         Its title in plain words.
     sizes : str
         Address of the page that draws it beside others at one scale; "" where its size is not known.
+    worksheet : str
+        Address of its worksheet; "" where none can be made.
     schema_org : Markup
         The record in schema.org's words, for search engines.
     address : str
@@ -256,6 +258,7 @@ class RecordPage:
     levels: tuple[LevelLink, ...] = field(default=(), metadata=FOR_PEOPLE)
     plain_title: str = ""
     sizes: str = field(default="", metadata=FOR_PEOPLE)
+    worksheet: str = field(default="", metadata=FOR_PEOPLE)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
@@ -345,6 +348,9 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         plain_title=record.card.title,
         sizes=request_context.link("sizes", query={"records": id})
         if place.open and slices.suits(record) and slices.voxel_m(record)
+        else "",
+        worksheet=request_context.link("worksheet", {"id": id})
+        if place.open and worksheet.suits(record)
         else "",
         related=tuple(_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
