@@ -27,7 +27,11 @@ EXAMPLES = {
         "/records/uncalibrated",
         "/records/bare",
         "/records/full?z=3&y=1&histogram=linear&low=0.1&high=1.5",
+        "/records/full?level=pupil",
+        "/records/full?level=student&z=3",
+        "/records/bare?level=pupil",
     ],
+    "glossary": ["/glossary", "/glossary?level=pupil", "/glossary?level=student"],
     "records": ["/records", "/records?q=enamel", "/records?q=%22%3Cscript%3E", "/records?limit=1&offset=1"],
     "compare": [
         "/compare",
@@ -41,12 +45,14 @@ EXAMPLES = {
         "/specimens/tooth/images",
         "/specimens/tooth/images?along=y&plane=x&frame=records/full&at=10,20,30%20px&whole=-",
     ],
+    "document": ["/documents/a-document", "/documents/a-document?level=pupil"],
     "specimen": ["/specimens/a-specimen", "/specimens/tooth?said=Saved."],
     "admin.user": [],  # with an account the owner of this machine is nobody; tests/portal looks at it
     "hdf5": [],  # tests/portal/test_hdf5
     "volume": ["/records/full/volume"],
     "make_a_slice": ["/records/full/make-a-slice"],
     "sizes": ["/compare/sizes"],
+    "worksheet": ["/records/full/worksheet", "/records/full/worksheet?level=pupil&answers=false"],
     "series": ["/records/full/series", "/records/full/series?moment=2&z=3&low=0.1&high=1.5"],
     "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
     "download": ["/records/full/download", "/records/bare/download"],
@@ -67,7 +73,10 @@ def client(catalogue: Catalogue) -> Iterator[TestClient]:
 
 
 def _client(catalogue: Catalogue) -> TestClient:
-    return TestClient(create_app(catalogue, local=True), base_url=HOME)
+    client = TestClient(create_app(catalogue, local=True), base_url=HOME)
+    # Else the level of one page would be that of the next.
+    client.event_hooks = {"response": [lambda _answer: client.cookies.clear()]}
+    return client
 
 
 def test_every_page_with_parameters_has_an_example() -> None:

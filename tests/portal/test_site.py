@@ -126,6 +126,23 @@ def test_what_is_linked_is_there(site: tuple[Path, Built]) -> None:
     assert "zarr.open" not in page
 
 
+def test_each_record_is_there_for_pupils_and_students_too(site: tuple[Path, Built]) -> None:
+    out, _ = site
+    pupil, student, all_of_it = (
+        (out / f"records/tooth/{name}.html").read_text() for name in ("pupil", "student", "index")
+    )
+    assert "How to look" in pupil
+    assert "How to look" not in student + all_of_it
+    assert 'id="parameters"' in student
+    for page in (pupil, student, all_of_it):
+        for name in ("pupil", "student", "index"):
+            assert f'<a href="{name}.html"' in page
+    assert 'href="../../glossary/pupil.html#voxel"' in pupil
+    assert 'href="../../glossary/index.html#voxel"' in all_of_it
+    assert "More in Withers" not in (out / "glossary/pupil.html").read_text()
+    assert "level=" not in pupil
+
+
 def test_nothing_that_is_not_open_is_in_any_byte(site: tuple[Path, Built]) -> None:
     out, _ = site
     told = [word.encode() for pair in PRIVATE.items() for word in pair]

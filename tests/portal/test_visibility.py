@@ -63,6 +63,8 @@ CONTENT = (
     "/records/{id}/pictures/make_a_slice/of-4.png",
     "/records/{id}/make-a-slice",
     "/records/{id}/make-a-slice.json",
+    "/records/{id}/worksheet",
+    "/records/{id}/worksheet.json",
     "/records/{id}/download",
     "/records/{id}/download.json",
     "/records/{id}/download.zip",

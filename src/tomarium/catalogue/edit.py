@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tomarium.catalogue.store import write_crate
 from tomarium.catalogue.tables import withheld
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Funding, Person, Record, Related, Value
+from tomarium.model.plain_card import read_field
 from tomarium.standards.ro_crate import FILENAME, export
 
 
@@ -46,6 +47,8 @@ class Changes:
         Parameters to set.
     credits : tuple of Credit
         Who made pictures and documents, and by whose permission they are published.
+    card : mapping of str to str
+        Field of `model.plain_card.PlainCard` → its text, "" to empty it.
     """
 
     title: str | None = None
@@ -64,6 +67,7 @@ class Changes:
     disclose: tuple[str, ...] = ()
     parameters: dict[str, Value[Any]] = field(default_factory=dict)
     credits: tuple[Credit, ...] = ()
+    card: Mapping[str, str] = field(default_factory=dict)
 
 
 FIELDS = (
@@ -103,6 +107,7 @@ def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Rec
     told = [*changed, *changes.parameters, *(f"withhold {key}" for key in changes.withhold)]
     told += [f"disclose {key}" for key in changes.disclose]
     told += [f"credit {one.path}" for one in changes.credits]
+    told += [f"{name} in plain words" for name in changes.card]
     if not told:
         raise ParameterError(f"{id}: nothing to change was given; say what, such as --licence CC-BY-4.0")
     return rewrite(
@@ -147,7 +152,8 @@ def _apply(connection: Connection, reader: Reader, record: Record, changes: Chan
         disclosed[key] = None
     for credit in changes.credits:
         record = credited(record, credit)
-    return replace(record, **fields, parameters=values, disclosed=tuple(disclosed))
+    card = replace(record.card, **{name: read_field(name, text) for name, text in changes.card.items()})
+    return replace(record, **fields, parameters=values, disclosed=tuple(disclosed), card=card)
 
 
 def rewrite(

@@ -19,6 +19,8 @@ from tomarium.doctor.core.table import cells_of, decoded
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Funding, Record, Value, parameter
 from tomarium.model.person import read_person
+from tomarium.model.plain_card import FIELDS as CARD
+from tomarium.model.plain_card import read_field
 from tomarium.standards.licences import read_licence
 from tomarium.standards.panet import id_of
 
@@ -42,6 +44,8 @@ ALIASES: Final = {
     "funders": "funding",
     "funder": "funding",
 }
+PLAIN: Final = frozenset(f"plain_{name}" for name in CARD)
+"""Columns of the card in plain words."""
 _UNIT: Final = re.compile(r"(.+?)\s*[\[(]([^\])]+)[\])]\s*")
 
 
@@ -106,7 +110,8 @@ def merge_table(
     path : Path
         CSV or TSV with a header: `record` names the record, then fields (title, description, creators, licence,
         keywords, techniques, specimen, acknowledgement, funding; lists with ";" between) and parameters, with the unit
-        in the name: "energy_kev", "Pixel size (um)".
+        in the name: "energy_kev", "Pixel size (um)". Columns plain_title, plain_what, plain_why and plain_look_for are
+        its card in plain words.
     overwrite : bool
         Whether what differs is set to what the spreadsheet says.
     dry_run : bool
@@ -199,6 +204,8 @@ def _cell(place: str, record: Record, header: str, text: str) -> Cell:
             parts = (one.partition(":") for one in text.split(";") if one.strip())
             wanted = tuple(Funding(who.strip(), award.strip()) for who, _, award in parts)
         return Cell(place, record.id, name, getattr(record, name), wanted)
+    if (field := plain.removeprefix("plain ").replace(" ", "_")) in CARD and plain.startswith("plain "):
+        return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))
     key, number = _parameter(header, text)
     known = record.parameters.get(key)
     return Cell(place, record.id, key, known.value if known else None, number)
@@ -239,11 +246,15 @@ def _number(text: str) -> Any:
 
 
 def _changes(cells: list[Cell]) -> Changes:
+    card = {cell.field.removeprefix("plain_"): str(cell.wanted) for cell in cells if cell.field in PLAIN}
     known = {field.name for field in fields(Changes)} & set(FIELDS)
     changes = Changes(
         parameters={
-            cell.field: Value(cell.wanted, "user", cell.place) for cell in cells if cell.field not in known
-        }
+            cell.field: Value(cell.wanted, "user", cell.place)
+            for cell in cells
+            if cell.field not in {*known, *PLAIN}
+        },
+        card=card,
     )
     named: Mapping[str, Any] = {cell.field: cell.wanted for cell in cells if cell.field in known}
     return replace(changes, **named)

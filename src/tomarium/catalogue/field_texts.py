@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tomarium.catalogue.edit import Changes
 from tomarium.model.person import read_person
+from tomarium.model.plain_card import FIELDS as CARD
 from tomarium.standards.licences import read_licence
 from tomarium.standards.panet import id_of
 
@@ -17,7 +18,8 @@ def changes_of(fields: Mapping[str, str]) -> Changes:
     ----------
     fields : Mapping of str to str
         "title", "description", "creators", "licence", "keywords", "techniques", "specimen", "proposal", "instrument",
-        "acknowledgement"; lists have a line for each item. Others are passed over.
+        "acknowledgement", and "plain_title", "plain_what" … of its card in plain words; lists have a line for each
+        item. Others are passed over.
 
     Returns
     -------
@@ -46,4 +48,5 @@ def changes_of(fields: Mapping[str, str]) -> Changes:
         proposal=fields["proposal"].strip() if "proposal" in fields else None,
         instrument=fields["instrument"].strip() if "instrument" in fields else None,
         acknowledgement=fields["acknowledgement"].strip() if "acknowledgement" in fields else None,
+        card={name: fields[f"plain_{name}"] for name in CARD if f"plain_{name}" in fields},
     )

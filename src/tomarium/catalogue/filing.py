@@ -44,7 +44,8 @@ VOLUME: Final = f"{VOLUME_NAME}/"
 PREVIEWS: Final = "previews"
 ROLES: Final = {"protocol.yaml": "protocol", PROVENANCE: "provenance", MANIFEST: "manifest"}
 KEPT: Final = (
-    "publication", "related", "techniques", "specimen", "funding", "acknowledgement", "entities", "disclosed", "links"
+    "publication", "related", "techniques", "specimen", "funding", "acknowledgement", "entities", "disclosed", "links",
+    "card",
 )  # fmt: skip
 """Fields of a record that filing it again does not change."""
 MOST_LISTED: Final = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +18,12 @@ from tomarium.formats.meshes.stl import stl_bytes
 from tomarium.formats.meshes.three_mf import three_mf_bytes
 from tomarium.kernels.decimation import lightened
 from tomarium.model import Mesh, Record
+from tomarium.model.plain_card import PlainCard
 from tomarium.standards.citation import cite
 from tomarium.standards.licences import address_of
 from tomarium.standards.names import name_of
 from tomarium.viewers.mesh_picture import mesh_png
+from tomarium.viewers.plain_facts import plain_facts
 
 PREVIEW_TRIANGLES: Final = 60_000
 """Of the GLB that pages show, some 2 MB; of a body of many tunnels, such as sand, there are more."""
@@ -48,6 +50,10 @@ class About:
         Names, with semicolons.
     citation : str
         How it is cited.
+    card : PlainCard
+        What is told of it in plain words.
+    facts : tuple of str
+        Plain sentences that follow from the record.
     """
 
     title: str
@@ -57,6 +63,8 @@ class About:
     licence: str = ""
     creators: str = ""
     citation: str = ""
+    card: PlainCard = field(default_factory=PlainCard)
+    facts: tuple[str, ...] = ()
 
     @property
     def rights(self) -> str:
@@ -98,6 +106,8 @@ def about_of(record: Record) -> About:
         licence=record.licence,
         creators="; ".join(name_of(person).cited for person in record.creators),
         citation=cite(record),
+        card=record.card,
+        facts=tuple(fact.text for fact in plain_facts(record)),
     )
 
 

@@ -35,7 +35,10 @@ def sheet_html(about: About, figures: PrintFigures, picture: bytes, files: dict[
             "print_sheet.html",
             {
                 "about": about,
-                "description": brief(about.description, 420),
+                "description": brief(about.card.what or about.description, 420),
+                "why": brief(about.card.why, 300),
+                "look_for": brief(about.card.look_for, 420),
+                "heading": brief(about.card.title or about.title, 120),
                 "figures": figures,
                 "files": files,
                 "picture": f"data:image/png;base64,{b64encode(picture).decode()}",

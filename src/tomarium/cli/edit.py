@@ -47,6 +47,12 @@ from tomarium.cli.catalogue_place import PLACE
     help="Another thing it is related to: IsCitedBy=10.1038/abc, IsDerivedFrom=https://…",
 )
 @click.option("--acknowledgement", help="What those who use it are asked to write.")
+@click.option("--plain-title", help="For the card in plain words: one line. '' empties a field of the card.")
+@click.option(
+    "--plain-what", help="For the card: what it is, as one tells a child; @FILE reads it from a file."
+)
+@click.option("--plain-why", help="For the card: why it was scanned; or @FILE.")
+@click.option("--plain-look-for", help="For the card: what to look for in it; or @FILE.")
 @click.option(
     "--parameter",
     "parameters",
@@ -97,6 +103,7 @@ def command(
     tomarium edit tooth-1a2b3c4d --creator "Lovelace, Ada 0000-0002-1825-0097" --licence CC-BY-4.0
     tomarium edit tooth-1a2b3c4d --description @abstract.txt --technique PaNET01207
     tomarium edit tooth-1a2b3c4d --withhold donor_age_years
+    tomarium edit tooth-1a2b3c4d --plain-title "A tooth of a cave bear" --plain-look-for "Find the bright enamel."
     tomarium edit tooth-1a2b3c4d --picture photo.jpg --made-by "Meyer, Anna" --holder "Museum of Bears" \\
         --terms CC-BY-4.0 --permitted-on 2026-11-20
     tomarium edit --table beamtime.csv --dry-run
@@ -158,15 +165,14 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
 def _changes(given: dict[str, Any]) -> Any:
     from tomarium.catalogue.edit import Changes
     from tomarium.model.person import read_person
+    from tomarium.model.plain_card import FIELDS as CARD
     from tomarium.model.value import Value
     from tomarium.standards.panet import id_of
 
-    description = given["description"]
-    if description and description.startswith("@"):
-        description = Path(description[1:]).read_text(encoding="utf-8").strip()
+    card = {name: _text(given[f"plain_{name}"]) for name in CARD if given[f"plain_{name}"] is not None}
     return Changes(
         title=given["title"],
-        description=description,
+        description=_text(given["description"]),
         licence=_licence(given["licence"]),
         specimen=given["specimen"],
         proposal=given["proposal"],
@@ -180,10 +186,18 @@ def _changes(given: dict[str, Any]) -> Any:
         withhold=given["withhold"],
         disclose=given["disclose"],
         credits=_credits(given),
+        card=card,
         parameters={
             key: Value(value, "user", "tomarium edit") for key, value in map(_parameter, given["parameters"])
         },
     )
+
+
+def _text(given: Any) -> Any:
+    """Take a text as it stands, or from the file that is named after "@"."""
+    if given and given.startswith("@"):
+        return Path(given[1:]).read_text(encoding="utf-8").strip()
+    return given
 
 
 def _credits(given: dict[str, Any]) -> Any:
@@ -261,6 +275,7 @@ def _rows(known: Any) -> list[tuple[str, str]]:
         ("keywords", ", ".join(known.keywords)),
         ("techniques", ", ".join(known.techniques)),
         ("specimen", known.specimen),
+        *((f"plain {name.replace('_', ' ')}", text) for name, text in known.card.told.items()),
         *((one.kind, f"{one.name} ({one.id})") for one in known.entities if one.id != known.specimen),
         ("related", ", ".join(f"{one.relation} {one.identifier}" for one in known.related)),
         (

@@ -14,6 +14,7 @@ from tomarium.cli.reference_python import entry, overview, public
 from tomarium.doctor import all_checks
 from tomarium.formats.format import Format
 from tomarium.registry import collect
+from tomarium.standards.glossary import words
 from tomarium.steps.core.serialization import all_steps, default_in_words, describe, type_in_words
 
 _HEAD = "<!-- Written by `make docs`; change the program, not this page. -->\n"
@@ -33,6 +34,7 @@ def pages() -> dict[str, str]:
         "formats.md": _formats(),
         "checks.md": _checks(),
         "python.md": _python(),
+        "glossary.md": _glossary(),
     }
 
 
@@ -112,6 +114,19 @@ def _checks() -> str:
 def _python() -> str:
     entries = [entry(name, member) for name, member in public().items()]
     return "\n".join([f"{_HEAD}\n# Python\n\n{overview()}", *entries])
+
+
+def _glossary() -> str:
+    parts = [
+        f"{_HEAD}\n# Glossary\n\nWords of tomography as pages, cards and lessons use them; `tomarium glossary WORD` "
+        "and the page `/glossary` tell the same. First plainly, then more exactly.\n"
+    ]
+    for one in words().values():
+        also = ", ".join(f"[{words()[id].term}](#{id})" for id in one.related)
+        parts.append(
+            f"## {one.term} {{#{one.id}}}\n\n{one.plain}\n\n{one.student}\n\n*More in {one.source}. See also* {also}.\n"
+        )
+    return "\n".join(parts)
 
 
 def _cell(text: str) -> str:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from tomarium.errors import ParameterError
+from tomarium.model.level import check_marks
 from tomarium.model.person import read_person, write_person
 
 HOWS: Final = {
@@ -275,7 +276,8 @@ def read_fact(kind: str, key: str, text: str) -> str | list[str]:
     Raises
     ------
     ParameterError
-        There is no such fact, or the text is none of its form.
+        There is no such fact, or the text is none of its form; of a document, that its parts for levels
+        (`model.level`) are not begun and ended.
     """
     known = {fact.key: fact for fact in KINDS[kind].facts}
     if key not in known:
@@ -291,6 +293,8 @@ def read_fact(kind: str, key: str, text: str) -> str | list[str]:
     if form in ("list", "people"):
         items = [" ".join(one.split()) for one in re.split(r"[;\n]", text) if one.strip()]
         return [write_person(read_person(one)) for one in items] if form == "people" else items
+    if kind == "document" and key == "description":
+        check_marks(text)
     return _checked(key, form, text) if text else ""
 
 

@@ -13,6 +13,7 @@ from tomarium.model.entity import Entity
 from tomarium.model.link import Link
 from tomarium.model.part import Part
 from tomarium.model.person import Person
+from tomarium.model.plain_card import PlainCard
 from tomarium.model.publication import Funding, Publication, Related
 from tomarium.model.value import Value
 
@@ -92,6 +93,8 @@ class Record:
     links : tuple of Link
         Where its images lie in those of other records or in the frame of a specimen, as far as all who see it may know
         the other.
+    card : PlainCard
+        What is told of it in plain words.
 
     Notes
     -----
@@ -119,6 +122,7 @@ class Record:
     entities: tuple[Entity, ...] = ()
     disclosed: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    card: PlainCard = field(default_factory=PlainCard)
 
     def __repr__(self) -> str:
         return in_lines(f"Record {self.id}", rows_of_record(self))

@@ -22,6 +22,7 @@ from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.identity import reader_of
+from tomarium.portal.levels import remember
 from tomarium.portal.live import give_live
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
@@ -123,7 +124,10 @@ def _people(page: Page) -> Callable[..., Response]:
             return answer_json(content)
         path = request_context.link(f"{page.name}.json", request.path_params)
         json_path = f"{path}?{request.url.query}" if request.url.query else path
-        return answer_html(request_context, page, content, json_path)
+        answer = answer_html(request_context, page, content, json_path)
+        if page.levels:
+            remember(request, answer)
+        return answer
 
     show.__doc__ = page.content.__doc__
     return show

@@ -51,6 +51,9 @@ class Page:
         `shown(request) -> bool`: whether the menu of who asks has it; by default everybody's.
     policy : str
         Its Content-Security-Policy, where its viewer needs more than the strict one; "" for the strict one.
+    levels : bool
+        Whether it shows something else to pupils, students and scientists; its content then has the fields `level` and
+        `levels` of `portal.levels`.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Page:
     order: int = 0
     shown: Callable[[Request], bool] = for_all
     policy: str = ""
+    levels: bool = False
 
 
 FOR_PEOPLE = {"people only": True}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tomarium.model.entity import KINDS, Entity, public_facts
+from tomarium.model.level import for_level
 from tomarium.model.person import read_person
 from tomarium.standards.datacite_attributes import SCHEMA, UNKNOWN, creator
 
@@ -51,7 +52,10 @@ def entity_attributes(
         for key, told in facts.items()
         if key != "description"
     ]
-    descriptions = {"Abstract": str(facts.get("description", "")), "TechnicalInfo": "\n".join(technical)}
+    descriptions = {
+        "Abstract": for_level(str(facts.get("description", "")), None),
+        "TechnicalInfo": "\n".join(technical),
+    }
     words = [facts.get("taxon"), *facts.get("taxon_synonyms", []), facts.get("material")]
     published = entity.published
     told = {

@@ -13,6 +13,8 @@ from tomarium.model import Entity, Funding, Link, Part, Person, Publication, Rec
 from tomarium.model.entity import HOWS, Origin, public_facts
 from tomarium.model.entity import KINDS as ENTITIES
 from tomarium.model.part import KINDS, Kind, Permission
+from tomarium.model.plain_card import FIELDS as CARD
+from tomarium.model.plain_card import PlainCard
 from tomarium.model.publication import RELATIONS, Relation
 from tomarium.specimen.link_file import link_json, link_of
 
@@ -100,6 +102,7 @@ def details(record: Record) -> dict[str, Any]:
     found["entities"] = [entity_json(one) for one in record.entities]
     found["acknowledgement"] = record.acknowledgement
     found["links"] = [link_json(one) for one in record.links]
+    found["card"] = record.card.told
     return {key: value for key, value in found.items() if value}
 
 
@@ -229,7 +232,7 @@ def read_related(told: Mapping[str, Any]) -> tuple[Related, ...]:
 
 
 def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Read techniques, specimen, funding, acknowledgement, links and what was disclosed.
+    """Read techniques, specimen, funding, acknowledgement, links, what was disclosed, and the card in plain words.
 
     Parameters
     ----------
@@ -254,6 +257,7 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
         "entities": tuple(_entity(one) for one in told.get("entities", [])),
         "acknowledgement": _text(told, "acknowledgement") if "acknowledgement" in told else "",
         "links": tuple(_link(one) for one in told.get("links", [])),
+        "card": _card(told.get("card", {})),
     }
 
 
@@ -262,6 +266,12 @@ def _link(told: Any) -> Link:
         return link_of(told)
     except InputError as problem:
         raise FormatError(f"links: {problem}") from problem
+
+
+def _card(told: Any) -> PlainCard:
+    if not isinstance(told, dict) or not told.keys() <= CARD.keys():
+        raise ValueError(f"the card in plain words is none; its fields are {', '.join(CARD)}")
+    return PlainCard(**{key: _text(told, key) for key in told})
 
 
 def entity_json(entity: Entity) -> dict[str, Any]:

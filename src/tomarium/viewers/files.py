@@ -115,5 +115,6 @@ FILES = Viewer(
     order=40,
     suits=suits,
     render=render,
+    plainest="student",
     script=Path(__file__).parent / "assets" / "copy.js",
 )

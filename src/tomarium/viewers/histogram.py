@@ -152,4 +152,6 @@ def round_ticks(low: float, high: float) -> list[tuple[float, str]]:
     return [(value, f"{value:.{decimals}f}") for value in values]
 
 
-HISTOGRAM = Viewer(name="histogram", title="Histogram", order=20, suits=suits, render=render)
+HISTOGRAM = Viewer(
+    name="histogram", title="Histogram", order=20, suits=suits, render=render, plainest="student"
+)

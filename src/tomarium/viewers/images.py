@@ -377,4 +377,5 @@ IMAGES = Viewer(
     picture=picture,
     previews=previews,
     built="images",
+    plainest="pupil",
 )

@@ -131,5 +131,12 @@ def _still(
 
 
 LOOK = Viewer(
-    name="look", title="3-D look", order=15, suits=suits, render=render, picture=picture, built="volume"
+    name="look",
+    title="3-D look",
+    order=15,
+    suits=suits,
+    render=render,
+    picture=picture,
+    built="volume",
+    plainest="pupil",
 )

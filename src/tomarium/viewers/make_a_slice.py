@@ -249,4 +249,5 @@ MAKE_A_SLICE = Viewer(
     suits=suits,
     render=render,
     picture=picture,
+    plainest="pupil",
 )

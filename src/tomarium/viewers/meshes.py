@@ -143,4 +143,6 @@ def _shared_rows(told: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
     ]
 
 
-MESHES = Viewer(name="meshes", title="Models", order=15, suits=suits, render=render, built="model")
+MESHES = Viewer(
+    name="meshes", title="Models", order=15, suits=suits, render=render, built="model", plainest="pupil"
+)

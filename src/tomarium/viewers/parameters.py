@@ -78,5 +78,11 @@ def render(record: Record, _view: View) -> Piece:
 
 
 PARAMETERS = Viewer(
-    name="parameters", title="Parameters", order=15, suits=suits, render=render, metadata_only=True
+    name="parameters",
+    title="Parameters",
+    order=15,
+    suits=suits,
+    render=render,
+    metadata_only=True,
+    plainest="student",
 )

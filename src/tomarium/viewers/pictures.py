@@ -55,4 +55,4 @@ def render(record: Record, view: View) -> Piece:
     return Piece(data, fill("pictures.html", {**data, "title": record.title}))
 
 
-PICTURES = Viewer(name="picture", title="Picture", order=10, suits=suits, render=render)
+PICTURES = Viewer(name="picture", title="Picture", order=10, suits=suits, render=render, plainest="pupil")

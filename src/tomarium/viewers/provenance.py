@@ -129,5 +129,6 @@ PROVENANCE = Viewer(
     suits=suits,
     metadata_only=True,
     render=render,
+    plainest="student",
     script=Path(__file__).parent / "assets" / "copy.js",
 )

@@ -117,4 +117,4 @@ def _words(axis: Mapping[str, Any] | None) -> str:
     return f"axis at column {axis['column']:.5g}, {ORIGINS.get(axis['origin'], axis['origin'])}{confidence}"
 
 
-SCAN = Viewer(name="scan", title="Projections", order=8, suits=suits, render=render)
+SCAN = Viewer(name="scan", title="Projections", order=8, suits=suits, render=render, plainest="pupil")

@@ -311,4 +311,5 @@ SLICES = Viewer(
     picture=picture,
     previews=previews,
     built="slices",
+    plainest="pupil",
 )

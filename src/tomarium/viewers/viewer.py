@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tomarium.model import Record
+from tomarium.model.level import DEFAULT
 from tomarium.model.wording import brief
 
 if TYPE_CHECKING:
@@ -16,20 +17,20 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def no_inside(path: str) -> str:
-    """Say that no page shows the inside of a file.
+def no_page(name: str) -> str:
+    """Say that there is no page that shows the inside of a file, or tells of a term.
 
     Parameters
     ----------
-    path : str
-        Of the file; any text.
+    name : str
+        Path of the file, or the term; any text.
 
     Returns
     -------
     str
         Always "".
     """
-    return path[:0]
+    return name[:0]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class View:
         Scheme, host and port, for addresses that are copied elsewhere: "http://127.0.0.1:8000".
     inside : callable
         `inside(path) -> str`: address of the page that shows the inside of a file; "" where there is none for it.
+    term : callable
+        `term(id) -> str`: address of a term of the glossary; "" where there is no page of it.
+    level : str
+        For whom the page is shown: a key of `model.level.LEVELS`.
     """
 
     folder: Path
@@ -60,7 +65,9 @@ class View:
     file: Callable[[str], str]
     picture: Callable[[str, Mapping[str, str]], str]
     origin: str = ""
-    inside: Callable[[str], str] = no_inside
+    inside: Callable[[str], str] = no_page
+    term: Callable[[str], str] = no_page
+    level: str = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,8 @@ class Viewer:
         It may be absent.
     metadata_only : bool
         Whether it shows nothing of the files, so that it may be shown while they are under embargo.
+    plainest : str
+        The plainest level at which the page of a record shows it: a key of `model.level.LEVELS`.
     """
 
     name: str
@@ -120,6 +129,7 @@ class Viewer:
     script: Path | None = None
     built: str = ""
     metadata_only: bool = False
+    plainest: str = DEFAULT
 
 
 def fill(template: str, content: Mapping[str, Any]) -> Markup:

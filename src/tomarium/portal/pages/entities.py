@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import HTTPException
+from markupsafe import Markup
 from sqlalchemy import Connection
 
 from tomarium.catalogue.dois import Told, states_of
@@ -21,7 +22,10 @@ from tomarium.catalogue.entity_records import still_to_write
 from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
 from tomarium.catalogue.search import named
 from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
+from tomarium.model.level import DEFAULT, for_level
 from tomarium.portal.identity import identify
+from tomarium.portal.levels import LevelLink, level_links, level_of
+from tomarium.portal.markdown import marked_down
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
@@ -132,6 +136,10 @@ class EntityPage:
         ISO 8601; "" where it was not.
     description : str
         As it is told.
+    body : Markup
+        Of a document: its description as Markdown, as far as it is for the level, with words of the glossary.
+    level, levels : str, tuple of LevelLink
+        Of a document: for whom it is shown, and the switch.
     facts : tuple of Row
         What else is told.
     origins, children : tuple of Named
@@ -170,6 +178,9 @@ class EntityPage:
     above: str = field(metadata=FOR_PEOPLE)
     published: str
     description: str
+    body: Markup = field(metadata=FOR_PEOPLE)
+    level: str
+    levels: tuple[LevelLink, ...] = field(metadata=FOR_PEOPLE)
     facts: tuple[Row, ...]
     origins: tuple[Named, ...]
     children: tuple[Named, ...]
@@ -229,9 +240,18 @@ def _shown(
 ) -> EntityPage:
     reader, kind = request_context.reader, KINDS[entity.kind]
     public = public_facts(entity)
+    document = entity.kind == "document"
+    level = level_of(request_context.request) if document else DEFAULT
+    description = str(entity.facts.get("description", ""))
+    if document:
+        description = for_level(description, level)
     members, found = members_of(connection, reader, entity.id), records_of(connection, reader, entity.id)
     records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in found)
     log = entries_of(connection, f"proposals/{entity.id}") if mine and entity.kind == "proposal" else ()
+
+    def term(id: str) -> str:
+        return f"{request_context.link('glossary')}#{id}"
+
     return EntityPage(
         title=entity.name,
         id=entity.id,
@@ -240,7 +260,10 @@ def _shown(
         plural=kind.plural.capitalize(),
         above=request_context.link(kind.plural),
         published=entity.published.isoformat() if entity.published else "",
-        description=str(entity.facts.get("description", "")),
+        description=description,
+        body=marked_down(description, term) if document and description else Markup(""),
+        level=level,
+        levels=level_links(request_context) if document else (),
         facts=tuple(
             _row(fact.key, fact.label, entity.facts[fact.key], private=fact.key not in public)
             for fact in kind.facts
@@ -307,7 +330,9 @@ def _boxes(entity: Entity) -> tuple[Box, ...]:
 def _pages(kind: Kind) -> tuple[Page, Page]:
     listed = Page(kind.plural, f"/{kind.plural}", f"/{kind.plural}.json", "entities.html", _list_of(kind))
     path = f"/{kind.plural}/{{id}}"
-    return listed, Page(kind.name, path, f"{path}.json", "entity.html", _page_of(kind))
+    return listed, Page(
+        kind.name, path, f"{path}.json", "entity.html", _page_of(kind), levels=kind.name == "document"
+    )
 
 
 SPECIMENS, SPECIMEN = _pages(KINDS["specimen"])

@@ -22,6 +22,7 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.errors import InputError
 from tomarium.model import Record
 from tomarium.model.person import write_person
+from tomarium.model.plain_card import FIELDS as CARD
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.standards.licences import LICENCES
@@ -37,6 +38,7 @@ FIELDS = (
     "proposal",
     "instrument",
     "acknowledgement",
+    *(f"plain_{name}" for name in CARD),
 )
 
 
@@ -103,6 +105,8 @@ class ManagePage:
         How long its files stay closed by default.
     licences : tuple of str
         Identifiers to choose from.
+    card : tuple of (str, str, int)
+        Field of the card in plain words, its label, and the characters it has at most.
     said : str
         What was just done, "" where nothing was.
     links : tuple of LinkRow or None
@@ -127,6 +131,7 @@ class ManagePage:
     may_publish: bool = field(metadata=FOR_PEOPLE)
     embargo: str = field(metadata=FOR_PEOPLE)
     licences: tuple[str, ...] = field(metadata=FOR_PEOPLE)
+    card: tuple[tuple[str, str, int], ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
     links: tuple[LinkRow, ...] | None = None
     pictures: tuple[Credit, ...] = ()
@@ -196,6 +201,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         may_publish=publishes,
         embargo=request_context.settings["embargo"],
         licences=tuple(LICENCES),
+        card=tuple((f"plain_{name}", label, most) for name, (label, most) in CARD.items()),
         said=said[:300],
         links=links,
         link_made=link,
@@ -238,6 +244,7 @@ def values_of(record: Record) -> dict[str, str]:
         "specimen": record.specimen,
         **{kind: one.id if (one := record.entity(kind)) else "" for kind in ("proposal", "instrument")},
         "acknowledgement": record.acknowledgement,
+        **{f"plain_{name}": getattr(record.card, name) for name in CARD},
     }
 
 

@@ -19,11 +19,14 @@ from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
 from tomarium.model.entity import KINDS, entity_line
+from tomarium.model.level import DEFAULT, shown_at
 from tomarium.portal.built import built
 from tomarium.portal.hdf5 import is_hdf5_name
+from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.series import words_of
 from tomarium.portal.record_facts import Slip, label_rows, slips
+from tomarium.portal.record_levels import for_readers
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.registry import collect
 from tomarium.standards import record_json
@@ -31,6 +34,7 @@ from tomarium.standards.citation import cite
 from tomarium.standards.identifiers import DOI
 from tomarium.standards.schema_org import SCHEMA_ORG
 from tomarium.standards.standard import Standard
+from tomarium.viewers import slices, worksheet
 from tomarium.viewers.viewer import Piece, View, Viewer
 from tomarium.viewers.volume import volume_path
 
@@ -186,6 +190,14 @@ class RecordPage:
         Address of the page for those who keep it; "" where the reader is none of them.
     series, series_address : str
         "Moment 3 of 12" of a record that is one of a series, and the page of the series where its files are open.
+    level, levels : str, tuple of LevelLink
+        For whom it is shown, and the switch.
+    plain_title : str
+        Its title in plain words.
+    sizes : str
+        Address of the page that draws it beside others at one scale; "" where its size is not known.
+    worksheet : str
+        Address of its worksheet; "" where none can be made.
     schema_org : Markup
         The record in schema.org's words, for search engines.
     address : str
@@ -242,6 +254,11 @@ class RecordPage:
     manage: str = field(default="", metadata=FOR_PEOPLE)
     series: str = field(default="", metadata=FOR_PEOPLE)
     series_address: str = field(default="", metadata=FOR_PEOPLE)
+    level: str = DEFAULT
+    levels: tuple[LevelLink, ...] = field(default=(), metadata=FOR_PEOPLE)
+    plain_title: str = ""
+    sizes: str = field(default="", metadata=FOR_PEOPLE)
+    worksheet: str = field(default="", metadata=FOR_PEOPLE)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
@@ -252,10 +269,11 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     with request_context.catalogue.reading() as connection:
         log = entries_of(connection, f"records/{id}") if place.open else ()
     record = record if place.open else without_content(record)
+    level = level_of(request_context.request)
     suitable = [
         viewer
         for viewer in collect("viewers", Viewer).values()
-        if viewer.suits(record) and (place.open or viewer.metadata_only)
+        if viewer.suits(record) and (place.open or viewer.metadata_only) and shown_at(level, viewer.plainest)
     ]
     suitable.sort(key=lambda viewer: viewer.order)
     scripts = dict.fromkeys(viewer.script.name for viewer in suitable if viewer.script)
@@ -273,7 +291,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     thumbnail = next((e.path for e in record.files if e.path == "previews/thumbnail.png"), None)
     if not place.open:
         thumbnail = None
-    return RecordPage(
+    page = RecordPage(
         title=record.title,
         id=record.id,
         created=record.created.isoformat(),
@@ -325,9 +343,19 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         series_address=request_context.link("series", {"id": id})
         if place.open and words_of(record) and volume_path(record) is not None
         else "",
+        level=level,
+        levels=level_links(request_context),
+        plain_title=record.card.title,
+        sizes=request_context.link("sizes", query={"records": id})
+        if place.open and slices.suits(record) and slices.voxel_m(record)
+        else "",
+        worksheet=request_context.link("worksheet", {"id": id})
+        if place.open and worksheet.suits(record)
+        else "",
         related=tuple(_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
+    return for_readers(page)
 
 
 def _show(viewer: Viewer, record: Record, folder: Path, request_context: RequestContext) -> Shown:
@@ -361,6 +389,7 @@ def view_of(viewer: Viewer, record: Record, folder: Path, request_context: Reque
         What it is rendered with.
     """
     choices = dict(request_context.request.query_params)
+    level = level_of(request_context.request)
 
     def page(changes: Mapping[str, str | None]) -> str:
         changed = {**choices, **changes}
@@ -378,7 +407,10 @@ def view_of(viewer: Viewer, record: Record, folder: Path, request_context: Reque
     def inside(path: str) -> str:
         return request_context.link("hdf5", {"id": record.id, "path": path}) if is_hdf5_name(path) else ""
 
-    return View(folder, choices, page, file, picture, request_context.origin, inside)
+    def term(id: str) -> str:
+        return f"{request_context.link('glossary')}#{id}"
+
+    return View(folder, choices, page, file, picture, request_context.origin, inside, term, level)
 
 
 def _relations(record: Record, request_context: RequestContext) -> Iterator[Relation]:
@@ -439,4 +471,5 @@ RECORD = Page(
     json_path="/records/{id}.json",
     template="record.html",
     content=content,
+    levels=True,
 )

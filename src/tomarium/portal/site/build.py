@@ -22,10 +22,11 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record
 from tomarium.model.entity import KINDS
+from tomarium.model.level import LEVELS
 from tomarium.portal.built import built
 from tomarium.portal.site import search_index
 from tomarium.portal.site.asking import HOST, Portal
-from tomarium.portal.site.places import LISTS, Files, Places
+from tomarium.portal.site.places import LEVELED, LISTS, Files, Places
 from tomarium.portal.site.rewriting import json_text, rewrite_json, rewrite_page
 from tomarium.portal.site.writing import Target
 from tomarium.viewers.volume import volume_path
@@ -157,7 +158,7 @@ class _Site:
 
     def build(self) -> Built:
         """Write everything."""
-        for place in ("/", "/about", *(f"/{name}" for name in sorted(LISTS))):
+        for place in ("/", "/about", "/glossary", *(f"/{name}" for name in sorted(LISTS))):
             self._page(f"/{name}" if (name := place[1:]) else "/", self._place(place))
         for asked, path in self.places.lists.items():
             if "limit=" in asked:
@@ -252,6 +253,8 @@ class _Site:
         self.target.write(path, page.encode())
 
     def _linker(self, page: str) -> Callable[[str], str | None]:
+        level = stem if (stem := Path(page).stem) in LEVELS else ""
+
         def link(address: str) -> str | None:
             whole = self.whole.fullmatch(address)
             inner = (whole[1] or "/") if whole else address
@@ -259,6 +262,8 @@ class _Site:
                 return address
             rest, mark, fragment = inner.partition("#")
             path, _, query = rest.partition("?")
+            if level and not query and LEVELED.fullmatch(path):
+                query = f"level={level}"  # there are no cookies here
             if not self.portal.knows(path):
                 return None if whole else address
             place = self.places.of(path, query)
@@ -277,7 +282,8 @@ class _Site:
         asked = f"{path}?{query}" if query else path
         if place.endswith((".html", ".atom", ".xml")) and "/metadata/" not in place:
             if place.endswith(".html"):
-                self._page(asked if asked in self.places.lists else path, place)
+                alone = asked in self.places.lists or Path(place).stem in LEVELS
+                self._page(asked if alone else path, place)
             return True
         if place.endswith(".json") and not re.search(r"/(metadata|files|folders|static)/", path):
             self._page(asked, place)

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from urllib.parse import parse_qsl, unquote
 
 from tomarium.model.entity import KINDS
+from tomarium.model.level import DEFAULT, LEVELS
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 
@@ -20,8 +21,17 @@ WITHOUT_PORTAL: Final = frozenset(("volume", "model", "site-search", "make-a-sli
 RECORD: Final = re.compile(r"/records/([^/]+)")
 METADATA: Final = re.compile(r"/records/([^/]+)/metadata/([\w-]+)")
 PICTURE: Final = re.compile(r"/records/([^/]+)/pictures/(\w+)/([\w.-]+\.(?:png|webp|u8))")
-SLICE: Final = re.compile(r"/records/([^/]+)/make-a-slice(\.json)?")
+SLICE: Final = re.compile(r"/records/([^/]+)/(make-a-slice|worksheet)(\.json)?")
+LEVELED: Final = re.compile(r"/(?:glossary|(?:records|documents)/[\w.-]*(?<!\.json)|records/[^/]+/worksheet)")
+"""Pages that show something else to pupils, students and scientists."""
 FILE: Final = re.compile(r"/records/([^/]+)/(files|folders)/(.+)")
+
+
+def level_in(query: str) -> str:
+    """Return the level that an address names and nothing else; "" where it does not."""
+    asked = dict(parse_qsl(query))
+    level = asked.pop("level", "")
+    return level if level in LEVELS and not asked else ""
 
 
 @dataclass(frozen=True)
@@ -81,13 +91,24 @@ class Places:
                 path.startswith("/static/built/") and PurePosixPath(path).stem not in WITHOUT_PORTAL
             )
             return None if needs_portal else path[1:]
+        if LEVELED.fullmatch(path) and (level := level_in(query)):
+            place = self.of(path, "")
+            return (
+                place
+                if place is None or level == DEFAULT
+                else f"{place.removesuffix('index.html')}{level}.html"
+            )
         if query and not PICTURE.fullmatch(path):
             return None
         return self._fixed(path) or self._entity(path) or self._of_record(path, query)
 
     def _fixed(self, path: str) -> str | None:
         known = {"/": "index.html", "/index.json": "index.json", "/about": "about/index.html"}
-        known["/about.json"] = "about.json"
+        known |= {
+            "/about.json": "about.json",
+            "/glossary": "glossary/index.html",
+            "/glossary.json": "glossary.json",
+        }
         if self.logo:
             known["/logo"] = f"logo.{self.logo}"
         if self.feeds:
@@ -125,8 +146,8 @@ class Places:
             shown = self.files != "none" and not set(asked) - {"v"} and "INDEX" not in path
             return f"records/{id}/pictures/{picture[2]}/{picture[3]}" if shown else None
         if page := SLICE.fullmatch(path):
-            place = f"records/{id}/make-a-slice"
-            return None if self.files == "none" else f"{place}.json" if page[2] else f"{place}/index.html"
+            place = f"records/{id}/{page[2]}"
+            return None if self.files == "none" else f"{place}.json" if page[3] else f"{place}/index.html"
         if file := FILE.fullmatch(path):
             return self._file(id, file[2], file[3])
         return None

@@ -13,7 +13,7 @@ from tomarium.atomic_files import write_json
 from tomarium.errors import InputError
 
 STATE: Final = ".tomarium-site.json"
-OWN: Final = ("assets", "static", "records", "about")
+OWN: Final = ("assets", "static", "records", "about", "glossary")
 """Folders, besides those of entities, in which nothing but the site's files may lie."""
 
 
