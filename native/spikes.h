@@ -10,6 +10,9 @@
 namespace tomarium::TOMARIUM_LEVEL {
 
 constexpr int MOST_BRIGHT = 4;   // pixels of a spike; what is larger was seen, as an edge or a crack is
+constexpr int MOST_NEW = 6;      // pixels of one that is told in the excess over the frames beside
+constexpr double BOTH = 6.0 / 7; // part of the threshold above the brighter of two frames; above their mean the whole
+constexpr float MOVING = 0.5f;   // part of the largest loss within two pixels that a spike rises; of a larger one twice it
 constexpr double SKIRT = 4;      // deviations above which a pixel beside a spike is part of it
 
 static inline float brightest_if_none(float v) { // what is not finite counts as brighter than all
@@ -60,6 +63,15 @@ template <class Count> struct Frame {
         return most;
     }
 
+    // The mean of the frames beside where both have a value, else what there is.
+    float mean(int row, int column) const {
+        if (beside[0] && beside[1]) {
+            const float m = 0.5f * (signal(beside[0], row, column) + signal(beside[1], row, column));
+            if (__builtin_fabsf(m) <= 3.40282347e38f) return m;
+        }
+        return before(row, column);
+    }
+
     // What a spike is replaced by: the median of its neighbourhood and of the frames beside, where there are two.
     float mended(int row, int column, float median) const {
         if (!beside[0] || !beside[1]) return median;
@@ -73,7 +85,7 @@ template <class Count> struct Frame {
         if (!has_beside()) return true;
         const float was = before(row, column), v = value(row, column);
         const double allowed = s.threshold * noise(s.in_time, was);
-        if (!(double(v - was) > allowed)) return false;
+        if (!(double(v - was) > BOTH * allowed) || !(double(v - mean(row, column)) > allowed)) return false;
         float most = was;
         for (int y = larger(row - 1, 0); y <= smaller(row + 1, s.rows - 1); ++y) most = larger(most, before(y, column));
         return double(v - most) > 0.5 * allowed;
@@ -119,21 +131,41 @@ template <class Count> struct Frame {
         return has_beside() ? value(row, column) - before(row, column) : value(row, column);
     }
 
-    // Grows from the pixel over neighbours that rise half as high, until there are too many.
-    bool is_small(int row, int column, float median) const {
-        const float from = has_beside() ? 0 : median, half = from + 0.5f * (rise(row, column) - from);
-        int ys[MOST_BRIGHT] = {row}, xs[MOST_BRIGHT] = {column}, count = 1;
-        for (int n = 0; n < count; ++n)
-            for (int y = larger(ys[n] - 1, 0); y <= smaller(ys[n] + 1, s.rows - 1); ++y)
-                for (int x = larger(xs[n] - 1, 0); x <= smaller(xs[n] + 1, s.columns - 1); ++x) {
+    // A spike and what hangs together with it.
+    struct Parts {
+        int rows[MOST_NEW], columns[MOST_NEW], count;
+    };
+
+    // Grows from the pixel over neighbours that rise half as high; none of them where there are too many.
+    Parts parts(int row, int column, float median) const {
+        const bool is_compared = has_beside();
+        const float from = is_compared ? 0 : median, half = from + 0.5f * (rise(row, column) - from);
+        const int most = is_compared ? MOST_NEW : MOST_BRIGHT;
+        Parts p{{row}, {column}, 1};
+        for (int n = 0; n < p.count; ++n)
+            for (int y = larger(p.rows[n] - 1, 0); y <= smaller(p.rows[n] + 1, s.rows - 1); ++y)
+                for (int x = larger(p.columns[n] - 1, 0); x <= smaller(p.columns[n] + 1, s.columns - 1); ++x) {
                     bool is_part = rise(y, x) > half;
-                    for (int k = 0; k < count; ++k) is_part = is_part && !(ys[k] == y && xs[k] == x);
+                    for (int k = 0; k < p.count; ++k) is_part = is_part && !(p.rows[k] == y && p.columns[k] == x);
                     if (!is_part) continue;
-                    if (count == MOST_BRIGHT) return false;
-                    ys[count] = y;
-                    xs[count++] = x;
+                    if (p.count == most) {
+                        p.count = 0;
+                        return p;
+                    }
+                    p.rows[p.count] = y;
+                    p.columns[p.count++] = x;
                 }
-        return true;
+        if (is_compared && !is_still(row, column, p.count > MOST_BRIGHT ? 1 / MOVING : MOVING)) p.count = 0;
+        return p;
+    }
+
+    // Whether the pixel rises by so many times what any within two pixels of it loses.
+    bool is_still(int row, int column, float times) const {
+        float lowest = rise(row, column);
+        for (int y = larger(row - 2, 0); y <= smaller(row + 2, s.rows - 1); ++y)
+            for (int x = larger(column - 2, 0); x <= smaller(column + 2, s.columns - 1); ++x)
+                lowest = smaller(lowest, rise(y, x));
+        return rise(row, column) > -lowest * times;
     }
 
     // Whether a pixel beside a spike is part of it.
@@ -144,21 +176,28 @@ template <class Count> struct Frame {
         return double(value(row, column) - was) > SKIRT * noise(s.in_time, was);
     }
 
-    // Replaces the spike and what belongs to it beside; returns how many pixels took another value.
-    std::int64_t mend(int row, int column, Count* out) const {
-        std::int64_t count = 0;
+    // Replaces a pixel if it belongs to a spike that rises twice as high as `half`; returns whether it has a new value.
+    bool mend_one(int y, int x, float half, Count* out) const {
+        const float m = median(y, x), up = rise(y, x);
+        if (!belongs(y, x, m) && !(beside[0] && beside[1] && up > half && up < __builtin_inff())) return false;
+        const std::ptrdiff_t i = y * std::ptrdiff_t(s.columns) + x;
+        const bool untouched = out[i] == pixels[i];
+        out[i] = counts_of<Count>(mended(y, x, m) / s.relative[i] + s.dark[i]);
+        return untouched && out[i] != pixels[i];
+    }
+
+    // Replaces a spike and what belongs to it; returns how many pixels took another value.
+    std::int64_t mend(const Parts& p, Count* out) const {
+        const int row = p.rows[0], column = p.columns[0];
         const float half = 0.5f * rise(row, column);
+        std::int64_t count = 0;
         for (int y = larger(row - 1, 0); y <= smaller(row + 1, s.rows - 1); ++y)
-            for (int x = larger(column - 1, 0); x <= smaller(column + 1, s.columns - 1); ++x) {
-                const float m = median(y, x);
-                Count& to = out[y * std::ptrdiff_t(s.columns) + x];
-                const float up = rise(y, x);
-                if (!belongs(y, x, m) && !(beside[0] && beside[1] && up > half && up < __builtin_inff())) continue;
-                const std::ptrdiff_t i = y * std::ptrdiff_t(s.columns) + x;
-                const bool untouched = to == pixels[i];
-                to = counts_of<Count>(mended(y, x, m) / s.relative[i] + s.dark[i]);
-                count += untouched && to != pixels[i];
-            }
+            for (int x = larger(column - 1, 0); x <= smaller(column + 1, s.columns - 1); ++x)
+                count += mend_one(y, x, half, out);
+        for (int k = 1; k < p.count; ++k) {
+            const int down = p.rows[k] - row, along = p.columns[k] - column;
+            if (down * down > 1 || along * along > 1) count += mend_one(p.rows[k], p.columns[k], half, out);
+        }
         return count;
     }
 };
@@ -224,9 +263,10 @@ template <class Count> static std::int64_t mend_frame(const Spikes& s, std::ptrd
             for (int j = 0; j < LANES; ++j) any |= far[j];
             if (any == 0) continue;
             for (int j = 0; j < smaller(LANES, s.columns - c); ++j)
-                if (far[j] && frame.stands_out(y, c + j, m[j], s.threshold) && frame.is_new(y, c + j) &&
-                    frame.is_small(y, c + j, m[j]))
-                    count += frame.mend(y, c + j, out);
+                if (far[j] && frame.stands_out(y, c + j, m[j], s.threshold) && frame.is_new(y, c + j)) {
+                    const auto parts = frame.parts(y, c + j, m[j]);
+                    if (parts.count) count += frame.mend(parts, out);
+                }
         }
     }
     return count;

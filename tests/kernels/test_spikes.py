@@ -195,6 +195,57 @@ def test_what_stays_from_view_to_view_is_no_spike_and_what_is_new_beside_an_edge
     assert by_itself[1, 40, 38] > 10000
 
 
+def test_hits_that_touch_and_hits_beside_an_edge_go_whole(engine: Any) -> None:
+    draw = np.random.default_rng(11)
+    mean = np.full((3, 40, 60), 9000.0)
+    mean[:, :, 30:] = 30000
+    frames = draw.poisson(mean).astype(np.uint16)
+    noise = measure_noise(frames[:2], frames[1:])
+    hit = np.zeros(frames.shape, np.uint16)
+    hit[1, 10, 10:13] += 5000
+    hit[1, 10, 12:15] += 4500  # two hits of three pixels share one
+    hit[1, 25, 27:30] = 1200  # 12 deviations, at the dark side of an edge
+    beside = np.array([[1, 2], [0, 2], [0, 1]])
+    made, count = remove_spikes(frames + hit, noise, threshold=7, beside=beside, engine=engine)
+    assert np.abs(made[hit > 0] - mean[hit > 0]).max() < 600
+    assert count == 8
+    larger = np.zeros(frames.shape, np.uint16)
+    larger[1, 10, 10:17] = 5000
+    _, count = remove_spikes(frames + larger, noise, threshold=7, beside=beside, engine=engine)
+    assert count == 0, "what is longer than two hits is a scratch or a crack"
+
+
+def test_what_moves_is_no_spike(engine: Any) -> None:
+    """A dark grain leaves a pixel of a brighter one beside it for one view."""
+    mean = np.full((3, 40, 60), 20000.0)
+    mean[:, 18:22, 20:24] = 6000
+    mean[1, 18:22, 20:24] = 20000
+    mean[1, 18:22, 24:28] = 6000
+    mean[1, 19:21, 23] = 26000
+    frames = np.random.default_rng(12).poisson(mean).astype(np.uint16)
+    noise = NoiseModel(np.array([0.0, 40000.0]), np.array([10.0, 200.0]), np.array([10.0, 200.0]))
+    beside = np.array([[1, 2], [0, 2], [0, 1]])
+    made, _ = remove_spikes(
+        frames[1:2], noise, beside=beside[1:2] // 2 + 1, more=frames[[0, 2]], engine=engine
+    )
+    np.testing.assert_array_equal(made[0, 19:21, 23], frames[1, 19:21, 23])
+
+
+def test_noise_in_time_is_that_of_photons_where_edges_move() -> None:
+    """Between the two levels lie an edge's pixels alone, and it moves by half a pixel from frame to frame."""
+    draw = np.random.default_rng(13)
+    x, y = np.arange(400.0), np.arange(200.0)[:, None]
+
+    def measured(step: float) -> np.ndarray:
+        middles = (200 + 20 * np.sin(y / 9) + step * k for k in range(3))
+        frames = [draw.poisson(20000 + 10000 * np.tanh((x - m) / 2)).astype(np.float32) for m in middles]
+        noise = measure_noise(np.stack(frames[:2]), np.stack(frames[1:]))
+        return noise.in_time_at(np.array([10000.0, 20000.0, 30000.0]))
+
+    np.testing.assert_allclose(measured(0.7), measured(0.0), rtol=0.06)
+    np.testing.assert_allclose(measured(0.7), np.sqrt([10000, 20000, 30000]), rtol=0.18)
+
+
 def test_the_pattern_of_the_detector_hides_no_hit_and_is_kept(engine: Any) -> None:
     """Gains that differ by 2 %, at 4 counts a photon: in counts a hit of ten deviations is as high as the pattern."""
     draw = np.random.default_rng(9)

@@ -19,6 +19,7 @@ from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import from_data, from_steps, preset
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.evaluate import evaluate
+from tomarium.pipeline.run.followed import Followed
 from tomarium.synth import SimulationConfig, simulate, simulated
 from tomarium.synth.wave import BLUR_PIXELS
 
@@ -134,6 +135,84 @@ def test_further_scans_are_seen_as_the_first_is(folder: Path) -> None:
             {"bin": {"angles": 2}},
             scans="d4.h5",
         )
+
+
+@pytest.mark.parametrize("kind", ["spikes", "column"])
+def test_further_scans_go_through_the_steps_before(folder: Path, tmp_path: Path, kind: str) -> None:
+    """What is wrong with the second scan alone goes by the steps that the first one goes through."""
+    scan, clean = tm.open(folder / "d1.h5"), tm.open(folder / "d4.h5")
+    assert isinstance(scan, Scan)
+    assert isinstance(clean, Scan)
+    counts = clean.projections.read(slice(None), slice(None)).copy()
+    draw = np.random.default_rng(5)
+    if kind == "column":
+        counts[:, :, 30] = counts[:, :, 30] * 0.93  # answers less in the views than in the flats
+        steps: list[Any] = [{"flat_field": {"log": False}}, {"double_flat_field": {"axis_column": 47.5}}]
+    else:
+        counts[np.arange(VIEWS)[:, None], draw.integers(2, 78, (VIEWS, 12)), draw.integers(2, 94, 12)] += (
+            20000
+        )
+        steps = ["remove_spikes", {"flat_field": {"log": False}}]
+    bad = folder / f"{kind}.h5"
+    data_exchange.FORMAT.write(bad, with_counts(clean, counts))  # type: ignore[misc]
+    reopened = tm.open(bad)
+    assert isinstance(reopened, Scan)
+    resolution, own = (resolve(from_data({"steps": steps}, "test"), one) for one in (scan, reopened))
+    expected = evaluate(own, own.work, [slice(0, 80)], 1)[0].data
+    for place in (None, tmp_path):
+        followed = Followed(resolution.work, place)(reopened)
+        np.testing.assert_array_equal(followed.read(slice(None), slice(0, 80)), expected)
+        np.testing.assert_array_equal(followed.read(np.array([4, 1]), slice(10, 20)), expected[[4, 1], 10:20])
+
+    def found(path: str, before: list[Any]) -> NDArray[np.float32]:
+        listed = [*before, {"ctf": {"delta_beta": RATIO, "scans": path, "align": "none"}}]
+        made = tm.reconstruct(scan, {"steps": listed})
+        assert isinstance(made, Scan)
+        return np.asarray(made.projections.read(slice(None), slice(None)))
+
+    done = tm.scan_of_arrays(expected, clean.angles_deg.value, domain="transmission")
+    data_exchange.FORMAT.write(folder / f"{kind}-done.h5", as_told(done, clean))  # type: ignore[misc]
+    made = found(bad.name, steps)
+    assert error(made, found(bad.name, [{"flat_field": {"log": False}}])) > 0.01
+    if kind == "spikes":  # what holds transmission goes through the steps behind the flat field alone
+        np.testing.assert_array_equal(made, found(f"{kind}-done.h5", steps))
+
+
+def with_counts(scan: Scan, counts: NDArray[Any]) -> Scan:
+    assert scan.flats is not None
+    assert scan.darks is not None
+    flats, darks = (one.frames.read(slice(None), slice(None)) for one in (scan.flats, scan.darks))
+    return as_told(tm.scan_of_arrays(counts, scan.angles_deg.value, flats=flats, darks=darks), scan)
+
+
+def as_told(scan: Scan, by: Scan) -> Scan:
+    return scan.with_geometry(distance_m=by.distance_m, pixel_m=by.pixel_m, energy_kev=by.energy_kev)
+
+
+def test_shifts_of_the_first_scan_alone_are_refused_before_it(folder: Path) -> None:
+    scan = tm.open(folder / "d1.h5")
+    assert isinstance(scan, Scan)
+    moved = scan.with_geometry(shift_columns_px=Value(np.ones(VIEWS), "user", "test"))
+    steps = [{"flat_field": {"log": False}}, "apply_shifts", {"ctf": {"delta_beta": RATIO, "scans": "d4.h5"}}]
+    with pytest.raises(ParameterError, match=r"apply_shifts moves the views of the first scan"):
+        plan(from_data({"steps": steps}, "test"), moved, Resources(10**12, 10**12, 1, 1))
+
+
+def test_a_plan_prices_the_steps_of_further_scans(folder: Path) -> None:
+    scan = tm.open(folder / "d1.h5")
+    assert isinstance(scan, Scan)
+
+    def priced(disk: int | None, *steps: Any) -> Any:
+        listed = [*steps, {"ctf": {"delta_beta": RATIO, "scans": "d3.h5, d4.h5"}}]
+        return plan(from_data({"steps": listed}, "test"), scan, Resources(10**12, disk, 1, 1))
+
+    flat, ring = {"flat_field": {"log": False}}, "remove_stripes"
+    stacks = 4 * VIEWS * (100 * 120 + 80 * 96)
+    more = priced(10**12, flat, ring).write_bytes - priced(10**12, flat).write_bytes
+    assert stacks <= more <= stacks + 4 * VIEWS * 80 * 96 * 2  # and the spool of the first scan
+    in_memory = max(section.peak_bytes for section in priced(None, flat, ring).sections)
+    assert in_memory - max(section.peak_bytes for section in priced(10**12, flat, ring).sections) >= stacks
+    assert priced(None, "remove_spikes", flat).seconds > priced(None, flat).seconds
 
 
 def test_what_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:

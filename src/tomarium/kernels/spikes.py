@@ -16,14 +16,26 @@ from tomarium.errors import EngineUnavailable, InputError, ParameterError
 MOST_BRIGHT: Final = 4
 """Pixels of a spike; what is as bright and larger was seen, as an edge or a crack is."""
 
-HALO: Final = MOST_BRIGHT + 1
+MOST_NEW: Final = 6
+"""Pixels of a spike that is told in the excess over the frames beside: two hits of three pixels that touch."""
+
+HALO: Final = MOST_NEW + 1
 """Rows a pixel's verdict depends on, above and below: it may be beside a spike, whose size is seen from there on."""
+
+BOTH: Final = 6 / 7
+"""Part of the threshold that a pixel has to be above the brighter of two frames; above their mean it is the whole."""
+
+MOVING: Final = 0.5
+"""Part of the largest loss within two pixels that a spike is to rise, and twice the loss where it has over 4 pixels."""
 
 SKIRT: Final = 4.0
 """Standard deviations above which a pixel beside a spike is part of it."""
 
 FARTHEST: Final = 4.0
 """Times the response of those about it, or part of it, beyond which a pixel's own is not believed."""
+
+ABOVE_LINE: Final = 1.05
+"""Times the noise of photons that noise in time may be."""
 
 _BLOCK_ROWS: Final = 48
 _LEVELS: Final = 24
@@ -111,7 +123,7 @@ def measure_noise(frames: Any, following: Any = None) -> NoiseModel:
     Pixels are put into groups of equal number by the median of their 3 x 3 neighbourhood; in each the median
     absolute difference from it, over 0.6745, is the noise. Spikes are too few to move a median. The noise in time is
     that of the differences between frames, less the median of the differences about each pixel, over √2: the pattern
-    of the detector and most of the sample are in both.
+    of the detector and most of the sample are in both. Of it no more is taken than the line that photons draw.
 
     Parameters
     ----------
@@ -147,7 +159,28 @@ def measure_noise(frames: Any, following: Any = None) -> NoiseModel:
     if following is None:
         return NoiseModel(brightness, np.maximum(sigma, least))
     in_time = np.array([_spread(change[group]) for group in groups]) / np.sqrt(2)
+    in_time = np.minimum(in_time, _of_photons(brightness, in_time))
     return NoiseModel(brightness, np.maximum(sigma, least), np.maximum(in_time, least))
+
+
+def _of_photons(brightness: NDArray[np.float64], sigma: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the noise of photons at each level: what is more there is a sample that moved between the frames.
+
+    The variance of photons and of the read-out is a straight line over the brightness. Motion adds to it, above all at
+    a brightness that edges alone have. So the line is the highest that no level lies below; `ABOVE_LINE` times its root
+    allows for the chance in the levels that it touches.
+    """
+    variance = sigma**2
+    one, other = np.triu_indices(len(sigma), 1)
+    apart = brightness[other] - brightness[one]
+    is_wider = apart > 0
+    one, other, apart = one[is_wider], other[is_wider], apart[is_wider]
+    slope = np.append(np.maximum((variance[other] - variance[one]) / apart, 0), 0)
+    start = np.append(one, np.argmin(variance))
+    lines = variance[start, None] + slope[:, None] * (brightness - brightness[start, None])
+    lines = lines[(lines <= variance * (1 + 1e-9)).all(axis=1)]
+    highest = lines[np.argmax((lines / np.maximum(variance, 1e-30)).sum(axis=1))]
+    return np.asarray(ABOVE_LINE * np.sqrt(np.maximum(highest, variance / 4)))
 
 
 def _spread(differences: NDArray[np.float32]) -> float:
@@ -227,11 +260,13 @@ def remove_spikes(
     1. A pixel more than `threshold` standard deviations above the median of its 3 x 3 neighbourhood is a spike, if
        it is new, and if it hangs together with at most 3 others that rise by half as much: a thin line, the fringe of
        an edge and the corner of a bright field are larger, and are left.
-    2. New is what is `threshold` standard deviations in time above the same pixel in each frame `beside`, and half of
-       it above the pixels over and under that one; then what rises by half as much is told in the excess over those
-       frames, in which the sample is about where it was. A frame without others beside it is judged by itself.
-    3. So is a pixel beside one, more than 4 standard deviations above both, or above two frames beside by half as much
-       as that one is.
+    2. New is what is `threshold` standard deviations in time above the mean of the same pixel in the frames `beside`,
+       six sevenths of it above the brighter one, and half of it above the pixels over and under that one; then what
+       rises by half as much is told in the excess over the brighter frame, in which the sample is about where it was.
+       Of it there may be 5, where no pixel within two loses half as much; a pixel is no spike where one loses twice as
+       much, for there an edge moves. A frame without others beside it is judged by itself.
+    3. So is a pixel beside one or of what hangs together with it, more than 4 standard deviations above both, or above
+       two frames beside by half as much as that one is.
     4. All take the median of their neighbourhood, or the median of it and of the same pixel in the two frames beside.
 
     At the frame's edges the median repeats the outermost pixels. What is not finite is no spike and counts as brighter
@@ -373,24 +408,25 @@ def _one_frame(
         about = np.pad(before, ((1, 1), (0, 0)), constant_values=-np.inf)
         tallest = np.maximum(np.maximum(about[:-2], about[2:]), before)
         allowed = threshold * noise.in_time_at(before[rows, columns])
-        sure &= pixels[rows, columns] - before[rows, columns] > allowed
+        sure &= pixels[rows, columns] - before[rows, columns] > BOTH * allowed
+        sure &= pixels[rows, columns] - _mean(others, before)[rows, columns] > allowed
         sure &= pixels[rows, columns] - tallest[rows, columns] > 0.5 * allowed
     rows, columns = rows[sure], columns[sure]
-    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    if fresh is None:
-        spikes = [(r, c) for r, c in pairs if _is_small(pixels, middle[r, c], r, c)]
-    else:
-        spikes = [(r, c) for r, c in pairs if _is_small(fresh, np.float32(0), r, c)]
-    if not spikes:
-        return 0
     height, width = frame.shape
-    centre = np.array(spikes)[:, :, None]
-    r, c = (centre + _SQUARE).transpose(1, 0, 2)
-    there = (r >= 0) & (r < height) & (c >= 0) & (c < width)
-    (y, x), (r, c) = (
-        (np.broadcast_to(one, r.shape)[there] for one in centre.transpose(1, 0, 2)),
-        (r[there], c[there]),
-    )
+    looked_at: set[tuple[int, int, int, int]] = set()
+    for y, x in zip(rows.tolist(), columns.tolist(), strict=True):
+        if fresh is None:
+            parts = _parts(pixels, middle[y, x], y, x, MOST_BRIGHT)
+        else:
+            parts = _parts(fresh, np.float32(0), y, x, MOST_NEW)
+            lowest = fresh[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3].min()
+            if not fresh[y, x] > -lowest * np.float32(MOVING if len(parts) <= MOST_BRIGHT else 1 / MOVING):
+                parts = []
+        square = [(y + i, x + j) for i, j in _SQUARE] if parts else []
+        looked_at |= {(y, x, r, c) for r, c in parts + square if 0 <= r < height and 0 <= c < width}
+    if not looked_at:
+        return 0
+    y, x, r, c = np.array(sorted(looked_at)).T
     high = excess[r, c] > SKIRT * noise.at(middle[r, c])
     if before is not None and fresh is not None:
         high &= fresh[r, c] > SKIRT * noise.in_time_at(before[r, c])
@@ -409,11 +445,22 @@ def _one_frame(
     return int(np.count_nonzero(result[r, c] != frame[r, c]))
 
 
-_SQUARE: Final = np.mgrid[-1:2, -1:2].reshape(2, 9)
+def _mean(others: list[NDArray[np.float32]], before: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of two frames where both have a value, else what there is."""
+    if len(others) < 2:
+        return before
+    with np.errstate(invalid="ignore"):
+        mean = np.float32(0.5) * (others[0] + others[1])
+    return np.where(np.isfinite(mean), mean, before)
 
 
-def _is_small(pixels: NDArray[np.float32], middle: np.float32, row: int, column: int) -> bool:
-    """Grow from the pixel over neighbours that rise half as high, until there are too many."""
+_SQUARE: Final = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+
+
+def _parts(
+    pixels: NDArray[np.float32], middle: np.float32, row: int, column: int, most: int
+) -> list[tuple[int, int]]:
+    """Grow from the pixel over neighbours that rise half as high; return none where there are too many."""
     half = middle + np.float32(0.5) * (pixels[row, column] - middle)
     found = [(row, column)]
     for r, c in found:  # grows below
@@ -421,6 +468,6 @@ def _is_small(pixels: NDArray[np.float32], middle: np.float32, row: int, column:
         for y, x in np.argwhere(pixels[top : r + 2, left : c + 2] > half) + np.array([top, left]):
             if (y, x) not in found:
                 found.append((int(y), int(x)))
-        if len(found) > MOST_BRIGHT:
-            return False
-    return True
+        if len(found) > most:
+            return []
+    return found

@@ -24,6 +24,7 @@ from tomarium.pipeline.plan.cost import (
     row_halo_of,
     slab_cost,
 )
+from tomarium.pipeline.plan.followed import FollowedCost, cost_of_following
 from tomarium.pipeline.plan.slabs import LARGEST, Cut, cut_rows
 from tomarium.pipeline.plan.split import Part
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
@@ -226,14 +227,18 @@ def _section(
     height = scan.shape[1] if by_row else source.shape[0]
     read_rows = reads.stop - reads.start
     inner = source if by_row else source.with_rows(read_rows)
-    prepared = sum(_prepared_bytes(item, scan) for item in part.items)
+    followed = [_cost_of_following(item, resolution) for item in part.items]
+    prepared = sum(_prepared_bytes(item, scan) for item in part.items) + sum(
+        one.held_bytes for one in followed
+    )
+    laid_down = sum(one.spool_bytes for one in followed)
     writes_volume = last and result.domain == "slice"
     out = result.with_rows(window.stop - window.start) if by_row else result.with_rows(read_rows)
     made_bytes = result.with_rows(window.stop - window.start).bytes
     spool_bytes = 0 if last and result.domain == "slice" else made_bytes
     # What is made lies in memory where nothing is written, and leaves less of it to slabs.
     in_memory = resources.disk_bytes is None
-    beside = prepared + held + (made_bytes if in_memory else 0)
+    beside = prepared + held + (made_bytes + laid_down if in_memory else 0)
 
     @cache  # nearly all slabs of a size read as much
     def slab_bytes(taken: int) -> int:
@@ -289,9 +294,12 @@ def _section(
     read_beside, unpacked_beside = (sum(one) for one in zip((0, 0), *further, strict=True))
     read, unpacked = read + read_beside, unpacked + unpacked_beside
     seconds = choice.seconds + read_beside / READ + unpacked_beside / UNPACK / resources.processors
+    seconds += sum(one.seconds for one in followed) / resources.processors
+    seconds += 0 if in_memory else laid_down / WRITE + laid_down / READ
     computed = sum(cut.reads.stop - cut.reads.start for cut in cuts)
     on_disk = 0 if in_memory else spool_bytes
     write = int(made_bytes * PYRAMID) if writes_volume else on_disk * (2 if last else 1)
+    write += 0 if in_memory else laid_down
     return Section(
         name=("reconstruct" if result.domain == "slice" else "correct") if last else "spool",
         direction=part.direction,
@@ -321,6 +329,11 @@ def _prepared_bytes(item: Resolved, scan: Scan) -> int:
         return 0
     with told_as_its_own(item.step):
         return item.step.cost.prepared(scan, item.plain)
+
+
+def _cost_of_following(item: Resolved, resolution: Resolution) -> FollowedCost:
+    number = next(k for k, one in enumerate(resolution.items) if one.key == item.key)
+    return cost_of_following(item, resolution.items[:number], resolution.scan)
 
 
 def _further_bytes(item: Resolved, scan: Scan) -> tuple[int, int]:

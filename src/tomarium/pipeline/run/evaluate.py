@@ -16,7 +16,7 @@ from tomarium.pipeline.plan.cost import (
 )
 from tomarium.pipeline.plan.slabs import cut_rows
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
-from tomarium.pipeline.run.work import load, make_ready, process, raw_steps, trim
+from tomarium.pipeline.run.work import load, make_ready, process, trim
 from tomarium.steps.core.step import Step, unit_of
 
 
@@ -70,7 +70,7 @@ def evaluate(
     found = []
     for slab, wanted in zip(slabs, rows, strict=True):
         cut = replace(slab, halo=(wanted.start - slab.rows.start, slab.rows.stop - wanted.stop))
-        ready = make_ready(tail, scan, "row", slab.rows, raw_steps(head))
+        ready = make_ready(tail, scan, "row", slab.rows, head)
         found.append(trim(process(cut, ready, threads)))
     return tuple(found)
 

@@ -42,7 +42,7 @@ from tomarium.pipeline.run.provenance import (
 )
 from tomarium.pipeline.run.result_files import discard_if_empty, finish, finished_outcome, open_output
 from tomarium.pipeline.run.spool import Spool, make_spool
-from tomarium.pipeline.run.work import SlabResult, Target, Task, raw_steps
+from tomarium.pipeline.run.work import SlabResult, Target, Task
 from tomarium.steps.core.sample import Sample
 from tomarium.steps.core.step import Probe, Tally
 from tomarium.steps.volume.statistics import statistics
@@ -439,7 +439,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             source=source,
             scan=resolution.scan,
             items=section.items,
-            raw=raw_steps(done),
+            done=tuple(done),
             layout=section.source,
             direction=section.direction,
             window=section.window,
@@ -447,6 +447,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             threads=section.threads,
             target=None if work.crosses and (local or _in_memory(target)) else target,
             count=number == last,
+            folder=journal.home,
         )
         _map(work, number, section, task, target)
         done += section.items

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -28,6 +29,7 @@ from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.protocol.step_errors import package, told_as_its_own
 from tomarium.pipeline.run.spool import Spool
 from tomarium.steps.core.context import Context, Scratch
+from tomarium.steps.core.further_scans import follows
 from tomarium.steps.core.step import Step, Tally
 from tomarium.steps.volume.statistics import statistics
 
@@ -101,8 +103,8 @@ class Task:
         Tells flats, darks and geometry.
     items : tuple of Resolved
         Steps and tallies.
-    raw : tuple of Resolved
-        Steps on raw counts before these, which flats and darks go through too.
+    done : tuple of Resolved
+        Steps and tallies before these: flats and darks go through those on raw counts, further scans through all.
     layout : Layout
         What it reads in the whole.
     direction : "row" or "angle"
@@ -115,13 +117,15 @@ class Task:
         Where results go; None returns them.
     count : bool
         Whether statistics of the result are counted.
+    folder : Path or None
+        Where further scans may be laid down that go through steps on sinograms; None keeps them in memory.
     """
 
     key: str
     source: Frames
     scan: Scan
     items: tuple[Resolved, ...]
-    raw: tuple[Resolved, ...]
+    done: tuple[Resolved, ...]
     layout: Layout
     direction: Direction
     window: slice
@@ -129,6 +133,7 @@ class Task:
     threads: int
     target: Target | None
     count: bool
+    folder: Path | None = None
 
     def __call__(self, cut: Cut) -> SlabResult:
         """Do one slab."""
@@ -173,7 +178,7 @@ def _kept(task: Task) -> _Kept:
     with _LOCK:
         if task.key not in _KEPT:
             rows = task.reads if task.direction == "angle" else slice(0, task.scan.shape[1])
-            ready = make_ready(task.items, task.scan, task.direction, rows, task.raw)
+            ready = make_ready(task.items, task.scan, task.direction, rows, task.done, task.folder)
             while len(_KEPT) >= MOST_KEPT:  # a worker of a cluster is not told when a run ends
                 _KEPT.pop(next(iter(_KEPT)))
             _KEPT[task.key] = _Kept(ready)
@@ -185,7 +190,8 @@ def make_ready(
     scan: Scan,
     direction: Direction,
     rows: slice | None = None,
-    raw: Sequence[Resolved] = (),
+    done: Sequence[Resolved] = (),
+    folder: Path | None = None,
 ) -> tuple[Ready, ...]:
     """Do what steps need done once, before the first slab.
 
@@ -199,8 +205,10 @@ def make_ready(
         How slabs are cut.
     rows : slice, optional
         Rows that will be asked for, halo included; all by default.
-    raw : sequence of Resolved
-        Steps on raw counts that were done before these.
+    done : sequence of Resolved
+        Steps and tallies that were done before these.
+    folder : Path, optional
+        Where further scans may be laid down; see `Task`.
 
     Returns
     -------
@@ -209,22 +217,28 @@ def make_ready(
     """
     ready: list[Ready] = []
     keep = 0
-    before = [*raw, *items]
+    before = [*done, *items]
     for number, item in reversed(list(enumerate(items))):
         keep += step_halo(item, direction)
         prepared = None
         if isinstance(item.step, Step) and item.step.prepare is not None:
-            earlier = tuple(b for b in before[: len(raw) + number] if isinstance(b.step, Step))
+            earlier = tuple(b for b in before[: len(done) + number] if isinstance(b.step, Step))
             taken = with_references(scan, earlier) if item.before.domain == "counts" else scan
-            prepared = _prepare(item, taken, rows or slice(0, scan.shape[1]))
+            prepared = _prepare(item, taken, rows or slice(0, scan.shape[1]), earlier, folder)
         ready.append(Ready(item, prepared, keep))
     return tuple(reversed(ready))
 
 
-def _prepare(item: Resolved, scan: Scan, rows: slice) -> Any:
+def _prepare(
+    item: Resolved, scan: Scan, rows: slice, earlier: tuple[Resolved, ...] = (), folder: Path | None = None
+) -> Any:
     if not isinstance(item.step, Step) or item.step.prepare is None:
         return None
     with told_as_its_own(item.step):
+        if follows(item.step):
+            from tomarium.pipeline.run.followed import Followed  # which rests on this module
+
+            return item.step.prepare(scan, item.plain, rows, Followed(earlier, folder))
         return item.step.prepare(scan, item.plain, rows)
 
 
@@ -461,8 +475,3 @@ def with_references(scan: Scan, steps: Sequence[Resolved]) -> Scan:
         return replace(reference, frames=SteppedFrames(reference.frames, tuple(steps), prepared))
 
     return replace(scan, flats=stepped(scan.flats), darks=stepped(scan.darks))
-
-
-def raw_steps(items: Sequence[Resolved]) -> tuple[Resolved, ...]:
-    """Return the steps that leave raw counts."""
-    return tuple(item for item in items if isinstance(item.step, Step) and item.after.domain == "counts")

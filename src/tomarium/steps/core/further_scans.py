@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from tomarium.model import Scan
+from tomarium.model import Frames, Scan
+from tomarium.steps.core.step import Step
+
+
+class Through(Protocol):
+    """What `prepare` of a step is handed as `through`: it takes further scans through the steps before that one."""
+
+    def __call__(self, scan: Scan, *, by_frame: bool = False) -> Frames:
+        """Return a scan's projections as the steps leave them; `by_frame`, as those before sinograms."""
+        ...
+
+
+def follows(step: Step) -> bool:
+    """Tell whether further scans go through the steps before this one, which its `prepare` asks for by `through`."""
+    return step.prepare is not None and "through" in signature(step.prepare).parameters
 
 
 def paths_beside(scan: Scan, scans: str) -> list[Path]:
@@ -43,12 +59,20 @@ def scans_beside(scan: Scan, scans: str) -> Iterator[Scan]:
         Whole, without the views of the first. What is not there, or holds no scan, is left to the step, which refuses
         it by name.
     """
+    for path in paths_beside(scan, scans):
+        if path.exists():
+            state = path.stat()
+            other = _opened(path, state.st_mtime_ns, state.st_size)
+            if isinstance(other, Scan):
+                yield other
+
+
+@lru_cache(maxsize=8)
+def _opened(path: Path, changed_ns: int, size: int) -> object:
+    """Open a file as long as it is the same: a plan asks for each way to split a protocol."""
     from tomarium import formats
 
-    for path in paths_beside(scan, scans):
-        other = formats.open(path) if path.exists() else None
-        if isinstance(other, Scan):
-            yield other
+    return formats.open(path)
 
 
 def further_paths(scan: Scan, steps: Iterable[Any]) -> Iterator[tuple[str, Path]]:

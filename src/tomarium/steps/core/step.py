@@ -122,8 +122,8 @@ class Step:
     cost : Cost
         Memory and time.
     prepare : callable or None
-        `prepare(scan, values, rows) -> object` computed once for all slabs within `rows` and handed in as
-        `prepared`.
+        `prepare(scan, values, rows) -> object` computed once for all slabs within `rows` and handed in as `prepared`.
+        One that asks for `through`, too, takes further scans by it; see `steps.core.further_scans`.
     demand : callable or None
         `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
     first : callable or None
@@ -155,7 +155,7 @@ class Step:
     after: Callable[[Layout, Values], Layout]
     halo: Callable[[Values, Layout], int]
     cost: Cost
-    prepare: Callable[[Scan, Values, slice], Any] | None = None
+    prepare: Callable[..., Any] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
     first: Callable[[Layout, Values], tuple[str, ...]] | None = None
     settle: Settle | None = None
@@ -360,7 +360,7 @@ def step(
     cut: Cut = "row",
     halo: int | Callable[[Values, Layout], int] = 0,
     cost: Cost = Cost(),
-    prepare: Callable[[Scan, Values, slice], Any] | None = None,
+    prepare: Callable[..., Any] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
     first: Callable[[Layout, Values], tuple[str, ...]] | None = None,
     settle: Settle | None = None,

@@ -16,14 +16,11 @@ from tomarium.kernels.fresnel import chirp
 from tomarium.kernels.registration import Shift, find_shift
 from tomarium.model import Layout, Scan, Slab
 from tomarium.steps.core.context import Context
-from tomarium.steps.core.further_scans import paths_beside, scans_beside
+from tomarium.steps.core.further_scans import Through, paths_beside, scans_beside
 from tomarium.steps.core.parameter import FROM_SCAN, Index, KiloElectronVolts, Metres, NotNegative, Positive
 from tomarium.steps.core.square_pixels import demand_square
 from tomarium.steps.core.step import Cost, Example, Figure, Values, step
-from tomarium.steps.correct.flat_field import (
-    average_references,
-    reference_groups,
-)
+from tomarium.steps.correct.flat_field import reference_groups
 from tomarium.steps.phase.distance import Distance, open_distance
 from tomarium.steps.phase.paganin import finite
 
@@ -59,7 +56,7 @@ class Prepared:
     factors: tuple[NDArray[np.float64], ...]
 
 
-def prepare(scan: Scan, values: Values, rows: slice) -> Prepared:
+def prepare(scan: Scan, values: Values, rows: slice, through: Through) -> Prepared:
     """Open the scans at further distances, and find where their images lie.
 
     Parameters
@@ -70,6 +67,8 @@ def prepare(scan: Scan, values: Values, rows: slice) -> Prepared:
         Parameters of `ctf`.
     rows : slice
         Rows that are needed; whole frames are.
+    through : callable
+        Takes scans through the steps before.
 
     Returns
     -------
@@ -95,7 +94,9 @@ def prepare(scan: Scan, values: Values, rows: slice) -> Prepared:
         )
     given: list[float | None] = [units.parse(text, "m") for text in told]
     given = given or [None] * len(paths)
-    others = tuple(open_distance(scan, path, far, values) for path, far in zip(paths, given, strict=True))
+    others = tuple(
+        open_distance(scan, path, far, values, through) for path, far in zip(paths, given, strict=True)
+    )
     distances = [values["distance_m"], *(other.distance_m for other in others)]
     if len({round(1e9 * distance) for distance in distances}) < len(distances):
         listed = ", ".join(units.show(distance, "m") for distance in distances)
@@ -114,7 +115,7 @@ def prepare(scan: Scan, values: Values, rows: slice) -> Prepared:
     factors = _factors(shape, distances, values)
     if values["align"] == "scan":
         others = tuple(
-            replace(other, shift=_shift(scan, values, other, factors[0], factor))
+            replace(other, shift=_shift(scan, values, other, factors[0], factor, through))
             for other, factor in zip(others, factors[1:], strict=True)
         )
         return Prepared(others, known, ())
@@ -130,19 +131,22 @@ def _factors(
 
 
 def _shift(
-    scan: Scan, values: Values, other: Distance, first: NDArray[np.float64], second: NDArray[np.float64]
+    scan: Scan,
+    values: Values,
+    other: Distance,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    through: Through,
 ) -> tuple[float, float]:
     """Find the one shift of a scan from some of its views, and whether halves of them tell the same."""
     shape = (scan.shape[1], scan.shape[2])
-    own = Distance(
-        scan,
-        average_references(scan, slice(0, scan.shape[1])) if scan.domain == "counts" else None,
-        values["distance_m"],
-        np.arange(scan.shape[0]),
-    )
+    plain = through(scan, by_frame=True)
+    own = Distance(scan, plain, plain, values["distance_m"], np.arange(scan.shape[0]))
     views = np.unique(np.linspace(0, scan.shape[0] - 1, min(LOOKED_AT, scan.shape[0])).astype(int)).tolist()
-    ours = np.concatenate([own.transmission(slice(view, view + 1)) for view in views])
-    theirs = np.stack([_there(other, slice(view, view + 1), shape) for view in views])
+    ours = np.concatenate([own.before_sinograms(slice(view, view + 1)) for view in views])
+    theirs = np.stack(
+        [_there(other, other.before_sinograms(slice(view, view + 1))[0], shape) for view in views]
+    )
 
     def shift(part: slice) -> Shift:
         return find_shift(ours[part], theirs[part], first_transfer=first, second_transfer=second)
@@ -165,10 +169,9 @@ def _shift(
     return found.rows_px, found.columns_px
 
 
-def _there(other: Distance, angle: slice, shape: tuple[int, int]) -> NDArray[np.float32]:
+def _there(other: Distance, image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Return a view of a further scan, enlarged but not moved."""
     put = other.onto(shape, (0.0, 0.0))
-    image = other.transmission(angle)[0]
     return image if put is None else put(image)
 
 
@@ -180,7 +183,8 @@ def _found(
     first: NDArray[np.float64],
     second: NDArray[np.float64],
 ) -> Shift:
-    return find_shift(image, _there(other, angle, shape), first_transfer=first, second_transfer=second)
+    there = _there(other, other.transmission(angle)[0], shape)
+    return find_shift(image, there, first_transfer=first, second_transfer=second)
 
 
 def _padded(values: Values, layout: Layout) -> int:
@@ -278,12 +282,15 @@ def ctf(
     function, give it without the blur of a single distance. The first order, which holds for weak phases, is then
     refined: the wave that was found is propagated to each distance, and what differs from the images corrects it.
 
-    1. The further scans are read at the angles of the first one, corrected by their own flats, and put on its pixels:
-       enlarged by the ratio of the pixel sizes, moved by the shift that correlates best.
+    1. The further scans are read at the angles of the first one, go through the steps before this one with the same
+       parameters and their own flats and darks, and are put on its pixels: enlarged by the ratio of the pixel sizes,
+       moved by the shift that correlates best.
     2. Least squares, see `tomarium.kernels.ctf.retrieve`.
 
-    Only the views crop, bin, and those that choose views are followed in the further scans; steps before this one are
-    not done to them, but for the flat field.
+    Of the views, crop, bin and those that choose views are followed in the further scans. One that holds transmission
+    goes through the steps behind the flat field. What steps on sinograms, such as `remove_stripes`, leave of a further
+    scan is laid down as a whole, beside the result or in memory. `apply_shifts` moves the first scan alone and is
+    refused before this step.
 
     Parameters
     ----------

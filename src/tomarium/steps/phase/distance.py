@@ -13,8 +13,8 @@ from tomarium import formats, units
 from tomarium.errors import InputError, MissingData
 from tomarium.kernels.registration import Placement, placement
 from tomarium.model import Frames, Scan
+from tomarium.steps.core.further_scans import Through
 from tomarium.steps.core.step import Values
-from tomarium.steps.correct.flat_field import AveragedReferences, average_references, transmission_of
 from tomarium.steps.phase.paganin import finite
 from tomarium.steps.views.bin import bin as binned
 from tomarium.steps.views.crop import crop
@@ -29,8 +29,10 @@ class Distance:
     ----------
     scan : Scan
         The scan.
-    references : AveragedReferences or None
-        Its flats and darks; None where it holds transmission.
+    frames : Frames
+        Its projections as the steps before ctf leave them, I / I₀.
+    plain : Frames
+        The same as the steps before the first one on sinograms leave them: of what shifts are found by.
     distance_m : float
         Propagation distance.
     views : array of int, shape (angle,)
@@ -42,7 +44,8 @@ class Distance:
     """
 
     scan: Scan
-    references: AveragedReferences | None
+    frames: Frames
+    plain: Frames
     distance_m: float
     views: NDArray[np.intp]
     scale: float = 1.0
@@ -50,11 +53,15 @@ class Distance:
 
     def transmission(self, angles: slice) -> NDArray[np.float32]:
         """Read the views at some angles of the first scan, I / I₀ on its own pixels."""
-        wanted, rows = self.views[angles], slice(0, self.scan.shape[1])
-        data = self.scan.projections.read(wanted, rows)
-        if self.references is None:
-            return np.asarray(finite(np.asarray(data, np.float32))[0])
-        return transmission_of(data, self.references, rows, wanted.astype(np.float64))
+        return self._read(self.frames, angles)
+
+    def before_sinograms(self, angles: slice) -> NDArray[np.float32]:
+        """Read the same without the steps on sinograms."""
+        return self._read(self.plain, angles)
+
+    def _read(self, frames: Frames, angles: slice) -> NDArray[np.float32]:
+        data = frames.read(self.views[angles], slice(0, self.scan.shape[1]))
+        return np.asarray(finite(np.asarray(data, np.float32))[0])
 
     def onto(self, shape: tuple[int, int], shift: tuple[float, float]) -> Placement | None:
         """Return what puts its images on the pixels of the first scan; None where they lie there."""
@@ -63,7 +70,9 @@ class Distance:
         return placement(shape, (self.scan.shape[1], self.scan.shape[2]), self.scale, shift)
 
 
-def open_distance(scan: Scan, path: Path, distance_m: float | None, values: Values) -> Distance:
+def open_distance(
+    scan: Scan, path: Path, distance_m: float | None, values: Values, through: Through
+) -> Distance:
     """Open a scan at another distance, as the first one is seen: with its crop and its bins, at its angles.
 
     Parameters
@@ -76,6 +85,8 @@ def open_distance(scan: Scan, path: Path, distance_m: float | None, values: Valu
         Its distance where the user gives it.
     values : mapping
         Parameters of `ctf`.
+    through : callable
+        Takes it through the steps before ctf.
 
     Returns
     -------
@@ -114,12 +125,12 @@ def open_distance(scan: Scan, path: Path, distance_m: float | None, values: Valu
             f"{path}: frames of {seen.shape[1]} × {seen.shape[2]} lie beside those of {scan.path}, which are "
             f"{scan.shape[1]} × {scan.shape[2]}; give scans of one size, or their pixel sizes"
         )
-    references = average_references(seen, slice(0, seen.shape[1])) if seen.domain == "counts" else None
     if seen.domain not in ("counts", "transmission"):
         raise InputError(
             f"{path} holds {seen.domain}; step ctf needs counts or transmission at each distance"
         )
-    return Distance(seen, references, distance_m, _same_angles(scan, seen, path), scale)
+    views = _same_angles(scan, seen, path)
+    return Distance(seen, through(seen), through(seen, by_frame=True), distance_m, views, scale)
 
 
 def _bins(frames: Frames) -> int:
