@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tomarium.beamtime.arrivals import Spool
+from tomarium.beamtime.live_file import moment
 
 
 def names(spool: Spool) -> set[str]:
@@ -53,6 +54,16 @@ def test_a_change_is_seen_and_its_time_is_that_of_the_look(tmp_path: Path) -> No
     for name in ("a.h5", "edf"):
         assert second[name].stamp != first[name].stamp
         assert second[name].changed_at >= began - 0.1
+
+
+def test_what_changed_between_two_looks_is_in_the_order_of_its_files(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    assert spool.look() == {}
+    for number, name in enumerate(("b.h5", "c.h5", "a.h5")):
+        os.utime(put(tmp_path / name), (1e9 + number, 1e9 + number))
+    found = spool.look()
+    assert sorted(found, key=lambda name: found[name].changed_at) == ["b.h5", "c.h5", "a.h5"]
+    assert len({moment(one.changed_at) for one in found.values()}) == 3  # also in live.json
 
 
 def test_a_renamed_scan_keeps_its_identity(tmp_path: Path) -> None:

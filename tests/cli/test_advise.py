@@ -52,6 +52,24 @@ def test_an_extended_field(capsys: pytest.CaptureFixture[str]) -> None:
     assert extended["scan_bytes"] == 4 * standard["scan_bytes"]
 
 
+def test_hours_and_a_disk_that_falls_behind(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--columns", "2048", "--rows", "2048", "--scans", "24", "--scan-time", "20 min"]
+    rule = values(told(words, capsys)["disk"])
+    assert rule["rule_bytes"] == 24 * 6 * 2048**3  # equation 4.1 of the guide
+    assert rule["rule_bytes"] == rule["total_bytes"]  # as many views as columns
+    assert rule["scans_h"] == pytest.approx(8)
+    slow = told([*words, "--methods", "2", "--disk-speed", "50 MB/s"], capsys, 1)["disk"]
+    disk = values(slow)
+    assert disk["total_bytes"] == 24 * (2 + 2 * 4) * 2048**3
+    assert disk["copy_h"] == pytest.approx(24 * 10 * 2048**3 / 50e6 / 3600)
+    assert disk["behind_h"] == pytest.approx(disk["copy_h"] - 8)
+    assert slow["warnings"][0].startswith(
+        f"your disk falls behind by {disk['behind_h']:.3g} h: data come at 71.6 MB/s"
+    )
+    assert "behind_h" not in values(told([*words, "--disk-speed", "50 MB/s"], capsys)["disk"])
+    assert execute(["advise", "--columns", "8", "--rows", "8", "--disk-speed", "0 MB/s"]) == 2
+
+
 def test_phase_exposure_and_transmission(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--pixel", "0.65 um", "--energy", "25 keV", "--distance", "10 cm", "--delta-beta", "500"]
     phase = values(told(words, capsys, 1)["phase"])

@@ -53,6 +53,11 @@ EXAMPLES = {
     "make_a_slice": ["/records/full/make-a-slice"],
     "sizes": ["/compare/sizes"],
     "worksheet": ["/records/full/worksheet", "/records/full/worksheet?level=pupil&answers=false"],
+    "advise": [
+        "/advise",
+        "/advise?columns=2048&rows=2048&scans=24&methods=2&scan-time=20+min&disk-speed=80+MB/s&pixel=0.65+um&energy=20+keV",
+        "/advise?columns=%3Cb%3E&pixel=1",
+    ],
     "series": ["/records/full/series", "/records/full/series?moment=2&z=3&low=0.1&high=1.5"],
     "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
     "download": ["/records/full/download", "/records/bare/download"],

@@ -15,6 +15,9 @@ from tomarium.formats.beamlines.soleil_flyscan import BESIDE
 SCAN_FILES: Final = (".h5", ".hdf5", ".hdf", ".nx", ".nxs", ".nexus", ".txrm", ".mrc")
 """Endings of files that hold a whole scan each."""
 
+APART_S: Final = 1e-4
+"""What keeps scans in order that are seen to have changed in one look."""
+
 FRAME_FILES: Final = (".edf", ".tif", ".tiff")
 """Endings of files of one frame; a folder that holds some is one scan."""
 
@@ -96,6 +99,7 @@ class Spool:
         """
         now = time.time()
         found: dict[str, Arrival] = {}
+        changed: list[Arrival] = []
         for one in _scans(self.path, self.path, DEPTH):
             if not self._matches(one.name):
                 continue
@@ -105,7 +109,10 @@ class Spool:
             elif before is None and not self._looked:  # it was there before: its own time tells its age
                 found[one.name] = replace(one, changed_at=min(one.changed_at, now))
             else:
-                found[one.name] = replace(one, changed_at=now)
+                changed.append(one)
+        # Of those that changed since the last look the newest is known by the times of the files alone.
+        for rank, one in enumerate(sorted(changed, key=lambda one: one.changed_at, reverse=True)):
+            found[one.name] = replace(one, changed_at=now - rank * APART_S)
         self.known, self._looked = found, True
         return found
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from tomarium import formats
 from tomarium.atomic_files import write_whole
+from tomarium.beamtime.arrivals import SCAN_FILES
 from tomarium.beamtime.batch_files import STATE
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.opening.unpacked import bare
@@ -56,7 +57,9 @@ def _below(folder: Path, endings: set[str]) -> Iterator[Path]:
         elif not child.is_file():
             continue
         try:
-            known = bool(formats.recognise(child))
+            known = bool(formats.recognise(child)) or (
+                child.is_file() and bare(child).suffix.lower() in SCAN_FILES
+            )
         except (FormatError, OSError):  # it cannot be read; by its name it should have been a scan
             known = bare(child).suffix.lower() in endings
         if known:

@@ -135,8 +135,8 @@ def write_live(folder: Path, state: LiveState) -> None:
 
 
 def moment(seconds: float) -> str:
-    """Write seconds since 1970 as ISO 8601 in UTC, to a hundredth of a second."""
-    return datetime.fromtimestamp(round(seconds, 2), UTC).isoformat()
+    """Write seconds since 1970 as ISO 8601 in UTC, to a ten-thousandth of a second."""
+    return datetime.fromtimestamp(round(seconds, 4), UTC).isoformat()
 
 
 def seconds_of(text: str) -> float:

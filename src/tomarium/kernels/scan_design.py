@@ -16,6 +16,10 @@ RAW_BYTES: Final = 2
 VOXEL_BYTES: Final = 4
 """Bytes of a voxel (32-bit floats)."""
 
+RULE_BYTES: Final = 6
+"""Bytes of a standard scan over n_x² n_z: raw data of as many views as columns, and one volume (equation 4.1 of the
+user guide of ANATOMIX, SOLEIL)."""
+
 NEAR_FIELD: Final = 0.3
 """Fresnel number of a pixel from which on Paganin's near-field filter is safe."""
 

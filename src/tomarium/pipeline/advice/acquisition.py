@@ -20,8 +20,10 @@ FULL_TURN_DEG: Final = 359.0
 WIDEST_STEP_DEG: Final = 30.0
 """Neighbouring views that lie further apart do not follow each other."""
 
-COUNTS: Final = ("columns", "rows", "views", "flats", "darks", "scans", "width")
-POSITIVE: Final = ("sample_m", "delta_beta", "length_px", "exposure_s", "speed_deg_s", "span_deg")
+COUNTS: Final = ("columns", "rows", "views", "flats", "darks", "scans", "methods", "width")
+POSITIVE: Final = (
+    "sample_m", "delta_beta", "length_px", "exposure_s", "speed_deg_s", "span_deg", "scan_time_s", "disk_b_s",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Acquisition:
         Length of Paganin's filter in px, which stands for a ratio.
     scans : Value of int or None
         How many such scans.
+    methods : Value of int or None
+        How many volumes are made of each.
+    scan_time_s, disk_b_s : Value of float or None
+        Time from one scan to the next in s, and bytes a second that a disk takes.
     extended : Value of bool or None
         Whether the axis stands near an edge of the detector and the scan goes through a full turn.
     width : Value of int or None
@@ -73,6 +79,9 @@ class Acquisition:
     delta_beta: Value[float] | None = None
     length_px: Value[float] | None = None
     scans: Value[int] | None = None
+    methods: Value[int] | None = None
+    scan_time_s: Value[float] | None = None
+    disk_b_s: Value[float] | None = None
     extended: Value[bool] | None = None
     width: Value[int] | None = None
     exposure_s: Value[float] | None = None

@@ -249,21 +249,64 @@ def _disk(known: Acquisition) -> Topic:
     each = design.RAW_BYTES if known.pixel_bytes is None else known.pixel_bytes.value
     raw, volume = design.raw_bytes(columns, rows, views + extra, each), design.volume_bytes(width, rows)
     scans = 1 if known.scans is None else known.scans.value
-    total = scans * (raw + volume)
+    methods = 1 if known.methods is None else known.methods.value
+    total = scans * (raw + methods * volume)
     fast, slow = (total / speed / 3600 for speed in reversed(TRANSFER_B_S))
     lines = [
         _bytes("raw_bytes", raw, f"{each} B · {columns} × {rows} · {views} {why}{more}"),
         _bytes("volume_bytes", volume, f"4 B · {width}² × {rows}"),
-        _bytes("scan_bytes", raw + volume, "raw data and one volume"),
+        _bytes(
+            "scan_bytes",
+            raw + methods * volume,
+            f"raw data and {'one volume' if methods == 1 else f'{methods} volumes'}",
+        ),
     ]
     if known.scans is not None and scans > 1:
         lines.append(_bytes("total_bytes", total, f"{scans} scans"))
+    if not known.is_extended and methods == 1 and width == columns:
+        rule = scans * design.RULE_BYTES * columns**2 * rows
+        lines.append(
+            _bytes(
+                "rule_bytes",
+                rule,
+                f"by the rule 6 n_s n_x² n_z, with as many views as columns: {scans} scans",
+            )
+        )
     lines += [
-        _bytes("safe_bytes", 2 * total, "disk to bring, twice that; each further volume comes on top"),
+        _bytes(
+            "safe_bytes",
+            2 * total,
+            "disk to bring, twice that" + ("" if known.methods else "; each further volume comes on top"),
+        ),
         _bytes("binned_bytes", total // 8, "with 2 × 2 binning and half as many views, about an eighth"),
         Line("transfer_h", [fast, slow], "h", f"{fast:.2g} to {slow:.2g} h", "to copy it at 100 to 40 MB/s"),
     ]
-    return Topic("disk", tuple(lines))
+    hours, warnings = _hours(known, scans, total)
+    return Topic("disk", (*lines, *hours), (), warnings)
+
+
+def _hours(known: Acquisition, scans: int, total: int) -> tuple[list[Line], tuple[str, ...]]:
+    """Tell how long the scans take, and the copy of all that comes of them; and by how much the copy is later."""
+    lines = []
+    if known.scan_time_s is not None:
+        taken = scans * known.scan_time_s.value / 3600
+        lines.append(Line("scans_h", taken, "h", f"{taken:.3g} h", f"for {scans} scans"))
+    if known.disk_b_s is not None:
+        copied, speed = total / known.disk_b_s.value / 3600, units.show(known.disk_b_s.value, "B", 3)
+        lines.append(Line("copy_h", copied, "h", f"{copied:.3g} h", f"to copy it to your disk at {speed}/s"))
+    if known.scan_time_s is None or known.disk_b_s is None:
+        return lines, ()
+    behind = copied - taken
+    if behind <= 0:
+        return lines, ()
+    lines.append(
+        Line("behind_h", behind, "h", f"{behind:.3g} h", "from the last scan to the end of the copy")
+    )
+    needed = total / (taken * 3600)
+    return lines, (
+        f"your disk falls behind by {behind:.3g} h: data come at {units.show(needed, 'B', 3)}/s, it takes {speed}/s; "
+        f"bring a second one, or a quicker one",
+    )
 
 
 def _views_taken(known: Acquisition) -> tuple[int, str]:

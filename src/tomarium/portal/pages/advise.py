@@ -1,0 +1,184 @@
+"""What a planned scan, or a beamtime of them, needs: the questions of `tomarium advise` as a form."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tomarium.errors import EngineUnavailable, ParameterError, UnitError
+from tomarium.pipeline.advice.acquisition import acquisition
+from tomarium.pipeline.advice.advise import Line, Topic, advise
+from tomarium.pipeline.advice.questions import BY_OPTION, GROUPS
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest
+
+LONGEST: Final = 200
+NAMES: Final = {
+    "views": "Projections",
+    "disk": "Disk and hours",
+    "exposure": "Exposure",
+    "phase": "Phase contrast",
+    "transmission": "Transmission",
+}
+WORDS: Final = {
+    "raw_bytes": "raw data",
+    "volume_bytes": "a volume",
+    "scan_bytes": "a scan",
+    "total_bytes": "all scans",
+    "rule_bytes": "rule of thumb",
+    "safe_bytes": "disk to bring",
+    "binned_bytes": "binned",
+    "transfer_h": "usual copy",
+    "scans_h": "scans",
+    "copy_h": "copy",
+    "behind_h": "disk falls behind by",
+}
+_OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One number of advice: its name, value and unit for machines, as people read it, and why."""
+
+    name: str
+    value: Any
+    unit: str
+    shown: str
+    why: str
+    words: str = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Advice on one thing: its name, numbers, what is to be filled in for more, and what will spoil the result."""
+
+    name: str
+    answers: tuple[Answer, ...]
+    missing: tuple[str, ...]
+    warnings: tuple[str, ...]
+    title: str = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A field of the form."""
+
+    name: str
+    label: str
+    hint: str
+    value: str
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields that stand together."""
+
+    title: str
+    questions: tuple[Asked, ...]
+
+
+@dataclass(frozen=True)
+class AdvisePage:
+    """Content of the page.
+
+    Attributes
+    ----------
+    title : str
+        Of the page.
+    topics : tuple of Advice
+        What can be said: views, disk, exposure, phase, transmission.
+    problems : tuple of str
+        What was filled in and cannot be.
+    groups : tuple of Group
+        The form.
+    extended : bool
+        Whether the axis stands near the detector's edge.
+    filled : bool
+        Whether anything was filled in.
+    """
+
+    title: str
+    topics: tuple[Advice, ...]
+    problems: tuple[str, ...]
+    groups: tuple[Group, ...] = field(metadata=FOR_PEOPLE)
+    extended: bool = field(metadata=FOR_PEOPLE)
+    filled: bool = field(metadata=FOR_PEOPLE)
+
+
+def content(request_context: CurrentRequest) -> AdvisePage:
+    """Say what planned scans need, as `tomarium advise` does: views, disk, hours, exposure, phase contrast, energy."""
+    asked = request_context.request.query_params
+    told = {name: text for name in BY_OPTION if (text := asked.get(name, "").strip()[:LONGEST])}
+    extended = "extended" in asked
+    given: dict[str, Any] = {"extended": True} if extended else {}
+    problems: list[str] = []
+    for name, text in told.items():
+        try:
+            given[BY_OPTION[name].field] = BY_OPTION[name].read(text)
+        except (ParameterError, UnitError) as problem:
+            problems.append(f"{BY_OPTION[name].label}: {problem}")
+    return AdvisePage(
+        title="Plan a beamtime",
+        topics=() if problems or not given else _advice(given, problems),
+        problems=tuple(problems),
+        groups=tuple(
+            Group(
+                title,
+                tuple(
+                    Asked(q.option, q.label, q.help, told.get(q.option, ""), q.least is not None)
+                    for q in group
+                ),
+            )
+            for title, group in GROUPS
+        ),
+        extended=extended,
+        filled=bool(given or told),
+    )
+
+
+def _advice(given: dict[str, Any], problems: list[str]) -> tuple[Advice, ...]:
+    """Ask for advice; what cannot be is added to the problems."""
+    try:
+        return tuple(_shown(topic) for topic in advise(acquisition(given)) if topic.lines or topic.warnings)
+    except (ParameterError, UnitError, EngineUnavailable) as problem:
+        problems.append(str(problem))
+        return ()
+
+
+def _shown(topic: Topic) -> Advice:
+    return Advice(
+        topic.name,
+        tuple(_answer(line) for line in topic.lines),
+        tuple(_by_label(text) for text in topic.missing),
+        topic.warnings,
+        NAMES[topic.name],
+    )
+
+
+def _answer(line: Line) -> Answer:
+    return Answer(
+        line.name, line.value, line.unit, line.shown, line.why, WORDS.get(line.name, _plain(line.name))
+    )
+
+
+def _plain(name: str) -> str:
+    """Write the name of a number as words: views_in_full is "views in full"; units at the end are left out."""
+    return re.sub(r"_(px|m|s|h|deg_s|kev|1_cm)$", "", name).replace("_", " ")
+
+
+def _by_label(text: str) -> str:
+    """Name fields of the form in place of options."""
+    return _OPTION.sub(lambda found: BY_OPTION[found[1]].label if found[1] in BY_OPTION else found[0], text)
+
+
+ADVISE = Page(
+    name="advise",
+    path="/advise",
+    json_path="/advise.json",
+    template="advise.html",
+    content=content,
+    menu="Plan",
+    order=4,
+)
