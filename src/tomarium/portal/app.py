@@ -25,6 +25,7 @@ from tomarium.portal.identity import reader_of
 from tomarium.portal.live import give_live
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
+from tomarium.portal.models import give_models
 from tomarium.portal.notebook_file import give_notebook
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
@@ -103,6 +104,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     admin_forms.give_all(app)
     welcome.give_all(app)
     give_forms(app)
+    give_models(app)
     give_entity_forms(app)
     give_feeds(app)
     give_logo(app)
