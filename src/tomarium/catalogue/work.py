@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from tomarium.catalogue import entity_records, finish_upload, model_jobs
+from tomarium.catalogue import entity_records, finish_upload, model_jobs, record_pictures
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import service
 from tomarium.catalogue.dois import any_due, tell_due
@@ -112,5 +112,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     entity_records.KIND: _rewrite_records,
     finish_upload.KIND: _file_upload,
     model_jobs.KIND: model_jobs.make_model,
+    record_pictures.KIND: record_pictures.make_pictures,
 }
 """What the catalogue itself does: kind of a job → how."""
