@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import ParameterError
+from tomarium.model.image import axes_of_level
 from tomarium.optional_packages import optional_import
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def to_xarray(image: Image, level: int = 0) -> Any:
     """
     xarray = optional_import("xarray", EXTRA)
     data = to_dask(image, level)
-    axes = _axes(image, level, data.shape)
+    axes = axes_of_level(image, level, data.shape)
     coordinates = {
         axis.name: (axis.name, _coordinates(axis, length), {"units": axis.unit})
         for axis, length in zip(axes, data.shape, strict=True)
@@ -153,37 +154,6 @@ def _level(image: Image, level: int) -> Sliceable:
         )
     data: Sliceable = levels[level]
     return data
-
-
-def _axes(image: Image, level: int, shape: Sequence[int]) -> Sequence[Axis]:
-    """Give the axes of a level: as its file tells them, else of means of finer pixels, which lie in their middle.
-
-    Levels of labels are told by their file: a mean of labels is none, so every second one is kept, which stays where it
-    was.
-    """
-    from tomarium.model.image import voxel_factors
-
-    if told := getattr(image, "level_axes", ()):
-        # The finest level keeps what a user told of it when it was opened.
-        axes: Sequence[Axis] = image.axes if level == 0 else _as_told(image.axes, told[0], told[level])
-        return axes
-    factors = voxel_factors(image.shape, shape)
-    return [
-        replace(axis, scale=axis.scale * factor, offset=axis.offset + axis.scale * (factor - 1) / 2)
-        for axis, factor in zip(image.axes, factors, strict=True)
-    ]
-
-
-def _as_told(own: Sequence[Axis], finest: Sequence[Axis], wanted: Sequence[Axis]) -> list[Axis]:
-    """Place a level among axes that may have another scale, or another first voxel, than those of the file."""
-    return [
-        replace(
-            axis,
-            scale=axis.scale * level.scale / fine.scale,
-            offset=axis.offset + axis.scale * (level.offset - fine.offset) / fine.scale,
-        )
-        for axis, fine, level in zip(own, finest, wanted, strict=True)
-    ]
 
 
 def _coordinates(axis: Axis, length: int) -> NDArray[np.float64]:

@@ -50,6 +50,7 @@ EXAMPLES = {
     "admin.user": [],  # with an account the owner of this machine is nobody; tests/portal looks at it
     "hdf5": [],  # tests/portal/test_hdf5
     "volume": ["/records/full/volume"],
+    "models": ["/records/full/models", "/records/full/models?threshold=0.4&up=-y", "/records/bare/models"],
     "make_a_slice": ["/records/full/make-a-slice"],
     "sizes": ["/compare/sizes"],
     "worksheet": ["/records/full/worksheet", "/records/full/worksheet?level=pupil&answers=false"],

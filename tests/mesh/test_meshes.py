@@ -7,17 +7,20 @@ import numpy as np
 import pytest
 
 from mesh.bodies import BODIES, VOXEL_M, ball, filled, hollow_ball, places, torus, volume
+from tomarium import formats
 from tomarium.errors import CannotFit, InputError
 from tomarium.formats.meshes.glb import glb_bytes
 from tomarium.formats.meshes.ply import ply_bytes
 from tomarium.formats.meshes.stl import stl_bytes
 from tomarium.formats.meshes.three_mf import three_mf_bytes
+from tomarium.formats.zarr.reader import write
 from tomarium.kernels.decimation import decimate, lightened
 from tomarium.kernels.isosurface import isosurface
 from tomarium.model import Axis, Mesh, Volume
 from tomarium.pipeline.mesh.body import Wish
 from tomarium.pipeline.mesh.grid import choose_grid, grids_of, read_grid
 from tomarium.pipeline.mesh.make_mesh import Limits, as_data, doubts, make_mesh
+from tomarium.pipeline.segment.label_volume import write_labels
 from tomarium.viewers.mesh_picture import mesh_png
 
 pytest.importorskip("manifold3d")
@@ -114,6 +117,31 @@ def test_a_label_is_a_body_and_small_pieces_are_told() -> None:
     assert told.voxel_volume == pytest.approx(8000 * MM**3)
     with pytest.raises(InputError, match="no voxel has the label 7"):
         make_mesh(volume(labels), Wish(label=7))
+
+
+@pytest.mark.parametrize(("labels", "aside"), [(False, 0.02), (True, 0.3)])
+def test_coarse_levels_lie_where_the_body_lies(tmp_path: Path, labels: bool, aside: float) -> None:
+    # Of labels one voxel of each block is kept, of grey values the mean is taken: their middles lie apart by half of
+    # a block less half of a voxel, 1.5 voxels at level 2.
+    middle = np.array([33.3, 30.7, 28.1])
+    away = np.linalg.norm(np.moveaxis(np.mgrid[:64, :64, :64], 0, -1) - middle, axis=-1)
+    grey = (away < 22).astype(np.uint8) if labels else filled(22 - away)
+    whole = volume(grey, unit="" if labels else "1/cm")
+    if labels:
+        write_labels(
+            tmp_path / "b.zarr", whole, [grey], grey.dtype, {}, overwrite=False, tell=lambda *_: None
+        )
+    else:
+        write(tmp_path / "b.zarr", whole)
+    opened = formats.open(tmp_path / "b.zarr")
+    assert isinstance(opened, Volume)
+    wish = Wish(label=1, smooth_px=0) if labels else Wish()
+    grids = grids_of(opened)
+    assert [one.factor[0] for one in grids[:3]] == [1, 2, 4]
+    for level in range(3):
+        mesh, told = make_mesh(opened, wish, Limits(level=level))
+        assert told.level == level
+        assert np.array(centroid(mesh))[::-1] / MM == pytest.approx(middle, abs=aside)
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -42,6 +42,8 @@ def words(**told: str) -> str:
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Files) -> Iterator[Catalogue]:
     monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(client_module, "FIRST_WAIT_S", 0.01)
+    # tests/catalogue/test_record_pictures.py
+    monkeypatch.setattr("tomarium.catalogue.finish_upload.ask_for_pictures", lambda *_given: None)
     with open_catalogue(place(tmp_path / "portal" / "catalogue.sqlite")) as catalogue:
         yield catalogue
 

@@ -283,6 +283,19 @@ def test_only_keepers_manage(catalogue: Catalogue, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READERS)
+def test_only_keepers_make_models(catalogue: Catalogue, name: str) -> None:
+    with client_of(catalogue, READERS[name]) as client:
+        for id in STATES:
+            hidden = 404 if expected(name, id) == "nothing" else 403
+            keeps = name in SEES_ALL or (name == "scientist of it" and id == "draft")
+            for door in ("models", "models.json", "models/slice.png", "models/silhouette.png"):
+                status = client.get(f"/records/{id}/{door}").status_code
+                assert status == (200 if keeps else hidden), (door, id)
+            for door in ("models/mesh", "models/print"):  # nobody is signed in
+                assert client.post(f"/records/{id}/{door}").status_code == 401, (door, id)
+
+
+@pytest.mark.parametrize("name", READERS)
 def test_a_view_is_kept_for_those_who_may_open_it(catalogue: Catalogue, name: str) -> None:
     with client_of(catalogue, READERS[name]) as client:
         for id in STATES:
@@ -306,6 +319,10 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}/download.zip", "/records/{id}/download.tar", "/records/{id}/manifest.{kind}"),
         *(f"/records/{{id}}/volume.{kind}" for kind in ("npy", "tiff", "zarr.zip")),
         "/records/{id}/notebook.ipynb",
+    }
+    known |= {
+        *("/records/{id}/models", "/records/{id}/models.json", "/records/{id}/models/{name}.png"),
+        *("/records/{id}/models/mesh", "/records/{id}/models/print"),  # test_only_keepers_make_models
     }
     known |= {"/records/{id}/series", "/records/{id}/series.json"}
     known |= {"/records/{id}/volume", "/records/{id}/volume.json", "/records/{id}/volume/v/{client}"}

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomarium.model import Part, Record
-from tomarium.viewers.histogram import _outline, round_ticks, suits
+from tomarium.viewers.histogram import outline, round_ticks, suits
 
 
 @given(
     st.lists(st.integers(0, 10**9), min_size=1, max_size=600).filter(any), st.sampled_from(["linear", "log"])
 )
-def test_outline_stays_in_its_square_and_touches_the_top(counts: list[int], scale: str) -> None:
-    path = _outline(counts, scale)
+def testoutline_stays_in_its_square_and_touches_the_top(counts: list[int], scale: str) -> None:
+    path = outline(counts, scale)
     heights = [float(number) for number in re.findall(r"V([\d.]+)", path)]
     places = [float(number) for number in re.findall(r"H([\d.]+)", path)]
     assert min(heights) == 0

@@ -21,10 +21,12 @@ from tomarium.catalogue.checksums import (
     Sum,
     is_manifest,
     list_files,
+    read_manifest,
     sum_files,
     sum_folder,
     write_manifest,
 )
+from tomarium.catalogue.file_table import ROLE as TABLE
 from tomarium.catalogue.file_table import freeze, remove_others
 from tomarium.catalogue.record_folder import ID, read_record, what_is_unsound
 from tomarium.catalogue.volume_summary import summarise
@@ -173,6 +175,60 @@ def file_record(
         write_whole(folder / FILENAME, export(record).encode())
         remove_others(folder, record)
     return record
+
+
+def refile_below(folder: Path, record: Record, below: str) -> Record:
+    """Tell the files below one folder of a record anew; those of no other folder are read.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the record. Its manifest is written, and of a published record the table of its files.
+    record : Record
+        As it is to be but for its files; the caller writes its crate, and calls `remove_others` after.
+    below : str
+        A folder of the record, such as "meshes/print"; it need not be there any more.
+
+    Returns
+    -------
+    Record
+        With its files as they are now.
+
+    Raises
+    ------
+    FormatError
+        There is a link in that folder, a name that cannot stand in a manifest, or no manifest.
+    InputError
+        The folder lies in one that is told as one thing, or holds too many files to be told one by one.
+    """
+    start = f"{below}/"
+    whole = next(
+        (one.path for one in record.files if one.path.endswith("/") and start.startswith(one.path)), ""
+    )
+    inside = [f"{start}{path}" for path in list_files(folder / below)] if (folder / below).is_dir() else []
+    if whole or len(inside) > MOST_LISTED:
+        raise InputError(
+            f"{record.id}: {whole or start} is told as one thing; file the whole record anew with tomarium ingest"
+        )
+    fresh = sum_files(folder, inside)
+    known = {
+        path: sha256
+        for path, sha256 in read_manifest(folder / MANIFEST).items()
+        if not path.startswith(start)
+    }
+    sums = {path: Sum(0, sha256) for path, sha256 in known.items()} | fresh  # a manifest has no sizes
+    write_whole(folder / MANIFEST, write_manifest(dict(sorted(sums.items()))).encode())
+    entries = _entries(fresh | sum_files(folder, [MANIFEST]), record.parts)
+    kept = [
+        one
+        for one in record.files
+        if one.role != TABLE and one.path != MANIFEST and not one.path.startswith(start)
+    ]
+    singly = sorted(
+        (*(one for one in kept if not one.path.endswith("/")), *entries), key=lambda one: one.path
+    )
+    told = replace(record, files=(*(one for one in kept if one.path.endswith("/")), *singly))
+    return freeze(folder, told) if told.publication is not None else told
 
 
 def _summary(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tomarium.catalogue.jobs import add_job, own_jobs
 from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
+from tomarium.catalogue.record_pictures import ask_for_pictures
 from tomarium.catalogue.upload_room import give_all_back
 from tomarium.catalogue.uploads import Uploads
 from tomarium.model import Record
@@ -120,6 +121,7 @@ def finish(
         raise
     uploads.forget(batch)
     give_all_back(catalogue, batch)
+    ask_for_pictures(catalogue, reader, (filed,))
     return Finished(record=edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed)
 
 
@@ -217,6 +219,7 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
     wish = Wish(records / batch, uploads.title(reader, batch))
     filed = file_path(catalogue, path, wish, reader=reader)
     _give_to_team(catalogue, filed.records, uploads.team(reader, batch))
+    ask_for_pictures(catalogue, reader, filed.records)
     changes = changes_of(uploads.said(reader, batch))
     if len(filed.records) > 1:  # they have names of their own
         changes = replace(changes, title=None)

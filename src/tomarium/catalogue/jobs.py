@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from tomarium.catalogue.accounts import all_accounts, any_account
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.reader import Reader, demand_role
+from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader, demand_role
 from tomarium.catalogue.tables import jobs
 from tomarium.errors import DatabaseUnavailable, InputError
 
@@ -152,6 +153,78 @@ def end_job(catalogue: Catalogue, number: int, state: str, told: str, made: Sequ
     over = {"state": state, "told": told, "made": list(made)}
     with catalogue.writing() as connection:
         connection.execute(update(jobs).where(jobs.c.number == number).values(over))
+
+
+def tell_progress(catalogue: Catalogue, number: int, told: str) -> None:
+    """Note how far a job is that runs; a database that does not answer now is told the next time.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    number : int
+        The job, taken before.
+    told : str
+        For who asked for it.
+    """
+    running = (jobs.c.number == number) & (jobs.c.state == "running")
+    with suppress(DatabaseUnavailable), catalogue.writing() as connection:
+        connection.execute(update(jobs).where(running).values(told=told))
+
+
+def jobs_of_record(
+    connection: Connection, kinds: Sequence[str], record: str, limit: int = 20
+) -> list[Row[Any]]:
+    """List the jobs of some kinds whose argument `record` is a record, whoever asked for them.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    kinds : sequence of str
+        What kinds of work.
+    record : str
+        Identifier of the record; who may know of its jobs is asked before.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of Row
+        Rows of `job`, the newest first.
+    """
+    asked = jobs.c.kind.in_(kinds) & (jobs.c.arguments["record"].as_string() == record)
+    return list(
+        connection.execute(select(jobs).where(asked).order_by(jobs.c.number.desc()).limit(limit)).all()
+    )
+
+
+def reader_who_asked(connection: Connection, job: Row[Any]) -> Reader:
+    """Return who asked for a job, with the rights that they have now.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    job : Row
+        Of `job`.
+
+    Returns
+    -------
+    Reader
+        As long as the catalogue has no account, the owner of this machine.
+
+    Raises
+    ------
+    NotAllowed
+        Their account was closed or is gone.
+    """
+    if not any_account(connection):
+        return LOCAL_OWNER
+    found = next((one for one in all_accounts(connection) if one.name == job.asked_by), None)
+    if found is None or found.closed:
+        raise NotAllowed(f"the account {job.asked_by!r}, which asked for it, may not be used any more")
+    return found.reader
 
 
 def job_of(connection: Connection, reader: Reader, number: int) -> Row[Any] | None:

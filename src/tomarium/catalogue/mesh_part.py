@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 from tomarium.atomic_files import write_whole
-from tomarium.catalogue.filing import PREVIEWS, file_record
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.edit import rewrite
+from tomarium.catalogue.filing import PREVIEWS, file_record, refile_below
+from tomarium.catalogue.ingest import ingest
+from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import InputError
 from tomarium.model import Part, Record, Related, Value
@@ -19,6 +23,15 @@ from tomarium.standards.ro_crate import FILENAME, export
 FOLDER: Final = "meshes"
 THUMBNAIL_PIXELS: Final = 512
 PAPER: Final = (242, 241, 234)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A record that a catalogue knows, and who files something with it."""
+
+    catalogue: Catalogue
+    reader: Reader
+    id: str
 
 
 def place_of_mesh(record: Path, name: str) -> tuple[Path, Path]:
@@ -40,17 +53,39 @@ def place_of_mesh(record: Path, name: str) -> tuple[Path, Path]:
     ------
     FormatError
         The folder is no record.
+    InputError
+        The record beside it was published, or is of something else.
     """
-    keeper = record
-    if read_record(record).publication is not None:
-        keeper = record.with_name(f"{record.name}-{name}")
-        if (keeper / FILENAME).exists() and read_record(keeper).publication is not None:
-            raise InputError(f"{keeper}: is a published record already; give another --name")
+    known = read_record(record)
+    keeper = record if known.publication is None else record.with_name(f"{record.name}-{name}")
+    if keeper != record and (keeper / FILENAME).exists():
+        there = read_record(keeper)
+        if there.publication is not None:
+            raise InputError(f"{there.id}: is a published record already; give another --name")
+        source = there.parameters.get("source_record")
+        if source is None or source.value != known.id:
+            raise InputError(
+                f"{there.id}: lies in the folder of this name and is no mesh of {known.id}; give another --name"
+            )
     return keeper, keeper / FOLDER / name
 
 
-def add_mesh(source: Path, keeper: Path, name: str, role: str, summary: Mapping[str, Any]) -> Record:
-    """File a mesh that lies in a record's folder.
+def draft_of_mesh(record: Path, name: str) -> Path:
+    """Return where the files of a mesh are written before its record gets them: beside it, on the same disk."""
+    return record.with_name(f".{record.name}-{name}.partial")
+
+
+def add_mesh(
+    source: Path,
+    keeper: Path,
+    name: str,
+    role: str,
+    summary: Mapping[str, Any],
+    *,
+    draft: Path | None = None,
+    known: Known | None = None,
+) -> Record:
+    """File a mesh with a record.
 
     Parameters
     ----------
@@ -64,6 +99,11 @@ def add_mesh(source: Path, keeper: Path, name: str, role: str, summary: Mapping[
         "surface" or "print".
     summary : Mapping
         As `write_files` gives it.
+    draft : Path, optional
+        Folder of its files, as `draft_of_mesh` gives it, which are moved into the record; by default they are there.
+    known : Known, optional
+        The source in a catalogue: its crate is then read and written while nobody else writes it, and the rows of the
+        record that holds the mesh are brought up to date.
 
     Returns
     -------
@@ -73,46 +113,69 @@ def add_mesh(source: Path, keeper: Path, name: str, role: str, summary: Mapping[
     Raises
     ------
     FormatError, InputError
-        As `file_record`.
+        As `file_record` and `refile_below`; the record was published meanwhile.
+    NotAllowed
+        It is not this reader's to change.
     """
     part = Part("mesh", f"{FOLDER}/{name}", role, summary=dict(summary))
-    known = read_record(source)
-    if keeper == source:
-        return _added(source, known, part)
-    return _derived(source, keeper, known, part, name)
+    if keeper != source:
+        record = _derived(source, keeper, read_record(source), part, name, draft)
+        if known is not None:
+            ingest(known.catalogue, keeper, checksums=False, reader=known.reader)
+        return record
+    if known is not None:
+        return rewrite(
+            known.catalogue,
+            known.reader,
+            known.id,
+            "add mesh",
+            lambda _connection, record: _added(source, record, part, draft),
+            [part.path],
+        )
+    record = _added(source, read_record(source), part, draft)
+    write_whole(source / FILENAME, export(record).encode())
+    return record
 
 
-def _added(folder: Path, known: Record, part: Part) -> Record:
-    others = tuple(one for one in known.parts if one.kind != "volume" and one.path != part.path)
-    return file_record(
-        folder,
-        id=known.id,
-        title=known.title,
-        created=known.created,
-        description=known.description,
-        creators=known.creators,
-        keywords=known.keywords,
-        licence=known.licence,
-        parameters=known.parameters,
-        volume=known.volume,
-        provenance=known.provenance,
-        parts=(*others, part),
-    )
+def _added(folder: Path, known: Record, part: Part, draft: Path | None) -> Record:
+    if known.publication is not None:
+        raise InputError(
+            f"{known.id}: was published meanwhile, so that it does not change; make the mesh again"
+        )
+    _move(draft, folder / part.path)
+    others = tuple(one for one in known.parts if one.path != part.path)
+    return refile_below(folder, replace(known, parts=(*others, part)), part.path)
 
 
-def _derived(source: Path, keeper: Path, known: Record, part: Part, name: str) -> Record:
+def _move(draft: Path | None, target: Path) -> None:
+    """Put the files of a mesh into the record, in the place of those of one that had its name."""
+    if draft is None:
+        return
+    if target.is_dir():
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft.replace(target)
+
+
+def _derived(source: Path, keeper: Path, known: Record, part: Part, name: str, draft: Path | None) -> Record:
     words = {"print": "Print", "surface": "Surface"}.get(part.role, "Mesh")
     assert known.publication is not None
     origin = known.publication.doi or known.id
+    _move(draft, keeper / part.path)
     picture = keeper / part.path / str(part.summary["files"]["png"])
     (keeper / PREVIEWS).mkdir(parents=True, exist_ok=True)
     write_whole(keeper / PREVIEWS / "thumbnail.png", _thumbnail(picture))
+    before = (
+        read_record(keeper) if (keeper / FILENAME).exists() else None
+    )  # what was said of it since is kept
     record = file_record(
         keeper,
-        title=f"{words} of {known.title}",
-        description=f"{words} made of the volume of “{known.title}” ({origin}).",
-        creators=known.creators,
-        keywords=(*known.keywords, "mesh"),
+        title=before.title if before else f"{words} of {known.title}",
+        description=before.description
+        if before
+        else f"{words} made of the volume of “{known.title}” ({origin}).",
+        creators=before.creators if before else known.creators,
+        keywords=before.keywords if before else (*known.keywords, "mesh"),
         licence=known.licence,
         parameters={
             key: value
@@ -144,9 +207,3 @@ def _thumbnail(picture: Path) -> bytes:
     target = BytesIO()
     sheet.convert("RGB").save(target, "PNG")
     return target.getvalue()
-
-
-def remove_mesh(folder: Path) -> None:
-    """Remove the folder of a mesh that is to be replaced; nothing where there is none."""
-    if folder.is_dir():
-        shutil.rmtree(folder)

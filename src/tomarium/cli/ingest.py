@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tomarium.cli import scan_options, show
 from tomarium.cli.catalogue_place import PLACE
+
+if TYPE_CHECKING:
+    from tomarium.model import Record
 
 
 @click.command("ingest")
@@ -32,6 +36,11 @@ from tomarium.cli.catalogue_place import PLACE
 @click.option(
     "--copy", is_flag=True, help="Copy files into the record; otherwise they get a second name there."
 )
+@click.option(
+    "--pictures",
+    is_flag=True,
+    help="Draw the pictures of each record now; `tomarium worker` does it otherwise.",
+)
 @scan_options.opening
 @click.pass_context
 def command(
@@ -43,6 +52,7 @@ def command(
     records: Path | None,
     in_place: bool,
     copy: bool,
+    pictures: bool,
     opening: scan_options.Opening,
 ) -> None:
     """File what is at PATH in the catalogue; filing it again brings it up to date.
@@ -52,6 +62,9 @@ def command(
     folder of a series, whose moments are filed together and each tells its place; or a folder of them, such as that of
     a beamtime, of which each becomes a record. Data are not copied where the disk is
     the same: they get a second name in the record.
+
+    Pictures of it (a sheet of slices, histogram, rings and a turntable of a volume; rings and a strip of rotation axes
+    of a raw scan) are drawn once, by `tomarium worker` or at once with --pictures, and again where its data changed.
 
     A record with a file that is missing or was changed, or with a link in it, is refused and named; the others are
     filed, and it leaves with exit code 2.
@@ -65,9 +78,12 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.file_path import file_path
     from tomarium.catalogue.make_from_files import Wish
+    from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.catalogue.record_pictures import ask_for_pictures, draw_record_pictures
     from tomarium.errors import InputError
 
     problems: list[str] = []
+    made: list[Record] = []
     with open_catalogue(catalogue) as opened:
         wish = Wish(records or opened.home / "records", title, in_place, copy)
         for path in paths:
@@ -78,9 +94,14 @@ def command(
                 for record in filed.records:
                     click.echo(f"{record.id}: {record.title}")
                 problems += filed.problems
+                made += filed.records
             except InputError as problem:
                 if len(paths) == 1:
                     raise
                 problems.append(str(problem))
+        if not pictures:
+            ask_for_pictures(opened, LOCAL_OWNER, made)
+        for record in made if pictures else ():
+            problems += draw_record_pictures(opened, LOCAL_OWNER, record.id, again=True, tell=show.progress())
     show.warnings(problems)
     context.exit(2 if problems else 0)

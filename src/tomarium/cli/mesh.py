@@ -64,6 +64,9 @@ def command(
     tomarium mesh grains.ome.zarr -o grain3/ --label 3
     tomarium mesh volume.tif -o pores/ --dark --voxel "0.65 um"
     """
+    from tomarium.catalogue.keep_mesh import keep_surface
+    from tomarium.catalogue.mesh_files import FORMATS
+    from tomarium.catalogue.model_request import read_count
     from tomarium.pipeline.mesh.make_mesh import Limits, as_data, doubts, in_lines, make_mesh
 
     volume, place, about = mesh_options.open_source(source, taken, opening)
@@ -71,13 +74,12 @@ def command(
         mesh_options.draw_preview(volume, taken, preview)
         return
     name = taken.name or ("surface" if taken.label is None else f"label-{taken.label}")
-    target = mesh_options.demand_target(source, place, taken, name)
-    limits = Limits(mesh_options.count(triangles), taken.level, taken.bytes, smallest)
-    mesh, figures = make_mesh(volume, taken.wish, limits, show.progress())
-    told = as_data(figures)
-    done = mesh_options.keep(target, mesh, about, told, formats or ("3mf", "stl", "ply"), "surface")
+    with mesh_options.demand_target(source, place, taken, name) as target:
+        limits = Limits(read_count(triangles, "--max-tri"), taken.level, taken.bytes, smallest)
+        mesh, figures = make_mesh(volume, taken.wish, limits, show.progress())
+        done = mesh_options.with_next(keep_surface(target, mesh, figures, about, formats or FORMATS), place)
     if as_json:
-        show.as_json({**done, **told})
+        show.as_json({**done, **as_data(figures)})
         return
     click.secho(str(done["folder"]), bold=True)
     show.table(in_lines(figures))

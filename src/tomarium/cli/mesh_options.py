@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,11 +13,13 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options
-from tomarium.errors import InputError, ParameterError
+from tomarium.errors import InputError
 
 if TYPE_CHECKING:
+    from tomarium.catalogue.catalogue import Catalogue
+    from tomarium.catalogue.keep_mesh import Target
     from tomarium.catalogue.mesh_files import About
-    from tomarium.model import Mesh, Volume
+    from tomarium.model import Volume
     from tomarium.pipeline.mesh.body import Wish
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,23 +85,11 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where files go: a folder, or a part of a record."""
-
-    folder: Path
-    name: str
-    record: Path | None
-    keeper: Path | None
-    catalogue: Path | None
-    known: bool
-
-
-@dataclass(frozen=True)
 class Place:
-    """The record that a volume belongs to: its folder, and whether it was given by its identifier."""
+    """The record that a volume belongs to: its folder, and its identifier where that was given."""
 
     folder: Path | None
-    known: bool = False
+    id: str | None = None
 
 
 def taken(function: F) -> F:
@@ -115,92 +106,44 @@ def taken(function: F) -> F:
     return made  # type: ignore[no-any-return]
 
 
-def count(text: str) -> int:
-    """Read a number of triangles: "300k", "2M", "50000"."""
-    factors = {"k": 1000, "m": 1_000_000}
-    try:
-        number = float(text.rstrip("kKmM")) * factors.get(text[-1:].lower(), 1)
-    except ValueError:
-        number = 0.0
-    if not 100 <= number <= 1e8:
-        raise ParameterError(f"--max-tri {text!r}: write a number from 100 on, such as 300k or 2M")
-    return int(number)
-
-
 def open_source(source: str, told: Taken, opening: scan_options.Opening) -> tuple[Volume, Place, About]:
     """Open a volume, given by its path, its record's folder or the record's identifier."""
     from tomarium.catalogue.mesh_files import About, about_of
+    from tomarium.catalogue.model_request import read_mm, with_voxel
     from tomarium.catalogue.record_folder import ID, read_record
     from tomarium.model import Volume
     from tomarium.standards.ro_crate import FILENAME
 
-    path, known = Path(source), False
+    path, known = Path(source), None
     if not path.exists() and ID.fullmatch(source):
-        path, known = _by_identifier(source, told.catalogue), True
+        path, known = _by_identifier(source, told.catalogue), source
     volume = opening.open(path)
     if not isinstance(volume, Volume):
         raise InputError(f"{source}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
     if told.voxel is not None:
-        volume = with_voxel(volume, units.parse(told.voxel, "m"))
+        volume = with_voxel(volume, read_mm(told.voxel, "--voxel") * 1e-3)
     if (path / FILENAME).is_file():
         return volume, Place(path.resolve(), known), about_of(read_record(path))
     return volume, Place(None), About(volume.name or path.name)
 
 
-def with_voxel(volume: Volume, voxel_m: float) -> Volume:
-    """Give a volume cubic voxels of a size, m."""
-    if not 1e-12 < voxel_m < 10:
-        raise ParameterError(f"--voxel {voxel_m:g} m: no voxel has that size")
-    return replace(volume, axes=tuple(replace(axis, scale=voxel_m, unit="m") for axis in volume.axes))
-
-
-def demand_target(source: str, place: Place, told: Taken, name: str) -> Target:
+@contextmanager
+def demand_target(source: str, place: Place, told: Taken, name: str) -> Iterator[Target]:
     """Tell where files go, before long work begins; refused where they are there already."""
-    from tomarium.catalogue.mesh_files import demand_free, file_name
-    from tomarium.catalogue.mesh_part import place_of_mesh
+    from tomarium.catalogue.keep_mesh import target_in_folder, target_in_record
+    from tomarium.catalogue.mesh_files import file_name
+    from tomarium.catalogue.mesh_part import Known
+    from tomarium.catalogue.reader import LOCAL_OWNER
 
-    name = file_name(name)
     if told.output is not None or place.folder is None:
-        folder = told.output or Path(f"{Path(source).name.split('.')[0]}-{name}")
-        target = Target(folder, name, None, None, told.catalogue, False)
+        folder = told.output or Path(f"{Path(source).name.split('.')[0]}-{file_name(name)}")
+        yield target_in_folder(folder, name, told.overwrite)
+    elif place.id is None:
+        yield target_in_record(place.folder, name, told.overwrite)
     else:
-        keeper, folder = place_of_mesh(place.folder, name)
-        target = Target(folder, name, place.folder, keeper, told.catalogue, place.known)
-    demand_free(target.folder, name, told.overwrite)
-    return target
-
-
-def keep(
-    target: Target,
-    mesh: Mesh,
-    about: About,
-    figures: dict[str, Any],
-    formats: tuple[str, ...],
-    role: str,
-    more: Callable[[dict[str, Any]], dict[str, bytes]] | None = None,
-) -> dict[str, Any]:
-    """Write the files, and file them with their record; `more(summary)` gives further files: name → content."""
-    from tomarium.atomic_files import write_whole
-    from tomarium.catalogue.mesh_files import write_files
-    from tomarium.catalogue.mesh_part import add_mesh, remove_mesh
-
-    if target.record is not None:
-        remove_mesh(target.folder)
-    summary = write_files(target.folder, target.name, mesh, about, figures, formats)
-    for name, content in (more(summary) if more else {}).items():
-        write_whole(target.folder / name, content)
-        summary["files"][Path(name).suffix.lstrip(".")] = name
-        summary["bytes"][Path(name).suffix.lstrip(".")] = len(content)
-    told: dict[str, Any] = {"folder": str(target.folder), **summary, "record": None}
-    if target.record is not None and target.keeper is not None:
-        record = add_mesh(target.record, target.keeper, target.name, role, summary)
-        told["record"] = record.id
-        told["filed"] = target.known or None
-        if target.known:
-            _file(target)
-        else:
-            told["next"] = f"tomarium ingest {target.keeper}"
-    return told
+        with _catalogue(told.catalogue) as opened:
+            known = Known(opened, LOCAL_OWNER, place.id)
+            yield target_in_record(place.folder, name, told.overwrite, known)
 
 
 def tell_files(done: dict[str, Any]) -> None:
@@ -211,6 +154,16 @@ def tell_files(done: dict[str, Any]) -> None:
         click.echo(f"  part of the record {done['record']}")
     if done.get("next"):
         click.echo(f"  bring the catalogue up to date with: {done['next']}")
+
+
+def with_next(done: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Add what is to be done next: a record that was given by its folder is not brought up to date in a catalogue."""
+    keeper = done.pop("keeper", None)
+    if keeper is None:
+        return done
+    if place.id is not None:
+        return {**done, "filed": True}
+    return {**done, "filed": None, "next": f"tomarium ingest {keeper}"}
 
 
 def draw_preview(volume: Volume, told: Taken, target: Path) -> None:
@@ -227,11 +180,10 @@ def draw_preview(volume: Volume, told: Taken, target: Path) -> None:
 
 def _by_identifier(given: str, place: Path | None) -> Path:
     from tomarium.catalogue import queries
-    from tomarium.catalogue.catalogue import open_catalogue
 
     missing = f"{given}: there is no such file or folder"
     try:
-        opened = open_catalogue(place, make=False)
+        opened = _catalogue(place)
     except InputError as problem:
         raise InputError(
             f"{missing}, and no catalogue in which it could be a record ({problem})"
@@ -245,10 +197,7 @@ def _by_identifier(given: str, place: Path | None) -> Path:
     return folder
 
 
-def _file(target: Target) -> None:
-    from tomarium.catalogue import ingest
+def _catalogue(place: Path | None) -> Catalogue:
     from tomarium.catalogue.catalogue import open_catalogue
 
-    assert target.keeper is not None
-    with open_catalogue(target.catalogue, make=False) as opened:
-        ingest(opened, target.keeper, checksums=False)
+    return open_catalogue(place, make=False)

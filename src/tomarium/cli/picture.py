@@ -14,15 +14,11 @@ from tomarium.cli.series_picture import demand_output, series_picture
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
-    from tomarium.model import Image, Scan, Volume
+    from tomarium.model import Image
     from tomarium.pipeline.protocol.choice import Choice
     from tomarium.viewers.volume import Plane
 
 KINDS = ("thumbnail", "sheet", "turntable", "histogram", "axis", "rings")
-ENDINGS = {"turntable": ".webp"}
-OF_SCAN = ("thumbnail", "axis", "rings")
-AXES = 9
-"""Axes of the strip: that one, and four columns on either side."""
 
 
 @click.command("picture")
@@ -91,6 +87,7 @@ def command(
     """
     from tomarium.atomic_files import write_whole
     from tomarium.model import Scan, Volume
+    from tomarium.viewers.picture_kinds import ENDINGS, picture_of_scan, picture_of_volume
 
     if series:
         content = series_picture(source, catalogue, plane or "z", index, speed or 5.0, output, force)
@@ -103,9 +100,9 @@ def command(
     path = Path(source)
     opened = opening.open(path if path.exists() else _of_record(source, catalogue))
     if isinstance(opened, Scan):
-        content = _of_scan(opened, kind, choice)
+        content = picture_of_scan(opened, kind, choice, show.progress())
     elif isinstance(opened, Volume):
-        content = _of_volume(opened, kind)
+        content = picture_of_volume(opened, kind)
     else:
         raise _no_volume(source, opened)
     write_whole(output, content)
@@ -134,49 +131,3 @@ def _of_record(source: str, catalogue: Path | str | None) -> Path:
 def _no_volume(source: str, image: Image) -> InputError:
     shape = " × ".join(map(str, image.shape))
     return InputError(f"{source}: holds an image of {shape}, neither a scan nor a volume (z, y, x)")
-
-
-def _of_volume(volume: Volume, kind: str) -> bytes:
-    from tomarium.viewers import volume_pictures as pictures
-
-    if kind == "axis":
-        raise InputError("slices about several rotation axes are reconstructed from a SCAN; give that")
-    if kind == "rings":
-        middle = volume.shape[0] // 2
-        return pictures.rings(volume[middle], f"z {middle}", pictures.axis_of(volume))
-    draw = {
-        "thumbnail": pictures.thumbnail,
-        "sheet": pictures.sheet,
-        "turntable": pictures.turntable,
-        "histogram": pictures.histogram,
-    }
-    return draw[kind](volume)
-
-
-def _of_scan(scan: Scan, kind: str, choice: Choice) -> bytes:
-    from tomarium.pipeline.run.reconstruct import slices_at, slices_at_axes
-    from tomarium.steps.probes.find_axis import find_axis
-    from tomarium.viewers import volume_pictures as pictures
-    from tomarium.viewers.picture import contact_sheet, png
-
-    if kind not in OF_SCAN:
-        raise InputError(
-            f"a {kind} needs a volume: `tomarium run` makes one of the scan; of a scan draw {', '.join(OF_SCAN)}"
-        )
-    choice.demand_none_of("like", "crop")
-    protocol = choice.protocol(scan.domain)
-    row = scan.shape[1] // 2
-    if kind == "axis":
-        given = scan.axis_column
-        column = find_axis(scan).column if given is None else given.value
-        columns = [column + step - AXES // 2 for step in range(AXES)]
-        swept = slices_at_axes(scan, columns, row, protocol, on_progress=show.progress())
-        titles = [f"axis {one:.2f}" for one in columns]
-        return contact_sheet([one.slab.data[0] for one in swept], titles)
-    [found] = slices_at(scan, [row], protocol)
-    if found.slab.domain != "slice":
-        raise InputError(
-            "the protocol ends before slices are made; end it with a reconstruction, such as fbp"
-        )
-    image = found.slab.data[0]
-    return png(image) if kind == "thumbnail" else pictures.rings(image, f"row {row}")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tomarium import units
 from tomarium.cli import mesh_options, scan_options, show
 from tomarium.cli.mesh_options import Taken
-from tomarium.errors import ParameterError
 
 
 @click.command("print")
@@ -74,32 +71,28 @@ def command(
     tomarium print record/ --scale 20 --up y
     tomarium print volume.tif -o pack/ --voxel "2 um" --height 60mm --text "Sand" --text "CC BY 4.0"
     """
-    from tomarium.catalogue.print_sheet import sheet_html
+    from tomarium.catalogue.keep_mesh import keep_print
+    from tomarium.catalogue.model_request import read_count, read_mm
     from tomarium.pipeline.mesh.print_body import PrintWish, as_data, print_body
 
     if height is not None and scale is not None:
         raise click.UsageError("give --height or --scale, not both")
     volume, place, about = mesh_options.open_source(source, taken, opening)
-    target = mesh_options.demand_target(source, place, taken, taken.name or "print")
     how = PrintWish(
-        height_mm=None if scale is not None else _mm(height or "80mm"),
+        height_mm=None if scale is not None else read_mm(height or "80mm", "--height"),
         scale=scale,
-        wall_mm=_mm(min_wall),
-        triangles=mesh_options.count(triangles),
+        wall_mm=read_mm(min_wall, "--min-wall"),
+        triangles=read_count(triangles, "--max-tri"),
         up=up,
         keep_hollow=keep_hollow,
         largest_only=largest_only,
         lines=() if no_plate else text or about.lines,
     )
-    mesh, figures = print_body(
-        volume, taken.wish, how, level=taken.level, memory=taken.bytes, tell=show.progress()
-    )
-
-    def sheet(summary: dict[str, Any]) -> dict[str, bytes]:
-        picture = (target.folder / summary["files"]["png"]).read_bytes()
-        return {f"{target.name}.html": sheet_html(about, figures, picture, summary["files"]).encode()}
-
-    done = mesh_options.keep(target, mesh, about, as_data(figures), ("3mf", "stl"), "print", sheet)
+    with mesh_options.demand_target(source, place, taken, taken.name or "print") as target:
+        mesh, figures = print_body(
+            volume, taken.wish, how, level=taken.level, memory=taken.bytes, tell=show.progress()
+        )
+        done = mesh_options.with_next(keep_print(target, mesh, figures, about), place)
     if as_json:
         show.as_json({**done, **as_data(figures)})
         return
@@ -143,12 +136,3 @@ def _tell(figures: Any) -> None:
     )
     for one in changes(figures):
         click.echo(f"  {one}")
-
-
-def _mm(text: str) -> float:
-    """Read a length, "80mm" or "80 mm"; returns mm."""
-    spaced = re.sub(r"^\s*([0-9.eE+-]*[0-9.])\s*([a-zA-Zµμ]+)\s*$", r"\1 \2", text)
-    length = 1e3 * units.parse(spaced, "m")
-    if not 0 < length < 1e5:
-        raise ParameterError(f"{text!r}: give a length such as 80mm")
-    return length

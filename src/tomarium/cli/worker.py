@@ -23,7 +23,7 @@ from tomarium.cli.catalogue_place import PLACE
 def command(
     context: click.Context, catalogue: Path | str | None, once: bool, again: bool, dry_run: bool, every: int
 ) -> None:
-    """Do what is due in a catalogue: make records of uploads, register DOIs with DataCite. Stop it with Ctrl-C.
+    """Do what is due in a catalogue: make records of uploads, meshes and prints, register DOIs. Stop it with Ctrl-C.
 
     Several may run at once; what one was doing when it was killed, another does again. The account at DataCite is told
     by the environment, TOMARIUM_DATACITE_USER and TOMARIUM_DATACITE_PASSWORD; DOIs wait where there is none. What fails

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -206,3 +206,46 @@ def voxel_factors(whole: Sequence[int], shape: Sequence[int]) -> tuple[float, ..
         if all(short in (floor, ceil) for floor, ceil, short in lengths):
             return (float(factor),) * len(lengths)
     return tuple(long / short if short else 1.0 for long, short in zip(whole, shape, strict=True))
+
+
+def axes_of_level(image: Image, level: int, shape: Sequence[int]) -> Sequence[Axis]:
+    """Give the axes of a level: as its file tells them, else of means of finer pixels, which lie in their middle.
+
+    Levels of labels are told by their file: a mean of labels is none, so every second one is kept, which stays where it
+    was.
+
+    Parameters
+    ----------
+    image : Image
+        An image, or a volume with levels.
+    level : int
+        Its number; 0 is the finest.
+    shape : sequence of int
+        Of the level.
+
+    Returns
+    -------
+    sequence of Axis
+        Its scale and the place of its first pixel, in the unit of the image's axes.
+    """
+    if told := getattr(image, "level_axes", ()):
+        # The finest level keeps what a user told of it when it was opened.
+        axes: Sequence[Axis] = image.axes if level == 0 else _as_told(image.axes, told[0], told[level])
+        return axes
+    factors = voxel_factors(image.shape, shape)
+    return [
+        replace(axis, scale=axis.scale * factor, offset=axis.offset + axis.scale * (factor - 1) / 2)
+        for axis, factor in zip(image.axes, factors, strict=True)
+    ]
+
+
+def _as_told(own: Sequence[Axis], finest: Sequence[Axis], wanted: Sequence[Axis]) -> list[Axis]:
+    """Place a level among axes that may have another scale, or another first voxel, than those of the file."""
+    return [
+        replace(
+            axis,
+            scale=axis.scale * level.scale / fine.scale,
+            offset=axis.offset + axis.scale * (level.offset - fine.offset) / fine.scale,
+        )
+        for axis, fine, level in zip(own, finest, wanted, strict=True)
+    ]

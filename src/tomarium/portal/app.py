@@ -26,6 +26,7 @@ from tomarium.portal.levels import remember
 from tomarium.portal.live import give_live
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
+from tomarium.portal.models import give_models
 from tomarium.portal.notebook_file import give_notebook
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
@@ -104,6 +105,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     admin_forms.give_all(app)
     welcome.give_all(app)
     give_forms(app)
+    give_models(app)
     give_entity_forms(app)
     give_feeds(app)
     give_logo(app)

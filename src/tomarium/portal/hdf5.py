@@ -14,7 +14,7 @@ from typing import Final
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
-from tomarium.portal.child_reader import ChildReaders, ReaderDied, ReadersBusy
+from tomarium.catalogue.child_reader import ChildReaders, ReaderDied, ReadersBusy
 from tomarium.portal.files import LOCKED, find_file
 from tomarium.portal.hdf5_answers import Answer, Question, answer
 from tomarium.portal.request_context import CurrentRequest, RequestContext

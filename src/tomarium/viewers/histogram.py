@@ -77,7 +77,7 @@ def render(record: Record, view: View) -> Piece:
             "scale": scale,
             "linear": view.page({"histogram": "linear"}) + "#histogram",
             "logarithmic": view.page({"histogram": None}) + "#histogram",
-            "path": _outline(counts, scale),
+            "path": outline(counts, scale),
             "ticks": [
                 (f"{100 * (tick - low) / (high - low):.3f}", text) for tick, text in round_ticks(low, high)
             ],
@@ -107,8 +107,21 @@ def _shown(usual: Sequence[float], chosen: Mapping[str, str]) -> list[float]:
     return shown if len(shown) == 2 and all(map(math.isfinite, shown)) and shown[0] < shown[1] else []
 
 
-def _outline(counts: Sequence[float], scale: str) -> str:
-    """Write the outline of the bars as an SVG path in a square of side 1, y downwards."""
+def outline(counts: Sequence[float], scale: str) -> str:
+    """Write the outline of the bars as an SVG path in a square of side 1, y downwards.
+
+    Parameters
+    ----------
+    counts : sequence of float
+        Of each bin, not all 0.
+    scale : str
+        "linear" or "log".
+
+    Returns
+    -------
+    str
+        About 128 bars.
+    """
     merge = math.ceil(len(counts) / BARS)
     merged = [sum(counts[start : start + merge]) / merge for start in range(0, len(counts), merge)]
     # The last bar of a merge may hold fewer bins than the others, so it is divided by its own number.

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tomarium.model import Volume
 from tomarium.pipeline.mesh.body import Wish, take_body
@@ -47,20 +48,13 @@ def threshold_png(volume: Volume, grid: Grid, wish: Wish) -> tuple[bytes, str]:
     z = grid.shape[0] // 2
     block = grid.block
     plane = np.asarray(grid.data[z * block], np.float32)[::block, ::block][: grid.shape[1], : grid.shape[2]]
-    low, high = robust_window(plane)
-    grey = np.clip((plane - low) / (high - low), 0, 1)
     solid = np.zeros(plane.shape, bool)
     inner = z - body.start[0]
     if 0 <= inner < body.field.shape[0]:
         _, rows, columns = body.field.shape
         y, x = body.start[1:]
         solid[y : y + rows, x : x + columns] = body.solid[inner]
-    colour = np.repeat(grey[..., None], 3, axis=2)
-    rim = solid & ~_eroded(solid)
-    tint = np.array(BODY) / 255
-    colour[solid] = (1 - STRENGTH) * colour[solid] + STRENGTH * tint
-    colour[rim] = tint
-    image = Pillow.fromarray((255 * colour + 0.5).astype(np.uint8), "RGB")
+    image = Pillow.fromarray(laid_over(plane, solid), "RGB")
     if max(image.size) < PIXELS:
         factor = PIXELS // max(image.size)
         image = image.resize((image.width * factor, image.height * factor), Pillow.Resampling.NEAREST)
@@ -73,6 +67,18 @@ def threshold_png(volume: Volume, grid: Grid, wish: Wish) -> tuple[bytes, str]:
         target.getvalue(),
         f"{side} {body.threshold:.5g}{unit}, {body.source}; {100 * share:.3g} % of the volume",
     )
+
+
+def laid_over(plane: NDArray[np.float32], solid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Lay a body over a slice in amber, its rim opaque; returns RGB, shape (row, column, 3)."""
+    low, high = robust_window(plane)
+    grey = np.nan_to_num(np.clip((plane - low) / (high - low), 0, 1))
+    colour = np.repeat(grey[..., None], 3, axis=2)
+    rim = solid & ~_eroded(solid)
+    tint = np.array(BODY) / 255
+    colour[solid] = (1 - STRENGTH) * colour[solid] + STRENGTH * tint
+    colour[rim] = tint
+    return np.asarray(255 * colour + 0.5, np.uint8)
 
 
 def _eroded(solid: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from tomarium import units
 from tomarium.array import available_memory
 from tomarium.errors import CannotFit
 from tomarium.model import Volume
-from tomarium.model.image import Sliceable, voxel_factors
+from tomarium.model.image import Sliceable, axes_of_level, voxel_factors
 
 BYTES_A_VOXEL: Final = 48
 """Of all arrays that finding a surface and its thin places needs at a time; measured: 44."""
@@ -41,6 +41,9 @@ class Grid:
         Voxels (z, y, x).
     factor : tuple of float
         Size of a voxel (z, y, x) over that of the volume.
+    first : tuple of float
+        Middle of the first voxel (z, y, x), in voxels of the volume from the middle of its first one: of means of
+        blocks half a block away, of labels, of which one of each block is kept, 0.
     """
 
     number: int
@@ -48,6 +51,7 @@ class Grid:
     block: int
     shape: tuple[int, ...]
     factor: tuple[float, ...]
+    first: tuple[float, ...]
 
     @property
     def bytes(self) -> int:
@@ -81,12 +85,17 @@ def grids_of(volume: Volume) -> tuple[Grid, ...]:
     found = []
     for number, data in enumerate(levels):
         shape = tuple(int(n) for n in data.shape)
-        found.append(Grid(number, data, 1, shape, voxel_factors(volume.shape, shape)))
+        places = list(zip(axes_of_level(volume, number, shape), volume.axes, strict=True))
+        first = tuple((level.offset - own.offset) / own.scale for level, own in places)
+        found.append(Grid(number, data, 1, shape, voxel_factors(volume.shape, shape), first))
     last, block = found[-1], 2
     while min(length // block for length in last.shape) >= SMALLEST_SIDE:
         shape = tuple(length // block for length in last.shape)
         factor = tuple(block * one for one in last.factor)
-        found.append(Grid(found[-1].number + 1, last.data, block, shape, factor))
+        first = tuple(
+            place + (block - 1) / 2 * one for place, one in zip(last.first, last.factor, strict=True)
+        )
+        found.append(Grid(found[-1].number + 1, last.data, block, shape, factor, first))
         block *= 2
     return tuple(found)
 

@@ -245,8 +245,10 @@ def _mesh_of(
         tell("triangles", 1, 1)
         if not last and abs(mesh.volume_mm3 / whole.volume_mm3 - 1) > DIFFERENCE:
             return None
-    # The middle of a grid's first voxel is not that of the volume's where a voxel is a block.
-    start = [p * n + (p - p / f) / 2 for p, n, f in zip(pitch, body.start, grid.factor, strict=True)]
+    start = [
+        p * (n + first / factor)
+        for p, n, first, factor in zip(pitch, body.start, grid.first, grid.factor, strict=True)
+    ]
     mesh = mesh.moved((start[2], start[1], start[0]))
     return mesh, _figures(volume, grid, body, wish, mesh, moved)
 

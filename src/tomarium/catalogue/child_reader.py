@@ -1,4 +1,4 @@
-"""Processes that read files for the portal: one that a damaged file kills, or keeps busy for ever, is replaced."""
+"""Processes that read files of strangers: one that a damaged file kills, or keeps busy for ever, is replaced."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class _Child:
 
 
 def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
-    """Answer questions until the portal ends."""
+    """Answer questions until the one who asks ends."""
     _limit_memory()
     pipe.send("ready")
     while True:
