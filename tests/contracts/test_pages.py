@@ -59,6 +59,9 @@ EXAMPLES = {
         "/advise?columns=2048&rows=2048&scans=24&methods=2&scan-time=20+min&disk-speed=80+MB/s&pixel=0.65+um&energy=20+keV",
         "/advise?columns=%3Cb%3E&pixel=1",
     ],
+    "work.slice": [],  # test_a_slice_of_a_raw_scan
+    "work.job": [],  # jobs need a worker; tests/portal/test_work and tests/browser/test_work look at them
+    "work.compare": [],
     "series": ["/records/full/series", "/records/full/series?moment=2&z=3&low=0.1&high=1.5"],
     "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
     "download": ["/records/full/download", "/records/bare/download"],
@@ -101,6 +104,18 @@ def test_html_is_sound(client: TestClient, address: str, read_html: Callable[[st
     assert answer.text.startswith("<!doctype html>")
     for landmark in ("<header", "<main id=", "<footer", 'href="#main"', '<html lang="en">', "<nav"):
         assert landmark in answer.text
+
+
+def test_a_slice_of_a_raw_scan(
+    client: TestClient, records: dict[str, tuple[Any, Any]], read_html: Callable[[str], Any]
+) -> None:
+    page = client.get("/work/slice", params={"scan": f"record:{records['scan'][0].id}"})
+    html = read_html(page.text)
+    assert page.status_code == 200
+    assert html.judge() == []
+    assert html.headings.count(1) == 1
+    for link in html.links + html.sources:
+        assert client.get(link).status_code == 200, link
 
 
 @every_address

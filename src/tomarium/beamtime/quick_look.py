@@ -41,6 +41,8 @@ class SliceLook:
         Where that comes from.
     warnings : tuple of str
         What the user should know.
+    unit : str
+        Of the values.
     """
 
     image: NDArray[Any]
@@ -50,6 +52,7 @@ class SliceLook:
     axis_column: float | None
     axis_source: str
     warnings: tuple[str, ...]
+    unit: str = ""
 
 
 def steps_behind_axis(protocol: Protocol) -> str | None:
@@ -162,6 +165,7 @@ def look(
         axis_column=None if column is None else float(column.value),
         axis_source=f"found, confidence {axis.confidence}" if axis is not None and known else source,
         warnings=tuple(of_result(one.resolution, one.answers, one.slab.report, lost, rows=1)),
+        unit=layout.unit,
     )
 
 

@@ -29,8 +29,7 @@ def scans_in(folder: Path) -> list[Path]:
     """
     found = []
     for path in sorted(folder.iterdir()):
-        made = path.name.endswith(ENDING) or "_record" in path.name
-        if path.name.startswith(".") or made or path.suffix.lower() in _NO_SCANS:
+        if not may_be_scan(path):
             continue
         try:
             matches = formats.recognise(path)
@@ -39,6 +38,12 @@ def scans_in(folder: Path) -> list[Path]:
         if matches and matches[0][1].score > 0:
             found.append(path)
     return found
+
+
+def may_be_scan(path: Path) -> bool:
+    """Tell by its name whether a file or folder may be a scan: what is hidden, a text or made of scans is not."""
+    made = path.name.endswith(ENDING) or "_record" in path.name
+    return not (path.name.startswith(".") or made or path.suffix.lower() in _NO_SCANS)
 
 
 def scan_named(folder: Path, told: str) -> Path:

@@ -377,9 +377,14 @@ def _told_as(old: Mapping[str, str], new: Mapping[str, str], sums: Mapping[str, 
     return told
 
 
-def _new_id(title: str, files: Sequence[FileEntry]) -> str:
+def id_words(title: str) -> str:
+    """Return the words of a title as an identifier begins with them."""
     letters = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    words = "-".join(re.findall(r"[a-z0-9]+", letters))[:48].strip("-") or "record"
+    return "-".join(re.findall(r"[a-z0-9]+", letters))[:48].strip("-") or "record"
+
+
+def _new_id(title: str, files: Sequence[FileEntry]) -> str:
+    words = id_words(title)
     checksum = next(entry.sha256 for entry in files if entry.role in DATA)
     return f"{words}-{checksum[:8]}"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 
 from tomarium.catalogue.accounts import all_accounts, any_account
 from tomarium.catalogue.audit import note
@@ -19,6 +19,8 @@ from tomarium.errors import DatabaseUnavailable, InputError
 
 LEASE_S: Final = 600
 MOST_TRIES: Final = 5
+LAST_PART: Final = -1.0
+"""What `not_before_utc` of a running job is in its last part, in which it cannot be cancelled."""
 
 
 def add_job(
@@ -73,7 +75,14 @@ def add_job(
     return int(key[0])
 
 
-def take_job(catalogue: Catalogue, now: float | None = None) -> Row[Any] | None:
+def take_job(
+    catalogue: Catalogue,
+    now: float | None = None,
+    *,
+    only: Collection[str] = (),
+    urgent: Collection[str] = (),
+    leases: Mapping[str, float] | None = None,
+) -> Row[Any] | None:
     """Take the oldest job that is due; nobody else gets it before its lease ends.
 
     Parameters
@@ -82,48 +91,90 @@ def take_job(catalogue: Catalogue, now: float | None = None) -> Row[Any] | None:
         Open.
     now : float, optional
         Seconds since 1970; the present moment by default.
+    only : collection of str
+        Kinds that are taken; all where there is none.
+    urgent : collection of str
+        Kinds that are taken before others.
+    leases : mapping of str to float, optional
+        Kind → seconds for which a job is held; `LEASE_S` for others.
 
     Returns
     -------
     Row or None
-        A row of `job`. A worker that was killed leaves its job to the next when the lease has ended; after some tries
-        it is given up.
+        A row of `job` as it is now. A worker that was killed leaves its job to the next when the lease has ended; after
+        some tries it is given up.
     """
     moment = time.time() if now is None else now
-    due = ((jobs.c.state == "waiting") & (jobs.c.not_before_utc <= moment)) | (
-        (jobs.c.state == "running") & (jobs.c.lease_until_utc <= moment)
-    )
+    due = _due(moment, only)
     with catalogue.writing() as connection:
         lost = due & (jobs.c.tries >= MOST_TRIES)
         given_up = f"given up: {MOST_TRIES} workers stopped while they did it"
         connection.execute(update(jobs).where(lost).values(state="failed", told=given_up))
-        row = connection.execute(select(jobs).where(due).order_by(jobs.c.number).limit(1)).one_or_none()
+        first = (jobs.c.kind.not_in(list(urgent)), jobs.c.number) if urgent else (jobs.c.number,)
+        row = connection.execute(select(jobs).where(due).order_by(*first).limit(1)).one_or_none()
         if row is None:
             return None
-        held = {"state": "running", "tries": row.tries + 1, "lease_until_utc": moment + LEASE_S}
+        lease_s = (leases or {}).get(row.kind, LEASE_S)
+        held = {"state": "running", "tries": row.tries + 1, "lease_until_utc": moment + lease_s}
         connection.execute(update(jobs).where(jobs.c.number == row.number).values(held))
-    return row
+        return connection.execute(select(jobs).where(jobs.c.number == row.number)).one()
+
+
+def is_any_due(catalogue: Catalogue, only: Collection[str] = ()) -> bool:
+    """Tell whether there is a job that could be taken now.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    only : collection of str
+        Kinds that count; all where there is none.
+
+    Returns
+    -------
+    bool
+        Whether `take_job` would take one.
+    """
+    wanted = select(jobs.c.number).where(_due(time.time(), only)).limit(1)
+    with catalogue.reading() as connection:
+        return connection.execute(wanted).first() is not None
+
+
+def _due(moment: float, only: Collection[str]) -> ColumnElement[bool]:
+    due = ((jobs.c.state == "waiting") & (jobs.c.not_before_utc <= moment)) | (
+        (jobs.c.state == "running") & (jobs.c.lease_until_utc <= moment)
+    )
+    return due & jobs.c.kind.in_(list(only)) if only else due
+
+
+def _held(job: Row[Any] | int) -> ColumnElement[bool]:
+    """Return the condition that a job is held by the worker that took it: no later one has it, nobody ended it."""
+    if isinstance(job, int):
+        return and_(jobs.c.number == job, jobs.c.state == "running")
+    return and_(jobs.c.number == job.number, jobs.c.state == "running", jobs.c.tries == job.tries)
 
 
 @contextmanager
-def holding(catalogue: Catalogue, number: int) -> Iterator[None]:
+def holding(catalogue: Catalogue, job: Row[Any] | int, lease_s: float = LEASE_S) -> Iterator[None]:
     """Hold a job for as long as it takes: its lease is made longer while this lasts.
 
     Parameters
     ----------
     catalogue : Catalogue
         Open.
-    number : int
-        The job, taken before.
+    job : Row or int
+        The job as `take_job` gave it, or the number of one that `add_job` made held.
+    lease_s : float
+        Seconds after which another worker takes it where this one was killed.
     """
     over = threading.Event()
 
     def renew() -> None:
-        while not over.wait(LEASE_S / 4):
+        while not over.wait(lease_s / 4):
             # A database that does not answer now may answer the next time, before the lease has ended.
             with suppress(DatabaseUnavailable), catalogue.writing() as connection:
-                later = {"lease_until_utc": time.time() + LEASE_S}
-                connection.execute(update(jobs).where(jobs.c.number == number).values(later))
+                later = {"lease_until_utc": time.time() + lease_s}
+                connection.execute(update(jobs).where(_held(job)).values(later))
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
@@ -134,7 +185,73 @@ def holding(catalogue: Catalogue, number: int) -> Iterator[None]:
         thread.join()
 
 
-def end_job(catalogue: Catalogue, number: int, state: str, told: str, made: Sequence[str] = ()) -> None:
+def is_held(catalogue: Catalogue, job: Row[Any]) -> bool:
+    """Tell whether a worker still holds the job that it took: it was not cancelled, and no other has it.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    job : Row
+        The job as `take_job` gave it.
+
+    Returns
+    -------
+    bool
+        False where what comes of it is not wanted any more.
+    """
+    with catalogue.reading() as connection:
+        return connection.execute(select(jobs.c.number).where(_held(job))).first() is not None
+
+
+def begin_last_part(catalogue: Catalogue, job: Row[Any], told: str) -> bool:
+    """Say that a job is in its last part, in which it cannot be cancelled any more.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    job : Row
+        The job as `take_job` gave it.
+    told : str
+        What is done now.
+
+    Returns
+    -------
+    bool
+        False where it was cancelled before, or another worker has it: then nothing is to be done.
+    """
+    last = {"told": told, "not_before_utc": LAST_PART}
+    with catalogue.writing() as connection:
+        return bool(connection.execute(update(jobs).where(_held(job)).values(last)).rowcount)
+
+
+def leave_to_other(catalogue: Catalogue, job: Row[Any], lease_s: float) -> None:
+    """Leave a job to the worker that is still at it, though its lease had ended: as if nobody had taken it since.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    job : Row
+        The job as `take_job` gave it.
+    lease_s : float
+        Seconds after which it may be taken again.
+    """
+    back = {"tries": job.tries - 1, "lease_until_utc": time.time() + lease_s}
+    with catalogue.writing() as connection:
+        connection.execute(update(jobs).where(_held(job)).values(back))
+
+
+def end_job(
+    catalogue: Catalogue,
+    number: int,
+    state: str,
+    told: str,
+    made: Sequence[str] = (),
+    *,
+    held: Row[Any] | None = None,
+) -> bool:
     """Note what became of a job.
 
     Parameters
@@ -149,10 +266,102 @@ def end_job(catalogue: Catalogue, number: int, state: str, told: str, made: Sequ
         For who asked for it.
     made : sequence of str
         Identifiers of the records that came of it.
+    held : Row, optional
+        The job as `take_job` gave it: nothing is noted where it was cancelled or another worker has it since.
+
+    Returns
+    -------
+    bool
+        Whether it was noted.
     """
-    over = {"state": state, "told": told, "made": list(made)}
+    over = {"state": state, "told": told, "made": list(made), "not_before_utc": 0.0}
+    which = jobs.c.number == number if held is None else _held(held)
     with catalogue.writing() as connection:
-        connection.execute(update(jobs).where(jobs.c.number == number).values(over))
+        return bool(connection.execute(update(jobs).where(which).values(over)).rowcount)
+
+
+def cancel_job(connection: Connection, reader: Reader, number: int) -> None:
+    """Cancel a job that is not done yet; a worker that is at it stops at its next look.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    reader : Reader
+        Who asked for it, a curator or an administrator.
+    number : int
+        The job.
+
+    Raises
+    ------
+    InputError
+        There is no such job of this reader, or it has come to its end.
+    """
+    job = job_of(connection, reader, number)
+    if job is None:
+        raise InputError(f"there is no job {number} of yours")
+    if job.state not in ("waiting", "running"):
+        raise InputError(
+            f"job {number} has ended already ({job.state}); only one that waits or runs is cancelled"
+        )
+    if job.not_before_utc == LAST_PART:
+        raise InputError(
+            f"job {number} files its record just now, which is not stopped; remove the record instead"
+        )
+    over = {"state": "cancelled", "told": f"cancelled by {reader.name}"}
+    connection.execute(update(jobs).where(jobs.c.number == number).values(over))
+
+
+def drop_jobs(
+    connection: Connection, reader: Reader, kind: str, unwanted: Callable[[Mapping[str, Any]], bool]
+) -> None:
+    """Cancel jobs that a newer one makes needless.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    reader : Reader
+        Who asked for them.
+    kind : str
+        What kind of work.
+    unwanted : callable
+        `unwanted(arguments)`: which of those that wait or run.
+    """
+    open_ones = (
+        (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name) & jobs.c.state.in_(("waiting", "running"))
+    )
+    found = connection.execute(select(jobs.c.number, jobs.c.arguments).where(open_ones)).all()
+    numbers = [row.number for row in found if unwanted(row.arguments)]
+    if numbers:
+        over = {"state": "cancelled", "told": "a newer one was asked for"}
+        connection.execute(update(jobs).where(jobs.c.number.in_(numbers)).values(over))
+
+
+def forget_jobs(connection: Connection, kind: str, kept: Callable[[Row[Any]], bool]) -> list[int]:
+    """Remove the rows of jobs that ended and that nobody asks for any more.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    kind : str
+        What kind of work.
+    kept : callable
+        `kept(job)`: which of those that ended are kept; asked from the newest on.
+
+    Returns
+    -------
+    list of int
+        Their numbers. The newest job of all is never removed, so that no number is given twice.
+    """
+    newest = connection.execute(select(jobs.c.number).order_by(jobs.c.number.desc()).limit(1)).scalar()
+    ended = (jobs.c.kind == kind) & jobs.c.state.not_in(("waiting", "running"))
+    found = connection.execute(select(jobs).where(ended).order_by(jobs.c.number.desc())).all()
+    numbers = [row.number for row in found if not kept(row) and row.number != newest]
+    if numbers:
+        connection.execute(delete(jobs).where(jobs.c.number.in_(numbers)))
+    return numbers
 
 
 def tell_progress(catalogue: Catalogue, number: int, told: str) -> None:
@@ -250,7 +459,9 @@ def job_of(connection: Connection, reader: Reader, number: int) -> Row[Any] | No
     return connection.execute(select(jobs).where(mine)).one_or_none()
 
 
-def newest_jobs(connection: Connection, reader: Reader, limit: int = 200) -> list[Row[Any]]:
+def newest_jobs(
+    connection: Connection, reader: Reader, limit: int = 200, *, without: Collection[str] = ()
+) -> list[Row[Any]]:
     """List the jobs of a reader; those of everybody for curators and administrators.
 
     Parameters
@@ -261,6 +472,8 @@ def newest_jobs(connection: Connection, reader: Reader, limit: int = 200) -> lis
         Who asks.
     limit : int
         At most so many.
+    without : collection of str
+        Kinds that are left out.
 
     Returns
     -------
@@ -268,6 +481,8 @@ def newest_jobs(connection: Connection, reader: Reader, limit: int = 200) -> lis
         Rows of `job`: what failed first, then the newest.
     """
     wanted = select(jobs).order_by((jobs.c.state != "failed"), jobs.c.number.desc()).limit(limit)
+    if without:
+        wanted = wanted.where(jobs.c.kind.not_in(list(without)))
     if not reader.sees_all:
         wanted = wanted.where(jobs.c.asked_by == reader.name)
     return list(connection.execute(wanted).all())
@@ -296,6 +511,12 @@ def own_jobs(connection: Connection, reader: Reader, kind: str, limit: int = 200
     return list(
         connection.execute(select(jobs).where(mine).order_by(jobs.c.number.desc()).limit(limit)).all()
     )
+
+
+def jobs_of_kind(connection: Connection, kind: str, state: str) -> list[Row[Any]]:
+    """List the jobs of a kind in a state, of everybody; for who does them."""
+    wanted = (jobs.c.kind == kind) & (jobs.c.state == state)
+    return list(connection.execute(select(jobs).where(wanted).order_by(jobs.c.number)).all())
 
 
 def retry_job(connection: Connection, reader: Reader, number: int) -> None:

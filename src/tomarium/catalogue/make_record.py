@@ -44,6 +44,7 @@ def make_record(
     split: list[dict[str, Any]] | None = None,
     executor: str = "threads",
     title: str | None = None,
+    id: str | None = None,
     exports: Sequence[Export] = (),
     force: bool = False,
     on_progress: Progress = silent,
@@ -70,6 +71,8 @@ def make_record(
         How slabs are shared out.
     title : str, optional
         Title of the record; by default the scan's own, or its name.
+    id : str, optional
+        Identifier of the record; by default the title's words and the start of the volume's checksum.
     exports : sequence of Export
         What is written besides the record's own volume.
     force : bool
@@ -103,7 +106,7 @@ def make_record(
             export(place, wanted, on_progress)
         on_progress("file", 0, 1)
         _keep_source(place, outcome.scan, further_paths(scan, [*scan.recipe, *to_data(protocol)["steps"]]))
-        _file(place, outcome, title)
+        _file(place, outcome, title, id)
         on_progress("file", 1, 1)
 
     chosen = find_executor(executor)
@@ -362,13 +365,14 @@ def _place(record: Path, path: Path) -> dict[str, str]:
     return {"path": str(whole), "beside": os.path.relpath(whole, record.resolve())}
 
 
-def _file(place: Path, outcome: Outcome, title: str | None) -> Record:
+def _file(place: Path, outcome: Outcome, title: str | None, id: str | None) -> Record:
     scan, told = outcome.scan, outcome.provenance
     summary = summarise(told["statistics"])
     own = scan.metadata.get("sample_name") or scan.metadata.get("title")
     return file_record(
         place,
         title=title or (str(own.value) if own and str(own.value).strip() else scan.name),
+        id=id,
         keywords=("X-ray tomography", scan.format),
         parameters=parameters_of(scan),
         volume={"unit": outcome.plan.unit, **summary},

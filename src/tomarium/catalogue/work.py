@@ -1,10 +1,13 @@
-"""One round of a worker: jobs, then DOIs, then what is to be cleared away."""
+"""One round of a worker: jobs, then DOIs, then what is to be cleared away.
+
+What is done for each kind of job is a table, `KINDS`; floors above add their own kinds to it where a worker is made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Row
@@ -14,19 +17,102 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import service
 from tomarium.catalogue.dois import any_due, tell_due
 from tomarium.catalogue.finish_upload import make_records
-from tomarium.catalogue.jobs import end_job, holding, take_job
+from tomarium.catalogue.jobs import LEASE_S, end_job, holding, leave_to_other, take_job
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.upload_room import bring_up_to_date
 from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
 
-Kind = Callable[[Catalogue, Row[Any]], tuple[str, str, tuple[str, ...]]]
-"""What a worker does with a job that it holds: returns "done" or "failed", what became of it, and the records made."""
+Ended = tuple[str, str, tuple[str, ...]]
+"""State ("done" or "failed"), what became of it, and the identifiers of records that were made."""
+
+
+class StillHeld(Exception):
+    """Another worker is still at a job whose lease had ended; it is left to that one."""
+
+
+class NotWanted(Exception):
+    """A job was cancelled, or another worker has it: what was begun is given up, and nothing is noted."""
+
+
+def _as_it_is(_catalogue: Catalogue, _job: Row[Any], told: str) -> str:
+    return told
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of job.
+
+    Attributes
+    ----------
+    do : callable
+        `do(catalogue, job)` does it and tells what became of it; raises an error for a job that failed, `NotWanted` for
+        one that was cancelled meanwhile, and `StillHeld` for one that another worker is at.
+    lease_s : float
+        Seconds after which another worker takes it where this one was killed.
+    urgent : bool
+        Whether somebody waits for it, so that it is taken before others.
+    tidy : callable
+        `tidy(catalogue, job, told)`: what who asked for it is told, without folders of this machine.
+    """
+
+    do: Callable[[Catalogue, Row[Any]], Ended]
+    lease_s: float = LEASE_S
+    urgent: bool = False
+    tidy: Callable[[Catalogue, Row[Any], str], str] = _as_it_is
+
+
+def do_jobs(
+    catalogue: Catalogue,
+    tell: Callable[[str], object],
+    kinds: Mapping[str, Kind] | None = None,
+    only: Collection[str] = (),
+) -> bool:
+    """Do all jobs that are due.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    tell : callable
+        Told each thing that was done, in one line.
+    kinds : mapping of str to Kind, optional
+        What is done for each kind; `KINDS` by default.
+    only : collection of str
+        Kinds that are taken; all where there is none.
+
+    Returns
+    -------
+    bool
+        Whether all of it went well.
+    """
+    table, well = KINDS if kinds is None else kinds, True
+    urgent = [name for name, kind in table.items() if kind.urgent]
+    leases = {name: kind.lease_s for name, kind in table.items()}
+    while (job := take_job(catalogue, only=only, urgent=urgent, leases=leases)) is not None:
+        kind = table.get(job.kind, _UNKNOWN)
+        try:
+            with holding(catalogue, job, kind.lease_s):
+                state, told, made = _do(catalogue, job, kind)
+        except StillHeld:
+            leave_to_other(catalogue, job, kind.lease_s)
+            continue
+        except KeyboardInterrupt:  # this worker is stopped, and another may go on with it at once
+            leave_to_other(catalogue, job, 0.0)
+            raise
+        except NotWanted:
+            tell(f"job {job.number}, {job.kind}: was cancelled")
+            continue
+        told = kind.tidy(catalogue, job, told)
+        if end_job(catalogue, job.number, state, told, made, held=job):
+            tell(f"job {job.number}, {job.kind}: {state} ({told})")
+            well &= state == "done"
+    return well
 
 
 def work_once(
-    catalogue: Catalogue, tell: Callable[[str], object], kinds: Mapping[str, Kind] = MappingProxyType({})
+    catalogue: Catalogue, tell: Callable[[str], object], kinds: Mapping[str, Kind] | None = None
 ) -> bool:
     """Do all that is due.
 
@@ -36,22 +122,16 @@ def work_once(
         Open.
     tell : callable
         Told each thing that was done, in one line.
-    kinds : Mapping of str to callable
-        Kinds of jobs that upper floors do, beside `KINDS`.
+    kinds : mapping of str to Kind, optional
+        What is done for each kind of job; `KINDS` by default.
 
     Returns
     -------
     bool
         Whether all of it went well.
     """
-    home = catalogue.home
-    uploads, well = Uploads(home / "uploads"), True
-    while (job := take_job(catalogue)) is not None:
-        state, told, made = _do(catalogue, job, {**KINDS, **kinds})
-        told = _without_folders(told, job, uploads, home / "records")
-        end_job(catalogue, job.number, state, told, made)
-        tell(f"job {job.number}, {job.kind}: {state} ({told})")
-        well &= state == "done"
+    well = do_jobs(catalogue, tell, kinds)
+    uploads = Uploads(catalogue.home / "uploads")
     for batch in uploads.clean():
         tell(f"upload {batch}: removed, nobody went on with it")
     bring_up_to_date(catalogue, uploads)
@@ -69,38 +149,28 @@ def work_once(
     return well
 
 
-def _without_folders(told: str, job: Row[Any], uploads: Uploads, records: Path) -> str:
-    """Leave out where uploads and records lie on this machine: who asked for the job is told of it."""
-    batch = str(job.arguments.get("batch", ""))
-    for folder in (uploads.root / batch / INCOMING, records / batch, records):
-        for place in dict.fromkeys((folder, folder.resolve())):
-            told = told.replace(f"{place}/", "").replace(str(place), "the upload")
-    return told
-
-
-def _do(catalogue: Catalogue, job: Row[Any], kinds: Mapping[str, Kind]) -> tuple[str, str, tuple[str, ...]]:
+def _do(catalogue: Catalogue, job: Row[Any], kind: Kind) -> Ended:
     """Do a job, and say what became of it; whatever a file of strangers does to it, the worker goes on."""
-    if job.kind not in kinds:
-        return "failed", f"no worker of this version knows the kind {job.kind!r}", ()
     try:
-        with holding(catalogue, job.number):
-            return kinds[job.kind](catalogue, job)
-    except DatabaseUnavailable:
-        raise  # the job is not failed: its lease ends, and it is done again
+        return kind.do(catalogue, job)
+    except (DatabaseUnavailable, StillHeld, NotWanted):
+        raise  # the job is not failed: its lease ends, and it is done again; or it is another's
     except TomariumError as problem:
+        if isinstance(problem.__cause__, KeyboardInterrupt):
+            raise problem.__cause__ from None
         return "failed", str(problem), ()
     except Exception as problem:
         return "failed", f"an error of tomarium itself: {type(problem).__name__}: {problem}", ()
 
 
-def _rewrite_records(catalogue: Catalogue, job: Row[Any]) -> tuple[str, str, tuple[str, ...]]:
+def _places(catalogue: Catalogue) -> tuple[Uploads, Path]:
+    return Uploads(catalogue.home / "uploads"), catalogue.home / "records"
+
+
+def _file_upload(catalogue: Catalogue, job: Row[Any]) -> Ended:
+    uploads, records = _places(catalogue)
     reader = Reader(job.asked_by, "member")
-    return *entity_records.rewrite(catalogue, reader, job.arguments["entity"]), ()
-
-
-def _file_upload(catalogue: Catalogue, job: Row[Any]) -> tuple[str, str, tuple[str, ...]]:
-    uploads, records = Uploads(catalogue.home / "uploads"), catalogue.home / "records"
-    filed = make_records(catalogue, Reader(job.asked_by, "member"), uploads, job.arguments["batch"], records)
+    filed = make_records(catalogue, reader, uploads, job.arguments["batch"], records)
     made = tuple(record.id for record in filed.records)
     told = f"filed: {', '.join(made)}"
     if filed.problems:
@@ -108,10 +178,31 @@ def _file_upload(catalogue: Catalogue, job: Row[Any]) -> tuple[str, str, tuple[s
     return "done", told, made
 
 
+def _without_folders(catalogue: Catalogue, job: Row[Any], told: str) -> str:
+    """Leave out where uploads and records lie on this machine: who asked for the job is told of it."""
+    uploads, records = _places(catalogue)
+    batch = str(job.arguments.get("batch", ""))
+    for folder in (uploads.root / batch / INCOMING, records / batch, records):
+        for place in dict.fromkeys((folder, folder.resolve())):
+            told = told.replace(f"{place}/", "").replace(str(place), "the upload")
+    return told
+
+
+def _rewrite_records(catalogue: Catalogue, job: Row[Any]) -> Ended:
+    state, told = entity_records.rewrite(catalogue, Reader(job.asked_by, "member"), job.arguments["entity"])
+    return state, told, ()
+
+
+def _unknown(_catalogue: Catalogue, job: Row[Any]) -> Ended:
+    return "failed", f"no worker of this version knows the kind {job.kind!r}", ()
+
+
+_UNKNOWN: Final = Kind(_unknown)
+
 KINDS: Final[Mapping[str, Kind]] = {
-    entity_records.KIND: _rewrite_records,
-    finish_upload.KIND: _file_upload,
-    model_jobs.KIND: model_jobs.make_model,
-    record_pictures.KIND: record_pictures.make_pictures,
+    finish_upload.KIND: Kind(_file_upload, tidy=_without_folders),
+    entity_records.KIND: Kind(_rewrite_records),
+    model_jobs.KIND: Kind(model_jobs.make_model),
+    record_pictures.KIND: Kind(record_pictures.make_pictures),
 }
-"""What the catalogue itself does: kind of a job → how."""
+"""Kinds of jobs that the catalogue itself does."""

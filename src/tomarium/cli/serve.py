@@ -21,9 +21,28 @@ from tomarium.cli.catalogue_place import PLACE
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder that `tomarium watch` writes, for the page /live; `live` beside the catalogue by default.",
 )
+@click.option(
+    "--scans",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder whose scans the owner of this machine may reconstruct on the page /work; may be given again.",
+)
+@click.option(
+    "--workers/--no-workers",
+    default=True,
+    show_default=True,
+    help="Start workers when a slice or a volume is asked for on /work and none is there; only for the owner of this "
+    "machine.",
+)
 @click.option("--catalogue", type=PLACE, help="The same as CATALOGUE.")
 def command(
-    place: Path | str | None, host: str, port: int, live: Path | None, catalogue: Path | str | None
+    place: Path | str | None,
+    host: str,
+    port: int,
+    live: Path | None,
+    scans: tuple[Path, ...],
+    workers: bool,
+    catalogue: Path | str | None,
 ) -> None:
     """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C.
 
@@ -36,15 +55,28 @@ def command(
     tomarium serve
     tomarium serve demo/catalogue.sqlite
     tomarium serve --port 8080
+    tomarium serve --scans /spool/proposal
     tomarium serve postgresql://tomarium@db.example.org/tomarium
     """
     if place is not None and catalogue is not None:
         raise click.UsageError(f"two catalogues were given, {place} and --catalogue {catalogue}; give one")
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.portal.serve import notices, serve
+    from tomarium.portal.serve import is_owners, notices, serve
 
     with open_catalogue(place or catalogue, make=False) as opened:
         show.warnings(notices(opened, host))
+        owners = is_owners(opened, host)
+        if scans and not owners:
+            raise click.UsageError(
+                "--scans is for the owner of this machine: it goes with a catalogue without accounts, heard on this "
+                "machine only; file the scans as records with tomarium ingest"
+            )
         serve(
-            opened, host=host, port=port, live=live, announce=lambda address: click.echo(f"portal: {address}")
+            opened,
+            host=host,
+            port=port,
+            live=live,
+            scans=scans,
+            workers=workers and owners,
+            announce=lambda address: click.echo(f"portal: {address}"),
         )

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from tomarium.cli import show
 from tomarium.cli.catalogue_place import PLACE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tomarium.catalogue import Catalogue
+    from tomarium.catalogue.work import Kind
+
+LOOK_S: Final = 0.3
+"""Seconds between two looks whether somebody asked for something."""
 
 
 @click.command("worker")
@@ -17,28 +27,58 @@ from tomarium.cli.catalogue_place import PLACE
 @click.option("--again", is_flag=True, help="Try what failed once more.")
 @click.option("--dry-run", is_flag=True, help="Print what DataCite would be told, and change nothing.")
 @click.option(
-    "--every", default=30, show_default=True, type=click.IntRange(1, 3600), help="Seconds between looks."
+    "--every",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1, 3600),
+    help="Seconds between looks for DOIs and for what is to be cleared away; jobs are taken at once.",
 )
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="KIND",
+    help="Take only jobs of this kind, such as preview or reconstruct, and tell no DOIs; may be given again.",
+)
+@click.option("--end-with-input", is_flag=True, hidden=True, help="End when the standard input is closed.")
 @click.pass_context
 def command(
-    context: click.Context, catalogue: Path | str | None, once: bool, again: bool, dry_run: bool, every: int
+    context: click.Context,
+    catalogue: Path | str | None,
+    once: bool,
+    again: bool,
+    dry_run: bool,
+    every: int,
+    only: tuple[str, ...],
+    end_with_input: bool,
 ) -> None:
-    """Do what is due in a catalogue: make records of uploads, meshes and prints, register DOIs. Stop it with Ctrl-C.
+    """Do what is due in a catalogue: uploads, slices, volumes, meshes and prints asked for in the portal, DOIs.
 
-    Several may run at once; what one was doing when it was killed, another does again. The account at DataCite is told
-    by the environment, TOMARIUM_DATACITE_USER and TOMARIUM_DATACITE_PASSWORD; DOIs wait where there is none. What fails
-    because DataCite cannot be reached is tried again after a minute, then after longer; what it refuses waits for a
-    change of the record, or for --again. With --once it leaves with exit code 1 where something was not done.
+    Several may run at once; what one was doing when it was killed, another goes on with. Two beside each other let
+    people look at slices while a volume is made: one with --only preview, and one without. The account at DataCite is
+    told by the environment, TOMARIUM_DATACITE_USER and TOMARIUM_DATACITE_PASSWORD; DOIs wait where there is none. What
+    fails because DataCite cannot be reached is tried again after a minute, then after longer; what it refuses waits for
+    a change of the record, or for --again. With --once it leaves with exit code 1 where something was not done. Stop it
+    with Ctrl-C.
 
     \b
     tomarium worker
+    tomarium worker --only preview
     tomarium worker --once --dry-run
     """
+    from tomarium.beamtime.work_jobs import work_kinds
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.dois import due_attributes, try_again
-    from tomarium.catalogue.work import work_once
-    from tomarium.errors import DatabaseUnavailable
+    from tomarium.catalogue.work import KINDS
+    from tomarium.catalogue.workers import heard
 
+    if end_with_input:
+        _end_with_input()
+    kinds = {**KINDS, **work_kinds()}
+    unknown = sorted(set(only) - kinds.keys())
+    if unknown:
+        raise click.UsageError(
+            f"--only {unknown[0]!r}: there are jobs of the kinds {', '.join(sorted(kinds))}"
+        )
     with open_catalogue(catalogue, make=False) as opened:
         if dry_run:
             show.as_json(due_attributes(opened))
@@ -46,13 +86,58 @@ def command(
         if again:
             with opened.writing() as connection:
                 try_again(connection)
-        while True:
-            try:
-                done = work_once(opened, click.echo)
-            except DatabaseUnavailable as problem:
-                if once:
-                    raise
-                show.warnings([str(problem)])
-            if once:
-                context.exit(0 if done else 1)
-            time.sleep(every)
+        with heard(opened.home, only):
+            done = _round(opened, kinds, only, patient=not once)
+            while not once:
+                _jobs_until(time.monotonic() + every, opened, kinds, only)
+                _round(opened, kinds, only, patient=True)
+        context.exit(0 if done else 1)
+
+
+def _round(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...], *, patient: bool) -> bool:
+    """Do all that is due; a patient worker waits for a database that does not answer."""
+    from tomarium.beamtime.work_jobs import clear_work
+    from tomarium.catalogue.work import do_jobs, work_once
+    from tomarium.errors import DatabaseUnavailable
+
+    try:
+        well = do_jobs(opened, click.echo, kinds, only) if only else work_once(opened, click.echo, kinds)
+        clear_work(opened)
+    except DatabaseUnavailable as problem:
+        if not patient:
+            raise
+        show.warnings([str(problem)])
+        return False
+    return well
+
+
+def _jobs_until(end: float, opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...]) -> None:
+    """Take jobs as soon as somebody asks for them, until a moment."""
+    from tomarium.catalogue.jobs import is_any_due
+    from tomarium.catalogue.work import do_jobs
+    from tomarium.errors import DatabaseUnavailable
+
+    while (left := end - time.monotonic()) > 0:
+        try:
+            if is_any_due(opened, only):
+                do_jobs(opened, click.echo, kinds, only)
+                continue
+        except DatabaseUnavailable as problem:
+            show.warnings([str(problem)])
+            time.sleep(max(0.0, min(left, 5.0)))
+        time.sleep(min(left, LOOK_S))
+
+
+def _end_with_input() -> None:
+    """End this process when the standard input is closed, as it is when the program that started it ends."""
+    import os
+    import signal
+    import sys
+    import threading
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, name="end with input", daemon=True).start()

@@ -37,13 +37,20 @@ from tomarium.portal.security import with_headers
 from tomarium.portal.sizes import give_sizes
 from tomarium.portal.uploads import give_uploads
 from tomarium.portal.volume_view import give_volume_view
+from tomarium.portal.work import give_work
 from tomarium.registry import collect
 
 # Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
 
 
 def create_app(
-    catalogue: Catalogue, *, hosts: Sequence[str] = ("*",), local: bool = False, live: Path | None = None
+    catalogue: Catalogue,
+    *,
+    hosts: Sequence[str] = ("*",),
+    local: bool = False,
+    live: Path | None = None,
+    scans: Sequence[Path] = (),
+    start_worker: Callable[[str], object] | None = None,
 ) -> FastAPI:
     """Make the web application of a catalogue.
 
@@ -59,6 +66,10 @@ def create_app(
         who sees everything; but not a request that came through a proxy.
     live : Path, optional
         Folder of the watch that the page /live shows; `live` beside the catalogue by default.
+    scans : sequence of Path
+        Folders whose scans the owner of this machine may choose on the page of work; nobody else may.
+    start_worker : callable, optional
+        `start_worker(kind)` sees that somebody takes a kind of job; where it is absent, workers are started by hand.
 
     Returns
     -------
@@ -79,6 +90,8 @@ def create_app(
     app.state.catalogue = catalogue
     app.state.local = local
     app.state.live = catalogue.home / "live" if live is None else live
+    app.state.scans = tuple(scans)
+    app.state.start_worker = start_worker
     app.state.reader_of = reader_of
     app.state.uploads = Uploads(catalogue.home / "uploads")
     app.state.crc_store = downloads.crc_store_of(catalogue)
@@ -110,6 +123,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_feeds(app)
     give_logo(app)
     give_live(app)
+    give_work(app)
     give_sizes(app)
     give_uploads(app)
     downloads.give_all(app)

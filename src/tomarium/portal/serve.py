@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from tomarium.catalogue.accounts import any_account
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import InputError
 from tomarium.portal.app import create_app
+from tomarium.portal.worker_child import WorkerChildren
 
 
 def serve(
@@ -22,6 +23,8 @@ def serve(
     port: int = 8000,
     *,
     live: Path | None = None,
+    scans: Sequence[Path] = (),
+    workers: bool = False,
     announce: Callable[[str], object] = print,
 ) -> None:
     """Serve a catalogue until it is interrupted.
@@ -37,6 +40,10 @@ def serve(
         0 takes any free one.
     live : Path, optional
         Folder of the watch that the page /live shows.
+    scans : sequence of Path
+        Folders whose scans the owner of this machine may choose on the page of work.
+    workers : bool
+        Whether workers are started when somebody asks for a slice or a volume and none is there.
     announce : callable
         `announce(address)` is called once, when connections are accepted: "http://127.0.0.1:8000/".
 
@@ -53,15 +60,25 @@ def serve(
         hosts = _hosts(catalogue) if local else ["*"]
         name = f"[{host}]" if ":" in host else host
         announce(f"http://{name}:{listener.getsockname()[1]}/")
+        embedded = (
+            catalogue.engine.dialect.name == "sqlite"
+        )  # an address may hold a password, which a list of
+        children = (
+            WorkerChildren(catalogue) if workers and embedded else None
+        )  # processes would show to others
         config = uvicorn.Config(
-            create_app(catalogue, hosts=hosts, local=local, live=live),
+            create_app(catalogue, hosts=hosts, local=local, live=live, scans=scans, start_worker=children),
             timeout_graceful_shutdown=2,  # events of the live page have no end
             log_level="warning",
             access_log=False,
             server_header=False,
         )
-        with suppress(KeyboardInterrupt):  # uvicorn closes in order, then raises the signal once more
-            uvicorn.Server(config).run(sockets=[listener])
+        try:
+            with suppress(KeyboardInterrupt):  # uvicorn closes in order, then raises the signal once more
+                uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            if children is not None:
+                children.close()
 
 
 def notices(catalogue: Catalogue, host: str) -> list[str]:
@@ -95,6 +112,25 @@ def notices(catalogue: Catalogue, host: str) -> list[str]:
         "passwords cross the network unprotected by http; put a proxy with TLS before it, and say its address: "
         "tomarium settings address https://…"
     ]
+
+
+def is_owners(catalogue: Catalogue, host: str) -> bool:
+    """Tell whether who opens the portal is the owner of this machine.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    host : str
+        As for `serve`.
+
+    Returns
+    -------
+    bool
+        It is heard on this machine only, and there is no account.
+    """
+    with catalogue.reading() as connection:
+        return is_loopback(host) and not any_account(connection)
 
 
 def _hosts(catalogue: Catalogue) -> list[str]:

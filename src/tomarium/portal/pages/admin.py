@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 
+from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.catalogue.accounts import all_accounts
 from tomarium.catalogue.dois import open_first
 from tomarium.catalogue.jobs import newest_jobs
@@ -50,7 +51,10 @@ def content(request_context: CurrentRequest) -> AdminPage:
     """Tell what waits for a worker, what failed, and how much room the disk has."""
     reader = demand_section(request_context, "overview")
     with request_context.catalogue.reading() as connection:
-        jobs, dois = newest_jobs(connection, reader, COUNTED), open_first(connection, COUNTED)
+        jobs, dois = (
+            newest_jobs(connection, reader, COUNTED, without=(PREVIEW,)),
+            open_first(connection, COUNTED),
+        )
         accounts = [one for one in all_accounts(connection) if not one.closed]
         records = count_records(connection, reader)
     disk = shutil.disk_usage(request_context.catalogue.home)

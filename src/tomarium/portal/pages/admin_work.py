@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.catalogue.dois import open_first
 from tomarium.catalogue.jobs import newest_jobs
 from tomarium.portal.administration import Tab, demand_section, tabs
@@ -94,7 +95,7 @@ def content(
     """List jobs and DOIs: their state, what went wrong, and how often it was tried."""
     reader = demand_section(request_context, "work")
     with request_context.catalogue.reading() as connection:
-        jobs, dois = newest_jobs(connection, reader), open_first(connection)
+        jobs, dois = newest_jobs(connection, reader, without=(PREVIEW,)), open_first(connection)
     return WorkPage(
         title="Jobs and DOIs",
         jobs=tuple(

@@ -1,0 +1,339 @@
+"""What a worker does for the page of work: slices to look at, and reconstructions that end as filed records."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Row
+
+from tomarium.atomic_files import take_lock
+from tomarium.beamtime import quick_look, work_results
+from tomarium.beamtime.look_at_scan import row_of
+from tomarium.beamtime.scan_parameters import FoundAxis
+from tomarium.beamtime.work_settings import WorkSettings, rows_of, settings_of
+from tomarium.beamtime.work_source import RECORD, facts_of, open_source
+from tomarium.catalogue import Catalogue, ingest
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.jobs import begin_last_part, forget_jobs, is_held, jobs_of_kind
+from tomarium.catalogue.make_record import make_record
+from tomarium.catalogue.queries import folder_of
+from tomarium.catalogue.work import Ended, Kind, NotWanted, StillHeld
+from tomarium.catalogue.workers import forget_workers
+from tomarium.errors import DatabaseUnavailable, InputError
+from tomarium.model import Scan
+from tomarium.model.publication import Related
+from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data, to_yaml
+from tomarium.pipeline.protocol.resolve import resolve
+from tomarium.pipeline.run.journal import is_unfinished
+from tomarium.standards.ro_crate import FILENAME
+from tomarium.steps.core.step import View
+from tomarium.viewers.picture import robust_window
+
+PREVIEW: Final = "preview"
+"""Kind of a job that makes slices to look at."""
+RECONSTRUCT: Final = "reconstruct"
+"""Kind of a job that makes a volume and files it."""
+LEASE_S: Final = 60.0
+"""Seconds after which another worker takes such a job where the first one was killed."""
+CANDIDATES: Final = 9
+"""Columns of the axis that are tried side by side."""
+STRIP_PX: Final = 512
+"""Width of the middle of a slice that is shown for each column."""
+SPACING: Final = {"high": 1.0, "given": 1.0, "medium": 2.0}
+"""Columns between two candidates by the confidence of the axis; 4 where it is low or there is none."""
+MOST_PREVIEWS: Final = 60
+"""Previews of one person that are remembered."""
+
+Axes = dict[tuple[str, int, int, str], FoundAxis]
+"""Axes that this process has found: file, its time and size, and the steps behind which it was looked for."""
+
+
+def work_kinds() -> Mapping[str, Kind]:
+    """Return the kinds of jobs of the page of work, for a worker's table.
+
+    Returns
+    -------
+    mapping of str to Kind
+        "preview" and "reconstruct"; what one process finds of an axis it remembers.
+    """
+    axes: Axes = {}
+    return {
+        PREVIEW: Kind(partial(_preview, axes), LEASE_S, urgent=True, tidy=_without_folders),
+        RECONSTRUCT: Kind(_reconstruct, LEASE_S, tidy=_without_folders),
+    }
+
+
+def _without_folders(catalogue: Catalogue, job: Row[Any], told: str) -> str:
+    """Leave out where a record lies; the owner's own files keep their names alone."""
+    places = [catalogue.home / "records"]
+    with suppress(DatabaseUnavailable), catalogue.reading() as connection:
+        source = str(job.arguments.get("scan", ""))
+        folder = folder_of(connection, source.removeprefix(RECORD)) if source.startswith(RECORD) else None
+        places += [] if folder is None else [folder]
+    if source.startswith("path:"):
+        places.append(Path(source.removeprefix("path:")).parent)
+    for place in sorted({str(p) for one in places for p in (one, one.resolve())}, key=len, reverse=True):
+        told = told.replace(f"{place}/", "")
+    return told
+
+
+def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
+    """Make one slice, or one about several columns of the axis."""
+    told = job.arguments
+    settings = settings_of(told["settings"])
+    folder = work_results.results_folder(catalogue.home, job.number)
+    shutil.rmtree(folder, ignore_errors=True)  # what a worker that was killed has left
+    progress = _told(catalogue, job, work_results.ProgressFile(folder))
+    scan, _ = open_source(catalogue, job.asked_by, told["scan"])
+    scan.demand_frames()
+    protocol = settings.protocol(scan.domain)
+    seen = _without_region(protocol)
+    height = resolve(seen, scan).scan.shape[1]
+    row = row_of(settings.row, scan, height) if settings.row else None
+    make = _axis_strip if told["what"] == "axes" else _slice
+    images, facts = make(axes, scan, seen, row, settings, progress)
+    kept = [work_results.averaged(image) for image in images]
+    factor = kept[0][1]
+    stack = np.stack([image for image, _ in kept])
+    low, high = robust_window(stack)
+    finite = stack[np.isfinite(stack)]
+    facts |= {
+        "what": told["what"],
+        "scan": facts_of(scan),
+        "domain": scan.domain,
+        "height": height,
+        "factor": factor,
+        "shape": list(stack.shape[1:]),
+        "window": [low, high],
+        "values": [float(finite.min()), float(finite.max())] if finite.size else [low, high],
+        "protocol": to_data(protocol),
+        "yaml": to_yaml(protocol),
+        "command": settings.command(scan.path.name),
+    }
+    if not is_held(catalogue, job):
+        raise NotWanted
+    work_results.write_results(folder, stack, facts)
+    return "done", f"row {facts['row']}", ()
+
+
+def _told(catalogue: Catalogue, job: Row[Any], progress: work_results.ProgressFile) -> Any:
+    """Give what is told of progress; it stops the job where nobody wants it any more."""
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if progress(stage, done, total):
+            with suppress(DatabaseUnavailable):
+                if not is_held(catalogue, job):
+                    raise NotWanted
+
+    return tell
+
+
+def _without_region(protocol: Protocol) -> Protocol:
+    """Leave the region out, so that the whole slice is seen with the region drawn over it."""
+    return Protocol(
+        tuple(replace(i, given={k: v for k, v in i.given.items() if k != "region"}) for i in protocol.items)
+    )
+
+
+def _axis_of(
+    axes: Axes, scan: Scan, protocol: Protocol, progress: Any
+) -> tuple[FoundAxis | None, tuple[str, ...]]:
+    """Find the axis as a run would, once for a file; None where it is given, or columns are others than the file's."""
+    behind = quick_look.steps_behind_axis(protocol)
+    given = any("axis_column" in item.given for item in protocol.items) or scan.axis_column is not None
+    if behind is None or given or any(isinstance(item.step, View) for item in protocol.items):
+        return None, ()
+    state = scan.path.stat()
+    key = (str(scan.path), state.st_mtime_ns, state.st_size, behind)
+    if key in axes:
+        return axes[key], ()
+    found, notes = quick_look.find_axis(scan, protocol, on_progress=progress)
+    if len(axes) >= MOST_PREVIEWS:
+        axes.pop(next(iter(axes)))
+    axes[key] = found
+    return found, notes
+
+
+def _slice(
+    axes: Axes, scan: Scan, protocol: Protocol, row: int | None, settings: WorkSettings, progress: Any
+) -> tuple[list[Any], dict[str, Any]]:
+    axis, notes = _axis_of(axes, scan, protocol, progress)
+    seen = quick_look.look(scan, protocol, row, axis, on_progress=progress)
+    _demand_region(settings, seen.image.shape)
+    return [seen.image], {
+        "row": seen.row,
+        "full": list(seen.image.shape),
+        "first_voxel": list(seen.first_voxel),
+        "pixel_m": seen.pixel_m,
+        "unit": seen.unit,
+        "axis_column": seen.axis_column,
+        "axis_source": seen.axis_source,
+        "confidence": axis.confidence if axis is not None else "",
+        "warnings": list(dict.fromkeys([*seen.warnings, *notes])),
+    }
+
+
+def _demand_region(settings: WorkSettings, shape: tuple[int, ...]) -> None:
+    """Refuse a region that does not lie in the slice, in the words of the step that would."""
+    if settings.region is None:
+        return
+    try:
+        x0, x1, y0, y1 = (int(getattr(settings, name)) for name in ("x0", "x1", "y0", "y1"))
+        inside = 0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]
+    except ValueError:
+        inside = False
+    if not inside:
+        raise InputError(
+            f"step fbp: region {settings.region!r} does not lie in a slice of {shape[0]} × {shape[1]} voxels; write "
+            f"Y0:Y1,X0:X1 with numbers from 0 to {max(shape)}"
+        )
+
+
+def _axis_strip(
+    axes: Axes, scan: Scan, protocol: Protocol, row: int | None, settings: WorkSettings, progress: Any
+) -> tuple[list[Any], dict[str, Any]]:
+    """Make the middle of one slice about several columns, the found or given one in their middle."""
+    free = Protocol(
+        tuple(
+            replace(i, given={k: v for k, v in i.given.items() if k != "axis_column"}) for i in protocol.items
+        )
+    )
+    found, notes = _axis_of(axes, scan, free, progress)
+    if settings.axis:
+        middle, source, confidence = float(settings.axis), "given", "given"
+    elif found is not None:
+        middle, source, confidence = found.column, "found", found.confidence
+    elif scan.axis_column is not None:
+        middle, source, confidence = float(scan.axis_column.value), "as the file tells", "given"
+    else:
+        middle, source, confidence = (scan.shape[2] - 1) / 2, "the middle of the frames", "unknown"
+    spacing = SPACING.get(confidence, 4.0)
+    columns = [round(middle + k * spacing, 3) for k in range(-(CANDIDATES // 2), CANDIDATES // 2 + 1)]
+    images, used, pixel = quick_look.look_at_axes(scan, free, columns, row, on_progress=progress)
+    side = min(STRIP_PX, *(min(image.shape) for image in images))
+    return [_middle(image, side) for image in images], {
+        "row": used,
+        "full": list(images[0].shape),
+        "pixel_m": pixel,
+        "unit": "",
+        "columns": columns,
+        "axis_column": middle,
+        "axis_source": source,
+        "confidence": confidence,
+        "found": None if found is None else found.column,
+        "warnings": list(notes),
+    }
+
+
+def _middle(image: Any, side: int) -> Any:
+    top, left = ((length - side) // 2 for length in image.shape)
+    return image[top : top + side, left : left + side]
+
+
+def _reconstruct(catalogue: Catalogue, job: Row[Any]) -> Ended:
+    """Make a volume and file it as a draft; what a worker that was killed has done of it is gone on with."""
+    results = work_results.results_folder(catalogue.home, job.number)
+    progress = work_results.ProgressFile(results)
+    lock = _alone(results)
+    try:
+        return _reconstruct_alone(catalogue, job, progress)
+    except NotWanted:
+        with suppress(DatabaseUnavailable):
+            if _is_cancelled(catalogue, job.number):
+                shutil.rmtree(_record_folder(catalogue, job), ignore_errors=True)
+        raise
+    finally:
+        os.close(lock)
+
+
+def _alone(folder: Path) -> int:
+    """Hold the lock of a job, which the system lets go of when this process ends."""
+    try:
+        lock = take_lock(folder / "lock", "another worker is at it")
+    except InputError as problem:
+        raise StillHeld from problem
+    if lock is None:
+        raise StillHeld
+    return lock
+
+
+def _record_folder(catalogue: Catalogue, job: Row[Any]) -> Path:
+    return catalogue.home / "records" / str(job.arguments["id"])
+
+
+def _is_cancelled(catalogue: Catalogue, number: int) -> bool:
+    with catalogue.reading() as connection:
+        return any(row.number == number for row in jobs_of_kind(connection, RECONSTRUCT, "cancelled"))
+
+
+def _reconstruct_alone(catalogue: Catalogue, job: Row[Any], progress: work_results.ProgressFile) -> Ended:
+    told, folder = job.arguments, _record_folder(catalogue, job)
+    if not is_held(catalogue, job):
+        raise NotWanted
+    scan, reader = open_source(catalogue, job.asked_by, told["scan"])
+    warnings: list[str] = []
+    if not (folder / FILENAME).is_file() or is_unfinished(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        outcome = make_record(
+            scan,
+            from_data(told["protocol"], "the protocol that was shown"),
+            folder,
+            rows=rows_of(told["rows"]),
+            title=told["title"],
+            id=told["id"],
+            on_progress=_told(catalogue, job, progress),
+        )
+        warnings = list(outcome.provenance["warnings"])
+    if not begin_last_part(catalogue, job, "the volume is whole, and is filed"):
+        raise NotWanted
+    record = ingest(catalogue, folder, checksums=False, reader=reader)
+    if told["scan"].startswith(RECORD) and not record.related:
+        origin = Related("IsDerivedFrom", told["scan"].removeprefix(RECORD))
+        edit(catalogue, reader, record.id, Changes(related=(origin,)))
+    return "done", "; ".join([f"filed: {record.id}", *warnings]), (record.id,)
+
+
+def clear_work(catalogue: Catalogue) -> None:
+    """Clear away what nobody asks for any more: old slices, rows of old previews, and what cancelled jobs have left.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    """
+    home = catalogue.home
+    work_results.clear_results(home)
+    forget_workers(home)
+    seen: dict[str, int] = {}
+
+    def kept(job: Row[Any]) -> bool:
+        seen[job.asked_by] = seen.get(job.asked_by, 0) + 1
+        whole = work_results.results_folder(home, job.number).is_dir()
+        return seen[job.asked_by] <= MOST_PREVIEWS and (whole or job.state != "done")
+
+    with catalogue.writing() as connection:
+        gone = forget_jobs(connection, PREVIEW, kept)
+        cancelled = jobs_of_kind(connection, RECONSTRUCT, "cancelled")
+        filed = {
+            row.number for row in cancelled if folder_of(connection, str(row.arguments["id"])) is not None
+        }
+    for number in gone:
+        shutil.rmtree(work_results.results_folder(home, number), ignore_errors=True)
+    for row in cancelled:
+        folder = _record_folder(catalogue, row)
+        if row.number in filed or not folder.is_dir():
+            continue
+        results = work_results.results_folder(home, row.number)
+        results.mkdir(parents=True, exist_ok=True)
+        with suppress(StillHeld):
+            lock = _alone(results)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)

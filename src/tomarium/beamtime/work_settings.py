@@ -1,0 +1,213 @@
+"""What a person sets on the page of work: the fields of its form, and the protocol that they spell.
+
+The fields become the words of a command line, so that what is refused here is refused there by the same sentence.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+from tomarium.errors import InputError, ParameterError
+from tomarium.model import Domain
+from tomarium.pipeline.protocol.choice import Choice
+from tomarium.pipeline.protocol.protocol import Protocol
+
+REGION: Final = ("x0", "x1", "y0", "y1")
+"""Fields of the region: first voxel, and the one behind the last."""
+LONGEST: Final = 4000
+"""Letters of a field at most."""
+
+
+@dataclass(frozen=True)
+class WorkSettings:
+    """What is done with a scan, as it is typed; "" is what a run takes by itself.
+
+    Attributes
+    ----------
+    row : str
+        Detector row of the slice: a number from 0, negative from the end, or a height with its unit; the middle one by
+        default.
+    axis : str
+        Column of the rotation axis, from 0; that of the file by default, or found.
+    delta_beta, energy, distance : str
+        Paganin's ratio δ/β, which no value leaves out; photon energy and propagation distance with their units, those
+        of the scan by default.
+    rings, ring_strength : str
+        Method of `remove_stripes`, which no value leaves out, and how much of what it finds is removed.
+    x0, x1, y0, y1 : str
+        Region of the slices that is reconstructed: first voxel, and the one behind the last; all four or none.
+    rows : str
+        Detector rows that are reconstructed, "A:B"; all by default.
+    more : str
+        Further parameters of steps, "step.parameter=value", one a line.
+    """
+
+    row: str = ""
+    axis: str = ""
+    delta_beta: str = ""
+    energy: str = ""
+    distance: str = ""
+    rings: str = ""
+    ring_strength: str = ""
+    x0: str = ""
+    x1: str = ""
+    y0: str = ""
+    y1: str = ""
+    rows: str = ""
+    more: str = ""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The fields by their names."""
+        return asdict(self)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Steps besides those of a usual run."""
+        paganin = ("paganin",) if self.delta_beta else ()
+        return (*paganin, *(("remove_stripes",) if self.rings else ()))
+
+    @property
+    def assignments(self) -> tuple[str, ...]:
+        """Parameters, ``step.parameter=value``."""
+        told = (
+            ("fbp.axis_column", self.axis),
+            ("paganin.delta_beta", self.delta_beta),
+            ("paganin.energy_kev", self.energy),
+            ("paganin.distance_m", self.distance),
+            ("remove_stripes.method", self.rings),
+            ("remove_stripes.strength", self.ring_strength),
+        )
+        typed = (line.strip() for line in self.more.splitlines())
+        return (*(f"{name}={text}" for name, text in told if text), *(line for line in typed if line))
+
+    @property
+    def region(self) -> str | None:
+        """The region in the words of `--roi`; None for all of the slices."""
+        given = {name: getattr(self, name) for name in REGION}
+        if not any(given.values()):
+            return None
+        lacking = [name for name, text in given.items() if not text]
+        if lacking:
+            raise ParameterError(
+                f"the region lacks {', '.join(lacking)}; give all of {', '.join(REGION)}, or none for the whole slice"
+            )
+        return f"{self.y0}:{self.y1},{self.x0}:{self.x1}"
+
+    @property
+    def choice(self) -> Choice:
+        """The same in the words of a command line, without the rows."""
+        return Choice(steps=self.steps, assignments=self.assignments, region=self.region)
+
+    def protocol(self, domain: Domain = "counts") -> Protocol:
+        """Make the protocol.
+
+        Parameters
+        ----------
+        domain : Domain
+            What the scan's numbers are.
+
+        Returns
+        -------
+        Protocol
+            The checked protocol.
+
+        Raises
+        ------
+        InputError, ParameterError
+            A value is not allowed, as the command line says it.
+        """
+        made = self.choice.protocol(domain)
+        assert self.slices is None or made  # raises where the rows are none
+        return made
+
+    @property
+    def slices(self) -> slice | None:
+        """Detector rows that are reconstructed; None for all."""
+        return rows_of(self.rows)
+
+    def command(self, scan: str) -> str:
+        """Write the command that makes the same volume.
+
+        Parameters
+        ----------
+        scan : str
+            What stands for the scan.
+
+        Returns
+        -------
+        str
+            For a shell.
+        """
+        words = ["tomarium", "run", scan]
+        for step in self.steps:
+            words += ["--step", step]
+        for assignment in self.assignments:
+            words += ["--set", assignment]
+        if self.region is not None:
+            words += ["--roi", self.region]
+        if self.rows:
+            words += ["--rows", self.rows]
+        return shlex.join(words)
+
+
+def rows_of(text: str) -> slice | None:
+    """Read the rows of a run, "A:B" as `--rows` takes them.
+
+    Parameters
+    ----------
+    text : str
+        "" for all.
+
+    Returns
+    -------
+    slice or None
+        The rows.
+
+    Raises
+    ------
+    InputError
+        It is no range.
+    """
+    if not text:
+        return None
+    if "," in text or ":" not in text:
+        raise InputError(f"{text!r} is no range; write A:B with whole numbers, such as 100:200")
+    return Choice(region=f"{text},:,:").rows()
+
+
+FIELDS: Final = tuple(one.name for one in fields(WorkSettings))
+
+
+def settings_of(given: Mapping[str, Any]) -> WorkSettings:
+    """Read the fields of a form.
+
+    Parameters
+    ----------
+    given : mapping of str to str
+        Name → text; others are passed over.
+
+    Returns
+    -------
+    WorkSettings
+        Not checked yet: `protocol` does that.
+
+    Raises
+    ------
+    ParameterError
+        A field is too long.
+    """
+    texts = {name: str(given.get(name, "")).strip() for name in FIELDS}
+    for name, text in texts.items():
+        if len(text) > LONGEST:
+            raise ParameterError(f"{name} has {len(text)} letters; at most {LONGEST} are taken")
+    return WorkSettings(**texts)
+
+
+def changes_between(one: WorkSettings, other: WorkSettings) -> list[tuple[str, str, str]]:
+    """Tell which fields of two differ: name, and both texts; "as by default" where nothing is set."""
+    pairs = ((name, getattr(one, name), getattr(other, name)) for name in FIELDS)
+    return [(name, a or "as by default", b or "as by default") for name, a, b in pairs if a != b]

@@ -1,0 +1,162 @@
+"""What the pages of work have in common: who may ask for work, which scan, which job is whose, and who does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import HTTPException, Request
+from sqlalchemy import Row
+
+from tomarium.beamtime.work_jobs import RECONSTRUCT
+from tomarium.beamtime.work_results import read_facts, read_progress, results_folder
+from tomarium.beamtime.work_source import PATH, RECORD, below, scan_part
+from tomarium.catalogue.jobs import job_of
+from tomarium.catalogue.workers import workers_seen
+from tomarium.errors import InputError
+from tomarium.portal.identity import identify
+from tomarium.portal.request_context import RequestContext
+
+OPEN: Final = ("waiting", "running")
+"""States of a job that is not at its end."""
+
+
+def demand_worker_member(request_context: RequestContext) -> None:
+    """Refuse visitors; raises HTTPException 401."""
+    if request_context.reader.role == "visitor":
+        raise HTTPException(
+            401,
+            "Reconstructing is for those who have an account here that may bring data. Sign in.",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def is_owner(request: Request) -> bool:
+    """Tell whether who asks owns this machine, and so may choose files of the folders that are served."""
+    return identify(request).way == "owner"
+
+
+def scan_folders(request: Request) -> tuple[Path, ...]:
+    """Return the folders whose scans the owner of this machine may choose."""
+    folders: tuple[Path, ...] = getattr(request.app.state, "scans", ())
+    return folders if is_owner(request) else ()
+
+
+def named_scan(request_context: RequestContext, source: str) -> str:
+    """Return the name of a scan that who asks may work on.
+
+    Parameters
+    ----------
+    request_context : RequestContext
+        Of the request.
+    source : str
+        "record:ID", or "path:/folder/file" for the owner of this machine; any text.
+
+    Returns
+    -------
+    str
+        Title of the record, or name of the file.
+
+    Raises
+    ------
+    HTTPException
+        404, 403: there is no such record, or its files are not open.
+    InputError
+        It holds no raw scan, or the path lies in no folder that is served.
+    """
+    if source.startswith(RECORD):
+        record, _ = request_context.record(source.removeprefix(RECORD))
+        if scan_part(record) is None:
+            raise InputError(f"the record {record.id} holds no raw scan; choose one of a raw scan")
+        return record.title
+    if source.startswith(PATH):
+        return below(scan_folders(request_context.request), source.removeprefix(PATH)).name
+    raise InputError(f"{source[:80]!r} names no scan; choose one on the page of work")
+
+
+def own_job(request_context: RequestContext, number: int, kind: str) -> Row[Any]:
+    """Find a job of who asks, nobody else's; raises HTTPException 404 where there is none."""
+    reader = request_context.reader
+    with request_context.catalogue.reading() as connection:
+        job = job_of(connection, reader, number)
+    if job is None or job.asked_by != reader.name or job.kind != kind:
+        raise HTTPException(
+            404, f"There is no job {number} of yours. It may have been cleared away after a day."
+        )
+    return job
+
+
+def folder_of_job(request_context: RequestContext, job: Row[Any]) -> Path:
+    """Return where the results of a job lie."""
+    return results_folder(request_context.catalogue.home, job.number)
+
+
+def facts_of_job(request_context: RequestContext, job: Row[Any] | None) -> Mapping[str, Any] | None:
+    """Return what a preview found; None where it is not done, or was cleared away."""
+    if job is None or job.state != "done":
+        return None
+    return read_facts(folder_of_job(request_context, job))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes
+    ----------
+    state : str
+        "waiting", "running", "done", "failed" or "cancelled".
+    sentence : str
+        The same for people.
+    done, total : int
+        Parts of its present stage; 0 where nothing is known.
+    """
+
+    state: str
+    sentence: str
+    done: int
+    total: int
+
+
+STAGES: Final = {
+    "probe": "looks at the scan", "axis": "tries axes", "file": "writes previews and checksums",
+}  # fmt: skip
+
+
+def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
+    """Tell how far a job is."""
+    if job.state == "waiting":
+        words = worker_words(request_context, job.kind) or "waits for a worker"
+        return Progress("waiting", words, 0, 0)
+    if job.state == "running":
+        told = read_progress(folder_of_job(request_context, job))
+        if told is None or not told[2]:
+            return Progress("running", job.told or "a worker is at it", 0, 0)
+        stage, done, total = told
+        word = STAGES.get(stage, f"reconstructs ({stage})" if job.kind == RECONSTRUCT else "reconstructs")
+        return Progress("running", f"{word}: {done} of {total}", done, total)
+    return Progress(job.state, job.told, 0, 0)
+
+
+def worker_words(request_context: RequestContext, kind: str) -> str:
+    """Say that nobody takes a kind of job; "" where a worker was heard lately, or one is started when it is needed."""
+    if starter(request_context.request) is not None:
+        return ""
+    if any(one.takes(kind) for one in workers_seen(request_context.catalogue.home)):
+        return ""
+    return "no worker was heard in the last 20 s, so it waits; whoever runs this portal starts one: tomarium worker"
+
+
+def starter(request: Request) -> Callable[[str], object] | None:
+    """Return what starts a worker for a kind of job; None where workers are started by hand."""
+    start: Callable[[str], object] | None = getattr(request.app.state, "start_worker", None)
+    return start
+
+
+def see_that_somebody_works(request: Request, kind: str) -> None:
+    """Start a worker where the server does so itself, and the one that it had has ended."""
+    start = starter(request)
+    if start is not None:
+        start(kind)

@@ -1,0 +1,251 @@
+"""Beside the pages of work: asking for slices and volumes, cancelling, pictures, and how far a job is.
+
+The web process computes nothing: it writes a row of `job`, which a worker takes, and draws numbers that one has left.
+"""
+
+from dataclasses import replace
+from secrets import token_hex
+from typing import Any, Final
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy import Connection
+
+from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
+from tomarium.beamtime.work_results import read_slice
+from tomarium.beamtime.work_settings import FIELDS, settings_of
+from tomarium.catalogue.filing import id_words
+from tomarium.catalogue.jobs import add_job, cancel_job, drop_jobs, own_jobs
+from tomarium.catalogue.reader import Reader
+from tomarium.errors import InputError
+from tomarium.portal.asked_work import (
+    OPEN,
+    demand_worker_member,
+    facts_of_job,
+    folder_of_job,
+    named_scan,
+    own_job,
+    progress_of,
+    see_that_somebody_works,
+)
+from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.identity import demand_scope, may_upload
+from tomarium.portal.page import machine
+from tomarium.portal.pages.work_slice import WORK_SLICE, Typed, content_of, grey_window
+from tomarium.portal.rendering import answer_html, wants_json
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.routes import give
+from tomarium.viewers.picture import png
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+
+MOST_OPEN: Final = {PREVIEW: 8, RECONSTRUCT: 4}
+"""Jobs of one person that may wait or run at once."""
+LONGEST_TITLE: Final = 200
+ASKED: Final = ("scan", "what", "session", "take", "axes", "look", "low", "high", *FIELDS)
+"""Fields of the form for a slice."""
+KEPT: Final = {"Cache-Control": "private, max-age=3600"}
+
+
+def give_work(app: FastAPI) -> None:
+    """Let an application take what is asked for on the pages of work.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    take(app, "/work/looks", ask, name="work.look")
+    take(app, "/work/jobs", launch, name="work.launch")
+    take(app, "/work/jobs/{number}/cancel", cancel, name="work.cancel")
+    give(app, "/work/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse)
+    give(app, "/work/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response)
+    give(app, "/work/looks/{number}/protocol.yaml", protocol, name="work.protocol", kind=Response)
+
+
+def ask(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Ask for a slice of `scan` with the settings of the form; `what` = "axes" asks for slices about several axes."""
+    request_context = _asker(request_context)
+    reader = request_context.reader
+    demand_known(fields, ASKED)
+    scan, session = fields.get("scan", ""), fields.get("session", "")[:40] or token_hex(6)
+    tried(lambda: named_scan(request_context, scan))
+    look, axes = _number(fields, "look"), _number(fields, "axes")
+    what = "axes" if fields.get("what") == "axes" else "slice"
+    settings = tried(lambda: settings_of({**fields, "axis": fields.get("take") or fields.get("axis", "")}))
+    window = fields.get("low", "")[:40], fields.get("high", "")[:40]
+    try:
+        settings.protocol(_domain(request_context, axes))
+    except InputError as problem:
+        return _refused(request_context, scan, (look, axes), Typed(settings, f"{problem}.", *window), session)
+    arguments = {"what": what, "scan": scan, "session": session, "settings": settings.texts}
+
+    def unwanted(other: Any) -> bool:
+        return (other.get("session"), other.get("what")) == (session, what)
+
+    with request_context.catalogue.writing() as connection:
+        drop_jobs(connection, reader, PREVIEW, unwanted)
+        _demand_few(connection, reader, PREVIEW)
+        job = add_job(connection, reader, PREVIEW, arguments, joins=())
+    see_that_somebody_works(request_context.request, PREVIEW)
+    look, axes = (look, job) if what == "axes" else (job, axes)
+    query = {
+        "scan": scan, "session": session, "look": str(look or ""), "axes": str(axes or ""),
+        "low": window[0], "high": window[1],
+    }  # fmt: skip
+    address = request_context.link("work.slice", query=query)
+    if not wants_json(request_context.request):
+        return RedirectResponse(f"{address}#slice" if what == "slice" else address, 303)
+    state = request_context.link("work.look_state", {"number": str(job)})
+    return JSONResponse({"job": job, "address": address, "state": state}, 202)
+
+
+def _asker(request_context: RequestContext) -> RequestContext:
+    """Return the context of who asks, where they may bring new data; raises HTTPException 401 or 403."""
+    reader = demand_scope(request_context.request, "upload")
+    if not may_upload(request_context.request):
+        raise HTTPException(
+            403, f"{reader.name} only looks; ask an administrator for an account that may bring data."
+        )
+    return replace(request_context, reader=reader)
+
+
+def _number(fields: Any, name: str) -> int:
+    text = fields.get(name, "").strip() or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise HTTPException(400, f"{name}: {text[:20]!r} is no number of a job.")
+    return int(text)
+
+
+def _domain(request_context: RequestContext, axes: int) -> Any:
+    """Return what the scan's numbers are, where a worker has told; counts else, and the worker judges."""
+    facts = facts_of_job(request_context, own_job(request_context, axes, PREVIEW)) if axes else None
+    return (facts or {}).get("domain", "counts")
+
+
+def _refused(
+    request_context: RequestContext, scan: str, shown: tuple[int, int], typed: Typed, session: str
+) -> Response:
+    """Answer with the form as it was typed, and why it was refused."""
+    if wants_json(request_context.request):
+        raise HTTPException(422, typed.problem)
+    look, axes = shown
+    content = content_of(request_context, scan, look, axes, session=session, typed=typed)
+    json_path = request_context.link("work.slice.json", query={"scan": scan})
+    answer = answer_html(request_context, WORK_SLICE, content, json_path)
+    answer.status_code = 422
+    return answer
+
+
+def _demand_few(connection: Connection, reader: Reader, kind: str) -> None:
+    """Refuse more than a few jobs of one person at once; raises HTTPException 429."""
+    there = sum(job.state in OPEN for job in own_jobs(connection, reader, kind))
+    if there >= MOST_OPEN[kind]:
+        raise HTTPException(
+            429,
+            f"{there} jobs of yours wait or run already, which is the most; wait for one, or cancel it.",
+            {"Retry-After": "30"},
+        )
+
+
+def launch(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Ask for the whole volume with the protocol of a slice that was made: `look`, its number, and a `title`."""
+    request_context = _asker(request_context)
+    reader = request_context.reader
+    demand_known(fields, ("look", "title"))
+    look = _number(fields, "look")
+    job = own_job(request_context, look, PREVIEW)
+    facts = facts_of_job(request_context, job)
+    if facts is None or job.arguments["what"] != "slice":
+        raise HTTPException(
+            422, "The slice whose protocol is wanted is not made yet, or was cleared away. Look again."
+        )
+    scan, settings = str(job.arguments["scan"]), settings_of(job.arguments["settings"])
+    name = tried(lambda: named_scan(request_context, scan))
+    title = " ".join(fields.get("title", "").split()) or f"{name}, reconstructed"
+    if len(title) > LONGEST_TITLE:
+        raise HTTPException(422, f"The title has {len(title)} letters; give one of at most {LONGEST_TITLE}.")
+    wanted = {"scan": scan, "protocol": facts["protocol"], "rows": settings.rows, "title": title}
+    with request_context.catalogue.writing() as connection:
+        number = _same(connection, reader, wanted)
+        if number is None:
+            _demand_few(connection, reader, RECONSTRUCT)
+            made = {
+                "id": f"{id_words(title)}-{token_hex(4)}",
+                "look": look,
+                "session": job.arguments["session"],
+            }
+            number = add_job(connection, reader, RECONSTRUCT, {**wanted, **made}, joins=())
+    see_that_somebody_works(request_context.request, RECONSTRUCT)
+    return _led(request_context, number, 202)
+
+
+def _same(connection: Connection, reader: Reader, wanted: Any) -> int | None:
+    """Find a job that makes the same already, as where a button was pressed twice."""
+    for job in own_jobs(connection, reader, RECONSTRUCT):
+        if job.state in OPEN and {name: job.arguments.get(name) for name in wanted} == wanted:
+            return int(job.number)
+    return None
+
+
+def _led(request_context: RequestContext, number: int, status: int) -> Response:
+    page = request_context.link("work.job", {"number": str(number)})
+    if wants_json(request_context.request):
+        return JSONResponse({"job": number, "address": page}, status)
+    return RedirectResponse(page, 303)
+
+
+def cancel(request_context: CurrentRequest, number: int, fields: Fields) -> Response:
+    """Cancel a volume that waits or is made; what was made of it is removed."""
+    request_context = _asker(request_context)
+    reader = request_context.reader
+    demand_known(fields, ())
+    own_job(request_context, number, RECONSTRUCT)
+
+    def act() -> None:
+        with request_context.catalogue.writing() as connection:
+            cancel_job(connection, reader, number)
+
+    tried(act)
+    return _led(request_context, number, 200)
+
+
+def look_state(request_context: CurrentRequest, number: int) -> Response:
+    """Tell how far a slice is: `state`, a `sentence` for people, `done` and `total` parts of its present stage."""
+    demand_worker_member(request_context)
+    job = own_job(request_context, number, PREVIEW)
+    if job.state in OPEN:
+        see_that_somebody_works(request_context.request, job.kind)
+    told = machine(progress_of(request_context, job))
+    return JSONResponse(told, headers={"Cache-Control": "no-store"})
+
+
+def picture(
+    request_context: CurrentRequest, number: int, index: int, low: str = "", high: str = ""
+) -> Response:
+    """Draw a slice that a worker made, between two grey values."""
+    demand_worker_member(request_context)
+    job = own_job(request_context, number, PREVIEW)
+    facts = facts_of_job(request_context, job)
+    image = None if facts is None else read_slice(folder_of_job(request_context, job), index)
+    if facts is None or image is None:
+        raise HTTPException(
+            404, "There is no such slice; it may not be made yet, or was cleared away after a day."
+        )
+    return Response(png(image, window=grey_window(facts, (low, high))), media_type="image/png", headers=KEPT)
+
+
+def protocol(request_context: CurrentRequest, number: int) -> Response:
+    """Give the protocol of a slice as YAML, for `tomarium run SCAN -p`."""
+    demand_worker_member(request_context)
+    job = own_job(request_context, number, PREVIEW)
+    facts = facts_of_job(request_context, job)
+    if facts is None:
+        raise HTTPException(
+            404, "There is no such protocol; its slice may not be made yet, or was cleared away."
+        )
+    headers = {
+        "Content-Disposition": f'attachment; filename="protocol-{number}.yaml"',
+        "Cache-Control": "no-store",
+    }
+    return Response(facts["yaml"], media_type="application/yaml", headers=headers)

@@ -1,0 +1,66 @@
+"""Workers that a portal on one's own machine starts itself, when somebody asks for something that none does yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import Final
+
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.workers import workers_seen
+
+PATIENCE_S: Final = 5.0
+"""Seconds between two starts, where a worker ends at once."""
+END_S: Final = 10.0
+"""Seconds that a worker is given to end."""
+
+
+class WorkerChildren:
+    """Starts a worker process for a kind of job when it is wanted and none is there; `close` ends them.
+
+    Each takes one kind, so that a volume that is made keeps nobody from looking at slices. They end with this process,
+    however that ends: each waits for its standard input to be closed.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue, self._lock = catalogue, threading.Lock()
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._begun: dict[str, float] = {}
+
+    def __call__(self, kind: str) -> None:
+        """See that somebody takes a kind of job."""
+        with self._lock:
+            child = self._children.get(kind)
+            if child is not None and child.poll() is None:
+                return
+            if time.monotonic() - self._begun.get(kind, -PATIENCE_S) < PATIENCE_S:
+                return
+            if any(one.takes(kind) for one in workers_seen(self._catalogue.home)) and child is None:
+                return
+            self._begun[kind] = time.monotonic()
+            self._children[kind] = subprocess.Popen(
+                [sys.executable, "-m", "tomarium", "worker", "--catalogue", self._catalogue.name, "--only", kind,
+                 "--end-with-input"],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """Numbers of the processes by their kinds."""
+        return {kind: child.pid for kind, child in self._children.items() if child.poll() is None}
+
+    def close(self) -> None:
+        """End them."""
+        with self._lock:
+            for child in self._children.values():
+                if child.stdin is not None:
+                    child.stdin.close()
+            for child in self._children.values():
+                try:
+                    child.wait(END_S)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+            self._children.clear()
