@@ -1,0 +1,1 @@
+"""Images of one specimen: how they lie in each other."""
