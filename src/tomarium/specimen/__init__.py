@@ -1,1 +1,1 @@
-"""Images of one specimen in space: frames, the links between them, and where a point of one lies in the others."""
+"""Images of one specimen in space: frames, alignment, the links between them, where a point of one lies in others."""

@@ -1,0 +1,335 @@
+"""Align two images of one specimen: search, refine, judge, and say how well the answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.errors import InputError, ParameterError
+from tomarium.kernels.alignment.refine import (
+    SCALE,
+    Fit,
+    Pair,
+    covariance,
+    mapped,
+    refine,
+    spread_of_points,
+)
+from tomarium.specimen.alignment import FREEDOMS, Alignment, Candidate, inverted
+from tomarium.specimen.image import Image
+from tomarium.specimen.judge import Verdict, judge
+from tomarium.specimen.landmarks import Landmark, align_landmarks
+from tomarium.specimen.orientations import Search, orientations
+from tomarium.specimen.pose_search import (
+    FINEST_POINTS,
+    Found,
+    Levels,
+    from_coarse_to_fine,
+    levels_of,
+    search_poses,
+)
+
+NEAR_SHARE: Final = 0.2
+"""Part of the larger image within which "near" looks for the middle of a section."""
+
+_STEP_DEG: Final = {"section": {"near": 10.0, "global": 13.0}, "space": {"near": 12.0, "global": 18.0}}
+_STEP_IN_PLANE_DEG: Final = 5.0
+_BLOCKS: Final = {2: 8, 3: 4}
+"""Blocks along each axis whose differences tell the covariance."""
+
+_SHOWN: Final = 8
+_SCALE_DOUBT: Final = 4.0
+"""Standard deviations by which the scale must differ from 1 to be told."""
+
+Array = NDArray[np.float64]
+Tell = Callable[[str, int, int], None]
+
+
+def align(
+    fixed: Image,
+    moving: Image,
+    *,
+    start: NDArray[Any] | None = None,
+    search: Search = "global",
+    mirror: bool = True,
+    scale: bool = False,
+    landmarks: Sequence[Landmark] | None = None,
+    on_progress: Tell | None = None,
+) -> Alignment:
+    """Find how one image of a specimen lies in another: two volumes, a section in a volume, or two flat images.
+
+    1. All orientations, or those near the start, and all places are scored coarsely by the mutual information of
+       classes of grey values.
+    2. The best are refined from coarse to fine by the mutual information of all grey values.
+    3. The best is judged against the others, which tell what unrelated places of these two images reach.
+    4. Curvature of the score and differences between blocks of the image give its covariance.
+
+    Parameters
+    ----------
+    fixed, moving : Image
+        The images; one is seen by any technique, the other by the same or another one.
+    start : array of float, shape (4, 4), optional
+        Maps the moving frame into the fixed one, m, where something is known. By default the frames' axes are
+        parallel and the middles of both images lie on each other.
+    search : {"global", "near"}
+        All orientations; or those within 32° of the start, and of a section in a volume the places within a fifth of
+        the volume from there.
+    mirror : bool
+        Whether mirror images are tried too.
+    scale : bool
+        Whether the voxel size of one may be wrong: factors of 0.94 to 1.06 are tried, and refined.
+    landmarks : sequence of Landmark, optional
+        Points that were found in both images: nothing is searched, the map is fitted to them.
+    on_progress : callable, optional
+        Called with the name of what is done, how much is done, and how much there is.
+
+    Returns
+    -------
+    Alignment
+        The map with its covariance; where `accepted` is False the best that was found is not to be trusted.
+
+    Raises
+    ------
+    InputError
+        An image has too few pixels, or one value only.
+    ParameterError
+        The start is no map of similar figures, or the search has another name.
+    """
+    tell = on_progress or (lambda stage, done, total: None)
+    if landmarks is not None:
+        return align_landmarks(landmarks, mirror=mirror, scale=scale)
+    if search not in ("global", "near"):
+        raise ParameterError(f"align: there is no search {search!r}; take global or near")
+    for image in (fixed, moving):
+        _check(image)
+    given = beginning(fixed, moving, start)
+    swapped = _is_larger(moving, fixed)
+    room, cloud = (moving, fixed) if swapped else (fixed, moving)
+    first = np.asarray(np.linalg.inv(given)) if swapped else given
+    levels = levels_of(room, cloud)
+    found, pair = _search(levels, room, cloud, first, search, mirror, scale, tell)
+    verdict = judge([(one.fit.score, one.wanted) for one in found])
+    best = next((one for one in found if one.wanted), found[0])
+    return _told(levels, best, found, verdict, pair, scale=scale, swapped=swapped, images=(fixed, moving))
+
+
+def _check(image: Image) -> None:
+    name = image.name or "image"
+    finite = image.array[np.isfinite(image.array)]
+    if finite.size < 256 or min(image.array.shape[1:]) < 8:
+        raise InputError(
+            f"{name}: has {image.array.shape} voxels (z, y, x), of which {finite.size} are numbers; an image that is "
+            f"aligned has 8 × 8 pixels at least"
+        )
+    if not finite.max() > finite.min():
+        raise InputError(f"{name}: has the value {finite[0]:g} everywhere; there is nothing to align by")
+
+
+def beginning(fixed: Image, moving: Image, start: NDArray[Any] | None) -> Array:
+    """Return where a search begins: what is given, once it is checked; else the middles lie on each other."""
+    if start is None:
+        made = np.eye(4)
+        made[:3, 3] = np.array(fixed.centre_m) - np.array(moving.centre_m)
+        return made
+    given = np.asarray(start, np.float64)
+    if given.shape != (4, 4) or not np.isfinite(given).all() or not np.allclose(given[3], (0, 0, 0, 1)):
+        raise ParameterError(
+            "align: the start must be a matrix of 4 × 4 numbers whose last row is 0, 0, 0, 1"
+        )
+    square = given[:3, :3].T @ given[:3, :3]
+    size = float(np.trace(square)) / 3
+    if size <= 0 or not np.allclose(square / size, np.eye(3), atol=1e-3):
+        raise ParameterError("align: the start shears or stretches; give a rotation, a factor and a shift")
+    return given
+
+
+def _is_larger(one: Image, other: Image) -> bool:
+    """Tell whether an image is the one that is interpolated: the volume, or by far the larger one."""
+    if one.is_flat != other.is_flat:
+        return other.is_flat
+    sizes = [
+        np.prod([n * step for n, step in zip(i.array.shape, i.voxel_m, strict=True)]) for i in (one, other)
+    ]
+    return bool(sizes[0] > 1.5 * sizes[1])
+
+
+def _search(
+    levels: Levels,
+    room: Image,
+    cloud: Image,
+    start: Array,
+    search: Search,
+    mirror: bool,
+    scale: bool,
+    tell: Tell,
+) -> tuple[list[Found], Pair]:
+    section = cloud.is_flat and not room.is_flat
+    kind = "section" if section else "space"
+    tried = orientations(
+        start[:3, :3],
+        search=search,
+        mirror=mirror,
+        scale=scale,
+        flat=levels.is_flat,
+        section=section,
+        step_deg=_STEP_IN_PLANE_DEG if levels.is_flat else _STEP_DEG[kind][search],
+    )
+    middle = start[:3, :3] @ np.array(cloud.centre_m) + start[:3, 3]
+    across = max(n * step for n, step in zip(levels.room.lengths, levels.room.spacing, strict=True) if n > 1)
+    near = search == "near"
+    poses = search_poses(
+        levels,
+        tried,
+        about=middle / levels.unit_m if near else None,
+        within=NEAR_SHARE * across if near else None,
+        tell=tell,
+    )
+    if not poses:
+        raise InputError(
+            "align: no place was found where the images share a third of the smaller one; see that their voxel sizes "
+            "are right, and give more of the specimen"
+        )
+    return from_coarse_to_fine(levels, poses, scale=scale, tell=tell)
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """How well a pose is known, in working units."""
+
+    covariance: Array
+    centre: Array
+    spread: float
+    scale_sigma: float
+
+
+def _known(pair: Pair, fit: Fit, freedoms: Sequence[int], cloud_axes: int) -> _Known:
+    points = mapped(fit.matrix, pair.points)
+    whole = np.zeros((7, 7))
+    try:
+        found, centre = covariance(pair, fit, _blocks(pair.points, _BLOCKS[cloud_axes]), freedoms)
+    except np.linalg.LinAlgError:
+        return _Known(np.full((6, 6), np.nan), points.mean(axis=0), np.nan, np.nan)
+    whole[np.ix_(freedoms, freedoms)] = found
+    some = points[:: max(1, len(points) // 500)]
+    spread = float(np.median(spread_of_points(whole[:6, :6], centre, some)))
+    return _Known(whole[:6, :6], centre, spread, float(np.sqrt(whole[6, 6])))
+
+
+def _blocks(points: Array, many: int) -> NDArray[np.intp]:
+    low, high = points.min(axis=0), points.max(axis=0)
+    block = np.zeros(len(points), np.intp)
+    for axis in range(3):
+        if high[axis] > low[axis]:
+            at = (points[:, axis] - low[axis]) / (high[axis] - low[axis])
+            block = block * many + np.minimum((at * many).astype(np.intp), many - 1)
+    return block
+
+
+def _told(
+    levels: Levels,
+    best: Found,
+    found: Sequence[Found],
+    verdict: Verdict,
+    compared: Pair,
+    *,
+    scale: bool,
+    swapped: bool,
+    images: tuple[Image, Image],
+) -> Alignment:
+    freedoms = (*levels.freedoms, SCALE) if scale else levels.freedoms
+    pair = levels.pair(1.0, most=FINEST_POINTS)
+    fit = refine(pair, best.fit.matrix, freedoms, rounds=40)
+    axes = 2 if levels.cloud.values.shape[0] == 1 else 3
+    known = _known(pair, fit, freedoms, axes)
+    notes = [note for image in images for note in image.notes]
+    accepted = verdict.stands_out and bool(known.spread <= verdict.most_spread)
+    if not verdict.stands_out:
+        notes.append(verdict.reason)
+    elif not accepted:
+        notes.append(
+            "the best pose is not fixed by the images: along some direction the score hardly changes"
+            if not np.isfinite(known.spread)
+            else f"the best pose is known to {known.spread:.1f} voxels only, which a pose found by chance may be"
+        )
+    if not fit.settled:
+        notes.append("the refinement did not come to rest")
+    if accepted and not scale:
+        notes += _scale_note(pair, fit, levels.freedoms, axes)
+    matrix, spread, centre = _metres(fit.matrix, known, levels.unit_m)
+    candidates = [
+        _candidate(one, levels.unit_m, swapped) for one in (best, *(f for f in found if f is not best))
+    ]
+    if swapped:
+        matrix, spread, centre = inverted(matrix, spread, centre)
+    size = float(np.abs(np.linalg.det(matrix[:3, :3]))) ** (1 / 3)
+    notes += _mirror_notes(best, images)
+    return Alignment(
+        matrix=matrix,
+        covariance=spread,
+        centre_m=centre,
+        accepted=accepted,
+        score=fit.score,
+        null_level=verdict.null_level,
+        tre_m=known.spread * levels.unit_m * (size if swapped else 1.0),
+        mirrored=best.mirrored,
+        scale=size if scale else 1.0,
+        method="mutual information",
+        candidates=tuple(candidates[:_SHOWN]),
+        notes=tuple(notes),
+        freedoms=tuple(FREEDOMS[one] for one in levels.freedoms),
+        figures={
+            "share_inside": fit.share,
+            "chance": verdict.chance,
+            "unit_m": levels.unit_m,
+            "scale_sigma": known.scale_sigma if scale else float("nan"),
+        },
+    )
+
+
+def _metres(matrix: Array, known: _Known, unit_m: float) -> tuple[Array, Array, Array]:
+    made = matrix.copy()
+    made[:3, 3] *= unit_m
+    units = np.array([1.0, 1.0, 1.0, unit_m, unit_m, unit_m])
+    return made, known.covariance * np.outer(units, units), known.centre * unit_m
+
+
+def _candidate(one: Found, unit_m: float, swapped: bool) -> Candidate:
+    matrix = one.fit.matrix.copy()
+    matrix[:3, 3] *= unit_m
+    return Candidate(
+        np.asarray(np.linalg.inv(matrix)) if swapped else matrix, one.fit.score, one.mirrored, one.wanted
+    )
+
+
+def _scale_note(pair: Pair, fit: Fit, freedoms: Sequence[int], axes: int) -> list[str]:
+    """Tell where the images fit better with another voxel size than they state."""
+    free = (*freedoms, SCALE)
+    scaled = refine(pair, fit.matrix, free, rounds=20)
+    known = _known(pair, scaled, free, axes)
+    factor = float(np.abs(np.linalg.det(scaled.matrix[:3, :3])) / np.abs(np.linalg.det(fit.matrix[:3, :3])))
+    change = factor ** (1 / 3) - 1
+    if not abs(change) > _SCALE_DOUBT * known.scale_sigma:
+        return []
+    return [
+        f"the voxel sizes do not fit each other: a factor of {1 + change:.4f} ± {known.scale_sigma:.4f} fits better; "
+        f"align with scale=True (--scale) to take it"
+    ]
+
+
+def _mirror_notes(best: Found, images: tuple[Image, Image]) -> list[str]:
+    flat = [image for image in images if image.is_flat]
+    if len(flat) == 1:
+        if not best.mirrored:
+            return []
+        return [
+            f"{flat[0].name or 'the section'} is a mirror image, or is seen from its other side: of a section in a "
+            f"volume the two are the same"
+        ]
+    if len(flat) == 2:
+        told = ["both images are taken to show one plane: tilt and depth are not measured"]
+        return [*told, "one image is a mirror image of the other"] if best.mirrored else told
+    return ["one volume is a mirror image of the other"] if best.mirrored else []

@@ -1,0 +1,253 @@
+"""Poses of one image in another: searched coarsely everywhere, then made better from level to level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.kernels.alignment.mutual_information import CLASSES, in_classes, range_of
+from tomarium.kernels.alignment.refine import IN_PLANE, IN_SPACE, SCALE, Fit, Pair, mapped, refine
+from tomarium.kernels.alignment.sampling import Grid, coarser, grid_of, sample
+from tomarium.kernels.alignment.search import search
+from tomarium.kernels.alignment.section_search import search_sections
+from tomarium.specimen.image import Image
+from tomarium.specimen.orientations import Orientations
+
+PHASES: Final = 3
+"""Classes into which the greys of each image are sorted for the search."""
+
+WIDEST_IN_SPACE: Final = 26
+"""Voxels of the longest axis of a volume that is searched."""
+
+WIDEST_OF_SECTION: Final = 32
+WIDEST_IN_PLANE: Final = 96
+
+FIRST: Final = 64
+"""Poses of the search that are made better, coarsely."""
+
+SECOND: Final = 24
+"""Of those, how many are made better at half the size."""
+
+LAST: Final = 24
+"""How many are made better at the finest level and compared there."""
+
+_POINTS: Final = 5_000
+_POINTS_LAST: Final = 12_000
+FINEST_POINTS: Final = 150_000
+"""Points of the last refinement."""
+
+_BLUR: Final = 0.7
+_BLUR_POINTS: Final = 0.5
+_SAME: Final = 1.5  # voxels of a level below which two poses are one
+_BASIN: Final = 0.6  # of the radius: corners closer than that share one basin of the score
+
+Array = NDArray[np.float64]
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A pose, how it was oriented when it was found, and what it reached.
+
+    Attributes
+    ----------
+    fit : Fit
+        Pose and score; the matrix in working units.
+    wanted : bool
+        Whether it may be the answer.
+    mirrored : bool
+        Whether it is a mirror image of the start.
+    """
+
+    fit: Fit
+    wanted: bool
+    mirrored: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Two images in working units, from coarse to fine.
+
+    Attributes
+    ----------
+    room : Grid
+        The image that is interpolated.
+    cloud : Grid
+        The image whose points are mapped.
+    unit_m : float
+        Working unit: the larger of both voxel sizes, m.
+    sizes : tuple of float
+        Voxel sizes of the levels, coarsest first, in working units; the last is 1.
+    """
+
+    room: Grid
+    cloud: Grid
+    unit_m: float
+    sizes: tuple[float, ...]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether both are flat."""
+        return len(self.room.values) == 1 and len(self.cloud.values) == 1
+
+    @property
+    def freedoms(self) -> tuple[int, ...]:
+        """What a rigid motion may change."""
+        return IN_PLANE if self.is_flat else IN_SPACE
+
+    def pair(self, size: float, *, most: int = _POINTS) -> Pair:
+        """Make the images of one level."""
+        fixed = coarser(self.room, size, _BLUR)
+        moving = coarser(self.cloud, size, _BLUR_POINTS)
+        points, values = moving.points(), moving.values.ravel()
+        if moving.valid is not None:
+            points, values = points[moving.valid.ravel()], values[moving.valid.ravel()]
+        classes = range_of(values).levels(values, CLASSES)
+        if len(points) > most:
+            chosen = np.sort(np.random.default_rng(0).choice(len(points), most, replace=False))
+            points, classes = points[chosen], classes[chosen]
+        return Pair(fixed, range_of(fixed.values), points, classes)
+
+
+def levels_of(room: Image, cloud: Image) -> Levels:
+    """Put two images into working units, and choose the levels."""
+    unit = max(_typical(room), _typical(cloud))
+    grids = [
+        grid_of(
+            one.array,
+            np.array(one.voxel_m[::-1]) / unit,
+            np.array(one.first_m) / unit,
+        )
+        for one in (room, cloud)
+    ]
+    across = [n * step for n, step in zip(grids[0].lengths, grids[0].spacing, strict=True) if n > 1]
+    widest = WIDEST_IN_PLANE if room.is_flat else WIDEST_OF_SECTION if cloud.is_flat else WIDEST_IN_SPACE
+    coarsest = max(1.0, max(across) / widest)
+    sizes = [coarsest]
+    while sizes[-1] > 1.5:
+        sizes.append(max(1.0, sizes[-1] / 2))
+    return Levels(grids[0], grids[1], unit, tuple(sizes if sizes[-1] == 1 else [*sizes, 1.0]))
+
+
+def _typical(image: Image) -> float:
+    """Return the geometric mean of the voxel size along axes that are longer than one voxel."""
+    sizes = [size for size, n in zip(image.voxel_m, image.array.shape, strict=True) if n > 1]
+    return float(np.exp(np.mean(np.log(sizes)))) if sizes else image.voxel_m[1]
+
+
+def search_poses(
+    levels: Levels,
+    tried: Orientations,
+    *,
+    about: Array | None = None,
+    within: float | None = None,
+    tell: Tell,
+) -> list[Found]:
+    """Search all orientations and places at the coarsest level.
+
+    Result: the best poses that differ, best first, at most `FIRST`.
+    """
+    size = levels.sizes[0]
+    fixed = _regular(coarser(levels.room, size, 0.3), size)
+    moving = coarser(levels.cloud, size, 0.3)
+    points = moving.points()
+    classes = in_classes(moving.values, PHASES).ravel()
+    if moving.valid is not None:
+        points, classes = points[moving.valid.ravel()], classes[moving.valid.ravel()]
+    fixed_classes = in_classes(fixed.values, PHASES)
+
+    def told(done: int, total: int) -> None:
+        tell("search", done, total)
+
+    if tried.tilts is None or tried.turns is None:
+        places = search(fixed, fixed_classes, points, classes, tried.maps, on_progress=told)
+    else:
+        places = search_sections(
+            fixed,
+            fixed_classes,
+            points,
+            classes,
+            tried.tilts,
+            tried.turns,
+            about=about,
+            within=within,
+            on_progress=told,
+        )
+    corners = _few(points)
+    found: list[Found] = []
+    for place in places:
+        one = Found(
+            Fit(place.matrix, place.score, 1.0),
+            bool(tried.wanted[place.orientation]),
+            bool(tried.mirrored[place.orientation]),
+        )
+        if not any(_apart(one.fit, other.fit, corners) < 2 * _SAME * size for other in found):
+            found.append(one)
+        if len(found) == FIRST:
+            break
+    return found
+
+
+def _regular(grid: Grid, size: float) -> Grid:
+    """Interpolate a grid onto one whose spacing is the same along all axes."""
+    if np.ptp(grid.spacing[np.array(grid.lengths) > 1]) < 1e-9 * size:
+        return replace(grid, spacing=np.full(3, float(grid.spacing[0])))
+    counts = [
+        max(1, int((n - 1) * step / size) + 1) for n, step in zip(grid.lengths, grid.spacing, strict=True)
+    ]
+    first = grid.centre - 0.5 * (np.array(counts) - 1) * size
+    made = Grid(np.zeros(counts[::-1], np.float32), np.full(3, size), first)
+    values, _, inside = sample(grid, made.points())
+    valid = inside.reshape(made.values.shape)
+    return replace(made, values=values.reshape(made.values.shape), valid=None if valid.all() else valid)
+
+
+def _few(points: Array) -> Array:
+    """Return a few points that span the image."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return np.array(
+        [[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+    )
+
+
+def _apart(one: Fit, other: Fit, points: Array) -> float:
+    """Return how far two poses lie apart, the root mean square over a few points."""
+    away = mapped(one.matrix - other.matrix, points)
+    return float(np.sqrt(np.mean(np.sum(away**2, axis=1))))
+
+
+def better(
+    pair: Pair, found: Sequence[Found], freedoms: Sequence[int], keep: int, *, rounds: int = 20
+) -> list[Found]:
+    """Refine poses at one level; result: those that differ, best first, at most `keep`."""
+    refined = [replace(one, fit=refine(pair, one.fit.matrix, freedoms, rounds=rounds)) for one in found]
+    corners = _few(pair.points)
+    apart = max(2 * _SAME * pair.voxel, _BASIN * pair.radius)
+    kept: list[Found] = []
+    for one in sorted(refined, key=lambda each: -each.fit.score):
+        if not any(_apart(one.fit, other.fit, corners) < apart for other in kept):
+            kept.append(one)
+    return kept[:keep]
+
+
+def from_coarse_to_fine(
+    levels: Levels, found: Sequence[Found], *, scale: bool, tell: Tell
+) -> tuple[list[Found], Pair]:
+    """Make poses better, level by level; result: those that differ at the finest, best first, and the images there."""
+    freedoms = (*levels.freedoms, SCALE) if scale else levels.freedoms
+    total = len(levels.sizes)
+    for step, (size, keep) in enumerate(zip(levels.sizes, _kept(total), strict=True)):
+        tell("refine", step, total)
+        pair = levels.pair(size, most=_POINTS_LAST if step == total - 1 else _POINTS)
+        found = better(pair, found, freedoms, keep)
+    tell("refine", total, total)
+    return list(found), pair
+
+
+def _kept(levels: int) -> list[int]:
+    """Return how many poses are kept after each level: few of the finest, which cost most."""
+    return [SECOND] * (levels - 1) + [LAST] if levels > 1 else [SECOND]
