@@ -141,6 +141,8 @@ def test_each_record_is_there_for_pupils_and_students_too(site: tuple[Path, Buil
     assert 'href="../../glossary/index.html#voxel"' in all_of_it
     assert "More in Withers" not in (out / "glossary/pupil.html").read_text()
     assert "level=" not in pupil
+    assert 'href="worksheet/pupil.html"' in pupil
+    assert "Count the slices" in (out / "records/tooth/worksheet/student.html").read_text()
 
 
 def test_nothing_that_is_not_open_is_in_any_byte(site: tuple[Path, Built]) -> None:

@@ -332,6 +332,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         "/records/{id}/hdf5/{path:path}.json",
         "/records/{id}/h5/{endpoint}",
         *("/records/{id}/make-a-slice", "/records/{id}/make-a-slice.json"),
+        *("/records/{id}/worksheet", "/records/{id}/worksheet.json"),
     }
     doors = {
         route.path

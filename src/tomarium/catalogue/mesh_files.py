@@ -28,6 +28,8 @@ from tomarium.viewers.plain_facts import plain_facts
 PREVIEW_TRIANGLES: Final = 60_000
 """Of the GLB that pages show, some 2 MB; of a body of many tunnels, such as sand, there are more."""
 FORMATS: Final = ("3mf", "stl", "ply")
+PRINTED: Final = ("volume: shape, voxel_m", "parameter: projections", "parameters: start_time, end_time")
+"""Sources of the plain sentences that stand on the sheet of a print: how large, how many pictures, how long."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class About:
     card : PlainCard
         What is told of it in plain words.
     facts : tuple of str
-        Plain sentences that follow from the record.
+        Plain sentences that follow from the record, few enough for a page.
     """
 
     title: str
@@ -107,7 +109,7 @@ def about_of(record: Record) -> About:
         creators="; ".join(name_of(person).cited for person in record.creators),
         citation=cite(record),
         card=record.card,
-        facts=tuple(fact.text for fact in plain_facts(record)),
+        facts=tuple(fact.text for fact in plain_facts(record) if fact.source in PRINTED),
     )
 
 

@@ -36,8 +36,8 @@ def sheet_html(about: About, figures: PrintFigures, picture: bytes, files: dict[
             {
                 "about": about,
                 "description": brief(about.card.what or about.description, 420),
-                "why": brief(about.card.why, 300),
-                "look_for": brief(about.card.look_for, 420),
+                "why": brief(about.card.why, 220),
+                "look_for": brief(about.card.look_for, 300),
                 "heading": brief(about.card.title or about.title, 120),
                 "figures": figures,
                 "files": files,

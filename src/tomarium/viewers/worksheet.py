@@ -376,7 +376,9 @@ class _Maker:
         taken = known.value if known is not None and known.origin != "default" else None
         told = ""
         if isinstance(taken, int) and not isinstance(taken, bool) and taken > 0:
-            told = f" In truth {_grouped(taken)} were taken, {100 * taken / value:.0f} % of that."
+            ratio = taken / value
+            times = f"{ratio:.1f} times as many" if ratio >= 1.05 else f"{100 * ratio:.0f} % of that"
+            told = f" In truth {_grouped(taken)} were taken, {times}."
         rule = "π ÷ 2 times as many" if self.level == "student" else "about 1.6 times as many"
         return Task(
             title="How many photos?",
