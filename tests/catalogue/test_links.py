@@ -4,114 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from numpy.typing import NDArray
 
 from postgresql_server import Files
 from specimen_links import covariance_of, link, matrix_of
 from specimen_links import rock as rock_at
-from tomarium import formats
+from specimen_rock import ADA, CORE, FIB, IN_CORE, MAP, Rock, file_rock
 from tomarium.catalogue import (
     ANYBODY,
     LOCAL_OWNER,
     Catalogue,
     Reader,
-    file_record,
-    ingest,
     open_catalogue,
     rebuild,
 )
 from tomarium.catalogue.backup import durable_tables
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
+from tomarium.catalogue.entity_edit import publish_entity
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.link_edit import file_link, withdraw_link
 from tomarium.catalogue.links import links_around, versions_of
-from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.queries import folder_of
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.specimen_space import find_frame, space_around, space_of
 from tomarium.catalogue.specimen_tree import space_json, tree_of, warnings_of
-from tomarium.catalogue.store import write_crate
 from tomarium.catalogue.tables import frame_links
 from tomarium.cli import group
-from tomarium.conversion.convert import convert
 from tomarium.errors import InputError
-from tomarium.model import Axis, Link, Person, Volume
+from tomarium.model import Person
 from tomarium.model.link import rows
-from tomarium.specimen.where import Found, Unknown, where
-from tomarium.standards.ro_crate import FILENAME, export
+from tomarium.specimen.resolve import resolve
+from tomarium.specimen.where import Found, Unknown, found_in, where
 from tomarium.viewers.specimen_map import map_of, map_svg
 from tomarium.viewers.volume import open_volume
 
-ADA, EVE = Reader("ada", "member"), Reader("eve", "member")
-CORE, MAP, FIB = "records/core", "records/map", "records/fib"
-IN_CORE = np.array([[0, -1, 0, 1e-4], [1, 0, 0, 2e-5], [0, 0, 1, 1.6e-4], [0, 0, 0, 1]], float)
-"""Where the map lies in the core: turned by 90 degrees, at a height of 160 µm."""
-
-IN_MAP = np.array([[1, 0, 0, 3e-5], [0, 1, 0, 4e-5], [0, 0, 1, 0], [0, 0, 0, 1]], float)
-"""Where the lamella lies in the map."""
-
-
-@dataclass
-class Rock:
-    """A catalogue with a core, a map of its section and a stack of a lamella."""
-
-    opened: Catalogue
-    home: Path
-    links: tuple[Link, ...] = ()
-
-
-def points_of(size: int, pixel_m: float, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """List where the pixels of a square map lie in the core, shape (row, column, 3), m."""
-    y, x = np.meshgrid(np.arange(size) * pixel_m, np.arange(size) * pixel_m, indexing="ij")
-    flat = np.stack([x, y, np.zeros_like(x)], axis=-1)
-    return np.asarray(flat @ matrix[:3, :3].T + matrix[:3, 3])
-
-
-def file_image(
-    opened: Catalogue, home: Path, id: str, size: int, pixel_m: float, matrix: NDArray[np.float64]
-) -> None:
-    """File a map of the rock, whose pixels have a size, where it lies in the core."""
-    source = home / f"{id}.tif"
-    tifffile.imwrite(source, rock_at(points_of(size, pixel_m, matrix)).astype(np.uint8))
-    _, folder = make_from_files(source, formats.open(source, pixel_m=pixel_m), Wish(home / id, title=id))
-    record = replace(read_record(folder), id=id)
-    write_crate(folder / FILENAME, export(record).encode())
-    ingest(opened, folder, reader=ADA)
-
-
-def file_rock(opened: Catalogue, home: Path) -> Rock:
-    """File the three images of one specimen, and the links between them as they were made."""
-    z, y, x = np.meshgrid(*[np.arange(32) * 1e-5] * 3, indexing="ij")
-    values = rock_at(np.stack([x, y, z], axis=-1)).astype(np.float32)
-    axes = tuple(Axis(name, 1e-5, 0.0, "m") for name in "zyx")
-    (home / "core").mkdir()
-    convert(Volume(values, axes), home / "core" / "volume.ome.zarr", to="ome-zarr")
-    file_record(home / "core", title="Core", id="core")
-    ingest(opened, home / "core", reader=ADA)
-    file_image(opened, home, "map", 80, 1e-6, IN_CORE)
-    file_image(opened, home, "fib", 100, 2e-8, IN_CORE @ IN_MAP)
-    make_entity(opened, ADA, "specimen", "Block of chromitite", {}, "rum-7")
-    make_entity(opened, ADA, "specimen", "Core of it", {}, "rum-7-core")
-    make_entity(opened, ADA, "specimen", "Lamella", {}, "rum-7-lamella")
-    link_specimen(opened, ADA, "rum-7-core", "rum-7", "aliquot")
-    link_specimen(opened, ADA, "rum-7-lamella", "rum-7-core", "fib-lift-out")
-    for id, specimen in (("core", "rum-7-core"), ("map", "rum-7-core"), ("fib", "rum-7-lamella")):
-        edit(opened, ADA, id, Changes(specimen=specimen))
-    spread = np.diag([1e-3] * 3 + [2e-6] * 3) ** 2
-    one = file_link(opened, ADA, link(MAP, CORE, IN_CORE, spread, id=""))
-    other = file_link(
-        opened, ADA, link(FIB, MAP, IN_MAP, np.diag([1e-3] * 3 + [2e-7] * 3) ** 2, kind="assumed")
-    )
-    return Rock(opened, home, (one, other))
+EVE = Reader("eve", "member")
 
 
 @pytest.fixture(scope="module")
@@ -150,15 +84,16 @@ def test_the_images_of_a_specimen(made: Rock) -> None:
     with made.opened.reading() as connection:
         space = space_of(connection, ADA, "rum-7")
         same = space_around(connection, ADA, [FIB])
-    assert [(one.frame, one.specimen) for one in space.images] == [
-        (CORE, "specimens/rum-7-core"), (MAP, "specimens/rum-7-core"), (FIB, "specimens/rum-7-lamella"),
-    ]  # fmt: skip
+    images = {one.frame: one for one in space.images}
+    assert {frame: one.specimen for frame, one in images.items()} == {
+        CORE: "specimens/rum-7-core", MAP: "specimens/rum-7-core", FIB: "specimens/rum-7-lamella",
+    }  # fmt: skip
     assert {one.frame for one in same.images} == {CORE, MAP, FIB}
     assert [(node.id, node.depth) for node in tree_of(space)] == [
         ("rum-7", 0), ("rum-7-core", 1), ("rum-7-lamella", 2),
     ]  # fmt: skip
-    assert space.images[1].flat
-    assert space.images[1].step_m[0] == pytest.approx(1e-6)
+    assert images[MAP].flat
+    assert images[MAP].step_m[0] == pytest.approx(1e-6)
     assert warnings_of(space) == []
     assert len(json.dumps(space_json(space))) > 500
 
@@ -189,23 +124,20 @@ def test_a_point_goes_through_three_images(made: Rock) -> None:
 
 
 def test_the_same_grain_is_seen_at_the_point_in_every_image(made: Rock) -> None:
-    """The rock is known everywhere: what the core holds at a voxel, the map holds at the pixel that is told for it."""
+    """The rock is known everywhere: what a pixel shows is what the rock holds at its place in the core."""
     with made.opened.reading() as connection:
         space = space_of(connection, ADA, "rum-7")
-    source = space.image(MAP)
-    assert source is not None
-    core = np.asarray(open_volume(made.home / "core" / "volume.ome.zarr").levels[0][...])
-    on_map = tifffile.imread(made.home / "map.tif")
-    pairs = []
-    for row in range(2, 80, 7):
-        for column in range(2, 80, 7):
-            (found,) = where(space.links, space.images[:1], MAP, source.point_of((column, row)))
-            assert isinstance(found, Found)
-            i, j, k = (round(one) for one in found.pixel.tolist())
-            pairs.append((float(on_map[row, column]), float(core[k, j, i])))
-    one, other = np.array(pairs).T
-    assert np.corrcoef(one, other)[0, 1] > 0.9
-    assert np.median(np.abs(one - other)) < 2
+    for frame, file in ((MAP, "map.tif"), (FIB, "fib.tif")):
+        source, core, shown = space.image(frame), space.image(CORE), tifffile.imread(made.home / file)
+        assert source is not None
+        assert core is not None
+        pixels = [(row, column) for row in range(1, 80, 13) for column in range(1, 80, 13)]
+        resolved = resolve(space.links, frame, CORE)
+        told = [found_in(core, resolved, source.point_of(one[::-1])) for one in pixels]
+        there = rock_at(np.array([one.position_m for one in told])).astype(np.uint8)
+        here = np.array([shown[one] for one in pixels])
+        assert np.ptp(here) > 20
+        assert np.mean(there == here) > 0.97  # rounding may choose the other side of an edge
 
 
 def test_a_second_link_of_the_same_two_is_asked_back(made: Rock) -> None:
@@ -289,7 +221,11 @@ def test_crates_tell_what_all_their_readers_may_see(tmp_path: Path) -> None:
             space = space_of(connection, ADA, "rum-7")
         assert any("no link connects" in words for words in warnings_of(space))
         found = where(space.links, space.images, CORE, (0, 0, 0))
-        assert [type(one) for one in found] == [Found, Unknown, Unknown]
+        assert sorted(type(one).__name__ for one in found) == [
+            Found.__name__,
+            Unknown.__name__,
+            Unknown.__name__,
+        ]
         publish_entity(opened, LOCAL_OWNER, "rum-7", doi=False)
         assert "frame_link" in [table.name for table in durable_tables()]
 

@@ -80,7 +80,8 @@ class Html(HTMLParser):
         if tag == "a" and "a" in self.open:
             self.problems.append("a link in a link")
         named = known.get("aria-label") or known.get("id") in self.labelled or "label" in self.open
-        if tag == "input" and known.get("type") != "hidden" and not named:
+        alike = known.get("type") == "hidden" or (known.get("type") == "image" and known.get("alt"))
+        if tag == "input" and not alike and not named:
             self.problems.append(f"a field without a label: {known}")
         if tag == "button":
             self.buttons += 1

@@ -12,6 +12,7 @@ import pytest
 from specimen_links import A, B, covariance_of, link, matrix_of
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.model.link import Landmark, Link, read_frame
+from tomarium.specimen.alignment_file import as_link_json, is_alignment
 from tomarium.specimen.by_hand import link_by_hand
 from tomarium.specimen.link_file import FORM, checked, link_json, link_of, read_link, write_link
 from tomarium.specimen.pose import apply
@@ -105,3 +106,32 @@ def test_by_hand() -> None:
     with pytest.raises(InputError, match="three angles"):
         link_by_hand(A, B, "1, 2, 3 mm", "90 deg", "20 um", "1 deg", None)
     assert checked(link_by_hand(A, B, "1, 2, 3 mm", None, "0 um", None, "x")).mirrored
+
+
+def aligned(**keys: object) -> dict[str, object]:
+    """Make what `tomarium align --out` writes."""
+    told = link_json(link(A, B, centre_m=(1e-3, 0.0, 0.0)))
+    kept = {key: told[key] for key in ("matrix", "covariance", "centre_m")}
+    return kept | {"accepted": True, "mirrored": False, "method": "mutual information", "score": 0.812} | keys
+
+
+def test_an_alignment_is_a_link() -> None:
+    assert is_alignment(aligned())
+    assert not is_alignment(link_json(link(A, B)))
+    made = link_of(as_link_json(aligned(tre_m=3e-6, figures={"residual_m": 2e-6}), "link.json"))
+    assert (made.kind, made.residual_m, made.centre_m) == ("automatic", 2e-6, (1e-3, 0.0, 0.0))
+    assert made.method == "tomarium align: mutual information, score 0.812, error 3 µm"
+    assert link_of(as_link_json(aligned(method="landmarks", score=None), "link.json")).kind == "landmark"
+    with pytest.raises(InputError, match="not accepted"):
+        as_link_json(aligned(accepted=False), "link.json")
+    with pytest.raises(InputError, match="nobody knows how well"):
+        as_link_json(aligned(covariance=[[None] * 6] * 6), "link.json")
+
+
+def test_what_two_flat_images_leave_open_is_not_known_exactly() -> None:
+    spread = np.diag([0, 0, 1e-6, 1e-12, 1e-12, 0]).tolist()
+    flat = aligned(covariance=spread, freedoms=["rotation z", "shift x", "shift y"])
+    with pytest.raises(InputError, match="rotation x, rotation y, shift z"):
+        as_link_json(flat, "link.json")
+    made = link_of(as_link_json(flat, "link.json", 2e-5, 1e-2))
+    np.testing.assert_allclose(np.sqrt(np.diag(made.covariance)), [1e-2, 1e-2, 1e-3, 1e-6, 1e-6, 2e-5])

@@ -3,7 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from tomarium.model import FileEntry, Funding, Part, Person, Publication, Record, Related, Value
+import numpy as np
+
+from tomarium.model import FileEntry, Funding, Link, Part, Person, Publication, Record, Related, Value
+from tomarium.model.link import Landmark, rows
 
 ADDRESS = "https://tomo.example.org/records/tooth-1"
 
@@ -56,6 +59,20 @@ FULL = Record(
     specimen="NHM PV M 12345",
     funding=(Funding("European Research Council", "101000000"), Funding("DFG", "Teeth of the past")),
     acknowledgement="We thank the museum.",
+    links=(
+        Link(
+            "records/tooth-1",
+            "records/skull-1",
+            rows(np.eye(4)),
+            rows(1e-6 * np.eye(6)),
+            kind="landmark",
+            residual_m=1e-5,
+            landmarks=(Landmark("pit", (0.0, 0.0, 0.0), (1e-5, 0.0, 0.0)),),
+            author="Lovelace, Ada",
+            id="tooth-1-in-skull-1",
+            version=2,
+        ),
+    ),
 )
 
 DRAFT = Record("a", "A", datetime.fromisoformat("2026-11-20T12:00:00+01:00"))

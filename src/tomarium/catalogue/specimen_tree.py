@@ -100,9 +100,11 @@ def warnings_of(space: Space) -> list[str]:
     apart = groups(space.links, [one.frame for one in space.images])
     with_images = [group for group in apart if {one.frame for one in space.images} & set(group)]
     if len(with_images) > 1:
-        shown = [_named(group) for group in with_images[:6]]
+        shown = [f"({_named(group)})" for group in with_images[:6]]
+        shown += [f"{len(with_images) - 6} more"] if len(with_images) > 6 else []
         told.append(
-            f"no link connects {'; with '.join(shown)}: nobody can tell where a point of the one lies in the other"
+            f"no link connects {', '.join(shown[:-1])} and {shown[-1]}: nobody can tell where a point of one lies in "
+            f"another"
         )
     if space.cut_short:
         told.append("there are more specimens or records than are listed here")

@@ -100,7 +100,11 @@ def add(specimen: str, records: tuple[str, ...], catalogue: Path | None) -> None
     metavar='"X, Y, Z deg"',
     help="By how much IMAGE is turned, about the fixed axes x, then y, then z.",
 )
-@click.option("--sigma", metavar="LENGTH", help='Standard deviation of the shift: "20 um".')
+@click.option(
+    "--sigma",
+    metavar="LENGTH",
+    help='Standard deviation of the shift: "20 um"; with a FILE, of what two flat images leave open.',
+)
 @click.option(
     "--sigma-turn", metavar="ANGLE", help='Standard deviation of the turn about each axis: "1 deg".'
 )
@@ -153,7 +157,7 @@ def link(
     from tomarium.catalogue.link_edit import file_link
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.specimen_space import find_frame
-    from tomarium.specimen.link_file import link_json, read_link
+    from tomarium.specimen.link_file import link_json
 
     by_hand = inside is not None
     if by_hand and (from_image or to_image):
@@ -164,17 +168,15 @@ def link(
         raise click.UsageError(
             f"{source}: is no file; give a link.json, or say where the image lies: --in IMAGE --shift"
         )
-    if not by_hand and any(one is not None for one in (shift, turn, sigma, sigma_turn, mirror)):
-        raise click.UsageError(
-            "--shift, --turn, --sigma and --mirror say by hand what a FILE says; leave one out"
-        )
+    if not by_hand and any(one is not None for one in (shift, turn, mirror)):
+        raise click.UsageError("--shift, --turn and --mirror say by hand what a FILE says; leave one out")
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
             if by_hand:
                 ends = [find_frame(connection, LOCAL_OWNER, one) for one in (source, str(inside))]
                 made = _by_hand(connection, ends[0], ends[1], shift, turn, sigma, sigma_turn, mirror)
             else:
-                made = read_link(Path(source))
+                made = _from_file(Path(source), sigma, sigma_turn)
                 start, end = (
                     find_frame(connection, LOCAL_OWNER, one) if one else "" for one in (from_image, to_image)
                 )
@@ -192,6 +194,24 @@ def link(
         return
     click.secho(f"{filed.id}, version {filed.version}", bold=True)
     show.table(link_rows(filed))
+
+
+def _from_file(path: Path, sigma: str | None, sigma_turn: str | None) -> Link:
+    import math
+
+    from tomarium.specimen.alignment_file import as_link_json, is_alignment
+    from tomarium.specimen.link_file import link_of, read_json
+
+    told = read_json(path)
+    if is_alignment(told):
+        shift_m = None if sigma is None else units.parse(sigma, "m")
+        turn_rad = None if sigma_turn is None else math.radians(units.parse(sigma_turn, "deg"))
+        return link_of(as_link_json(told, str(path), shift_m, turn_rad), str(path))
+    if sigma is not None or sigma_turn is not None:
+        raise click.UsageError(
+            f"{path}: says itself how well it is known; leave --sigma and --sigma-turn out"
+        )
+    return link_of(told, str(path))
 
 
 def _by_hand(

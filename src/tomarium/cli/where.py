@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def command(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.specimen_space import find_frame, space_around
     from tomarium.specimen.image_frame import read_point
-    from tomarium.specimen.where import Unknown, found_json, where
+    from tomarium.specimen.where import Unknown, found_json, rounded, where
 
     if not (from_image or inside):
         raise click.UsageError("say in which image the point is given: --from IMAGE")
@@ -84,9 +85,9 @@ def command(
         raise click.UsageError(f"{inside}: a point cannot be told in it: {reason}")
     found = where(space.links, [one for one in images if target or one.frame != start], start, at_m, spread)
     if as_json:
-        show.as_json({"from": start, "point_m": at_m.tolist(), "in": [found_json(one) for one in found]})
+        show.as_json({"from": start, "point_m": rounded(at_m), "in": [found_json(one) for one in found]})
     else:
-        click.secho(f"{_lengths(at_m)} in {start}", bold=True)
+        click.secho(f"{_lengths(at_m.tolist())} in {start}", bold=True)
         for one in found:
             click.echo(f"{one.image.frame}: {show.short(one.image.title)}")
             if isinstance(one, Unknown):
@@ -110,16 +111,18 @@ def command(
         click.get_current_context().exit(1)
 
 
-def _lengths(values: object) -> str:
-    x, y, z = (units.show(float(one), "m", 6) for one in values)  # type: ignore[attr-defined]
-    return f"x {x}, y {y}, z {z}"
+def _lengths(at_m: Sequence[float]) -> str:
+    from tomarium.specimen.where import unit_of
+
+    unit, metre = unit_of(max(abs(one) for one in at_m))
+    return f"{', '.join(f'{axis} {one / metre:.9g}' for axis, one in zip('xyz', at_m, strict=True))} {unit}"
 
 
 def _rows(found: Found) -> list[tuple[str, str]]:
     from tomarium.specimen.pose import similarity
-    from tomarium.specimen.where import with_sigma
+    from tomarium.specimen.where import unit_of, with_sigma
 
-    unit, metre = _unit(found)
+    unit, metre = unit_of(float(found.image.size_m.max()))
     places = [
         f"{axis} {with_sigma(value / metre, spread / metre)}"
         for axis, value, spread in zip("xyz", found.position_m.tolist(), found.sigma_m, strict=True)
@@ -138,9 +141,3 @@ def _rows(found: Found) -> list[tuple[str, str]]:
         ("path", path if found.resolved.path else "the same frame"),
         *([("scale", f"{scale:.6g}")] if abs(scale - 1) > 1e-9 else []),
     ]
-
-
-def _unit(found: Found) -> tuple[str, float]:
-    """Choose the unit in which an image is told: mm, µm or nm, by how large it is."""
-    widest = float(found.image.size_m.max())
-    return next((one for one in (("mm", 1e-3), ("µm", 1e-6)) if widest >= 0.2 * one[1]), ("nm", 1e-9))

@@ -19,7 +19,7 @@ from tomarium.portal.page import FOR_PEOPLE
 from tomarium.portal.request_context import RequestContext
 from tomarium.specimen.image_frame import ImageFrame
 from tomarium.specimen.pose import similarity
-from tomarium.specimen.where import Found, Unknown, found_json, with_sigma
+from tomarium.specimen.where import Found, Unknown, found_json, unit_of, with_sigma
 from tomarium.viewers.image_channels import groups_of, layers_of
 from tomarium.viewers.shown_image import shown_images
 from tomarium.viewers.specimen_map import DRAWN
@@ -29,7 +29,6 @@ SHOWN: Final = 320
 NEAR_PIXELS: Final = 64
 """Pixels of an image that are shown around a point, where sigma does not ask for more."""
 NEAR_SIGMAS: Final = 12.0
-_LENGTHS: Final = (("mm", 1e-3), ("µm", 1e-6), ("nm", 1e-9))
 
 
 @dataclass(frozen=True)
@@ -245,13 +244,8 @@ def _picture(
     return request_context.link("picture", parts, {"image": str(number), "channels": channels, **region})
 
 
-def _unit(image: ImageFrame) -> tuple[str, float]:
-    widest = float(image.size_m.max())
-    return next((one for one in _LENGTHS if widest >= 0.2 * one[1]), _LENGTHS[-1])
-
-
 def _position(one: Found) -> str:
-    unit, metre = _unit(one.image)
+    unit, metre = unit_of(float(one.image.size_m.max()))
     told = [
         f"{axis} {with_sigma(value / metre, spread / metre)}"
         for axis, value, spread in zip("xyz", one.position_m.tolist(), one.sigma_m, strict=True)
@@ -275,7 +269,7 @@ def _way(one: Found, titles: Mapping[str, str]) -> str:
 
 def point_in_words(image: ImageFrame, point_m: ArrayLike) -> str:
     """Write a point as it is read again, with the digits that a thousandth of a pixel needs: "1.2, 0.9, 2 mm"."""
-    unit, metre = _unit(image)
+    unit, metre = unit_of(float(image.size_m.max()))
     numbers = [float(one) / metre for one in np.asarray(point_m, np.float64)[: image.count]]
     fine = min(abs(one) for one in image.step_m[: image.count]) / metre / 1000
     digits = max(0, min(12, math.ceil(-math.log10(fine))))

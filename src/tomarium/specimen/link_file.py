@@ -226,6 +226,11 @@ def _text(told: Mapping[str, Any], key: str) -> str:
 
 def read_link(path: Path) -> Link:
     """Read a link from a file; raises FormatError or InputError where it holds none that is sound."""
+    return link_of(read_json(path), str(path))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read the JSON object of a small file; raises FormatError where it holds none."""
     if path.stat().st_size > MOST_BYTES:
         raise FormatError(
             f"{path}: has more than {MOST_BYTES >> 20} MiB, which no link needs; give a link.json"
@@ -238,7 +243,7 @@ def read_link(path: Path) -> Link:
         ) from problem
     if not isinstance(told, dict):
         raise FormatError(f"{path}: holds no JSON object; give a link.json, as `tomarium align` writes it")
-    return link_of(told, str(path))
+    return told
 
 
 def write_link(path: Path, link: Link) -> None:

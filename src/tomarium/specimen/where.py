@@ -19,6 +19,7 @@ from tomarium.specimen.resolve import NotConnected, Resolved, resolve_all
 Array = NDArray[np.float64]
 SURE: Final = 2.0
 """Standard deviations from an edge or a plane from which on a point is said to be inside or outside."""
+_LENGTHS: Final = (("mm", 1e-3), ("µm", 1e-6), ("nm", 1e-9))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,11 +161,11 @@ def found_json(one: Found | Unknown) -> dict[str, Any]:
         return told | {"state": "not connected", "reason": one.reason}
     return told | {
         "state": one.state,
-        "position_m": _rounded(one.position_m),
-        "sigma_m": _rounded(one.sigma_m, 4),
-        "covariance_m2": [_rounded(row, 6) for row in one.covariance_m2],
-        "pixel": _rounded(one.pixel),
-        "sigma_pixel": _rounded(one.sigma_pixel, 4),
+        "position_m": rounded(one.position_m),
+        "sigma_m": rounded(one.sigma_m, 4),
+        "covariance_m2": [rounded(row, 6) for row in one.covariance_m2],
+        "pixel": rounded(one.pixel),
+        "sigma_pixel": rounded(one.sigma_pixel, 4),
         "mirrored": bool(np.linalg.det(one.resolved.pose.matrix[:3, :3]) < 0),
         "scale": float(f"{similarity(one.resolved.pose.matrix)[0]:.9g}"),
         "frames": list(one.resolved.frames),
@@ -174,7 +175,13 @@ def found_json(one: Found | Unknown) -> dict[str, Any]:
     }
 
 
-def _rounded(values: Iterable[float], digits: int = 12) -> list[float]:
+def unit_of(length_m: float) -> tuple[str, float]:
+    """Choose the unit in which the positions of an image are told, by how large it is: mm, µm or nm, and it in m."""
+    return next((one for one in _LENGTHS if length_m >= 0.2 * one[1]), _LENGTHS[-1])
+
+
+def rounded(values: Iterable[float], digits: int = 12) -> list[float]:
+    """Cut the digits that a computer adds to numbers."""
     return [float(f"{one:.{digits}g}") for one in values]
 
 

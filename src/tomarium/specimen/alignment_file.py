@@ -1,0 +1,100 @@
+"""What `tomarium align --out` wrote, as a link: how the image that moved lies in the one that was held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tomarium import units
+from tomarium.errors import FormatError, InputError
+from tomarium.specimen.link_file import FORM
+
+FREEDOMS: Final = ("rotation x", "rotation y", "rotation z", "shift x", "shift y", "shift z")
+"""Rows of a covariance by their names."""
+
+
+def is_alignment(told: Mapping[str, Any]) -> bool:
+    """Tell whether JSON is that of an alignment and not of a link."""
+    return "form" not in told and {"matrix", "covariance", "accepted"} <= told.keys()
+
+
+def as_link_json(
+    told: Mapping[str, Any], name: str, sigma_m: float | None = None, sigma_rad: float | None = None
+) -> dict[str, Any]:
+    """Put an alignment into the form of a link.
+
+    Parameters
+    ----------
+    told : Mapping
+        As `tomarium align --out` writes it: `matrix`, `covariance`, `centre_m`, `accepted`, `mirrored`, `method`, and
+        where they are told `freedoms`, `score`, `null_level`, `tre_m` and `figures`.
+    name : str
+        What errors call it, such as the file.
+    sigma_m, sigma_rad : float, optional
+        How well the shifts and the turns are known that the images do not determine, as those out of the plane of two
+        flat images are not.
+
+    Returns
+    -------
+    dict
+        For `link_file.link_of`, without frames.
+
+    Raises
+    ------
+    InputError
+        It was not accepted, or it leaves freedoms open and nobody says how well these are known.
+    FormatError
+        A number is missing.
+    """
+    if told["accepted"] is not True:
+        raise InputError(
+            f"{name}: the alignment was not accepted, so that it is no link; align the images again from a better "
+            f"start or with landmarks"
+        )
+    try:
+        covariance = [[float(number) for number in row] for row in told["covariance"]]
+        open_ones = [one for one in FREEDOMS if one not in told.get("freedoms", FREEDOMS)]
+        for freedom in open_ones:
+            known = sigma_rad if freedom.startswith("rotation") else sigma_m
+            if known is None:
+                raise InputError(
+                    f"{name}: the images do not determine {', '.join(open_ones)}; say how well the two are known to "
+                    f'lie in one plane: --sigma "20 um" --sigma-turn "1 deg"'
+                )
+            number = FREEDOMS.index(freedom)
+            covariance[number][number] = known**2
+    except (TypeError, ValueError, IndexError) as problem:
+        raise FormatError(
+            f"{name}: its covariance is none of 6 x 6 numbers, so that nobody knows how well the images are aligned; "
+            f"align them again"
+        ) from problem
+    figures = told.get("figures")
+    residual = figures.get("residual_m") if isinstance(figures, Mapping) else None
+    return {
+        "form": FORM,
+        "from": "",
+        "to": "",
+        "matrix": told["matrix"],
+        "covariance": covariance,
+        "centre_m": told.get("centre_m", (0, 0, 0)),
+        "kind": "landmark" if told.get("method") == "landmarks" else "automatic",
+        "mirrored": told.get("mirrored", False),
+        "residual_m": residual if isinstance(residual, (int, float)) else None,
+        "method": _method(told),
+    }
+
+
+def _method(told: Mapping[str, Any]) -> str:
+    words = [f"tomarium align: {told.get('method', '')}".rstrip(": ")]
+    if _number(told.get("score")):
+        words.append(f"score {told['score']:.4g}")
+    if _number(told.get("null_level")):
+        words.append(f"unrelated places reach {told['null_level']:.4g}")
+    if _number(told.get("tre_m")):
+        words.append(f"error {units.show(told['tre_m'], 'm', 3)}")
+    return ", ".join(words)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
