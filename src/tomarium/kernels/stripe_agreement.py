@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium.compiled import Engine
 from tomarium.errors import InputError
+from tomarium.kernels.stripe_steps import background_below, bands
 from tomarium.kernels.stripes import (
     bridge,
     each_sinogram,
@@ -60,7 +61,8 @@ def remove_stripes_by_agreement(
     4. Nothing is removed where m is shared by its surroundings, |m - median of m in 9 columns| < |m| / 2: edges of
        the sample near the axis do not move either, but they do not begin and end within a few columns.
     5. Faint stripes are below what sorting does to the sample. So the mean of a column in each of 16 blocks of angles
-       is compared with the median of 9 columns of such means; their mean over the blocks is removed by
+       is compared with the median of 9 columns of such means, or within a band of up to 4 columns that begins and ends
+       at once (`bands`) with a parabola through those beside it; their mean over the blocks is removed by
        max(0, 1 - (2 / t)²), where it is not shared by its surroundings.
 
     Simulated for sinograms of 721 x 256 values with gains of 1 %, two steps, a partial, a dead and a four columns wide
@@ -130,7 +132,9 @@ def constant_stripes(sinogram: NDArray[np.float32]) -> tuple[NDArray[np.float32]
     standing : array of float64, shape (16, column)
         What the means of 16 blocks of angles are above the median of 9 columns, before it is subtracted.
     """
-    standing = standing_out(block_means(sinogram, FAINT_BLOCKS))
+    means = block_means(sinogram, FAINT_BLOCKS)
+    below = background_below(means, bands(means))
+    standing = standing_out(below) + (means - below)
     agreed = _agreed(standing, FAINT_AGREEMENT) * standing.mean(axis=0)
     return agreed.astype(np.float32), standing
 

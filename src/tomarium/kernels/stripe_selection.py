@@ -22,6 +22,7 @@ from tomarium.kernels.stripe_agreement import (
     demand_angles,
     standing_out,
 )
+from tomarium.kernels.stripe_steps import without_intervals
 from tomarium.kernels.stripes import (
     bridge,
     median_over_columns,
@@ -83,7 +84,8 @@ def remove_stripes_where_found(
        partial if fewer do; usual is the median of 9 or of 51 columns, twice the noise, or 0.001 of the sinogram's
        range, whichever is most.
     2. There are four treatments: none; what constant columns add subtracted; dead columns interpolated before; and
-       large and partial columns sorted with `size`, their neighbours as they are.
+       large and partial columns levelled where they are wrong over one interval of angles (`without_intervals`), what
+       constant columns add told once more, and what still stands out sorted with `size`, their neighbours as they are.
     3. Of each is told what stands out after it (mean square of step 1), and its damage: the mean square of what it
        changed about the means of the blocks, in columns that are not dead. The least sum of both is kept.
 
@@ -173,7 +175,10 @@ def best_treatment(
     if dead.any():
         tried["dead_and_double_flat_field"] = bridged - stripes
     if large.any() or partial.any():
-        tried["all"] = _sorted_there(bridged - stripes, large | partial, size, engine)
+        level = without_intervals(bridged, large | partial)
+        level -= constant_stripes(level)[0]
+        still = np.logical_or(*_outstanding(sinogram, block_means(level, FAINT_BLOCKS)))
+        tried["all"] = _sorted_there(level, still & (large | partial), size, engine)
     if len(tried) == 1:
         return sinogram, "none", columns
     costs = {name: _cost(sinogram, made, columns) for name, made in tried.items()}

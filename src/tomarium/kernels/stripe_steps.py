@@ -1,0 +1,183 @@
+"""Stripes that begin and end at once: bands of columns, and columns that are wrong over an interval of angles."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.kernels.stripes import bridge, median_over_columns
+
+WIDEST: Final = 4
+"""Columns of a band."""
+
+SLOPES: Final = 9
+"""Differences between columns whose median is the slope of the sample there."""
+
+USUAL_OVER: Final = 51
+"""Differences whose median is usual."""
+
+JUMP: Final = 5.0
+"""Times the usual that a difference must be to begin or end a band."""
+
+AGREEMENT: Final = 4.0
+"""Student's t over the blocks of angles of a difference that begins or ends a band."""
+
+ALIKE: Final = 0.5
+"""Least ratio of the two differences that a band lies between."""
+
+BESIDE: Final = 6
+"""Columns on either side of a band through which its background is drawn."""
+
+BINS: Final = 256
+"""Parts of a scan between which an interval is looked for first."""
+
+FEWEST: Final = 8
+"""Views of an interval, and beside it."""
+
+SHARP: Final = 0.7
+"""Part of an interval's height by which its ends rise within a few views."""
+
+REST: Final = 3.0
+"""Times the noise from view to view, or a tenth of an interval's height, that what is left may deviate by."""
+
+HIGH: Final = 4.0
+"""Standard deviations of the rest of a column by which an interval is high, over the root of the views at its end."""
+
+
+def bands(means: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which columns lie in bands of up to 4 that all add something to the sample alike.
+
+    Parameters
+    ----------
+    means : array of float64, shape (block, column)
+        Mean attenuation of blocks of angles.
+
+    Returns
+    -------
+    array of bool, shape (column,)
+        Columns between two opposite jumps of their means, less the slope about, that the blocks agree on.
+    """
+    found = np.zeros(means.shape[1], np.bool_)
+    if means.shape[1] < 2 * SLOPES:
+        return found
+    steps = np.diff(means, axis=1)
+    steps = steps - median_over_columns(steps, SLOPES)
+    mean = steps.mean(axis=0)
+    error = np.maximum(steps.std(axis=0, ddof=1) / len(steps) ** 0.5, 1e-12)
+    usual = median_over_columns(np.abs(mean)[None], USUAL_OVER)[0]
+    jumps = (np.abs(mean) > JUMP * usual) & (np.abs(mean) > AGREEMENT * error)
+    places = np.flatnonzero(jumps).tolist()
+    for number, first in enumerate(places):
+        for last in places[number + 1 :]:
+            if last - first > WIDEST:
+                break
+            small, large = sorted((abs(mean[first]), abs(mean[last])))
+            if mean[first] * mean[last] < 0 and small > ALIKE * large:
+                found[first + 1 : last + 1] = True
+                break
+    return found
+
+
+def background_below(means: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Draw means through masked columns, by a parabola through 6 others on either side.
+
+    Parameters
+    ----------
+    means : array of float64, shape (block, column)
+        Mean attenuation of blocks of angles.
+    mask : array of bool, shape (column,)
+        Columns that are drawn anew.
+
+    Returns
+    -------
+    array of float64, shape (block, column)
+        The others are as they were.
+    """
+    result = means.copy()
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
+    good = np.flatnonzero(~mask)
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        left, right = good[good < first][-BESIDE:], good[good >= last][:BESIDE]
+        beside = np.concatenate([left, right])
+        if not len(left) or not len(right):
+            continue
+        middle = 0.5 * (first + last - 1)
+        degree = 2 if len(beside) > BESIDE else 1
+        terms = np.vander((beside - middle) / BESIDE, degree + 1)
+        there = np.vander((np.arange(first, last) - middle) / BESIDE, degree + 1)
+        result[:, first:last] = (there @ np.linalg.lstsq(terms, means[:, beside].T, rcond=None)[0]).T
+    return result
+
+
+def without_intervals(sinogram: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Level masked columns that are higher or lower than their neighbours over an interval of angles.
+
+    1. What a column is above the straight line between its nearest good neighbours is fitted by one height within an
+       interval of angles and another beside it, so that the squares that are left are least.
+    2. The interval is believed if what is left deviates little beyond the noise from view to view, so that it is the
+       only one; if the height is four times the error of a mean over the few views about an end; and if both ends that
+       lie within the scan rise by 0.7 of it there: what passes of the sample comes and goes over many views.
+    3. The height is subtracted within it; of an interval at an end of the scan and the rest, within that which is
+       farther from the straight line.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, column)
+        Attenuation.
+    mask : array of bool, shape (column,)
+        Columns that may be wrong.
+
+    Returns
+    -------
+    array of float32, shape (angle, column)
+        The sinogram, other columns as they were.
+    """
+    result = sinogram.copy()
+    above = sinogram - bridge(sinogram, mask)
+    for column in np.flatnonzero(mask).tolist():
+        found = _interval(above[:, column].astype(np.float64))
+        if found is not None:
+            first, last, height = found
+            result[first:last, column] -= np.float32(height)
+    return result
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[int, int, float] | None:
+    """Return where values are higher or lower than beside it, and by how much; None where it is not sharp."""
+    count = len(values)
+    edges = np.unique(np.linspace(0, count, min(BINS, count) + 1).round().astype(int))
+    first, last = _best(values, edges, edges)
+    reach = np.arange(-(count // len(edges)) - 2, count // len(edges) + 3)
+    first, last = _best(values, np.clip(first + reach, 0, count), np.clip(last + reach, 0, count))
+    inside = np.zeros(count, np.bool_)
+    inside[first:last] = True
+    if min(inside.sum(), (~inside).sum()) < FEWEST:
+        return None
+    height = float(values[inside].mean() - values[~inside].mean())
+    left = values - np.where(inside, height, 0)
+    few = max(FEWEST // 2, count // 64)
+    noise = float(np.median(np.abs(np.diff(values)))) / (0.6745 * 2**0.5)
+    if left.std() > max(REST * noise, 0.1 * abs(height)) or abs(height) < HIGH * left.std() / few**0.5:
+        return None
+    for end, sign in ((first, 1), (last, -1)):
+        if few <= end <= count - few:
+            rise = sign * (values[end : end + few].mean() - values[end - few : end].mean())
+            if rise / height < SHARP:
+                return None
+    if (first == 0 or last == count) and abs(values[~inside].mean()) > abs(values[inside].mean()):
+        return (last, count, -height) if first == 0 else (0, first, -height)
+    return first, last, height
+
+
+def _best(values: NDArray[np.float64], firsts: NDArray[Any], lasts: NDArray[Any]) -> tuple[int, int]:
+    """Return the ends of the interval within which and beside which the squares about the mean are least."""
+    total = np.concatenate([[0.0], np.cumsum(values - values.mean())])
+    many = (lasts[None] - firsts[:, None]).astype(np.float64)
+    valid = (many > 0) & (many < len(values))
+    many = np.where(valid, many, 1)
+    between = (total[lasts][None] - total[firsts][:, None]) ** 2 * len(values) / (many * (len(values) - many))
+    place = int(np.argmax(np.where(valid, between, -1)))
+    row, column = divmod(place, len(lasts))
+    return int(firsts[row]), int(lasts[column])
