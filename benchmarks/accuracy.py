@@ -4,19 +4,31 @@ Every case draws its own ellipses from seeds. Numbers are parts of the matrix's 
 documentation shows, with their defaults but for the ramp filter, and for padding where a row names it.
 """
 
+from __future__ import annotations
+
 import argparse
+import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 import tomarium as tm
+from tomarium.array import processors
 from tomarium.kernels.half_acquisition import field_columns, overlap_weights
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, voxelise
+
+if TYPE_CHECKING:
+    from criteria import Case
 
 Array = NDArray[np.float64]
 Method = Callable[[Array, Array, float, int], Array]
@@ -265,14 +277,31 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 STEPS = "## Steps and their criteria"
 
 
-def steps_page(seeds: int, quick: bool) -> tuple[str, list[str]]:
-    """Judge the steps by their criteria; what was met once, and is not any more, too."""
+@cache
+def cases(quick: bool) -> list[Case]:
+    """All cases, or those of `--quick`."""
     import accuracy_corrections
     import accuracy_slices
+
+    every = [*accuracy_corrections.cases(), *accuracy_slices.cases()]
+    return [case for case in every if case.quick or not quick]
+
+
+def judge(number: int, seeds: int, quick: bool) -> tuple[str, str]:
+    """Run the case of that number, in whichever process."""
+    from criteria import judged
+
+    return judged(cases(quick)[number], seeds)
+
+
+def steps_page(seeds: int, quick: bool) -> tuple[str, list[str]]:
+    """Judge the steps by their criteria; what was met once, and is not any more, too."""
     from criteria import table
 
-    cases = [*accuracy_corrections.cases(), *accuracy_slices.cases()]
-    made, lost = table([case for case in cases if case.quick or not quick], seeds)
+    count = len(cases(quick))
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
+    with ProcessPoolExecutor(processors(), get_context("spawn")) as processes:
+        made, lost = table(processes.map(judge, range(count), repeat(seeds), repeat(quick)))
     head = f"""{STEPS}
 
 Median / worst of {seeds} seeds, on the same inputs; smaller is better, and errors of slices are parts of the

@@ -57,8 +57,32 @@ def through(scan: Scan, *steps: Any, rows: slice | None = None) -> Array:
     return np.asarray(evaluate(resolution, resolution.work, [wanted], 1)[0].data)
 
 
-def table(cases: Iterable[Case], seeds: int) -> tuple[str, list[str]]:
-    """Run the cases.
+def judged(case: Case, seeds: int) -> tuple[str, str]:
+    """Run a case.
+
+    Returns
+    -------
+    str
+        Its line of the table in Markdown.
+    str
+        What is lost: the criterion was met once, and is not any more; "" where nothing is.
+    """
+    began = time.perf_counter()
+    ours, peers = (
+        {name: [score(seed) for seed in range(seeds)] for name, score in methods.items()}
+        for methods in (case.ours, case.peers)
+    )
+    cells = ["<br>".join(_cell(name, found) for name, found in each.items()) for each in (ours, peers)]
+    limit = "" if case.limit is None else f"≤ {case.limit:.3g}"
+    said = verdict(case, ours, peers)
+    line = f"| {case.step} | {case.what} | {limit} | {cells[0]} | {cells[1]} | {said} |"
+    print(line, f"{time.perf_counter() - began:.0f} s", flush=True)
+    lost = case.reached and "**not met**" in said
+    return line, f"{case.step}: {case.what}: {cells[0]}, and {limit} was expected" if lost else ""
+
+
+def table(answers: Iterable[tuple[str, str]]) -> tuple[str, list[str]]:
+    """Put what `judged` says of the cases together.
 
     Returns
     -------
@@ -67,22 +91,9 @@ def table(cases: Iterable[Case], seeds: int) -> tuple[str, list[str]]:
     list of str
         Cases whose criterion was met once, and is not any more.
     """
-    lines = ["| step | input, and number | criterion | tomarium | peers | |", "|---|---|---|---|---|---|"]
-    lost = []
-    for case in cases:
-        began = time.perf_counter()
-        ours, peers = (
-            {name: [score(seed) for seed in range(seeds)] for name, score in methods.items()}
-            for methods in (case.ours, case.peers)
-        )
-        cells = ["<br>".join(_cell(name, found) for name, found in each.items()) for each in (ours, peers)]
-        limit = "" if case.limit is None else f"≤ {case.limit:.3g}"
-        said = verdict(case, ours, peers)
-        lines.append(f"| {case.step} | {case.what} | {limit} | {cells[0]} | {cells[1]} | {said} |")
-        print(lines[-1], f"{time.perf_counter() - began:.0f} s", flush=True)
-        if case.reached and "**not met**" in said:
-            lost.append(f"{case.step}: {case.what}: {cells[0]}, and {limit} was expected")
-    return "\n".join(lines), lost
+    lines, lost = zip(*answers, strict=True)
+    head = ["| step | input, and number | criterion | tomarium | peers | |", "|---|---|---|---|---|---|"]
+    return "\n".join([*head, *lines]), [one for one in lost if one]
 
 
 def _cell(name: str, found: list[float]) -> str:

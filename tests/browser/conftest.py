@@ -19,6 +19,8 @@ from tomarium.portal.app import create_app
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--use-gl=angle", "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--disable-background-networking",
+    # The graphics card is computed: it draws what asks for WebGL, and the rest of a page is painted without it.
+    "--disable-gpu-rasterization", "--disable-gpu-compositing",
     "--disable-component-update", "--disable-default-apps", "--disable-sync", "--no-first-run",
 )  # fmt: skip
 

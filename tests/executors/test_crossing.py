@@ -1,5 +1,6 @@
 """Executors that take slabs to other processes: the same voxels, and a worker that is killed loses nothing."""
 
+import logging
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from contracts.test_executors import EVERY
 from contracts.test_steps import SAME, make_scan
 from tomarium.errors import EngineUnavailable, ParameterError
 from tomarium.executors import find_executor
+from tomarium.executors.dask import RETRIES
 from tomarium.executors.executor import Executor
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan
@@ -29,6 +31,28 @@ pytest.importorskip("distributed")
 @pytest.fixture(params=[name for name, executor in EVERY.items() if executor.crosses])
 def executor(request: pytest.FixtureRequest) -> Executor:
     return EVERY[request.param]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Start a cluster as somebody does who has one for all work, and give its address."""
+    import dask
+    from distributed import LocalCluster
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": RETRIES}),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        ) as started,
+    ):  # fmt: skip
+        yield started.scheduler_address
+
+
+@pytest.fixture
+def standing(executor: Executor, cluster: str) -> Executor:
+    """Give the executor, with work that is begun already where it can have such."""
+    return find_executor(f"dask:{cluster}") if executor.name == "dask" else executor
 
 
 @pytest.fixture
@@ -62,24 +86,24 @@ def test_every_item_is_done_once_in_other_processes(executor: Executor, tmp_path
     assert str(os.getpid()) not in processes
 
 
-def test_a_failure_is_raised_and_nothing_more_begins(executor: Executor, tmp_path: Path) -> None:
+def test_a_failure_is_raised_and_nothing_more_begins(standing: Executor, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="slab 4"):
-        list(executor.map(Square(tmp_path, fails_at=4), range(100), 2))
+        list(standing.map(Square(tmp_path, fails_at=4), range(100), 2))
     # The other worker goes on while the failure is tried again, which is no matter of time for these small items.
     assert len(list(tmp_path.iterdir())) < 50
 
 
 def test_the_voxels_are_the_same_on_disk_and_in_memory(
-    executor: Executor, scan: Scan, tmp_path: Path
+    standing: Executor, scan: Scan, tmp_path: Path
 ) -> None:
     import tomarium as tm
 
     whole = np.asarray(tm.reconstruct(scan))
-    run(scan, default_protocol(), tmp_path / "record", PLENTY, slab_rows=4, mapper=executor.map, crosses=True)
+    run(scan, default_protocol(), tmp_path / "record", PLENTY, slab_rows=4, mapper=standing.map, crosses=True)
     made = np.asarray(tm.open(tmp_path / "record" / "volume.ome.zarr"))
     np.testing.assert_allclose(made, whole, atol=SAME * np.ptp(whole))
     memory = replace(PLENTY, disk_bytes=None)
-    outcome = run(scan, default_protocol(), None, memory, slab_rows=8, mapper=executor.map, crosses=True)
+    outcome = run(scan, default_protocol(), None, memory, slab_rows=8, mapper=standing.map, crosses=True)
     np.testing.assert_allclose(outcome.sink.array, whole, atol=SAME * np.ptp(whole))  # type: ignore[union-attr]
 
 
@@ -101,13 +125,13 @@ class DiesOnce:
         self.task.forget()
 
 
-def test_a_worker_that_is_killed_loses_nothing(executor: Executor, scan: Scan, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_loses_nothing(standing: Executor, scan: Scan, tmp_path: Path) -> None:
     import tomarium as tm
 
     marker = tmp_path / "marker"
 
     def dying(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
-        return executor.map(DiesOnce(function, marker), items, workers)
+        return standing.map(DiesOnce(function, marker), items, workers)
 
     protocol = from_data({"steps": ["flat_field", "remove_stripes", "fbp"]}, "test")
     run(scan, protocol, tmp_path / "killed", PLENTY, slab_rows=4, mapper=dying, crosses=True)

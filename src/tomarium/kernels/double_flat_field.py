@@ -31,6 +31,9 @@ LEAST_VIEWS: Final = 8
 LEFT_OUT: Final = 0.2
 """Part of the blocks that is left out on either side."""
 
+ALONE: Final = 1 << 18
+"""Numbers of windows for which a thread is begun: fewer take one less time than its start."""
+
 GOES_ON: Final = 5
 """Rows about a pixel over which what is on the axis goes on."""
 
@@ -286,13 +289,19 @@ def _median(image: NDArray[np.float64], size: tuple[int, int], threads: int) -> 
     windows = sliding_window_view(image[np.ix_(rows, columns)], size)
     result = np.empty_like(image)
 
-    def one(row: int) -> None:
-        taken = windows[row].reshape(len(windows[row]), -1)
-        middle = taken.shape[1] // 2
-        result[row] = np.partition(taken, middle, axis=1)[:, middle]
+    def some(places: NDArray[np.intp]) -> None:
+        for row in places:
+            taken = windows[row].reshape(len(windows[row]), -1)
+            middle = taken.shape[1] // 2
+            result[row] = np.partition(taken, middle, axis=1)[:, middle]
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one, range(len(image))))
+    workers = min(threads, len(image), max(1, windows.size // ALONE))
+    parts = np.array_split(np.arange(len(image)), workers)
+    if workers == 1:
+        some(parts[0])
+        return result
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(some, parts))
     return result
 
 
