@@ -35,6 +35,7 @@ from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import NotWanted, StillHeld, do_jobs
 from tomarium.catalogue.workers import heard, workers_folder
 from tomarium.portal.app import create_app
+from tomarium.portal.worker_child import WorkerChildren
 from tomarium.synth.config import SimulationConfig
 from tomarium.synth.scan import simulate
 
@@ -381,7 +382,7 @@ def test_two_settings_side_by_side(client: TestClient, catalogue: Catalogue) -> 
     address = other.replace("&amp;", "&")
     told = page(client, address)
     assert [side["job"] for side in told["sides"]] == [one["job"], two["job"]]
-    assert told["changes"] == [{"label": "delta beta", "one": "as by default", "other": "80"}]
+    assert told["changes"] == [{"label": "δ/β", "one": "none", "other": "80"}]
     html = client.get(address).text
     greys = [re.search(r"low=[^&]*&amp;high=[^\"]*", part) for part in html.split("compare-view")[1:]]
     assert greys[0] is not None
@@ -497,6 +498,38 @@ def test_whether_a_worker_is_there_is_said(client: TestClient, catalogue: Catalo
         told = page(client, "/work")
         assert (told["worker"], "no worker" in told["reconstructor"]) == ("", True)
     assert "no worker" in page(client, "/work")["worker"]
+
+
+def test_a_portal_of_ones_own_starts_a_worker_and_another_where_it_was_killed(
+    another: Catalogue, spool: Path
+) -> None:
+    children = WorkerChildren(another)
+    app = create_app(another, local=True, scans=(spool,), start_worker=children)
+    try:
+        with TestClient(app, base_url="http://localhost", follow_redirects=False) as client:
+            assert page(client, "/work")["worker"] == ""  # one starts when it is needed
+            assert children.processes == {}
+            first = ask(client, scan_of(another), row="3")
+            [killed] = children.processes.values()
+            os.kill(killed, signal.SIGKILL)
+            assert ended(client, first["state"]) == "done"
+            assert killed not in children.processes.values()
+            assert list(children.processes) == [PREVIEW]
+    finally:
+        children.close()
+    assert children.processes == {}
+    left = [path.stem.rpartition("-")[2] for path in workers_folder(another.home).glob("*.json")]
+    assert left in ([], [str(killed)])  # who ended in order took its file away
+
+
+def ended(client: TestClient, state: str) -> str:
+    """Ask for the state of a job, as the page does, until it is at its end."""
+    for _ in range(600):
+        told: str = client.get(state).json()["state"]
+        if told not in ("waiting", "running"):
+            return told
+        time.sleep(0.1)
+    return "still under way"
 
 
 def test_what_is_old_is_cleared_away(client: TestClient, catalogue: Catalogue) -> None:

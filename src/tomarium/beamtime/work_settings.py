@@ -207,7 +207,29 @@ def settings_of(given: Mapping[str, Any]) -> WorkSettings:
     return WorkSettings(**texts)
 
 
+USUAL: Final = {
+    "row": "middle", "axis": "as found, or as the file tells", "delta_beta": "none", "energy": "of the scan",
+    "distance": "of the scan", "rings": "none", "ring_strength": "1", "region": "the whole slice", "rows": "all",
+    "more": "none",
+}  # fmt: skip
+"""What each field stands for where nothing is typed, in words."""
+OF_THE_VOLUME: Final = ("region", "rows")
+"""Fields that change the volume, and not the slice that is shown."""
+
+
 def changes_between(one: WorkSettings, other: WorkSettings) -> list[tuple[str, str, str]]:
-    """Tell which fields of two differ: name, and both texts; "as by default" where nothing is set."""
-    pairs = ((name, getattr(one, name), getattr(other, name)) for name in FIELDS)
-    return [(name, a or "as by default", b or "as by default") for name, a, b in pairs if a != b]
+    """Tell which fields of two differ: the name of each in words, and both values; the region counts as one."""
+    found = []
+    for name, usual in USUAL.items():
+        a, b = (_told(settings, name) or usual for settings in (one, other))
+        if a != b:
+            found.append((name.replace("_", " ").replace("delta beta", "δ/β"), a, b))
+    return found
+
+
+def _told(settings: WorkSettings, name: str) -> str:
+    """Return a field as it was typed, and the four of the region together, with gaps where some are left out."""
+    if name != "region":
+        return " ".join(str(getattr(settings, name)).split())
+    x0, x1, y0, y1 = (getattr(settings, part) for part in REGION)
+    return f"x {x0} to {x1}, y {y0} to {y1}" if any((x0, x1, y0, y1)) else ""

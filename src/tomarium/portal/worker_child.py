@@ -39,6 +39,8 @@ class WorkerChildren:
                 return
             if any(one.takes(kind) for one in workers_seen(self._catalogue.home)) and child is None:
                 return
+            if child is not None and child.stdin is not None:
+                child.stdin.close()
             self._begun[kind] = time.monotonic()
             self._children[kind] = subprocess.Popen(
                 [sys.executable, "-m", "tomarium", "worker", "--catalogue", self._catalogue.name, "--only", kind,

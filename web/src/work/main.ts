@@ -260,6 +260,9 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
     });
   }
 
+  const [row, found] = [document.querySelector(".work-strip"), document.querySelector<HTMLElement>(".work-strip .found")];
+  if (row && found) row.scrollLeft = found.offsetLeft - (row.clientWidth - found.clientWidth) / 2;
+
   const waits = Number(work.dataset["waits"]);
   const state = (job: number) => work.dataset["state"]!.replace("/0/", `/${job}/`);
   if (waits && waits === Number(work.dataset["shown"])) {

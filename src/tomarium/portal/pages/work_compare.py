@@ -135,9 +135,7 @@ def content(
         title="Two settings for one scan",
         scan=scan,
         sides=tuple(sides),
-        changes=tuple(
-            Change(name.replace("_", " "), one, other) for name, one, other in changes_between(*settings)
-        ),
+        changes=tuple(Change(name, one, other) for name, one, other in changes_between(*settings)),
         window=window,
         unit=facts[0]["unit"],
         back=sides[1].page,

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from tomarium import units
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
-from tomarium.beamtime.work_settings import WorkSettings, changes_between, settings_of
+from tomarium.beamtime.work_settings import OF_THE_VOLUME, WorkSettings, changes_between, settings_of
 from tomarium.catalogue.jobs import own_jobs
 from tomarium.errors import TomariumError
 from tomarium.portal.asked_work import (
@@ -305,7 +305,7 @@ def content_of(
         problem=typed.problem if typed else failed,
         protocol=str(made.get("yaml", "")),
         command=str(made.get("command", "")),
-        others=_others(request_context, session, scan, shown),
+        others=_others(request_context, session, scan, shown, window),
         worker=worker_words(request_context, PREVIEW),
         reconstructor=worker_words(request_context, RECONSTRUCT),
         session=session or token_hex(6),
@@ -428,7 +428,11 @@ def _region(settings: WorkSettings) -> tuple[int, int, int, int] | None:
 
 
 def _others(
-    request_context: RequestContext, session: str, scan: str, shown: Row[Any] | None
+    request_context: RequestContext,
+    session: str,
+    scan: str,
+    shown: Row[Any] | None,
+    window: tuple[str, str],
 ) -> tuple[Other, ...]:
     """Offer the earlier slices of this visit that differ from the one that is shown."""
     if shown is None or shown.state != "done" or not session:
@@ -442,10 +446,10 @@ def _others(
         if not alike or job.state != "done" or job.number == shown.number:
             continue
         changes = changes_between(settings_of(asked["settings"]), here)
-        words = ", ".join(f"{name.replace('_', ' ')} {one}" for name, one, _ in changes)
+        words = ", ".join(f"{name}: {one}" for name, one, _ in changes if name not in OF_THE_VOLUME)
         if words and words not in told:
             told.add(words)
-            query = {"a": str(job.number), "b": str(shown.number)}
+            query = {"a": str(job.number), "b": str(shown.number), "low": window[0], "high": window[1]}
             found.append(Other(words, request_context.link("work.compare", query=query)))
     return tuple(found[:COMPARED])
 
