@@ -16,6 +16,7 @@ from tomarium.beamtime import batch_result
 from tomarium.beamtime.batch_files import Row, State, read_state
 from tomarium.beamtime.batch_result import Making, place_of
 from tomarium.beamtime.choose_scans import names_of
+from tomarium.beamtime.log_file import MachineLog
 from tomarium.catalogue.chosen_run import ChosenRun
 from tomarium.catalogue.make_record import demand_apart
 from tomarium.errors import CannotFit, InputError, TomariumError
@@ -55,6 +56,8 @@ class Batch:
         Whether what is finished is made again.
     axis_from : Path or None
         Scan in which the rotation axis is found for all; None looks for it in each.
+    log : MachineLog or None
+        Log book of the beamtime, in which each result is noted.
     """
 
     scans: tuple[Path, ...]
@@ -64,6 +67,7 @@ class Batch:
     listed: bool = False
     anew: bool = False
     axis_from: Path | None = None
+    log: MachineLog | None = None
 
 
 @dataclass(frozen=True)
