@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tomarium import units
-from tomarium.cli import scan_options, show
+from tomarium.cli import interrupts, scan_options, show, supervised
 
 if TYPE_CHECKING:
     from tomarium.beamtime.batch_files import Row
@@ -102,7 +103,8 @@ def command(
 ) -> int:
     """Reconstruct all scans below DIR by one protocol, one after the other, each into a record.
 
-    Time and disk are planned for all before the first begins. A scan that fails is named, and the others are done. The
+    Time and disk are planned for all before the first begins. A scan that fails is named, and the others are done, also
+    where it crashes the program: that goes on in a new process, and leaves it out when it did so three times. The
     same command goes on where it was stopped, keeps what is finished, and takes scans that came since. The folder of
     the batch holds index.html with the middle slices, results.csv, results.json and records/NAME. Without DIR the
     profile of the beamline tells it. In a beamtime, what became of each scan is written into its log book, once each.
@@ -120,6 +122,9 @@ def command(
     from tomarium.beamtime.batch import run
     from tomarium.beamtime.batch_plan import plan_batch
 
+    supervised_here = supervised.is_supervised()
+    if interrupts.INSTALLED.is_set() and not supervised_here and not dry_run:
+        return supervised.supervise(sys.argv[1:])
     if each_axis and axis_from is not None:
         raise click.UsageError("--each-axis looks for the axis in each scan; leave out --axis-from, or it")
     if folder is None:
@@ -206,11 +211,17 @@ def _batch(
         anew=redo,
         axis_from=None if axis_from is None else named(axis_from, below, folder),
         log=None if beamtime is None else MachineLog(beamtime, "tomarium batch"),
+        careful=supervised.crashes() > 0,
     )
 
 
 def _show_plan(planned: BatchPlan, folder: Path) -> None:
     """Say what is to be done, what is there, and what cannot be used."""
+    show.warnings(
+        f"{name}: the program ended {count} {'time' if count == 1 else 'times'} while it was at work on it; it is "
+        f"tried again"
+        for name, count in planned.begun.items()
+    )
     for row in planned.rows:
         if row.state in ("failed", "differs"):
             show.warnings([f"{row.name}: {row.error}"])
