@@ -5,9 +5,11 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import chromium
 from postgresql_server import Databases, Files, NoServer, Server
 from warm import Warm
 
@@ -83,6 +85,13 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Give a process in which everything is imported, one for all tests of a worker."""
     with Warm(tmp_path_factory.mktemp("warm")) as warm:
         yield warm
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Give Chromium, one for all tests of a worker; skipped, by name, where there is none."""
+    with chromium.started() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

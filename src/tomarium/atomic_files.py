@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from tomarium.errors import InputError, TomariumWarning
 
@@ -148,6 +148,34 @@ def alone(path: Path, busy: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def adding_to(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to which several processes add lines; each waits until the one before is done.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made where it is absent.
+
+    Yields
+    ------
+    BinaryIO
+        Open for reading, and for writing at its end only.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened. Where the file system knows no locks, nothing keeps others off.
+    """
+    with path.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as problem:
+            if problem.errno not in _NO_LOCKS:
+                raise
+        yield file
 
 
 def clear_drafts(path: Path) -> None:

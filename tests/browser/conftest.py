@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import threading
 import time
@@ -15,27 +13,6 @@ import pytest
 
 from tomarium.catalogue import Catalogue
 from tomarium.portal.app import create_app
-
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--use-gl=angle", "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--disable-background-networking",
-    # The graphics card is computed: it draws what asks for WebGL, and the rest of a page is painted without it.
-    "--disable-gpu-rasterization", "--disable-gpu-compositing",
-    "--disable-component-update", "--disable-default-apps", "--disable-sync", "--no-first-run",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Start Chromium once a worker; skipped, by name, where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    program = os.environ.get("TOMARIUM_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium on this machine (apt-get install chromium, or set TOMARIUM_CHROMIUM)")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

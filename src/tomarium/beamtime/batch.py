@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,9 +33,10 @@ from tomarium.beamtime.batch_plan import (
     told_axis,
     with_axis,
 )
+from tomarium.beamtime.log_events import of_batch
 from tomarium.catalogue.make_record import demand_apart
 from tomarium.catalogue.make_series import demand_same_frames, find_axis_for_all
-from tomarium.errors import InputError, Interrupted
+from tomarium.errors import InputError, Interrupted, TomariumWarning
 from tomarium.model import Scan
 from tomarium.pipeline.run.runner import Progress, silent
 
@@ -44,6 +46,10 @@ _PAGE_EVERY_S: Final = 20.0
 OnScan = Callable[[Row, int, int, float], None]
 """Told the row of a scan that begins ("at work") or has ended, its number from 1 among those to do, how many these are,
 and the seconds that are left for the others by the measure of those that are done."""
+
+
+def _warn(text: str) -> None:
+    warnings.warn(TomariumWarning(text), stacklevel=2)
 
 
 def _nothing(row: Row, number: int, count: int, left_s: float) -> None:
@@ -70,8 +76,10 @@ class _Night:
         self.write(last=last)
 
     def write(self, *, last: bool = False) -> None:
-        """Write the table, and the page where it is some seconds old."""
+        """Write the table, the page where it is some seconds old, and what is new into the beamtime's log book."""
         write_results(self.folder, self.rows)
+        if self.batch.log is not None:
+            self.batch.log.note_all(of_batch(self.folder.name, self.rows), _warn)
         now = time.monotonic()
         if last or now - self.page_written >= _PAGE_EVERY_S:
             write_page(self.folder, self.rows)

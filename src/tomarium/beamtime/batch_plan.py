@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from tomarium import units
 from tomarium.beamtime import batch_result
-from tomarium.beamtime.batch_files import Row, State, read_state
+from tomarium.beamtime.batch_files import Row, State, read_state, write_state
 from tomarium.beamtime.batch_result import Making, place_of
 from tomarium.beamtime.choose_scans import names_of
+from tomarium.beamtime.log_file import MachineLog
 from tomarium.catalogue.chosen_run import ChosenRun
 from tomarium.catalogue.make_record import demand_apart
 from tomarium.errors import CannotFit, InputError, TomariumError
@@ -55,6 +56,10 @@ class Batch:
         Whether what is finished is made again.
     axis_from : Path or None
         Scan in which the rotation axis is found for all; None looks for it in each.
+    log : MachineLog or None
+        Log book of the beamtime, in which each result is noted.
+    careful : bool
+        Whether each scan is noted before it is opened, for the program crashed before and may do so there.
     """
 
     scans: tuple[Path, ...]
@@ -64,6 +69,8 @@ class Batch:
     listed: bool = False
     anew: bool = False
     axis_from: Path | None = None
+    log: MachineLog | None = None
+    careful: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class BatchPlan:
     may_grow : tuple of str
         Names of scans of a full turn whose axis is not known yet: where it lies near an edge, their slices are up to
         twice as wide as was planned, and their results four times as large.
+    begun : dict of str to int
+        Names, of those to be made → how often the program ended while it was at work on them.
     """
 
     rows: tuple[Row, ...]
@@ -97,6 +106,7 @@ class BatchPlan:
     free_bytes: int
     passed_over: tuple[Path, ...] = ()
     may_grow: tuple[str, ...] = ()
+    begun: dict[str, int] = field(default_factory=dict)
 
     @property
     def all_seconds(self) -> float:
@@ -152,11 +162,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
     for path in batch.scans:
         once.setdefault(path.resolve(), path)  # a link to a scan is no other scan
     for path in once.values():
-        opened: Scan | Image | Exception
-        try:
-            opened = batch.open(path)
-        except Exception as problem:
-            opened = problem
+        opened = _opened(batch, state, path)
         if isinstance(opened, Image) and not batch.listed:
             passed.append(path)
             continue
@@ -186,7 +192,33 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
         )
     free = measure(how.folder, how.memory).disk_bytes
     assert free is not None
-    return BatchPlan(tuple(rows), tuple(paths), seconds, kept + most, free, tuple(passed), tuple(growing))
+    begun = {name: count for name in seconds if (count := state.begun.get(name, 0))}
+    return BatchPlan(
+        tuple(rows), tuple(paths), seconds, kept + most, free, tuple(passed), tuple(growing), begun
+    )
+
+
+def _opened(batch: Batch, state: State, path: Path) -> Scan | Image | Exception:
+    """Open a scan, or tell why not; where the program crashed before, it is noted that this one is opened now."""
+    key = str(path)
+    if state.begun.get(key, 0) >= MOST_BEGUN and not batch.anew:
+        return InputError(_ended_at(path, "opened"))
+    if batch.careful:
+        state.begun[key] = state.begun.get(key, 0) + 1
+        write_state(batch.how.folder, state)
+    try:
+        return batch.open(path)
+    except Exception as problem:
+        return problem
+    finally:
+        state.begun.pop(key, None)
+
+
+def _ended_at(path: Path, what: str) -> str:
+    return (
+        f"the program ended {MOST_BEGUN} times while it {what} {path} (crashed, killed, or out of memory), so it is "
+        f"left out; --redo tries it again"
+    )
 
 
 def _may_grow(made: Plan) -> bool:
@@ -228,10 +260,7 @@ def _plan_one(
         )
         return replace(known, state="differs", error=error), None
     if state.begun.get(row.name, 0) >= MOST_BEGUN and not anew:
-        raise InputError(
-            f"the program ended {MOST_BEGUN} times while it was at work on {scan.path} (killed, or out of memory), so "
-            f"it is left out; --redo tries it again"
-        )
+        raise InputError(_ended_at(scan.path, "was at work on"))
     made.demand_fit()
     return row, made
 

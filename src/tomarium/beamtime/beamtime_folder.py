@@ -14,6 +14,12 @@ from tomarium.errors import InputError
 BEAMTIME: Final = "beamtime.toml"
 """File by which the folder of a beamtime is known: name, proposal, instrument, station, people, profile."""
 
+LIVE: Final = "live"
+"""Folder of the watch in the folder of a beamtime."""
+
+BATCHES: Final = "batches"
+"""Folder in which each batch has a folder of its own."""
+
 LEDGER: Final = "copies.sqlite"
 """File of the ledger of copies, in the folder of a beamtime."""
 

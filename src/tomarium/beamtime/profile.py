@@ -9,7 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from tomarium.errors import InputError
+from tomarium.errors import InputError, ParameterError, UnitError
+from tomarium.formats.opening.profile_values import FROM_PROFILE, ProfileValues
+from tomarium.model import Value
+from tomarium.model.geometry import user_value
 
 _PLACES: Final = {"proposal", "year", "name", "station"}
 
@@ -43,9 +46,11 @@ class Profile:
     paths : mapping of str to str
         Templates of folders, such as `spool`, with {proposal}, {year}, {name} and {station}.
     motors : mapping of str to str
-        What a motor does → its name in the files of the beamline.
+        What a motor does → its name in the files of the beamline; "axis" moves the rotation axis along columns.
     signs : mapping of str to int
-        Motor → 1 or -1.
+        What a motor does → 1 or -1; of "axis" 1 where the axis moves to higher columns with the position.
+    scan : ProfileValues
+        Pixel, energy and distance of its scans, for files that do not tell them, and which of them correct a file.
     detectors : mapping of str to mapping
         Name → columns, rows, sensor_pixel_m (of the sensor, before any magnification), bits.
     acknowledgement, requests : tuple of str
@@ -63,6 +68,7 @@ class Profile:
     paths: Mapping[str, str] = field(default_factory=dict)
     motors: Mapping[str, str] = field(default_factory=dict)
     signs: Mapping[str, int] = field(default_factory=dict)
+    scan: ProfileValues = field(default_factory=ProfileValues)
     detectors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     acknowledgement: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
@@ -193,6 +199,7 @@ def profile_of(told: Mapping[str, Any], source: str) -> Profile:
         paths=paths,
         motors={k: _text(v, source, f"motors.{k}") for k, v in _table(told, "motors", source).items()},
         signs=dict(signs),
+        scan=_of_scans(_table(told, "scan", source), f"profile {name} ({source})", source),
         detectors={key: dict(one) for key, one in detectors.items()},
         acknowledgement=_texts(publication, "acknowledgement", source, "publication"),
         requests=_texts(publication, "requests", source, "publication"),
@@ -200,6 +207,31 @@ def profile_of(told: Mapping[str, Any], source: str) -> Profile:
         tomodata={k: _text(v, source, f"tomodata.{k}") for k, v in _table(told, "tomodata", source).items()},
         source=source,
     )
+
+
+def _of_scans(told: Mapping[str, Any], named: str, source: str) -> ProfileValues:
+    """Read the table [scan]: numbers in the unit of their names, or text with its unit."""
+    _known(told, {*FROM_PROFILE, "corrects"}, source, "[scan]")
+    values: dict[str, Value[float]] = {}
+    for name in FROM_PROFILE:
+        if name not in told:
+            continue
+        if isinstance(told[name], bool) or not isinstance(told[name], int | float | str):
+            raise InputError(
+                f"{source}: scan.{name} is {told[name]!r}; a number, or text with its unit, was expected"
+            )
+        try:
+            values[name] = Value(user_value(name, told[name]).value, "profile", named)
+        except (ParameterError, UnitError) as problem:
+            raise InputError(f"{source}: [scan]: {problem}") from problem
+    corrects = _texts(told, "corrects", source, "scan")
+    for name in corrects:
+        if name not in values:
+            raise InputError(
+                f"{source}: scan.corrects names {name!r}, but [scan] has no such value; one of "
+                f"{', '.join(values) or 'none'} was expected"
+            )
+    return ProfileValues(values, corrects)
 
 
 def _known(told: object, known: set[str], source: str, where: str) -> None:

@@ -245,7 +245,7 @@ def motors_in_words(scan: Scan) -> str:
     )
 
 
-def column_by_motor(scan: Scan, motor: str) -> tuple[float, str]:
+def column_by_motor(scan: Scan, motor: str, sign: int | None = None) -> tuple[float, str]:
     """Guess the column of the axis by the position of a motor that scans with a known axis calibrated.
 
     Parameters
@@ -254,6 +254,8 @@ def column_by_motor(scan: Scan, motor: str) -> tuple[float, str]:
         The scan.
     motor : str
         Name of the motor in the file.
+    sign : int, optional
+        1 where the axis is known to move to higher columns with its position, -1 to lower ones.
 
     Returns
     -------
@@ -271,6 +273,6 @@ def column_by_motor(scan: Scan, motor: str) -> tuple[float, str]:
 
     if scan.pixel_m is None:
         raise MissingData(f"{scan.path} does not tell its pixel size, by which positions become columns")
-    known = axis_motors.calibration_of(motor)
+    known = axis_motors.calibration_of(motor, sign=sign)
     offset = known.offset_px(axis_motors.position_of(scan, motor), float(scan.pixel_m.value))
     return (scan.shape[2] - 1) / 2 + offset, f"by motor {motor} and {known.scans} accepted scans"

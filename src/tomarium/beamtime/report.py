@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tomarium.beamtime.beamtime_folder import LEDGER, Beamtime, read_beamtime
+from tomarium.beamtime.beamtime_folder import LEDGER, LIVE, Beamtime, read_beamtime
 from tomarium.beamtime.copies_known import ScanState, scans_known
 from tomarium.beamtime.copy_ledger import open_ledger
 from tomarium.beamtime.live_file import NAME, PICTURES, read_live
+from tomarium.beamtime.log_file import LOG, LogEntry, read_log
 from tomarium.beamtime.profile import Profile, Station
 from tomarium.beamtime.profile_file import read_profile
 from tomarium.catalogue.record_folder import read_record
@@ -29,24 +30,6 @@ _SHOWN: Final = (
     "columns", "rows", "first_angle_deg", "last_angle_deg", "detector",
 )  # fmt: skip
 _LARGEST_PICTURE: Final = 2_000_000
-
-
-@dataclass(frozen=True)
-class LogEntry:
-    """A line of the log.
-
-    Attributes
-    ----------
-    when, who, text : str
-        When (ISO 8601), who, what.
-    machine : bool
-        Whether a program wrote it.
-    """
-
-    when: str
-    who: str
-    text: str
-    machine: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,9 +129,9 @@ def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] =
     Parameters
     ----------
     folder : Path
-        Of the beamtime: records anywhere in it, `live/live.json`, `copies.sqlite`, `beamtime.toml`.
+        Of the beamtime: records anywhere in it, `live/live.json`, `copies.sqlite`, `log.jsonl`, `beamtime.toml`.
     log : sequence of LogEntry
-        Entries of the log book.
+        Further entries of the log book, those of the proposal; one that stands in `log.jsonl` too is told once.
     records : iterable of Path
         Further folders of records.
 
@@ -183,8 +166,19 @@ def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] =
             for state in scans_known(ledger):
                 _card(cards, state.scan).copies.append(state)
     ordered = sorted(cards.values(), key=lambda card: card.scan)
+    entries = {_moment_of(one): one for one in log}
+    try:
+        entries |= {_moment_of(one): one for one in read_log(folder)}
+    except OSError as problem:
+        problems.append(f"{folder / LOG}: cannot be read ({problem.strerror})")
+    said = tuple(sorted(entries.values(), key=lambda one: one.when[:19]))
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    return Report(beamtime, tuple(ordered), station, profile, tuple(log), tuple(problems), made)
+    return Report(beamtime, tuple(ordered), station, profile, said, tuple(problems), made)
+
+
+def _moment_of(entry: LogEntry) -> tuple[str, str, str]:
+    """Tell what makes an entry the same: its second, who, and the text."""
+    return entry.when[:19], entry.who, entry.text
 
 
 def scan_of(record: Record) -> str:
@@ -271,7 +265,7 @@ def _picture(path: Path) -> str:
 
 def _add_live(folder: Path, cards: dict[str, Card], problems: list[str]) -> None:
     """Add what a watch found, from its file."""
-    for place in (folder / "live", folder):
+    for place in (folder / LIVE, folder):
         try:
             state = read_live(place)
             if state is None:

@@ -23,6 +23,8 @@ from tomarium.beamtime.live_file import (
     seconds_of,
     write_live,
 )
+from tomarium.beamtime.log_events import FAILED_S, of_watch
+from tomarium.beamtime.log_file import MachineLog
 from tomarium.beamtime.look_at_scan import Axis, Look, LookSettings, look_at_scan
 from tomarium.beamtime.sample_change import of_sample
 from tomarium.beamtime.scan_warnings import ScanWarning, of_frames
@@ -71,6 +73,8 @@ class WatchRequest:
         Whether to end when all that is there was looked at.
     every_s : float
         Time between two looks at the folder.
+    log : MachineLog or None
+        Log book of the beamtime, in which each event is noted.
     """
 
     spool: Path
@@ -80,6 +84,7 @@ class WatchRequest:
     match: str = "*"
     once: bool = False
     every_s: float = EVERY_S
+    log: MachineLog | None = None
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,7 @@ class _Watch:
                 self.axes[entry["station"]] = Axis(
                     entry["axis_column"], "high", entry["scan"], entry["station"]
                 )
-        spool = Spool(self.request.spool, self.request.match)
+        spool, arrivals = Spool(self.request.spool, self.request.match), dict[str, Arrival]()
         workers = [
             threading.Thread(target=self._work, args=(kind,), name=f"tomarium watch, {kind}", daemon=True)
             for kind in self.jobs
@@ -220,6 +225,7 @@ class _Watch:
                 worker.join(timeout=1.0)
             self.state.state, self.state.running = "stopped", ""
             write_live(self.request.folder, self.state)
+            self._note(arrivals, 0.0 if self.request.once else FAILED_S)
 
     def _look(self, spool: Spool) -> dict[str, Arrival]:
         before = dict(spool.known)
@@ -331,6 +337,13 @@ class _Watch:
             write_live(self.request.folder, self.state)
         except OSError as problem:  # a full disk: the work goes on, and it is written once there is room
             self.tell(f"! live.json cannot be written: {refusal(problem)}")
+        self._note(arrivals, FAILED_S)
+
+    def _note(self, arrivals: dict[str, Arrival], still_s: float) -> None:
+        """Note in the log book of the beamtime what is not in it yet."""
+        if self.request.log is not None:
+            events = of_watch(self.state, arrivals.values(), time.time(), still_s)
+            self.request.log.note_all(events, lambda text: self.tell(f"! {text}"))
 
     def _take(self, seconds: float) -> None:
         """Wait for the worker, but no longer than until the next look."""

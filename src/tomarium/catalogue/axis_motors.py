@@ -137,7 +137,7 @@ def accept(scan: Scan, motor: str, column: float, file: Path | None = None) -> i
     return len(kept)
 
 
-def calibration_of(motor: str, file: Path | None = None) -> MotorCalibration:
+def calibration_of(motor: str, file: Path | None = None, *, sign: int | None = None) -> MotorCalibration:
     """Calibrate a motor by the scans that were accepted.
 
     Parameters
@@ -146,6 +146,8 @@ def calibration_of(motor: str, file: Path | None = None) -> MotorCalibration:
         Its name, as it was accepted.
     file : Path, optional
         Where they are kept; `motors_file()` by default.
+    sign : int, optional
+        Direction in which the motor moves the axis, where it is known; see `calibrate`.
 
     Returns
     -------
@@ -160,7 +162,7 @@ def calibration_of(motor: str, file: Path | None = None) -> MotorCalibration:
         The file holds something else.
     """
     entries = _known(file or motors_file()).get(motor, [])
-    return calibrate([Accepted(one["position"], one["pixel_m"], one["offset_px"]) for one in entries])
+    return calibrate([Accepted(one["position"], one["pixel_m"], one["offset_px"]) for one in entries], sign)
 
 
 def _known(file: Path) -> dict[str, list[dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -108,6 +109,56 @@ def write_entry(
                 before=[],
             )
         )
+
+
+def add_entries(
+    catalogue: Catalogue, reader: Reader, subject: str, entries: Iterable[tuple[str, str, str, bool]]
+) -> int:
+    """Put entries that were written elsewhere, as at a beamline, into the log book of a record or a proposal.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who does it; the subject must be this reader's to change.
+    subject : str
+        "records/tooth", "proposals/hg-123".
+    entries : iterable of (str, str, str, bool)
+        When (ISO 8601), who and what, and whether a program wrote it, as they stand there.
+
+    Returns
+    -------
+    int
+        How many were not in it yet; those that are, are not written again.
+
+    Raises
+    ------
+    InputError
+        There is no such subject that the reader may see, or an entry is empty or too long or has no time.
+    NotAllowed
+        It is not this reader's.
+    """
+    with catalogue.writing() as connection:
+        _demand(connection, reader, subject)
+        known = select(log_entries.c.moment_utc, log_entries.c.who, log_entries.c.text, log_entries.c.before)
+        there = set()
+        for row in connection.execute(known.where(log_entries.c.subject == subject)).all():
+            there.add((round(row.moment_utc, 3), row.who, row.text))
+            there |= {(round(moment, 3), who, text) for moment, who, text, *_ in row.before}
+        added = 0
+        for when, who, text, machine in entries:
+            try:
+                moment = round(datetime.fromisoformat(when).timestamp(), 3)
+            except ValueError as problem:
+                raise InputError(f"{when[:40]!r} is no time of an entry; ISO 8601 was expected") from problem
+            if (moment, who, _checked(text)) in there:
+                continue
+            there.add((moment, who, _checked(text)))
+            told = {"subject": subject, "who": who, "machine": int(machine), "moment_utc": moment}
+            connection.execute(insert(log_entries).values(**told, text=_checked(text), before=[]))
+            added += 1
+    return added
 
 
 def may_change_entry(reader: Reader, entry: Entry) -> bool:

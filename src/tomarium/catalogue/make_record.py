@@ -262,7 +262,7 @@ def again_of(record: Path, source: Path | None = None) -> Again:
     path = source or _standing(record, kept["path"], kept.get("beside"))
     if not path.exists():
         raise InputError(f"{record} was made of {path}, which is not there any more; give its place as SCAN")
-    given = {**told["source"]["given"], **kept["places"]}
+    given = {**_as_told(told), **kept["places"]}
     scan = formats.open(path, **given)
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
@@ -309,6 +309,17 @@ def read_provenance(record: Path) -> Mapping[str, Any]:
         raise FormatError(f"{path} does not tell which scan and which protocol it was made by")
     known: Mapping[str, Any] = told
     return known
+
+
+def _as_told(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was told of the scan of a record; what the beamline's profile told keeps that origin."""
+    values = provenance["source"].get("values") or {}
+    given: dict[str, Any] = {}
+    for name, value in provenance["source"]["given"].items():
+        known = values.get(name) or {}
+        by_profile = known.get("origin") == "profile"
+        given[name] = Value(value, "profile", str(known.get("source", ""))) if by_profile else value
+    return given
 
 
 def _kept(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tomarium.cli import scan_options, show
+from tomarium.errors import MissingData
 
 if TYPE_CHECKING:
     from tomarium.kernels.axis import AxisEstimate
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--motor",
     metavar="NAME",
-    help="Motor of the file that moves the axis: compare with what its position tells.",
+    help="Motor of the file that moves the axis: compare with what its position tells; that of the profile by default.",
 )
 @click.option(
     "--accept",
@@ -47,18 +48,32 @@ def command(
     tomarium axis scan.h5 --roll
     tomarium axis scan.h5 --motor tx --accept
     tomarium axis other.h5 --motor tx
+
+    The profile of the beamline names the motor, as [motors] axis = "tx", and may tell its direction, [signs] axis = 1.
     """
     from tomarium.pipeline.run.provenance import plain
     from tomarium.steps.probes.find_axis import find_axis
 
-    if (accept and motor is None) or (roll and motor is not None):
+    use = opening.in_use
+    named = motor or use.axis_motor
+    if (accept and named is None) or (roll and motor is not None):
         raise click.UsageError("--accept goes with --motor, and --motor not with --roll")
     scan = opening.open_scan(path)
     if roll:
         _roll(scan, as_json)
         return 0
     found = find_axis(scan)
-    told, warning = ({}, None) if motor is None else _by_motor(scan, motor, found, accept)
+    told: dict[str, Any] = {}
+    warning = None
+    if named is not None:
+        try:
+            told, warning = _by_motor(
+                scan, named, use.axis_sign if named == use.axis_motor else None, found, accept
+            )
+        except MissingData as problem:
+            if motor is not None or accept:
+                raise
+            told = {"name": named, "said": f"motor {named} of the profile tells nothing: {problem}"}
     if as_json:
         said = [*scan.warnings, *([warning] if warning else [])]
         show.as_json(plain({**asdict(found), **({"motor": told} if told else {}), "warnings": said}))
@@ -74,7 +89,9 @@ def command(
     return 1 if warning else 0
 
 
-def _by_motor(scan: Scan, motor: str, found: AxisEstimate, accept: bool) -> tuple[dict[str, Any], str | None]:
+def _by_motor(
+    scan: Scan, motor: str, sign: int | None, found: AxisEstimate, accept: bool
+) -> tuple[dict[str, Any], str | None]:
     """Tell what the motor says of the axis, before this one is accepted; and a warning where they lie far apart."""
     from tomarium.catalogue import axis_motors
     from tomarium.errors import InputError
@@ -86,7 +103,7 @@ def _by_motor(scan: Scan, motor: str, found: AxisEstimate, accept: bool) -> tupl
     told: dict[str, Any] = {"name": motor, "position": one.position}
     warning = None
     try:
-        known = axis_motors.calibration_of(motor)
+        known = axis_motors.calibration_of(motor, sign=sign)
         guess = (scan.shape[2] - 1) / 2 + known.offset_px(one.position, one.pixel_m)
         told |= {"column": guess, "error_px": known.error_px, "scans": known.scans}
         told["said"] = f"motor {motor} tells column {guess:.1f}, by {known.scans} accepted scans"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tomarium import units
-from tomarium.cli import scan_options, show
+from tomarium.cli import interrupts, scan_options, show, supervised
 
 if TYPE_CHECKING:
     from tomarium.beamtime.batch_files import Row
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 
 @click.command("batch")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder of the batch; DIR's name and '_batch' by default.",
+    help="Folder of the batch; in a beamtime batches and DIR's name in its folder by default, else that name and "
+    "'_batch'.",
 )
 @click.option(
     "--match",
@@ -80,7 +82,7 @@ if TYPE_CHECKING:
 @scan_options.opening
 @scan_options.steps
 def command(
-    folder: Path,
+    folder: Path | None,
     output: Path | None,
     match: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -101,9 +103,11 @@ def command(
 ) -> int:
     """Reconstruct all scans below DIR by one protocol, one after the other, each into a record.
 
-    Time and disk are planned for all before the first begins. A scan that fails is named, and the others are done. The
+    Time and disk are planned for all before the first begins. A scan that fails is named, and the others are done, also
+    where it crashes the program: that goes on in a new process, and leaves it out when it did so three times. The
     same command goes on where it was stopped, keeps what is finished, and takes scans that came since. The folder of
-    the batch holds index.html with the middle slices, results.csv, results.json and records/NAME.
+    the batch holds index.html with the middle slices, results.csv, results.json and records/NAME. Without DIR the
+    profile of the beamline tells it. In a beamtime, what became of each scan is written into its log book, once each.
 
     Leaves with exit code 1 where a scan failed or has warnings, 4 where the disk does not hold the results.
 
@@ -113,12 +117,18 @@ def command(
     tomarium batch /data/tonight --save-list scans.txt --dry-run
     tomarium batch /data/tonight --list scans.txt --like night/records/sampleA_001
     tomarium batch /data/tonight --match 're:sample[AB]_0\\d+' --axis-from sampleA_001
+    tomarium batch --beamtime /data/20260001 -p protocol.txt
     """
     from tomarium.beamtime.batch import run
     from tomarium.beamtime.batch_plan import plan_batch
 
+    supervised_here = supervised.is_supervised()
+    if interrupts.INSTALLED.is_set() and not supervised_here and not dry_run:
+        return supervised.supervise(sys.argv[1:])
     if each_axis and axis_from is not None:
         raise click.UsageError("--each-axis looks for the axis in each scan; leave out --axis-from, or it")
+    if folder is None:
+        folder = opening.in_use.demand_spool("DIR")
     batch = _batch(folder, output, match, exclude, listed, save_list, redo, each_axis, axis_from, like, memory, rows,
                    executor, force, opening, choice)  # fmt: skip
     if dry_run:
@@ -159,14 +169,17 @@ def _batch(
     from tomarium.beamtime.batch_files import RECORDS
     from tomarium.beamtime.batch_plan import Batch
     from tomarium.beamtime.batch_result import Making
+    from tomarium.beamtime.beamtime_folder import BATCHES
     from tomarium.beamtime.choose_scans import find_scans, matching, named, read_list, write_list
+    from tomarium.beamtime.log_file import MachineLog
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record, protocol_like
     from tomarium.catalogue.export import parse_export
     from tomarium.executors import find_executor
 
     find_executor(executor)
-    place = output or Path(f"{folder.resolve().name}_batch")
+    name, beamtime = folder.resolve().name, opening.in_use.folder
+    place = output or (Path(f"{name}_batch") if beamtime is None else beamtime / BATCHES / name)
     below = read_list(listed, folder) if listed is not None else list(find_scans(folder))
     scans = matching(below, folder, match, exclude)
     if save_list is not None:
@@ -197,11 +210,18 @@ def _batch(
         listed=listed is not None,
         anew=redo,
         axis_from=None if axis_from is None else named(axis_from, below, folder),
+        log=None if beamtime is None else MachineLog(beamtime, "tomarium batch"),
+        careful=supervised.crashes() > 0,
     )
 
 
 def _show_plan(planned: BatchPlan, folder: Path) -> None:
     """Say what is to be done, what is there, and what cannot be used."""
+    show.warnings(
+        f"{name}: the program ended {count} {'time' if count == 1 else 'times'} while it was at work on it; it is "
+        f"tried again"
+        for name, count in planned.begun.items()
+    )
     for row in planned.rows:
         if row.state in ("failed", "differs"):
             show.warnings([f"{row.name}: {row.error}"])

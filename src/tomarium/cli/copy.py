@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tomarium.beamtime.copy_ledger import CopyLedger
     from tomarium.beamtime.copy_listing import Listing
     from tomarium.beamtime.copy_scans import ScanCopied
+    from tomarium.beamtime.log_file import MachineLog
 
 LOOK_S = 5.0
 """Seconds from one look for new scans to the next."""
@@ -61,7 +62,8 @@ def command(
     refuses    before it begins, what the disk cannot hold, and files above 4 GiB on FAT32 (exit code 4)
     warns      of exFAT and FAT32, of a disk as slow as USB 2, and by how many hours it falls behind what arrives
     keeps      times of files; hard and symbolic links, or says that the disk has none
-    leaves     DST/tomarium-sha256/SCAN.sha256 for `sha256sum -c` in DST, and the ledger: `tomarium disks`
+    leaves     DST/tomarium-sha256/SCAN.sha256 for `sha256sum -c` in DST, the ledger: `tomarium disks`, and in a
+               beamtime a line in its log book: `tomarium log`
 
     \b
     tomarium copy spool/tooth_01 spool/tooth_02 /media/anna/disk1
@@ -69,9 +71,10 @@ def command(
     tomarium copy --watch /data/2026/20260001 /media/anna/disk1
     tomarium copy tooth_01 archive:2026/20260001
     """
-    from tomarium.beamtime.beamtime_folder import ledger_file
+    from tomarium.beamtime.beamtime_folder import find_beamtime, ledger_file
     from tomarium.beamtime.copy_ledger import open_ledger
     from tomarium.beamtime.copy_remote import is_remote
+    from tomarium.beamtime.log_file import MachineLog
 
     if len(places) < 2:
         raise InputError(
@@ -83,15 +86,17 @@ def command(
         raise InputError("--watch copies to folders of disks only; leave it out for a remote")
     folders = [Path(one) for one in sources]
     seconds = units.parse(still, "s")
+    place = find_beamtime(beamtime)
+    log = None if place is None else MachineLog(place, "tomarium copy")
     with open_ledger(ledger_file(beamtime)) as ledger:
         if watch:
-            return _watch(folders, [Path(one) for one in targets], ledger, seconds)
+            return _watch(folders, [Path(one) for one in targets], ledger, seconds, log)
         code = 0
         for target in targets:
             if is_remote(target):
-                code = max(code, _to_remote(folders, target, ledger, each=each, dry_run=dry_run))
+                code = max(code, _to_remote(folders, target, ledger, log, each=each, dry_run=dry_run))
             else:
-                code = max(code, _to_disk(folders, Path(target), ledger, each=each, dry_run=dry_run))
+                code = max(code, _to_disk(folders, Path(target), ledger, log, each=each, dry_run=dry_run))
     return code
 
 
@@ -102,20 +107,29 @@ def _scans(folders: Sequence[Path], target: Path, *, each: bool) -> list[Listing
     return list_all([one.source for one in listings_in(folders)] if each else folders, target)
 
 
-def _to_disk(folders: Sequence[Path], target: Path, ledger: CopyLedger, *, each: bool, dry_run: bool) -> int:
+def _to_disk(
+    folders: Sequence[Path],
+    target: Path,
+    ledger: CopyLedger,
+    log: MachineLog | None,
+    *,
+    each: bool,
+    dry_run: bool,
+) -> int:
     """Copy scans to a folder of a disk."""
     from tomarium.beamtime.copy_scans import taking
 
     with taking(target, mark=False):
         pass  # a folder that is not there, or that another copy uses, is told before the scans are listed
     listings = _scans(folders, target, each=each)
-    return _copy(listings, target, ledger, dry_run=dry_run, waiting=lambda: 0)
+    return _copy(listings, target, ledger, log, dry_run=dry_run, waiting=lambda: 0)
 
 
 def _copy(
     listings: Sequence[Listing],
     target: Path,
     ledger: CopyLedger,
+    log: MachineLog | None,
     *,
     dry_run: bool,
     waiting: Callable[[], int],
@@ -124,12 +138,18 @@ def _copy(
     from tomarium.beamtime.copy_scans import copy_scans, demand_room, taking
     from tomarium.beamtime.copy_speed import Speed, falls_behind, filesystem_warning, speed_warning
     from tomarium.beamtime.copy_watch import arriving_bytes_s
+    from tomarium.beamtime.log_events import of_copy
 
     said: set[str] = set()
+    listed, volume = {one.source.name: one for one in listings}, ""
     arriving = arriving_bytes_s(listings, time.time())
 
     def after(scan: ScanCopied, speed: Speed, left: int) -> None:
         _tell_scan(scan, target)
+        if log is not None:
+            log.note_all(
+                [of_copy(scan, listed[scan.scan], str(target), volume)], lambda text: show.warnings([text])
+            )
         left += waiting()
         for name, told in (
             ("speed", speed_warning(speed, left)),
@@ -140,6 +160,7 @@ def _copy(
                 show.warnings([told])
 
     with taking(target, mark=not dry_run) as disk:
+        volume = disk.volume.id
         left = demand_room(listings, disk)
         size = _size(sum(one.bytes for one in listings))
         click.echo(
@@ -189,9 +210,18 @@ def _tell_scan(scan: ScanCopied, target: Path) -> None:
     show.warnings(scan.problems)
 
 
-def _to_remote(folders: Sequence[Path], target: str, ledger: CopyLedger, *, each: bool, dry_run: bool) -> int:
+def _to_remote(
+    folders: Sequence[Path],
+    target: str,
+    ledger: CopyLedger,
+    log: MachineLog | None,
+    *,
+    each: bool,
+    dry_run: bool,
+) -> int:
     """Copy scans to a remote."""
     from tomarium.beamtime.copy_remote import copy_to_remote
+    from tomarium.beamtime.log_events import of_copy
 
     code = 0
     for listing in _scans(folders, Path("/nowhere"), each=each):
@@ -201,11 +231,19 @@ def _to_remote(folders: Sequence[Path], target: str, ledger: CopyLedger, *, each
             continue
         done = copy_to_remote(listing, target, ledger)
         _tell_scan(done, Path(target))
+        if log is not None:
+            log.note_all([of_copy(done, listing, target, target)], lambda text: show.warnings([text]))
         code = max(code, 1 if done.problems else 0)
     return code
 
 
-def _watch(folders: Sequence[Path], targets: Sequence[Path], ledger: CopyLedger, still_s: float) -> int:
+def _watch(
+    folders: Sequence[Path],
+    targets: Sequence[Path],
+    ledger: CopyLedger,
+    still_s: float,
+    log: MachineLog | None,
+) -> int:
     """Copy scans as they finish, until the user stops it."""
     from tomarium.beamtime.copy_scans import taking
     from tomarium.beamtime.copy_watch import Arrivals
@@ -225,7 +263,7 @@ def _watch(folders: Sequence[Path], targets: Sequence[Path], ledger: CopyLedger,
         for number, listing in enumerate(ready):
             left = sum(one.bytes for one in (*ready[number + 1 :], *growing))
             for target in targets:
-                _copy([listing], target, ledger, dry_run=False, waiting=lambda left=left: left)  # type: ignore[misc]
+                _copy([listing], target, ledger, log, dry_run=False, waiting=lambda left=left: left)  # type: ignore[misc]
             arrivals.taken(listing)
         if not ready:
             time.sleep(min(LOOK_S, max(still_s / 2, 0.1)))

@@ -49,7 +49,7 @@ def command(
     from tomarium.catalogue.checkup import subject_of_path
     from tomarium.doctor import examine
 
-    subject = subject_of_path(path, opening.open if opening.given else None)
+    subject = subject_of_path(path, opening.open if opening.given or opening.profile else None)
     tell, start = show.progress(), time.monotonic()
 
     def on_progress(done: int, total: int) -> None:

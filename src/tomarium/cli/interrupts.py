@@ -17,8 +17,13 @@ ASKED: Final = threading.Event()
 """Set once the user, or a batch system, has asked this process to stop."""
 
 
+INSTALLED: Final = threading.Event()
+"""Set where this process is the command line and nothing else."""
+
+
 def install() -> None:
     """Take Ctrl-C and the termination signal of batch systems as the wish to stop."""
+    INSTALLED.set()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     sys.unraisablehook = _report

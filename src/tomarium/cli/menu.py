@@ -8,16 +8,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tomarium.cli import interrupts, scan_options
 from tomarium.errors import TomariumError
 
+if TYPE_CHECKING:
+    from tomarium.beamtime.profile_in_use import ProfileInUse
+
 
 @click.command("menu")
-@click.argument("path", metavar="[SCAN | DIR]", type=click.Path(path_type=Path), default=Path())
+@click.argument("path", metavar="[SCAN | DIR]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
@@ -26,7 +29,9 @@ from tomarium.errors import TomariumError
 )
 @scan_options.opening
 @click.pass_context
-def command(context: click.Context, path: Path, output: Path | None, opening: scan_options.Opening) -> int:
+def command(
+    context: click.Context, path: Path | None, output: Path | None, opening: scan_options.Opening
+) -> int:
     """Reconstruct scans of a folder by a menu of letters, for people who know tomodata.
 
     Values may stand behind a letter; what they leave open is asked, with the value that Enter gives in brackets. h
@@ -35,7 +40,8 @@ def command(context: click.Context, path: Path, output: Path | None, opening: sc
 
     The parameters of each scan are kept in NAME_protocol.txt, which `tomarium run -p` takes, and tomodata's functions
     too. From a pipe nothing is asked: defaults are taken, and the first error ends it. Options such as --pixel hold for
-    every scan that is chosen.
+    every scan that is chosen. Without SCAN or DIR the scans are those of the present folder; in the folder of a
+    beamtime itself, those of the spool that its profile tells.
 
     \b
     tomarium menu
@@ -51,6 +57,8 @@ def command(context: click.Context, path: Path, output: Path | None, opening: sc
     folder = output or Path()
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(letters())
+    if path is None:
+        path = _present_folder(opening.in_use)
     is_scan = path.is_file() or _is_scan(path)
     menu = Menu(path.parent if is_scan else path, folder, console, opening)
     with closing(menu), _ended_by_a_signal() as ended:
@@ -62,6 +70,13 @@ def command(context: click.Context, path: Path, output: Path | None, opening: sc
             code = _one(menu, ended)
             if code is not None:
                 return code
+
+
+def _present_folder(use: ProfileInUse) -> Path:
+    """Return where the scans lie when nobody says so."""
+    at_home = use.folder is not None and use.folder.resolve() == Path.cwd()
+    told = at_home and use.profile is not None and "spool" in use.profile.paths
+    return use.demand_spool("DIR") if told else Path()
 
 
 def _one(menu: Any, ended: threading.Event) -> int | None:

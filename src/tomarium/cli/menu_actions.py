@@ -248,8 +248,10 @@ class Menu:
             return
         motor, said = "", ""
         if told == "m" or told.startswith("m "):
-            motor = told[1:].strip() or self.console.ask("motor", "")
-            column, said = quick_look.column_by_motor(self.scan, motor)
+            use = self.opening.in_use
+            motor = told[1:].strip() or self.console.ask("motor", use.axis_motor or "")
+            sign = use.axis_sign if motor == use.axis_motor else None
+            column, said = quick_look.column_by_motor(self.scan, motor, sign)
         else:
             try:
                 column = float(told)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from tomarium import units
 from tomarium.cli import show
+from tomarium.model.geometry import BY_NAME
+
+if TYPE_CHECKING:
+    from tomarium.beamtime.profile import Profile
 
 
 @click.group("profile")
 def command() -> None:
-    """Show, check and convert the profile of a beamline: paths, motors, signs, detectors, acknowledgements.
+    """Show, check and convert the profile of a beamline: paths, motors, signs, scans, detectors, acknowledgements.
 
     PROFILE is a TOML file, tomodata's BEAMLINE_PARAMETERS.par, or the name of one that comes with tomarium: anatomix. A
-    beamtime names its profile and station in beamtime.toml; `tomarium report` takes the acknowledgement from there.
+    beamtime names its profile and station in beamtime.toml. Every command that opens a scan takes from it what the file
+    does not tell, in the folder of the beamtime and below, or by --profile; `tomarium report` the acknowledgement.
 
     \b
     tomarium profile show anatomix
@@ -43,6 +50,10 @@ def show_one(profile: str, toml: bool) -> None:
     click.secho(f"{found.name}{f', {found.facility}' if found.facility else ''}", bold=True)
     for name, told in (("paths", found.paths), ("motors", found.motors), ("signs", found.signs)):
         show.table((name, str(key), str(value)) for key, value in told.items())
+    show.table(
+        ("scans", BY_NAME[key].words, f"{units.show(one.value, BY_NAME[key].unit)}{_goes_before(found, key)}")
+        for key, one in found.scan.values.items()
+    )
     for key, one in found.detectors.items():
         show.table([("detector", key, ", ".join(f"{name} {value:g}" for name, value in one.items()))])
     for text in found.acknowledgement:
@@ -52,6 +63,14 @@ def show_one(profile: str, toml: bool) -> None:
         for text in (*station.acknowledgement, *station.papers):
             click.echo(f"    {text}")
     show.table(("kept as it is", key, value) for key, value in found.tomodata.items())
+
+
+def _goes_before(profile: Profile, name: str) -> str:
+    return (
+        ", goes before what a file says"
+        if name in profile.scan.corrects
+        else ", where a file does not tell it"
+    )
 
 
 @command.command("check")

@@ -11,7 +11,7 @@ from tomarium.cli import show
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
-    from tomarium.beamtime.report import LogEntry
+    from tomarium.beamtime.log_file import LogEntry
 
 
 @click.command("report")
@@ -41,7 +41,8 @@ def command(
     of each scan   picture, parameters, steps, axis with its confidence, warnings, citation, copies and when they were
                    read, from the records in BEAMTIME, from its watch (live/live.json) and its ledger (copies.sqlite)
     of all         what a publication has to say: acknowledgement and papers of the station, from the profile
-    the log        of the proposal that beamtime.toml names, where the catalogue has it
+    the log        what people and programs wrote into log.jsonl in BEAMTIME (`tomarium log`), and into the log book of
+                   the proposal that beamtime.toml names, where the catalogue has it
 
     \b
     beamtime.toml  name = "Teeth"
@@ -80,7 +81,7 @@ def command(
 
 def _log(proposal: str, catalogue: Path | None) -> tuple[LogEntry, ...]:
     """Read the log book of a proposal; a catalogue that is absent or has no such proposal has no entries."""
-    from tomarium.beamtime.report import LogEntry
+    from tomarium.beamtime.log_file import LogEntry
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.entities import demand_entity
     from tomarium.catalogue.home import catalogue_file

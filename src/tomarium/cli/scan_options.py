@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -14,6 +14,9 @@ from tomarium.errors import InputError
 from tomarium.model import Image, Scan
 from tomarium.model.geometry import FIELDS
 from tomarium.model.slab import RAW_DOMAINS
+
+if TYPE_CHECKING:
+    from tomarium.beamtime.profile_in_use import ProfileInUse
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,17 +31,36 @@ class Opening:
     ----------
     given : Mapping of str to object
         Argument of `tomarium.open` → what was written; without what was not.
+    profile : str or None
+        Profile of the beamline that was named.
+    beamtime : Path or None
+        Folder of the beamtime that was named.
     """
 
     given: Mapping[str, Any] = field(default_factory=dict)
+    profile: str | None = None
+    beamtime: Path | None = None
+
+    @cached_property
+    def in_use(self) -> ProfileInUse:
+        """The beamtime and the profile that hold for the command; raises InputError where one of them is wrong."""
+        from tomarium.beamtime.profile_in_use import profile_in_use
+
+        return profile_in_use(self.profile, self.beamtime)
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What `tomarium.open` is given: the user's own words, and what the profile tells."""
+        told = self.in_use.scan
+        return self.given if told is None else {**self.given, "profile": told}
 
     @property
     def words(self) -> tuple[str, ...]:
         """The options that tell the same on a command line."""
         named = {argument: name for name, argument, _ in _options()}
-        return tuple(
-            word for argument, value in self.given.items() for word in (f"--{named[argument]}", str(value))
-        )
+        told = [(named[argument], value) for argument, value in self.given.items()]
+        told += [(name, one) for name in ("profile", "beamtime") if (one := getattr(self, name)) is not None]
+        return tuple(word for name, value in told for word in (f"--{name}", str(value)))
 
     def open(self, path: Path) -> Scan | Image:
         """Open a scan or an image.
@@ -62,7 +84,7 @@ class Opening:
         """
         import tomarium.formats as formats
 
-        return formats.open(path, **self.given)
+        return formats.open(path, **self.arguments)
 
     def open_scan(self, path: Path) -> Scan:
         """Open a scan.
@@ -150,12 +172,13 @@ def opening(function: F) -> F:
         trust = given.pop("trust")
         told = {argument: given.pop(argument) for _, argument, _ in options}
         known = {argument: value for argument, value in told.items() if value is not None}
+        made = Opening(known, given.pop("profile"), given.pop("beamtime"))
         if not trust:
-            return function(opening=Opening(known), **given)
+            return function(opening=made, **given)
         from tomarium.formats import trusting
 
         with trusting(trust):  # also what a command opens besides, such as the scan of a record
-            return function(opening=Opening(known), **given)
+            return function(opening=made, **given)
 
     command: Any = click.option(
         "--trust",
@@ -164,6 +187,17 @@ def opening(function: F) -> F:
         type=click.Path(path_type=Path),
         help="Folder whose files the scan may point to, besides its own; may be given often.",
     )(packed)
+    command = click.option(
+        "--profile",
+        metavar="PROFILE",
+        help="Profile of the beamline, for what neither you nor the file tells: a file, a name such as anatomix, or "
+        "none; that of the beamtime by default.",
+    )(command)
+    command = click.option(
+        "--beamtime",
+        type=click.Path(path_type=Path),
+        help="Folder of the beamtime; the nearest upwards that holds beamtime.toml by default.",
+    )(command)
     for name, argument, settings in reversed(options):
         command = click.option(f"--{name}", argument, **settings)(command)
     decorated: F = command

@@ -71,7 +71,7 @@ def command(
     from tomarium.catalogue.make_series import make_series, moments_of
 
     choice.demand_none_of("like", "crop", "volume")
-    moments = moments_of(paths, opening.given, views, every)
+    moments = moments_of(paths, opening.arguments, views, every)
     if chosen is not None:
         moments = moments[_moments(chosen)]
     warned = False
@@ -88,7 +88,7 @@ def command(
         moments,
         None,
         folder,
-        opening.given,
+        opening.arguments,
         choose=lambda scan: choice.protocol(scan.domain),
         each_axis=each_axis,
         on_moment=told,

@@ -72,7 +72,9 @@ def value(told: Value[float] | None, unit: str) -> tuple[str, str]:
     """
     if told is None:
         return "–", "not known"
-    return units.show(told.value, unit, 6), f"{told.origin}: {told.source}"
+    return units.show(told.value, unit, 6), f"{told.origin}: {told.source}".replace(
+        "profile: profile ", "profile "
+    )
 
 
 def short(value: object, most: int = 60) -> str:

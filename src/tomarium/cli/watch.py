@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 
 @click.command("watch")
-@click.argument("spool", metavar="SPOOL", type=click.Path(path_type=Path))
+@click.argument("spool", metavar="[SPOOL]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for live.json and the pictures; ./live by default. It must not lie in SPOOL.",
+    help="Folder for live.json and the pictures; live in the folder of the beamtime by default, ./live without one. It "
+    "must not lie in SPOOL.",
 )
 @click.option(
     "--serve",
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @scan_options.opening
 @scan_options.steps
 def command(
-    spool: Path,
+    spool: Path | None,
     output: Path | None,
     address: str | None,
     row: str,
@@ -66,14 +67,19 @@ def command(
     One that is still being written is shown from the angles that are there. Older ones wait until there is time. Each
     slice comes with its rotation axis, how sure that is, and what is wrong with the scan: look before the sample is
     taken off. Nothing is written to SPOOL. What failed is named with its reason; given again, the command goes on.
+    Without SPOOL the profile of the beamline tells it. In a beamtime, scans that were reconstructed, that failed and
+    that have warnings are written into its log book, once each.
 
     \b
     tomarium watch /nfs/spool
     tomarium watch /nfs/spool -p protocol.txt --serve
     tomarium watch /nfs/spool --serve 0.0.0.0:8000 --row 1.2mm --match 'sampleA_*'
     tomarium watch /nfs/spool --once -o night/live
+    tomarium watch --beamtime /data/20260001 --serve
     """
     from tomarium import units
+    from tomarium.beamtime.beamtime_folder import LIVE
+    from tomarium.beamtime.log_file import MachineLog
     from tomarium.beamtime.look_at_scan import LookSettings
     from tomarium.beamtime.watch import WatchRequest, watch
     from tomarium.errors import ParameterError
@@ -83,15 +89,17 @@ def command(
         raise ParameterError(f"--every {every}: must be more than nothing; try --every 0.25s")
     choice.demand_none_of("like")
     choice.protocol()  # what is wrong with it is said before anything starts
-    folder = Path("live") if output is None else output
+    place = opening.in_use.folder
+    folder = output or (place or Path()) / LIVE
     request = WatchRequest(
-        spool=spool,
+        spool=spool if spool is not None else opening.in_use.demand_spool("SPOOL"),
         folder=folder,
-        settings=LookSettings(choice.protocol, row, opening.given),
+        settings=LookSettings(choice.protocol, row, opening.arguments),
         protocol=_in_words(choice),
         match=match,
         once=once,
         every_s=every_s,
+        log=None if place is None else MachineLog(place, "tomarium watch"),
     )
 
     def work() -> int:

@@ -161,7 +161,7 @@ def _value_change(
         # The reader of the target knows it only because the side-car says it.
         return Change("side-car", name, place, beside, str(as_json(value.value))[:80])
     there, new_unit = written.of(held)
-    if value.origin == "user":
+    if value.origin in ("user", "profile"):
         return Change("given", name, "", there, value.source)
     if value.origin == "default":
         return Change("defaulted", name, "", there, value.source)

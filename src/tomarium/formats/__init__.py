@@ -22,6 +22,7 @@ from tomarium.formats.opening.external_references import with_references
 from tomarium.formats.opening.image_user_values import scan_of, settled
 from tomarium.formats.opening.messages import explain, place_of, unusable
 from tomarium.formats.opening.per_view import is_place, numbers_given
+from tomarium.formats.opening.profile_values import ProfileValues, with_profile_values
 from tomarium.formats.opening.sandbox import open_in_subprocess
 from tomarium.formats.opening.shift_file import shifts_given
 from tomarium.formats.opening.stored_axes import with_axes
@@ -135,6 +136,7 @@ def open(
     shifts: PerView | None = None,
     domain: str | None = None,
     axes: str | None = None,
+    profile: ProfileValues | None = None,
     trust: Sequence[str | PathLike[str]] = (),
     isolated: bool = False,
 ) -> Scan | Image:
@@ -187,6 +189,9 @@ def open(
         Names of the stored axes, where the file does not say them: "column,angle" for a sinogram whose columns come
         first, "row,angle,column" for a stack of sinograms. None takes (angle, row, column); of one sinogram (angle,
         column), unless the angles are as many as the second axis is long and not the first.
+    profile : ProfileValues or None
+        What the profile of a beamline tells of its scans (`tomarium.beamtime.profile_file.read_profile(…).scan`): taken
+        for what neither you nor the file tells. An image takes nothing of it.
     trust : sequence of path
         Folders that the scan may point to besides its own, with all that lies below them: for files that refer to raw
         data elsewhere. A record that repeats the run is told of them anew.
@@ -237,7 +242,8 @@ def open(
         if isolated:
             open_in_subprocess(place, as_format, trust=trusted())
         given = _given(place, geometry)
-        return while_written(place, lambda: _open(place, as_format, named, dict(given)))
+        opened = while_written(place, lambda: _open(place, as_format, named, dict(given)))
+    return opened if profile is None or isinstance(opened, Image) else with_profile_values(opened, profile)
 
 
 def _open(place: Path, as_format: str | None, named: _Named, given: dict[str, Any]) -> Scan | Image:

@@ -167,8 +167,8 @@ class Geometry:
         return replace(self, **changed)
 
     def given(self) -> dict[str, Any]:
-        """Return what a user gave: name → plain value."""
-        return {each.name: value.value for each, value in self.items() if value.origin == "user"}
+        """Return what the file itself does not tell, but a user or the beamline's profile: name → plain value."""
+        return {each.name: value.value for each, value in self.items() if value.origin in ("user", "profile")}
 
     def of_views(self, chosen: Any) -> Geometry:
         """Return the geometry of some views: every array of one number a view is cut alike.

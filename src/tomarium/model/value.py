@@ -7,8 +7,8 @@ from typing import Generic, Literal, TypeVar
 
 T = TypeVar("T")
 
-Origin = Literal["read", "derived", "default", "user"]
-"""read: as a file says it · derived: computed · default: assumed · user: given by someone."""
+Origin = Literal["read", "derived", "default", "user", "profile"]
+"""read: as a file says it · derived: computed · default: assumed · user: given by someone · profile: of a beamline."""
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from tomarium.beamtime.live_file import NAME, PICTURES, read_live, runs
+from tomarium.beamtime.log_file import LOG, write_remark
+from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.errors import FormatError
+from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.live_view import beamtime_of
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 
@@ -71,6 +76,45 @@ def give_live(app: FastAPI) -> None:
     """
     give(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
     app.add_api_route("/live/events", events, name="live.events", include_in_schema=False)
+    take(app, "/live/log", remark, name="live.remark")
+
+
+def remark(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Write a remark into the log book of the beamtime: text; and who, where nobody signs in here."""
+    demand_member(request_context)
+    request = request_context.request
+    own = fields.get("who", "") if asks_name(request_context.reader) else request_context.reader.name
+    write_on(live_folder(request), fields, own)
+    return RedirectResponse(request_context.link("live"), 303)
+
+
+def asks_name(reader: Reader) -> bool:
+    """Tell whether a reader's name is not known: where nobody signs in."""
+    return reader == LOCAL_OWNER
+
+
+def write_on(folder: Path | None, fields: Mapping[str, str], who: str) -> None:
+    """Write a remark into the log book of the beamtime in which a watch lies.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The folder that the watch writes.
+    fields : mapping of str to str
+        What was filled in: `text`, and `who`.
+    who : str
+        Who says it.
+
+    Raises
+    ------
+    HTTPException
+        400, 404 or 422.
+    """
+    demand_known(fields, ("text", "who"))
+    beamtime = beamtime_of(folder)
+    if beamtime is None:
+        raise HTTPException(404, "The watch lies in the folder of no beamtime, so there is no log book.")
+    tried(lambda: write_remark(beamtime, who, fields.get("text", "")))
 
 
 def picture(request_context: CurrentRequest, file: str) -> Response:
@@ -132,7 +176,8 @@ async def _events(request: Request) -> AsyncIterator[str]:
     folder, end = live_folder(request), time.monotonic() + LONGEST_S
     yield "retry: 1000\n\n"
     told, seen, beat = None, None, 0.0
-    while time.monotonic() < end and not await request.is_disconnected():
+    ending = getattr(request.app.state, "ending", threading.Event())
+    while time.monotonic() < end and not ending.is_set() and not await request.is_disconnected():
         stamp = await asyncio.to_thread(_stamp, folder)
         running = _may_run(stamp)
         if (stamp, running) != seen:
@@ -148,15 +193,24 @@ async def _events(request: Request) -> AsyncIterator[str]:
         await asyncio.sleep(ASKED_S)
 
 
-def _stamp(folder: Path | None) -> tuple[int, int] | None:
+def _stamp(folder: Path | None) -> tuple[int, int, int] | None:
+    """Tell the state of the watch's file, and the length of the log book."""
     try:
         told = (folder / NAME).stat() if folder is not None else None
     except OSError:
         return None
-    return None if told is None else (told.st_ino, told.st_mtime_ns)
+    return None if told is None else (told.st_ino, told.st_mtime_ns, _length_of_log(folder))
 
 
-def _may_run(stamp: tuple[int, int] | None) -> bool:
+def _length_of_log(folder: Path | None) -> int:
+    beamtime = beamtime_of(folder)
+    try:
+        return 0 if beamtime is None else (beamtime / LOG).stat().st_size
+    except OSError:
+        return 0
+
+
+def _may_run(stamp: tuple[int, int, int] | None) -> bool:
     """Tell whether the file was written lately, so that a watcher that ended is noticed without a change."""
     return stamp is not None and time.time() - stamp[1] / 1e9 < 16
 
@@ -173,6 +227,6 @@ def _digest(folder: Path | None) -> str:
         runs(state, time.time()), state.problem, state.running,
         [(one["scan"], one["finished_at"], one["checked"]) for one in state.slices[:6]],
         [(one["scan"], one["why"]) for one in state.queue],
-        len(state.failed), len(state.skipped), len(state.slices),
+        len(state.failed), len(state.skipped), len(state.slices), _length_of_log(folder),
     )  # fmt: skip
     return f"{hash(repr(shown)) & 0xFFFFFFFFFFFF:x}"

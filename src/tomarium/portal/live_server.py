@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tomarium.errors import InputError
-from tomarium.portal.live import picture_of, stream
-from tomarium.portal.live_view import LivePage, live_page
+from tomarium.portal.forms import Fields, demand_same_site, take
+from tomarium.portal.live import picture_of, stream, write_on
+from tomarium.portal.live_view import LivePage, Remarks, live_page
 from tomarium.portal.page import names
 from tomarium.portal.rendering import answer_json, fill_alone, wants_json
 from tomarium.portal.routes import give
@@ -48,6 +49,7 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        dependencies=[Depends(demand_same_site)],
         middleware=[
             Middleware(with_headers),
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
@@ -63,6 +65,7 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
                 f"{request.app.url_path_for('live.picture', file=file)}?{urlencode({'v': told})}"
             ),
             events=str(request.app.url_path_for("live.events")),
+            remarks=Remarks(str(request.app.url_path_for("live.remark")), ask_name=True) if local else None,
             day=day,
             hold=hold,
         )
@@ -86,6 +89,15 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
         """Tell of each change."""
         return stream(request)
 
+    def remark(request: Request, fields: Fields) -> Response:
+        """Write a remark into the log book of the beamtime: text, and who says it."""
+        if not local:
+            raise HTTPException(
+                403, "Others hear this page, and it asks for no account, so nobody writes by it."
+            )
+        write_on(folder, fields, fields.get("who", ""))
+        return RedirectResponse(request.app.url_path_for("live"), 303)
+
     def home(request: Request) -> Response:
         """Lead to the page."""
         return RedirectResponse(request.app.url_path_for("live"))
@@ -95,6 +107,7 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
     give(app, "/live.json", tell, name="live.json", kind=JSONResponse)
     give(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
     app.add_api_route("/live/events", events, name="live.events")
+    take(app, "/live/log", remark, name="live.remark")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
 
@@ -131,6 +144,7 @@ def serving_live(folder: Path, address: str) -> Iterator[str]:
     host, port = split_address(address)
     with listen(host, port) as listener:
         app = create_live_app(folder, local=is_loopback(host))
+        app.state.ending = Event()  # streams of events end before the server does
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
         )
@@ -143,6 +157,7 @@ def serving_live(folder: Path, address: str) -> Iterator[str]:
         try:
             yield f"http://{name}:{listener.getsockname()[1]}/live"
         finally:
+            app.state.ending.set()
             server.should_exit = True
             thread.join(5)
 

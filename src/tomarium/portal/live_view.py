@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from tomarium.beamtime.beamtime_folder import find_beamtime
 from tomarium.beamtime.live_file import LiveState, read_live, runs, seconds_of
+from tomarium.beamtime.log_file import LOG, read_log
 from tomarium.beamtime.roster import read_roster
 from tomarium.errors import FormatError, InputError
 from tomarium.portal.page import FOR_PEOPLE
@@ -19,6 +20,9 @@ SHOWN: Final = 6
 
 QUEUED: Final = 8
 """Scans of the queue, and failures, that are listed; the others are counted."""
+
+LOGGED: Final = 12
+"""Lines of the log book on the page."""
 
 BEHIND_S: Final = 60.0
 """Age of a scan that still waits from which the watch does not keep up."""
@@ -128,6 +132,25 @@ class OnShift:
 
 
 @dataclass(frozen=True)
+class LogLine:
+    """A line of the beamtime's log book: `when` (ISO 8601), `who`, `text`, and whether a program wrote it."""
+
+    when: str
+    who: str
+    text: str
+    machine: bool
+    time: str = field(metadata=FOR_PEOPLE)
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """Where a reader of the page may write a remark: the address, and whether it asks for the reader's name."""
+
+    address: str
+    ask_name: bool
+
+
+@dataclass(frozen=True)
 class LivePage:
     """Content of the page.
 
@@ -163,6 +186,8 @@ class LivePage:
         Time of this answer, ISO 8601.
     on_shift : tuple of OnShift
         Who is on shift, by the roster of the beamtime in whose folder the watch lies.
+    log : tuple of LogLine
+        The last lines of the log book of that beamtime, newest first.
     """
 
     title: str
@@ -187,7 +212,11 @@ class LivePage:
     counted_warnings: str = field(metadata=FOR_PEOPLE)
     not_listed: int = field(metadata=FOR_PEOPLE)
     on_shift: tuple[OnShift, ...] = ()
+    log: tuple[LogLine, ...] = ()
     roster_problem: str = field(default="", metadata=FOR_PEOPLE)
+    log_problem: str = field(default="", metadata=FOR_PEOPLE)
+    has_log: bool = field(default=False, metadata=FOR_PEOPLE)
+    remarks: Remarks | None = field(default=None, metadata=FOR_PEOPLE)
     events: str = field(default="", metadata=FOR_PEOPLE)
     day: bool = field(default=False, metadata=FOR_PEOPLE)
     hold: bool = field(default=False, metadata=FOR_PEOPLE)
@@ -199,6 +228,7 @@ def live_page(
     picture: Callable[[str, str], str],
     *,
     events: str = "",
+    remarks: Remarks | None = None,
     day: bool = False,
     hold: bool = False,
 ) -> LivePage:
@@ -214,6 +244,8 @@ def live_page(
         `picture(file, version)`: address of a picture.
     events : str
         Address of the events that tell of changes.
+    remarks : Remarks, optional
+        Where the reader may write into the log book of the beamtime; None where the reader may not.
     day, hold : bool
         Whether the page is light, and whether it stays as it is.
 
@@ -234,7 +266,9 @@ def live_page(
         verdict: Verdict = "stop" if problem else "warn"
         return _page(LiveState(), now, picture, title, verdict, sentence, events=events, day=day, hold=hold)
     title, verdict, sentence = _verdict(state, now)
-    shifts, wrong = _on_shift(folder, now)
+    beamtime = beamtime_of(folder)
+    shifts, wrong = _on_shift(beamtime, now)
+    lines, unread = _log(beamtime)
     return _page(
         state,
         now,
@@ -244,15 +278,35 @@ def live_page(
         sentence,
         on_shift=shifts,
         roster_problem=wrong,
+        log=lines,
+        log_problem=unread,
+        has_log=beamtime is not None,
+        remarks=None if beamtime is None else remarks,
         events=events,
         day=day,
         hold=hold,
     )
 
 
-def _on_shift(folder: Path | None, now: float) -> tuple[tuple[OnShift, ...], str]:
+def beamtime_of(folder: Path | None) -> Path | None:
+    """Return the folder of the beamtime in which a watch writes, or None where it lies in none."""
+    return find_beamtime(start=folder) if folder is not None else None
+
+
+def _log(beamtime: Path | None) -> tuple[tuple[LogLine, ...], str]:
+    """Tell the last lines of the log book, or why they cannot be read."""
+    if beamtime is None:
+        return (), ""
+    try:
+        entries = read_log(beamtime)
+    except OSError as problem:
+        return (), f"{beamtime / LOG}: {problem.strerror}"
+    newest = entries[: -LOGGED - 1 : -1]
+    return tuple(LogLine(one.when, one.who, one.text, one.machine, clock(one.when)) for one in newest), ""
+
+
+def _on_shift(beamtime: Path | None, now: float) -> tuple[tuple[OnShift, ...], str]:
     """Tell who is on shift, or what is wrong with the roster."""
-    beamtime = find_beamtime(start=folder) if folder is not None else None
     if beamtime is None:
         return (), ""
     try:

@@ -13,9 +13,10 @@ ORIGINS: Final = {
     "derived": "computed",
     "default": "assumed, for nobody said it",
     "user": "given by someone",
+    "profile": "of the beamline's profile",
 }
 
-MARKS: Final = {"derived": "derived", "default": "default", "user": "given"}
+MARKS: Final = {"derived": "derived", "default": "default", "user": "given", "profile": "profile"}
 """Origin → the word beside a value; what was read carries none, for it is the usual case."""
 
 

@@ -16,6 +16,7 @@ FEW_ROWS: Final = 32
 ORIGINS: Final = {
     "read": "as the file says",
     "user": "as it was told",
+    "profile": "as the beamline's profile says",
     "derived": "estimated",
     "default": "assumed",
 }

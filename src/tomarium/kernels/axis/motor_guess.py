@@ -21,6 +21,7 @@ FAR_PX: Final = 20.0
 """An axis farther than this from the guess is doubted."""
 
 _UNITS: Final = {"m": 1.0, "mm": 1e-3, "um": 1e-6}
+_TOWARDS: Final = {1: "higher", -1: "lower"}
 _CLEAR: Final = 5.0
 _LEAST_PX: Final = 0.5
 
@@ -86,13 +87,15 @@ class MotorCalibration:
         return self.sign * (position - self.reference) * _UNITS[self.unit] / pixel_m
 
 
-def calibrate(accepted: Sequence[Accepted]) -> MotorCalibration:
+def calibrate(accepted: Sequence[Accepted], sign: int | None = None) -> MotorCalibration:
     """Find sign, unit and reference of a motor from scans whose axis was accepted.
 
     Parameters
     ----------
     accepted : sequence of Accepted
         Three at least, at positions that differ by more than their scatter.
+    sign : int, optional
+        1 where the axis is known to move to higher columns with the position, -1 to lower ones; found by default.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def calibrate(accepted: Sequence[Accepted]) -> MotorCalibration:
     Raises
     ------
     InputError
-        Fewer than three, or positions that do not tell sign and unit.
+        Fewer than three, positions that do not tell sign and unit, or that tell the other sign.
 
     Notes
     -----
@@ -120,17 +123,27 @@ def calibrate(accepted: Sequence[Accepted]) -> MotorCalibration:
     offset = np.array([one.offset_px for one in accepted])
     part = 0.75 if len(accepted) >= ROBUST else 1.0
     found = []
-    for sign, (unit, scale) in itertools.product((1, -1), _UNITS.items()):
-        reference = float(np.median(position - sign * offset * pixel / scale))
-        rest = offset - sign * (position - reference) * scale / pixel
+    for towards, (unit, scale) in itertools.product((1, -1), _UNITS.items()):
+        reference = float(np.median(position - towards * offset * pixel / scale))
+        rest = offset - towards * (position - reference) * scale / pixel
         found.append(
-            (float(np.quantile(np.abs(rest), part)), float(np.median(np.abs(rest))), sign, unit, reference)
+            (float(np.quantile(np.abs(rest), part)), float(np.median(np.abs(rest))), towards, unit, reference)
         )
     found.sort()
+    if sign is not None and found[0][2] != sign:
+        right = [one for one in found if one[2] == sign]
+        if right[0][0] > _CLEAR * max(found[0][0], _LEAST_PX):
+            raise InputError(
+                f"{len(accepted)} accepted scans tell that the axis moves to {_TOWARDS[-sign]} columns with the motor, "
+                f"not to {_TOWARDS[sign]} ones; correct the sign of the motor in the profile"
+            )
+        found = right
+    elif sign is not None:
+        found = [one for one in found if one[2] == sign]
     if found[1][0] < _CLEAR * max(found[0][0], _LEAST_PX):
         raise InputError(
             f"the positions of {len(accepted)} accepted scans do not tell in which direction the motor moves the axis, "
             f"or in which unit they are: {np.round(position, 6).tolist()}; accept scans at other positions"
         )
-    _, spread, sign, unit, reference = found[0]
-    return MotorCalibration(sign, unit, reference, 1.4826 * spread, len(accepted))
+    _, spread, towards, unit, reference = found[0]
+    return MotorCalibration(towards, unit, reference, 1.4826 * spread, len(accepted))

@@ -176,8 +176,9 @@ def _follow(state: _State, item: Item, answers: Answers) -> None:
 
 
 def _given(protocol: Protocol, scan: Scan) -> dict[str, Value[Any]]:
-    """Collect what the protocol gives of the geometry; one thing has one value."""
+    """Collect what the protocol gives of the geometry; one thing has one value; what the scan says too stays so."""
     found: dict[str, tuple[str, Value[Any]]] = {}
+    views = any(isinstance(item.step, View) for item in protocol.items)
     for item in protocol.items:
         for parameter in item.step.parameters:
             name = parameter.name
@@ -193,8 +194,9 @@ def _given(protocol: Protocol, scan: Scan) -> dict[str, Value[Any]]:
                     f"{place} is {number:g}, but {found[name][0]} is {found[name][1].value:g}; one scan has one "
                     f"{BY_NAME[name].label.lower()}, so give it once"
                 )
-            found[name] = place, Value(number, "user", f"given in the protocol as {place}")
-    views = any(isinstance(item.step, View) for item in protocol.items)
+            known = getattr(scan.geometry, name)
+            same = not views and known is not None and _same(known.value, number)
+            found[name] = place, known if same else Value(number, "user", f"given in the protocol as {place}")
     for name, (place, value) in found.items():
         told = getattr(scan.geometry, name)
         if told is not None and told.origin == "user" and not views and not _same(told.value, value.value):

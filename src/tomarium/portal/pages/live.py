@@ -9,8 +9,8 @@ from fastapi import Query, Request
 
 from tomarium.beamtime.live_file import NAME
 from tomarium.portal.identity import identify
-from tomarium.portal.live import demand_member, live_folder
-from tomarium.portal.live_view import LivePage, live_page
+from tomarium.portal.live import asks_name, demand_member, live_folder
+from tomarium.portal.live_view import LivePage, Remarks, live_page
 from tomarium.portal.page import Page
 from tomarium.portal.request_context import CurrentRequest
 
@@ -27,6 +27,7 @@ def content(
         time(),
         lambda file, version: request_context.link("live.picture", {"file": file}, {"v": version}),
         events=request_context.link("live.events"),
+        remarks=Remarks(request_context.link("live.remark"), asks_name(request_context.reader)),
         day=day,
         hold=hold,
     )

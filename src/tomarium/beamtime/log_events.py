@@ -1,0 +1,130 @@
+"""What programs note in the log book of a beamtime: scan started, reconstructed, failed, warning, copied.
+
+Each function tells all events of a state again, however often it is asked; `MachineLog` writes each key once. So
+nothing is lost or written twice where a program is killed between its result and the note of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Final
+
+from tomarium.beamtime.arrivals import Arrival
+from tomarium.beamtime.batch_files import Row
+from tomarium.beamtime.copy_listing import Listing
+from tomarium.beamtime.copy_scans import ScanCopied
+from tomarium.beamtime.live_file import LiveState, seconds_of
+
+FAILED_S: Final = 10.0
+"""A scan that cannot be read and did not change for so long has failed; before, it may still be written."""
+
+Event = tuple[str, str]
+"""Key, and text for people."""
+
+
+def of_watch(
+    state: LiveState, arrivals: Iterable[Arrival], now: float, still_s: float = FAILED_S
+) -> Iterator[Event]:
+    """Tell what a watch has seen.
+
+    Parameters
+    ----------
+    state : LiveState
+        As it is written to `live.json`.
+    arrivals : iterable of Arrival
+        The scans that are there.
+    now : float
+        Seconds since 1970.
+    still_s : float
+        A scan that failed is told when it did not change for so long.
+
+    Yields
+    ------
+    tuple of str
+        Key and text. A scan that was replaced by another file of its name is another one.
+    """
+    for one in arrivals:
+        yield f"{one.name} {one.stamp[0]} started", f"{one.name}: started"
+    for told in state.slices:
+        if not told["complete"] or not told["stamp"]:
+            continue
+        name, mark = told["scan"], f"{told['scan']} {told['stamp'][0]}"
+        axis = (
+            "" if told["axis_column"] is None else f", axis {told['axis_column']:.2f} ({told['confidence']})"
+        )
+        yield (
+            f"{mark} reconstructed",
+            f"{name}: reconstructed, row {told['row']}, {told['views']} views{axis}",
+        )
+        for one_warning in told["warnings"]:
+            title = one_warning["title"]
+            yield f"{mark} warning {title}", f"{name}: warning: {title}: {one_warning['text']}"
+    for told in state.failed:
+        if now - seconds_of(told["arrived_at"]) >= still_s:
+            yield f"{told['scan']} {told['stamp'][0]} failed", f"{told['scan']}: failed: {told['reason']}"
+    for told in state.skipped:
+        yield f"{told['scan']} {told['at']} gone", f"{told['scan']}: failed: {told['reason']}"
+
+
+def of_batch(name: str, rows: Iterable[Row]) -> Iterator[Event]:
+    """Tell what became of the scans of a batch.
+
+    Parameters
+    ----------
+    name : str
+        Of the batch.
+    rows : iterable of Row
+        Its table; what is not done yet is left out.
+
+    Yields
+    ------
+    tuple of str
+        Key and text. A result that is made anew is another event.
+    """
+    for row in rows:
+        mark = f"batch {name} {row.name}"
+        if row.state == "failed":
+            yield f"{mark} failed {_digest(row.error)}", f"{row.name}: failed in batch {name}: {row.error}"
+        elif row.state in ("finished", "warnings"):
+            axis = "" if row.axis_column is None else f", axis {row.axis_column:.2f}"
+            sure = f" ({row.confidence})" if row.confidence else ""
+            text = f"{row.name}: reconstructed in batch {name}{axis}{sure}"
+            warned = f"; warnings: {'; '.join(row.warnings)}" if row.warnings else ""
+            yield f"{mark} reconstructed {row.seconds}", text + warned
+
+
+def of_copy(scan: ScanCopied, listing: Listing, target: str, volume: str) -> Event:
+    """Tell what came of a scan's copy.
+
+    Parameters
+    ----------
+    scan : ScanCopied
+        What came of it.
+    listing : Listing
+        What was copied.
+    target : str
+        Where to, in words.
+    volume : str
+        Which disk that is, whatever its place now.
+
+    Returns
+    -------
+    tuple of str
+        Key and text. The copy of a scan that was changed since is another event.
+    """
+    mark = f"copy {scan.scan} {volume} {target} {_digest(repr(listing.signature))}"
+    if scan.state == "whole" and not scan.problems:
+        return (
+            f"{mark} whole",
+            f"{scan.scan}: copied to {target}, read back; {scan.files} files, {scan.bytes} bytes",
+        )
+    problems = "; ".join(scan.problems)
+    return (
+        f"{mark} {_digest(problems)}",
+        f"{scan.scan}: warning: its copy on {target} is not whole: {problems}",
+    )
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(errors="replace"), digest_size=6).hexdigest()

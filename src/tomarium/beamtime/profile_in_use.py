@@ -1,0 +1,117 @@
+"""Which beamtime a command belongs to, and the profile of the beamline that holds for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from tomarium.beamtime.beamtime_folder import BEAMTIME, Beamtime, find_beamtime, read_beamtime
+from tomarium.beamtime.profile import Profile
+from tomarium.beamtime.profile_file import read_profile
+from tomarium.errors import InputError
+from tomarium.formats.opening.profile_values import ProfileValues
+
+NONE: Final = "none"
+"""Said in place of a profile: none is used, whatever the beamtime names."""
+
+
+@dataclass(frozen=True)
+class ProfileInUse:
+    """The beamtime and the profile that hold for a command.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Folder of the beamtime; None outside of any.
+    beamtime : Beamtime or None
+        What it says of itself.
+    profile : Profile or None
+        Of the beamline; None where none is named.
+    """
+
+    folder: Path | None = None
+    beamtime: Beamtime | None = None
+    profile: Profile | None = None
+
+    @property
+    def scan(self) -> ProfileValues | None:
+        """What the profile tells of all scans, for `tomarium.open`; None without a profile."""
+        return None if self.profile is None else self.profile.scan
+
+    @property
+    def axis_motor(self) -> str | None:
+        """Name of the motor that moves the rotation axis, in the files of the beamline."""
+        return None if self.profile is None else self.profile.motors.get("axis")
+
+    @property
+    def axis_sign(self) -> int | None:
+        """1 where the axis moves to higher columns with that motor's position, -1 to lower ones; None: not told."""
+        return None if self.profile is None else self.profile.signs.get("axis")
+
+    def demand_spool(self, word: str) -> Path:
+        """Return the folder in which scans arrive, by the profile.
+
+        Parameters
+        ----------
+        word : str
+            What the user may give in its place, such as "SPOOL".
+
+        Returns
+        -------
+        Path
+            As the profile's path `spool` tells it; a relative one from the folder of the beamtime.
+
+        Raises
+        ------
+        InputError
+            No profile tells it, or its path wants what `beamtime.toml` does not say.
+        """
+        if self.profile is None or "spool" not in self.profile.paths:
+            here = (
+                "no profile holds here"
+                if self.profile is None
+                else f"{self.profile.source} has no path spool"
+            )
+            raise InputError(f"{word} was left out, and {here}; give the folder in which scans arrive")
+        known = {} if self.beamtime is None else asdict(self.beamtime)
+        told = {key: str(value) for key, value in known.items() if isinstance(value, str)}
+        return (self.folder or Path()) / self.profile.folder("spool", told)
+
+
+def profile_in_use(
+    profile: str | None = None, beamtime: Path | None = None, start: Path | None = None
+) -> ProfileInUse:
+    """Tell which beamtime and which profile hold.
+
+    Parameters
+    ----------
+    profile : str, optional
+        A profile that the user named: a file, the name of one that comes with tomarium, or "none"; that of the beamtime
+        by default.
+    beamtime : Path, optional
+        The folder of a beamtime that the user named; the nearest one upwards that holds `beamtime.toml` by default.
+    start : Path, optional
+        Where to begin; the current folder by default.
+
+    Returns
+    -------
+    ProfileInUse
+        Empty outside of any beamtime, without a profile.
+
+    Raises
+    ------
+    InputError
+        The folder is none, or `beamtime.toml` or the profile is wrong.
+    """
+    folder = find_beamtime(beamtime, start)
+    told = None if folder is None else read_beamtime(folder)
+    named = profile or (told.profile if told is not None else "")
+    if not named or named == NONE:
+        return ProfileInUse(folder, told)
+    try:
+        return ProfileInUse(folder, told, read_profile(named))
+    except InputError as problem:
+        if profile is not None or folder is None:
+            raise
+        raise InputError(f"{folder / BEAMTIME} names the profile {named}: {problem}") from problem

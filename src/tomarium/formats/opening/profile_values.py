@@ -1,0 +1,70 @@
+"""What the profile of a beamline tells of all its scans: taken where neither the user nor the file tells it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from tomarium import units
+from tomarium.model import Scan, Value
+from tomarium.model.geometry import BY_NAME
+
+FROM_PROFILE: Final = ("pixel_m", "pixel_aspect", "energy_kev", "distance_m")
+"""What a profile may tell of its scans: names of fields of a scan's geometry."""
+
+_ALIKE: Final = 0.01
+"""Numbers that differ by less are the same: what was set, and what was measured of it."""
+
+
+@dataclass(frozen=True)
+class ProfileValues:
+    """What a profile tells of all scans of a beamline.
+
+    Attributes
+    ----------
+    values : mapping of str to Value
+        One of `FROM_PROFILE` → its value, with the origin "profile" and the profile's name as its source.
+    corrects : tuple of str
+        Those of them that go before what a file says.
+    """
+
+    values: Mapping[str, Value[float]] = field(default_factory=dict)
+    corrects: tuple[str, ...] = ()
+
+
+def with_profile_values(scan: Scan, profile: ProfileValues) -> Scan:
+    """Take the profile's values for what nobody else tells of a scan.
+
+    A user's value stands. A file's stands too, with a warning where the profile's differs by more than 1 %; where the
+    profile corrects the file its value is taken, and what it replaces is told in `repaired`.
+    """
+    taken: dict[str, Value[float]] = {}
+    said: list[str] = []
+    repaired: list[str] = []
+    for name, value in profile.values.items():
+        known: Value[Any] | None = getattr(scan.geometry, name)
+        if known is None or known.origin == "default":
+            taken[name] = value
+            continue
+        if known.origin in ("user", "profile"):
+            continue
+        differs = not math.isclose(known.value, value.value, rel_tol=_ALIKE)
+        field_of, unit = BY_NAME[name], BY_NAME[name].unit
+        here, there = (units.show(one, unit) for one in (known.value, value.value))
+        if name in profile.corrects:
+            taken[name] = value
+            if differs:
+                repaired.append(
+                    f"{field_of.words} is {there}: {value.source} corrects {here} of {known.source}"
+                )
+        elif differs:
+            said.append(
+                f"{field_of.words} is {here} by {known.source}, but {there} by {value.source}: the file's was taken; "
+                f"give the right one as --{field_of.option}, or write corrects = [{name!r}] into the profile's [scan]"
+            )
+    if not taken and not said:
+        return scan
+    made = scan.with_geometry(**taken) if taken else scan
+    return replace(made, warnings=(*made.warnings, *said), repaired=(*made.repaired, *repaired))

@@ -1,0 +1,32 @@
+"""Chromium of the system, driven by Playwright: found and started in one way for all tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--use-gl=angle", "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--disable-background-networking",
+    # The graphics card is computed: it draws what asks for WebGL, and the rest of a page is painted without it.
+    "--disable-gpu-rasterization", "--disable-gpu-compositing",
+    "--disable-component-update", "--disable-default-apps", "--disable-sync", "--no-first-run",
+)  # fmt: skip
+
+
+@contextmanager
+def started() -> Iterator[Any]:
+    """Start Chromium; the test is skipped, by name, where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = os.environ.get("TOMARIUM_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium, or set TOMARIUM_CHROMIUM)")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield chromium
+        chromium.close()
