@@ -19,7 +19,7 @@ MARKS: Final = {"derived": "derived", "default": "default", "user": "given"}
 """Origin → the word beside a value; what was read carries none, for it is the usual case."""
 
 
-def suits(record: Record) -> bool:
+def is_shown(record: Record) -> bool:
     """Tell whether a record has parameters.
 
     Parameters
@@ -78,5 +78,5 @@ def render(record: Record, _view: View) -> Piece:
 
 
 PARAMETERS = Viewer(
-    name="parameters", title="Parameters", order=15, suits=suits, render=render, metadata_only=True
+    name="parameters", title="Parameters", order=15, whole=is_shown, render=render, metadata_only=True
 )

@@ -255,7 +255,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     suitable = [
         viewer
         for viewer in collect("viewers", Viewer).values()
-        if viewer.suits(record) and (place.open or viewer.metadata_only)
+        if viewer.shows(record) and (place.open or viewer.metadata_only)
     ]
     suitable.sort(key=lambda viewer: viewer.order)
     scripts = dict.fromkeys(viewer.script.name for viewer in suitable if viewer.script)
