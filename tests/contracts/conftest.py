@@ -18,6 +18,7 @@ from tomarium import formats
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity
+from tomarium.catalogue.filing import refile_below
 from tomarium.catalogue.log_book import write_entry
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.mesh_files import About, write_files
@@ -25,6 +26,8 @@ from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh
 from tomarium.conversion.convert import convert
 from tomarium.model import Axis, Image, Mesh, Record, Value
 from tomarium.model.entity import KINDS
+from tomarium.standards.ro_crate import FILENAME, export
+from tomarium.viewers.drawn import FOLDER as DRAWN_FOLDER
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 HOSTILE = "Zahn <script>alert('1')</script> \"&amp;' {{ 7*7 }}"
@@ -162,6 +165,18 @@ def with_meshes(record: Record, folder: Path) -> Record:
     return record
 
 
+def with_drawn(record: Record, folder: Path) -> Record:
+    """Add a picture that a worker drew, and one that could not be drawn, to a record."""
+    (folder / DRAWN_FOLDER).mkdir()
+    picture = (folder / "previews" / "thumbnail.png").read_bytes()
+    (folder / DRAWN_FOLDER / "sheet.png").write_bytes(picture)
+    told = {"of": "0", "files": {"sheet": "sheet.png"}, "failed": {"turntable": "it is too <b>thin</b>"}}
+    part = replace(record.parts[0], summary={**record.parts[0].summary, "drawn": told})
+    changed = refile_below(folder, replace(record, parts=(part, *record.parts[1:])), DRAWN_FOLDER)
+    (folder / FILENAME).write_bytes(export(changed).encode())
+    return changed
+
+
 @pytest.fixture(scope="session")
 def records(
     tmp_path_factory: pytest.TempPathFactory,
@@ -191,7 +206,10 @@ def records(
             parameters=PARAMETERS if name == "full" else {},
             volume={"unit": "1/cm"} if name == "full" else None,
         )
-        filed[name] = (with_meshes(record, folder) if name == "full" else record, folder)
+        filed[name] = (
+            with_drawn(with_meshes(record, folder), folder) if name == "full" else record,
+            folder,
+        )
     scan = home / "scan.tif"
     tifffile.imwrite(scan, np.arange(240, dtype=np.uint16).reshape(12, 20))
     filed["image"] = make_from_files(scan, formats.open(scan), Wish(home, "Image <b>"))

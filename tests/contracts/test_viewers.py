@@ -37,7 +37,7 @@ def view_of(folder: Path, choices: Mapping[str, str] | None = None) -> View:
 
 
 def suitable(viewer: Viewer, records: dict[str, tuple[Record, Path]]) -> list[tuple[Record, Path]]:
-    found = [(record, folder) for record, folder in records.values() if viewer.suits(record)]
+    found = [(record, folder) for record, folder in records.values() if viewer.shows(record)]
     assert found, f"no record of this suite suits {viewer.name}"
     return found
 
@@ -67,7 +67,7 @@ def test_data_are_json(viewer: Viewer, records: dict[str, tuple[Record, Path]]) 
 @every_viewer
 def test_suits_no_record_that_has_nothing(viewer: Viewer, records: dict[str, tuple[Record, Path]]) -> None:
     record = replace(records["bare"][0], parameters={}, parts=(), provenance={}, files=())
-    assert viewer.suits(record) is False
+    assert viewer.shows(record) is False
 
 
 @every_viewer
@@ -108,7 +108,7 @@ def test_any_wish_is_shown_or_refused(
     read_html: Callable[[str], Any],
     choices: dict[str, str],
 ) -> None:
-    record, folder = next(one for one in (records["full"], *records.values()) if viewer.suits(one[0]))
+    record, folder = next(one for one in (records["full"], *records.values()) if viewer.shows(one[0]))
     try:
         piece = viewer.render(record, view_of(folder, choices))
     except ParameterError:

@@ -113,6 +113,7 @@ def test_the_same_is_made_once_and_another_of_its_name_is_refused(
     assert (status, "has a mesh of the name 'surface' already" in why) == (422, True)
     assert post(overwrite="1")[0] == 202
     assert "done" in worked(catalogue)[0]
+    assert [post(name=name)[0] for name in "abcdef"] == [202] * 5 + [422]
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,19 @@
 """The histogram's outline and its axis."""
 
 import re
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tomarium.model import Part, Record
+from tomarium.model import Part
 from tomarium.viewers.histogram import outline, round_ticks, suits
 
 
 @given(
     st.lists(st.integers(0, 10**9), min_size=1, max_size=600).filter(any), st.sampled_from(["linear", "log"])
 )
-def testoutline_stays_in_its_square_and_touches_the_top(counts: list[int], scale: str) -> None:
+def test_outline_stays_in_its_square_and_touches_the_top(counts: list[int], scale: str) -> None:
     path = outline(counts, scale)
     heights = [float(number) for number in re.findall(r"V([\d.]+)", path)]
     places = [float(number) for number in re.findall(r"H([\d.]+)", path)]
@@ -57,7 +56,4 @@ def test_ticks_read_well() -> None:
 )
 def test_only_what_can_be_drawn_suits(edges: list[float], counts: list[float], drawn: bool) -> None:
     volume = {"histogram": {"edges": edges, "counts": counts}}
-    assert (
-        suits(Record("a", "A", datetime.now(UTC), parts=(Part("volume", "volume.ome.zarr", summary=volume),)))
-        is drawn
-    )
+    assert suits(Part("volume", "volume.ome.zarr", summary=volume)) is drawn

@@ -101,8 +101,8 @@ def test_axes_are_known_by_names_and_units(
 def test_what_is_kept_are_the_numbers_of_the_file(eds: Filed) -> None:
     record, folder = eds
     assert verify(folder) == ()
-    assert images.suits(record)
-    assert not pictures.suits(record)
+    assert images.IMAGES.shows(record)
+    assert not pictures.PICTURES.shows(record)
     told = json.loads(images.picture(record, folder, "spectrum.json", {"row": "7", "column": "9"}))
     np.testing.assert_allclose(told["position"], 0.2 + 0.04 * np.arange(200))
     np.testing.assert_array_equal(told["value"], CUBE[7, 9])

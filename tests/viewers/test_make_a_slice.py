@@ -18,7 +18,7 @@ import tomarium as tm
 from tomarium.catalogue import file_record, read_record
 from tomarium.errors import ParameterError
 from tomarium.model import Record
-from tomarium.viewers.make_a_slice import VIEWS, for_script, one_slice, picture, suits
+from tomarium.viewers.make_a_slice import MAKE_A_SLICE, VIEWS, for_script, one_slice, picture
 
 pytestmark = pytest.mark.fast
 
@@ -103,14 +103,16 @@ def test_a_slice_of_any_shape_is_made_a_small_square(
 ) -> None:
     record = record_of(tmp_path / "a", np.full(shape, 7, np.uint16), (1.0, 1.0, 1.0))
     one = one_slice(record, tmp_path / "a")
-    assert suits(record)
+    assert MAKE_A_SLICE.shows(record)
     assert one.values.shape == (size, size)
     assert set(np.unique(one.values)) == {0, 7}
 
 
 def test_what_cannot_be_projected_is_told(tmp_path: Path) -> None:
-    assert not suits(record_of(tmp_path / "flat", np.ones((4, 9, 9), np.uint8), (1.0, 1.0, 2.0)))
-    assert not suits(record_of(tmp_path / "small", np.ones((4, 9, 7), np.uint8), (1.0, 1.0, 1.0)))
+    assert not MAKE_A_SLICE.shows(record_of(tmp_path / "flat", np.ones((4, 9, 9), np.uint8), (1.0, 1.0, 2.0)))
+    assert not MAKE_A_SLICE.shows(
+        record_of(tmp_path / "small", np.ones((4, 9, 7), np.uint8), (1.0, 1.0, 1.0))
+    )
     record = record_of(tmp_path / "empty", np.full((2, 9, 9), np.nan, np.float32), (1.0, 1.0, 1.0))
     told = for_script(record, tmp_path / "empty")
     assert not any(b64decode(told["sinogram"]))

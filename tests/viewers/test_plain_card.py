@@ -75,7 +75,7 @@ def test_the_extent_is_voxels_times_their_size() -> None:
 
 def test_what_is_not_told_or_only_assumed_has_no_sentence() -> None:
     assert plain_facts(BARE) == ()
-    assert not PLAIN_CARD.suits(BARE)
+    assert not PLAIN_CARD.shows(BARE)
     assert [one.source for one in plain_facts(record(voxel_m=None))] == ["volume: shape"]
     moments = {
         "start_time": Value("2026-11-20T10:00:00+01:00", "read", "a"),

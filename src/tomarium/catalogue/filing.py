@@ -287,7 +287,7 @@ def _provenance(folder: Path) -> dict[str, Any]:
 def _write_previews(record: Record, folder: Path) -> None:
     (folder / PREVIEWS).mkdir(exist_ok=True)
     for viewer in collect("viewers", Viewer).values():
-        if viewer.previews and viewer.suits(record):
+        if viewer.previews and viewer.shows(record):
             for name, content in viewer.previews(record, folder).items():
                 write_whole(folder / PREVIEWS / name, content)
 

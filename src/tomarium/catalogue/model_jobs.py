@@ -38,6 +38,8 @@ STAGES: Final = {
     "triangles": "taking fewer triangles",
     "walls": "making thin walls thicker",
 }
+MOST_WAITING: Final = 5
+"""Models of a record that may wait at a time."""
 SECONDS: Final = 2.0
 """Least time between two notes of progress."""
 
@@ -181,10 +183,12 @@ def _target(folder: Path, asked: Asked, known: Known | None = None, key: str = "
 
 
 def _demand_none_under_way(connection: Connection, arguments: Mapping[str, Any], name: str) -> None:
-    """Refuse another model of a name that a worker is to make: one would take the place of the other."""
-    for job in models_asked(connection, str(arguments["record"])):
-        if job.state not in ("waiting", "running") or job.arguments == arguments:
-            continue
+    """Refuse a model of a name that a worker is to make, where one would take the other's place, and very many."""
+    found = models_asked(connection, str(arguments["record"]))
+    others = [job for job in found if job.state in ("waiting", "running") and job.arguments != arguments]
+    if len(others) >= MOST_WAITING:
+        raise InputError(f"{len(others)} others of this record wait for a worker; ask again when one is done")
+    for job in others:
         if file_name(read_asked(job.arguments["role"], job.arguments["fields"]).name) == file_name(name):
             raise InputError(
                 f"job {job.number} makes one of the name {name!r} already; wait for it, or give another “Name”"

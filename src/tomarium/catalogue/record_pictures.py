@@ -113,12 +113,12 @@ def make_pictures(catalogue: Catalogue, job: Row[Any]) -> tuple[str, str, tuple[
     Returns
     -------
     str, str, tuple of str
-        "done" or "failed"; how many records, and what could not be drawn; no records. After a minute the rest becomes a
-        job of its own behind the others.
+        "done", or "failed" where a record could not be read or written; how many records, and what could not be drawn;
+        no records. After a minute the rest becomes a job of its own behind the others.
     """
     with catalogue.reading() as connection:
         reader = reader_who_asked(connection, job)
-    ids, problems, done = list(job.arguments["records"]), [], 0
+    ids, problems, done, state = list(job.arguments["records"]), [], 0, "done"
     until = time.monotonic() + ROUND_S
     with closing(ChildReaders(_draw, count=1)) as artists:
         while ids and time.monotonic() < until:
@@ -130,13 +130,14 @@ def make_pictures(catalogue: Catalogue, job: Row[Any]) -> tuple[str, str, tuple[
                 raise
             except (TomariumError, OSError) as problem:
                 problems.append(f"{id}: {problem}")
+                state = "failed"
     told = f"{done} records"
     if ids:
         with catalogue.writing() as connection:
             asker = Reader(job.asked_by, "member")
             next_job = add_job(connection, asker, KIND, {"records": ids}, joins=("waiting",))
         told += f"; job {next_job} draws those of the other {len(ids)}"
-    return "failed" if problems else "done", "; ".join([told, *problems]), ()
+    return state, "; ".join([told, *problems]), ()
 
 
 def draw_record_pictures(

@@ -151,7 +151,7 @@ def draw_picture(
     """
     record, folder = request_context.record(id)
     known = collect("viewers", Viewer).get(viewer)
-    if known is None or known.picture is None or not known.suits(record):
+    if known is None or known.picture is None or not known.shows(record):
         raise HTTPException(404, f"The record {id} has no pictures of the kind “{viewer[:80]}”.")
     content = known.picture(record, folder, name, dict(request.query_params))
     # An address with the volume's checksum in it ("v") will always give this very picture.

@@ -36,12 +36,12 @@ def give_models(app: FastAPI) -> None:
 
 
 def ask_for_mesh(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
-    """Ask for a closed mesh of the body above `threshold`; a worker makes it, and the job is told."""
+    """Ask for a closed mesh of the body above `threshold`; a worker makes it, and `address` tells how far it is."""
     return _ask(request_context, id, "surface", fields)
 
 
 def ask_for_print(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
-    """Ask for a print of `height` with walls of `min_wall`; a worker makes it, and the job is told."""
+    """Ask for a print of `height` with walls of `min_wall`; a worker makes it, and `address` tells how far it is."""
     return _ask(request_context, id, "print", fields)
 
 
@@ -67,7 +67,7 @@ def _ask(request_context: CurrentRequest, id: str, role: str, fields: Fields) ->
     number = tried(lambda: ask_for_model(request_context.catalogue, reader, id, role, fields))
     place = request_context.link("models", {"id": id})
     if wants_json(request_context.request):
-        job = request_context.link("uploads.job", {"number": str(number)})
-        return JSONResponse({"job": number, "address": job, "page": place}, 202, headers={"Location": job})
+        told = request_context.link("models.json", {"id": id})
+        return JSONResponse({"job": number, "address": told}, 202, headers={"Location": told})
     shown = {name: fields[name] for name in SHOWN if fields.get(name)}
     return RedirectResponse(f"{place}?{urlencode({**shown, 'said': 'A worker makes it.'})}#asked", 303)

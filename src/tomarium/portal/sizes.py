@@ -69,7 +69,7 @@ def chosen(
     found = []
     for id in ids:
         record, folder = request_context.record(id)
-        if not slices.suits(record):
+        if not slices.SLICES.shows(record):
             raise HTTPException(
                 404, f"The record {id[:80]} has no volume (OME-Zarr) to be drawn; leave it out."
             )

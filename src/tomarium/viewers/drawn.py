@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 FOLDER: Final = "previews/drawn"
@@ -32,28 +32,31 @@ def told_of(record: Record) -> Mapping[str, Any]:
     Mapping
         Empty where none were drawn, or what it says is no such thing.
     """
-    parts = [one for one in record.parts if one.kind == "volume"] or list(record.parts[:1])
-    told = parts[0].summary.get("drawn") if parts else None
+    return next((_told(part) for part in record.parts if _told(part)), {})
+
+
+def _told(part: Part) -> Mapping[str, Any]:
+    told = part.summary.get("drawn")
     sound = isinstance(told, Mapping) and all(
         isinstance(told.get(key), Mapping) for key in ("files", "failed")
     )
     return told if sound and told is not None else {}
 
 
-def suits(record: Record) -> bool:
-    """Tell whether pictures were drawn of a record, or could not be.
+def suits(part: Part) -> bool:
+    """Tell whether pictures were drawn of a part, or could not be.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
         It tells of at least one.
     """
-    told = told_of(record)
+    told = _told(part)
     return bool(told.get("files") or told.get("failed"))
 
 

@@ -25,7 +25,7 @@ WHAT: Final = {
 ROLES: Final = ("volume", "protocol", "provenance", "preview", "manifest", "file table", "log", "other")
 
 
-def suits(record: Record) -> bool:
+def is_shown(record: Record) -> bool:
     """Tell whether a record has files.
 
     Parameters
@@ -113,7 +113,7 @@ FILES = Viewer(
     name="files",
     title="Files",
     order=40,
-    suits=suits,
+    whole=is_shown,
     render=render,
     plainest="student",
     script=Path(__file__).parent / "assets" / "copy.js",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tomarium.errors import ParameterError
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 BARS: Final = 128
@@ -18,21 +18,23 @@ QUANTITIES: Final = {
 }
 
 
-def suits(record: Record) -> bool:
-    """Tell whether a record has a histogram that can be drawn.
+def suits(part: Part) -> bool:
+    """Tell whether a part has a histogram that can be drawn.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
-        `volume["histogram"]` has one count less than edges, the edges span a range that numbers can resolve,
+        A volume whose `histogram` has one count less than edges, the edges span a range that numbers can resolve,
         and no count is negative.
     """
-    histogram = record.volume.get("histogram") or {}
+    if part.kind != "volume":
+        return False
+    histogram = part.summary.get("histogram") or {}
     edges: Sequence[float] = histogram.get("edges") or ()
     counts: Sequence[float] = histogram.get("counts") or ()
     if len(counts) == 0 or len(edges) != len(counts) + 1 or min(counts) < 0 or max(counts) == 0:

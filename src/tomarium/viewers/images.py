@@ -13,7 +13,7 @@ import numpy as np
 
 from tomarium import units
 from tomarium.errors import ParameterError
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers.image_channels import Layer, groups_of, layers_of
 from tomarium.viewers.picture import png
 from tomarium.viewers.scale_bar import scale_bar
@@ -21,6 +21,7 @@ from tomarium.viewers.shown_image import (
     band_map,
     band_of,
     composite,
+    images_of,
     inner_of,
     map_of,
     positions,
@@ -35,20 +36,20 @@ MOST_PIXELS: Final = 1536
 _LENGTHS: Final = ("m", "1/m")
 
 
-def suits(record: Record) -> bool:
-    """Tell whether maps or spectra are kept of a record's image.
+def suits(part: Part) -> bool:
+    """Tell whether maps or spectra are kept of a part.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
-        At least one of its images can be shown.
+        An image, at least one of whose groups can be shown.
     """
-    return any(one.get("folder") for one in shown_images(record))
+    return any(one.get("folder") for one in images_of(part))
 
 
 def render(record: Record, view: View) -> Piece:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from tomarium.errors import ParameterError
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers import slices
 from tomarium.viewers.small_volume import MOST_BYTES, small_of, small_shape
 from tomarium.viewers.still import draw_still
@@ -26,20 +26,20 @@ SMALL_BYTES: Final = 1_000_000
 FEWEST: Final = 4
 
 
-def suits(record: Record) -> bool:
-    """Tell whether a record has a volume that is more than a few slices.
+def suits(part: Part) -> bool:
+    """Tell whether a part is a volume that is more than a few slices.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
-        It has a volume of at least four voxels along each axis.
+        A volume of at least four voxels along each axis.
     """
-    return slices.suits(record) and min(record.volume["shape"]) >= FEWEST
+    return slices.suits(part) and min(part.summary["shape"]) >= FEWEST
 
 
 def render(record: Record, view: View) -> Piece:

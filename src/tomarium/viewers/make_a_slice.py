@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tomarium.errors import ParameterError
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.projection import project
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers import slices
 from tomarium.viewers.picture import png, robust_window
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
@@ -65,22 +65,22 @@ class OneSlice:
         return fbp(self.sinogram[chosen], self.angles_deg[chosen], self.axis_column, padding="zero")
 
 
-def suits(record: Record) -> bool:
-    """Tell whether a slice of a record can be projected.
+def suits(part: Part) -> bool:
+    """Tell whether a slice of a part can be projected.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
-        It has a volume of at least eight pixels along y and x, with pixels that are squares.
+        A volume of at least eight pixels along y and x, with pixels that are squares.
     """
-    if not slices.suits(record) or min(record.volume["shape"][1:]) < FEWEST_PIXELS:
+    if not slices.suits(part) or min(part.summary["shape"][1:]) < FEWEST_PIXELS:
         return False
-    size = slices.voxel_m(record)
+    size = slices.voxel_of(part.summary)
     return size is None or isclose(size[1], size[2], rel_tol=1e-3)
 
 

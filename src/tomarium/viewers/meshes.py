@@ -19,20 +19,20 @@ WHAT: Final = {
 """Ending of a file → what a reader is told."""
 
 
-def suits(record: Record) -> bool:
-    """Tell whether a record has a mesh.
+def suits(part: Part) -> bool:
+    """Tell whether a part is a mesh.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
-        It has a part of the kind mesh that tells its files.
+        A mesh that tells its files.
     """
-    return any(_meshes(record))
+    return part.kind == "mesh" and isinstance(part.summary.get("files"), Mapping)
 
 
 def render(record: Record, view: View) -> Piece:
@@ -57,7 +57,7 @@ def render(record: Record, view: View) -> Piece:
 
 def _meshes(record: Record) -> Iterator[Part]:
     for part in record.parts:
-        if part.kind == "mesh" and isinstance(part.summary.get("files"), Mapping):
+        if suits(part):
             yield part
 
 

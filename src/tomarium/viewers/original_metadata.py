@@ -9,29 +9,29 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import FormatError, ParameterError
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers.place import place_of
-from tomarium.viewers.shown_image import shown_images
+from tomarium.viewers.shown_image import images_of, shown_images
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 LINES: Final = 100
 """Lines of a page."""
 
 
-def suits(record: Record) -> bool:
-    """Tell whether metadata are kept of a record's image.
+def suits(part: Part) -> bool:
+    """Tell whether metadata are kept of a part.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
-        It was filed with them.
+        An image that was filed with them.
     """
-    return any(one.get("metadata") for one in shown_images(record))
+    return any(one.get("metadata") for one in images_of(part))
 
 
 def render(record: Record, view: View) -> Piece:

@@ -20,7 +20,7 @@ MARKS: Final = {"derived": "derived", "default": "default", "user": "given", "pr
 """Origin → the word beside a value; what was read carries none, for it is the usual case."""
 
 
-def suits(record: Record) -> bool:
+def is_shown(record: Record) -> bool:
     """Tell whether a record has parameters.
 
     Parameters
@@ -82,7 +82,7 @@ PARAMETERS = Viewer(
     name="parameters",
     title="Parameters",
     order=15,
-    suits=suits,
+    whole=is_shown,
     render=render,
     metadata_only=True,
     plainest="student",

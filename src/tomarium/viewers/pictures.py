@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tomarium.model import Record
-from tomarium.viewers import images
+from tomarium.viewers import images, scan
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 PICTURE: Final = "previews/picture.png"
@@ -16,7 +16,7 @@ TITLES: Final = {
 }
 
 
-def suits(record: Record) -> bool:
+def is_shown(record: Record) -> bool:
     """Tell whether a picture is kept of a record.
 
     Parameters
@@ -29,9 +29,7 @@ def suits(record: Record) -> bool:
     bool
         It has the picture, and no volume, pictures of a scan or maps of an image, which show more.
     """
-    shows_more = images.suits(record) or any(
-        part.kind == "volume" or "pictures" in part.summary for part in record.parts
-    )
+    shows_more = any(part.kind == "volume" or images.suits(part) or scan.suits(part) for part in record.parts)
     return not shows_more and any(entry.path == PICTURE for entry in record.files)
 
 
@@ -55,4 +53,4 @@ def render(record: Record, view: View) -> Piece:
     return Piece(data, fill("pictures.html", {**data, "title": record.title}))
 
 
-PICTURES = Viewer(name="picture", title="Picture", order=10, suits=suits, render=render, plainest="pupil")
+PICTURES = Viewer(name="picture", title="Picture", order=10, whole=is_shown, render=render, plainest="pupil")

@@ -11,7 +11,7 @@ from tomarium.viewers.plain_facts import plain_facts
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 
-def suits(record: Record) -> bool:
+def is_shown(record: Record) -> bool:
     """Tell whether something can be told of a record in plain words.
 
     Parameters
@@ -70,7 +70,7 @@ PLAIN_CARD = Viewer(
     name="plain_card",
     title="In plain words",
     order=5,
-    suits=suits,
+    whole=is_shown,
     render=render,
     metadata_only=True,
     plainest="pupil",

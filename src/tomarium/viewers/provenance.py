@@ -28,7 +28,7 @@ BULK: Final = {
 """Parts of an account that are long and for programs: where the account is a file, only the file holds them."""
 
 
-def suits(record: Record) -> bool:
+def is_shown(record: Record) -> bool:
     """Tell whether anything is known of how a record was made.
 
     Parameters
@@ -126,7 +126,7 @@ PROVENANCE = Viewer(
     name="provenance",
     title="How it was made",
     order=30,
-    suits=suits,
+    whole=is_shown,
     metadata_only=True,
     render=render,
     plainest="student",

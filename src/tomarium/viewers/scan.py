@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tomarium.errors import ParameterError
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
 FOLDER: Final = "previews/scan"
@@ -22,20 +22,23 @@ ORIGINS: Final = {
 }
 
 
-def suits(record: Record) -> bool:
-    """Tell whether pictures are kept of a record's scan.
+def suits(part: Part) -> bool:
+    """Tell whether pictures are kept of a part.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
-        Its first part is a scan that was filed with them.
+        A scan that was filed with them.
     """
-    return bool(record.parts) and isinstance(_told(record).get("projections"), list) and not record.volume
+    told = part.summary.get("pictures")
+    return (
+        part.kind == "projections" and isinstance(told, Mapping) and isinstance(told.get("projections"), list)
+    )
 
 
 def render(record: Record, view: View) -> Piece:
@@ -103,8 +106,8 @@ def render(record: Record, view: View) -> Piece:
 
 
 def _told(record: Record) -> Mapping[str, Any]:
-    pictures = record.parts[0].summary.get("pictures") if record.parts else None
-    return pictures if isinstance(pictures, Mapping) else {}
+    told: Mapping[str, Any] = next(part.summary["pictures"] for part in record.parts if suits(part))
+    return told
 
 
 def _addressed(one: Mapping[str, Any], view: View) -> dict[str, Any]:

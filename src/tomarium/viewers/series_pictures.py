@@ -15,7 +15,7 @@ from typing import Final
 from tomarium.errors import InputError
 from tomarium.model import Record
 from tomarium.viewers.picture import png
-from tomarium.viewers.slices import suits, voxel_m
+from tomarium.viewers.slices import SLICES, voxel_m
 from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane, volume_path, volume_window
 
 FILM_PIXELS: Final = 1024
@@ -104,7 +104,7 @@ def _demand_alike(frames: Sequence[Frame]) -> None:
         raise InputError("the series has no moment to be drawn; finish it with `tomarium series`")
     first = frames[0].record
     for one in frames:
-        if not suits(one.record):
+        if not SLICES.shows(one.record):
             raise InputError(f"{one.folder}: has no volume, so the series cannot be drawn")
         told = [(r.volume["shape"], r.volume.get("unit")) for r in (first, one.record)]
         if told[0] != told[1]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.zarr.array import ZarrArray
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers.place import is_inside
 
 ALL: Final = slice(None)
@@ -33,11 +33,15 @@ def shown_images(record: Record) -> list[Mapping[str, Any]]:
     list of Mapping
         As `catalogue.image_views.keep_views` tells them; empty where none are kept.
     """
-    for part in record.parts:
-        told = part.summary.get("shown")
-        if part.kind == "image" and isinstance(told, (list, tuple)):
-            return [one for one in told if isinstance(one, Mapping) and "shape" in one]
-    return []
+    return next((found for part in record.parts if (found := images_of(part))), [])
+
+
+def images_of(part: Part) -> list[Mapping[str, Any]]:
+    """List what is kept of the images of a part; empty where it is none, or none are kept."""
+    told = part.summary.get("shown")
+    if part.kind != "image" or not isinstance(told, (list, tuple)):
+        return []
+    return [one for one in told if isinstance(one, Mapping) and "shape" in one]
 
 
 def kept_array(folder: Path, told: Mapping[str, Any], name: str) -> ZarrArray:

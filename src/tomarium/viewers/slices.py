@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 
 from tomarium import units
 from tomarium.errors import ParameterError
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.viewers import histogram
 from tomarium.viewers.picture import png
 from tomarium.viewers.scale_bar import scale_bar
@@ -30,20 +30,20 @@ WORDS: Final[dict[Plane, str]] = {
 NAME = re.compile(r"([zyx])-(\d{1,9})\.(png|tif|json)", re.ASCII)
 
 
-def suits(record: Record) -> bool:
-    """Tell whether a record has a volume to slice.
+def suits(part: Part) -> bool:
+    """Tell whether a part is a volume to slice.
 
     Parameters
     ----------
-    record : Record
-        Any record.
+    part : Part
+        Of a record; any.
 
     Returns
     -------
     bool
-        It has an OME-Zarr volume of known shape.
+        An OME-Zarr volume of known shape.
     """
-    return volume_path(record) is not None and len(record.volume.get("shape") or ()) == 3
+    return part.kind == "volume" and part.path.endswith(".zarr") and len(part.summary.get("shape") or ()) == 3
 
 
 def render(record: Record, view: View) -> Piece:
@@ -96,7 +96,7 @@ def render(record: Record, view: View) -> Piece:
             "unit": record.volume.get("unit", ""),
             "form": view.page(dict.fromkeys(view.choices, None)),
             "usual": " ".join(f"{value:.6g}" for value in volume_window(record, view.folder)),
-            "has_histogram": histogram.suits(record),
+            "has_histogram": histogram.HISTOGRAM.shows(record),
             "whole_window": view.page({"low": None, "high": None}),
         },
     )
@@ -295,7 +295,12 @@ def window_of(record: Record, folder: Path, choices: Mapping[str, str]) -> tuple
 
 def voxel_m(record: Record) -> tuple[float, float, float] | None:
     """Return the voxel size of a record (z, y, x) in m, None where it is not known; a single number means a cube."""
-    voxel = record.volume.get("voxel_m")
+    return voxel_of(record.volume)
+
+
+def voxel_of(summary: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """Return the voxel size that the summary of a volume tells (z, y, x) in m, None where it tells none."""
+    voxel = summary.get("voxel_m")
     if not voxel:
         return None
     z, y, x = (voxel, voxel, voxel) if isinstance(voxel, (int, float)) else voxel

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tomarium.model import Record
+from tomarium.model import Part, Record
 from tomarium.model.level import DEFAULT
 from tomarium.model.wording import brief
 
@@ -99,8 +99,10 @@ class Viewer:
         Heading on the page.
     order : int
         Small numbers come first on the page.
-    suits : callable
-        `suits(record) -> bool`.
+    suits : callable or None
+        `suits(part) -> bool`: asked for each part of a record; it is shown where one of them suits.
+    whole : callable or None
+        `whole(record) -> bool`, in the place of `suits`, of what is no part: parameters, files, provenance.
     render : callable
         `render(record, view) -> Piece`. Raises ParameterError for a choice it cannot show.
     picture : callable or None
@@ -122,14 +124,21 @@ class Viewer:
     name: str
     title: str
     order: int
-    suits: Callable[[Record], bool]
     render: Callable[[Record, View], Piece]
+    suits: Callable[[Part], bool] | None = None
+    whole: Callable[[Record], bool] | None = None
     picture: Callable[[Record, Path, str, Mapping[str, str]], bytes] | None = None
     previews: Callable[[Record, Path], Mapping[str, bytes]] | None = None
     script: Path | None = None
     built: str = ""
     metadata_only: bool = False
     plainest: str = DEFAULT
+
+    def shows(self, record: Record) -> bool:
+        """Tell whether it has something to show of a record: one of its parts, or what it is as a whole."""
+        if self.whole is not None:
+            return self.whole(record)
+        return self.suits is not None and any(map(self.suits, record.parts))
 
 
 def fill(template: str, content: Mapping[str, Any]) -> Markup:

@@ -118,7 +118,7 @@ class Worksheet:
 def suits(record: Record) -> bool:
     """Tell whether a worksheet can be made of a record: it has a volume of known voxel size."""
     size = slices.voxel_m(record)
-    return slices.suits(record) and size is not None and all(size) and min(record.volume["shape"][1:]) > 1
+    return slices.SLICES.shows(record) and size is not None and all(size) and min(record.volume["shape"][1:]) > 1
 
 
 def worksheet(record: Record, folder: Path, level: str) -> Worksheet:
@@ -145,7 +145,7 @@ def worksheet(record: Record, folder: Path, level: str) -> Worksheet:
     FormatError
         The volume is damaged.
     """
-    if not slices.suits(record):
+    if not slices.SLICES.shows(record):
         raise InputError(
             f"{record.id}: has no volume (OME-Zarr) to ask tasks of; reconstruct its scan, or take another record"
         )

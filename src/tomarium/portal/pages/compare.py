@@ -175,7 +175,7 @@ def content(
         )
     found = [request_context.record(id) for id in (a, b)]
     for record, _ in found:
-        if not slices.suits(record):
+        if not slices.SLICES.shows(record):
             raise HTTPException(404, f"The record {record.id} has no volume to compare.")
     records = [record for record, _ in found]
     sizes = [slices.voxel_m(record) for record in records]

@@ -57,7 +57,7 @@ def content(request_context: CurrentRequest, id: str) -> MakeASlice:
     """Show how the middle slice of a volume comes from its projections, which are computed from that slice."""
     record, folder = request_context.record(id)
     viewer = make_a_slice.MAKE_A_SLICE
-    if not viewer.suits(record):
+    if not viewer.shows(record):
         raise HTTPException(
             404,
             f"The record {id} has no volume whose slices can be projected: that takes an OME-Zarr volume with "

@@ -267,7 +267,7 @@ def _shown(
 
 
 def _bars(record: Record, threshold: float | None) -> Bars | None:
-    if not histogram.suits(record):
+    if not histogram.HISTOGRAM.shows(record):
         return None
     told = record.volume["histogram"]
     low, high = float(told["edges"][0]), float(told["edges"][-1])

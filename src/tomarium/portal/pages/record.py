@@ -273,7 +273,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     suitable = [
         viewer
         for viewer in collect("viewers", Viewer).values()
-        if viewer.suits(record) and (place.open or viewer.metadata_only) and shown_at(level, viewer.plainest)
+        if viewer.shows(record) and (place.open or viewer.metadata_only) and shown_at(level, viewer.plainest)
     ]
     suitable.sort(key=lambda viewer: viewer.order)
     scripts = dict.fromkeys(viewer.script.name for viewer in suitable if viewer.script)
@@ -347,7 +347,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         levels=level_links(request_context),
         plain_title=record.card.title,
         sizes=request_context.link("sizes", query={"records": id})
-        if place.open and slices.suits(record) and slices.voxel_m(record)
+        if place.open and slices.SLICES.shows(record) and slices.voxel_m(record)
         else "",
         worksheet=request_context.link("worksheet", {"id": id})
         if place.open and worksheet.suits(record)

@@ -277,7 +277,7 @@ def _told(place: Place) -> Told:
 @lru_cache(maxsize=4096)
 def _of_folder(folder: Path, _changed_ns: int, _bytes: int) -> Told:
     record = read_record(folder)
-    has_volume = slices.suits(record)
+    has_volume = slices.SLICES.shows(record)
     version = next((entry.sha256[:12] for entry in record.files if entry.role == "volume"), "")
     return Told(
         id=record.id,
