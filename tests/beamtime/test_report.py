@@ -86,6 +86,8 @@ def test_the_page_is_whole_and_needs_no_other_file(
     assert "Teeth &amp; &lt;jaws&gt;" in page
     assert "31.5 px, confidence low" in page
     assert "<script" not in page
+    assert page.count("<img") == page.count("<figcaption>")
+    assert 'content: "Page " counter(page) " of " counter(pages)' in page
     sources: list[str] = []
 
     class Pictures(HTMLParser):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Final
 
+from tomarium import units
 from tomarium.beamtime.arrivals import Arrival
 from tomarium.beamtime.batch_files import Row
 from tomarium.beamtime.copy_listing import Listing
@@ -115,10 +116,9 @@ def of_copy(scan: ScanCopied, listing: Listing, target: str, volume: str) -> Eve
     """
     mark = f"copy {scan.scan} {volume} {target} {_digest(repr(listing.signature))}"
     if scan.state == "whole" and not scan.problems:
-        return (
-            f"{mark} whole",
-            f"{scan.scan}: copied to {target}, read back; {scan.files} files, {scan.bytes} bytes",
-        )
+        size = units.show(float(f"{scan.bytes:.3g}"), "B", digits=3)
+        files = f"{scan.files} {'file' if scan.files == 1 else 'files'}"
+        return f"{mark} whole", f"{scan.scan}: copied to {target}, read back; {files}, {size}"
     problems = "; ".join(scan.problems)
     return (
         f"{mark} {_digest(problems)}",

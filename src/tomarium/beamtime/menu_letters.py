@@ -116,6 +116,7 @@ LETTERS: Final = (
     Letter("x", "recad_multi_memmap", "cast the finished volume to 8 or 16 bits"),
     Letter("A", "reconstruct_all", "reconstruct all scans of this folder with these parameters"),
     Letter("live", "live_preview", "watch this folder and show the newest slice"),
+    Letter("advise", "advise", "what this scan needs: views, disk space, exposure, phase contrast"),
     Letter("u", "view_only", "show the axes of slices in mm or in pixels"),
     Letter("h", "help", "this help; Enter does the same"),
     Letter("hh", "extended_help", "all options; hh LETTER tells all of one"),

@@ -59,7 +59,8 @@ class Menu:
         self._actions: Mapping[str, Callable[[], None]] = {
             "s": self._by_path, "n": self._by_name, "c": self._copy, "a": self._axis, "b": self._sweep,
             "v": self._view, "d": self._half, "r": self._region, "crop": self._crop, "l": self._launch,
-            "x": self._cast, "A": self._all, "live": self._live, "u": self._units, "hh": self._extended,
+            "x": self._cast, "A": self._all, "live": self._live, "advise": self._advise, "u": self._units,
+            "hh": self._extended,
             "h": lambda: menu_words.short_help(self._known()), "": lambda: menu_words.short_help(self._known()),
         }  # fmt: skip
 
@@ -441,6 +442,9 @@ class Menu:
         folder = self.console.ask("folder that is watched", str(self.folder))
         words = [folder, *self.opening.words, "-p", str(self.file)]
         self._run("watch", *words, "--output", str(self.output / "live"))
+
+    def _advise(self) -> None:
+        self._run("advise", str(self.scan.path), *self.opening.words)
 
     def _units(self) -> None:
         self.unit = "pixel" if self.unit == "mm" else "mm"

@@ -21,7 +21,7 @@ SHOWN: Final = 6
 QUEUED: Final = 8
 """Scans of the queue, and failures, that are listed; the others are counted."""
 
-LOGGED: Final = 12
+LOGGED: Final = 10
 """Lines of the log book on the page."""
 
 BEHIND_S: Final = 60.0

@@ -27,7 +27,7 @@ WORDS: Final = {
     "scan_bytes": "a scan",
     "total_bytes": "all scans",
     "rule_bytes": "rule of thumb",
-    "safe_bytes": "disk to bring",
+    "safe_bytes": "to bring",
     "binned_bytes": "binned",
     "transfer_h": "usual copy",
     "scans_h": "scans",
@@ -127,7 +127,13 @@ def content(request_context: CurrentRequest) -> AdvisePage:
             Group(
                 title,
                 tuple(
-                    Asked(q.option, q.label, q.help, told.get(q.option, ""), q.least is not None)
+                    Asked(
+                        q.option,
+                        q.label,
+                        "" if q.help.rstrip(".") == q.label else q.help,
+                        told.get(q.option, ""),
+                        q.least is not None,
+                    )
                     for q in group
                 ),
             )
