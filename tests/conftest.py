@@ -28,6 +28,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 SLOW = (
     "beamtime/test_rehearsal", "beamtime/test_watch",
+    "catalogue/test_links", "docs/test_connect_images", "portal/test_specimen_images",
     "catalogue/test_catalogue", "cli/", "contracts/test_formats", "contracts/test_negative_corpus", "browser/",
     "docs/test_add_a_step", "docs/test_notebooks", "docs/test_tutorials", "doctor/test_checks",
     "doctor/test_damaged_files",

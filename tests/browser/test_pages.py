@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from specimen_links import link
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.disk_use import change_quota
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
 from tomarium.catalogue.jobs import add_job, end_job
+from tomarium.catalogue.link_edit import file_link
 from tomarium.catalogue.log_book import change_entry, entries_of, write_entry
 from tomarium.catalogue.settings import change_setting
 
@@ -66,6 +68,7 @@ def describe(catalogue: Catalogue) -> None:
         "tooth",
         Changes(specimen="heart-27-section", proposal="md-1290", instrument="bm18"),
     )
+    file_link(catalogue, owner, link("records/tooth", "specimens/heart-27-section"))
     members = {"members": "tooth; heart-27; md-1290", "curators": "Lovelace, Ada", "description": "The best."}
     make_entity(catalogue, owner, "collection", "Hearts", members, "hearts")
     publish_entity(catalogue, owner, "hearts")
@@ -84,6 +87,7 @@ def describe(catalogue: Catalogue) -> None:
 PATHS = (
     *("/", "/records", "/records?q=tooth&pixel=<1mm", "/records/tooth", "/records/tooth/manage", "/about"),
     *("/specimens", "/specimens/heart-27", "/specimens/heart-27-block?said=Saved.", "/proposals/md-1290"),
+    "/specimens/heart-27/images",
     *("/collections/hearts", "/instruments"),
     *(
         "/sign-in",
@@ -105,6 +109,20 @@ def test_a_page_has_no_serious_fault(
     assert axe(page) == []
     phone.goto(address + path)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_click_in_a_picture_becomes_a_point(address: str, page: Any) -> None:
+    page.goto(f"{address}/specimens/heart-27/images")
+    before = page.locator("#at").input_value()
+    picture = page.locator("input[type=image]").first
+    box = picture.bounding_box()
+    picture.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
+    page.wait_for_url("**click.x=**")
+    at = [float(one) for one in page.locator("#at").input_value().removesuffix(" µm").split(",")]
+    was = [float(one) for one in before.removesuffix(" µm").split(",")]
+    assert at[0] == pytest.approx(96 / 4 * 0.65, abs=0.65)  # a quarter of 96 voxels
+    assert at[1:] == pytest.approx(was[1:], abs=0.65)
+    assert page.locator(".crop-picture svg g").count() == 1
 
 
 COVERED = """() => [...document.querySelectorAll(".facets :is(input:not([type=hidden]), button)")].filter((field) => {

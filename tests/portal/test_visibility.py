@@ -230,7 +230,7 @@ def test_what_a_record_is_of_is_seen_with_it(catalogue: Catalogue, name: str) ->
             for door in ENTITIES:
                 answer = client.get(door.format(id=id))
                 assert answer.status_code == (200 if seen else 404), (door, id)
-                kind, own = door.format(id=id).removesuffix(".json").split("/")[1:]
+                kind, own = door.format(id=id).removesuffix(".json").split("/")[1:3]
                 assert (f'"{own}"' in lists[kind]) is seen, (door, id)
             changed = client.post(f"/entities/organ-{id}/edit", json={"place": "here"})
             assert changed.status_code in (401, 403, 404), id

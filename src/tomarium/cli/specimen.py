@@ -92,9 +92,7 @@ def add(specimen: str, records: tuple[str, ...], catalogue: Path | None) -> None
 @click.option(
     "--in", "inside", metavar="IMAGE", help="Without a FILE: the image or specimen in which IMAGE lies."
 )
-@click.option(
-    "--shift", metavar='"X, Y, Z UNIT"', help="Where the first pixel's origin (0, 0, 0) of IMAGE lies there."
-)
+@click.option("--shift", metavar='"X, Y, Z UNIT"', help="Where the point (0, 0, 0) of IMAGE lies there.")
 @click.option(
     "--turn",
     metavar='"X, Y, Z deg"',
