@@ -131,6 +131,20 @@ def test_the_marks_lie_at_the_ends_of_the_body(home: Path) -> None:
     assert body.areas.sum() == body.count
 
 
+def test_what_is_cut_off_is_not_measured(tmp_path: Path) -> None:
+    """Bars across the whole slice, and one of known length that ends before its edges."""
+    values = np.zeros((8, 40, 60))
+    values[:, 4:12], values[:, 28:36], values[:, 16:24, 15:45] = 1, 1, 1
+    write(tmp_path / "bars" / "volume.ome.zarr", values, (10.0, 10.0, 10.0))
+    file_record(tmp_path / "bars", title="Bars", id="bars")
+    _, sheet, tasks = made(tmp_path, "bars")
+    assert [one[1] for one in sheet.picture.marks] == pytest.approx([15, 45], abs=0.51)
+    assert 16 < sheet.picture.marks[0][2] < 24
+    assert (
+        abs(tasks["Measure with the scale bar"].value - 0.3) <= tasks["Measure with the scale bar"].tolerance
+    )
+
+
 def test_the_widest_slice_is_the_widest(home: Path) -> None:
     _, _, tasks = made(home, "egg", "pupil")
     task = tasks["Find the widest slice"]

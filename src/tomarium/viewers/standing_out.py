@@ -57,11 +57,11 @@ class Body:
 
     @property
     def cubes(self) -> bool:
-        """Whether the voxels are cubes, to three digits."""
-        return len({f"{one:.3g}" for one in self.voxel_m}) == 1
+        """Whether the voxels are cubes, to two in a hundred: as many fit into the volume along each axis."""
+        return max(self.voxel_m) <= 1.02 * min(self.voxel_m)
 
     def widest_row(self, index: int) -> tuple[float, float, float]:
-        """Find where a slice shows the body widest.
+        """Find where a slice shows the body widest; where it is cut off at both sides, its longest piece that is not.
 
         Parameters
         ----------
@@ -73,14 +73,31 @@ class Body:
         row, left, right : float
             Its row (the middle) and both ends, as shares of the height and the width of the slice.
         """
+        rows, columns = self.dense.shape[1:]
+        row, left, right = self._outline(index)
+        if left == 0 and right == columns and (piece := self._longest_piece(index)):
+            row, left, right = piece
+        return (row + 0.5) / rows, left / columns, right / columns
+
+    def _longest_piece(self, index: int) -> tuple[int, int, int] | None:
+        """Find the longest run of a row that ends before the edges: a grain, a wall."""
+        padded = np.pad(self.dense[index].astype(np.int8), ((0, 0), (1, 1)))
+        steps, columns = np.diff(padded, axis=1), self.dense.shape[2]
+        (row, left), (_, right) = np.nonzero(steps == 1), np.nonzero(steps == -1)  # in the same order
+        inner = (left > 0) & (right < columns)
+        if not inner.any() or (longest := (right - left)[inner].max()) < columns / 20:
+            return None
+        best = int(np.flatnonzero(inner & (right - left == longest))[0])
+        return int(row[best]), int(left[best]), int(right[best])
+
+    def _outline(self, index: int) -> tuple[int, int, int]:
         one = self.dense[index]
         first, last = one.argmax(axis=1), one.shape[1] - one[:, ::-1].argmax(axis=1)
         wide = np.where(one.any(axis=1), last - first, 0)
         # Of rows that are as wide the middle one: the upper edge of a box is no good place for a mark.
         rows = np.flatnonzero(wide == wide.max())
         row = int(rows[len(rows) // 2])
-        rows_all, columns = one.shape
-        return (row + 0.5) / rows_all, float(first[row]) / columns, float(last[row]) / columns
+        return row, int(first[row]), int(last[row])
 
 
 def body_of(record: Record, folder: Path) -> Body | None:

@@ -317,7 +317,8 @@ class _Maker:
         if self.body is None:
             self.left_out.append("Volume and share of the specimen: nothing stands out in the scan.")
             return None
-        edges = [self.told(one) for one in self.body.voxel_m[::-1]]
+        edge_m = math.prod(self.body.voxel_m) ** (1 / 3)
+        edges = [self.told(edge_m if self.body.cubes else one, 4) for one in self.body.voxel_m[::-1]]
         size = f"{edges[0]} wide"
         size += "" if self.body.cubes else f", {edges[1]} deep and {edges[2]} high"
         block = math.prod(self.body.voxel_m) / self.unit_m**3
