@@ -17,9 +17,11 @@ import tomarium as tm
 from tomarium.live import mirror as mirrors
 from tomarium.live import mirror_copy as copies
 from tomarium.live.mirror import Generation, mirror, mirror_once
+from tomarium.live.mirror_check import what_is_wrong
 from tomarium.live.mirror_copy import Copier, is_same
 
 SIDE = 64
+CHECK_IN_A_PROCESS = mirrors._check
 WRITER = """
 import sys, time, h5py, numpy as np
 path, seconds, side = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
@@ -42,6 +44,8 @@ print(number)
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    # These files are sound, so that no process of its own is wanted to look through each copy.
+    monkeypatch.setattr(mirrors, "_check", what_is_wrong)
     monkeypatch.setattr(mirrors, "_LARGE", 0)
     monkeypatch.setattr(mirrors, "_VERY_LARGE", 0)
     monkeypatch.setattr(copies, "_SMALL_DATASET", 1 << 14)
@@ -94,7 +98,8 @@ def test_only_what_is_new_is_read_again(
         assert is_same(source, folder / "current.h5")
 
 
-def test_every_generation_beside_a_writer_is_right(tmp_path: Path) -> None:
+def test_every_generation_beside_a_writer_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirrors, "_check", CHECK_IN_A_PROCESS)
     source, made, wrong = tmp_path / "x.h5", [], []
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(source), "5", "256"], stdout=subprocess.PIPE, text=True
