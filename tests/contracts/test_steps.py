@@ -21,7 +21,7 @@ from tomarium.pipeline.plan.cost import Direction, step_halo
 from tomarium.pipeline.plan.slabs import cut_rows
 from tomarium.pipeline.protocol.protocol import Item, Protocol, from_data, from_text, to_data, to_text
 from tomarium.pipeline.protocol.resolve import Resolved, freeze, resolve
-from tomarium.pipeline.run.work import make_ready, process, trim
+from tomarium.pipeline.run.slab_steps import make_ready, process, trim
 from tomarium.steps.core.parameter import FROM_SCAN, Parameter
 from tomarium.steps.core.sample import layout_of
 from tomarium.steps.core.serialization import all_steps, describe, form, from_form, schema

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contracts.test_steps import STEPS, example_scan, input_of, resolved
-from tomarium.pipeline.run.work import make_ready, process
+from tomarium.pipeline.run.slab_steps import make_ready, process
 
 strict = pytest.importorskip("array_api_strict")
 

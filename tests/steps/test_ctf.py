@@ -19,7 +19,7 @@ from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import from_data, from_steps, preset
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.evaluate import evaluate
-from tomarium.pipeline.run.followed import Followed
+from tomarium.pipeline.run.slab_steps import Followed
 from tomarium.synth import SimulationConfig, simulate, simulated
 from tomarium.synth.wave import BLUR_PIXELS
 

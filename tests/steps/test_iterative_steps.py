@@ -11,7 +11,7 @@ from tomarium.errors import InputError
 from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol.protocol import Item, Protocol
 from tomarium.pipeline.protocol.resolve import resolve
-from tomarium.pipeline.run.work import make_ready, process
+from tomarium.pipeline.run.slab_steps import make_ready, process
 from tomarium.steps.core.context import Context
 
 NAMES = ["sirt", "cgls", "tv"]

@@ -118,7 +118,9 @@ class Worksheet:
 def suits(record: Record) -> bool:
     """Tell whether a worksheet can be made of a record: it has a volume of known voxel size."""
     size = slices.voxel_m(record)
-    return slices.SLICES.shows(record) and size is not None and all(size) and min(record.volume["shape"][1:]) > 1
+    return (
+        slices.SLICES.shows(record) and size is not None and all(size) and min(record.volume["shape"][1:]) > 1
+    )
 
 
 def worksheet(record: Record, folder: Path, level: str) -> Worksheet:

@@ -16,7 +16,7 @@ from tomarium.pipeline.plan.cost import (
 )
 from tomarium.pipeline.plan.slabs import cut_rows
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
-from tomarium.pipeline.run.work import load, make_ready, process, trim
+from tomarium.pipeline.run.slab_steps import load, make_ready, process, trim
 from tomarium.steps.core.step import Step, unit_of
 
 

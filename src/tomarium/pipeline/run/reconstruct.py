@@ -26,8 +26,8 @@ from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.output import ArraySink
 from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, first_voxel
 from tomarium.pipeline.run.runner import Map, Outcome, Progress, ask_probes, in_turn, run, silent
+from tomarium.pipeline.run.slab_steps import make_ready, process, trim
 from tomarium.pipeline.run.spool import Spool
-from tomarium.pipeline.run.work import make_ready, process, trim
 from tomarium.steps.core.step import View
 
 AnyScan = Scan | str | PathLike[str]
