@@ -9,19 +9,18 @@ import sys
 import tomllib
 from pathlib import Path
 
+from warm import Warm
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-format.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
 TOML, MODULE, MAKER, COMMANDS = (text for _, text in BLOCKS)
 
 
-def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": str(folder / "site")},
-    )  # fmt: skip
+def tomarium(warm: Warm, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return warm.tomarium(folder, *words, site=folder / "site")
 
 
-def test_the_page_is_done(tmp_path: Path) -> None:
+def test_the_page_is_done(tmp_path: Path, warm: Warm) -> None:
     project = tomllib.loads(TOML)["project"]
     about = tmp_path / "site" / "lab_format-0.3.0.dist-info"
     about.mkdir(parents=True)
@@ -32,16 +31,19 @@ def test_the_page_is_done(tmp_path: Path) -> None:
     [(name, place)] = project["entry-points"]["tomarium.formats"].items()
     (about / "entry_points.txt").write_text(f"[tomarium.formats]\n{name} = {place}\n")
     (tmp_path / "make_lab_scan.py").write_text(MAKER)
-    assert call(tmp_path, "make_lab_scan.py").returncode == 0
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    subprocess.run([sys.executable, "make_lab_scan.py"], cwd=tmp_path, env=environment, check=True)
     for line in COMMANDS.splitlines():
-        told = call(tmp_path, "-m", *shlex.split(line.removeprefix("$ ")))
+        program, *words = shlex.split(line.removeprefix("$ "))
+        assert program == "tomarium"
+        told = tomarium(warm, tmp_path, *words)
         assert told.returncode == 0, told.stderr
-    found = json.loads(call(tmp_path, "-m", "tomarium", "info", "disc.lab", "--json").stdout)
+    found = json.loads(tomarium(warm, tmp_path, "info", "disc.lab", "--json").stdout)
     assert (found["format"], found["shape"]) == ("lab", [90, 4, 64])
     whole = (tmp_path / "disc.lab").read_bytes()
     for damaged in (whole[:-100], whole.replace(b'"rows": 4', b'"rows": x', 1)):
         (tmp_path / "disc.lab").write_bytes(damaged)
-        told = call(tmp_path, "-m", "tomarium", "info", "disc.lab")
+        told = tomarium(warm, tmp_path, "info", "disc.lab")
         assert told.returncode == 2
         assert "copy" in told.stderr
         assert "Traceback" not in told.stderr
