@@ -131,6 +131,8 @@ def test_from_a_scan_to_a_record(client: TestClient, catalogue: Catalogue, spool
     [choice] = page(client, "/work")["records"]
     assert choice["title"] == "A tooth"
     scan = choice["scan"]
+    record_page = client.get(f"/records/{scan.removeprefix('record:')}").text
+    assert f'href="/work/slice?scan={scan.replace(":", "%3A")}"' in record_page
     asked = ask(client, scan, what="axes")
     assert page(client, asked["address"])["strip"]["progress"]["state"] == "waiting"
     assert client.get(asked["state"]).json()["state"] == "waiting"
