@@ -26,14 +26,16 @@ from tomarium.beamtime import work_jobs, work_results
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT, clear_work, work_kinds
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue, read_record
 from tomarium.catalogue.accounts import close_account, make_account
+from tomarium.catalogue.disk_use import change_quota
 from tomarium.catalogue.file_path import file_path
 from tomarium.catalogue.jobs import add_job, cancel_job, end_job, job_of, own_jobs, take_job
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.queries import folder_of
 from tomarium.catalogue.tokens import make_token
-from tomarium.catalogue.work import NotWanted, StillHeld, do_jobs
+from tomarium.catalogue.work import Kind, NotWanted, StillHeld, do_jobs
 from tomarium.catalogue.workers import heard, workers_folder
+from tomarium.errors import Interrupted
 from tomarium.portal.app import create_app
 from tomarium.portal.worker_child import WorkerChildren
 from tomarium.synth.config import SimulationConfig
@@ -129,6 +131,8 @@ def test_from_a_scan_to_a_record(client: TestClient, catalogue: Catalogue, spool
     [choice] = page(client, "/work")["records"]
     assert choice["title"] == "A tooth"
     scan = choice["scan"]
+    record_page = client.get(f"/records/{scan.removeprefix('record:')}").text
+    assert f'href="/work/slice?scan={scan.replace(":", "%3A")}"' in record_page
     asked = ask(client, scan, what="axes")
     assert page(client, asked["address"])["strip"]["progress"]["state"] == "waiting"
     assert client.get(asked["state"]).json()["state"] == "waiting"
@@ -584,6 +588,48 @@ def test_without_javascript_a_form_and_a_refresh_do(client: TestClient, catalogu
         html, facts = client.get(address), client.get(f"{name}.json?{query}")
         assert client.get(address, headers=JSON).json() == facts.json()
         assert html.headers["link"].split(">")[0].removeprefix("<").startswith(f"{name}.json")
+
+
+def test_a_volume_needs_room_in_the_quota(another: Catalogue, spool: Path) -> None:
+    with client_of(another, spool) as client:
+        look = ask(client, scan_of(another), x0="0", x1="32", y0="8", y1="40", rows="2:")
+        work(another)
+        with another.writing() as connection:
+            change_quota(connection, LOCAL_OWNER, "owner", "owner", 1000)
+        refused = client.post("/work/jobs", data={"look": look["job"]}, headers=JSON)
+        assert refused.status_code == 507
+        assert "quota" in refused.json()["detail"]
+        with another.writing() as connection:
+            change_quota(connection, LOCAL_OWNER, "owner", "owner", 10**8)
+        job = client.post("/work/jobs", data={"look": look["job"]}, headers=JSON).json()["job"]
+        with another.reading() as connection:
+            [row] = own_jobs(connection, LOCAL_OWNER, RECONSTRUCT)
+        assert (row.number, row.arguments["bytes"]) == (job, 4 * 10 * 32 * 32)
+
+
+def test_a_worker_that_is_stopped_leaves_its_job_to_the_next_at_once(another: Catalogue) -> None:
+    with another.writing() as connection:
+        number = add_job(connection, LOCAL_OWNER, "long", {})
+
+    def stopped(_catalogue: Catalogue, _job: Any) -> Any:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise Interrupted("stopped; 1 of 2 slabs are done") from stop
+
+    with pytest.raises(KeyboardInterrupt):
+        do_jobs(another, print, {"long": Kind(stopped)})
+    again = take_job(another)
+    assert again is not None
+    assert (again.number, again.tries) == (number, 1)
+
+
+def test_a_slice_is_averaged_down_where_it_is_large() -> None:
+    image = np.arange(7 * 5, dtype=np.float64).reshape(7, 5)
+    small, factor = work_results.averaged(image, 4)
+    assert (factor, small.dtype) == (2, np.float32)
+    np.testing.assert_allclose(small, image[:6, :4].reshape(3, 2, 2, 2).mean((1, 3)))
+    assert work_results.averaged(image, 7)[1] == 1
 
 
 def test_absurd_requests_are_refused(another: Catalogue, spool: Path) -> None:

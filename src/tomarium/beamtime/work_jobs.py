@@ -73,9 +73,8 @@ def work_kinds() -> Mapping[str, Kind]:
 
 def _without_folders(catalogue: Catalogue, job: Row[Any], told: str) -> str:
     """Leave out where a record lies; the owner's own files keep their names alone."""
-    places = [catalogue.home / "records"]
+    places, source = [catalogue.home / "records"], str(job.arguments.get("scan", ""))
     with suppress(DatabaseUnavailable), catalogue.reading() as connection:
-        source = str(job.arguments.get("scan", ""))
         folder = folder_of(connection, source.removeprefix(RECORD)) if source.startswith(RECORD) else None
         places += [] if folder is None else [folder]
     if source.startswith("path:"):

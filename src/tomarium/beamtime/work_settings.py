@@ -32,9 +32,12 @@ class WorkSettings:
         default.
     axis : str
         Column of the rotation axis, from 0; that of the file by default, or found.
-    delta_beta, energy, distance : str
-        Paganin's ratio δ/β, which no value leaves out; photon energy and propagation distance with their units, those
-        of the scan by default.
+    pixel : str
+        Pixel size with its unit; that of the scan by default.
+    delta_beta, length : str
+        Paganin's ratio δ/β, or the length of his filter in pixels; without either there is no phase retrieval.
+    energy, distance : str
+        Photon energy and propagation distance for it with their units, those of the scan by default.
     rings, ring_strength : str
         Method of `remove_stripes`, which no value leaves out, and how much of what it finds is removed.
     x0, x1, y0, y1 : str
@@ -47,7 +50,9 @@ class WorkSettings:
 
     row: str = ""
     axis: str = ""
+    pixel: str = ""
     delta_beta: str = ""
+    length: str = ""
     energy: str = ""
     distance: str = ""
     rings: str = ""
@@ -67,7 +72,7 @@ class WorkSettings:
     @property
     def steps(self) -> tuple[str, ...]:
         """Steps besides those of a usual run."""
-        paganin = ("paganin",) if self.delta_beta else ()
+        paganin = ("paganin",) if self.delta_beta or self.length else ()
         return (*paganin, *(("remove_stripes",) if self.rings else ()))
 
     @property
@@ -75,7 +80,9 @@ class WorkSettings:
         """Parameters, ``step.parameter=value``."""
         told = (
             ("fbp.axis_column", self.axis),
+            ("fbp.pixel_m", self.pixel),
             ("paganin.delta_beta", self.delta_beta),
+            ("paganin.length_px", self.length),
             ("paganin.energy_kev", self.energy),
             ("paganin.distance_m", self.distance),
             ("remove_stripes.method", self.rings),
@@ -208,9 +215,9 @@ def settings_of(given: Mapping[str, Any]) -> WorkSettings:
 
 
 USUAL: Final = {
-    "row": "middle", "axis": "as found, or as the file tells", "delta_beta": "none", "energy": "of the scan",
-    "distance": "of the scan", "rings": "none", "ring_strength": "1", "region": "the whole slice", "rows": "all",
-    "more": "none",
+    "row": "middle", "axis": "as found, or as the file tells", "pixel": "of the scan", "delta_beta": "none",
+    "length": "none", "energy": "of the scan", "distance": "of the scan", "rings": "none", "ring_strength": "1",
+    "region": "the whole slice", "rows": "all", "more": "none",
 }  # fmt: skip
 """What each field stands for where nothing is typed, in words."""
 OF_THE_VOLUME: Final = ("region", "rows")

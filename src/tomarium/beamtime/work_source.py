@@ -170,6 +170,7 @@ def facts_of(scan: Scan) -> Mapping[str, Any]:
         "views": views,
         "rows": rows,
         "columns": columns,
+        "pixel_m": None if scan.pixel_m is None else float(scan.pixel_m.value),
         "energy_kev": None if scan.geometry.energy_kev is None else float(scan.geometry.energy_kev.value),
         "distance_m": None if scan.geometry.distance_m is None else float(scan.geometry.distance_m.value),
         "axis_column": None if scan.axis_column is None else float(scan.axis_column.value),

@@ -3,6 +3,7 @@
 The web process computes nothing: it writes a row of `job`, which a worker takes, and draws numbers that one has left.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any, Final
@@ -13,11 +14,12 @@ from sqlalchemy import Connection
 
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_results import read_slice
-from tomarium.beamtime.work_settings import FIELDS, settings_of
+from tomarium.beamtime.work_settings import FIELDS, WorkSettings, settings_of
 from tomarium.catalogue.filing import id_words
 from tomarium.catalogue.jobs import add_job, cancel_job, drop_jobs, own_jobs
 from tomarium.catalogue.reader import Reader
-from tomarium.errors import InputError
+from tomarium.catalogue.upload_room import demand_room
+from tomarium.errors import InputError, StorageFull
 from tomarium.portal.asked_work import (
     OPEN,
     demand_worker_member,
@@ -170,14 +172,39 @@ def launch(request_context: CurrentRequest, fields: Fields) -> Response:
         number = _same(connection, reader, wanted)
         if number is None:
             _demand_few(connection, reader, RECONSTRUCT)
+            size = _bytes_of(facts, settings)
+            _demand_room(connection, reader, size)
             made = {
                 "id": f"{id_words(title)}-{token_hex(4)}",
                 "look": look,
                 "session": job.arguments["session"],
+                "bytes": size,
             }
             number = add_job(connection, reader, RECONSTRUCT, {**wanted, **made}, joins=())
     see_that_somebody_works(request_context.request, RECONSTRUCT)
     return _led(request_context, number, 202)
+
+
+def _bytes_of(facts: Mapping[str, Any], settings: WorkSettings) -> int:
+    """Return about what a volume takes: its voxels as float32; coarser levels and what can be packed cancel out."""
+    height, width = facts["full"]
+    if settings.region is not None:
+        height, width = (
+            int(getattr(settings, f"{axis}1")) - int(getattr(settings, f"{axis}0")) for axis in "yx"
+        )
+    rows = len(range(facts["height"])[settings.slices or slice(None)])
+    return int(4 * rows * height * width)
+
+
+def _demand_room(connection: Connection, reader: Reader, size: int) -> None:
+    """Refuse a volume for which the quota of who asks leaves no room; raises HTTPException 507."""
+    others = (job for job in own_jobs(connection, reader, RECONSTRUCT) if job.state in OPEN)
+    try:
+        demand_room(
+            connection, "owner", reader.name, size + sum(job.arguments.get("bytes", 0) for job in others)
+        )
+    except StorageFull as problem:
+        raise HTTPException(507, f"{problem}.") from problem
 
 
 def _same(connection: Connection, reader: Reader, wanted: Any) -> int | None:

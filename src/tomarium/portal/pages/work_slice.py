@@ -107,6 +107,8 @@ class Look:
         Address of the slice, and of the slice in any grey window (LOW, HIGH); "" where it is not done.
     width, height : int
         Voxels of the slice.
+    drawn : tuple of int
+        Voxels that the picture covers, across and down: less where some were averaged and a few are left over.
     row : int
         Detector row, from 0.
     axis : str
@@ -129,6 +131,7 @@ class Look:
     pattern: str = field(metadata=FOR_PEOPLE)
     width: int
     height: int
+    drawn: tuple[int, int] = field(metadata=FOR_PEOPLE)
     row: int
     axis: str
     place: str
@@ -193,7 +196,7 @@ class WorkSlicePage:
         The fields of the form.
     low, high : str
         Grey window that was chosen, "" for the usual one.
-    energy, distance : str
+    pixel, energy, distance : str
         Of the scan, as fields show what they take by themselves.
     methods : tuple of str
         Ways to remove rings.
@@ -228,6 +231,7 @@ class WorkSlicePage:
     settings: Mapping[str, str]
     low: str
     high: str
+    pixel: str = field(metadata=FOR_PEOPLE)
     energy: str = field(metadata=FOR_PEOPLE)
     distance: str = field(metadata=FOR_PEOPLE)
     methods: tuple[str, ...] = field(metadata=FOR_PEOPLE)
@@ -299,6 +303,7 @@ def content_of(
         settings=settings.texts,
         low=window[0],
         high=window[1],
+        pixel=_words(known.get("pixel_m"), "m"),
         energy=_words(known.get("energy_kev"), "keV"),
         distance=_words(known.get("distance_m"), "m"),
         methods=_methods(),
@@ -379,7 +384,9 @@ def _look(
         return None
     progress = progress_of(request_context, job)
     if facts is None:
-        return Look(job.number, progress, "", "", 0, 0, 0, "", "", "", (0.0, 1.0), (0.0, 1.0), None, ())
+        return Look(
+            job.number, progress, "", "", 0, 0, (0, 0), 0, "", "", "", (0.0, 1.0), (0.0, 1.0), None, ()
+        )  # fmt: skip
     low, high = grey_window(facts, window)
     height, width = facts["full"]
     pixel = units.show(facts["pixel_m"], "m") if facts["pixel_m"] else "not known"
@@ -396,6 +403,7 @@ def _look(
         pattern=_picture(request_context, job.number, 0, "LOW", "HIGH"),
         width=width,
         height=height,
+        drawn=(facts["shape"][1] * facts["factor"], facts["shape"][0] * facts["factor"]),
         row=facts["row"],
         axis=axis,
         place=place,
