@@ -27,6 +27,7 @@ from beamline_makers import write_flyscan
 from spool_scans import SMALL, frames_of, written
 
 from tomarium.beamtime.live_file import LiveState, read_live
+from tomarium.beamtime.log_file import read_log
 from tomarium.catalogue.catalogue import open_catalogue
 from tomarium.catalogue.make_series import is_made
 from tomarium.cli import execute
@@ -198,6 +199,23 @@ def demand_in_time(names: list[str], arrived: dict[str, int], said: list[str]) -
         )
 
 
+def demand_log(folder: Path, names: set[str], batch: set[str]) -> None:
+    """Demand that the log book has each event once, whatever was killed."""
+    entries = read_log(folder)
+    assert len({one.key for one in entries}) == len(entries)
+    told = [(one.who.removeprefix("tomarium "), *one.text.split(": ", 1)) for one in entries]
+    for who, word, wanted in (
+        ("watch", "started", names),
+        ("watch", "reconstructed", names - BROKEN),
+        ("watch", "failed", BROKEN),
+        ("copy", "copied", names),
+        ("batch", "reconstructed", {Path(name).stem for name in batch - BROKEN}),
+    ):
+        assert sorted(name for by, name, text in told if by == who and text.startswith(word)) == sorted(
+            wanted
+        ), word
+
+
 def test_nothing_is_lost_in_a_night_of_thirty_scans(
     tmp_path: Path, processes: Processes, window: Any
 ) -> None:
@@ -209,23 +227,12 @@ def test_nothing_is_lost_in_a_night_of_thirty_scans(
     names = sorted(path.name for path in store.iterdir())
     port, catalogue = free_port(), tmp_path / "catalogue.sqlite"
     open_catalogue(catalogue).close()
-    watch = ["watch", spool, "-o", live, "--every", "200ms"]
+    beamtime = ["--beamtime", tmp_path]  # whose log book it is
+    watch = ["watch", spool, "-o", live, "--every", "200ms", *beamtime]
     serve = ["serve", catalogue, "--port", port, "--live", live]
-    batch = [
-        "batch",
-        spool,
-        "-o",
-        night,
-        "--on",
-        "serial",
-        "--rows",
-        "2:4",
-        "--match",
-        "s0*",
-        "--match",
-        "s1[01]*",
-    ]
-    copy = ["copy", "--each", spool, disk, "--beamtime", tmp_path]
+    batch = ["batch", spool, "-o", night, "--on", "serial", "--rows", "2:4", *beamtime]
+    batch += ["--match", "s0*", "--match", "s1[01]*"]
+    copy = ["copy", "--each", spool, disk, *beamtime]
 
     first = processes.tomarium(*watch, into=told)
     server = processes.tomarium(*serve, into=others)
@@ -264,6 +271,7 @@ def test_nothing_is_lost_in_a_night_of_thirty_scans(
     state = state_when(live, all_told)
     window.wait_for_function(f"window.seen.at(-1) === '{names[-1]}'", timeout=120_000)
     seen = window.evaluate("window.seen")
+    until(lambda: sum(": failed: " in one.text for one in read_log(tmp_path)) == len(BROKEN))
     again.send_signal(signal.SIGTERM)
     assert again.wait(120) == 0
     state = state_when(live, lambda state: state.state == "stopped")
@@ -305,3 +313,4 @@ def test_nothing_is_lost_in_a_night_of_thirty_scans(
     assert execute([str(word) for word in copy]) == 1  # it warns: source and copy lie on one disk
     assert sums(spool) == sums(store)
     assert sums(store).items() <= sums(disk).items()
+    demand_log(tmp_path, set(names), set(rows))

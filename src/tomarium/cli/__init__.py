@@ -103,7 +103,8 @@ def execute(arguments: list[str]) -> int:
     """
     first = next((word for word in arguments if not word.startswith("-")), None)
     try:
-        code: Any = group(first).main(arguments, prog_name="tomarium", standalone_mode=False)
+        words = tuple(arguments)  # click takes them away one by one
+        code: Any = group(first).main(arguments, prog_name="tomarium", standalone_mode=False, obj=words)
         return code if isinstance(code, int) else 0
     except (
         SystemExit

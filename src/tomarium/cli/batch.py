@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +123,7 @@ def command(
 
     supervised_here = supervised.is_supervised()
     if interrupts.INSTALLED.is_set() and not supervised_here and not dry_run:
-        return supervised.supervise(sys.argv[1:])
+        return supervised.supervise(click.get_current_context().find_root().obj)
     if each_axis and axis_from is not None:
         raise click.UsageError("--each-axis looks for the axis in each scan; leave out --axis-from, or it")
     if folder is None:
