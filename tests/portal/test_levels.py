@@ -147,6 +147,8 @@ def test_the_card_goes_from_the_form_to_the_crate_and_the_page(
     told = client.get("/records/tooth.json").json()["viewers"]["plain_card"]["data"]["told"]
     assert told == {"title": "A bear's tooth", "what": "It is a tooth.\nA big one."}
     assert "card" in (home / "tooth" / "ro-crate-metadata.json").read_text()
+    found = client.get("/records.json?q=bear's+tooth").json()["hits"]
+    assert [one["id"] for one in found] == ["tooth"]  # pupils search for what they read
     file_record(home / "tooth", title="Molar M2", id="tooth")  # filed again, the card stays
     assert read_record(home / "tooth").card.title == "A bear's tooth"
     too_long = client.post("/records/tooth/edit", data={"plain_title": "x" * 121}, headers=JSON)

@@ -226,6 +226,7 @@ def _words(record: Record) -> str:
             record.id,
             record.licence,
             *shown,
+            *(" ".join(text.split()) for text in record.card.told.values()),
         ]
     )
 

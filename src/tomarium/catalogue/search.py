@@ -134,7 +134,7 @@ def search(
     reader : Reader
         Who asks; only what this reader may see is found and counted.
     words : str
-        All must occur in title, description, keywords, names or parameters, without regard to capitals and
+        All must occur in title, description, card, keywords, names or parameters, without regard to capitals and
         accents; the last one may go on; "words in quotes" stand side by side. No words give all records, the
         newest first.
     filters : Mapping of str to str or iterable of str, optional

@@ -31,7 +31,8 @@ def entry(record: Record, thumbnail: str) -> Mapping[str, Any]:
         `id`, `title`, `creators`, `created` (ISO 8601), `text` (short), `words` (all that is searched, besides),
         `facets` (pairs of name and value), `numbers` (name → number in m or keV), `thumbnail`, `licence`, `bytes`.
     """
-    told = dict.fromkeys((*record.keywords, *map(label_of, record.techniques), *_parameters(record)))
+    card = (" ".join(text.split()) for text in record.card.told.values())
+    told = dict.fromkeys((*record.keywords, *map(label_of, record.techniques), *_parameters(record), *card))
     voxel = record.volume.get("voxel_m")
     sizes = voxel if isinstance(voxel, list | tuple) else [voxel]
     numbers = {"pixel": float(sizes[-1]) if sizes and sizes[-1] else None}
