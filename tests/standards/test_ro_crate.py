@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from standards.examples import FULL
 from tomarium.errors import FormatError
 from tomarium.model import FileEntry, Part, Person, Record, Value
 from tomarium.standards.ro_crate import export, read
@@ -166,3 +167,16 @@ def test_an_identifier_that_two_share_with_different_names_names_neither(other: 
     graph = json.loads(export(record))["@graph"]
     assert len({entity["@id"] for entity in graph}) == len(graph)
     assert read(export(record)) == record
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("form", "tomarium link 9"), ("unit", "mm"), ("matrix", [[1]]), ("kind", "guessed")]
+)
+def test_links_that_are_damaged_are_refused(key: str, told: object) -> None:
+    crate = json.loads(export(replace(RECORD, links=FULL.links)))
+    details = next(one for one in crate["@graph"] if one["@id"] == "#details")
+    content = json.loads(details["text"])
+    content["links"][0][key] = told
+    details["text"] = json.dumps(content)
+    with pytest.raises(FormatError, match="link"):
+        read(json.dumps(crate))

@@ -141,7 +141,10 @@ def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
         or_(end == main, end.startswith(f"{main}/", autoescape=True)) for end in (of.from_frame, of.to_frame)
     ]
     rows = connection.execute(
-        select(frame_links).where(of.latest == 1, of.withdrawn == "", or_(*own)).order_by(of.number)
+        select(frame_links)
+        .where(of.latest == 1, of.withdrawn == "", or_(*own))
+        .order_by(of.number)
+        .limit(MOST)
     ).all()
     links = [_link(row) for row in rows]
     ends = {end for link in links for end in (link.from_frame, link.to_frame)}
@@ -150,9 +153,10 @@ def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
     if links:
         public |= {f"specimens/{one.id}" for one in told_of(connection, record.id) if one.kind == "specimen"}
     elsewhere = [one.id for one in record.links]
-    known = (
-        set(connection.execute(select(of.id).where(of.id.in_(elsewhere))).scalars()) if elsewhere else set()
-    )
+    known: set[str] = set()
+    for start in range(0, len(elsewhere), _AT_ONCE):
+        asked = select(of.id).where(of.id.in_(elsewhere[start : start + _AT_ONCE]))
+        known |= set(connection.execute(asked).scalars())
     kept = [one for one in record.links if one.id not in known]
     return (*(one for one in links if {one.from_frame, one.to_frame} <= public), *kept)
 

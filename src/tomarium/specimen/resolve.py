@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 from typing import Final
 
@@ -29,6 +30,8 @@ from tomarium.specimen.pose import (
 
 CONTRADICTION: Final = 20.062
 """Chi-squared of six numbers that 0.27 % of all loops exceed though nothing is wrong, as 3 sigma of one number do."""
+MOST_LOOPS: Final = 200
+"""Loops that are compared; a specimen has fewer."""
 _LEAST: Final = np.diag([1e-9] * 3 + [1e-12] * 3) ** 2
 """Below this (rad, m) nobody contradicts anybody: it is the rounding of numbers in a file."""
 _LEAST_SCALE: Final = 1e-3
@@ -59,10 +62,15 @@ class Step:
         """The frame that it leads to."""
         return self.link.from_frame if self.back else self.link.to_frame
 
-    @property
+    @cached_property
     def pose(self) -> Pose:
         """Its pose in this direction."""
         return inverse(pose_of(self.link)) if self.back else pose_of(self.link)
+
+    @cached_property
+    def scale(self) -> float:
+        """By which it changes lengths."""
+        return similarity(self.pose.matrix)[0]
 
 
 @dataclass(frozen=True)
@@ -192,14 +200,15 @@ def resolve_all(
         `found(to_frame) -> Resolved`; raises NotConnected where there is no path.
     """
     used = [link for link in links if not link.withdrawn]
-    reached = _best_paths(used, from_frame, at_m)
+    around = _steps_of(used)
+    reached = _best_paths(around, from_frame, at_m)
     wrong = contradictions(used) if any(reached.get(one) for one in to_frames) else []
 
     def found(to_frame: str) -> Resolved:
         if to_frame not in reached:
             raise NotConnected(
                 f"{from_frame} and {to_frame} are not connected: {_group(from_frame, reached)}, and "
-                f"{_group(to_frame, _best_paths(used, to_frame, (0.0, 0.0, 0.0)))}. Connect one of these with one of "
+                f"{_group(to_frame, _best_paths(around, to_frame, (0.0, 0.0, 0.0)))}. Connect one of these with one of "
                 f"those: tomarium align A B --out link.json, then tomarium specimen link link.json"
             )
         path = reached[to_frame]
@@ -221,12 +230,18 @@ def _group(frame: str, reached: Iterable[str]) -> str:
     return f"{frame} is linked with {', '.join(others[:8])}{more}"
 
 
-def _best_paths(links: Sequence[Link], start: str, at_m: ArrayLike) -> dict[str, tuple[Step, ...]]:
-    """Find to each frame the path of least positional variance (Dijkstra), counted in lengths of the first frame."""
+def _steps_of(links: Iterable[Link]) -> dict[str, list[Step]]:
     around: dict[str, list[Step]] = {}
     for link in links:
         for step in (Step(link, False), Step(link, True)):
             around.setdefault(step.start, []).append(step)
+    return around
+
+
+def _best_paths(
+    around: Mapping[str, Sequence[Step]], start: str, at_m: ArrayLike, without: Link | None = None
+) -> dict[str, tuple[Step, ...]]:
+    """Find to each frame the path of least positional variance (Dijkstra), counted in lengths of the first frame."""
     order = count()  # of two paths that are as good, the shorter and then the first
     waiting: list[tuple[float, int, int, str, Point, float, tuple[Step, ...]]] = [
         (0.0, 0, next(order), start, _point(np.asarray(at_m, np.float64)), 1.0, ())
@@ -238,11 +253,10 @@ def _best_paths(links: Sequence[Link], start: str, at_m: ArrayLike) -> dict[str,
             continue
         found[frame] = path
         for step in around.get(frame, ()):
-            if step.end in found:
+            if step.end in found or step.link is without:
                 continue
-            pose = step.pose
-            position, covariance = place(pose, point)
-            longer = scale * similarity(pose.matrix)[0]
+            position, covariance = place(step.pose, point)
+            longer = scale * step.scale
             more = variance + float(np.trace(covariance)) / longer**2
             heapq.heappush(
                 waiting,
@@ -273,9 +287,9 @@ def groups(links: Iterable[Link], frames: Iterable[str] = ()) -> list[list[str]]
     """
     used = [link for link in links if not link.withdrawn]
     left = dict.fromkeys([*frames, *(end for link in used for end in (link.from_frame, link.to_frame))])
-    found = []
+    found, around = [], _steps_of(used)
     while left:
-        reached = _best_paths(used, next(iter(left)), (0.0, 0.0, 0.0))
+        reached = _best_paths(around, next(iter(left)), (0.0, 0.0, 0.0))
         found.append(sorted(reached))
         left = {one: None for one in left if one not in reached}
     return sorted(found, key=lambda group: (-len(group), group))
@@ -292,15 +306,16 @@ def contradictions(links: Iterable[Link]) -> list[Contradiction]:
     Returns
     -------
     list of Contradiction
-        Each link is compared with the best path between its ends that does without it; a loop is told once.
+        Each link that closes a loop, at most `MOST_LOOPS`, is compared with the best path between its ends that does
+        without it; a loop is told once.
     """
     used = [link for link in links if not link.withdrawn]
+    around = _steps_of(used)
     found: dict[frozenset[str], Contradiction] = {}
-    for number in _closing(used):
+    for number in _closing(used)[:MOST_LOOPS]:
         link = used[number]
-        others = used[:number] + used[number + 1 :]
         back = apply(np.linalg.inv(np.asarray(link.matrix)), link.centre_m)
-        path = _best_paths(others, link.from_frame, back).get(link.to_frame)
+        path = _best_paths(around, link.from_frame, back, link).get(link.to_frame)
         if path is None:
             continue
         loop = _closed(path, link)

@@ -18,6 +18,8 @@ from tomarium.model.plain_card import PlainCard
 from tomarium.model.publication import RELATIONS, Relation
 from tomarium.specimen.link_file import link_json, link_of
 
+MOST_LINKS = 10_000
+"""Links of one record; one that is written has fewer."""
 OLD_VOLUME = "volume.ome.zarr"
 """Path of the only part of a record that was written before records told their parts."""
 
@@ -256,14 +258,16 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "entities": tuple(_entity(one) for one in told.get("entities", [])),
         "acknowledgement": _text(told, "acknowledgement") if "acknowledgement" in told else "",
-        "links": tuple(_link(one) for one in told.get("links", [])),
+        "links": _links(told.get("links", [])),
         "card": _card(told.get("card", {})),
     }
 
 
-def _link(told: Any) -> Link:
+def _links(told: Any) -> tuple[Link, ...]:
+    if not isinstance(told, list) or len(told) > MOST_LINKS:
+        raise ValueError(f"links: at most {MOST_LINKS} links in a list were expected")
     try:
-        return link_of(told)
+        return tuple(link_of(one) for one in told)
     except InputError as problem:
         raise FormatError(f"links: {problem}") from problem
 

@@ -75,7 +75,7 @@ class Box:
         """Where its number stands: in its upper left part that is in sight; of a small one to the right of it."""
         low, high = np.min(self.outline, axis=0), np.max(self.outline, axis=0)
         if self.tiny:
-            return self.middle[0] + 18, self.middle[1] + 12
+            return self.middle[0] + 14, self.middle[1] - 12
         if (high - low).max() < _SMALL:
             return float(high[0]) + 8, float(low[1] + high[1]) / 2 + 12
         x, y = min(self.outline, key=lambda corner: max(corner[0], 0) + max(corner[1], 0))
