@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,14 +266,19 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 STEPS = "## Steps and their criteria"
 
 
-def steps_page(seeds: int, quick: bool) -> tuple[str, list[str]]:
-    """Judge the steps by their criteria; what was met once, and is not any more, too."""
+def all_cases() -> list[Any]:
+    """All cases of the steps."""
     import accuracy_corrections
     import accuracy_slices
+
+    return [*accuracy_corrections.cases(), *accuracy_slices.cases()]
+
+
+def steps_page(seeds: int, quick: bool) -> tuple[str, list[str]]:
+    """Judge the steps by their criteria; what was met once, and is not any more, too."""
     from criteria import table
 
-    cases = [*accuracy_corrections.cases(), *accuracy_slices.cases()]
-    made, lost = table([case for case in cases if case.quick or not quick], seeds)
+    made, lost = table([case for case in all_cases() if case.quick or not quick], seeds)
     head = f"""{STEPS}
 
 Median / worst of {seeds} seeds, on the same inputs; smaller is better, and errors of slices are parts of the
@@ -292,6 +298,9 @@ def main() -> int:
         "--quick", action="store_true", help="The steps with 3 seeds, printed; fails on a loss."
     )
     parser.add_argument("--only", choices=["slices", "steps"], help="Write one part of the page alone.")
+    parser.add_argument(
+        "--case", help="Do the cases alone whose step and input hold this; keep all other rows."
+    )
     parser.add_argument("-o", "--output", type=Path, default=PAGE)
     given = parser.parse_args()
     if given.quick:
@@ -299,6 +308,13 @@ def main() -> int:
         print("\n".join(lost), file=sys.stderr)
         return 1 if lost else 0
     before = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
+    if given.case:
+        import criteria
+
+        some = [case for case in all_cases() if given.case in f"{case.step} {case.what}"]
+        rows, _ = criteria.table(some, given.seeds)
+        given.output.write_text(criteria.replaced(before, rows), encoding="utf-8")
+        return 0
     slices, _, steps = before.partition(STEPS)
     if given.only != "steps":
         slices = slices_page(given.seeds)

@@ -16,7 +16,7 @@ from tomarium.kernels.double_flat_field import (
 )
 from tomarium.model import Layout, Slab
 from tomarium.steps.core.context import Context
-from tomarium.steps.core.parameter import FROM_SCAN, Column, NotNegative, OddCount
+from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, NotNegative, OddCount
 from tomarium.steps.core.step import Cost, Example, Values, step
 
 THREADS: Final = 8
@@ -57,6 +57,7 @@ def double_flat_field(
     columns_only: bool = False,
     axis_width: NotNegative = 3.0,
     mean_of: Literal["attenuation", "transmission"] = "attenuation",
+    every: Count = 1,
 ) -> Slab:
     """Correct each pixel by what it adds to the mean of all views, so that slices have no rings.
 
@@ -100,6 +101,8 @@ def double_flat_field(
         Columns on either side of the axis within which less is removed of what goes on over rows; 0 removes all.
     mean_of : {"attenuation", "transmission"}
         What is averaged. Attenuation is exact for errors of the gain; transmission is what tomodata and nabu average.
+    every : int
+        Of so many views one is averaged; 1 is all. More is quicker, and tells errors with more noise.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def double_flat_field(
     """
     transmission = slab.domain == "transmission"
     error = constant_errors(
-        slab.data,
+        slab.data[::every],
         transmission=transmission,
         mean_of_transmission=mean_of == "transmission",
         background=background,
