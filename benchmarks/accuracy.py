@@ -321,6 +321,9 @@ def main() -> int:
         "--quick", action="store_true", help="The steps with 3 seeds, printed; fails on a loss."
     )
     parser.add_argument("--only", choices=["slices", "steps"], help="Write one part of the page alone.")
+    parser.add_argument(
+        "--case", help="Do the cases alone whose step and input hold this; keep all other rows."
+    )
     parser.add_argument("-o", "--output", type=Path, default=PAGE)
     given = parser.parse_args()
     if given.quick:
@@ -328,6 +331,13 @@ def main() -> int:
         print("\n".join(lost), file=sys.stderr)
         return 1 if lost else 0
     before = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
+    if given.case:
+        import criteria
+
+        some = [case for case in cases(False) if given.case in f"{case.step} {case.what}"]
+        rows, _ = criteria.table(criteria.judged(case, given.seeds) for case in some)
+        given.output.write_text(criteria.replaced(before, rows), encoding="utf-8")
+        return 0
     slices, _, steps = before.partition(STEPS)
     if given.only != "steps":
         slices = slices_page(given.seeds)

@@ -39,6 +39,8 @@ class Case:
         Whether it runs with `--quick`.
     reached : bool
         Whether the criterion was met in the median when the case was written; then `--quick` fails where it is not.
+    bound : str
+        Why the criterion is not met, told where it is not.
     """
 
     step: str
@@ -48,6 +50,7 @@ class Case:
     peers: dict[str, Score]
     quick: bool = True
     reached: bool = True
+    bound: str = ""
 
 
 def through(scan: Scan, *steps: Any, rows: slice | None = None) -> Array:
@@ -96,6 +99,29 @@ def table(answers: Iterable[tuple[str, str]]) -> tuple[str, list[str]]:
     return "\n".join([*head, *lines]), [one for one in lost if one]
 
 
+def replaced(page: str, rows: str) -> str:
+    """Put rows in place of those of the same step and input; peers that are not installed keep their cells."""
+    new = {tuple(_cells(line)[:2]): line for line in rows.splitlines()[2:]}
+    lines = page.splitlines()
+    for number, line in enumerate(lines):
+        key = tuple(_cells(line)[:2]) if line.startswith("|") else ()
+        if key in new:
+            made, old = _cells(new[key]), _cells(line)
+            if not made[4] and old[4]:
+                made[4] = old[4]
+                first = float(made[3].split("<br>")[0].split(" / ")[0].split()[-1])
+                told = (peer.split(" / ")[0].rsplit(" ", 1) for peer in old[4].split("<br>"))
+                better = [name for name, median in told if float(median) < 0.98 * first]
+                said = [made[5], f"**{', '.join(better)} better**" if better else "", "peers as they were"]
+                made[5] = "; ".join(part for part in said if part)
+            lines[number] = f"| {' | '.join(made)} |"
+    return "\n".join(lines) + "\n"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split(" | ")] if "---" not in line else []
+
+
 def _cell(name: str, found: list[float]) -> str:
     return f"{name}{' ' if name else ''}{np.median(found):.2g} / {np.max(found):.2g}"
 
@@ -106,7 +132,8 @@ def verdict(case: Case, ours: dict[str, list[float]], peers: dict[str, list[floa
     said = []
     if case.limit is not None:
         met = "met" if np.max(first) <= case.limit else "met in the median"
-        said.append(met if np.median(first) <= case.limit else "**not met**")
+        why = f"**not met**: {case.bound}" if case.bound else "**not met**"
+        said.append(met if np.median(first) <= case.limit else why)
     better = [name for name, found in peers.items() if np.median(found) < 0.98 * np.median(first)]
     if better:
         said.append(f"**{', '.join(better)} better**")

@@ -72,7 +72,7 @@ PROCESSES = {
 }
 # What nothing does yet; a line that becomes true is taken out here and there.
 LACKING = {
-    ("double_ff", "-n"), ("roi", "-g"), ("rotation_axis_by_reconstruction", "-m"),
+    ("roi", "-g"), ("rotation_axis_by_reconstruction", "-m"),
     ("algorithm", "implementation"), ("algorithm", "iterative_difference_threshold_value"), ("gridftp", ""),
     ("gridftp", "source_URL"), ("gridftp", "dest_URL"),
 }  # fmt: skip

@@ -57,6 +57,7 @@ def test_the_example_of_the_guide(tmp_path: Path) -> None:
     ("line", "step", "expected"),
     [
         ("angle_offset.py XXX -a 12.5", "fbp", {"angle_offset_deg": 12.5}),
+        ("double_ff.py XXX -n 4", "double_flat_field", {"every": 4}),
         ("double_ff.py XXX -t True -p 0.02", "double_flat_field", {"columns_only": True, "pixel_mask": 0.02}),
         (
             "double_ff.py XXX --homogeneous True -x 8",

@@ -151,3 +151,11 @@ def test_what_is_not_finite_is_refused() -> None:
     data[4, 1, 7] = np.nan
     with pytest.raises(InputError, match="not finite at row 1 of the slab and column 7"):
         corrected(data)
+
+
+def test_of_some_views_the_same_errors_are_told_with_more_noise() -> None:
+    struck = clean_rows(0) + np.random.default_rng(3).normal(0, 0.02, (ROWS, COLUMNS)).astype(np.float32)
+    all_of_them, every_third = corrected(struck), corrected(struck, every=3)
+    told = struck[::3] - corrected(struck[::3])
+    np.testing.assert_allclose(every_third, struck - told[:1], atol=1e-6)
+    assert 0 < np.std(every_third - all_of_them) < 0.004

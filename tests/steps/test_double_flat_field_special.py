@@ -93,10 +93,10 @@ def test_rows_of_a_sample_wider_than_the_field_are_left_and_said() -> None:
     assert made.report["double_flat_field_special.left"] == VIEWS * N
 
 
-def test_the_fewest_classes_that_explain_what_moves_are_taken() -> None:
+def test_few_classes_are_taken_where_they_explain_what_moves() -> None:
     for seed in range(3):
-        assert pixel_errors_beside_classes(clean(seed, 0.01), ANGLES, AXIS)[1] == 2
-        assert pixel_errors_beside_classes(clean(seed, 1.0), ANGLES, AXIS)[1] >= 3
+        assert pixel_errors_beside_classes(clean(seed, 0.01), ANGLES, AXIS)[1] <= 3
+        assert pixel_errors_beside_classes(clean(seed, 1.0), ANGLES, AXIS)[1] >= 4
 
 
 def test_classes_are_those_of_the_image() -> None:

@@ -37,6 +37,18 @@ ALONE: Final = 1 << 18
 GOES_ON: Final = 5
 """Rows about a pixel over which what is on the axis goes on."""
 
+SMOOTH_COLUMNS: Final = 7
+"""Columns of a window in which a parabola is told from an error, at least."""
+
+ABOVE_SPREAD: Final = 0.9
+"""Spreads of the errors in a row beyond which a shape is one of the sample."""
+
+MISFIT: Final = 0.4
+"""Part of a shape's height by which it may differ from parabolas."""
+
+AGREED: Final = 2.0
+"""Errors of the median over rows above which something goes on over them."""
+
 REACH: Final = 4.0
 """Standard deviations after which a Gaussian is cut off."""
 
@@ -103,7 +115,8 @@ def pixel_errors(
     mean : array of float64, shape (row, column)
         Attenuation averaged over views.
     background : {"median", "gaussian", "homogeneous"}
-        The median of a window of `size`; a Gaussian of that full width at half maximum; or the median of each row.
+        The median of a window of `size`, and the smooth shapes that it cuts off, see `_shapes`; a Gaussian of that full
+        width at half maximum; or the median of each row.
     size : tuple of int
         Rows and columns, odd. Rings up to half of its columns wide are told from the sample.
     columns_only : bool
@@ -125,7 +138,9 @@ def pixel_errors(
     else:
         smooth = _median(mean, window, threads)
     error = mean - smooth
-    return _median(error, (size[0], 1), threads) if columns_only else error
+    if columns_only:
+        return _median(error, (size[0], 1), threads)
+    return error - _shapes(error, size, threads) if background == "median" else error
 
 
 def constant_errors(
@@ -146,7 +161,8 @@ def constant_errors(
     2. Of the blocks' errors of each pixel the lowest and the highest fifth are left out, and the others averaged: an
        error of the pixel is the same in all, and what of the sample passes it is in some. One mean of all views is
        taken where that of the transmission is asked for.
-    3. About the axis the sample hardly moves: what there goes on over the 5 rows about a pixel is lessened by `spared`.
+    3. About the axis the sample hardly moves: what there goes on over the 5 rows about a pixel, beyond what the median
+       of independent errors does, is lessened by `spared`.
 
     Parameters
     ----------
@@ -222,11 +238,25 @@ def spare_about_axis(
     part = slice(int(where[0]), int(where[-1]) + 1)
     going_on = error[:, part]
     if not columns_only:
-        own = mean[:, part] - _median(mean[:, part], (min(rows, GOES_ON), 1), threads)
+        about = min(rows, GOES_ON)
+        own = mean[:, part] - _median(mean[:, part], (about, 1), threads)
         going_on = going_on - own
+        going_on *= _agreed_over_rows(going_on, mean[:, part], about)
     result = error.copy()
     result[:, part] -= (1 - spared[part]) * going_on
     return result
+
+
+def _agreed_over_rows(
+    going_on: NDArray[np.float64], mean: NDArray[np.float64], rows: int
+) -> NDArray[np.float64]:
+    """Return the part of a median over rows that is beyond chance: that of errors alone is half of their deviation."""
+    if rows < 2:
+        return np.ones_like(going_on)
+    windows = sliding_window_view(mean[mirrored_places(len(mean), rows // 2)], rows, axis=0)
+    # The median of so many normal numbers has 1.25 times the error of their mean, at most.
+    error = 1.25 * windows.std(axis=2, ddof=1) / rows**0.5
+    return np.asarray(np.maximum(0, 1 - (AGREED * error / np.maximum(np.abs(going_on), 1e-12)) ** 2))
 
 
 def halo_rows(background: Background, rows: int, columns_only: bool) -> int:
@@ -247,7 +277,9 @@ def halo_rows(background: Background, rows: int, columns_only: bool) -> int:
         0 where each row is corrected by itself; 2 or more else, to see what goes on over rows.
     """
     least = min(rows, GOES_ON) // 2
-    if columns_only or background == "median":
+    if background == "median" and not columns_only:
+        return 2 * (rows // 2)
+    if columns_only:
         return rows // 2
     return max(_reach(rows), least) if background == "gaussian" else least
 
@@ -303,6 +335,29 @@ def _median(image: NDArray[np.float64], size: tuple[int, int], threads: int) -> 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(some, parts))
     return result
+
+
+def _shapes(error: NDArray[np.float64], size: tuple[int, int], threads: int) -> NDArray[np.float64]:
+    """Return what of the errors is the sample: where it bends a median cuts off, and that goes on smoothly.
+
+    The median over the rows of a window, and over 3 columns, is drawn by parabolas over its columns (Savitzky and
+    Golay). They are believed where they are higher than the spread of the errors in the row, and differ by little from
+    what they are drawn through: the edge of a band of wrong columns is sharp. A window of few rows or columns tells
+    nothing.
+    """
+    rows, columns = size
+    if rows < GOES_ON or columns < SMOOTH_COLUMNS or len(error) < rows or error.shape[1] < columns:
+        return np.zeros_like(error)
+    going_on = _median(_median(error, (rows, 1), threads), (1, 3), threads)
+    places = mirrored_places(error.shape[1], columns // 2)
+    terms = np.vander(np.arange(columns) - columns // 2, 3)
+    drawn = sliding_window_view(going_on[:, places], columns, axis=1) @ np.linalg.pinv(terms)[2]
+    about = (
+        sliding_window_view(np.abs(one)[:, places], columns, axis=1) for one in (going_on - drawn, drawn)
+    )
+    misfit, height = (one.max(axis=2) for one in about)
+    spread = 1.4826 * np.median(np.abs(error), axis=1, keepdims=True)
+    return np.where((np.abs(drawn) > ABOVE_SPREAD * spread) & (misfit < MISFIT * height), drawn, 0)
 
 
 def _gaussian(image: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tomarium.kernels.double_flat_field import pixel_errors
@@ -16,6 +17,9 @@ MOST_CLASSES: Final = 5
 
 ENOUGH: Final = 1.1
 """Times the least that moves, up to which fewer classes do."""
+
+BESIDE: Final = 2
+"""Pixels about an edge between classes that it may cut."""
 
 SMOOTHED: Final = 5
 """Pixels along an edge of the square whose mean tells the class of a pixel."""
@@ -36,7 +40,8 @@ def pixel_errors_beside_classes(
     """Return what each column of one sinogram adds to all views.
 
     1. The slice is reconstructed, smoothed over 5 × 5 pixels, and each pixel is given the mean of its class: a slice
-       of a few materials, without rings.
+       of a few materials, without rings. Within 2 pixels of another class it keeps what was reconstructed, for an edge
+       cuts it (`with_edges`).
     2. It is projected. Of data less projections what the sample is wrong in moves from view to view, and what a pixel
        adds does not: the median over the views tells it.
     3. What of it is wider than a Gaussian of full width `columns` is left to the sample.
@@ -72,7 +77,7 @@ def pixel_errors_beside_classes(
         image = fbp(corrected, angles_deg, axis_column, threads=1)
         smooth = _mean_of_square(image, SMOOTHED)
         wanted = [classes] if classes else list(range(2, MOST_CLASSES + 1))
-        missed = [corrected - forward(rays, of_classes(smooth, count)) for count in wanted]
+        missed = [corrected - forward(rays, with_edges(of_classes(smooth, count), image)) for count in wanted]
         moving = [float(np.mean((one - np.median(one, axis=0)) ** 2)) for one in missed]
         best = next(n for n, value in enumerate(moving) if value <= ENOUGH * min(moving))
         used = wanted[best]
@@ -103,6 +108,27 @@ def of_classes(image: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     means = class_means(image[inside], count)
     edges = (means[1:] + means[:-1]) / 2
     return np.where(inside, means[np.searchsorted(edges, image)], 0).astype(np.float32)
+
+
+def with_edges(classes: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a slice of classes whose pixels beside another class have what the reconstruction tells between both.
+
+    A pixel that an edge cuts is neither of the two; taken for one of them, the rim of a round sample would be told as a
+    ring, for it does not move.
+
+    Parameters
+    ----------
+    classes, image : array of float32, shape (y, x)
+        The slice as `of_classes` makes it, and as it was reconstructed.
+
+    Returns
+    -------
+    array of float32, shape (y, x)
+        The classes, and within 2 pixels of another one the image, as far as it is between the lowest and the highest.
+    """
+    about = sliding_window_view(np.pad(classes, BESIDE, mode="edge"), (2 * BESIDE + 1,) * 2)
+    low, high = about.min(axis=(2, 3)), about.max(axis=(2, 3))
+    return np.where(low < high, np.clip(image, low, high), classes).astype(np.float32)
 
 
 def class_means(values: NDArray[np.float32], count: int) -> NDArray[np.float64]:

@@ -121,9 +121,9 @@ def _double_ff(settings: Settings, values: Values) -> str:
         given["pixel_mask"] = values["-p"]
     if values.get("--homogeneous"):
         given["background"] = "homogeneous"
+    if values.get("-n", 1) > 1:
+        given["every"] = values["-n"]
     told = settings.set("double_flat_field", **given)
-    if values.get("-n", 1) != 1:
-        told += "; all views are averaged, not each of some"
     return told + ("; each scan of a spiral is corrected by itself" if values.get("-s") else "")
 
 

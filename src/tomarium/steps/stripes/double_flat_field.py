@@ -16,7 +16,7 @@ from tomarium.kernels.double_flat_field import (
 )
 from tomarium.model import Layout, Slab
 from tomarium.steps.core.context import Context
-from tomarium.steps.core.parameter import FROM_SCAN, Column, NotNegative, OddCount
+from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, NotNegative, OddCount
 from tomarium.steps.core.step import Cost, Example, Values, step
 
 THREADS: Final = 8
@@ -57,20 +57,24 @@ def double_flat_field(
     columns_only: bool = False,
     axis_width: NotNegative = 3.0,
     mean_of: Literal["attenuation", "transmission"] = "attenuation",
+    every: Count = 1,
 ) -> Slab:
     """Correct each pixel by what it adds to the mean of all views, so that slices have no rings.
 
     1. The attenuation is averaged over the views of each of 16 blocks of angles: the sample, which turns, is smooth in
        it, and a pixel that answers differently from its neighbours is not.
-    2. Its smooth background is subtracted. What is left is the error of each pixel, averaged over the blocks less the
-       lowest and the highest fifth of them, in which the sample passes.
+    2. Its smooth background is subtracted; with the median, what it cuts off of bends that go on over rows, too. What
+       is left is the error of each pixel, averaged over the blocks less the lowest and the highest fifth of them, in
+       which the sample passes.
     3. What within `axis_width` w of the axis c goes on over 5 rows is lessened by (|u - c| / w)², for what lies on the
        axis does not move either. Errors below `pixel_mask` are left.
     4. The errors are subtracted from every view.
 
     Views of other rows are looked at too: a spot of the scintillator is small in both directions, while edges of the
-    sample go on from row to row. It wants a scan of many views and at least half a turn. Pixels that are dead, or wrong
-    at some angles, it takes for whole rings: remove_stripes with method=auto goes before it.
+    sample go on from row to row. What a sample without rings loses lies within 16 columns of the axis, where it hardly
+    moves: 0.011 of the attenuation in the median of ten simulated ones. `axis_width` 16 makes 0.007 of it, and leaves a
+    third of the rings there in place of a tenth. It wants a scan of many views and at least half a turn. Pixels that
+    are dead, or wrong at some angles, it takes for whole rings: remove_stripes with method=auto goes before it.
 
     Parameters
     ----------
@@ -97,6 +101,8 @@ def double_flat_field(
         Columns on either side of the axis within which less is removed of what goes on over rows; 0 removes all.
     mean_of : {"attenuation", "transmission"}
         What is averaged. Attenuation is exact for errors of the gain; transmission is what tomodata and nabu average.
+    every : int
+        Of so many views one is averaged; 1 is all. More is quicker, and tells errors with more noise.
 
     Returns
     -------
@@ -115,7 +121,7 @@ def double_flat_field(
     """
     transmission = slab.domain == "transmission"
     error = constant_errors(
-        slab.data,
+        slab.data[::every],
         transmission=transmission,
         mean_of_transmission=mean_of == "transmission",
         background=background,
