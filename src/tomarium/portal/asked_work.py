@@ -128,7 +128,9 @@ STAGES: Final = {
 def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
     """Tell how far a job is."""
     if job.state == "waiting":
-        words = worker_words(request_context, job.kind) or "waits for a worker"
+        there = any(one.takes(job.kind) for one in workers_seen(request_context.catalogue.home))
+        words = "waits for its turn" if there else "a worker is being started for it"
+        words = worker_words(request_context, job.kind) or words
         return Progress("waiting", words, 0, 0)
     if job.state == "running":
         told = read_progress(folder_of_job(request_context, job))
