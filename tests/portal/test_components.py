@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from tomarium.model import Part, Publication, Record, Related
 from tomarium.model import Person as Creator
+from tomarium.portal.levels import LevelLink
 from tomarium.portal.pages.records import AskedRange
 from tomarium.portal.record_facts import label_rows, picture_bar, slips
 from tomarium.portal.rendering import _templates
@@ -99,6 +100,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     ),
     "chips": (FACETS, "/records", (AskedRange(HOSTILE, HOSTILE, "/x"),)),
     "cabinets": (FACETS,),
+    "levels": ((LevelLink("pupil", HOSTILE, "/x", True), LevelLink("student", HOSTILE, "/x", False)),),
 }
 
 
