@@ -17,7 +17,8 @@ from mesh.bodies import BODIES, ball, volume
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.accounts import close_account, make_account
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.jobs import LEASE_S, jobs_of_record, take_job
+from tomarium.catalogue.find_jobs import jobs_of_record
+from tomarium.catalogue.jobs import LEASE_S, take_job
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.model_jobs import KIND, ask_for_model
 from tomarium.catalogue.record_folder import read_record, verify

@@ -28,7 +28,8 @@ from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue, r
 from tomarium.catalogue.accounts import close_account, make_account
 from tomarium.catalogue.disk_use import change_quota
 from tomarium.catalogue.file_path import file_path
-from tomarium.catalogue.jobs import add_job, cancel_job, end_job, job_of, own_jobs, take_job
+from tomarium.catalogue.find_jobs import job_of, own_jobs
+from tomarium.catalogue.jobs import add_job, cancel_job, end_job, take_job
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.queries import folder_of

@@ -22,7 +22,8 @@ from tomarium.beamtime.work_settings import WorkSettings, rows_of, settings_of
 from tomarium.beamtime.work_source import RECORD, facts_of, open_source
 from tomarium.catalogue import Catalogue, ingest
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.jobs import begin_last_part, forget_jobs, is_held, jobs_of_kind
+from tomarium.catalogue.find_jobs import jobs_of_kind
+from tomarium.catalogue.jobs import begin_last_part, forget_jobs, is_held
 from tomarium.catalogue.make_record import make_record
 from tomarium.catalogue.queries import folder_of
 from tomarium.catalogue.work import Ended, Kind, NotWanted, StillHeld

@@ -15,8 +15,9 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.field_texts import changes_of
 from tomarium.catalogue.file_path import Filed, file_path
+from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.catalogue.ingest import ingest, save
-from tomarium.catalogue.jobs import add_job, own_jobs
+from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Row
 from tomarium import formats
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import place_for
-from tomarium.catalogue.jobs import add_job, jobs_of_record, reader_who_asked, tell_progress
+from tomarium.catalogue.find_jobs import jobs_of_record, reader_who_asked
+from tomarium.catalogue.jobs import add_job, tell_progress
 from tomarium.catalogue.keep_mesh import Target, keep_print, keep_surface, mesh_part, target_in_record
 from tomarium.catalogue.mesh_files import About, about_of, file_name
 from tomarium.catalogue.mesh_part import Known, place_of_mesh

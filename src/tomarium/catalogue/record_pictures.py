@@ -21,7 +21,8 @@ from tomarium.catalogue.child_reader import ChildReaders, ReaderDied
 from tomarium.catalogue.edit import place_for, write_record
 from tomarium.catalogue.file_table import remove_others
 from tomarium.catalogue.filing import DATA, PREVIEWS, refile_below
-from tomarium.catalogue.jobs import add_job, reader_who_asked
+from tomarium.catalogue.find_jobs import reader_who_asked
+from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.store import ObjectPath

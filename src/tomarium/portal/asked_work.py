@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from tomarium.beamtime.work_jobs import RECONSTRUCT
 from tomarium.beamtime.work_results import read_facts, read_progress, results_folder
 from tomarium.beamtime.work_source import PATH, RECORD, below, scan_part
-from tomarium.catalogue.jobs import job_of
+from tomarium.catalogue.find_jobs import job_of
 from tomarium.catalogue.workers import workers_seen
 from tomarium.errors import InputError
 from tomarium.portal.identity import identify

@@ -27,9 +27,9 @@ from tomarium.catalogue.appending import (
     WrongChecksum,
     WrongOffset,
 )
+from tomarium.catalogue.find_jobs import job_of
 from tomarium.catalogue.finish_upload import drop as drop_batch
 from tomarium.catalogue.finish_upload import finish
-from tomarium.catalogue.jobs import job_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import give_back, taking_room
 from tomarium.catalogue.uploads import Upload, Uploads

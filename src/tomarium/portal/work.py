@@ -16,7 +16,8 @@ from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_results import read_slice
 from tomarium.beamtime.work_settings import FIELDS, WorkSettings, settings_of
 from tomarium.catalogue.filing import id_words
-from tomarium.catalogue.jobs import add_job, cancel_job, drop_jobs, own_jobs
+from tomarium.catalogue.find_jobs import own_jobs
+from tomarium.catalogue.jobs import add_job, cancel_job, drop_jobs
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import demand_room
 from tomarium.errors import InputError, StorageFull

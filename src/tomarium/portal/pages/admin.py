@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.catalogue.accounts import all_accounts
 from tomarium.catalogue.dois import open_first
-from tomarium.catalogue.jobs import newest_jobs
+from tomarium.catalogue.find_jobs import newest_jobs
 from tomarium.catalogue.queries import count_records
 from tomarium.portal.administration import Tab, demand_section, is_keeper, tabs
 from tomarium.portal.page import FOR_PEOPLE, Page

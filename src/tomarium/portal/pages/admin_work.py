@@ -11,7 +11,7 @@ from fastapi import Query
 
 from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.catalogue.dois import open_first
-from tomarium.catalogue.jobs import newest_jobs
+from tomarium.catalogue.find_jobs import newest_jobs
 from tomarium.portal.administration import Tab, demand_section, tabs
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest

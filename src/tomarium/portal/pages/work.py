@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_source import PATH, RECORD, below, listed
 from tomarium.catalogue import search
-from tomarium.catalogue.jobs import own_jobs
+from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.portal.asked_work import (
     OPEN,
     Progress,

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from tomarium import units
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_settings import OF_THE_VOLUME, WorkSettings, changes_between, settings_of
-from tomarium.catalogue.jobs import own_jobs
+from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.errors import TomariumError
 from tomarium.portal.asked_work import (
     OPEN,

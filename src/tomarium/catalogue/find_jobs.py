@@ -1,0 +1,155 @@
+"""Jobs of the table `job` that a reader may know of, and with whose rights they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select
+
+from tomarium.catalogue.accounts import all_accounts, any_account
+from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
+from tomarium.catalogue.tables import jobs
+
+LEASE_S: Final = 600
+MOST_TRIES: Final = 5
+LAST_PART: Final = -1.0
+"""What `not_before_utc` of a running job is in its last part, in which it cannot be cancelled."""
+
+
+def jobs_of_record(
+    connection: Connection, kinds: Sequence[str], record: str, limit: int = 20
+) -> list[Row[Any]]:
+    """List the jobs of some kinds whose argument `record` is a record, whoever asked for them.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    kinds : sequence of str
+        What kinds of work.
+    record : str
+        Identifier of the record; who may know of its jobs is asked before.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of Row
+        Rows of `job`, the newest first.
+    """
+    asked = jobs.c.kind.in_(kinds) & (jobs.c.arguments["record"].as_string() == record)
+    return list(
+        connection.execute(select(jobs).where(asked).order_by(jobs.c.number.desc()).limit(limit)).all()
+    )
+
+
+def reader_who_asked(connection: Connection, job: Row[Any]) -> Reader:
+    """Return who asked for a job, with the rights that they have now.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    job : Row
+        Of `job`.
+
+    Returns
+    -------
+    Reader
+        As long as the catalogue has no account, the owner of this machine.
+
+    Raises
+    ------
+    NotAllowed
+        Their account was closed or is gone.
+    """
+    if not any_account(connection):
+        return LOCAL_OWNER
+    found = next((one for one in all_accounts(connection) if one.name == job.asked_by), None)
+    if found is None or found.closed:
+        raise NotAllowed(f"the account {job.asked_by!r}, which asked for it, may not be used any more")
+    return found.reader
+
+
+def job_of(connection: Connection, reader: Reader, number: int) -> Row[Any] | None:
+    """Find a job of a reader.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    number : int
+        The job.
+
+    Returns
+    -------
+    Row or None
+        A row of `job`; None where there is none of this reader.
+    """
+    mine = jobs.c.number == number
+    if not reader.sees_all:
+        mine &= jobs.c.asked_by == reader.name
+    return connection.execute(select(jobs).where(mine)).one_or_none()
+
+
+def newest_jobs(
+    connection: Connection, reader: Reader, limit: int = 200, *, without: Collection[str] = ()
+) -> list[Row[Any]]:
+    """List the jobs of a reader; those of everybody for curators and administrators.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    limit : int
+        At most so many.
+    without : collection of str
+        Kinds that are left out.
+
+    Returns
+    -------
+    list of Row
+        Rows of `job`: what failed first, then the newest.
+    """
+    wanted = select(jobs).order_by((jobs.c.state != "failed"), jobs.c.number.desc()).limit(limit)
+    if without:
+        wanted = wanted.where(jobs.c.kind.not_in(list(without)))
+    if not reader.sees_all:
+        wanted = wanted.where(jobs.c.asked_by == reader.name)
+    return list(connection.execute(wanted).all())
+
+
+def own_jobs(connection: Connection, reader: Reader, kind: str, limit: int = 200) -> list[Row[Any]]:
+    """List the jobs of a kind that a reader asked for.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asked.
+    kind : str
+        What kind of work.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of Row
+        Rows of `job`, the newest first.
+    """
+    mine = (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name)
+    return list(
+        connection.execute(select(jobs).where(mine).order_by(jobs.c.number.desc()).limit(limit)).all()
+    )
+
+
+def jobs_of_kind(connection: Connection, kind: str, state: str) -> list[Row[Any]]:
+    """List the jobs of a kind in a state, of everybody; for who does them."""
+    wanted = (jobs.c.kind == kind) & (jobs.c.state == state)
+    return list(connection.execute(select(jobs).where(wanted).order_by(jobs.c.number)).all())
