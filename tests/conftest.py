@@ -36,8 +36,8 @@ SLOW = (
     "formats/test_nxtomo_flips", "kernels/axis/", "kernels/test_edge_width", "kernels/test_fbp",
     "kernels/test_half_acquisition", "kernels/test_ring_correlation", "pipeline/test_material",
     "pipeline/test_contract_cases", "conversion/", "pipeline/test_run", "pipeline/test_slabs",
-    "pipeline/test_spool", "portal/test_files", "portal/test_models", "portal/test_work", "steps/test_correct_roll",
-    "synth/test_scan", "test_from_scan_to_truth", "test_public_names",
+    "pipeline/test_spool", "portal/test_files", "portal/test_models", "portal/test_work", "specimen/test_align",
+    "steps/test_correct_roll", "synth/test_scan", "test_from_scan_to_truth", "test_public_names",
 )  # fmt: skip
 """Where tests take seconds: measured, file by file."""
 

@@ -7,8 +7,18 @@ import pytest
 from numpy.typing import NDArray
 
 from tomarium.errors import InputError, ParameterError
+from tomarium.kernels.alignment.refine import (
+    IN_SPACE,
+    covariance,
+    mapped,
+    refine,
+    small_motion,
+    spread_of_points,
+)
 from tomarium.specimen.align import align
+from tomarium.specimen.alignment import inverted
 from tomarium.specimen.image import Image, image_of_array
+from tomarium.specimen.pose_search import levels_of
 from tomarium.synth.rock import image, pose_about, rock
 
 EDGE_M = 1e-3
@@ -92,20 +102,59 @@ def test_a_map_of_another_rock_is_not_found() -> None:
 
 
 def test_volumes_of_two_techniques_are_laid_on_each_other() -> None:
-    both = case(5, shape=(32, 32, 32), fixed_shape=(40, 40, 40), signal="neutron")
+    both = case(5, shape=(22, 22, 22), fixed_shape=(28, 28, 28), signal="neutron", shift=3)
     found = align(both.fixed, both.moving, search="near", mirror=False)
     assert found.accepted, found.notes
     assert both.error(found.matrix) < 0.1
 
 
 def test_flat_images_are_laid_on_each_other_and_a_mirror_image_is_known() -> None:
-    flat = case(6, shape=(1, 64, 64), fixed_shape=(1, 96, 96), turn_deg=100, mirrored=True)
+    flat = case(6, shape=(1, 40, 40), fixed_shape=(1, 64, 64), turn_deg=100, mirrored=True)
     found = align(flat.fixed, flat.moving)
     assert found.accepted, found.notes
     assert found.mirrored
     assert np.linalg.det(found.matrix[:3, :3]) < 0
     assert flat.error(found.matrix) < 0.3
     assert found.freedoms == ("rotation z", "shift x", "shift y")
+
+
+def test_the_error_that_is_stated_is_that_which_is_made() -> None:
+    made, stated = [], []
+    for seed in range(8):
+        known = case(seed + 20, shape=(1, 40, 40))
+        levels = levels_of(known.fixed, known.moving)
+        start = known.truth.copy()
+        start[:3, 3] /= levels.unit_m
+        pair = levels.pair(1.0)
+        fit = refine(pair, start)
+        blocks = (pair.points[:, :2] / 40 * 6).astype(int) @ np.array([6, 1])
+        spread, centre = covariance(pair, fit, blocks)
+        stated.append(np.median(spread_of_points(spread, centre, mapped(fit.matrix, pair.points))))
+        found = fit.matrix.copy()
+        found[:3, 3] *= levels.unit_m
+        made.append(known.error(found))
+    assert 0.5 < np.sqrt(np.mean(np.square(made)) / np.mean(np.square(stated))) < 2
+
+
+def test_the_map_the_other_way_round_is_its_inverse() -> None:
+    draw = np.random.default_rng(1)
+    square = draw.normal(size=(6, 6))
+    matrix = pose_about((1, 2, 3), (10, 20, 30), (4, 5, 6)) @ np.diag([-1.1, 1.1, 1.1, 1])
+    back, spread, centre = inverted(matrix, square @ square.T * 1e-6, np.array([1.0, -1.0, 2.0]))
+    assert np.allclose(back @ matrix, np.eye(4))
+    again, twice, where = inverted(back, spread, centre)
+    assert np.allclose(again, matrix)
+    assert np.allclose(twice, square @ square.T * 1e-6)
+    assert np.allclose(where, (1, -1, 2))
+    # Points that the small motion moves, seen from the other side.
+    step = np.array([1e-5, -2e-5, 3e-5, 1e-4, 2e-4, -1e-4])
+    moved = small_motion(step, IN_SPACE, np.array([1.0, -1.0, 2.0])) @ matrix
+    carried = np.linalg.inv(moved) @ matrix
+    only = inverted(matrix, np.outer(step, step), np.array([1.0, -1.0, 2.0]))[1]
+    turn = 0.5 * np.array(
+        [carried[2, 1] - carried[1, 2], carried[0, 2] - carried[2, 0], carried[1, 0] - carried[0, 1]]
+    )
+    assert np.allclose(only[:3, :3], np.outer(turn, turn), rtol=1e-3, atol=1e-14)
 
 
 def test_what_cannot_be_aligned_is_refused_by_name() -> None:

@@ -38,7 +38,7 @@ NEAR_SHARE: Final = 0.2
 
 _STEP_DEG: Final = {"section": {"near": 10.0, "global": 13.0}, "space": {"near": 12.0, "global": 18.0}}
 _STEP_IN_PLANE_DEG: Final = 5.0
-_BLOCKS: Final = {2: 8, 3: 4}
+_BLOCKS: Final = {2: 6, 3: 4}
 """Blocks along each axis whose differences tell the covariance."""
 
 _SHOWN: Final = 8

@@ -120,7 +120,7 @@ def _sheet(rows: list[list[Colours]], headings: tuple[str, ...], cloud: Grid) ->
     font = ImageFont.load_default(size=14)
     sizes = [_size(row[0].shape[:2], cloud, plane) for row, plane in zip(rows, _PLANES, strict=False)]
     wide = max(width for width, _ in sizes)
-    left = 34
+    left = 60
     sheet = Picture.new(
         "RGB",
         (left + len(headings) * (wide + _GAP), _TEXT + sum(height + _GAP for _, height in sizes)),
@@ -131,8 +131,8 @@ def _sheet(rows: list[list[Colours]], headings: tuple[str, ...], cloud: Grid) ->
         draw.text((left + i * (wide + _GAP), 2), heading, fill=(20, 20, 20), font=font)
     top = _TEXT
     for row, (width, height), (across, down) in zip(rows, sizes, _PLANES, strict=False):
-        draw.text((4, top), f"{across} →", fill=(20, 20, 20), font=font)
-        draw.text((4, top + 18), f"{down} ↓", fill=(20, 20, 20), font=font)
+        draw.text((4, top), f"{across} right", fill=(20, 20, 20), font=font)
+        draw.text((4, top + 18), f"{down} down", fill=(20, 20, 20), font=font)
         for i, panel in enumerate(row):
             drawn = Picture.fromarray(panel).resize((width, height), Picture.Resampling.NEAREST)
             sheet.paste(drawn, (left + i * (wide + _GAP), top))

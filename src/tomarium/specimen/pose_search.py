@@ -26,7 +26,7 @@ WIDEST_IN_SPACE: Final = 26
 WIDEST_OF_SECTION: Final = 32
 WIDEST_IN_PLANE: Final = 96
 
-FIRST: Final = 64
+FIRST: Final = 48
 """Poses of the search that are made better, coarsely."""
 
 SECOND: Final = 24
@@ -42,6 +42,7 @@ FINEST_POINTS: Final = 150_000
 
 _BLUR: Final = 0.7
 _BLUR_POINTS: Final = 0.5
+_ROUGHLY_PX: Final = 0.03  # step at which poses that are only compared have come to rest
 _SAME: Final = 1.5  # voxels of a level below which two poses are one
 _BASIN: Final = 0.6  # of the radius: corners closer than that share one basin of the score
 
@@ -224,7 +225,10 @@ def better(
     pair: Pair, found: Sequence[Found], freedoms: Sequence[int], keep: int, *, rounds: int = 20
 ) -> list[Found]:
     """Refine poses at one level; result: those that differ, best first, at most `keep`."""
-    refined = [replace(one, fit=refine(pair, one.fit.matrix, freedoms, rounds=rounds)) for one in found]
+    refined = [
+        replace(one, fit=refine(pair, one.fit.matrix, freedoms, rounds=rounds, settled_px=_ROUGHLY_PX))
+        for one in found
+    ]
     corners = _few(pair.points)
     apart = max(2 * _SAME * pair.voxel, _BASIN * pair.radius)
     kept: list[Found] = []

@@ -25,7 +25,9 @@ SCALE: Final = 6
 _FARTHEST: Final = 1.5
 """Longest step, voxels, at the typical distance from the centre."""
 
-_SETTLED: Final = 0.002
+SETTLED_PX: Final = 0.002
+"""Step below which a pose has come to rest, voxels."""
+
 _PROBE: Final = 0.3
 """Voxels by which the pose is moved to measure the curvature."""
 
@@ -146,7 +148,14 @@ def mapped(matrix: Array, points: Array) -> Array:
     return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3])
 
 
-def refine(pair: Pair, matrix: Array, freedoms: Sequence[int] = IN_SPACE, *, rounds: int = 30) -> Fit:
+def refine(
+    pair: Pair,
+    matrix: Array,
+    freedoms: Sequence[int] = IN_SPACE,
+    *,
+    rounds: int = 30,
+    settled_px: float = SETTLED_PX,
+) -> Fit:
     """Raise the score of a pose as far as it goes from where it begins.
 
     1. The slope of the mutual information with the pose is summed from the points: the derivative with each value,
@@ -164,6 +173,8 @@ def refine(pair: Pair, matrix: Array, freedoms: Sequence[int] = IN_SPACE, *, rou
         What may change.
     rounds : int
         Most steps.
+    settled_px : float
+        Step below which it has come to rest, voxels.
 
     Returns
     -------
@@ -192,7 +203,7 @@ def refine(pair: Pair, matrix: Array, freedoms: Sequence[int] = IN_SPACE, *, rou
             damping = max(damping * 0.3, 1e-3)
         else:
             damping = max(damping * 10, 0.1)
-        if far < _SETTLED:
+        if far < settled_px:
             settled = True
             break
         if damping > 1e6:
@@ -229,9 +240,10 @@ def covariance(
 ) -> tuple[Array, Array]:
     """Estimate how well a pose is known, from the curvature of the score and how blocks of the image differ.
 
-    1. H is the change of the slope when the pose is moved by 0.3 voxels to either side, along each freedom.
-    2. S is the sum over blocks of the square of what each adds to the slope: noise within a block may be correlated.
-    3. The covariance is H⁻¹ S H⁻¹ · b / (b - p), b blocks and p freedoms (White 1982, eq. 3.2; Huber 1967).
+    1. H is the change of the slope when the pose is moved by 0.3 voxels to either side, along each freedom; H_b is
+       what one block of the image adds to it, and g_b what it adds to the slope.
+    2. Without the block the pose would lie d_b = -(H - H_b)⁻¹ g_b beside where it is, in one step of Newton's method.
+    3. The covariance is Σ d_b d_bᵀ (n - 1) / n for n blocks, the jackknife: noise within a block may be correlated.
 
     Parameters
     ----------
@@ -258,32 +270,37 @@ def covariance(
 
     References
     ----------
-    H. White, Econometrica 50, 1 (1982), doi 10.2307/1912526.
+    R. Miller, Biometrika 61, 1 (1974), doi 10.1093/biomet/61.1.1; M. Bell, D. McCaffrey, Survey Methodology 28, 169
+    (2002): the jackknife over clusters.
     """
     placed = mapped(fit.matrix, pair.points)
     inside = sample(pair.fixed, placed)[2]
     centre = placed[inside].mean(axis=0)
-    here = _slope(pair, fit.matrix, freedoms, centre)
-    count = len(freedoms)
-    bend = np.empty((count, count))
+    count, number = len(freedoms), int(blocks.max()) + 1
+
+    def by_block(parts: Array) -> Array:
+        return np.stack([np.bincount(blocks, weights=part, minlength=number) for part in parts], axis=1)
+
+    slopes = by_block(_slope(pair, fit.matrix, freedoms, centre).parts)
+    bends = np.empty((number, count, count))
     for i, length in enumerate(_lengths(freedoms, pair.radius)):
         step = np.zeros(count)
         step[i] = _PROBE * pair.voxel / length
         up, down = (
-            _slope(pair, small_motion(sign * step, freedoms, centre) @ fit.matrix, freedoms, centre).sum
+            by_block(
+                _slope(pair, small_motion(sign * step, freedoms, centre) @ fit.matrix, freedoms, centre).parts
+            )
             for sign in (1, -1)
         )
-        bend[i] = (up - down) / (2 * step[i])
-    bend = -0.5 * (bend + bend.T)
-    np.linalg.cholesky(bend)
-    parts = np.array([np.bincount(blocks, weights=part) for part in here.parts])
-    used = np.bincount(blocks, weights=inside) > 0
-    parts = parts[:, used]
-    parts -= parts.mean(axis=1, keepdims=True)
+        bends[:, i] = (down - up) / (2 * step[i])
+    bends = 0.5 * (bends + bends.transpose(0, 2, 1))
+    whole = bends.sum(axis=0)
+    np.linalg.cholesky(whole)
+    used = np.bincount(blocks, weights=inside, minlength=number) > 0
     many = int(used.sum())
-    square = parts @ parts.T * (many / max(1, many - count))
-    inverse = np.linalg.inv(bend)
-    return inverse @ square @ inverse, centre
+    slopes = slopes[used] - slopes[used].mean(axis=0)
+    moved = np.linalg.solve(whole - bends[used], slopes[..., None])[..., 0]
+    return np.asarray(moved.T @ moved * ((many - 1) / many)), centre
 
 
 def _lengths(freedoms: Sequence[int], radius: float) -> Array:

@@ -147,7 +147,7 @@ class _Room:
 
     def best(self, away: Array, classes: NDArray[np.intp], many: int) -> list[tuple[float, Array]]:
         """Return scores and shifts (x, y, z) of the peaks of one orientation."""
-        at = np.rint(away).astype(np.intp)[:, ::-1]
+        at = np.floor(away + 0.5).astype(np.intp)[:, ::-1]  # rint would lay halves on even voxels
         pz, py, px = self.shape
         flat = ((at[:, 0] % pz) * py + at[:, 1] % py) * px + at[:, 2] % px
         inside = np.ones(len(at), bool)

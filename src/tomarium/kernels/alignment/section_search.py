@@ -102,7 +102,7 @@ def search_sections(
         )
         made = []
         for place, turn in enumerate(turns):
-            at = np.rint((away @ turn.T)[:, :2]).astype(np.intp)
+            at = np.floor((away @ turn.T)[:, :2] + 0.5).astype(np.intp)
             index = (at[:, 1] % lengths[1]) * lengths[0] + at[:, 0] % lengths[0]
             counts: list[list[Any]] = [[] for _ in spectra]
             for one in range(many[1]):
@@ -155,7 +155,7 @@ def _lattice(
         place = (
             origin[axis] + step[axis, 0] * u + step[axis, 1] * v[:, None] + step[axis, 2] * w[:, None, None]
         )
-        near = np.rint(place).astype(np.int32)
+        near = np.floor(place + 0.5).astype(np.int32)
         inside = inside & (near >= 0) & (near < n)
         at.append(np.clip(near, 0, n - 1))
     nx, ny, _ = fixed.lengths

@@ -1,0 +1,94 @@
+"""`tomarium align`: what it writes, how it ends, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Picture
+
+from tomarium.cli import execute
+from tomarium.specimen.image import image_of_array
+from tomarium.specimen.landmarks import Landmark, write_landmarks
+from tomarium.synth.rock import image, rock
+
+PIXEL_M = 10e-6
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two maps of one plane, the second without four columns and six rows at its beginning, and one of another rock."""
+    home = tmp_path_factory.mktemp("maps")
+    draw = np.random.default_rng(0)
+    for seed, name in ((1, ""), (2, "other-")):
+        drawn = rock(48 * PIXEL_M, seed, coarseness=1.6)
+        pose = np.eye(4)
+        pose[2, 3] = 24 * PIXEL_M
+        for signal in ("bse", "si"):
+            seen = draw.poisson(40 * image(drawn, (1, 48, 48), (PIXEL_M,) * 3, pose, signal=signal))[0]
+            part = seen[6:, 4:] if signal == "si" else seen
+            tifffile.imwrite(home / f"{name}{signal}.tif", part.astype(np.uint16))
+    return home
+
+
+GIVEN = ("--pixel", "10 um", "--pixel-fixed", "10 um")
+
+
+def test_a_map_is_found_written_and_drawn(
+    maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link, check = tmp_path / "link.json", tmp_path / "check.png"
+    words = ["align", str(maps / "bse.tif"), str(maps / "si.tif"), *GIVEN, "--near"]
+    assert execute([*words, "-o", str(link), "--picture", str(check)]) == 0
+    told = json.loads(link.read_text())
+    assert told["accepted"]
+    assert np.array(told["matrix"])[:2, 3] == pytest.approx([4 * PIXEL_M, 6 * PIXEL_M], abs=0.2 * PIXEL_M)
+    assert "found" in capsys.readouterr().out
+    with Picture.open(check) as drawn:
+        assert drawn.size[0] > drawn.size[1] > 250
+    assert execute([*words, "-o", str(link)]) == 2  # it is there already
+
+
+def test_a_map_of_another_rock_ends_with_1_and_its_candidates(
+    maps: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["align", str(maps / "bse.tif"), str(maps / "other-si.tif"), *GIVEN, "--near"]) == 1
+    printed = capsys.readouterr()
+    assert "not found" in printed.out
+    assert "candidate: " in printed.out
+    assert "the best pose" in printed.err or "another place" in printed.err
+
+
+def test_landmarks_are_fitted(maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = [(0, 0, 0), (200, 0, 0), (0, 200, 0), (150, 120, 0)]
+    points = [
+        Landmark(str(i), (x * 1e-6, y * 1e-6, 0), ((x + 40) * 1e-6, (y + 60) * 1e-6, 0))
+        for i, (x, y, _) in enumerate(places)
+    ]
+    write_landmarks(tmp_path / "points.csv", points)
+    words = ["align", str(maps / "bse.tif"), str(maps / "si.tif"), *GIVEN]
+    words += ["--landmarks", str(tmp_path / "points.csv")]
+    assert execute([*words, "--landmark-unit", "um", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert np.array(told["matrix"])[:2, 3] == pytest.approx([40e-6, 60e-6], abs=1e-12)
+    assert told["score"] is None
+    assert execute(words) == 2  # without a unit
+
+
+def test_an_image_without_a_pixel_size_is_refused(maps: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["align", str(maps / "bse.tif"), str(maps / "si.tif")]) == 2
+    assert "--pixel-fixed" in capsys.readouterr().err
+
+
+def test_what_holds_no_matrix_is_no_start(
+    maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "start.json").write_text("{}")
+    words = ["align", str(maps / "bse.tif"), str(maps / "si.tif"), *GIVEN]
+    assert execute([*words, "--start", str(tmp_path / "start.json")]) == 2
+    assert "holds no matrix" in capsys.readouterr().err
+
+
+def test_an_image_of_an_array_says_its_middle() -> None:
+    assert image_of_array(np.zeros((3, 5)), 2.0).centre_m == (4.0, 2.0, 0.0)
