@@ -16,6 +16,7 @@ from tomarium.pipeline.plan.cost import (
 )
 from tomarium.pipeline.plan.slabs import cut_rows
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
+from tomarium.pipeline.run.followed import Followed
 from tomarium.pipeline.run.work import load, make_ready, process, trim
 from tomarium.steps.core.step import Step, unit_of
 
@@ -70,7 +71,7 @@ def evaluate(
     found = []
     for slab, wanted in zip(slabs, rows, strict=True):
         cut = replace(slab, halo=(wanted.start - slab.rows.start, slab.rows.stop - wanted.stop))
-        ready = make_ready(tail, scan, "row", slab.rows, head)
+        ready = make_ready(tail, scan, "row", slab.rows, head, follow=Followed)
         found.append(trim(process(cut, ready, threads)))
     return tuple(found)
 
@@ -86,7 +87,7 @@ def _through_frames(
     scan = resolution.scan
     layout, end = head[0].before, head[-1].after
     angles, height, _ = layout.shape
-    ready = make_ready(head, scan, "angle", slice(0, height))
+    ready = make_ready(head, scan, "angle", slice(0, height), follow=Followed)
     results = [np.empty((angles, part.stop - part.start, end.shape[2]), end.dtype) for part in reads]
     report: dict[str, int] = {}
     block = angles_block(layout, height)

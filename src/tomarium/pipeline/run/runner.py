@@ -29,6 +29,7 @@ from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.pipeline.run.evaluate import evaluate
 from tomarium.pipeline.run.folders import folders_of_scan, protocol_without_folders, without_folders
+from tomarium.pipeline.run.followed import Followed
 from tomarium.pipeline.run.journal import Journal, is_unfinished, open_journal
 from tomarium.pipeline.run.output import ArraySink, Sink, VolumeTarget
 from tomarium.pipeline.run.provenance import (
@@ -448,6 +449,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             target=None if work.crosses and (local or _in_memory(target)) else target,
             count=number == last,
             folder=journal.home,
+            follow=Followed,
         )
         _map(work, number, section, task, target)
         done += section.items

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,12 @@ from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.protocol.step_errors import package, told_as_its_own
 from tomarium.pipeline.run.spool import Spool
 from tomarium.steps.core.context import Context, Scratch
-from tomarium.steps.core.further_scans import follows
+from tomarium.steps.core.further_scans import Through, follows
 from tomarium.steps.core.step import Step, Tally
 from tomarium.steps.volume.statistics import statistics
+
+Follow = Callable[[tuple[Resolved, ...], Path | None], Through]
+"""Steps that were done to the first scan, and a folder → what takes further scans through them."""
 
 
 class Target(Protocol):
@@ -119,6 +122,8 @@ class Task:
         Whether statistics of the result are counted.
     folder : Path or None
         Where further scans may be laid down that go through steps on sinograms; None keeps them in memory.
+    follow : callable or None
+        `follow(steps, folder)` takes further scans through the steps before one that takes them: `Followed`.
     """
 
     key: str
@@ -134,6 +139,7 @@ class Task:
     target: Target | None
     count: bool
     folder: Path | None = None
+    follow: Follow | None = None
 
     def __call__(self, cut: Cut) -> SlabResult:
         """Do one slab."""
@@ -178,7 +184,9 @@ def _kept(task: Task) -> _Kept:
     with _LOCK:
         if task.key not in _KEPT:
             rows = task.reads if task.direction == "angle" else slice(0, task.scan.shape[1])
-            ready = make_ready(task.items, task.scan, task.direction, rows, task.done, task.folder)
+            ready = make_ready(
+                task.items, task.scan, task.direction, rows, task.done, task.folder, task.follow
+            )
             while len(_KEPT) >= MOST_KEPT:  # a worker of a cluster is not told when a run ends
                 _KEPT.pop(next(iter(_KEPT)))
             _KEPT[task.key] = _Kept(ready)
@@ -192,6 +200,7 @@ def make_ready(
     rows: slice | None = None,
     done: Sequence[Resolved] = (),
     folder: Path | None = None,
+    follow: Follow | None = None,
 ) -> tuple[Ready, ...]:
     """Do what steps need done once, before the first slab.
 
@@ -209,6 +218,8 @@ def make_ready(
         Steps and tallies that were done before these.
     folder : Path, optional
         Where further scans may be laid down; see `Task`.
+    follow : callable, optional
+        Takes further scans through steps; see `Task`.
 
     Returns
     -------
@@ -224,21 +235,25 @@ def make_ready(
         if isinstance(item.step, Step) and item.step.prepare is not None:
             earlier = tuple(b for b in before[: len(done) + number] if isinstance(b.step, Step))
             taken = with_references(scan, earlier) if item.before.domain == "counts" else scan
-            prepared = _prepare(item, taken, rows or slice(0, scan.shape[1]), earlier, folder)
+            prepared = _prepare(item, taken, rows or slice(0, scan.shape[1]), earlier, folder, follow)
         ready.append(Ready(item, prepared, keep))
     return tuple(reversed(ready))
 
 
 def _prepare(
-    item: Resolved, scan: Scan, rows: slice, earlier: tuple[Resolved, ...] = (), folder: Path | None = None
+    item: Resolved,
+    scan: Scan,
+    rows: slice,
+    earlier: tuple[Resolved, ...] = (),
+    folder: Path | None = None,
+    follow: Follow | None = None,
 ) -> Any:
     if not isinstance(item.step, Step) or item.step.prepare is None:
         return None
     with told_as_its_own(item.step):
         if follows(item.step):
-            from tomarium.pipeline.run.followed import Followed  # which rests on this module
-
-            return item.step.prepare(scan, item.plain, rows, Followed(earlier, folder))
+            through = None if follow is None else follow(earlier, folder)
+            return item.step.prepare(scan, item.plain, rows, through)
         return item.step.prepare(scan, item.plain, rows)
 
 
