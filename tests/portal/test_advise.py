@@ -19,7 +19,7 @@ def client(catalogue: Catalogue) -> TestClient:
 
 
 def numbers(topics: Any) -> dict[str, dict[str, Any]]:
-    return {topic["name"]: {one["name"]: one["value"] for one in topic["answers"]} for topic in topics}
+    return {topic["key"]: {one["key"]: one["value"] for one in topic["answers"]} for topic in topics}
 
 
 def test_it_answers_as_the_command_does(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,9 +42,7 @@ def test_it_answers_as_the_command_does(client: TestClient, capsys: pytest.Captu
     found = numbers(answer["topics"])
     for name, values in found.items():
         assert values == {key: one["value"] for key, one in told[name]["values"].items()}
-    assert {topic["name"]: topic["warnings"] for topic in answer["topics"]}["disk"] == told["disk"][
-        "warnings"
-    ]
+    assert {topic["key"]: topic["warnings"] for topic in answer["topics"]}["disk"] == told["disk"]["warnings"]
     assert "your disk falls behind by" in told["disk"]["warnings"][0]
     assert found.keys() == {"views", "disk", "exposure", "phase"}
 

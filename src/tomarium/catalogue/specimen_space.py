@@ -125,7 +125,7 @@ def space_around(connection: Connection, reader: Reader, frames: Iterable[str]) 
     ends = [read_frame(end) for link in links for end in (link.from_frame, link.to_frame)]
     # A second image of a record hangs on its own links.
     linked = [one.id for one in ends if one.kind == "records"]
-    wanted = list(dict.fromkeys([*sorted(direct), *of_them, *linked]))
+    wanted = list(dict.fromkeys([*sorted(direct), *sorted(of_them), *sorted(linked)]))
     images: list[ImageFrame] = []
     unplaced: list[Unplaced] = []
     for id in wanted[:MOST_RECORDS]:
@@ -225,7 +225,7 @@ def _specimens_of(connection: Connection, ids: Iterable[str]) -> list[str]:
 
 
 def _records_of(connection: Connection, reader: Reader, ids: list[str]) -> dict[str, str]:
-    """Find the records of specimens that a reader may see → the specimen, in the order in which they were made."""
+    """Find the records of specimens that a reader may see → the specimen."""
     asked = (
         select(records.c.id, record_entities.c.entity)
         .join(record_entities, record_entities.c.record == records.c.id)

@@ -39,9 +39,9 @@ _OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
 
 @dataclass(frozen=True)
 class Answer:
-    """One number of advice: its name, value and unit for machines, as people read it, and why."""
+    """One number of advice: its key, value and unit for machines, as people read it, and why."""
 
-    name: str
+    key: str
     value: Any
     unit: str
     shown: str
@@ -51,9 +51,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Advice:
-    """Advice on one thing: its name, numbers, what is to be filled in for more, and what will spoil the result."""
+    """Advice on one thing: its key, numbers, what is to be filled in for more, and what will spoil the result."""
 
-    name: str
+    key: str
     answers: tuple[Answer, ...]
     missing: tuple[str, ...]
     warnings: tuple[str, ...]
