@@ -61,6 +61,10 @@ def thickness(noise: float, largest: float, seed: int, method: str = "paganin") 
 
 def phase_cases() -> list[Case]:
     made = []
+    bound = (
+        "the filter's own approximation, that the wave is sheared little by the way: the error is .0030 at 1 cm and "
+        ".0009 at 2 mm, and `ctf` has none of it"
+    )
     for largest, noise, limit, reached in (
         (0.016, 0.0, 0.01, True),
         (0.08, 0.0, 0.01, False),
@@ -69,7 +73,7 @@ def phase_cases() -> list[Case]:
         phase = f"{PHASE.delta_beta * largest / 2:.1f} rad"
         what = f"spheres up to {phase}, a wave at 5 cm, noise of {noise:g}: relative error of the thickness"
         ours: dict[str, Score] = {"": lambda seed, n=noise, a=largest: thickness(n, a, seed)}  # type: ignore[misc]
-        made.append(Case("`paganin`", what, limit, ours, {}, reached=reached))
+        made.append(Case("`paganin`", what, limit, ours, {}, reached=reached, bound="" if reached else bound))
     what = "spheres up to 8.0 rad, the same waves, noise of 0: relative error of the thickness"
     made.append(Case("`ctf`", what, 0.01, {"": lambda seed: thickness(0.0, 0.08, seed, "ctf")}, {}))
     what = "edges of 3 π softened by 2 px, noise of 0.1: part of the phases that are off by 2π"

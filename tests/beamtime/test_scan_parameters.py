@@ -60,10 +60,12 @@ def test_a_wrong_value_changes_nothing() -> None:
 
 def test_letters_are_those_of_the_guide() -> None:
     guide = "A a b c crop d f ffs h hh l live m mb n nc p q r rs s sd sf sp u v w x y z"
-    assert " ".join(sorted((one.letter for one in LETTERS), key=lambda one: (one.lower(), one))) == guide
+    ours = {"advise"}
+    letters = [one.letter for one in LETTERS if one.letter not in ours]
+    assert " ".join(sorted(letters, key=lambda one: (one.lower(), one))) == guide
     assert len({one.function for one in LETTERS}) == len(LETTERS)
     for one in LETTERS:
-        assert one.function in FUNCTIONS or one.letter in ("h", "hh", "q"), one
+        assert one.function in FUNCTIONS or one.letter in {"h", "hh", "q"} | ours, one
         assert not one.step or find_step(one.step)
         for question in one.questions:
             step, _, parameter = question.parameter.partition(".")

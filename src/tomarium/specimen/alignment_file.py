@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from tomarium import units
 from tomarium.errors import FormatError, InputError
+from tomarium.specimen.alignment import FREEDOMS
 from tomarium.specimen.link_file import FORM
-
-FREEDOMS: Final = ("rotation x", "rotation y", "rotation z", "shift x", "shift y", "shift z")
-"""Rows of a covariance by their names."""
 
 
 def is_alignment(told: Mapping[str, Any]) -> bool:

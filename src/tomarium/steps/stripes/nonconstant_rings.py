@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from tomarium.kernels.double_flat_field import CHUNK, spared_about_axis
+from tomarium.kernels.double_flat_field import CHUNK, halo_rows, spared_about_axis
 from tomarium.kernels.nonconstant_rings import block_errors, interpolated
 from tomarium.model import Layout, Slab
 from tomarium.steps.core.context import Context
@@ -30,7 +30,7 @@ def _host(values: Values, layout: Layout) -> int:
 
 @step(
     accepts=("attenuation", "transmission"),
-    halo=lambda values, layout: int(values["rows"]) // 2,
+    halo=lambda values, layout: halo_rows("median", values["rows"], False),
     cost=Cost(host=_host, nanoseconds=16.0),
     place=26,
     example=Example({"rows": 5, "columns": 7, "blocks": 3}),
