@@ -49,7 +49,7 @@ def test_record_has_values_with_units_and_origins(client: TestClient) -> None:
         "source": "tooth.h5",
     }
     assert facts["shape"] == [24, 32, 32]
-    shown = {"slices", "look", "parameters", "histogram", "provenance", "files", "make_a_slice"}
+    shown = {"plain_card", "slices", "look", "parameters", "histogram", "provenance", "files", "make_a_slice"}
     assert set(facts["viewers"]) == shown
     assert "html" not in facts["viewers"]["slices"]
     page = client.get("/records/tooth").text

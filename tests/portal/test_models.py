@@ -259,22 +259,27 @@ def test_who_may_not_any_more_gets_nothing(catalogue: Catalogue, tmp_path: Path)
     assert parts_of(tmp_path / "records" / "ball") == ["volume.ome.zarr"]
 
 
-def test_a_running_job_tells_how_far_it_is(
+def test_a_running_job_tells_how_far_it_is_and_one_that_was_stopped_waits(
     catalogue: Catalogue, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tomarium.catalogue import model_jobs
 
+    def told() -> tuple[str, str]:
+        [asked] = client.get("/records/ball/models.json").json()["asked"]
+        return asked["state"], asked["told"]
+
     def stopped(*given: object) -> object:
         given[-1]("walls", 1, 3)  # type: ignore[operator]
+        assert told() == ("running", "making thin walls thicker, 33 %")
+        assert take_job(catalogue) is None
         raise KeyboardInterrupt
 
     monkeypatch.setattr(model_jobs, "make_mesh", stopped)
     ask_for_model(catalogue, ADA, "ball", "surface", {})
     with pytest.raises(KeyboardInterrupt):
         work_once(catalogue, print)
-    [asked] = client.get("/records/ball/models.json").json()["asked"]
-    assert (asked["state"], asked["told"]) == ("running", "making thin walls thicker, 33 %")
-    assert take_job(catalogue) is None
+    assert told() == ("waiting", "")
+    assert take_job(catalogue) is not None
 
 
 def test_the_preview_shows_the_body_as_it_will_stand(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def begin_last_part(catalogue: Catalogue, job: Row[Any], told: str) -> bool:
 
 
 def leave_to_other(catalogue: Catalogue, job: Row[Any], lease_s: float) -> None:
-    """Leave a job to the worker that is still at it, though its lease had ended: as if nobody had taken it since.
+    """Leave a job to the worker that is still at it, though its lease had ended, or to the next: as if nobody took it.
 
     Parameters
     ----------
@@ -236,9 +236,11 @@ def leave_to_other(catalogue: Catalogue, job: Row[Any], lease_s: float) -> None:
     job : Row
         The job as `take_job` gave it.
     lease_s : float
-        Seconds after which it may be taken again.
+        Seconds after which it may be taken again; 0 where nobody is at it, so that it waits.
     """
-    back = {"tries": job.tries - 1, "lease_until_utc": time.time() + lease_s}
+    back: dict[str, Any] = {"tries": job.tries - 1, "lease_until_utc": time.time() + lease_s}
+    if not lease_s:
+        back |= {"state": "waiting", "told": ""}
     with catalogue.writing() as connection:
         connection.execute(update(jobs).where(_held(job)).values(back))
 
