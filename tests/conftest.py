@@ -27,17 +27,27 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 SLOW = (
-    "beamtime/test_rehearsal", "beamtime/test_watch",
-    "catalogue/test_links", "docs/test_connect_images", "portal/test_specimen_images",
-    "catalogue/test_catalogue", "cli/", "contracts/test_formats", "contracts/test_negative_corpus", "browser/",
-    "docs/test_add_a_step", "docs/test_notebooks", "docs/test_tutorials", "doctor/test_checks",
-    "doctor/test_damaged_files",
-    "executors/", "live/", "formats/test_data_exchange_tables", "formats/test_hostile",
-    "formats/test_nxtomo_flips", "kernels/axis/", "kernels/test_edge_width", "kernels/test_fbp",
-    "kernels/test_half_acquisition", "kernels/test_ring_correlation", "pipeline/test_material",
-    "pipeline/test_contract_cases", "conversion/", "pipeline/test_run", "pipeline/test_slabs",
-    "pipeline/test_spool", "portal/test_files", "portal/test_models", "portal/test_work", "specimen/test_align",
-    "steps/test_correct_roll", "synth/test_scan", "test_from_scan_to_truth", "test_public_names",
+    "beamtime/test_batch", "beamtime/test_rehearsal", "beamtime/test_watch", "browser/", "catalogue/test_catalogue",
+    "catalogue/test_dois", "catalogue/test_entities", "catalogue/test_facets", "catalogue/test_file_table",
+    "catalogue/test_life", "catalogue/test_links", "catalogue/test_postgresql", "catalogue/test_rebuild",
+    "catalogue/test_record_pictures", "cli/", "contracts/test_formats", "contracts/test_negative_corpus",
+    "contracts/test_pages", "contracts/test_standards", "contracts/test_steps", "conversion/", "docs/test_add_a_page",
+    "docs/test_add_a_step", "docs/test_connect_images", "docs/test_notebooks", "docs/test_tutorials",
+    "doctor/test_checks", "doctor/test_damaged_files", "executors/", "formats/test_data_exchange_tables",
+    "formats/test_edf", "formats/test_hostile", "formats/test_lost_parts", "formats/test_nxtomo_flips",
+    "formats/test_ome_zarr_packing", "formats/test_real_files", "formats/test_tiff_volume", "formats/test_trust",
+    "formats/test_txrm", "house/test_import_circles", "kernels/axis/", "kernels/test_edge_width", "kernels/test_fbp",
+    "kernels/test_half_acquisition", "kernels/test_iterative", "kernels/test_ordered_subsets", "kernels/test_peaks",
+    "kernels/test_ring_correlation", "kernels/test_spikes", "kernels/test_stripe_selection", "kernels/test_stripes",
+    "kernels/test_truncation", "live/", "mesh/test_meshes", "mesh/test_prints", "pipeline/test_contract_cases",
+    "pipeline/test_crop", "pipeline/test_data_check", "pipeline/test_material", "pipeline/test_run",
+    "pipeline/test_slabs", "pipeline/test_spool", "pipeline/test_stitch_volumes", "portal/test_description",
+    "portal/test_files", "portal/test_models", "portal/test_object_store", "portal/test_pull", "portal/test_site",
+    "portal/test_specimen_images", "portal/test_uploads", "portal/test_visibility", "portal/test_work",
+    "specimen/test_align", "steps/test_apply_shifts", "steps/test_correct_roll", "steps/test_ctf",
+    "steps/test_double_flat_field", "steps/test_double_flat_field_special", "steps/test_gather_helix",
+    "steps/test_mosaic", "steps/test_nonconstant_rings", "steps/test_remove_blocked_views", "steps/test_stitch",
+    "synth/test_scan", "test_from_scan_to_truth", "test_public_names",
 )  # fmt: skip
 """Where tests take seconds: measured, file by file."""
 
