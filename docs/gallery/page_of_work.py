@@ -75,7 +75,7 @@ def seen(catalogue: Catalogue) -> bytes:
         program = os.environ.get("TOMARIUM_CHROMIUM") or shutil.which("chromium")
         browser = driver.chromium.launch(executable_path=program, args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/work")
+        page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/reconstruct")
         page.get_by_role("button", name="Reconstruct Tooth").click()
         made = page.locator("#work-made pre")
         made.wait_for()

@@ -123,7 +123,7 @@ def test_from_a_raw_scan_to_a_filed_volume(
 
 
 def test_on_a_phone_and_by_keyboard(address: str, phone: Any, axe: Callable[[Any], list[str]]) -> None:
-    phone.goto(f"{address}/work")
+    phone.goto(f"{address}/reconstruct")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     phone.get_by_role("button", name="Reconstruct A tooth").press("Enter")
     phone.locator("#work-made pre").wait_for()
@@ -136,7 +136,7 @@ def test_on_a_phone_and_by_keyboard(address: str, phone: Any, axe: Callable[[Any
 
 
 def test_a_quick_hand_gets_the_last_slice_that_it_asked_for(address: str, page: Any) -> None:
-    page.goto(f"{address}/work")
+    page.goto(f"{address}/reconstruct")
     page.get_by_role("button", name="Reconstruct A tooth").click()
     page.locator("#work-made pre").wait_for()
     slider = page.get_by_role("slider", name="Row")

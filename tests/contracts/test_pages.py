@@ -109,7 +109,7 @@ def test_html_is_sound(client: TestClient, address: str, read_html: Callable[[st
 def test_a_slice_of_a_raw_scan(
     client: TestClient, records: dict[str, tuple[Any, Any]], read_html: Callable[[str], Any]
 ) -> None:
-    page = client.get("/work/slice", params={"scan": f"record:{records['scan'][0].id}"})
+    page = client.get("/reconstruct/slice", params={"scan": f"record:{records['scan'][0].id}"})
     html = read_html(page.text)
     assert page.status_code == 200
     assert html.judge() == []

@@ -110,7 +110,7 @@ def records_of(catalogue: Catalogue) -> set[str]:
 
 
 def ask(client: TestClient, scan: str, **fields: str) -> dict[str, Any]:
-    answer = client.post("/work/looks", data={"scan": scan, "session": "s", **fields}, headers=JSON)
+    answer = client.post("/reconstruct/looks", data={"scan": scan, "session": "s", **fields}, headers=JSON)
     assert answer.status_code == 202, answer.text
     told: dict[str, Any] = answer.json()
     return told
@@ -129,11 +129,11 @@ def truth(path: Path, row: int, protocol: str) -> Any:
 
 
 def test_from_a_scan_to_a_record(client: TestClient, catalogue: Catalogue, spool: Path) -> None:
-    [choice] = page(client, "/work")["records"]
+    [choice] = page(client, "/reconstruct")["records"]
     assert choice["title"] == "A tooth"
     scan = choice["scan"]
     record_page = client.get(f"/records/{scan.removeprefix('record:')}").text
-    assert f'href="/work/slice?scan={scan.replace(":", "%3A")}"' in record_page
+    assert f'href="/reconstruct/slice?scan={scan.replace(":", "%3A")}"' in record_page
     asked = ask(client, scan, what="axes")
     assert page(client, asked["address"])["strip"]["progress"]["state"] == "waiting"
     assert client.get(asked["state"]).json()["state"] == "waiting"
@@ -162,19 +162,23 @@ def test_from_a_scan_to_a_record(client: TestClient, catalogue: Catalogue, spool
     assert (seen["look"]["row"], seen["look"]["region"]) == (5, [10, 12, 40, 40])
     protocol = yaml.safe_load(seen["protocol"])
     assert protocol["steps"][-1] == {"fbp": {"axis_column": 33.25, "region": "12:52,10:50"}}
-    given = client.get(f"/work/looks/{look['job']}/protocol.yaml")
+    given = client.get(f"/reconstruct/looks/{look['job']}/protocol.yaml")
     assert given.text == seen["protocol"]
     # The slice is that of the command, whole, with the region drawn over it.
     whole = yaml.safe_dump({"steps": [*protocol["steps"][:-1], {"fbp": {"axis_column": 33.25}}]})
     kept = work_results.read_slice(work_results.results_folder(catalogue.home, look["job"]), 0)
     assert kept is not None
     np.testing.assert_array_equal(kept, truth(spool / "tooth.h5", 5, whole))
-    drawn = client.get(f"/work/looks/{look['job']}/slices/0.png", params={"low": "0", "high": "1"})
+    drawn = client.get(f"/reconstruct/looks/{look['job']}/slices/0.png", params={"low": "0", "high": "1"})
     grey = np.asarray(Image.open(BytesIO(drawn.content)))
     np.testing.assert_array_equal(grey, (np.clip(kept.astype(float) * 255 + 0.5, 0, 255)).astype(np.uint8))
 
-    launched = client.post("/work/jobs", data={"look": look["job"], "title": "Tooth, whole"}, headers=JSON)
-    again = client.post("/work/jobs", data={"look": look["job"], "title": "Tooth, whole"}, headers=JSON)
+    launched = client.post(
+        "/reconstruct/jobs", data={"look": look["job"], "title": "Tooth, whole"}, headers=JSON
+    )
+    again = client.post(
+        "/reconstruct/jobs", data={"look": look["job"], "title": "Tooth, whole"}, headers=JSON
+    )
     assert launched.status_code == 202
     assert launched.json() == again.json()  # pressed twice, made once
     assert page(client, launched.json()["address"])["progress"]["state"] == "waiting"
@@ -196,17 +200,17 @@ def test_from_a_scan_to_a_record(client: TestClient, catalogue: Catalogue, spool
 
 def test_a_file_of_a_folder_is_the_owners_alone(another: Catalogue, spool: Path) -> None:
     client, catalogue = client_of(another, spool), another
-    listed = page(client, f"/work?folder={spool}")
+    listed = page(client, f"/reconstruct?folder={spool}")
     assert [one["title"] for one in listed["files"]] == ["tooth.h5"]
     scan = listed["files"][0]["scan"]
     look = ask(client, scan)
     assert work(catalogue) == [f"job {look['job']}, preview: done (row 6)"]
     assert page(client, look["address"])["look"]["row"] == 6
-    outside = client.post("/work/looks", data={"scan": f"path:{spool.parent}"}, headers=JSON)
+    outside = client.post("/reconstruct/looks", data={"scan": f"path:{spool.parent}"}, headers=JSON)
     assert outside.status_code == 422
-    assert client.get("/work", params={"folder": "/etc"}).status_code == 400
+    assert client.get("/reconstruct", params={"folder": "/etc"}).status_code == 400
     headers = accounts(catalogue, ada="member")
-    refused = client.post("/work/looks", data={"scan": scan}, headers=headers["ada"])
+    refused = client.post("/reconstruct/looks", data={"scan": scan}, headers=headers["ada"])
     assert refused.status_code == 422
     assert "folders: none" in refused.json()["detail"]
     # Nor does a worker do what was asked for before there was an account.
@@ -229,32 +233,32 @@ def test_each_role_has_its_own(another: Catalogue) -> None:
     headers = accounts(catalogue, ada="member", vic="visitor")
     with TestClient(create_app(catalogue), follow_redirects=False) as client:
         asked = {"scan": scan, "session": "s"}
-        assert client.get("/work", headers=JSON).status_code == 401
-        assert client.post("/work/looks", data=asked, headers=JSON).status_code == 401
-        assert client.get("/work", headers=headers["vic"]).status_code == 401
-        assert client.post("/work/looks", data=asked, headers=headers["vic"]).status_code == 403
+        assert client.get("/reconstruct", headers=JSON).status_code == 401
+        assert client.post("/reconstruct/looks", data=asked, headers=JSON).status_code == 401
+        assert client.get("/reconstruct", headers=headers["vic"]).status_code == 401
+        assert client.post("/reconstruct/looks", data=asked, headers=headers["vic"]).status_code == 403
         # A draft of somebody else: nobody but its owner and who sees all may work on it.
-        assert client.post("/work/looks", data=asked, headers=headers["ada"]).status_code == 404
-        assert page_of(client, "/work", headers["ada"])["records"] == []
-        mine = client.post("/work/looks", data=asked, headers=headers["root"]).json()
+        assert client.post("/reconstruct/looks", data=asked, headers=headers["ada"]).status_code == 404
+        assert page_of(client, "/reconstruct", headers["ada"])["records"] == []
+        mine = client.post("/reconstruct/looks", data=asked, headers=headers["root"]).json()
         work(catalogue)
-        doors = [mine["address"], mine["state"], f"/work/looks/{mine['job']}/slices/0.png"]
+        doors = [mine["address"], mine["state"], f"/reconstruct/looks/{mine['job']}/slices/0.png"]
         doors += [
-            f"/work/looks/{mine['job']}/protocol.yaml",
-            f"/work/compare?a={mine['job']}&b={mine['job']}",
+            f"/reconstruct/looks/{mine['job']}/protocol.yaml",
+            f"/reconstruct/compare?a={mine['job']}&b={mine['job']}",
         ]
         assert [client.get(door, headers=headers["root"]).status_code for door in doors] == [200] * 5
         assert [client.get(door, headers=headers["ada"]).status_code for door in doors] == [404] * 5
         assert [client.get(door, headers=JSON).status_code for door in doors] == [401, 401, 401, 401, 401]
         launch = {"look": str(mine["job"])}
-        assert client.post("/work/jobs", data=launch, headers=headers["ada"]).status_code == 404
-        made = client.post("/work/jobs", data=launch, headers=headers["root"]).json()
+        assert client.post("/reconstruct/jobs", data=launch, headers=headers["ada"]).status_code == 404
+        made = client.post("/reconstruct/jobs", data=launch, headers=headers["root"]).json()
         assert client.get(made["address"], headers=headers["ada"]).status_code == 404
         assert client.post(f"{made['address']}/cancel", headers=headers["ada"]).status_code == 404
         assert client.post(f"{made['address']}/cancel", headers=headers["root"]).status_code == 200
         assert (
             client.get("/about", headers={"Authorization": headers["vic"]["Authorization"]}).text.count(
-                'href="/work"'
+                'href="/reconstruct"'
             )
             == 0
         )
@@ -277,10 +281,10 @@ def test_a_published_scan_is_for_every_member_and_the_volume_is_theirs(another: 
     with TestClient(create_app(catalogue), follow_redirects=False) as client:
         for name in ("ada", "eve"):
             look = client.post(
-                "/work/looks", data={"scan": scan, "rows": "5:6"}, headers=headers[name]
+                "/reconstruct/looks", data={"scan": scan, "rows": "5:6"}, headers=headers[name]
             ).json()
             work(catalogue)
-            job = client.post("/work/jobs", data={"look": look["job"]}, headers=headers[name]).json()
+            job = client.post("/reconstruct/jobs", data={"look": look["job"]}, headers=headers[name]).json()
             assert work(catalogue)[0].startswith(f"job {job['job']}, reconstruct: done")
             made.append(page_of(client, job["address"], headers[name])["made"])
         assert client.get(f"/records/{made[0]}", headers=headers["ada"]).status_code == 200
@@ -315,10 +319,10 @@ def test_what_is_refused_is_refused_as_the_command_does(
     scan = scan_of(catalogue)
     with catalogue.reading() as connection:
         before = own_jobs(connection, LOCAL_OWNER, PREVIEW)
-    refused = client.post("/work/looks", data={"scan": scan, **fields}, headers=JSON)
+    refused = client.post("/reconstruct/looks", data={"scan": scan, **fields}, headers=JSON)
     assert refused.status_code == 422
     assert " ".join(refused.json()["detail"].split()).rstrip(".") in said
-    answer = client.post("/work/looks", data={"scan": scan, **fields}, headers={"Accept": "text/html"})
+    answer = client.post("/reconstruct/looks", data={"scan": scan, **fields}, headers={"Accept": "text/html"})
     assert answer.status_code == 422
     for name, text in fields.items():  # the form is as it was typed
         assert re.search(
@@ -344,7 +348,7 @@ def test_what_only_the_scan_tells_is_said_by_the_worker(
     assert words in shown["problem"]
     assert "/" not in shown["problem"].split(":")[0]  # no folder of the machine
     assert shown["settings"]["row"] == fields.get("row", "")
-    assert client.post("/work/jobs", data={"look": look["job"]}, headers=JSON).status_code == 422
+    assert client.post("/reconstruct/jobs", data={"look": look["job"]}, headers=JSON).status_code == 422
 
 
 def test_the_newest_look_of_a_visit_wins(client: TestClient, catalogue: Catalogue) -> None:
@@ -363,7 +367,7 @@ def test_the_newest_look_of_a_visit_wins(client: TestClient, catalogue: Catalogu
         work_kinds()[PREVIEW].do(catalogue, job)
     assert work(catalogue) == [f"job {newest['job']}, preview: done (row 5)"]
     assert client.get(running["state"]).json()["state"] == "cancelled"
-    assert client.get(f"/work/looks/{running['job']}/slices/0.png").status_code == 404
+    assert client.get(f"/reconstruct/looks/{running['job']}/slices/0.png").status_code == 404
 
 
 def test_slices_come_before_volumes(catalogue: Catalogue) -> None:
@@ -383,7 +387,7 @@ def test_two_settings_side_by_side(client: TestClient, catalogue: Catalogue) -> 
     work(catalogue)
     two = ask(client, scan, session="two", row="5", delta_beta="80", look=str(one["job"]))
     work(catalogue)
-    [other] = re.findall(r'href="(/work/compare[^"]*)"', client.get(two["address"]).text)
+    [other] = re.findall(r'href="(/reconstruct/compare[^"]*)"', client.get(two["address"]).text)
     address = other.replace("&amp;", "&")
     told = page(client, address)
     assert [side["job"] for side in told["sides"]] == [one["job"], two["job"]]
@@ -398,7 +402,7 @@ def test_two_settings_side_by_side(client: TestClient, catalogue: Catalogue) -> 
 def launched(client: TestClient, catalogue: Catalogue) -> int:
     look = ask(client, scan_of(catalogue), axis="33.25")
     work(catalogue)
-    answer = client.post("/work/jobs", data={"look": look["job"]}, headers=JSON)
+    answer = client.post("/reconstruct/jobs", data={"look": look["job"]}, headers=JSON)
     number: int = answer.json()["job"]
     return number
 
@@ -407,10 +411,10 @@ def test_a_volume_that_waits_or_is_made_is_cancelled(
     client: TestClient, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number, before = launched(client, catalogue), records_of(catalogue)
-    assert client.post(f"/work/jobs/{number}/cancel", headers=JSON).status_code == 200
+    assert client.post(f"/reconstruct/jobs/{number}/cancel", headers=JSON).status_code == 200
     assert work(catalogue) == []
-    assert page(client, f"/work/jobs/{number}")["progress"]["state"] == "cancelled"
-    assert client.post(f"/work/jobs/{number}/cancel", headers=JSON).status_code == 422
+    assert page(client, f"/reconstruct/jobs/{number}")["progress"]["state"] == "cancelled"
+    assert client.post(f"/reconstruct/jobs/{number}/cancel", headers=JSON).status_code == 422
     # Cancelled while a worker is at it: what it made is removed, and no record comes of it.
     number = launched(client, catalogue)
     monkeypatch.setattr(work_results, "TOLD_S", 0.0)
@@ -419,14 +423,14 @@ def test_a_volume_that_waits_or_is_made_is_cancelled(
     def slow(*given: Any, on_progress: Any, **named: Any) -> Any:
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in ("probe", "file"):
-                client.post(f"/work/jobs/{number}/cancel", headers=JSON)
+                client.post(f"/reconstruct/jobs/{number}/cancel", headers=JSON)
             on_progress(stage, done, total)
 
         return made(*given, on_progress=tell, **named)
 
     monkeypatch.setattr(work_jobs, "make_record", slow)
     assert work(catalogue) == [f"job {number}, reconstruct: was cancelled"]
-    assert page(client, f"/work/jobs/{number}")["progress"]["state"] == "cancelled"
+    assert page(client, f"/reconstruct/jobs/{number}")["progress"]["state"] == "cancelled"
     assert records_of(catalogue) == before
 
 
@@ -459,7 +463,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_makes_no_second_record(
     for line in killed.stdout:  # it has written the volume, and has not filed it
         if "here" in line:
             break
-    assert page(client, f"/work/jobs/{number}")["progress"]["state"] == "running"
+    assert page(client, f"/reconstruct/jobs/{number}")["progress"]["state"] == "running"
     with catalogue.reading() as connection:
         job = job_of(connection, LOCAL_OWNER, number)
     assert job is not None
@@ -477,7 +481,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_makes_no_second_record(
     assert not (folder / "ro-crate-metadata.json").exists()  # no half volume looks finished
     _end_leases(catalogue)
     assert work(catalogue)[0].startswith(f"job {number}, reconstruct: done")
-    told = page(client, f"/work/jobs/{number}")
+    told = page(client, f"/reconstruct/jobs/{number}")
     assert told["tries"] > 1
     assert read_record(folder).id == told["made"] == job.arguments["id"]
     assert records_of(catalogue) - before == {told["made"]}
@@ -496,13 +500,13 @@ def test_whether_a_worker_is_there_is_said(client: TestClient, catalogue: Catalo
     shutil.rmtree(
         workers_folder(catalogue.home), ignore_errors=True
     )  # of a worker that another test has killed
-    assert "no worker was heard" in page(client, "/work")["worker"]
+    assert "no worker was heard" in page(client, "/reconstruct")["worker"]
     look = ask(client, scan_of(catalogue))
     assert "tomarium worker" in client.get(look["state"]).json()["sentence"]
     with heard(catalogue.home, ("preview",)):
-        told = page(client, "/work")
+        told = page(client, "/reconstruct")
         assert (told["worker"], "no worker" in told["reconstructor"]) == ("", True)
-    assert "no worker" in page(client, "/work")["worker"]
+    assert "no worker" in page(client, "/reconstruct")["worker"]
 
 
 def test_a_portal_of_ones_own_starts_a_worker_and_another_where_it_was_killed(
@@ -512,7 +516,7 @@ def test_a_portal_of_ones_own_starts_a_worker_and_another_where_it_was_killed(
     app = create_app(another, local=True, scans=(spool,), start_worker=children)
     try:
         with TestClient(app, base_url="http://localhost", follow_redirects=False) as client:
-            assert page(client, "/work")["worker"] == ""  # one starts when it is needed
+            assert page(client, "/reconstruct")["worker"] == ""  # one starts when it is needed
             assert children.processes == {}
             first = ask(client, scan_of(another), row="3")
             [killed] = children.processes.values()
@@ -561,7 +565,7 @@ def test_what_is_old_is_cleared_away(client: TestClient, catalogue: Catalogue) -
 
 def test_without_javascript_a_form_and_a_refresh_do(client: TestClient, catalogue: Catalogue) -> None:
     scan = scan_of(catalogue)
-    answer = client.post("/work/looks", data={"scan": scan, "what": "axes"})
+    answer = client.post("/reconstruct/looks", data={"scan": scan, "what": "axes"})
     assert answer.status_code == 303
     waiting = client.get(answer.headers["location"])
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in waiting.text
@@ -571,15 +575,17 @@ def test_without_javascript_a_form_and_a_refresh_do(client: TestClient, catalogu
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', shown.text))
     found = re.search(r'class="found"><button[^>]*name="take" value="([^"]*)"', shown.text)
     assert found is not None
-    taken = client.post("/work/looks", data={**fields, "take": found[1]})
+    taken = client.post("/reconstruct/looks", data={**fields, "take": found[1]})
     assert taken.status_code == 303
     work(catalogue)
     look = client.get(taken.headers["location"])
     assert f'name="axis" type="text" inputmode="decimal" autocomplete="off" value="{found[1]}"' in look.text
     for source in re.findall(r'(?:<image href|<img src)="([^"]*)"', look.text):
         assert client.get(source.replace("&amp;", "&")).status_code == 200, source
-    [number] = re.findall(r'action="/work/jobs">\s*<input type="hidden" name="look" value="(\d+)"', look.text)
-    job = client.post("/work/jobs", data={"look": number, "title": ""})
+    [number] = re.findall(
+        r'action="/reconstruct/jobs">\s*<input type="hidden" name="look" value="(\d+)"', look.text
+    )
+    job = client.post("/reconstruct/jobs", data={"look": number, "title": ""})
     assert job.status_code == 303
     followed = client.get(job.headers["location"])
     assert 'http-equiv="refresh"' in followed.text
@@ -597,12 +603,12 @@ def test_a_volume_needs_room_in_the_quota(another: Catalogue, spool: Path) -> No
         work(another)
         with another.writing() as connection:
             change_quota(connection, LOCAL_OWNER, "owner", "owner", 1000)
-        refused = client.post("/work/jobs", data={"look": look["job"]}, headers=JSON)
+        refused = client.post("/reconstruct/jobs", data={"look": look["job"]}, headers=JSON)
         assert refused.status_code == 507
         assert "quota" in refused.json()["detail"]
         with another.writing() as connection:
             change_quota(connection, LOCAL_OWNER, "owner", "owner", 10**8)
-        job = client.post("/work/jobs", data={"look": look["job"]}, headers=JSON).json()["job"]
+        job = client.post("/reconstruct/jobs", data={"look": look["job"]}, headers=JSON).json()["job"]
         with another.reading() as connection:
             [row] = own_jobs(connection, LOCAL_OWNER, RECONSTRUCT)
         assert (row.number, row.arguments["bytes"]) == (job, 4 * 10 * 32 * 32)
@@ -635,21 +641,26 @@ def test_a_slice_is_averaged_down_where_it_is_large() -> None:
 
 def test_absurd_requests_are_refused(another: Catalogue, spool: Path) -> None:
     client, scan = client_of(another, spool), scan_of(another)
-    assert client.get("/work/slice", params={"scan": "nothing"}).status_code == 400
-    assert client.get("/work/slice", params={"scan": "record:nothing"}).status_code == 404
-    assert client.get("/work/slice", params={"scan": scan, "look": "99"}).status_code == 404
-    assert client.post("/work/looks", data={"scan": scan, "look": "x"}, headers=JSON).status_code == 400
-    assert client.post("/work/looks", data={"scan": scan, "colour": "x"}, headers=JSON).status_code == 400
+    assert client.get("/reconstruct/slice", params={"scan": "nothing"}).status_code == 400
+    assert client.get("/reconstruct/slice", params={"scan": "record:nothing"}).status_code == 404
+    assert client.get("/reconstruct/slice", params={"scan": scan, "look": "99"}).status_code == 404
     assert (
-        client.post("/work/looks", data={"scan": scan, "more": "x" * 5000}, headers=JSON).status_code == 422
+        client.post("/reconstruct/looks", data={"scan": scan, "look": "x"}, headers=JSON).status_code == 400
     )
-    assert client.post("/work/jobs", data={"look": "99"}, headers=JSON).status_code == 404
-    assert client.get("/work/jobs/99").status_code == 404
+    assert (
+        client.post("/reconstruct/looks", data={"scan": scan, "colour": "x"}, headers=JSON).status_code == 400
+    )
+    assert (
+        client.post("/reconstruct/looks", data={"scan": scan, "more": "x" * 5000}, headers=JSON).status_code
+        == 422
+    )
+    assert client.post("/reconstruct/jobs", data={"look": "99"}, headers=JSON).status_code == 404
+    assert client.get("/reconstruct/jobs/99").status_code == 404
     cross = {"Sec-Fetch-Site": "cross-site"}
-    assert client.post("/work/looks", data={"scan": scan}, headers=cross).status_code == 403
+    assert client.post("/reconstruct/looks", data={"scan": scan}, headers=cross).status_code == 403
     for session in range(8):
         ask(client, scan, session=str(session))
-    many = client.post("/work/looks", data={"scan": scan, "session": "9"}, headers=JSON)
+    many = client.post("/reconstruct/looks", data={"scan": scan, "session": "9"}, headers=JSON)
     assert many.status_code == 429
 
 

@@ -25,14 +25,14 @@ from tomarium.cli.catalogue_place import PLACE
     "--scans",
     multiple=True,
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder whose scans the owner of this machine may reconstruct on the page /work; may be given again.",
+    help="Folder whose scans the owner of this machine may take on the page /reconstruct; may be given again.",
 )
 @click.option(
     "--workers/--no-workers",
     default=True,
     show_default=True,
-    help="Start workers when a slice or a volume is asked for on /work and none is there; only for the owner of this "
-    "machine.",
+    help="Start workers when /reconstruct is asked for a slice or a volume and none is there; only for the owner of "
+    "this machine.",
 )
 @click.option("--catalogue", type=PLACE, help="The same as CATALOGUE.")
 def command(

@@ -58,12 +58,12 @@ def give_work(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/work/looks", ask, name="work.look")
-    take(app, "/work/jobs", launch, name="work.launch")
-    take(app, "/work/jobs/{number}/cancel", cancel, name="work.cancel")
-    give(app, "/work/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse)
-    give(app, "/work/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response)
-    give(app, "/work/looks/{number}/protocol.yaml", protocol, name="work.protocol", kind=Response)
+    take(app, "/reconstruct/looks", ask, name="work.look")
+    take(app, "/reconstruct/jobs", launch, name="work.launch")
+    take(app, "/reconstruct/jobs/{number}/cancel", cancel, name="work.cancel")
+    give(app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse)
+    give(app, "/reconstruct/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response)
+    give(app, "/reconstruct/looks/{number}/protocol.yaml", protocol, name="work.protocol", kind=Response)
 
 
 def ask(request_context: CurrentRequest, fields: Fields) -> Response:

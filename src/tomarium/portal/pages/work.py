@@ -178,8 +178,8 @@ def _asked(request_context: RequestContext, job: Row[Any]) -> Asked:
 
 WORK = Page(
     name="work",
-    path="/work",
-    json_path="/work.json",
+    path="/reconstruct",
+    json_path="/reconstruct.json",
     template="work.html",
     content=content,
     menu="Reconstruct",

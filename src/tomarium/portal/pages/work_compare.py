@@ -146,8 +146,8 @@ def content(
 
 WORK_COMPARE = Page(
     name="work.compare",
-    path="/work/compare",
-    json_path="/work/compare.json",
+    path="/reconstruct/compare",
+    json_path="/reconstruct/compare.json",
     template="work_compare.html",
     content=content,
 )

@@ -86,8 +86,8 @@ def content(
 
 WORK_JOB = Page(
     name="work.job",
-    path="/work/jobs/{number}",
-    json_path="/work/jobs/{number}.json",
+    path="/reconstruct/jobs/{number}",
+    json_path="/reconstruct/jobs/{number}.json",
     template="work_job.html",
     content=content,
 )

@@ -464,8 +464,8 @@ def _others(
 
 WORK_SLICE = Page(
     name="work.slice",
-    path="/work/slice",
-    json_path="/work/slice.json",
+    path="/reconstruct/slice",
+    json_path="/reconstruct/slice.json",
     template="work_slice.html",
     content=content,
 )
