@@ -9,9 +9,8 @@ SCAN ?=
 DEMO_ARGS ?=
 DATA ?=
 TEST_ARGS ?=
-# One worker more than there are processors, for a fifth of the time a test waits for a browser or another process; each
-# takes its share in the order of the files, then from who has most left.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# As many workers as tests/conftest.py says; each takes its share in the order of the files, then from who has most left.
+WORKERS ?= auto
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 # Tests start Python hundreds of times, and kept bytecode spares each the compiling.
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =

@@ -20,10 +20,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """As many as this process may use, which in a container are fewer than the machine has."""
+    """One more than this process may use processors, for a fifth of the time tests wait for a browser or a process."""
     from tomarium.array import processors
 
-    return processors()
+    return processors() + 1
 
 
 SLOW = (
