@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.alignment.rotations import rotation
 from tomarium.model.link import Link, rows
 from tomarium.specimen.image_frame import ImageFrame
-from tomarium.specimen.pose import rotation_by
 
 A, B, C, D = "records/a", "records/b", "records/c", "records/d"
 
@@ -17,7 +17,7 @@ def matrix_of(
 ) -> NDArray[np.float64]:
     """Make a pose of any rotation, some millimetres away."""
     matrix = np.eye(4)
-    matrix[:3, :3] = scale * rotation_by(random.normal(size=3))
+    matrix[:3, :3] = scale * rotation(random.normal(size=3))
     if mirrored:
         matrix[:3, 2] *= -1
     matrix[:3, 3] = random.normal(scale=3e-3, size=3)

@@ -147,10 +147,10 @@ def _matrix_of(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
 
 def _tell(found: Alignment, images: tuple[Image, Image]) -> None:
     from tomarium.kernels.alignment.rotations import angle_of
+    from tomarium.specimen.pose import similarity
 
-    linear = found.matrix[:3, :3]
-    size = abs(np.linalg.det(linear)) ** (1 / 3)
-    upright = linear / size * (-1 if np.linalg.det(linear) < 0 else 1)
+    _, turn = similarity(found.matrix)
+    upright = turn * np.sign(np.linalg.det(turn))
     middle = found.map(np.array([images[1].centre_m]))[0]
     click.secho(
         "found" if found.accepted else "not found; the best candidate:",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tomarium.errors import InputError
+from tomarium.kernels.alignment.rotations import cross, rotation, vector_of
 from tomarium.model.link import Link
 
 Array = NDArray[np.float64]
@@ -131,11 +132,11 @@ def compose(first: Pose, second: Pose) -> Pose:
 
 def carried(matrix: Array, covariance: Array) -> Array:
     """Carry the covariance of a motion before a matrix to that of the motion after it, about the point it maps to."""
-    scale, rotation = similarity(matrix)
+    scale, turn = similarity(matrix)
     adjoint = np.zeros((6, 6))
     # For L = s R the vector product obeys L (w × d) = (det R) (R w) × (L d).
-    adjoint[:3, :3] = np.sign(np.linalg.det(rotation)) * rotation
-    adjoint[3:, 3:] = scale * rotation
+    adjoint[:3, :3] = np.sign(np.linalg.det(turn)) * turn
+    adjoint[3:, 3:] = scale * turn
     return adjoint @ covariance @ adjoint.T
 
 
@@ -185,7 +186,7 @@ def disturbed(pose: Pose, motion: ArrayLike) -> Array:
     """Return the matrix after a motion: rotation vector (rad) about the pose's centre, then translation (m)."""
     motion = np.asarray(motion, np.float64)
     small = np.eye(4)
-    small[:3, :3] = rotation_by(motion[:3])
+    small[:3, :3] = rotation(motion[:3])
     small[:3, 3] = pose.centre_m - small[:3, :3] @ pose.centre_m + motion[3:]
     moved: Array = small @ pose.matrix
     return moved
@@ -208,52 +209,9 @@ def motion_between(pose: Pose, matrix: Array) -> Array:
     """
     _, one = similarity(pose.matrix)
     _, other = similarity(matrix)
-    turned = rotation_vector(other @ one.T)
+    turned = vector_of(other @ one.T)
     source = apply(inverse(pose).matrix, pose.centre_m)
     return np.concatenate([turned, apply(matrix, source) - pose.centre_m])
-
-
-def cross(vector: Array) -> Array:
-    """Return the matrix that multiplies as a vector product from the left."""
-    x, y, z = vector
-    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-
-
-def rotation_by(vector: ArrayLike) -> Array:
-    """Return the rotation about a vector by its length in rad (Rodrigues)."""
-    vector = np.asarray(vector, np.float64)
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-12:
-        return np.eye(3) + cross(vector)
-    k = cross(vector / angle)
-    turned: Array = np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
-    return turned
-
-
-def rotation_vector(rotation: Array) -> Array:
-    """Return axis times angle (rad, at most pi) of a proper rotation."""
-    # By the quaternion (Shepperd 1978): exact near 0 and near pi alike.
-    squares = np.array([np.trace(rotation), *np.diag(rotation)])
-    largest = int(np.argmax(squares))
-    r = rotation
-    if largest == 0:
-        w = 1 + squares[0]
-        axis = np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
-    else:
-        i = largest - 1
-        j, k = (i + 1) % 3, (i + 2) % 3
-        w = r[k, j] - r[j, k]
-        axis = np.empty(3)
-        axis[i] = 1 + r[i, i] - r[j, j] - r[k, k]
-        axis[j], axis[k] = r[j, i] + r[i, j], r[k, i] + r[i, k]
-    length = float(np.linalg.norm(axis))
-    if length == 0:
-        return np.zeros(3)
-    if w < 0:
-        w, axis = -w, -axis
-    angle = 2 * np.arctan2(length, w)
-    vector: Array = axis / length * angle
-    return vector
 
 
 def rotation_from_degrees(x: float, y: float, z: float) -> Array:
@@ -262,7 +220,7 @@ def rotation_from_degrees(x: float, y: float, z: float) -> Array:
     for axis, angle in enumerate((x, y, z)):
         vector = np.zeros(3)
         vector[axis] = np.deg2rad(angle)
-        turned = rotation_by(vector) @ turned
+        turned = rotation(vector) @ turned
     return turned
 
 

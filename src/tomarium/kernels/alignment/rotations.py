@@ -85,17 +85,33 @@ def vector_of(matrix: Matrix) -> Matrix:
     -------
     array of float, shape (3,)
         Its length is the angle from 0 to π, rad.
+
+    References
+    ----------
+    S. W. Shepperd, Quaternion from rotation matrix, Journal of Guidance and Control 1, 223 (1978).
     """
-    angle = angle_of(matrix)
-    if angle < 1e-9:
-        return 0.5 * np.array(
-            [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]
-        )
-    if np.pi - angle < 1e-4:  # the antisymmetric part vanishes: the axis is that of (R + 1)
-        axis = (matrix + np.eye(3))[:, int(np.argmax(np.diag(matrix)))]
-        return np.asarray(axis / np.linalg.norm(axis) * angle, np.float64)
-    skew = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]])
-    return np.asarray(skew / (2 * np.sin(angle)) * angle, np.float64)
+    # By the quaternion: exact near 0 and near π alike.
+    squares = np.array([np.trace(matrix), *np.diag(matrix)])
+    largest = int(np.argmax(squares))
+    r = matrix
+    if largest == 0:
+        w = 1 + squares[0]
+        axis = np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
+    else:
+        i = largest - 1
+        j, k = (i + 1) % 3, (i + 2) % 3
+        w = r[k, j] - r[j, k]
+        axis = np.empty(3)
+        axis[i] = 1 + r[i, i] - r[j, j] - r[k, k]
+        axis[j], axis[k] = r[j, i] + r[i, j], r[k, i] + r[i, k]
+    length = float(np.linalg.norm(axis))
+    if length == 0:
+        return np.zeros(3)
+    if w < 0:
+        w, axis = -w, -axis
+    angle = 2 * np.arctan2(length, w)
+    vector: Matrix = axis / length * angle
+    return vector
 
 
 def even_rotations(count: int) -> Matrix:
