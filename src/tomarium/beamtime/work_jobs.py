@@ -23,10 +23,10 @@ from tomarium.beamtime.work_source import RECORD, facts_of, open_source
 from tomarium.catalogue import Catalogue, ingest
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.find_jobs import jobs_of_kind
-from tomarium.catalogue.jobs import begin_last_part, forget_jobs, is_held
+from tomarium.catalogue.jobs import Ended, begin_last_part, forget_jobs, is_held, without_folders
 from tomarium.catalogue.make_record import make_record
 from tomarium.catalogue.queries import folder_of
-from tomarium.catalogue.work import Ended, Kind, NotWanted, StillHeld
+from tomarium.catalogue.work import Kind, NotWanted, StillHeld
 from tomarium.catalogue.workers import forget_workers
 from tomarium.errors import DatabaseUnavailable, InputError
 from tomarium.model import Scan
@@ -67,12 +67,12 @@ def work_kinds() -> Mapping[str, Kind]:
     """
     axes: Axes = {}
     return {
-        PREVIEW: Kind(partial(_preview, axes), LEASE_S, urgent=True, tidy=_without_folders),
-        RECONSTRUCT: Kind(_reconstruct, LEASE_S, tidy=_without_folders),
+        PREVIEW: Kind(partial(_preview, axes), LEASE_S, urgent=True, tidy=_of_scan),
+        RECONSTRUCT: Kind(_reconstruct, LEASE_S, tidy=_of_scan),
     }
 
 
-def _without_folders(catalogue: Catalogue, job: Row[Any], told: str) -> str:
+def _of_scan(catalogue: Catalogue, job: Row[Any], told: str) -> str:
     """Leave out where a record lies; the owner's own files keep their names alone."""
     places, source = [catalogue.home / "records"], str(job.arguments.get("scan", ""))
     with suppress(DatabaseUnavailable), catalogue.reading() as connection:
@@ -80,9 +80,7 @@ def _without_folders(catalogue: Catalogue, job: Row[Any], told: str) -> str:
         places += [] if folder is None else [folder]
     if source.startswith("path:"):
         places.append(Path(source.removeprefix("path:")).parent)
-    for place in sorted({str(p) for one in places for p in (one, one.resolve())}, key=len, reverse=True):
-        told = told.replace(f"{place}/", "")
-    return told
+    return without_folders(told, {place: place.name for place in places})
 
 
 def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:

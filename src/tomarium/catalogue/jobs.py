@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
@@ -16,6 +18,9 @@ from tomarium.catalogue.find_jobs import job_of
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.tables import jobs
 from tomarium.errors import DatabaseUnavailable, InputError
+
+Ended = tuple[str, str, tuple[str, ...]]
+"""State ("done" or "failed"), what became of a job, and the identifiers of records that were made."""
 
 LEASE_S: Final = 600
 MOST_TRIES: Final = 5
@@ -408,3 +413,26 @@ def retry_job(connection: Connection, reader: Reader, number: int) -> None:
     if not connection.execute(update(jobs).where(failed).values(waiting)).rowcount:
         raise InputError(f"there is no job {number} that failed; only such a one is done again")
     note(connection, reader, "retry job", job=number)
+
+
+def without_folders(told: str, folders: Mapping[Path, str]) -> str:
+    """Leave out where folders lie on this machine, of what who asked for a job is told.
+
+    Parameters
+    ----------
+    told : str
+        What became of the job.
+    folders : mapping of Path to str
+        Folders; a path below one begins behind it, and one that is named itself becomes the word that stands for it.
+
+    Returns
+    -------
+    str
+        The same, by the folders as they are given and as they are resolved.
+    """
+    both = {place: word for folder, word in folders.items() for place in (folder, folder.resolve())}
+    words = {str(place): word for place, word in both.items() if place.name}  # the root tells nothing
+    for place in sorted(words, key=len, reverse=True):
+        alone = rf"{re.escape(place)}(?![\w.-])"
+        told = words[place].join(re.split(alone, told.replace(f"{place}/", "")))
+    return told

@@ -16,7 +16,7 @@ from tomarium import formats
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.find_jobs import jobs_of_record, reader_who_asked
-from tomarium.catalogue.jobs import add_job, tell_progress
+from tomarium.catalogue.jobs import Ended, add_job, tell_progress
 from tomarium.catalogue.keep_mesh import Target, keep_print, keep_surface, mesh_part, target_in_record
 from tomarium.catalogue.mesh_files import About, about_of, file_name
 from tomarium.catalogue.mesh_part import Known, place_of_mesh
@@ -101,7 +101,7 @@ def demand_volume(id: str, folder: Path) -> None:
         raise InputError(f"{id}: has no volume; reconstruct its scan with `tomarium run` first")
 
 
-def make_model(catalogue: Catalogue, job: Row[Any]) -> tuple[str, str, tuple[str, ...]]:
+def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
     """Make a mesh or a print that was asked for; what a worker does.
 
     Parameters

@@ -22,7 +22,7 @@ from tomarium.catalogue.edit import place_for, write_record
 from tomarium.catalogue.file_table import remove_others
 from tomarium.catalogue.filing import DATA, PREVIEWS, refile_below
 from tomarium.catalogue.find_jobs import reader_who_asked
-from tomarium.catalogue.jobs import add_job
+from tomarium.catalogue.jobs import Ended, add_job, without_folders
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.store import ObjectPath
@@ -101,7 +101,7 @@ def ask_for_pictures(catalogue: Catalogue, reader: Reader, made: Iterable[Record
         return add_job(connection, reader, KIND, {"records": ids})
 
 
-def make_pictures(catalogue: Catalogue, job: Row[Any]) -> tuple[str, str, tuple[str, ...]]:
+def make_pictures(catalogue: Catalogue, job: Row[Any]) -> Ended:
     """Draw the pictures that were asked for; what a worker does.
 
     Parameters
@@ -222,7 +222,7 @@ def _drawn(
         if isinstance(answer, bytes):
             files[kind] = answer
         else:
-            failed[kind] = answer.replace(f"{folder}/", "").replace(str(folder), folder.name)
+            failed[kind] = without_folders(answer, {folder: folder.name})
     return Drawn(files, failed)
 
 

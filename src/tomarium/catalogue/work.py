@@ -17,15 +17,20 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import service
 from tomarium.catalogue.dois import any_due, tell_due
 from tomarium.catalogue.finish_upload import make_records
-from tomarium.catalogue.jobs import LEASE_S, end_job, holding, leave_to_other, take_job
+from tomarium.catalogue.jobs import (
+    LEASE_S,
+    Ended,
+    end_job,
+    holding,
+    leave_to_other,
+    take_job,
+    without_folders,
+)
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.upload_room import bring_up_to_date
 from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
-
-Ended = tuple[str, str, tuple[str, ...]]
-"""State ("done" or "failed"), what became of it, and the identifiers of records that were made."""
 
 
 class StillHeld(Exception):
@@ -179,14 +184,12 @@ def _file_upload(catalogue: Catalogue, job: Row[Any]) -> Ended:
     return "done", told, made
 
 
-def _without_folders(catalogue: Catalogue, job: Row[Any], told: str) -> str:
+def _of_upload(catalogue: Catalogue, job: Row[Any], told: str) -> str:
     """Leave out where uploads and records lie on this machine: who asked for the job is told of it."""
     uploads, records = _places(catalogue)
     batch = str(job.arguments.get("batch", ""))
-    for folder in (uploads.root / batch / INCOMING, records / batch, records):
-        for place in dict.fromkeys((folder, folder.resolve())):
-            told = told.replace(f"{place}/", "").replace(str(place), "the upload")
-    return told
+    folders = (uploads.root / batch / INCOMING, records / batch, records)
+    return without_folders(told, dict.fromkeys(folders, "the upload"))
 
 
 def _rewrite_records(catalogue: Catalogue, job: Row[Any]) -> Ended:
@@ -201,7 +204,7 @@ def _unknown(_catalogue: Catalogue, job: Row[Any]) -> Ended:
 _UNKNOWN: Final = Kind(_unknown)
 
 KINDS: Final[Mapping[str, Kind]] = {
-    finish_upload.KIND: Kind(_file_upload, tidy=_without_folders),
+    finish_upload.KIND: Kind(_file_upload, tidy=_of_upload),
     entity_records.KIND: Kind(_rewrite_records),
     model_jobs.KIND: Kind(model_jobs.make_model),
     record_pictures.KIND: Kind(record_pictures.make_pictures),
