@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,3 +31,15 @@ def started() -> Iterator[Any]:
         chromium = driver.chromium.launch(executable_path=program, args=list(FLAGS))
         yield chromium
         chromium.close()
+
+
+def wait_until(page: Any, expression: str, arg: Any = None, seconds: float = 60) -> None:
+    """Wait until an expression of the page is true, asked anew from here each time.
+
+    Playwright's own `wait_for_function` evaluates a text within the page, which the policy of the portal's pages
+    forbids: it fails as soon as the expression is not true at the first look.
+    """
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"not so in {seconds:g} s: {expression}"
+        page.wait_for_timeout(50)

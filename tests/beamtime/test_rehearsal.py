@@ -20,6 +20,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import wait_until
+
 sys.path.append(str(Path(__file__).parents[1] / "formats"))
 sys.path.append(str(Path(__file__).parent))
 
@@ -244,7 +246,7 @@ def test_nothing_is_lost_in_a_night_of_thirty_scans(
     writer = processes.start(*detector, 0, FIRST, into=others)
 
     state_when(live, lambda state: len(state.slices) >= 3 and state.running)
-    window.wait_for_function("window.seen.length >= 2", timeout=120_000)
+    wait_until(window, "window.seen.length >= 2", seconds=120)
     processes.kill(first)  # in mid-work
     processes.kill(server)
     before = read_live(live)
@@ -269,7 +271,7 @@ def test_nothing_is_lost_in_a_night_of_thirty_scans(
         return good | {one["scan"] for one in state.failed} >= set(names)
 
     state = state_when(live, all_told)
-    window.wait_for_function(f"window.seen.at(-1) === '{names[-1]}'", timeout=120_000)
+    wait_until(window, f"window.seen.at(-1) === '{names[-1]}'", seconds=120)
     seen = window.evaluate("window.seen")
     until(lambda: sum(": failed: " in one.text for one in read_log(tmp_path)) == len(BROKEN))
     again.send_signal(signal.SIGTERM)

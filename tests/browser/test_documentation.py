@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from chromium import wait_until
+
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "zensical.toml"
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "link": "href"}
@@ -131,9 +133,9 @@ def test_it_is_read_from_a_folder(site: Path, page: Any) -> None:
     assert "Source Sans 3" in page.evaluate("getComputedStyle(document.body).fontFamily")
     background = "getComputedStyle(document.body).backgroundColor"
     page.emulate_media(color_scheme="light")
-    page.wait_for_function(f"{background} === 'rgb(242, 241, 234)'")
+    wait_until(page, f"{background} === 'rgb(242, 241, 234)'")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"{background} === 'rgb(18, 21, 19)'")
+    wait_until(page, f"{background} === 'rgb(18, 21, 19)'")
     page.locator("button.md-search__button").click()
     page.keyboard.type("paganin")
     page.get_by_text(re.compile(r"^[0-9]+ results$")).wait_for()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import wait_until
 from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.model import Part
 from tomarium.portal import hdf5
@@ -54,7 +55,7 @@ def halves(png: bytes) -> tuple[float, float]:
 def test_h5web_shows_a_picture(address: str, page: Any, axe: Callable[[Any], list[str]]) -> None:
     page.goto(f"{address}?at=/entry/image")
     page.wait_for_selector(".hdf5-frame canvas")
-    page.wait_for_function("document.body.innerText.includes('image')")
+    wait_until(page, "document.body.innerText.includes('image')")
     page.wait_for_timeout(1500)  # the picture is drawn after its values came
     dark, bright = halves(page.locator(".hdf5-frame canvas").first.screenshot())
     assert abs(dark - bright) > 60

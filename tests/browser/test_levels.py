@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chromium import wait_until
 from tomarium.catalogue import LOCAL_OWNER, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.model import Person, Value
@@ -56,7 +57,7 @@ def test_the_switch_works_by_keyboard_and_is_remembered(
 @pytest.mark.parametrize("level", ["pupil", "student"])
 def test_a_worksheet_is_one_page_of_tasks_and_one_of_answers(address: str, page: Any, level: str) -> None:
     page.goto(f"{address}/records/tooth/worksheet?level={level}")
-    page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+    wait_until(page, "[...document.images].every(one => one.complete && one.naturalWidth > 0)")
     pdf = page.pdf(format="A4", prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 2
     page.emulate_media(media="print")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import wait_until
 from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.portal.built import built
 
@@ -68,7 +69,7 @@ def test_slices_follow_the_hand(address: str, page: Any) -> None:
     page.wait_for_selector("form.slices[data-state=ready]")
     # The view is in the address; it is drawn once the picture is there.
     wider = "least => document.querySelector('.tile-main .fit').getBoundingClientRect().width > least"
-    page.wait_for_function(wider, arg=1.5 * box["width"])
+    wait_until(page, wider, arg=1.5 * box["width"])
     assert page.locator(".tile-main .fit").bounding_box()["width"] > 1.5 * box["width"]
 
 

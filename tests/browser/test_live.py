@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chromium import wait_until
 from tomarium.beamtime.live_file import PICTURES, moment
 from tomarium.portal.live_server import create_live_app
 from tomarium.viewers.picture import png
@@ -138,8 +139,8 @@ def test_a_new_slice_appears_by_itself_and_ages_count(live: tuple[str, Path], pa
     if not page.locator("script[src*='built/live.js']").count():
         pytest.skip("the scripts of the pages are not built (make web)")
     before = page.locator(".gauges [data-age]").first.inner_text()
-    page.wait_for_function(
-        "before => document.querySelector('.gauges [data-age]').textContent !== before", arg=before
+    wait_until(
+        page, "before => document.querySelector('.gauges [data-age]').textContent !== before", arg=before
     )
     began = time.monotonic()
     write(folder, [entry(15, 0), *six()])

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import tomarium as tm
+from chromium import wait_until
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, read_record
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish
@@ -110,7 +111,7 @@ def test_without_the_filter_the_slice_is_blurred(address: str, page: Any, one: O
     ready(page, address)
     sharp = drawn(page)
     page.get_by_label("Filter each projection first").uncheck()
-    page.wait_for_function("() => !document.querySelector('#slice-made output').textContent.includes('%')")
+    wait_until(page, "() => !document.querySelector('#slice-made output').textContent.includes('%')")
     size = len(one.values)
     y, x = (size - 1) / 2 - np.mgrid[:size, :size][0], np.mgrid[:size, :size][1] - (size - 1) / 2
     summed = np.zeros((size, size))
@@ -188,4 +189,4 @@ def test_it_works_from_a_file(
     assert axe(page) == []
     page.wrong.clear()  # of axe, which asks for the style sheets as no page of a file may
     page.locator(".few-and-many img").last.scroll_into_view_if_needed()
-    page.wait_for_function("() => [...document.images].every((one) => one.complete && one.naturalWidth > 0)")
+    wait_until(page, "() => [...document.images].every((one) => one.complete && one.naturalWidth > 0)")

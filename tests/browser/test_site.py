@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chromium import wait_until
 from tomarium.catalogue import LOCAL_OWNER, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish
@@ -58,7 +59,7 @@ def test_the_search_works_from_a_file(out: Path, page: Any, axe: Callable[[Any],
     with page.expect_navigation():
         page.click(".card a")
     shown = "[...document.images].every((one) => one.loading === 'lazy' || (one.complete && one.naturalWidth > 0))"
-    page.wait_for_function(shown)
+    wait_until(page, shown)
     assert page.inner_text("h1") == "Tooth of a badger"
     assert page.url == f"file://{out}/records/tooth/index.html"
     page.wrong.clear()  # of the 3-D look, whose module no browser loads from a file
