@@ -22,11 +22,11 @@ def frames(seed: int, shape: tuple[int, int, int] = (3, 40, 50)) -> NDArray[np.f
 
 def plainly(transmission: NDArray[np.floating], length_px: float, mode: str) -> NDArray[np.float64]:
     """The formula in double precision, padded by far more than any tail of the filter."""
-    far = [(0, 0), *((400, next_fast_len(n + 800, real=True) - n - 400) for n in transmission.shape[1:])]
+    far = [(0, 0), *((200, next_fast_len(n + 400, real=True) - n - 200) for n in transmission.shape[1:])]
     wide = np.pad(transmission.astype(np.float64), far, mode=mode)  # type: ignore[call-overload]
     f = np.hypot(np.fft.fftfreq(wide.shape[1])[:, None], np.fft.rfftfreq(wide.shape[2]))
     filtered = irfft2(rfft2(wide) / (1 + (length_px * f) ** 2), s=wide.shape[1:])
-    return np.asarray(filtered[:, 400 : 400 + transmission.shape[1], 400 : 400 + transmission.shape[2]])
+    return np.asarray(filtered[:, 200 : 200 + transmission.shape[1], 200 : 200 + transmission.shape[2]])
 
 
 @pytest.mark.parametrize(("pad", "mode"), [("edge", "edge"), ("reflect", "symmetric")])
