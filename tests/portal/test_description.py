@@ -78,7 +78,7 @@ def asked(app: Any, examples: int) -> list[str]:
         def ask(case: Any) -> None:
             try:
                 # What is well formed may still be refused for what it says: a range, a day, a name.
-                case.call_and_validate(excluded_checks=[positive_data_acceptance])
+                case.call_and_validate(excluded_checks=[positive_data_acceptance], timeout=120)
             except Exception as problem:
                 told = [str(one) for one in getattr(problem, "exceptions", [problem])]
                 wrong.extend(f"{case.method} {case.formatted_path}: {one[:600]}" for one in told)
