@@ -28,9 +28,15 @@ struct Gridding {
     const double *direction, *cosine, *sine;   // (angle,) sorted; direction in [0, pi)
     const double* weight;                      // (angle,) sorted; angular weight in radians
     const double* axis;                        // (angle,) sorted; column of the rotation axis in each
-    const float* response;                     // (padded / 2 + 1,) ramp filter with its window
-    int padded;
+    const float* response; // (padded / 2 + 1,) ramp filter with its window
+    int padded;            // its period
     bool extend_edges;
+    // What that period lacks, see kernels/backprojection/short_period.py; nothing where far is null.
+    const float* far;                      // (padded / block, blocks)
+    const std::int32_t *far_from, *far_to; // (padded / block,) blocks for which it is not zero
+    const float* far_spectrum;             // (padded / block / 2 + 1, 2) factors of its transform, real and imaginary
+    int block, blocks;                     // columns of a block, and how many there are
+    FftPlan far_plan;
     int size, y0, y1, x0, x1; // full image and the part of it that is asked for
     FftPlan filter_plan, image_plan;
     int degree;
@@ -38,8 +44,9 @@ struct Gridding {
     const float* correction; // (size,) one over the kernel's transform
     float scale;
     float* out; // (row, y1 - y0, x1 - x0)
+    bool past;  // whether out is too large to stay in the caches
     float* filtered;   // (angle, padded + 1) lines
-    float* plane;      // (block of 16 columns, grid row, column of the block) lines
+    float* plane;      // (block of image rows, frequency along x, row of the block) lines
     float* scratch;    // (thread, scratch_lines) lines
     std::ptrdiff_t scratch_lines;
     int threads;
