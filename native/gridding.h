@@ -28,6 +28,7 @@ constexpr int TILE = 128;  // frequencies along y swept angle by angle; a tile f
 constexpr int RUN = 64;    // samples whose weights are computed ahead
 constexpr int GATHER = 4;  // image rows transformed together
 constexpr int MARGIN = TAPS + 1;  // cells at either end of a strip
+constexpr std::ptrdiff_t CACHED_LINES = 1 << 16; // a larger plane is written past the caches
 constexpr double TWO_PI = 6.28318530717958647692;
 
 static inline int thread_index() {
@@ -200,7 +201,8 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
     for (; PARTS == 1 && close && n + 1 < count; n += 2) {
         const int left = smaller(cell_x[n], cell_x[n + 1]), top = smaller(cell_y[n], cell_y[n + 1]);
         const float *wx = weight[n] - (cell_x[n] - left), *vx = weight[n + 1] - (cell_x[n + 1] - left);
-        const float *wy = weight[n] + TAP_SLOTS - (cell_y[n] - top), *vy = weight[n + 1] + TAP_SLOTS - (cell_y[n + 1] - top);
+        const float* wy = weight[n] + TAP_SLOTS - (cell_y[n] - top);
+        const float* vy = weight[n + 1] + TAP_SLOTS - (cell_y[n + 1] - top);
         const Part value = *reinterpret_cast<const Part*>(sample + n);
         const Part other = *reinterpret_cast<const Part*>(sample + n + 1);
         Part* cell = reinterpret_cast<Part*>(corner + top * stride + left);
@@ -295,12 +297,13 @@ static inline void finish_stores() {
 static void make_strip(const Gridding& g, const Spreader& s, int x_from, Line* buffer, Line* spare) {
     const int grid = g.image_plan.length, half_tiles = grid / 2 / TILE + 1;
     const std::ptrdiff_t stride = strip_stride(g);
+    const bool past = std::ptrdiff_t(grid) * (g.y1 - g.y0) > CACHED_LINES;
     // Tiles in the order in which they lie in memory, negative frequencies last; cells are cleared shortly before.
     std::ptrdiff_t cleared = 0;
     for (int place = 0; place <= 2 * half_tiles; ++place) {
         const int tile = place <= half_tiles ? place : place - 2 * half_tiles - 1;
-        const std::ptrdiff_t end = place == 2 * half_tiles
-            ? stride : larger(cleared, smaller(stride, std::ptrdiff_t(tile * TILE + (tile < 0 ? grid : 0) + TILE + 2 * MARGIN + TAPS)));
+        const std::ptrdiff_t reached = (tile + 1) * TILE + (tile < 0 ? grid : 0) + 2 * MARGIN + TAPS;
+        const std::ptrdiff_t end = place == 2 * half_tiles ? stride : larger(cleared, smaller(stride, reached));
         for (int r = 0; r < STRIP + 2 * TAPS; ++r)
             __builtin_memset(buffer + r * stride + cleared, 0, sizeof(Line) * (end - cleared));
         cleared = end;
@@ -317,7 +320,7 @@ static void make_strip(const Gridding& g, const Spreader& s, int x_from, Line* b
         for (int i = g.y0; i < g.y1; ++i) {
             const int m = i - g.size / 2, c = i - g.y0;
             store_past(reinterpret_cast<float*>(to + c / GATHER * std::ptrdiff_t(grid) * GATHER + c % GATHER),
-                       image[m < 0 ? m + grid : m], true);
+                       image[m < 0 ? m + grid : m], past);
         }
     }
 }
