@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ def test_a_star_imports_the_public_names() -> None:
     assert set(tm.__all__) <= set(found)
     assert found["open"] is tm.open
     assert dir(tm) == sorted(tm.__all__) == tm.__all__
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert tm.__version__ == version("tomarium")
 
 
 def test_every_name_has_one_home() -> None:

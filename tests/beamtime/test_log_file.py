@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.beamtime.batch_files import Row
 from tomarium.beamtime.live_file import LiveState, moment, write_live
 from tomarium.beamtime.log_events import of_batch, of_watch

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from tests.catalogue.datacite_server import fake_datacite
 
+from app_client import TestClient
 from postgresql_server import Files
 from tomarium.catalogue import (
     ANYBODY,

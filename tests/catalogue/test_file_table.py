@@ -10,8 +10,8 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import Catalogue, file_record, ingest, life, open_catalogue, read_record, verify
 from tomarium.catalogue.backup import backup
 from tomarium.catalogue.checksums import MANIFEST, Sum, read_manifest, sum_file

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, read_record
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import NotReady, Request, publish

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import select, text
 
+from app_client import TestClient
 from postgresql_server import Server
 from tomarium import optional_packages
 from tomarium.catalogue import (

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 from PIL import Image as Pillow
 
+from app_client import TestClient
 from mesh.bodies import volume
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, record_pictures
 from tomarium.catalogue.child_reader import ChildReaders

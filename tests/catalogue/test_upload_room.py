@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from app_client import TestClient
 from postgresql_server import Files
 from tomarium.catalogue import Catalogue, file_record, open_catalogue
 from tomarium.catalogue.accounts import change_teams, make_account

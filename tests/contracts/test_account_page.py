@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from argon2 import profiles
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, open_catalogue, passwords
 from tomarium.catalogue.accounts import make_account
 from tomarium.portal.app import create_app

@@ -159,8 +159,7 @@ def test_a_mesh_and_a_print_become_parts_of_a_record(
 
 
 def test_the_page_shows_picture_figures_and_files(record: Path, tmp_path: Path) -> None:
-    from fastapi.testclient import TestClient
-
+    from app_client import TestClient
     from tomarium.catalogue import ingest, open_catalogue
     from tomarium.portal.app import create_app
 

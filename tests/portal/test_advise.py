@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import Catalogue
 from tomarium.cli import execute
 from tomarium.portal.app import create_app

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 from starlette.routing import NoMatchFound
 
+from app_client import TestClient
 from tomarium.catalogue import Catalogue, file_record, ingest, open_catalogue
 from tomarium.portal.app import create_app
 from tomarium.portal.routes import path_of

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 import tomarium.portal
+from app_client import TestClient
 
 STATIC = Path(tomarium.portal.__file__).parent / "static"
 SHEET = (STATIC / "tomarium.css").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.model import Value
 from tomarium.portal.app import create_app

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.beamtime.copy_ledger import open_ledger
 from tomarium.beamtime.copy_scans import copy_scans, list_all, taking
 from tomarium.catalogue import Catalogue

@@ -25,10 +25,10 @@ import pytest
 import tifffile
 import uvicorn
 import zarr
-from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app_client import TestClient
 from tomarium import formats
 from tomarium.catalogue import Catalogue, volume_part
 from tomarium.catalogue.archive import archive_held, held, make_archive

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from app_client import TestClient
 from tomarium.catalogue import read_record
 from tomarium.portal.files import find_file
 from tomarium.viewers.volume import open_volume

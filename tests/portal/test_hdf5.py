@@ -10,8 +10,8 @@ import h5py
 import hdf5plugin
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import Catalogue, file_record, ingest, open_catalogue
 from tomarium.model import Part
 from tomarium.portal import hdf5

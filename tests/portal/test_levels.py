@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, read_record
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.edit_table import merge_table

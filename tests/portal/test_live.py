@@ -12,8 +12,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.beamtime.live_file import PICTURES, LiveState, moment
 from tomarium.beamtime.roster import Roster, make_shift, write_roster
 from tomarium.catalogue import Catalogue

@@ -9,8 +9,8 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.model import Record
 from tomarium.portal.notebook_file import _heading
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from portal.cutting_portal import served
 from s3_server import S3Server, rclone, serving_s3
 from tomarium.catalogue import (

@@ -16,10 +16,10 @@ from urllib.request import Request, build_opener
 
 import pytest
 from fastapi import HTTPException
-from fastapi.testclient import TestClient
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, open_catalogue
 from tomarium.catalogue.accounts import all_accounts, close_account, make_account
 from tomarium.catalogue.datacite_client import NoRedirects

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 import tomarium as tm
+from app_client import TestClient
 from contracts.test_steps import make_scan
 from tomarium.catalogue import file_record, ingest, open_catalogue, verify
 from tomarium.catalogue.make_record import make_record, repeat_record

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, open_catalogue
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 from PIL import Image
 
+from app_client import TestClient
 from series_maker import SECONDS, save_series
 from tomarium.catalogue import Catalogue, Reader, ingest, open_catalogue
 from tomarium.catalogue.file_path import file_path

@@ -12,8 +12,8 @@ import pytest
 from argon2 import profiles
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, passwords
 from tomarium.catalogue import sign_in_limits as limits
 from tomarium.catalogue import tables as t

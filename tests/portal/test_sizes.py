@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from fastapi.testclient import TestClient
 from PIL import Image
 
+from app_client import TestClient
 from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.portal.app import create_app
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from specimen_rock import ADA, CORE, FIB, IN_CORE, MAP, file_rock
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, open_catalogue
 from tomarium.catalogue.edit import Changes, edit

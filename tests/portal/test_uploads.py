@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
-from fastapi.testclient import TestClient
 
+from app_client import TestClient
 from postgresql_server import Files
 from tomarium.catalogue import (
     LOCAL_OWNER,

@@ -11,9 +11,9 @@ from typing import Any
 
 import h5py
 import pytest
-from fastapi.testclient import TestClient
 from starlette.routing import Route
 
+from app_client import TestClient
 from postgresql_server import Files
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit

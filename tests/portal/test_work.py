@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from fastapi.testclient import TestClient
 from PIL import Image
 
 import tomarium as tm
+from app_client import TestClient
 from postgresql_server import Files
 from tomarium.beamtime import work_jobs, work_results
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT, clear_work, work_kinds

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute
 
+from tomarium import __version__
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, admin_forms, downloads, files, sign_in, welcome
@@ -79,7 +79,7 @@ def create_app(
     app = FastAPI(
         title="tomarium",
         summary="A herbarium for tomograms: search, look at and take records.",
-        version=version("tomarium"),
+        version=__version__,
         docs_url=None,  # FastAPI's own pages load scripts from another host; /api is ours
         redoc_url=None,
         middleware=[

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated
@@ -14,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from tomarium import __version__
 from tomarium.errors import InputError
 from tomarium.portal.forms import Fields, demand_same_site, take
 from tomarium.portal.live import picture_of, stream, write_on
@@ -45,7 +45,7 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
     hosts = ["localhost", "127.0.0.1", "::1", "[::1]"] if local else ["*"]
     app = FastAPI(
         title="tomarium watch",
-        version=version("tomarium"),
+        version=__version__,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

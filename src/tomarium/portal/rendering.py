@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from tomarium import units
+from tomarium import __version__, units
 from tomarium.catalogue.words import mark, read_terms
 from tomarium.model.wording import brief, day
 from tomarium.portal.built import built
@@ -115,7 +114,7 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
         "link": request_context.link,
         "built": built,
         "menu": menu,
-        "version": version("tomarium"),
+        "version": __version__,
         "house_name": settings["name"],
         "house": settings,
     }
@@ -144,7 +143,7 @@ def fill_alone(request: Request, content: Mapping[str, Any]) -> str:
         path = request.scope.get("root_path", "") + request.app.url_path_for(name, **(parts or {}))
         return f"{path}?{urlencode(query)}" if query else str(path)
 
-    house = {"link": link, "built": built, "version": version("tomarium")}
+    house = {"link": link, "built": built, "version": __version__}
     return _templates().get_template("live_alone.html").render({**house, **content})
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 
+from tomarium import __version__
 from tomarium.portal.page import Page
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.registry import collect
@@ -41,7 +41,7 @@ def content(request_context: CurrentRequest) -> AboutPage:
     """Tell what this catalogue is and how it is used."""
     return AboutPage(
         title="About and help",
-        version=version("tomarium"),
+        version=__version__,
         standards=tuple(known.title for known in collect("standards", Standard).values()),
         origins=dict(ORIGINS),
         origin=str(request_context.request.base_url).rstrip("/"),

@@ -7,12 +7,12 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from posixpath import dirname, relpath
 from typing import Any, Final
 from urllib.parse import quote
 
+from tomarium import __version__
 from tomarium.catalogue import Catalogue, read_record
 from tomarium.catalogue.checksums import MANIFEST, read_manifest
 from tomarium.catalogue.entities import as_told, entities_of_kind
@@ -303,7 +303,7 @@ class _Site:
     def _copy(self, asked: str, place: str, tag: str = "") -> bool:
         """Write a file as the portal gives it, unless it is there with the tag of its content."""
         found = re.search(r"[?&]v=([\w.]+)", asked)
-        tag = tag or (f"{version('tomarium')}-{found[1]}" if found and "/pictures/" in asked else "")
+        tag = tag or (f"{__version__}-{found[1]}" if found and "/pictures/" in asked else "")
         if self.target.has(place, tag):
             return True
         if not tag:
