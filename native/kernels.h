@@ -125,6 +125,22 @@ struct Shadows {
     float* out; // (row, column), added to
 };
 
+constexpr int SHIFT_LANES = 32;  // shifts along x that are counted at once
+constexpr int CODE_CLASSES = 3;  // classes of either image
+constexpr int CODE_BITS = 5;     // of a code's field for one class
+
+// Classes of points over classes of a volume, at all shifts; see shift_search.h.
+struct ShiftSearch {
+    const std::uint16_t* field; // (z, field_rows, field_columns): 1 << (CODE_BITS class), 0 where there is nothing
+    std::ptrdiff_t field_rows, field_columns;
+    const std::int32_t* offsets; // (point,) places in the field at no shift, class after class
+    const std::int64_t* ends;    // (CODE_CLASSES + 1,) first point of each class
+    const float* n_log_n;        // (points + 1,)
+    std::int32_t least;          // points inside below which a score is 0
+    std::ptrdiff_t depth, rows, columns; // shifts
+    float* out;                  // (depth, rows, columns): mutual information times the points inside, nats
+};
+
 constexpr int HISTOGRAM_BINS = 2048; // most bins of a histogram
 
 // Columns first to last - 1 of each row of an image.
@@ -189,6 +205,7 @@ struct Kernels {
     std::ptrdiff_t (*spikes_scratch_lines)(const Spikes&);
     void (*mend_spikes)(const Spikes&);
     void (*add_shadows)(const Shadows&);
+    void (*search_shifts)(const ShiftSearch&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 

@@ -446,6 +446,30 @@ void halve(In<float, 3> block, Out<float, 3> out, std::size_t z, const std::stri
     kernel.halve_planes(h, std::ptrdiff_t(z));
 }
 
+void search_shifts(In<std::uint16_t, 3> field, In<std::int32_t, 1> offsets, In<std::int64_t, 1> ends,
+                   In<float, 1> n_log_n, std::int32_t least, Out<float, 3> out, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::int64_t points = std::int64_t(offsets.shape(0));
+    demand(points < 65536, "there must be fewer than 65536 points");
+    demand(ends.shape(0) == CODE_CLASSES + 1 && ends.data()[0] == 0 && ends.data()[CODE_CLASSES] == points,
+           "ends must go from 0 to the number of points");
+    for (int one = 0; one < CODE_CLASSES; ++one) demand(ends.data()[one] <= ends.data()[one + 1], "ends must ascend");
+    demand(std::int64_t(n_log_n.shape(0)) == points + 1, "n_log_n must be (points + 1,)");
+    const std::int64_t rows = std::int64_t(field.shape(1)), columns = std::int64_t(field.shape(2));
+    const std::int64_t across = (std::int64_t(out.shape(2)) + SHIFT_LANES - 1) / SHIFT_LANES * SHIFT_LANES;
+    if (out.size() == 0) return;
+    const std::int64_t reached =
+        ((std::int64_t(out.shape(0)) - 1) * rows + std::int64_t(out.shape(1)) - 1) * columns + across;
+    for (std::int64_t k = 0; k < points; ++k)
+        demand(offsets.data()[k] >= 0 && offsets.data()[k] + reached <= std::int64_t(field.size()),
+               "all shifts of all points must lie in the field");
+    const ShiftSearch s{field.data(), std::ptrdiff_t(rows), std::ptrdiff_t(columns), offsets.data(), ends.data(),
+                        n_log_n.data(), least, std::ptrdiff_t(out.shape(0)), std::ptrdiff_t(out.shape(1)),
+                        std::ptrdiff_t(out.shape(2)), out.data()};
+    nb::gil_scoped_release released;
+    kernel.search_shifts(s);
+}
+
 void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
                            std::uint64_t first, Out<std::uint8_t, 1> out, const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -496,5 +520,7 @@ NB_MODULE(_native, m) {
     m.def("histogram", image_histogram, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
           "scale"_a, "origin"_a, "counts"_a.noconvert(), "level"_a);
     m.def("halve", halve, "block"_a.noconvert(), "out"_a.noconvert(), "z"_a, "level"_a);
+    m.def("search_shifts", search_shifts, "field"_a.noconvert(), "offsets"_a.noconvert(), "ends"_a.noconvert(),
+          "n_log_n"_a.noconvert(), "least"_a, "out"_a.noconvert(), "level"_a);
     m.def("bitshuffle_lz4", unpack_bitshuffle_lz4, "packed"_a.noconvert(), "unpacked_bytes"_a, "element"_a, "first"_a, "out"_a.noconvert(), "level"_a);
 }

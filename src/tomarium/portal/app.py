@@ -23,6 +23,7 @@ from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.hdf5_browser import StaticFolder
 from tomarium.portal.identity import reader_of
 from tomarium.portal.levels import remember
+from tomarium.portal.link_forms import give_link_forms
 from tomarium.portal.live import give_live
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
@@ -121,6 +122,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_forms(app)
     give_models(app)
     give_entity_forms(app)
+    give_link_forms(app)
     give_feeds(app)
     give_logo(app)
     give_live(app)
