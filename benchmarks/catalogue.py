@@ -23,7 +23,8 @@ from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.index_rows import Entry, in_bulk, save_records
 from tomarium.catalogue.numbers import SLOTS
 from tomarium.catalogue.queries import place_of
-from tomarium.catalogue.tables import records
+from tomarium.catalogue.record_totals import count_anew
+from tomarium.catalogue.tables import LIVE, records
 from tomarium.catalogue.words import fold
 
 SUBJECTS = (
@@ -146,6 +147,7 @@ def fill(catalogue: Catalogue, count: int) -> float:
         for copy in range(1, -(-count // DRAWN)):
             _copy(connection, texts, copy, min(DRAWN, count - copy * DRAWN), YEARS_S * DRAWN // count)
             print(f"  {copy * DRAWN} datasets", flush=True)
+        count_anew(connection, LIVE)
     return len(drawn) / spent
 
 

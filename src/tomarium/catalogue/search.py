@@ -33,7 +33,7 @@ class Hit:
     snippet : str
         Part of its text with the words that were asked for.
     score : float or None
-        Relevance, larger is better; only to be compared within one answer. None where nothing was asked.
+        Relevance, larger is better; only to be compared within one answer. None where the newest come first.
     bytes : int
         Size of all its files.
     shape : tuple of int

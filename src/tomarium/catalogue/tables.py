@@ -311,7 +311,7 @@ class IndexTables:
 
     Attributes
     ----------
-    records, wordings, retired, parameters : Table
+    records, wordings, retired, parameters, totals : Table
         As below.
     texts : str
         Name of the text index, which each database makes in its own way.
@@ -321,12 +321,13 @@ class IndexTables:
     wordings: Table
     retired: Table
     parameters: Table
+    totals: Table
     texts: str
 
     @property
     def all(self) -> tuple[Table, ...]:
         """All but the text index, in the order in which they can be made."""
-        return self.records, self.wordings, self.retired, self.parameters
+        return self.records, self.wordings, self.retired, self.parameters, self.totals
 
 
 def index_tables(prefix: str, among: MetaData) -> IndexTables:
@@ -381,14 +382,26 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
         sqlite_with_rowid=False,
     )
     Index(f"{prefix}parameter_number", parameters.c.key, parameters.c.number)
-    return IndexTables(records, wordings, retired, parameters, f"{prefix}record_text")
+    # How many records have each combination of what a search of all records asks of them: see `record_totals.py`.
+    totals = Table(
+        f"{prefix}record_total",
+        among,
+        Column("public_from", Float, primary_key=True),  # 0: long ago; `NEVER`: not public
+        Column("state", Text, primary_key=True),
+        Column("owner", Text, primary_key=True),
+        Column("team", Text, primary_key=True),
+        Column("facets", Whole, primary_key=True),
+        Column("total", Whole, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    return IndexTables(records, wordings, retired, parameters, totals, f"{prefix}record_text")
 
 
 SHADOW_PREFIX: Final = "new_"
 LIVE: Final = index_tables("", metadata)
 SHADOW: Final = index_tables(SHADOW_PREFIX, MetaData())
 """What a rebuild fills, and then puts in the place of `LIVE`; a database has these tables only meanwhile."""
-records, wordings, retired, parameters = LIVE.all
+records, wordings, retired, parameters, totals = LIVE.all
 by_facets: Final = next(index for index in records.indexes if index.name == "record_facets")
 by_number: Final = next(iter(parameters.indexes))
 
