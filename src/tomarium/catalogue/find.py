@@ -247,6 +247,31 @@ def places(
     return [Place(row[0], row[1] if ranked else None) for row in found]
 
 
+def ranked_and_counted(
+    connection: Connection, asked: Question, *, limit: int, offset: int
+) -> tuple[list[Place], int | None]:
+    """List the most relevant records and count all, of words among few records, in one reading of the words.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    asked : Question
+        Of words; facets leave few records (`narrow`).
+    limit, offset : int
+        How many, after how many.
+
+    Returns
+    -------
+    tuple of list of Place, and int or None
+        As `places` lists them; and how many there are, however many. None where no record is beyond the offset.
+    """
+    wanted, order = _listed(connection, asked, 0, ranked=True)
+    wanted = wanted.add_columns(func.count().over()).order_by(*(column.desc() for column in order))
+    found = connection.execute(wanted.limit(limit).offset(offset)).all()
+    return [Place(row[0], row[1]) for row in found], int(found[0][2]) if found else None
+
+
 def _listed(
     connection: Connection, asked: Question, total: int, *, ranked: bool
 ) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
