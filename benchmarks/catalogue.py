@@ -26,6 +26,7 @@ from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.record_totals import count_anew
 from tomarium.catalogue.tables import LIVE, records
 from tomarium.catalogue.words import fold
+from tomarium.model import parameter
 
 SUBJECTS = (
     *("bone", "tooth", "shell", "fossil", "rock", "wood", "seed", "leaf"),
@@ -92,7 +93,7 @@ def _entry(number: int, count: int, values: Sequence[float], draw: random.Random
     year = draw.randrange(2014, 2027)
     mine = draw.random() < 0.75
     shown = [
-        f"{label} {value:.4g} {key.rpartition('_')[2]}"
+        f"{label} {parameter.show(key, value)}"
         for (label, (key, _, _)), value in zip(PARAMETERS.items(), values, strict=True)
     ]
     texts = [

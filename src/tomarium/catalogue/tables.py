@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     JSON,
@@ -14,33 +13,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
-    TypeDecorator,
 )
 
-
-class PackedText(TypeDecorator[str]):
-    """Text that is only shown and never asked for: kept by zlib in half the room."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, _dialect: Any) -> bytes | None:
-        """Pack a text."""
-        return None if value is None else pack(value)
-
-    def process_result_value(self, value: bytes | None, _dialect: Any) -> str | None:
-        """Unpack it."""
-        return None if value is None else zlib.decompress(value).decode()
-
-
-def pack(text: str) -> bytes:
-    """Pack a text as `PackedText` does."""
-    return zlib.compress(text.encode(), 6)
-
+from tomarium.catalogue.packed_text import PackedText
 
 metadata = MetaData()
 
@@ -360,7 +338,7 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
     Index(f"{prefix}record_place", of.store, of.path)
     Index(f"{prefix}record_doi", of.doi)
     # All that counting by facets asks of a record, so that it never reads the rows themselves.
-    Index(f"{prefix}record_facets", of.facets, of.state, of.public_from, of.owner, of.team, of.id)
+    Index(f"{prefix}record_facets", of.facets, of.state, of.public_from, of.owner, of.team)
     # Long texts lie apart: rows of `record` stay small, and many of them are looked at for each that is shown.
     wordings = Table(
         f"{prefix}wording",
