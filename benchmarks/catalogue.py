@@ -23,8 +23,10 @@ from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.index_rows import Entry, in_bulk, save_records
 from tomarium.catalogue.numbers import SLOTS
 from tomarium.catalogue.queries import place_of
-from tomarium.catalogue.tables import records
+from tomarium.catalogue.record_totals import count_anew
+from tomarium.catalogue.tables import LIVE, records
 from tomarium.catalogue.words import fold
+from tomarium.model import parameter
 
 SUBJECTS = (
     *("bone", "tooth", "shell", "fossil", "rock", "wood", "seed", "leaf"),
@@ -63,6 +65,10 @@ PARAMETERS = {  # label, numeric key, lowest and highest
 }
 OWNER = "somebody else"
 YEARS_S = 380_000_000  # from the oldest to the newest
+COPIED_WITHOUT = {
+    "record_text": {"record_text_words": "USING gin (words)"},
+    "parameter": {"parameter_number": "(key, number)"},
+}
 DRAWN = 50_000  # datasets; more are copies of these
 
 
@@ -87,7 +93,7 @@ def _entry(number: int, count: int, values: Sequence[float], draw: random.Random
     year = draw.randrange(2014, 2027)
     mine = draw.random() < 0.75
     shown = [
-        f"{label} {value:.4g} {key.rpartition('_')[2]}"
+        f"{label} {parameter.show(key, value)}"
         for (label, (key, _, _)), value in zip(PARAMETERS.items(), values, strict=True)
     ]
     texts = [
@@ -139,6 +145,10 @@ def fill(catalogue: Catalogue, count: int) -> float:
             begun = process_time()
             save_records(connection, drawn[start : start + 2000])
             spent += process_time() - begun
+        if len(drawn) < count and connection.dialect.name == "postgresql":  # made at once at the end
+            connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '1GB'")
+            for name in (index for names in COPIED_WITHOUT.values() for index in names):
+                connection.exec_driver_sql(f"DROP INDEX {name}")
         texts = [
             tuple(" ".join(fold(text)) for text in (entry.row["title"], entry.words, entry.description))
             for entry in drawn
@@ -146,6 +156,11 @@ def fill(catalogue: Catalogue, count: int) -> float:
         for copy in range(1, -(-count // DRAWN)):
             _copy(connection, texts, copy, min(DRAWN, count - copy * DRAWN), YEARS_S * DRAWN // count)
             print(f"  {copy * DRAWN} datasets", flush=True)
+        if len(drawn) < count and connection.dialect.name == "postgresql":
+            for table, names in COPIED_WITHOUT.items():
+                for name, told in names.items():
+                    connection.exec_driver_sql(f"CREATE INDEX {name} ON {table} {told}")
+        count_anew(connection, LIVE)
     return len(drawn) / spent
 
 
@@ -173,6 +188,12 @@ def _copy(
         f"INSERT INTO parameter SELECT key, record + {shift}, number FROM parameter "
         f"WHERE key IN (SELECT number FROM parameter_key) AND record <= {last}"
     )
+    if connection.dialect.name == "postgresql":
+        run(
+            f"INSERT INTO record_text SELECT number + {shift}, words, plain, whole FROM record_text "
+            f"WHERE number <= {last}"
+        )
+        return
     named = [dict(zip(("title", "keywords", "rest"), text, strict=True)) for text in texts]
     rows_of_text = [row | {"number": number + shift} for number, row in zip(numbers, named, strict=False)]
     dialect_of(connection).save_texts(connection, rows_of_text)

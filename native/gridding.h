@@ -8,22 +8,27 @@
 // 10.1109/TMI.2005.848376). Two slices are the real and imaginary part of one complex series; eight such series
 // are one Line.
 //
-// The grid is made in strips of rows. A strip gathers every sample whose footprint touches it in a buffer that
-// stays in the cache, is transformed along its rows at once and leaves only the wanted columns: no atomics, no
-// second pass over the grid, and a sum whose order does not depend on the number of threads.
+// The grid is made in strips, each some of the image's columns wide (frequencies along x) and as long as the grid. A
+// strip gathers every sample whose footprint touches it in a buffer, is transformed along y at once and leaves only the
+// wanted rows of the image: no atomics, no second pass over the grid, and a sum whose order does not depend on the
+// number of threads. The second transform runs along x, so that its results are written as whole rows of the image.
 #pragma once
 #include "fft.h"
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 namespace tomarium::TOMARIUM_LEVEL {
 
-constexpr int STRIP = 32;  // rows of a strip
-constexpr int TILE = 128;  // columns swept angle by angle; a tile fits the second-level cache
+constexpr int STRIP = 32;  // frequencies along x in a strip, the rows of its buffer
+constexpr int TILE = 128;  // frequencies along y swept angle by angle; a tile fits the second-level cache
 constexpr int RUN = 64;    // samples whose weights are computed ahead
-constexpr int GATHER = 4;  // columns transformed together
-constexpr int MARGIN = TAPS + 1;  // columns on either side of a strip
+constexpr int GATHER = 4;  // image rows transformed together
+constexpr int MARGIN = TAPS + 1;  // cells at either end of a strip
+constexpr std::ptrdiff_t CACHED_LINES = 1 << 16; // a larger plane is written past the caches
 constexpr double TWO_PI = 6.28318530717958647692;
 
 static inline int thread_index() {
@@ -37,11 +42,10 @@ static inline int thread_index() {
 static inline std::ptrdiff_t strip_stride(const Gridding& g) { return g.image_plan.length + 2 * MARGIN + TAPS; }
 
 static std::ptrdiff_t gridding_scratch_lines(const Gridding& g) {
-    const std::ptrdiff_t filter = 2 * std::ptrdiff_t(g.padded);
+    const std::ptrdiff_t filter = 2 * std::ptrdiff_t(g.padded) + (g.far ? g.blocks + 2 * g.far_plan.length : 0);
     const std::ptrdiff_t strip = (STRIP + 2 * TAPS) * strip_stride(g) + g.image_plan.length;
-    const std::ptrdiff_t stage = LANES * std::ptrdiff_t(g.y1 - g.y0);
-    const std::ptrdiff_t column = (GATHER + 1) * std::ptrdiff_t(g.image_plan.length) + stage;
-    return larger(filter, larger(strip, column)) + 4; // thread's areas apart
+    const std::ptrdiff_t rows = (GATHER + 1) * std::ptrdiff_t(g.image_plan.length);
+    return larger(filter, larger(strip, rows)) + 4; // thread's areas apart
 }
 
 // Puts rows first_row ... of one projection side by side; returns a line of zeros, or NaN where an input was.
@@ -66,15 +70,52 @@ static Line pack(const float* first, std::ptrdiff_t row_stride, int rows, int co
     return check;
 }
 
+// The transform of what the filter's period lacks: far blocks of a projection, whose kernel is smooth, times a matrix.
+static const Line* far_part(const Gridding& g, const Line* projection, Line* spare) {
+    const int coarse = g.far_plan.length;
+    Part *sums = reinterpret_cast<Part*>(spare), *to = sums + PARTS * g.blocks;
+    const Part* from = reinterpret_cast<const Part*>(projection);
+    for (int k = 0; k < g.blocks; ++k)
+        for (int p = 0; p < PARTS; ++p) {
+            Part sum{};
+            for (int u = k * g.block; u < smaller((k + 1) * g.block, g.columns); ++u) sum += from[PARTS * u + p];
+            sums[PARTS * k + p] = sum;
+        }
+    for (int i = 0; i < coarse; ++i)
+        for (int p = 0; p < PARTS; ++p) {
+            const float* factor = g.far + std::ptrdiff_t(i) * g.blocks;
+            Part sum{};
+            for (int k = g.far_from[i]; k < g.far_to[i]; ++k) sum += sums[PARTS * k + p] * factor[k];
+            to[PARTS * i + p] = sum;
+        }
+    Line* values = spare + g.blocks;
+    return fft<-1>(g.far_plan, values, values + coarse);
+}
+
+static void add_far_part(const Gridding& g, const Line* coarse, Line* spectrum) {
+    const int length = g.far_plan.length;
+    for (int k = 0; k <= length / 2; ++k) {
+        const Part re = part(g.far_spectrum[2 * k]);
+        for (int side = 0; side <= (k > 0); ++side) {
+            const Part im = alternate(side ? -g.far_spectrum[2 * k + 1] : g.far_spectrum[2 * k + 1]);
+            const Part* from = reinterpret_cast<const Part*>(coarse + (side ? length - k : k));
+            Part* to = reinterpret_cast<Part*>(spectrum + (side ? g.padded - k : k));
+            for (int p = 0; p < PARTS; ++p) to[p] += times(from[p], re, im);
+        }
+    }
+}
+
 // One projection: pad, ramp, move the origin to the axis, weigh; leaves frequencies -padded/2 ... padded/2.
 static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, Line* b, Line* out) {
     const int n = g.padded, half = n / 2, rows = smaller(LANES, g.rows - first_row);
     const float* from = g.sinogram + g.order[k] * g.angle_stride + first_row * g.row_stride;
     const Line check = pack(from, g.row_stride, rows, g.columns, a);
     const int middle = g.columns + (n - g.columns) / 2;
+    const Line* coarse = g.far ? far_part(g, a, b + n) : nullptr;
     const Line left = g.extend_edges ? a[0] : Line{}, right = g.extend_edges ? a[g.columns - 1] : Line{};
     for (int u = g.columns; u < n; ++u) a[u] = u < middle ? right : left;
-    const Line* spectrum = fft<-1>(g.filter_plan, a, b);
+    Line* spectrum = fft<-1>(g.filter_plan, a, b);
+    if (coarse) add_far_part(g, coarse, spectrum);
 
     // An image of even size has its pixels half-way between the integers of the transform.
     const double shift = g.axis[k] + (g.size % 2 ? 0.0 : 0.5 * (g.cosine[k] + g.sine[k]));
@@ -135,26 +176,50 @@ struct Spreader {
     int degree;
 };
 
-// Spreads samples first ... last - 1 of one projection; (x, y) is the first one's corner in `corner`.
+// Spreads `count` samples of one projection, RUN at most; (x, y) is the first one's corner in `corner`. Two samples at
+// a time, where none lies further than a cell from the one before: their footprints share most cells, which are then
+// loaded and stored once. Weights beside a footprint are the zeros of the unused slots.
 static inline void spread_run(const Spreader& s, const Line* sample, int count, float x, float y, float dx, float dy,
-                              Line* corner, std::ptrdiff_t stride) {
-    alignas(64) float weight[RUN][LANES];
-    std::ptrdiff_t offset[RUN];
+                              bool close, Line* corner, std::ptrdiff_t stride) {
+    alignas(64) float slots[RUN + 1][LANES];
+    float(*weight)[LANES] = slots + 1;
+    int cell_x[RUN], cell_y[RUN];
+    *reinterpret_cast<Line*>(slots[0]) = Line{};
     for (int n = 0; n < count; ++n) {
         __builtin_prefetch(sample + n);
         const float xn = x + float(n) * dx, yn = y + float(n) * dy;
         const int cx = int(xn) + 1, cy = int(yn) + 1;
-        offset[n] = cy * stride + cx;
+        cell_x[n] = cx;
+        cell_y[n] = cy;
         const float zx = 2.0f * (float(cx) - xn) - 1.0f, zy = 2.0f * (float(cy) - yn) - 1.0f;
         const Line z = {zx, zx, zx, zx, zx, zx, zx, zx, zy, zy, zy, zy, zy, zy, zy, zy};
         Line p = s.coefficient[0];
         for (int d = 1; d <= s.degree; ++d) p = p * z + s.coefficient[d];
         *reinterpret_cast<Line*>(weight[n]) = p;
     }
-    for (int n = 0; n < count; ++n) {
+    int n = 0;
+    for (; PARTS == 1 && close && n + 1 < count; n += 2) {
+        const int left = smaller(cell_x[n], cell_x[n + 1]), top = smaller(cell_y[n], cell_y[n + 1]);
+        const float *wx = weight[n] - (cell_x[n] - left), *vx = weight[n + 1] - (cell_x[n + 1] - left);
+        const float* wy = weight[n] + TAP_SLOTS - (cell_y[n] - top);
+        const float* vy = weight[n + 1] + TAP_SLOTS - (cell_y[n + 1] - top);
+        const Part value = *reinterpret_cast<const Part*>(sample + n);
+        const Part other = *reinterpret_cast<const Part*>(sample + n + 1);
+        Part* cell = reinterpret_cast<Part*>(corner + top * stride + left);
+        Part across[TAPS + 1], beside[TAPS + 1];
+        for (int i = 0; i <= TAPS; ++i) {
+            across[i] = value * wx[i];
+            beside[i] = other * vx[i];
+        }
+        for (int j = 0; j <= TAPS; ++j, cell += stride) {
+            const Part down = part(wy[j]), lower = part(vy[j]);
+            for (int i = 0; i <= TAPS; ++i) cell[i] = cell[i] + across[i] * down + beside[i] * lower;
+        }
+    }
+    for (; n < count; ++n) {
         const Part* value = reinterpret_cast<const Part*>(sample + n);
         for (int p = 0; p < PARTS; ++p) {
-            Part* cell = reinterpret_cast<Part*>(corner + offset[n]) + p;
+            Part* cell = reinterpret_cast<Part*>(corner + cell_y[n] * stride + cell_x[n]) + p;
             Part across[TAPS];
             for (int i = 0; i < TAPS; ++i) across[i] = value[p] * weight[n][i];
             for (int j = 0; j < TAPS; ++j, cell += PARTS * stride) {
@@ -165,14 +230,14 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
     }
 }
 
-static void spread_tile(const Gridding& g, const Spreader& s, int tile, double y_from, Line* buffer) {
+static void spread_tile(const Gridding& g, const Spreader& s, int tile, double x_from, Line* buffer) {
     const int half = g.padded / 2, grid = g.image_plan.length;
     const double cells = double(grid) / g.padded; // grid cells between two frequencies
-    const double x_from = double(tile) * TILE, x_to = x_from + TILE;
-    const double y_low = y_from - 0.5 * TAPS, y_high = y_from + STRIP - 1 + 0.5 * TAPS;
-    const double xc = 0.5 * (x_from + x_to), yc = 0.5 * (y_low + y_high);
+    const double y_from = double(tile) * TILE, y_to = y_from + TILE;
+    const double x_low = x_from - 0.5 * TAPS, x_high = x_from + STRIP - 1 + 0.5 * TAPS;
+    const double xc = 0.5 * (x_low + x_high), yc = 0.5 * (y_from + y_to);
     const double distance = __builtin_sqrt(xc * xc + yc * yc);
-    const double width = x_to - x_from, height = y_high - y_low;
+    const double width = x_high - x_low, height = y_to - y_from;
     const double radius = 0.5 * __builtin_sqrt(width * width + height * height) + 1;
     if (distance - radius > 0.5 * grid) return;
 
@@ -196,75 +261,101 @@ static void spread_tile(const Gridding& g, const Spreader& s, int tile, double y
         }
         for (int k = begin; k < g.angles && g.direction[k] <= high; ++k) {
             const double dx = cells * g.cosine[k], dy = cells * g.sine[k];
-            int first, last, first_y, last_y;
-            owned(x_from, x_to, dx, half, first, last);
-            owned(y_low, y_high + 1e-9, dy, half, first_y, last_y);
-            first = larger(first, first_y);
-            last = smaller(last, last_y);
+            int first, last, first_x, last_x;
+            owned(y_from, y_to, dy, half, first, last);
+            owned(x_low, x_high + 1e-9, dx, half, first_x, last_x);
+            first = larger(first, first_x);
+            last = smaller(last, last_x);
             const Line* sample = reinterpret_cast<const Line*>(g.filtered) + k * samples + half;
             for (int f = first; f < last; f += RUN)
-                spread_run(s, sample + f, smaller(RUN, last - f), float(f * dx - x_from - 0.5 * TAPS + MARGIN),
-                              float(f * dy - y_from + 0.5 * TAPS), float(dx), float(dy), corner, stride);
+                spread_run(s, sample + f, smaller(RUN, last - f), float(f * dy - y_from - 0.5 * TAPS + MARGIN),
+                           float(f * dx - x_from + 0.5 * TAPS), float(dy), float(dx), cells <= 1, corner, stride);
         }
     }
 }
 
-static void make_strip(const Gridding& g, const Spreader& s, int y_from, Line* buffer, Line* spare) {
+// Stores a line that is not read again soon; past the caches where it can be.
+static inline void store_past(float* to, Line value, bool past) {
+#if defined(__AVX512F__)
+    if (past) return _mm512_stream_ps(to, (__m512)value);
+#elif defined(__AVX__)
+    if (past) {
+        const Part* parts = reinterpret_cast<const Part*>(&value);
+        for (int p = 0; p < PARTS; ++p) _mm256_stream_ps(to + p * PART, (__m256)parts[p]);
+        return;
+    }
+#endif
+    store(to, value);
+}
+
+static inline void finish_stores() {
+#if defined(__AVX__)
+    _mm_sfence();
+#endif
+}
+
+static void make_strip(const Gridding& g, const Spreader& s, int x_from, Line* buffer, Line* spare) {
     const int grid = g.image_plan.length, half_tiles = grid / 2 / TILE + 1;
     const std::ptrdiff_t stride = strip_stride(g);
-    __builtin_memset(buffer, 0, sizeof(Line) * stride * (STRIP + 2 * TAPS));
-    for (int turn = 0; turn <= 1; ++turn) // rows above grid / 2 hold the negative frequencies
-        for (int tile = -half_tiles; tile <= half_tiles; ++tile)
-            spread_tile(g, s, tile, double(y_from) - turn * grid, buffer);
-    for (int r = 0; r < smaller(STRIP, grid - y_from); ++r) {
+    const bool past = std::ptrdiff_t(grid) * (g.y1 - g.y0) > CACHED_LINES;
+    // Tiles in the order in which they lie in memory, negative frequencies last; cells are cleared shortly before.
+    std::ptrdiff_t cleared = 0;
+    for (int place = 0; place <= 2 * half_tiles; ++place) {
+        const int tile = place <= half_tiles ? place : place - 2 * half_tiles - 1;
+        const std::ptrdiff_t reached = (tile + 1) * TILE + (tile < 0 ? grid : 0) + 2 * MARGIN + TAPS;
+        const std::ptrdiff_t end = place == 2 * half_tiles ? stride : larger(cleared, smaller(stride, reached));
+        for (int r = 0; r < STRIP + 2 * TAPS; ++r)
+            __builtin_memset(buffer + r * stride + cleared, 0, sizeof(Line) * (end - cleared));
+        cleared = end;
+        for (int turn = 0; turn <= 1; ++turn) // rows above grid / 2 hold the negative frequencies
+            spread_tile(g, s, tile, double(x_from) - turn * grid, buffer);
+    }
+    for (int r = 0; r < smaller(STRIP, grid - x_from); ++r) {
         Line* row = buffer + (TAPS + r) * stride + MARGIN;
         for (int j = 1; j <= MARGIN; ++j) row[grid - j] += row[-j];
         for (int j = 0; j < MARGIN; ++j) row[j] += row[grid + j];
         const Line* image = fft<1>(g.image_plan, row, spare);
-        // Sixteen columns together, so that the next stage reads a stretch of memory from end to end.
-        Line* to = reinterpret_cast<Line*>(g.plane) + (y_from + r) * std::ptrdiff_t(LANES);
-        for (int i = g.x0; i < g.x1; ++i) {
-            const int m = i - g.size / 2, c = i - g.x0;
-            to[c / LANES * std::ptrdiff_t(grid) * LANES + c % LANES] = image[m < 0 ? m + grid : m];
+        // Some rows of the image together, so that the next stage reads a stretch of memory from end to end.
+        Line* to = reinterpret_cast<Line*>(g.plane) + (x_from + r) * std::ptrdiff_t(GATHER);
+        for (int i = g.y0; i < g.y1; ++i) {
+            const int m = i - g.size / 2, c = i - g.y0;
+            store_past(reinterpret_cast<float*>(to + c / GATHER * std::ptrdiff_t(grid) * GATHER + c % GATHER),
+                       image[m < 0 ? m + grid : m], past);
         }
     }
 }
 
-static void write_columns(const Gridding& g, int first_row, int i0, Line* scratch) {
-    const int grid = g.image_plan.length, height = g.y1 - g.y0, width = smaller(LANES, g.x1 - i0);
-    const int rows = smaller(LANES, g.rows - first_row);
-    Line *spare = scratch + GATHER * std::ptrdiff_t(grid), *stage = spare + grid;
-    for (int c = 0; c < width; c += GATHER) {
-        const int n = smaller(GATHER, width - c);
-        const Line* from = reinterpret_cast<const Line*>(g.plane) + (i0 - g.x0) * std::ptrdiff_t(grid) + c;
-        for (int r = 0; r < grid; ++r, from += LANES)
-            for (int j = 0; j < n; ++j) scratch[j * std::ptrdiff_t(grid) + r] = from[j];
-        for (int j = 0; j < n; ++j) {
-            const Line* image = fft<1>(g.image_plan, scratch + j * std::ptrdiff_t(grid), spare);
-            Line* to = stage + (c + j) * std::ptrdiff_t(height) - g.y0;
-            for (int y = g.y0; y < g.y1; ++y) {
-                const int m = y - g.size / 2;
-                to[y] = image[m < 0 ? m + grid : m];
-            }
-        }
-    }
+// Transforms some rows of the image along x and writes them.
+static void write_rows(const Gridding& g, int first_row, int y0, Line* scratch) {
+    const int grid = g.image_plan.length, count = smaller(GATHER, g.y1 - y0), rows = smaller(LANES, g.rows - first_row);
+    const std::ptrdiff_t row_stride = g.x1 - g.x0, slice_stride = row_stride * (g.y1 - g.y0);
+    const bool past = g.past && row_stride % LANES == 0 && reinterpret_cast<std::uintptr_t>(g.out) % 64 == 0;
     const double middle = 0.5 * (g.size - 1), limit = 0.25 * double(g.size) * g.size;
-    const std::ptrdiff_t row_stride = g.x1 - g.x0, slice_stride = row_stride * height;
-    for (int y = g.y0; y < g.y1; ++y) {
-        Line block[LANES] = {}, factor{};
-        for (int c = 0; c < width; ++c) {
-            const double dx = i0 + c - middle, dy = y - middle;
-            if (dx * dx + dy * dy <= limit) factor[c] = g.correction[i0 + c] * g.correction[y];
-            block[c] = stage[c * std::ptrdiff_t(height) + y - g.y0];
-        }
-        transpose(block);
-        float* to = g.out + first_row * slice_stride + (y - g.y0) * row_stride + (i0 - g.x0);
-        for (int z = 0; z < rows; ++z) {
-            const Line value = block[z] * factor + 0.0f; // no -0 outside the disc
-            if (width == LANES)
-                store(to + z * slice_stride, value);
-            else
-                __builtin_memcpy(to + z * slice_stride, &value, sizeof(float) * width);
+    Line* spare = scratch + GATHER * std::ptrdiff_t(grid);
+    const Line* from = reinterpret_cast<const Line*>(g.plane) + (y0 - g.y0) * std::ptrdiff_t(grid);
+    for (int r = 0; r < grid; ++r, from += GATHER)
+        for (int j = 0; j < count; ++j) scratch[j * std::ptrdiff_t(grid) + r] = from[j];
+    for (int j = 0; j < count; ++j) {
+        const Line* image = fft<1>(g.image_plan, scratch + j * std::ptrdiff_t(grid), spare);
+        const double dy = y0 + j - middle;
+        float* to = g.out + first_row * slice_stride + (y0 + j - g.y0) * row_stride;
+        for (int i = g.x0; i < g.x1; i += LANES) {
+            const int width = smaller(LANES, g.x1 - i);
+            Line block[LANES] = {}, factor{};
+            for (int c = 0; c < width; ++c) {
+                const double dx = i + c - middle;
+                const int m = i + c - g.size / 2;
+                if (dx * dx + dy * dy <= limit) factor[c] = g.correction[i + c] * g.correction[y0 + j];
+                block[c] = image[m < 0 ? m + grid : m];
+            }
+            transpose(block);
+            for (int z = 0; z < rows; ++z) {
+                const Line value = block[z] * factor + 0.0f; // no -0 outside the disc
+                if (width == LANES)
+                    store_past(to + z * slice_stride + (i - g.x0), value, past);
+                else
+                    __builtin_memcpy(to + z * slice_stride + (i - g.x0), &value, sizeof(float) * width);
+            }
         }
     }
 }
@@ -272,7 +363,7 @@ static void write_columns(const Gridding& g, int first_row, int i0, Line* scratc
 static std::int64_t reconstruct(const Gridding& g, int first_row) {
     Line* scratch = reinterpret_cast<Line*>(g.scratch);
     const int grid = g.image_plan.length, strips = (grid + STRIP - 1) / STRIP;
-    const int blocks = (g.x1 - g.x0 + LANES - 1) / LANES;
+    const int blocks = (g.y1 - g.y0 + GATHER - 1) / GATHER;
     std::int64_t broken = 0;
     Spreader s;
     s.degree = g.degree;
@@ -291,7 +382,8 @@ static std::int64_t reconstruct(const Gridding& g, int first_row) {
             make_strip(g, s, strip * STRIP, mine, spare);
         }
 #pragma omp for schedule(dynamic, 1)
-        for (int block = 0; block < blocks; ++block) write_columns(g, first_row, g.x0 + block * LANES, mine);
+        for (int block = 0; block < blocks; ++block) write_rows(g, first_row, g.y0 + block * GATHER, mine);
+        finish_stores();
     }
     return broken;
 }

@@ -28,9 +28,15 @@ struct Gridding {
     const double *direction, *cosine, *sine;   // (angle,) sorted; direction in [0, pi)
     const double* weight;                      // (angle,) sorted; angular weight in radians
     const double* axis;                        // (angle,) sorted; column of the rotation axis in each
-    const float* response;                     // (padded / 2 + 1,) ramp filter with its window
-    int padded;
+    const float* response; // (padded / 2 + 1,) ramp filter with its window
+    int padded;            // its period
     bool extend_edges;
+    // What that period lacks, see kernels/backprojection/short_period.py; nothing where far is null.
+    const float* far;                      // (padded / block, blocks)
+    const std::int32_t *far_from, *far_to; // (padded / block,) blocks for which it is not zero
+    const float* far_spectrum;             // (padded / block / 2 + 1, 2) factors of its transform, real and imaginary
+    int block, blocks;                     // columns of a block, and how many there are
+    FftPlan far_plan;
     int size, y0, y1, x0, x1; // full image and the part of it that is asked for
     FftPlan filter_plan, image_plan;
     int degree;
@@ -38,8 +44,9 @@ struct Gridding {
     const float* correction; // (size,) one over the kernel's transform
     float scale;
     float* out; // (row, y1 - y0, x1 - x0)
+    bool past;  // whether out is too large to stay in the caches
     float* filtered;   // (angle, padded + 1) lines
-    float* plane;      // (block of 16 columns, grid row, column of the block) lines
+    float* plane;      // (block of image rows, frequency along x, row of the block) lines
     float* scratch;    // (thread, scratch_lines) lines
     std::ptrdiff_t scratch_lines;
     int threads;
@@ -118,6 +125,22 @@ struct Shadows {
     float* out; // (row, column), added to
 };
 
+constexpr int SHIFT_LANES = 32;  // shifts along x that are counted at once
+constexpr int CODE_CLASSES = 3;  // classes of either image
+constexpr int CODE_BITS = 5;     // of a code's field for one class
+
+// Classes of points over classes of a volume, at all shifts; see shift_search.h.
+struct ShiftSearch {
+    const std::uint16_t* field; // (z, field_rows, field_columns): 1 << (CODE_BITS class), 0 where there is nothing
+    std::ptrdiff_t field_rows, field_columns;
+    const std::int32_t* offsets; // (point,) places in the field at no shift, class after class
+    const std::int64_t* ends;    // (CODE_CLASSES + 1,) first point of each class
+    const float* n_log_n;        // (points + 1,)
+    std::int32_t least;          // points inside below which a score is 0
+    std::ptrdiff_t depth, rows, columns; // shifts
+    float* out;                  // (depth, rows, columns): mutual information times the points inside, nats
+};
+
 constexpr int HISTOGRAM_BINS = 2048; // most bins of a histogram
 
 // Columns first to last - 1 of each row of an image.
@@ -182,6 +205,7 @@ struct Kernels {
     std::ptrdiff_t (*spikes_scratch_lines)(const Spikes&);
     void (*mend_spikes)(const Spikes&);
     void (*add_shadows)(const Shadows&);
+    void (*search_shifts)(const ShiftSearch&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 

@@ -5,6 +5,7 @@
 #include "flat_field.h"
 #include "halving.h"
 #include "shadows.h"
+#include "shift_search.h"
 #include "sorting.h"
 #include "spikes.h"
 #include "statistics.h"
@@ -21,7 +22,7 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
                                  reconstruct, backproject, normalise, moments, histogram, halve_planes,
                                  sorting_scratch_lines, sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
-                                 bitshuffle_lz4};
+                                 search_shifts, bitshuffle_lz4};
     return kernels;
 }
 

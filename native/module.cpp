@@ -141,8 +141,11 @@ const Kernels& kernels(const std::string& level) {
     throw std::invalid_argument("this processor has no level " + level);
 }
 
+constexpr double PAST_BYTES = 1 << 22; // results larger than this are written past the caches
+
 std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> directions, In<float, 1> response,
-                      bool extend_edges, int size, nb::tuple region, int grid,
+                      bool extend_edges, int block, In<float, 2> far, In<std::int32_t, 2> far_ranges,
+                      In<float, 2> far_spectrum, int size, nb::tuple region, int grid,
                       In<float, 2> polynomial, In<float, 1> correction, float scale, Out<float, 3> out, int threads,
                       const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -169,6 +172,22 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
            "the region must lie in the image");
     demand(int(out.shape(0)) == g.rows && int(out.shape(1)) == g.y1 - g.y0 && int(out.shape(2)) == g.x1 - g.x0,
            "out must be (row, y, x)");
+    const int coarse = int(far.shape(0));
+    if (coarse > 0) {
+        g.block = block;
+        g.blocks = int(far.shape(1));
+        demand(block >= 1 && coarse * block == g.padded, "blocks must divide the padded length");
+        demand(g.blocks == (g.columns + block - 1) / block, "far must have a column for each block");
+        demand(far_ranges.shape(0) == 2 && int(far_ranges.shape(1)) == coarse, "far_ranges must be (2, padded / block)");
+        demand(int(far_spectrum.shape(0)) == coarse / 2 + 1 && far_spectrum.shape(1) == 2,
+               "far_spectrum must be (padded / block / 2 + 1, 2)");
+        g.far_from = far_ranges.data();
+        g.far_to = g.far_from + coarse;
+        for (int k = 0; k < coarse; ++k)
+            demand(0 <= g.far_from[k] && g.far_to[k] <= g.blocks, "far_ranges must lie in the blocks");
+        g.far = far.data();
+        g.far_spectrum = far_spectrum.data();
+    }
     for (int k = 0; k < g.angles; ++k)
         demand(order.data()[k] >= 0 && order.data()[k] < g.angles, "order must hold indices of angles");
     g.order = order.data();
@@ -189,11 +208,14 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
 
     nb::gil_scoped_release released;
     const FftTables filter(g.padded, kernel.largest_radix), image(grid, kernel.largest_radix);
+    const FftTables far_tables(coarse > 0 ? coarse : 1, kernel.largest_radix);
     g.filter_plan = filter.plan;
+    g.far_plan = far_tables.plan;
     g.image_plan = image.plan;
     g.scratch_lines = kernel.gridding_scratch_lines(g);
-    const std::size_t blocks = (g.x1 - g.x0 + LANES - 1) / LANES;
-    Scratch filtered(std::size_t(g.angles) * (g.padded + 1)), plane(blocks * LANES * grid);
+    g.past = double(g.rows) * (g.y1 - g.y0) * (g.x1 - g.x0) * sizeof(float) > PAST_BYTES;
+    const std::size_t height = (g.y1 - g.y0 + LANES - 1) / LANES * LANES;
+    Scratch filtered(std::size_t(g.angles) * (g.padded + 1)), plane(height * grid);
     Scratch scratch(std::size_t(threads) * g.scratch_lines);
     g.filtered = filtered.get();
     g.plane = plane.get();
@@ -424,6 +446,30 @@ void halve(In<float, 3> block, Out<float, 3> out, std::size_t z, const std::stri
     kernel.halve_planes(h, std::ptrdiff_t(z));
 }
 
+void search_shifts(In<std::uint16_t, 3> field, In<std::int32_t, 1> offsets, In<std::int64_t, 1> ends,
+                   In<float, 1> n_log_n, std::int32_t least, Out<float, 3> out, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::int64_t points = std::int64_t(offsets.shape(0));
+    demand(points < 65536, "there must be fewer than 65536 points");
+    demand(ends.shape(0) == CODE_CLASSES + 1 && ends.data()[0] == 0 && ends.data()[CODE_CLASSES] == points,
+           "ends must go from 0 to the number of points");
+    for (int one = 0; one < CODE_CLASSES; ++one) demand(ends.data()[one] <= ends.data()[one + 1], "ends must ascend");
+    demand(std::int64_t(n_log_n.shape(0)) == points + 1, "n_log_n must be (points + 1,)");
+    const std::int64_t rows = std::int64_t(field.shape(1)), columns = std::int64_t(field.shape(2));
+    const std::int64_t across = (std::int64_t(out.shape(2)) + SHIFT_LANES - 1) / SHIFT_LANES * SHIFT_LANES;
+    if (out.size() == 0) return;
+    const std::int64_t reached =
+        ((std::int64_t(out.shape(0)) - 1) * rows + std::int64_t(out.shape(1)) - 1) * columns + across;
+    for (std::int64_t k = 0; k < points; ++k)
+        demand(offsets.data()[k] >= 0 && offsets.data()[k] + reached <= std::int64_t(field.size()),
+               "all shifts of all points must lie in the field");
+    const ShiftSearch s{field.data(), std::ptrdiff_t(rows), std::ptrdiff_t(columns), offsets.data(), ends.data(),
+                        n_log_n.data(), least, std::ptrdiff_t(out.shape(0)), std::ptrdiff_t(out.shape(1)),
+                        std::ptrdiff_t(out.shape(2)), out.data()};
+    nb::gil_scoped_release released;
+    kernel.search_shifts(s);
+}
+
 void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
                            std::uint64_t first, Out<std::uint8_t, 1> out, const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -455,7 +501,8 @@ NB_MODULE(_native, m) {
           "Give back the memory that calls left for the next ones; returns how many bytes that were.");
     // Arrays are taken as they are or refused: a converted copy would be a silent cost, and `out` would be lost.
     m.def("gridding", gridding, "sinogram"_a.noconvert(), "order"_a.noconvert(), "directions"_a.noconvert(),
-          "response"_a.noconvert(), "extend_edges"_a, "size"_a, "region"_a, "grid"_a,
+          "response"_a.noconvert(), "extend_edges"_a, "block"_a, "far"_a.noconvert(),
+          "far_ranges"_a.noconvert(), "far_spectrum"_a.noconvert(), "size"_a, "region"_a, "grid"_a,
           "polynomial"_a.noconvert(), "correction"_a.noconvert(), "scale"_a, "out"_a.noconvert(), "threads"_a,
           "level"_a);
     m.def("backproject", backproject, "filtered"_a.noconvert(), "directions"_a.noconvert(), "size"_a,
@@ -473,5 +520,7 @@ NB_MODULE(_native, m) {
     m.def("histogram", image_histogram, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
           "scale"_a, "origin"_a, "counts"_a.noconvert(), "level"_a);
     m.def("halve", halve, "block"_a.noconvert(), "out"_a.noconvert(), "z"_a, "level"_a);
+    m.def("search_shifts", search_shifts, "field"_a.noconvert(), "offsets"_a.noconvert(), "ends"_a.noconvert(),
+          "n_log_n"_a.noconvert(), "least"_a, "out"_a.noconvert(), "level"_a);
     m.def("bitshuffle_lz4", unpack_bitshuffle_lz4, "packed"_a.noconvert(), "unpacked_bytes"_a, "element"_a, "first"_a, "out"_a.noconvert(), "level"_a);
 }

@@ -12,6 +12,7 @@ import pytest
 
 import chromium
 from postgresql_server import Databases, Files, NoServer, Server
+from slurm_server import NoSlurm, Slurm
 from warm import Warm
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
@@ -133,6 +134,20 @@ def server() -> Iterator[Server]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Slurm]:
+    """Give a SLURM of one node, one for all tests of a worker; skip where none can be started."""
+    slurm = Slurm()
+    try:
+        try:
+            slurm.start()
+        except NoSlurm as problem:
+            pytest.skip(f"no SLURM: {problem}")
+        yield slurm
+    finally:
+        slurm.close()
 
 
 @pytest.fixture(scope="module", params=("sqlite", "postgresql"))

@@ -9,6 +9,7 @@
     │   ├── UnitError              2   a number without a unit, or with the wrong one
     │   └── ParameterError         2   a step, a parameter or a value that does not exist
     ├── StepFailed             2   a step ended in an error of its own; names its package
+    ├── JobFailed              2   a job of a cluster ended before its work was done, also when it was sent again
     ├── EngineUnavailable          2   a device or compiled engine was asked for and is not there
     ├── StoreUnavailable           2   a store of records does not answer, is absent or not permitted
     ├── Interrupted                3   stopped half-way; what is done is kept and the run can resume
@@ -48,6 +49,10 @@ class ParameterError(InputError):
 
 class StepFailed(TomariumError):
     """A step ended in an error of its own, which is the cause of this one."""
+
+
+class JobFailed(TomariumError):
+    """A job of a cluster ended before its work was done, also when it was sent again."""
 
 
 class EngineUnavailable(TomariumError):

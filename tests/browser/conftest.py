@@ -47,10 +47,16 @@ def serving() -> Callable[..., Any]:
 
 @contextmanager
 def _serving(catalogue: Catalogue, *, local: bool = True) -> Iterator[str]:
+    with _hearing(create_app(catalogue, local=local)) as address:
+        yield address
+
+
+@contextmanager
+def _hearing(app: Any) -> Iterator[str]:
     import uvicorn
 
     heard = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(catalogue, local=local), log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [heard]}, daemon=True)
     thread.start()
     try:
@@ -61,6 +67,12 @@ def _serving(catalogue: Catalogue, *, local: bool = True) -> Iterator[str]:
         server.should_exit = True
         thread.join(10)
         heard.close()
+
+
+@pytest.fixture(scope="session")
+def hearing() -> Callable[..., Any]:
+    """Give `hearing(app)`: a context in which an ASGI application is heard, giving the address."""
+    return _hearing
 
 
 @pytest.fixture(scope="session")

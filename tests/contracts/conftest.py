@@ -44,6 +44,21 @@ PARAMETERS = {
     "operator_note": Value(None, "user", ""),
 }
 
+FUSED = {
+    "form": "tomarium fusion 1",
+    "phases": [
+        {"number": number, "name": f"<b>phase</b> {number}", "volume_share": 0.5, "volume_interval": [0.4, None],
+         "map_share": 0.5, "map_interval": [0.4, 0.6], "found": 0.9, "right": None}
+        for number in (1, 2)
+    ],
+    "held_out": {"confusion": [[0.9, 0.1], [0.2, 0.8]], "curve": [{"confidence": 0.8, "right": 0.7}]},
+    "pairs": [{"phases": [1, 2], "auc": 0.9, "mistaken": 0.1, "separable": None}],
+    "separable_from": 0.85,
+    "look_next": [{"through_m": [1e-4, 0.0, 2e-4], "normal": [0, 0, 1], "gain": 1.5}],
+    "maps": [{"name": "<i>eds", "inside_share": 1.0, "sigma_m": None, "samples": 99, "link": "link.json"}],
+    "sentences": [{"sure": True, "text": "It is <i>sure</i>."}, {"sure": False, "text": "It is not."}],
+}  # fmt: skip
+
 
 @dataclass
 class Html(HTMLParser):
@@ -195,6 +210,8 @@ def records(
                 ' "timings": {"read_s": 1.5}, "angles": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],'
                 ' "plan": {"stages": [{"steps": ["fbp"]}, {"steps": []}], "empty": null, "fits": true}}'
             )
+        if name == "uncalibrated":
+            (folder / "provenance.json").write_text(json.dumps({"fused": FUSED}))
         record = file_record(
             folder,
             title=HOSTILE if name == "full" else name,

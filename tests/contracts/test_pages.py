@@ -45,6 +45,11 @@ EXAMPLES = {
         "/specimens/tooth/images",
         "/specimens/tooth/images?along=y&plane=x&frame=records/full&at=10,20,30%20px&whole=-",
     ],
+    "specimen_links": [
+        "/specimens/a-specimen/links",
+        "/specimens/tooth/links",
+        "/specimens/tooth/links?plane_from=y&slice_from=3&pairs=1,2,3%20px",
+    ],
     "document": ["/documents/a-document", "/documents/a-document?level=pupil"],
     "specimen": ["/specimens/a-specimen", "/specimens/tooth?said=Saved."],
     "admin.user": [],  # with an account the owner of this machine is nobody; tests/portal looks at it

@@ -71,11 +71,7 @@ PROCESSES = {
     "export": "output_URL output_data_format output_data_scaling_max output_data_scaling_min",
 }
 # What nothing does yet; a line that becomes true is taken out here and there.
-LACKING = {
-    ("roi", "-g"), ("rotation_axis_by_reconstruction", "-m"),
-    ("algorithm", "implementation"), ("algorithm", "iterative_difference_threshold_value"), ("gridftp", ""),
-    ("gridftp", "source_URL"), ("gridftp", "dest_URL"),
-}  # fmt: skip
+LACKING: set[tuple[str, str]] = set()
 
 
 def rows() -> list[tuple[str, str, str, str]]:

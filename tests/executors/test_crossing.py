@@ -3,8 +3,10 @@
 import logging
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 
 from contracts.test_executors import EVERY
 from contracts.test_steps import SAME, make_scan
-from tomarium.errors import EngineUnavailable, ParameterError
+from tomarium.errors import EngineUnavailable, Interrupted, ParameterError
 from tomarium.executors import find_executor
 from tomarium.executors.dask import RETRIES
 from tomarium.executors.executor import Executor
@@ -25,18 +27,28 @@ from tomarium.pipeline.protocol.protocol import default_protocol, from_data
 from tomarium.pipeline.run.runner import run
 
 PLENTY = Resources(10**12, 10**12, 2, 2)
-pytest.importorskip("distributed")
 
 
 @pytest.fixture(params=[name for name, executor in EVERY.items() if executor.crosses])
-def executor(request: pytest.FixtureRequest) -> Executor:
+def executor(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Executor:
+    if request.param == "dask":
+        pytest.importorskip("distributed")
+    if request.param == "slurm":
+        for name, value in request.getfixturevalue("slurm").environment.items():
+            monkeypatch.setenv(name, value)
+        tests = Path(__file__).parents[1]
+        monkeypatch.setenv("PYTHONPATH", f"{tests.parent}:{tests}")
+        monkeypatch.chdir(tmp_path_factory.mktemp("current"))
     return EVERY[request.param]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """Start a cluster as somebody does who has one for all work, and give its address."""
-    import dask
+    dask = pytest.importorskip("dask")
+    pytest.importorskip("distributed")
     from distributed import LocalCluster
 
     with (
@@ -50,9 +62,11 @@ def cluster() -> Iterator[str]:
 
 
 @pytest.fixture
-def standing(executor: Executor, cluster: str) -> Executor:
-    """Give the executor, with work that is begun already where it can have such."""
-    return find_executor(f"dask:{cluster}") if executor.name == "dask" else executor
+def standing(executor: Executor, request: pytest.FixtureRequest) -> Executor:
+    """Give the executor, with work that is begun already where it can have such, and few processes where not."""
+    if executor.name == "dask":
+        return find_executor(f"dask:{request.getfixturevalue('cluster')}")
+    return find_executor(f"{executor.name}:tasks=2")
 
 
 @pytest.fixture
@@ -80,13 +94,15 @@ class Square:
 
 
 def test_every_item_is_done_once_in_other_processes(executor: Executor, tmp_path: Path) -> None:
-    made = list(executor.map(Square(tmp_path), range(12), 2))
+    made = list(executor.map(Square(tmp_path), range(12), 4 if executor.name == "slurm" else 2))
     assert sorted(made) == [n * n for n in range(12)]
     processes = {path.read_text() for path in tmp_path.iterdir()}
     assert str(os.getpid()) not in processes
 
 
 def test_a_failure_is_raised_and_nothing_more_begins(standing: Executor, tmp_path: Path) -> None:
+    if standing.name == "slurm":
+        standing = find_executor("slurm:tasks=4")
     with pytest.raises(ValueError, match="slab 4"):
         list(standing.map(Square(tmp_path, fails_at=4), range(100), 2))
     # The other worker goes on while the failure is tried again, which is no matter of time for these small items.
@@ -138,6 +154,47 @@ def test_a_worker_that_is_killed_loses_nothing(standing: Executor, scan: Scan, t
     assert marker.exists()
     run(scan, protocol, tmp_path / "straight", PLENTY, slab_rows=4)
     volumes = [np.asarray(tm.open(tmp_path / name / "volume.ome.zarr")) for name in ("killed", "straight")]
+    np.testing.assert_array_equal(*volumes)
+
+
+@dataclass(frozen=True)
+class CancelledOnce(DiesOnce):
+    """Does a task's slab, but has its own job cancelled in the middle of one the first time."""
+
+    def __call__(self, cut: Any) -> Any:
+        if cut.index == 2 and not self.marker.exists():
+            self.marker.write_text("cancelled here")
+            subprocess.run(
+                ["scancel", f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"]
+            )
+            time.sleep(60)
+        return self.task(cut)
+
+
+@pytest.mark.parametrize("executor", ["slurm"], indirect=True)
+def test_a_task_that_is_cancelled_loses_nothing(standing: Executor, scan: Scan, tmp_path: Path) -> None:
+    import tomarium as tm
+
+    marker = tmp_path / "marker"
+
+    def cancelled(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
+        return standing.map(CancelledOnce(function, marker), items, workers)
+
+    for _ in range(2):  # where it was the last one at work, the same call goes on
+        with suppress(Interrupted):
+            run(
+                scan,
+                default_protocol(),
+                tmp_path / "one",
+                PLENTY,
+                slab_rows=4,
+                mapper=cancelled,
+                crosses=True,
+            )
+            break
+    assert marker.exists()
+    run(scan, default_protocol(), tmp_path / "straight", PLENTY, slab_rows=4)
+    volumes = [np.asarray(tm.open(tmp_path / name / "volume.ome.zarr")) for name in ("one", "straight")]
     np.testing.assert_array_equal(*volumes)
 
 

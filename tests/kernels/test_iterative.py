@@ -235,6 +235,13 @@ def test_conditions_end_it() -> None:
     changing = solve(setup, sinogram, sirt, zero, Stop(200, change_percent=1.0))
     assert changing.reason == "change"
     assert 1 < changing.iterations < 200
+    by_value = solve(setup, sinogram, sirt, zero, Stop(200, change=0.01))
+    assert by_value.reason == "change"
+    last, before, earlier = (
+        solve(setup, sinogram, sirt, zero, Stop(by_value.iterations - back)).image[setup.inside]
+        for back in range(3)
+    )
+    assert np.sqrt(np.mean((last - before) ** 2)) < 0.01 <= np.sqrt(np.mean((before - earlier) ** 2))
 
 
 def test_the_start_does_not_change_the_minimum_of_total_variation() -> None:

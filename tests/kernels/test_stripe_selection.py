@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from kernels.test_stripes import clean_scan, error, stripes
+from kernels.test_stripes import MATRIX, clean_scan, error, stripes
 from tomarium.errors import InputError
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.metrics import noise, ring_index
@@ -29,6 +29,21 @@ def test_less_is_left_than_by_agreement_and_a_clean_sinogram_stays(sigma: float)
     assert chosen.mean() < 0.17 * before.mean()
     assert chosen.mean() < 0.95 * agreed.mean()
     assert damage.max() < 0.003
+
+
+def test_what_a_narrow_sinogram_without_stripes_loses_is_bounded() -> None:
+    angles, damage = np.linspace(0, 180, 181), []
+    y, x = np.mgrid[:128, :128] - 63.5
+    inside = np.hypot(y, x) < 0.45 * 128
+    for seed in range(20):
+        clean = clean_scan(seed, 0.0)[::4]
+        clean = clean.reshape(181, 128, 2).mean(axis=2)  # pixels twice as wide
+        clean += np.random.default_rng(seed).normal(0, 0.005, clean.shape).astype(np.float32)
+        change = best_treatment(clean)[0] - clean
+        image = fbp(change, angles, 63.5, window="ramp", threads=1) / (2 * MATRIX)
+        damage.append(np.sqrt(np.mean(image[inside] ** 2)))
+    assert np.median(damage) < 0.006
+    assert max(damage) < 0.03
 
 
 @pytest.mark.parametrize("seed", range(4))

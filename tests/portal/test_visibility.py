@@ -93,6 +93,8 @@ ENTITIES = (
     "/specimens/organ-{id}",
     "/specimens/organ-{id}/images",
     "/specimens/block-{id}/images.json",
+    "/specimens/block-{id}/links",
+    "/specimens/organ-{id}/links.json",
     "/specimens/block-{id}.json",
     "/proposals/proposal-{id}",
     "/instruments/instrument-{id}.json",
@@ -361,6 +363,8 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         f"/{kind.plural}/{{id}}{end}" for kind in KINDS.values() for end in ("", ".json")
     }  # test_what_a_record_is_of_is_seen_with_it, test_entities.py
     entities |= {"/specimens/{id}/images", "/specimens/{id}/images.json"}
+    links = ("links", "links.json", "links/align", "links/{link}/withdraw")  # test_specimen_links.py
+    entities |= {f"/specimens/{{id}}/{one}" for one in links}
     entities |= {"/proposals/{id}/log", *(f"/entities/{{id}}/{one}" for one in ("edit", "link", "publish"))}
     assert others <= entities, "a new door of a specimen or the like: add it to ENTITIES above"
     assert doors <= known, "a new door of a record: add it to METADATA or CONTENT above"

@@ -110,3 +110,18 @@ def test_a_run_goes_on_where_another_ended(name: str) -> None:
     again = STEPS[name](slab, geometry=scan.geometry, context=context, **{**item.plain, "iterations": 1})
     np.testing.assert_allclose(again.data, first.data, atol=0.05 * first.data.max())
     assert seen == [(n, 4) for n in range(1, 5)]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "sart", "mlem", "osem"])
+def test_a_change_of_the_slice_ends_it_in_either_unit(name: str) -> None:
+    scan = scan_with()
+    counts = []
+    for pixel, change in ((None, 1e-3), (1e-6, 10.0)):  # 1/px of a pixel of 1 um is 10000 1/cm
+        bare = scan if pixel else scan.with_geometry(pixel_m=None)
+        alone = {"start": "zero", "change_percent": 0.0} if name == "tv" else {"stop_by": "iterations"}
+        item = resolved(STEPS[name], bare, {"iterations": 60, "change": change, **alone})
+        made = process(input_of(item, bare), make_ready([item], bare, "row"))
+        assert made.report[f"{name}.unfinished"] == 0
+        counts.append(made.report[f"{name}.iterations"])
+    assert counts[0] == counts[1]
+    assert 4 < counts[0] < 4 * 60

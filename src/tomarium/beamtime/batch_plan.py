@@ -18,8 +18,9 @@ from tomarium.beamtime.batch_result import Making, place_of
 from tomarium.beamtime.choose_scans import names_of
 from tomarium.beamtime.log_file import MachineLog
 from tomarium.catalogue.chosen_run import ChosenRun
-from tomarium.catalogue.make_record import demand_apart
+from tomarium.catalogue.make_record import demand_apart, resources_for
 from tomarium.errors import CannotFit, InputError, TomariumError
+from tomarium.executors import find_executor
 from tomarium.model import Image, Scan
 from tomarium.pipeline.plan.planner import Plan, plan
 from tomarium.pipeline.plan.resources import measure
@@ -97,6 +98,8 @@ class BatchPlan:
         twice as wide as was planned, and their results four times as large.
     begun : dict of str to int
         Names, of those to be made → how often the program ended while it was at work on them.
+    first : tuple of str and Plan, or None
+        Name and plan of the first that is to be made.
     """
 
     rows: tuple[Row, ...]
@@ -107,6 +110,7 @@ class BatchPlan:
     passed_over: tuple[Path, ...] = ()
     may_grow: tuple[str, ...] = ()
     begun: dict[str, int] = field(default_factory=dict)
+    first: tuple[str, Plan] | None = None
 
     @property
     def all_seconds(self) -> float:
@@ -157,6 +161,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
     key = None if batch.axis_from is None else axis_key(batch)
     rows, paths, passed, seconds = [], [], [], {}
     growing: list[str] = []
+    first: tuple[str, Plan] | None = None
     kept, most, how = 0, 0, batch.how
     once: dict[Path, Path] = {}
     for path in batch.scans:
@@ -181,6 +186,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
         rows.append(row)
         paths.append(path)
         if made is not None:
+            first = first or (name, made)
             seconds[name] = made.seconds + FILING_S
             result, besides = _bytes(how, name, made)
             kept, most = kept + result, max(most, besides)
@@ -194,7 +200,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
     assert free is not None
     begun = {name: count for name in seconds if (count := state.begun.get(name, 0))}
     return BatchPlan(
-        tuple(rows), tuple(paths), seconds, kept + most, free, tuple(passed), tuple(growing), begun
+        tuple(rows), tuple(paths), seconds, kept + most, free, tuple(passed), tuple(growing), begun, first
     )
 
 
@@ -242,7 +248,9 @@ def _plan_one(
     axis = state.axis if key is not None and state.axis is not None and state.axis["key"] == key else None
     if axis is not None:
         wanted = with_axis(wanted, axis)
-    resources = replace(measure(how.folder, how.memory), disk_bytes=sys.maxsize)
+    resources = replace(
+        resources_for(find_executor(how.executor), how.folder, how.memory), disk_bytes=sys.maxsize
+    )
     made = plan(wanted.protocol, wanted.scan, resources, rows=wanted.rows)
     if how.slice_only:
         middle = made.resolution.scan.shape[1] // 2

@@ -57,6 +57,9 @@ class Profile:
         Sentences that every publication carries, and what the staff ask for beside them.
     stations : mapping of str to Station
         Name → what is said of it alone.
+    slurm : mapping of str to str or number
+        What jobs of its cluster ask for, as for `--on slurm`: partition, account, qos, time, memory, cpus, tasks, stop,
+        sbatch, setup.
     tomodata : mapping of str to str
         What a BEAMLINE_PARAMETERS.par says that has no place here, as it stands there.
     source : str
@@ -73,6 +76,7 @@ class Profile:
     acknowledgement: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
     stations: Mapping[str, Station] = field(default_factory=dict)
+    slurm: Mapping[str, str | int] = field(default_factory=dict)
     tomodata: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 
@@ -204,6 +208,7 @@ def profile_of(told: Mapping[str, Any], source: str) -> Profile:
         acknowledgement=_texts(publication, "acknowledgement", source, "publication"),
         requests=_texts(publication, "requests", source, "publication"),
         stations=stations,
+        slurm=_of_slurm(_table(told, "slurm", source), source),
         tomodata={k: _text(v, source, f"tomodata.{k}") for k, v in _table(told, "tomodata", source).items()},
         source=source,
     )
@@ -232,6 +237,17 @@ def _of_scans(told: Mapping[str, Any], named: str, source: str) -> ProfileValues
                 f"{', '.join(values) or 'none'} was expected"
             )
     return ProfileValues(values, corrects)
+
+
+def _of_slurm(told: Mapping[str, Any], source: str) -> dict[str, str | int]:
+    """Read the table [slurm]: options as for `--on slurm`."""
+    from tomarium.executors.slurm.options import make_options
+
+    for name, value in told.items():
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise InputError(f"{source}: slurm.{name} is {value!r}; text or a whole number was expected")
+    make_options(told, f"{source}: [slurm]")
+    return dict(told)
 
 
 def _known(told: object, known: set[str], source: str, where: str) -> None:

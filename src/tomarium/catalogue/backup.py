@@ -34,7 +34,8 @@ from tomarium.standards.ro_crate import FILENAME
 FORM: Final = 1
 HEAD: Final = "backup.json"
 INDEX: Final = frozenset({
-    "record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter", "rebuild", "rebuild_change"
+    "record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter", "record_total", "rebuild",
+    "rebuild_change",
 })  # fmt: skip
 """Tables that are made from the records' folders."""
 _AT_ONCE: Final = 1000

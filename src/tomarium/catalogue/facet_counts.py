@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -55,8 +55,34 @@ class FacetCounts:
     choices: tuple[FacetChoice, ...]
 
 
-Group = tuple[int, str, int]
-"""Number of a set of facets, state, and how many records have both."""
+@dataclass(frozen=True)
+class Groups:
+    """How many records have each set of facets and state; the three are as long as each other.
+
+    Attributes
+    ----------
+    sets, counts : NDArray of int64
+        Number of a set of facets, and how many records have it.
+    states : NDArray of str
+        In which state they are.
+    """
+
+    sets: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    states: NDArray[np.str_]
+
+    @property
+    def total(self) -> int:
+        """All records."""
+        return int(self.counts.sum())
+
+    @classmethod
+    def read(cls, lines: Iterable[tuple[str, str]]) -> Groups:
+        """Read states, each with a line "set,count,set,count …"."""
+        read = [(state, np.fromstring(line, np.int64, sep=",").reshape(-1, 2)) for state, line in lines]
+        pairs = np.concatenate([np.zeros((0, 2), np.int64), *(pair for _, pair in read)])
+        states = np.repeat([state for state, _ in read], [len(pair) for _, pair in read])
+        return cls(pairs[:, 0], pairs[:, 1], states.astype(np.str_))
 
 
 class FacetSets:
@@ -84,12 +110,12 @@ class FacetSets:
                     name: np.array(pairs, np.int64).reshape(-1, 2) for name, pairs in self._pairs.items()
                 }
 
-    def tally(self, groups: Sequence[Group], filters: Filters) -> tuple[FacetCounts, ...]:
+    def tally(self, groups: Groups, filters: Filters) -> tuple[FacetCounts, ...]:
         """Count the values of each facet.
 
         Parameters
         ----------
-        groups : sequence of Group
+        groups : Groups
             Of what is found whatever facets are asked for.
         filters : Mapping of str to tuple of str
             What was chosen.
@@ -101,7 +127,7 @@ class FacetSets:
             counts, that of the others does.
         """
         arrays = self._arrays
-        sets, counts, states = _columns(groups)
+        sets, counts, states = groups.sets, groups.counts, groups.states
         size = self._size(sets)
         meets = self._meets(sets, states, filters)
         told = []
@@ -120,12 +146,12 @@ class FacetSets:
                 told.append(FacetCounts(name, label, _choices(name, found, chosen)))
         return tuple(told)
 
-    def total(self, groups: Sequence[Group], filters: Filters) -> int:
+    def total(self, groups: Groups, filters: Filters) -> int:
         """Count the records that have what was chosen of all facets.
 
         Parameters
         ----------
-        groups : sequence of Group
+        groups : Groups
             Of what is found whatever facets are asked for.
         filters : Mapping of str to tuple of str
             What was chosen.
@@ -135,7 +161,7 @@ class FacetSets:
         int
             How many there are.
         """
-        sets, counts, states = _columns(groups)
+        sets, counts, states = groups.sets, groups.counts, groups.states
         masks = self._meets(sets, states, filters).values()
         return int(counts[np.logical_and.reduce([*masks, np.ones(len(counts), bool)])].sum())
 
@@ -168,12 +194,6 @@ class FacetSets:
         values = list(self._codes[name])
         of_values = np.bincount(pairs[:, 1], of_sets[pairs[:, 0]], len(values))
         return {value: round(count) for value, count in zip(values, of_values.tolist(), strict=False)}
-
-
-def _columns(groups: Sequence[Group]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
-    """Cut groups into their sets, counts and states."""
-    sets, states, counts = zip(*groups, strict=True) if groups else ((), (), ())
-    return np.array(sets, np.int64), np.array(counts, np.int64), np.array(states, np.str_)
 
 
 def _choices(name: str, counts: dict[str, int], chosen: Sequence[str]) -> tuple[FacetChoice, ...]:

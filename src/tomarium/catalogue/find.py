@@ -17,7 +17,9 @@ from sqlalchemy import (
     FromClause,
     Row,
     Select,
+    Text,
     and_,
+    cast,
     exists,
     false,
     func,
@@ -29,11 +31,11 @@ from sqlalchemy import (
 from tomarium.catalogue import queries
 from tomarium.catalogue.cursor import Cursor
 from tomarium.catalogue.dialect import dialect_of, unindexed
-from tomarium.catalogue.facet_counts import Group
+from tomarium.catalogue.facet_counts import Groups
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.ranges import Range
-from tomarium.catalogue.reader import Reader, may_open, may_see
-from tomarium.catalogue.tables import facets, parameters, records, stale_records, wordings
+from tomarium.catalogue.reader import Reader, is_counted_by_totals, may_open, may_see
+from tomarium.catalogue.tables import facets, parameters, records, stale_records, totals, wordings
 from tomarium.catalogue.words import Term
 
 _NARROW: Final = 100_000  # records of a set that is made before words are looked for
@@ -74,6 +76,11 @@ class Question:
         return not (self.terms or self.few or self.many)
 
     @property
+    def is_totalled(self) -> bool:
+        """Whether this is answered by the numbers that are kept, without a look at the records."""
+        return self.is_counted_whole and not self.hides and is_counted_by_totals(self.reader)
+
+    @property
     def seen(self) -> ColumnElement[bool]:
         """The condition on `record` that it may be found at all."""
         seen = may_see(self.reader)
@@ -82,7 +89,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Place:
-    """One record of an answer: its number, and its relevance where there are words."""
+    """One record of an answer: its number, and its relevance where the most relevant come first."""
 
     number: int
     score: float | None
@@ -142,6 +149,10 @@ def count(connection: Connection, asked: Question) -> int:
     int
         With words or ranges at most 20 001, which means "more than 20 000".
     """
+    if asked.is_totalled:
+        kept = [may_see(asked.reader, of=totals.c), *_filtered(asked, totals.c)]
+        number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*kept)
+        return int(connection.execute(number).scalar_one())
     if asked.is_counted_whole:
         number = select(func.count()).select_from(records).where(*_conditions(asked))
         return int(connection.execute(number).scalar_one())
@@ -151,7 +162,7 @@ def count(connection: Connection, asked: Question) -> int:
     return int(connection.execute(select(func.count()).select_from(cut)).scalar_one())
 
 
-def groups(connection: Connection, asked: Question) -> tuple[list[Group], bool]:
+def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
     """Count what is found by sets of facets and states, whatever facets are asked for.
 
     Parameters
@@ -163,13 +174,18 @@ def groups(connection: Connection, asked: Question) -> tuple[list[Group], bool]:
 
     Returns
     -------
-    tuple of list of Group, and bool
+    tuple of Groups, and bool
         How many have each set of facets and state; and whether these are all, or only those of the
         20 000 newest.
     """
-    if asked.is_counted_whole:
-        of: FromClause = records
-        found = select(of.c.facets, of.c.state, func.count().label("count")).where(asked.seen)
+    of: FromClause = records
+    number: ColumnElement[int] = func.count()
+    kept: list[ColumnElement[bool]] = []
+    if asked.is_totalled:
+        of, number = totals, func.sum(totals.c.total)
+        kept = [may_see(asked.reader, of=totals.c)]
+    elif asked.is_counted_whole:
+        kept = [asked.seen]
     else:
         source, number_of, conditions = _source(connection, asked)
         of = (
@@ -180,10 +196,14 @@ def groups(connection: Connection, asked: Question) -> tuple[list[Group], bool]:
             .limit(queries.RANKED_AT_MOST + 1)
             .subquery()
         )
-        found = select(of.c.facets, of.c.state, func.count().label("count"))
-    rows = connection.execute(found.group_by(of.c.facets, of.c.state)).all()
-    whole = asked.is_counted_whole or sum(row[2] for row in rows) <= queries.RANKED_AT_MOST
-    return [(row[0], row[1], row[2]) for row in rows], whole
+    found = (
+        select(of.c.facets, of.c.state, number.label("count")).where(*kept).group_by(of.c.facets, of.c.state)
+    ).subquery()
+    # One line of numbers for each state: ten thousands of rows would take longer to be read than to be counted.
+    pair = cast(found.c.facets, Text).concat(",").concat(cast(found.c.count, Text))
+    lines = select(found.c.state, func.aggregate_strings(pair, ",")).group_by(found.c.state)
+    counted = Groups.read([(row[0], row[1]) for row in connection.execute(lines)])
+    return counted, asked.is_counted_whole or counted.total <= queries.RANKED_AT_MOST
 
 
 def places(
@@ -224,7 +244,32 @@ def places(
     back = cursor is not None and cursor.back
     wanted = wanted.order_by(*((column.asc() if back else column.desc()) for column in order))
     found = connection.execute(wanted.limit(limit).offset(offset)).all()
-    return [Place(row[0], row[1] if asked.terms else None) for row in found]
+    return [Place(row[0], row[1] if ranked else None) for row in found]
+
+
+def ranked_and_counted(
+    connection: Connection, asked: Question, *, limit: int, offset: int
+) -> tuple[list[Place], int | None]:
+    """List the most relevant records and count all, of words among few records, in one reading of the words.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    asked : Question
+        Of words; facets leave few records (`narrow`).
+    limit, offset : int
+        How many, after how many.
+
+    Returns
+    -------
+    tuple of list of Place, and int or None
+        As `places` lists them; and how many there are, however many. None where no record is beyond the offset.
+    """
+    wanted, order = _listed(connection, asked, 0, ranked=True)
+    wanted = wanted.add_columns(func.count().over()).order_by(*(column.desc() for column in order))
+    found = connection.execute(wanted.limit(limit).offset(offset)).all()
+    return [Place(row[0], row[1]) for row in found], int(found[0][2]) if found else None
 
 
 def _listed(
@@ -237,12 +282,10 @@ def _listed(
         return select(records.c.number).where(records.c.number.in_(few)), (records.c.number,)
     source, number, conditions = _source(connection, asked)
     kept = [*conditions, *_kept(asked, number)]
-    if not asked.terms:
+    if not ranked:  # a relevance is reckoned from all that has the words, however few are shown
         return select(number).select_from(source).where(*kept), (number,)
     score: ColumnElement[Any] = next(column for column in source.c if column.name == "score")
-    order: tuple[ColumnElement[Any], ...] = (score, number) if ranked else (number,)
-    columns: tuple[ColumnElement[Any], ...] = (number, score.label("score"))
-    return select(*columns).select_from(source).where(*kept), order
+    return select(number, score.label("score")).select_from(source).where(*kept), (score, number)
 
 
 def _beyond(
@@ -308,11 +351,16 @@ def _kept(asked: Question, number: ColumnElement[int]) -> list[ColumnElement[boo
 
 def _conditions(asked: Question, *, streamed: bool = False) -> list[ColumnElement[bool]]:
     """Tell what a row of `record` must meet: the reader and the facets."""
-    conditions = [asked.seen]
-    column: ColumnElement[int] = unindexed(records.c.facets) if streamed else records.c.facets
+    return [asked.seen, *_filtered(asked, records.c, streamed=streamed)]
+
+
+def _filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[ColumnElement[bool]]:
+    """Tell what the facets of a row of `record`, or of `record_total`, must be."""
+    conditions: list[ColumnElement[bool]] = []
+    column: ColumnElement[int] = unindexed(of.facets) if streamed else of.facets
     for name, values in asked.filters.items():
         if name == "state":
-            conditions.append(records.c.state.in_(values))
+            conditions.append(of.state.in_(values))
         else:
             sets = select(facets.c.facets).where(facets.c.name == name, facets.c.value.in_(values))
             conditions.append(column.in_(sets))

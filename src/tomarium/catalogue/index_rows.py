@@ -14,6 +14,7 @@ from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facets import spell
 from tomarium.catalogue.numbers import free_number, number_at
 from tomarium.catalogue.queries import parameter_numbers, store_of
+from tomarium.catalogue.record_totals import TotalsChange
 from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import (
     LIVE,
@@ -68,15 +69,16 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
         return
     if into is LIVE:
         _note_change(connection, [entry.row["id"] for entry in entries])
-    kept = _forget_known(connection, entries, into)
+    totals = TotalsChange(connection, into)
+    kept = _forget_known(connection, entries, into, totals)
     numbers = _free_numbers(connection, entries, kept, into)
     sets = _facet_sets(connection, {spell(entry.facets): entry.facets for entry in entries})
     keys = _parameter_keys(connection, {key for entry in entries for key in entry.numbers})
     numbered = list(zip(numbers, entries, strict=True))
-    connection.execute(
-        insert(into.records),
-        [entry.row | {"number": number, "facets": sets[spell(entry.facets)]} for number, entry in numbered],
-    )
+    rows = [entry.row | {"number": number, "facets": sets[spell(entry.facets)]} for number, entry in numbered]
+    connection.execute(insert(into.records), rows)
+    totals.add(rows)
+    totals.save()
     connection.execute(
         insert(into.wordings),
         [{"record": n, "description": entry.description, "words": entry.words} for n, entry in numbered],
@@ -115,7 +117,9 @@ def in_bulk(connection: Connection) -> Iterator[None]:
     dialect.end_bulk(connection)
 
 
-def _forget_known(connection: Connection, entries: Sequence[Entry], into: IndexTables) -> dict[str, int]:
+def _forget_known(
+    connection: Connection, entries: Sequence[Entry], into: IndexTables, totals: TotalsChange
+) -> dict[str, int]:
     """Forget what is known of records, and return the numbers of those whose texts and moments stay as they are."""
     told = {entry.row["id"]: entry for entry in entries}
     of, wording = into.records.c, into.wordings.c
@@ -133,7 +137,7 @@ def _forget_known(connection: Connection, entries: Sequence[Entry], into: IndexT
             kept[row.id] = row.number
         else:
             gone.append(row.number)
-    _delete(connection, [*kept.values(), *gone], into)
+    _delete(connection, [*kept.values(), *gone], into, totals)
     _retire(connection, gone, into)
     return kept
 
@@ -226,9 +230,10 @@ def _parameter_keys(connection: Connection, told: set[str]) -> dict[str, int]:
     return keys
 
 
-def _delete(connection: Connection, numbers: Sequence[int], into: IndexTables) -> None:
+def _delete(connection: Connection, numbers: Sequence[int], into: IndexTables, totals: TotalsChange) -> None:
     if not numbers:
         return
+    totals.take(numbers)
     gone = [{"gone": number} for number in numbers]
     keys = select(parameter_keys.c.number).scalar_subquery()
     here = into.parameters.c.record == bindparam("gone")
@@ -276,7 +281,9 @@ def _forget(connection: Connection, rows: Sequence[Any], into: IndexTables) -> N
     if into is LIVE:
         _note_change(connection, [row.id for row in rows])
     numbers = [row.number for row in rows]
-    _delete(connection, numbers, into)
+    totals = TotalsChange(connection, into)
+    _delete(connection, numbers, into, totals)
+    totals.save()
     _retire(connection, numbers, into)
 
 

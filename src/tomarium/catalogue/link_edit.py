@@ -134,6 +134,28 @@ def withdraw_link(catalogue: Catalogue, reader: Reader, id: str, reason: str) ->
     return replace(link, withdrawn=why)
 
 
+def demand_both_ends(connection: Connection, reader: Reader, start: str, end: str) -> None:
+    """Refuse a reader who may not change both frames; raises InputError where one is not seen, else NotAllowed."""
+    seen = visible_frames(connection, reader, (start, end))
+    for frame in (start, end):
+        if frame not in seen:
+            raise InputError(f"there is no image {frame!r} in this catalogue; choose one of the list")
+        if not _is_mine(connection, reader, frame):
+            raise NotAllowed(
+                f"{frame} is not {reader.name or 'a visitor'}'s; who may change both images links them here"
+            )
+
+
+def may_change_both(connection: Connection, reader: Reader, link: Link) -> bool:
+    """Tell whether a reader may change both ends of a link."""
+    return all(_is_mine(connection, reader, end) for end in (link.from_frame, link.to_frame))
+
+
+def may_change_frame(connection: Connection, reader: Reader, frame: str) -> bool:
+    """Tell whether a reader may change what has a frame: a record or a specimen."""
+    return _is_mine(connection, reader, frame)
+
+
 def tell_linked(catalogue: Catalogue, reader: Reader, id: str) -> None:
     """Write the crates of the records that are linked with one anew, after more people may see it.
 

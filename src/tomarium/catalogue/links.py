@@ -110,6 +110,22 @@ def versions_of(connection: Connection, reader: Reader, id: str) -> list[Link]:
     return [one for one in found if one.from_frame in seen and one.to_frame in seen]
 
 
+def withdrawn_links(connection: Connection, reader: Reader, frames: Iterable[str]) -> list[Link]:
+    """List the links between some frames that were withdrawn, the newest first, as far as a reader sees both ends."""
+    names, of = sorted(set(frames)), frame_links.c
+    found: list[Link] = []
+    for start in range(0, len(names), _AT_ONCE):
+        asked = select(frame_links).where(
+            of.latest == 1, of.withdrawn != "", of.from_frame.in_(names[start : start + _AT_ONCE])
+        )
+        rows = connection.execute(asked.order_by(of.number.desc()).limit(MOST))
+        found += [one for one in map(_link, rows) if one.to_frame in names]
+    seen = visible_frames(
+        connection, reader, {end for one in found for end in (one.from_frame, one.to_frame)}
+    )
+    return [one for one in found if one.from_frame in seen and one.to_frame in seen]
+
+
 def demand_link(connection: Connection, reader: Reader, id: str) -> Link:
     """Return the latest version of a link, or refuse."""
     found = versions_of(connection, reader, id)

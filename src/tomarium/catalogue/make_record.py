@@ -18,9 +18,12 @@ from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
+from tomarium.executors.executor import Executor
+from tomarium.executors.slurm.place import demand_no_jobs
 from tomarium.model import Record, Scan, Value
 from tomarium.model.geometry import NUMBERS
 from tomarium.pipeline.plan.resources import measure
+from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
@@ -110,11 +113,13 @@ def make_record(
         on_progress("file", 1, 1)
 
     chosen = find_executor(executor)
+    if chosen.name != "slurm":
+        demand_no_jobs(place)
     return run(
         checked(scan, protocol, force=force),
         protocol,
         place,
-        measure(place, memory),
+        resources_for(chosen, place, memory),
         rows=rows,
         slab_rows=slab_rows,
         split=split,
@@ -123,6 +128,27 @@ def make_record(
         on_progress=on_progress,
         deliver=deliver,
     )
+
+
+def resources_for(executor: Executor, place: Path, memory: str | None) -> Resources:
+    """Tell what a run may use: of this computer, or of what an executor asks for elsewhere.
+
+    Parameters
+    ----------
+    executor : Executor
+        How slabs are shared out.
+    place : Path
+        Where the result goes.
+    memory : str or None
+        Limit such as "4GB".
+
+    Returns
+    -------
+    Resources
+        For the plan.
+    """
+    measured = measure(place, memory)
+    return measured if executor.resources is None else executor.resources(measured)
 
 
 def demand_apart(scan: Path, place: Path) -> None:

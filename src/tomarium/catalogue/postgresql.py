@@ -181,7 +181,16 @@ def begin_bulk(connection: Connection) -> None:
 
 def end_bulk(connection: Connection) -> None:
     """Count what the tables hold now, by which queries are planned."""
-    for table in ("record", "wording", "record_text", "facet_set", "facet", "parameter", "parameter_key"):
+    for table in (
+        "record",
+        "wording",
+        "record_text",
+        "facet_set",
+        "facet",
+        "parameter",
+        "parameter_key",
+        "record_total",
+    ):
         connection.exec_driver_sql(f"ANALYZE {table}")
 
 

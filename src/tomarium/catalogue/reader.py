@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import ColumnElement, Float, and_, false, literal, or_, select, true
+from sqlalchemy import Column, ColumnElement, Float, and_, false, literal, or_, select, true
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from tomarium.catalogue.facets import AS_MEASURED
 from tomarium.catalogue.tables import facets, records
 from tomarium.errors import InputError
 
+Columns = ReadOnlyColumnCollection[str, Column[Any]]
 Role = Literal["visitor", "member", "curator", "instrument scientist", "administrator"]
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 SEES_ALL: Final = frozenset({"curator", "administrator"})
@@ -59,7 +61,7 @@ LOCAL_OWNER: Final = Reader("owner", "administrator")
 """Who runs tomarium on this machine, at the command line or at a portal that only this machine hears."""
 
 
-def may_see(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
+def may_see(reader: Reader, now: float | None = None, of: Columns = records.c) -> ColumnElement[bool]:
     """Return the condition on `record` that a reader may know of it: find it, count it, read its metadata.
 
     Parameters
@@ -68,6 +70,8 @@ def may_see(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
         Who asks.
     now : float, optional
         Seconds since 1970; the present moment by default.
+    of : columns, optional
+        Those of `record`, or of `record_total`, by which a reader is counted for whom `is_counted_by_totals`.
 
     Returns
     -------
@@ -75,7 +79,23 @@ def may_see(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
         True for what is published, and for drafts of the reader, the reader's teams, instruments and invitations. It
         is computed when it is asked: nothing has to run when something becomes public.
     """
-    return _condition(reader, records.c.open_from if reader.open_only else records.c.public_from, now)
+    return _condition(reader, of.open_from if reader.open_only else of.public_from, now, of)
+
+
+def is_counted_by_totals(reader: Reader) -> bool:
+    """Tell whether rows of `record_total` tell what a reader may see: not of single records, nor of embargoes.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+
+    Returns
+    -------
+    bool
+        Whether `may_see` can be asked of them.
+    """
+    return not (reader.invited or reader.open_only)
 
 
 def may_open(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
@@ -96,15 +116,17 @@ def may_open(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
     return _condition(reader, records.c.open_from, now)
 
 
-def _condition(reader: Reader, since: ColumnElement[float], now: float | None) -> ColumnElement[bool]:
+def _condition(
+    reader: Reader, since: ColumnElement[float], now: float | None, of: Columns = records.c
+) -> ColumnElement[bool]:
     if reader.sees_all:
         return true()
     moment = literal(time.time() if now is None else now, Float)
     return or_(
         and_(since.is_not(None), since <= moment),  # never NULL, which is neither
-        owns(reader),
-        keeps_instrument(reader),
-        records.c.id.in_(reader.invited) if reader.invited else false(),
+        owns(reader, of),
+        keeps_instrument(reader, of),
+        of.id.in_(reader.invited) if reader.invited else false(),
     )
 
 
@@ -124,13 +146,15 @@ def may_change(reader: Reader) -> ColumnElement[bool]:
     return or_(owns(reader), keeps_instrument(reader))
 
 
-def owns(reader: Reader) -> ColumnElement[bool]:
+def owns(reader: Reader, of: Columns = records.c) -> ColumnElement[bool]:
     """Return the condition on `record` that it is a reader's own.
 
     Parameters
     ----------
     reader : Reader
         Who asks.
+    of : columns, optional
+        As in `may_see`.
 
     Returns
     -------
@@ -140,18 +164,20 @@ def owns(reader: Reader) -> ColumnElement[bool]:
     if reader.sees_all:
         return true()
     return or_(
-        records.c.owner == reader.name if reader.name else false(),
-        records.c.team.in_(reader.teams) if reader.teams else false(),
+        of.owner == reader.name if reader.name else false(),
+        of.team.in_(reader.teams) if reader.teams else false(),
     )
 
 
-def keeps_instrument(reader: Reader) -> ColumnElement[bool]:
+def keeps_instrument(reader: Reader, of: Columns = records.c) -> ColumnElement[bool]:
     """Return the condition on `record` that it is a draft, or in review, of an instrument scientist's instrument.
 
     Parameters
     ----------
     reader : Reader
         Who asks.
+    of : columns, optional
+        As in `may_see`.
 
     Returns
     -------
@@ -164,7 +190,7 @@ def keeps_instrument(reader: Reader) -> ColumnElement[bool]:
     sets = select(facets.c.facets).where(
         facets.c.name.in_(("instrument", AS_MEASURED)), facets.c.value.in_(reader.instruments)
     )
-    return and_(records.c.state.in_(("draft", "review")), records.c.facets.in_(sets))
+    return and_(of.state.in_(("draft", "review")), of.facets.in_(sets))
 
 
 def demand_role(reader: Reader, *roles: Role, to: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tomarium import formats
 from tomarium.catalogue.checksums import MANIFEST, read_manifest, sum_file
 from tomarium.catalogue.filing import file_record
-from tomarium.catalogue.make_record import again_of
+from tomarium.catalogue.make_record import again_of, resources_for
 from tomarium.catalogue.record_folder import read_record, verify
 from tomarium.doctor.every_slice import Fault, Kind, find_faults
 from tomarium.errors import FormatError, InputError
@@ -20,7 +20,6 @@ from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.formats.zarr import writer as ome_zarr_writer
 from tomarium.formats.zarr.lost_files import height_of_files, slices_of_file
 from tomarium.model import Volume
-from tomarium.pipeline.plan.resources import measure
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.runner import Progress, run, silent
 from tomarium.standards.ro_crate import FILENAME
@@ -206,7 +205,7 @@ def repair(
             checked(again.scan, again.protocol, force=True),
             again.protocol,
             scratch / "slabs",
-            measure(scratch, memory),
+            resources_for(chosen, scratch, memory),
             rows=again.rows,
             slab_rows=again.slab_rows,
             split=again.split,

@@ -33,7 +33,7 @@ class Hit:
     snippet : str
         Part of its text with the words that were asked for.
     score : float or None
-        Relevance, larger is better; only to be compared within one answer. None where nothing was asked.
+        Relevance, larger is better; only to be compared within one answer. None where the newest come first.
     bytes : int
         Size of all its files.
     shape : tuple of int
@@ -179,14 +179,18 @@ def search(
             return Page((), 0, False, limit, offset)
         asked = find.question(connection, reader, terms, chosen, asked_ranges)
         told, facets_whole, total = _counted(connection, asked) if facets else ((), True, None)
+        found: list[find.Place] | None = None
+        if total is None and asked.narrow and terms and sort == "relevance" and cursor is None:
+            found, total = find.ranked_and_counted(connection, asked, limit=limit + 1, offset=offset)
         total = find.count(connection, asked) if total is None else total
         more = total > queries.RANKED_AT_MOST and not asked.is_counted_whole
         ranked = bool(terms) and sort == "relevance" and not more
         if cursor is not None:
             offset, ranked = 0, bool(terms) and cursor.score is not None
-        found = find.places(
-            connection, asked, total=total, ranked=ranked, limit=limit + 1, offset=offset, cursor=cursor
-        )
+        if found is None or more:
+            found = find.places(
+                connection, asked, total=total, ranked=ranked, limit=limit + 1, offset=offset, cursor=cursor
+            )
         shown, before, beyond = _beside(found, limit, offset, cursor, ranked=ranked)
         rows = find.rows_at(connection, reader, shown)
     return Page(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     JSON,
@@ -14,33 +13,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
-    TypeDecorator,
 )
 
-
-class PackedText(TypeDecorator[str]):
-    """Text that is only shown and never asked for: kept by zlib in half the room."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, _dialect: Any) -> bytes | None:
-        """Pack a text."""
-        return None if value is None else pack(value)
-
-    def process_result_value(self, value: bytes | None, _dialect: Any) -> str | None:
-        """Unpack it."""
-        return None if value is None else zlib.decompress(value).decode()
-
-
-def pack(text: str) -> bytes:
-    """Pack a text as `PackedText` does."""
-    return zlib.compress(text.encode(), 6)
-
+from tomarium.catalogue.packed_text import PackedText
 
 metadata = MetaData()
 
@@ -311,7 +289,7 @@ class IndexTables:
 
     Attributes
     ----------
-    records, wordings, retired, parameters : Table
+    records, wordings, retired, parameters, totals : Table
         As below.
     texts : str
         Name of the text index, which each database makes in its own way.
@@ -321,12 +299,13 @@ class IndexTables:
     wordings: Table
     retired: Table
     parameters: Table
+    totals: Table
     texts: str
 
     @property
     def all(self) -> tuple[Table, ...]:
         """All but the text index, in the order in which they can be made."""
-        return self.records, self.wordings, self.retired, self.parameters
+        return self.records, self.wordings, self.retired, self.parameters, self.totals
 
 
 def index_tables(prefix: str, among: MetaData) -> IndexTables:
@@ -359,7 +338,7 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
     Index(f"{prefix}record_place", of.store, of.path)
     Index(f"{prefix}record_doi", of.doi)
     # All that counting by facets asks of a record, so that it never reads the rows themselves.
-    Index(f"{prefix}record_facets", of.facets, of.state, of.public_from, of.owner, of.team, of.id)
+    Index(f"{prefix}record_facets", of.facets, of.state, of.public_from, of.owner, of.team)
     # Long texts lie apart: rows of `record` stay small, and many of them are looked at for each that is shown.
     wordings = Table(
         f"{prefix}wording",
@@ -381,14 +360,26 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
         sqlite_with_rowid=False,
     )
     Index(f"{prefix}parameter_number", parameters.c.key, parameters.c.number)
-    return IndexTables(records, wordings, retired, parameters, f"{prefix}record_text")
+    # How many records have each combination of what a search of all records asks of them: see `record_totals.py`.
+    totals = Table(
+        f"{prefix}record_total",
+        among,
+        Column("public_from", Float, primary_key=True),  # 0: long ago; `NEVER`: not public
+        Column("state", Text, primary_key=True),
+        Column("owner", Text, primary_key=True),
+        Column("team", Text, primary_key=True),
+        Column("facets", Whole, primary_key=True),
+        Column("total", Whole, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    return IndexTables(records, wordings, retired, parameters, totals, f"{prefix}record_text")
 
 
 SHADOW_PREFIX: Final = "new_"
 LIVE: Final = index_tables("", metadata)
 SHADOW: Final = index_tables(SHADOW_PREFIX, MetaData())
 """What a rebuild fills, and then puts in the place of `LIVE`; a database has these tables only meanwhile."""
-records, wordings, retired, parameters = LIVE.all
+records, wordings, retired, parameters, totals = LIVE.all
 by_facets: Final = next(index for index in records.indexes if index.name == "record_facets")
 by_number: Final = next(iter(parameters.indexes))
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from tomarium.catalogue import entity_records, finish_upload, model_jobs, record_pictures
+from tomarium.catalogue import align_job, entity_records, finish_upload, model_jobs, record_pictures
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import service
 from tomarium.catalogue.dois import any_due, tell_due
@@ -206,6 +206,7 @@ _UNKNOWN: Final = Kind(_unknown)
 KINDS: Final[Mapping[str, Kind]] = {
     finish_upload.KIND: Kind(_file_upload, tidy=_of_upload),
     entity_records.KIND: Kind(_rewrite_records),
+    align_job.KIND: Kind(align_job.align_images),
     model_jobs.KIND: Kind(model_jobs.make_model),
     record_pictures.KIND: Kind(record_pictures.make_pictures),
 }

@@ -153,7 +153,9 @@ def _tell(found: Alignment, images: tuple[Image, Image]) -> None:
     upright = turn * np.sign(np.linalg.det(turn))
     middle = found.map(np.array([images[1].centre_m]))[0]
     click.secho(
-        "found" if found.accepted else "not found; the best candidate:",
+        f"found{' mirrored' if found.mirrored else ''}"
+        if found.accepted
+        else "not found; the best candidate:",
         bold=True,
         fg=None if found.accepted else "yellow",
     )

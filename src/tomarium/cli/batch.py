@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tomarium import units
-from tomarium.cli import interrupts, scan_options, show, supervised
+from tomarium.cli import executor_options, interrupts, scan_options, show, supervised
 
 if TYPE_CHECKING:
     from tomarium.beamtime.batch_files import Row
@@ -68,14 +68,7 @@ if TYPE_CHECKING:
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
-@click.option(
-    "--on",
-    "executor",
-    default="threads",
-    show_default=True,
-    metavar="EXECUTOR",
-    help="How the slabs of a scan are shared out: threads; serial; dask, in processes; dask:tcp://HOST:PORT.",
-)
+@executor_options.on
 @click.option("--force", is_flag=True, help="Go on where the frames of a scan cannot give a right volume.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results for machines.")
 @scan_options.opening
@@ -117,6 +110,7 @@ def command(
     tomarium batch /data/tonight --list scans.txt --like night/records/sampleA_001
     tomarium batch /data/tonight --match 're:sample[AB]_0\\d+' --axis-from sampleA_001
     tomarium batch --beamtime /data/20260001 -p protocol.txt
+    tomarium batch /data/tonight -p protocol.yaml --on slurm:partition=long,cpus=16,memory=64GB
     """
     from tomarium.beamtime.batch import run
     from tomarium.beamtime.batch_plan import plan_batch
@@ -136,6 +130,7 @@ def command(
             show.as_json(_plan_data(planned))
         else:
             _show_plan(planned, batch.how.folder)
+            _show_scripts(planned, batch)
         planned.demand_fit()
         return 1 if any(row.state in ("failed", "differs") for row in planned.rows) else 0
     found = run(
@@ -174,9 +169,8 @@ def _batch(
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record, protocol_like
     from tomarium.catalogue.export import parse_export
-    from tomarium.executors import find_executor
 
-    find_executor(executor)
+    executor = executor_options.resolve(executor, opening)
     name, beamtime = folder.resolve().name, opening.in_use.folder
     place = output or (Path(f"{name}_batch") if beamtime is None else beamtime / BATCHES / name)
     below = read_list(listed, folder) if listed is not None else list(find_scans(folder))
@@ -212,6 +206,15 @@ def _batch(
         log=None if beamtime is None else MachineLog(beamtime, "tomarium batch"),
         careful=supervised.crashes() > 0,
     )
+
+
+def _show_scripts(planned: BatchPlan, batch: Batch) -> None:
+    """Print the scripts of the jobs of the first scan that is to be made."""
+    from tomarium.beamtime.batch_result import place_of
+
+    if planned.first is not None and not batch.how.slice_only:
+        name, made = planned.first
+        executor_options.show_scripts(made, place_of(batch.how, name), batch.how.executor)
 
 
 def _show_plan(planned: BatchPlan, folder: Path) -> None:

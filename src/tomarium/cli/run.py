@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tomarium.cli import scan_options, show
+from tomarium.cli import executor_options, scan_options, show
 
 if TYPE_CHECKING:
     from tomarium.pipeline.protocol.choice import Choice
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     metavar="auto | Z,Y,X",
     help="Only the box of the object, found by a quick reconstruction; or a box of so many voxels about the middle.",
 )
+@executor_options.on
 @click.option(
-    "--executor",
-    default="threads",
-    show_default=True,
-    help="How slabs are shared out: threads; serial; dask, in processes; dask:tcp://HOST:PORT, on a cluster.",
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be done, with --on slurm by the scripts of its jobs; nothing is made.",
 )
 @click.option("--title", help="Title of the record.")
 @click.option(
@@ -62,6 +62,7 @@ def command(
     rows: str | None,
     crop: str | None,
     executor: str,
+    dry_run: bool,
     title: str | None,
     again: Path | None,
     like: Path | None,
@@ -81,12 +82,15 @@ def command(
     tomarium run scan.h5 -p protocol.txt
     tomarium run second.h5 --like first_record
     tomarium run scan.h5 -p protocol.yaml -o records/tooth --memory 4GB --rows 100:200
+    tomarium run scan.h5 --on slurm:partition=long,cpus=16,memory=64GB --dry-run
     tomarium run --again records/tooth -o records/tooth_again
     """
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record
     from tomarium.catalogue.export import parse_export
-    from tomarium.catalogue.make_record import make_record, repeat_record
+    from tomarium.catalogue.make_record import make_record, repeat_record, resources_for
+    from tomarium.executors import find_executor
+    from tomarium.pipeline.plan.planner import plan
 
     exports = tuple(
         parse_export(text)
@@ -101,11 +105,14 @@ def command(
     output = folders[0] if folders else None
 
     told = show.progress()
+    executor = executor_options.resolve(executor, opening)
     if again is not None:
         if crop is not None:
             raise click.UsageError("--again makes the part that the record holds; leave out --crop")
         if like is not None:
             raise click.UsageError("--again repeats a run with its own scan; leave out --like")
+        if dry_run:
+            raise click.UsageError("--again does what the record tells of its run; leave out --dry-run")
         if opening.given:
             raise click.UsageError(
                 f"--again takes what the record's run was given; leave out {', '.join(opening.given)}"
@@ -135,7 +142,18 @@ def command(
         )
         show.warnings(chosen.warnings)
         for line in chosen.told:
-            click.echo(show.line(line))
+            click.echo(show.line(line), err=dry_run)
+        if dry_run:
+            place = output or Path(f"{chosen.scan.name}_record")
+            made = plan(
+                chosen.protocol,
+                chosen.scan,
+                resources_for(find_executor(executor), place, memory or choice.told("memory")),
+                rows=chosen.rows,
+            )
+            executor_options.show_plan(made, place, executor)
+            made.demand_fit()
+            return 0
         outcome = make_record(
             chosen.scan,
             chosen.protocol,

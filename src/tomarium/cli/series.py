@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tomarium.cli import scan_options, show
+from tomarium.cli import executor_options, scan_options, show
 
 if TYPE_CHECKING:
     from tomarium.pipeline.protocol.choice import Choice
@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
-@click.option(
-    "--executor", default="threads", show_default=True, help="How slabs are shared out, as for run."
-)
+@executor_options.on
 @click.option("--force", is_flag=True, help="Go on where the frames cannot give a right volume.")
 @scan_options.opening
 @scan_options.steps
@@ -71,6 +69,7 @@ def command(
     from tomarium.catalogue.make_series import make_series, moments_of
 
     choice.demand_none_of("like", "crop", "volume")
+    executor = executor_options.resolve(executor, opening)
     moments = moments_of(paths, opening.arguments, views, every)
     if chosen is not None:
         moments = moments[_moments(chosen)]

@@ -13,6 +13,7 @@ from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
+    from tomarium.kernels.axis.slice_measures import Measure
     from tomarium.model import Image, Layout, Scan, Volume
     from tomarium.pipeline.protocol.choice import Choice
     from tomarium.viewers.slice_file import PixelSize, Plane
@@ -52,6 +53,12 @@ if TYPE_CHECKING:
     help="The same slice about each of these rotation axes, on one sheet: find the axis by eye.",
 )
 @click.option(
+    "--measure",
+    type=click.Choice(["std", "edges", "entropy", "negative"]),
+    help="With --axis-sweep: measure each slice, and tell the axis of the best: std is greatest there; edges (mean "
+    "gradient), entropy and negative (part below 0) are least. Without -o nothing but the numbers is shown.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -69,6 +76,7 @@ def command(
     plane: str | None,
     through: str | None,
     sweep: str | None,
+    measure: Measure | None,
     output: Path | None,
     force: bool,
     opening: scan_options.Opening,
@@ -82,6 +90,7 @@ def command(
     tomarium slice scan.h5 --row 700 --axis 1023.5 --set fbp.window=hann -o slice.tif
     tomarium slice scan.h5 --row 100:900:200 -o rows.png
     tomarium slice scan.h5 --axis-sweep 1020:1028:1 -o sweep.png
+    tomarium slice scan.h5 --axis-sweep 1020:1028:0.5 --measure edges
     tomarium slice scan.h5 --along y -o upright.png
     tomarium slice volume.ome.zarr --along x --at 300 -o side.png
     tomarium slice volume.ome.zarr --plane 0.2,1,0.5 --through 300,512,512 -o oblique.tif
@@ -89,9 +98,11 @@ def command(
     """
     from tomarium.model import Scan
 
-    if output is None:
+    if sweep is None and measure is not None:
+        raise click.UsageError("--measure goes with --axis-sweep, whose slices it measures")
+    if output is None and measure is None:
         _demand_terminal()
-    elif path.resolve() in (
+    elif output is not None and path.resolve() in (
         output.resolve(),
         output.resolve().parent,
     ):  # beside frames it would be taken for one
@@ -113,9 +124,13 @@ def command(
     if plane is not None:
         return _oblique(opened, plane, through, output, choice, force)
     if not isinstance(opened, Scan):
+        if sweep is not None:
+            raise InputError(
+                f"{path} holds a volume, whose slices have their axis; --axis-sweep takes a raw scan"
+            )
         return _of_volume(opened, rows, along, at, output)
     if sweep is not None:
-        return _sweep(opened, sweep, rows, output, choice)
+        return _sweep(opened, sweep, measure, rows, output, choice)
     if along != "z":
         return _upright(opened, along, at, output, choice)
     return _of_scan(opened, rows, output, choice, force)
@@ -190,7 +205,9 @@ def _give(
     click.echo(f"{place}{what}, {columns} × {rows}{size}{more}")
 
 
-def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path | None, choice: Choice) -> int:
+def _sweep(
+    scan: Scan, sweep: str, measure: Measure | None, rows: str | None, output: Path | None, choice: Choice
+) -> int:
     from tomarium.pipeline.plan.warnings import of_scan
     from tomarium.pipeline.run.reconstruct import slices_at_axes
 
@@ -203,8 +220,29 @@ def _sweep(scan: Scan, sweep: str, rows: str | None, output: Path | None, choice
     warnings = of_scan(found[0].resolution.scan)
     show.warnings(warnings)
     what = f"row {found[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
-    _give(output, what, planes, _pixel(layout), layout.unit)
+    if output is not None or measure is None:
+        _give(output, what, planes, _pixel(layout), layout.unit)
+    if measure is not None:
+        _tell_measures(measure, columns, [plane.image for plane in planes])
     return 1 if warnings else 0
+
+
+def _tell_measures(measure: Measure, columns: Sequence[float], images: Sequence[Any]) -> None:
+    """Print what was measured about each axis, and which axis it tells."""
+    from tomarium.kernels.axis.slice_measures import GREATEST, best_column, measure_slices
+
+    values = measure_slices(images, measure)
+    best, between = best_column(columns, values, measure)
+    click.echo(f"{'axis':>10}  {measure}")
+    for column, value in zip(columns, values, strict=True):
+        click.echo(f"{column:>10g}  {value:.6g}")
+    extreme = "greatest" if measure in GREATEST else "least"
+    if between:
+        click.echo(f"axis {best:.2f}: {measure} is {extreme} there; look at the slices before you take it")
+    else:
+        click.echo(
+            f"axis {best:g}: {measure} is {extreme} at an end of the sweep, so the axis may lie beyond; sweep farther"
+        )
 
 
 def _upright(scan: Scan, along: str, at: int | None, output: Path | None, choice: Choice) -> int:

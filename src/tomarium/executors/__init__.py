@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from inspect import signature
+from typing import Any
 
 from tomarium.errors import ParameterError
 from tomarium.executors.executor import Executor
@@ -17,7 +18,7 @@ def find_executor(name: str) -> Executor:
     Parameters
     ----------
     name : str
-        "serial", "threads", "dask", or "dask:tcp://host:8786" …
+        "serial", "threads", "dask", "slurm", or "dask:tcp://host:8786", "slurm:partition=long" …
 
     Returns
     -------
@@ -27,7 +28,7 @@ def find_executor(name: str) -> Executor:
     Raises
     ------
     ParameterError
-        There is none of that name, or it takes no argument.
+        There is none of that name, or it takes no argument, or not this one.
     """
     known = collect("executors", Executor)
     word, _, argument = name.partition(":")
@@ -38,4 +39,6 @@ def find_executor(name: str) -> Executor:
         return executor
     if "argument" not in signature(executor.map).parameters:
         raise ParameterError(f"the executor {word} takes no argument, but {argument!r} was given")
-    return replace(executor, map=partial(executor.map, argument=argument))  # type: ignore[call-arg]
+    told: dict[str, Any] = {"argument": argument}
+    resources = None if executor.resources is None else partial(executor.resources, **told)
+    return replace(executor, map=partial(executor.map, **told), resources=resources)

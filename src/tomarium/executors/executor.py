@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tomarium.pipeline.plan.section import Resources
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,13 @@ class Executor:
         work are let come to their end, no further one begins, and the failure is raised.
     crosses : bool
         Whether the calls are made in other processes, which share the disk but not the memory.
+    resources : callable or None
+        `resources(measured)` tells what the process of a call may use, from what this computer lets a run use; None
+        where that is the same.
     """
 
     name: str
     summary: str
     map: Callable[[Callable[[Any], Any], Iterable[Any], int], Iterator[Any]]
     crosses: bool = False
+    resources: Callable[[Resources], Resources] | None = None

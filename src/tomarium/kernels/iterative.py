@@ -33,6 +33,8 @@ class Stop:
         When a slice changes by less, 100 ‖x - x_before‖ / ‖x‖; 0 for never.
     residual : float
         When the root of the mean square of data less projections falls to it, in attenuation; 0 for never.
+    change : float
+        When the root mean square change of the field by an iteration is smaller, 1/px; 0 for never.
     patience : int
         When what is watched has not fallen for that many iterations; the slice at its lowest is taken.
     """
@@ -40,6 +42,7 @@ class Stop:
     iterations: int
     change_percent: float = 0.0
     residual: float = 0.0
+    change: float = 0.0
     patience: int = 5
 
 
@@ -128,7 +131,7 @@ def solve(
         if stop.residual > 0 and _rms(now, problem) <= stop.residual:
             best, at, reason = now, done, "residual"
             break
-        if stop.change_percent > 0 and _change(now.image, before.image) < stop.change_percent:
+        if _changed_little(now.image, before.image, stop, problem):
             best, at, reason = now, done, "change"
             break
         if done >= stop.iterations:
@@ -385,7 +388,12 @@ def _rms(iterate: Iterate, problem: Problem) -> float:
     return sqrt(max(iterate.residual2, 0.0) / (len(problem.setup.used) * problem.data.shape[1]))
 
 
-def _change(now: Image, before: Image) -> float:
-    """Percent by which a slice changed."""
+def _changed_little(now: Image, before: Image, stop: Stop, problem: Problem) -> bool:
+    """Tell whether an iteration has changed a slice by less than one of the conditions allows."""
+    if not (stop.change_percent > 0 or stop.change > 0):
+        return False
     difference = now - before
-    return 100 * sqrt(dot(difference, difference) / max(dot(now, now), 1e-30))
+    change = sqrt(dot(difference, difference))
+    percent = 100 * change / sqrt(max(dot(now, now), 1e-30))
+    pixels = int(np.count_nonzero(problem.setup.inside))
+    return percent < stop.change_percent or change < stop.change * sqrt(pixels)

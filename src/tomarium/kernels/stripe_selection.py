@@ -90,8 +90,10 @@ def remove_stripes_where_found(
        changed about the means of the blocks, in columns that are not dead. The least sum of both is kept.
 
     Simulated as for `remove_stripes_by_agreement`, the error of a slice falls to 0.16 where that leaves 0.17, for
-    stripes at some angles and those that vary are removed too; a sinogram without stripes is changed by 0.001 of the
-    matrix's attenuation, at most 0.003. Stripes wider than 4 columns are left: "large" of `remove_stripes` is for them.
+    stripes at some angles and those that vary are removed too. A sinogram without stripes is changed by 0.001 of the
+    matrix's attenuation at 256 columns and by 0.004 at 128, in the median of 20 samples, by 0.012 and 0.027 at most;
+    sorting changes it by 0.03 and 0.05. Stripes wider than 4 columns are left: "large" of `remove_stripes` is for
+    them.
 
     Parameters
     ----------

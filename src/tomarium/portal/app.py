@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute
@@ -21,8 +20,10 @@ from tomarium.portal.entity_forms import give_entity_forms
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.hdf5 import give_hdf5
+from tomarium.portal.hdf5_browser import StaticFolder
 from tomarium.portal.identity import reader_of
 from tomarium.portal.levels import remember
+from tomarium.portal.link_forms import give_link_forms
 from tomarium.portal.live import give_live
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
@@ -93,6 +94,7 @@ def create_app(
     app.state.scans = tuple(scans)
     app.state.start_worker = start_worker
     app.state.reader_of = reader_of
+    app.state.as_files = False  # whether its pages become files, which no server answers for
     app.state.uploads = Uploads(catalogue.home / "uploads")
     app.state.crc_store = downloads.crc_store_of(catalogue)
     app.router.routes.extend(_routes(tuple(collect("portal.pages", Page).values())))
@@ -120,6 +122,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_forms(app)
     give_models(app)
     give_entity_forms(app)
+    give_link_forms(app)
     give_feeds(app)
     give_logo(app)
     give_live(app)
@@ -128,7 +131,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_uploads(app)
     downloads.give_all(app)
     give_notebook(app)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.mount("/static", StaticFolder(directory=Path(__file__).parent / "static"), name="static")
     return tuple(app.routes)
 
 

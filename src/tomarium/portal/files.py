@@ -22,7 +22,7 @@ from tomarium.catalogue.store import ObjectPath
 from tomarium.errors import FormatError
 from tomarium.model import FileEntry, Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
-from tomarium.portal.byte_answer import ByteAnswer, wanted_range
+from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
 from tomarium.registry import collect
@@ -45,12 +45,6 @@ LONGEST_TEXT_BYTES: Final = 64 << 20
 
 LOCKED: Final = "default-src 'none'; sandbox"
 FOREVER: Final = "private, max-age=31536000, immutable"
-
-
-class StoredFile(FileResponse):
-    """A file, read in pieces so large that handing them on costs little beside reading."""
-
-    chunk_size = 1 << 20
 
 
 class Picture(Response):
@@ -138,7 +132,7 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
         media_type = "text/plain; charset=utf-8"
     if isinstance(found, ObjectPath):
         return ByteAnswer(found.blocks, state.st_size, span, headers, media_type)
-    return StoredFile(found, headers=headers, media_type=media_type, stat_result=state)
+    return FileAnswer(found, state.st_size, span, headers, media_type)
 
 
 def draw_picture(

@@ -84,7 +84,8 @@ def as_link_json(
 
 
 def _method(told: Mapping[str, Any]) -> str:
-    words = [f"tomarium align: {told.get('method', '')}".rstrip(": ")]
+    words = ["found mirrored"] if told.get("mirrored") is True else []
+    words.append(f"tomarium align: {told.get('method', '')}".rstrip(": "))
     if _number(told.get("score")):
         words.append(f"score {told['score']:.4g}")
     if _number(told.get("null_level")):

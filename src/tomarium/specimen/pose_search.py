@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.compiled import takes_compiled
+from tomarium.kernels.alignment.every_shift import search_every_shift
 from tomarium.kernels.alignment.mutual_information import CLASSES, in_classes, range_of
 from tomarium.kernels.alignment.refine import IN_PLANE, IN_SPACE, SCALE, Fit, Pair, mapped, refine
 from tomarium.kernels.alignment.sampling import Grid, coarser, grid_of, sample
@@ -23,7 +25,7 @@ PHASES: Final = 3
 WIDEST_IN_SPACE: Final = 26
 """Voxels of the longest axis of a volume that is searched."""
 
-WIDEST_OF_SECTION: Final = 32
+WIDEST_OF_SECTION: Final = 28
 WIDEST_IN_PLANE: Final = 96
 
 FIRST: Final = 48
@@ -35,6 +37,7 @@ SECOND: Final = 24
 LAST: Final = 24
 """How many are made better at the finest level and compared there."""
 
+_POINTS_SEARCHED: Final = {True: 20_000, False: 2_000}  # of a flat image, of a volume
 _POINTS: Final = 5_000
 _POINTS_LAST: Final = 12_000
 FINEST_POINTS: Final = 150_000
@@ -160,11 +163,27 @@ def search_poses(
     if moving.valid is not None:
         points, classes = points[moving.valid.ravel()], classes[moving.valid.ravel()]
     fixed_classes = in_classes(fixed.values, PHASES)
+    compiled = takes_compiled("auto", "align")
+    most = _POINTS_SEARCHED[len(moving.values) == 1]
+    if compiled and len(points) > most:
+        chosen = np.sort(np.random.default_rng(0).choice(len(points), most, replace=False))
+        points, classes = points[chosen], classes[chosen]
 
     def told(done: int, total: int) -> None:
         tell("search", done, total)
 
-    if tried.tilts is None or tried.turns is None:
+    if compiled:
+        places = search_every_shift(
+            fixed,
+            fixed_classes,
+            points,
+            classes,
+            tried.maps,
+            about=about if len(moving.values) == 1 else None,
+            within=within,
+            on_progress=told,
+        )
+    elif tried.tilts is None or tried.turns is None:
         places = search(fixed, fixed_classes, points, classes, tried.maps, on_progress=told)
     else:
         places = search_sections(

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from tomarium.compiled import extension
+from tomarium.errors import EngineUnavailable
+from tomarium.kernels.alignment.every_shift import search_every_shift
 from tomarium.kernels.alignment.mutual_information import CLASSES, in_classes, mutual_information, range_of
 from tomarium.kernels.alignment.refine import Pair, mapped, refine, small_motion
 from tomarium.kernels.alignment.rotations import (
@@ -120,6 +123,42 @@ def test_the_search_finds_a_section_where_it_was_cut() -> None:
     )
     assert places[0].orientation == 1
     assert np.allclose(places[0].matrix[:3, 3], (6, 4, 9), atol=0.51)
+
+
+@pytest.fixture(params=["plain", "v3", "v4"])
+def instructions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    try:
+        offered = extension().levels()
+    except EngineUnavailable:
+        offered = []
+    if request.param not in offered:
+        pytest.skip(f"the level {request.param} does not run here")
+    monkeypatch.setenv("TOMARIUM_INSTRUCTIONS", request.param)
+    return str(request.param)
+
+
+def test_the_compiled_search_finds_what_that_by_fourier_transforms_finds(instructions: str) -> None:
+    draw = np.random.default_rng(2)
+    values = np.where(draw.uniform(size=(11, 12, 40)) < 0.02, np.nan, 0.0)
+    volume, classes = grid_of(values, (1, 1, 1), (3, -2, 1)), draw.integers(0, 3, values.shape)
+    points = grid_of(np.zeros((4, 6, 7)), (1, 1, 1), (0, 0, 0)).points()
+    told = (volume, classes, points, draw.integers(0, 3, len(points)), even_rotations(6))
+    expected, found = search(*told), search_every_shift(*told)
+    assert [one.score for one in found] == pytest.approx([one.score for one in expected], abs=1e-5)
+    for one, other in zip(found, expected, strict=True):
+        assert np.allclose(one.matrix, other.matrix)
+
+
+def test_the_compiled_search_looks_as_far_as_it_is_told(instructions: str) -> None:
+    volume = _blobs((20, 20, 40))
+    part = grid_of(volume[5:12, 6:14, 20:30], (1, 1, 1), (0, 0, 0))
+    classes = in_classes(volume.astype(np.float32), 3), in_classes(part.values, 3).ravel()
+    told = (grid_of(volume, (1, 1, 1), (0, 0, 0)), classes[0], part.points(), classes[1], np.eye(3)[None])
+    middle = np.array([24.5, 9.5, 8.0])
+    found = search_every_shift(*told, about=middle + 1.5, within=2.0)[0]
+    assert np.allclose(found.matrix[:3, 3], (20, 6, 5), atol=0.51)
+    elsewhere = search_every_shift(*told, about=middle + np.array([-8, 4, 4]), within=2.0)
+    assert all(np.abs(one.matrix[:3, 3] - (12, 10, 9)).max() <= 3 for one in elsewhere)
 
 
 def test_a_shifted_copy_is_refined_to_hundredths() -> None:

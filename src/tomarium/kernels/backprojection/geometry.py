@@ -36,6 +36,8 @@ class Task:
         (y0, y1, x0, x1): the part of it that is wanted, ends excluded.
     response : array of float64, shape (padded // 2 + 1,)
         Windowed ramp of the padded projections.
+    window, cutoff
+        See `tomarium.kernels.ramp.window_response`.
     padding : {"zero", "edge"}
         What is taken beyond the detector.
     scale : float
@@ -52,6 +54,8 @@ class Task:
     size: int
     region: tuple[int, int, int, int]
     response: NDArray[np.float64]
+    window: Window
+    cutoff: float
     padding: Padding
     scale: float
     threads: int
@@ -120,7 +124,7 @@ def make_task(
     response = filter_response(padded, window, cutoff)
     return Task(
         np.cos(angles), -np.sin(angles), angular_weights(angles_deg, turn_deg), columns, axes, size,
-        region, response, padding, scale, threads,
+        region, response, window, cutoff, padding, scale, threads,
     )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tomarium.compiled import extension, level
 from tomarium.errors import InputError
 from tomarium.kernels.backprojection.geometry import Task, padded_length
-from tomarium.kernels.ramp import good_length
+from tomarium.kernels.backprojection.short_period import short_period
+from tomarium.kernels.ramp import filter_response, good_length
 
 TAPS = 6
 """Cells along an edge of a sample's footprint, as in native/kernels.h."""
@@ -53,10 +54,11 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
     directions = np.ascontiguousarray(
         np.stack([direction, task.cosine, task.sine, task.weight, task.axes])[:, order]
     )
-    grid = grid_length(task.size)
+    grid, short = grid_length(task.size), short_period(task)
+    response = filter_response(short.period, task.window, task.cutoff).astype(np.float32)
     broken = extension().gridding(
-        sinogram, order, directions, task.response.astype(np.float32), task.padding == "edge",
-        task.size, task.region, grid, _polynomials(), _correction(task.size, grid),
+        sinogram, order, directions, response, task.padding == "edge", short.block, short.far, short.ranges,
+        short.spectrum, task.size, task.region, grid, _polynomials(), _correction(task.size, grid),
         task.scale, out, task.threads, level(),
     )  # fmt: skip
     if broken:
@@ -116,7 +118,7 @@ def scratch_bytes(angles: int, columns: int, axis_column: float, size: int, thre
     """
     padded, grid = padded_length(columns, axis_column, size), grid_length(size)
     line, page, strip = 64, 2**21, 32
-    own = max(2 * padded, (strip + 2 * TAPS) * (grid + 3 * TAPS + 2) + grid, 5 * grid + 16 * size) + 4
+    own = max(2 * padded, (strip + 2 * TAPS) * (grid + 3 * TAPS + 2) + grid, 5 * grid) + 4
     lines = angles * (padded + 1) + grid * (size + 16) + threads * own
     return lines * line + 3 * page + 16 * (padded + grid) + 40 * angles
 

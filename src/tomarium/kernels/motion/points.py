@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.kernels.fbp import fbp
+from tomarium.kernels.motion.mass import mass_path
 from tomarium.kernels.motion.register import band_pass
 from tomarium.kernels.motion.smooth import smooth_curve
 from tomarium.kernels.shifts import TAPS, move_views, sinc_weights
@@ -56,6 +57,9 @@ class Track:
         Mean height of the points along their paths, of their height in the sharpest views: 1 for motion that was found.
     lost : float
         Share of the views in which they were not found again.
+    beside_mass_px : float
+        Root mean square of the path along columns less that of the centre of mass, pixels; nan where the sample is not
+        wholly in view.
     """
 
     columns_px: Array
@@ -65,6 +69,7 @@ class Track:
     residual_px: float
     height: float
     lost: float
+    beside_mass_px: float = float("nan")
 
 
 def find_points(views: Stack, angles_deg: Array, axis_column: float, most: int) -> tuple[Array, Array]:
@@ -123,7 +128,8 @@ def follow_points(
 ) -> Track:
     """Find points, and the motion that all of them share.
 
-    1. Slices show where points are, smeared by the motion.
+    1. Slices show where points are, smeared by the motion; where the whole sample is seen, views are first moved as its
+       centre of mass moves beside the path of a sample that stands still (`mass_path`).
     2. A strip about the path of each, u = c + x cos + y sin, is cut out of the band-passed views; the strips' median
        over the points leaves what all share.
     3. Each view of it is laid on the mean of all views, by correlation; the path is smoothed.
@@ -158,9 +164,14 @@ def follow_points(
     best = Track(still, still, first, float("nan"), float("nan"), 0.0, 1.0)
     sharpest = 0.0
     # Smeared points show several maxima each: what is found from all of them, or from one, is judged by how high the
-    # points stand once the views are moved back.
-    for start in [first, *(first[k : k + 1] for k in range(min(STARTS, len(first))))] if len(first) else []:
-        track = _settle(fine, angles_deg, axis_column, start, still, still, reach_px, smooth)
+    # points stand once the views are moved back. The centre of mass tells where to begin, where all of it is seen.
+    starts = [(still, start) for start in [first, *(first[k : k + 1] for k in range(STARTS))] if len(start)]
+    path = mass_path(views, angles_deg)
+    if path is not None:
+        beside = find_points(_moved(views, path, still), angles_deg, axis_column, most)[0]
+        starts = [(path, beside)] * bool(len(beside)) + starts
+    for begin, start in starts:
+        track = _settle(fine, angles_deg, axis_column, start, begin, still, reach_px, smooth)
         found, heights = find_points(
             _moved(views, track.columns_px, track.rows_px), angles_deg, axis_column, most
         )
@@ -171,16 +182,10 @@ def follow_points(
             break
     if not sharpest:
         return best
-    return _settle(
-        fine,
-        angles_deg,
-        axis_column,
-        best.points,
-        best.columns_px,
-        best.rows_px,
-        max(3.0, 0.4 * reach_px),
-        smooth,
-    )
+    near = max(3.0, 0.4 * reach_px)
+    track = _settle(fine, angles_deg, axis_column, best.points, best.columns_px, best.rows_px, near, smooth)
+    beside = float("nan") if path is None else float(np.std(track.columns_px - path))
+    return replace(track, beside_mass_px=beside)
 
 
 def _moved(views: Stack, columns: Array, rows: Array) -> Stack:

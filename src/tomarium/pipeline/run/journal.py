@@ -35,8 +35,8 @@ class Journal:
     request : mapping
         What was asked for, JSON-ready; a run resumes only if it asks for the same.
     notes : dict
-        What must be the same when the run goes on, JSON-ready: "split", and "probes" with their answers;
-        and "boot", which start of the computer it was.
+        What must be the same when the run goes on, JSON-ready: "split", and "probes" with their answers; "boot",
+        which start of the computer it was; "run", which tells it from other runs; "output", once its volume was begun.
     slabs : dict
         Section and number of a finished slab → its tallies and counts, JSON-ready.
     made_folder : bool
@@ -62,7 +62,7 @@ class Journal:
         Parameters
         ----------
         name : str
-            "split" or "probes".
+            One of those of `notes`.
         data : object
             JSON-ready.
         """

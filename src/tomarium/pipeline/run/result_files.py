@@ -49,15 +49,15 @@ def open_output(journal: Journal, chosen: Plan) -> Sink | Spool:
     if journal.folder is None:
         return ArraySink(chosen.shape)
     path = journal.folder / VOLUME
-    if journal.done(len(chosen.sections) - 1):
-        return ome_zarr_writer.open_writer(path)
-    if path.exists():  # begun, and killed before its first slab
+    if journal.done(len(chosen.sections) - 1) or (journal.notes.get("output") and path.exists()):
+        return ome_zarr_writer.open_writer(path)  # jobs of a cluster may be at work on it
+    if path.exists():  # killed before it was begun as a whole
         shutil.rmtree(path)
     layout = chosen.layout
     starts = (chosen.rows.start, *first_voxel(chosen))
     voxel_m = layout.geometry.voxel_m
     size = voxel_m or (1.0, 1.0, 1.0)
-    return ome_zarr_writer.create(
+    begun = ome_zarr_writer.create(
         path,
         chosen.shape,
         "float32",
@@ -67,6 +67,8 @@ def open_output(journal: Journal, chosen: Plan) -> Sink | Spool:
         name=chosen.resolution.scan.name,
         origin_m=(starts[0] * size[0], starts[1] * size[1], starts[2] * size[2]),
     )
+    journal.note("output", True)
+    return begun
 
 
 def first_voxel(chosen: Plan) -> tuple[float, float]:

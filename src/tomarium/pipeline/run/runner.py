@@ -194,7 +194,7 @@ def run(
         if folder is not None:
             _log_path(folder).unlink(missing_ok=True)
     except KeyboardInterrupt as stop:
-        raise Interrupted(f"stopped; {_how_far(journal, work)}") from stop
+        raise Interrupted(f"stopped; {f'{stop}; ' if str(stop) else ''}{_how_far(journal, work)}") from stop
     except OSError as problem:
         if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -288,6 +288,8 @@ def _carry_out(work: _Work) -> Outcome:
         answers=answers,
     )
     work.plan = chosen
+    if "run" not in journal.notes:
+        journal.note("run", uuid.uuid4().hex)
     if "split" not in journal.notes:
         journal.note("split", split_data(chosen))
     chosen.demand_fit()  # what the probes found may ask for more than was planned without it
@@ -435,7 +437,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             target = sink if isinstance(sink, Spool) else VolumeTarget(sink, chosen.rows.start)
         local = isinstance(sink, ArraySink) if number == last else (spool is not None and spool.path is None)
         task = Task(
-            key=uuid.uuid4().hex,
+            key=f"{number}-{journal.notes['run']}",
             source=source,
             scan=resolution.scan,
             items=section.items,
@@ -448,6 +450,9 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             target=None if work.crosses and (local or _in_memory(target)) else target,
             count=number == last,
             folder=journal.home,
+            name=section.name,
+            peak_bytes=section.peak_bytes,
+            slab_seconds=section.seconds / max(1, section.slabs),
         )
         _map(work, number, section, task, target)
         done += section.items

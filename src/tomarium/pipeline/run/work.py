@@ -66,7 +66,7 @@ class Task:
     Attributes
     ----------
     key : str
-        Tells it from other tasks of this computer: what is prepared once is kept under it.
+        Tells it from other tasks: what is prepared once is kept under it. A run that is gone on with has the same.
     source : Frames
         What it reads.
     scan : Scan
@@ -89,6 +89,12 @@ class Task:
         Whether statistics of the result are counted.
     folder : Path or None
         Where further scans may be laid down that go through steps on sinograms; None keeps them in memory.
+    name : str
+        Name of the section.
+    peak_bytes : int
+        Memory of a process that works on it, by the plan; 0 where that is not told.
+    slab_seconds : float
+        Estimate of the time of one slab, among as many at a time as the plan says.
     """
 
     key: str
@@ -104,6 +110,9 @@ class Task:
     target: Target | None
     count: bool
     folder: Path | None = None
+    name: str = "work"
+    peak_bytes: int = 0
+    slab_seconds: float = 0.0
 
     def __call__(self, cut: Cut) -> SlabResult:
         """Do one slab."""

@@ -14,8 +14,9 @@ from tomarium.formats.hdf5.node_types import words_of
 from tomarium.portal.built import built
 from tomarium.portal.hdf5 import ask_file
 from tomarium.portal.hdf5_answers import middle
+from tomarium.portal.hdf5_browser import Hdf5Browser, hdf5_browser
 from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 # H5Web compiles functions while it runs, and its style sheet sets sizes in attributes.
 POLICY: Final = (
@@ -95,6 +96,12 @@ class Hdf5Page:
         The groups above, from the root.
     script, style : str
         Addresses of H5Web; "" where it is not built.
+    as_files : bool
+        Whether the page becomes a file, so that nothing answers H5Web.
+    hdf5 : Hdf5Browser or None
+        What lets the browser itself read the file there; None on a portal, or where it is not built.
+    bytes : int
+        Size of the file there.
     """
 
     title: str
@@ -120,6 +127,9 @@ class Hdf5Page:
     above: tuple[Place, ...] = field(metadata=FOR_PEOPLE)
     script: str = field(metadata=FOR_PEOPLE)
     style: str = field(metadata=FOR_PEOPLE)
+    as_files: bool = field(metadata=FOR_PEOPLE)
+    hdf5: Hdf5Browser | None = field(metadata=FOR_PEOPLE)
+    bytes: int = field(metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", slice: int = -1) -> Hdf5Page:
@@ -148,7 +158,8 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
         alt = f"Slice {index} of {dims[0]}" if stack else "The whole dataset"
         earlier = here(at, slice=str(index - 1)) if stack and index > 0 else ""
         later = here(at, slice=str(index + 1)) if stack and index + 1 < dims[0] else ""
-    script = built("hdf5")
+    as_files = bool(request_context.request.app.state.as_files)
+    script = "" if as_files else built("hdf5")
     parts = (
         list(accumulate(at.strip("/").split("/"), lambda whole, part: f"{whole}/{part}")) if at != "/" else []
     )
@@ -176,6 +187,9 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
         above=(Place(path, here("/")), *(Place(one.split("/")[-1], here(f"/{one}")) for one in parts)),
         script=request_context.link("static", {"path": script}) if script else "",
         style=request_context.link("static", {"path": "built/hdf5.css"}) if script else "",
+        as_files=as_files,
+        hdf5=hdf5_browser(request_context) if as_files else None,
+        bytes=_bytes(request_context, id, path) if as_files else 0,
     )
 
 
@@ -188,6 +202,11 @@ def _member(told: Mapping[str, Any], at: str, here: Any) -> Member:
         type=words_of(told["type"]) if "type" in told else "",
         address=here(f"{at.rstrip('/')}/{told['name']}") if leads else "",
     )
+
+
+def _bytes(request_context: RequestContext, id: str, path: str) -> int:
+    record, _ = request_context.record(id)
+    return next((entry.bytes for entry in record.files if entry.path == path), 0)
 
 
 def _shape(dims: Any) -> str:

@@ -232,7 +232,7 @@ def content(
         left_out=drawn.left_out if drawn else (),
         spans=tuple((span, size_in_words(span)) for span in drawn.spans) if drawn else (),
         ticks=drawn.ticks if drawn else (),
-        links=tuple(_link(one, space.frames) for one in space.links),
+        links=tuple(link_line(one, space.frames) for one in space.links),
         choices=tuple((one.frame, one.title) for one in space.images),
         frame=source.frame if source else "",
         at=at,
@@ -300,14 +300,15 @@ def _places(drawn: Map | None, place: str, zoom: Callable[[str], str]) -> tuple[
     )
 
 
-def _link(link: Link, titles: dict[str, str]) -> LinkLine:
+def link_line(link: Link, titles: dict[str, str]) -> LinkLine:
+    """Tell a link for people."""
     spread = sigma(np.asarray(link.covariance))
     shift, turn = max(spread[3:]), np.rad2deg(max(spread[:3]))
     ends = [titles.get(one, one) for one in (link.from_frame, link.to_frame)]
     return LinkLine(
         f"{link.id}, version {link.version}",
         f"{ends[0]} in {ends[1]}",
-        LINK_KINDS[link.kind] + (", mirrored" if link.mirrored else ""),
+        ("found mirrored; " if link.mirrored else "") + LINK_KINDS[link.kind],
         f"σ {in_words(shift)}, {turn:.2g}°",
         ", ".join(filter(None, (link.author, link.date, link.method))),
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 from tomarium.catalogue.finish_upload import jobs_of_batches
 from tomarium.catalogue.uploads import Uploads
+from tomarium.portal.hdf5_browser import Hdf5Browser, hdf5_browser
 from tomarium.portal.identity import may_upload
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.manage import FIELDS
@@ -71,6 +72,8 @@ class UploadPage:
         Identifiers to choose from.
     origin : str
         Address of this portal, for the command line.
+    hdf5 : Hdf5Browser or None
+        What shows an HDF5 file before it is sent; None where it is not built.
     """
 
     title: str
@@ -83,6 +86,7 @@ class UploadPage:
     values: dict[str, str] = field(metadata=FOR_PEOPLE)
     licences: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     origin: str = field(metadata=FOR_PEOPLE)
+    hdf5: Hdf5Browser | None = field(metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest) -> UploadPage:
@@ -101,6 +105,7 @@ def content(request_context: CurrentRequest) -> UploadPage:
         values=dict.fromkeys(FIELDS, ""),
         licences=tuple(LICENCES),
         origin=request_context.address("home").rstrip("/"),
+        hdf5=hdf5_browser(request_context),
     )
 
 

@@ -51,6 +51,7 @@ class Portal:
     def __init__(self, catalogue: Catalogue) -> None:
         self.app: FastAPI = create_app(catalogue)
         self.app.state.reader_of = lambda request: OPEN_ONLY
+        self.app.state.as_files = True
         # In a thread of its own: whoever calls, such as a notebook, may run a loop already.
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="site", daemon=True)

@@ -16,7 +16,9 @@ from tomarium.standards.standard import Standard
 
 Files = Literal["none", "previews", "all"]
 LISTS: Final = frozenset(kind.plural for kind in KINDS.values())
-WITHOUT_PORTAL: Final = frozenset(("volume", "model", "site-search", "make-a-slice", "LICENCES"))
+WITHOUT_PORTAL: Final = frozenset(
+    ("volume", "model", "site-search", "make-a-slice", "hdf5-file", "hdf5-worker", "LICENCES")
+)
 """Built scripts that need nothing but files."""
 RECORD: Final = re.compile(r"/records/([^/]+)")
 METADATA: Final = re.compile(r"/records/([^/]+)/metadata/([\w-]+)")
@@ -24,6 +26,7 @@ PICTURE: Final = re.compile(r"/records/([^/]+)/pictures/(\w+)/([\w.-]+\.(?:png|w
 SLICE: Final = re.compile(r"/records/([^/]+)/(make-a-slice|worksheet)(\.json)?")
 LEVELED: Final = re.compile(r"/(?:glossary|(?:records|documents)/[\w.-]*(?<!\.json)|records/[^/]+/worksheet)")
 """Pages that show something else to pupils, students and scientists."""
+HDF5: Final = re.compile(r"/records/([^/]+)/hdf5/(.+?)(\.json)?")
 FILE: Final = re.compile(r"/records/([^/]+)/(files|folders)/(.+)")
 
 
@@ -88,7 +91,9 @@ class Places:
             return f"records/index.html?{query}" if query else "records/index.html"
         if path.startswith(("/static/", "/assets/")):
             needs_portal = (
-                path.startswith("/static/built/") and PurePosixPath(path).stem not in WITHOUT_PORTAL
+                path.startswith("/static/built/")
+                and not path.startswith("/static/built/hdf5-filters/")
+                and PurePosixPath(path).stem not in WITHOUT_PORTAL
             )
             return None if needs_portal else path[1:]
         if LEVELED.fullmatch(path) and (level := level_in(query)):
@@ -148,6 +153,9 @@ class Places:
         if page := SLICE.fullmatch(path):
             place = f"records/{id}/{page[2]}"
             return None if self.files == "none" else f"{place}.json" if page[3] else f"{place}/index.html"
+        if (inside := HDF5.fullmatch(path)) and not query:
+            there = self.files == "all" and not inside[3] and bool(self._file(id, "files", inside[2]))
+            return f"records/{id}/hdf5/{inside[2]}/index.html" if there else None
         if file := FILE.fullmatch(path):
             return self._file(id, file[2], file[3])
         return None

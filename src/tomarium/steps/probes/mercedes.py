@@ -15,6 +15,8 @@ from tomarium.steps.probes.find_axis import attenuation_of_slab
 from tomarium.steps.probes.movement_correction import answer_of, bands_of, motion_warnings
 
 FULL_TURN_DEG = 340.0
+BESIDE_MASS_PX = 0.4
+"""Deviation of the path from that of the centre of mass up to which the two confirm each other."""
 
 
 @probe(
@@ -60,7 +62,8 @@ def mercedes(
     Returns
     -------
     MotionEstimate
-        Shifts of each view. Over half a turn the confidence is "medium" at best, for a path of points is less sure.
+        Shifts of each view. Over half a turn the confidence is "medium" at best, for a path of points is less sure,
+        unless the whole sample is seen and its centre of mass moves alike.
 
     Raises
     ------
@@ -88,13 +91,14 @@ def mercedes(
     count = 0 if np.isnan(track.error_px) else len(track.points)
     sharp = count >= 3 and track.lost < 0.02 and track.error_px <= 0.15 and track.height >= 0.6
     full = abs(float(angles[-1] - angles[0])) >= FULL_TURN_DEG if len(angles) > 1 else False
+    sure = full or track.beside_mass_px <= BESIDE_MASS_PX
     moved = count > 0 and float(np.abs(track.rows_px).max()) > LEAST_PX
     return MotionEstimate(
         track.columns_px,
         track.rows_px if moved else None,
         axis_column,
         f"{count} points" if count else "no points",
-        "high" if sharp and full else "medium" if sharp else "low",
+        "high" if sharp and sure else "medium" if sharp else "low",
         track.residual_px,
         track.error_px,
         count,

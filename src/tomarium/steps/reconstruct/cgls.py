@@ -37,6 +37,7 @@ def cgls(
     held_out_percent: Percent = 5.0,
     change_percent: NotNegative = 0.0,
     residual: NotNegative = 0.0,
+    change: NotNegative = 0.0,
 ) -> Slab:
     """Reconstruct slices by conjugate gradients for the least squares of the residual.
 
@@ -70,6 +71,8 @@ def cgls(
         Ends where an iteration changes the slice by less; 0 for never.
     residual : float
         Ends where the root mean square of data less projections falls to this attenuation; 0 for never.
+    change : float
+        Ends where the root mean square change of the field falls below this, in the unit of the slice; 0 for never.
 
     Returns
     -------
@@ -89,5 +92,5 @@ def cgls(
     """
     return reconstruct_slices(
         "cgls", slab, geometry, context, axis_column, pixel_m, iterate,
-        Stop(iterations, change_percent, residual, patience=3), start, stop_by, held_out_percent,
+        Stop(iterations, change_percent, residual, change, patience=3), start, stop_by, held_out_percent,
     )  # fmt: skip

@@ -99,7 +99,7 @@ def reconstruct_slices(
     slab, geometry, context, axis_column, pixel_m
         What the step was given.
     method, stop, stop_by, held_out_percent
-        See `tomarium.kernels.iterative`.
+        See `tomarium.kernels.iterative`; the change that ends it is in the unit of the slices.
     start : {"zero", "fbp"}
         Where to start, unless the context has a slice.
 
@@ -120,6 +120,7 @@ def reconstruct_slices(
     setup = make_setup(angles, axis_column, columns, stop_by, held_out_percent)
     result = context.result((rows, columns, columns))
     scale = 1.0 if pixel_m is None else 1 / (100 * pixel_m)
+    stop = replace(stop, change=stop.change / scale)
 
     def begin(row: int, sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
         if context.warm_start is not None:
@@ -137,7 +138,7 @@ def reconstruct_slices(
 
     with ThreadPoolExecutor(min(context.threads, rows)) as pool:
         found = list(pool.map(one, range(rows)))
-    open_ended = stop_by == "iterations" and not (stop.change_percent or stop.residual)
+    open_ended = stop_by == "iterations" and not (stop.change_percent or stop.residual or stop.change)
     unfinished = 0 if open_ended else sum(one.reason == "iterations" for one in found)
     counted: dict[str, Any] = {
         "truncated": int(np.count_nonzero(truncated_views(data, angles))) * columns,

@@ -44,6 +44,7 @@ def mlem(
     held_out_percent: Percent = 5.0,
     change_percent: NotNegative = 0.0,
     residual: NotNegative = 0.0,
+    change: NotNegative = 0.0,
 ) -> Slab:
     """Reconstruct slices by maximum-likelihood expectation maximisation.
 
@@ -77,6 +78,8 @@ def mlem(
         Ends where an iteration changes the slice by less; 0 for never.
     residual : float
         Ends where the root mean square of data less projections falls to this attenuation; 0 for never.
+    change : float
+        Ends where the root mean square change of the field falls below this, in the unit of the slice; 0 for never.
 
     Returns
     -------
@@ -97,5 +100,5 @@ def mlem(
     return reconstruct_slices(
         "mlem", slab, geometry, context, axis_column, pixel_m,
         iterate,
-        Stop(iterations, change_percent, residual), start, stop_by, held_out_percent,
+        Stop(iterations, change_percent, residual, change), start, stop_by, held_out_percent,
     )  # fmt: skip

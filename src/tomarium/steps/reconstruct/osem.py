@@ -47,6 +47,7 @@ def osem(
     held_out_percent: Percent = 5.0,
     change_percent: NotNegative = 0.0,
     residual: NotNegative = 0.0,
+    change: NotNegative = 0.0,
 ) -> Slab:
     """Reconstruct slices by expectation maximisation in ordered subsets of the views.
 
@@ -81,6 +82,8 @@ def osem(
         Ends where an iteration changes the slice by less; 0 for never.
     residual : float
         Ends where the root mean square of data less projections falls to this attenuation; 0 for never.
+    change : float
+        Ends where the root mean square change of the field falls below this, in the unit of the slice; 0 for never.
 
     Returns
     -------
@@ -102,5 +105,5 @@ def osem(
     return reconstruct_slices(
         "osem", slab, geometry, context, axis_column, pixel_m,
         partial(iterate, subsets=subsets),
-        Stop(iterations, change_percent, residual), start, stop_by, held_out_percent,
+        Stop(iterations, change_percent, residual, change), start, stop_by, held_out_percent,
     )  # fmt: skip

@@ -42,6 +42,7 @@ def sirt(
     held_out_percent: Percent = 5.0,
     change_percent: NotNegative = 0.0,
     residual: NotNegative = 0.0,
+    change: NotNegative = 0.0,
 ) -> Slab:
     """Reconstruct slices by the simultaneous iterative reconstruction technique.
 
@@ -82,6 +83,8 @@ def sirt(
         Ends where an iteration changes the slice by less; 0 for never.
     residual : float
         Ends where the root mean square of data less projections falls to this attenuation; 0 for never.
+    change : float
+        Ends where the root mean square change of the field falls below this, in the unit of the slice; 0 for never.
 
     Returns
     -------
@@ -102,5 +105,5 @@ def sirt(
     return reconstruct_slices(
         "sirt", slab, geometry, context, axis_column, pixel_m,
         partial(iterate, relaxation=relaxation, non_negative=non_negative, weights=weights),
-        Stop(iterations, change_percent, residual), start, stop_by, held_out_percent,
+        Stop(iterations, change_percent, residual, change), start, stop_by, held_out_percent,
     )  # fmt: skip

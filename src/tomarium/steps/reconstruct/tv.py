@@ -40,6 +40,7 @@ def tv(
     iterations: Count = 300,
     change_percent: NotNegative = 0.1,
     residual: NotNegative = 0.0,
+    change: NotNegative = 0.0,
     non_negative: bool = True,
     start: Start = "fbp",
 ) -> Slab:
@@ -71,6 +72,8 @@ def tv(
         Ends where an iteration changes the slice by less; 0 for never.
     residual : float
         Ends where the root mean square of data less projections falls to this attenuation; 0 for never.
+    change : float
+        Ends where the root mean square change of the field falls below this, in the unit of the slice; 0 for never.
     non_negative : bool
         Whether attenuation is held at or above 0; only where no real value is below 0.
     start : str
@@ -98,5 +101,5 @@ def tv(
 
     return reconstruct_slices(
         "tv", slab, geometry, context, axis_column, pixel_m, method,
-        Stop(iterations, change_percent, residual), start, "iterations",
+        Stop(iterations, change_percent, residual, change), start, "iterations",
     )  # fmt: skip

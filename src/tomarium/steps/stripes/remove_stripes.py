@@ -91,7 +91,8 @@ def remove_stripes(
         "all" is the published chain for dead columns, wide and narrow stripes; it changes a clean sinogram by 0.06 to
         0.10. "auto" tells dead columns from those that are wrong at all, at most or at some angles, treats each kind,
         and keeps for each row of none, double flat field, dead columns too, and all that which leaves the least of
-        stripes and changes the least else: of a clean sinogram 0.001 to 0.003; the report counts what it chose.
+        stripes and changes the least else: of a clean sinogram 0.001 at 256 columns and 0.004 at 128, and 0.03 at
+        most of 20 simulated ones; the report counts what it chose.
         Stripes wider than 4 columns are left by "agreement" and "auto".
     size : int
         Columns of the median, odd; wider than twice the widest stripe. Larger is stronger, and blurs more. "large"

@@ -1,0 +1,144 @@
+"""`tomarium fuse`: phases of flat maps, told of every voxel of a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tomarium.cli import show
+from tomarium.cli.entity import CATALOGUE
+from tomarium.errors import InputError, ParameterError
+
+
+@click.command("fuse")
+@click.argument("volume", metavar="VOLUME")
+@click.option(
+    "--map", "maps", multiple=True, required=True, metavar="MAP",
+    help="A flat map whose pixels are numbers of phases, 0 where nothing is known; once for each map.",
+)  # fmt: skip
+@click.option(
+    "--link", "links", multiple=True, type=click.Path(path_type=Path), metavar="LINK.json",
+    help="Where each map lies in VOLUME, as `tomarium align VOLUME MAP --out` wrote it, in the order of the maps; "
+    "between records by the links of the catalogue.",
+)  # fmt: skip
+@click.option(
+    "-o",
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="OUT",
+    help="Folder of the new record.",
+)
+@click.option("--name", "names", multiple=True, metavar="N=NAME", help="Name of the phase with the number N.")
+@click.option(
+    "--pixel", multiple=True, metavar="LENGTH", help="Pixel size of each map, where files do not tell it."
+)
+@click.option(
+    "--entry", multiple=True, metavar="NAME", help="Which image of each map, of files that hold several."
+)
+@click.option(
+    "--pixel-volume", metavar="LENGTH", help="Voxel size of VOLUME, where its file does not tell it."
+)
+@click.option("--title", default="", help="Title of the record.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
+@CATALOGUE
+def command(
+    volume: str,
+    maps: tuple[str, ...],
+    links: tuple[Path, ...],
+    folder: Path,
+    names: tuple[str, ...],
+    pixel: tuple[str, ...],
+    entry: tuple[str, ...],
+    pixel_volume: str | None,
+    title: str,
+    as_json: bool,
+    catalogue: Path | None,
+) -> None:
+    """Carry the phases of maps, as EDS or EBSD make them, into VOLUME: a label for every voxel, and how sure it is.
+
+    Each pixel of a map is put into the volume by its link. A forest of decision trees learns the phases from the grey
+    values around these voxels, at several scales; pixels that lie nearer to a boundary than their position is known
+    count less. Parts of the maps are held out in turn, which tells how often a phase is right, makes the confidences
+    hold, and finds phases that this volume does not tell apart. A map that the volume shows nothing of is refused.
+
+    VOLUME and MAP are files, folders of records, or identifiers of records; numbers mean the same in all maps. OUT
+    becomes a record with the labels, the confidence of each in percent, pictures, and a report: what is sure and what
+    is not, how like the maps the volume is, and where a further map would tell most. It goes through slab by slab;
+    where it was stopped, the same command goes on. Needs the extra: pip install 'tomarium[analysis]'.
+
+    \b
+    tomarium align ct.ome.zarr eds.tif --pixel "4 um" --out link.json
+    tomarium fuse ct.ome.zarr --map eds.tif --pixel "4 um" --link link.json -o phases --name 1=olivine --name 2=iron
+    tomarium fuse ct-1a2b3c4d --map eds-3c4d --map ebsd-5e6f -o phases
+    """
+    from tomarium import formats
+    from tomarium.catalogue.fused_record import make_fused_record
+    from tomarium.catalogue.fusion_sources import find_sources
+    from tomarium.model import Volume
+
+    named = _names(names)
+    if links and len(links) != len(maps):
+        raise click.UsageError(
+            f"{len(maps)} maps and {len(links)} links were given; give one --link for each --map, in their order"
+        )
+    path, sources = find_sources(
+        volume,
+        maps,
+        links,
+        catalogue=catalogue,
+        pixels=_each(pixel, len(maps), "--pixel"),
+        entries=_each(entry, len(maps), "--entry"),
+    )
+    shown = formats.open(path, pixel_m=pixel_volume)
+    if not isinstance(shown, Volume):
+        raise InputError(f"{path}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
+    _, report = make_fused_record(
+        shown, path, sources, folder, names=named, title=title, tell=show.progress()
+    )
+    if as_json:
+        show.as_json({"target": str(folder), **report})
+        return
+    _tell(report)
+    click.echo(f"{folder}: finished; file it with: tomarium ingest {folder}")
+
+
+def _tell(report: Mapping[str, Any]) -> None:
+    click.secho(f"{len(report['phases'])} phases", bold=True)
+    show.table([
+        (
+            f"{one['number']} {one['name']}",
+            f"{100 * one['volume_share']:.2f} % of the volume",
+            f"held out: {100 * (one['found'] or 0):.1f} % found, {100 * (one['right'] or 0):.1f} % right",
+        )
+        for one in report["phases"]
+    ])  # fmt: skip
+    for one in report["sentences"]:
+        if one["sure"]:
+            click.echo(f"  {one['text']}")
+    show.warnings([one["text"] for one in report["sentences"] if not one["sure"]])
+
+
+def _names(texts: tuple[str, ...]) -> dict[int, str]:
+    named = {}
+    for text in texts:
+        number, _, name = text.partition("=")
+        if not (number.strip().isdigit() and name.strip()):
+            raise ParameterError(f"--name {text!r}: write the number of a phase and its name, such as 2=iron")
+        named[int(number)] = " ".join(name.split())
+    return named
+
+
+def _each(told: tuple[str, ...], count: int, flag: str) -> list[str | None]:
+    """Return what was given for each map: one for all, one for each, or nothing."""
+    if len(told) in (0, 1):
+        return [told[0] if told else None] * count
+    if len(told) != count:
+        raise click.UsageError(
+            f"{count} maps and {len(told)} {flag} were given; give one for all, or one for each"
+        )
+    return list(told)

@@ -1,0 +1,1 @@
+"""Slabs shared out to job arrays of SLURM."""
