@@ -256,7 +256,8 @@ class TestSeries:
         (tmp_path / "s" / "scan.json").write_text('{"pixel_m": 3}')
         scan = tm.open(tmp_path / "s")
         assert isinstance(scan, Scan)
-        assert scan.pixel_m is None
+        assert scan.pixel_m is not None
+        assert scan.pixel_m.source.startswith("raw_00000.tif: its description by ImageJ")
 
     def test_flats_removed_since(self, tmp_path: Path) -> None:
         WRITE_SERIES(tmp_path / "s", a_scan())
@@ -264,3 +265,32 @@ class TestSeries:
         scan = tm.open(tmp_path / "s")
         assert isinstance(scan, Scan)
         assert any("tells the time of 5 reference frames, 4 are there" in text for text in scan.warnings)
+
+
+@pytest.mark.parametrize(("resolution", "pixel_m"), [(1, 1e-6), (2, 0.5e-6)])
+def test_pixels_as_imagej_tells_them(tmp_path: Path, resolution: int, pixel_m: float) -> None:
+    pages = RNG.integers(0, 60000, (5, 12, 14)).astype(np.uint16)
+    told = {"imagej": True, "resolution": (resolution, resolution)}
+    tifffile.imwrite(tmp_path / "page.tif", pages[0], **told, metadata={"unit": "um"})
+    tifffile.imwrite(tmp_path / "scan.tif", pages, **told, metadata={"unit": "um", "axes": "TYX"})
+    page, scan = tm.open(tmp_path / "page.tif"), tm.open(tmp_path / "scan.tif")
+    assert [(axis.name, axis.scale, axis.unit) for axis in page.axes] == [
+        ("y", pixel_m, "m"),
+        ("x", pixel_m, "m"),
+    ]
+    assert isinstance(scan, Scan)
+    assert scan.pixel_m is not None
+    assert scan.pixel_m.value == pixel_m
+    assert scan.pixel_m.origin == "read"
+    doubt = "which programs also write where they know none"
+    assert any(doubt in said for said in scan.warnings) == (resolution == 1)
+    assert any(doubt in said for said in page.metadata["notes"]) == (resolution == 1)
+
+
+def test_a_resolution_for_print_is_no_pixel_of_a_scan(tmp_path: Path) -> None:
+    pages = RNG.integers(0, 60000, (5, 12, 14)).astype(np.uint16)
+    told = {"unit": "inch", "axes": "TYX"}
+    tifffile.imwrite(tmp_path / "scan.tif", pages, imagej=True, resolution=(300, 300), metadata=told)
+    scan = tm.open(tmp_path / "scan.tif")
+    assert isinstance(scan, Scan)
+    assert scan.pixel_m is None

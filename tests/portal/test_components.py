@@ -132,7 +132,7 @@ def test_what_a_card_does_not_know_is_not_said() -> None:
 
 
 def test_a_licence_that_nobody_stated_is_said_to_be_none() -> None:
-    assert "none stated, ask the creators" in render("label", "a", [], "", "2026")
+    assert "none stated, ask the creators" in render("label", "a", [], "", "2026", "open files")
 
 
 def test_a_citation_says_what_it_lacks() -> None:

@@ -268,6 +268,14 @@ def test_why_files_are_closed_is_said(catalogue: Catalogue, ends: datetime) -> N
     assert "the wrong bear" in said["withdrawn"]
 
 
+def test_the_stamp_says_whether_files_are_open(catalogue: Catalogue) -> None:
+    client = client_of(catalogue, ADA)
+    stamps = ("NOT PUBLISHED YET", "UNDER EMBARGO", "OPEN FILES", "FILES WITHDRAWN")
+    for id, stamp in zip(STATES, stamps, strict=True):
+        page = client.get(f"/records/{id}").text
+        assert [one for one in stamps if f"· {one} ·" in page] == [stamp]
+
+
 def test_grey_values_under_embargo_are_told_to_nobody(catalogue: Catalogue) -> None:
     with client_of(catalogue, ANYBODY) as client:
         texts = [client.get(door.format(id="embargoed")).text for door in METADATA]

@@ -1,6 +1,7 @@
 """Pictures of arrays: greys are right, odd values are drawn, nonsense is refused."""
 
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,6 +65,25 @@ def test_scale_bar_has_its_length(fonts: tuple[str, ...], monkeypatch: pytest.Mo
     picture.font.cache_clear()
     longest = max(len(run) for row in drawn for run in "".join("x" if p == 255 else " " for p in row).split())
     assert abs(longest - scale_bar(500 * 0.65e-6)[1] * 500) <= 2
+
+
+@pytest.mark.parametrize("width", [24, 40, 64, 90])
+def test_the_text_of_a_scale_bar_stays_in_a_small_picture(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[str, float, float]] = []
+    write = picture._write
+
+    def note(image: Any, text: str, place: tuple[float, float], size: float, anchor: str) -> None:
+        written.append((text, place[0], size))
+        write(image, text, place, size, anchor)
+
+    monkeypatch.setattr(picture, "_write", note)
+    png(np.full((width, width), 0.5), window=(0, 1), scale_m=2.3e-6)
+    ((text, middle, size),) = written
+    half = picture.font(size)[0].getlength(text) / 2
+    assert middle - half >= 0
+    assert middle + half <= width
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tomarium.catalogue.mesh_files import about_of
+from tomarium.catalogue.print_sheet import sheet_html
 from tomarium.model import FileEntry, Part, Record, Value
 from tomarium.model.plain_card import PlainCard
+from tomarium.pipeline.mesh.print_body import PrintFigures
 from tomarium.viewers.known_things import THINGS, WITHIN, beside, plain_length
 from tomarium.viewers.plain_card import PLAIN_CARD
-from tomarium.viewers.plain_facts import extent_m, plain_facts
+from tomarium.viewers.plain_facts import extent_m, plain_facts, probe_of
 from tomarium.viewers.viewer import View
 
 pytestmark = pytest.mark.fast
 UNITS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9}
+FIGURES = PrintFigures(
+    scale=10.0, size_mm=(20.0, 20.0, 30.0), body_mm=(18.0, 18.0, 25.0), triangles=1000, volume_cm3=3.0, threshold=0.5,
+    threshold_unit="1/cm", threshold_source="Otsu", dark=False, label=None, smooth_px=1.0, grid="1", pitch_mm=0.2,
+    wall_mm=1.2, thin_before=0.0, thin_after=0.0, volume_change=0.0, dropped=0, dropped_share=0.0, filled=0,
+    filled_share=0.0, at_edge=0.0, stands_on_mm2=50.0, overhang=0.0, moved_mm=0.0, euler=2,
+)  # fmt: skip
 BARE = Record("a", "A", datetime(2026, 11, 20, tzinfo=UTC))
 
 
@@ -111,6 +120,33 @@ def test_a_technique_is_told_as_far_as_its_name_goes(technique: str, told: str, 
     texts = " ".join(one.text for one in plain_facts(replace(BARE, techniques=(technique,))))
     assert told in texts
     assert not_told not in texts
+
+
+@pytest.mark.parametrize(
+    ("techniques", "probe", "told"),
+    [
+        (("PaNET01332",), None, "X-rays"),
+        ((), "neutron", "Neutrons"),
+        ((), "x-ray", "X-rays"),
+        ((), None, ""),
+        (("PaNET01096",), "x-ray", ""),  # fluorescence shines by itself
+    ],
+)
+def test_the_sheet_of_a_print_says_what_went_through(
+    techniques: tuple[str, ...], probe: str | None, told: str
+) -> None:
+    parameters = {} if probe is None else {"probe": Value(probe, "read", "scan.nxs")}
+    seen = replace(BARE, techniques=techniques, parameters=parameters)
+    assert probe_of(seen) == told
+    assert about_of(seen).probe == told
+    html = sheet_html(about_of(seen), FIGURES, b"", {"stl": "a.stl"})
+    words = {
+        "X-rays": "was seen with X-rays, as in",
+        "Neutrons": "was seen with neutrons, much as",
+        "": "by tomography",
+    }
+    assert all((text in html) == (name == told) for name, text in words.items())
+    assert "Everything brighter in it" in html
 
 
 def test_the_card_shows_what_its_keepers_wrote_as_text(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tomarium.standards.citation import cite
 from tomarium.standards.licences import address_of
 from tomarium.standards.names import name_of
 from tomarium.viewers.mesh_picture import mesh_png
-from tomarium.viewers.plain_facts import plain_facts
+from tomarium.viewers.plain_facts import plain_facts, probe_of
 
 PREVIEW_TRIANGLES: Final = 60_000
 """Of the GLB that pages show, some 2 MB; of a body of many tunnels, such as sand, there are more."""
@@ -56,6 +56,8 @@ class About:
         What is told of it in plain words.
     facts : tuple of str
         Plain sentences that follow from the record, few enough for a page.
+    probe : str
+        What went through it, "X-rays" or "Neutrons"; "" where that is not known.
     """
 
     title: str
@@ -67,6 +69,7 @@ class About:
     citation: str = ""
     card: PlainCard = field(default_factory=PlainCard)
     facts: tuple[str, ...] = ()
+    probe: str = ""
 
     @property
     def rights(self) -> str:
@@ -110,6 +113,7 @@ def about_of(record: Record) -> About:
         citation=cite(record),
         card=record.card,
         facts=tuple(fact.text for fact in plain_facts(record) if fact.source in PRINTED),
+        probe=probe_of(record),
     )
 
 

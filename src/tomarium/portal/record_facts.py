@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tomarium import units
 from tomarium.model import Record, parameter
@@ -47,6 +47,27 @@ class Bar:
 
     text: str
     percent: float
+
+
+def stamp_of(record: Record) -> str:
+    """Say on the stamp of a record's label whether anybody may have its files.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str
+        "not published yet", "files withdrawn", "under embargo" or "open files".
+    """
+    publication = record.publication
+    if publication is None:
+        return "not published yet"
+    if publication.withdrawn:
+        return "files withdrawn"
+    return "under embargo" if publication.open_from > datetime.now(UTC) else "open files"
 
 
 def label_rows(record: Record) -> tuple[tuple[str, str], ...]:

@@ -173,12 +173,12 @@ def _templates() -> Environment:
         "brief": brief,
         "coded": _coded,
         "date": _date,
-        "length": units.show,
+        "grouped": lambda number: f"{number:,}".replace(",", "\u202f"),
         "markdown": marked_down,
         "marked": _marked,
+        "quantity": units.show,
         "size": _size,
     }
-    environment.filters["count"] = lambda number: f"{number:,}".replace(",", "\u202f")
     return environment
 
 

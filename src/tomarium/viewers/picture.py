@@ -139,7 +139,19 @@ def _draw_scale_bar(picture: Pillow.Image, scale_m: float, size: float) -> None:
     draw = ImageDraw.Draw(picture)
     draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=0)
     draw.rectangle((left, top, right, bottom), fill=255)
-    _write(picture, units.show(length_m, "m"), ((left + right) / 2, top - size / 4), size, anchor="md")
+    text = units.show(length_m, "m")
+    # Letters that are wider than a small picture are made smaller, and none leaves the picture on the right.
+    half = _width(text, size) / 2
+    if half > picture.width / 2 - 1:
+        size, half = size * (picture.width / 2 - 1) / half, picture.width / 2 - 1
+    middle = min((left + right) / 2, picture.width - 1 - half)
+    _write(picture, text, (middle, top - size / 4), size, anchor="md")
+
+
+def _width(text: str, size: float) -> float:
+    """Return how wide a text is in pixels, with its outline."""
+    letters, complete = font(size)
+    return float(letters.getlength(text if complete else text.replace("µ", "u"))) + 2 * max(1, size / 10)
 
 
 def _write(picture: Pillow.Image, text: str, place: tuple[float, float], size: float, anchor: str) -> None:

@@ -16,6 +16,8 @@ from tomarium.viewers.slices import voxel_m
 TOMOGRAPHY: Final = "PaNET01129"
 PROBES: Final = (("PaNET01012", "X-rays"), ("PaNET00101", "Neutrons"))
 """Technique of PaNET → what went through the specimen; the first that is told."""
+SPELLED: Final = {"x-ray": "X-rays", "xray": "X-rays", "neutron": "Neutrons"}
+"""How a scan's `probe` begins, as NeXus writes it → what went through the specimen."""
 PHASE: Final = "PaNET00204"
 EMISSION: Final = "PaNET00201"
 LONGEST_S: Final = 30 * 86400.0
@@ -54,6 +56,29 @@ def plain_facts(record: Record) -> tuple[PlainFact, ...]:
     return tuple(fact for rule in _RULES for fact in rule(record))
 
 
+def probe_of(record: Record) -> str:
+    """Tell what went through a specimen, as its techniques or its scan say it.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str
+        "X-rays" or "Neutrons"; "" where nothing tells it, or what shines by itself was seen.
+    """
+    reached = frozenset[str]().union(*(panet.broader(one) for one in record.techniques))
+    if EMISSION in reached:
+        return ""
+    told = next((name for id, name in PROBES if id in reached), "")
+    probe = record.parameters.get("probe")
+    said = "" if probe is None else str(probe.value).strip().lower()
+    by_scan = next((name for word, name in SPELLED.items() if said.startswith(word)), "")
+    return told or by_scan
+
+
 def extent_m(record: Record) -> tuple[float, float, float] | None:
     """Tell how large what the volume of a record shows is.
 
@@ -80,7 +105,7 @@ def _technique(record: Record) -> Iterator[PlainFact]:
         return
     reached = frozenset().union(*known)
     # What shines by itself, as in fluorescence, is not told by what goes through.
-    probe = "" if EMISSION in reached else next((name for id, name in PROBES if id in reached), "")
+    probe = probe_of(record)
     how = f"{probe} went through it from many sides" if probe else "Pictures of it were taken from many sides"
     took = ", and each time a picture was taken" if probe else ""
     yield PlainFact(f"{how}{took}; from the pictures a computer worked out what is inside.", "techniques")

@@ -26,7 +26,7 @@ from tomarium.formats.opening.unpacked import head_of, size_of
 from tomarium.formats.pictures.ome_xml import ome_metadata
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.formats.tiff.ifd_check import SIGNATURES, lost_pages
-from tomarium.formats.tiff.metadata import calibration_of, hyperstack_said
+from tomarium.formats.tiff.metadata import calibration_of, hyperstack_said, pixel_calibration
 from tomarium.model import Axis, Image
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -157,15 +157,19 @@ def read(path: Path, match: Match) -> Image:
     steps: dict[str, float] = {}
     told: dict[str, Any] = {}
     unit = ""
+    notes: tuple[str, ...] = ()
     if kind == "TIFF":
         with guarded(path), opened_tiff(path) as tif:
             calibration = calibration_of(tif)
             first: Any = tif.pages[0]
             said = str(first.description or "")
+            pixel, notes = pixel_calibration(tif)
         if calibration is not None and calibration.voxel_m is not None:
             steps = dict(zip("zyx", calibration.voxel_m, strict=True))
         elif "<OME" in said[:4096]:
             steps = _ome_steps(said)
+        elif pixel is not None:
+            steps = dict(zip("yx", pixel, strict=True))
         if "<OME" in said[:4096]:
             told = ome_metadata(said)
         unit = calibration.unit if calibration is not None else ""
@@ -174,9 +178,10 @@ def read(path: Path, match: Match) -> Image:
     if not steps:
         metadata["uncalibrated"] = True
     if match.dialect == "page":
-        metadata["notes"] = [
-            "it is one page: open the folder of the series it belongs to; or, if it is a sinogram, give its angles"
-        ]
+        one = "it is one page: open the folder of the series it belongs to; or, if it is a sinogram, give its angles"
+        notes = (one, *notes)
+    if notes:
+        metadata["notes"] = list(notes)
     return Image(
         Pixels(path, shape, dtype, "sample" in names), axes, unit, path.name.split(".")[0], path, metadata
     )

@@ -142,21 +142,51 @@ def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None,
 
     Result: voxel size (z, y, x) in m, or None; and what was assumed or could not be understood, in words.
     """
+    values = _imagej_values(tif)
+    if values is None:
+        return None, ()
+    notes: list[str] = []
+    page: Any = tif.pages[0]
+    if "spacing" in values:
+        return _imagej_voxel(page, values, notes), tuple(notes)
+    found, said = pixel_calibration(tif)
+    if found is None:
+        return None, said
+    y, x = found
+    assumed = f"the distance of slices is not told: that of columns, {units.show(x, 'm')}, was taken"
+    return (x, y, x), (*said, assumed)
+
+
+def pixel_calibration(tif: TiffFile) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
+    """Read the size of a pixel of a file's first page, as ImageJ describes it.
+
+    Result: height and width in m, or None; and what is doubtful or could not be understood, in words.
+    """
+    values = _imagej_values(tif)
+    if values is None:
+        return None, ()
+    page: Any = tif.pages[0]
+    notes: list[str] = []
+    found = _imagej_voxel(page, {"spacing": "1", **values}, notes)
+    if found is None:
+        return None, tuple(notes)
+    # ImageJ: TiffEncoder writes pixels per unit, so that 1 is a pixel of one unit; others write 1 for "not known".
+    if _pixel(page, 282) == _pixel(page, 283) == 1:
+        unit = _imagej_unit(values, "unit")
+        notes.append(
+            f"its resolution is 1 pixel per {unit}, which programs also write where they know none: a pixel of "
+            f"1 {unit} was taken, as ImageJ takes it"
+        )
+    return found[1:], tuple(notes)
+
+
+def _imagej_values(tif: TiffFile) -> dict[str, str] | None:
+    """Return the lines of ImageJ's description; None where the first page has none."""
     page: Any = tif.pages[0]
     description = str(page.description or "")
     if not description.startswith("ImageJ=") or len(description) > _LONGEST:
-        return None, ()
-    values = {key: value for key, equals, value in _pairs(description) if equals}
-    notes: list[str] = []
-    if "spacing" in values:
-        return _imagej_voxel(page, values, notes), tuple(notes)
-    found = _imagej_voxel(page, {**values, "spacing": "1"}, notes)
-    if found is None:
-        return None, tuple(notes)
-    _, y, x = found
-    return (x, y, x), (
-        f"the distance of slices is not told: that of columns, {units.show(x, 'm')}, was taken",
-    )
+        return None
+    return {key: value for key, equals, value in _pairs(description) if equals}
 
 
 def _pairs(description: str) -> Iterator[tuple[str, str, str]]:

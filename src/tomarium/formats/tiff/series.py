@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from tomarium.formats.tiff.frames import (
     pixel_words,
 )
 from tomarium.formats.tiff.ifd_check import is_tiff
-from tomarium.formats.tiff.metadata import hyperstack_said, is_volume
+from tomarium.formats.tiff.metadata import hyperstack_said, is_volume, pixel_calibration
 from tomarium.formats.tiff.pco_timestamp import stamp_of_file
 from tomarium.formats.tiff.series_writer import SIDE_CAR, read_side_car, write
 from tomarium.model import FrameKind, Geometry, Scan, Value
@@ -52,6 +52,7 @@ WORDS: Final = {
 # Words that say that references were taken after the projections; otherwise they were before.
 _NUMBER: Final = re.compile(r"\d+")
 AFTER: Final = ("post", "after", "end")
+_FOR_PRINT: Final = re.compile(r"^unit=inch", re.MULTILINE)
 ANGLE_NAMES: Final = re.compile(
     r"(?:.*[_\W])?(?:angles?|theta|rotation)(?:[_\W].*)?\.(?:txt|csv|dat)", re.IGNORECASE
 )
@@ -208,7 +209,9 @@ def read(path: Path, match: Match) -> Scan:
         why=match.why,
         projections=projections,
         geometry=replace(
-            Geometry(angles_deg=angles), **{name: kept[name] for name in BY_NAME if name in kept}
+            Geometry(angles_deg=angles),
+            **(_pixel(series[0], warnings) if "pixel_m" not in kept else {}),
+            **{name: kept[name] for name in BY_NAME if name in kept},
         ),
         domain=kept.get("domain", "counts"),
         flats=flats,
@@ -217,6 +220,24 @@ def read(path: Path, match: Match) -> Scan:
         repaired=tuple(repaired),
         warnings=tuple(warnings),
     )
+
+
+def _pixel(file: Path, warnings: list[str]) -> dict[str, Any]:
+    """Read the size of a pixel where ImageJ described the first projection; a resolution for print says nothing."""
+    try:
+        with guarded(file), opened_tiff(file) as tif:
+            found, notes = pixel_calibration(tif)
+            printed = _FOR_PRINT.search(str(tif.pages[0].description or "")) is not None  # type: ignore[union-attr]
+    except FormatError:
+        return {}
+    if found is None or printed or not BY_NAME["pixel_m"].lowest <= found[1] <= BY_NAME["pixel_m"].highest:
+        return {}
+    warnings.extend(notes)
+    source = f"{file.name}: its description by ImageJ, and its resolution"
+    told: dict[str, Any] = {"pixel_m": Value(found[1], "read", source)}
+    if abs(found[0] / found[1] - 1) > 1e-4:
+        told["pixel_aspect"] = Value(found[0] / found[1], "read", source)
+    return told
 
 
 def _series(path: Path, files: list[Path], warnings: list[str]) -> list[Path]:

@@ -13,7 +13,7 @@ from tomarium.catalogue.search import named
 from tomarium.catalogue.words import snippet
 from tomarium.errors import StoreUnavailable
 from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.record_facts import Bar, label_rows, picture_bar
+from tomarium.portal.record_facts import Bar, label_rows, picture_bar, stamp_of
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
 
@@ -42,6 +42,8 @@ class Specimen:
         Rows of its label.
     featured : bool
         Whether the curators chose it; it is the newest otherwise.
+    stamp : str
+        What its label's stamp says of its files: "open files", "under embargo" …
     """
 
     id: str
@@ -57,6 +59,7 @@ class Specimen:
     bar: Bar | None
     facts: tuple[tuple[str, str], ...]
     featured: bool
+    stamp: str
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ def _specimen(
             bar=picture_bar(record),
             facts=tuple(row for row in label_rows(record) if row[0] != "Volume"),
             featured=id == chosen,
+            stamp=stamp_of(record),
         )
         return specimen, tuple(word for word in record.keywords if len(word) <= 40)[:WORDS]
     return None, ()

@@ -25,7 +25,7 @@ from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.series import words_of
-from tomarium.portal.record_facts import Slip, label_rows, slips
+from tomarium.portal.record_facts import Slip, label_rows, slips, stamp_of
 from tomarium.portal.record_levels import for_readers
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.registry import collect
@@ -172,6 +172,8 @@ class RecordPage:
         Of its main part: "volume", "projections", "image" …; "" where it has none.
     state : str
         "draft", "review", "published" or "withdrawn".
+    stamp : str
+        What its label's stamp says of its files: "open files", "under embargo" …
     citation : str
         How it is cited.
     acknowledgement : str
@@ -244,6 +246,7 @@ class RecordPage:
     publication: Mapping[str, Any] | None = None
     kind: str = ""
     state: str = "draft"
+    stamp: str = field(default="", metadata=FOR_PEOPLE)
     citation: str = ""
     acknowledgement: str = ""
     related: tuple[Relation, ...] = ()
@@ -330,6 +333,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         publication=record_json.details(record).get("publication"),
         kind=record.parts[0].kind if record.parts else "",
         state=place.state,
+        stamp=stamp_of(record),
         citation=cite(record, address),
         acknowledgement=record.acknowledgement or request_context.settings["acknowledgement"],
         manage=request_context.link("manage", {"id": id}) if place.mine else "",
