@@ -47,7 +47,7 @@ SLOW = (
     "kernels/test_engines", "kernels/test_fbp", "kernels/test_half_acquisition", "kernels/test_iterative",
     "kernels/test_ordered_subsets", "kernels/test_peaks", "kernels/test_ring_correlation", "kernels/test_spikes",
     "kernels/test_stripe_selection", "kernels/test_stripes", "kernels/test_truncation", "live/",
-    "mesh/test_meshes", "mesh/test_prints", "pipeline/test_again", "pipeline/test_contract_cases",
+    "mesh/test_meshes", "mesh/test_prints", "pipeline/test_again", "pipeline/test_align_slices", "pipeline/test_contract_cases",
     "pipeline/test_crop", "pipeline/test_data_check", "pipeline/test_material", "pipeline/test_run",
     "pipeline/test_slabs", "pipeline/test_spool", "pipeline/test_stitch_volumes", "portal/test_description",
     "portal/test_files", "portal/test_models", "portal/test_object_store", "portal/test_pull", "portal/test_serve",

@@ -1,0 +1,89 @@
+"""`tomarium align-slices` from files to a record whose page shows what was done."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from click.testing import CliRunner
+
+from tomarium.catalogue.record_folder import read_record
+from tomarium.cli.align_slices import command
+from tomarium.model import Record
+from tomarium.synth.slices import simulated_slices
+from tomarium.viewers.slice_drift import SLICE_DRIFT
+from tomarium.viewers.viewer import View
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("fib")
+    drifted = simulated_slices(12, (128, 144), 3)
+    for number, plane in enumerate(np.clip(60 + 60 * drifted.images, 0, 255).astype(np.uint8)):
+        tifffile.imwrite(made / f"slice_{number:03d}.tif", plane)
+    return made
+
+
+def run(*words: object) -> str:
+    answer = CliRunner().invoke(
+        command, [str(word) for word in words], catch_exceptions=False, standalone_mode=False
+    )
+    assert answer.return_value == 0, answer.output
+    return answer.stdout
+
+
+def test_slices_become_a_record_whose_page_tells_what_was_done(folder: Path, tmp_path: Path) -> None:
+    told = run(
+        folder, tmp_path / "aligned", "--pixel", "5nm", "--slice", "10nm", "--slow", "8", "--title", "Rock"
+    )
+    assert "5 nm × 5 nm × 10 nm" in told
+    assert "slower movement stays" in told
+    record = read_record(tmp_path / "aligned")
+    assert record.title == "Rock"
+    assert record.volume["voxel_m"] == pytest.approx([10e-9, 5e-9, 5e-9])
+    assert {"slices.csv", "drift.svg", "reslice.png"} <= {entry.path for entry in record.files}
+    view = View(
+        tmp_path / "aligned", {}, lambda changes: "", lambda path: f"/files/{path}", lambda name, told: ""
+    )
+    assert SLICE_DRIFT.shows(record)
+    piece = SLICE_DRIFT.render(record, view)
+    assert piece.data["slices"] == 12
+    assert "/files/slices.csv" in piece.html
+    assert "Slower movement was left as it is" in piece.html
+
+
+def test_what_was_found_is_told_without_a_volume(folder: Path, tmp_path: Path) -> None:
+    table, picture = tmp_path / "slices.csv", tmp_path / "drift.svg"
+    words = ("--pixel", "5nm", "--slice", "10nm", "--find", "--json", "--table", table, "--picture", picture)
+    told = json.loads(run(folder, tmp_path / "no.tif", *words))
+    assert told["target"] is None
+    assert not (tmp_path / "no.tif").exists()
+    lines = table.read_text().splitlines()
+    assert lines[0].startswith("slice,plane,row_px")
+    assert len(lines) == 13
+    assert picture.read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    "account", [None, {}, {"slices": [1, 2]}, {"slices": [{}, {"row_px": "x"}], "bad": [{}]}]
+)
+def test_an_account_of_others_is_shown_or_passed_over(account: object, folder: Path, tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    record = Record(id="a", title="a", created=datetime.now(UTC), provenance={"aligned_slices": account})
+    view = View(tmp_path, {}, lambda changes: "", lambda path: path, lambda name, told: "")
+    if SLICE_DRIFT.shows(record):
+        assert "slices were laid" in SLICE_DRIFT.render(record, view).html
+
+
+def test_wrong_words_are_refused(folder: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    for words, said in (
+        (["--slow", "soon"], "number of slices"),
+        (["--reference", "1,2"], "ROW,COLUMN"),
+        (["--skipped", "a"], "whole numbers"),
+        (["--pixel", "5nm"], "distance of slices"),
+    ):
+        answer = runner.invoke(command, [str(folder), str(tmp_path / "x.tif"), *words])
+        assert said in str(answer.exception)
