@@ -87,7 +87,7 @@ def describe(catalogue: Catalogue) -> None:
 PATHS = (
     *("/", "/records", "/records?q=tooth&pixel=<1mm", "/records/tooth", "/records/tooth/manage", "/about"),
     *("/specimens", "/specimens/heart-27", "/specimens/heart-27-block?said=Saved.", "/proposals/md-1290"),
-    "/specimens/heart-27/images",
+    *("/specimens/heart-27/images", "/specimens/heart-27/links"),
     *("/collections/hearts", "/instruments"),
     *(
         "/sign-in",

@@ -8,7 +8,10 @@ import pytest
 import tifffile
 from PIL import Image as Picture
 
+from tomarium import formats
+from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.cli import execute
+from tomarium.specimen.alignment_file import as_link_json
 from tomarium.specimen.image import image_of_array
 from tomarium.specimen.landmarks import Landmark, write_landmarks
 from tomarium.synth.rock import image, rock
@@ -48,6 +51,42 @@ def test_a_map_is_found_written_and_drawn(
     with Picture.open(check) as drawn:
         assert drawn.size[0] > drawn.size[1] > 250
     assert execute([*words, "-o", str(link)]) == 2  # it is there already
+
+
+def test_the_folder_of_a_record_tells_its_own_pixel_size(maps: Path, tmp_path: Path) -> None:
+    folders = []
+    for name in ("bse", "si"):
+        opened = formats.open(maps / f"{name}.tif", pixel_m=PIXEL_M)
+        wish = Wish(tmp_path / name, title=name)
+        folders.append(str(make_from_files(maps / f"{name}.tif", opened, wish)[1]))
+    link = tmp_path / "link.json"
+    assert execute(["align", *folders, "--near", "--no-mirror", "-o", str(link)]) == 0
+    told = json.loads(link.read_text())
+    assert np.array(told["matrix"])[:2, 3] == pytest.approx([4 * PIXEL_M, 6 * PIXEL_M], abs=0.2 * PIXEL_M)
+
+
+def test_a_mirror_image_is_said_first(maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flipped, link = tmp_path / "flipped.tif", tmp_path / "link.json"
+    tifffile.imwrite(flipped, tifffile.imread(maps / "si.tif")[:, ::-1])
+    assert execute(["align", str(maps / "bse.tif"), str(flipped), *GIVEN, "--near", "-o", str(link)]) == 0
+    assert capsys.readouterr().out.startswith("found mirrored\n")
+    told = json.loads(link.read_text())
+    assert told["mirrored"]
+    assert as_link_json(told, "link.json", 1e-6, 0.01)["method"].startswith("found mirrored, tomarium align")
+
+
+def test_a_wrong_pixel_size_is_found_with_its_error(
+    maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "link.json"
+    files = [str(maps / "bse.tif"), str(maps / "si.tif")]
+    given = ["--pixel", "10.5 um", "--pixel-fixed", "10 um", "--near", "--no-mirror", "--scale"]
+    assert execute(["align", *files, *given, "-o", str(link)]) == 0
+    assert "scale " in capsys.readouterr().out
+    told = json.loads(link.read_text())
+    sigma = told["figures"]["scale_sigma"]
+    assert 0.0005 < sigma < 0.02
+    assert abs(told["scale"] - 10 / 10.5) < 4 * sigma
 
 
 def test_a_map_of_another_rock_ends_with_1_and_its_candidates(

@@ -92,7 +92,6 @@ def command(
     tomarium align ct/ section/ --landmarks points.csv --landmark-unit um
     """
     from tomarium.specimen.align import align
-    from tomarium.specimen.image import read_image
     from tomarium.specimen.landmarks import read_landmarks
 
     for target in (out, picture):
@@ -103,8 +102,8 @@ def command(
     if (landmark_file is None) != (landmark_unit is None):
         raise click.UsageError("--landmarks and --landmark-unit go together: the file does not tell its unit")
     images = (
-        read_image(fixed, pixel_m=pixel_fixed, entry=entry_fixed),
-        read_image(moving, pixel_m=pixel, entry=entry),
+        _image(fixed, pixel_fixed, entry_fixed),
+        _image(moving, pixel, entry),
     )
     start = None if start_file is None else _matrix_of(start_file)
     search: Literal["near", "global"] = "near" if near else "global"
@@ -133,6 +132,22 @@ def command(
         for file in (one for one in (out, picture) if one is not None):
             click.echo(f"  {file}")
     return 0 if found.accepted else 1
+
+
+def _image(path: Path, pixel: str | None, entry: str | None) -> Image:
+    """Read a file, or the image that a record's folder keeps where its file alone would not tell its pixel size."""
+    from tomarium.specimen.image import read_image
+    from tomarium.standards.ro_crate import FILENAME
+
+    if pixel is None and entry is None and (path / FILENAME).is_file():
+        from tomarium.catalogue.align_job import read_placed
+        from tomarium.catalogue.record_folder import read_record
+        from tomarium.catalogue.specimen_space import images_of
+
+        placed, _ = images_of(read_record(path), path)
+        if len(placed) == 1 and placed[0].flat:
+            return read_placed(path, placed[0])
+    return read_image(path, pixel_m=pixel, entry=entry)
 
 
 def _matrix_of(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

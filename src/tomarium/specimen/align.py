@@ -38,8 +38,11 @@ NEAR_SHARE: Final = 0.2
 
 _STEP_DEG: Final = {"section": {"near": 10.0, "global": 13.0}, "space": {"near": 12.0, "global": 18.0}}
 _STEP_IN_PLANE_DEG: Final = 5.0
-_BLOCKS: Final = {2: 6, 3: 4}
-"""Blocks along each axis whose differences tell the covariance."""
+_BLOCKS: Final = {"flat": 12, "section": 6, "volume": 4}
+"""Most blocks along each axis whose differences tell the covariance."""
+
+_FEWEST_BLOCKS: Final = 3
+_BLOCK_VOXELS: Final = 4  # least length of a block: noise of neighbours hangs together
 
 _SHOWN: Final = 8
 _SCALE_DOUBT: Final = 4.0
@@ -110,7 +113,7 @@ def align(
     swapped = _is_larger(moving, fixed)
     room, cloud = (moving, fixed) if swapped else (fixed, moving)
     first = np.asarray(np.linalg.inv(given)) if swapped else given
-    levels = levels_of(room, cloud)
+    levels = levels_of(room, cloud, search)
     found, pair = _search(levels, room, cloud, first, search, mirror, scale, tell)
     verdict = judge([(one.fit.score, one.wanted) for one in found])
     best = next((one for one in found if one.wanted), found[0])
@@ -197,8 +200,20 @@ def _search(
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
-    """How well a pose is known, in working units."""
+class Known:
+    """How well a pose is known, in working units.
+
+    Attributes
+    ----------
+    covariance : array of float, shape (6, 6)
+        As of `Alignment`; NaN where it could not be told.
+    centre : array of float, shape (3,)
+        The point about which the small motion turns.
+    spread : float
+        Standard deviation of where a point lies, the median over the points.
+    scale_sigma : float
+        Standard deviation of the logarithm of the factor.
+    """
 
     covariance: Array
     centre: Array
@@ -206,24 +221,28 @@ class _Known:
     scale_sigma: float
 
 
-def _known(pair: Pair, fit: Fit, freedoms: Sequence[int], cloud_axes: int) -> _Known:
+def how_well(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> Known:
+    """Tell how well a pose is known; `kind` is "flat", "section" or "volume"."""
     points = mapped(fit.matrix, pair.points)
     whole = np.zeros((7, 7))
     try:
-        found, centre = covariance(pair, fit, _blocks(pair.points, _BLOCKS[cloud_axes]), freedoms)
+        found, centre = covariance(pair, fit, _blocks(pair, _BLOCKS[kind]), freedoms)
     except np.linalg.LinAlgError:
-        return _Known(np.full((6, 6), np.nan), points.mean(axis=0), np.nan, np.nan)
+        return Known(np.full((6, 6), np.nan), points.mean(axis=0), np.nan, np.nan)
     whole[np.ix_(freedoms, freedoms)] = found
     some = points[:: max(1, len(points) // 500)]
     spread = float(np.median(spread_of_points(whole[:6, :6], centre, some)))
-    return _Known(whole[:6, :6], centre, spread, float(np.sqrt(whole[6, 6])))
+    return Known(whole[:6, :6], centre, spread, float(np.sqrt(whole[6, 6])))
 
 
-def _blocks(points: Array, many: int) -> NDArray[np.intp]:
+def _blocks(pair: Pair, most: int) -> NDArray[np.intp]:
+    points = pair.points
     low, high = points.min(axis=0), points.max(axis=0)
     block = np.zeros(len(points), np.intp)
     for axis in range(3):
         if high[axis] > low[axis]:
+            across = float(high[axis] - low[axis]) / pair.voxel
+            many = max(_FEWEST_BLOCKS, min(most, int(across / _BLOCK_VOXELS)))
             at = (points[:, axis] - low[axis]) / (high[axis] - low[axis])
             block = block * many + np.minimum((at * many).astype(np.intp), many - 1)
     return block
@@ -243,8 +262,8 @@ def _told(
     freedoms = (*levels.freedoms, SCALE) if scale else levels.freedoms
     pair = levels.pair(1.0, most=FINEST_POINTS)
     fit = refine(pair, best.fit.matrix, freedoms, rounds=40)
-    axes = 2 if levels.cloud.values.shape[0] == 1 else 3
-    known = _known(pair, fit, freedoms, axes)
+    kind = levels.kind
+    known = how_well(pair, fit, freedoms, kind)
     notes = [note for image in images for note in image.notes]
     accepted = verdict.stands_out and bool(known.spread <= verdict.most_spread)
     if not verdict.stands_out:
@@ -258,7 +277,7 @@ def _told(
     if not fit.settled:
         notes.append("the refinement did not come to rest")
     if accepted and not scale:
-        notes += _scale_note(pair, fit, levels.freedoms, axes)
+        notes += _scale_note(pair, fit, levels.freedoms, kind)
     matrix, spread, centre = _metres(fit.matrix, known, levels.unit_m)
     candidates = [
         _candidate(one, levels.unit_m, swapped) for one in (best, *(f for f in found if f is not best))
@@ -290,7 +309,7 @@ def _told(
     )
 
 
-def _metres(matrix: Array, known: _Known, unit_m: float) -> tuple[Array, Array, Array]:
+def _metres(matrix: Array, known: Known, unit_m: float) -> tuple[Array, Array, Array]:
     made = matrix.copy()
     made[:3, 3] *= unit_m
     units = np.array([1.0, 1.0, 1.0, unit_m, unit_m, unit_m])
@@ -305,11 +324,11 @@ def _candidate(one: Found, unit_m: float, swapped: bool) -> Candidate:
     )
 
 
-def _scale_note(pair: Pair, fit: Fit, freedoms: Sequence[int], axes: int) -> list[str]:
+def _scale_note(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> list[str]:
     """Tell where the images fit better with another voxel size than they state."""
     free = (*freedoms, SCALE)
     scaled = refine(pair, fit.matrix, free, rounds=20)
-    known = _known(pair, scaled, free, axes)
+    known = how_well(pair, scaled, free, kind)
     factor = float(np.abs(np.linalg.det(scaled.matrix[:3, :3])) / np.abs(np.linalg.det(fit.matrix[:3, :3])))
     change = factor ** (1 / 3) - 1
     if not abs(change) > _SCALE_DOUBT * known.scale_sigma:

@@ -17,7 +17,7 @@ from tomarium.kernels.alignment.sampling import Grid, coarser, grid_of, sample
 from tomarium.kernels.alignment.search import search
 from tomarium.kernels.alignment.section_search import search_sections
 from tomarium.specimen.image import Image
-from tomarium.specimen.orientations import Orientations
+from tomarium.specimen.orientations import Orientations, Search
 
 PHASES: Final = 3
 """Classes into which the greys of each image are sorted for the search."""
@@ -25,7 +25,9 @@ PHASES: Final = 3
 WIDEST_IN_SPACE: Final = 26
 """Voxels of the longest axis of a volume that is searched."""
 
-WIDEST_OF_SECTION: Final = 28
+WIDEST_OF_SECTION: Final = {"near": 40, "global": 28}
+"""Those of a volume in which a section is searched."""
+
 WIDEST_IN_PLANE: Final = 96
 
 FIRST: Final = 48
@@ -99,6 +101,11 @@ class Levels:
         return len(self.room.values) == 1 and len(self.cloud.values) == 1
 
     @property
+    def kind(self) -> str:
+        """What the two are: "flat", a "section" in a volume, or "volume"."""
+        return "flat" if self.is_flat else "section" if len(self.cloud.values) == 1 else "volume"
+
+    @property
     def freedoms(self) -> tuple[int, ...]:
         """What a rigid motion may change."""
         return IN_PLANE if self.is_flat else IN_SPACE
@@ -117,8 +124,8 @@ class Levels:
         return Pair(fixed, range_of(fixed.values), points, classes)
 
 
-def levels_of(room: Image, cloud: Image) -> Levels:
-    """Put two images into working units, and choose the levels."""
+def levels_of(room: Image, cloud: Image, search: Search = "global") -> Levels:
+    """Put two images into working units, and choose the levels: where less is searched, it is searched more finely."""
     unit = max(_typical(room), _typical(cloud))
     grids = [
         grid_of(
@@ -129,7 +136,8 @@ def levels_of(room: Image, cloud: Image) -> Levels:
         for one in (room, cloud)
     ]
     across = [n * step for n, step in zip(grids[0].lengths, grids[0].spacing, strict=True) if n > 1]
-    widest = WIDEST_IN_PLANE if room.is_flat else WIDEST_OF_SECTION if cloud.is_flat else WIDEST_IN_SPACE
+    of_section = WIDEST_OF_SECTION[search]
+    widest = WIDEST_IN_PLANE if room.is_flat else of_section if cloud.is_flat else WIDEST_IN_SPACE
     coarsest = max(1.0, max(across) / widest)
     sizes = [coarsest]
     while sizes[-1] > 1.5:

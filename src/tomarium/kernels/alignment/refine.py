@@ -33,6 +33,9 @@ _PROBE: Final = 0.3
 
 _FEWEST: Final = 32
 
+_BINS: Final = (32, 8)
+"""Levels of the value and of the steepness by which the pull of outlines is told from noise."""
+
 Array = NDArray[np.float64]
 Block = NDArray[np.float32]
 
@@ -242,6 +245,8 @@ def covariance(
 
     1. H is the change of the slope when the pose is moved by 0.3 voxels to either side, along each freedom; H_b is
        what one block of the image adds to it, and g_b what it adds to the slope.
+       In the plane of a flat image, what pixels of the same value and steepness pull on average is taken from g_b:
+       outlines are closed, so that this cancels over a body and is no noise, but a block cuts bodies.
     2. Without the block the pose would lie d_b = -(H - H_b)⁻¹ g_b beside where it is, in one step of Newton's method.
     3. The covariance is Σ d_b d_bᵀ (n - 1) / n for n blocks, the jackknife: noise within a block may be correlated.
 
@@ -281,7 +286,10 @@ def covariance(
     def by_block(parts: Array) -> Array:
         return np.stack([np.bincount(blocks, weights=part, minlength=number) for part in parts], axis=1)
 
-    slopes = by_block(_slope(pair, fit.matrix, freedoms, centre).parts)
+    flat = np.ptp(pair.points[:, 2]) == 0
+    normal = fit.matrix[:3, 2] / np.linalg.norm(fit.matrix[:3, 2]) if flat else None
+    parts = _slope(pair, fit.matrix, freedoms, centre, normal=normal).parts
+    slopes = by_block(parts)
     bends = np.empty((number, count, count))
     for i, length in enumerate(_lengths(freedoms, pair.radius)):
         step = np.zeros(count)
@@ -308,7 +316,9 @@ def _lengths(freedoms: Sequence[int], radius: float) -> Array:
     return np.array([1.0 if 3 <= one < SCALE else max(radius, 1e-9) for one in freedoms])
 
 
-def _slope(pair: Pair, matrix: Array, freedoms: Sequence[int], centre: Array) -> _Slope:
+def _slope(
+    pair: Pair, matrix: Array, freedoms: Sequence[int], centre: Array, *, normal: Array | None = None
+) -> _Slope:
     placed = mapped(matrix, pair.points)
     values, slopes, inside = sample(pair.fixed, placed)
     share = float(inside.mean())
@@ -318,6 +328,11 @@ def _slope(pair: Pair, matrix: Array, freedoms: Sequence[int], centre: Array) ->
     told = mutual_information(values[inside], pair.classes[inside], pair.spread)
     pull = slopes[:, inside] * (told.slopes / len(placed))
     away = (placed[inside] - centre).T
+    growing = np.sum(away * pull, axis=0, keepdims=True)
+    if normal is not None:
+        usual = _usual(values[inside], slopes[:, inside], told.slopes, pair.spread) / len(placed)
+        in_plane = slopes[:, inside] - np.outer(normal, normal @ slopes[:, inside])
+        pull = pull - in_plane * usual
     turning = np.stack(
         [
             away[1] * pull[2] - away[2] * pull[1],
@@ -325,9 +340,20 @@ def _slope(pair: Pair, matrix: Array, freedoms: Sequence[int], centre: Array) ->
             away[0] * pull[1] - away[1] * pull[0],
         ]
     )
-    whole = np.concatenate([turning, pull, np.sum(away * pull, axis=0, keepdims=True)])
+    whole = np.concatenate([turning, pull, growing])
     parts[:, inside] = whole[list(freedoms)]
     return _Slope(told.information * share, share, parts)
+
+
+def _usual(values: Block, slopes: Block, pushes: Block, spread: Range) -> Block:
+    """Return the mean of what pixels of the same value and steepness add to the slope of the score with the value."""
+    levels, steps = _BINS
+    steepness = np.linalg.norm(slopes, axis=0)
+    ends = np.quantile(steepness, np.arange(1, steps) / steps)
+    number = spread.levels(values, levels) * steps + np.searchsorted(ends, steepness)
+    many = np.maximum(np.bincount(number, minlength=levels * steps), 1)
+    means = np.bincount(number, weights=pushes, minlength=levels * steps) / many
+    return np.asarray(means[number], np.float32)
 
 
 def spread_of_points(covariance: Array, centre: Array, points: Array) -> Array:
