@@ -254,3 +254,28 @@ def test_a_reader_that_began_before_sees_one_state(catalogue: Catalogue, home: P
     thread.join(60)
     assert done.is_set()
     assert found(catalogue, '"changed since"') == ["r0"]
+
+
+def test_a_rebuilt_index_has_the_indexes_of_a_new_catalogue(catalogue: Catalogue, home: Path) -> None:
+    """On PostgreSQL some of them hold columns that are only read; a rebuild keeps those too."""
+
+    def told() -> list[str]:
+        with catalogue.reading() as connection:
+            if connection.dialect.name == "sqlite":
+                wanted = "SELECT tbl_name || sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+            else:
+                wanted = "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+            lines = connection.exec_driver_sql(wanted).scalars().all()
+        # Names take turns, columns do not.
+        return sorted(line.partition(" ON ")[2].replace("new_", "").replace('"', "") for line in lines)
+
+    before = told()
+    rebuild_index(catalogue, [home / "records"])
+    assert told() == before
+    if catalogue.engine.dialect.name == "postgresql":
+        for columns in (
+            "(key, record) INCLUDE (number)",
+            "(key, number) INCLUDE (record)",
+            "(number) INCLUDE (public_from,",
+        ):
+            assert any(columns in line for line in before), columns

@@ -4,7 +4,7 @@ import pytest
 
 from tomarium.errors import ParameterError
 from tomarium.model import Person
-from tomarium.model.person import is_orcid, read_person, write_person
+from tomarium.model.person import is_orcid, is_ror, read_person, write_person
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,12 @@ def test_reads_what_people_type(text: str, person: Person) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("  ", "names nobody"), ("@ ESRF", "names nobody"), ("Ada 0000-0002-1825-0098", "last digit")],
+    [
+        ("  ", "names nobody"),
+        ("@ ESRF", "names nobody"),
+        ("Ada 0000-0002-1825-0098", "last digit"),
+        ("Ada @ ESRF (https://ror.org/02550n021)", "last two digits"),
+    ],
 )
 def test_refuses_nobody_and_wrong_digits(text: str, said: str) -> None:
     with pytest.raises(ParameterError, match=said):
@@ -39,6 +44,12 @@ def test_check_digits() -> None:
     assert is_orcid("0000-0002-1694-233X")
     assert not is_orcid("0000-0002-1694-2330")
     assert not is_orcid("0000000218250097")
+
+
+def test_check_digits_of_organisations() -> None:
+    # ESRF, Caltech, California Digital Library and Crossref, as https://ror.org lists them.
+    assert all(map(is_ror, ("02550n020", "05dxps055", "03yrm5c26", "02twcfp32")))
+    assert not any(map(is_ror, ("02550n021", "02505n020", "02550N020", "12550n020", "02550l020", "")))
 
 
 def test_names_are_parted_at_the_comma_or_the_last_space() -> None:

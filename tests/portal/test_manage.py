@@ -17,7 +17,7 @@ from tomarium.catalogue import (
 )
 from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.tokens import make_token
-from tomarium.model import Person
+from tomarium.model import Funding, Person, Related
 from tomarium.portal.app import create_app
 
 ADA = Reader("ada", "member")
@@ -30,6 +30,8 @@ READY = {
     "keywords": "tooth\nbear",
     "specimen": "MB.1",
     "acknowledgement": "",
+    "funding": "European Research Council: 123456\nWellcome",
+    "related": "iscitedby 10.1038/abc\nIsDerivedFrom igsn:AU1101",
 }
 
 
@@ -63,11 +65,19 @@ def test_from_the_form_to_the_published_page(client: TestClient, tmp_path: Path)
         Person("Röntgen, W. C."),
     )
     assert (record.licence, record.keywords, record.specimen) == ("CC-BY-4.0", ("tooth", "bear"), "MB.1")
-    assert client.get("/records/tooth/manage.json").json()["values"]["creators"] == READY["creators"]
+    assert record.funding == (Funding("European Research Council", "123456"), Funding("Wellcome"))
+    assert record.related == (Related("IsCitedBy", "10.1038/abc"), Related("IsDerivedFrom", "igsn:AU1101"))
+    values = client.get("/records/tooth/manage.json").json()["values"]
+    assert (values["creators"], values["funding"]) == (READY["creators"], READY["funding"])
+    assert client.post("/records/tooth/edit", data=values).status_code == 200
+    assert read_record(tmp_path / "records" / "tooth") == record
     assert "is published" in client.post("/records/tooth/publish", data={"embargo": "0"}).text
     shown = client.get("/records/tooth").text
     assert "Lovelace, A.; Röntgen, W. C." in shown
     assert "Version 1" in shown
+    assert "European Research Council: 123456; Wellcome" in shown
+    assert '<a href="https://doi.org/10.1038/abc">' in shown
+    assert '<a href="https://igsn.org/AU1101">' in shown
     assert '<script type="application/ld+json">' in shown
     assert "withdrawn" in client.post("/records/tooth/withdraw", data={"reason": "the wrong bear"}).text
     assert "the wrong bear" in client.get("/records/tooth").text
@@ -77,7 +87,10 @@ def test_from_the_form_to_the_published_page(client: TestClient, tmp_path: Path)
     ("door", "fields", "status", "said"),
     [
         ("edit", {"creators": "Ada 0000-0002-1825-0098"}, 422, "last digit"),
+        ("edit", {"creators": "Ada @ ESRF (https://ror.org/02550n021)"}, 422, "last two digits"),
         ("edit", {"licence": "CC-BY-9"}, 422, "CC-BY-9"),
+        ("edit", {"related": "likes 10.1038/abc"}, 422, "relations are IsDerivedFrom"),
+        ("edit", {"funding": ": 123456"}, 422, "names no funder"),
         ("edit", {"title": " "}, 422, "title is empty"),
         ("edit", {"owner": "eve"}, 400, "no field"),
         ("publish", {"embargo": "0"}, 422, "no licence is stated"),

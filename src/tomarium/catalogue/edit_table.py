@@ -17,10 +17,11 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.doctor.core.table import cells_of, decoded
 from tomarium.errors import FormatError, InputError
-from tomarium.model import Funding, Record, Value, parameter
+from tomarium.model import Record, Value, parameter
 from tomarium.model.person import read_person
 from tomarium.model.plain_card import FIELDS as CARD
 from tomarium.model.plain_card import read_field
+from tomarium.model.publication import read_funding
 from tomarium.standards.licences import read_licence
 from tomarium.standards.panet import id_of
 
@@ -201,8 +202,7 @@ def _cell(place: str, record: Record, header: str, text: str) -> Cell:
         elif name == "licence":
             wanted = read_licence(text)
         elif name == "funding":
-            parts = (one.partition(":") for one in text.split(";") if one.strip())
-            wanted = tuple(Funding(who.strip(), award.strip()) for who, _, award in parts)
+            wanted = tuple(read_funding(one) for one in text.split(";") if one.strip())
         return Cell(place, record.id, name, getattr(record, name), wanted)
     if (field := plain.removeprefix("plain ").replace(" ", "_")) in CARD and plain.startswith("plain "):
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))

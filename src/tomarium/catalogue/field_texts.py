@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tomarium.catalogue.edit import Changes
 from tomarium.model.person import read_person
 from tomarium.model.plain_card import FIELDS as CARD
+from tomarium.model.publication import read_funding, read_related
 from tomarium.standards.licences import read_licence
 from tomarium.standards.panet import id_of
 
@@ -18,8 +19,8 @@ def changes_of(fields: Mapping[str, str]) -> Changes:
     ----------
     fields : Mapping of str to str
         "title", "description", "creators", "licence", "keywords", "techniques", "specimen", "proposal", "instrument",
-        "acknowledgement", and "plain_title", "plain_what" … of its card in plain words; lists have a line for each
-        item. Others are passed over.
+        "acknowledgement", "funding", "related", and "plain_title", "plain_what" … of its card in plain words; lists
+        have a line for each item. Others are passed over.
 
     Returns
     -------
@@ -29,13 +30,14 @@ def changes_of(fields: Mapping[str, str]) -> Changes:
     Raises
     ------
     InputError
-        A person, a licence or a technique cannot be read.
+        A person, a licence, a technique, a funder or a relation cannot be read.
     """
 
     def lines(name: str) -> list[str] | None:
         return [one.strip() for one in fields[name].splitlines() if one.strip()] if name in fields else None
 
     creators, keywords, techniques = lines("creators"), lines("keywords"), lines("techniques")
+    funding, related = lines("funding"), lines("related")
     licence = fields.get("licence")
     return Changes(
         title=fields.get("title"),
@@ -48,5 +50,7 @@ def changes_of(fields: Mapping[str, str]) -> Changes:
         proposal=fields["proposal"].strip() if "proposal" in fields else None,
         instrument=fields["instrument"].strip() if "instrument" in fields else None,
         acknowledgement=fields["acknowledgement"].strip() if "acknowledgement" in fields else None,
+        funding=None if funding is None else tuple(map(read_funding, funding)),
+        related=None if related is None else tuple(map(read_related, related)),
         card={name: fields[f"plain_{name}"] for name in CARD if f"plain_{name}" in fields},
     )

@@ -117,6 +117,8 @@ def make_shadow(connection: Connection, shadow: IndexTables) -> None:
     for table in shadow.all:
         connection.execute(CreateTable(table))
         for index in table.indexes:
+            if index.info.get("only", "sqlite") != "sqlite":
+                continue
             name = str(index.name)
             plain = name.removeprefix(SHADOW_PREFIX)
             columns = ", ".join(column.name for column in index.columns)

@@ -339,6 +339,10 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
     Index(f"{prefix}record_doi", of.doi)
     # All that counting by facets asks of a record, so that it never reads the rows themselves.
     Index(f"{prefix}record_facets", of.facets, of.state, of.public_from, of.owner, of.team)
+    # The same in the order of time: PostgreSQL reads it beside the hits of a word or a range. SQLite's rows are small.
+    seen = ("public_from", "state", "owner", "team", "facets")
+    seen_by = Index(f"{prefix}record_seen", of.number, postgresql_include=seen, info={"only": "postgresql"})
+    seen_by.ddl_if(dialect="postgresql")
     # Long texts lie apart: rows of `record` stay small, and many of them are looked at for each that is shown.
     wordings = Table(
         f"{prefix}wording",
@@ -359,7 +363,9 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
         Column("number", Float, nullable=False),  # in the unit that the key tells
         sqlite_with_rowid=False,
     )
-    Index(f"{prefix}parameter_number", parameters.c.key, parameters.c.number)
+    Index(
+        f"{prefix}parameter_number", parameters.c.key, parameters.c.number, postgresql_include=("record",)
+    )  # in SQLite every index of this table holds the record
     # How many records have each combination of what a search of all records asks of them: see `record_totals.py`.
     totals = Table(
         f"{prefix}record_total",

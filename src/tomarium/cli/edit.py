@@ -224,24 +224,15 @@ def _licence(text: str | None) -> str | None:
 
 
 def _funding(text: str) -> Any:
-    from tomarium.model import Funding
+    from tomarium.model.publication import read_funding
 
-    funder, _, award = text.partition(":")
-    return Funding(funder.strip(), award.strip())
+    return read_funding(text)
 
 
 def _related(text: str) -> Any:
-    from tomarium.model import Related
-    from tomarium.model.publication import RELATIONS
+    from tomarium.model.publication import read_related
 
-    relation, equals, identifier = text.partition("=")
-    known = {name.lower(): name for name in RELATIONS}
-    if not equals or not identifier.strip() or relation.lower() not in known:
-        raise click.UsageError(
-            f"--related {text!r}: give RELATION=IDENTIFIER, such as IsCitedBy=10.1038/abc; relations are "
-            f"{', '.join(RELATIONS)}"
-        )
-    return Related(known[relation.lower()], identifier.strip())  # type: ignore[arg-type]
+    return read_related(text)
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tomarium.errors import ParameterError
 from tomarium.model.level import check_marks
-from tomarium.model.person import read_person, write_person
+from tomarium.model.person import is_ror, read_person, write_person
 
 HOWS: Final = {
     "aliquot": "an aliquot of",
@@ -312,5 +312,9 @@ def _checked(key: str, form: str, text: str) -> str:
         pattern, expected = patterns[form]
         if not (matched := pattern.fullmatch(text)):
             raise ParameterError(f"{key}: {text[:80]!r} is no {expected}")
+        if form == "ror" and not is_ror(matched[1]):
+            raise ParameterError(
+                f"{key}: {matched[1]} is no ROR id: its last two digits do not fit the others; check it at ror.org"
+            )
         return matched[1]
     return text if key in ("description", "medical_history") else " ".join(text.split())

@@ -10,6 +10,7 @@ from tomarium.errors import ParameterError
 
 _ORCID: Final = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dXx])\b")
 _ROR: Final = re.compile(r"\(?\s*(?:https?://)?ror\.org/(0[a-hj-km-np-tv-z0-9]{6}[0-9]{2})\s*\)?")
+_CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 FORM: Final = '"Lovelace, Ada 0000-0002-1825-0097 @ ESRF (https://ror.org/02550n020)"'
 
 
@@ -64,7 +65,7 @@ def read_person(text: str) -> Person:
     Raises
     ------
     ParameterError
-        There is no name, or the check digit of the ORCID iD is wrong.
+        There is no name, or the check digits of the ORCID iD or of the ROR id are wrong.
     """
     who, _, where = text.partition("@")
     orcid = _ORCID.search(who)
@@ -79,6 +80,10 @@ def read_person(text: str) -> Person:
     if found and not is_orcid(found):
         raise ParameterError(
             f"{found} is no ORCID iD: its last digit does not fit the others; check it at orcid.org"
+        )
+    if ror and not is_ror(ror[1]):
+        raise ParameterError(
+            f"{ror[1]} is no ROR id: its last two digits do not fit the others; check it at ror.org"
         )
     return Person(name, found, affiliation, ror[1] if ror else "")
 
@@ -120,6 +125,27 @@ def is_orcid(text: str) -> bool:
     for digit in text.replace("-", "")[:-1]:
         total = (total + int(digit)) * 2
     return "0123456789X"[(12 - total % 11) % 11] == text[-1]
+
+
+def is_ror(text: str) -> bool:
+    """Tell whether a text is a ROR id with the right check digits.
+
+    Parameters
+    ----------
+    text : str
+        "02550n020".
+
+    Returns
+    -------
+    bool
+        A zero, six of Crockford's 32 digits, and two check digits by ISO 7064, MOD 97-10, of the number that these say.
+    """
+    if not re.fullmatch(r"0[a-hj-km-np-tv-z0-9]{6}\d{2}", text):
+        return False
+    number = 0
+    for letter in text[1:7]:
+        number = number * 32 + _CROCKFORD.index(letter)
+    return 98 - number * 100 % 97 == int(text[7:])
 
 
 def _tidy(text: str) -> str:

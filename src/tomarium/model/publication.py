@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
+
+from tomarium.errors import ParameterError
 
 Relation = Literal[
     "IsDerivedFrom",
@@ -56,6 +59,52 @@ class Funding:
 
     funder: str
     award: str = ""
+
+
+def read_related(text: str) -> Related:
+    """Read what a record is related to, as people type it.
+
+    Parameters
+    ----------
+    text : str
+        A relation and an identifier, with a space, "=" or ":" between: "IsCitedBy 10.1038/abc".
+
+    Returns
+    -------
+    Related
+        The relation spelled as DataCite does.
+
+    Raises
+    ------
+    ParameterError
+        There is no such relation, or nothing that it leads to.
+    """
+    relation, _, identifier = re.sub(r"[\s=:]+", " ", text.strip(), count=1).partition(" ")
+    known = {name.lower(): name for name in RELATIONS}
+    if relation.lower() not in known or not identifier.strip():
+        raise ParameterError(
+            f"{text[:80]!r} is no relation and identifier; give RELATION=IDENTIFIER, such as IsCitedBy=10.1038/abc; "
+            f"relations are {', '.join(RELATIONS)}"
+        )
+    return Related(cast(Relation, known[relation.lower()]), identifier.strip())
+
+
+def write_related(related: Related) -> str:
+    """Write what a record is related to so that `read_related` reads the same."""
+    return f"{related.relation} {related.identifier}"
+
+
+def read_funding(text: str) -> Funding:
+    """Read who paid: "European Research Council: 123456"; the grant may be left out."""
+    funder, _, award = text.partition(":")
+    if not funder.strip():
+        raise ParameterError(f"{text[:80]!r} names no funder; write it as European Research Council: 123456")
+    return Funding(" ".join(funder.split()), " ".join(award.split()))
+
+
+def write_funding(funding: Funding) -> str:
+    """Write who paid so that `read_funding` reads the same."""
+    return f"{funding.funder}: {funding.award}" if funding.award else funding.funder
 
 
 @dataclass(frozen=True)

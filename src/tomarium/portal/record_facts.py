@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from tomarium import units
 from tomarium.model import Record, parameter
+from tomarium.model.publication import write_funding
 from tomarium.model.wording import brief, day
 from tomarium.standards.panet import label_of
 from tomarium.viewers.scale_bar import scale_bar
@@ -81,7 +82,8 @@ def label_rows(record: Record) -> tuple[tuple[str, str], ...]:
     Returns
     -------
     tuple of tuple of str
-        Name and value: where, how and when it was scanned, energy, voxel size, size of the volume, when it was filed.
+        Name and value: where, how and when it was scanned, energy, voxel size, size of the volume, who paid, when it
+        was filed.
     """
     rows = [(parameter.label(key), _shown(record, key)) for key in PLACES]
     rows.append(("Technique", ", ".join(map(label_of, record.techniques))))
@@ -91,6 +93,7 @@ def label_rows(record: Record) -> tuple[tuple[str, str], ...]:
     ]
     rows.append(("Voxel", voxel_words(record)))
     rows.append(("Volume", _volume(record)))
+    rows.append(("Funding", "; ".join(map(write_funding, record.funding))))
     rows.append(("Made", _day(record.created.isoformat())))
     return tuple((name, brief(value, 80)) for name, value in rows if value)
 

@@ -23,6 +23,7 @@ from tomarium.errors import InputError
 from tomarium.model import Record
 from tomarium.model.person import write_person
 from tomarium.model.plain_card import FIELDS as CARD
+from tomarium.model.publication import write_funding, write_related
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.standards.licences import LICENCES
@@ -38,6 +39,8 @@ FIELDS = (
     "proposal",
     "instrument",
     "acknowledgement",
+    "funding",
+    "related",
     *(f"plain_{name}" for name in CARD),
 )
 
@@ -244,6 +247,8 @@ def values_of(record: Record) -> dict[str, str]:
         "specimen": record.specimen,
         **{kind: one.id if (one := record.entity(kind)) else "" for kind in ("proposal", "instrument")},
         "acknowledgement": record.acknowledgement,
+        "funding": "\n".join(map(write_funding, record.funding)),
+        "related": "\n".join(map(write_related, record.related)),
         **{f"plain_{name}": getattr(record.card, name) for name in CARD},
     }
 

@@ -31,7 +31,7 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext, clos
 from tomarium.registry import collect
 from tomarium.standards import record_json
 from tomarium.standards.citation import cite
-from tomarium.standards.identifiers import DOI
+from tomarium.standards.identifiers import DOI, place_of
 from tomarium.standards.schema_org import SCHEMA_ORG
 from tomarium.standards.standard import Standard
 from tomarium.viewers import slices, worksheet
@@ -422,8 +422,8 @@ def _relations(record: Record, request_context: RequestContext) -> Iterator[Rela
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", one.relation).capitalize()
         if doi := DOI.fullmatch(one.identifier):
             yield Relation(words, doi[1], f"https://doi.org/{quote(doi[1], safe='/')}")
-        elif one.identifier.startswith(("https://", "http://")):
-            yield Relation(words, one.identifier, one.identifier)
+        elif place := place_of(one.identifier):
+            yield Relation(words, one.identifier, place)
         elif ID.fullmatch(one.identifier):
             yield Relation(words, one.identifier, request_context.link("record", {"id": one.identifier}))
         else:
