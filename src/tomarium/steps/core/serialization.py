@@ -132,12 +132,12 @@ def form(step: AnyStep, values: Mapping[str, Any]) -> tuple[FormField, ...]:
     tuple of FormField
         One for each parameter.
     """
-    told = describe(step).parameters
+    explanations = describe(step).parameters
     return tuple(
         FormField(
             name=parameter.name,
             label=parameter.name.replace("_", " "),
-            help=told.get(parameter.name, ""),
+            help=explanations.get(parameter.name, ""),
             control=parameter.kind,
             value=as_text(spell(parameter, values[parameter.name])) if parameter.name in values else "",
             choices=tuple(as_text(choice) for choice in parameter.choices),
@@ -163,7 +163,7 @@ def schema(step: AnyStep) -> dict[str, Any]:
     """
     from pydantic import TypeAdapter
 
-    told = describe(step)
+    description = describe(step)
     properties = {}
     for parameter in step.parameters:
         entry = TypeAdapter(parameter.annotation).json_schema()
@@ -171,10 +171,10 @@ def schema(step: AnyStep) -> dict[str, Any]:
             entry = {"anyOf": [entry, {"type": "string"}], "unit": parameter.unit}
         if not parameter.from_scan:
             entry["default"] = parameter.default
-        properties[parameter.name] = entry | {"description": told.parameters.get(parameter.name, "")}
+        properties[parameter.name] = entry | {"description": description.parameters.get(parameter.name, "")}
     return {
         "title": step.name,
-        "description": told.summary,
+        "description": description.summary,
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
