@@ -24,9 +24,9 @@ from tomarium.pipeline.protocol.resolve import Resolved, freeze, resolve
 from tomarium.pipeline.run.slab_steps import make_ready, process, trim
 from tomarium.steps.core.parameter import FROM_SCAN, Parameter
 from tomarium.steps.core.sample import layout_of
-from tomarium.steps.core.serialization import all_steps, describe, form, from_form, schema
+from tomarium.steps.core.serialization import all_steps, describe, form, schema
 from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
-from tomarium.steps.core.values import check
+from tomarium.steps.core.values import check, from_form
 from tomarium.synth import SimulationConfig, simulated
 from warm import Warm
 

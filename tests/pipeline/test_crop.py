@@ -14,7 +14,8 @@ from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.kernels.object_box import object_box
 from tomarium.kernels.phantom import Ellipsoid
 from tomarium.model import Scan
-from tomarium.pipeline.protocol.protocol import Protocol, default_protocol, from_steps, with_parameter
+from tomarium.pipeline.protocol.choice import with_parameter
+from tomarium.pipeline.protocol.protocol import Protocol, default_protocol, from_steps
 from tomarium.pipeline.run import crop
 from tomarium.pipeline.run.crop import Crop, centred_crop, find_crop, parse_sizes
 from tomarium.synth.config import SimulationConfig

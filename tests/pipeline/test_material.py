@@ -11,7 +11,8 @@ from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.errors import EngineUnavailable, MissingData, ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.kernels.refractive_index import Material, refractive_index
-from tomarium.pipeline.protocol.protocol import Protocol, from_steps, preset, with_parameter
+from tomarium.pipeline.protocol.choice import with_parameter
+from tomarium.pipeline.protocol.protocol import Protocol, from_steps, preset
 from tomarium.pipeline.protocol.resolve import freeze, resolve
 
 

@@ -7,12 +7,12 @@ import pytest
 from contracts.test_steps import make_scan
 from tomarium.errors import InputError, MissingData, ParameterError
 from tomarium.model import Value
+from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.protocol import (
     default_protocol,
     from_data,
     from_text,
     to_yaml,
-    with_parameter,
 )
 from tomarium.pipeline.protocol.read import as_protocol, read
 from tomarium.pipeline.protocol.resolve import resolve

@@ -24,7 +24,8 @@ from tomarium.executors import find_executor
 from tomarium.model import Image, Scan
 from tomarium.pipeline.plan.planner import Plan, plan
 from tomarium.pipeline.plan.resources import measure
-from tomarium.pipeline.protocol.protocol import to_data, with_parameter
+from tomarium.pipeline.protocol.choice import with_parameter
+from tomarium.pipeline.protocol.protocol import to_data
 from tomarium.pipeline.run.provenance import fingerprint_of, plain
 
 MOST_BEGUN: Final = 3

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from tomarium.atomic_files import write_whole
 from tomarium.errors import InputError
-from tomarium.pipeline.protocol.protocol import Protocol, with_parameter
+from tomarium.pipeline.protocol.choice import with_parameter
+from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.protocol.read import protocol_of
 from tomarium.pipeline.protocol.tomodata import Instructions, call_line, calls_in, read_instructions
 

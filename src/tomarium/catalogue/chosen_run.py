@@ -8,8 +8,8 @@ from pathlib import Path
 from tomarium.catalogue.copy_parameters import copy_parameters
 from tomarium.errors import ParameterError
 from tomarium.model import Scan
-from tomarium.pipeline.protocol.choice import Choice
-from tomarium.pipeline.protocol.protocol import Protocol, with_parameter
+from tomarium.pipeline.protocol.choice import Choice, with_parameter
+from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.run.crop import centred_crop, find_crop, parse_sizes
 from tomarium.pipeline.run.runner import Progress, silent
 

@@ -14,7 +14,8 @@ from tomarium.catalogue.make_record import demand_apart, make_record
 from tomarium.errors import InputError, ParameterError
 from tomarium.formats.record.reader import CRATE
 from tomarium.model import Scan
-from tomarium.pipeline.protocol.protocol import Protocol, to_data, with_parameter
+from tomarium.pipeline.protocol.choice import with_parameter
+from tomarium.pipeline.protocol.protocol import Protocol, to_data
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.journal import Journal, is_unfinished, read_json

@@ -59,7 +59,7 @@ def flats_moved(subject: Subject) -> Iterator[Finding]:
             f"their fine structure changed by {100 * change:.2g} % rms, {change / max(noise, 1e-12):.1f} × noise",
             f"below {MOVED:g} times the noise of {100 * noise:.2g} %",
             "the beam or the optics moved: interpolate between the flats (flat_field does), take flats more often, "
-            "or correct with dynamic flats",
+            "or reconstruct with --step dynamic_flat_field",
         )
 
 

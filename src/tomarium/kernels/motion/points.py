@@ -184,8 +184,8 @@ def follow_points(
         return best
     near = max(3.0, 0.4 * reach_px)
     track = _settle(fine, angles_deg, axis_column, best.points, best.columns_px, best.rows_px, near, smooth)
-    beside = float("nan") if path is None else float(np.std(track.columns_px - path))
-    return replace(track, beside_mass_px=beside)
+    apart = float("nan") if path is None else float(np.std(track.columns_px - path))
+    return replace(track, beside_mass_px=apart)
 
 
 def _moved(views: Stack, columns: Array, rows: Array) -> Stack:

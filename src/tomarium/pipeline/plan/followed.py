@@ -105,9 +105,9 @@ def _own_values(item: Resolved, scan: Scan) -> dict[str, Value[Any]]:
     """Take from another scan what it tells of itself, such as its axis; else what is known of the first."""
     values = dict(item.values)
     for parameter in item.step.parameters:
-        told = getattr(scan.geometry, parameter.name) if parameter.from_scan else None
-        if told is not None:
-            values[parameter.name] = told
+        own = getattr(scan.geometry, parameter.name) if parameter.from_scan else None
+        if own is not None:
+            values[parameter.name] = own
         elif parameter.name == "axis_column" and scan.shape[2] != item.before.shape[2]:
             raise MissingData(
                 f"step {item.step.name} needs the axis of {scan.path}, which has {scan.shape[2]} columns and does not "
@@ -158,9 +158,9 @@ def cost_of_following(item: Resolved, before: Sequence[Resolved], scan: Scan) ->
             if not steps:
                 continue
             layout, rows = layout_of(other), other.shape[1]
-            for one in steps:
-                if isinstance(one.step, Step) and one.step.cost.prepared is not None:
-                    held += one.step.cost.prepared(other, one.plain)
+            for following in steps:
+                if isinstance(following.step, Step) and following.step.cost.prepared is not None:
+                    held += following.step.cost.prepared(other, following.plain)
             halo = halo_of(steps, "row")
             whole = slab_cost(steps, layout, "row", rows, 0, 0, False)
             seconds += whole.seconds

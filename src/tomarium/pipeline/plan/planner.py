@@ -227,9 +227,9 @@ def split_data(made: Plan) -> list[dict[str, Any]]:
 
 def _as_parts(split: Sequence[Mapping[str, Any]], items: Sequence[Resolved]) -> tuple[Part, ...]:
     parts, start = [], 0
-    for one in split:
-        stop = start + int(one["steps"])
-        parts.append(Part(one["direction"], tuple(items[start:stop])))
+    for part in split:
+        stop = start + int(part["steps"])
+        parts.append(Part(part["direction"], tuple(items[start:stop])))
         start = stop
     return tuple(parts)
 

@@ -229,9 +229,9 @@ def _section(
     inner = source if by_row else source.with_rows(read_rows)
     followed = [_cost_of_following(item, resolution) for item in part.items]
     prepared = sum(_prepared_bytes(item, scan) for item in part.items) + sum(
-        one.held_bytes for one in followed
+        cost.held_bytes for cost in followed
     )
-    laid_down = sum(one.spool_bytes for one in followed)
+    laid_down = sum(cost.spool_bytes for cost in followed)
     writes_volume = last and result.domain == "slice"
     out = result.with_rows(window.stop - window.start) if by_row else result.with_rows(read_rows)
     made_bytes = result.with_rows(window.stop - window.start).bytes
@@ -291,10 +291,10 @@ def _section(
             more, more_unpacked = reference.frames.cost(count, slice(0, rows))
             read, unpacked = read + more, unpacked + more_unpacked
     further = [_further_bytes(item, scan) for item in part.items]
-    read_beside, unpacked_beside = (sum(one) for one in zip((0, 0), *further, strict=True))
+    read_beside, unpacked_beside = (sum(bytes_) for bytes_ in zip((0, 0), *further, strict=True))
     read, unpacked = read + read_beside, unpacked + unpacked_beside
     seconds = choice.seconds + read_beside / READ + unpacked_beside / UNPACK / resources.processors
-    seconds += sum(one.seconds for one in followed) / resources.processors
+    seconds += sum(cost.seconds for cost in followed) / resources.processors
     seconds += 0 if in_memory else laid_down / WRITE + laid_down / READ
     computed = sum(cut.reads.stop - cut.reads.start for cut in cuts)
     on_disk = 0 if in_memory else spool_bytes

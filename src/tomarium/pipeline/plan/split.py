@@ -66,10 +66,10 @@ def _directions(items: Sequence[Resolved]) -> Iterator[tuple[Direction, ...]]:
     runs: list[list[tuple[Direction, ...]]] = []
     start = 0
     while start < len(items):
-        told = fixed[start]
+        direction = fixed[start]
         stop = start + 1
-        if told is not None:
-            runs.append([(told,)])
+        if direction is not None:
+            runs.append([(direction,)])
         else:
             while stop < len(items) and fixed[stop] is None:
                 stop += 1

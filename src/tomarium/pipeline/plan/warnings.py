@@ -31,14 +31,14 @@ def of_scan(scan: Scan) -> tuple[str, ...]:
     tuple of str
         One sentence each; empty where there is nothing to say.
     """
-    found = [*scan.warnings]
+    sentences = [*scan.warnings]
     if scan.pixel_m is None:
-        found.append(
+        sentences.append(
             "the pixel size is not known: the result is in 1/px; give --pixel, such as --pixel '0.65 um'"
         )
     if scan.darks is None and scan.domain == "counts":
-        found.append("the scan has no dark frames: darks are taken as 0")
-    return (*found, *_of_angles(scan))
+        sentences.append("the scan has no dark frames: darks are taken as 0")
+    return (*sentences, *_of_angles(scan))
 
 
 def _of_angles(scan: Scan) -> tuple[str, ...]:
@@ -48,10 +48,10 @@ def _of_angles(scan: Scan) -> tuple[str, ...]:
     missing = missing_angles(angles, turn) if np.isfinite(angles).all() else ()
     if not missing:
         return ()
-    told = ", ".join(f"{first:.4g}° and {last:.4g}°" for first, last in missing[:MOST_GAPS])
+    gaps = ", ".join(f"{first:.4g}° and {last:.4g}°" for first, last in missing[:MOST_GAPS])
     more = f" and {len(missing) - MOST_GAPS} more ranges" if len(missing) > MOST_GAPS else ""
     return (
-        f"limited angle: no view between {told}{more}, modulo {turn:g}°: edges along the rays of these angles are "
+        f"limited angle: no view between {gaps}{more}, modulo {turn:g}°: edges along the rays of these angles are "
         f"blurred, and streaks start from them",
     )
 

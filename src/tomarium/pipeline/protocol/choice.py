@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,12 @@ from tomarium.pipeline.protocol.protocol import (
     for_domain,
     from_steps,
     preset,
-    with_parameter,
 )
 from tomarium.pipeline.protocol.read import instructions_in, protocol_of, read
 from tomarium.pipeline.protocol.tomodata import Instructions
 from tomarium.steps.core.serialization import find_step
 from tomarium.steps.core.step import View
-from tomarium.steps.core.values import check
+from tomarium.steps.core.values import check, from_form
 
 
 @dataclass(frozen=True)
@@ -141,6 +140,42 @@ def _range(text: str) -> slice:
         return slice(int(first) if first.strip() else None, int(last) if last.strip() else None)
     except ValueError as problem:
         raise InputError(f"{text!r} is no range; write A:B with whole numbers, such as 100:200") from problem
+
+
+def with_parameter(protocol: Protocol, assignment: str) -> Protocol:
+    """Set one parameter of a protocol from a command line's ``step.parameter=value``.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The protocol.
+    assignment : str
+        For example ``fbp.window=hann``.
+
+    Returns
+    -------
+    Protocol
+        A protocol with that parameter, in every item of that step.
+
+    Raises
+    ------
+    ParameterError
+        The text has another form, the protocol lacks the step, or the value is not allowed.
+    """
+    target, equals, text = assignment.partition("=")
+    name, dot, parameter = target.partition(".")
+    if not (equals and dot and parameter.strip()):
+        raise ParameterError(f"{assignment!r}: write STEP.PARAMETER=VALUE, such as fbp.window=hann")
+    step = find_step(name)
+    given = from_form(step, {parameter.strip(): text.strip()})
+    if step not in [item.step for item in protocol.items]:
+        raise ParameterError(
+            f"{assignment!r}: the protocol has no step {step.name}; "
+            f"it has {', '.join(item.step.name for item in protocol.items)}"
+        )
+    return Protocol(
+        tuple(replace(i, given={**i.given, **given}) if i.step is step else i for i in protocol.items)
+    )
 
 
 def describe_presets() -> list[dict[str, Any]]:

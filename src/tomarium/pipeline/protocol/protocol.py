@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Domain
-from tomarium.steps.core.serialization import find_step, from_form
+from tomarium.steps.core.serialization import find_step
 from tomarium.steps.core.step import AnyStep, Probe, Step, View
-from tomarium.steps.core.values import as_options, check, spell
+from tomarium.steps.core.values import as_options, check, from_form, spell
 
 VERSION: Final = 1
 
@@ -364,40 +364,4 @@ def to_text(protocol: Protocol) -> str:
     """
     return "".join(
         shlex.join([item.step.name, *as_options(item.step, item.given)]) + "\n" for item in protocol.items
-    )
-
-
-def with_parameter(protocol: Protocol, assignment: str) -> Protocol:
-    """Set one parameter of a protocol from a command line's ``step.parameter=value``.
-
-    Parameters
-    ----------
-    protocol : Protocol
-        The protocol.
-    assignment : str
-        For example ``fbp.window=hann``.
-
-    Returns
-    -------
-    Protocol
-        A protocol with that parameter, in every item of that step.
-
-    Raises
-    ------
-    ParameterError
-        The text has another form, the protocol lacks the step, or the value is not allowed.
-    """
-    target, equals, text = assignment.partition("=")
-    name, dot, parameter = target.partition(".")
-    if not (equals and dot and parameter.strip()):
-        raise ParameterError(f"{assignment!r}: write STEP.PARAMETER=VALUE, such as fbp.window=hann")
-    step = find_step(name)
-    given = from_form(step, {parameter.strip(): text.strip()})
-    if step not in [item.step for item in protocol.items]:
-        raise ParameterError(
-            f"{assignment!r}: the protocol has no step {step.name}; "
-            f"it has {', '.join(item.step.name for item in protocol.items)}"
-        )
-    return Protocol(
-        tuple(replace(i, given={**i.given, **given}) if i.step is step else i for i in protocol.items)
     )

@@ -198,10 +198,15 @@ def _given(protocol: Protocol, scan: Scan) -> dict[str, Value[Any]]:
             same = not views and known is not None and _same(known.value, number)
             found[name] = place, known if same else Value(number, "user", f"given in the protocol as {place}")
     for name, (place, value) in found.items():
-        told = getattr(scan.geometry, name)
-        if told is not None and told.origin == "user" and not views and not _same(told.value, value.value):
+        opened_with = getattr(scan.geometry, name)
+        if (
+            opened_with is not None
+            and opened_with.origin == "user"
+            and not views
+            and not _same(opened_with.value, value.value)
+        ):
             raise ParameterError(
-                f"{place} is {value.value:g}, but --{BY_NAME[name].option} is {told.value:g}; give it once"
+                f"{place} is {value.value:g}, but --{BY_NAME[name].option} is {opened_with.value:g}; give it once"
             )
     return {name: value for name, (_, value) in found.items()}
 
@@ -309,10 +314,12 @@ def _asked(state: _State, name: str, answers: Answers) -> Value[Any]:
     asked = find_step(name)
     with told_as_its_own(asked):
         state.add(asked, _values(state, Item(asked, {})), state.layout)
-    told = answers.get(state.items[-1].key)
-    if told is None:
+    answer = answers.get(state.items[-1].key)
+    if answer is None:
         return _AWAITED
-    return Value(told["answer"], "derived", f"probe {name}, confidence {told.get('confidence', 'unknown')}")
+    return Value(
+        answer["answer"], "derived", f"probe {name}, confidence {answer.get('confidence', 'unknown')}"
+    )
 
 
 def _demand_domain(state: _State, item: Item) -> None:

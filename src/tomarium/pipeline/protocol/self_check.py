@@ -41,16 +41,16 @@ def self_check() -> tuple[Finding, ...]:
     tuple of Finding
         Engines first.
     """
-    found = [
+    findings = [
         Finding(f"engine {status.name}", "there" if status.available else "missing", status.why)
         for status in engines().values()
     ]
-    found.append(Finding("processors", "there", f"{array.processors()} may be used"))
-    found.append(Finding("memory", "there", f"{units.show(array.available_memory(), 'B', 3)} available"))
-    found.append(_gpu())
-    found += _broken()
-    found.append(_part("nexusformat", "the doctor's second opinion on NXtomo files (nxvalidate)"))
-    return tuple(found)
+    findings.append(Finding("processors", "there", f"{array.processors()} may be used"))
+    findings.append(Finding("memory", "there", f"{units.show(array.available_memory(), 'B', 3)} available"))
+    findings.append(_gpu())
+    findings += _broken()
+    findings.append(_part("nexusformat", "the doctor's second opinion on NXtomo files (nxvalidate)"))
+    return tuple(findings)
 
 
 def _broken() -> list[Finding]:

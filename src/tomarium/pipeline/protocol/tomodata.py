@@ -106,13 +106,13 @@ def read_instructions(text: str, where: str) -> Instructions:
         del settings.run["roi"]
         lines = [
             Line(
-                one.number,
-                one.text,
-                one.became + "; not used, for no line says launch_reconstruction.py XXX -r True",
+                line.number,
+                line.text,
+                line.became + "; not used, for no line says launch_reconstruction.py XXX -r True",
             )
-            if one.became.startswith("--roi")
-            else one
-            for one in lines
+            if line.became.startswith("--roi")
+            else line
+            for line in lines
         ]
     settings.run.pop("region_used", None)
     if "crop" in settings.run and "roi" in settings.run:
@@ -209,10 +209,10 @@ def _values(name: str, function: Function, words: list[str]) -> dict[str, Any]:
             rest.insert(0, glued)
         taken = rest[: option.count]
         del rest[: option.count]
-        if len(taken) < option.count or any(one == SCAN for one in taken):
+        if len(taken) < option.count or any(text == SCAN for text in taken):
             kind = "a value" if option.count == 1 else f"{option.count} values"
             raise ParameterError(f"{name} {word} takes {kind}, but {' '.join(taken) or 'none'} was found")
-        read = [_value(name, word, option, one) for one in taken]
+        read = [_value(name, word, option, text) for text in taken]
         values[option.flags[0]] = read[0] if option.count == 1 else tuple(read)
     values.pop("-i", None)  # nothing is asked on the console here
     return values
@@ -229,12 +229,12 @@ def _flag(name: str, word: str, by_flag: Mapping[str, Option]) -> tuple[str, str
     if flag in by_flag:
         return flag, value if equals else None
     if word.startswith("--"):
-        known = [one for one in by_flag if one.startswith(flag)]
+        known = [longer for longer in by_flag if longer.startswith(flag)]
         if len(known) == 1:
             return known[0], value if equals else None
     elif word[:2] in by_flag:
         return word[:2], word[2:]
-    listed = ", ".join(sorted({one for one in by_flag if one not in _INTERACTIVE.flags})) or "none but -i"
+    listed = ", ".join(sorted({each for each in by_flag if each not in _INTERACTIVE.flags})) or "none but -i"
     raise ParameterError(f"{name} has no option {flag}{_nearest(flag, by_flag)}; it has {listed}")
 
 
@@ -263,5 +263,5 @@ def _is_number(word: str) -> bool:
 
 
 def _nearest(word: str, known: Mapping[str, Any]) -> str:
-    found = get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; the nearest is {found[0]}" if found else ""
+    nearest = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; the nearest is {nearest[0]}" if nearest else ""

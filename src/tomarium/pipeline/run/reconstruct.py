@@ -17,7 +17,7 @@ from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Axis, Scan, Slab, Value, Volume
 from tomarium.pipeline.plan.cost import halo_of
 from tomarium.pipeline.plan.resources import measure
-from tomarium.pipeline.protocol.protocol import with_parameter
+from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
 from tomarium.pipeline.run.data_check import checked

@@ -199,7 +199,8 @@ def _step(ready: Ready, slab: Slab, threads: int, scratch: Scratch) -> Slab:
     }
     arguments = item.plain | {name: handed[name] for name in item.step.takes}
     with told_as_its_own(item.step):
-        result = item.step(slab, **arguments)
+        slab.demand(*item.step.accepts, by=item.step.name)
+        result = item.step.function(slab, **arguments)
     reached = Layout(slab.data.shape, numpy_dtype(slab.data), slab.domain, slab.unit, geometry)
     with told_as_its_own(item.step):
         expected = item.step.after(reached, item.plain)

@@ -94,9 +94,9 @@ def further_paths(scan: Scan, steps: Iterable[Any]) -> Iterator[tuple[str, Path]
     """
     for step in steps:
         for values in step.values() if isinstance(step, Mapping) else ():
-            told = values.get("scans") if isinstance(values, Mapping) else None
-            if isinstance(told, str):
-                yield from ((given, scan.path.parent / given) for given in _given(told))
+            paths = values.get("scans") if isinstance(values, Mapping) else None
+            if isinstance(paths, str):
+                yield from ((given, scan.path.parent / given) for given in _given(paths))
 
 
 def with_places(steps: Iterable[Any], places: Mapping[str, str]) -> list[Any]:
@@ -125,10 +125,10 @@ def with_places(steps: Iterable[Any], places: Mapping[str, str]) -> list[Any]:
 
 
 def _with_places(values: Any, places: Mapping[str, str]) -> Any:
-    told = values.get("scans") if isinstance(values, Mapping) else None
-    if not isinstance(told, str):
+    paths = values.get("scans") if isinstance(values, Mapping) else None
+    if not isinstance(paths, str):
         return values
-    return {**values, "scans": ",".join(places.get(given, given) for given in _given(told))}
+    return {**values, "scans": ",".join(places.get(given, given) for given in _given(paths))}
 
 
 def _given(scans: str) -> list[str]:

@@ -203,14 +203,14 @@ def read_signature(function: Callable[..., Any]) -> tuple[Parameter, ...]:
         A parameter has no type or no default: a step must be usable as it is.
     """
     hints = get_type_hints(function, include_extras=True)
-    found = []
+    parameters = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or name in HANDED_IN:
             continue
         if parameter.default is inspect.Parameter.empty or name not in hints:
             raise TypeError(f"{function.__qualname__}: the parameter {name!r} needs a type and a default")
-        found.append(_parameter(name, hints[name], parameter.default))
-    return tuple(found)
+        parameters.append(_parameter(name, hints[name], parameter.default))
+    return tuple(parameters)
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
@@ -227,10 +227,10 @@ def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
 
 def _choices(leaves: list[tuple[Any, tuple[Any, ...]]]) -> tuple[Any, ...]:
     """Return the allowed words, where nothing but words is allowed."""
-    told = [leaf for leaf, _ in leaves if leaf is not NoneType]
-    if not all(get_origin(leaf) is Literal for leaf in told):
+    words = [leaf for leaf, _ in leaves if leaf is not NoneType]
+    if not all(get_origin(leaf) is Literal for leaf in words):
         return ()
-    return tuple(value for leaf in told for value in get_args(leaf))
+    return tuple(value for leaf in words for value in get_args(leaf))
 
 
 def _leaves(annotation: Any) -> list[tuple[Any, tuple[Any, ...]]]:

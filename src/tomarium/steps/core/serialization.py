@@ -13,7 +13,7 @@ from tomarium.model import Scan
 from tomarium.registry import collect
 from tomarium.steps.core.parameter import Parameter
 from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
-from tomarium.steps.core.values import check, names_alike, spell
+from tomarium.steps.core.values import as_text, names_alike, spell
 
 
 @cache
@@ -132,62 +132,19 @@ def form(step: AnyStep, values: Mapping[str, Any]) -> tuple[FormField, ...]:
     tuple of FormField
         One for each parameter.
     """
-    told = describe(step).parameters
+    explanations = describe(step).parameters
     return tuple(
         FormField(
             name=parameter.name,
             label=parameter.name.replace("_", " "),
-            help=told.get(parameter.name, ""),
+            help=explanations.get(parameter.name, ""),
             control=parameter.kind,
-            value=_text(spell(parameter, values[parameter.name])) if parameter.name in values else "",
-            choices=tuple(_text(choice) for choice in parameter.choices),
+            value=as_text(spell(parameter, values[parameter.name])) if parameter.name in values else "",
+            choices=tuple(as_text(choice) for choice in parameter.choices),
             unit=parameter.unit,
         )
         for parameter in step.parameters
     )
-
-
-def from_form(step: AnyStep, fields: Mapping[str, str]) -> dict[str, Any]:
-    """Read the parameters of a step from a sent form, or from a command line's options.
-
-    Parameters
-    ----------
-    step : Step, View, Probe or Tally
-        The step.
-    fields : mapping of str to str
-        Field name → text; an empty text means "as by default".
-
-    Returns
-    -------
-    dict of str to object
-        As `check` returns it.
-
-    Raises
-    ------
-    ParameterError
-        As `check`.
-    """
-    known = {parameter.name: parameter for parameter in step.parameters}
-    given = {name: text for name, text in fields.items() if text != ""}
-    return check(
-        step, {name: _from_text(known[name], text) if name in known else text for name, text in given.items()}
-    )
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
-
-
-def _from_text(parameter: Parameter, text: str) -> Any:
-    if parameter.optional and text == "none":
-        return None
-    if parameter.kind == "boolean":
-        return {"yes": True, "no": False}.get(text, text)
-    return next((choice for choice in parameter.choices if str(choice) == text), text)
 
 
 def schema(step: AnyStep) -> dict[str, Any]:
@@ -206,7 +163,7 @@ def schema(step: AnyStep) -> dict[str, Any]:
     """
     from pydantic import TypeAdapter
 
-    told = describe(step)
+    description = describe(step)
     properties = {}
     for parameter in step.parameters:
         entry = TypeAdapter(parameter.annotation).json_schema()
@@ -214,10 +171,10 @@ def schema(step: AnyStep) -> dict[str, Any]:
             entry = {"anyOf": [entry, {"type": "string"}], "unit": parameter.unit}
         if not parameter.from_scan:
             entry["default"] = parameter.default
-        properties[parameter.name] = entry | {"description": told.parameters.get(parameter.name, "")}
+        properties[parameter.name] = entry | {"description": description.parameters.get(parameter.name, "")}
     return {
         "title": step.name,
-        "description": told.summary,
+        "description": description.summary,
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
@@ -317,4 +274,4 @@ def default_in_words(parameter: Parameter) -> str:
     str
         "from the scan", "hann", "20.0 keV" …
     """
-    return "from the scan" if parameter.from_scan else _text(spell(parameter, parameter.default))
+    return "from the scan" if parameter.from_scan else as_text(spell(parameter, parameter.default))

@@ -58,8 +58,8 @@ class Cost:
 
     def device_bytes(self, values: Values, layout: Layout) -> int:
         """Return the memory on a GPU at its worst moment."""
-        told = self.host if self.device is None else self.device
-        return told(values, layout) if callable(told) else int(4 * layout.values * told)
+        price = self.host if self.device is None else self.device
+        return price(values, layout) if callable(price) else int(4 * layout.values * price)
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,8 @@ class View:
         values = check(self, values)
         for parameter in self.parameters:
             if parameter.from_scan and parameter.name not in values:
-                told = getattr(scan.geometry, parameter.name)
-                values[parameter.name] = None if told is None else told.value
+                known = getattr(scan.geometry, parameter.name)
+                values[parameter.name] = None if known is None else known.value
         made = self.function(scan, **values)
         opened = scan.recipe or ({"open": scan.geometry.given()},)
         return replace(made, recipe=(*opened, {self.name: spelled(self, values)}))

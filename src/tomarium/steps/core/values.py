@@ -73,6 +73,41 @@ def _value(step: Named, parameter: Parameter, given: Any) -> Any:
         ) from problem
 
 
+def from_form(step: Named, fields: Mapping[str, str]) -> dict[str, Any]:
+    """Read the parameters of a step from a sent form, or from a command line's options.
+
+    Parameters
+    ----------
+    step : Step, View, Probe or Tally
+        The step.
+    fields : mapping of str to str
+        Field name → text; an empty text means "as by default".
+
+    Returns
+    -------
+    dict of str to object
+        As `check` returns it.
+
+    Raises
+    ------
+    ParameterError
+        As `check`.
+    """
+    known = {parameter.name: parameter for parameter in step.parameters}
+    given = {name: text for name, text in fields.items() if text != ""}
+    return check(
+        step, {name: _from_text(known[name], text) if name in known else text for name, text in given.items()}
+    )
+
+
+def _from_text(parameter: Parameter, text: str) -> Any:
+    if parameter.optional and text == "none":
+        return None
+    if parameter.kind == "boolean":
+        return {"yes": True, "no": False}.get(text, text)
+    return next((choice for choice in parameter.choices if str(choice) == text), text)
+
+
 def names_alike(name: str, known: Mapping[str, Any]) -> str:
     """Say which of the known names an unknown one may stand for.
 
@@ -131,6 +166,15 @@ def spelled(step: Named, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: spell(known[name], value) for name, value in values.items()}
 
 
+def as_text(value: Any) -> str:
+    """Write a value as forms and command lines show it: "none", "yes", "no", and else as it is printed."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
 def as_options(step: Named, values: Mapping[str, Any]) -> list[str]:
     """Write the values of a step as the words of a command line.
 
@@ -146,9 +190,7 @@ def as_options(step: Named, values: Mapping[str, Any]) -> list[str]:
     list of str
         "--name", value, "--other-name", value …; "none", "yes" and "no" as forms write them.
     """
-    words = {None: "none", True: "yes", False: "no"}
-    found = []
+    options: list[str] = []
     for name, value in spelled(step, values).items():
-        text = words[value] if value is None or isinstance(value, bool) else str(value)
-        found += [f"--{name.replace('_', '-')}", text]
-    return found
+        options += [f"--{name.replace('_', '-')}", as_text(value)]
+    return options
