@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tomarium.formats.zarr.reader import level_axes
 from tomarium.formats.zarr.writer import create
 from tomarium.model import Axis, Image, Volume
 
-pytest.importorskip("dask.array")
+pytestmark = pytest.mark.skipif(find_spec("dask") is None, reason="dask is not installed")
 
 
 @pytest.fixture(scope="module")

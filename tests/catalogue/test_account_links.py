@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import profiles
 
-from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue
+from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue, passwords
 from tomarium.catalogue.account_links import link_of, make_link, open_links, revoke_link, use_link
 from tomarium.catalogue.accounts import (
     account_named,
@@ -24,7 +25,8 @@ GOOD = "a quiet bear in winter"
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
+    monkeypatch.setattr(passwords, "PARAMETERS", profiles.CHEAPEST)
     with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
         with opened.writing() as connection:
             make_account(connection, LOCAL_OWNER, "root", "administrator", password=GOOD)

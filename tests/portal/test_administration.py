@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import profiles
 
 from app_client import TestClient
-from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
+from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue, passwords
 from tomarium.catalogue.accounts import account_named, all_accounts, make_account
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.jobs import add_job, end_job
@@ -49,6 +50,11 @@ FORMS = {
     "/admin/work": {"job": "1"},
     "/admin/disk": {"kind": "owner", "name": "ada", "quota": "1 TB"},
 }
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "PARAMETERS", profiles.CHEAPEST)
 
 
 @pytest.fixture(scope="module")
