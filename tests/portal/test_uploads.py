@@ -24,6 +24,8 @@ from tomarium.catalogue import (
     search,
     verify,
 )
+from tomarium.catalogue.finish_upload import KIND
+from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.work import work_once
 from tomarium.errors import InputError, Interrupted
 from tomarium.portal import client as client_module
@@ -122,6 +124,14 @@ def test_what_is_refused(
     client: TestClient, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
     assert client.request(method, path, headers=headers).status_code == status
+
+
+def test_jobs_of_other_work_are_not_shown(opened: Catalogue, client: TestClient) -> None:
+    with opened.writing() as connection:
+        numbers = [add_job(connection, LOCAL_OWNER, kind, {"batch": "b"}) for kind in ("reconstruct", KIND)]
+    told = [client.get(f"/uploads/jobs/{number}") for number in numbers]
+    assert [answer.status_code for answer in told] == [404, 200]
+    assert told[1].json()["state"] == "waiting"
 
 
 def test_wrong_offset_and_removal(client: TestClient) -> None:

@@ -106,9 +106,9 @@ def choose(engine: str, rows: int, columns: int, region: tuple[int, int, int, in
 def _is_small(rows: int, columns: int, region: tuple[int, int, int, int]) -> bool:
     """Compare the time of direct backprojection with that of gridding the whole slice."""
     pixels = (region[1] - region[0]) * (region[3] - region[2])
-    one_pixel = PACKED_NS if rows >= direct.MINIMUM_ROWS else SINGLE_NS
-    directly = rows * (FILTER_NS * columns + one_pixel * pixels)
-    return directly < -(-rows // 16) * GRIDDING_NS * columns
+    batches = -(-rows // 16)
+    directly = rows * FILTER_NS * columns + batches * PIXEL_NS * pixels
+    return directly < batches * GRIDDING_NS * columns
 
 
 # Measured on one core with AVX-512 at 1024 columns and 900 projections; only their ratios matter.
@@ -116,10 +116,8 @@ GRIDDING_NS = 90.0
 """Nanoseconds of gridding per projection and column, for up to sixteen rows."""
 FILTER_NS = 27.0
 """Nanoseconds of filtering for direct backprojection per projection and column, for each row."""
-SINGLE_NS = 0.9
-"""Nanoseconds of direct backprojection per projection and pixel, for each row when there are few."""
-PACKED_NS = 0.13
-"""The same when there are enough to pack."""
+PIXEL_NS = 2.1
+"""Nanoseconds of direct backprojection per projection and pixel, for up to sixteen rows."""
 
 
 def peak_bytes(

@@ -168,7 +168,8 @@ def _batches(
 ) -> Iterator[tuple[slice, NDArray[Any], int, int]]:
     """Yield ranges of rows, their sinograms as they go on beyond the detector, and by how many columns on each side.
 
-    Zero and edge values are the engines' own, and need no longer sinogram. Neighbours that go on alike come together.
+    Zero and edge values are the engines' own, and need no longer sinogram. Neighbours that go on alike come together,
+    and pairs of rows are the same whatever rows are before them.
     `half_axis` is the rotation axis of a half acquisition, None for other scans.
     """
     count, columns = rows.shape[1:]
@@ -187,7 +188,13 @@ def _batches(
     first = 0
     while first < count:
         last = first + 1
-        while last < count and wanted[last] == wanted[first] and (not wanted[first] or last - first < BATCH):
+        # The engines take rows 0 and 1, 2 and 3 … together; one whose partner goes on otherwise is taken alone.
+        while (
+            first % 2 == 0
+            and last < count
+            and wanted[last] == wanted[first]
+            and (not wanted[first] or last - first < BATCH)
+        ):
             last += 1
         part, reach = slice(first, last), wanted[first]
         held = rows[:, part]

@@ -184,9 +184,9 @@ def fit_chords(
     if half:
         products.append(_half_a_turn_later(products[0], turn[order]))
     squared = -sum(products) / (8 * (radius - middle))
-    whole = squared.mean(axis=0)
+    whole = _mean_over_views(squared)
     width = 2 * radius + 1
-    widest = sinogram.max(axis=2).mean(axis=0) / width  # no slope outward: as flat as can be
+    widest = _mean_over_views(sinogram.max(axis=2)) / width  # no slope outward: as flat as can be
     whole = np.where(whole > 0, whole, (0.3 * widest) ** 2)
     attenuation = np.sqrt(np.clip(_smooth(squared, far, round_turn=half), 0.25 * whole, 4 * whole))
     attenuation = np.maximum(attenuation, 1e-9)
@@ -251,7 +251,7 @@ def _fit(
     t = np.arange(FIT) - (FIT - 1) / 2
     brief = np.ones(3) / 3
     value = _smooth(edge.mean(axis=2, dtype=np.float64), brief, round_turn=round_turn)
-    along = np.asarray(edge @ t.astype(np.float32), np.float64) / float(t @ t)
+    along = sum(edge[..., k] * t[k] for k in range(FIT)) / float(t @ t)
     slope = _smooth(along, near, round_turn=round_turn)
     outermost = edge[..., -4:].mean(axis=2, dtype=np.float64)
     return value, slope, _smooth(outermost, brief, round_turn=round_turn)
@@ -272,6 +272,11 @@ def _beyond(chord: Chord, more: int) -> NDArray[np.float32]:
     result[..., :near] += rest * np.exp(-t[:near] / BLEND, dtype=np.float32)
     np.maximum(result, 0, out=result)
     return result
+
+
+def _mean_over_views(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Average (angle, row) over the angles, each row by itself: in the same order however many rows there are."""
+    return np.asarray(np.ascontiguousarray(values.T, np.float64).mean(axis=1))
 
 
 def _views(half_width_deg: float, angles: int, span_deg: float) -> NDArray[np.float64]:

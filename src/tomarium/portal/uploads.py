@@ -28,8 +28,8 @@ from tomarium.catalogue.appending import (
     WrongOffset,
 )
 from tomarium.catalogue.find_jobs import job_of
+from tomarium.catalogue.finish_upload import KIND, finish
 from tomarium.catalogue.finish_upload import drop as drop_batch
-from tomarium.catalogue.finish_upload import finish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import give_back, taking_room
 from tomarium.catalogue.uploads import Upload, Uploads
@@ -217,12 +217,12 @@ def drop(request_context: CurrentRequest, batch: str) -> Response:
 
 
 def show_job(request_context: CurrentRequest, number: int) -> Response:
-    """Tell how far a job is: `waiting`, `running`, `done` or `failed`, and what came of it."""
+    """Tell how far the job of an upload is: `waiting`, `running`, `done` or `failed`, and what came of it."""
     reader = _member(request_context)
     with request_context.catalogue.reading() as connection:
         job = job_of(connection, reader, number) if number < 2**31 else None
-    if job is None:
-        raise HTTPException(404, f"There is no job {number} of yours.")
+    if job is None or job.kind != KIND:  # the scope of uploads shows nothing of other work
+        raise HTTPException(404, f"There is no job {number} of an upload of yours.")
     records = [{"id": id, "address": request_context.link("record", {"id": id})} for id in job.made]
     return JSONResponse(
         {"job": job.number, "state": job.state, "told": job.told, "records": records},

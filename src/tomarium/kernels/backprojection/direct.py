@@ -15,8 +15,12 @@ OVERSAMPLING = 8
 ANGLES = 64
 """Projections that are filtered and backprojected together; part of the order of the sum, so no parameter."""
 
-MINIMUM_ROWS = 3
-"""Rows from which sixteen side by side are quicker than one by one."""
+LANES = 16
+"""Projections that a Fourier transform takes side by side at most."""
+
+PACKED = True
+"""Rows are always taken sixteen side by side. One or two alone would be quicker one by one, but round otherwise, and a
+row is to be the same whatever others it is made with."""
 
 
 def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float32]) -> None:
@@ -48,16 +52,26 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
             samples = _filtered(sinogram[block, rows] * weight[block], task)[..., start:stop]
             run(
                 samples, np.ascontiguousarray(directions[:, block]), task.size, task.region, out[rows],
-                samples.shape[1] >= MINIMUM_ROWS, task.threads, instructions,
+                PACKED, task.threads, instructions,
             )  # fmt: skip
             del samples  # the largest array here; the next block must not find it still there
 
 
 def _filtered(weighted: NDArray[np.float32], task: Task) -> NDArray[np.float32]:
+    """Filter (angle, row, column) so that each is rounded alike, however many others there are.
+
+    The transforms take `LANES` projections side by side and the rest one by one, which rounds otherwise: every thread
+    is given whole groups of them.
+    """
+    angles, rows, columns = weighted.shape
+    whole = np.zeros((-(-angles // LANES) * LANES, rows, columns), np.float32)
+    whole[:angles] = weighted
+    groups = len(whole) * rows // LANES
+    threads = max(count for count in range(1, min(task.threads, groups) + 1) if groups % count == 0)
     samples: NDArray[np.float32] = filtered_samples(
-        weighted, task.response, task.padding, task.left, OVERSAMPLING, task.threads
+        whole, task.response, task.padding, task.left, OVERSAMPLING, threads
     )
-    return samples
+    return samples[:angles]
 
 
 def _window(task: Task) -> tuple[int, int]:
@@ -82,8 +96,12 @@ def scratch_bytes(angles: int, rows: int, columns: int, axis_column: float, size
     int
         Upper bound in bytes.
     """
-    padded, rows, angles = padded_length(columns, axis_column, size), min(rows, 16), min(angles, ANGLES)
+    padded, rows, angles = (
+        padded_length(columns, axis_column, size),
+        min(rows, 16),
+        min(-(-angles // LANES) * LANES, ANGLES),
+    )
     # the weighted rows, the same padded, their spectrum and the samples
-    filtering = angles * rows * 4 * (columns + padded + 2 * OVERSAMPLING * padded + 2)
+    filtering = angles * rows * 4 * (2 * columns + padded + 2 * OVERSAMPLING * padded + 2)
     packing = angles * 64 * (OVERSAMPLING * (size + 2) + 4) + 2**22
     return filtering + packing + 2**20

@@ -8,6 +8,7 @@ from math import ceil
 from typing import Final, Literal
 
 from tomarium.model import Layout
+from tomarium.pipeline.plan.slabs import Reach
 from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Step
@@ -63,6 +64,17 @@ def step_halo(item: Resolved, direction: Direction) -> int:
         return 0
     with told_as_its_own(item.step):
         return item.step.halo(item.plain, item.before)
+
+
+def reach_of(items: Sequence[Resolved], direction: Direction) -> Reach:
+    """Return what the steps of a section need in the direction it is cut, in order."""
+    return tuple(step_reach(item, direction) for item in items)
+
+
+def step_reach(item: Resolved, direction: Direction) -> tuple[int, int]:
+    """Return the context one step needs on each side, and the rows it works on together."""
+    together = item.step.together if isinstance(item.step, Step) and direction == "row" else 1
+    return step_halo(item, direction), together
 
 
 def row_halo_of(items: Sequence[Resolved]) -> int:

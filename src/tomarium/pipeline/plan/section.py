@@ -21,11 +21,12 @@ from tomarium.pipeline.plan.cost import (
     halo_of,
     needs_whole_frames,
     part_of,
+    reach_of,
     row_halo_of,
     slab_cost,
 )
 from tomarium.pipeline.plan.followed import FollowedCost, cost_of_following
-from tomarium.pipeline.plan.slabs import LARGEST, Cut, cut_rows
+from tomarium.pipeline.plan.slabs import LARGEST, Cut, cut_rows, reached
 from tomarium.pipeline.plan.split import Part
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
@@ -163,10 +164,10 @@ def price_sections(
     windows, window = [], wanted
     for part in reversed(parts):
         if part.direction == "row":
-            reach = halo_of(part.items, "row")
+            reads = reached(window, reach_of(part.items, "row"), height)
         else:
             reach = height if needs_whole_frames(part.items) else row_halo_of(part.items)
-        reads = expanded(window, reach, height)
+            reads = expanded(window, reach, height)
         windows.append((window, reads))
         window = reads
     windows.reverse()
@@ -221,7 +222,7 @@ def _section(
 ) -> Section:
     scan = resolution.scan
     result = part.items[-1].after if part.items else source
-    halo = halo_of(part.items, part.direction)
+    halo, reach = halo_of(part.items, part.direction), reach_of(part.items, part.direction)
     by_row = part.direction == "row"
     length = window.stop - window.start if by_row else source.shape[0]
     height = scan.shape[1] if by_row else source.shape[0]
@@ -246,7 +247,7 @@ def _section(
 
     @cache  # each size is asked for with each number of workers
     def io(size: int) -> tuple[tuple[Cut, ...], int, int]:
-        cuts = _cuts(by_row, window, length, size, halo, height)
+        cuts = cut_rows(window if by_row else slice(0, length), size, reach, height)
         read = unpacked = 0
         for cut in cuts:
             taken = cut.reads.stop - cut.reads.start
@@ -263,6 +264,11 @@ def _section(
 
     def priced(size: int, workers: int) -> _Choice:
         cuts, read, unpacked = io(size)
+        made = min(size, length)
+        most = max((cut.reads.stop - cut.reads.start for cut in cuts), default=0)
+        taken = max(
+            made, most - 2 * halo
+        )  # more than it makes, where rows that are worked on together are cut apart
         held_unpacked = 0
         if first:
             one = (
@@ -271,9 +277,7 @@ def _section(
                 else scan.projections.cost(min(size + 2 * halo, height), reads)
             )
             held_unpacked = 2 * one[1] if by_row else 0
-        cost = slab_cost(
-            part.items, inner, part.direction, min(size, length), halo, held_unpacked, writes_volume
-        )
+        cost = slab_cost(part.items, inner, part.direction, taken, halo, held_unpacked, writes_volume)
         compute = cost.seconds * len(cuts) / resources.processors
         disk = read / READ + unpacked / UNPACK / resources.processors
         disk += (
@@ -341,10 +345,6 @@ def _further_bytes(item: Resolved, scan: Scan) -> tuple[int, int]:
         return 0, 0
     with told_as_its_own(item.step):
         return item.step.cost.further(scan, item.plain)
-
-
-def _cuts(by_row: bool, window: slice, length: int, size: int, halo: int, height: int) -> tuple[Cut, ...]:
-    return cut_rows(window if by_row else slice(0, length), size, halo, height)
 
 
 def _choose(

@@ -33,7 +33,36 @@ class Cut:
         return self.makes.start - self.reads.start, self.reads.stop - self.makes.stop
 
 
-def cut_rows(rows: slice, slab_rows: int, halo_rows: int, height: int) -> tuple[Cut, ...]:
+Reach = tuple[tuple[int, int], ...]
+"""What steps need of rows, in order: rows of context on each side, and rows they work on together."""
+
+
+def reached(rows: slice, reach: Reach, height: int) -> slice:
+    """Return the rows that steps need to make some rows.
+
+    Parameters
+    ----------
+    rows : slice
+        Rows wanted, `start` and `stop` given.
+    reach : Reach
+        Of each step, in order. Rows that one works on together are counted from the first of the scan, and none of
+        them is left out, so that they meet the same neighbours whatever rows are wanted.
+    height : int
+        Rows the scan has.
+
+    Returns
+    -------
+    slice
+        As far as there are rows.
+    """
+    start, stop = rows.start, rows.stop
+    for halo, together in reversed(reach):
+        start, stop = start - halo, stop + halo
+        start, stop = start - start % together, stop + -stop % together
+    return slice(max(start, 0), min(stop, height))
+
+
+def cut_rows(rows: slice, slab_rows: int, reach: int | Reach, height: int) -> tuple[Cut, ...]:
     """Cut rows into slabs.
 
     Parameters
@@ -42,8 +71,8 @@ def cut_rows(rows: slice, slab_rows: int, halo_rows: int, height: int) -> tuple[
         Rows wanted, `start` and `stop` given.
     slab_rows : int
         Rows a slab makes; the last may be shorter.
-    halo_rows : int
-        Rows of context on each side.
+    reach : int or Reach
+        Rows of context on each side, or what steps need.
     height : int
         Rows the scan has; the halo ends there.
 
@@ -52,9 +81,10 @@ def cut_rows(rows: slice, slab_rows: int, halo_rows: int, height: int) -> tuple[
     tuple of Cut
         From the top down; together their `makes` are `rows`, each once.
     """
+    needs: Reach = ((reach, 1),) if isinstance(reach, int) else reach
     cuts = []
     for index, start in enumerate(range(rows.start, rows.stop, slab_rows)):
         stop = min(start + slab_rows, rows.stop)
-        reads = slice(max(start - halo_rows, 0), min(stop + halo_rows, height))
-        cuts.append(Cut(index, slice(start, stop), reads))
+        makes = slice(start, stop)
+        cuts.append(Cut(index, makes, reached(makes, needs, height)))
     return tuple(cuts)

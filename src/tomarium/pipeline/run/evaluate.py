@@ -13,8 +13,9 @@ from tomarium.pipeline.plan.cost import (
     angles_block,
     halo_of,
     needs_whole_frames,
+    reach_of,
 )
-from tomarium.pipeline.plan.slabs import cut_rows
+from tomarium.pipeline.plan.slabs import cut_rows, reached
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
 from tomarium.pipeline.run.slab_steps import load, make_ready, process, trim
 from tomarium.steps.core.step import Step, unit_of
@@ -56,8 +57,7 @@ def evaluate(
                 f"step {work[last].step.name} works on whole frames behind {item.step.name}: a few rows would cost a "
                 f"whole run; use run --rows"
             )
-    halo = halo_of(tail, "row")
-    reads = [slice(max(0, part.start - halo), min(height, part.stop + halo)) for part in rows]
+    reads = [reached(part, reach_of(tail, "row"), height) for part in rows]
     if head:
         slabs = [
             replace(slab, report=_part_of(slab.report, (part.stop - part.start) / height))

@@ -15,8 +15,9 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.formats.format import Match
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Axis, Scan, Slab, Value, Volume
-from tomarium.pipeline.plan.cost import halo_of
+from tomarium.pipeline.plan.cost import reach_of
 from tomarium.pipeline.plan.resources import measure
+from tomarium.pipeline.plan.slabs import reached
 from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
@@ -337,8 +338,8 @@ def slices_at_axes(
     if number is None:
         raise ParameterError("the protocol has no step that needs a rotation axis; add fbp")
     chosen = _row(row, first.scan.shape[1], opened)
-    halo = halo_of(first.work[number:], "row")
-    wanted = slice(max(0, chosen - halo), min(first.scan.shape[1], chosen + halo + 1))
+    reach = reach_of(first.work[number:], "row")
+    wanted = reached(slice(chosen, chosen + 1), reach, first.scan.shape[1])
     [slab] = evaluate(first, first.work[:number], [wanted], array.processors())
     slab = replace(slab, data=np.array(slab.data), halo=(chosen - wanted.start, wanted.stop - chosen - 1))
     found = []

@@ -16,9 +16,9 @@ from tomarium.array import numpy_dtype, processors
 from tomarium.errors import StepFailed
 from tomarium.model import Frames, Geometry, Layout, Scan, Slab
 from tomarium.model.scan import IndexedFrames, Reference
-from tomarium.pipeline.plan.cost import Direction, halo_of, needs_whole_frames, row_halo_of, step_halo
+from tomarium.pipeline.plan.cost import Direction, halo_of, needs_whole_frames, row_halo_of, step_reach
 from tomarium.pipeline.plan.followed import FOLLOWED_ROWS, as_done, on_sinograms
-from tomarium.pipeline.plan.slabs import Cut, cut_rows
+from tomarium.pipeline.plan.slabs import Cut, Reach, cut_rows, reached
 from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.protocol.step_errors import package, told_as_its_own
 from tomarium.pipeline.run.spool import Spool
@@ -37,13 +37,13 @@ class Ready:
         The step, its values, and what reaches it in the whole.
     prepared : object
         What it prepared once for all slabs.
-    keep : int
-        Context that it and the steps behind it need on each side.
+    reach : Reach
+        What it and the steps behind it need of rows or angles.
     """
 
     item: Resolved
     prepared: Any
-    keep: int
+    reach: Reach
 
 
 def make_ready(
@@ -77,16 +77,16 @@ def make_ready(
         In order.
     """
     ready: list[Ready] = []
-    keep = 0
+    reach: Reach = ()
     before = [*done, *items]
     for number, item in reversed(list(enumerate(items))):
-        keep += step_halo(item, direction)
+        reach = (step_reach(item, direction), *reach)
         prepared = None
         if isinstance(item.step, Step) and item.step.prepare is not None:
             earlier = tuple(b for b in before[: len(done) + number] if isinstance(b.step, Step))
             taken = with_references(scan, earlier) if item.before.domain == "counts" else scan
             prepared = _prepare(item, taken, rows or slice(0, scan.shape[1]), earlier, folder)
-        ready.append(Ready(item, prepared, keep))
+        ready.append(Ready(item, prepared, reach))
     return tuple(reversed(ready))
 
 
@@ -176,7 +176,7 @@ def process(
     """
     held = scratch or Scratch()
     for ready in steps:
-        slab = trim(slab, ready.keep)
+        slab = trim(slab, ready.reach)
         item = ready.item
         if isinstance(item.step, Tally):
             if tallies is not None:
@@ -220,22 +220,25 @@ def _geometry_of(geometry: Geometry, slab: Slab) -> Geometry:
     return geometry.of_views(slab.frames)
 
 
-def trim(slab: Slab, keep: int = 0) -> Slab:
+def trim(slab: Slab, reach: Reach = ()) -> Slab:
     """Cut the halo off.
 
     Parameters
     ----------
     slab : Slab
         Slices or projections.
-    keep : int
-        Context that is kept on each side, where there is so much.
+    reach : Reach
+        Context that is kept, where there is so much: what the next steps need.
 
     Returns
     -------
     Slab
         A view of its data: what it is responsible for, and what is kept.
     """
-    left = min(slab.halo[0], keep), min(slab.halo[1], keep)
+    held = slab.rows if slab.frames is None else slab.frames
+    own = slice(held.start + slab.halo[0], held.stop - slab.halo[1])
+    needed = reached(own, reach, held.stop)
+    left = min(slab.halo[0], own.start - needed.start), needed.stop - own.stop
     before, after = slab.halo[0] - left[0], slab.halo[1] - left[1]
     if not (before or after):
         return slab
@@ -291,7 +294,7 @@ class SteppedFrames(IndexedFrames):
         reach = self.source.shape[1] if whole else row_halo_of(self.steps)
         reads = slice(max(0, first - reach), min(self.source.shape[1], last + reach))
         ready = tuple(
-            Ready(replace(item, before=_of_one(item.before)), prepared, 0)
+            Ready(replace(item, before=_of_one(item.before)), prepared, ())
             for item, prepared in zip(self.steps, self.prepared, strict=True)
         )
         result = np.empty((len(wanted), last - first, self.shape[2]), self.dtype)

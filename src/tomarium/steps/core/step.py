@@ -42,8 +42,7 @@ class Cost:
     further : callable or None
         `further(scan, values)`: bytes that it reads of other scans, and those of them that are unpacked.
     nanoseconds : float
-        Time of one core for one number of its input, for the plan's estimate and for its choice between computing
-        a halo twice and a spool.
+        Time of one core for one number of its input, for the plan's estimate and its choice of sections.
     """
 
     host: float | Callable[[Values, Layout], int] = 2.0
@@ -119,6 +118,8 @@ class Step:
     halo : callable
         `halo(values, layout) -> int`: context it needs on each side, in rows ("any", "row"), angles ("angle") or
         slices ("slice").
+    together : int
+        Rows that it works on together, counted from the first of the scan: a slab holds all of them.
     cost : Cost
         Memory and time.
     prepare : callable or None
@@ -130,11 +131,9 @@ class Step:
         `first(layout, values) -> tuple of str`: names of steps that what reaches it has to pass before; they are put
         there where the protocol lacks them.
     settle : callable or None
-        `settle(values) -> values`, of parameter name → `Value`: gives parameters that follow from others their value
-        and its source, once all are known, so that plan and record state them.
+        `settle(values) -> values`, of parameter name → `Value`: gives parameters that follow from others their value.
     asks : mapping of str to str
-        Parameter → probe: where the parameter is "auto", the probe is asked right before the step, and its answer is
-        the parameter's value.
+        Parameter → probe: where the parameter is "auto", it is asked right before the step, and its answer taken.
     figures : tuple of Figure
         What it counts.
     place : int
@@ -165,6 +164,7 @@ class Step:
     example: Example = Example()
     aliases: tuple[str, ...] = ()
     gives: Domain | None = None
+    together: int = 1
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -359,6 +359,7 @@ def step(
     after: Callable[[Layout, Values], Layout] | None = None,
     cut: Cut = "row",
     halo: int | Callable[[Values, Layout], int] = 0,
+    together: int = 1,
     cost: Cost = Cost(),
     prepare: Callable[..., Any] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
@@ -380,7 +381,7 @@ def step(
         What numbers it returns; by default those it was given.
     after : callable, optional
         `after(layout, values)`: all that it changes, where that is more than the domain.
-    cut, halo, cost, prepare, demand, first, settle, asks, figures, place, example, aliases
+    cut, halo, together, cost, prepare, demand, first, settle, asks, figures, place, example, aliases
         See `Step`; a halo may be a number.
 
     Returns
@@ -413,6 +414,7 @@ def step(
             example=example,
             aliases=aliases,
             gives=gives,
+            together=together,
         )
 
     return decorate
