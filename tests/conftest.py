@@ -44,8 +44,8 @@ SLOW = (
     "pipeline/test_slabs", "pipeline/test_spool", "pipeline/test_stitch_volumes", "portal/test_description",
     "portal/test_files", "portal/test_models", "portal/test_object_store", "portal/test_pull", "portal/test_site",
     "portal/test_specimen_images", "portal/test_uploads", "portal/test_visibility", "portal/test_work",
-    "specimen/test_align", "steps/test_apply_shifts", "steps/test_correct_roll", "steps/test_ctf",
-    "steps/test_double_flat_field", "steps/test_double_flat_field_special", "steps/test_gather_helix",
+    "specimen/test_align", "specimen/test_fusion", "steps/test_apply_shifts", "steps/test_correct_roll",
+    "steps/test_ctf", "steps/test_double_flat_field", "steps/test_double_flat_field_special", "steps/test_gather_helix",
     "steps/test_mosaic", "steps/test_nonconstant_rings", "steps/test_remove_blocked_views", "steps/test_stitch",
     "synth/test_scan", "test_from_scan_to_truth", "test_public_names",
 )  # fmt: skip

@@ -103,7 +103,7 @@ def test_a_stopped_run_goes_on(
     slab = module._slab
 
     def stop_at_the_third(*given: object) -> object:
-        told.append(int(given[4]))  # type: ignore[call-overload]
+        told.append(given[4][0])  # type: ignore[index]
         if len(told) == 3:
             raise KeyboardInterrupt
         return slab(*given)  # type: ignore[arg-type]
