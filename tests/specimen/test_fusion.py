@@ -103,7 +103,7 @@ def test_a_stopped_run_goes_on(
     slab = module._slab
 
     def stop_at_the_third(*given: object) -> object:
-        told.append(int(given[4]))  # type: ignore[call-overload]
+        told.append(given[4][0])  # type: ignore[index]
         if len(told) == 3:
             raise KeyboardInterrupt
         return slab(*given)  # type: ignore[arg-type]
@@ -153,25 +153,27 @@ def test_phases_that_look_the_same_are_named(drawn: Case, fused: tuple[Path, Fus
 
 
 def test_what_no_map_has_seen_is_counted_and_proposed(drawn: Case, fused: tuple[Path, Fusion]) -> None:
-    """The upper quarter of the volume is made brighter than anything on the map: planes that cross it are proposed."""
-    seen, third = fused[1].samples, 3 * EDGE // 4
-    assert seen.places[:, 0].max() < third - 4
+    """The uppermost slices are made brighter than anything on the map: planes that cross them are proposed."""
+    seen, bright = fused[1].samples, EDGE - 6
+    assert seen.places[:, 0].max() <= bright - 3 * max(
+        features.forest.SCALES
+    )  # their features do not feel it
     grey = np.asarray(drawn.volume[...]).copy()
-    grey[third:] += 3 + np.arange(EDGE)[:, None] // 4 % 2
+    grey[bright:] += 3 + np.arange(EDGE)[:, None] // 4 % 2
     source = Smoothed(replace(drawn.volume, data=grey), 0.0)
     space = space_of(features.at_places(source, seen.places, silent), seen, folds_of(seen, seen.classes))
     z, y, x = np.indices(drawn.volume.shape)[:, ::2, ::2, ::2].reshape(3, -1)
     points = space.points(features.described(source.read(0, EDGE))[z, y, x])
     unlike = space.distance(points) > space.near
-    assert unlike[z >= third].mean() > 0.9
-    assert unlike[z < third - features.HALO].mean() < 0.1
+    assert unlike[z >= bright].mean() > 0.9
+    assert unlike[z < bright - features.HALO].mean() < 0.1
     places = np.column_stack([x, y, z]) * 1e-3
     proposed = sections_to_add(space, points, places, np.ones(len(z)))
     assert len(proposed) == 3
     assert proposed[0].gain > proposed[1].gain > 1
     near = [(places - one.through_m) @ one.normal for one in proposed]
-    crossed = [(z[np.abs(away) < 1.5e-3] >= third).mean() for away in near]
-    assert min(crossed) > 0.2
+    crossed = [(z[np.abs(away) < 1.5e-3] >= bright).mean() for away in near]
+    assert min(crossed) > (z >= bright).mean()
 
 
 def test_the_report_is_json_and_plain(fused: tuple[Path, Fusion]) -> None:

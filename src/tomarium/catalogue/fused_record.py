@@ -133,7 +133,6 @@ def make_fused_record(
         provenance={
             "source": {"name": ", ".join(one.name for one in (path, *(source.path for source in sources)))},
             "fused": report,
-            "warnings": [one["text"] for one in report["sentences"] if not one["sure"]],
             "versions": versions(),
             "finished": datetime.now(UTC).replace(microsecond=0).isoformat(),
         },

@@ -41,6 +41,9 @@ SIMULATED: Final = Choice(
 @click.option("--port", default=0, show_default=True, help="Port of the portal; 0 takes a free one.")
 @click.option("--size", default=512, show_default=True, help="Detector size of the simulated scan.")
 @click.option("--views", default=900, show_default=True, help="Views of the simulated scan.")
+@click.option(
+    "--specimen", is_flag=True, help="A rock by five techniques in place of a scan: to align, ask and fuse."
+)
 def command(
     path: Path | None,
     opening: scan_options.Opening,
@@ -49,21 +52,27 @@ def command(
     port: int | None,
     size: int,
     views: int,
+    specimen: bool,
 ) -> None:
     """Simulate a scan or take SCAN, reconstruct it, file its record and serve the portal on this machine.
 
     \b
     tomarium demo
     tomarium demo scan.h5 --folder first --no-serve
+    tomarium demo --specimen
     """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ingest import ingest
     from tomarium.catalogue.make_record import make_record
     from tomarium.pipeline.protocol.self_check import self_check
-    from tomarium.portal.serve import serve as serve_portal
     from tomarium.standards.ro_crate import FILENAME
 
     told = show.progress()
+    if specimen:
+        if path is not None:
+            raise click.UsageError("--specimen draws its own images; leave SCAN out")
+        _specimen(folder, serve, port, told)
+        return
     show.warnings(f"{found.name}: {found.why}" for found in self_check() if found.state != "there")
     scan = opening.open_scan(path or _simulated(folder, size, views, told))
     choice = Choice() if path else SIMULATED
@@ -82,13 +91,33 @@ def command(
             _publish(catalogue, filed.id)
             click.echo(f"published: {filed.id}, under the licence CC0-1.0, its files open at once")
         if serve:
-            tell = _announcer(filed.id)
-            try:
-                serve_portal(catalogue, port=8000 if port is None else port, announce=tell)
-            except InputError:
-                if port is not None:
-                    raise
-                serve_portal(catalogue, port=0, announce=tell)
+            _serve(catalogue, filed.id, port)
+
+
+def _serve(catalogue: Catalogue, id: str, port: int | None) -> None:
+    from tomarium.portal.serve import serve as serve_portal
+
+    tell = _announcer(id)
+    try:
+        serve_portal(catalogue, port=8000 if port is None else port, announce=tell)
+    except InputError:
+        if port is not None:
+            raise
+        serve_portal(catalogue, port=0, announce=tell)
+
+
+def _specimen(folder: Path, serve: bool, port: int | None, told: Any) -> None:
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.demo_specimen import FOLDER, make_demo_specimen
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_catalogue(folder / "catalogue.sqlite") as catalogue:
+        ids = make_demo_specimen(catalogue, folder, tell=told)
+        click.echo(
+            f"filed: {', '.join(ids)} in {folder / 'catalogue.sqlite'}; their files: {folder / FOLDER}"
+        )
+        if serve:
+            _serve(catalogue, ids[0], port)
 
 
 def _publish(catalogue: Catalogue, id: str) -> None:

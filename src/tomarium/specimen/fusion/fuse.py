@@ -206,14 +206,13 @@ def _whole(
     for start, stop in slabs(depth, height):
         kept = progress / f"{start:06d}.npz"
         if not (start in done and kept.is_file()):
-            labels, sure, counts = _slab(volume, source, learned, space, start, stop)
+            labels, sure, counts = _slab(volume, source, learned, space, (start, stop), say)
             file = BytesIO()
             np.savez(file, **counts)
             write_whole(kept, file.getvalue())
             for writer, block in zip(writers, (labels, sure), strict=True):
                 if start not in writer.done():
                     writer.write(start, block)
-        say("phases", stop, depth)
     parts = []
     for start, _ in slabs(depth, height):
         with np.load(progress / f"{start:06d}.npz") as stored:
@@ -275,8 +274,15 @@ def _writer(
 
 
 def _slab(
-    volume: Volume, source: Smoothed, learned: Classifier, space: Space, start: int, stop: int
+    volume: Volume,
+    source: Smoothed,
+    learned: Classifier,
+    space: Space,
+    slices: tuple[int, int],
+    say: Tell,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], dict[str, Any]]:
+    """Tell the voxels of a slab: labels, percent of confidence, and what is counted."""
+    start, stop = slices
     shape = (stop - start, *volume.shape[1:])
     labels, sure = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     count, random = len(learned.phases), np.random.default_rng(start)
@@ -301,6 +307,7 @@ def _slab(
         places.append(at + np.array([start + low, 0, 0]))
         points.append(space.points(rows[drawn]))
         probabilities.append(told[drawn])
+        say("phases", start + high, volume.shape[0])
     counts = {
         "voxels": voxels, "expected": expected, "unknown": unknown,
         "sure": np.bincount(sure[labels > 0], minlength=101),
