@@ -22,7 +22,7 @@ COLUMNS: Final = (
 NUMBERS: Final = ("row_px", "column_px", "slow_row_px", "slow_column_px", "residual_px")
 WIDTH: Final = 1000
 HEIGHT: Final = 200
-LEFT: Final = 90
+LEFT: Final = 110
 
 
 def drift_table(rows: Sequence[Mapping[str, Any]]) -> str:
