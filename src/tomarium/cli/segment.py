@@ -96,6 +96,8 @@ def command(
     is_record = not target.suffix
     if is_record and target.exists():
         raise InputError(f"{target}: exists already; give another name for the record")
+    if is_record and target.parent.name == "labels" and (target.parent.parent / "zarr.json").is_file():
+        raise InputError(f"{target}: labels of a Zarr image are Zarr too; let its name end in .zarr")
     done = segment(
         volume,
         target / "volume.ome.zarr" if is_record else target,

@@ -200,5 +200,5 @@ def _path(values: Sequence[float | None], low: float, high: float) -> str:
 
 SLICE_DRIFT = Viewer(
     name="slice-drift", title="How its slices were aligned", order=28, whole=is_shown, render=render,
-    metadata_only=True, plainest="student",
+    plainest="student",
 )  # fmt: skip
