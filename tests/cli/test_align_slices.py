@@ -87,3 +87,20 @@ def test_wrong_words_are_refused(folder: Path, tmp_path: Path) -> None:
     ):
         answer = runner.invoke(command, [str(folder), str(tmp_path / "x.tif"), *words])
         assert said in str(answer.exception)
+
+
+def test_the_way_from_slices_to_labels_stays_known(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    from tomarium import formats
+    from tomarium.cli.segment import command as segment
+
+    run(folder, tmp_path / "aligned", "--pixel", "5nm", "--slice", "10nm", "--slow", "8")
+    words = [str(tmp_path / "aligned"), str(tmp_path / "labels")]
+    CliRunner().invoke(segment, words, catch_exceptions=False, standalone_mode=False)
+    aligned, labels = read_record(tmp_path / "aligned"), read_record(tmp_path / "labels")
+    assert aligned.provenance["source"]["name"] == folder.name
+    assert [(one.relation, one.identifier) for one in labels.related] == [("IsDerivedFrom", aligned.id)]
+    assert labels.provenance["segmentation"]["method"] == "otsu"
+    assert formats.open(tmp_path / "labels").shape == formats.open(tmp_path / "aligned").shape
+    again = CliRunner().invoke(segment, words)
+    assert "exists already" in str(again.exception)

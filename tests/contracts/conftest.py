@@ -240,6 +240,10 @@ def records(
     record, folder = filed["image"]
     bare = replace(record.parts[0], summary={"dtype": "uint16", "unit": ""})
     filed["earlier"] = (replace(record, parts=(bare,)), folder)
+    slices = [{"row_px": number, "column_px": "<b>", "bad": number == 2} for number in range(5)]
+    account = {"model": "<i>", "slices": slices, "slow": 3, "error_px": 0.1, "left_px": [1, 2], "bad": [2]}
+    record, folder = filed["uncalibrated"]
+    filed["aligned"] = (replace(record, provenance={"aligned_slices": account}), folder)
     axes = (Axis("y", 1e-7, 0.0, "m"), Axis("x", 1e-7, 0.0, "m"), Axis("energy", 0.1, 0.0, "keV"))
     cube = np.random.default_rng(0).poisson(3, (12, 20, 30)).astype(np.uint16)
     convert(Image(cube, axes, "counts", "EDS <i>map</i>"), home / "spectra.nxs")

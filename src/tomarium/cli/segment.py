@@ -67,7 +67,8 @@ def command(
     """Segment VOLUME, or that of a record: OUT gets a class, or the number of an object, for every voxel.
 
     Voxels outside of the inscribed circle are 0. The volume goes through slab by slab, and slabs of any height give
-    the same labels. OUT is an OME-Zarr label image where it ends in .zarr, else what `tomarium convert` writes.
+    the same labels. OUT is an OME-Zarr label image where it ends in .zarr, a record where its name has no ending,
+    derived from that of VOLUME, else what `tomarium convert` writes.
 
     \b
     otsu        1 beyond the threshold that parts two classes best
@@ -80,6 +81,7 @@ def command(
 
     \b
     tomarium segment record/ solid.ome.zarr
+    tomarium segment record/ record-segmented
     tomarium segment volume.tif pores.ome.zarr --dark --method hysteresis
     tomarium segment volume.tif grains.ome.zarr --method watershed --h 2
     tomarium segment volume.tif phases.tif --method multi-otsu --classes 4
@@ -91,9 +93,14 @@ def command(
     volume = opening.open(path)
     if not isinstance(volume, Volume):
         raise InputError(f"{path}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
+    is_record = not target.suffix
+    if is_record and target.exists():
+        raise InputError(f"{target}: exists already; give another name for the record")
+    if is_record and target.parent.name == "labels" and (target.parent.parent / "zarr.json").is_file():
+        raise InputError(f"{target}: labels of a Zarr image are Zarr too; let its name end in .zarr")
     done = segment(
         volume,
-        target,
+        target / "volume.ome.zarr" if is_record else target,
         method,
         smooth_px=smooth,
         classes=classes,
@@ -104,6 +111,10 @@ def command(
         overwrite=overwrite,
         tell=show.progress(),
     )
+    if is_record:
+        from tomarium.catalogue.segmented_record import file_labels
+
+        file_labels(target, path, {"unit": volume.unit, **as_data(done)})
     if as_json:
         show.as_json({"target": str(target), "unit": volume.unit, **as_data(done)})
         return

@@ -22,7 +22,7 @@ COLUMNS: Final = (
 NUMBERS: Final = ("row_px", "column_px", "slow_row_px", "slow_column_px", "residual_px")
 WIDTH: Final = 1000
 HEIGHT: Final = 200
-LEFT: Final = 90
+LEFT: Final = 110
 
 
 def drift_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -200,5 +200,5 @@ def _path(values: Sequence[float | None], low: float, high: float) -> str:
 
 SLICE_DRIFT = Viewer(
     name="slice-drift", title="How its slices were aligned", order=28, whole=is_shown, render=render,
-    metadata_only=True, plainest="student",
+    plainest="student",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tomarium import units
+from tomarium.catalogue.ancestry import ancestors_of
 from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
 from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError
@@ -180,6 +181,8 @@ class RecordPage:
         What those who use it are asked to write.
     related : tuple of Relation
         Other things it is related to, with addresses where they have one.
+    ancestors : tuple of Relation
+        The way to it: what it was made of, and what that was made of, the first one in front; words are titles.
     entities : tuple of Described
         Its specimen, proposal and instrument, and what the specimen was made from.
     log : tuple of Entry
@@ -250,6 +253,7 @@ class RecordPage:
     citation: str = ""
     acknowledgement: str = ""
     related: tuple[Relation, ...] = ()
+    ancestors: tuple[Relation, ...] = ()
     entities: tuple[Described, ...] = ()
     log: tuple[Entry, ...] = ()
     mine: bool = field(default=False, metadata=FOR_PEOPLE)
@@ -357,6 +361,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         if place.open and worksheet.suits(record)
         else "",
         related=tuple(_relations(record, request_context)),
+        ancestors=tuple(_ancestors(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
     return for_readers(page)
@@ -428,6 +433,11 @@ def _relations(record: Record, request_context: RequestContext) -> Iterator[Rela
             yield Relation(words, one.identifier, request_context.link("record", {"id": one.identifier}))
         else:
             yield Relation(words, one.identifier, "")
+
+
+def _ancestors(record: Record, request_context: RequestContext) -> Iterator[Relation]:
+    for one in ancestors_of(request_context.catalogue, request_context.reader, record):
+        yield Relation(one.title, one.id, request_context.link("record", {"id": one.id}))
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:
